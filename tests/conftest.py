@@ -1,0 +1,25 @@
+"""Where tests find the shared data, and what they skip without it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder of clips, golden cases and Nuke samples: $XMEM_ROTO_SHARED, else ../shared.
+
+    Absent, the test skips; with CI=true it fails, so that a green run means that parity was checked.
+    """
+    folder = Path(os.environ.get("XMEM_ROTO_SHARED", CHECKOUT.parent / "shared"))
+    if folder.is_dir():
+        return folder
+    reason = f"No shared data at {folder}. Set XMEM_ROTO_SHARED to the folder that holds clips/ and parity/."
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)

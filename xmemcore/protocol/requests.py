@@ -1,0 +1,77 @@
+"""What an artist can ask of the core. The command line and the worker fill in the same requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional, Tuple
+
+
+@dataclass(frozen=True)
+class ShotRequest:
+    """Name the plate, what is annotated on it, and what computes. Shared by every request."""
+
+    plate: str
+    """`shot.%04d.exr`, `shot.####.exr`, `shot.[1001-1100].exr` or a folder."""
+    roto: Optional[str] = None
+    """A `.nk` file, Nuke's `curves` text or a roto JSON; exactly one of `roto` and `masks` is given."""
+    masks: Optional[str] = None
+    """Folder or pattern of index PNGs, or of EXR/PNG with one channel or layer per object."""
+    roto_node: Optional[str] = None
+    """Which Roto node of a `.nk` with several; None when there is one."""
+    keyframes: Optional[Tuple[int, ...]] = None
+    """Frames that count as annotated; None: those that the annotations have keys on."""
+    colorspace: Optional[str] = None
+    """Encoding of the plate; None: linear for EXR, srgb for 8-bit files."""
+    model: Optional[str] = None
+    """Name of an installed model, or a file; None: the default model."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+    size: int = 480
+    """Short side of the working image, in square pixels."""
+    cache: Optional[str] = None
+    """Root of the cache; None: $XMEM_ROTO_CACHE, $NUKE_TEMP_DIR, else the platform's cache folder."""
+    use_cache: bool = True
+    cache_limit: int = 20 * 10**9
+    """Bytes that the cache may hold; the least recently used goes first."""
+    node_id: Optional[str] = None
+    """Stable id of the Nuke node; None: a hash of plate path and object names."""
+
+
+@dataclass(frozen=True)
+class PropagateRequest(ShotRequest):
+    """Fill the frame range with mattes."""
+
+    frames: Optional[str] = None
+    """Frame range such as `1001-1100` or `1001-1040x2,1050`; None: every frame of the plate."""
+    out: str = "mattes/matte.%04d.exr"
+    mode: str = "xmem++"
+    """`xmem++` or `xmem`."""
+    order: str = "outward"
+    """`outward` or `forward`; mode `xmem` is always forward."""
+    temporary_memory: bool = True
+    augment: bool = False
+    mem_every: Optional[int] = None
+    """Frames between two memory frames; None: the product's default."""
+    confidence: bool = False
+    """Also write `confidence.value`."""
+    viewer_frame: Optional[int] = None
+    """The gap that holds this frame is computed first."""
+    report: Optional[str] = None
+    """Path of a contact sheet (PNG) to draw; None: none."""
+    plain: bool = False
+    """Compute exactly as the papers describe; slow, for comparison."""
+
+
+@dataclass(frozen=True)
+class SuggestRequest(ShotRequest):
+    """Name the next frames worth keying."""
+
+    mattes: Optional[str] = None
+    """Folder or pattern of mattes of an earlier propagate; None: alpha is 0."""
+    count: int = 5
+    alpha: float = 0.5
+    """Weight of the masked key in the composite key, in [0, 1] (XMem++, Algorithm 1)."""
+    min_pixels: int = 9
+    """Frames whose mask has fewer pixels at working size are left out."""
+    object: Optional[str] = None
+    """Suggest for this object; None: for the union of all."""
