@@ -1,0 +1,90 @@
+"""The dimensions of one XMem, and how they are read back from its checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from xmemcore.protocol.failures import RequestError
+
+LEVEL_CHANNELS = {"resnet50": (1024, 512, 256), "mobilenet_v2": (96, 32, 24)}
+"""Channels of f16, f8 and f4 for each key encoder."""
+
+
+class ForeignCheckpoint(RequestError):
+    """The tensors are not those of an XMem."""
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Say how wide every part of the network is."""
+
+    key_encoder: str = "resnet50"
+    """`resnet50`, or `mobilenet_v2` for the compact model."""
+    value_encoder: str = "resnet18"
+    """`resnet18` looks at the image itself; `light` lets the masks join the key encoder's features."""
+    key_dim: int = 64
+    value_dim: int = 512
+    sensory_dim: int = 64
+    object_dim: int = 256
+    """Channels of the value encoder before its fuser."""
+    decoder_dims: tuple[int, int, int] = (512, 256, 256)
+    """Channels of the decoder at strides 16, 8 and 4."""
+    update_dim: int = 256
+    """Channels in which the decoder's levels meet to update the sensory memory."""
+
+    @property
+    def level_channels(self) -> tuple[int, int, int]:
+        """Channels of f16, f8 and f4."""
+        return LEVEL_CHANNELS[self.key_encoder]
+
+    @classmethod
+    def of_state(cls, state: Mapping[str, Tensor]) -> NetworkConfig:
+        """Read the dimensions from the tensors of a checkpoint.
+
+        Raises:
+            ForeignCheckpoint: a tensor that every XMem has is missing.
+        """
+        try:
+            object_dim, value_dim = _fuser_dims(state, "value_encoder", "mobilenet_v2" if _is_compact(state) else "resnet50")
+            return cls(
+                key_encoder="mobilenet_v2" if _is_compact(state) else "resnet50",
+                value_encoder="light" if "value_encoder.to2.weight" in state else "resnet18",
+                key_dim=state["key_proj.key_proj.weight"].shape[0],
+                value_dim=value_dim,
+                sensory_dim=state["decoder.hidden_update.transform.weight"].shape[0] // 3,
+                object_dim=object_dim,
+                decoder_dims=(
+                    state["decoder.up_16_8.skip_conv.weight"].shape[0],
+                    state["decoder.up_8_4.skip_conv.weight"].shape[0],
+                    state["decoder.pred.weight"].shape[1],
+                ),
+                update_dim=state["decoder.hidden_update.g16_conv.weight"].shape[0],
+            )
+        except KeyError as error:
+            raise ForeignCheckpoint(f"This is not an XMem checkpoint: it has no tensor {error}. Choose a file such as XMem.pth.") from error
+
+
+FULL = NetworkConfig()
+"""The published XMem, 62.2 M parameters."""
+
+COMPACT = NetworkConfig(
+    key_encoder="mobilenet_v2",
+    value_encoder="light",
+    value_dim=128,
+    object_dim=128,
+    decoder_dims=(128, 80, 48),
+    update_dim=64,
+)
+"""The bundled model's dimensions."""
+
+
+def _is_compact(state: Mapping[str, Tensor]) -> bool:
+    return "key_encoder.stem.weight" in state
+
+
+def _fuser_dims(state: Mapping[str, Tensor], part: str, key_encoder: str) -> tuple[int, int]:
+    out_dim, in_dim = state[f"{part}.fuser.block1.conv1.weight"].shape[:2]
+    return in_dim - LEVEL_CHANNELS[key_encoder][0], out_dim
