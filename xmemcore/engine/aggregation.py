@@ -1,0 +1,32 @@
+"""How the objects of one competition group share the pixels."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+_CLAMP = 1e-7
+
+
+def aggregate(probabilities: Tensor) -> Tensor:
+    """Turn independent object probabilities into planes that sum to 1, background first.
+
+    Exact in float32 or wider only: the clamp does not exist in half precision, so half is widened first.
+
+    Args:
+        probabilities: (B, K, H, W), in [0, 1].
+
+    Returns:
+        (B, K + 1, H, W), at least float32.
+
+    Source: XMem, after "soft aggregation" of Oh et al., arXiv 1904.00607: each plane's odds over the sum of all odds.
+    """
+    probabilities = probabilities.to(torch.promote_types(probabilities.dtype, torch.float32))
+    background = torch.prod(1 - probabilities, dim=1, keepdim=True)
+    planes = torch.cat((background, probabilities), dim=1).clamp(_CLAMP, 1 - _CLAMP)
+    return torch.softmax(torch.logit(planes), dim=1)
+
+
+def others_of(masks: Tensor) -> Tensor:
+    """Sum, for each object, all other objects' masks: (B, K, H, W) to (B, K, H, W)."""
+    return masks.sum(dim=1, keepdim=True) - masks

@@ -1,0 +1,117 @@
+"""Checkpoints in and out: safetensors, or `.pth` of tensors alone; damaged, foreign and truncated files get a sentence."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from xmemcore.network.config import ForeignCheckpoint, NetworkConfig
+from xmemcore.network.xmem import XMem
+from xmemcore.protocol.failures import RequestError
+
+
+class CheckpointUnreadable(RequestError):
+    """The model file is missing, truncated or not a checkpoint."""
+
+
+class CheckpointChanged(RequestError):
+    """The model file is not, byte for byte, the one that was recorded."""
+
+
+def sha256_of(path: Path | str) -> str:
+    """Hash a file; a flipped byte loads silently otherwise."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointUnreadable(f"Cannot read the model {path}: {error.strerror}. Check the path.") from error
+
+
+def load_network(path: Path | str, device: str | torch.device = "cpu", sha256: str | None = None) -> XMem:
+    """Build the network that a checkpoint holds, in float32, ready to infer.
+
+    Args:
+        path: `.safetensors`, or a `.pth` whose pickle holds tensors alone.
+        device: where it goes.
+        sha256: what the file's hash must be; None: not compared.
+
+    Raises:
+        CheckpointUnreadable, CheckpointChanged, ForeignCheckpoint.
+    """
+    path = Path(path)
+    if sha256 is not None and sha256_of(path) != sha256:
+        raise CheckpointChanged(f"The model {path} is damaged: its SHA-256 is not {sha256[:12]}... Install it again.")
+    state = read_state(path)
+    network = XMem(NetworkConfig.of_state(state))
+    try:
+        network.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise ForeignCheckpoint(f"The model {path} is not an XMem that we know: {first}") from error
+    return network.to(device).eval().requires_grad_(False)
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Read a checkpoint's tensors, widened to float32; a single-object checkpoint gets its second plane, empty."""
+    state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    state = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+    planes = state.get("value_encoder.conv1.weight")
+    if planes is not None and planes.dim() == 4 and planes.shape[1] == 4:
+        state["value_encoder.conv1.weight"] = torch.cat((planes, torch.zeros_like(planes[:, :1])), dim=1)
+    return state
+
+
+def read_metadata(path: Path | str) -> dict[str, str]:
+    """Read what a safetensors file says of itself; nothing for a `.pth`."""
+    if Path(path).suffix != ".safetensors":
+        return {}
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise _unreadable(Path(path), error) from error
+
+
+def save_network(path: Path | str, network: XMem, metadata: Mapping[str, object]) -> None:
+    """Write half-precision safetensors; metadata values that are not text are written as JSON."""
+    state = {name: _halved(tensor) for name, tensor in network.state_dict().items()}
+    text = {name: value if isinstance(value, str) else json.dumps(value, sort_keys=True) for name, value in metadata.items()}
+    save_file(state, str(path), metadata=text)
+
+
+def _halved(tensor: Tensor) -> Tensor:
+    tensor = tensor.detach().cpu().contiguous()
+    return tensor.half() if tensor.is_floating_point() else tensor
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
+    except (SafetensorError, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _read_pickle(path: Path) -> dict[str, Tensor]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        raise _unreadable(path, error) from error
+    if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
+        raise ForeignCheckpoint(f"The model {path} holds more than tensors. Choose a plain state dict such as XMem.pth.")
+    return dict(state)
+
+
+def _unreadable(path: Path, error: Exception) -> CheckpointUnreadable:
+    if not path.exists():
+        return CheckpointUnreadable(f"There is no model file {path}. Check the path, or see `xmem-roto models list`.")
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return CheckpointUnreadable(f"The model {path} is damaged or not a checkpoint ({reason[:120]}). Install it again.")
