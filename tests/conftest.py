@@ -23,3 +23,7 @@ def shared() -> Path:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--parity-cases", help="folder of golden cases for tests/parity; default: parity/ of the shared data")

@@ -1,0 +1,51 @@
+"""Golden cases become test parameters; the seeded weights (249 MB) are made once per run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xmemcore.network.xmem import XMem
+
+from tests.parity.golden import seeded_network
+
+
+def cases_folder(config: pytest.Config) -> Path:
+    """Give the folder of golden cases: --parity-cases, else the shared one."""
+    chosen = config.getoption("--parity-cases")
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XMEM_ROTO_SHARED", Path(__file__).resolve().parents[3] / "shared")) / "parity"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    for name, kind in (("clip_case", _is_clip), ("module_case", _is_modules), ("selection_case", _is_selection)):
+        if name in metafunc.fixturenames:
+            paths = [path for path in sorted(cases_folder(metafunc.config).glob("*.npz")) if kind(path)]
+            metafunc.parametrize(name, paths, ids=[path.stem for path in paths])
+
+
+@pytest.fixture(scope="session")
+def network(shared: Path) -> XMem:
+    """The published network with the seeded weights."""
+    return seeded_network(shared / "parity")
+
+
+def _names(path: Path) -> list[str]:
+    with np.load(path) as case:
+        return case.files
+
+
+def _is_clip(path: Path) -> bool:
+    return "memory_sizes" in _names(path)
+
+
+def _is_modules(path: Path) -> bool:
+    return any(name.endswith("/readout") or name.startswith("synthetic/mk") for name in _names(path))
+
+
+def _is_selection(path: Path) -> bool:
+    return any(name.endswith("/chosen") for name in _names(path))

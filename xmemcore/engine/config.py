@@ -1,0 +1,41 @@
+"""The choices that decide what a propagation computes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from xmemcore.memory.config import MemoryConfig
+
+XMEM_PLUS_PLUS = "xmem++"
+XMEM = "xmem"
+MODES = (XMEM_PLUS_PLUS, XMEM)
+
+OUTWARD = "outward"
+FORWARD = "forward"
+ORDERS = (OUTWARD, FORWARD)
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """Say which of the papers' variants runs."""
+
+    mode: str = XMEM_PLUS_PLUS
+    """`xmem++`: every annotation is permanent. `xmem`: the first one is, later ones are ordinary memory; always forward."""
+    order: str = OUTWARD
+    """`outward`: from both sides of every gap. `forward`: first frame to last, one memory, as the papers."""
+    temporary_memory: bool = True
+    """False: permanent memory alone answers (XMem++, appendix D)."""
+    mem_every: int = 5
+    """Frames from one memory frame to the next; 5 in the papers."""
+    augment: bool = False
+    """Whether each annotation also enters in the eleven variants of XMem++, Table 5."""
+    augmentations: tuple[str, ...] | None = None
+    """Names of single variants; None: all eleven. Asked only when `augment` is set."""
+    rotation_degrees: float = 45.0
+    """Angle of the two rotated variants; 45 in the paper, 30 in the public program."""
+    memory: MemoryConfig = field(default_factory=MemoryConfig)
+
+    @property
+    def forward(self) -> bool:
+        """Whether one sweep runs from the first frame to the last."""
+        return self.order == FORWARD or self.mode == XMEM

@@ -1,0 +1,98 @@
+"""What the engine is given: frames with their features, and annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from xmemcore.network.features import Features
+from xmemcore.network.xmem import IMAGE_DEVIATION, IMAGE_MEAN, STRIDE
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame at working size, padded."""
+
+    image: Tensor
+    """(1, 3, H, W), normalised, H and W multiples of 16."""
+    features: Features
+
+
+class FrameSource(Protocol):
+    """Give frames by index. May be asked for the same one twice, and for none at all between two others."""
+
+    def __len__(self) -> int:
+        """Count the frames that exist."""
+
+    def frame(self, index: int) -> Frame:
+        """Give one frame; raises what reading the plate raises."""
+
+    @property
+    def padding(self) -> Padding:
+        """How the working images were padded; the same for all."""
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What is known at one frame. An object that is not in `masks` is unknown there."""
+
+    masks: Mapping[int, Tensor | None]
+    """Object to mask (H, W) in [0, 1] at working size, unpadded; None: the object is absent."""
+
+    @property
+    def known(self) -> frozenset[int]:
+        """Name the objects that are known here."""
+        return frozenset(self.masks)
+
+
+@dataclass(frozen=True)
+class Padding:
+    """Zeros around a working image that make its sides multiples of 16, as XMem: half on each side, the odd one last."""
+
+    height: int
+    width: int
+
+    @property
+    def sides(self) -> tuple[int, int, int, int]:
+        """Left, right, top, bottom, in pixels."""
+        left, right = _halves(-self.width % STRIDE)
+        top, bottom = _halves(-self.height % STRIDE)
+        return left, right, top, bottom
+
+    @property
+    def padded(self) -> tuple[int, int]:
+        """Height and width with padding."""
+        return self.height + -self.height % STRIDE, self.width + -self.width % STRIDE
+
+    def pad(self, x: Tensor) -> Tensor:
+        """Map (..., H, W) to its padded size."""
+        return F.pad(x, self.sides)
+
+    def unpad(self, x: Tensor) -> Tensor:
+        """Take the padding off (..., H, W)."""
+        left, _, top, _ = self.sides
+        return x[..., top : top + self.height, left : left + self.width]
+
+
+def normalise(image: np.ndarray, device: torch.device | str = "cpu") -> Tensor:
+    """Turn a display-encoded picture into what the network takes.
+
+    Args:
+        image: (H, W, 3) in [0, 1], row 0 at the top.
+
+    Returns:
+        (1, 3, H, W), not yet padded.
+    """
+    x = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).to(device).unsqueeze(0)
+    mean, deviation = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (IMAGE_MEAN, IMAGE_DEVIATION))
+    return (x - mean) / deviation
+
+
+def _halves(total: int) -> tuple[int, int]:
+    return total // 2, total - total // 2

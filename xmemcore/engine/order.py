@@ -1,0 +1,82 @@
+"""The order of frames: gaps between keyframes, and the sweeps that fill each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+MAX_BLEND_FRAMES = 8
+"""Frames over which two sweeps that meet are cross-faded."""
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One sweep of a gap."""
+
+    indices: tuple[int, ...]
+    """Frames in the order in which they are stepped, the keyframe that it begins with first."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Frames that are computed together and depend on no other gap: the unit of work."""
+
+    passes: tuple[Pass, ...]
+    """One or two. Of two, the second runs against the first."""
+    blend: tuple[int, ...] = ()
+    """Indices that both passes give, ascending."""
+    delivers: tuple[int, ...] = ()
+    """Indices that this gap gives, ascending; a keyframe is delivered by the gap that follows it."""
+
+    def weight(self, number: int, index: int) -> float:
+        """Say how much pass `number` counts at an index that it visits, in [0, 1]."""
+        if index not in self.blend:
+            return 1.0
+        second = (self.blend.index(index) + 1) / (len(self.blend) + 1)
+        return second if number == 1 else 1.0 - second
+
+
+def forward_gap(length: int) -> Gap:
+    """Plan the papers' order: every frame once, first to last."""
+    everything = tuple(range(length))
+    return Gap((Pass(everything),), delivers=everything)
+
+
+def outward_gaps(length: int, keyframes: Collection[int]) -> list[Gap]:
+    """Plan one sweep from each side of every gap, and one sweep before the first and after the last keyframe.
+
+    Args:
+        length: frames in the shot.
+        keyframes: indices from which sweeps may begin, not empty.
+
+    Returns:
+        Gaps in the order of the shot; every index is delivered by exactly one.
+    """
+    places = sorted(keyframes)
+    first, last = places[0], places[-1]
+    gaps = [Gap((Pass(tuple(range(first, -1, -1))),), delivers=tuple(range(first)))] if first > 0 else []
+    gaps += [_between(left, right) for left, right in zip(places, places[1:])]
+    gaps.append(Gap((Pass(tuple(range(last, length))),), delivers=tuple(range(last, length))))
+    return gaps
+
+
+def nearest_first(gaps: Sequence[Gap], index: int | None) -> list[Gap]:
+    """Put the gap that delivers `index` first, then its neighbours outward; None: the order of the shot."""
+    if index is None:
+        return list(gaps)
+    return sorted(gaps, key=lambda gap: min((abs(index - at) for at in gap.delivers), default=0))
+
+
+def _between(left: int, right: int) -> Gap:
+    inner = right - left - 1
+    if inner == 0:
+        return Gap((Pass((left,)),), delivers=(left,))
+    # A third of the gap at most: frames of the cross-fade are computed twice.
+    fade = min(MAX_BLEND_FRAMES, -(-inner // 3))
+    start = left + 1 + (inner - fade) // 2
+    blend = tuple(range(start, start + fade))
+    return Gap(
+        (Pass(tuple(range(left, start + fade))), Pass(tuple(range(right, start - 1, -1)))),
+        blend,
+        delivers=tuple(range(left, right)),
+    )

@@ -1,0 +1,59 @@
+"""From annotations to permanent memory: encode each annotated picture once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from xmemcore.engine.aggregation import aggregate, others_of
+from xmemcore.engine.augmentation import variants
+from xmemcore.engine.config import EngineConfig
+from xmemcore.engine.frames import Annotation, Frame, Padding
+from xmemcore.memory.permanent import Entry
+from xmemcore.network.features import Features
+from xmemcore.network.xmem import XMem
+
+
+def soft_masks(annotation: Annotation, objects: int, padding: Padding, device: torch.device) -> Tensor:
+    """Turn the artist's masks into what the value encoder has learned to see.
+
+    Returns:
+        (1, K, H, W), padded and softly aggregated; an unknown or absent object has an empty plane.
+    """
+    planes = torch.zeros(1, objects, padding.height, padding.width, device=device)
+    for obj, mask in annotation.masks.items():
+        if mask is not None:
+            planes[0, obj] = mask.to(device)
+    return aggregate(padding.pad(planes))[:, 1:]
+
+
+def entries(
+    network: XMem, frame: Frame, annotation: Annotation, objects: int, padding: Padding, config: EngineConfig
+) -> Iterator[tuple[int, Entry]]:
+    """Encode an annotated frame, and its variants when augmentation is on.
+
+    Yields:
+        Variant number, 0 for the frame itself, and its entry.
+    """
+    masks = soft_masks(annotation, objects, padding, frame.image.device)
+    yield 0, _entry(network, frame.image, frame.features, masks, annotation.known)
+    if config.augment:
+        for number, image, planes in variants(frame.image, masks, padding, config.augmentations, config.rotation_degrees):
+            yield number, _entry(network, image, network.encode_key(image), planes, annotation.known)
+
+
+def _entry(network: XMem, image: Tensor, features: Features, masks: Tensor, known: frozenset[int]) -> Entry:
+    sensory = network.empty_sensory(masks.shape[1], *image.shape[-2:])
+    value, _ = network.encode_value(image, features, masks, others_of(masks), sensory, deep_update=False)
+    return Entry(
+        key=elements_first(features.key),
+        shrinkage=features.shrinkage.flatten(),
+        values={obj: elements_first(value[:, obj]) for obj in sorted(known)},
+    )
+
+
+def elements_first(x: Tensor) -> Tensor:
+    """Lay (1, C, h, w) out as memory elements, (h * w, C)."""
+    return x[0].flatten(1).T.contiguous()

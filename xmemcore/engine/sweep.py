@@ -1,0 +1,106 @@
+"""One sweep: frames in one direction, with a sensory state and a temporary memory of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from xmemcore.engine.aggregation import aggregate, others_of
+from xmemcore.engine.config import XMEM, EngineConfig
+from xmemcore.engine.frames import Annotation, Frame, Padding
+from xmemcore.engine.permanent import elements_first, soft_masks
+from xmemcore.memory.permanent import PermanentMemory
+from xmemcore.memory.reading import ShotMemory
+from xmemcore.memory.temporary import TemporaryMemory, newborn
+from xmemcore.network.xmem import XMem
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The objects of one competition group at one frame."""
+
+    planes: Tensor
+    """(K + 1, H, W) at working size, unpadded, background first; they sum to 1."""
+
+    @property
+    def objects(self) -> Tensor:
+        """(K, H, W)."""
+        return self.planes[1:]
+
+
+class Sweep:
+    """Carry the objects of one group from frame to frame.
+
+    Source: XMem, arXiv 2207.07115, and XMem++, arXiv 2307.15958; the steps are those of the public programs.
+    """
+
+    def __init__(self, network: XMem, permanent: PermanentMemory, padding: Padding, config: EngineConfig) -> None:
+        self.network = network
+        self.config = config
+        self.padding = padding
+        self.objects = permanent.objects
+        self.memory = ShotMemory(permanent, TemporaryMemory(config.memory))
+        self.sensory = network.empty_sensory(self.objects, *padding.padded)
+        self._since_memory = 0
+        self._begun = False
+
+    @torch.inference_mode()
+    def step(self, index: int, frame: Frame, annotation: Annotation | None = None, last: bool = False) -> Prediction:
+        """Segment the next frame of the sweep.
+
+        Args:
+            index: of the frame in the shot.
+            frame: the frame.
+            annotation: what the artist said of it.
+            last: whether the sweep ends here, so that nothing need be remembered.
+        """
+        self._since_memory += self._begun
+        self._begun = True
+        remembers = not last and (annotation is not None or (self.config.temporary_memory and self._since_memory >= self.config.mem_every))
+        if annotation is not None and len(annotation.known) == self.objects:
+            objects = soft_masks(annotation, self.objects, self.padding, frame.image.device)
+            planes = torch.cat((1 - objects.sum(dim=1, keepdim=True), objects), dim=1)
+        else:
+            probabilities = self._decode(frame, update_sensory=not remembers and not last)
+            planes = aggregate(probabilities if annotation is None else self._corrected(probabilities, annotation))
+        if remembers:
+            self._remember(index, frame, planes[:, 1:], annotation)
+        return Prediction(self.padding.unpad(planes[0]))
+
+    def _decode(self, frame: Frame, update_sensory: bool) -> Tensor:
+        """Give the objects' own probabilities, (1, K, H, W)."""
+        features = frame.features
+        readout = self.memory.read(elements_first(features.key), elements_first(features.selection))
+        if readout is None:
+            return torch.zeros(1, self.objects, *self.padding.padded, device=frame.image.device)
+        h, w = features.key.shape[-2:]
+        value = readout.value.unflatten(2, (h, w)).unsqueeze(0)
+        self.sensory, logits = self.network.decode(features, value, self.sensory, update_sensory)
+        return torch.sigmoid(logits.float()) * readout.answered.view(1, -1, 1, 1)
+
+    def _corrected(self, probabilities: Tensor, annotation: Annotation) -> Tensor:
+        """Put the artist's masks in place of the known objects, and clear the others beneath them."""
+        known = sorted(annotation.known)
+        masks = soft_masks(annotation, self.objects, self.padding, probabilities.device)[:, known]
+        probabilities = probabilities * (masks.amax(dim=1, keepdim=True) < 0.5)
+        probabilities[:, known] = masks
+        return probabilities
+
+    def _remember(self, index: int, frame: Frame, masks: Tensor, annotation: Annotation | None) -> None:
+        features = frame.features
+        value, self.sensory = self.network.encode_value(
+            frame.image, features, masks, others_of(masks), self.sensory, deep_update=True
+        )
+        self._since_memory = 0
+        annotated_elsewhere = annotation is not None and (self.config.mode != XMEM or index in self.memory.permanent.frames)
+        if self.config.temporary_memory and not annotated_elsewhere:
+            self.memory.temporary.add(
+                newborn(
+                    elements_first(features.key),
+                    features.shrinkage.flatten(),
+                    elements_first(value.flatten(1, 2)),
+                    elements_first(features.selection),
+                )
+            )

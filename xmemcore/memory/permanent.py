@@ -1,0 +1,101 @@
+"""Permanent memory: what the artist annotated, never compressed and never dropped.
+
+An entry is one annotated picture of one frame: the frame itself, or a variant of it. Its elements answer for those
+objects alone that the annotation knows; what an entry gives does not depend on when it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from xmemcore.memory.affinity import element_side
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One annotated picture."""
+
+    key: Tensor
+    """(P, Ck)."""
+    shrinkage: Tensor
+    """(P,), at least 1."""
+    values: Mapping[int, Tensor]
+    """(P, Cv) for every object that the annotation knows."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Elements laid out for reading."""
+
+    side: Tensor
+    """(N, 2 * Ck + 1), from `element_side`."""
+    value: Tensor
+    """(N, K * Cv), object by object; 0 where an object is unknown."""
+    known: Tensor | None
+    """(K, N) booleans: which elements answer for which object; None: all for all."""
+
+
+class PermanentMemory:
+    """Keep entries by frame and variant."""
+
+    def __init__(self, objects: int) -> None:
+        self.objects = objects
+        self._entries: dict[tuple[int, int], Entry] = {}
+        self._segment: Segment | None = None
+
+    def __len__(self) -> int:
+        """Count elements, 0 for an empty memory."""
+        return sum(len(entry.shrinkage) for entry in self._entries.values())
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """Indices that have an entry, ascending."""
+        return tuple(sorted({frame for frame, _ in self._entries}))
+
+    def known(self, frame: int) -> frozenset[int]:
+        """Name the objects that the annotation of a frame knows."""
+        return frozenset(obj for (at, _), entry in self._entries.items() if at == frame for obj in entry.values)
+
+    def put(self, frame: int, entry: Entry, variant: int = 0) -> None:
+        """Add an annotated picture, or replace what is there for that frame and variant."""
+        assert entry.values and all(0 <= obj < self.objects for obj in entry.values)
+        self._entries[frame, variant] = entry
+        self._segment = None
+
+    def remove(self, frame: int, obj: int | None = None) -> None:
+        """Forget one object's annotation at a frame, or the whole frame; every other annotation stays as it is."""
+        for place, entry in list(self._entries.items()):
+            if place[0] != frame:
+                continue
+            left = {other: value for other, value in entry.values.items() if obj is not None and other != obj}
+            if left:
+                self._entries[place] = Entry(entry.key, entry.shrinkage, left)
+            else:
+                del self._entries[place]
+        self._segment = None
+
+    def segment(self) -> Segment | None:
+        """Lay the elements out, frames ascending, so that the order in which they came does not matter; None when empty."""
+        if self._segment is None and self._entries:
+            entries = [self._entries[place] for place in sorted(self._entries)]
+            self._segment = Segment(
+                side=torch.cat([element_side(entry.key, entry.shrinkage) for entry in entries]),
+                value=torch.cat([self._row(entry) for entry in entries]),
+                known=self._known(entries),
+            )
+        return self._segment
+
+    def _row(self, entry: Entry) -> Tensor:
+        blank = torch.zeros_like(next(iter(entry.values.values())))
+        return torch.cat([entry.values.get(obj, blank) for obj in range(self.objects)], dim=1)
+
+    def _known(self, entries: list[Entry]) -> Tensor | None:
+        if all(len(entry.values) == self.objects for entry in entries):
+            return None
+        return torch.stack(
+            [torch.cat([torch.full_like(entry.shrinkage, obj in entry.values, dtype=torch.bool) for entry in entries]) for obj in range(self.objects)]
+        )
