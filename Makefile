@@ -1,0 +1,30 @@
+# Everything is done by bootstrap.py, which Windows users call directly: py bootstrap.py demo
+PYTHON ?= python3
+DEVICE ?= auto
+ARGS ?=
+
+.PHONY: help setup demo test nuke lint bench doctor
+
+help:
+	@$(PYTHON) bootstrap.py --help
+
+setup:
+	@$(PYTHON) bootstrap.py setup --device $(DEVICE) $(ARGS)
+
+demo:
+	@$(PYTHON) bootstrap.py demo --device $(DEVICE) $(ARGS)
+
+test:
+	@$(PYTHON) bootstrap.py test --device $(DEVICE) $(ARGS)
+
+nuke:
+	@$(PYTHON) bootstrap.py nuke $(ARGS)
+
+lint:
+	@$(PYTHON) bootstrap.py lint
+
+bench:
+	@$(PYTHON) bootstrap.py bench --device $(DEVICE) $(ARGS)
+
+doctor:
+	@$(PYTHON) bootstrap.py doctor $(ARGS)

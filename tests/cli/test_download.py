@@ -1,0 +1,151 @@
+"""Downloads that are cut, lie about their length, or are a web page."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from xmemcore.network import download as downloading
+from xmemcore.network.catalogue import record_path
+from xmemcore.network.download import DownloadChanged, DownloadFailed, DownloadForeign, download
+from xmemcore.protocol.failures import RequestError
+
+
+def part_of(target: Path) -> Path:
+    return target.with_name(target.name + ".part")
+
+
+def leftovers(target: Path) -> set[str]:
+    return {p.name for p in target.parent.iterdir()} - {target.name, record_path(target).name}
+
+
+def test_whole_file_comes_with_its_hash_recorded(release, tmp_path: Path) -> None:
+    target = tmp_path / "models" / "model.pth"
+    seen: list[tuple[int, int]] = []
+    result = download(release.url, target, progress=lambda done, total: seen.append((done, total)))
+    assert target.read_bytes() == release.content
+    assert result.sha256 == hashlib.sha256(release.content).hexdigest()
+    assert json.loads(record_path(target).read_text()) == {"url": release.url, "sha256": result.sha256, "bytes": len(release.content)}
+    assert seen[-1] == (len(release.content), len(release.content))
+    assert leftovers(target) == set()
+
+
+def test_cut_connection_is_resumed_within_one_call(release, tmp_path: Path) -> None:
+    release.cut_after = [100_000, 50_000]
+    target = tmp_path / "model.pth"
+    download(release.url, target, pause_seconds=0.01)
+    assert target.read_bytes() == release.content
+    assert release.asked == [None, "bytes=100000-", "bytes=150000-"]
+
+
+def test_cut_download_goes_on_with_the_next_call(release, tmp_path: Path) -> None:
+    release.cut_after = [100_000]
+    target = tmp_path / "model.pth"
+    with pytest.raises(DownloadFailed, match=r"stopped at 0\.1 MB .*it goes on from there"):
+        download(release.url, target, attempts=1)
+    assert not target.exists()
+    assert part_of(target).stat().st_size == 100_000
+    download(release.url, target, attempts=1)
+    assert target.read_bytes() == release.content
+    assert release.asked[1] == "bytes=100000-"
+
+
+def test_file_that_changed_meanwhile_is_taken_anew(release, tmp_path: Path) -> None:
+    release.cut_after = [100_000]
+    target = tmp_path / "model.pth"
+    with pytest.raises(DownloadFailed):
+        download(release.url, target, attempts=1)
+    release.content, release.etag = b"PK\x03\x04" + b"other" * 60_000, '"two"'
+    download(release.url, target, attempts=1)
+    assert target.read_bytes() == release.content
+
+
+def test_server_without_ranges_starts_over(release, tmp_path: Path) -> None:
+    release.ranges, release.cut_after = False, [100_000]
+    target = tmp_path / "model.pth"
+    download(release.url, target, pause_seconds=0.01)
+    assert target.read_bytes() == release.content
+
+
+def test_longer_announcement_than_content_is_never_accepted(release, tmp_path: Path) -> None:
+    release.announce, release.ranges = len(release.content) + 1000, False
+    target = tmp_path / "model.pth"
+    with pytest.raises(DownloadFailed, match=f"ended after {len(release.content)} of {release.announce} bytes"):
+        download(release.url, target, attempts=2, pause_seconds=0.01)
+    assert not target.exists()
+
+
+def test_shorter_announcement_than_content_is_caught_by_loading(release, tmp_path: Path) -> None:
+    """The connection ends as announced, so only the file itself can tell that it is truncated."""
+    release.announce = 1000
+
+    def check(path: Path) -> None:
+        if path.stat().st_size < len(release.content):
+            raise RequestError("The model is damaged.")
+
+    target = tmp_path / "model.pth"
+    with pytest.raises(RequestError, match="damaged"):
+        download(release.url, target, check=check)
+    assert leftovers(target) == set() and not target.exists()
+
+
+@pytest.mark.parametrize("content_type", ["text/html; charset=utf-8", "application/octet-stream"])
+def test_web_page_is_no_model_whatever_it_calls_itself(release, tmp_path: Path, content_type: str) -> None:
+    release.content, release.content_type = b"<!DOCTYPE html><html>Please log in</html>" * 50, content_type
+    target = tmp_path / "model.pth"
+    with pytest.raises(DownloadForeign, match="no model, perhaps a log-in or error page"):
+        download(release.url, target)
+    assert not target.exists()
+    release.content, release.content_type = b"PK\x03\x04" + b"model" * 100, "application/octet-stream"
+    assert download(release.url, target).bytes == len(release.content)
+
+
+def test_missing_file_is_said_at_once(release, tmp_path: Path) -> None:
+    release.status = 404
+    with pytest.raises(DownloadFailed, match="answers 404 Not Found"):
+        download(release.url, tmp_path / "model.pth", pause_seconds=60)
+    assert len(release.asked) == 1
+
+
+def test_overloaded_server_is_asked_again(release, tmp_path: Path) -> None:
+    release.status = 503
+    with pytest.raises(DownloadFailed, match="503 Service Unavailable"):
+        download(release.url, tmp_path / "model.pth", attempts=3, pause_seconds=0.01)
+    assert len(release.asked) == 3
+
+
+def test_refused_connection_has_its_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DownloadFailed, match=r"127\.0\.0\.1:9/x\.pth stopped at 0\.0 MB"):
+        download("http://127.0.0.1:9/x.pth", tmp_path / "x.pth", attempts=1)
+
+
+def test_other_content_at_the_same_address_is_refused_until_it_is_meant(release, tmp_path: Path) -> None:
+    target = tmp_path / "model.pth"
+    download(release.url, target)
+    target.unlink()
+    release.content = b"PK\x03\x04" + b"tampered" * 1000
+    with pytest.raises(DownloadChanged, match="now gives another file"):
+        download(release.url, target)
+    assert not target.exists()
+    record_path(target).unlink()
+    download(release.url, target)
+    assert target.read_bytes() == release.content
+
+
+def test_folder_that_cannot_be_made_has_its_sentence(release, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DownloadFailed, match="Cannot make .*XMEM_ROTO_MODELS"):
+        download(release.url, tmp_path / "file" / "model.pth")
+
+
+def test_full_disk_stops_at_once_and_keeps_nothing_half_accepted(release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(file, block: bytes, part: Path) -> None:
+        raise OSError(28, "No space left on device", str(part))
+
+    monkeypatch.setattr(downloading, "_write", full)
+    with pytest.raises(DownloadFailed, match="No space left on device"):
+        download(release.url, tmp_path / "model.pth", pause_seconds=60)
+    assert len(release.asked) == 1 and not (tmp_path / "model.pth").exists()

@@ -1,0 +1,222 @@
+"""Which models there are, which are installed, and which one is meant when nobody says.
+
+Bundled models lie in `weights/` inside the package, their hashes in `weights/weights.json`. Downloaded ones, and whatever a studio puts
+there, lie in the models folder; beside each download its record (`<file>.json`) keeps the hash that was learned when it came.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from xmemcore.protocol.failures import RequestError
+
+WEIGHTS_FOLDER = Path(__file__).parent / "weights"
+BUNDLED_HASHES = "weights.json"
+SUFFIXES = (".safetensors", ".pth")
+LARGEST_HEADER_BYTES = 100_000_000
+"""Of a safetensors file; its own library refuses more."""
+
+
+class NoModel(RequestError):
+    """No model is installed, or not the one that was asked for."""
+
+
+class UnknownModel(RequestError):
+    """No model of that name exists."""
+
+
+class ModelDamaged(RequestError):
+    """An installed model is not what was recorded when it was installed."""
+
+
+@dataclass(frozen=True)
+class KnownModel:
+    """A model that we can name: bundled, or at a public address."""
+
+    name: str
+    summary: str
+    """What it is good for, in one line."""
+    terms: str
+    """Licence, and what the training data allow, in one line."""
+    file: str
+    url: str | None = None
+    """Public release address; None: it comes with the package."""
+
+
+KNOWN = (
+    KnownModel(
+        name="compact",
+        summary="small and quick; comes with the package",
+        terms="Apache-2.0; trained on research sets of photographs (ECSSD, BSDS500, CCP): their use in commercial work is yours to clear",
+        file="compact.safetensors",
+    ),
+    KnownModel(
+        name="compact-clean",
+        summary="small and quick, trained on generated pictures alone; comes with the package",
+        terms="Apache-2.0; no photograph and no one else's data in its video training",
+        file="compact-clean.safetensors",
+    ),
+    KnownModel(
+        name="xmem",
+        summary="the official XMem release, 249 MB: better and several times slower",
+        terms="MIT; trained on photographs, YouTube-VOS and DAVIS, partly non-commercial: their use in commercial work is yours to clear",
+        file="XMem.pth",
+        url="https://github.com/hkchengrex/XMem/releases/download/v1.0/XMem.pth",
+    ),
+)
+"""The order is that of preference: the first one that is installed is the default."""
+
+OWN_TERMS = "your own file: its terms are those of the data that it was trained on"
+
+
+@dataclass(frozen=True)
+class InstalledModel:
+    """A model file on this machine."""
+
+    name: str
+    path: Path
+    sha256: str | None
+    """As recorded at installation; None for a file that someone put there."""
+    terms: str
+    summary: str
+
+    def as_json(self) -> dict[str, object]:
+        return {**asdict(self), "path": str(self.path), "bytes": self.path.stat().st_size}
+
+
+def models_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Give the folder of downloaded and own models: $XMEM_ROTO_MODELS, else the platform's place for a program's data."""
+    if named := environment.get("XMEM_ROTO_MODELS"):
+        return Path(named)
+    if sys.platform == "win32":
+        return Path(environment.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "xmem-roto" / "models"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "xmem-roto" / "models"
+    return Path(environment.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "xmem-roto" / "models"
+
+
+def installed(folder: Path | None = None, weights: Path = WEIGHTS_FOLDER) -> list[InstalledModel]:
+    """List the models on this machine, the default first.
+
+    Args:
+        folder: of downloaded and own models; None for the usual one.
+        weights: of the bundled models.
+    """
+    folder = models_folder() if folder is None else folder
+    hashes = _read_json(weights / BUNDLED_HASHES)
+    found: dict[str, InstalledModel] = {}
+    for path in [*_model_files(weights), *_model_files(folder)]:
+        known = next((model for model in KNOWN if model.file == path.name), None)
+        name = known.name if known else path.stem
+        # A bundled model cannot be replaced by a file of its name that lies elsewhere.
+        if name in found:
+            continue
+        recorded = hashes.get(path.name) if path.parent == weights else _read_json(record_path(path)).get("sha256")
+        own = read_header(path).get("terms", OWN_TERMS)
+        found[name] = InstalledModel(
+            name=name,
+            path=path,
+            sha256=recorded if isinstance(recorded, str) else None,
+            terms=known.terms if known else own,
+            summary=known.summary if known else "a model of your own",
+        )
+    preference = [model.name for model in KNOWN]
+    return sorted(found.values(), key=lambda m: (preference.index(m.name) if m.name in preference else len(preference), m.name))
+
+
+def resolve(model: str | None, folder: Path | None = None, weights: Path = WEIGHTS_FOLDER) -> InstalledModel:
+    """Find the model that is meant by a name, a file, or nothing.
+
+    Raises:
+        NoModel: none is installed, or the named one is not.
+        UnknownModel: the name is no model and no file.
+    """
+    here = installed(folder, weights)
+    if model is None:
+        if not here:
+            raise NoModel("No model is installed. Run `xmem-roto models get xmem`, or name a file with --model.")
+        return here[0]
+    for candidate in here:
+        if candidate.name == model:
+            return candidate
+    path = Path(model)
+    if path.suffix in SUFFIXES and path.is_file():
+        return InstalledModel(path.stem, path, None, read_header(path).get("terms", OWN_TERMS), "a file of your own")
+    if path.suffix in SUFFIXES:
+        raise UnknownModel(f"There is no model file {path}. Check the path, or see `xmem-roto models list`.")
+    known = next((k for k in KNOWN if k.name == model), None)
+    if known is not None and known.url is not None:
+        raise NoModel(f"The model {model} is not installed. Run `xmem-roto models get {model}`.")
+    names = ", ".join(sorted({m.name for m in here} | {k.name for k in KNOWN if k.url})) or "none"
+    raise UnknownModel(f"There is no model called {model}. These exist: {names}; a .safetensors or .pth file will do too.")
+
+
+def verify(model: InstalledModel) -> str:
+    """Hash a model and compare with what was recorded when it was installed.
+
+    Returns:
+        The SHA-256 of the file.
+
+    Raises:
+        ModelDamaged: it differs.
+    """
+    sha256 = hash_file(model.path)
+    if model.sha256 is not None and sha256 != model.sha256:
+        raise ModelDamaged(
+            f"The model {model.name} at {model.path} is damaged: its SHA-256 is {sha256[:12]}..., recorded was {model.sha256[:12]}.... "
+            "Delete the file and install it again."
+        )
+    return sha256
+
+
+def hash_file(path: Path) -> str:
+    """Give the SHA-256 of a file as hexadecimal text."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_header(path: Path) -> dict[str, str]:
+    """Read what a safetensors file says of itself, without reading its tensors or any library; empty for other and damaged files."""
+    if path.suffix != ".safetensors":
+        return {}
+    try:
+        with open(path, "rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            if length > LARGEST_HEADER_BYTES:
+                return {}
+            header = json.loads(file.read(length))
+    except (OSError, ValueError, struct.error):
+        return {}
+    metadata = header.get("__metadata__", {}) if isinstance(header, dict) else {}
+    return {str(key): str(value) for key, value in metadata.items()} if isinstance(metadata, dict) else {}
+
+
+def record_path(model: Path) -> Path:
+    """Give the file beside a download that keeps where it came from and its hash."""
+    return model.with_name(model.name + ".json")
+
+
+def record_bundled(weights: Path = WEIGHTS_FOLDER) -> dict[str, str]:
+    """Write down the hashes of the bundled models; whoever puts new weights there calls this once."""
+    hashes = {path.name: hash_file(path) for path in _model_files(weights)}
+    (weights / BUNDLED_HASHES).write_text(json.dumps(hashes, indent=1) + "\n", encoding="utf-8")
+    return hashes
+
+
+def _model_files(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.suffix in SUFFIXES and p.is_file()) if folder.is_dir() else []
+
+
+def _read_json(path: Path) -> dict[str, object]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
