@@ -1,0 +1,179 @@
+"""The plugin's end of the wire against a real process that plays, dies, hangs, or comes from another time."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from nuke_plugin import core_command
+from nuke_plugin.core_client import Core, Patience
+from nuke_plugin.core_process import CoreCrashed, CoreForeign, CoreSilent
+from xmemcore.protocol.messages import Cancelled, Failed, Finished, FrameDone, Propagate, Started
+from xmemcore.protocol.requests import PropagateRequest
+
+PRETEND = Path(__file__).resolve().parents[1] / "worker" / "pretend_worker.py"
+PATIENCE = Patience(
+    greeting_seconds=20, cancel_heard_seconds=2, cancel_done_seconds=1, ping_every_seconds=0.5, silence_seconds=1.5, leave_seconds=4
+)
+pytestmark = pytest.mark.timeout(60)
+
+
+def program(text: str) -> list[str]:
+    return [sys.executable, "-I", "-u", "-c", text]
+
+
+@pytest.fixture
+def core():
+    made = Core(lambda: [sys.executable, "-I", str(PRETEND)], patience=PATIENCE)
+    yield made
+    made.close()
+
+
+def ask(core: Core, behaviour: str):
+    return core.ask(lambda job: Propagate(job, PropagateRequest(plate=behaviour)))
+
+
+def test_a_job_ends_with_its_result(core):
+    heard = list(ask(core, "frames"))
+    assert [message.frame for message in heard if isinstance(message, FrameDone)] == list(range(1001, 1051))
+    assert isinstance(heard[-1], Finished)
+
+
+def test_one_core_serves_several_nodes_each_with_its_own_messages(core):
+    conversations = [ask(core, "frames"), ask(core, "second node")]
+    heard = [[], []]
+    threads = [threading.Thread(target=lambda index=index: heard[index].extend(conversations[index])) for index in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert heard[0][-1] == Finished(1, {"frames": 50})
+    assert heard[1][-1] == Finished(2, {"echo": "second node"})
+    assert {message.job for message in heard[1]} == {2}
+
+
+def test_cancel_stops_after_a_frame(core):
+    conversation = ask(core, "frames")
+    frames = 0
+    for message in conversation:
+        if isinstance(message, FrameDone):
+            frames += 1
+            conversation.cancel()
+    assert isinstance(message, Cancelled) and 1 <= frames < 50
+
+
+def test_a_core_that_does_not_stop_in_time_is_killed(core):
+    conversation = ask(core, "stuck")
+    with pytest.raises(CoreSilent, match="did not stop within"):
+        for message in conversation:
+            if isinstance(message, Started):
+                conversation.cancel()
+    assert not core.running
+
+
+def test_a_crash_is_noticed_with_its_last_words_and_the_next_press_starts_a_new_core(core):
+    with pytest.raises(CoreCrashed, match="code 77.*about to fall over"):
+        list(ask(core, "die"))
+    assert list(ask(core, "again"))[-1] == Finished(2, {"echo": "again"})
+
+
+def test_a_killed_core_ends_every_conversation(core):
+    conversation = ask(core, "stuck")
+    waiting = ask(core, "frames")
+    os.kill(core.pid, 9)
+    for talk in (conversation, waiting):
+        with pytest.raises(CoreCrashed, match="signal 9"):
+            list(talk)
+
+
+def test_lines_that_are_no_messages_do_not_disturb(core):
+    assert isinstance(list(ask(core, "chatter"))[-1], Finished)
+
+
+def test_failure_comes_with_its_sentence(core):
+    assert list(ask(core, "refuse"))[-1] == Failed(1, "RequestError", "Frame 1001 is missing. Render it first.", 2)
+
+
+def test_a_long_job_is_not_taken_for_silence(core):
+    conversation = ask(core, "stuck")
+    heard = []
+    listener = threading.Thread(target=lambda: heard.extend(iter_until_killed(conversation)), daemon=True)
+    listener.start()
+    time.sleep(4.0)  # several pings and more than the permitted silence
+    assert listener.is_alive() and core.running
+
+
+def iter_until_killed(conversation):
+    try:
+        yield from conversation
+    except (CoreCrashed, CoreSilent):
+        return
+
+
+def test_a_process_that_is_stopped_counts_as_lost(core):
+    import signal
+
+    conversation = ask(core, "stuck")
+    os.kill(core.pid, signal.SIGSTOP)
+    with pytest.raises(CoreSilent, match="no sign of life"):
+        list(conversation)
+
+
+GREETING = '{{"kind": "greeting", "protocol": {}, "version": "9.9", "pid": 1, "python": "3.11", "mood": "fine"}}'
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "words"),
+    [
+        (f"import time; print('{GREETING.format(99)}'); time.sleep(60)", CoreForeign, "version 9.9 and speaks protocol 99"),
+        ("import time; print('Hello!'); time.sleep(60)", CoreForeign, "Hello!"),
+        ("import time; time.sleep(60)", CoreSilent, "did not greet within 0.7 s"),
+        ("raise SystemExit('no torch here')", CoreCrashed, "code 1.*no torch here"),
+    ],
+)
+def test_a_wrong_beginning_is_refused_and_leaves_no_process(text, error, words):
+    core = Core(lambda: program(text), patience=Patience(greeting_seconds=0.7 if error is CoreSilent else 20))
+    with pytest.raises(error, match=words):
+        ask(core, "frames")
+    assert not core.running
+
+
+def test_close_leaves_no_process(core):
+    list(ask(core, "quick"))
+    pid = core.pid
+    core.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_core_starts_in_an_environment_without_nukes_python(monkeypatch):
+    monkeypatch.setenv("PYTHONHOME", "/usr/local/Nuke16.0v5")
+    monkeypatch.setenv("PYTHONPATH", "/usr/local/Nuke16.0v5/pythonextensions")
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/usr/local/Nuke16.0v5")
+    monkeypatch.setenv("XMEM_ROTO_CACHE", "/fast/cache")
+    environment = core_command.clean_environment()
+    assert not any(name.startswith("PYTHON") or name == "LD_LIBRARY_PATH" for name in environment)
+    assert environment["XMEM_ROTO_CACHE"] == "/fast/cache"
+    core = Core(lambda: [sys.executable, "-I", str(PRETEND)], patience=PATIENCE)
+    assert isinstance(list(ask(core, "quick"))[-1], Finished)
+    core.close()
+
+
+def test_the_real_worker_greets_through_the_plugins_own_command_line():
+    core = Core(lambda: core_command.worker_command(Path(sys.executable)))
+    assert list(core.ask(lambda job: Propagate(job, PropagateRequest(plate="/nowhere/plate.%04d.exr", roto="/nowhere/roto.json"))))
+    assert core.running
+    core.close()
+
+
+@pytest.mark.parametrize("value", ["", "/nowhere/python"])
+def test_a_missing_core_is_refused_with_the_way_to_make_it(value, monkeypatch, tmp_path):
+    monkeypatch.setattr(core_command, "CHECKOUT", tmp_path)
+    with pytest.raises(core_command.CoreMissing, match="bootstrap.py|XMEM_ROTO_PYTHON"):
+        core_command.interpreter({"XMEM_ROTO_PYTHON": value})
+    assert core_command.interpreter({"XMEM_ROTO_PYTHON": sys.executable}) == Path(sys.executable)

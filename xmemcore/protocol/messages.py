@@ -1,0 +1,275 @@
+"""What Nuke and the worker say to each other: one JSON object a line, UTF-8, ended by a newline.
+
+Every message is one frozen dataclass below; on the wire `kind` names it and its fields follow by name:
+
+    {"kind": "frame_done", "job": 3, "frame": 1004, "path": "/shots/a/matte.1004.exr"}
+
+The order of a conversation:
+
+    worker                                  Nuke
+    greeting, once, before anything heavy
+    is imported                      ---->  closes the worker when `protocol` is not its own
+                                     <----  propagate | suggest | status | clear |
+                                            models, each with a job number of Nuke's choice
+    queued (others are ahead) or
+    started                          ---->
+    any of progress, frame_done,
+    warning, log                     ---->  frame_done follows the rename of that frame's file
+                                     <----  cancel, at any time
+    cancelling, within a second      ---->
+    exactly one of finished, failed,
+    cancelled                        ---->  the job number may be forgotten
+                                     <----  ping, at any time
+    pong, also while computing       ---->
+
+The worker leaves after `leave`, at end of file on its stdin, and when its parent process is gone. A line that cannot be
+read is answered by `failed` with job null; it never ends the worker. Fields that a reader does not know are an error:
+two sides with one protocol number agree on every field.
+
+`result` of finished is, per request: PropagateResult.as_json(), SuggestResult.as_json(), node_status(...).as_json(),
+{} after clear, {"models": [{"name", "summary", "terms", "installed"}, ...]}. Frames are Nuke's numbers. Paths are absolute, of the machine both run on.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Dict, Optional, Tuple, Type, Union
+
+from xmemcore.protocol.failures import MachineError
+from xmemcore.protocol.requests import PropagateRequest, ShotRequest, SuggestRequest
+
+PROTOCOL = 1
+"""Raised by one whenever a message gains, loses or changes a field."""
+
+
+class MessageUnreadable(MachineError):
+    """A line is not a message of this protocol."""
+
+
+# ---- from Nuke to the worker
+
+
+@dataclass(frozen=True)
+class Propagate:
+    """Queue a propagate."""
+
+    job: int
+    request: PropagateRequest
+
+
+@dataclass(frozen=True)
+class Suggest:
+    """Queue a suggestion of the next frames to key."""
+
+    job: int
+    request: SuggestRequest
+
+
+@dataclass(frozen=True)
+class Status:
+    """Ask what a propagate with this request would find and cost; answered ahead of queued work, after the job in work."""
+
+    job: int
+    request: PropagateRequest
+
+
+@dataclass(frozen=True)
+class Clear:
+    """Delete the cache of one node; its mattes stay."""
+
+    job: int
+    node_id: str
+    cache: Optional[str] = None
+    """Root of the cache, as in ShotRequest."""
+
+
+@dataclass(frozen=True)
+class Models:
+    """Ask which models there are, with their terms; answered like a status."""
+
+    job: int
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """Stop a job: at once when it is queued, after the frame in work when it runs."""
+
+    job: int
+
+
+@dataclass(frozen=True)
+class Ping:
+    """Ask for a sign of life."""
+
+
+@dataclass(frozen=True)
+class Leave:
+    """End the worker; the job in work is cancelled."""
+
+
+# ---- from the worker to Nuke
+
+
+@dataclass(frozen=True)
+class Greeting:
+    """The first line of a worker."""
+
+    protocol: int
+    """PROTOCOL of the worker."""
+    version: str
+    """VERSION of the worker's checkout."""
+    pid: int
+    python: str
+    """Version of the worker's Python, for the diagnosis page."""
+
+
+@dataclass(frozen=True)
+class Queued:
+    """The job waits."""
+
+    job: int
+    ahead: int
+    """Jobs that come first, at least 1."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """The job is in work."""
+
+    job: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the job is."""
+
+    job: int
+    done: int
+    total: int
+    """Steps of the same size as `done`; at least `done`, at least 1."""
+
+
+@dataclass(frozen=True)
+class FrameDone:
+    """The file of one frame is complete under its final name."""
+
+    job: int
+    frame: int
+    path: str
+
+
+@dataclass(frozen=True)
+class Warned:
+    """One sentence that the artist should read; the job goes on."""
+
+    job: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Log:
+    """What the job is doing, in a few words."""
+
+    job: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Cancelling:
+    """The cancel has been heard."""
+
+    job: int
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """The job has stopped at the artist's wish; finished frames stay."""
+
+    job: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The job is done."""
+
+    job: int
+    result: Dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The job, or with job None a line, came to nothing."""
+
+    job: Optional[int]
+    code: str
+    """Name of the error, such as PlateUnreadable."""
+    sentence: str
+    """What, where, what to do."""
+    exit_code: int
+    """2 the request is wrong, 3 the machine failed, 1 a fault of the core's own."""
+
+
+@dataclass(frozen=True)
+class Pong:
+    """A sign of life; sent by the thread that reads, so it says nothing about the job in work."""
+
+
+Message = Union[
+    Propagate, Suggest, Status, Clear, Cancel, Ping, Leave,
+    Greeting, Queued, Started, Progress, FrameDone, Warned, Log, Cancelling, Cancelled, Finished, Failed, Pong,
+]  # fmt: skip
+
+KINDS: Dict[str, Type[Any]] = {
+    "propagate": Propagate, "suggest": Suggest, "status": Status, "clear": Clear, "models": Models, "cancel": Cancel, "ping": Ping, "leave": Leave,
+    "greeting": Greeting, "queued": Queued, "started": Started, "progress": Progress, "frame_done": FrameDone, "warning": Warned,
+    "log": Log, "cancelling": Cancelling, "cancelled": Cancelled, "finished": Finished, "failed": Failed, "pong": Pong,
+}  # fmt: skip
+"""`kind` on the wire and what it stands for."""
+
+_KIND_OF = {message: kind for kind, message in KINDS.items()}
+_REQUEST_OF: Dict[Type[Any], Type[ShotRequest]] = {Propagate: PropagateRequest, Suggest: SuggestRequest, Status: PropagateRequest}
+
+
+def encode(message: Message) -> str:
+    """Write a message as one line, newline included.
+
+    Only ASCII is used (JSON escapes the rest), so that no console encoding of any platform can break the line.
+    """
+    return json.dumps({"kind": _KIND_OF[type(message)], **asdict(message)}) + "\n"
+
+
+def decode(line: str) -> Message:
+    """Read one line.
+
+    Raises:
+        MessageUnreadable: it is not JSON, its kind is unknown, or its fields are not those of its kind.
+    """
+    shown = repr(line.strip()[:200])
+    try:
+        spoken = json.loads(line)
+    except ValueError as error:
+        raise MessageUnreadable(f"A line is not a message but {shown}. Do plugin and core come from one checkout?") from error
+    if not isinstance(spoken, dict) or spoken.get("kind") not in KINDS:
+        raise MessageUnreadable(f"The kind of message {shown} is unknown. Do plugin and core come from one checkout?")
+    kind = KINDS[spoken.pop("kind")]
+    if kind in _REQUEST_OF and "request" in spoken:
+        spoken["request"] = _build(_REQUEST_OF[kind], spoken["request"], shown)
+    return _build(kind, spoken, shown)
+
+
+def _build(kind: Type[Any], values: Any, shown: str) -> Any:
+    """Make one dataclass of its wire form; JSON's lists become the tuples that frozen dataclasses hold."""
+    known = {field.name: _immutable(values[field.name]) for field in fields(kind) if isinstance(values, dict) and field.name in values}
+    if not isinstance(values, dict) or len(known) != len(values):
+        raise MessageUnreadable(
+            f"The fields of message {shown} are not those of {kind.__name__}. Do plugin and core come from one checkout?"
+        )
+    try:
+        return kind(**known)
+    except TypeError as error:
+        raise MessageUnreadable(f"Message {shown} lacks a field of {kind.__name__}. Do plugin and core come from one checkout?") from error
+
+
+def _immutable(value: Any) -> Union[Any, Tuple[Any, ...]]:
+    return tuple(value) if isinstance(value, list) else value

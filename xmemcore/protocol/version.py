@@ -1,0 +1,6 @@
+"""The program's version, which both sides of the wire state."""
+
+from __future__ import annotations
+
+VERSION = "0.1.0"
+"""Version of plugin and core, which come from one checkout; `setup.py` reads it too."""

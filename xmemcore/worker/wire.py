@@ -1,0 +1,58 @@
+"""The worker's end of the wire: stdout kept for the protocol alone, lines in, lines out."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+
+from xmemcore.protocol.failures import Failure
+from xmemcore.protocol.messages import Failed, Message, MessageUnreadable, decode, encode
+
+
+class Wire:
+    """Send and receive messages; sending is safe from every thread."""
+
+    def __init__(self, requests: int, answers: int) -> None:
+        """Take two file descriptors as our own: `requests` to read from, `answers` to write to."""
+        self._requests = os.fdopen(requests, "rb", closefd=False)
+        self._answers = answers
+        self._writing = threading.Lock()
+
+    @classmethod
+    def guard_stdout(cls) -> Wire:
+        """Keep stdout for the protocol and send to stderr whatever else writes to it.
+
+        To be called before OpenEXR, torch or anything else with C code is imported: a `puts` in a library
+        writes to descriptor 1, not to `sys.stdout`.
+        """
+        answers = os.dup(1)
+        os.dup2(2, 1)
+        sys.stdout = sys.stderr
+        return cls(0, answers)
+
+    def send(self, message: Message) -> None:
+        """Write one line whole; a parent that is gone is not our trouble here, end of file on stdin tells of it."""
+        line = encode(message).encode("ascii")
+        with self._writing:
+            try:
+                while line:
+                    line = line[os.write(self._answers, line) :]
+            except OSError:
+                pass
+
+    def messages(self) -> Iterator[Message]:
+        """Read until the parent closes its end; a line that is no message is answered and passed over."""
+        for line in self._requests:
+            if not line.strip():
+                continue
+            try:
+                yield decode(line.decode("utf-8", errors="replace"))
+            except MessageUnreadable as error:
+                self.send(failed(None, error))
+
+
+def failed(job: int | None, error: Failure) -> Failed:
+    """Say a failure on the wire."""
+    return Failed(job=job, code=error.code, sentence=str(error), exit_code=error.exit_code)
