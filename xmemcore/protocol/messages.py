@@ -27,7 +27,8 @@ read is answered by `failed` with job null; it never ends the worker. Fields tha
 two sides with one protocol number agree on every field.
 
 `result` of finished is, per request: PropagateResult.as_json(), SuggestResult.as_json(), node_status(...).as_json(),
-{} after clear, {"models": [{"name", "summary", "terms", "installed"}, ...]}. Frames are Nuke's numbers. Paths are absolute, of the machine both run on.
+{} after clear, and {"models": [{"name", "summary", "terms", "installed"}, ...]}. Frames are Nuke's
+numbers. Paths are absolute, of the machine both run on.
 """
 
 from __future__ import annotations
@@ -216,12 +217,13 @@ class Pong:
 
 
 Message = Union[
-    Propagate, Suggest, Status, Clear, Cancel, Ping, Leave,
+    Propagate, Suggest, Status, Clear, Models, Cancel, Ping, Leave,
     Greeting, Queued, Started, Progress, FrameDone, Warned, Log, Cancelling, Cancelled, Finished, Failed, Pong,
 ]  # fmt: skip
 
 KINDS: Dict[str, Type[Any]] = {
-    "propagate": Propagate, "suggest": Suggest, "status": Status, "clear": Clear, "models": Models, "cancel": Cancel, "ping": Ping, "leave": Leave,
+    "propagate": Propagate, "suggest": Suggest, "status": Status, "clear": Clear, "models": Models, "cancel": Cancel,
+    "ping": Ping, "leave": Leave,
     "greeting": Greeting, "queued": Queued, "started": Started, "progress": Progress, "frame_done": FrameDone, "warning": Warned,
     "log": Log, "cancelling": Cancelling, "cancelled": Cancelled, "finished": Finished, "failed": Failed, "pong": Pong,
 }  # fmt: skip

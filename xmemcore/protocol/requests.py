@@ -18,6 +18,9 @@ class ShotRequest:
     """Folder or pattern of index PNGs, or of EXR/PNG with one channel or layer per object."""
     roto_node: Optional[str] = None
     """Which Roto node of a `.nk` with several; None when there is one."""
+    roto_alpha: Optional[str] = None
+    """EXR pattern: the whole roto's alpha on keyframes as the host renders it. Given only when every shape counts; it is then the
+    union that comes back on keyframes, and our own raster is compared with it."""
     keyframes: Optional[Tuple[int, ...]] = None
     """Frames that count as annotated; None: those that the annotations have keys on."""
     colorspace: Optional[str] = None
