@@ -1,0 +1,1 @@
+"""The command line: one door to the shot. Nothing here imports torch before a command needs it."""

@@ -12,7 +12,7 @@ import os
 import struct
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from xmemcore.protocol.failures import RequestError
@@ -77,13 +77,13 @@ OWN_TERMS = "your own file: its terms are those of the data that it was trained 
 
 
 @dataclass(frozen=True)
-class InstalledModel:
+class Model:
     """A model file on this machine."""
 
     name: str
     path: Path
     sha256: str | None
-    """As recorded at installation; None for a file that someone put there."""
+    """As recorded at installation; None for a file that someone put there, until `find_model` has hashed it."""
     terms: str
     summary: str
 
@@ -102,7 +102,7 @@ def models_folder(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(environment.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "xmem-roto" / "models"
 
 
-def installed(folder: Path | None = None, weights: Path = WEIGHTS_FOLDER) -> list[InstalledModel]:
+def installed(folder: Path | None = None, weights: Path = WEIGHTS_FOLDER) -> list[Model]:
     """List the models on this machine, the default first.
 
     Args:
@@ -111,7 +111,7 @@ def installed(folder: Path | None = None, weights: Path = WEIGHTS_FOLDER) -> lis
     """
     folder = models_folder() if folder is None else folder
     hashes = _read_json(weights / BUNDLED_HASHES)
-    found: dict[str, InstalledModel] = {}
+    found: dict[str, Model] = {}
     for path in [*_model_files(weights), *_model_files(folder)]:
         known = next((model for model in KNOWN if model.file == path.name), None)
         name = known.name if known else path.stem
@@ -120,7 +120,7 @@ def installed(folder: Path | None = None, weights: Path = WEIGHTS_FOLDER) -> lis
             continue
         recorded = hashes.get(path.name) if path.parent == weights else _read_json(record_path(path)).get("sha256")
         own = read_header(path).get("terms", OWN_TERMS)
-        found[name] = InstalledModel(
+        found[name] = Model(
             name=name,
             path=path,
             sha256=recorded if isinstance(recorded, str) else None,
@@ -131,13 +131,18 @@ def installed(folder: Path | None = None, weights: Path = WEIGHTS_FOLDER) -> lis
     return sorted(found.values(), key=lambda m: (preference.index(m.name) if m.name in preference else len(preference), m.name))
 
 
-def resolve(model: str | None, folder: Path | None = None, weights: Path = WEIGHTS_FOLDER) -> InstalledModel:
-    """Find the model that is meant by a name, a file, or nothing.
+def find_model(model: str | None, folder: Path | None = None, weights: Path = WEIGHTS_FOLDER) -> Model:
+    """Find the model that is meant by a name, a file, or nothing; its hash is the recorded one, else that of the file.
 
     Raises:
         NoModel: none is installed, or the named one is not.
         UnknownModel: the name is no model and no file.
     """
+    found = _meant(model, folder, weights)
+    return found if found.sha256 is not None else replace(found, sha256=hash_file(found.path))
+
+
+def _meant(model: str | None, folder: Path | None, weights: Path) -> Model:
     here = installed(folder, weights)
     if model is None:
         if not here:
@@ -148,7 +153,7 @@ def resolve(model: str | None, folder: Path | None = None, weights: Path = WEIGH
             return candidate
     path = Path(model)
     if path.suffix in SUFFIXES and path.is_file():
-        return InstalledModel(path.stem, path, None, read_header(path).get("terms", OWN_TERMS), "a file of your own")
+        return Model(path.stem, path, None, read_header(path).get("terms", OWN_TERMS), "a file of your own")
     if path.suffix in SUFFIXES:
         raise UnknownModel(f"There is no model file {path}. Check the path, or see `xmem-roto models list`.")
     known = next((k for k in KNOWN if k.name == model), None)
@@ -158,7 +163,7 @@ def resolve(model: str | None, folder: Path | None = None, weights: Path = WEIGH
     raise UnknownModel(f"There is no model called {model}. These exist: {names}; a .safetensors or .pth file will do too.")
 
 
-def verify(model: InstalledModel) -> str:
+def verify(model: Model) -> str:
     """Hash a model and compare with what was recorded when it was installed.
 
     Returns:

@@ -1,0 +1,90 @@
+"""`xmem-roto`: from words on the command line to a command, and from what went wrong to one sentence and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import sys
+import traceback
+from collections.abc import Sequence
+
+from xmemcore.cli import demo, doctor, measure, models, shot_commands
+from xmemcore.cli.options import Parser
+from xmemcore.protocol.failures import Cancelled, Failure, MachineError
+from xmemcore.protocol.version import VERSION
+
+DONE = 0
+OUR_MISTAKE = 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code: 0 done, 2 wrong request or no model, 3 the machine failed, 130 cancelled."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if arguments[:1] == ["train"]:
+            return _train(arguments[1:])
+        if arguments[:1] == ["worker"]:
+            return _worker()
+        chosen = make_parser().parse_args(arguments)
+        return chosen.run(chosen) or DONE
+    except Failure as failure:
+        return _refuse(str(failure), failure.exit_code)
+    except KeyboardInterrupt:
+        return _refuse("Cancelled. What was finished stays.", Cancelled.exit_code)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough, as with `| head`.
+        sys.stdout = None  # type: ignore[assignment]
+        return DONE
+    except MemoryError:
+        return _refuse("Out of memory. Close other programs or lower --size.", MachineError.exit_code)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
+            return _crashed()
+        return _refuse(f"{error.filename or 'The disk'}: {error.strerror}. Free some disk, then run this again.", MachineError.exit_code)
+    except RuntimeError as error:
+        # torch's own out-of-memory error is a RuntimeError; looking for its text spares importing torch to name it.
+        if "out of memory" not in str(error).lower() and "can't allocate memory" not in str(error).lower():
+            return _crashed()
+        return _refuse("The device is out of memory. Lower --size, or use --device cpu.", MachineError.exit_code)
+    except Exception:
+        return _crashed()
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Describe every command."""
+    parser = Parser(prog="xmem-roto", description="Roto a few frames, get the mattes of the shot (XMem++).")
+    parser.add_argument("--version", action="version", version=f"xmem-roto {VERSION}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+    shot_commands.add_propagate(commands)
+    shot_commands.add_suggest(commands)
+    measure.add_evaluate(commands)
+    measure.add_bench(commands)
+    commands.add_parser("train", help="train or fine-tune a model; see `xmem-roto train --help`")
+    models.add_models(commands)
+    demo.add_demo(commands)
+    doctor.add_doctor(commands)
+    commands.add_parser("worker", help="what Nuke starts; JSON messages on stdin and stdout")
+    return parser
+
+
+def _train(arguments: list[str]) -> int:
+    from xmemcore.training.command import main as train
+
+    return train(arguments) or DONE
+
+
+def _worker() -> int:
+    from xmemcore.worker.__main__ import main as work
+
+    work()
+    return DONE
+
+
+def _refuse(sentence: str, exit_code: int) -> int:
+    print(f"xmem-roto: {sentence}", file=sys.stderr)
+    return exit_code
+
+
+def _crashed() -> int:
+    traceback.print_exc()
+    return _refuse("That is a mistake of ours. Please report it with the lines above and what `xmem-roto doctor` prints.", OUR_MISTAKE)

@@ -1,0 +1,131 @@
+"""`models`: list, get, verify, info."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from xmemcore.cli.options import Parser
+from xmemcore.cli.progress import TerminalListener
+from xmemcore.network import catalogue
+from xmemcore.network.catalogue import KnownModel, Model, NoModel, UnknownModel
+
+
+def add_models(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Describe the command."""
+    parser = commands.add_parser("models", help="list, get, verify, or say more of models")
+    parser.add_argument("action", choices=("list", "get", "verify", "info"), nargs="?", default="list")
+    parser.add_argument("name", metavar="NAME|FILE", nargs="?", help="which model; for get, one that `list` shows with an address")
+    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+    parser.set_defaults(run=run)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Do what was asked and print the answer."""
+    answer = {"list": _list, "get": _get, "verify": _verify, "info": _info}[chosen.action](chosen)
+    if chosen.json:
+        print(json.dumps(answer))
+    return 0
+
+
+def _list(chosen: argparse.Namespace) -> dict[str, object]:
+    here = catalogue.installed()
+    missing = [model for model in catalogue.KNOWN if model.url and model.name not in {m.name for m in here}]
+    if not chosen.json:
+        for number, model in enumerate(here):
+            print(f"{model.name}{'  (default)' if number == 0 else ''}\n    {model.summary}\n    {model.terms}\n    {model.path}")
+        for known in missing:
+            how = f"not installed: xmem-roto models get {known.name}"
+            print(f"{known.name}  ({how})\n    {known.summary}\n    {known.terms}\n    {known.url}")
+        if not here:
+            print("No model is installed yet.")
+    return {
+        "default": here[0].name if here else None,
+        "installed": [model.as_json() for model in here],
+        "available": [{"name": m.name, "summary": m.summary, "terms": m.terms, "url": m.url} for m in missing],
+    }
+
+
+def _get(chosen: argparse.Namespace) -> dict[str, object]:
+    known = _downloadable(chosen.name)
+    assert known.url is not None
+    target = catalogue.models_folder() / known.file
+    if target.exists():
+        model = catalogue.find_model(known.name)
+        sha256 = catalogue.verify(model)
+        if not chosen.json:
+            print(f"{known.name} is installed already: {target}\nSHA-256 {sha256}")
+        return {"name": known.name, "path": str(target), "sha256": sha256, "downloaded": False}
+    from xmemcore.network.download import download
+
+    print(f"Getting {known.name} from {known.url}\n{known.terms}", file=sys.stderr)
+    listener = TerminalListener(known.name)
+    try:
+        result = download(known.url, target, listener.progress, check=_check_loads)
+    finally:
+        listener.close()
+    if not chosen.json:
+        print(f"{known.name} is installed: {result.path} ({result.bytes / 1e6:.1f} MB)")
+        print(f"SHA-256 {result.sha256} (recorded; `models verify` compares)")
+    return {"name": known.name, "path": str(result.path), "sha256": result.sha256, "downloaded": True}
+
+
+def _downloadable(name: str | None) -> KnownModel:
+    public = [model for model in catalogue.KNOWN if model.url]
+    names = ", ".join(model.name for model in public)
+    if name is None:
+        raise UnknownModel(f"Say which model to get. These can be had: {names}.")
+    for model in public:
+        if model.name == name:
+            return model
+    if any(model.name == name for model in catalogue.KNOWN):
+        raise UnknownModel(f"{name} comes with the package and cannot be downloaded. These can: {names}.")
+    raise UnknownModel(f"There is no model called {name}. These can be had: {names}.")
+
+
+def _check_loads(path: Path) -> None:
+    """Load a finished download as the checkpoint that it must be; its name does not end in .pth yet."""
+    from xmemcore.network.checkpoint import load_network
+
+    load_network(path)
+
+
+def _verify(chosen: argparse.Namespace) -> dict[str, object]:
+    here = catalogue.installed()
+    models = [m for m in here if m.name == chosen.name] or [catalogue.find_model(chosen.name)] if chosen.name else here
+    if not models:
+        raise NoModel("No model is installed. Run `xmem-roto models get xmem`.")
+    hashes = {}
+    for model in models:
+        hashes[model.name] = catalogue.verify(model)
+        _check_loads(model.path)
+        if not chosen.json:
+            known = "as recorded" if model.sha256 else "no hash was recorded for it"
+            print(f"{model.name}: loads, SHA-256 {hashes[model.name]} ({known})")
+    return {"sha256": hashes}
+
+
+def _info(chosen: argparse.Namespace) -> dict[str, object]:
+    model = catalogue.find_model(chosen.name)
+    answer = _described(model)
+    if not chosen.json:
+        print(f"{model.name}: {model.summary}\nterms: {model.terms}")
+        for key, value in answer.items():
+            if key not in ("name", "summary", "terms"):
+                print(f"{key}: {value}")
+    return answer
+
+
+def _described(model: Model) -> dict[str, object]:
+    from xmemcore.network.checkpoint import load_network
+
+    network = load_network(model.path)
+    answer: dict[str, object] = {
+        **model.as_json(),
+        "sha256": catalogue.hash_file(model.path),
+        "parameters": sum(tensor.numel() for tensor in network.state_dict().values()),
+        "dimensions": str(network.config),
+    }
+    return {**answer, **{key: value for key, value in catalogue.read_header(model.path).items() if key not in answer}}

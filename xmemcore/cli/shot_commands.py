@@ -1,0 +1,91 @@
+"""`propagate` and `suggest`: fill in the request, hand it to the shot, print the answer."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from xmemcore.cli.options import (
+    DEFAULTS,
+    Parser,
+    add_annotation_options,
+    add_cache_options,
+    add_engine_options,
+    add_model_options,
+    positive,
+    propagate_request,
+    share,
+    suggest_request,
+)
+from xmemcore.cli.progress import TerminalListener, farm_stream, listening
+from xmemcore.protocol.requests import SuggestRequest
+
+
+def add_propagate(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Describe the command."""
+    parser = commands.add_parser("propagate", help="fill a frame range with mattes")
+    add_annotation_options(parser)
+    parser.add_argument("--frames", metavar="RANGE", help="such as 1001-1100 or 1001-1040x2,1050 (default: every frame of the plate)")
+    parser.add_argument("--out", default=DEFAULTS.out, metavar="PATTERN", help="(default: mattes/matte.%%04d.exr)")
+    add_model_options(parser)
+    add_engine_options(parser)
+    parser.add_argument("--confidence", action="store_true", help="also write a layer confidence.value: 1 sure, 0 guessed")
+    parser.add_argument("--viewer-frame", type=int, metavar="F", help="compute the gap that holds this frame first")
+    parser.add_argument("--plain", action="store_true", help="compute exactly as the papers describe: slow, for comparison")
+    parser.add_argument("--report", metavar="PNG", help="draw a contact sheet of the result")
+    add_cache_options(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
+    parser.set_defaults(run=run_propagate)
+
+
+def add_suggest(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Describe the command."""
+    defaults = SuggestRequest(plate="")
+    parser = commands.add_parser("suggest", help="name the next frames worth keying")
+    add_annotation_options(parser)
+    parser.add_argument("--mattes", metavar="DIR", help="mattes of an earlier propagate; without them alpha is 0")
+    parser.add_argument("--count", type=positive, default=defaults.count, help="(default: %(default)s)")
+    parser.add_argument("--alpha", type=share, default=defaults.alpha, help="weight of what lies under the matte (default: %(default)s)")
+    least = "leave out frames whose matte has fewer at working size (default: %(default)s)"
+    parser.add_argument("--min-pixels", type=int, default=defaults.min_pixels, metavar="N", help=least)
+    parser.add_argument("--object", metavar="NAME", help="suggest for this object (default: all together)")
+    add_model_options(parser)
+    add_cache_options(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
+    parser.set_defaults(run=run_suggest)
+
+
+def run_propagate(chosen: argparse.Namespace) -> None:
+    """Propagate, draw the contact sheet if asked, and say where everything is."""
+    from xmemcore.shot.propagate import propagate
+
+    request = propagate_request(chosen)
+    with listening(TerminalListener("propagate", farm=farm_stream(chosen.json))) as listener:
+        result = propagate(request, listener)
+        if request.report is not None:
+            from xmemcore.evaluation.report import draw_report
+
+            draw_report(request, request.report)
+    answer = result.as_json()
+    if chosen.json:
+        print(json.dumps({**answer, "report": request.report}))
+        return
+    print(f"Mattes: {request.out}")
+    if request.report is not None:
+        print(f"Contact sheet: {request.report}")
+
+
+def run_suggest(chosen: argparse.Namespace) -> None:
+    """Suggest, and print one frame a line, the most useful first."""
+    from xmemcore.shot.suggest import suggest
+
+    request = suggest_request(chosen)
+    with listening(TerminalListener("suggest", farm=farm_stream(chosen.json))) as listener:
+        answer = suggest(request, listener).as_json()
+    if chosen.json:
+        print(json.dumps(answer))
+        return
+    for pick in answer["suggestions"]:
+        print(f"{pick['frame']}  score {pick['score']:.4f}  {pick['reason']}")
+    if not answer["suggestions"]:
+        print("No frame is worth keying: none differs from the keyed ones, or the object is too small in all others.")
