@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from xmemcore.engine.config import FORWARD, XMEM, XMEM_PLUS_PLUS, EngineConfig
-from xmemcore.engine.propagation import Propagation
+from xmemcore.engine.propagation import Propagation, permanent_indices
 from xmemcore.engine.sweep import Sweep
 from xmemcore.memory.config import MemoryConfig
 from xmemcore.network.xmem import XMem
@@ -50,7 +50,7 @@ def test_whole_clip_agrees_with_the_public_program(clip_case: Path, shared: Path
         pytest.skip("the public program lets late objects share nothing; ours knows them all along, which parity/README.md leaves open")
     config = engine_config(case)
     propagation = Propagation(network, source, annotations, objects, config)
-    for position in propagation.permanent_indices:
+    for position in permanent_indices(annotations, config):
         propagation.learn(position)
 
     sweep = Sweep(network, propagation.permanent, source.padding, config)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 
 MAX_BLEND_FRAMES = 8
@@ -27,6 +27,14 @@ class Gap:
     """Indices that both passes give, ascending."""
     delivers: tuple[int, ...] = ()
     """Indices that this gap gives, ascending; a keyframe is delivered by the gap that follows it."""
+
+    def visits(self, wanted: Collection[int]) -> list[Pass]:
+        """Cut each pass behind the last frame that anybody wants; one that nobody wants anything of is empty."""
+        cut = []
+        for sweep in self.passes:
+            asked = [place for place, index in enumerate(sweep.indices) if index in wanted and index in self.delivers]
+            cut.append(Pass(sweep.indices[: asked[-1] + 1] if asked else ()))
+        return cut
 
     def weight(self, number: int, index: int) -> float:
         """Say how much pass `number` counts at an index that it visits, in [0, 1]."""
@@ -58,13 +66,6 @@ def outward_gaps(length: int, keyframes: Collection[int]) -> list[Gap]:
     gaps += [_between(left, right) for left, right in zip(places, places[1:])]
     gaps.append(Gap((Pass(tuple(range(last, length))),), delivers=tuple(range(last, length))))
     return gaps
-
-
-def nearest_first(gaps: Sequence[Gap], index: int | None) -> list[Gap]:
-    """Put the gap that delivers `index` first, then its neighbours outward; None: the order of the shot."""
-    if index is None:
-        return list(gaps)
-    return sorted(gaps, key=lambda gap: min((abs(index - at) for at in gap.delivers), default=0))
 
 
 def _between(left: int, right: int) -> Gap:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 import torch
 
 from xmemcore.engine.config import XMEM, EngineConfig
 from xmemcore.engine.frames import Annotation, FrameSource
-from xmemcore.engine.order import Gap, forward_gap, nearest_first, outward_gaps
+from xmemcore.engine.order import Gap, forward_gap, outward_gaps
 from xmemcore.engine.permanent import entries
 from xmemcore.engine.sweep import Prediction, Sweep
-from xmemcore.memory.permanent import PermanentMemory
+from xmemcore.memory.permanent import Entry, PermanentMemory
 from xmemcore.network.xmem import XMem
 from xmemcore.protocol.failures import Cancelled
 
 
 class Propagation:
-    """Propagate the objects of one competition group.
-
-    Permanent memory is filled before the first frame, by `learn`, or put there by a caller who kept it.
-    """
+    """Propagate the objects of one competition group; `learn` every one of its `permanent_indices` before the first gap."""
 
     def __init__(
         self, network: XMem, source: FrameSource, annotations: Mapping[int, Annotation], objects: int, config: EngineConfig
@@ -32,31 +29,24 @@ class Propagation:
         self.config = config
         self.permanent = PermanentMemory(objects)
 
-    @property
-    def permanent_indices(self) -> tuple[int, ...]:
-        """Indices whose annotation is permanent in this mode, ascending."""
-        places = tuple(sorted(self.annotations))
-        return places[:1] if self.config.mode == XMEM else places
-
     @torch.inference_mode()
-    def learn(self, index: int) -> None:
-        """Encode one annotation into permanent memory, in place of what was there for that frame."""
+    def encode(self, index: int) -> dict[int, Entry]:
+        """Encode one annotation: the frame itself as variant 0, and its augmentations."""
         frame, annotation = self.source.frame(index), self.annotations[index]
-        self.permanent.remove(index)
-        for variant, entry in entries(self.network, frame, annotation, self.permanent.objects, self.source.padding, self.config):
-            self.permanent.put(index, entry, variant)
+        return dict(entries(self.network, frame, annotation, self.permanent.objects, self.source.padding, self.config))
 
-    def gaps(self, first: int | None = None) -> list[Gap]:
-        """Plan the work; the gap that holds index `first` comes first."""
-        if self.config.forward:
-            return [forward_gap(len(self.source))]
-        return nearest_first(outward_gaps(len(self.source), self._turning_points()), first)
+    def learn(self, index: int, encoded: Mapping[int, Entry] | None = None) -> None:
+        """Put one annotation into permanent memory, in place of what was there; None: encode it now."""
+        encoded = self.encode(index) if encoded is None else encoded
+        self.permanent.remove(index)
+        for variant, entry in encoded.items():
+            self.permanent.put(index, entry, variant)
 
     def run(self, gap: Gap, wanted: Collection[int] | None = None, cancelled: Callable[[], bool] = lambda: False) -> Iterator[tuple[int, Prediction]]:
         """Compute a gap.
 
         Args:
-            gap: one of `gaps`.
+            gap: one of those that `plan` gave.
             wanted: indices that are asked for; sweeps end where nothing more is. None: all that the gap delivers.
             cancelled: asked before every frame.
 
@@ -68,16 +58,12 @@ class Propagation:
         """
         wanted = set(gap.delivers if wanted is None else wanted) & set(gap.delivers)
         waiting: dict[int, Prediction] = {}
-        for number, sweep_pass in enumerate(gap.passes):
-            asked = [place for place, index in enumerate(sweep_pass.indices) if index in wanted]
-            if not asked:
-                continue
+        for number, visit in enumerate(gap.visits(wanted)):
             sweep = Sweep(self.network, self.permanent, self.source.padding, self.config)
-            indices = sweep_pass.indices[: asked[-1] + 1]
-            for index in indices:
+            for index in visit.indices:
                 if cancelled():
                     raise Cancelled("Cancelled. The mattes that were finished stay.")
-                prediction = sweep.step(index, self.source.frame(index), self.annotations.get(index), last=index == indices[-1])
+                prediction = sweep.step(index, self.source.frame(index), self.annotations.get(index), last=index == visit.indices[-1])
                 if index not in wanted:
                     continue
                 if index not in gap.blend:
@@ -87,16 +73,24 @@ class Propagation:
                 else:
                     waiting[index] = prediction
 
-    def _turning_points(self) -> list[int]:
-        """Choose the keyframes that sweeps begin at.
 
-        A keyframe that does not know every object is passed through instead: the unknown one is predicted there like
-        anywhere else, and would jump if its sensory state began anew. Where no frame knows all, the outermost serve.
-        """
-        complete = {index for index, annotation in self.annotations.items() if len(annotation.known) == self.permanent.objects}
-        if complete:
-            return sorted(complete)
-        return sorted({min(self.annotations), max(self.annotations)})
+def permanent_indices(annotations: Iterable[int], config: EngineConfig) -> tuple[int, ...]:
+    """Say which annotated indices are permanent in a mode, ascending."""
+    places = tuple(sorted(annotations))
+    return places[:1] if config.mode == XMEM else places
+
+
+def plan(length: int, annotations: Mapping[int, Annotation], objects: int, config: EngineConfig) -> list[Gap]:
+    """Plan the gaps of one group, in the order of the shot.
+
+    Sweeps begin at keyframes that know every object. One that does not is passed through instead: the unknown object
+    is predicted there like anywhere else, and would jump if its sensory state began anew. Where no keyframe knows all,
+    the outermost serve.
+    """
+    if config.forward:
+        return [forward_gap(length)]
+    complete = [index for index, annotation in annotations.items() if len(annotation.known) == objects]
+    return outward_gaps(length, complete or {min(annotations), max(annotations)})
 
 
 def _mixed(first: Prediction, second: Prediction, weight: float) -> Prediction:

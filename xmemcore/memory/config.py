@@ -19,3 +19,5 @@ class MemoryConfig:
     """Elements that one consolidation adds to long-term memory; P in XMem."""
     max_long_term_elements: int = 10_000
     """Long-term elements that are never exceeded; LT_max in XMem."""
+    dense: bool = False
+    """Compute the whole (N, Q) affinity, as the papers describe it; slower, for comparison."""

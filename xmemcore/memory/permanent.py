@@ -26,6 +26,10 @@ class Entry:
     values: Mapping[int, Tensor]
     """(P, Cv) for every object that the annotation knows."""
 
+    def to(self, device: torch.device) -> Entry:
+        """Move to a device."""
+        return Entry(self.key.to(device), self.shrinkage.to(device), {obj: value.to(device) for obj, value in self.values.items()})
+
 
 @dataclass(frozen=True)
 class Segment:

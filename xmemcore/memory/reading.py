@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from xmemcore.memory.affinity import best_elements, element_side, gather, query_side
+from xmemcore.memory.affinity import best_elements, element_side, gather, query_side, top_k_softmax
 from xmemcore.memory.permanent import PermanentMemory, Segment
 from xmemcore.memory.temporary import TemporaryMemory
 
@@ -55,6 +55,12 @@ class ShotMemory:
             if not known.any():
                 continue
             answered[objects] = True
+            if self.temporary.config.dense:
+                affinity = self._dense(segments, queries, known)
+                usage += affinity.sum(dim=1)
+                table = torch.cat([segment.value for segment in segments]).unflatten(1, (self.permanent.objects, -1))[:, objects]
+                value[objects] = (table.flatten(1).T @ affinity).unflatten(0, (len(objects), -1))
+                continue
             for block in torch.arange(len(queries), device=key.device).split(max(1, _SCORES_AT_ONCE // len(usage))):
                 rows = slice(int(block[0]), int(block[-1]) + 1)
                 where, affinity = self._best(segments, queries[rows], known)
@@ -69,6 +75,12 @@ class ShotMemory:
         if not known.all():
             scores.masked_fill_(~known, -torch.inf)
         return best_elements(scores, min(self.temporary.config.top_k, int(known.sum())))
+
+    def _dense(self, segments: list[Segment], queries: Tensor, known: Tensor) -> Tensor:
+        """Give the whole affinity, (N, Q)."""
+        scores = torch.cat([segment.side for segment in segments]) @ queries.T
+        scores = scores.masked_fill(~known.unsqueeze(1), -torch.inf)
+        return top_k_softmax(scores.unsqueeze(0), self.temporary.config.top_k)[0]
 
     def _segment_of_temporary(self) -> Segment | None:
         if not len(self.temporary):

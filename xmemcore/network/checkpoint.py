@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import pickle
 from collections.abc import Mapping
@@ -22,33 +21,17 @@ class CheckpointUnreadable(RequestError):
     """The model file is missing, truncated or not a checkpoint."""
 
 
-class CheckpointChanged(RequestError):
-    """The model file is not, byte for byte, the one that was recorded."""
-
-
-def sha256_of(path: Path | str) -> str:
-    """Hash a file; a flipped byte loads silently otherwise."""
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise CheckpointUnreadable(f"Cannot read the model {path}: {error.strerror}. Check the path.") from error
-
-
-def load_network(path: Path | str, device: str | torch.device = "cpu", sha256: str | None = None) -> XMem:
+def load_network(path: Path | str, device: str | torch.device = "cpu") -> XMem:
     """Build the network that a checkpoint holds, in float32, ready to infer.
 
     Args:
         path: `.safetensors`, or a `.pth` whose pickle holds tensors alone.
         device: where it goes.
-        sha256: what the file's hash must be; None: not compared.
 
     Raises:
-        CheckpointUnreadable, CheckpointChanged, ForeignCheckpoint.
+        CheckpointUnreadable, ForeignCheckpoint.
     """
     path = Path(path)
-    if sha256 is not None and sha256_of(path) != sha256:
-        raise CheckpointChanged(f"The model {path} is damaged: its SHA-256 is not {sha256[:12]}... Install it again.")
     state = read_state(path)
     network = XMem(NetworkConfig.of_state(state))
     try:

@@ -1,0 +1,93 @@
+"""A request's inputs opened and checked: the plate, what is annotated on it, and the frames that are wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.frames import FrameRange
+from xmemcore.protocol.requests import ShotRequest
+from xmemcore.shot.annotations import Annotations
+from xmemcore.shot.cache import digest
+from xmemcore.shot.plate import Plate
+
+
+class NoAnnotation(RequestError):
+    """Nothing says what is to be rotoed."""
+
+
+class KeyframeOffPlate(RequestError):
+    """A keyframe has no plate frame."""
+
+
+class FramesOffPlate(RequestError):
+    """None of the frames that were asked for is on the plate."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A plate with its annotations."""
+
+    plate: Plate
+    annotations: Annotations
+
+    @property
+    def indices(self) -> dict[int, int]:
+        """Plate index of each keyframe."""
+        places = {frame: index for index, frame in enumerate(self.plate.frames)}
+        return {frame: places[frame] for frame in self.annotations.keyframes}
+
+    def default_node_id(self) -> str:
+        """Name the cache's folder where no Nuke node does."""
+        return f"shot-{digest(self.plate.sequence.pattern, self.annotations.objects)[:16]}"
+
+
+def open_shot(request: ShotRequest) -> Shot:
+    """Open plate and annotations, and check that they belong together.
+
+    Raises:
+        NoAnnotation, KeyframeOffPlate, and whatever reading plate, roto or masks raises.
+    """
+    if (request.roto is None) == (request.masks is None):
+        raise NoAnnotation("Give the annotations as either a roto or a folder of masks: one of --roto and --masks.")
+    plate = Plate.open(request.plate, request.colorspace)
+    annotations = _open_annotations(request, plate)
+    if not annotations.keyframes:
+        raise NoAnnotation(f"Nothing is annotated in {request.roto or request.masks}. Key the roto on at least one frame of the plate.")
+    for frame in annotations.keyframes:
+        if frame not in plate.frames:
+            reason = "is missing on disk" if frame in plate.holes else "is not on the plate"
+            raise KeyframeOffPlate(
+                f"Keyframe {frame} {reason} ({plate.sequence.pattern}, {plate.frames[0]}-{plate.frames[-1]}). "
+                "Move the key to a frame that exists, or name the keyframes to use."
+            )
+    return Shot(plate, annotations)
+
+
+def wanted_indices(plate: Plate, frames: str | None) -> tuple[list[int], list[int]]:
+    """Turn a frame range into plate indices.
+
+    Returns:
+        Indices that exist, ascending, and the frames of the range that do not.
+
+    Raises:
+        FrameRangeInvalid, FramesOffPlate.
+    """
+    if frames is None:
+        return list(range(len(plate.frames))), list(plate.holes)
+    asked = FrameRange.parse(frames)
+    found = [index for index, frame in enumerate(plate.frames) if frame in asked]
+    if not found:
+        raise FramesOffPlate(f"None of the frames {frames} is on the plate, which has {plate.frames[0]}-{plate.frames[-1]}. Check the frame range.")
+    present = set(plate.frames)
+    return found, sorted(frame for frame in asked if frame not in present)
+
+
+def _open_annotations(request: ShotRequest, plate: Plate) -> Annotations:
+    if request.roto is not None:
+        from xmemcore.shot.roto_annotations import open_roto
+
+        return open_roto(request.roto, plate.canvas, node=request.roto_node, keyframes=request.keyframes)
+    from xmemcore.shot.mask_annotations import MaskAnnotations
+
+    return MaskAnnotations.open(request.masks, plate, keyframes=request.keyframes)

@@ -1,0 +1,44 @@
+"""Who hears how the work goes: the command line's progress, the worker's messages, nobody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+
+class Listener(Protocol):
+    """Told from the thread that computes; asked whether to stop between frames."""
+
+    def message(self, text: str) -> None:
+        """Say what is being done."""
+
+    def warning(self, text: str) -> None:
+        """Say what the artist should know, in one sentence."""
+
+    def progress(self, done: int, total: int) -> None:
+        """Count steps of equal size."""
+
+    def frame_done(self, frame: int, path: Path) -> None:
+        """Name a file that is complete."""
+
+    def cancelled(self) -> bool:
+        """Say whether the artist asked to stop."""
+
+
+class Silence:
+    """A listener that hears nothing and never stops."""
+
+    def message(self, text: str) -> None:
+        pass
+
+    def warning(self, text: str) -> None:
+        pass
+
+    def progress(self, done: int, total: int) -> None:
+        pass
+
+    def frame_done(self, frame: int, path: Path) -> None:
+        pass
+
+    def cancelled(self) -> bool:
+        return False

@@ -1,0 +1,131 @@
+"""From predictions at working size to mattes on disk, behind the propagation's back.
+
+Frames wait here until every competition group has given its prediction; a writer of its own enlarges and writes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import cv2
+import numpy as np
+
+from xmemcore.engine.sweep import Prediction
+from xmemcore.shot.annotations import Annotations
+from xmemcore.shot.mattes import MatteWriter
+from xmemcore.shot.objects import Group
+from xmemcore.shot.plate import Plate
+
+FRAMES_BEHIND = 3
+"""Frames that may wait for the disk; more would only fill the memory."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """One frame that is on disk."""
+
+    index: int
+    path: Path
+    bytes: int
+    keyframe: bool
+    areas: tuple[float, ...]
+    confidence: float
+
+
+class MatteQueue:
+    """Collect predictions, write mattes."""
+
+    def __init__(self, plate: Plate, annotations: Annotations, groups: Sequence[Group], writer: MatteWriter, with_confidence: bool) -> None:
+        self._plate = plate
+        self._annotations = annotations
+        self._groups = groups
+        self._writer = writer
+        self._with_confidence = with_confidence
+        self._waiting: dict[int, set[int]] = {}
+        self._spill = TemporaryDirectory(prefix="xmem-roto-")
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="matte-writer")
+        self._pending: deque[Future[Written]] = deque()
+
+    def __enter__(self) -> MatteQueue:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._executor.shutdown()
+        self._spill.cleanup()
+
+    def put(self, group: int, index: int, prediction: Prediction) -> list[Written]:
+        """Hand in one group's prediction; give the frames that were finished meanwhile.
+
+        Raises:
+            What writing raised, for this frame or an earlier one.
+        """
+        # Half is what the matte is written in, and what a spilled prediction is kept in: both paths give the same bits.
+        planes = prediction.planes.half().cpu().numpy()
+        missing = self._waiting.setdefault(index, set(range(len(self._groups))))
+        missing.discard(group)
+        if missing:
+            np.save(self._spilled(group, index), planes)
+        else:
+            del self._waiting[index]
+            self._pending.append(self._executor.submit(self._write, index, group, planes))
+        return self._finished(wait_down_to=FRAMES_BEHIND)
+
+    def drain(self) -> list[Written]:
+        """Wait for everything that was handed in."""
+        return self._finished(wait_down_to=0)
+
+    def _finished(self, wait_down_to: int) -> list[Written]:
+        finished = []
+        while self._pending and (self._pending[0].done() or len(self._pending) > wait_down_to):
+            finished.append(self._pending.popleft().result())
+        return finished
+
+    def _write(self, index: int, last_group: int, last_planes: np.ndarray) -> Written:
+        canvas = self._plate.canvas
+        frame = self._plate.frames[index]
+        known = self._annotations.known(frame)
+        mattes = np.zeros((len(self._annotations.objects), canvas.height, canvas.width), np.float32)
+        background = np.ones((canvas.height, canvas.width), np.float32)
+        margin = None
+        for number, group in enumerate(self._groups):
+            planes = last_planes if number == last_group else self._unspilled(number, index)
+            small = planes.astype(np.float32)
+            margin = _margin(small) if margin is None else np.minimum(margin, _margin(small))
+            large = [cv2.resize(plane, (canvas.width, canvas.height), interpolation=cv2.INTER_LINEAR) for plane in small]
+            for place, obj in enumerate(group.objects):
+                mattes[obj] = self._annotations.matte(frame, obj) if obj in known else large[place + 1]
+            background *= np.prod(1 - mattes[list(group.objects)], axis=0) if known.intersection(group.objects) else large[0]
+        union = 1 - background
+        complete = len(known) == len(self._annotations.objects)
+        if complete:
+            margin = np.ones_like(margin)
+        confidence = cv2.resize(margin, (canvas.width, canvas.height), interpolation=cv2.INTER_LINEAR) if self._with_confidence else None
+        path = self._writer.write(frame, mattes, union, keyframe=bool(known), confidence=confidence)
+        areas = tuple(round(float(matte.mean()), 6) for matte in mattes)
+        return Written(index, path, path.stat().st_size, bool(known), areas, 1.0 if complete else _around_objects(margin, union))
+
+    def _spilled(self, group: int, index: int) -> Path:
+        return Path(self._spill.name) / f"{index}.{group}.npy"
+
+    def _unspilled(self, group: int, index: int) -> np.ndarray:
+        path = self._spilled(group, index)
+        planes = np.load(path)
+        path.unlink()
+        return planes
+
+
+def _margin(planes: np.ndarray) -> np.ndarray:
+    """Say how sure each pixel is: the best plane minus the second best, in [0, 1]."""
+    ordered = np.sort(planes, axis=0)
+    return np.clip(ordered[-1] - ordered[-2], 0, 1)
+
+
+def _around_objects(margin: np.ndarray, union: np.ndarray) -> float:
+    """Average the margin where there is anything to be unsure about."""
+    here = cv2.resize(union, margin.shape[::-1], interpolation=cv2.INTER_AREA) > 0.05
+    return round(float(margin[here].mean()) if here.any() else float(margin.min()), 4)

@@ -1,0 +1,137 @@
+"""A propagate before it runs: the inputs opened, the gaps planned, and for every matte the hash of what it depends on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from xmemcore.engine.config import MODES, ORDERS, EngineConfig
+from xmemcore.engine.propagation import permanent_indices, plan
+from xmemcore.memory.config import MemoryConfig
+from xmemcore.network.catalogue import resolve, verify
+from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.names import layer_names
+from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.protocol.version import VERSION
+from xmemcore.shot.cache import FORMAT, cache_root, digest, node_folder
+from xmemcore.shot.frame_source import Encoding, PlateContent
+from xmemcore.shot.inputs import open_shot, wanted_indices
+from xmemcore.shot.mattes import MatteWriter
+from xmemcore.shot.objects import Group, competition_groups
+from xmemcore.shot.result import ResultFile
+from xmemcore.shot.signatures import GroupSignatures
+
+
+class SettingUnknown(RequestError):
+    """A setting has a value that does not exist."""
+
+
+class ShotPlan:
+    """Everything about a propagate that no network is needed for."""
+
+    def __init__(self, request: PropagateRequest) -> None:
+        self.request = request
+        self.config = engine_config(request)
+        shot = open_shot(request)
+        self.plate, self.annotations = shot.plate, shot.annotations
+        self.wanted, self.missing = wanted_indices(self.plate, request.frames)
+        self.layers = layer_names(self.annotations.objects)
+        self.model = resolve(request.model)
+        self.model_sha256 = verify(self.model)
+        self.out = Path(request.out).expanduser().absolute()
+        self.node_id = request.node_id or shot.default_node_id()
+        self.root = cache_root(request.cache)
+        self.node = node_folder(self.root, self.node_id)
+        self.caching = request.use_cache and not request.plain
+        self.encoding = Encoding(
+            self.model_sha256,
+            request.size,
+            "published" if request.plain else "area",
+            self.plate.colorspace,
+            repr(self.plate.canvas),
+            exact=request.plain,
+        )
+        self.content = PlateContent(self.plate, self.encoding)
+        padding = self.content.padding
+        self.groups = competition_groups(self.annotations, shot.indices, (padding.height, padding.width), self.encoding.resampling)
+        self.gaps = [plan(len(self.plate.frames), group.annotations, len(group.objects), self.config) for group in self.groups]
+        self.record = ResultFile(self.out)
+        self.writer = MatteWriter(self.out, self.plate.canvas, list(zip(self.layers, self.annotations.objects)), self._metadata())
+
+    @cached_property
+    def memory_keys(self) -> list[dict[int, str]]:
+        """For every group, by permanent index, the hash of what that annotation's memory is made of."""
+        return [{index: self._memory_key(group, index) for index in permanent_indices(group.annotations, self.config)} for group in self.groups]
+
+    @cached_property
+    def _signatures(self) -> list[GroupSignatures]:
+        return [GroupSignatures(self._base_signature(number), gaps, self.content.digest) for number, gaps in enumerate(self.gaps)]
+
+    def signature(self, index: int) -> str:
+        """Hash what a matte depends on. Where every object is keyed, nothing but the artist's own mattes counts."""
+        frame = self.plate.frames[index]
+        known = self.annotations.known(frame)
+        keyed = [self.annotations.signature(frame, obj) for obj in sorted(known)]
+        predicted = [] if len(known) == len(self.annotations.objects) else [signatures.of(index) for signatures in self._signatures]
+        return digest(FORMAT, self.layers, repr(self.plate.canvas), self.request.confidence, keyed, predicted)
+
+    def fresh(self, index: int) -> bool:
+        """Say whether a frame's matte on disk is what this propagate would write."""
+        frame = self.plate.frames[index]
+        # The signature may have to read the plate; a frame without a record is not worth that.
+        return frame in self.record.records and self.record.fresh(frame, self.signature(index), self.writer.path(frame))
+
+    def settings(self) -> dict[str, Any]:
+        """Name what the artist chose, as JSON keeps it."""
+        engine = asdict(self.config)
+        memory = engine.pop("memory")
+        return {"size": self.request.size, "colorspace": self.plate.colorspace, "confidence": self.request.confidence, **engine, **memory}
+
+    def annotation_signatures(self) -> dict[int, dict[str, str]]:
+        """By keyframe and object, the hash of what the artist made."""
+        objects = self.annotations.objects
+        return {
+            frame: {objects[obj]: self.annotations.signature(frame, obj) for obj in sorted(self.annotations.known(frame))}
+            for frame in self.annotations.keyframes
+        }
+
+    def _memory_key(self, group: Group, index: int) -> str:
+        augmentation = (self.config.augment, self.config.augmentations, self.config.rotation_degrees)
+        return digest(FORMAT, self.content.digest(index), group.signatures[index], len(group.objects), augmentation)
+
+    def _base_signature(self, number: int) -> str:
+        group = self.groups[number]
+        return digest(FORMAT, asdict(self.config), vars(self.encoding), self.memory_keys[number], group.signatures, len(group.objects))
+
+    def _metadata(self) -> dict[str, str]:
+        return {
+            "xmem/version": VERSION,
+            "xmem/model": f"{self.model.name} {self.model_sha256[:16]}",
+            "xmem/plate": self.plate.sequence.pattern,
+            "xmem/annotations": str(self.request.roto or self.request.masks),
+        }
+
+
+def engine_config(request: PropagateRequest) -> EngineConfig:
+    """Turn a request's settings into the engine's.
+
+    Raises:
+        SettingUnknown.
+    """
+    for name, value, choices in (("mode", request.mode, MODES), ("order", request.order, ORDERS)):
+        if value not in choices:
+            raise SettingUnknown(f"There is no {name} {value!r}. Choose one of: {', '.join(choices)}.")
+    if request.size < 64 or request.size > 4096:
+        raise SettingUnknown(f"The working size {request.size} is out of range. Choose 64 to 4096 pixels; 480 is usual.")
+    if request.mem_every is not None and request.mem_every < 1:
+        raise SettingUnknown(f"A memory frame every {request.mem_every} frames is not possible. Choose 1 or more; 5 is usual.")
+    return EngineConfig(
+        mode=request.mode,
+        order=request.order,
+        temporary_memory=request.temporary_memory,
+        mem_every=request.mem_every or EngineConfig.mem_every,
+        augment=request.augment,
+        memory=MemoryConfig(dense=request.plain),
+    )

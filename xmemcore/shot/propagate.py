@@ -1,0 +1,223 @@
+"""The main job: fill a shot's frame range with mattes, reusing whatever earlier runs left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from xmemcore.engine.order import Gap
+from xmemcore.engine.propagation import Propagation
+from xmemcore.network.checkpoint import load_network
+from xmemcore.network.inference import prepared
+from xmemcore.protocol.failures import Cancelled
+from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot.cache import features_folder, make_room
+from xmemcore.shot.device import choose_device, out_of_memory_said
+from xmemcore.shot.frame_source import ShotFrames
+from xmemcore.shot.listener import Listener, Silence
+from xmemcore.shot.lock import locked
+from xmemcore.shot.matte_queue import MatteQueue, Written
+from xmemcore.shot.permanent_store import PermanentStore, rounded
+from xmemcore.shot.plan import ShotPlan
+from xmemcore.shot.result import MatteRecord
+from xmemcore.shot.state import NodeManifest
+from xmemcore.shot.status import counted
+
+
+@dataclass(frozen=True)
+class PropagateResult:
+    """What a propagate did."""
+
+    out: str
+    """Pattern of the matte files."""
+    frames: tuple[int, ...]
+    """Frames whose matte is up to date now."""
+    written: tuple[int, ...]
+    """Those of them that this run computed."""
+    missing: tuple[int, ...]
+    """Frames that were asked for and have no plate."""
+    keyframes: tuple[int, ...]
+    objects: tuple[str, ...]
+    layers: tuple[str, ...]
+    """Name of each object's layer."""
+    encoded_frames: int
+    """Frames that went through the key encoder; the others' features were kept."""
+    encoded_annotations: int
+    """Annotated frames that were encoded; the others' memory was kept."""
+    seconds: float
+    model: str
+    node_id: str
+    warnings: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Give what `--json` prints."""
+        return asdict(self)
+
+
+def propagate(request: PropagateRequest, listener: Listener | None = None) -> PropagateResult:
+    """Fill the frame range with mattes.
+
+    Frames that are up to date are left alone; others are replaced one by one, so that a run that is cancelled, killed or
+    fails loses nothing that was finished.
+
+    Raises:
+        RequestError, MachineError, Cancelled.
+    """
+    began = time.monotonic()
+    with out_of_memory_said(request), ExitStack() as stack:
+        run = _Run(ShotPlan(request), listener or Silence(), stack)
+        run.learn()
+        for group, gap in run.work():
+            run.fill(group, gap)
+        run.finish()
+        return run.result(time.monotonic() - began)
+
+
+class _Run:
+    """One propagate under way."""
+
+    def __init__(self, plan: ShotPlan, listener: Listener, stack: ExitStack) -> None:
+        self.plan = plan
+        self.listener = listener
+        self.warnings: list[str] = []
+        for warning in plan.annotations.warnings:
+            self.warn(warning)
+        if plan.missing:
+            self.warn(f"The plate has no {counted(plan.missing)}; no matte is written there.")
+        if plan.caching:
+            stack.enter_context(locked(plan.node / "lock"))
+        self.device = choose_device(plan.request.device)
+        network = load_network(plan.model.path, self.device)
+        network = network if plan.request.plain else prepared(network)
+        store = features_folder(plan.root) if plan.caching else None
+        self.frames = stack.enter_context(ShotFrames(plan.content, network, self.device, store, self.warn))
+        self.propagations = [
+            Propagation(network, self.frames, group.annotations, len(group.objects), plan.config) for group in plan.groups
+        ]
+        self.queue = stack.enter_context(MatteQueue(plan.plate, plan.annotations, plan.groups, plan.writer, plan.request.confidence))
+        self.encoded_annotations = 0
+        self.done: set[int] = set()
+        self.written: list[int] = []
+
+    def learn(self) -> None:
+        """Fill every group's permanent memory, from the cache where it holds an annotation as it is now."""
+        plan = self.plan
+        store = PermanentStore(plan.node / "memory", self.warn) if plan.caching else None
+        for keys, propagation in zip(plan.memory_keys, self.propagations):
+            self.listener.message(f"Learning {len(keys)} annotated frame{'s' if len(keys) > 1 else ''}")
+            for index, key in keys.items():
+                if self.listener.cancelled():
+                    raise Cancelled("Cancelled. The mattes that were finished stay.")
+                entries = store.load(key) if store is not None else None
+                if entries is None:
+                    entries = propagation.encode(index)
+                    self.encoded_annotations += 1
+                    if not plan.request.plain:
+                        entries = {variant: rounded(entry) for variant, entry in entries.items()}
+                    if store is not None:
+                        store.save(key, entries)
+                propagation.learn(index, {variant: entry.to(self.device) for variant, entry in entries.items()})
+        if store is not None:
+            store.forget_all_but(key for keys in plan.memory_keys for key in keys.values())
+
+    def work(self) -> Iterator[tuple[int, Gap]]:
+        """Give group and gap in the order in which they are to be computed, without those that are up to date."""
+        plan = self.plan
+        self.done = {index for index in plan.wanted if plan.fresh(index)}
+        for index in sorted(self.done):
+            frame = plan.plate.frames[index]
+            self.listener.frame_done(frame, plan.writer.path(frame))
+        self.listener.progress(len(self.done), len(plan.wanted))
+        missing = set(plan.wanted) - self.done
+        todo = [(number, gap) for number, gaps in enumerate(plan.gaps) for gap in gaps if missing.intersection(gap.delivers)]
+        viewer = _nearest(plan.plate.frames, plan.request.viewer_frame)
+        yield from sorted(todo, key=lambda pair: (min(abs(index - viewer) for index in pair[1].delivers), pair[1].delivers[0], pair[0]))
+
+    def fill(self, number: int, gap: Gap) -> None:
+        """Compute one gap of one group."""
+        todo = (set(self.plan.wanted) - self.done) & set(gap.delivers)
+        self.frames.expect([index for visit in gap.visits(todo) for index in visit.indices], twice=gap.blend)
+        try:
+            for index, prediction in self.propagations[number].run(gap, todo, self.listener.cancelled):
+                self._note(self.queue.put(number, index, prediction))
+        except Cancelled:
+            self._note(self.queue.drain())
+            raise
+        finally:
+            self._save_record()
+
+    def finish(self) -> None:
+        """Wait for the last file, and leave the cache tidy."""
+        plan = self.plan
+        self._note(self.queue.drain())
+        self._save_record()
+        if plan.caching:
+            contents = {plan.plate.frames[index]: plan.content.digest(index) for index in plan.wanted}
+            NodeManifest(plan.plate.sequence.pattern, plan.model_sha256, contents, plan.annotation_signatures(), plan.settings()).save(plan.node)
+            make_room(plan.root, plan.request.cache_limit, [features_folder(plan.root).path(key) for key in contents.values()])
+        cleaned = sum(plan.plate.cleaned.values())
+        if cleaned:
+            self.warn(f"{cleaned} values of the plate were NaN or infinite; they were replaced.")
+
+    def result(self, seconds: float) -> PropagateResult:
+        """Say what was done."""
+        plan = self.plan
+        frames = plan.plate.frames
+        return PropagateResult(
+            out=str(plan.out),
+            frames=tuple(frames[index] for index in sorted(self.done)),
+            written=tuple(sorted(self.written)),
+            missing=tuple(plan.missing),
+            keyframes=tuple(plan.annotations.keyframes),
+            objects=tuple(plan.annotations.objects),
+            layers=tuple(plan.layers),
+            encoded_frames=self.frames.encoded_frames,
+            encoded_annotations=self.encoded_annotations,
+            seconds=round(seconds, 3),
+            model=plan.model.name,
+            node_id=plan.node_id,
+            warnings=tuple(self.warnings),
+        )
+
+    def warn(self, text: str) -> None:
+        """Pass a warning on, once."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+            self.listener.warning(text)
+
+    def _note(self, finished: list[Written]) -> None:
+        for matte in finished:
+            frame = self.plan.plate.frames[matte.index]
+            self.plan.record.records[frame] = MatteRecord(
+                self.plan.signature(matte.index), matte.bytes, matte.keyframe, matte.areas, matte.confidence
+            )
+            self.done.add(matte.index)
+            self.written.append(frame)
+            self.listener.frame_done(frame, matte.path)
+            self.listener.progress(len(self.done), len(self.plan.wanted))
+
+    def _save_record(self) -> None:
+        plan = self.plan
+        frames = plan.plate.frames
+        header = {
+            "plate": plan.plate.sequence.pattern,
+            "model": plan.model.name,
+            "node": plan.node_id,
+            "objects": list(plan.annotations.objects),
+            "layers": list(plan.layers),
+            "keyframes": list(plan.annotations.keyframes),
+            "range": [frames[plan.wanted[0]], frames[plan.wanted[-1]]],
+            "settings": plan.settings(),
+        }
+        try:
+            plan.record.save(header)
+        except OSError as error:
+            self.warn(f"result.json cannot be written beside the mattes ({error.strerror}); the next run computes them again.")
+
+
+def _nearest(frames: tuple[int, ...], viewer: int | None) -> int:
+    """Give the index of the frame that the artist looks at; the first when nobody looks."""
+    return 0 if viewer is None else min(range(len(frames)), key=lambda index: abs(frames[index] - viewer))

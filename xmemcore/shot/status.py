@@ -1,0 +1,93 @@
+"""What the next propagate would find: which mattes are up to date, which are stale and why, and what it would cost."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot.cache import features_folder
+from xmemcore.shot.permanent_store import PermanentStore
+from xmemcore.shot.plan import ShotPlan
+from xmemcore.shot.state import NodeManifest, bytes_used
+
+
+@dataclass(frozen=True)
+class NodeStatus:
+    """What a node holds, and what its next propagate would cost."""
+
+    node_id: str
+    bytes_used: int
+    """On disk: the node's own memory, and the features of its plate, which other nodes may share."""
+    fresh: tuple[int, ...]
+    """Frames whose matte is up to date."""
+    stale: tuple[int, ...]
+    """Frames whose matte is missing or was made of something else."""
+    reasons: tuple[str, ...]
+    """What changed since the last run, a sentence each."""
+    frames_to_encode: int
+    """Plate frames that would go through the key encoder."""
+    annotations_to_encode: int
+    frames_to_compute: int
+    """Frames that would be propagated, those behind a wanted frame included."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Give what the worker answers."""
+        return asdict(self)
+
+
+def node_status(request: PropagateRequest) -> NodeStatus:
+    """Compare a node's inputs with what its mattes and its cache were made of. Reads the plate; runs no network.
+
+    Raises:
+        RequestError: the inputs cannot be opened.
+    """
+    plan = ShotPlan(request)
+    frames = plan.plate.frames
+    stale = [index for index in plan.wanted if not plan.fresh(index)]
+    steps = [index for gaps in plan.gaps for gap in gaps for visit in gap.visits(stale) for index in visit.indices]
+    features = features_folder(plan.root)
+    memory = PermanentStore(plan.node / "memory", warn=lambda text: None)
+    return NodeStatus(
+        node_id=plan.node_id,
+        bytes_used=bytes_used(plan.root, plan.node_id),
+        fresh=tuple(frames[index] for index in plan.wanted if index not in set(stale)),
+        stale=tuple(frames[index] for index in stale),
+        reasons=tuple(_reasons(plan)) if stale else (),
+        frames_to_encode=sum(plan.content.digest(index) not in features for index in sorted(set(steps))),
+        annotations_to_encode=sum(key not in memory for keys in plan.memory_keys for key in keys.values()),
+        frames_to_compute=len(steps),
+    )
+
+
+def _reasons(plan: ShotPlan) -> list[str]:
+    """Name what differs from the last run, in the artist's words."""
+    last = NodeManifest.load(plan.node)
+    if last is None:
+        return ["Nothing has been propagated yet."]
+    frames = plan.plate.frames
+    reasons = []
+    if last.model_sha256 != plan.model_sha256:
+        reasons.append("The model is another one.")
+    if last.settings != plan.settings():
+        changed = sorted(name for name, value in plan.settings().items() if last.settings.get(name) != value)
+        reasons.append(f"Settings changed: {', '.join(changed)}.")
+    plates = [frames[index] for index in plan.wanted if last.features.get(frames[index], plan.content.digest(index)) != plan.content.digest(index)]
+    if plates:
+        reasons.append(f"The plate changed on {counted(plates)}.")
+    now = plan.annotation_signatures()
+    for text, changed in (
+        ("New keys on", sorted(set(now) - set(last.annotations))),
+        ("Keys were removed on", sorted(set(last.annotations) - set(now))),
+        ("The roto changed on", sorted(frame for frame in set(now) & set(last.annotations) if now[frame] != last.annotations[frame])),
+    ):
+        if changed:
+            reasons.append(f"{text} {counted(changed)}.")
+    return reasons or ["Some mattes are missing."]
+
+
+def counted(frames: list[int]) -> str:
+    """Name frames, the first eight of many."""
+    shown = ", ".join(str(frame) for frame in frames[:8])
+    more = f" and {len(frames) - 8} more" if len(frames) > 8 else ""
+    return f"frame{'s' if len(frames) > 1 else ''} {shown}{more}"

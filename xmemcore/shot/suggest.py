@@ -1,0 +1,204 @@
+"""Which frame of a shot to key next, and why."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from xmemcore.engine.suggestion import View, dissimilarity, view
+from xmemcore.engine.suggestion import suggest as suggest_indices
+from xmemcore.network.catalogue import resolve, verify
+from xmemcore.network.checkpoint import load_network
+from xmemcore.network.inference import prepared
+from xmemcore.protocol.failures import Cancelled, RequestError
+from xmemcore.protocol.names import layer_names
+from xmemcore.protocol.requests import SuggestRequest
+from xmemcore.shot.cache import cache_root, features_folder
+from xmemcore.shot.device import choose_device, out_of_memory_said
+from xmemcore.shot.frame_source import Encoding, PlateContent, ShotFrames
+from xmemcore.shot.inputs import Shot, open_shot
+from xmemcore.shot.listener import Listener, Silence
+from xmemcore.shot.mattes import read_mattes
+
+
+class ObjectUnknown(RequestError):
+    """No object of that name is annotated."""
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """One frame worth keying."""
+
+    frame: int
+    score: float
+    """Dissimilarity to the nearest keyed frame, above 0; comparable within one shot and one alpha only."""
+    nearest_keyframe: int
+    """The keyed frame that explains it best."""
+    reason: str
+    """Why, in a sentence."""
+
+
+@dataclass(frozen=True)
+class SuggestResult:
+    """What a suggestion came to."""
+
+    suggestions: tuple[Suggestion, ...]
+    object: str | None
+    scores: dict[int, float]
+    """The first round's score of every frame: how badly the keyframes explain it."""
+    message: str
+    """One sentence: what was found, or that nothing is worth keying."""
+    lost_frames: tuple[int, ...]
+    """Frames whose matte is empty although the object is there on both sides; look at them."""
+    encoded_frames: int
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Give what `--json` prints."""
+        return asdict(self)
+
+
+def suggest(request: SuggestRequest, listener: Listener | None = None) -> SuggestResult:
+    """Name the next frames worth keying; none when the keyframes explain every frame.
+
+    Raises:
+        RequestError, MachineError, Cancelled.
+    """
+    began = time.monotonic()
+    listener = listener or Silence()
+    shot = open_shot(request)
+    obj = _object(request.object, shot.annotations.objects)
+    keyed = [index for frame, index in shot.indices.items() if obj is None or obj in shot.annotations.known(frame)]
+    with out_of_memory_said(request), ExitStack() as stack:
+        frames = _frames(request, shot, listener, stack)
+        masks = _Masks(request, shot, obj, (frames.padding.height, frames.padding.width))
+        alpha = request.alpha if request.mattes is not None else 0.0
+        views = _views(frames, masks, alpha, listener)
+        eligible = [masks.pixels(index) is None or masks.pixels(index) >= request.min_pixels for index in range(len(frames))]
+        picks = list(suggest_indices(views.__getitem__, eligible, keyed, request.count, listener.progress, listener.cancelled))
+        numbers = shot.plate.frames
+        suggestions, before = [], list(keyed)
+        for pick in picks:
+            closest = min(before, key=lambda index: _explains(views, index, pick.index))
+            reason = _reason(masks, pick.index, closest, numbers)
+            suggestions.append(Suggestion(numbers[pick.index], pick.score, numbers[closest], reason))
+            before.append(pick.index)
+        first_round = picks[0].scores.tolist() if picks else [0.0] * len(numbers)
+        return SuggestResult(
+            suggestions=tuple(suggestions),
+            object=request.object,
+            scores=dict(zip(numbers, first_round)),
+            message=_message(suggestions, request.count),
+            lost_frames=tuple(numbers[index] for index in masks.lost()),
+            encoded_frames=frames.encoded_frames,
+            seconds=round(time.monotonic() - began, 3),
+        )
+
+
+class _Masks:
+    """The union of the objects, or one object, at every frame where it is known or propagated; at working size."""
+
+    def __init__(self, request: SuggestRequest, shot: Shot, obj: int | None, size: tuple[int, int]) -> None:
+        self.shot = shot
+        self.obj = obj
+        self._size = size
+        self._propagated = read_mattes(request.mattes) if request.mattes is not None else None
+        self._layer = None if obj is None else layer_names(shot.annotations.objects)[obj]
+        self._areas: dict[int, int | None] = {}
+
+    def mask(self, index: int) -> np.ndarray | None:
+        """Give (h, w) in [0, 1]; None where nothing is known."""
+        frame = self.shot.plate.frames[index]
+        annotations = self.shot.annotations
+        objects = range(len(annotations.objects)) if self.obj is None else [self.obj]
+        matte = None
+        if all(obj in annotations.known(frame) for obj in objects):
+            matte = np.maximum.reduce([annotations.matte(frame, obj) for obj in objects])
+        elif self._propagated is not None and frame in self._propagated.frames:
+            found = self._propagated.read(frame)
+            matte = found.union if self._layer is None else found.layers.get(self._layer)
+        if matte is None:
+            return None
+        return cv2.resize(matte, self._size[::-1], interpolation=cv2.INTER_AREA)
+
+    def pixels(self, index: int) -> int | None:
+        """Count mask pixels at working size; None where nothing is known."""
+        if index not in self._areas:
+            mask = self.mask(index)
+            self._areas[index] = None if mask is None else int((mask > 0.5).sum())
+        return self._areas[index]
+
+    def lost(self) -> list[int]:
+        """Find frames where the object vanished between frames that have it, and nobody said that it is absent."""
+        keyed = self.shot.indices.values()
+        there = [index for index in range(len(self.shot.plate.frames)) if (self.pixels(index) or 0) > 0]
+        if not there:
+            return []
+        return [index for index in range(there[0], there[-1]) if self.pixels(index) == 0 and index not in keyed]
+
+
+def _object(name: str | None, objects: Sequence[str]) -> int | None:
+    if name is None:
+        return None
+    if name not in objects:
+        raise ObjectUnknown(f"No object is called {name!r}. The annotations have: {', '.join(objects)}.")
+    return list(objects).index(name)
+
+
+def _frames(request: SuggestRequest, shot: Shot, listener: Listener, stack: ExitStack) -> ShotFrames:
+    device = choose_device(request.device)
+    model = resolve(request.model)
+    network = prepared(load_network(model.path, device))
+    encoding = Encoding(verify(model), request.size, "area", shot.plate.colorspace, repr(shot.plate.canvas), exact=False)
+    store = features_folder(cache_root(request.cache)) if request.use_cache else None
+    return stack.enter_context(ShotFrames(PlateContent(shot.plate, encoding), network, device, store, listener.warning))
+
+
+def _views(frames: ShotFrames, masks: _Masks, alpha: float, listener: Listener) -> list[View]:
+    """Look at every frame once. Keys alone are held: 0.8 MB a frame at 480 lines."""
+    listener.message(f"Looking at {len(frames)} frames")
+    frames.expect(range(len(frames)))
+    views = []
+    for index in range(len(frames)):
+        if listener.cancelled():
+            raise Cancelled("Cancelled. Nothing was changed.")
+        mask = masks.mask(index) if alpha > 0 else None
+        features = frames.frame(index).features
+        padded = None if mask is None else frames.padding.pad(torch.from_numpy(mask).to(features.key.device))
+        views.append(view(features, padded, alpha if mask is not None else 0.0))
+    return views
+
+
+def _explains(views: Sequence[View], keyed: int, index: int) -> float:
+    return dissimilarity(views[keyed], views[index])
+
+
+def _reason(masks: _Masks, index: int, closest: int, numbers: Sequence[int]) -> str:
+    """Say what is special about a frame, from what its mask and its nearest keyframe tell."""
+    now, then = masks.pixels(index), masks.pixels(closest)
+    if now and then and now < then / 2:
+        what = f"the matte is {_times(then / now)} smaller than on"
+    elif now and then and now > then * 2:
+        what = f"the matte is {_times(now / then)} larger than on"
+    else:
+        what = "it looks least like any keyed frame; closest is"
+    return f"{what} {numbers[closest]}"
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.1f} times" if ratio < 10 else f"{ratio:.0f} times"
+
+
+def _message(suggestions: Sequence[Suggestion], count: int) -> str:
+    if not suggestions:
+        return "Nothing is worth keying: the keyed frames explain every other frame."
+    if len(suggestions) < count:
+        return f"{len(suggestions)} frames are worth keying; the keyed frames explain all others."
+    return f"Key frame {suggestions[0].frame} next: {suggestions[0].reason}."
