@@ -28,7 +28,7 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 def test_nothing_installed_says_how_to_get_one(folders: tuple[Path, Path]) -> None:
     assert catalogue.installed(*folders) == []
     with pytest.raises(NoModel, match=r"No model is installed\. Run `xmem-roto models get xmem`") as caught:
-        catalogue.find_model(None, *folders)
+        catalogue.resolve(None, *folders)
     assert caught.value.exit_code == 2
 
 
@@ -36,49 +36,48 @@ def test_bundled_model_is_the_default_before_downloaded_and_own_ones(folders: tu
     models, weights = folders
     put(models, "aaa.safetensors")
     (models / "XMem.pth").write_bytes(b"PK\x03\x04")
-    assert catalogue.find_model(None, *folders).name == "xmem"
+    assert catalogue.resolve(None, *folders).name == "xmem"
     put(weights, "compact.safetensors")
-    assert catalogue.find_model(None, *folders).name == "compact"
+    assert catalogue.resolve(None, *folders).name == "compact"
     assert [m.name for m in catalogue.installed(*folders)] == ["compact", "xmem", "aaa"]
 
 
 def test_own_model_in_the_folder_goes_by_its_file_name_with_its_own_terms(folders: tuple[Path, Path]) -> None:
     put(folders[0], "hero_finetuned.safetensors", terms="our own shots")
-    model = catalogue.find_model("hero_finetuned", *folders)
+    model = catalogue.resolve("hero_finetuned", *folders)
     assert model.terms == "our own shots"
-    assert catalogue.find_model(None, *folders) == model
-    assert model.sha256 == catalogue.hash_file(model.path)
+    assert catalogue.resolve(None, *folders) == model
 
 
 def test_a_file_is_a_model(folders: tuple[Path, Path], tmp_path: Path) -> None:
     path = put(tmp_path / "elsewhere", "x.safetensors")
-    assert catalogue.find_model(str(path), *folders).path == path
+    assert catalogue.resolve(str(path), *folders).path == path
 
 
 def test_missing_file_and_unknown_name_have_their_sentences(folders: tuple[Path, Path]) -> None:
     put(folders[1], "compact.safetensors")
     with pytest.raises(UnknownModel, match=r"There is no model file /no/where\.pth"):
-        catalogue.find_model("/no/where.pth", *folders)
+        catalogue.resolve("/no/where.pth", *folders)
     with pytest.raises(UnknownModel, match="There is no model called hugo. These exist: compact, xmem"):
-        catalogue.find_model("hugo", *folders)
+        catalogue.resolve("hugo", *folders)
 
 
 def test_known_but_absent_model_says_how_to_get_it(folders: tuple[Path, Path]) -> None:
     with pytest.raises(NoModel, match="Run `xmem-roto models get xmem`"):
-        catalogue.find_model("xmem", *folders)
+        catalogue.resolve("xmem", *folders)
 
 
 def test_bundled_model_cannot_be_replaced_from_the_models_folder(folders: tuple[Path, Path]) -> None:
     models, weights = folders
     put(models, "compact.safetensors")
     bundled = put(weights, "compact.safetensors")
-    assert catalogue.find_model("compact", *folders).path == bundled
+    assert catalogue.resolve("compact", *folders).path == bundled
 
 
 def test_flipped_byte_is_found_by_verify(folders: tuple[Path, Path]) -> None:
     path = put(folders[1], "compact.safetensors")
     catalogue.record_bundled(folders[1])
-    model = catalogue.find_model("compact", *folders)
+    model = catalogue.resolve("compact", *folders)
     assert catalogue.verify(model) == model.sha256
     content = bytearray(path.read_bytes())
     content[-1] ^= 1

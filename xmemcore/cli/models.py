@@ -53,7 +53,7 @@ def _get(chosen: argparse.Namespace) -> dict[str, object]:
     assert known.url is not None
     target = catalogue.models_folder() / known.file
     if target.exists():
-        model = catalogue.find_model(known.name)
+        model = catalogue.resolve(known.name)
         sha256 = catalogue.verify(model)
         if not chosen.json:
             print(f"{known.name} is installed already: {target}\nSHA-256 {sha256}")
@@ -93,8 +93,7 @@ def _check_loads(path: Path) -> None:
 
 
 def _verify(chosen: argparse.Namespace) -> dict[str, object]:
-    here = catalogue.installed()
-    models = [m for m in here if m.name == chosen.name] or [catalogue.find_model(chosen.name)] if chosen.name else here
+    models = [catalogue.resolve(chosen.name)] if chosen.name else catalogue.installed()
     if not models:
         raise NoModel("No model is installed. Run `xmem-roto models get xmem`.")
     hashes = {}
@@ -108,7 +107,7 @@ def _verify(chosen: argparse.Namespace) -> dict[str, object]:
 
 
 def _info(chosen: argparse.Namespace) -> dict[str, object]:
-    model = catalogue.find_model(chosen.name)
+    model = catalogue.resolve(chosen.name)
     answer = _described(model)
     if not chosen.json:
         print(f"{model.name}: {model.summary}\nterms: {model.terms}")

@@ -20,7 +20,7 @@ from xmemcore.protocol.failures import RequestError
 VOID = 255
 """Label of pixels that count nowhere, in masks that also hold smaller labels; DAVIS-2016 uses 255 for its one object."""
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".exr", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 RESOLUTIONS = ("480p", "Full-Resolution", "1080p")
 
 

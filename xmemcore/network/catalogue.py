@@ -12,7 +12,7 @@ import os
 import struct
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from xmemcore.protocol.failures import RequestError
@@ -83,7 +83,7 @@ class Model:
     name: str
     path: Path
     sha256: str | None
-    """As recorded at installation; None for a file that someone put there, until `find_model` has hashed it."""
+    """As recorded at installation; None for a file that someone put there."""
     terms: str
     summary: str
 
@@ -131,18 +131,13 @@ def installed(folder: Path | None = None, weights: Path = WEIGHTS_FOLDER) -> lis
     return sorted(found.values(), key=lambda m: (preference.index(m.name) if m.name in preference else len(preference), m.name))
 
 
-def find_model(model: str | None, folder: Path | None = None, weights: Path = WEIGHTS_FOLDER) -> Model:
-    """Find the model that is meant by a name, a file, or nothing; its hash is the recorded one, else that of the file.
+def resolve(model: str | None, folder: Path | None = None, weights: Path = WEIGHTS_FOLDER) -> Model:
+    """Find the model that is meant by a name, a file, or nothing.
 
     Raises:
         NoModel: none is installed, or the named one is not.
         UnknownModel: the name is no model and no file.
     """
-    found = _meant(model, folder, weights)
-    return found if found.sha256 is not None else replace(found, sha256=hash_file(found.path))
-
-
-def _meant(model: str | None, folder: Path | None, weights: Path) -> Model:
     here = installed(folder, weights)
     if model is None:
         if not here:

@@ -1,0 +1,173 @@
+"""`evaluate`, `experiments` and `bench`: how good, and how fast."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from xmemcore.cli.options import Parser, add_engine_options, add_model_options, positive, share
+from xmemcore.cli.progress import TerminalListener, farm_stream, listening
+
+ON_STDOUT = "-"
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    """Read numbers of annotations such as `1,5,10`."""
+    return tuple(dict.fromkeys(positive(part.strip()) for part in text.split(",")))
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def add_evaluate(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Describe the command."""
+    parser = commands.add_parser("evaluate", help="score propagation on clips with ground truth: J and F, hold baseline beside them")
+    _add_clip_options(parser)
+    parser.add_argument("--annotations", type=_counts, default=(1, 5, 10), metavar="K,K", help="annotated frames (default: 1,5,10)")
+    parser.add_argument("--select", choices=("uniform", "suggested", "random"), default="uniform")
+    parser.add_argument("--seed", type=int, default=0, help="of --select random")
+    parser.add_argument("--alpha", type=share, default=0.5, help="of --select suggested (default: %(default)s)")
+    parser.add_argument("--min-pixels", type=int, default=9, metavar="N", help="of --select suggested (default: %(default)s)")
+    add_model_options(parser)
+    add_engine_options(parser)
+    parser.add_argument("--plain", action="store_true", help="compute exactly as the papers describe")
+    _add_json_file(parser)
+    parser.add_argument("--resume", action="store_true", help="go on with the table in the --json file")
+    parser.set_defaults(run=run_evaluate)
+
+
+def add_experiments(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Describe the command."""
+    parser = commands.add_parser("experiments", help="the papers' experiments, one factor at a time; can be stopped and resumed")
+    _add_clip_options(parser)
+    parser.add_argument("--out", type=Path, default=Path("experiments"), metavar="DIR", help="tables and pictures (default: experiments)")
+    parser.add_argument("--only", type=_names, metavar="A,B", help="just these experiments; `list` names them")
+    add_model_options(parser)
+    parser.set_defaults(run=run_experiments)
+
+
+def add_bench(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Describe the command."""
+    parser = commands.add_parser("bench", help="frames a second and memory of this program beside its own plain mode")
+    parser.add_argument("clip", metavar="CLIP", nargs="?", help="a folder with frames and masks (default: a made-up shot, 854x480)")
+    parser.add_argument("--frames", type=positive, default=40, help="of the clip, from its start (default: %(default)s)")
+    parser.add_argument("--plain", action="store_true", help="run the plain mode alone")
+    parser.add_argument("--full", action="store_true", help="also run a network of the official size (untrained: for its speed alone)")
+    parser.add_argument("--stream", type=positive, metavar="N", help="instead: stream N made-up frames and watch the memory")
+    add_model_options(parser)
+    _add_json_file(parser)
+    parser.set_defaults(run=run_bench)
+
+
+def _add_clip_options(parser: Parser) -> None:
+    parser.add_argument("clips", metavar="CLIPS", help="a folder of <clip>/{frames,masks}, or of JPEGImages and Annotations")
+    parser.add_argument("--names", type=_names, metavar="A,B", help="just these clips")
+    parser.add_argument("--min-frames", type=positive, metavar="N", help="just clips of at least N frames")
+
+
+def _add_json_file(parser: Parser) -> None:
+    parser.add_argument("--json", nargs="?", const=ON_STDOUT, metavar="FILE", help="write the table to a file, or to stdout alone")
+
+
+def run_evaluate(chosen: argparse.Namespace) -> None:
+    """Evaluate, and print the table."""
+    from xmemcore.evaluation.clip_frames import AREA, PUBLISHED
+    from xmemcore.evaluation.evaluate import EvaluationSettings, Table, evaluate, line
+    from xmemcore.evaluation.installed import load_installed
+
+    clips = _chosen_clips(chosen)
+    engine = _engine_config(chosen)
+    settings = EvaluationSettings(
+        annotations=chosen.annotations,
+        select=chosen.select,
+        seed=chosen.seed,
+        alpha=chosen.alpha,
+        min_pixels=chosen.min_pixels,
+        size=chosen.size,
+        resampling=PUBLISHED if chosen.plain else AREA,
+        engine=engine,
+    )
+    model, network = load_installed(chosen.model, chosen.device, plain=chosen.plain)
+    file = Path(chosen.json) if chosen.json not in (None, ON_STDOUT) else None
+    assert model.sha256 is not None
+    table = Table(model.name, model.sha256, settings, file, chosen.resume)
+    with listening(TerminalListener("evaluate", farm=farm_stream(chosen.json == ON_STDOUT))) as listener:
+        content = evaluate(network, clips, settings, table, listener)
+    if chosen.json == ON_STDOUT:
+        print(json.dumps(content))
+        return
+    for k, figures in content["mean"].items():
+        print(line(f"mean of {figures['clips']} clips", k, figures))
+    if file is not None:
+        print(f"Table: {file}")
+
+
+def run_experiments(chosen: argparse.Namespace) -> None:
+    """Run the experiments that are not there yet, and write the tables."""
+    from xmemcore.evaluation import experiments
+    from xmemcore.evaluation.installed import load_installed
+
+    if chosen.only == ["list"]:
+        for experiment in experiments.EXPERIMENTS:
+            print(f"{experiment.name}: {experiment.question}")
+        return
+    clips = _chosen_clips(chosen)
+    model, network = load_installed(chosen.model, chosen.device)
+    with listening(TerminalListener("experiments")) as listener:
+        written = experiments.run_all(network, model, clips, chosen.out, chosen.only, chosen.size, listener)
+    for path in written:
+        print(path)
+
+
+def run_bench(chosen: argparse.Namespace) -> None:
+    """Measure, and print the rows side by side."""
+    from xmemcore.evaluation import bench
+
+    with listening(TerminalListener("bench")) as listener:
+        if chosen.stream:
+            content = bench.stream(chosen.stream, chosen.size, chosen.device, listener)
+        else:
+            content = bench.compare(
+                chosen.clip, chosen.frames, chosen.model, chosen.device, chosen.size, plain_only=chosen.plain, full=chosen.full, listener=listener
+            )
+    if chosen.json == ON_STDOUT:
+        print(json.dumps(content))
+        return
+    print(bench.text(content))
+    if chosen.json is not None:
+        Path(chosen.json).write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+def _chosen_clips(chosen: argparse.Namespace) -> list:
+    from xmemcore.evaluation.clips import NothingToScore, find_clips, named
+
+    clips = named(find_clips(chosen.clips), chosen.names)
+    if chosen.min_frames:
+        for clip in clips:
+            if len(clip) < chosen.min_frames:
+                print(f"{clip.name} is left out: {len(clip)} frames.", file=sys.stderr)
+        clips = [clip for clip in clips if len(clip) >= chosen.min_frames]
+    if not clips:
+        raise NothingToScore(f"No clip in {chosen.clips} has {chosen.min_frames} frames. Lower --min-frames.")
+    return clips
+
+
+def _engine_config(chosen: argparse.Namespace):
+    from xmemcore.protocol.requests import PropagateRequest
+    from xmemcore.shot.plan import engine_config
+
+    return engine_config(
+        PropagateRequest(
+            plate=chosen.clips,
+            size=chosen.size,
+            mode=chosen.mode,
+            order=chosen.order,
+            temporary_memory=not chosen.no_temporary_memory,
+            augment=chosen.augment,
+            mem_every=chosen.mem_every,
+            plain=chosen.plain,
+        )
+    )
