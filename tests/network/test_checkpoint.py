@@ -1,0 +1,94 @@
+"""Checkpoints load when they are what they should be, and say what is wrong when they are not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from tests.engine.small import SMALL, small_network
+from xmemcore.network.checkpoint import CheckpointUnreadable, load_network, read_metadata, save_network
+from xmemcore.network.config import COMPACT, FULL, ForeignCheckpoint, NetworkConfig
+from xmemcore.network.xmem import XMem
+
+
+def test_full_network_has_the_official_checkpoints_tensors(shared: Path) -> None:
+    tensors = json.loads((shared / "parity" / "xmem_state_dict.json").read_text())["tensors"]
+    with torch.device("meta"):
+        state = XMem(FULL).state_dict()
+    assert [(name, list(tensor.shape)) for name, tensor in state.items()] == [(t["key"], t["shape"]) for t in tensors]
+
+
+@pytest.mark.parametrize("config", [FULL, COMPACT, SMALL])
+def test_dimensions_are_read_from_the_tensors(config: NetworkConfig) -> None:
+    with torch.device("meta"):
+        assert NetworkConfig.of_state(XMem(config).state_dict()) == config
+
+
+def test_compact_network_is_at_most_twelve_million_parameters() -> None:
+    with torch.device("meta"):
+        assert sum(parameter.numel() for parameter in XMem(COMPACT).parameters()) <= 12e6
+
+
+def test_saved_network_comes_back_in_half_precision_with_its_metadata(tmp_path: Path) -> None:
+    network = small_network()
+    save_network(tmp_path / "a.safetensors", network, {"terms": "none", "steps": 20})
+    loaded = load_network(tmp_path / "a.safetensors")
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], tensor.half().float()), name
+    assert read_metadata(tmp_path / "a.safetensors") == {"terms": "none", "steps": "20"}
+
+
+def test_pickled_state_dict_loads(tmp_path: Path) -> None:
+    network = small_network()
+    torch.save(network.state_dict(), tmp_path / "a.pth")
+    loaded = load_network(tmp_path / "a.pth")
+    assert torch.equal(loaded.decoder.pred.weight, network.decoder.pred.weight)
+
+
+def test_single_object_checkpoint_gets_an_empty_plane(tmp_path: Path) -> None:
+    with torch.device("meta"):
+        shapes = {name: tensor.shape for name, tensor in XMem(FULL).state_dict().items()}
+    state = {name: torch.ones(shape) if shape else torch.tensor(0) for name, shape in shapes.items()}
+    state["value_encoder.conv1.weight"] = torch.ones(64, 4, 7, 7)
+    torch.save(state, tmp_path / "single.pth")
+    planes = load_network(tmp_path / "single.pth").value_encoder.conv1.weight
+    assert planes.shape[1] == 5
+    assert not planes[:, 4].any() and planes[:, :4].all()
+
+
+def test_truncated_files_are_damaged(tmp_path: Path) -> None:
+    save_network(tmp_path / "a.safetensors", small_network(), {})
+    torch.save(small_network().state_dict(), tmp_path / "a.pth")
+    for path in (tmp_path / "a.safetensors", tmp_path / "a.pth"):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        with pytest.raises(CheckpointUnreadable, match="damaged or not a checkpoint"):
+            load_network(path)
+
+
+def test_pickle_with_code_in_it_is_refused(tmp_path: Path) -> None:
+    torch.save({"weights": Path("x")}, tmp_path / "a.pth")
+    with pytest.raises(CheckpointUnreadable):
+        load_network(tmp_path / "a.pth")
+
+
+def test_foreign_tensors_are_named(tmp_path: Path) -> None:
+    save_file({"some.weight": torch.zeros(3)}, tmp_path / "a.safetensors")
+    with pytest.raises(ForeignCheckpoint, match="not an XMem checkpoint"):
+        load_network(tmp_path / "a.safetensors")
+
+
+def test_checkpoint_with_a_tensor_of_another_shape_is_foreign(tmp_path: Path) -> None:
+    state = small_network().state_dict()
+    state["decoder.pred.bias"] = torch.zeros(7)
+    save_file(state, tmp_path / "a.safetensors")
+    with pytest.raises(ForeignCheckpoint, match="decoder.pred.bias"):
+        load_network(tmp_path / "a.safetensors")
+
+
+def test_missing_file_says_where(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointUnreadable, match="There is no model file"):
+        load_network(tmp_path / "none.safetensors")
