@@ -1,0 +1,31 @@
+"""A matte's hash changes with what the matte depends on, and with nothing else."""
+
+from __future__ import annotations
+
+from xmemcore.engine.order import outward_gaps
+from xmemcore.shot.signatures import GroupSignatures
+
+
+def signatures(changed: int | None = None, base: str = "settings") -> list[str]:
+    group = GroupSignatures(base, outward_gaps(20, {4, 15}), lambda index: f"frame {index}{' changed' if index == changed else ''}")
+    return [group.of(index) for index in range(20)]
+
+
+def changed_by(frame: int) -> set[int]:
+    return {index for index, (before, after) in enumerate(zip(signatures(), signatures(frame))) if before != after}
+
+
+def test_frame_depends_on_the_frames_that_its_sweep_has_seen() -> None:
+    assert changed_by(1) == {0, 1}
+    assert changed_by(18) == {18, 19}
+    assert changed_by(6) == set(range(6, 12)), "the forward pass ends with the cross-fade"
+    assert changed_by(13) == set(range(8, 14)), "the backward pass ends with the cross-fade"
+
+
+def test_every_frame_depends_on_annotations_and_settings() -> None:
+    assert not set(signatures()).intersection(signatures(base="other"))
+
+
+def test_order_of_asking_does_not_matter() -> None:
+    group = GroupSignatures("settings", outward_gaps(20, {4, 15}), lambda index: f"frame {index}")
+    assert [group.of(index) for index in reversed(range(20))] == signatures()[::-1]
