@@ -58,6 +58,7 @@ def make_parser() -> argparse.ArgumentParser:
     shot_commands.add_propagate(commands)
     shot_commands.add_suggest(commands)
     measure.add_evaluate(commands)
+    measure.add_experiments(commands)
     measure.add_bench(commands)
     commands.add_parser("train", help="train or fine-tune a model; see `xmem-roto train --help`")
     models.add_models(commands)

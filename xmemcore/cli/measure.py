@@ -131,7 +131,7 @@ def run_bench(chosen: argparse.Namespace) -> None:
             content = bench.stream(chosen.stream, chosen.size, chosen.device, listener)
         else:
             content = bench.compare(
-                chosen.clip, chosen.frames, chosen.model, chosen.device, chosen.size, plain_only=chosen.plain, full=chosen.full, listener=listener
+                chosen.clip, chosen.frames, chosen.model, chosen.device, chosen.size, chosen.plain, chosen.full, listener
             )
     if chosen.json == ON_STDOUT:
         print(json.dumps(content))

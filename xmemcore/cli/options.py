@@ -22,7 +22,7 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one sentence, like all of ours."""
 
     def error(self, message: str) -> NoReturn:
-        raise OptionsInvalid(f"{self.prog}: {message.rstrip('.')}. See `{self.prog} --help`.")
+        raise OptionsInvalid(f"{message[:1].upper()}{message[1:].rstrip('.')}. See `{self.prog} --help`.")
 
 
 def byte_count(text: str) -> int:

@@ -65,12 +65,12 @@ def run_propagate(chosen: argparse.Namespace) -> None:
         if request.report is not None:
             from xmemcore.evaluation.report import draw_report
 
-            draw_report(request, request.report)
+            draw_report(request.plate, request.out, request.report, request.colorspace)
     answer = result.as_json()
     if chosen.json:
         print(json.dumps({**answer, "report": request.report}))
         return
-    print(f"Mattes: {request.out}")
+    print(f"{len(answer['frames'])} mattes, {len(answer['written'])} of them new, in {answer['seconds']:.1f} s: {answer['out']}")
     if request.report is not None:
         print(f"Contact sheet: {request.report}")
 
@@ -87,5 +87,4 @@ def run_suggest(chosen: argparse.Namespace) -> None:
         return
     for pick in answer["suggestions"]:
         print(f"{pick['frame']}  score {pick['score']:.4f}  {pick['reason']}")
-    if not answer["suggestions"]:
-        print("No frame is worth keying: none differs from the keyed ones, or the object is too small in all others.")
+    print(answer["message"])

@@ -1,0 +1,275 @@
+"""The door itself: options become requests, results become text or JSON, failures become one sentence and an exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from xmemcore.cli.main import main, make_parser
+from xmemcore.cli.options import OptionsInvalid, byte_count, propagate_request
+from xmemcore.protocol.failures import Cancelled, MachineError, RequestError
+from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Answer:
+    """A result as the shot would give it."""
+
+    content: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        return self.content
+
+
+PROPAGATED = {"out": "/m/matte.%04d.exr", "frames": [1001, 1002], "written": [1002], "seconds": 1.5}
+
+
+@pytest.fixture
+def shot(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Stand in for the shot: `shot["propagate"]` and `shot["suggest"]` are what is called; requests are kept in `shot["asked"]`."""
+    calls: dict[str, Any] = {"asked": [], "propagate": lambda request, listener: Answer(PROPAGATED)}
+    for name in ("propagate", "suggest"):
+        module = ModuleType(f"xmemcore.shot.{name}")
+
+        def door(request: object, listener: object, name: str = name) -> Answer:
+            calls["asked"].append(request)
+            return calls[name](request, listener)
+
+        setattr(module, name, door)
+        monkeypatch.setitem(sys.modules, f"xmemcore.shot.{name}", module)
+    return calls
+
+
+def test_every_option_of_propagate_reaches_the_request(shot: dict[str, Any]) -> None:
+    command = (
+        "propagate plates/shot.%04d.exr --roto r.nk --roto-node Roto2 --keyframes 1001,1040 --frames 1001-1100x2 --out m/m.####.exr "
+        "--model xmem --device cpu --size 360 --colorspace acescg --mode xmem --order forward --no-temporary-memory --augment "
+        "--mem-every 3 --confidence --viewer-frame 1020 --plain --no-cache --cache-limit 5G --node-id abc --json"
+    )
+    assert main(command.split()) == 0
+    (request,) = shot["asked"]
+    assert request == PropagateRequest(
+        plate="plates/shot.%04d.exr",
+        roto="r.nk",
+        roto_node="Roto2",
+        keyframes=(1001, 1040),
+        colorspace="acescg",
+        model="xmem",
+        device="cpu",
+        size=360,
+        use_cache=False,
+        cache_limit=5 * 10**9,
+        node_id="abc",
+        frames="1001-1100x2",
+        out="m/m.####.exr",
+        mode="xmem",
+        order="forward",
+        temporary_memory=False,
+        augment=True,
+        mem_every=3,
+        confidence=True,
+        viewer_frame=1020,
+        plain=True,
+    )
+
+
+def test_without_options_the_request_has_its_own_defaults(shot: dict[str, Any]) -> None:
+    shot["suggest"] = lambda request, listener: Answer({"suggestions": [], "message": "Nothing."})
+    assert main(["propagate", "p", "--masks", "m"]) == 0
+    assert main(["suggest", "p", "--masks", "m"]) == 0
+    assert shot["asked"] == [PropagateRequest(plate="p", masks="m"), SuggestRequest(plate="p", masks="m")]
+
+
+def test_every_option_of_suggest_reaches_the_request(shot: dict[str, Any]) -> None:
+    shot["suggest"] = lambda request, listener: Answer({"suggestions": [], "message": "Nothing."})
+    command = "suggest p --masks m --mattes out --count 3 --alpha 0.25 --min-pixels 0 --object sleeve --cache c"
+    assert main(command.split()) == 0
+    (request,) = shot["asked"]
+    wanted = SuggestRequest(plate="p", masks="m", mattes="out", count=3, alpha=0.25, min_pixels=0, object="sleeve", cache="c")
+    assert request == wanted
+
+
+def test_json_is_one_object_and_nothing_else_on_stdout(
+    shot: dict[str, Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def talkative(request: object, listener: Any) -> Answer:
+        listener.message("Working")
+        listener.warning("Careful")
+        listener.progress(1, 2)
+        listener.progress(2, 2)
+        return Answer(PROPAGATED)
+
+    monkeypatch.setenv("OPENJD_SESSION_ID", "session-1")
+    shot["propagate"] = talkative
+    assert main(["propagate", "p", "--masks", "m", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["frames"] == [1001, 1002]
+    assert out.count("\n") == 1
+    assert "Warning: Careful" in err and "100 %" in err
+
+
+def test_farm_progress_is_on_stdout_when_a_session_runs_us(
+    shot: dict[str, Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def halfway(request: object, listener: Any) -> Answer:
+        listener.progress(1, 2)
+        return Answer(PROPAGATED)
+
+    shot["propagate"] = halfway
+    main(["propagate", "p", "--masks", "m"])
+    assert "openjd" not in capsys.readouterr().out
+    monkeypatch.setenv("OPENJD_SESSION_ID", "session-1")
+    main(["propagate", "p", "--masks", "m"])
+    assert "openjd_progress: 50\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "sentence"),
+    [
+        (RequestError("No plate at p. Check the path."), 2, "No plate at p. Check the path."),
+        (MachineError("Disk full. Free some."), 3, "Disk full. Free some."),
+        (Cancelled("Cancelled. What was finished stays."), 130, "Cancelled. What was finished stays."),
+        (KeyboardInterrupt(), 130, "Cancelled. What was finished stays."),
+        (MemoryError(), 3, "Out of memory. Close other programs or lower --size."),
+        (OSError(28, "No space left on device", "/m/x.exr"), 3, "/m/x.exr: No space left on device. Free some disk, then run this again."),
+        (RuntimeError("CUDA out of memory. Tried to allocate"), 3, "The device is out of memory. Lower --size, or use --device cpu."),
+    ],
+)
+def test_failures_end_with_one_sentence_and_their_exit_code(
+    shot: dict[str, Any], capsys: pytest.CaptureFixture[str], failure: BaseException, code: int, sentence: str
+) -> None:
+    def fail(request: object, listener: object) -> Answer:
+        raise failure
+
+    shot["propagate"] = fail
+    assert main(["propagate", "p", "--masks", "m"]) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == f"xmem-roto: {sentence}\n"
+
+
+def test_our_own_mistake_shows_where_and_asks_for_a_report(shot: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(request: object, listener: object) -> Answer:
+        raise KeyError("x")
+
+    shot["propagate"] = broken
+    assert main(["propagate", "p", "--masks", "m"]) == 1
+    err = capsys.readouterr().err
+    assert "KeyError: 'x'" in err and "Please report it" in err
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        ("propagate", "The following arguments are required: PLATE."),
+        ("propagate p", "One of the arguments --roto --masks is required."),
+        ("propagate p --roto a --masks b", "Argument --masks: not allowed with argument --roto."),
+        ("propagate p --masks m --device tpu", "Argument --device: invalid choice: 'tpu'"),
+        ("propagate p --masks m --size 0", "Argument --size: '0' must be a whole number of at least 1."),
+        ("propagate p --masks m --cache-limit lots", "Argument --cache-limit: 'lots' is no size; write 20G, 500M or a number of bytes."),
+        ("propagate p --masks m --cache c --no-cache", "Argument --no-cache: not allowed with argument --cache."),
+        ("suggest p --masks m --alpha 2", "Argument --alpha: '2' must be a number from 0 to 1."),
+        ("evaluate clips --annotations 1,x", "Argument --annotations: 'x' must be a whole number of at least 1."),
+        ("", "The following arguments are required: COMMAND."),
+        ("paint", "Argument COMMAND: invalid choice: 'paint'"),
+    ],
+)
+def test_a_wrong_command_line_is_one_sentence_and_exit_code_2(capsys: pytest.CaptureFixture[str], command: str, sentence: str) -> None:
+    assert main(command.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1
+    assert sentence in err and "--help`" in err
+
+
+def test_wrong_frames_are_refused_as_the_frame_range_says(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["propagate", "p", "--masks", "m", "--keyframes", "10-x"]) == 2
+    assert "10-x" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("20G", 20 * 10**9), ("500m", 5 * 10**8), ("1.5T", 15 * 10**11), ("17", 17), ("2 GB", 2 * 10**9)]
+)
+def test_sizes_are_read_with_their_unit(text: str, size: int) -> None:
+    assert byte_count(text) == size
+
+
+def test_parser_raises_our_failure_not_system_exit() -> None:
+    with pytest.raises(OptionsInvalid):
+        make_parser().parse_args(["propagate", "p"])
+
+
+def test_negative_frames_can_be_given() -> None:
+    chosen = make_parser().parse_args(["propagate", "p", "--masks", "m", "--frames=-5--1", "--keyframes=-5,0"])
+    request = propagate_request(chosen)
+    assert request.frames == "-5--1" and request.keyframes == (-5, 0)
+
+
+def test_suggestions_are_printed_one_a_line(shot: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    picks = [{"frame": 1012, "score": 0.5, "reason": "far from 1001"}, {"frame": 1030, "score": 0.25, "reason": "far from 1012"}]
+    shot["suggest"] = lambda request, listener: Answer({"suggestions": picks, "message": "Two frames."})
+    assert main(["suggest", "p", "--masks", "m"]) == 0
+    assert capsys.readouterr().out == "1012  score 0.5000  far from 1001\n1030  score 0.2500  far from 1012\nTwo frames.\n"
+
+
+def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=CHECKOUT, env={**os.environ, **environment}
+    )
+
+
+def test_parsing_needs_neither_torch_nor_numpy() -> None:
+    answer = run_python(
+        "import sys; from xmemcore.cli.main import main\n"
+        "try: main(['propagate', '--help'])\n"
+        "except SystemExit: pass\n"
+        "main(['models', 'list'])\n"
+        "heavy = {'torch', 'numpy', 'cv2', 'OpenEXR'} & set(sys.modules); assert not heavy, heavy"
+    )
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_models_of_an_empty_machine_are_exit_code_2_when_one_is_needed(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from xmemcore.network import catalogue\n"
+        "catalogue.WEIGHTS_FOLDER = Path('nowhere'); catalogue.installed.__defaults__ = (None, Path('nowhere'))\n"
+        "from xmemcore.cli.main import main; sys.exit(main(['models', 'verify']))"
+    )
+    answer = run_python(code, XMEM_ROTO_MODELS=str(tmp_path))
+    assert answer.returncode == 2
+    assert answer.stderr == "xmem-roto: No model is installed. Run `xmem-roto models get xmem`.\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process.")
+def test_ctrl_c_stops_after_the_frame_in_work_with_130(tmp_path: Path) -> None:
+    """A slow stand-in for the shot looks at `cancelled()` between frames, as the engine does."""
+    code = (
+        "import sys, time, types\n"
+        "module = types.ModuleType('xmemcore.shot.propagate')\n"
+        "from xmemcore.protocol.failures import Cancelled\n"
+        "def propagate(request, listener):\n"
+        "    for frame in range(600):\n"
+        "        listener.progress(frame, 600)\n"
+        "        if listener.cancelled(): raise Cancelled('Cancelled. The mattes that were finished stay.')\n"
+        "        time.sleep(0.05)\n"
+        "module.propagate = propagate; sys.modules['xmemcore.shot.propagate'] = module\n"
+        "from xmemcore.cli.main import main; sys.exit(main(['propagate', 'p', '--masks', 'm']))"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, cwd=CHECKOUT) as child:
+        assert child.stderr is not None
+        assert "0 %" in child.stderr.readline()
+        child.send_signal(signal.SIGINT)
+        assert child.wait(timeout=30) == 130
+        rest = child.stderr.read()
+    assert "Stopping after the frame in work." in rest
+    assert rest.endswith("xmem-roto: Cancelled. The mattes that were finished stay.\n")

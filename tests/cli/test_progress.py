@@ -1,0 +1,69 @@
+"""Progress on a terminal, in a log, and on a farm."""
+
+from __future__ import annotations
+
+import io
+
+from xmemcore.cli.progress import TerminalListener, farm_stream
+
+
+def test_log_gets_one_line_per_five_percent() -> None:
+    stream = io.StringIO()
+    listener = TerminalListener("propagate", stream)
+    for done in range(201):
+        listener.progress(done, 200)
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "propagate: 0 % (0 of 200)"
+    assert lines[1] == "propagate: 5 % (10 of 200)"
+    assert lines[-1] == "propagate: 100 % (200 of 200)"
+    assert len(lines) == 21
+
+
+def test_short_run_gets_a_line_per_step() -> None:
+    stream = io.StringIO()
+    listener = TerminalListener("suggest", stream)
+    for done in range(3):
+        listener.progress(done, 2)
+    assert [line.split(":")[1].split("(")[0].strip() for line in stream.getvalue().splitlines()] == ["0 %", "50 %", "100 %"]
+
+
+def test_new_phase_begins_again() -> None:
+    stream = io.StringIO()
+    listener = TerminalListener("x", stream)
+    listener.progress(10, 10)
+    listener.progress(0, 4)
+    listener.progress(4, 4)
+    assert [line.split()[1] for line in stream.getvalue().splitlines()] == ["100", "0", "100"]
+
+
+def test_terminal_gets_a_bar_that_messages_do_not_tear() -> None:
+    stream = io.StringIO()
+    listener = TerminalListener("propagate", stream, terminal=True)
+    listener.progress(50, 100)
+    listener.warning("Frame 1003 is missing.")
+    listener.progress(100, 100)
+    listener.close()
+    text = stream.getvalue()
+    assert "\rpropagate [###############...............]  50 %  50/100" in text
+    assert "\nWarning" not in text and "Warning: Frame 1003 is missing.\n" in text
+    assert text.endswith("100/100\n")
+
+
+def test_farm_gets_each_percent_once() -> None:
+    farm = io.StringIO()
+    listener = TerminalListener("propagate", io.StringIO(), farm)
+    for done in (0, 1, 1, 2, 4):
+        listener.progress(done, 4)
+    assert farm.getvalue().splitlines() == ["openjd_progress: 0", "openjd_progress: 25", "openjd_progress: 50", "openjd_progress: 100"]
+
+
+def test_farm_is_told_only_in_its_session_and_never_beside_json() -> None:
+    assert farm_stream(False, {}) is None
+    assert farm_stream(True, {"OPENJD_SESSION_ID": "s"}) is None
+    assert farm_stream(False, {"OPENJD_SESSION_ID": "s"}) is not None
+
+
+def test_nothing_to_do_is_all_done() -> None:
+    stream = io.StringIO()
+    TerminalListener("x", stream).progress(0, 0)
+    assert stream.getvalue() == "x: 100 % (0 of 0)\n"

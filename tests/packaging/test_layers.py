@@ -1,0 +1,107 @@
+"""Who may import whom: the layer rule, read from the source of every module."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+LEAVES = {"protocol"}
+CORE = {"network", "memory", "roto", "engine", "shot"}
+MAY_IMPORT = {
+    "protocol": set(),
+    "network": LEAVES,
+    "memory": LEAVES,
+    "engine": LEAVES | {"network", "memory"},
+    "roto": LEAVES,
+    "shot": LEAVES | {"network", "memory", "engine", "roto"},
+    "worker": LEAVES | CORE,
+    # Reports, demo and measurements are commands too; they are imported when one of them is given.
+    "cli": LEAVES | CORE | {"worker", "evaluation", "training"},
+    "evaluation": LEAVES | CORE | {"worker", "cli", "training"},
+    "training": LEAVES | CORE | {"worker", "cli", "evaluation"},
+}
+OUTSIDE_ONLY = {
+    "roto": {"numpy", "cv2"},
+    "memory": {"torch", "numpy"},
+}
+"""Third-party packages that a layer is limited to."""
+
+
+def modules(folder: str) -> list[Path]:
+    return sorted(p for p in (CHECKOUT / folder).rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """List the dotted names that a module imports, at the top or inside functions; relative ones made absolute."""
+    package = path.relative_to(CHECKOUT).with_suffix("").parts[:-1]
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = list(package[: len(package) - node.level + 1]) if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            found |= {f"{module}.{alias.name}" for alias in node.names} | {module}
+    return found
+
+
+def layer_of(name: str) -> str | None:
+    parts = name.split(".")
+    return parts[1] if parts[0] == "xmemcore" and len(parts) > 1 and parts[1] in MAY_IMPORT else None
+
+
+CORE_MODULES = modules("xmemcore")
+
+
+@pytest.mark.parametrize("path", CORE_MODULES, ids=lambda p: str(p.relative_to(CHECKOUT)))
+def test_core_module_imports_only_to_the_left(path: Path) -> None:
+    layer = layer_of(".".join(path.relative_to(CHECKOUT).with_suffix("").parts))
+    if layer is None:
+        return  # xmemcore/__init__.py and __main__.py have tests of their own
+    reached = {other for name in imports(path) if (other := layer_of(name)) is not None} - {layer}
+    assert reached <= MAY_IMPORT[layer], f"{path.name} of {layer} imports {sorted(reached - MAY_IMPORT[layer])}"
+    assert not any(name.split(".")[0] == "nuke_plugin" for name in imports(path))
+
+
+@pytest.mark.parametrize("layer", sorted(OUTSIDE_ONLY))
+def test_layer_keeps_to_its_third_party_packages(layer: str) -> None:
+    for path in modules(f"xmemcore/{layer}"):
+        outside = {name.split(".")[0] for name in imports(path)} - set(sys.stdlib_module_names) - {"xmemcore"}
+        assert outside <= OUTSIDE_ONLY[layer], f"{path.name} imports {sorted(outside - OUTSIDE_ONLY[layer])}"
+
+
+def test_the_package_itself_imports_nothing() -> None:
+    assert imports(CHECKOUT / "xmemcore" / "__init__.py") <= {"__future__", "__future__.annotations"}
+
+
+def test_protocol_is_standard_library_only() -> None:
+    for path in modules("xmemcore/protocol"):
+        names = {name.split(".")[0] for name in imports(path)} - set(sys.stdlib_module_names)
+        assert names <= {"xmemcore"}, f"{path.name} imports {sorted(names)}"
+        assert {layer_of(name) for name in imports(path)} <= {"protocol", None}
+
+
+def test_plugin_imports_the_protocol_and_the_standard_library_only() -> None:
+    """`nuke` only in host.py and menu.py, Qt only in panel.py."""
+    for path in modules("nuke_plugin"):
+        allowed = {"xmemcore", "nuke_plugin"}
+        if path.name in ("host.py", "menu.py"):
+            allowed |= {"nuke"}
+        if path.name == "panel.py":
+            allowed |= {"PySide2", "PySide6", "shiboken2", "shiboken6"}
+        names = {name.split(".")[0] for name in imports(path)} - set(sys.stdlib_module_names)
+        assert names <= allowed, f"{path.name} imports {sorted(names - allowed)}"
+        reached = {layer_of(name) for name in imports(path) if name.startswith("xmemcore.")}
+        assert reached <= {"protocol"}, f"{path.name} imports more of the core than its protocol: {sorted(map(str, reached))}"
+
+
+def test_importing_the_command_line_does_not_import_torch() -> None:
+    code = "import sys, xmemcore.cli.main, xmemcore.cli; assert not {'torch', 'numpy', 'cv2'} & set(sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, timeout=60)
+    assert answer.returncode == 0, answer.stderr

@@ -1,0 +1,136 @@
+"""The demo: draw a shot, roto two of its frames, propagate, suggest, score, and leave everything in one folder to look at."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xmemcore.evaluation import metrics
+from xmemcore.evaluation.demo_shot import DemoShot, DemoUnwritable
+from xmemcore.evaluation.hold import nearest
+from xmemcore.evaluation.report import draw_report
+from xmemcore.evaluation.untrained import write_untrained
+from xmemcore.network.catalogue import NoModel, resolve
+from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
+from xmemcore.shot.listener import Listener
+from xmemcore.shot.mattes import read_mattes
+from xmemcore.shot.propagate import propagate
+from xmemcore.shot.suggest import suggest
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What the demo made, and how good it is."""
+
+    folder: str
+    plates: str
+    script: str
+    mattes: str
+    contact_sheet: str
+    model: str
+    trained: bool
+    """False: no model was installed, and the mattes are meaningless."""
+    keyframes: tuple[int, ...]
+    suggested: tuple[int, ...]
+    j: float
+    f: float
+    """Mean J and F over the frames that were not keyed."""
+    j_hold: float
+    f_hold: float
+    """The same for the nearest key, copied."""
+    seconds: float
+    """Of the propagation."""
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def run_demo(folder: Path, model: str | None, device: str, listener: Listener, shot: DemoShot | None = None, size: int = 360) -> DemoResult:
+    """Run the demo.
+
+    Args:
+        folder: where everything goes; what an earlier demo left there is replaced.
+        model: name or file; None: the default model, or untrained weights when none is installed.
+        device: auto, cpu, cuda or mps.
+        listener: told of the progress.
+        shot: what to draw; None for the usual shot.
+        size: short side that the network sees; the shot has 360 lines.
+
+    Raises:
+        RequestError, MachineError, Cancelled.
+    """
+    shot = shot or DemoShot()
+    folder = folder.absolute()
+    listener.message(f"Drawing a shot of {shot.length} frames, {shot.width}x{shot.height}, into {folder / 'plates'}")
+    plates = shot.write_plates(folder / "plates")
+    script = folder / "demo_roto.nk"
+    try:
+        script.write_text(shot.script(plates), encoding="utf-8")
+    except OSError as error:
+        raise DemoUnwritable(f"Cannot write {script}: {error.strerror}. Name another folder with --out.") from error
+    chosen, trained = _model(model, folder)
+    listener.message(f"Propagating the roto of frames {' and '.join(map(str, shot.keyframes))} with {chosen or 'the default model'}")
+    out = (folder / "mattes" / "matte.%04d.exr").as_posix()
+    common = {"plate": plates, "roto": str(script), "model": chosen, "device": device, "size": size, "cache": str(folder / "cache")}
+    result = propagate(PropagateRequest(**common, out=out), listener)
+    listener.message("Suggesting the next frames to key")
+    picks = suggest(SuggestRequest(**common, mattes=out, count=3), listener)
+    suggested = tuple(pick.frame for pick in picks.suggestions)
+    ours, held = score(shot, out)
+    sheet = folder / "contact-sheet.png"
+    notes = [
+        f"Keyed: {', '.join(map(str, shot.keyframes))}.   Suggested next: {', '.join(map(str, suggested)) or 'none'}.",
+        f"J {ours.j:.3f}, F {ours.f:.3f} over the other frames; the nearest key copied: J {held.j:.3f}, F {held.f:.3f}.",
+    ]
+    if not trained:
+        notes.append("UNTRAINED WEIGHTS: these mattes are meaningless.")
+    draw_report(plates, out, sheet, suggested=suggested, notes=notes)
+    return DemoResult(
+        folder=str(folder),
+        plates=plates,
+        script=str(script),
+        mattes=out,
+        contact_sheet=str(sheet),
+        model=result.model,
+        trained=trained,
+        keyframes=shot.keyframes,
+        suggested=suggested,
+        j=round(ours.j, 4),
+        f=round(ours.f, 4),
+        j_hold=round(held.j, 4),
+        f_hold=round(held.f, 4),
+        seconds=result.seconds,
+    )
+
+
+def is_trained(model: str | None) -> bool:
+    """Tell whether the demo would run with a trained model; raises UnknownModel for a name that does not exist."""
+    try:
+        resolve(model)
+    except NoModel:
+        if model is not None:
+            raise
+        return False
+    return True
+
+
+def _model(model: str | None, folder: Path) -> tuple[str | None, bool]:
+    if is_trained(model):
+        return model, True
+    return str(write_untrained(folder / "untrained.safetensors")), False
+
+
+def score(shot: DemoShot, mattes: str) -> tuple[metrics.Score, metrics.Score]:
+    """Score mattes against the drawn truth, and the nearest key copied, over the frames that were not keyed."""
+    sequence = read_mattes(mattes)
+    truth = {frame: shot.matte(frame) >= 0.5 for frame in shot.frames}
+    ours, held = [], []
+    for frame in shot.frames:
+        if frame in shot.keyframes:
+            continue
+        ours.append(metrics.score(np.asarray(sequence.read(frame).union) >= 0.5, truth[frame]))
+        held.append(metrics.score(truth[nearest(frame, shot.keyframes)], truth[frame]))
+    return metrics.mean(ours), metrics.mean(held)

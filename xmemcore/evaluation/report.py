@@ -1,0 +1,236 @@
+"""The contact sheet: what was keyed, what came of it, how sure it is along the shot, and which frames to key next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from xmemcore.protocol.failures import MachineError
+from xmemcore.shot.mattes import read_mattes
+from xmemcore.shot.plate import Plate
+from xmemcore.shot.result import ResultFile
+
+SHEET_WIDTH = 1600
+MARGIN = 24
+COLUMNS = 5
+THUMBNAILS = 20
+TIMELINE_HEIGHT = 150
+
+PAPER, INK, FAINT = (24, 26, 30), (226, 228, 232), (120, 124, 132)
+KEYED, SUGGESTED, CURVE, GAP = (96, 200, 120), (255, 168, 64), (110, 170, 255), (70, 40, 40)
+OBJECT_COLOURS = ((255, 80, 80), (80, 170, 255), (120, 220, 90), (240, 200, 60), (200, 110, 255), (70, 220, 210), (255, 140, 200))
+TINT = 0.45
+"""Opacity of an object's colour over the plate."""
+
+
+class SheetUnwritable(MachineError):
+    """The contact sheet cannot be written."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Everything that a contact sheet shows."""
+
+    title: str
+    frames: tuple[int, ...]
+    """Frames on the plate, ascending."""
+    objects: tuple[str, ...]
+    keyed: tuple[int, ...]
+    suggested: tuple[int, ...] = ()
+    """In the order of their use."""
+    confidence: dict[int, float] = field(default_factory=dict)
+    """By frame, in [0, 1]; frames without a matte are missing."""
+    notes: tuple[str, ...] = ()
+    """Lines under the title."""
+
+
+def draw_report(
+    plate: str, out: str, path: Path | str, colorspace: str | None = None, suggested: Sequence[int] = (), notes: Sequence[str] = ()
+) -> None:
+    """Draw the contact sheet of a matte sequence.
+
+    Args:
+        plate: pattern of the plate.
+        out: pattern of the mattes; `result.json` beside them tells the rest.
+        path: PNG to write.
+        colorspace: of the plate.
+        suggested: frames to mark, in the order of their use.
+        notes: lines to print under the title.
+
+    Raises:
+        SheetUnwritable, and what reading the plate raises.
+    """
+    opened = Plate.open(plate, colorspace)
+    matte_pattern = Path(out).expanduser().absolute()
+    result = ResultFile(matte_pattern)
+    mattes = read_mattes(str(matte_pattern))
+    header = result.header
+    sheet = Sheet(
+        title=f"{Path(opened.sequence.pattern).name}   {header.get('model', '')}   {len(result.records)} mattes",
+        frames=tuple(opened.frames),
+        objects=tuple(header.get("objects", ())),
+        keyed=tuple(header.get("keyframes", ())),
+        suggested=tuple(suggested),
+        confidence={frame: record.confidence for frame, record in result.records.items()},
+        notes=tuple(notes),
+    )
+    layers = [str(layer) for layer in header.get("layers", ())]
+
+    def picture(frame: int, size: tuple[int, int]) -> np.ndarray:
+        image = cv2.resize(opened.read(frame), size[::-1], interpolation=cv2.INTER_AREA)
+        if frame not in result.records:
+            return image
+        by_layer = mattes.read(frame).layers
+        planes = [cv2.resize(by_layer[layer], size[::-1], interpolation=cv2.INTER_AREA) for layer in layers if layer in by_layer]
+        return over(image, planes)
+
+    canvas = opened.canvas
+    sheet_image = draw(sheet, picture, canvas.width * canvas.pixel_aspect / canvas.height)
+    write_picture(sheet_image, Path(path))
+
+
+def over(image: np.ndarray, mattes: Sequence[np.ndarray]) -> np.ndarray:
+    """Lay each object's colour and outline over a picture.
+
+    Args:
+        image: (h, w, 3) in [0, 1].
+        mattes: (h, w) in [0, 1], one an object.
+    """
+    image = image.copy()
+    for number, matte in enumerate(mattes):
+        colour = np.float32(OBJECT_COLOURS[number % len(OBJECT_COLOURS)]) / 255
+        image += (colour - image) * (TINT * matte[..., None])
+        outlines, _ = cv2.findContours((matte >= 0.5).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(image, outlines, -1, colour.tolist(), 1)
+    return image
+
+
+def draw(sheet: Sheet, picture, aspect: float) -> Image.Image:
+    """Draw a sheet.
+
+    Args:
+        sheet: what to show.
+        picture: gives (h, w, 3) in [0, 1] for a frame and a size (h, w).
+        aspect: width over height of the plate as seen.
+    """
+    shown = chosen_frames(sheet)
+    cell = (SHEET_WIDTH - MARGIN * (COLUMNS + 1)) // COLUMNS
+    thumb = (max(1, round(cell / aspect)), cell)
+    rows = -(-len(shown) // COLUMNS)
+    top = MARGIN + 40 + 24 * len(sheet.notes) + 28
+    grid = top + TIMELINE_HEIGHT + 64
+    image = Image.new("RGB", (SHEET_WIDTH, grid + rows * (thumb[0] + 40) + MARGIN), PAPER)
+    pen = ImageDraw.Draw(image)
+    pen.text((MARGIN, MARGIN), sheet.title, INK, font=_font(26))
+    for number, note in enumerate(sheet.notes):
+        pen.text((MARGIN, MARGIN + 40 + 24 * number), note, FAINT, font=_font(17))
+    _legend(pen, sheet, top - 28)
+    _timeline(pen, sheet, (MARGIN + 40, top, SHEET_WIDTH - MARGIN, top + TIMELINE_HEIGHT))
+    for number, frame in enumerate(shown):
+        x = MARGIN + (number % COLUMNS) * (cell + MARGIN)
+        y = grid + (number // COLUMNS) * (thumb[0] + 40)
+        pixels = (np.clip(picture(frame, thumb), 0, 1) * 255).round().astype(np.uint8)
+        image.paste(Image.fromarray(pixels), (x, y))
+        colour = KEYED if frame in sheet.keyed else SUGGESTED if frame in sheet.suggested else FAINT
+        pen.rectangle((x - 2, y - 2, x + cell + 1, y + thumb[0] + 1), outline=colour, width=2)
+        pen.text((x, y + thumb[0] + 6), _caption(sheet, frame), colour if colour != FAINT else INK, font=_font(17))
+    return image
+
+
+def chosen_frames(sheet: Sheet) -> list[int]:
+    """Choose what to show: keyed and suggested frames, the least sure ones, and an even spread of the rest; in order."""
+    wanted: list[int] = [f for f in (*sheet.keyed, *sheet.suggested) if f in sheet.frames]
+    if len(wanted) > THUMBNAILS - 5:
+        wanted = wanted[:: -(-len(wanted) // (THUMBNAILS - 5))]
+    unsure = sorted((c, f) for f, c in sheet.confidence.items() if f in sheet.frames and f not in wanted)
+    wanted += [f for _, f in unsure[:3]]
+    rest = [f for f in sheet.frames if f not in wanted]
+    places = min(THUMBNAILS - len(wanted), len(rest))
+    wanted += [rest[int(p)] for p in np.linspace(0, len(rest) - 1, places)] if places > 0 else []
+    return sorted(set(wanted))
+
+
+def write_picture(image: Image.Image, path: Path) -> None:
+    """Write a PNG whole, or not at all.
+
+    Raises:
+        SheetUnwritable: the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.tmp")
+        image.save(partial, format="PNG")
+        partial.replace(path)
+    except OSError as error:
+        raise SheetUnwritable(f"Cannot write the picture {path}: {error.strerror or error}. Name another file.") from error
+
+
+def _caption(sheet: Sheet, frame: int) -> str:
+    if frame in sheet.keyed:
+        return f"{frame}  keyed"
+    sure = f"  {sheet.confidence[frame]:.2f} sure" if frame in sheet.confidence else "  no matte"
+    if frame in sheet.suggested:
+        return f"{frame}  suggestion {sheet.suggested.index(frame) + 1}{sure}"
+    return f"{frame}{sure}"
+
+
+def _legend(pen: ImageDraw.ImageDraw, sheet: Sheet, y: int) -> None:
+    x = MARGIN + 40
+    entries = [("keyed", KEYED), ("suggested", SUGGESTED), ("confidence", CURVE)]
+    entries += [(name, OBJECT_COLOURS[n % len(OBJECT_COLOURS)]) for n, name in enumerate(sheet.objects)]
+    for text, colour in entries:
+        pen.rectangle((x, y + 4, x + 12, y + 16), fill=colour)
+        pen.text((x + 18, y), text, INK, font=_font(17))
+        x += 18 + round(pen.textlength(text, font=_font(17))) + 26
+
+
+def _timeline(pen: ImageDraw.ImageDraw, sheet: Sheet, box: tuple[int, int, int, int]) -> None:
+    """Draw confidence over frames, with the keyed and suggested frames; a frame that is missing on disk is a dark stripe."""
+    left, top, right, bottom = box
+    first, last = sheet.frames[0], sheet.frames[-1]
+
+    def at(frame: float) -> float:
+        return left + (right - left) * (frame - first + 0.5) / (last - first + 1)
+
+    pen.rectangle(box, fill=(34, 37, 43))
+    present = set(sheet.frames)
+    for frame in range(first, last + 1):
+        if frame not in present:
+            pen.rectangle((at(frame - 0.5), top, at(frame + 0.5), bottom), fill=GAP)
+    for level in (0.0, 0.5, 1.0):
+        y = bottom - 6 - level * (bottom - top - 12)
+        pen.line((left, y, right, y), fill=(56, 60, 68))
+        pen.text((left - 34, y - 10), f"{level:.1f}", FAINT, font=_font(15))
+    for frame in sheet.keyed:
+        pen.line((at(frame), top, at(frame), bottom), fill=KEYED, width=3)
+    previous = None
+    for frame in sheet.frames:
+        if frame not in sheet.confidence:
+            previous = None
+            continue
+        point = (at(frame), bottom - 6 - sheet.confidence[frame] * (bottom - top - 12))
+        if previous is not None:
+            pen.line((*previous, *point), fill=CURVE, width=2)
+        pen.ellipse((point[0] - 2, point[1] - 2, point[0] + 2, point[1] + 2), fill=CURVE)
+        previous = point
+    for number, frame in enumerate(sheet.suggested):
+        x = at(frame)
+        pen.polygon((x - 7, top, x + 7, top, x, top + 12), fill=SUGGESTED)
+        pen.text((x - 4, top + 13), str(number + 1), SUGGESTED, font=_font(15))
+    for frame in _ticks(first, last):
+        pen.text((at(frame) - 16, bottom + 6), str(frame), FAINT, font=_font(15))
+
+
+def _ticks(first: int, last: int) -> list[int]:
+    """Choose at most a dozen frame numbers to print, at round steps, beginning with the first."""
+    step = next(s for s in (1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 5000, 10**5, 10**7) if (last - first) / s <= 11)
+    return list(range(first, last + 1, step))
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)

@@ -1,0 +1,28 @@
+"""Networks with seeded, untrained weights: they prove that an installation works, and how fast it is, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from xmemcore.network.checkpoint import save_network
+from xmemcore.network.config import COMPACT, NetworkConfig
+from xmemcore.network.xmem import XMem
+
+
+def untrained(config: NetworkConfig = COMPACT, seed: int = 0) -> XMem:
+    """Make a network whose weights depend on the seed alone."""
+    before = torch.get_rng_state()
+    try:
+        torch.manual_seed(seed)
+        return XMem(config).eval().requires_grad_(False)
+    finally:
+        torch.set_rng_state(before)
+
+
+def write_untrained(path: Path, config: NetworkConfig = COMPACT, seed: int = 0) -> Path:
+    """Write such a network as a model file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_network(path, untrained(config, seed), {"training": "none: seeded weights", "terms": "untrained: its mattes are meaningless"})
+    return path
