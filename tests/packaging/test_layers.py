@@ -38,10 +38,13 @@ def modules(folder: str) -> list[Path]:
 
 
 def imports(path: Path) -> set[str]:
-    """List the dotted names that a module imports, at the top or inside functions; relative ones made absolute."""
+    """List the dotted names that a module imports when it runs, at the top or inside functions; relative ones made absolute."""
     package = path.relative_to(CHECKOUT).with_suffix("").parts[:-1]
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for block in [node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")]:
+        block.body = []  # seen by type checkers alone
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
