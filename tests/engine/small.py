@@ -72,7 +72,9 @@ class MadeUpShot:
         return mask
 
 
-def propagate(shot: MadeUpShot, annotations: dict[int, Annotation], objects: int, config: EngineConfig, order=None) -> dict[int, Prediction]:
+def propagate(
+    shot: MadeUpShot, annotations: dict[int, Annotation], objects: int, config: EngineConfig, order=None
+) -> dict[int, Prediction]:
     """Run every gap; `order` rearranges them."""
     propagation = Propagation(shot.network, shot, annotations, objects, config)
     for index in permanent_indices(annotations, config):

@@ -13,7 +13,9 @@ from xmemcore.engine.propagation import Propagation, permanent_indices, plan
 from xmemcore.memory.config import MemoryConfig
 from xmemcore.protocol.failures import Cancelled
 
-QUICK = EngineConfig(mem_every=2, memory=MemoryConfig(top_k=8, min_working_frames=1, max_working_frames=3, prototypes=6, max_long_term_elements=40))
+QUICK = EngineConfig(
+    mem_every=2, memory=MemoryConfig(top_k=8, min_working_frames=1, max_working_frames=3, prototypes=6, max_long_term_elements=40)
+)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from xmemcore.memory.temporary import TemporaryMemory, newborn
 KEY_DIM, VALUE_DIM, CELLS = 5, 3, 7
 # Float32 sums in another order than the float64 loop.
 ROUNDING = 1e-4
+FEW = MemoryConfig(top_k=4)
 
 
 def entry(seed: int, objects: tuple[int, ...], cells: int = CELLS) -> Entry:
@@ -32,7 +33,7 @@ def query(seed: int, positions: int = 11) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.randn(positions, KEY_DIM, generator=draw), torch.rand(positions, KEY_DIM, generator=draw)
 
 
-def shot_memory(objects: int, *entries: tuple[int, Entry], config: MemoryConfig = MemoryConfig(top_k=4)) -> ShotMemory:
+def shot_memory(objects: int, *entries: tuple[int, Entry], config: MemoryConfig = FEW) -> ShotMemory:
     permanent = PermanentMemory(objects)
     for frame, each in entries:
         permanent.put(frame, each)
@@ -91,7 +92,9 @@ def test_removing_one_object_at_a_frame_makes_it_unknown_there() -> None:
     memory.permanent.remove(4, obj=1)
     key, selection = query(5)
     assert memory.permanent.known(4) == {0}
-    assert torch.allclose(memory.read(key, selection).value[1], shot_memory(2, (0, entry(1, (0, 1)))).read(key, selection).value[1], atol=ROUNDING)
+    assert torch.allclose(
+        memory.read(key, selection).value[1], shot_memory(2, (0, entry(1, (0, 1)))).read(key, selection).value[1], atol=ROUNDING
+    )
 
 
 def test_replacing_an_annotation_forgets_the_old_one() -> None:

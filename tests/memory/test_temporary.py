@@ -19,7 +19,9 @@ def frame(seed: int) -> Elements:
 def used(seed: int, size: int) -> Elements:
     draw = torch.Generator().manual_seed(seed)
     key = torch.randn(size, 4, generator=draw)
-    return Elements(key, torch.ones(size), torch.randn(size, 3, generator=draw), torch.rand(size, generator=draw), torch.ones(size), key.sigmoid())
+    return Elements(
+        key, torch.ones(size), torch.randn(size, 3, generator=draw), torch.rand(size, generator=draw), torch.ones(size), key.sigmoid()
+    )
 
 
 def test_memory_of_a_long_shot_is_bounded() -> None:
@@ -48,7 +50,10 @@ def test_prototypes_are_the_most_used_and_take_in_their_neighbours() -> None:
     assert torch.equal(prototypes.key, candidates.key[best])
     for row, chosen in enumerate(best):
         scores = torch.stack(
-            [-candidates.shrinkage[n] / 2 * (candidates.selection[chosen] * (candidates.key[n] - candidates.key[chosen]).square()).sum() for n in range(9)]
+            [
+                -candidates.shrinkage[n] / 2 * (candidates.selection[chosen] * (candidates.key[n] - candidates.key[chosen]).square()).sum()
+                for n in range(9)
+            ]
         )
         assert torch.allclose(prototypes.value[row], torch.softmax(scores, 0) @ candidates.value, atol=1e-5)
 

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xmemcore.network.xmem import XMem
-
 from tests.parity.golden import seeded_network
+from xmemcore.network.xmem import XMem
 
 
 def cases_folder(config: pytest.Config) -> Path:

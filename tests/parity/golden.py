@@ -75,7 +75,9 @@ class GoldenClip:
     def annotation(self, position: int) -> Annotation:
         """All objects are known; those without a pixel are absent."""
         planes = [torch.from_numpy(self._labels(position) == obj + 1).float() for obj in range(self.objects)]
-        resized = [F.interpolate(plane[None, None], size=(self.padding.height, self.padding.width), mode="nearest")[0, 0] for plane in planes]
+        resized = [
+            F.interpolate(plane[None, None], size=(self.padding.height, self.padding.width), mode="nearest")[0, 0] for plane in planes
+        ]
         return Annotation({obj: plane if plane.any() else None for obj, plane in enumerate(resized)})
 
     def _labels(self, position: int) -> np.ndarray:

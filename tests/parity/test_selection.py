@@ -10,11 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.parity.golden import GoldenClip, meta
 from xmemcore.engine.suggestion import View, dissimilarity, suggest, view
 from xmemcore.network.features import Features
 from xmemcore.network.xmem import XMem
-
-from tests.parity.golden import GoldenClip, meta
 
 RGB_128 = 128 / 255
 """What DAVIS red weighs when the public command reads masks back from coloured PNGs."""
@@ -59,7 +58,9 @@ def test_selection_agrees_with_the_public_program(selection_case: Path, shared: 
 def _synthetic(golden: np.lib.npyio.NpzFile, name: str) -> tuple[list[View], np.ndarray, list[int], float]:
     alpha = float(name.split("alpha")[1].split("/")[0])
     previous = [int(number) for number in name.split("prev")[1].split("_")]
-    key, shrinkage, selection, masks = (torch.from_numpy(golden[f"synthetic/{part}"]) for part in ("key", "shrinkage", "selection", "masks"))
+    key, shrinkage, selection, masks = (
+        torch.from_numpy(golden[f"synthetic/{part}"]) for part in ("key", "shrinkage", "selection", "masks")
+    )
     views = [
         view(Features(key[i : i + 1], shrinkage[i : i + 1], selection[i : i + 1], key, None, None), masks[i].amax(dim=0), alpha)
         for i in range(len(key))

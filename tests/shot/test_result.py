@@ -41,7 +41,9 @@ def test_other_sequences_of_the_folder_are_left_alone(tmp_path: Path) -> None:
     assert set(json.loads((tmp_path / "result.json").read_text())["mattes"]) == {"a.%04d.exr", "b.%04d.exr"}
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"version": 99, "mattes": {}}', '{"version": 1, "mattes": {"m.%04d.exr": {"frames": {"1": {"old": 1}}}}}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"version": 99, "mattes": {}}', '{"version": 1, "mattes": {"m.%04d.exr": {"frames": {"1": {"old": 1}}}}}']
+)
 def test_damaged_or_older_file_counts_as_nothing(tmp_path: Path, content: str) -> None:
     (tmp_path / "result.json").write_text(content)
     result = ResultFile(tmp_path / "m.%04d.exr")

@@ -42,7 +42,9 @@ class Propagation:
         for variant, entry in encoded.items():
             self.permanent.put(index, entry, variant)
 
-    def run(self, gap: Gap, wanted: Collection[int] | None = None, cancelled: Callable[[], bool] = lambda: False) -> Iterator[tuple[int, Prediction]]:
+    def run(
+        self, gap: Gap, wanted: Collection[int] | None = None, cancelled: Callable[[], bool] = lambda: False
+    ) -> Iterator[tuple[int, Prediction]]:
         """Compute a gap.
 
         Args:

@@ -90,9 +90,7 @@ class Sweep:
 
     def _remember(self, index: int, frame: Frame, masks: Tensor, annotation: Annotation | None) -> None:
         features = frame.features
-        value, self.sensory = self.network.encode_value(
-            frame.image, features, masks, others_of(masks), self.sensory, deep_update=True
-        )
+        value, self.sensory = self.network.encode_value(frame.image, features, masks, others_of(masks), self.sensory, deep_update=True)
         self._since_memory = 0
         annotated_elsewhere = annotation is not None and (self.config.mode != XMEM or index in self.memory.permanent.frames)
         if self.config.temporary_memory and not annotated_elsewhere:

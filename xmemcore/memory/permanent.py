@@ -101,5 +101,8 @@ class PermanentMemory:
         if all(len(entry.values) == self.objects for entry in entries):
             return None
         return torch.stack(
-            [torch.cat([torch.full_like(entry.shrinkage, obj in entry.values, dtype=torch.bool) for entry in entries]) for obj in range(self.objects)]
+            [
+                torch.cat([torch.full_like(entry.shrinkage, obj in entry.values, dtype=torch.bool) for entry in entries])
+                for obj in range(self.objects)
+            ]
         )

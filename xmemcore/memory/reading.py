@@ -96,7 +96,9 @@ def _audiences(segments: list[Segment], objects: int) -> list[tuple[list[int], T
     """Group the objects that the same elements answer for: they share one affinity. Give each group its (N,) mask."""
     rows = torch.cat(
         [
-            segment.known if segment.known is not None else torch.ones(objects, len(segment.side), dtype=torch.bool, device=segment.side.device)
+            segment.known
+            if segment.known is not None
+            else torch.ones(objects, len(segment.side), dtype=torch.bool, device=segment.side.device)
             for segment in segments
         ],
         dim=1,

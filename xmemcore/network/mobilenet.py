@@ -75,9 +75,7 @@ class MobileNetFeatures(nn.Module):
         super().__init__()
         self.stem = StridedConv(3, 32, 1, second=True)
         sides = iter((False, True, False))
-        self.blocks = nn.ModuleList(
-            InvertedResidual(*block, second=next(sides) if block[-1] == 2 else False) for block in _BLOCKS
-        )
+        self.blocks = nn.ModuleList(InvertedResidual(*block, second=next(sides) if block[-1] == 2 else False) for block in _BLOCKS)
         # From ImageNet's normalisation to the (pixel - 128) / 128 that the weights were trained on.
         self.register_buffer("gain", torch.tensor((0.229, 0.224, 0.225)).view(1, 3, 1, 1) * 255 / 128, persistent=False)
         self.register_buffer("offset", torch.tensor((0.485, 0.456, 0.406)).view(1, 3, 1, 1) * 255 / 128 - 1, persistent=False)

@@ -136,7 +136,9 @@ class ShotFrames:
             features = self._encode(image, picture.digest)
         if index in self._pinned:
             self._kept[index] = picture, features
-        return Frame(image, Features(**{name: tensor.to(self.device).float() for name, tensor in features.tensors().items()} | _absent(features)))
+        return Frame(
+            image, Features(**{name: tensor.to(self.device).float() for name, tensor in features.tensors().items()} | _absent(features))
+        )
 
     def _fetched(self, index: int) -> tuple[_Picture, Features | None]:
         if index in self._expected:

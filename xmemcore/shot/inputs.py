@@ -78,7 +78,9 @@ def wanted_indices(plate: Plate, frames: str | None) -> tuple[list[int], list[in
     asked = FrameRange.parse(frames)
     found = [index for index, frame in enumerate(plate.frames) if frame in asked]
     if not found:
-        raise FramesOffPlate(f"None of the frames {frames} is on the plate, which has {plate.frames[0]}-{plate.frames[-1]}. Check the frame range.")
+        raise FramesOffPlate(
+            f"None of the frames {frames} is on the plate, which has {plate.frames[0]}-{plate.frames[-1]}. Check the frame range."
+        )
     present = set(plate.frames)
     return found, sorted(frame for frame in asked if frame not in present)
 

@@ -55,8 +55,12 @@ def _group(objects: tuple[int, ...], masks: dict[int, dict[int, np.ndarray | Non
     for frame, by_object in masks.items():
         known = {place: by_object[obj] for place, obj in enumerate(objects) if obj in by_object}
         if known:
-            annotations[indices[frame]] = Annotation({place: None if mask is None else torch.from_numpy(mask) for place, mask in known.items()})
-            signatures[indices[frame]] = digest(*(part for place, mask in known.items() for part in (place, b"" if mask is None else _packed(mask))))
+            annotations[indices[frame]] = Annotation(
+                {place: None if mask is None else torch.from_numpy(mask) for place, mask in known.items()}
+            )
+            signatures[indices[frame]] = digest(
+                *(part for place, mask in known.items() for part in (place, b"" if mask is None else _packed(mask)))
+            )
     return Group(objects, annotations, signatures)
 
 

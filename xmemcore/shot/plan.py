@@ -63,7 +63,9 @@ class ShotPlan:
     @cached_property
     def memory_keys(self) -> list[dict[int, str]]:
         """For every group, by permanent index, the hash of what that annotation's memory is made of."""
-        return [{index: self._memory_key(group, index) for index in permanent_indices(group.annotations, self.config)} for group in self.groups]
+        return [
+            {index: self._memory_key(group, index) for index in permanent_indices(group.annotations, self.config)} for group in self.groups
+        ]
 
     @cached_property
     def _signatures(self) -> list[GroupSignatures]:

@@ -94,9 +94,7 @@ class _Run:
         network = network if plan.request.plain else prepared(network)
         store = features_folder(plan.root) if plan.caching else None
         self.frames = stack.enter_context(ShotFrames(plan.content, network, self.device, store, self.warn))
-        self.propagations = [
-            Propagation(network, self.frames, group.annotations, len(group.objects), plan.config) for group in plan.groups
-        ]
+        self.propagations = [Propagation(network, self.frames, group.annotations, len(group.objects), plan.config) for group in plan.groups]
         self.queue = stack.enter_context(MatteQueue(plan.plate, plan.annotations, plan.groups, plan.writer, plan.request.confidence))
         self.encoded_annotations = 0
         self.done: set[int] = set()
@@ -156,7 +154,9 @@ class _Run:
         self._save_record()
         if plan.caching:
             contents = {plan.plate.frames[index]: plan.content.digest(index) for index in plan.wanted}
-            NodeManifest(plan.plate.sequence.pattern, plan.model_sha256, contents, plan.annotation_signatures(), plan.settings()).save(plan.node)
+            NodeManifest(plan.plate.sequence.pattern, plan.model_sha256, contents, plan.annotation_signatures(), plan.settings()).save(
+                plan.node
+            )
             make_room(plan.root, plan.request.cache_limit, [features_folder(plan.root).path(key) for key in contents.values()])
         cleaned = sum(plan.plate.cleaned.values())
         if cleaned:

@@ -1,7 +1,7 @@
 """What a matte sequence was made of, in `result.json` beside it: which frames are up to date, and how sure they are.
 
-    {"version": 1, "mattes": {"matte.%04d.exr": {"plate": ..., "model": ..., "objects": [...], "layers": [...],
-        "keyframes": [...], "settings": {...}, "frames": {"1001": {...MatteRecord...}}}}}
+{"version": 1, "mattes": {"matte.%04d.exr": {"plate": ..., "model": ..., "objects": [...], "layers": [...],
+    "keyframes": [...], "settings": {...}, "frames": {"1001": {...MatteRecord...}}}}}
 """
 
 from __future__ import annotations

@@ -27,7 +27,9 @@ class GroupSignatures:
     def of(self, index: int) -> str:
         """Hash what the group's prediction at an index depends on."""
         number, gap = next((number, gap) for number, gap in enumerate(self.gaps) if index in gap.delivers)
-        return digest(*(self._chained((number, place), sweep.indices, index) for place, sweep in enumerate(gap.passes) if index in sweep.indices))
+        return digest(
+            *(self._chained((number, place), sweep.indices, index) for place, sweep in enumerate(gap.passes) if index in sweep.indices)
+        )
 
     def _chained(self, sweep: tuple[int, int], indices: Sequence[int], index: int) -> str:
         place = indices.index(index)

@@ -72,7 +72,9 @@ def _reasons(plan: ShotPlan) -> list[str]:
     if last.settings != plan.settings():
         changed = sorted(name for name, value in plan.settings().items() if last.settings.get(name) != value)
         reasons.append(f"Settings changed: {', '.join(changed)}.")
-    plates = [frames[index] for index in plan.wanted if last.features.get(frames[index], plan.content.digest(index)) != plan.content.digest(index)]
+    plates = [
+        frames[index] for index in plan.wanted if last.features.get(frames[index], plan.content.digest(index)) != plan.content.digest(index)
+    ]
     if plates:
         reasons.append(f"The plate changed on {counted(plates)}.")
     now = plan.annotation_signatures()
