@@ -1,0 +1,795 @@
+"""The `nuke` module's functions, and the modules that are put into sys.modules."""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+from typing import Any
+
+from . import array_knobs, callbacks, constants, curveknob, curvelib, formats, host_images, knobs, mainthread, menus, nodes, nukescripts_api, state, undo, vectors
+from .guard import public, public_class
+
+
+class CancelledError(Exception):
+    """Raised when something was cancelled."""
+
+
+@public_class
+class Layer:
+    """nuke.Layer('mask', ['mask.a']) makes a layer of channels."""
+
+    def __init__(self, name: str, channels: Any = ()) -> None:
+        self._name = name
+        state.current()._add_layer([name, *channels])
+
+    def name(self) -> str:
+        return self._name
+
+    def channels(self) -> list[str]:
+        return list(state.current()._layers.get(self._name, []))
+
+    def setName(self, newName: str) -> None:
+        layers = state.current()._layers
+        layers[newName] = [newName + "." + c.split(".", 1)[1] for c in layers.pop(self._name)]
+        self._name = newName
+
+    def visible(self) -> bool:
+        return True
+
+
+class View:
+    """A view."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def str(self) -> Any:
+        return self._name
+
+    def value(self) -> int:
+        return state.current()._views.index(self._name) + 1  # type: ignore[no-any-return]
+
+
+@public_class
+class ViewerWindow:
+    """The viewer on screen."""
+
+    def __init__(self, node: Any) -> None:
+        self._node = node
+
+    def node(self) -> Any:
+        return self._node
+
+    def stop(self) -> None:
+        state.current()._viewer_playing = False
+
+    def play(self, *args: Any) -> None:
+        state.current()._viewer_playing = True
+
+    def view(self) -> str:
+        return str(state.current()._view)
+
+    def setView(self, name: str) -> None:
+        state.current()._view = name
+
+    def activeInput(self, secondary: bool = False) -> Any:
+        value = int(self._node._knobs_by_name["input_number"]._values[0])
+        return value if self._node._input(value) is not None else None
+
+    def activateInput(self, input: int, secondary: bool = False) -> None:
+        self._node._knobs_by_name["input_number"]._values[0] = float(input)
+
+    def frameControl(self, i: int) -> bool:
+        """0 stop, 1 next frame, 2 next key, 4 forward by the increment, 5 play, 6 last frame; negative backwards."""
+        host = state.current()
+        host.frame_control_log.append(i)
+        root = host._root._knobs_by_name
+        first, last, now = root["first_frame"]._values[0], root["last_frame"]._values[0], host._frame
+        if i == 0:
+            host._viewer_playing = False
+        elif abs(i) == 1:
+            host._set_frame(now + i)
+        elif abs(i) == 2:
+            keys = sorted({key for node in host.all_nodes() if node._panel_open for knob in node._knob_list for key in knob._key_list()})
+            ahead = [key for key in keys if key > now] if i > 0 else [key for key in reversed(keys) if key < now]
+            if ahead:
+                host._set_frame(ahead[0])
+        elif abs(i) == 5:
+            host._viewer_playing = True
+        elif abs(i) == 6:
+            host._set_frame(last if i > 0 else first)
+        return True
+
+
+@public_class
+class GlobalsEnvironment:
+    """nuke.env."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self._values = values
+
+    def __getitem__(self, index: str) -> Any:
+        return self._values[index]
+
+    def __setitem__(self, index: str, object: Any) -> None:
+        self._values[index] = object
+
+    def __contains__(self, other: Any) -> bool:
+        return other in self._values
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self._values.get(key, default)
+
+    def has_key(self, key: str) -> bool:
+        return key in self._values
+
+    def keys(self) -> list[str]:
+        return list(self._values)
+
+    def values(self) -> list[Any]:
+        return list(self._values.values())
+
+    def items(self) -> list[tuple[str, Any]]:
+        return list(self._values.items())
+
+
+def environment(host: Any) -> dict[str, Any]:
+    major, minor, release = host.version_words()
+    return {
+        "64bit": True, "ExecutablePath": sys.executable, "LINUX": sys.platform.startswith("linux"), "MACOS": sys.platform == "darwin",
+        "WIN32": sys.platform == "win32", "NukeVersionMajor": major, "NukeVersionMinor": minor, "NukeVersionRelease": release,
+        "NukeVersionString": "%d.%dv%d" % (major, minor, release), "NukeVersionPhase": "", "NukeVersionDate": "Jan  1 2025", "PluginExtension": "so",
+        "assist": False, "gui": host._gui, "hiero": False, "indie": host.indie, "interactive": host._gui, "nc": host.nc, "nukex": host.nukex, "ple": False,
+        "studio": False, "numCPUs": os.cpu_count() or 1, "threads": os.cpu_count() or 1, "PluginsVerbose": False,
+    }
+
+
+# --- nodes -----------------------------------------------------------------------------------------------------------
+
+
+def createNode(typ: str, knobs: str = "", inpanel: bool = True) -> Any:
+    """Create a node below the selected one; RuntimeError for a class that does not exist."""
+    return state.current()._create(typ, knobs, inpanel)
+
+
+def delete(n: Any) -> None:
+    if n is None:
+        return
+    n._require_alive()
+    state.current()._delete(n)
+
+
+def toNode(s: str) -> Any:
+    host = state.current()
+    return host._node_named(s, host._current_group())
+
+
+def root() -> Any:
+    return state.current()._root
+
+
+def thisNode() -> Any:
+    return state.current()._context_node()
+
+
+def thisKnob() -> Any:
+    contexts = state.current()._contexts
+    knob = contexts[-1][1] if contexts else None
+    if knob is None:
+        raise RuntimeError("no knob in this context")
+    return knob
+
+
+def thisGroup() -> Any:
+    return state.current()._current_group()
+
+
+def thisParent() -> Any:
+    node = state.current()._context_node()
+    return node._parent()
+
+
+def thisClass() -> str:
+    return str(state.current()._context_node()._class)
+
+
+def thisRoot() -> Any:
+    return state.current()._root
+
+
+def thisView() -> str:
+    return str(state.current()._view)
+
+
+def allNodes(filter: str | None = None, group: Any = None, recurseGroups: bool = False) -> list[Any]:
+    host = state.current()
+    where = group if group is not None else host._current_group()
+    if isinstance(where, str):
+        where = host._node_named(where, host._root)
+    found = host._family(where)[1:] if recurseGroups else where._child_nodes()
+    return [node for node in found if not filter or node._class == filter]
+
+
+def selectedNodes(filter: str | None = None) -> list[Any]:
+    found = [n for n in state.current()._current_group()._child_nodes() if n._knobs_by_name["selected"]._values[0]]
+    return [node for node in found if not filter or node._class == filter]
+
+
+def selectedNode() -> Any:
+    found = selectedNodes()
+    if not found:
+        raise ValueError("no node selected")
+    return found[0]
+
+
+def nodesSelected() -> bool:
+    return bool(selectedNodes())
+
+
+def selectAll() -> None:
+    for node in state.current()._current_group()._child_nodes():
+        node._knobs_by_name["selected"]._values[0] = 1.0
+
+
+def invertSelection() -> None:
+    for node in state.current()._current_group()._child_nodes():
+        knob = node._knobs_by_name["selected"]
+        knob._values[0] = float(not knob._values[0])
+
+
+def exists(s: str) -> bool:
+    host = state.current()
+    return host._cmd_exists(s) == "1"
+
+
+def canCreateNode(name: str) -> bool:
+    from .classes import TABLE
+
+    host = state.current()
+    return name in TABLE and name != "Root" or host._gizmo_path(name) is not None
+
+
+def nodeTypes(force_plugin_load: bool = False) -> list[str]:
+    from .classes import TABLE
+
+    return sorted(TABLE)
+
+
+def endGroup() -> None:
+    host = state.current()
+    if len(host._groups) > 1:
+        host._groups.pop()
+
+
+def clone(n: Any, args: str = "", inpanel: bool = True) -> Any:
+    host = state.current()
+    made = host._clone(n, n._parent())
+    host._fire("onCreate", made)
+    return made
+
+
+def dependencies(nodes: Any, what: int = 15) -> list[Any]:
+    found: list[Any] = []
+    for node in nodes if isinstance(nodes, (list, tuple)) else [nodes]:
+        found += [one for one in node.dependencies(what) if one not in found]
+    return found
+
+
+def dependentNodes(what: int = 15, nodes: Any = (), evaluateAll: bool = True) -> list[Any]:
+    found: list[Any] = []
+    for node in nodes if isinstance(nodes, (list, tuple)) else [nodes]:
+        found += [one for one in node.dependent(what) if one not in found]
+    return found
+
+
+def connectViewer(inputNum: int, node: Any) -> None:
+    host = state.current()
+    viewer = next((n for n in host._root._child_nodes() if n._class == "Viewer"), None)
+    if viewer is None:
+        viewer = host._new_node("Viewer", host._root)
+        viewer._knobs_by_name["name"]._put_state(host._free_name(host._root, "Viewer1", viewer))
+    viewer._connect(inputNum, node)
+    viewer._knobs_by_name["input_number"]._values[0] = float(inputNum)
+
+
+def activeViewer() -> Any:
+    """The viewer on screen; None without one, and without an interface."""
+    host = state.current()
+    if not host._gui:
+        return None
+    viewer = next((n for n in host._root._child_nodes() if n._class == "Viewer"), None)
+    return ViewerWindow(viewer) if viewer is not None else None
+
+
+def show(n: Any = None, forceFloat: bool = False) -> None:
+    host = state.current()
+    for node in [n] if n is not None else selectedNodes():
+        host._open_panel(node)
+
+
+def openPanels() -> list[str]:
+    return [node._full_name() for node in state.current().all_nodes() if node._panel_open]
+
+
+# --- scripts ---------------------------------------------------------------------------------------------------------
+
+
+def scriptOpen(filename: str | None = None) -> None:
+    state.current()._open(filename, None)
+
+
+def scriptReadFile(s: str) -> None:
+    host = state.current()
+    with open(s, encoding="utf-8", errors="surrogateescape", newline="") as file:
+        host._load(file.read(), host._current_group(), s, None, rename=True)
+
+
+def scriptReadText(s: str) -> None:
+    host = state.current()
+    host._load(s, host._current_group(), "text", None, rename=True)
+
+
+def scriptSource(filename: str) -> None:
+    scriptReadFile(filename)
+
+
+def scriptSave(filename: str | None = None) -> bool:
+    return bool(state.current()._save(filename))
+
+
+def scriptSaveAs(filename: str | None = None, overwrite: Any = -1) -> None:
+    if filename is None:
+        raise RuntimeError("no filename for the script")
+    if os.path.exists(filename) and overwrite == 0:
+        raise RuntimeError("%s exists" % filename)
+    state.current()._save(filename)
+
+
+def scriptSaveToTemp(str: str) -> str:
+    from . import writer
+
+    with open(str, "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(writer.write_script(state.current()))
+    return str
+
+
+def scriptClear(resetFormats: bool = False, ignoreUnsavedChanges: bool = False) -> None:
+    host = state.current()
+    host._clear()
+    host._fire("onCreate", host._root)
+
+
+def scriptClose(filename: str | None = None, ignoreUnsavedChanges: bool = False) -> bool:
+    scriptClear()
+    return True
+
+
+def scriptNew(filename: str | None = None) -> None:
+    scriptClear()
+
+
+def scriptName() -> str:
+    name = state.current()._root._knobs_by_name["name"]._text_value
+    if not name:
+        raise RuntimeError("no script name: the script has not been saved")
+    return str(name)
+
+
+def script_directory() -> str:
+    name = state.current()._root._knobs_by_name["name"]._text_value
+    return os.path.dirname(name).replace("\\", "/") if name else ""
+
+
+def modified(*args: Any) -> bool:
+    host = state.current()
+    if args:
+        host._modified = bool(args[0])
+    return bool(host._modified)
+
+
+def nodeCopy(s: str) -> None:
+    """Copy the selected nodes to a file, or to the clipboard `%clipboard%`."""
+    host = state.current()
+    text = host._copy_text()
+    if s == "%clipboard%":
+        host._clipboard = text
+    else:
+        with open(s, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text)
+
+
+def nodePaste(s: str) -> Any:
+    host = state.current()
+    if s == "%clipboard%":
+        if not host._clipboard:
+            raise RuntimeError("clipboard is empty")
+        return host._paste(host._clipboard)
+    with open(s, encoding="utf-8", errors="surrogateescape", newline="") as file:
+        return host._paste(file.read())
+
+
+def nodeDelete(s: bool = True) -> bool:
+    host = state.current()
+    chosen = selectedNodes()
+    for node in chosen:
+        host._delete(node)
+    return bool(chosen)
+
+
+def duplicateSelectedNodes() -> None:
+    nodeCopy("%clipboard%")
+    nodePaste("%clipboard%")
+
+
+def load(s: str) -> None:
+    """Load a plugin by name: a gizmo or a python file on the plugin path."""
+    host = state.current()
+    for folder in host._plugin_path:
+        path = os.path.join(folder, s if s.endswith(".py") else s + ".py")
+        if os.path.isfile(path):
+            host.run_file(path)
+            return
+    raise RuntimeError("%s: Unknown command" % s)
+
+
+# --- values ----------------------------------------------------------------------------------------------------------
+
+
+def frame(f: Any = None) -> int:
+    host = state.current()
+    if f is not None:
+        host._set_frame(float(f))
+    return int(host._frame)
+
+
+def expression(s: str) -> float:
+    host = state.current()
+    return float(host._expression(s, host._context_node(), host._frame, None, 0))
+
+
+def value(knob: str, default: str | None = None) -> str:
+    return str(state.current()._cmd_value(knob, default))
+
+
+def numvalue(knob: str, default: float | None = None) -> float:
+    host = state.current()
+    try:
+        return float(host._expression(knob, host._context_node(), host._frame, None, 0))
+    except RuntimeError:
+        if default is None:
+            raise
+        return default
+
+
+def tcl(cmd: str, *args: str) -> str:
+    host = state.current()
+    if args:
+        from .tcl_words import quote
+
+        cmd = " ".join([cmd, *(quote(str(a)) for a in args)])
+    return str(host._tcl(cmd))
+
+
+def runIn(object: str, cmd: str) -> bool:
+    host = state.current()
+    node = host._node_named(object, host._root)
+    if node is None:
+        raise RuntimeError("%s: no such node" % object)
+    host._in_context(node, None, lambda: host._run_python(cmd, "<runIn>"))
+    return True
+
+
+def knob(name: str, value: str | None = None, getType: bool = False, getClass: bool = False) -> Any:
+    from .user_knobs import _NUMBERS
+
+    host = state.current()
+    found = host._find_knob(name, host._context_node())
+    if found is None:
+        raise RuntimeError("%s: no such knob" % name)
+    if getType:
+        return _NUMBERS.get(type(found), 0)
+    if getClass:
+        return found._type
+    if value is not None:
+        found.fromScript(value)
+        return None
+    return found._to_script()
+
+
+def knobDefault(classknob: str, value: str | None = None) -> Any:
+    host = state.current()
+    class_name, _, name = classknob.rpartition(".")
+    key = (class_name or "*", name)
+    if value is None:
+        return host._knob_defaults.get(key)
+    host._knob_defaults[key] = value
+    return None
+
+
+def filename(node: Any, i: int = 0) -> str | None:
+    """The file of a node; with nuke.REPLACE brackets and frame numbers are put in."""
+    host = state.current()
+    found = node._knobs_by_name.get("file")
+    if found is None or not found._text_value:
+        return None
+    return str(host._file_of(node, host._frame)) if i == constants.CONSTANTS["REPLACE"] else str(found._text_value)
+
+
+def sample(node: Any, channel: str, x: float, y: float, dx: Any = None, dy: Any = None) -> float:
+    return float(state.current()._sample(node, channel, x, y, dx, dy, None))
+
+
+def channels(node: Any = None) -> list[str]:
+    host = state.current()
+    return list(host._image_info(node)["channels"]) if node is not None else host._all_channels()
+
+
+def layers(node: Any = None) -> list[str]:
+    host = state.current()
+    if node is None:
+        return list(host._layers)
+    return list(dict.fromkeys(channel.split(".")[0] for channel in host._image_info(node)["channels"]))
+
+
+def views() -> list[str]:
+    return list(state.current()._views)
+
+
+def addView(s: str) -> None:
+    state.current()._add_view(s)
+
+
+def deleteView(s: str) -> None:
+    state.current()._delete_view(s)
+
+
+def addFormat(s: str) -> Any:
+    host = state.current()
+    made = formats.parse_format(s)
+    if made is None or not made._name:
+        raise RuntimeError("a format needs width, height and a name: %r" % s)
+    host._formats[made._name] = made
+    return made
+
+
+def formats_() -> list[Any]:
+    return list(state.current()._formats.values())
+
+
+def pluginPath() -> list[str]:
+    return list(state.current()._plugin_path)
+
+
+def pluginAddPath(args: Any, addToSysPath: bool = True) -> None:
+    for one in args if isinstance(args, (list, tuple)) else [args]:
+        state.current()._add_plugin_path(one, front=True)
+
+
+def pluginAppendPath(args: Any, addToSysPath: bool = True) -> None:
+    for one in args if isinstance(args, (list, tuple)) else [args]:
+        state.current()._add_plugin_path(one, front=False)
+
+
+def pluginExists(name: str) -> bool:
+    host = state.current()
+    return any(os.path.isfile(os.path.join(folder, name + ending)) for folder in host._plugin_path for ending in ("", ".gizmo", ".py"))
+
+
+# --- rendering -------------------------------------------------------------------------------------------------------
+
+
+def execute(nameOrNode: Any, *args: Any, **kwargs: Any) -> None:
+    """Render a Write: (node, start, end, incr, views, continueOnError) or (node, FrameRanges, views, continueOnError)."""
+    host = state.current()
+    values = list(args)
+    if values and isinstance(values[0], (formats.FrameRanges, formats.FrameRange)):
+        ranges = host_images.ranges_of(values.pop(0))
+    elif "frameRangeSet" in kwargs:
+        ranges = host_images.ranges_of(kwargs.pop("frameRangeSet"))
+    else:
+        root_knobs = host._root._knobs_by_name
+        start = values.pop(0) if values else kwargs.pop("start", root_knobs["first_frame"]._values[0])
+        end = values.pop(0) if values else kwargs.pop("end", start)
+        step = values.pop(0) if values else kwargs.pop("incr", 1)
+        ranges = host_images.ranges_of(start, end, step)
+    chosen = values.pop(0) if values else kwargs.pop("views", None)
+    keep_going = values.pop(0) if values else kwargs.pop("continueOnError", False)
+    if kwargs or values:
+        raise TypeError("execute() got arguments it does not know: %s" % (list(kwargs) + values))
+    host._execute(nameOrNode, ranges, chosen, bool(keep_going))
+
+
+def executeMultiple(nodes: Any, ranges: Any = None, views: Any = None, continueOnError: bool = False) -> None:
+    host = state.current()
+    every = formats.FrameRanges([formats.FrameRange(*(int(v) for v in one)) for one in ranges])
+    for node in nodes:
+        host._execute(node, every, views, continueOnError)
+
+
+def executing(f: Any = None) -> bool:
+    return bool(state.current()._executing)
+
+
+def cancel() -> None:
+    state.current().cancel_render()
+
+
+# --- talking to the user ---------------------------------------------------------------------------------------------
+
+
+def _told(kind: str, text: str) -> None:
+    host = state.current()
+    host.messages.append((kind, text))
+    if not host._gui:
+        print(text)
+
+
+def _asked(kind: str, text: str) -> Any:
+    host = state.current()
+    if not host._gui:
+        raise RuntimeError("nobody to ask: %s" % text)
+    host.messages.append((kind, text))
+    if kind not in host.answers:
+        raise state.SimError("nuke.%s(%r) waits for the user: set host.answers[%r]" % (kind, text, kind))
+    answer = host.answers[kind]
+    return answer.pop(0) if isinstance(answer, list) else answer
+
+
+def message(prompt: str) -> None:
+    _told("message", prompt)
+
+
+def alert(prompt: str) -> None:
+    _told("alert", prompt)
+
+
+def critical(message: str) -> None:
+    _told("critical", message)
+
+
+def error(message: str) -> None:
+    _told("error", message)
+
+
+def warning(message: str) -> None:
+    _told("warning", message)
+
+
+def debug(message: str) -> None:
+    _told("debug", message)
+
+
+def display(title: str, node: Any = None, text: str = "", width: int = 0) -> None:
+    _told("display", str(text))
+
+
+def ask(prompt: str) -> bool:
+    return bool(_asked("ask", prompt))
+
+
+def askWithCancel(prompt: str) -> bool:
+    answer = _asked("askWithCancel", prompt)
+    if answer is None:
+        raise CancelledError("Cancelled")
+    return bool(answer)
+
+
+def getInput(prompt: str, default: str = "") -> Any:
+    return _asked("getInput", prompt)
+
+
+def getFilename(message: str, pattern: str = "", default: str = "", favorites: str = "", type: str = "", multiple: bool = False) -> Any:
+    return _asked("getFilename", message)
+
+
+def getClipname(prompt: str, pattern: str = "", default: str = "", multiple: bool = False) -> Any:
+    return _asked("getClipname", prompt)
+
+
+def choice(title: str, prompt: str, options: Any, default: int = 0) -> Any:
+    return _asked("choice", prompt)
+
+
+def tprint(*args: Any, sep: str = " ", end: str = "\n", file: Any = None) -> None:
+    """Print where any thread may."""
+    print(*args, sep=sep, end=end, file=file or sys.stdout)
+
+
+def menu(name: str) -> Any:
+    """A menu of the interface; None when there is none of that name."""
+    host = state.current()
+    return host._menus.get(name) if host._gui else None
+
+
+def toolbar(name: str, create: bool = True) -> Any:
+    host = state.current()
+    if not host._gui:
+        return None
+    if name not in host._toolbars and create:
+        host._toolbars[name] = menus.ToolBar(name)
+    return host._toolbars.get(name)
+
+
+def undo_() -> None:
+    state.current()._undo.undo()
+
+
+def redo() -> None:
+    state.current()._undo.redo()
+
+
+def clearRAMCache() -> None:
+    state.current()._info_cache.clear()
+
+
+def clearDiskCache() -> None:
+    pass
+
+
+_FUNCTIONS = {
+    one.__name__.rstrip("_"): public(one) for one in (
+        createNode, delete, toNode, root, thisNode, thisKnob, thisGroup, thisParent, thisClass, thisRoot, thisView, allNodes, selectedNodes, selectedNode,
+        nodesSelected, selectAll, invertSelection, exists, canCreateNode, nodeTypes, endGroup, clone, dependencies, dependentNodes, connectViewer,
+        activeViewer, show, openPanels, scriptOpen, scriptReadFile, scriptReadText, scriptSource, scriptSave, scriptSaveAs, scriptSaveToTemp, scriptClear,
+        scriptClose, scriptNew, scriptName, script_directory, modified, nodeCopy, nodePaste, nodeDelete, duplicateSelectedNodes, load, frame, expression,
+        value, numvalue, tcl, runIn, knob, knobDefault, filename, sample, channels, layers, views, addView, deleteView, addFormat, formats_, pluginPath,
+        pluginAddPath, pluginAppendPath, pluginExists, execute, executeMultiple, executing, cancel, message, alert, critical, error, warning, debug,
+        display, ask, askWithCancel, getInput, getFilename, getClipname, choice, menu, toolbar, undo_, redo, clearRAMCache, clearDiskCache)
+}
+_FREE = {"tprint": tprint, "executeInMainThread": mainthread.executeInMainThread, "executeInMainThreadWithResult": mainthread.executeInMainThreadWithResult}
+"""What any thread may call."""
+
+_CLASSES = (
+    nodes.Node, nodes.Group, nodes.Gizmo, nodes.Root, nodes.Viewer, nodes.BackdropNode, nodes.NodeConstructor, nodes.Nodes, formats.Format, formats.Box,
+    formats.Info, formats.FrameRange, formats.FrameRanges, formats.OutputContext, View, Layer, ViewerWindow, GlobalsEnvironment, CancelledError, undo.Undo,
+    mainthread.ProgressTask, mainthread.RunInMainThread, menus.Menu, menus.MenuBar, menus.MenuItem, menus.ToolBar, curvelib.Hash,
+)
+
+
+def _knob_classes() -> dict[str, type]:
+    found = {}
+    for module in (knobs, array_knobs):
+        for name, thing in vars(module).items():
+            if isinstance(thing, type) and issubclass(thing, knobs.Knob):
+                found[name] = thing
+    from .animation import AnimationCurve, AnimationKey
+
+    return {**found, "AnimationCurve": AnimationCurve, "AnimationKey": AnimationKey}
+
+
+def modules(host: Any) -> dict[str, Any]:
+    """Make the modules for this host."""
+    nuke = types.ModuleType("nuke", "A stand-in for Nuke's python module.")
+    nuke.__path__ = []  # type: ignore[attr-defined]
+    major, minor, release = host.version_words()
+    contents: dict[str, Any] = {
+        **constants.CONSTANTS, **constants.EXTRAS, **_FUNCTIONS, **_FREE, **{cls.__name__: cls for cls in _CLASSES}, **_knob_classes(),
+        "GUI": host._gui, "INTERACTIVE": host._gui, "NUKE_VERSION_MAJOR": major, "NUKE_VERSION_MINOR": minor, "NUKE_VERSION_RELEASE": release,
+        "NUKE_VERSION_STRING": "%d.%dv%d" % (major, minor, release), "NUKE_VERSION_PHASE": "", "NUKE_VERSION_DATE": "Jan  1 2025", "NUKE_VERSION_PHASENUMBER": 0,
+        "NUM_CPUS": os.cpu_count() or 1, "THREADS": os.cpu_count() or 1, "EXE_PATH": sys.executable, "rawArgs": list(sys.argv),
+        "env": GlobalsEnvironment(environment(host)), "nodes": nodes.Nodes(), "render": _FUNCTIONS["execute"], "expr": _FUNCTIONS["expression"],
+    }
+    for name in callbacks.NAMES:
+        contents[name] = getattr(callbacks, name)
+    vars(nuke).update(contents)
+    lib = types.ModuleType("nuke.curvelib")
+    for module in (curvelib, vectors):
+        for name, thing in vars(module).items():
+            if isinstance(thing, type) and not name.startswith("_") and name not in ("Part", "StaleRoto"):
+                setattr(lib, name, thing)
+    knob_module = types.ModuleType("nuke.curveknob")
+    vars(knob_module).update({name: thing for name, thing in vars(lib).items() if not name.startswith("__")})
+    for name in ("CurveKnob", "Element", "Layer", "Shape", "ShapeControlPoint", "Stroke"):
+        setattr(knob_module, name, getattr(curveknob, name))
+    roto = types.ModuleType("nuke.rotopaint")
+    vars(roto).update({name: thing for name, thing in vars(knob_module).items() if not name.startswith("__")})
+    nuke_callbacks = types.ModuleType("nuke.callbacks")
+    vars(nuke_callbacks).update({name: getattr(callbacks, name) for name in callbacks.NAMES})
+    scripts, panels = nukescripts_api.modules()
+    nuke.rotopaint, nuke.curveknob, nuke.curvelib, nuke.callbacks = roto, knob_module, lib, nuke_callbacks  # type: ignore[attr-defined]
+    return {"nuke": nuke, "nuke.rotopaint": roto, "nuke.curveknob": knob_module, "nuke.curvelib": lib, "nuke.callbacks": nuke_callbacks,
+            "nukescripts": scripts, "nukescripts.panels": panels}

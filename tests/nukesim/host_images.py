@@ -1,0 +1,340 @@
+"""The host's pictures: layers and channels, what a node's image is like, rendering with nuke.execute."""
+
+from __future__ import annotations
+
+import array
+import base64
+import hashlib
+import json
+import os
+from typing import Any
+
+from . import callbacks
+from .formats import Format, FrameRange, FrameRanges
+from .lowering import Lowering, RenderError
+
+_BUILTIN = {
+    "rgb": ["rgba.red", "rgba.green", "rgba.blue"], "rgba": ["rgba.red", "rgba.green", "rgba.blue", "rgba.alpha"], "alpha": ["rgba.alpha"],
+    "depth": ["depth.Z"], "motion": ["forward.u", "forward.v", "backward.u", "backward.v"], "forward": ["forward.u", "forward.v"],
+    "backward": ["backward.u", "backward.v"], "mask": ["mask.a"], "rotopaint_mask": ["rotopaint_mask.a"], "deep": ["deep.front", "deep.back"],
+}
+_NICK = {"red": "rgba.red", "green": "rgba.green", "blue": "rgba.blue", "alpha": "rgba.alpha"}
+_EXECUTABLE = ("Write",)
+
+
+class Picture:
+    """What Host.pixels gives: planes of float32 over a box, the bottom row first."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        self.x, self.y, self.r, self.t = answer["box"]
+        self.width, self.height = self.r - self.x, self.t - self.y
+        self.planes: dict[str, array.array[float]] = {}
+        for name, text in answer["planes"].items():
+            plane = array.array("f")
+            plane.frombytes(base64.b64decode(text))
+            self.planes[name] = plane
+
+    def at(self, channel: str, x: int, y: int) -> float:
+        """The value of a pixel, y up; 0 outside."""
+        if not (self.x <= x < self.r and self.y <= y < self.t) or channel not in self.planes:
+            return 0.0
+        return float(self.planes[channel][(y - self.y) * self.width + x - self.x])
+
+
+class ImageSide:
+    """Mixed into Host."""
+
+    # --- layers and channels
+    def _start_layers(self: Any) -> None:
+        self._layers: dict[str, list[str]] = {name: list(channels) for name, channels in _BUILTIN.items()}
+        self._builtin_layers = set(_BUILTIN)
+        self._read_seen: dict[tuple[str, int], bool] = {}
+        self._info_cache: dict[str, Any] = {}
+
+    def _add_layer(self: Any, words: list[str]) -> None:
+        """add_layer {name name.a name.b}, and nuke.Layer."""
+        name, channels = words[0], [w if "." in w else "%s.%s" % (words[0], w) for w in words[1:]]
+        known = self._layers.setdefault(name, [])
+        known += [channel for channel in channels if channel not in known]
+
+    def _know_channels(self: Any, text: str) -> None:
+        for word in text.split():
+            if "." in word:
+                layer = word.split(".")[0]
+                if word not in self._layers.setdefault(layer, []):
+                    self._layers[layer].append(word)
+
+    def _all_channels(self: Any) -> list[str]:
+        found: list[str] = []
+        for channels in self._layers.values():
+            found += [channel for channel in channels if channel not in found]
+        return found
+
+    def _channel_name(self: Any, text: str) -> str:
+        return _NICK.get(text, text)
+
+    def _channel_set(self: Any, text: str) -> Any:
+        """`rgba`, `all`, `none`, `{dog depth.Z}` as channel names; "all" stays a word."""
+        found: list[str] = []
+        for word in self._split(text):
+            if word.startswith("-"):
+                continue
+            if word == "all":
+                return "all"
+            if word == "none":
+                continue
+            names = self._layers.get(word) if "." not in word and word not in ("red", "green", "blue") else None
+            found += [n for n in (names or [self._channel_name(word)]) if n not in found]
+        return found
+
+    def _layer_channel(self: Any, layer: str, index: int) -> str | None:
+        """The nth channel of a layer; a layer of one channel answers for its last place too, as alpha does."""
+        if layer in ("none", ""):
+            return None
+        if "." in layer or layer in _NICK and layer != "alpha":
+            return self._channel_name(layer) if index == 0 else None
+        if layer == "alpha":
+            return "rgba.alpha" if index == 3 else None
+        channels = self._layers.get(layer, [])
+        if layer not in ("rgba", "rgb") and len(channels) == 1:
+            return str(channels[0]) if index in (0, 3) else None
+        return str(channels[index]) if index < len(channels) else None
+
+    # --- views
+    def _add_view(self: Any, name: str) -> None:
+        if name not in self._views:
+            self._views.append(name)
+
+    def _delete_view(self: Any, name: str) -> None:
+        if name in self._views and len(self._views) > 1:
+            self._views.remove(name)
+
+    # --- files
+    def _file_of(self: Any, node: Any, frame: float) -> str:
+        """The file a Read or Write uses at a frame: brackets, filters, then the number."""
+        text = self._substitute(node._knobs_by_name["file"]._text_value, node, frame)
+        self._contexts.append((node, None))
+        try:
+            with self._user_code():
+                text = callbacks.filenameFilter(text)
+        finally:
+            self._contexts.pop()
+        return self._frame_name(text, frame)
+
+    def _read_exists(self: Any, path: str, version: int) -> bool:
+        """Whether a Read's file is there, as the Read saw it first: a reload looks again."""
+        key = (path, version)
+        if key not in self._read_seen:
+            self._read_seen[key] = os.path.isfile(path)
+        return bool(self._read_seen[key])
+
+    def _reload_read(self: Any, node: Any) -> None:
+        """The reload button: the version knob goes up, so caches and hashes no longer match."""
+        knob = node._knobs_by_name["version"]
+        knob._values[0] += 1
+        self._touched.add(node._uid)
+
+    # --- asking for pictures
+    def _lowered(self: Any, node: Any, frame: float | None = None) -> tuple[Lowering, int]:
+        lowering = Lowering(self)
+        at = self._frame if frame is None else float(frame)
+        before, self._frame_override = self._frame_override, at
+        try:
+            if self._root._knobs_by_name["proxy"]._values[0]:
+                self.proxy_renders += 1
+            return lowering, lowering.node(node, at)
+        finally:
+            self._frame_override = before
+
+    def _ask(self: Any, lowering: Lowering, target: int, command: str, **more: Any) -> dict[str, Any]:
+        answer = self._renderer.ask({"command": command, "ops": lowering.ops, "target": target, **more})
+        if not answer["ok"]:
+            raise RuntimeError(answer["error"])
+        return answer  # type: ignore[no-any-return]
+
+    def _image_info(self: Any, node: Any, frame: float | None = None) -> dict[str, Any]:
+        """Format, box, channels and metadata of a node's picture."""
+        if node._kind.kind == "root":
+            form = self._root_format()
+            return {"format": form, "bbox": (0, 0, form._width, form._height), "channels": [], "metadata": {}}
+        lowering, target = self._lowered(node, frame)
+        key = _digest(lowering.ops, target)
+        if key not in self._info_cache:
+            self._info_cache[key] = self._ask(lowering, target, "info")
+        answer = self._info_cache[key]
+        w, h, x, y, r, t, aspect, name = answer["format"]
+        form = Format(int(w), int(h), int(x), int(y), int(r), int(t), aspect)
+        form._name = name or self._name_of_format(form)
+        for channel in answer["channels"]:
+            self._know_channels(channel)
+        return {"format": form, "bbox": tuple(answer["bbox"]), "channels": answer["channels"], "metadata": answer["metadata"]}
+
+    def _name_of_format(self: Any, form: Format) -> str:
+        for name, other in self._formats.items():
+            if (other._width, other._height, other._aspect) == (form._width, form._height, form._aspect):
+                return str(name)
+        return ""
+
+    def _image_error(self: Any, node: Any) -> str | None:
+        try:
+            self._image_info(node)
+        except (RenderError, RuntimeError) as error:
+            return str(error)
+        return None
+
+    def _sample(self: Any, node: Any, channel: str, x: float, y: float, dx: Any, dy: Any, frame: Any) -> float:
+        lowering, target = self._lowered(node, frame)
+        return float(self._ask(lowering, target, "sample", channel=self._channel_name(channel), x=x, y=y, dx=dx, dy=dy)["value"])
+
+    def pixels(self: Any, node: Any, frame: float | None = None, channels: list[str] | None = None, own_box: bool = False) -> Picture:
+        """Render a node to memory, for tests."""
+        lowering, target = self._lowered(node, frame)
+        return Picture(self._ask(lowering, target, "pixels", channels=channels, own_box=own_box))
+
+    def _op_hashes(self: Any, node: Any) -> list[int]:
+        """One number per operation of this node, over everything upstream at the current frame."""
+        lowering, target = self._lowered(node)
+        return [int(_digest(lowering.ops, target)[:16], 16)]
+
+    def _frame_range(self: Any, node: Any) -> tuple[int, int]:
+        """First and last frame: the Reads above, else the script's."""
+        root = self._root._knobs_by_name
+        default = (int(root["first_frame"]._field(0)), int(root["last_frame"]._field(0)))
+        if node._class == "Read":
+            return int(node._knobs_by_name["first"]._field(0)), int(node._knobs_by_name["last"]._field(0))
+        if node._class == "FrameRange":
+            return int(node._knobs_by_name["first_frame"]._field(0)), int(node._knobs_by_name["last_frame"]._field(0))
+        if node._kind.kind in ("group", "gizmo"):
+            output = node._output_node()
+            return self._frame_range(output) if output is not None else default
+        if node._class == "Input":
+            parent = node._parent()
+            above = parent._input(int(node._knobs_by_name["number"]._values[0])) if parent is not None else None
+            return self._frame_range(above) if above is not None else default
+        found = [self._frame_range(node._input(i)) for i in range(len(node._input_uids)) if node._input(i) is not None]
+        if not found:
+            return default
+        first, last = min(one[0] for one in found), max(one[1] for one in found)
+        if node._class == "TimeOffset":
+            shift = int(node._knobs_by_name["time_offset"]._field(0))
+            first, last = first + shift, last + shift
+        return first, last
+
+    # --- rendering
+    def _execute(self: Any, target: Any, ranges: FrameRanges, views: Any, keep_going: bool) -> None:
+        """nuke.execute: every frame of every range through a Write, with the render callbacks."""
+        if self._executing:
+            raise RuntimeError("I'm already executing something else")
+        node = self._node_named(target, self._current_group()) if isinstance(target, str) else target
+        if node is None:
+            raise RuntimeError("%s: no such node" % target)
+        node._require_alive()
+        writes = [node] if node._class in _EXECUTABLE else [one for one in self._family(node) if one._class in _EXECUTABLE] if node._children else []
+        if not writes:
+            raise RuntimeError("%s: not an executable node" % node._full_name())
+        for view in views or self._views:
+            if view not in self._views:
+                raise RuntimeError("view %s does not exist" % view)
+        writes.sort(key=lambda one: one._knobs_by_name["render_order"]._values[0])
+        self._executing = True
+        self._cancel_requested = False
+        try:
+            for write in writes:
+                self._execute_write(write, ranges, keep_going)
+        finally:
+            self._executing = False
+
+    def _execute_write(self: Any, write: Any, ranges: FrameRanges, keep_going: bool) -> None:
+        knobs = write._knobs_by_name
+        name = write._full_name()
+        if knobs["disable"]._field(0):
+            raise RuntimeError("%s is disabled" % name)
+        if not knobs["file"]._text_value.strip():
+            raise RuntimeError("%s: no file name" % name)
+        if "\\" in knobs["file"]._text_value:
+            raise RuntimeError("%s: %s: backslashes are not allowed in file names" % (name, knobs["file"]._text_value))
+        kind = self._write_type(write)
+        if kind not in ("exr", "png", "jpeg"):
+            raise RuntimeError("%s: %s: unknown file type" % (name, knobs["file"]._text_value))
+        if write._input(0) is None:
+            raise RuntimeError("%s: no input" % name)
+        self._fire("beforeRender", write, strict=True)
+        frames = ranges._list()
+        if knobs["use_limit"]._field(0):
+            frames = [f for f in frames if knobs["first"]._field(0) <= f <= knobs["last"]._field(0)]
+        before = self._root._knobs_by_name["frame"]._values[0]
+        for index, frame in enumerate(frames):
+            if self._cancel_requested:
+                raise RuntimeError("Cancelled")
+            try:
+                self._frame_override = float(frame)
+                self._fire("beforeFrameRender", write, strict=True)
+                self._write_frame(write, float(frame), kind)
+                self._fire("afterFrameRender", write, strict=True)
+                self._fire("renderProgress", write)
+            except RuntimeError:
+                if not keep_going:
+                    raise
+            finally:
+                self._frame_override = None
+            self.frames_rendered.append((name, frame))
+            if self.on_frame_rendered is not None:
+                self.on_frame_rendered(frame, index + 1, len(frames))
+        self._root._knobs_by_name["frame"]._values[0] = before
+        self._fire("afterRender", write, strict=True)
+
+    def _write_frame(self: Any, write: Any, frame: float, kind: str) -> None:
+        knobs = write._knobs_by_name
+        name = write._full_name()
+        path = self._file_of(write, frame)
+        folder = os.path.dirname(path) or "."
+        if not os.path.isdir(folder):
+            if not knobs["create_directories"]._field(0):
+                raise RuntimeError("%s: %s: No such file or directory" % (name, path))
+            os.makedirs(folder, exist_ok=True)
+        lowering, target = self._lowered(write._input(0), frame)
+
+        def text(knob: str, default: str) -> str:
+            found = knobs.get(knob)
+            return str(found._item(found._now())) if found is not None else default
+
+        space = text("colorspace", "default")
+        if space == "default":
+            space = "linear" if kind == "exr" else "sRGB"
+        settings = {
+            "channels": self._channel_set(knobs["channels"]._text_value), "file_type": kind, "raw": bool(knobs["raw"]._field(0)), "colorspace": space,
+            "datatype": text("datatype", "16 bit half"), "compression": text("compression", "Zip (1 scanline)"), "metadata": text("metadata", "default metadata"),
+            "autocrop": bool(knobs["autocrop"]._field(0)) if "autocrop" in knobs else False,
+        }
+        try:
+            self._ask(lowering, target, "write", path=os.path.abspath(path), settings=settings)
+        except RuntimeError as error:
+            message = str(error)
+            raise RuntimeError(message if ":" in message and not message.startswith("[Errno") else "%s: %s" % (name, message)) from error
+
+    def cancel_render(self: Any) -> None:
+        """Press Cancel on the render's progress bar; it takes effect before the next frame."""
+        self._cancel_requested = True
+
+
+def _digest(ops: list[dict[str, Any]], target: int) -> str:
+    """Hash of an operation and all it needs."""
+    known: dict[int, str] = {}
+
+    def of(number: int) -> str:
+        if number not in known:
+            op = {k: v for k, v in ops[number].items() if k not in ("in", "name", "node", "message")}
+            text = json.dumps([op, [of(i) for i in ops[number]["in"]]], sort_keys=True)
+            known[number] = hashlib.sha256(text.encode()).hexdigest()
+        return known[number]
+
+    return of(target)
+
+
+def ranges_of(*args: Any) -> FrameRanges:
+    """FrameRanges from (start, end, increment) or from one FrameRanges or FrameRange."""
+    if len(args) == 1 and isinstance(args[0], FrameRanges):
+        return args[0]
+    if len(args) == 1 and isinstance(args[0], FrameRange):
+        return FrameRanges([args[0]])
+    return FrameRanges([FrameRange(*(int(a) for a in args))])

@@ -1,0 +1,367 @@
+"""The host's nodes: making, deleting, undo, callbacks and panels."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Callable
+
+from . import callbacks, classes, constants as c, knobs, nodes
+
+_TRAILING = re.compile(r"^(.*?)(\d*)$")
+
+
+class NodeSide:
+    """Mixed into Host."""
+
+    # --- making
+    def _next_uid(self: Any) -> int:
+        self._uid_counter += 1
+        return int(self._uid_counter)
+
+    def _free_name(self: Any, parent: Any, name: str, node: Any = None) -> str:
+        """The name itself, or with the next number that is free in the group."""
+        taken = {other._name for other in parent._child_nodes() if other is not node} if parent is not None else set()
+        if name not in taken:
+            return name
+        match = _TRAILING.match(name)
+        assert match is not None
+        stem, number = match.group(1), int(match.group(2) or 0)
+        while True:
+            number += 1
+            if stem + str(number) not in taken:
+                return stem + str(number)
+
+    def _adopt(self: Any, node: Any, parent: Any) -> None:
+        """Put a fresh node into its group and remember it for undo."""
+        self._by_uid[node._uid] = node
+        parent._children.append(node._uid)
+        uid = node._uid
+        self._modified = True
+        self._undo.record(lambda: self._remove(self._by_uid[uid], record=False), lambda: self._restore(uid))
+
+    def _new_node(self: Any, class_name: str, parent: Any, unknown: str | None = None, reader: Any = None) -> Any:
+        """Make a node of a class: built in, a gizmo on the plugin path, or inert when allowed."""
+        class_name = classes.ALIASES.get(class_name, class_name)
+        kind = classes.TABLE.get(class_name)
+        if kind is None:
+            path = self._gizmo_path(class_name)
+            if path is not None:
+                with open(path, encoding="utf-8", errors="surrogateescape") as file:
+                    return self._from_gizmo(class_name, path, file.read(), parent, unknown)
+            if unknown != "inert":
+                raise RuntimeError("%s: Unknown command" % class_name)
+            kind = classes.inert(class_name)
+        if kind.kind == "root":
+            raise RuntimeError("%s: Unknown command" % class_name)
+        node = nodes.PYTHON_CLASS[kind.kind]._make(self, kind, parent)
+        node._gizmo_knobs, node._gizmo_links = set(), {}
+        self._adopt(node, parent)
+        self._apply_knob_defaults(node)
+        return node
+
+    def _apply_knob_defaults(self: Any, node: Any) -> None:
+        for (class_name, knob_name), value in self._knob_defaults.items():
+            if class_name in (node._class, "*") and knob_name in node._knobs_by_name:
+                knob = node._knobs_by_name[knob_name]
+                knob._from_script(value)
+
+    def _clone(self: Any, original: Any, parent: Any) -> Any:
+        """A clone shares every knob but its place and selection."""
+        if original._kind.kind == "gizmo":
+            raise RuntimeError("Gizmos cannot be cloned")
+        node = type(original)._make(self, original._kind, parent)
+        node._gizmo_knobs, node._gizmo_links = set(), {}
+        own = {name: node._knobs_by_name[name] for name in ("xpos", "ypos", "selected")}
+        node._knob_list = [own.get(knob._name, knob) for knob in original._knob_list]
+        node._knobs_by_name = {knob._name: knob for knob in node._knob_list if knob._name}
+        if original._clone_group is None:
+            original._clone_group = original._uid
+        node._clone_group = original._clone_group
+        self._adopt(node, parent)
+        return node
+
+    def _clones_of(self: Any, node: Any) -> list[Any]:
+        if node._clone_group is None:
+            return []
+        return [other for other in self._by_uid.values() if other is not node and other._clone_group == node._clone_group]
+
+    def _node_created(self: Any, node: Any) -> None:
+        self._fire("onCreate", node)
+
+    def _create(self: Any, class_name: str, values: str, inpanel: bool) -> Any:
+        """nuke.createNode: after the selected node, selected itself, its panel open."""
+        group = self._current_group()
+        chosen = [node for node in group._child_nodes() if node._knobs_by_name["selected"]._values[0]]
+        self._undo.begin("create " + class_name)
+        try:
+            node = self._new_node(class_name, group)
+            if not node._knobs_by_name["name"]._text_value:
+                node._knobs_by_name["name"]._put_state(self._free_name(group, class_name + "1", node))
+            if values:
+                self._read_knobs(node, self._knob_lines(values))
+            above = chosen[0] if chosen else None
+            if above is not None and node._maximum() and above._class != "Viewer":
+                for below in above._dependents():
+                    if below is not node and below._class != "Viewer":
+                        uids = [node._uid if uid == above._uid else uid for uid in below._input_uids]
+                        before = list(below._input_uids)
+                        below._set_inputs(uids)
+                        self._inputs_changed(below, before)
+                node._connect(0, above)
+            for other in group._child_nodes():
+                other._knobs_by_name["selected"]._values[0] = float(other is node)
+            self._fire("onUserCreate", node)
+            self._fire("onCreate", node)
+        finally:
+            self._undo.end()
+        if inpanel and self._gui:
+            self._open_panel(node)
+        return node
+
+    def _knob_lines(self: Any, text: str) -> str:
+        """`"size 10 name Foo"` on one line as knob lines; the words stay as they were quoted."""
+        from .tcl_words import commands
+
+        lines = []
+        for words in commands(text):
+            if len(words) > 2 and len(words) % 2 == 0 and words[0] != "addUserKnob":
+                lines += [" ".join(words[i : i + 2]) for i in range(0, len(words), 2)]
+            else:
+                lines.append(" ".join(words))
+        return "\n".join(lines)
+
+    def _nodes_call(self: Any, class_name: str, values: dict[str, Any]) -> Any:
+        """nuke.nodes.X(knob=value, inputs=[...])."""
+        group = self._current_group()
+        self._undo.begin("create " + class_name)
+        try:
+            node = self._new_node(class_name, group)
+            if not node._knobs_by_name["name"]._text_value:
+                node._knobs_by_name["name"]._put_state(self._free_name(group, class_name + "1", node))
+            for name, value in values.items():
+                if name == "inputs":
+                    for index, other in enumerate(value):
+                        node._connect(index, other)
+                elif name == "name":
+                    node.setName(value)
+                elif name not in node._knobs_by_name:
+                    raise NameError("knob %s does not exist" % name)
+                else:
+                    node._knobs_by_name[name].setValue(value)
+            self._fire("onCreate", node)
+        finally:
+            self._undo.end()
+        return node
+
+    def _make_group(self: Any, gizmo: Any) -> Any:
+        """Gizmo.makeGroup: a copy of the gizmo as a Group."""
+        from . import user_knobs, writer
+
+        lines = ["Group {", " inputs %d" % len(gizmo._input_uids)]
+        for knob in gizmo._knob_list:
+            if knob._user:
+                lines.append(" " + user_knobs.write(knob))
+            if knob._name and knob._name not in ("name", "selected") and not isinstance(knob, (knobs.Tab_Knob, knobs.Link_Knob)):
+                if knob._not_default() or knob._user:
+                    lines.append(" %s %s" % (knob._name, knob._script_word()))
+        lines += [" name %s" % gizmo._name, "}", *writer.write_nodes(gizmo._child_nodes(), " "), "end_group"]
+        made = self._load("\n".join(lines), gizmo._parent(), "makeGroup", None, rename=True)[0]
+        made._set_inputs(list(gizmo._input_uids))
+        return made
+
+    # --- deleting and undo
+    def _delete(self: Any, node: Any) -> None:
+        if node._kind.kind == "root":
+            raise RuntimeError("Cannot delete the root")
+        self._remove(node, record=True)
+
+    def _family(self: Any, node: Any) -> list[Any]:
+        """A node and everything inside it."""
+        return [node, *(one for child in node._child_nodes() for one in self._family(child))]
+
+    def _remove(self: Any, node: Any, record: bool) -> None:
+        self._fire("onDestroy", node)
+        parent = node._parent()
+        above = node._input(0)
+        family = self._family(node)
+        rewired = []
+        for below in node._dependents():
+            rewired.append((below._uid, list(below._input_uids)))
+            below._set_inputs([(above._uid if above is not None else None) if uid == node._uid else uid for uid in below._input_uids])
+        index = parent._children.index(node._uid)
+        parent._children.remove(node._uid)
+        self._close_panel(node)
+        for one in family:
+            self._by_uid.pop(one._uid, None)
+            one._alive = False
+        self._graveyard[node._uid] = (family, parent._uid, index, rewired)
+        self._modified = True
+        uid = node._uid
+        if record:
+            self._undo.record(lambda: self._restore(uid), lambda: self._remove(self._by_uid[uid], record=False))
+
+    def _restore(self: Any, uid: int) -> None:
+        """Bring a deleted node back under fresh Python objects: what was held before stays dead."""
+        family, parent_uid, index, rewired = self._graveyard.pop(uid)
+        fresh = []
+        for old in family:
+            node = object.__new__(type(old))
+            node.__dict__.update(old.__dict__)
+            node._alive = True
+            node._panel_open = False
+            self._by_uid[node._uid] = node
+            fresh.append(node)
+        self._by_uid[parent_uid]._children.insert(index, uid)
+        for below, uids in rewired:
+            if below in self._by_uid:
+                self._by_uid[below]._set_inputs(list(uids))
+        for node in reversed(fresh):
+            self._fire("onCreate", node)
+
+    def _knob_changed(self: Any, knob: Any, before: Any) -> None:
+        """After a knob's value changed: undo, what depends on it, and callbacks."""
+        node = self._by_uid.get(knob._uid)
+        if node is None:
+            return
+        after, uid, name = knob._get_state(), knob._uid, knob._name
+        self._modified = True
+        if name != "selected" and not knob._flags & c.NO_UNDO:
+            self._undo.record(lambda: self._put_knob(uid, name, before), lambda: self._put_knob(uid, name, after))
+        self._after_load(node, knob)
+        self._touched.add(uid)
+        if (self._version >= (17, 1) or knob._flags & c.EXTRAS["KNOB_CHANGED_ALWAYS"]) and not self._user_editing:
+            self._knob_changed_callbacks(node, knob)
+
+    def _put_knob(self: Any, uid: int, name: str, saved: Any) -> None:
+        node = self._by_uid.get(uid)
+        knob = node._knobs_by_name.get(name) if node is not None else None
+        if knob is not None:
+            knob._put_state(saved)
+            self._after_load(node, knob)
+
+    def _undo_add_knob(self: Any, node: Any, knob: Any) -> None:
+        uid = node._uid
+
+        def back() -> None:
+            owner = self._by_uid.get(uid)
+            if owner is not None and knob in owner._knob_list:
+                owner._detach(knob)
+
+        self._undo.record(back, lambda: self._by_uid[uid]._attach(knob))
+
+    def _undo_remove_knob(self: Any, node: Any, knob: Any, index: int) -> None:
+        uid = node._uid
+
+        def back() -> None:
+            self._by_uid[uid]._attach(knob)
+
+        def forth() -> None:
+            self._by_uid[uid]._detach(knob)
+
+        self._undo.record(back, forth)
+
+    def _inputs_changed(self: Any, node: Any, before: list[Any]) -> None:
+        after, uid = list(node._input_uids), node._uid
+        self._modified = True
+        self._touched.add(uid)
+
+        def put(uids: list[Any]) -> Callable[[], None]:
+            def change() -> None:
+                if uid in self._by_uid:
+                    self._by_uid[uid]._set_inputs(list(uids))
+
+            return change
+
+        self._undo.record(put(before), put(after))
+        if node._panel_open:
+            self._knob_changed_callbacks(node, knobs.Knob("inputChange"))
+
+    def _after_load(self: Any, node: Any, knob: Any) -> None:
+        """What follows from a value: a Write's file type makes its own knobs."""
+        if node._class == "Write" and knob._name in ("file", "file_type"):
+            self._write_type_knobs(node)
+
+    def _write_type(self: Any, node: Any) -> str:
+        chosen = node._knobs_by_name["file_type"]._item(int(node._knobs_by_name["file_type"]._values[0])).strip()
+        if chosen:
+            return str(chosen)
+        text = node._knobs_by_name["file"]._text_value
+        return classes.EXTENSIONS.get(text.rsplit(".", 1)[-1].lower(), "") if "." in text else ""
+
+    def _write_type_knobs(self: Any, node: Any) -> None:
+        wanted = self._write_type(node)
+        if getattr(node, "_typed", "") == wanted:
+            return
+        for knob in getattr(node, "_type_knobs", []):
+            if knob in node._knob_list:
+                node._detach(knob)
+        node._typed, node._type_knobs = wanted, []
+        for maker in classes.FILE_TYPE_KNOBS.get(wanted, ()):
+            knob = maker()
+            if knob._name not in node._knobs_by_name:
+                node._attach(knob)
+                node._type_knobs.append(knob)
+
+    # --- callbacks
+    def _in_context(self: Any, node: Any, knob: Any, function: Callable[[], Any]) -> Any:
+        """Run user code with this node and knob as nuke.thisNode and thisKnob."""
+        parent = node._parent() if node is not None else None
+        self._contexts.append((node, knob))
+        self._groups.append(parent or self._root)
+        groups = len(self._groups)
+        try:
+            with self._user_code():
+                return function()
+        finally:
+            del self._groups[groups - 1 :]
+            self._contexts.pop()
+
+    def _fire(self: Any, event: str, node: Any, knob: Any = None, strict: bool = False) -> Any:
+        """Run an event's knob text, then the registered functions; errors are shown and kept, or raised when strict."""
+
+        def run() -> Any:
+            own = node._knobs_by_name.get(event)
+            if isinstance(own, knobs.PythonKnob) and own._text_value.strip():
+                self._run_python(own._text_value, "<%s.%s>" % (node._name, event))
+            function = getattr(callbacks, event, None)
+            return function() if function is not None else None
+
+        try:
+            return self._in_context(node, knob, run)
+        except Exception as error:
+            if strict:
+                raise
+            self._python_failed("%s of %s" % (event, node._name), error)
+            return None
+
+    def _knob_changed_callbacks(self: Any, node: Any, knob: Any) -> None:
+        if node._uid in self._in_knob_changed:  # "They are not called recursively"
+            return
+        self._in_knob_changed.add(node._uid)
+        try:
+            self._fire("knobChanged", node, knob)
+        finally:
+            self._in_knob_changed.discard(node._uid)
+
+    # --- panels
+    def _open_panel(self: Any, node: Any) -> None:
+        if not self._gui:
+            raise RuntimeError("no panels without an interface")
+        if node._panel_open:
+            return
+        node._panel_open = True
+        for knob in node._custom_knobs():
+            knob._build()
+        self._knob_changed_callbacks(node, knobs.Knob("showPanel"))
+
+    def _close_panel(self: Any, node: Any) -> None:
+        if not node._panel_open:
+            return
+        node._panel_open = False
+        self._knob_changed_callbacks(node, knobs.Knob("hidePanel"))
+        for knob in node._custom_knobs():
+            knob._drop()
+
+    def _select_only(self: Any, node: Any) -> None:
+        for other in (node._parent() or self._root)._child_nodes():
+            other._knobs_by_name["selected"]._values[0] = float(other is node)

@@ -1,0 +1,309 @@
+"""The `curves` text: Tcl lists in, a tree of layers, shapes and strokes out, and back (NUKE_FACTS 3.1)."""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import Any
+
+from . import curvelib as lib
+from .tcl_words import quote
+
+_NUMBER = re.compile(r"^(x[0-9a-fA-F]{8}|[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?)$")
+
+
+class RotoSyntax(RuntimeError):
+    """The text is not a curves text."""
+
+
+def to_float(word: str) -> float:
+    """Read `512`, `0.5` or `xc1940000`."""
+    if word[:1] == "x":
+        return float(struct.unpack(">f", bytes.fromhex(word[1:]))[0])
+    return float(word)
+
+
+def to_word(value: float) -> str:
+    """Write 0 and 1 bare and everything else as the 32-bit float's hex, as Nuke does."""
+    if value in (0.0, 1.0):
+        return str(int(value))
+    return "x" + struct.pack(">f", value).hex()
+
+
+class Reader:
+    """Builds the tree; `make` gives empty elements, so that this module knows nothing of the API's classes."""
+
+    def __init__(self, split: Any, make: Any) -> None:
+        self.split, self.make = split, make
+
+    def root(self, text: str) -> Any:
+        """Return the root layer of a whole text, with or without its AddMode words."""
+        words = self.split(text)
+        if words and words[0] == "AddMode":
+            words = self.split(words[5]) if len(words) > 5 else []
+        elif len(words) == 1:
+            words = self.split(words[0])
+        parts = {}
+        for word in words:
+            pieces = self.split(word)
+            if pieces:
+                parts[pieces[0]] = pieces[1:]
+        if "v" not in parts:
+            raise RotoSyntax("This is not a curves text: %r" % text[:60])
+        if not parts.get("n"):
+            raise RotoSyntax("The curves text has no root layer")
+        root = self.element(parts["n"][0])
+        root._version, root._file_flags = parts["v"][0], (parts.get("f") or ["0"])[0]
+        root._tail = [word for word in words if self.split(word)[:1] not in (["v"], ["f"], ["n"])]
+        return root
+
+    def element(self, text: str) -> Any:
+        words = self.split(text)
+        if words[0] == "layer":
+            return self.layer(words)
+        if words[0] == "curvegroup":
+            return self.shape(words)
+        if words[0] == "cubiccurve":
+            return self.stroke(words)
+        return self.make("raw", text)
+
+    def layer(self, words: list[str]) -> Any:
+        layer = self.make("layer", words[1])
+        for word in words[2:]:
+            pieces = self.split(word)
+            if pieces[0] == "f":
+                layer._flags = int(pieces[1])
+            elif pieces[0] in ("t", "tx"):
+                self.transform(layer._transform, pieces)
+            elif pieces[0] == "a":
+                self.attributes(layer._attributes, pieces[1:])
+            else:
+                layer._adopt(self.element(word))
+        return layer
+
+    def shape(self, words: list[str]) -> Any:
+        shape = self.make("shape", words[1])
+        shape._flags, shape._type = int(words[2]), words[3]
+        curves = self.split(words[4])
+        main_flags, main = self.curve(curves[0])
+        shape._curve_flags = [main_flags, main_flags]
+        shape._idem = len(curves) > 1 and curves[1] == "idem"
+        feather: list[Any] = []
+        if len(curves) > 1 and not shape._idem:
+            shape._curve_flags[1], feather = self.curve(curves[1])
+        shape._take(main, feather)
+        self.tail(shape, words[5:])
+        return shape
+
+    def stroke(self, words: list[str]) -> Any:
+        stroke = self.make("stroke", words[1])
+        stroke._flags, stroke._type = int(words[2]), words[3]
+        flags, points = self.curve(words[4])
+        stroke._curve_flags = [flags]
+        for point in points:
+            stroke._add_point(point)
+        self.tail(stroke, words[5:])
+        return stroke
+
+    def tail(self, element: Any, words: list[str]) -> None:
+        for word in words:
+            pieces = self.split(word)
+            if pieces[:1] in (["t"], ["tx"]):
+                self.transform(element._transform, pieces)
+            elif pieces[:1] == ["a"]:
+                self.attributes(element._attributes, pieces[1:])
+            elif pieces:
+                element._extra.append(word)
+
+    def curve(self, text: str) -> tuple[int, list[Any]]:
+        words = self.split(text)
+        if words[0] != "cc":
+            raise RotoSyntax("expected {cc ...}, found %r" % text[:40])
+        flags, points = 0, []
+        for word in words[1:]:
+            pieces = self.split(word)
+            if pieces[0] == "f":
+                flags = int(pieces[1])
+            elif pieces[0] == "p":
+                points = [self.point(piece, None) for piece in pieces[1:]]
+            elif pieces[0] == "px":
+                times = [to_float(t) for t in self.split(pieces[1])]
+                points = [self.point(piece, times) for piece in pieces[2:]]
+        return flags, points
+
+    def point(self, text: str, times: list[float] | None) -> Any:
+        words = self.split(text)
+        point = lib.AnimControlPoint()
+        point._attributes = None  # type: ignore[attr-defined]
+        if words and self.split(words[0])[:1] == ["a"] and not _NUMBER.match(words[0]):
+            point._attributes = lib.AnimAttributes()  # type: ignore[attr-defined]
+            point._attributes._up = point  # type: ignore[attr-defined]
+            self.attributes(point._attributes, self.split(words[0])[1:])  # type: ignore[attr-defined]
+            words = words[1:]
+        for index, word in enumerate(words[:3]):
+            self.timed(point._curves[index], word, times)
+        return point
+
+    def timed(self, curve: Any, word: str, times: list[float] | None) -> None:
+        """A coordinate: its key times come from the header."""
+        if times is None:
+            self.value(curve, word)
+            return
+        if _NUMBER.match(word):
+            for time in times:
+                self.key(curve, time, [word])
+            return
+        entries = self.split(word)
+        if entries and entries[0].startswith("="):
+            self.expression(curve, entries)
+            return
+        flat: list[list[str]] = []
+        for entry in entries:
+            pieces = self.split(entry)
+            if len(pieces) == 3 and pieces[0] == "x":
+                flat += [self.split(pieces[2])] * int(pieces[1])
+            else:
+                flat.append(pieces)
+        if len(flat) == 1 and len(times) > 1:
+            flat = flat * len(times)
+        if len(flat) != len(times):
+            raise RotoSyntax("%d keys for %d times in %r" % (len(flat), len(times), word[:60]))
+        for time, pieces in zip(times, flat):
+            self.key(curve, time, pieces)
+
+    def key(self, curve: Any, time: float, pieces: list[str]) -> None:
+        key = lib.AnimCurveKey(time, to_float(pieces[0]))
+        key._up = curve
+        tangents = pieces[1:]
+        if len(tangents) >= 4:
+            key._put([to_float(word) for word in tangents[:4]])
+            key._rest = tangents[4:]  # type: ignore[attr-defined]
+        curve._keys.append(key)
+
+    def value(self, curve: Any, word: str) -> None:
+        """A curve that carries its own times."""
+        if _NUMBER.match(word):
+            curve.constantValue = to_float(word)
+            return
+        entries = self.split(word)
+        if entries and entries[0].startswith("="):
+            self.expression(curve, entries)
+            return
+        for entry in entries:
+            pieces = self.split(entry)
+            self.key(curve, to_float(pieces[0]), pieces[1:])
+
+    def expression(self, curve: Any, entries: list[str]) -> None:
+        curve.useExpression, curve.expressionString = True, entries[0][1:]
+        if len(entries) > 1:
+            if _NUMBER.match(entries[1]):
+                curve.constantValue = to_float(entries[1])
+            else:
+                self.value(curve, entries[1])
+
+    def attributes(self, attributes: Any, words: list[str]) -> None:
+        for name, word in zip(words[0::2], words[1::2]):
+            curve = lib.AnimCurve()
+            curve._up = attributes
+            self.value(curve, word)
+            attributes._curves[name] = curve
+
+    def transform(self, transform: Any, pieces: list[str]) -> None:
+        if pieces[0] == "tx":
+            for index, word in enumerate(pieces[2:]):
+                self.key(transform._curves[index], to_float(pieces[1]), [word])
+        else:
+            for index, word in enumerate(pieces[1:]):
+                self.value(transform._curves[index], word)
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def write_root(root: Any) -> str:
+    """Return `{v ..} {f ..} {n LAYER}`."""
+    body = "{v %s} {f %s} {n {%s}}" % (root._version, root._file_flags, element_text(root))
+    return " ".join([body, *("{%s}" % word for word in root._tail)])
+
+
+def element_text(element: Any) -> str:
+    """Return a layer, shape or stroke without the outer braces."""
+    kind = element._kind
+    if kind == "raw":
+        return str(element._text)
+    head = quote(element._name) if element._name else "{}"
+    tail = [transform_text(element._transform), attributes_text(element._attributes), *("{%s}" % word for word in element._extra)]
+    if kind == "layer":
+        return " ".join(["layer", head, "{f %d}" % element._flags, *tail, *("{%s}" % element_text(child) for child in element._elements)])
+    if kind == "shape":
+        main, feather = element._lists()
+        second = "idem" if element._is_idem() else curve_text(feather, element._curve_flags[1])
+        curves = "{%s %s}" % (curve_text(main, element._curve_flags[0]), second)
+        return " ".join(["curvegroup", head, str(element._flags), element._type, curves, *tail])
+    return " ".join(["cubiccurve", head, str(element._flags), element._type, curve_text(element._points, element._curve_flags[0]), *tail])
+
+
+def curve_text(points: list[Any], flags: int) -> str:
+    times = sorted({key.time for point in points for curve in point._curves for key in curve._keys})
+    if not times:
+        return "{cc {f %d} {p %s}}" % (flags, " ".join(point_text(point, None) for point in points))
+    header = to_word(times[0]) if len(times) == 1 else "{%s}" % " ".join(to_word(t) for t in times)
+    return "{cc {f %d} {px %s %s}}" % (flags, header, " ".join(point_text(point, times) for point in points))
+
+
+def point_text(point: Any, times: list[float] | None) -> str:
+    words = [timed_text(curve, times) for curve in point._curves]
+    attributes = getattr(point, "_attributes", None)
+    while len(words) > 2 and words[-1] == "0":
+        words.pop()
+    if not attributes and words == ["0", "0"]:
+        return "{0 0}"
+    return "{%s}" % " ".join([attributes_text(attributes)] * bool(attributes) + words)
+
+
+def timed_text(curve: Any, times: list[float] | None) -> str:
+    if curve.useExpression and curve.expressionString:
+        return "{%s %s}" % (quote("=" + curve.expressionString), to_word(curve.constantValue))
+    if times is None:
+        return to_word(curve.constantValue)
+    if not curve._keys:
+        return to_word(curve.constantValue) if len(times) == 1 or curve.constantValue == 0 else "{{%s -}}" % to_word(curve.constantValue)
+    if len(times) == 1:
+        return to_word(curve._keys[0].value)
+    have = {key.time: key for key in curve._keys}
+    entries = []
+    for time in times:
+        key = have.get(time)
+        entries.append("{%s -}" % to_word(curve._at(time)) if key is None else "{%s %s}" % (to_word(key.value), tangent_text(key)))
+    if len(set(entries)) == 1 and entries[0].endswith(" -}"):
+        return "{%s}" % entries[0]
+    return "{%s}" % " ".join(entries)
+
+
+def tangent_text(key: Any) -> str:
+    if not key.lslope and not key.rslope and key.la == 1 and key.ra == 1:
+        return "-"
+    words = [to_word(v) for v in (key.lslope, key.la, key.rslope, key.ra)]
+    return " ".join([*words, *getattr(key, "_rest", [])])
+
+
+def value_text(curve: Any) -> str:
+    if curve.useExpression and curve.expressionString:
+        return "{%s %s}" % (quote("=" + curve.expressionString), to_word(curve.constantValue))
+    if not curve._keys:
+        return to_word(curve.constantValue)
+    return "{%s}" % " ".join("{%s %s %s}" % (to_word(key.time), to_word(key.value), tangent_text(key)) for key in curve._keys)
+
+
+def attributes_text(attributes: Any) -> str:
+    if not attributes._curves:
+        return "{a}"
+    return "{a %s}" % " ".join("%s %s" % (name, value_text(curve)) for name, curve in attributes._curves.items())
+
+
+def transform_text(transform: Any) -> str:
+    words = [value_text(curve) for curve in transform._curves]
+    defaults = [to_word(lib._default(i)) for i in range(35)]
+    while words and words[-1] == defaults[len(words) - 1]:
+        words.pop()
+    return "{t%s}" % "".join(" " + word for word in words)
