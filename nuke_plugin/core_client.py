@@ -36,8 +36,11 @@ class Patience:
 class Conversation:
     """One job: iterate over its messages; the last one is Finished, Failed or Cancelled."""
 
-    def __init__(self, process: CoreProcess, job: int, ask: Message, patience: Patience) -> None:
+    def __init__(
+        self, process: CoreProcess, job: int, ask: Message, patience: Patience, cancelled: Optional[Callable[[], bool]] = None
+    ) -> None:
         self.job = job
+        self._wants_cancel = cancelled or (lambda: False)
         self._process, self._patience = process, patience
         self._box = process.listen(job)
         self._cancel_asked: Optional[float] = None
@@ -74,6 +77,8 @@ class Conversation:
         pongs = self._process.pongs
         asked_at = time.monotonic()
         while True:
+            if self._wants_cancel():
+                self.cancel()
             try:
                 message = self._box.get(timeout=0.25)
             except queue.Empty:
@@ -131,18 +136,19 @@ class Core:
     def pid(self) -> Optional[int]:
         return self._process.pid if self._process is not None and self._process.alive else None
 
-    def ask(self, message: Callable[[int], Message]) -> Conversation:
+    def ask(self, message: Callable[[int], Message], cancelled: Optional[Callable[[], bool]] = None) -> Conversation:
         """Begin a job; starts a core when there is none. Waits for its greeting, so not for Nuke's main thread.
 
         Args:
             message: makes the request from the job number it is to carry.
+            cancelled: asked a few times a second; the job is cancelled once it says so.
 
         Raises:
             CoreMissing, CoreCrashed, CoreSilent, CoreForeign: no core to be had.
         """
         process = self._running_process()
         job = next(self._numbers)
-        return Conversation(process, job, message(job), self.patience)
+        return Conversation(process, job, message(job), self.patience, cancelled)
 
     def close(self) -> None:
         """Let the core leave."""

@@ -26,8 +26,8 @@ The worker leaves after `leave`, at end of file on its stdin, and when its paren
 read is answered by `failed` with job null; it never ends the worker. Fields that a reader does not know are an error:
 two sides with one protocol number agree on every field.
 
-`result` of finished is, per request: PropagateResult.as_json(), SuggestResult.as_json(), node_status(...).as_json(),
-{} after clear, and {"models": [{"name", "summary", "terms", "installed"}, ...]}. Frames are Nuke's
+`result` of finished is, per request: PropagateResult.as_json(), SuggestResult.as_json() with "thumbnails" (frame as text: path
+of a PNG), node_status(...).as_json(), {} after clear, and {"models": [{"name", "summary", "terms", "installed"}, ...]}. Frames are Nuke's
 numbers. Paths are absolute, of the machine both run on.
 """
 

@@ -16,10 +16,12 @@ def work(request: Request, listener: JobListener) -> dict[str, Any]:
         return propagate(request.request, listener).as_json()
     if isinstance(request, Suggest):
         from xmemcore.shot.suggest import suggest
+        from xmemcore.worker.thumbnails import write_thumbnails
 
-        return suggest(request.request, listener).as_json()
+        found = suggest(request.request, listener)
+        return {**found.as_json(), "thumbnails": write_thumbnails(request.request, [one.frame for one in found.suggestions])}
     if isinstance(request, Status):
-        from xmemcore.shot.state import node_status
+        from xmemcore.shot.status import node_status
 
         return node_status(request.request).as_json()
     if isinstance(request, Models):

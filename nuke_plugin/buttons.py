@@ -1,0 +1,110 @@
+"""What the gizmo's knobs and callbacks call: one function each, in Nuke's main thread, no logic of its own.
+
+A callback must never raise into Nuke; a button shows its failure as one sentence.
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Any, Callable
+
+from nuke_plugin import actions, host, keys, migrate, passes, roto_node, status
+from xmemcore.protocol.failures import Failure
+
+if TYPE_CHECKING:
+    import nuke
+
+WATCHED = ("showPanel", "inputChange", "roto_input", "frame_range", "model", "size", "colorspace", "order", "temporary_memory", "augment",
+           "confidence", "output")  # fmt: skip
+"""Knobs whose change can make a result stale; from Nuke 17.1 on, callbacks come for all others too."""
+
+
+def _pressed(act: Callable[[Any], Any], node: nuke.Node) -> None:
+    try:
+        act(node)
+    except Failure as failure:
+        host.tell(str(failure))
+
+
+def propagate(node: nuke.Node) -> None:
+    _pressed(actions.propagate, node)
+
+
+def suggest_frames(node: nuke.Node) -> None:
+    _pressed(actions.suggest, node)
+
+
+def cancel(node: nuke.Node) -> None:
+    _pressed(actions.cancel, node)
+
+
+def clear(node: nuke.Node) -> None:
+    _pressed(actions.clear, node)
+
+
+def refresh(node: nuke.Node) -> None:
+    _pressed(status.refresh, node)
+
+
+def list_models(node: nuke.Node) -> None:
+    _pressed(actions.list_models, node)
+
+
+def add_key(node: nuke.Node) -> None:
+    _pressed(keys.add_current, node)
+
+
+def remove_key(node: nuke.Node) -> None:
+    _pressed(keys.remove_current, node)
+
+
+def absent_key(node: nuke.Node) -> None:
+    _pressed(keys.absent_current, node)
+
+
+def make_key(node: nuke.Node) -> None:
+    _pressed(keys.key_roto, node)
+
+
+def make_passes(node: nuke.Node) -> None:
+    _pressed(passes.make_passes, node)
+
+
+def created(node: nuke.Node) -> None:
+    """Greet a node that was created, loaded, pasted, or brought back by undo."""
+    _quietly(_created, node)
+
+
+def _created(node: nuke.Node) -> None:
+    migrate.bring_up_to_date(node)
+    roto_node.register(node)
+
+
+def knob_changed(node: nuke.Node, knob: Any) -> None:
+    """Look again when something changed that a result depends on."""
+    if knob is not None and knob.name() in WATCHED and not actions.running(str(node["node_id"].value())):
+        _quietly(status.refresh, node)
+
+
+def idle(node: nuke.Node) -> None:
+    """Notice changes upstream."""
+    if host.has_interface() and not actions.running(str(node["node_id"].value())):
+        _quietly(status.idle_look, node)
+
+
+def label(node: nuke.Node) -> str:
+    """Give the node's text in the graph."""
+    try:
+        return status.label(node)
+    except Exception:
+        return str(node.name())
+
+
+def _quietly(act: Callable[[Any], Any], node: nuke.Node) -> None:
+    try:
+        act(node)
+    except Failure:
+        pass  # a node that is only half connected; its status says what is missing
+    except Exception:
+        # Nuke would show a window for every callback that raises, at every load of the script.
+        traceback.print_exc()

@@ -1,0 +1,371 @@
+"""The door to Nuke: the one module, besides menu.py, that imports it. Everything else takes nodes and settings.
+
+Node, knob and Qt calls belong to Nuke's main thread. `in_main` brings a call there and its value or exception back;
+Nuke's own way prints an exception and answers None.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from pathlib import Path
+from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, TypeVar
+
+import nuke
+
+from nuke_plugin import places, roto_node
+from nuke_plugin.settings import Settings
+from xmemcore.protocol.failures import Cancelled, MachineError, RequestError
+
+T = TypeVar("T")
+
+
+class NodeGone(Cancelled):
+    """The node was deleted, or its script closed, while something worked for it."""
+
+
+class HostGone(Cancelled):
+    """Nuke is leaving and runs no more calls."""
+
+
+class RenderFailed(MachineError):
+    """Nuke could not render a frame."""
+
+
+class ScriptUnreadable(RequestError):
+    """Nuke cannot open a script."""
+
+
+class ContextRefused(RequestError):
+    """Nuke is in a state in which plates would come out wrong."""
+
+
+def has_interface() -> bool:
+    """Say whether there is an artist in front, or a farm's terminal."""
+    return bool(nuke.GUI)
+
+
+def in_main(call: Callable[..., T], *arguments: Any) -> T:
+    """Run a call in Nuke's main thread and wait for its value; an exception comes out here.
+
+    Raises:
+        NodeGone: the call touched a node that is no more.
+        HostGone: Nuke is closing.
+    """
+    if threading.current_thread() is threading.main_thread():
+        return _node_gone_said(call, *arguments)
+
+    def carried() -> Tuple[bool, Any]:
+        try:
+            return True, _node_gone_said(call, *arguments)
+        except Exception as error:
+            return False, error
+
+    answer = nuke.executeInMainThreadWithResult(carried)
+    if answer is None:
+        raise HostGone("Nuke is closing.")
+    succeeded, value = answer
+    if not succeeded:
+        raise value
+    return value
+
+
+def _node_gone_said(call: Callable[..., T], *arguments: Any) -> T:
+    try:
+        return call(*arguments)
+    except ValueError as error:
+        if "not attached to a node" in str(error):
+            raise NodeGone("The node was deleted or its script closed.") from error
+        raise
+
+
+def tell(text: str) -> None:
+    """Show one sentence: a dialogue to an artist, a line on a farm."""
+    if has_interface():
+        nuke.message(text)
+    else:
+        nuke.tprint(f"XMem Roto: {text}")
+
+
+def script_path() -> str:
+    """Give the path of the script; empty when it was never saved."""
+    name = str(nuke.root()["name"].value())
+    return "" if name in ("", "Root", "Untitled") else name
+
+
+def open_script(path: str) -> None:
+    """Open a script in this terminal.
+
+    Raises:
+        ScriptUnreadable.
+    """
+    try:
+        nuke.scriptOpen(path)
+    except RuntimeError as error:
+        raise ScriptUnreadable(f"Nuke cannot open {path}: {_plain(error)}.") from error
+
+
+def save_script() -> None:
+    """Save the open script; one that may not be written stays as it is, since the mattes lie beside it anyway."""
+    try:
+        nuke.scriptSave(script_path())
+    except RuntimeError as error:
+        tell(f"The script cannot be saved ({_plain(error)}); the mattes are complete.")
+
+
+def find_node(name: str) -> Optional[nuke.Node]:
+    """Find a node by its full name."""
+    return nuke.toNode(name)
+
+
+def script_range() -> Tuple[int, int]:
+    """Give the first and last frame of the project settings."""
+    return int(nuke.root()["first_frame"].value()), int(nuke.root()["last_frame"].value())
+
+
+def working_space() -> Tuple[str, str, str]:
+    """Give colour management, OCIO configuration and working space of the project settings."""
+    root = nuke.root()
+    return tuple(str(root[name].value()) for name in ("colorManagement", "OCIO_config", "workingSpaceLUT"))  # type: ignore[return-value]
+
+
+def current_frame() -> int:
+    """Give the frame that is shown."""
+    return int(nuke.root()["frame"].value())
+
+
+def go_to(frame: int) -> None:
+    """Show a frame."""
+    nuke.root()["frame"].setValue(frame)
+
+
+def read_settings(node: nuke.Node) -> Settings:
+    """Copy a node's knobs, as they are now.
+
+    Raises:
+        ScriptUnsaved, OutputInvalid: there is no place for the mattes.
+    """
+    value = lambda name: node[name].value()  # noqa: E731
+    chosen = str(node["output"].evaluate() or "")  # type: ignore[attr-defined]
+    model = str(value("model"))
+    wanted = str(value("suggest_object"))
+    return Settings(
+        node_name=node.fullName(),
+        roto_input=str(value("roto_input")),
+        frame_range=str(value("frame_range")).strip(),
+        model=None if model == "default" else model,
+        device=str(value("device")),
+        size=int(value("size")),
+        colorspace=str(value("colorspace")),
+        order=str(value("order")),
+        temporary_memory=bool(value("temporary_memory")),
+        augment=bool(value("augment")),
+        confidence=bool(value("confidence")),
+        out=places.matte_pattern(chosen, script_path(), roto_node.node_id(node)),
+        count=int(value("suggest_count")),
+        alpha=float(value("suggest_alpha")),
+        suggest_object=None if wanted == "all" else wanted,
+        viewer_frame=current_frame(),
+        cache=None,
+    )
+
+
+def refuse_wrong_context(plate: nuke.Node) -> None:
+    """Refuse what would render wrong plates.
+
+    Raises:
+        ContextRefused: proxy mode, several views, a render under way.
+    """
+    if nuke.root()["proxy"].value():
+        raise ContextRefused("Proxy mode is on, so the plate would come out reduced. Turn it off and press again.")
+    if nuke.executing():
+        raise ContextRefused("Nuke is rendering. Press again when it has finished.")
+    shown = roto_node.behind_dots(plate)
+    if len(nuke.views()) > 1 and (shown is None or shown.Class() != "OneView"):
+        listed = ", ".join(nuke.views())
+        raise ContextRefused(f"The script has the views {listed}, and XMem Roto works on one. Put a OneView node before the plate input.")
+
+
+def root_state() -> List[str]:
+    """Give what of the project settings acts on every pixel, for the digest of a plate."""
+    root = nuke.root()
+    return [str(root[name].value()) for name in ("colorManagement", "OCIO_config", "workingSpaceLUT") if root.knob(name) is not None]
+
+
+def upstream(node: nuke.Node) -> List[nuke.Node]:
+    """List what a node is fed by, directly: inputs, hidden inputs, and nodes named in expressions."""
+    return list(node.dependencies(nuke.INPUTS | nuke.HIDDEN_INPUTS | nuke.EXPRESSIONS))
+
+
+def may_walk_trees() -> bool:
+    """Say whether Python may look at any number of nodes; Non-commercial and Indie give out ten a session."""
+    return not any(nuke.env.get(edition) for edition in ("nc", "indie", "ple"))
+
+
+@contextlib.contextmanager
+def unrecorded() -> Iterator[None]:
+    """Keep what happens inside out of the Undo list."""
+    was_disabled = bool(nuke.Undo.disabled())
+    if not was_disabled:
+        nuke.Undo.disable()
+    try:
+        yield
+    finally:
+        if not was_disabled:
+            nuke.Undo.enable()
+
+
+@contextlib.contextmanager
+def one_undo(title: str) -> Iterator[None]:
+    """Make what happens inside one entry of the Undo list."""
+    nuke.Undo.begin()
+    nuke.Undo.name(title)  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        nuke.Undo.end()
+
+
+def render(
+    source: nuke.Node, build: Callable[[nuke.Node, List[nuke.Node]], nuke.Node], frames: Sequence[int], pattern: str, channels: str
+) -> None:
+    """Render frames to half-float EXR, linear and untouched, through a Write that exists only for the time of this call.
+
+    Args:
+        source: what to render; the nodes are made beside it.
+        build: puts stock nodes after `source`, adds each to the list, and returns the last one.
+        frames: a few; the interface stands still meanwhile.
+        pattern: with forward slashes; its folder is made.
+        channels: of the Write.
+
+    Raises:
+        RenderFailed: Nuke says so.
+    """
+    Path(pattern).parent.mkdir(parents=True, exist_ok=True)
+    viewer = nuke.activeViewer() if has_interface() else None
+    if viewer is not None:
+        viewer.stop()
+    made: List[nuke.Node] = []
+    with unrecorded(), _context_of(source):
+        try:
+            last = build(source, made)
+            write = nuke.nodes.Write()
+            made.append(write)
+            write["file"].setValue(pattern)
+            write["file_type"].setValue("exr")
+            for name, value in (
+                ("datatype", "16 bit half"),
+                ("compression", "Zip (1 scanline)"),
+                ("autocrop", False),
+                ("channels", channels),
+            ):
+                write[name].setValue(value)
+            write["raw"].setValue(True)
+            write.setInput(0, last)
+            for frame in frames:
+                try:
+                    nuke.execute(write, frame, frame, 1, nuke.views()[:1])
+                except RuntimeError as error:
+                    raise RenderFailed(f"Nuke cannot render frame {frame} of {source.name()}: {_plain(error)}.") from error
+        finally:
+            for node in reversed(made):
+                nuke.delete(node)
+
+
+def make_crop(source: nuke.Node, made: List[nuke.Node]) -> nuke.Node:
+    """Keep overscan to twice the format, the most that the core's canvas holds, whatever the bounding box says."""
+    image_format = source.format()
+    width, height = image_format.width(), image_format.height()
+    crop = nuke.nodes.Crop()
+    made.append(crop)
+    crop["box"].setValue((-width / 2, -height / 2, width * 1.5, height * 1.5))
+    crop["intersect"].setValue(True)
+    crop.setInput(0, source)
+    return crop
+
+
+def make_own_roto(roto: nuke.Node) -> Callable[[nuke.Node, List[nuke.Node]], nuke.Node]:
+    """Return a builder that draws a roto's shapes over black of the source's format: its own alpha and nothing behind it."""
+
+    def build(source: nuke.Node, made: List[nuke.Node]) -> nuke.Node:
+        black = make_black(source, made)
+        copy = getattr(nuke.nodes, roto.Class())()
+        made.append(copy)
+        copy["curves"].fromScript(roto["curves"].toScript())  # type: ignore[attr-defined]
+        copy["output"].setValue("alpha")
+        copy["cliptype"].setValue(str(roto["cliptype"].value()))
+        copy.setInput(0, black)
+        return copy
+
+    return build
+
+
+def make_nothing(source: nuke.Node, made: List[nuke.Node]) -> nuke.Node:
+    """Feed the source to the Write as it is."""
+    return source
+
+
+def make_black(source: nuke.Node, made: List[nuke.Node]) -> nuke.Node:
+    """Put black of the source's format in its place."""
+    shuffle = nuke.nodes.Shuffle()
+    made.append(shuffle)
+    for name in ("red", "green", "blue", "alpha"):
+        shuffle[name].setValue("black")
+    shuffle.setInput(0, source)
+    return shuffle
+
+
+@contextlib.contextmanager
+def _context_of(node: nuke.Node) -> Iterator[None]:
+    """Make nodes in the group in which a node lives: nodes of two groups cannot be connected."""
+    group = node.parent()
+    if group is None:
+        group = nuke.root()
+    with group:
+        yield
+
+
+def create_passes(node: nuke.Node, pattern: str, frames: Tuple[int, int], channels: Sequence[str]) -> None:
+    """Create one XMemPass for each channel, in a row below the node."""
+    with one_undo("XMem passes"), _context_of(node):
+        for number, channel in enumerate(channels):
+            made = nuke.createNode("XMemPass", inpanel=False)
+            made.setInput(0, None)
+            made["mattes"].setValue(pattern)
+            made["first"].setValue(frames[0])
+            made["last"].setValue(frames[1])
+            made["pass"].setValue(channel)
+            made["label"].setValue(channel)
+            made.setXYpos(node.xpos() + 110 * number, node.ypos() + 120)
+
+
+class ProgressBar:
+    """Nuke's progress bar in the interface, lines in a terminal; may be used from any thread."""
+
+    def __init__(self, title: str) -> None:
+        """Show the bar; it closes with the last reference to it."""
+        self._title = title
+        self._task: Optional[Any] = nuke.ProgressTask(title) if has_interface() else None
+        self._said = -1
+
+    def show(self, done: int, total: int, text: str) -> None:
+        """Set how far, and what is being done."""
+        percent = int(100 * done / max(total, 1))
+        if self._task is not None:
+            self._task.setMessage(text)
+            self._task.setProgress(percent)
+        elif percent // 5 != self._said:
+            self._said = percent // 5
+            nuke.tprint(f"XMem Roto: {self._title}: {percent} % {text}")
+
+    @property
+    def cancelled(self) -> bool:
+        return self._task is not None and bool(self._task.isCancelled())
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._task = None
+
+
+def _plain(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__

@@ -1,0 +1,145 @@
+"""A look at a node without rendering or computing: what its result would be made of now, and whether it still holds."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
+
+from xmemcore.protocol.frames import FrameRange
+
+from nuke_plugin import digest, exchange, host, plates, roto_node
+from nuke_plugin.exchange import Annotations
+from nuke_plugin.settings import ALPHA, Settings
+from nuke_plugin.snapshot import Record, Snapshot, differences, digest_of
+
+if TYPE_CHECKING:
+    import nuke
+
+
+@dataclass(frozen=True)
+class Now:
+    """A node as it is."""
+
+    snapshot: Snapshot
+    annotations: Annotations
+    frames: FrameRange
+    """That a propagate would fill."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the status line says."""
+
+    state: str
+    """`none`, `fresh` or `stale`."""
+    reasons: Tuple[str, ...] = ()
+    cost: str = ""
+
+
+def look(node: nuke.Node, settings: Settings) -> Now:
+    """Read a node's inputs and settings; main thread, renders nothing.
+
+    Raises:
+        RequestError: as a propagate would.
+    """
+    colorspace = exchange.colorspace_of(settings)
+    annotations = exchange.read_annotations(node, settings)
+    plate = roto_node.plate_input(node)
+    wanted = plates.frame_range(settings.frame_range, plate, host.script_range())
+    direct = plates.direct_pattern(plate, host.working_space()[2])
+    if direct is not None:
+        plate_state = plates.files_signature(direct, list(wanted))
+    else:
+        tree = digest.Tree(plate, host.upstream, host.root_state(), whole=host.may_walk_trees())
+        plate_state = digest_of([tree.at(frame) for frame in wanted])
+    return Now(Snapshot(plate_state, _roto_state(node, annotations), _settings_that_count(settings, colorspace)), annotations, wanted)
+
+
+def judge(record: Optional[Record], now: Now, stamp: str) -> Verdict:
+    """Compare the last run with the node as it is.
+
+    Args:
+        record: of the last run; None when there was none.
+        now: of `look`.
+        stamp: of `stamp_of`, now.
+    """
+    if record is None:
+        return Verdict("none", ("Nothing has been propagated yet.",), _cost(record, now, None))
+    reasons = differences(record.snapshot, now.snapshot)
+    if not stamp:
+        reasons.append(f"The mattes are no longer at {os.path.dirname(record.out)}.")
+    elif stamp != record.stamp:
+        reasons.append("Another run has written the mattes since.")
+    uncovered = [frame for frame in now.frames if frame not in FrameRange.parse(record.frames)]
+    if uncovered:
+        reasons.append(f"Frames without a matte: {FrameRange.of(uncovered)}.")
+    if not record.complete:
+        reasons.append("The last run did not finish; the next one goes on from there.")
+    if not reasons:
+        return Verdict("fresh")
+    # Frames alone missing: the others stay as they are.
+    only_frames = len(reasons) == 1 and bool(uncovered)
+    return Verdict("stale", tuple(reasons), _cost(record, now, len(uncovered) if only_frames else None))
+
+
+def stamp_of(pattern: str) -> str:
+    """Give the state of result.json beside the mattes; empty when there is none."""
+    try:
+        state = (Path(pattern).parent / "result.json").stat()
+    except OSError:
+        return ""
+    return f"{state.st_size} {state.st_mtime_ns}"
+
+
+def _cost(record: Optional[Record], now: Now, frames: Optional[int]) -> str:
+    """Estimate the next run from the last one; the core reuses what it can, so this is the most it takes."""
+    count = len(now.frames) if frames is None else frames
+    keys = len(now.annotations.keyframes)
+    text = f"Next run: at most {count} frame{'s' if count != 1 else ''} from {keys} keyframe{'s' if keys != 1 else ''}"
+    if record is None or record.seconds_per_frame <= 0:
+        return text + "; how long is known after the first run."
+    return text + f", about {_duration(count * record.seconds_per_frame)}."
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _roto_state(node: nuke.Node, annotations: Annotations) -> Dict[str, Dict[str, str]]:
+    """Digest each annotation, so that a later look can say which one changed."""
+    if annotations.json is not None:
+        return {one["name"]: {frame: digest_of(shapes) for frame, shapes in one["frames"].items()} for one in annotations.json["objects"]}
+    source = roto_node.roto_input(node, ALPHA)
+    tree = digest.Tree(source, host.upstream, host.root_state(), whole=host.may_walk_trees())
+    absent = {frame for listed in roto_node.key_edits(node).absent.values() for frame in listed}
+    return {
+        name: {str(frame): digest_of([tree.at(frame), frame in absent]) for frame in frames} for name, frames in annotations.frames.items()
+    }
+
+
+def _settings_that_count(settings: Settings, colorspace: str) -> Dict[str, Any]:
+    """Give the settings that change mattes, by their labels in the panel."""
+    return {
+        "roto": settings.roto_input,
+        "model": settings.model or "default",
+        "working size": settings.size,
+        "plate colour space": colorspace,
+        "order": settings.order,
+        "temporary memory": settings.temporary_memory,
+        "augment keyframes": settings.augment,
+        "confidence": settings.confidence,
+        "output": settings.out,
+    }
+
+
+def keyframe_lines(annotations: Annotations) -> List[str]:
+    """Write the list of keyframes, one line an object."""
+    return [f"{name}: {_compact(frames)}" for name, frames in annotations.frames.items()]
+
+
+def _compact(frames: List[int]) -> str:
+    return str(FrameRange.of(frames)) if frames else "none"

@@ -1,0 +1,31 @@
+"""XMemPass nodes made from a result: the union, each object, and the confidence where there is one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nuke_plugin import host, roto_node
+from nuke_plugin.snapshot import Record
+from xmemcore.protocol.failures import RequestError
+
+if TYPE_CHECKING:
+    import nuke
+
+
+class NoResult(RequestError):
+    """There are no mattes to make passes of."""
+
+
+def make_passes(node: nuke.Node) -> None:
+    """Create the passes of a node's result below it.
+
+    Raises:
+        NoResult.
+    """
+    record = Record.of_json(roto_node.read_hidden(node, "record"))
+    if record is None or not record.layers:
+        raise NoResult(f"{node.name()} has no finished result yet. Propagate first.")
+    channels = ["rgba.alpha", *(f"{layer}.alpha" for layer in record.layers)]
+    if record.snapshot.settings.get("confidence"):
+        channels.append("confidence.value")
+    host.create_passes(node, record.out, (record.first, record.last), channels)

@@ -1,0 +1,80 @@
+"""Where a node's files go: the mattes beside the script, everything that can be made again in the cache."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Mapping, Optional
+
+from xmemcore.protocol.failures import RequestError
+
+
+class ScriptUnsaved(RequestError):
+    """A default beside the script needs a script that has a place."""
+
+
+class OutputInvalid(RequestError):
+    """The output path is no pattern for EXR files."""
+
+
+def cache_root(environment: Mapping[str, str] = os.environ) -> Path:
+    """Find the cache as the core does: $XMEM_ROTO_CACHE, $NUKE_TEMP_DIR, else the platform's cache folder."""
+    if environment.get("XMEM_ROTO_CACHE"):
+        return Path(environment["XMEM_ROTO_CACHE"]).expanduser()
+    if environment.get("NUKE_TEMP_DIR"):
+        return Path(environment["NUKE_TEMP_DIR"]) / "xmem-roto"
+    if sys.platform == "win32":
+        return Path(environment.get("LOCALAPPDATA", str(Path.home() / "AppData/Local"))) / "xmem-roto" / "cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches/xmem-roto"
+    return Path(environment.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))) / "xmem-roto"
+
+
+def exchange_folder(node_id: str, environment: Mapping[str, str] = os.environ) -> Path:
+    """Give the folder in which the plugin hands plates, roto and alphas of one node to the core."""
+    return cache_root(environment) / "nuke" / node_id
+
+
+def matte_pattern(chosen: str, script: str, node_id: str) -> str:
+    """Say where the mattes go.
+
+    Args:
+        chosen: what the output knob evaluates to; empty for the default.
+        script: path of the script; empty when it was never saved.
+        node_id: two nodes never share a default.
+
+    Returns:
+        An absolute pattern with forward slashes, as Nuke wants them.
+
+    Raises:
+        ScriptUnsaved: the default needs a script.
+        OutputInvalid: no frame number, not EXR, or relative to nothing.
+    """
+    if not chosen:
+        if not script:
+            raise ScriptUnsaved("The script has no place yet. Save it, or name an output path such as /shots/a/matte.%04d.exr.")
+        folder = Path(script).parent / "mattes" / f"{Path(script).stem}_{node_id[:8]}"
+        return (folder / "matte.%04d.exr").as_posix()
+    path = Path(chosen.replace("\\", "/"))
+    if "%" not in path.name or path.suffix.lower() != ".exr":
+        raise OutputInvalid(f"The output path {chosen} is no pattern for EXR frames. Use one like matte.%04d.exr.")
+    if not path.is_absolute():
+        if not script:
+            raise ScriptUnsaved(f"The output path {chosen} is relative and the script has no place yet. Save it, or use an absolute path.")
+        path = Path(script).parent / path
+    return path.as_posix()
+
+
+def disk_used(folder: Optional[Path]) -> int:
+    """Add up the bytes below a folder; 0 when there is none."""
+    if folder is None or not folder.is_dir():
+        return 0
+    total = 0
+    for parent, _, files in os.walk(str(folder)):
+        for name in files:
+            try:
+                total += os.path.getsize(os.path.join(parent, name))
+            except OSError:
+                continue  # deleted meanwhile
+    return total

@@ -1,0 +1,64 @@
+"""The mattes in the node: its inner Read pointed at them, and reloaded as frames arrive, at most once a second."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Callable
+
+if TYPE_CHECKING:
+    import nuke
+
+RELOAD_EVERY_SECONDS = 1.0
+
+
+def show(node: nuke.Node, pattern: str, first: int, last: int) -> None:
+    """Let the node put out these mattes; main thread."""
+    read = _read(node)
+    read["file"].setValue(pattern)
+    for name, frame in (("first", first), ("last", last), ("origfirst", first), ("origlast", last)):
+        read[name].setValue(frame)
+    node["has_result"].setValue(True)
+    reload(node)
+
+
+def hide(node: nuke.Node) -> None:
+    """Let the node pass the plate on; main thread."""
+    node["has_result"].setValue(False)
+
+
+def reload(node: nuke.Node) -> None:
+    """Let Nuke read the files again; main thread."""
+    _read(node)["reload"].execute()  # type: ignore[attr-defined]
+
+
+def _read(node: nuke.Node) -> nuke.Node:
+    read = node.node("Result")  # type: ignore[attr-defined]
+    assert read is not None, "the gizmo's body has a Read called Result"
+    return read  # type: ignore[no-any-return]
+
+
+class Reloader:
+    """Reload for a run: at once for its first frame, later at most once a second, and for its last."""
+
+    def __init__(self, reload_now: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
+        """Take what reloads; `clock` counts seconds."""
+        self._reload, self._clock = reload_now, clock
+        self._last = float("-inf")
+        self._waiting = False
+
+    def frame_arrived(self) -> None:
+        """Reload, or remember to."""
+        self._waiting = True
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Reload what waits, when a second has passed."""
+        if self._waiting and self._clock() - self._last >= RELOAD_EVERY_SECONDS:
+            self.finish()
+
+    def finish(self) -> None:
+        """Reload what waits, now."""
+        if self._waiting:
+            self._waiting = False
+            self._last = self._clock()
+            self._reload()

@@ -1,0 +1,171 @@
+"""A Roto or RotoPaint node read through nuke.rotopaint into the roto JSON that the core reads.
+
+Every top-level shape or layer is one object, or all shapes together are one. The JSON holds each object on the frames
+where it is keyed, and only there: on other frames it is unknown, not absent. `shapes: []` says absent.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Dict, Iterator, List, Mapping, Sequence, Set, Tuple
+
+from nuke_plugin.roto_keys import keyed_frames
+from nuke_plugin.roto_shape import shape_at
+from xmemcore.protocol.failures import RequestError
+
+VERSION = 1
+CLASSES = ("Roto", "RotoPaint")
+
+
+class NothingKeyed(RequestError):
+    """The roto has no shape, or none with a key."""
+
+
+@dataclass(frozen=True)
+class KeyEdits:
+    """What the artist changed about the keyframes in the panel, per object name."""
+
+    added: Mapping[str, Set[int]] = field(default_factory=dict)
+    removed: Mapping[str, Set[int]] = field(default_factory=dict)
+    absent: Mapping[str, Set[int]] = field(default_factory=dict)
+
+    def frames(self, name: str, keyed: Set[int]) -> Set[int]:
+        """Give the frames on which an object counts as annotated."""
+        return (keyed - self.removed.get(name, set())) | self.added.get(name, set()) | self.absent.get(name, set())
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A shape with the layers around it, from Root inwards."""
+
+    shape: Any
+    parents: Tuple[Any, ...]
+    bspline: bool
+
+
+@dataclass(frozen=True)
+class RotoObject:
+    """One rotoed thing."""
+
+    name: str
+    leaves: Tuple[Leaf, ...]
+    """Its shapes from bottom to top."""
+
+    def keyed(self) -> Set[int]:
+        """Give the frames on which any of its shapes is keyed."""
+        return {frame for leaf in self.leaves for frame in keyed_frames(leaf.shape, leaf.parents)}
+
+    def at(self, frame: int) -> List[Dict[str, Any]]:
+        """Evaluate its shapes at a frame, bottom to top; shapes that do not show are left out."""
+        shapes = [shape_at(leaf.shape, leaf.parents, frame, leaf.bspline) for leaf in self.leaves]
+        return [shape for shape in shapes if shape is not None]
+
+
+@dataclass(frozen=True)
+class RotoReading:
+    """The objects of a node, and what of it cannot be taken."""
+
+    objects: Tuple[RotoObject, ...]
+    """In the order of the roto's list, the topmost first."""
+    warnings: Tuple[str, ...]
+
+
+def read_objects(curves: Any, node_name: str, one_object: bool) -> RotoReading:
+    """Find the objects of a node's `curves` knob.
+
+    Args:
+        curves: the knob, of nuke.rotopaint.
+        node_name: for warnings, and the name of the object when all shapes are one.
+        one_object: take the union of all shapes as one object.
+
+    Raises:
+        NothingKeyed: there is no shape at all.
+    """
+    root = curves.rootLayer
+    splines = iter(_bspline_flags(curves.toScript()))
+    objects: List[RotoObject] = []
+    strokes: List[str] = []
+    for element in root:
+        # The list shows the topmost first; drawing, and so the JSON, begins at the bottom.
+        leaves = tuple(reversed(list(_leaves(element, (root,), splines, strokes))))
+        if leaves:
+            objects.append(RotoObject(_name(element), leaves))
+    if not objects:
+        raise NothingKeyed(f"{node_name} has no shapes. Draw and key a shape, or choose the input's alpha as roto input.")
+    if one_object:
+        objects = [RotoObject(node_name, tuple(leaf for one in reversed(objects) for leaf in one.leaves))]
+    warnings = []
+    if strokes:
+        warnings.append(f"Paint strokes of {node_name} do not count ({', '.join(strokes[:5])}); choose the input's alpha to include them.")
+    if any(_has_motion_blur(leaf) for one in objects for leaf in one.leaves):
+        warnings.append(f"Shape motion blur in {node_name} is left out of the annotations.")
+    return RotoReading(tuple(objects), tuple(warnings))
+
+
+def keyframes(reading: RotoReading, edits: KeyEdits) -> Dict[str, List[int]]:
+    """List each object's annotated frames; objects of one name share their frames' edits."""
+    return {name: sorted(edits.frames(name, one.keyed())) for name, one in zip(names(reading), reading.objects)}
+
+
+def names(reading: RotoReading) -> List[str]:
+    """Give each object a name of its own: Nuke allows two shapes of one name, the panel's list does not."""
+    seen: Dict[str, int] = {}
+    unique = []
+    for one in reading.objects:
+        seen[one.name] = seen.get(one.name, 0) + 1
+        unique.append(one.name if seen[one.name] == 1 else f"{one.name}_{seen[one.name]}")
+    return unique
+
+
+def roto_json(reading: RotoReading, edits: KeyEdits, image_format: Sequence[float]) -> Dict[str, Any]:
+    """Write version 1 of the roto JSON.
+
+    Args:
+        reading: of `read_objects`.
+        edits: the artist's changes in the panel.
+        image_format: width, height and pixel aspect of the plate's format.
+
+    Raises:
+        NothingKeyed: no object has a keyframe.
+    """
+    objects = []
+    for name, one in zip(names(reading), reading.objects):
+        absent = edits.absent.get(name, set())
+        frames = sorted(edits.frames(name, one.keyed()))
+        objects.append({"name": name, "frames": {str(frame): {"shapes": [] if frame in absent else one.at(frame)} for frame in frames}})
+    if not any(one["frames"] for one in objects):
+        raise NothingKeyed(
+            "No shape of the roto has a key. Key one on at least one frame, or use Add current for the frames that are right."
+        )
+    return {"version": VERSION, "format": list(image_format), "objects": objects}
+
+
+def every_shape_counts(reading: RotoReading, edits: KeyEdits) -> bool:
+    """Say whether Nuke's own render of the whole roto is the union that we mean: nothing declared absent, no strokes left out."""
+    return not any(edits.absent.values()) and not reading.warnings
+
+
+def _leaves(element: Any, parents: Tuple[Any, ...], splines: Iterator[bool], strokes: List[str]) -> Iterator[Leaf]:
+    kind = type(element).__name__
+    if kind == "Layer":
+        for child in element:
+            yield from _leaves(child, (*parents, element), splines, strokes)
+    elif kind == "Shape":
+        yield Leaf(element, parents, next(splines, False))
+    else:
+        strokes.append(_name(element))
+
+
+def _name(element: Any) -> str:
+    return str(element.name) or "shape"
+
+
+def _bspline_flags(script: str) -> List[bool]:
+    """Say of each shape, in the text's order, whether it is a B-spline: nuke.rotopaint does not tell."""
+    return [match == "bspline" for match in re.findall(r"\{curvegroup\s+(?:\{[^{}]*\}|\"(?:[^\"\\]|\\.)*\"|\S+)\s+\d+\s+(\w+)", script)]
+
+
+def _has_motion_blur(leaf: Leaf) -> bool:
+    attributes = leaf.shape.getAttributes()
+    return "mbo" in attributes and float(attributes.getValue(0, "mbo")) >= 0.5

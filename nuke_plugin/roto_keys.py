@@ -1,0 +1,88 @@
+"""On which frames an object counts as keyed by the artist.
+
+The frames where a point, visibility or opacity is keyed. A keyed transform counts too, unless it is baked, that is,
+has keys on more than half of the frames that it spans: a tracker made those, not the artist's eye. Expressions never
+count. Nuke keys at fractional times count for the frame they are nearest to.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterable, List, Sequence, Set
+
+COUNTED_ATTRIBUTES = ("vis", "opc")
+"""Visibility and opacity."""
+
+
+def keyed_frames(shape: Any, parents: Sequence[Any]) -> Set[int]:
+    """List the frames on which a shape is keyed.
+
+    Args:
+        shape: of nuke.rotopaint.
+        parents: its layers from Root inwards; their visibility, opacity and transform act on the shape.
+    """
+    frames: Set[int] = set()
+    for point in shape:
+        for control in control_points(point):
+            frames.update(_frames(_position_keys(control)))
+    for element in (*parents, shape):
+        frames.update(_frames(_attribute_keys(element.getAttributes())))
+        frames.update(transform_frames(element.getTransform()))
+    return frames
+
+
+def control_points(point: Any) -> List[Any]:
+    """Give the six animated positions of a shape's point."""
+    return [
+        point.center,
+        point.leftTangent,
+        point.rightTangent,
+        point.featherCenter,
+        point.featherLeftTangent,
+        point.featherRightTangent,
+    ]
+
+
+def transform_frames(transform: Any) -> Set[int]:
+    """List the key frames of a transform; none when it is baked."""
+    times: Set[float] = set()
+    for curve in _transform_curves(transform):
+        times.update(_curve_keys(curve))
+    frames = _frames(times)
+    return set() if is_baked(frames) else frames
+
+
+def is_baked(frames: Iterable[int]) -> bool:
+    """Say whether keys sit on more than half of the frames that they span; one or two keys are never a bake."""
+    keyed = set(frames)
+    return len(keyed) > 2 and len(keyed) > (max(keyed) - min(keyed) + 1) / 2
+
+
+def _transform_curves(transform: Any) -> List[Any]:
+    curves = [transform.getTranslationAnimCurve(i) for i in (0, 1)]
+    curves += [transform.getRotationAnimCurve(2)]
+    curves += [transform.getScaleAnimCurve(i) for i in (0, 1)]
+    curves += [transform.getSkewXAnimCurve(2)]
+    curves += [transform.getExtraMatrixAnimCurve(row, column) for row in range(4) for column in range(4)]
+    # The pivot alone moves nothing, and Nuke keys it by itself when a shape is drawn at a frame: it does not count.
+    return curves
+
+
+def _position_keys(control: Any) -> List[float]:
+    curves = [control.getPositionAnimCurve(0), control.getPositionAnimCurve(1)]
+    if any(curve.useExpression for curve in curves):
+        return [time for curve in curves for time in _curve_keys(curve)]
+    return list(control.getControlPointKeyTimes())
+
+
+def _attribute_keys(attributes: Any) -> List[float]:
+    return [time for name in COUNTED_ATTRIBUTES if name in attributes for time in _curve_keys(attributes.getCurve(name))]
+
+
+def _curve_keys(curve: Any) -> List[float]:
+    if curve is None or curve.useExpression:
+        return []
+    return [curve.getKey(index).time for index in range(curve.getNumberOfKeys())]
+
+
+def _frames(times: Iterable[float]) -> Set[int]:
+    return {round(time) for time in times}

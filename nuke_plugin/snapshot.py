@@ -1,0 +1,105 @@
+"""What a result was made of, small enough for a hidden knob, and how a later look at the node differs from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Plate, annotations and settings, each as digests."""
+
+    plate: str = ""
+    roto: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By object and frame (as text, since JSON has no other keys)."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Record:
+    """The last run of a node."""
+
+    snapshot: Snapshot
+    out: str
+    """Pattern of the mattes."""
+    first: int
+    last: int
+    frames: str
+    """Range that was asked for."""
+    complete: bool
+    """False when the run was cancelled or failed."""
+    objects: Tuple[str, ...]
+    layers: Tuple[str, ...]
+    seconds_per_frame: float
+    """Of frames that were computed; 0 when none was."""
+    model: str
+    stamp: str
+    """State of result.json beside the mattes: another stamp, and somebody else has written there."""
+    node_name: str
+
+    def as_json(self) -> Dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def of_json(cls, content: Mapping[str, Any]) -> Optional[Record]:
+        """Read a record; None when there is none, or one of another version."""
+        try:
+            values = dict(content)
+            values["snapshot"] = Snapshot(**values["snapshot"])
+            values["objects"], values["layers"] = tuple(values["objects"]), tuple(values["layers"])
+            return cls(**values)
+        except (KeyError, TypeError):
+            return None
+
+
+def digest_of(content: Any) -> str:
+    """Reduce JSON to 16 hexadecimal digits; coordinates count to a thousandth of a pixel."""
+    return hashlib.sha1(json.dumps(_rounded(content), sort_keys=True).encode("utf-8")).hexdigest()[:16]
+
+
+def differences(before: Snapshot, now: Snapshot) -> List[str]:
+    """Say what changed, one sentence each; nothing when all is as it was."""
+    reasons = []
+    if before.plate != now.plate:
+        reasons.append("The plate has changed.")
+    for name in sorted(set(before.roto) | set(now.roto)):
+        was, is_now = dict(before.roto.get(name, {})), dict(now.roto.get(name, {}))
+        if not was and is_now:
+            reasons.append(f"{name} is new.")
+        elif was and not is_now:
+            reasons.append(f"{name} is gone.")
+        else:
+            reasons.extend(_object_differences(name, was, is_now))
+    changed = [name for name in now.settings if before.settings.get(name) != now.settings[name]]
+    if changed:
+        reasons.append(f"Changed settings: {', '.join(changed)}.")
+    return reasons
+
+
+def _object_differences(name: str, was: Dict[str, str], is_now: Dict[str, str]) -> List[str]:
+    added = [frame for frame in is_now if frame not in was]
+    removed = [frame for frame in was if frame not in is_now]
+    altered = [frame for frame in is_now if frame in was and was[frame] != is_now[frame]]
+    sentences = []
+    for verb, frames in (("has a new key on", added), ("has lost its key on", removed), ("was changed on", altered)):
+        if frames:
+            sentences.append(f"{name} {verb} {_listed(frames)}.")
+    return sentences
+
+
+def _listed(frames: List[str]) -> str:
+    ordered = sorted(frames, key=int)
+    return ", ".join(ordered[:6]) + (f" and {len(ordered) - 6} more" if len(ordered) > 6 else "")
+
+
+def _rounded(content: Any) -> Any:
+    if isinstance(content, float):
+        return round(content, 3)
+    if isinstance(content, dict):
+        return {key: _rounded(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_rounded(value) for value in content]
+    return content

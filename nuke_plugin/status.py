@@ -1,0 +1,130 @@
+"""The node's status line, its list of keyframes and its lists of objects: written where the artist looks, main thread only."""
+
+from __future__ import annotations
+
+import html
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, List, Sequence, Tuple
+
+from nuke_plugin import host, look, places, roto_node
+from nuke_plugin.look import Verdict
+from nuke_plugin.snapshot import Record
+from xmemcore.protocol.failures import Cancelled, Failure
+
+if TYPE_CHECKING:
+    import nuke
+
+LOOK_EVERY_SECONDS = 2.0
+"""How often the idle callback may look at a node's inputs."""
+
+COLOURS = {"fresh": "#6fbf73", "stale": "#e0a030", "none": "#a0a0a0", "failed": "#e06050"}
+TITLES = {"fresh": "Up to date", "stale": "Stale", "none": "No mattes yet", "failed": "Failed"}
+
+_verdicts: Dict[str, Verdict] = {}
+"""By node id: what the node's label says; the panel's knobs hold the rest."""
+_looked: Dict[str, Tuple[float, Any]] = {}
+"""By node id: when the idle callback last looked, and what Nuke's hashes were."""
+
+
+def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> Verdict:
+    """Look at the node and say how its result stands.
+
+    Args:
+        node: an XMemRoto.
+        notes: sentences to show below.
+    """
+    record = Record.of_json(roto_node.read_hidden(node, "record"))
+    try:
+        now = look.look(node, host.read_settings(node))
+    except Failure as failure:
+        # Nothing connected yet, for one: no fault, and no verdict on mattes that may be there.
+        verdict = Verdict("none" if record is None else "stale", (str(failure),))
+    else:
+        verdict = look.judge(record, now, look.stamp_of(record.out) if record is not None else "")
+        _show_objects(node, look.keyframe_lines(now.annotations), list(now.annotations.frames))
+    _verdicts[roto_node.node_id(node)] = verdict
+    _write(node, verdict, notes, record)
+    return verdict
+
+
+def say_failure(node: nuke.Node, failure: Failure, notes: Sequence[str]) -> None:
+    """Put a failure's sentence into the status; a cancel is no failure."""
+    if isinstance(failure, Cancelled):
+        refresh(node, [*notes, str(failure)])
+        return
+    verdict = Verdict("failed", (str(failure),))
+    _verdicts[roto_node.node_id(node)] = verdict
+    _write(node, verdict, notes, Record.of_json(roto_node.read_hidden(node, "record")))
+
+
+def idle_look(node: nuke.Node) -> None:
+    """Notice a change upstream while nobody presses anything; called by Nuke whenever its interface is idle."""
+    node_id = roto_node.node_id(node)
+    when, hashes = _looked.get(node_id, (float("-inf"), None))
+    if time.monotonic() - when < LOOK_EVERY_SECONDS or not node["has_result"].value():
+        return
+    now = tuple(tuple(source.opHashes()) if source is not None else () for source in (node.input(0), node.input(1)))
+    _looked[node_id] = (time.monotonic(), now)
+    if now != hashes and _verdicts.get(node_id, Verdict("none")).state != "failed":
+        refresh(node)
+
+
+def label(node: nuke.Node) -> str:
+    """Give the node's text in the graph: its name, and a mark when its mattes are not what they would be now."""
+    verdict = _verdicts.get(str(node["node_id"].value()))
+    name = str(node.name())
+    mark = {"stale": "stale", "failed": "failed"}.get(verdict.state if verdict is not None else "", "")
+    return f"{name}\n({mark})" if mark else name
+
+
+def show_models(node: nuke.Node, models: List[Dict[str, Any]]) -> None:
+    """Fill the model knob with what is installed; the terms of all stand beside it."""
+    knob = node["model"]
+    chosen = str(knob.value())
+    names = ["default", *(str(model["name"]) for model in models if model["installed"])]
+    if chosen not in names:
+        names.append(chosen)
+    knob.setValues(names)  # type: ignore[attr-defined]
+    knob.setValue(chosen)
+    lines = [
+        f"<b>{html.escape(model['name'])}</b>{'' if model['installed'] else ' (not installed)'}: {html.escape(model['terms'])}"
+        for model in models
+    ]
+    node["model_terms"].setValue("<br>".join(lines) or "No model is installed.")
+
+
+def delete_folder(folder: Path) -> None:
+    """Delete an exchange folder; what cannot be deleted stays."""
+    shutil.rmtree(str(folder), ignore_errors=True)
+
+
+def _show_objects(node: nuke.Node, lines: Sequence[str], names: Sequence[str]) -> None:
+    """List keyframes, and offer the objects in the two pulldowns; a choice that is gone becomes `all`."""
+    _set(node, "keyframes", "<br>".join(html.escape(line) for line in lines) or " ")
+    for pulldown in ("key_object", "suggest_object"):
+        knob = node[pulldown]
+        offered = ["all", *names]
+        if list(knob.values()) != offered:  # type: ignore[attr-defined]
+            chosen = str(knob.value())
+            knob.setValues(offered)  # type: ignore[attr-defined]
+            knob.setValue(chosen if chosen in offered else "all")
+
+
+def _write(node: nuke.Node, verdict: Verdict, notes: Sequence[str], record: Any) -> None:
+    head = f'<b><font color="{COLOURS[verdict.state]}">{TITLES[verdict.state]}</font></b>'
+    if verdict.state == "fresh" and record is not None:
+        head += f": {record.frames}, {len(record.objects)} object{'s' if len(record.objects) != 1 else ''}"
+    node_id = roto_node.node_id(node)
+    used = places.disk_used(places.exchange_folder(node_id)) + places.disk_used(places.cache_root() / node_id)
+    disk = f"On disk: {used / 1e6:.1f} MB of cache for this node." if used else ""
+    lines = [head, *map(html.escape, [*verdict.reasons, verdict.cost, *notes, disk])]
+    _set(node, "status", "<br>".join(line for line in lines if line))
+
+
+def _set(node: nuke.Node, knob: str, text: str) -> None:
+    """Write only what differs: from Nuke 17.1 on, every change comes back as a callback."""
+    if node[knob].value() != text:
+        with host.unrecorded():
+            node[knob].setValue(text)

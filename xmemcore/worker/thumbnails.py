@@ -1,0 +1,53 @@
+"""Small pictures of suggested frames for the panel's strip: Nuke's Python can show a PNG but not read an EXR."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+
+from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.requests import SuggestRequest
+from xmemcore.shot.cache import cache_root
+from xmemcore.shot.mattes import read_mattes
+from xmemcore.shot.plate import Plate
+
+SHORT_SIDE = 112
+MATTE_COLOUR = np.array([0.95, 0.62, 0.19], np.float32)
+
+
+def write_thumbnails(request: SuggestRequest, frames: Iterable[int]) -> dict[str, str]:
+    """Write one PNG a frame, the matte's outline drawn where there is a matte.
+
+    Returns:
+        Path by frame (text, as JSON has it). A frame whose picture cannot be made is left out: it is only a picture.
+    """
+    if request.node_id is None:
+        return {}
+    folder = cache_root(request.cache) / "nuke" / request.node_id / "thumbnails"
+    plate = Plate.open(request.plate, request.colorspace)
+    mattes = read_mattes(request.mattes) if request.mattes is not None else None
+    made = {}
+    for frame in frames:
+        try:
+            image = plate.working_image(frame, SHORT_SIDE, "area")
+            if mattes is not None and frame in mattes.frames:
+                image = outlined(image, mattes.read(frame).union)
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / f"{frame}.png"
+            if cv2.imwrite(str(path), (image[..., ::-1] * 255.0 + 0.5).clip(0, 255).astype(np.uint8)):
+                made[str(frame)] = path.as_posix()
+        except (RequestError, OSError, cv2.error):
+            continue
+    return made
+
+
+def outlined(image: np.ndarray, matte: np.ndarray) -> np.ndarray:
+    """Draw the edge of a matte, (H, W), into a picture, (h, w, 3) in [0, 1]."""
+    height, width = image.shape[:2]
+    mask = (cv2.resize(matte, (width, height), interpolation=cv2.INTER_AREA) > 0.5).astype(np.uint8)
+    edge = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
+    image = image.copy()
+    image[edge] = MATTE_COLOUR
+    return image
