@@ -230,9 +230,9 @@ class Table:
             before = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise ResumeMismatch(f"Cannot resume from {file}: it is no result of evaluate. Delete it, or leave out --resume.") from error
-        for key in ("model", "model_sha256", "settings"):
+        for key, what in (("model", "another model"), ("model_sha256", "other weights"), ("settings", "other settings")):
             if not isinstance(before, dict) or before.get(key) != self.content[key]:
-                raise ResumeMismatch(f"Cannot resume from {file}: its {key} is another. Name another file, or leave out --resume.")
+                raise ResumeMismatch(f"Cannot resume from {file}: it was made with {what}. Name another file, or leave out --resume.")
         for key in ("clips", "skipped", "mean"):
             self.content[key] = before[key]
 

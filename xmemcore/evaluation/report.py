@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from xmemcore.protocol.failures import MachineError
+from xmemcore.evaluation.picture import write_picture
 from xmemcore.shot.mattes import read_mattes
 from xmemcore.shot.plate import Plate
 from xmemcore.shot.result import ResultFile
@@ -26,10 +26,6 @@ KEYED, SUGGESTED, CURVE, GAP = (96, 200, 120), (255, 168, 64), (110, 170, 255), 
 OBJECT_COLOURS = ((255, 80, 80), (80, 170, 255), (120, 220, 90), (240, 200, 60), (200, 110, 255), (70, 220, 210), (255, 140, 200))
 TINT = 0.45
 """Opacity of an object's colour over the plate."""
-
-
-class SheetUnwritable(MachineError):
-    """The contact sheet cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ def draw_report(
         notes: lines to print under the title.
 
     Raises:
-        SheetUnwritable, and what reading the plate raises.
+        PictureUnwritable, and what reading the plate raises.
     """
     opened = Plate.open(plate, colorspace)
     matte_pattern = Path(out).expanduser().absolute()
@@ -153,21 +149,6 @@ def chosen_frames(sheet: Sheet) -> list[int]:
     places = min(THUMBNAILS - len(wanted), len(rest))
     wanted += [rest[int(p)] for p in np.linspace(0, len(rest) - 1, places)] if places > 0 else []
     return sorted(set(wanted))
-
-
-def write_picture(image: Image.Image, path: Path) -> None:
-    """Write a PNG whole, or not at all.
-
-    Raises:
-        SheetUnwritable: the folder cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.tmp")
-        image.save(partial, format="PNG")
-        partial.replace(path)
-    except OSError as error:
-        raise SheetUnwritable(f"Cannot write the picture {path}: {error.strerror or error}. Name another file.") from error
 
 
 def _caption(sheet: Sheet, frame: int) -> str:

@@ -1,0 +1,125 @@
+"""The experiments: one factor at a time, resumed row by row, written as tables and a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from xmemcore.engine.config import EngineConfig
+from xmemcore.evaluation import experiments, measurements
+from xmemcore.evaluation.clips import Clip
+from xmemcore.evaluation.evaluate import ClipResult, EvaluationSettings
+from xmemcore.evaluation.metrics import Score
+from xmemcore.network.catalogue import Model
+from xmemcore.shot.listener import Silence
+
+MODEL = Model("seeded", Path("seeded.safetensors"), "abc", "none", "none")
+
+
+def clip(name: str, masks: int = 12) -> Clip:
+    return Clip(name, tuple(Path(f"{i}.jpg") for i in range(12)), {i: Path(f"{i}.png") for i in range(masks)})
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, EvaluationSettings]]:
+    """Replace the evaluation of a clip by figures that grow with the number of annotations; note what was asked."""
+    calls: list[tuple[str, int, EvaluationSettings]] = []
+
+    class NoFrames:
+        def __init__(self, clip: Clip, *_: object) -> None:
+            self.clip = clip
+
+    def pretend(network: object, frames: NoFrames, k: int, settings: EvaluationSettings, cancelled: object) -> ClipResult:
+        calls.append((frames.clip.name, k, settings))
+        value = 1 - 0.4 / k - (0.1 if settings.engine.mode == "xmem" and k > 1 else 0)
+        return ClipResult(Score(value, value), Score(value, value), Score(0.3, 0.3), (0,), 1.0)
+
+    monkeypatch.setattr(experiments, "ClipFrames", NoFrames)
+    monkeypatch.setattr(experiments, "evaluate_clip", pretend)
+    return calls
+
+
+def run(out: Path, clips: list[Clip], names: list[str] | None) -> list[Path]:
+    return experiments.run_all(None, MODEL, clips, out, names, 480, Silence())  # type: ignore[arg-type]
+
+
+def test_every_row_differs_from_the_default_in_one_factor() -> None:
+    default = EvaluationSettings()
+    for experiment in experiments.EXPERIMENTS:
+        for row in experiment.rows:
+            settings = row.settings
+            changed = {name for name in ("select", "size", "resampling") if getattr(settings, name) != getattr(default, name)}
+            changed |= {name for name in vars(EngineConfig()) if getattr(settings.engine, name) != getattr(default.engine, name)}
+            # xmem is always forward; single augmentations are augmentation; table 5 asks for both of its factors together.
+            changed -= {"order"} if "mode" in changed else set()
+            changed -= {"augmentations"} if "augment" in changed else set()
+            changed -= {"temporary_memory"} if experiment.name == "augment" else set()
+            assert len(changed) <= 1, (experiment.name, row.label, changed)
+
+
+def test_all_experiments_of_the_issue_are_there() -> None:
+    names = [experiment.name for experiment in experiments.EXPERIMENTS]
+    assert names == ["annotations", "order", "temporary", "interval", "augment", "single-augmentations", "selection", "needed"]
+    singles = next(e for e in experiments.EXPERIMENTS if e.name == "single-augmentations")
+    assert len(singles.rows) == 12
+    assert sum(row.settings.select == "random" for e in experiments.EXPERIMENTS if e.name == "selection" for row in e.rows) == 5
+
+
+def test_second_run_asks_nothing_again(tmp_path: Path, asked: list) -> None:
+    run(tmp_path, [clip("a"), clip("b")], ["annotations"])
+    assert len(asked) == 2 * 2 * 5
+    written = run(tmp_path, [clip("a"), clip("b")], ["annotations"])
+    assert len(asked) == 2 * 2 * 5
+    assert {path.name for path in written} == {"measurements.md", "annotations.png"}
+
+
+def test_interrupted_run_goes_on_where_it_was(tmp_path: Path, asked: list, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = experiments.evaluate_clip
+
+    def stops(*arguments: object) -> ClipResult:
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return whole(*arguments)
+
+    monkeypatch.setattr(experiments, "evaluate_clip", stops)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, [clip("a")], ["annotations"])
+    monkeypatch.setattr(experiments, "evaluate_clip", whole)
+    run(tmp_path, [clip("a")], ["annotations"])
+    assert len(asked) == 10 and len({(name, k, s.engine.mode) for name, k, s in asked}) == 10
+
+
+def test_experiments_with_many_rows_take_six_clips(tmp_path: Path, asked: list) -> None:
+    run(tmp_path, [clip(f"clip{n}") for n in range(9)], ["single-augmentations"])
+    assert {name for name, _, _ in asked} == {f"clip{n}" for n in range(6)}
+
+
+def test_unknown_experiment_lists_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(experiments.ExperimentUnknown, match="There is no experiment colour. These exist: annotations, order"):
+        run(tmp_path, [clip("a")], ["colour"])
+
+
+def test_page_tells_means_without_the_clips_that_stand_apart(tmp_path: Path, asked: list) -> None:
+    run(tmp_path, [clip("a"), clip("combo-dance-dog-libby"), clip("caps", 5)], ["annotations", "needed"])
+    page = (tmp_path / "measurements.md").read_text()
+    assert "| xmem++ | 5 | 0.920 | 0.920 | **0.920** | 0.300 | 0.300 | 1 |" in page
+    assert "| xmem | 5 | 0.820 | 0.820 | **0.820** |" in page
+    assert "0.920 0.920 **0.920** (0.300)" in page
+    assert "| caps |" in page and "| combo-dance-dog-libby |" in page
+    assert "xmem++ has J&F 0.920 at 5; xmem has not reached it with" in page
+
+
+def test_needed_annotations_are_the_first_that_reach_the_target() -> None:
+    def table(values: dict[int, float]) -> dict:
+        row = {str(k): dict.fromkeys(measurements.FIGURE_NAMES, value) for k, value in values.items()}
+        return {"clips": {"a": row}}
+
+    text = measurements.needed_text({"xmem++": table({5: 0.9}), "xmem": table({5: 0.8, 8: 0.88, 10: 0.9, 12: 0.95})})
+    assert text == "xmem++ has J&F 0.900 at 5; xmem reaches it with 10 annotations.\n"
+
+
+def test_curve_shows_every_line_and_the_baseline() -> None:
+    image = measurements.draw_curves({"xmem++": [(1, 0.7), (10, 0.95)], "xmem": [(1, 0.7), (10, 0.8)], "hold": [(1, 0.3), (10, 0.6)]})
+    colours = {colour for _, colour in image.getcolors(1 << 20)}
+    assert set(measurements.COLOURS[:3]) <= colours
