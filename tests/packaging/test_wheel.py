@@ -1,0 +1,81 @@
+"""What a wheel and a release hold."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+LEFT_OUT = (".venv", ".git", "build", "dist", "*.egg-info", "__pycache__", "demo-output", "runs", ".*_cache", ".hypothesis")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build both from a copy of the checkout, with the setuptools of this environment."""
+    copy = tmp_path_factory.mktemp("build") / "checkout"
+    shutil.copytree(CHECKOUT, copy, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    for format_ in ("bdist_wheel", "sdist"):
+        answer = subprocess.run([sys.executable, "setup.py", "-q", format_], cwd=copy, capture_output=True, text=True, timeout=300)
+        assert answer.returncode == 0, answer.stderr
+    return copy / "dist"
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> zipfile.ZipFile:
+    (path,) = built.glob("*.whl")
+    return zipfile.ZipFile(path)
+
+
+def test_wheel_holds_every_module_of_core_and_plugin(wheel: zipfile.ZipFile) -> None:
+    names = set(wheel.namelist())
+    for package in ("xmemcore", "nuke_plugin"):
+        for module in (CHECKOUT / package).rglob("*.py"):
+            assert module.relative_to(CHECKOUT).as_posix() in names
+
+
+def test_wheel_holds_the_bundled_weights(wheel: zipfile.ZipFile) -> None:
+    weights = CHECKOUT / "xmemcore" / "network" / "weights"
+    expected = {p.relative_to(CHECKOUT).as_posix() for p in weights.glob("*") if p.suffix in (".safetensors", ".json")}
+    assert expected <= set(wheel.namelist())
+
+
+def test_wheel_brings_a_folder_for_nuke_path(wheel: zipfile.ZipFile) -> None:
+    prefix = next(name.split("/")[0] for name in wheel.namelist() if name.split("/")[0].endswith(".data"))
+    folder = {name.removeprefix(f"{prefix}/data/share/xmem-roto/") for name in wheel.namelist() if "/share/xmem-roto/" in name}
+    expected = {"xmemcore/__init__.py", *(f"gizmos/{p.name}" for p in (CHECKOUT / "gizmos").glob("*.gizmo"))}
+    expected |= {name for name in ("init.py", "menu.py") if (CHECKOUT / name).exists()}
+    expected |= {p.relative_to(CHECKOUT).as_posix() for f in ("nuke_plugin", "xmemcore/protocol") for p in (CHECKOUT / f).glob("*.py")}
+    assert expected <= folder
+    assert not any(name.startswith("xmemcore/network") for name in folder)
+
+
+def test_wheel_pins_the_core_and_names_its_extras(wheel: zipfile.ZipFile) -> None:
+    (metadata,) = (name for name in wheel.namelist() if name.endswith("/METADATA"))
+    text = wheel.read(metadata).decode()
+    core = [line for line in (CHECKOUT / "requirements/core.txt").read_text().splitlines() if not line.startswith("#")]
+    for pin in core:
+        assert f"Requires-Dist: {pin}\n" in text
+    assert set(re.findall(r"^Provides-Extra: (\w+)$", text, re.MULTILINE)) == {"plates", "color", "farm", "train", "dev"}
+    assert "License" in text and re.search(r"^Requires-Python: (>=3.11,<3.12|<3.12,>=3.11)$", text, re.MULTILINE)
+
+
+def test_wheel_has_the_command(wheel: zipfile.ZipFile) -> None:
+    (entry_points,) = (name for name in wheel.namelist() if name.endswith("/entry_points.txt"))
+    assert "xmem-roto = xmemcore.cli.main:main" in wheel.read(entry_points).decode()
+
+
+def test_release_is_a_checkout(built: Path) -> None:
+    (path,) = built.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    for needed in ("bootstrap.py", "Makefile", "LICENSE", "NOTICE", "README.md", "CHANGELOG.md", "requirements/core.txt", "setup.py"):
+        assert needed in names
+    for gizmo in (CHECKOUT / "gizmos").glob("*.gizmo"):
+        assert f"gizmos/{gizmo.name}" in names
