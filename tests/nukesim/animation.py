@@ -160,6 +160,8 @@ class AnimationCurve:
 
 def number(value: float) -> str:
     """Write a number as Nuke does: integers bare, others short."""
+    if value != value or value in (float("inf"), float("-inf")):
+        return repr(value)
     if value == int(value) and abs(value) < 1e15:
         return str(int(value))
     return repr(round(value, 9)) if abs(value) >= 1e-6 else "%.9g" % value

@@ -10,7 +10,7 @@ from .tcl_words import _after_bracket
 
 _TOKENS = re.compile(
     r"\s*(?:(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)|(?P<name>[A-Za-z_][A-Za-z_0-9]*(?:\.[A-Za-z_0-9]+)*)"
-    r"|(?P<op>\*\*|\|\||&&|==|!=|<=|>=|[-+*/%<>?:(),!^]))"
+    r"|(?P<op>\*\*|\|\||&&|==|!=|<=|>=|[-+*/%<>?:(),!^&|]))"
 )
 _FUNCTIONS: dict[str, Callable[..., float]] = {
     "abs": abs, "fabs": abs, "acos": math.acos, "asin": math.asin, "atan": math.atan, "atan2": math.atan2, "ceil": math.ceil,
@@ -67,7 +67,7 @@ class _Parser:
             return yes if value else no
         return value
 
-    _LEVELS = (("||",), ("&&",), ("==", "!="), ("<", ">", "<=", ">="), ("+", "-"), ("*", "/", "%"))
+    _LEVELS = (("||", "|"), ("&&", "&"), ("==", "!="), ("<", ">", "<=", ">="), ("+", "-"), ("*", "/", "%"))
 
     def binary(self, level: int) -> float:
         if level == len(self._LEVELS):
@@ -83,6 +83,7 @@ class _Parser:
     def apply(op: str, a: float, b: float) -> float:
         if op in ("/", "%") and b == 0:
             return 0.0
+        op = {"|": "||", "&": "&&"}.get(op, op)
         return {
             "||": lambda: float(bool(a) or bool(b)), "&&": lambda: float(bool(a) and bool(b)), "==": lambda: float(a == b),
             "!=": lambda: float(a != b), "<": lambda: float(a < b), ">": lambda: float(a > b), "<=": lambda: float(a <= b),

@@ -269,6 +269,8 @@ class Host(ScriptSide, NodeSide, ImageSide):
             raise TypeError("a node's name must be a string, not %s" % type(path).__name__)
         if path in ("root", "Root"):
             return self._root
+        if path == "this":
+            return self._context_node()
         if path == "preferences":
             return None
         here = group

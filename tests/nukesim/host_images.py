@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 from typing import Any
 
 from . import callbacks
@@ -59,7 +60,7 @@ class ImageSide:
 
     def _know_channels(self: Any, text: str) -> None:
         for word in text.split():
-            if "." in word:
+            if re.match(r"^[A-Za-z_]\w*\.\w+$", word):
                 layer = word.split(".")[0]
                 if word not in self._layers.setdefault(layer, []):
                     self._layers[layer].append(word)

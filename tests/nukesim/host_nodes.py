@@ -304,10 +304,13 @@ class NodeSide:
 
     # --- callbacks
     def _in_context(self: Any, node: Any, knob: Any, function: Callable[[], Any]) -> Any:
-        """Run user code with this node and knob as nuke.thisNode and thisKnob."""
-        parent = node._parent() if node is not None else None
+        """Run user code with this node and knob as nuke.thisNode and thisKnob.
+
+        The group of the context is the node itself when it is a group (published gizmos find their inner nodes by toNode so), else its parent.
+        """
+        inside = node if node is not None and node._kind.kind in ("group", "gizmo") else node._parent() if node is not None else None
         self._contexts.append((node, knob))
-        self._groups.append(parent or self._root)
+        self._groups.append(inside or self._root)
         groups = len(self._groups)
         try:
             with self._user_code():

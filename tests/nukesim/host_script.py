@@ -28,6 +28,7 @@ class ScriptSide:
         self._interp = tkinter.Tcl()
         self._interp.createcommand("nukesim_command", self._tcl_command)
         self._interp.eval(_UNKNOWN)
+        self._interp.setvar("cut_paste_input", "0")  # toolsets push it without setting it
         self._readers: list[reader.ScriptReader] = []
         self._lenient = False
         self._pending_error: Exception | None = None

@@ -10,6 +10,7 @@ import os
 import re
 from typing import Any, Callable
 
+from .knobs import Channel_Knob
 from .roto_shapes import shapes_at
 
 _RGBA = ("rgba.red", "rgba.green", "rgba.blue", "rgba.alpha")
@@ -110,9 +111,16 @@ class Lowering:
         knob = node._knobs_by_name[name]
         return str(knob._item(min(max(int(knob._field(0, frame)), 0), len(knob._items) - 1)))
 
-    @staticmethod
-    def text(node: Any, name: str) -> str:
-        return str(node._knobs_by_name[name]._text_value)
+    def text(self, node: Any, name: str) -> str:
+        knob = node._knobs_by_name[name]
+        text = str(knob._text_value)
+        if isinstance(knob, Channel_Knob) and text.startswith("{"):  # an expression: the channels of another knob
+            for path in re.findall(r"[A-Za-z_]\w*(?:\.\w+)+", text):
+                other = self.host._find_knob(path, node)
+                if other is not None:
+                    return str(other._text_value)
+            raise RenderError("%s.%s: %s leads nowhere" % (node._full_name(), name, text))
+        return text
 
     def colour(self, node: Any, name: str, frame: float) -> list[float]:
         values = self.fields(node, name, frame)

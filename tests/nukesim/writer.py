@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import count
+from typing import Any, Iterator
 
 from . import constants as c
 from . import user_knobs
@@ -56,11 +57,12 @@ def knob_block(node: Any, indent: str) -> list[str]:
     return lines
 
 
-def write_nodes(nodes: list[Any], indent: str = "", first_open: bool = False) -> list[str]:
+def write_nodes(nodes: list[Any], indent: str = "", first_open: bool = False, numbers: Iterator[int] | None = None) -> list[str]:
     """Lines for these nodes; connections to nodes that are not among them are left open.
 
     With first_open the first node takes what lies on the stack, as pasted nodes hang themselves below the selected one.
     """
+    numbers = count(0x1000) if numbers is None else numbers
     nodes = order(nodes)
     inside = {node._uid for node in nodes}
     users: dict[int, int] = {}
@@ -77,7 +79,7 @@ def write_nodes(nodes: list[Any], indent: str = "", first_open: bool = False) ->
         while wanted and wanted[-1] is None and node._kind.minimum < len(wanted):
             wanted.pop()
         mask = node._kind.mask
-        count, masked = len(wanted), False
+        width, masked = len(wanted), False
         if mask is not None and len(wanted) > mask:
             if wanted[mask] is not None:
                 masked = True
@@ -86,7 +88,7 @@ def write_nodes(nodes: list[Any], indent: str = "", first_open: bool = False) ->
             if masked:
                 pops, word = [*pops, wanted[mask]], "%d+1" % len(pops)
         else:
-            pops, word = wanted, str(count)
+            pops, word = wanted, str(width)
         if pops == [top] and top is not None and users.get(top, 0) == 1 and top not in handles:
             pass  # straight from the node above
         elif first_open and position == 0 and pops == [None]:
@@ -94,17 +96,17 @@ def write_nodes(nodes: list[Any], indent: str = "", first_open: bool = False) ->
         else:
             for uid in reversed(pops):
                 lines.append("%spush %s" % (indent, "0" if uid is None else "$" + handles[uid]))
-        lines += node_lines(node, word, indent, clones)
+        lines += node_lines(node, word, indent, clones, numbers)
         top = node._uid
         following = nodes[position + 1] if position + 1 < len(nodes) else None
         direct = following is not None and following._input_uids == [node._uid] and users.get(node._uid, 0) == 1
         if users.get(node._uid, 0) and not direct:
-            handles[node._uid] = "N%x" % (0x1000 + node._uid)
+            handles[node._uid] = "N%x" % next(numbers)
             lines.append("%sset %s [stack 0]" % (indent, handles[node._uid]))
     return lines
 
 
-def node_lines(node: Any, inputs: str, indent: str, clones: dict[Any, str]) -> list[str]:
+def node_lines(node: Any, inputs: str, indent: str, clones: dict[Any, str], numbers: Iterator[int]) -> list[str]:
     """One node, with its inside when it is a group."""
     family = node._clone_group
     if family is not None and family in clones:
@@ -118,10 +120,10 @@ def node_lines(node: Any, inputs: str, indent: str, clones: dict[Any, str]) -> l
     lines += knob_block(node, indent + " ")
     lines.append(indent + "}")
     if family is not None:
-        clones[family] = "C%x" % (0x1000 + node._uid)
+        clones[family] = "C%x" % next(numbers)
         lines.append("%sset %s [stack 0]" % (indent, clones[family]))
     if node._kind.kind == "group" and node._class == "Group":
-        lines += write_nodes(node._child_nodes(), indent + " ")
+        lines += write_nodes(node._child_nodes(), indent + " ", numbers=numbers)
         lines.append(indent + "end_group")
     return lines
 
