@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from xmemcore.cli.footprint import peak_mb
 from xmemcore.cli.options import (
     DEFAULTS,
     Parser,
@@ -68,7 +69,7 @@ def run_propagate(chosen: argparse.Namespace) -> None:
             draw_report(request.plate, request.out, request.report, request.colorspace)
     answer = result.as_json()
     if chosen.json:
-        print(json.dumps({**answer, "report": request.report}))
+        print(json.dumps({**answer, "report": request.report, "peak_mb": peak_mb()}))
         return
     print(f"{len(answer['frames'])} mattes, {len(answer['written'])} of them new, in {answer['seconds']:.1f} s: {answer['out']}")
     if request.report is not None:

@@ -1,0 +1,218 @@
+"""How fast: this program beside its own plain mode, each in a process of its own, everything included."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from xmemcore.cli.footprint import resident_mb
+from xmemcore.evaluation.clips import find_clips
+from xmemcore.evaluation.demo_shot import DemoShot
+from xmemcore.evaluation.metrics import jaccard
+from xmemcore.evaluation.untrained import write_untrained
+from xmemcore.network.catalogue import NoModel, resolve
+from xmemcore.network.config import FULL
+from xmemcore.protocol.failures import MachineError
+from xmemcore.shot.listener import Listener
+from xmemcore.shot.mattes import read_mattes
+
+RUN_LIMIT_SECONDS = 4 * 3600
+
+
+class BenchFailed(MachineError):
+    """A run that was to be measured failed."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured run."""
+
+    name: str
+    model: str
+    frames: int
+    seconds: float
+    """From opening the plate to the last matte on disk; starting Python and importing torch not included."""
+    fps: float
+    peak_mb: float | None
+    """Largest resident memory of the process; None where the system does not tell."""
+
+
+@dataclass(frozen=True)
+class _Contender:
+    name: str
+    model: str
+    plain: bool
+
+
+def compare(
+    clip: str | None, frames: int, model: str | None, device: str, size: int, plain_only: bool, full: bool, listener: Listener
+) -> dict[str, Any]:
+    """Measure the product and its plain mode on the same frames.
+
+    Args:
+        clip: folder with frames and masks; None: a made-up shot of 854x480.
+        frames: how many of them, from the start.
+        model: name or file; None: the default, or untrained weights when none is installed.
+        device: auto, cpu, cuda or mps.
+        size: short side that the network sees.
+        plain_only: leave the product out.
+        full: also a network of the official size, with untrained weights.
+        listener: told of the progress.
+
+    Raises:
+        BenchFailed: a run failed; the text has its sentence.
+    """
+    with tempfile.TemporaryDirectory(prefix="xmem-roto-bench-") as name:
+        folder = Path(name)
+        shot = _made_up(folder, frames) if clip is None else _from_clip(clip, frames)
+        ours, trained = _installed(model, folder)
+        sides = (True,) if plain_only else (False, True)
+        contenders = [_Contender("plain" if plain else "product", ours, plain) for plain in sides]
+        if full:
+            official = str(write_untrained(folder / "full-untrained.safetensors", FULL))
+            contenders += [_Contender(f"official size, {'plain' if plain else 'product'}", official, plain) for plain in sides]
+        rows = []
+        for number, contender in enumerate(contenders):
+            listener.message(f"Measuring: {contender.name}")
+            rows.append(_measure(contender, shot, folder / f"mattes{number}", device, size))
+            listener.progress(number + 1, len(contenders))
+        overlap = None if plain_only else _overlap(folder / "mattes0", folder / "mattes1")
+    return {
+        "clip": clip or "made-up, 854x480",
+        "size": size,
+        "device": device,
+        "processor": platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(),
+        "trained": trained,
+        "rows": [asdict(row) for row in rows],
+        "iou_product_plain": overlap,
+    }
+
+
+def text(content: dict[str, Any]) -> str:
+    """Print what `compare` or `stream` measured."""
+    if "checkpoints" in content:
+        lines = [f"{'frames':>8}  {'memory elements':>15}  {'resident MB':>11}"]
+        lines += [f"{c['frame']:8d}  {c['elements']:15d}  {c['resident_mb']:11.1f}" for c in content["checkpoints"]]
+        return "\n".join([*lines, f"{content['fps']:.1f} frames/s at short side {content['size']}"])
+    lines = [f"{content['clip']}, short side {content['size']}, {content['device']}, {content['threads']} threads"]
+    slowest = min(row["fps"] for row in content["rows"])
+    for row in content["rows"]:
+        memory = "" if row["peak_mb"] is None else f"  peak {row['peak_mb']:.0f} MB"
+        lines.append(f"{row['name']:24s} {row['fps']:7.2f} frames/s  {row['fps'] / slowest:5.2f}x  {row['seconds']:8.1f} s{memory}")
+    if content["iou_product_plain"] is not None and content["trained"]:
+        lines.append(f"Overlap of product and plain mattes (IoU): {content['iou_product_plain']:.4f}")
+    if not content["trained"]:
+        lines.append("No model is installed: untrained weights, whose speed alone means anything.")
+    return "\n".join(lines)
+
+
+def _made_up(folder: Path, frames: int) -> list[str]:
+    """Draw the shot of the demo at 854x480; returns the arguments that name it."""
+    shot = DemoShot(854, 480, max(frames, 8))
+    plates = shot.write_plates(folder / "plates")
+    script = folder / "roto.nk"
+    script.write_text(shot.script(plates), encoding="utf-8")
+    return [plates, "--roto", str(script), "--frames", f"{shot.frames[0]}-{shot.frames[0] + frames - 1}"]
+
+
+def _from_clip(folder: str, frames: int) -> list[str]:
+    """Name a clip, annotated where its first mask is."""
+    clip = find_clips(folder)[0]
+    first = next(iter(clip.masks))
+    last = min(frames, len(clip)) - 1
+    masks = clip.masks[first].parent
+    return [
+        str(clip.folder), "--masks", str(masks), f"--keyframes={clip.frame_number(first)}",
+        f"--frames={clip.frame_number(0)}-{clip.frame_number(last)}",
+    ]  # fmt: skip
+
+
+def _installed(model: str | None, folder: Path) -> tuple[str, bool]:
+    try:
+        return str(resolve(model).path), True
+    except NoModel:
+        if model is not None:
+            raise
+        return str(write_untrained(folder / "untrained.safetensors")), False
+
+
+def _measure(contender: _Contender, shot: Sequence[str], out: Path, device: str, size: int) -> Row:
+    command = [
+        sys.executable, "-m", "xmemcore", "propagate", *shot, "--out", str(out / "matte.%04d.exr"), "--model", contender.model,
+        "--device", device, "--size", str(size), "--no-cache", "--json", *(["--plain"] if contender.plain else []),
+    ]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        out_text, err_text = child.communicate(timeout=RUN_LIMIT_SECONDS)
+    if child.returncode != 0:
+        last = err_text.strip().splitlines()[-1] if err_text.strip() else f"exit code {child.returncode}"
+        raise BenchFailed(f"The {contender.name} run failed: {last.removeprefix('xmem-roto: ')}")
+    answer = json.loads(out_text)
+    frames, seconds = len(answer["written"]), answer["seconds"]
+    return Row(contender.name, answer["model"], frames, seconds, round(frames / seconds, 3), answer.get("peak_mb"))
+
+
+def _overlap(ours: Path, plain: Path) -> float:
+    """Average the IoU of the unions of two matte sequences, over all frames."""
+    a, b = (read_mattes(str(folder / "matte.%04d.exr")) for folder in (ours, plain))
+    unions = [(np.asarray(a.read(frame).union) >= 0.5, np.asarray(b.read(frame).union) >= 0.5) for frame in a.frames]
+    return round(float(np.mean([jaccard(x, y) for x, y in unions])), 4)
+
+
+def stream(frames: int, size: int, device: str, listener: Listener) -> dict[str, Any]:
+    """Send made-up frames through one forward sweep and watch what its memory holds and what the process takes.
+
+    Args:
+        frames: how many; the footprint of the last must be near that of frame 300.
+        size: height of the made-up frames, a multiple of 16; they are 16:9.
+        device: auto, cpu, cuda or mps.
+        listener: told of the progress.
+    """
+    from xmemcore.engine.config import EngineConfig
+    from xmemcore.engine.frames import Annotation, Frame, Padding, normalise
+    from xmemcore.engine.permanent import entries
+    from xmemcore.engine.sweep import Sweep
+    from xmemcore.evaluation.untrained import untrained
+    from xmemcore.memory.permanent import PermanentMemory
+    from xmemcore.network.inference import prepared
+    from xmemcore.shot.device import choose_device
+
+    there = choose_device(device)
+    network = prepared(untrained()).to(there)
+    padding = Padding(size, size * 16 // 9)
+    noise = np.random.default_rng(0).random((size, 2 * padding.width, 3), dtype=np.float32)
+    config, permanent = EngineConfig(order="forward"), PermanentMemory(1)
+
+    def frame(index: int) -> Frame:
+        left = index * 3 % padding.width
+        image = padding.pad(normalise(noise[:, left : left + padding.width], there))
+        with torch.inference_mode():
+            return Frame(image, network.kept(network.encode_key(image)))
+
+    mask = torch.zeros(size, padding.width, device=there)
+    mask[size // 4 : size // 2, size // 4 : size // 2] = 1
+    annotation = Annotation({0: mask})
+    with torch.inference_mode():
+        for variant, entry in entries(network, frame(0), annotation, 1, padding, config):
+            permanent.put(0, entry, variant)
+    sweep = Sweep(network, permanent, padding, config)
+    marks = sorted({100, 300, 1000, 3000, frames} & set(range(frames + 1)))
+    checkpoints, began = [], time.perf_counter()
+    for index in range(frames):
+        sweep.step(index, frame(index), annotation if index == 0 else None)
+        if index + 1 in marks:
+            elements = len(sweep.memory.temporary) + len(permanent)
+            checkpoints.append({"frame": index + 1, "elements": elements, "resident_mb": round(resident_mb() or 0.0, 1)})
+        listener.progress(index + 1, frames)
+    return {"size": size, "frames": frames, "fps": round(frames / (time.perf_counter() - began), 2), "checkpoints": checkpoints}
