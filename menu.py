@@ -3,12 +3,9 @@
 import nuke
 
 try:
-    from nuke_plugin import core_command, panel  # noqa: F401 (the strip's knob looks for the module)
+    from nuke_plugin import core_command
 
     core_missing = not core_command.is_set_up()
-except Exception as error:  # whatever it is, it must not keep Nuke from starting
-    nuke.tprint(f"XMem Roto: the plugin cannot be loaded: {type(error).__name__}: {error}")
-else:
     entries = nuke.menu("Nodes").addMenu("XMem Roto")
     entries.addCommand("XMemRoto", "nuke.createNode('XMemRoto')")
     entries.addCommand("XMemPass", "nuke.createNode('XMemPass')")
@@ -17,3 +14,7 @@ else:
         "from nuke_plugin import setup_core; setup_core.start()",
     )
     entries.addCommand("Diagnosis", "from nuke_plugin import setup_core; setup_core.diagnose()")
+    # The strip's knob looks for this module; last, because it needs Qt.
+    from nuke_plugin import panel  # noqa: F401
+except Exception as error:  # whatever it is, it must not keep Nuke from starting
+    nuke.tprint(f"XMem Roto: a part of the plugin cannot be loaded: {type(error).__name__}: {error}")

@@ -10,8 +10,6 @@ import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional
 
-from xmemcore.protocol.frames import FrameRange
-
 from nuke_plugin import exchange, host, look, result, roto_node
 from nuke_plugin.core_client import session_core
 from nuke_plugin.exchange import Handed
@@ -19,6 +17,7 @@ from nuke_plugin.settings import Settings
 from nuke_plugin.snapshot import Record, Snapshot
 from xmemcore.protocol import messages
 from xmemcore.protocol.failures import Cancelled, Failure, RequestError
+from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
 
 if TYPE_CHECKING:
@@ -74,8 +73,9 @@ def propagate(node: nuke.Node) -> Run:
     """Fill the node's frame range with mattes; main thread, returns at once in the interface.
 
     Raises:
-        AlreadyRunning, and what reading the settings raises; later failures reach the node's status.
+        AlreadyRunning, ScriptUnsaved, OutputInvalid; later failures reach the node's status.
     """
+    host.matte_pattern(node)
     return _start(node, "Propagate", _propagate)
 
 

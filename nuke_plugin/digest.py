@@ -51,7 +51,7 @@ class Tree:
         self._all_frames = False
         lines = list(root_state)
         for node in _walk(top, upstream) if whole else [top]:
-            lines.extend(_lines(node))
+            lines.extend(_lines(node, with_inputs=whole))
             if OTHER_FRAMES.search(node.Class()):
                 self._all_frames = True
             if node.knob("file") is not None and node.knob("first") is not None:
@@ -113,9 +113,9 @@ def _walk(top: nuke.Node, upstream: Callable[[nuke.Node], List[nuke.Node]]) -> L
     return found
 
 
-def _lines(node: nuke.Node) -> List[str]:
-    inputs = [feeding.name() if feeding is not None else "-" for feeding in (node.input(index) for index in range(node.inputs()))]
-    lines = [f"{node.Class()} {node.name()} {' '.join(inputs)}"]
+def _lines(node: nuke.Node, with_inputs: bool) -> List[str]:
+    inputs = [node.input(index) for index in range(node.inputs())] if with_inputs else []
+    lines = [f"{node.Class()} {node.name()} {' '.join(feeding.name() if feeding is not None else '-' for feeding in inputs)}"]
     for name, knob in sorted(node.knobs().items()):
         if name and name not in COSMETIC:
             lines.append(f"{name} {knob.toScript()}")

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple
 
-from xmemcore.protocol.frames import FrameRange
-
 from nuke_plugin import colour, host, plates, roto, roto_node
 from nuke_plugin.places import exchange_folder
 from nuke_plugin.plates import ExchangeUnwritable, HandedPlate, PlateExport
 from nuke_plugin.settings import ALPHA, FROM_SCRIPT, UNION, Settings
 from xmemcore.protocol.failures import Cancelled, RequestError
+from xmemcore.protocol.frames import FrameRange
 
 if TYPE_CHECKING:
     import nuke
@@ -75,7 +74,7 @@ def hand_over(node: nuke.Node, settings: Settings, node_id: str, show: Show, can
     annotations = host.in_main(read_annotations, node, settings)
     plate_node = host.in_main(roto_node.plate_input, node)
     host.in_main(host.refuse_wrong_context, plate_node)
-    wanted = host.in_main(plates.frame_range, settings.frame_range, plate_node, host.script_range())
+    wanted = host.in_main(lambda: plates.frame_range(settings.frame_range, plate_node, host.script_range()))
     host.in_main(_refuse_keys_off_plate, annotations, plate_node)
     plate = _hand_plate(plate_node, folder, [*wanted, *annotations.keyframes], show, cancelled)
     shot: Dict[str, Any] = {
@@ -116,7 +115,8 @@ def read_annotations(node: nuke.Node, settings: Settings) -> Annotations:
     return Annotations(
         roto.keyframes(reading, edits),
         roto.roto_json(reading, edits, (width, height, aspect)),
-        roto.every_shape_counts(reading, edits),
+        # Rendering it takes three more nodes, which Non-commercial and Indie have not got.
+        roto.every_shape_counts(reading, edits) and host.may_walk_trees(),
         reading.warnings,
     )
 

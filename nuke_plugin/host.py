@@ -140,13 +140,12 @@ def go_to(frame: int) -> None:
 
 
 def read_settings(node: nuke.Node) -> Settings:
-    """Copy a node's knobs, as they are now.
-
-    Raises:
-        ScriptUnsaved, OutputInvalid: there is no place for the mattes.
-    """
+    """Copy a node's knobs, as they are now."""
     value = lambda name: node[name].value()  # noqa: E731
-    chosen = str(node["output"].evaluate() or "")  # type: ignore[attr-defined]
+    try:
+        out = matte_pattern(node)
+    except RequestError:
+        out = ""  # a status or a suggestion needs no place for mattes; a propagate asks before it begins
     model = str(value("model"))
     wanted = str(value("suggest_object"))
     return Settings(
@@ -161,13 +160,23 @@ def read_settings(node: nuke.Node) -> Settings:
         temporary_memory=bool(value("temporary_memory")),
         augment=bool(value("augment")),
         confidence=bool(value("confidence")),
-        out=places.matte_pattern(chosen, script_path(), roto_node.node_id(node)),
+        out=out,
         count=int(value("suggest_count")),
         alpha=float(value("suggest_alpha")),
         suggest_object=None if wanted == "all" else wanted,
         viewer_frame=current_frame(),
         cache=None,
     )
+
+
+def matte_pattern(node: nuke.Node) -> str:
+    """Say where a node's mattes go.
+
+    Raises:
+        ScriptUnsaved, OutputInvalid: there is no place for them.
+    """
+    chosen = str(node["output"].evaluate() or "")  # type: ignore[attr-defined]
+    return places.matte_pattern(chosen, script_path(), roto_node.node_id(node))
 
 
 def refuse_wrong_context(plate: nuke.Node) -> None:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
-from xmemcore.protocol.frames import FrameRange
-
 from nuke_plugin import digest, exchange, host, plates, roto_node
 from nuke_plugin.exchange import Annotations
 from nuke_plugin.settings import ALPHA, Settings
 from nuke_plugin.snapshot import Record, Snapshot, differences, digest_of
+from xmemcore.protocol.frames import FrameRange
 
 if TYPE_CHECKING:
     import nuke
@@ -26,6 +25,8 @@ class Now:
     annotations: Annotations
     frames: FrameRange
     """That a propagate would fill."""
+    out: str
+    """Where it would write."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,13 @@ class Verdict:
     cost: str = ""
 
 
-def look(node: nuke.Node, settings: Settings) -> Now:
+def look(node: nuke.Node, settings: Settings, plate_frames: Optional[FrameRange] = None) -> Now:
     """Read a node's inputs and settings; main thread, renders nothing.
+
+    Args:
+        node: an XMemRoto.
+        settings: of its knobs.
+        plate_frames: whose plate counts; None for those that a propagate would fill.
 
     Raises:
         RequestError: as a propagate would.
@@ -48,13 +54,16 @@ def look(node: nuke.Node, settings: Settings) -> Now:
     annotations = exchange.read_annotations(node, settings)
     plate = roto_node.plate_input(node)
     wanted = plates.frame_range(settings.frame_range, plate, host.script_range())
+    counted = list(wanted if plate_frames is None else plate_frames)
     direct = plates.direct_pattern(plate, host.working_space()[2])
     if direct is not None:
-        plate_state = plates.files_signature(direct, list(wanted))
+        plate_state = plates.files_signature(direct, counted)
     else:
         tree = digest.Tree(plate, host.upstream, host.root_state(), whole=host.may_walk_trees())
-        plate_state = digest_of([tree.at(frame) for frame in wanted])
-    return Now(Snapshot(plate_state, _roto_state(node, annotations), _settings_that_count(settings, colorspace)), annotations, wanted)
+        plate_state = digest_of([tree.at(frame) for frame in counted])
+    return Now(
+        Snapshot(plate_state, _roto_state(node, annotations), _settings_that_count(settings, colorspace)), annotations, wanted, settings.out
+    )
 
 
 def judge(record: Optional[Record], now: Now, stamp: str) -> Verdict:
@@ -77,8 +86,9 @@ def judge(record: Optional[Record], now: Now, stamp: str) -> Verdict:
         reasons.append(f"Frames without a matte: {FrameRange.of(uncovered)}.")
     if not record.complete:
         reasons.append("The last run did not finish; the next one goes on from there.")
+    moved = f"The next run writes to {now.out}." if now.out and now.out != record.out else ""
     if not reasons:
-        return Verdict("fresh")
+        return Verdict("fresh", cost=moved)
     # Frames alone missing: the others stay as they are.
     only_frames = len(reasons) == 1 and bool(uncovered)
     return Verdict("stale", tuple(reasons), _cost(record, now, len(uncovered) if only_frames else None))
@@ -132,7 +142,6 @@ def _settings_that_count(settings: Settings, colorspace: str) -> Dict[str, Any]:
         "temporary memory": settings.temporary_memory,
         "augment keyframes": settings.augment,
         "confidence": settings.confidence,
-        "output": settings.out,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Mapping, Optional
@@ -54,7 +55,9 @@ def matte_pattern(chosen: str, script: str, node_id: str) -> str:
     if not chosen:
         if not script:
             raise ScriptUnsaved("The script has no place yet. Save it, or name an output path such as /shots/a/matte.%04d.exr.")
-        folder = Path(script).parent / "mattes" / f"{Path(script).stem}_{node_id[:8]}"
+        # Versions of one script share the mattes: saving the next version must not make everything stale.
+        shot = re.sub(r"[._-]?v\d+$", "", Path(script).stem, flags=re.IGNORECASE) or "script"
+        folder = Path(script).parent / "mattes" / f"{shot}_{node_id[:8]}"
         return (folder / "matte.%04d.exr").as_posix()
     path = Path(chosen.replace("\\", "/"))
     if "%" not in path.name or path.suffix.lower() != ".exr":

@@ -34,7 +34,7 @@ class Settings:
     augment: bool
     confidence: bool
     out: str
-    """Absolute pattern of the mattes, with forward slashes."""
+    """Absolute pattern of the mattes, with forward slashes; empty when there is no place for them yet."""
     count: int
     alpha: float
     suggest_object: Optional[str]

@@ -12,6 +12,7 @@ from nuke_plugin import host, look, places, roto_node
 from nuke_plugin.look import Verdict
 from nuke_plugin.snapshot import Record
 from xmemcore.protocol.failures import Cancelled, Failure
+from xmemcore.protocol.frames import FrameRange
 
 if TYPE_CHECKING:
     import nuke
@@ -37,7 +38,8 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> Verdict:
     """
     record = Record.of_json(roto_node.read_hidden(node, "record"))
     try:
-        now = look.look(node, host.read_settings(node))
+        # The plate is compared over the frames that were propagated; more or fewer frames wanted now are another matter.
+        now = look.look(node, host.read_settings(node), None if record is None else FrameRange.parse(record.frames))
     except Failure as failure:
         # Nothing connected yet, for one: no fault, and no verdict on mattes that may be there.
         verdict = Verdict("none" if record is None else "stale", (str(failure),))

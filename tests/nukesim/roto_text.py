@@ -258,7 +258,7 @@ def point_text(point: Any, times: list[float] | None) -> str:
         words.pop()
     if not attributes and words == ["0", "0"]:
         return "{0 0}"
-    return "{%s}" % " ".join([attributes_text(attributes)] * bool(attributes) + words)
+    return "{%s}" % " ".join(([attributes_text(attributes)] if attributes else []) + words)
 
 
 def timed_text(curve: Any, times: list[float] | None) -> str:

@@ -1,0 +1,125 @@
+"""A Nuke stand-in with the plugin loaded, a plate, a roto, and a core that plays."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(CHECKOUT / "tests"))
+
+TRIANGLE = (
+    "{v x3f99999a} {f 0} {n {layer Root {f 0} {t 32 24} {a} "
+    "{curvegroup tri 512 bezier {{cc {f 8192} {px 1001 {0 0} {10 10} {0 0} {0 0} {40 10} {0 0} {0 0} {25 36} {0 0}}} idem} {t 25 18} {a}}}}"
+)
+
+
+class Stage:
+    """A script with CheckerBoard > Grade > FrameRange into `plate`, a Roto into `roto`, format 64 x 48, frames 1001-1010."""
+
+    def __init__(self, host, folder: Path) -> None:
+        self.host, self.folder = host, folder
+        self.nuke = sys.modules["nuke"]
+
+    def build(self):
+        nuke = self.nuke
+        nuke.addFormat("64 48 0 0 64 48 1 tiny")
+        for name, value in (("format", "tiny"), ("first_frame", 1001), ("last_frame", 1010), ("frame", 1004)):
+            nuke.root()[name].setValue(value)
+        board = nuke.nodes.CheckerBoard2(boxsize=8)
+        self.grade = nuke.nodes.Grade(inputs=[board])
+        self.plate = nuke.nodes.FrameRange(inputs=[self.grade], first_frame=1001, last_frame=1010)
+        self.roto = nuke.nodes.Roto()
+        self.roto["curves"].fromScript(TRIANGLE)
+        self.node = nuke.createNode("XMemRoto")
+        self.node.setInput(0, self.plate)
+        self.node.setInput(1, self.roto)
+        self.save()
+        self.host.pump(0.05)
+        return self
+
+    def save(self, name: str = "shot.nk") -> Path:
+        path = self.folder / name
+        self.nuke.scriptSaveAs(str(path), 1)
+        return path
+
+    @property
+    def actions(self):
+        import nuke_plugin.actions
+
+        return nuke_plugin.actions
+
+    def wait(self, seconds: float = 30.0) -> None:
+        """Let the interface run until no run is under way."""
+        assert self.host.pump(seconds, until=lambda: not self.actions._runs), "a run did not end"
+        self.host.pump(0.1)
+
+    def press(self, name: str, node=None) -> None:
+        self.host.press(node or self.node, name)
+
+    def propagate(self, node=None) -> None:
+        self.press("propagate", node)
+        self.wait()
+
+    def status(self, node=None) -> str:
+        return (node or self.node)["status"].value()
+
+    @property
+    def told(self) -> list[str]:
+        """What dialogues said."""
+        return [text for _, text in self.host.messages]
+
+    def mattes(self) -> list[str]:
+        return sorted(path.name for path in self.folder.glob("mattes/*/matte.*.exr"))
+
+    def cache(self) -> Path:
+        return Path(os.environ["XMEM_ROTO_CACHE"])
+
+
+def forget_plugin() -> None:
+    """The plugin's host module holds on to the `nuke` of its time; a new stand-in needs a new import."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "nuke_plugin"]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def start(tmp_path, monkeypatch):
+    """Start a stand-in with the plugin on its path and a core that plays; closed at the end."""
+    import nukesim
+
+    monkeypatch.setenv("XMEM_ROTO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("PRETEND", raising=False)
+    hosts, cores = [], []
+
+    def begin(plugin: bool = True, core: str = "pretend_core.py", **options):
+        forget_plugin()
+        host = nukesim.start(**{"gui": True, **options})
+        hosts.append(host)
+        if plugin:
+            host.startup([str(CHECKOUT)])
+            from nuke_plugin import core_client
+
+            program = Path(__file__).with_name(core)
+            patience = core_client.Patience(cancel_heard_seconds=3, cancel_done_seconds=2, ping_every_seconds=1, silence_seconds=5)
+            core_client._session = core_client.Core(
+                lambda: [sys.executable, "-I", str(program), "--parent", str(os.getpid())], patience=patience
+            )
+            cores.append(core_client._session)
+        return Stage(host, tmp_path)
+
+    yield begin
+    for host in hosts:
+        if host is not None:
+            host.close()
+    for core in cores:
+        core.close()
+    forget_plugin()
+
+
+@pytest.fixture
+def stage(start):
+    """A stand-in with a connected XMemRoto."""
+    return start().build()

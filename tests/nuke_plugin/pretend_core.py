@@ -1,0 +1,106 @@
+"""A core that plays: the real wire and queue, mattes that are boxes around the roto's points. For tests of the plugin alone.
+
+$PRETEND says how it behaves: `die`, `hang` or `disk` after three frames; `slow` takes its time; empty does its job.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from xmemcore.worker.wire import Wire
+
+FORMAT = (64, 48)
+
+
+def work(request, listener):
+    from xmemcore.protocol.messages import Clear, Models, Propagate, Status, Suggest
+
+    if isinstance(request, Propagate):
+        return propagate(request.request, listener)
+    if isinstance(request, Suggest):
+        frames = plate_frames(request.request.plate)
+        suggestions = [
+            {"frame": frame, "score": 1.0 / (1 + index), "nearest_keyframe": frames[0], "reason": "The object is turned away here."}
+            for index, frame in enumerate(frames[-1 : -1 - request.request.count : -1])
+        ]
+        return {"suggestions": suggestions, "object": request.request.object, "message": f"{len(suggestions)} frames.", "lost_frames": []}
+    if isinstance(request, Status):
+        return {"fresh": [], "stale": [1], "frames_to_compute": 1, "frames_to_encode": 1, "annotations_to_encode": 1, "bytes_used": 10}
+    if isinstance(request, Models):
+        return {"models": [{"name": "compact", "summary": "small", "terms": "Apache-2.0 & more", "installed": True}]}
+    assert isinstance(request, Clear)
+    return {}
+
+
+def propagate(request, listener):
+    import numpy as np
+    import OpenEXR
+
+    from xmemcore.protocol.failures import Cancelled
+
+    annotated = json.loads(Path(request.roto).read_text())["objects"] if request.roto else [{"name": "alpha", "frames": {}}]
+    frames = wanted(request)
+    behaviour = os.environ.get("PRETEND", "")
+    Path(request.out).parent.mkdir(parents=True, exist_ok=True)
+    for number, frame in enumerate(sorted(frames, key=lambda f: abs(f - (request.viewer_frame or 0)))):
+        if listener.cancelled():
+            raise Cancelled("stopped")
+        if number == 3 and behaviour == "die":
+            print("Segmentation fault in libpretend.so", file=sys.stderr, flush=True)
+            os._exit(139)
+        if number == 3 and behaviour == "disk":
+            raise OSError(errno.ENOSPC, "No space left on device", request.out % frame)
+        while number == 3 and behaviour == "hang":
+            time.sleep(60)
+        if behaviour == "slow":
+            time.sleep(0.25)
+        channels = {}
+        union = np.zeros(FORMAT[::-1], np.float16)
+        for index, one in enumerate(annotated):
+            alpha = np.zeros(FORMAT[::-1], np.float16)
+            alpha[8 + index : 24, 8 : 8 + 4 * (index + 1)] = 1.0
+            channels[f"{one['name']}.alpha"] = alpha
+            union = np.maximum(union, alpha)
+        channels["A"] = union
+        path = Path(request.out % frame)
+        with OpenEXR.File({"compression": OpenEXR.ZIPS_COMPRESSION, "type": OpenEXR.scanlineimage}, channels) as file:
+            file.write(str(path) + ".part")
+        os.replace(str(path) + ".part", str(path))
+        listener.frame_done(frame, path)
+        listener.progress(number + 1, len(frames))
+    names = [one["name"] for one in annotated]
+    (Path(request.out).parent / "result.json").write_text(json.dumps({"stamp": time.time()}))
+    return {"written": frames, "objects": names, "layers": names, "model": "pretend", "request": {"roto_alpha": request.roto_alpha}}
+
+
+def wanted(request):
+    frames = plate_frames(request.plate)
+    if not request.frames:
+        return frames
+    listed = set()
+    for part in request.frames.split(","):
+        first, _, last = part.partition("-")
+        listed.update(range(int(first), int(last or first) + 1))
+    return [frame for frame in frames if frame in listed]
+
+
+def plate_frames(pattern):
+    path = Path(pattern)
+    stem = path.name.split("%")[0].rstrip(".")
+    return sorted(int(one.name.split(".")[-2]) for one in path.parent.glob(f"{stem}.*.exr"))
+
+
+if __name__ == "__main__":
+    wire = Wire.guard_stdout()
+    parent = int(sys.argv[sys.argv.index("--parent") + 1])
+    from xmemcore.worker.serve import serve
+
+    serve(wire, work, parent)
+    os._exit(0)

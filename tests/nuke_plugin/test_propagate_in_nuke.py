@@ -1,0 +1,230 @@
+"""The buttons pressed in the stand-in, with a core that plays."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def hidden(stage, knob):
+    from nuke_plugin import roto_node
+
+    return roto_node.read_hidden(stage.node, knob)
+
+
+def test_propagate_puts_the_mattes_into_the_node(stage):
+    before = stage.node.channels()
+    stage.propagate()
+    assert stage.mattes() == [f"matte.{frame}.exr" for frame in range(1001, 1011)]
+    assert "tri.alpha" in stage.node.channels() and "tri.alpha" not in before
+    assert "Up to date" in stage.status() and "1001-1010" in stage.status()
+    picture = stage.host.pixels(stage.node, 1004)
+    assert picture.at("rgba.alpha", 9, 48 - 1 - 12) == 1.0 and picture.at("rgba.alpha", 40, 5) == 0.0
+    assert picture.at("rgba.red", 2, 2) == stage.host.pixels(stage.plate, 1004).at("rgba.red", 2, 2)
+    assert not stage.told and not stage.host.python_errors and not stage.host.printed_errors
+
+
+def test_nuke_stays_alive_and_frames_appear_while_the_rest_is_computed(stage, monkeypatch):
+    monkeypatch.setenv("PRETEND", "slow")
+    stage.press("propagate")
+    assert stage.host.pump(30, until=lambda: stage.node["has_result"].value())
+    assert stage.actions._runs, "the first frames are shown before the run is over"
+    stage.wait()
+    assert "Up to date" in stage.status()
+
+
+def test_the_gap_of_the_current_frame_is_named_in_the_request(stage):
+    stage.propagate()
+    assert json.loads((stage.cache() / "nuke" / stage.node["node_id"].value() / "roto.json").read_text())["format"] == [64, 48, 1.0]
+
+
+def test_no_helper_node_stays_and_undo_knows_nothing_of_the_export(stage):
+    nodes = [node.fullName() for node in stage.host.all_nodes()]
+    stage.propagate()
+    assert [node.fullName() for node in stage.host.all_nodes()] == nodes
+    assert not any(node.Class() == "Write" for node in stage.host.all_nodes())
+
+
+def test_only_changed_frames_are_rendered_again(stage):
+    from nuke_plugin import plates
+
+    rendered = []
+    original = plates.host.render
+    plates.host.render = lambda *arguments: (rendered.extend(arguments[2]), original(*arguments))[1]
+    stage.propagate()
+    assert rendered == [*range(1001, 1011), 1001], "ten frames of plate, one of the roto's alpha"
+    rendered.clear()
+    stage.propagate()
+    assert rendered == []
+    stage.grade["multiply"].setValue(0.5)
+    stage.propagate()
+    assert rendered == list(range(1001, 1011))
+    rendered.clear()
+    (stage.cache() / "nuke" / stage.node["node_id"].value() / "plate" / "plate.1005.exr").unlink()
+    stage.propagate()
+    assert rendered == [1005], "a frame whose file is gone"
+
+
+def test_a_change_upstream_marks_the_result_stale_without_anybody_pressing(stage):
+    stage.propagate()
+    assert stage.host.label(stage.node) == stage.node.name()
+    stage.grade["multiply"].setValue(0.25)
+    stage.node["label"].setValue("touched")  # lets the idle callback come round
+    from nuke_plugin import status
+
+    status._looked.clear()
+    stage.press("refresh")
+    assert "Stale" in stage.status() and "The plate has changed" in stage.status()
+    assert "stale" in stage.host.label(stage.node)
+
+
+def test_each_cause_of_staleness_is_named(stage):
+    stage.propagate()
+    stage.node["size"].setValue(320)
+    stage.press("refresh")
+    assert "working size" in stage.status()
+    stage.node["size"].setValue(480)
+    stage.press("refresh")
+    assert "Up to date" in stage.status()
+    stage.nuke.root()["frame"].setValue(1007)
+    stage.press("add_key")
+    assert "tri has a new key on 1007" in stage.status()
+    stage.press("remove_key")
+    assert "Up to date" in stage.status()
+    stage.node["frame_range"].setValue("1001-1004")
+    stage.press("refresh")
+    assert "Up to date" in stage.status(), "fewer frames than were made are all there"
+
+
+def test_suggestions_are_kept_and_the_strip_survives_reopening(stage):
+    stage.press("suggest_frames")
+    stage.wait()
+    assert [one["frame"] for one in hidden(stage, "suggestions")["suggestions"]] == [1010, 1009, 1008, 1007, 1006]
+
+
+def test_make_key_keys_the_roto_where_it_stands_in_one_undo(stage):
+    stage.host.user_edit if False else None
+    stage.press("make_key")
+    stage.press("refresh")
+    assert "tri: 1001,1004" in stage.node["keyframes"].value()
+    stage.host.undo()
+    stage.press("refresh")
+    assert stage.node["keyframes"].value() == "tri: 1001"
+
+
+def test_lists_of_keyframes_follow_the_buttons(stage):
+    stage.press("add_key")
+    assert stage.node["keyframes"].value() == "tri: 1001,1004"
+    stage.nuke.root()["frame"].setValue(1001)
+    stage.press("remove_key")
+    assert stage.node["keyframes"].value() == "tri: 1004"
+    stage.press("absent_key")
+    assert stage.node["keyframes"].value() == "tri: 1001,1004"
+    stage.propagate()
+    written = json.loads((stage.cache() / "nuke" / stage.node["node_id"].value() / "roto.json").read_text())
+    assert written["objects"][0]["frames"]["1001"] == {"shapes": []}
+    assert written["objects"][0]["frames"]["1004"]["shapes"]
+
+
+def test_passes_are_made_of_stock_nodes_and_render_without_the_plugin(stage, start):
+    stage.propagate()
+    stage.press("make_passes")
+    path = stage.save("passes.nk")
+    stage.host.close()
+    bare = start(plugin=False)
+    bare.host.open(path)
+    passes = [node for node in bare.host.all_nodes() if node.name().startswith("XMemPass") and node.Class() == "Group"]
+    assert [node["pass"].value() for node in passes] == ["rgba.alpha", "tri.alpha"]
+    for node in passes:
+        picture = bare.host.pixels(node, 1004)
+        assert picture.at("rgba.alpha", 9, 48 - 1 - 12) == 1.0 and picture.at("rgba.red", 40, 5) == 0.0
+        assert bare.host.pixels(node, 1020).at("rgba.alpha", 9, 48 - 1 - 12) == 0.0
+
+
+def test_reopening_shows_the_mattes_at_once_without_a_core_or_the_plugin(stage, start):
+    stage.propagate()
+    path = stage.save("reopened.nk")
+    stage.host.close()
+    bare = start(plugin=False)
+    bare.host.open(path)
+    assert bare.host.pixels(bare.host.node("XMemRoto"), 1004).at("rgba.alpha", 9, 48 - 1 - 12) == 1.0
+    assert not bare.host.python_errors
+    bare.host.close()
+    again = start()
+    again.host.open(path)
+    node = again.host.node("XMemRoto")
+    assert again.host.pixels(node, 1004).at("tri.alpha", 9, 48 - 1 - 12) == 1.0
+    again.press("refresh", node)
+    assert "Up to date" in again.status(node)
+    from nuke_plugin import core_client
+
+    assert not core_client._session.running
+
+
+def test_models_are_listed_with_their_terms(stage):
+    stage.press("list_models")
+    stage.wait()
+    assert stage.node["model"].values() == ["default", "compact"]
+    assert "Apache-2.0 &amp; more" in stage.node["model_terms"].value()
+
+
+def test_the_alpha_of_any_input_is_rendered_on_the_listed_frames(stage):
+    stage.node["roto_input"].setValue("alpha of the input")
+    stage.press("refresh")
+    assert "press Add current" in stage.status()
+    stage.press("add_key")
+    stage.propagate()
+    folder = stage.cache() / "nuke" / stage.node["node_id"].value() / "alpha"
+    assert [path.name for path in folder.glob("*.exr")] == ["alpha.1004.exr"]
+
+
+def test_clear_deletes_the_cache_and_leaves_the_mattes(stage):
+    stage.propagate()
+    stage.press("clear")
+    stage.wait()
+    assert not (stage.cache() / "nuke" / stage.node["node_id"].value()).exists()
+    assert len(stage.mattes()) == 10
+
+
+@pytest.mark.parametrize(
+    ("prepare", "sentence"),
+    [
+        (lambda stage: stage.node.setInput(0, None), "Nothing is connected to the plate input"),
+        (lambda stage: stage.node.setInput(1, None), "Nothing is connected to the roto input"),
+        (lambda stage: stage.node.setInput(1, stage.grade), "Connect the Roto or RotoPaint itself"),
+        (lambda stage: stage.nuke.root()["proxy"].setValue(True), "Proxy mode is on"),
+        (lambda stage: stage.node["frame_range"].setValue("ten to twenty"), "ten to twenty"),
+        (lambda stage: stage.node["output"].setValue("/nowhere/matte.exr"), "no pattern"),
+        (lambda stage: stage.nuke.root()["workingSpaceLUT"].setValue("Gamma2.2"), "does not know"),
+        (lambda stage: stage.roto["curves"].fromScript("{v x3f99999a} {f 0} {n {layer Root {f 0} {t 32 24} {a}}}"), "has no shapes"),
+        (lambda stage: stage.plate["first_frame"].setValue(1002), "keyed on 1001"),
+    ],
+)
+def test_what_cannot_work_is_refused_with_a_sentence(stage, prepare, sentence):
+    prepare(stage)
+    stage.propagate()
+    assert stage.told and sentence in stage.told[-1], stage.told
+    assert stage.mattes() == []
+
+
+def test_an_unsaved_script_has_no_place_for_mattes(start):
+    stage = start()
+    stage.save, keep = (lambda name="": None), stage.save
+    stage.build()
+    stage.propagate()
+    assert "has no place yet" in stage.told[-1]
+    stage.save = keep
+    stage.save()
+    stage.propagate()
+    assert len(stage.mattes()) == 10
+
+
+def test_under_non_commercial_ten_nodes_are_enough(start):
+    stage = start(nc=True)
+    stage.build()
+    stage.host.nodes_obtained.clear()
+    stage.propagate()
+    assert "Up to date" in stage.status(), stage.told
