@@ -87,6 +87,7 @@ class _Run:
             self.warn(warning)
         if plan.missing:
             self.warn(f"The plate has no {counted(plan.missing)}; no matte is written there.")
+        plan.writer.prepare()
         if plan.caching:
             stack.enter_context(locked(plan.node / "lock"))
         self.device = choose_device(plan.request.device)

@@ -122,7 +122,7 @@ class _Masks:
         if all(obj in annotations.known(frame) for obj in objects):
             matte = np.maximum.reduce([annotations.matte(frame, obj) for obj in objects])
         elif self._propagated is not None and frame in self._propagated.frames:
-            found = self._propagated.read(frame)
+            found = self._propagated.read(frame, self.shot.plate.canvas)
             matte = found.union if self._layer is None else found.layers.get(self._layer)
         if matte is None:
             return None

@@ -1,0 +1,66 @@
+"""The host's own render of the roto: read as it is, compared with ours."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from xmemcore.shot import exr
+from xmemcore.shot.canvas import Box, Canvas
+from xmemcore.shot.host_alpha import HostAlpha, difference
+
+FORMAT = Box(0, 0, 40, 30)
+CANVAS = Canvas(Box(-4, -2, 44, 32), FORMAT, 1.0)
+
+
+def square(x0, y0, x1, y1, value=1.0):
+    matte = np.zeros((CANVAS.height, CANVAS.width), np.float32)
+    matte[y0 - CANVAS.box.y0 : y1 - CANVAS.box.y0, x0 - CANVAS.box.x0 : x1 - CANVAS.box.x0] = value
+    return matte
+
+
+def test_the_hosts_numbers_come_through_bit_for_bit_and_in_their_place(tmp_path):
+    values = np.linspace(0.0, 1.0, 12, dtype=np.float16).reshape(3, 4)
+    exr.write(tmp_path / "alpha.1001.exr", {"A": values}, Box(10, 5, 14, 8), FORMAT, 1.0, {})
+    read = HostAlpha(str(tmp_path / "alpha.%04d.exr"), CANVAS).read(1001)
+    assert read.shape == (34, 48)
+    assert np.array_equal(read[7:10, 14:18], values.astype(np.float32)) and read.sum() == values.astype(np.float32).sum()
+
+
+def test_a_render_without_alpha_is_black(tmp_path):
+    exr.write(tmp_path / "alpha.1001.exr", {"R": np.zeros((3, 4), np.float16)}, Box(10, 5, 14, 8), FORMAT, 1.0, {})
+    alpha = HostAlpha(str(tmp_path / "alpha.%04d.exr"), CANVAS)
+    assert not alpha.read(1001).any() and alpha.frames == {1001}
+
+
+def test_signature_follows_the_pixels(tmp_path):
+    pattern = str(tmp_path / "alpha.%04d.exr")
+    signatures = []
+    for value in (0.25, 0.5, 0.25):
+        exr.write(tmp_path / "alpha.1001.exr", {"A": np.full((3, 4), value, np.float16)}, Box(10, 5, 14, 8), FORMAT, 1.0, {})
+        signatures.append(HostAlpha(pattern, CANVAS).signature(1001))
+    assert signatures[0] == signatures[2] != signatures[1]
+
+
+def test_equal_rasters_raise_no_word():
+    assert difference(square(10, 10, 30, 20), square(10, 10, 30, 20), CANVAS, 1001) is None
+    assert difference(square(0, 0, 0, 0), square(0, 0, 0, 0), CANVAS, 1001) is None
+
+
+@pytest.mark.parametrize("amount", [0.01, 0.02])
+def test_what_antialiasing_may_differ_is_tolerated(amount):
+    assert difference(square(10, 10, 30, 20, 0.5), square(10, 10, 30, 20, 0.5 + amount - 1e-6), CANVAS, 1001) is None
+
+
+def test_few_pixels_are_tolerated_and_more_are_not():
+    theirs = square(0, 0, 40, 25)
+    ours = theirs.copy()
+    ours[2, 4] = 0.0
+    assert difference(theirs, ours, CANVAS, 1001) is None, "1 of 1000 pixels"
+    ours[2, 5] = 0.0
+    assert difference(theirs, ours, CANVAS, 1001) is not None, "2 of 1000 pixels"
+
+
+def test_the_sentence_names_the_place_as_nuke_counts():
+    sentence = difference(square(10, 10, 30, 20), square(10, 10, 28, 20), CANVAS, 1017)
+    assert "frame 1017" in sentence and "20 pixels" in sentence and "x 28 y 10 to r 30 t 20" in sentence

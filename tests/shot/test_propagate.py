@@ -1,0 +1,301 @@
+"""A shot in, mattes out: the right frames, windows, layers and pixels, whatever happened on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import OpenEXR
+import pytest
+
+from tests.shot.made_shot import (
+    BODY_KEYS,
+    FIRST,
+    HEIGHT,
+    HOLE,
+    LAST,
+    OVERSCAN,
+    SLEEVE_KEYS,
+    WIDTH,
+    body_left,
+    write_frame,
+    write_model,
+    write_plate,
+    write_roto,
+)
+from xmemcore.protocol.failures import Cancelled, MachineError
+from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot.cache import features_folder
+from xmemcore.shot.propagate import PropagateResult, propagate
+from xmemcore.shot.state import bytes_used, clear_node
+from xmemcore.shot.status import node_status
+
+FRAMES = [frame for frame in range(FIRST, LAST + 1) if frame != HOLE]
+
+
+@dataclass
+class Heard:
+    """A listener that remembers, and stops after so many frames."""
+
+    stop_after: int | None = None
+    frames: list[int] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    steps: list[tuple[int, int]] = field(default_factory=list)
+
+    def message(self, text: str) -> None:
+        pass
+
+    def warning(self, text: str) -> None:
+        self.warnings.append(text)
+
+    def progress(self, done: int, total: int) -> None:
+        self.steps.append((done, total))
+
+    def frame_done(self, frame: int, path: Path) -> None:
+        assert path.is_file()
+        self.frames.append(frame)
+
+    def cancelled(self) -> bool:
+        return self.stop_after is not None and len(self.frames) >= self.stop_after
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    write_plate(folder / "plate")
+    write_roto(folder / "roto.nk")
+    write_model(folder)
+    return folder
+
+
+@pytest.fixture
+def request_of(made: Path, tmp_path: Path) -> PropagateRequest:
+    return PropagateRequest(
+        plate=str(made / "plate" / "plate.%04d.exr"),
+        roto=str(made / "roto.nk"),
+        model=str(made / "small.safetensors"),
+        size=64,
+        cache=str(tmp_path / "cache"),
+        node_id="node1",
+        out=str(tmp_path / "out" / "matte.%04d.exr"),
+        confidence=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(made: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PropagateResult]:
+    """One undisturbed run, to compare others with."""
+    folder = tmp_path_factory.mktemp("whole")
+    request = PropagateRequest(
+        plate=str(made / "plate" / "plate.%04d.exr"),
+        roto=str(made / "roto.nk"),
+        model=str(made / "small.safetensors"),
+        size=64,
+        cache=str(folder / "cache"),
+        node_id="node1",
+        out=str(folder / "out" / "matte.%04d.exr"),
+        confidence=True,
+    )
+    return folder / "out", propagate(request)
+
+
+def read(folder: Path, frame: int) -> tuple[dict, dict[str, np.ndarray]]:
+    with OpenEXR.File(str(folder / f"matte.{frame:04d}.exr"), separate_channels=True) as file:
+        return dict(file.header()), {name: channel.pixels.copy() for name, channel in file.channels().items()}
+
+
+def on_format(folder: Path, frame: int, channel: str) -> np.ndarray:
+    """Give a channel on the display window, row 0 at the top."""
+    header, channels = read(folder, frame)
+    (x0, y0), (x1, y1) = header["dataWindow"]
+    canvas = np.zeros((HEIGHT + 2 * OVERSCAN, WIDTH + 2 * OVERSCAN), np.float32)
+    canvas[y0 + OVERSCAN : y1 + 1 + OVERSCAN, x0 + OVERSCAN : x1 + 1 + OVERSCAN] = channels[channel]
+    return canvas[OVERSCAN:-OVERSCAN, OVERSCAN:-OVERSCAN]
+
+
+def same_pixels(one: Path, other: Path) -> bool:
+    for frame in FRAMES:
+        a, b = read(one, frame)[1], read(other, frame)[1]
+        if a.keys() != b.keys() or any(not np.array_equal(a[name], b[name]) for name in a):
+            return False
+    return True
+
+
+def test_every_frame_of_the_plate_has_its_matte_and_the_hole_has_none(whole: tuple[Path, PropagateResult]) -> None:
+    folder, result = whole
+    assert sorted(path.name for path in folder.glob("*.exr")) == [f"matte.{frame}.exr" for frame in FRAMES]
+    assert list(result.frames) == FRAMES
+    assert result.missing == (HOLE,)
+    assert any(str(HOLE) in warning for warning in result.warnings)
+
+
+def test_mattes_have_the_layers_windows_and_metadata_of_the_design(whole: tuple[Path, PropagateResult]) -> None:
+    folder, result = whole
+    header, channels = read(folder, 1010)
+    assert set(channels) == {"A", "body.alpha", "sleeve.alpha", "confidence.value"}
+    assert all(pixels.dtype == np.float16 for pixels in channels.values())
+    assert [tuple(corner) for corner in header["displayWindow"]] == [(0, 0), (WIDTH - 1, HEIGHT - 1)]
+    assert [tuple(corner) for corner in header["dataWindow"]] == [(-OVERSCAN, -OVERSCAN), (WIDTH + OVERSCAN - 1, HEIGHT + OVERSCAN - 1)]
+    assert header["xmem/keyframe"] == 0 and read(folder, 1008)[0]["xmem/keyframe"] == 1
+    assert header["xmem/model"].startswith("small ")
+    assert result.keyframes == (1001, 1008, 1030, 1040)
+
+
+def test_keyed_object_is_the_artists_own_and_the_other_is_predicted(whole: tuple[Path, PropagateResult]) -> None:
+    folder, _ = whole
+    for frame in BODY_KEYS:
+        body = on_format(folder, frame, "body.alpha")
+        expected = np.zeros((HEIGHT, WIDTH), np.float32)
+        expected[16:48, body_left(frame) : body_left(frame) + 32] = 1
+        assert np.array_equal(body, expected), frame
+    for frame in SLEEVE_KEYS:
+        body = on_format(folder, frame, "body.alpha")
+        assert body.max() > 0.01, "unknown is not absent"
+
+
+def test_object_without_a_key_does_not_jump_at_the_others_keyframe(whole: tuple[Path, PropagateResult]) -> None:
+    folder, _ = whole
+    frames = list(range(1003, 1014))
+    body = [on_format(folder, frame, "body.alpha") for frame in frames]
+    steps = {frame: float(np.abs(b - a).mean()) for frame, a, b in zip(frames[1:], body, body[1:])}
+    around = [steps[1008], steps[1009]]
+    elsewhere = [step for frame, step in steps.items() if frame not in (1008, 1009)]
+    assert max(around) <= 2 * max(elsewhere)
+
+
+def test_second_run_computes_nothing(request_of: PropagateRequest) -> None:
+    first = propagate(request_of)
+    assert first.encoded_frames == len(FRAMES) and first.written == tuple(FRAMES)
+    second = propagate(request_of)
+    assert second.encoded_frames == second.encoded_annotations == 0
+    assert second.written == () and list(second.frames) == FRAMES
+
+
+def test_one_more_keyframe_encodes_no_plate_frame_and_one_annotation(request_of: PropagateRequest, whole) -> None:
+    fewer = replace(request_of, keyframes=(1001, 1008, 1040))
+    propagate(fewer)
+    status = node_status(request_of)
+    assert status.frames_to_encode == 0
+    assert any("1030" in reason for reason in status.reasons)
+    second = propagate(request_of)
+    assert second.encoded_frames == 0
+    assert same_pixels(Path(request_of.out).parent, whole[0])
+
+
+def test_cancelled_run_goes_on_to_the_same_mattes(request_of: PropagateRequest, whole) -> None:
+    heard = Heard(stop_after=9)
+    with pytest.raises(Cancelled):
+        propagate(request_of, heard)
+    left = sorted(Path(request_of.out).parent.glob("matte.*.exr"))
+    assert len(FRAMES) > len(left) >= 9
+    finished = propagate(request_of)
+    assert len(finished.written) < len(FRAMES)
+    assert same_pixels(Path(request_of.out).parent, whole[0])
+
+
+@pytest.mark.parametrize("viewer", [1005, 1036])
+def test_gap_of_the_viewer_comes_first_and_changes_nothing(request_of: PropagateRequest, whole, viewer: int) -> None:
+    heard = Heard()
+    propagate(replace(request_of, viewer_frame=viewer), heard)
+    assert abs(heard.frames[0] - viewer) < 25
+    assert heard.steps[-1] == (len(FRAMES), len(FRAMES))
+    assert same_pixels(Path(request_of.out).parent, whole[0])
+
+
+def test_mattes_are_the_same_without_a_cache(request_of: PropagateRequest, whole) -> None:
+    result = propagate(replace(request_of, use_cache=False))
+    assert not Path(request_of.cache).exists()
+    assert result.encoded_frames >= len(FRAMES)
+    assert same_pixels(Path(request_of.out).parent, whole[0])
+
+
+def test_part_of_the_range_is_the_same_as_in_the_whole(request_of: PropagateRequest, whole) -> None:
+    result = propagate(replace(request_of, frames="1010-1020x2"))
+    assert list(result.frames) == [1010, 1012, 1014, 1016, 1018, 1020]
+    for frame in result.frames:
+        one, other = read(Path(request_of.out).parent, frame)[1], read(whole[0], frame)[1]
+        assert all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_damaged_cache_is_made_again_with_a_message(request_of: PropagateRequest, whole) -> None:
+    propagate(request_of)
+    files = [*Path(request_of.cache).rglob("*.safetensors")]
+    for number, path in enumerate(files):
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2] if number % 2 else content[:-7] + b"\0" * 7)
+    for matte in Path(request_of.out).parent.glob("*.exr"):
+        matte.unlink()
+    heard = Heard()
+    result = propagate(request_of, heard)
+    assert any("damaged" in warning for warning in heard.warnings)
+    assert result.encoded_frames > 0
+    assert same_pixels(Path(request_of.out).parent, whole[0])
+
+
+def test_changed_plate_frame_is_encoded_again_alone(made: Path, request_of: PropagateRequest, tmp_path: Path) -> None:
+    pattern = write_plate(tmp_path / "plate")
+    request = replace(request_of, plate=pattern)
+    propagate(request)
+    write_frame(tmp_path / "plate" / "plate.1020.exr", 1020, brightness=0.5)
+    status = node_status(request)
+    assert status.frames_to_encode == 1
+    assert 1020 in status.stale and set(status.stale) != set(FRAMES)
+    assert any("1020" in reason for reason in status.reasons)
+    result = propagate(request)
+    assert result.encoded_frames == 1
+    assert set(result.written) == set(status.stale)
+
+
+def test_status_of_a_finished_node_is_up_to_date(request_of: PropagateRequest) -> None:
+    propagate(request_of)
+    status = node_status(request_of)
+    assert status.stale == () and list(status.fresh) == FRAMES
+    assert status.bytes_used == bytes_used(Path(request_of.cache), "node1") > 0
+
+
+def test_clearing_a_node_keeps_its_mattes(request_of: PropagateRequest) -> None:
+    propagate(request_of)
+    clear_node("node1", request_of.cache)
+    assert not [*features_folder(Path(request_of.cache)).folder.rglob("*.safetensors")]
+    assert len([*Path(request_of.out).parent.glob("matte.*.exr")]) == len(FRAMES)
+    assert propagate(request_of).written == ()
+
+
+def test_cache_stays_within_its_limit(request_of: PropagateRequest) -> None:
+    propagate(replace(request_of, cache_limit=300_000))
+    assert sum(path.stat().st_size for path in Path(request_of.cache).rglob("*.safetensors")) <= 300_000
+
+
+def test_disk_that_fills_up_keeps_what_was_finished(request_of: PropagateRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: object, *args: object, **kwargs: object) -> None:
+        if "1012" in str(path):
+            raise OSError(28, "No space left on device")
+        return real(path, *args, **kwargs)
+
+    real = os.replace
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(MachineError, match="1012|space|full"):
+        propagate(request_of)
+    monkeypatch.undo()
+    folder = Path(request_of.out).parent
+    assert (folder / "matte.1001.exr").is_file()
+    assert not [path for path in folder.iterdir() if path.suffix not in (".exr", ".json")]
+    assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+
+
+def test_result_file_says_what_the_mattes_are(request_of: PropagateRequest) -> None:
+    propagate(request_of)
+    content = json.loads((Path(request_of.out).parent / "result.json").read_text())
+    mattes = content["mattes"]["matte.%04d.exr"]
+    assert mattes["objects"] == ["body", "sleeve"] or mattes["objects"] == ["sleeve", "body"]
+    assert set(mattes["frames"]) == {str(frame) for frame in FRAMES}
+    assert all(0 <= frame["confidence"] <= 1 for frame in mattes["frames"].values())
+
+
+def test_plain_mode_gives_mattes_too(request_of: PropagateRequest) -> None:
+    result = propagate(replace(request_of, plain=True, frames="1001-1006"))
+    assert list(result.frames) == [1001, 1002, 1003, 1004, 1005, 1006]
+    assert not Path(request_of.cache).exists()

@@ -1,0 +1,89 @@
+"""Frame ranges as artists write them: `1001-1040x2,1050`, inclusive, with a step; frames may be negative."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Iterable, Iterator, List, Tuple
+
+from xmemcore.protocol.failures import RequestError
+
+MAX_FRAMES = 1_000_000
+"""More than any shot has; a slip of the keyboard must not fill the memory."""
+
+_PART = re.compile(r"(-?\d+)(?:-(-?\d+)(?:x(\d+))?)?")
+
+
+class FrameRangeInvalid(RequestError):
+    """The text is no frame range."""
+
+
+@dataclass(frozen=True)
+class FrameRange:
+    """Frames in the order in which they were written, none twice."""
+
+    frames: Tuple[int, ...]
+
+    @classmethod
+    def of(cls, frames: Iterable[int]) -> FrameRange:
+        """Make a range of frames, in their order."""
+        return cls(tuple(dict.fromkeys(frames)))
+
+    @classmethod
+    def parse(cls, text: str) -> FrameRange:
+        """Read `1001-1040x2,1050`.
+
+        Raises:
+            FrameRangeInvalid.
+        """
+        frames: List[int] = []
+        for part in (part.strip() for part in text.split(",")):
+            match = _PART.fullmatch(part)
+            if match is None:
+                raise FrameRangeInvalid(f"'{text}' is no frame range. Write for example 1001-1100, 1001-1100x2 or 1001,1040.")
+            first = int(match[1])
+            last = first if match[2] is None else int(match[2])
+            step = 1 if match[3] is None else int(match[3])
+            if step < 1 or last < first:
+                raise FrameRangeInvalid(
+                    f"'{part}' in the frame range '{text}' runs backwards or has no step. Write first-last or first-lastxstep."
+                )
+            if (last - first) // step >= MAX_FRAMES:
+                raise FrameRangeInvalid(f"The frame range '{part}' has over {MAX_FRAMES} frames. Check its ends.")
+            frames.extend(range(first, last + 1, step))
+        return cls.of(frames)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.frames)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __contains__(self, frame: object) -> bool:
+        return frame in self.frames
+
+    def __str__(self) -> str:
+        """Write the shortest parts that give the same frames in the same order."""
+        parts: List[str] = []
+        place = 0
+        while place < len(self.frames):
+            step, count = _run(self.frames[place:])
+            first, last = self.frames[place], self.frames[place + count - 1]
+            if count == 1:
+                parts.append(str(first))
+            else:
+                parts.append(f"{first}-{last}" + (f"x{step}" if step > 1 else ""))
+            place += count
+        return ",".join(parts)
+
+
+def _run(frames: Tuple[int, ...]) -> Tuple[int, int]:
+    """Find the step and the length of the evenly stepped run that frames begin with."""
+    if len(frames) < 2 or frames[1] <= frames[0]:
+        return 1, 1
+    step = frames[1] - frames[0]
+    count = 2
+    while count < len(frames) and frames[count] - frames[count - 1] == step:
+        count += 1
+    # Two frames that do not touch read better apart.
+    return (step, count) if step == 1 or count > 2 else (1, 1)

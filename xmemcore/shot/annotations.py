@@ -1,0 +1,49 @@
+"""What the artist said of a shot, whatever it was said with: roto or masks."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+
+class Annotations(Protocol):
+    """Objects are positions in `objects`; frames are the plate's numbers; pixels are those of the canvas, row 0 at the top."""
+
+    objects: tuple[str, ...]
+    """The artist's names; their order is that of the layers."""
+    keyframes: tuple[int, ...]
+    """Frames at which at least one object is known, ascending."""
+    warnings: tuple[str, ...]
+    """What could not be honoured, a sentence each."""
+
+    def known(self, frame: int) -> frozenset[int]:
+        """Name the objects that are known at a frame: keyed, or said to be absent."""
+
+    def matte(self, frame: int, obj: int) -> np.ndarray:
+        """Give the artist's own soft matte of a known object, (H, W) float32 in [0, 1]; zeros when absent."""
+
+    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> np.ndarray | None:
+        """Give what the network is told of a known object, (h, w) float32 of 0 and 1; None when absent."""
+
+    def signature(self, frame: int, obj: int) -> str:
+        """Hash what was said of a known object at a frame."""
+
+
+def network_mask_from_coverage(coverage: np.ndarray) -> np.ndarray:
+    """Decide which working pixels are the object's.
+
+    Args:
+        coverage: (h, w) in [0, 1], how much of each working pixel the object covers.
+
+    Returns:
+        (h, w) float32: 1 where at least half is covered. A thin object that would vanish or fall apart keeps its
+        best-covered pixels: as many as its area is worth.
+    """
+    mask = coverage >= 0.5
+    worth = int(np.ceil(coverage.sum()))
+    if mask.sum() < worth / 2:
+        best = np.argsort(coverage, axis=None)[::-1][:worth]
+        mask = mask.copy()
+        mask.flat[best[coverage.flat[best] > 0]] = True
+    return mask.astype(np.float32)

@@ -1,0 +1,88 @@
+"""Where pixels are: boxes, and the one canvas of a shot. Row 0 is the top, as in EXR."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Box:
+    """A half-open rectangle of pixels, [x0, x1) x [y0, y1), y down."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    @property
+    def width(self) -> int:
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> int:
+        return self.y1 - self.y0
+
+    @property
+    def empty(self) -> bool:
+        return self.width <= 0 or self.height <= 0
+
+    def union(self, other: Box) -> Box:
+        """Give the smallest box around both."""
+        return Box(min(self.x0, other.x0), min(self.y0, other.y0), max(self.x1, other.x1), max(self.y1, other.y1))
+
+    def intersection(self, other: Box) -> Box:
+        """Give what both have; may be empty."""
+        return Box(max(self.x0, other.x0), max(self.y0, other.y0), min(self.x1, other.x1), min(self.y1, other.y1))
+
+    def moved(self, dx: int, dy: int) -> Box:
+        """Shift the box."""
+        return Box(self.x0 + dx, self.y0 + dy, self.x1 + dx, self.y1 + dy)
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """The pixels that a shot is computed on: its format and all its data windows."""
+
+    box: Box
+    """What is computed."""
+    display: Box
+    """The format: the display window."""
+    pixel_aspect: float = 1.0
+
+    @property
+    def width(self) -> int:
+        return self.box.width
+
+    @property
+    def height(self) -> int:
+        return self.box.height
+
+    def working_size(self, short_side: int) -> tuple[int, int]:
+        """Give height and width of the network's image: square pixels, the long side rounded down."""
+        height, width = self.height, self.width * self.pixel_aspect
+        if height <= width:
+            return short_side, max(int(short_side * width / height + 1e-6), 1)
+        return max(int(short_side * height / width + 1e-6), 1), short_side
+
+    def placed(self, pixels: np.ndarray, window: Box) -> np.ndarray:
+        """Put pixels (h, w, ...) of a data window on the canvas; 0 where there are none, the rest cut off."""
+        if window == self.box:
+            return pixels
+        canvas = np.zeros((self.height, self.width, *pixels.shape[2:]), pixels.dtype)
+        common = window.intersection(self.box)
+        if not common.empty:
+            to, of = common.moved(-self.box.x0, -self.box.y0), common.moved(-window.x0, -window.y0)
+            canvas[to.y0 : to.y1, to.x0 : to.x1] = pixels[of.y0 : of.y1, of.x0 : of.x1]
+        return canvas
+
+
+def canvas_of(display: Box, windows: list[Box], pixel_aspect: float) -> Canvas:
+    """Join a format with its data windows, at most twice the format about its centre."""
+    box = display
+    for window in windows:
+        box = box.union(window)
+    dx, dy = display.width // 2, display.height // 2
+    limit = Box(display.x0 - dx, display.y0 - dy, display.x1 + dx, display.y1 + dy)
+    return Canvas(box.intersection(limit), display, pixel_aspect)

@@ -1,0 +1,122 @@
+"""The mattes on disk: one EXR a frame, a layer for each object, their union in the alpha; and reading them back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from xmemcore.shot import exr
+from xmemcore.shot import sequence as sequences
+from xmemcore.shot.canvas import Box, Canvas
+
+FAINTEST = 1 / 1024
+"""Smaller values are written as 0, so that the data window ends where the matte does."""
+
+UNION = "A"
+CONFIDENCE = "confidence.value"
+
+
+class MatteWriter:
+    """Write the mattes of one shot; each file appears whole or not at all."""
+
+    def __init__(self, pattern: Path, canvas: Canvas, layers: Sequence[tuple[str, str]], metadata: Mapping[str, str]) -> None:
+        self._pattern = pattern
+        self._canvas = canvas
+        self._layers = tuple(layers)
+        self._metadata = dict(metadata)
+        for name, original in layers:
+            if name != original:
+                self._metadata[f"xmem/name/{name}"] = original
+
+    def path(self, frame: int) -> Path:
+        """Say where a frame's matte is."""
+        return sequences.frame_path(self._pattern, frame)
+
+    def prepare(self) -> None:
+        """Make the folder, and clear what a killed run left; raises FolderNotWritable."""
+        exr.make_folder(self._pattern.parent)
+
+    def write(self, frame: int, mattes: np.ndarray, union: np.ndarray, keyframe: bool, confidence: np.ndarray | None = None) -> Path:
+        """Write one frame.
+
+        Args:
+            frame: its number.
+            mattes: (K, H, W) float32 of the canvas, in [0, 1].
+            union: (H, W).
+            keyframe: whether any object is annotated here.
+            confidence: (H, W) in [0, 1]; with it the data window is the whole canvas, so that outside is not read as 0.
+
+        Raises:
+            ExrNotWritten.
+        """
+        planes = {f"{name}.alpha": _faint_cut(matte) for (name, _), matte in zip(self._layers, mattes)}
+        planes[UNION] = _faint_cut(union)
+        whole = Box(0, 0, self._canvas.width, self._canvas.height)
+        box = whole if confidence is not None else _box_of(planes.values(), whole)
+        if confidence is not None:
+            planes[CONFIDENCE] = confidence
+        cut = {name: plane[box.y0 : box.y1, box.x0 : box.x1] for name, plane in planes.items()}
+        path = self.path(frame)
+        metadata = {**self._metadata, "xmem/keyframe": int(keyframe)}
+        window = box.moved(self._canvas.box.x0, self._canvas.box.y0)
+        exr.write(path, cut, window, self._canvas.display, self._canvas.pixel_aspect, metadata)
+        return path
+
+
+@dataclass(frozen=True)
+class Matte:
+    """One frame's mattes, read back on a box."""
+
+    union: np.ndarray
+    """(H, W) float32."""
+    layers: dict[str, np.ndarray]
+    """By layer name, (H, W) float32."""
+    confidence: np.ndarray | None
+
+
+class MatteSequence:
+    """The mattes of an earlier propagate."""
+
+    def __init__(self, sequence: sequences.Sequence) -> None:
+        self._sequence = sequence
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """Frames that have a matte, ascending."""
+        return self._sequence.frames
+
+    def read(self, frame: int, canvas: Canvas | None = None) -> Matte:
+        """Read one frame on a canvas; None: on its display window.
+
+        Raises:
+            ExrUnreadable.
+        """
+        header = exr.read_header(self._sequence.path(frame))
+        target = canvas or Canvas(header.display_window, header.display_window)
+        part = header.parts[0]
+        image = exr.read_channels(header, part, part.channels)
+        planes = {name: target.placed(plane.astype(np.float32), image.data_window) for name, plane in image.channels.items()}
+        layers = {name.removesuffix(".alpha"): plane for name, plane in planes.items() if name.endswith(".alpha")}
+        union = planes[UNION] if UNION in planes else np.maximum.reduce(list(layers.values() or planes.values()))
+        return Matte(union, layers, planes.get(CONFIDENCE))
+
+
+def read_mattes(pattern: str) -> MatteSequence:
+    """Open the mattes of an earlier propagate, by pattern or folder; raises SequenceNotFound."""
+    return MatteSequence(sequences.Sequence.find(pattern, "mattes"))
+
+
+def _faint_cut(plane: np.ndarray) -> np.ndarray:
+    return np.where(plane < FAINTEST, 0, plane)
+
+
+def _box_of(planes: object, whole: Box) -> Box:
+    """Find the box of everything above 0; one pixel where there is nothing."""
+    anything = np.any([plane > 0 for plane in planes], axis=0)
+    rows, columns = np.flatnonzero(anything.any(axis=1)), np.flatnonzero(anything.any(axis=0))
+    if not rows.size:
+        return Box(0, 0, 1, 1)
+    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
