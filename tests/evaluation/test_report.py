@@ -1,0 +1,83 @@
+"""The contact sheet: which frames it shows, and that what it marks is there to see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("xmemcore.shot.mattes")
+
+from xmemcore.evaluation import report
+from xmemcore.evaluation.picture import PictureUnwritable, write_picture
+from xmemcore.evaluation.report import Sheet
+
+
+def sheet(**changes: object) -> Sheet:
+    frames = tuple(f for f in range(1001, 1101) if f != 1030)
+    settings = {
+        "title": "shot", "frames": frames, "objects": ("sleeve", "body"), "keyed": (1001, 1050), "suggested": (1080, 1020),
+        "confidence": {f: 0.4 if f == 1065 else 0.9 for f in frames},
+    }  # fmt: skip
+    return Sheet(**{**settings, **changes})  # type: ignore[arg-type]
+
+
+def grey(frame: int, size: tuple[int, int]) -> np.ndarray:
+    return np.full((*size, 3), 0.5, np.float32)
+
+
+def test_keyed_suggested_and_unsure_frames_are_always_shown() -> None:
+    shown = report.chosen_frames(sheet())
+    assert {1001, 1050, 1080, 1020, 1065} <= set(shown)
+    assert shown == sorted(set(shown)) and len(shown) <= report.THUMBNAILS
+    assert 1030 not in shown
+
+
+def test_many_keys_do_not_fill_the_sheet() -> None:
+    assert len(report.chosen_frames(sheet(keyed=tuple(range(1001, 1101))))) <= report.THUMBNAILS
+
+
+def test_short_shot_is_shown_whole() -> None:
+    short = sheet(frames=(1, 2, 3), keyed=(1,), suggested=(), confidence={1: 1.0, 2: 0.5})
+    assert report.chosen_frames(short) == [1, 2, 3]
+
+
+def test_sheet_has_the_marks_of_keyed_suggested_and_missing_frames() -> None:
+    image = report.draw(sheet(), grey, 16 / 9)
+    colours = {colour for _, colour in image.getcolors(1 << 24)}
+    assert {report.KEYED, report.SUGGESTED, report.CURVE, report.GAP} <= colours
+    assert report.GAP not in {c for _, c in report.draw(sheet(frames=tuple(range(1001, 1101))), grey, 16 / 9).getcolors(1 << 24)}
+
+
+def test_dip_of_confidence_is_drawn_lower() -> None:
+    def lowest_curve_row(confidence: dict[int, float]) -> int:
+        pixels = np.asarray(report.draw(sheet(confidence=confidence, objects=()), grey, 16 / 9).convert("RGB"))
+        below_legend = pixels[report.MARGIN + 70 : 300]
+        return int(np.flatnonzero((below_legend == report.CURVE).all(axis=2).any(axis=1)).max())
+
+    frames = sheet().frames
+    assert lowest_curve_row({f: 0.1 if f == 1065 else 0.9 for f in frames}) > lowest_curve_row(dict.fromkeys(frames, 0.9)) + 50
+
+
+def test_matte_is_tinted_and_outlined_over_the_plate() -> None:
+    matte = np.zeros((20, 20), np.float32)
+    matte[5:15, 5:15] = 1
+    tinted = report.over(grey(0, (20, 20)), [matte])
+    assert np.allclose(tinted[0, 0], 0.5)
+    assert tinted[10, 10, 0] > 0.6 and tinted[10, 10, 1] < 0.5
+    assert np.allclose(tinted[5, 5] * 255, report.OBJECT_COLOURS[0], atol=1)
+
+
+def test_negative_frames_and_a_single_frame_can_be_drawn() -> None:
+    report.draw(sheet(frames=(-5, -4, -3), keyed=(-5,), suggested=(), confidence={}), grey, 0.6)
+    report.draw(sheet(frames=(7,), keyed=(7,), suggested=(), confidence={7: 1.0}), grey, 2.39)
+
+
+def test_picture_is_written_whole_or_refused_with_a_sentence(tmp_path: Path) -> None:
+    image = report.draw(sheet(), grey, 16 / 9)
+    write_picture(image, tmp_path / "new" / "sheet.png")
+    assert [p.name for p in (tmp_path / "new").iterdir()] == ["sheet.png"]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PictureUnwritable, match="Cannot write the picture"):
+        write_picture(image, tmp_path / "file" / "sheet.png")
