@@ -39,12 +39,13 @@ class StridedConv(nn.Conv2d):
     """
 
     def __init__(self, in_dim: int, out_dim: int, groups: int, second: bool) -> None:
-        super().__init__(in_dim, out_dim, 3, stride=2, groups=groups)
-        self.pad = (0, 1, 0, 1) if second else (1, 0, 1, 0)
+        # With even sides the last column and row of a padding on both sides are never read: that is "the first".
+        super().__init__(in_dim, out_dim, 3, stride=2, groups=groups, padding=0 if second else 1)
+        self.second = second
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, in, H, W), sides even, to (N, out, H / 2, W / 2)."""
-        return super().forward(F.pad(x, self.pad))
+        return super().forward(F.pad(x, (0, 1, 0, 1)) if self.second else x)
 
 
 class InvertedResidual(nn.Module):
@@ -63,8 +64,8 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, in, h, w) to (N, out, h / stride, w / stride)."""
-        y = x if self.expand is None else F.relu6(self.expand(x))
-        y = self.project(F.relu6(self.depthwise(y)))
+        y = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
+        y = self.project(F.relu6(self.depthwise(y), inplace=True))
         return x + y if self.adds else y
 
 
@@ -82,7 +83,7 @@ class MobileNetFeatures(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Map (B, 3, H, W), normalised, to f16 (B, 96, h, w), f8 (B, 32, 2h, 2w), f4 (B, 24, 4h, 4w)."""
-        x = F.relu6(self.stem(image * self.gain + self.offset))
+        x = F.relu6(self.stem(image * self.gain + self.offset), inplace=True)
         levels = {}
         for number, block in enumerate(self.blocks):
             x = block(x)

@@ -122,7 +122,7 @@ def _in_gamut(matrix: np.ndarray, decode: Callable[[np.ndarray], np.ndarray] | N
 
 
 with np.errstate(invalid="ignore"):
-    _HALF_TABLE = display_encoded(np.nan_to_num(np.arange(65536, dtype=np.uint16).view(np.float16).astype(np.float32), nan=0.0))
+    _HALF_TABLE = display_encoded(np.nan_to_num(np.arange(65536, dtype=np.uint16).view(np.float16).astype(np.float32), nan=0.0, posinf=65504.0))
 
 _ENCODERS = {
     "linear": _linear,
