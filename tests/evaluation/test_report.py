@@ -65,8 +65,9 @@ def test_matte_is_tinted_and_outlined_over_the_plate() -> None:
     matte[5:15, 5:15] = 1
     tinted = report.over(grey(0, (20, 20)), [matte])
     assert np.allclose(tinted[0, 0], 0.5)
-    assert tinted[10, 10, 0] > 0.6 and tinted[10, 10, 1] < 0.5
-    assert np.allclose(tinted[5, 5] * 255, report.OBJECT_COLOURS[0], atol=1)
+    colour = np.float32(report.OBJECT_COLOURS[0]) / 255
+    assert np.allclose(tinted[10, 10], 0.5 + report.TINT * (colour - 0.5), atol=1e-6)
+    assert np.allclose(tinted[5, 5], colour, atol=1e-6)
 
 
 def test_negative_frames_and_a_single_frame_can_be_drawn() -> None:
