@@ -17,6 +17,7 @@ import numpy as np
 
 from xmemcore.engine.sweep import Prediction
 from xmemcore.shot.annotations import Annotations
+from xmemcore.shot.host_alpha import HostAlpha, difference
 from xmemcore.shot.mattes import MatteWriter
 from xmemcore.shot.objects import Group
 from xmemcore.shot.plate import Plate
@@ -35,12 +36,23 @@ class Written:
     keyframe: bool
     areas: tuple[float, ...]
     confidence: float
+    remark: str | None = None
+    """What the artist should know about this frame, in a sentence."""
 
 
 class MatteQueue:
     """Collect predictions, write mattes."""
 
-    def __init__(self, plate: Plate, annotations: Annotations, groups: Sequence[Group], writer: MatteWriter, with_confidence: bool) -> None:
+    def __init__(
+        self,
+        plate: Plate,
+        annotations: Annotations,
+        groups: Sequence[Group],
+        writer: MatteWriter,
+        with_confidence: bool,
+        host_alpha: HostAlpha | None = None,
+    ) -> None:
+        self._host_alpha = host_alpha
         self._plate = plate
         self._annotations = annotations
         self._groups = groups
@@ -102,12 +114,17 @@ class MatteQueue:
             background *= np.prod(1 - mattes[list(group.objects)], axis=0) if known.intersection(group.objects) else large[0]
         union = 1 - background
         complete = len(known) == len(self._annotations.objects)
+        remark = None
+        if complete and self._host_alpha is not None and frame in self._host_alpha.frames:
+            theirs = self._host_alpha.read(frame)
+            remark = difference(theirs, union, canvas, frame)
+            union = theirs
         if complete:
             margin = np.ones_like(margin)
         confidence = cv2.resize(margin, (canvas.width, canvas.height), interpolation=cv2.INTER_LINEAR) if self._with_confidence else None
         path = self._writer.write(frame, mattes, union, keyframe=bool(known), confidence=confidence)
         areas = tuple(round(float(matte.mean()), 6) for matte in mattes)
-        return Written(index, path, path.stat().st_size, bool(known), areas, 1.0 if complete else _around_objects(margin, union))
+        return Written(index, path, path.stat().st_size, bool(known), areas, 1.0 if complete else _around_objects(margin, union), remark)
 
     def _spilled(self, group: int, index: int) -> Path:
         return Path(self._spill.name) / f"{index}.{group}.npy"

@@ -17,6 +17,7 @@ from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.version import VERSION
 from xmemcore.shot.cache import FORMAT, cache_root, digest, node_folder
 from xmemcore.shot.frame_source import Encoding, PlateContent
+from xmemcore.shot.host_alpha import HostAlpha
 from xmemcore.shot.inputs import open_shot, wanted_indices
 from xmemcore.shot.mattes import MatteWriter
 from xmemcore.shot.objects import Group, competition_groups
@@ -36,6 +37,7 @@ class ShotPlan:
         self.config = engine_config(request)
         shot = open_shot(request)
         self.plate, self.annotations = shot.plate, shot.annotations
+        self.host_alpha = HostAlpha(request.roto_alpha, self.plate.canvas) if request.roto_alpha else None
         self.wanted, self.missing = wanted_indices(self.plate, request.frames)
         self.layers = layer_names(self.annotations.objects)
         self.model = resolve(request.model)
@@ -76,8 +78,12 @@ class ShotPlan:
         frame = self.plate.frames[index]
         known = self.annotations.known(frame)
         keyed = [self.annotations.signature(frame, obj) for obj in sorted(known)]
-        predicted = [] if len(known) == len(self.annotations.objects) else [signatures.of(index) for signatures in self._signatures]
-        return digest(FORMAT, self.layers, repr(self.plate.canvas), self.request.confidence, keyed, predicted)
+        complete = len(known) == len(self.annotations.objects)
+        predicted = [] if complete else [signatures.of(index) for signatures in self._signatures]
+        parts = [FORMAT, self.layers, repr(self.plate.canvas), self.request.confidence, keyed, predicted]
+        if complete and self.host_alpha is not None and frame in self.host_alpha.frames:
+            parts.append(self.host_alpha.signature(frame))
+        return digest(*parts)
 
     def fresh(self, index: int) -> bool:
         """Say whether a frame's matte on disk is what this propagate would write."""

@@ -96,7 +96,9 @@ class _Run:
         store = features_folder(plan.root) if plan.caching else None
         self.frames = stack.enter_context(ShotFrames(plan.content, network, self.device, store, self.warn))
         self.propagations = [Propagation(network, self.frames, group.annotations, len(group.objects), plan.config) for group in plan.groups]
-        self.queue = stack.enter_context(MatteQueue(plan.plate, plan.annotations, plan.groups, plan.writer, plan.request.confidence))
+        self.queue = stack.enter_context(
+            MatteQueue(plan.plate, plan.annotations, plan.groups, plan.writer, plan.request.confidence, plan.host_alpha)
+        )
         self.encoded_annotations = 0
         self.done: set[int] = set()
         self.written: list[int] = []
@@ -197,6 +199,8 @@ class _Run:
             )
             self.done.add(matte.index)
             self.written.append(frame)
+            if matte.remark is not None:
+                self.warn(matte.remark)
             self.listener.frame_done(frame, matte.path)
             self.listener.progress(len(self.done), len(self.plan.wanted))
 
