@@ -63,7 +63,7 @@ class Sequence:
         placeholder = _PLACEHOLDER.search(path.name)
         if placeholder is None:
             if not path.is_file():
-                raise SequenceNotFound(f"There is no {what} at {pattern}. Write it as shot.%04d.exr, shot.####.exr or a folder.")
+                raise SequenceNotFound(f"Nothing is at {pattern}, where the {what} should be. Write shot.%04d.exr, shot.####.exr or a folder.")
             numbered = _NUMBERED.fullmatch(path.stem)
             frame = int(numbered[2]) if numbered else 1
             return cls(str(path), {frame: path})
