@@ -1,0 +1,62 @@
+"""Clips that are put together: what they hold, and how they are judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from xmemcore.engine.config import EngineConfig
+from xmemcore.evaluation import studies
+from xmemcore.evaluation.clips import Clip
+from xmemcore.evaluation.untrained import untrained
+
+
+def made(folder: Path, length: int, colour: tuple[int, int, int]) -> Clip:
+    """A patch that moves to the right, one pixel a frame."""
+    frames, labels = [], []
+    for index in range(length):
+        frame, label = np.full((64, 96, 3), 60, np.uint8), np.zeros((64, 96), np.uint8)
+        cv2.rectangle(frame, (20 + index, 20), (39 + index, 44), colour, -1)
+        label[20:45, 20 + index : 40 + index] = 1
+        frames.append(frame)
+        labels.append(label)
+    return studies.write_clip(folder, frames, labels)
+
+
+def test_to_and_fro_turns_without_showing_a_frame_twice() -> None:
+    assert studies.to_and_fro(4, 9) == [0, 1, 2, 3, 2, 1, 0, 1, 2]
+
+
+def test_long_shot_ends_as_it_begins_with_another_object_between(tmp_path: Path) -> None:
+    clip = studies.long_shot(made(tmp_path / "a", 8, (0, 0, 255)), made(tmp_path / "b", 6, (0, 255, 0)), tmp_path / "long", 40)
+    assert len(clip) == 40 and clip.objects == (1, 2)
+    present = [set(np.unique(clip.labels(index))) - {0} for index in range(40)]
+    assert present == [{1}] * 17 + [{2}] * 6 + [{1}] * 17
+    assert all(np.array_equal(clip.labels(index), clip.labels(39 - index)) for index in range(17))
+
+
+def test_look_alike_leaves_one_of_two_equal_copies_behind(tmp_path: Path) -> None:
+    clip = studies.look_alike(made(tmp_path / "a", 5, (0, 0, 255)), made(tmp_path / "b", 5, (90, 90, 90)), tmp_path / "look", 30)
+    there = [bool(clip.labels(index).any()) for index in range(30)]
+    assert there[0] and there[10] and not any(there[20:])
+
+    def red(index: int) -> int:
+        picture = cv2.imread(str(clip.frames[index])).astype(int)
+        return int(((picture[..., 2] > 180) & (picture[..., 1] < 90)).sum())
+
+    assert red(25) == pytest.approx(red(0) / 2, rel=0.15)
+
+
+def test_absence_and_drift_are_judged_over_frames_that_are_not_annotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = untrained()
+    clip = studies.look_alike(made(tmp_path / "a", 5, (0, 0, 255)), made(tmp_path / "b", 5, (90, 90, 90)), tmp_path / "look", 18)
+    result = studies.absence(network, clip, (0, 4), (16,), EngineConfig(), size=32)
+    assert 0 <= result.j_present <= 1 and 0 <= result.wrong_share <= 1 and result.wrong_pixels >= 0
+    monkeypatch.setattr(studies, "LONG_STRETCH", 5)
+    right_then_wrong = {i: clip.labels(i) if i < 9 else np.ones_like(clip.labels(i)) for i in range(18)}
+    monkeypatch.setattr(studies, "propagate_clip", lambda *_: right_then_wrong)
+    ends = studies.drift(network, clip, 2, EngineConfig(), size=32)
+    assert ends.annotated == (0, 17) and ends.j_first == 1.0 and ends.j_last == 0.0

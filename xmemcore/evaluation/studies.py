@@ -1,0 +1,194 @@
+"""Three questions that no clip asks by itself, put together from clips: long shots, look-alikes, and parts of objects.
+
+A study writes clips in our own layout (`<name>/{frames,masks}`), so that `evaluate` and a person can look at them like at any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from xmemcore.engine.config import EngineConfig
+from xmemcore.engine.frames import Annotation
+from xmemcore.engine.propagation import Propagation, permanent_indices, plan
+from xmemcore.evaluation.clip_frames import ClipFrames, labels_at
+from xmemcore.evaluation.clips import Clip, ClipUnreadable, find_clips, uniform
+from xmemcore.evaluation.evaluate import propagate_clip
+from xmemcore.evaluation.metrics import jaccard
+from xmemcore.network.xmem import XMem
+
+LONG_STRETCH = 100
+"""Frames at either end of a long shot that are compared."""
+
+
+def write_clip(folder: Path, frames: Sequence[np.ndarray], labels: Sequence[np.ndarray]) -> Clip:
+    """Write a clip.
+
+    Args:
+        folder: `frames` and `masks` are made in it.
+        frames: (H, W, 3) BGR uint8.
+        labels: (H, W) uint8.
+    """
+    for name in ("frames", "masks"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for index, (frame, label) in enumerate(zip(frames, labels, strict=True)):
+        cv2.imwrite(str(folder / "frames" / f"{index:05d}.jpg"), frame, [cv2.IMWRITE_JPEG_QUALITY, 95])
+        Image.fromarray(label, "L").save(folder / "masks" / f"{index:05d}.png")
+    return find_clips(folder)[0]
+
+
+def _picture(clip: Clip, index: int) -> np.ndarray:
+    picture = cv2.imread(str(clip.frames[index]), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise ClipUnreadable(f"Cannot read the frame {clip.frames[index]}. Is the data set complete?")
+    return picture
+
+
+def to_and_fro(length: int, count: int) -> list[int]:
+    """Play a clip forward and backward until there are `count` indices, without showing a turning point twice."""
+    there = [*range(length), *range(length - 2, 0, -1)]
+    return [there[position % len(there)] for position in range(count)]
+
+
+def long_shot(first: Clip, second: Clip, folder: Path, length: int = 400) -> Clip:
+    """Join one clip, played to and fro, around another: object 1 is there at both ends, object 2 in the middle.
+
+    Args:
+        first: of whose objects all become object 1.
+        second: of whose objects all become object 2; of the same size.
+        folder: where the clip goes.
+        length: frames in all, or one more.
+    """
+    middle = len(second)
+    before = -(-(length - middle) // 2)
+    steps = to_and_fro(len(first), before)
+    # The second half runs backward, so that the last hundred frames show what the first hundred did.
+    parts = [(first, i, 1) for i in steps] + [(second, i, 2) for i in range(middle)] + [(first, i, 1) for i in reversed(steps)]
+    size = _picture(first, 0).shape[1::-1]
+    frames = [cv2.resize(_picture(clip, index), size, interpolation=cv2.INTER_AREA) for clip, index, _ in parts]
+    masks = [((clip.labels(index) > 0) * label).astype(np.uint8) for clip, index, label in parts]
+    labels = [cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST) for mask in masks]
+    return write_clip(folder, frames, labels)
+
+
+@dataclass(frozen=True)
+class LongShotResult:
+    """How well a long shot ends, compared with how it begins."""
+
+    frames: int
+    annotated: tuple[int, ...]
+    j_first: float
+    """Mean J of object 1 over the first hundred frames that are not annotated."""
+    j_last: float
+    """The same over the last hundred."""
+
+
+def drift(network: XMem, clip: Clip, annotations: int, config: EngineConfig, size: int = 480) -> LongShotResult:
+    """Propagate a long shot from evenly spread annotations, and compare its ends."""
+    annotated = uniform(len(clip), annotations)
+    predicted = propagate_clip(network, ClipFrames(clip, network, size, keep=False), annotated, config)
+
+    def mean_j(indices: range) -> float:
+        return float(np.mean([jaccard(predicted[i] == 1, clip.labels(i) == 1) for i in indices if i not in annotated]))
+
+    ends = range(LONG_STRETCH), range(len(clip) - LONG_STRETCH, len(clip))
+    return LongShotResult(len(clip), tuple(annotated), mean_j(ends[0]), mean_j(ends[1]))
+
+
+def look_alike(actor: Clip, stage: Clip, folder: Path, length: int = 60) -> Clip:
+    """Paste two copies of an object over another clip; the one that counts leaves the picture after two thirds of the shot.
+
+    Args:
+        actor: whose object is pasted, twice.
+        stage: what it is pasted over.
+        folder: where the clip goes.
+        length: frames.
+    """
+    frames, labels = [], []
+    steps, grounds = to_and_fro(len(actor), length), to_and_fro(len(stage), length)
+    for position, (step, ground) in enumerate(zip(steps, grounds)):
+        plate = _picture(stage, ground)
+        height, width = plate.shape[:2]
+        picture, mask = _cut_out(actor, step, height * 45 // 100)
+        floor = height * 85 // 100
+        # The first copy walks out on the left; the second stays on the right, and never meets it.
+        leaving = width * 30 // 100 - int(max(0, position - length // 3) * (width * 30 // 100 + mask.shape[1]) / (length // 3))
+        label = np.zeros((height, width), np.uint8)
+        _paste(plate, label, picture, mask, leaving - mask.shape[1] // 2, floor, 1)
+        _paste(plate, label, picture, mask, width * 75 // 100 - mask.shape[1] // 2, floor, 0)
+        frames.append(plate)
+        labels.append(label)
+    return write_clip(folder, frames, labels)
+
+
+def _cut_out(clip: Clip, index: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """Take a clip's objects out of a frame, scaled to a height: picture (h, w, 3) and soft mask (h, w) in [0, 1]."""
+    mask = (clip.labels(index) > 0).astype(np.float32)
+    picture = _picture(clip, index)
+    if not mask.any():
+        return np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.float32)
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    picture, mask = picture[box], mask[box]
+    size = max(1, mask.shape[1] * height // mask.shape[0]), height
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA), cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
+
+
+def _paste(plate: np.ndarray, label: np.ndarray, picture: np.ndarray, mask: np.ndarray, left: int, floor: int, value: int) -> None:
+    """Lay a cut-out over a plate with its lower edge on the floor, and write its label; what is outside is lost."""
+    height, width = plate.shape[:2]
+    top = floor - mask.shape[0]
+    y0, y1, x0, x1 = max(0, top), min(height, floor), max(0, left), min(width, left + mask.shape[1])
+    if y0 >= y1 or x0 >= x1:
+        return
+    soft = mask[y0 - top : y1 - top, x0 - left : x1 - left]
+    piece = picture[y0 - top : y1 - top, x0 - left : x1 - left]
+    plate[y0:y1, x0:x1] = np.round(plate[y0:y1, x0:x1] * (1 - soft[..., None]) + piece * soft[..., None]).astype(np.uint8)
+    label[y0:y1, x0:x1][soft >= 0.5] = value
+
+
+@dataclass(frozen=True)
+class LookAlikeResult:
+    """What explicit absence buys where a look-alike stays behind."""
+
+    j_present: float
+    """Mean J while the object is in the picture."""
+    wrong_share: float
+    """Of the frames after it left, the share in which more than 64 pixels are taken for it."""
+    wrong_pixels: float
+    """Mean number of pixels that are taken for it after it left."""
+
+
+def absence(
+    network: XMem, clip: Clip, present: Sequence[int], absent: Sequence[int], config: EngineConfig, size: int = 480
+) -> LookAlikeResult:
+    """Propagate annotations of frames with the object and, perhaps, of frames that it has left.
+
+    Args:
+        network: predicts.
+        clip: from `look_alike`.
+        present: indices that are annotated with its mask.
+        absent: indices that are annotated as "not in this frame".
+        config: of the engine.
+        size: short side.
+    """
+    frames = ClipFrames(clip, network, size)
+    annotations = {**frames.annotations(present), **{index: Annotation({0: None}) for index in absent}}
+    propagation = Propagation(network, frames, annotations, 1, config)
+    for index in permanent_indices(annotations, config):
+        propagation.learn(index)
+    predicted = {
+        index: labels_at(prediction.planes, (frames.height, frames.width), [1])
+        for gap in plan(len(frames), annotations, 1, config)
+        for index, prediction in propagation.run(gap)
+    }
+    truth = {index: clip.labels(index) == 1 for index in range(len(clip))}
+    judged = [index for index in truth if index not in annotations]
+    here = [jaccard(predicted[i] == 1, truth[i]) for i in judged if truth[i].any()]
+    gone = [int((predicted[i] == 1).sum()) for i in judged if not truth[i].any()]
+    return LookAlikeResult(float(np.mean(here)), float(np.mean([n > 64 for n in gone])), float(np.mean(gone)))
