@@ -78,8 +78,8 @@ class Array_Knob(Knob):
 
     def _to_script(self) -> str:
         fields = [self._field_text(i) for i in range(len(self._values))]
-        if len({text for text, _ in fields}) == 1 and not fields[0][1] and len(fields) > 1 and self._folds():
-            return fields[0][0]
+        if len({text for text, _ in fields}) == 1 and len(fields) > 1 and self._folds():
+            fields = fields[:1]
         words = []
         for index, (text, special) in enumerate(fields):
             if not special:
@@ -104,7 +104,7 @@ class Array_Knob(Knob):
         fields = host._split(text)
         if not fields:
             return
-        if len(fields) == 1 and len(self._values) > 1 and _NUMBER.match(fields[0]):
+        if len(fields) == 1 and len(self._values) > 1:  # one value, curve or expression for the folded knob
             fields = fields * len(self._values)
         if len(fields) > len(self._values):
             if self._type in ("Array_Knob", "Color_Knob", "AColor_Knob", "WH_Knob", "IArray_Knob"):

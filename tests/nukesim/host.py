@@ -366,9 +366,6 @@ class Host(ScriptSide, NodeSide, ImageSide):
         knob = node[name]
         if not knob.enabled() or not knob.visible():
             raise state.SimError("%s.%s cannot be pressed: it is grey or hidden" % (node._name, name))
-        if node._class in ("Read", "Write") and name == "reload":
-            self._reload_read(node)
-            return
         knob.execute()
 
     def click(self, path: str, menu: str = "Nuke") -> None:

@@ -98,7 +98,7 @@ class NodeSide:
             if not node._knobs_by_name["name"]._text_value:
                 node._knobs_by_name["name"]._put_state(self._free_name(group, class_name + "1", node))
             if values:
-                self._read_knobs(node, self._knob_lines(values))
+                self._read_knobs(node, values)
             above = chosen[0] if chosen else None
             if above is not None and node._maximum() and above._class != "Viewer":
                 for below in above._dependents():
@@ -117,18 +117,6 @@ class NodeSide:
         if inpanel and self._gui:
             self._open_panel(node)
         return node
-
-    def _knob_lines(self: Any, text: str) -> str:
-        """`"size 10 name Foo"` on one line as knob lines; the words stay as they were quoted."""
-        from .tcl_words import commands
-
-        lines = []
-        for words in commands(text):
-            if len(words) > 2 and len(words) % 2 == 0 and words[0] != "addUserKnob":
-                lines += [" ".join(words[i : i + 2]) for i in range(0, len(words), 2)]
-            else:
-                lines.append(" ".join(words))
-        return "\n".join(lines)
 
     def _nodes_call(self: Any, class_name: str, values: dict[str, Any]) -> Any:
         """nuke.nodes.X(knob=value, inputs=[...])."""

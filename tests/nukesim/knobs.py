@@ -69,7 +69,12 @@ class Knob:
         host = state.running()
         return host._by_uid.get(self._uid) if host is not None and self._uid is not None else None
 
-    def _changed(self, before: Any, reason: str = "") -> None:
+    def _require_alive(self) -> None:
+        host = state.running()
+        if host is not None and self._uid is not None and self._uid not in host._by_uid:
+            raise ValueError("A PythonObject is not attached to a node")
+
+    def _changed(self, before: Any) -> None:
         """Record a change for undo, mark the node, and fire what a script's change fires."""
         host = state.running()
         if host is None or self._uid is None or self._get_state() == before:
@@ -333,6 +338,9 @@ class PyScript_Knob(Script_Knob):
 
     def execute(self) -> None:
         host, owner = state.current(), self._owner()
+        if self._name == "reload" and owner is not None and owner._class in ("Read", "Write"):
+            host._reload_read(owner)
+            return
         host._in_context(owner, self, lambda: host._run_python(self._text_value, "<%s>" % self._name))
 
 

@@ -523,6 +523,9 @@ class Gizmo(Group):
 class Root(Group):
     """The script."""
 
+    def name(self) -> str:
+        return self._name or "Root"
+
     def firstFrame(self) -> int:
         return int(self._knobs_by_name["first_frame"]._field(0))
 

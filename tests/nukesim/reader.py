@@ -81,22 +81,16 @@ class ScriptReader:
         raise ScriptError("push: %r is not a node" % text)
 
     def pairs(self, body: str, owner: str) -> list[tuple[str, str]]:
-        """Cut a body into (knob, value); values have been through Tcl."""
+        """Cut a body into (knob, value), line ends being blanks like others; values have been through Tcl."""
+        words = [word for line in commands(body) for word in line]
+        if len(words) % 2:
+            raise ScriptError("%s: a knob without a value, near %s" % (owner, words[-1][:60]))
         found = []
-        for words in commands(body):
-            name = word_value(self.host, words[0])
-            if len(words) == 1:
-                if name == "addUserKnob":
-                    raise ScriptError("%s: addUserKnob without arguments" % owner)
-                found.append((name, ""))
-                continue
+        for name, word in zip(words[0::2], words[1::2]):
             try:
-                value = word_value(self.host, words[1])
+                found.append((word_value(self.host, name), word_value(self.host, word)))
             except Exception as error:
                 raise ScriptError("%s.%s: %s" % (owner, name, error)) from error
-            if len(words) > 2 and name != "addUserKnob":
-                raise ScriptError("%s.%s: extra text after the value: %s" % (owner, name, " ".join(words[2:])[:60]))
-            found.append((name, value))
         return found
 
     def node(self, class_name: str, body: str) -> str:

@@ -155,7 +155,7 @@ class Reader:
             return
         entries = self.split(word)
         if entries and entries[0].startswith("="):
-            self.expression(curve, entries)
+            self.expression(curve, entries, times)
             return
         flat: list[list[str]] = []
         for entry in entries:
@@ -193,13 +193,14 @@ class Reader:
             pieces = self.split(entry)
             self.key(curve, to_float(pieces[0]), pieces[1:])
 
-    def expression(self, curve: Any, entries: list[str]) -> None:
+    def expression(self, curve: Any, entries: list[str], times: list[float] | None = None) -> None:
+        """`=expr` and the number or keys that stay behind it."""
         curve.useExpression, curve.expressionString = True, entries[0][1:]
         if len(entries) > 1:
             if _NUMBER.match(entries[1]):
                 curve.constantValue = to_float(entries[1])
             else:
-                self.value(curve, entries[1])
+                self.timed(curve, entries[1], times)
 
     def attributes(self, attributes: Any, words: list[str]) -> None:
         for name, word in zip(words[0::2], words[1::2]):
@@ -263,7 +264,8 @@ def point_text(point: Any, times: list[float] | None) -> str:
 
 def timed_text(curve: Any, times: list[float] | None) -> str:
     if curve.useExpression and curve.expressionString:
-        return "{%s %s}" % (quote("=" + curve.expressionString), to_word(curve.constantValue))
+        behind = _plain(curve)
+        return "{%s %s}" % (quote("=" + curve.expressionString), timed_text(behind, times) if curve._keys else to_word(curve.constantValue))
     if times is None:
         return to_word(curve.constantValue)
     if not curve._keys:
@@ -289,10 +291,17 @@ def tangent_text(key: Any) -> str:
 
 def value_text(curve: Any) -> str:
     if curve.useExpression and curve.expressionString:
-        return "{%s %s}" % (quote("=" + curve.expressionString), to_word(curve.constantValue))
+        return "{%s %s}" % (quote("=" + curve.expressionString), value_text(_plain(curve)))
     if not curve._keys:
         return to_word(curve.constantValue)
     return "{%s}" % " ".join("{%s %s %s}" % (to_word(key.time), to_word(key.value), tangent_text(key)) for key in curve._keys)
+
+
+def _plain(curve: Any) -> Any:
+    """The same curve without its expression."""
+    bare = lib.AnimCurve(curve.constantValue)
+    bare._keys = curve._keys
+    return bare
 
 
 def attributes_text(attributes: Any) -> str:

@@ -1,0 +1,37 @@
+"""The stand-in runs in every Python that a supported Nuke has: its other tests, in other interpreters."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+
+
+def interpreter(version: str) -> str | None:
+    """An installed Python of this version: pyenv's, else the one on PATH."""
+    import shutil
+
+    for folder in sorted((Path.home() / ".pyenv" / "versions").glob(version + ".*")):
+        if (folder / "bin" / "python").exists():
+            return str(folder / "bin" / "python")
+    return shutil.which("python" + version)
+
+
+@pytest.mark.parametrize("version", ["3.9", "3.10", "3.13"])
+def test_all_other_tests_pass_in_another_python(version):
+    python = interpreter(version)
+    if python is None:
+        pytest.skip("Python %s is not installed here" % version)
+    tcl = subprocess.run([python, "-c", "import tkinter; tkinter.Tcl()"], capture_output=True, text=True)
+    if tcl.returncode:
+        pytest.skip("Python %s here has no tkinter: %s" % (version, tcl.stderr.strip().splitlines()[-1]))
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
+    environment.setdefault("NUKESIM_RENDER_PYTHON", sys.executable)
+    done = subprocess.run([python, str(HERE / "plain_pytest.py")], capture_output=True, text=True, timeout=600, env=environment)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert " 0 failed" in done.stdout and not done.stdout.strip().endswith("0 passed")
