@@ -1,0 +1,205 @@
+"""Shots whose annotations are masks: real clips, other sizes, other names, and every way to get it wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import OpenEXR
+import pytest
+from PIL import Image
+
+from tests.shot.made_shot import write_model, write_plate
+from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
+from xmemcore.shot.propagate import propagate
+from xmemcore.shot.suggest import suggest
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(write_model(tmp_path_factory.mktemp("model")))
+
+
+@pytest.fixture
+def shot(tmp_path: Path, model: str) -> PropagateRequest:
+    """Ten small JPEG-sized pictures and index masks on three of them."""
+    (tmp_path / "plate").mkdir()
+    (tmp_path / "masks").mkdir()
+    rng = np.random.default_rng(5)
+    noise = rng.integers(0, 90, (48, 64, 3), np.uint8)
+    for frame in range(10):
+        picture, mask = noise.copy(), np.zeros((48, 64), np.uint8)
+        picture[10:30, 5 + 3 * frame : 20 + 3 * frame] = (20, 60, 220)
+        mask[10:30, 5 + 3 * frame : 20 + 3 * frame] = 1
+        mask[36:44, 40:52] = 2 if frame != 9 else 0
+        cv2.imwrite(str(tmp_path / "plate" / f"p.{frame:04d}.png"), picture)
+        if frame in (0, 4, 9):
+            image = Image.fromarray(mask, "P")
+            image.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+            image.save(tmp_path / "masks" / f"m.{frame:04d}.png")
+    return PropagateRequest(
+        plate=str(tmp_path / "plate"),
+        masks=str(tmp_path / "masks"),
+        model=model,
+        size=64,
+        out=str(tmp_path / "out" / "matte.####.exr"),
+        cache=str(tmp_path / "cache"),
+    )
+
+
+def alpha(request: PropagateRequest, frame: int, layer: str) -> np.ndarray:
+    path = Path(request.out).parent / f"matte.{frame:04d}.exr"
+    with OpenEXR.File(str(path), separate_channels=True) as file:
+        (x0, y0), (x1, y1) = file.header()["dataWindow"]
+        plane = np.zeros((48, 64), np.float32)
+        plane[y0 : y1 + 1, x0 : x1 + 1] = file.channels()[f"{layer}.alpha"].pixels
+    return plane
+
+
+def test_index_masks_become_objects_named_by_their_index(shot: PropagateRequest) -> None:
+    result = propagate(shot)
+    assert result.objects == ("1", "2") and result.layers == ("obj_1", "obj_2")
+    assert result.keyframes == (0, 4, 9)
+    assert np.array_equal(alpha(shot, 4, "obj_1")[10:30, 17:32], np.ones((20, 15)))
+    assert alpha(shot, 4, "obj_1").sum() == 20 * 15
+
+
+def test_index_that_is_missing_from_a_mask_is_absent_there(shot: PropagateRequest) -> None:
+    propagate(shot)
+    assert not alpha(shot, 9, "obj_2").any()
+    assert alpha(shot, 0, "obj_2").sum() == 8 * 12
+
+
+def test_listed_keyframes_are_the_ones_that_count(shot: PropagateRequest) -> None:
+    assert propagate(replace(shot, keyframes=(0, 9))).keyframes == (0, 9)
+
+
+def test_real_clip_with_two_objects_and_few_masks(shared: Path, tmp_path: Path, model: str) -> None:
+    request = PropagateRequest(
+        plate=str(shared / "clips" / "caps" / "frames"),
+        masks=str(shared / "clips" / "caps" / "masks"),
+        frames="10-20",
+        model=model,
+        size=96,
+        out=str(tmp_path / "m.%04d.exr"),
+        cache=str(tmp_path / "cache"),
+    )
+    result = propagate(request)
+    assert list(result.frames) == list(range(10, 21))
+    assert result.keyframes == (0, 14, 33, 43, 66), "keyframes outside the range still count"
+    with OpenEXR.File(str(tmp_path / "m.0014.exr"), separate_channels=True) as file:
+        assert "obj_1.alpha" in file.channels()
+        assert not file.channels()["obj_2.alpha"].pixels.any(), "frame 14 labels object 1 only"
+
+
+def test_suggestion_names_frames_that_are_not_annotated(shot: PropagateRequest) -> None:
+    propagate(shot)
+    common = {name: getattr(shot, name) for name in ("plate", "masks", "model", "size", "cache")}
+    result = suggest(SuggestRequest(**common, mattes=shot.out.replace("####", "%04d"), count=3, alpha=0.5))
+    frames = [suggestion.frame for suggestion in result.suggestions]
+    assert len(set(frames)) == len(frames) and not {0, 4, 9}.intersection(frames)
+    assert result.encoded_frames == 0, "propagate has encoded them"
+    assert set(result.scores) == set(range(10))
+    assert all(suggestion.score > 0 and suggestion.reason for suggestion in result.suggestions)
+
+
+def test_suggestion_says_when_nothing_is_worth_keying(shot: PropagateRequest) -> None:
+    common = {name: getattr(shot, name) for name in ("plate", "masks", "model", "size", "cache")}
+    for frame in range(10):
+        first = Path(shot.plate) / "p.0000.png"
+        (Path(shot.plate) / f"p.{frame:04d}.png").write_bytes(first.read_bytes())
+    result = suggest(SuggestRequest(**common))
+    assert result.suggestions == ()
+    assert result.message.startswith("Nothing is worth keying")
+
+
+def test_picks_depend_on_the_object(shot: PropagateRequest) -> None:
+    common = {name: getattr(shot, name) for name in ("plate", "masks", "model", "size", "cache")}
+    with pytest.raises(RequestError, match="No object is called 'hat'. The annotations have: 1, 2."):
+        suggest(SuggestRequest(**common, object="hat"))
+    assert suggest(SuggestRequest(**common, object="2")).object == "2"
+
+
+def broken(kind: str, shot: PropagateRequest, folder: Path) -> PropagateRequest:
+    """Spoil a good request in one way."""
+    plate, masks = Path(shot.plate), Path(shot.masks)
+    if kind == "no plate":
+        return replace(shot, plate=str(folder / "nothing.%04d.exr"))
+    if kind == "no annotation":
+        return replace(shot, masks=None)
+    if kind == "empty masks":
+        for path in masks.iterdir():
+            Image.fromarray(np.zeros((48, 64), np.uint8), "P").save(path)
+    if kind == "mask of another size":
+        Image.fromarray(np.ones((24, 64), np.uint8), "P").save(masks / "m.0004.png")
+    if kind == "mask off the plate":
+        (masks / "m.0004.png").rename(masks / "m.0044.png")
+    if kind == "mask on a hole":
+        (plate / "p.0004.png").unlink()
+    if kind == "damaged mask":
+        (masks / "m.0004.png").write_bytes((masks / "m.0004.png").read_bytes()[:60])
+    if kind == "damaged plate":
+        (plate / "p.0003.png").write_bytes((plate / "p.0003.png").read_bytes()[:600])
+    if kind == "sizes differ":
+        cv2.imwrite(str(plate / "p.0003.png"), np.zeros((10, 10, 3), np.uint8))
+    if kind == "unknown colour space":
+        return replace(shot, colorspace="rec2100")
+    if kind == "unknown model":
+        return replace(shot, model="huge")
+    if kind == "unknown device":
+        return replace(shot, device="tpu")
+    if kind == "unknown mode":
+        return replace(shot, mode="magic")
+    if kind == "frames off the plate":
+        return replace(shot, frames="100-200")
+    if kind == "no frame range":
+        return replace(shot, frames="ten to twelve")
+    if kind == "unwritable folder":
+        (folder / "file").write_text("")
+        return replace(shot, out=str(folder / "file" / "matte.%04d.exr"))
+    if kind == "truncated exr":
+        pattern = write_plate(folder / "exr", 0, 9, ())
+        path = folder / "exr" / "plate.5.exr"
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        return replace(shot, plate=pattern, masks=_masks(folder / "m2", (64, 96)))
+    return shot
+
+
+def _masks(folder: Path, size: tuple[int, int]) -> str:
+    folder.mkdir()
+    mask = np.zeros(size, np.uint8)
+    mask[20:40, 20:60] = 1
+    Image.fromarray(mask, "P").save(folder / "m.0000.png")
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("no plate", "There are no files nothing.%04d.exr"),
+        ("no annotation", "one of --roto and --masks"),
+        ("empty masks", "are all empty"),
+        ("mask of another size", "m.0004.png .* is 64x24, but the plate's format is 64x48"),
+        ("mask off the plate", "Keyframe 44 is not on the plate"),
+        ("mask on a hole", "Keyframe 4 is missing on disk"),
+        ("damaged mask", "The mask m.0004.png .* is damaged"),
+        ("damaged plate", "p.0003.png .* truncated"),
+        ("sizes differ", "Frame 3 .* is 10x10, but the plate begins with 64x48"),
+        ("unknown colour space", "There is no colour space 'rec2100'"),
+        ("unknown model", "There is no model called huge"),
+        ("unknown device", "There is no device tpu"),
+        ("unknown mode", "There is no mode 'magic'"),
+        ("frames off the plate", "None of the frames 100-200 is on the plate"),
+        ("no frame range", "is no frame range"),
+        ("unwritable folder", "cannot be written"),
+        ("truncated exr", "plate.5.exr .* truncated or damaged"),
+    ],
+)
+def test_bad_input_gets_a_sentence_and_loses_nothing(shot: PropagateRequest, tmp_path: Path, kind: str, sentence: str) -> None:
+    with pytest.raises(RequestError, match=sentence) as failure:
+        propagate(broken(kind, shot, tmp_path))
+    assert failure.value.exit_code == 2
+    assert str(failure.value).endswith(".") and "\n" not in str(failure.value)
