@@ -114,7 +114,11 @@ class CoreProcess:
         """Say how the process ended, with its last words."""
         # The pipe of errors may still hold the very line that explains it.
         self._errors_read.join(timeout=1.0)
-        ended = self._process.poll()
+        try:
+            # The pipes close a moment before the process has a code.
+            ended: Optional[int] = self._process.wait(timeout=1.0)
+        except subprocess.TimeoutExpired:
+            ended = None
         if self._why_killed:
             how = self._why_killed
         elif ended is None:
@@ -152,7 +156,7 @@ class CoreProcess:
             line = self._first_line.get(timeout=timeout_seconds)
         except queue.Empty:
             raise CoreSilent(
-                f"The core did not greet within {timeout_seconds:g} s. Is the disk of {self._process.args[0]} very slow? Run the doctor."  # type: ignore[index]
+                f"The core did not greet within {timeout_seconds:g} s. Is the disk that holds it very slow? Choose Diagnosis in the menu."
             ) from None
         if not line:
             self._process.wait()

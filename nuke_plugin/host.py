@@ -67,7 +67,7 @@ def in_main(call: Callable[..., T], *arguments: Any) -> T:
     succeeded, value = answer
     if not succeeded:
         raise value
-    return value
+    return value  # type: ignore[no-any-return]
 
 
 def _node_gone_said(call: Callable[..., T], *arguments: Any) -> T:
@@ -228,7 +228,7 @@ def unrecorded() -> Iterator[None]:
 def one_undo(title: str) -> Iterator[None]:
     """Make what happens inside one entry of the Undo list."""
     nuke.Undo.begin()
-    nuke.Undo.name(title)  # type: ignore[attr-defined]
+    nuke.Undo.name(title)
     try:
         yield
     finally:
@@ -298,9 +298,9 @@ def make_own_roto(roto: nuke.Node) -> Callable[[nuke.Node, List[nuke.Node]], nuk
 
     def build(source: nuke.Node, made: List[nuke.Node]) -> nuke.Node:
         black = make_black(source, made)
-        copy = getattr(nuke.nodes, roto.Class())()
+        copy: nuke.Node = getattr(nuke.nodes, roto.Class())()
         made.append(copy)
-        copy["curves"].fromScript(roto["curves"].toScript())  # type: ignore[attr-defined]
+        copy["curves"].fromScript(roto["curves"].toScript())
         copy["output"].setValue("alpha")
         copy["cliptype"].setValue(str(roto["cliptype"].value()))
         copy.setInput(0, black)

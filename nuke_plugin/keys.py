@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Dict, List, Set
 
-from nuke_plugin import exchange, host, roto, roto_node, status
+from nuke_plugin import host, roto, roto_node, status
 from nuke_plugin.roto_keys import control_points
-from nuke_plugin.settings import ALPHA
+from nuke_plugin.settings import ALPHA, UNION
 from xmemcore.protocol.failures import RequestError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _chosen_objects(node: nuke.Node) -> List[str]:
     source = roto_node.roto_input(node, meaning)
     if meaning == ALPHA:
         return [source.name()]
-    names = roto.names(roto.read_objects(source["curves"], source.name(), one_object=meaning == exchange.UNION))
+    names = roto.names(roto.read_objects(source["curves"], source.name(), one_object=meaning == UNION))
     chosen = str(node["key_object"].value())
     return [chosen] if chosen in names else names
 
@@ -68,7 +68,7 @@ def key_roto(node: nuke.Node) -> None:
     Raises:
         InputMissing, RotoInputWrong, NothingKeyed, NothingToKey.
     """
-    source = roto_node.roto_input(node, exchange.UNION)
+    source = roto_node.roto_input(node, UNION)
     frame = host.current_frame()
     chosen = str(node["suggest_object"].value())
     reading = roto.read_objects(source["curves"], source.name(), one_object=False)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence
 try:
     from PySide6 import QtCore, QtGui, QtWidgets
 except ImportError:
-    from PySide2 import QtCore, QtGui, QtWidgets  # type: ignore[no-redef]
+    from PySide2 import QtCore, QtGui, QtWidgets
 
 from nuke_plugin import host, keys, roto_node
 from xmemcore.protocol.failures import Failure

@@ -106,7 +106,6 @@ def test_suggestions_are_kept_and_the_strip_survives_reopening(stage):
 
 
 def test_make_key_keys_the_roto_where_it_stands_in_one_undo(stage):
-    stage.host.user_edit if False else None
     stage.press("make_key")
     stage.press("refresh")
     assert "tri: 1001,1004" in stage.node["keyframes"].value()

@@ -1,0 +1,185 @@
+"""What goes wrong on a real day: the core dies, hangs, speaks nonsense; the disk is full; the node or Nuke goes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.timeout(120)
+
+
+def clean(stage):
+    return not stage.host.python_errors and not stage.host.printed_errors
+
+
+def test_a_core_killed_in_the_middle_is_noticed_and_the_next_press_goes_on(stage, monkeypatch):
+    from nuke_plugin import core_client
+
+    monkeypatch.setenv("PRETEND", "slow")
+    stage.press("propagate")
+    assert stage.host.pump(30, until=lambda: len(stage.mattes()) >= 2)
+    os.kill(core_client._session.pid, signal.SIGKILL)
+    asked = time.monotonic()
+    stage.wait()
+    assert time.monotonic() - asked < 5.0
+    assert "signal 9" in stage.told[-1] and "Failed" in stage.status()
+    assert stage.node["has_result"].value(), "the frames that were finished show"
+    monkeypatch.setenv("PRETEND", "")
+    stage.propagate()
+    assert "Up to date" in stage.status() and len(stage.mattes()) == 10
+    assert clean(stage)
+
+
+def test_last_words_of_a_crash_are_shown(stage, monkeypatch):
+    monkeypatch.setenv("PRETEND", "die")
+    stage.propagate()
+    assert "code 139" in stage.told[-1] and "Segmentation fault in libpretend.so" in stage.told[-1]
+    stage.press("refresh")
+    assert "did not finish" in stage.status()
+
+
+def test_a_hanging_core_is_killed_after_cancel_and_the_next_press_starts_another(stage, monkeypatch):
+    from nuke_plugin import core_client
+
+    monkeypatch.setenv("PRETEND", "hang")
+    stage.press("propagate")
+    assert stage.host.pump(30, until=lambda: len(stage.mattes()) == 3)
+    first = core_client._session.pid
+    stage.press("cancel")
+    stage.wait()
+    assert "did not stop within" in stage.told[-1]
+    monkeypatch.setenv("PRETEND", "")
+    stage.propagate()
+    assert core_client._session.pid != first and len(stage.mattes()) == 10
+
+
+def test_a_full_disk_reaches_the_status_with_its_sentence(stage, monkeypatch):
+    monkeypatch.setenv("PRETEND", "disk")
+    stage.propagate()
+    assert "is full" in stage.told[-1] and "is full" in stage.status()
+    assert len(stage.mattes()) == 3
+
+
+def test_cancel_keeps_finished_frames_and_is_no_failure(stage, monkeypatch):
+    monkeypatch.setenv("PRETEND", "slow")
+    stage.press("propagate")
+    assert stage.host.pump(30, until=lambda: len(stage.mattes()) >= 2)
+    stage.press("cancel")
+    stage.wait()
+    assert stage.told == [] and 2 <= len(stage.mattes()) < 10
+    assert "Stale" in stage.status() and "did not finish" in stage.status()
+
+
+def test_cancel_on_the_progress_bar_stops_the_run(stage, monkeypatch):
+    monkeypatch.setenv("PRETEND", "slow")
+    stage.press("propagate")
+    assert stage.host.pump(30, until=lambda: len(stage.mattes()) >= 1)
+    assert stage.host.cancel_progress("Propagate") == 1
+    stage.wait()
+    assert len(stage.mattes()) < 10 and not any(record.open for record in stage.host.progress_records)
+
+
+def test_cancel_while_the_plate_is_rendered_keeps_what_was_rendered(stage):
+    frames = stage.host.frames_rendered
+    stage.host.on_frame_rendered = lambda frame, done, total: stage.host.cancel_progress("Propagate")
+    stage.propagate()
+    stage.host.on_frame_rendered = None
+    assert stage.mattes() == [] and stage.told == [] and "Cancelled" in stage.status()
+    assert not any(node.Class() == "Write" for node in stage.host.all_nodes())
+    assert frames is not None
+    stage.propagate()
+    assert len(stage.mattes()) == 10
+
+
+def test_the_cache_deleted_under_our_feet_is_made_again(stage):
+    stage.propagate()
+    shutil.rmtree(stage.cache())
+    stage.propagate()
+    assert "Up to date" in stage.status() and stage.told == []
+
+
+def test_the_node_deleted_while_it_runs_stops_its_run_and_nothing_else(stage, monkeypatch):
+    monkeypatch.setenv("PRETEND", "slow")
+    stage.press("propagate")
+    assert stage.host.pump(30, until=lambda: len(stage.mattes()) >= 2)
+    stage.nuke.delete(stage.node)
+    stage.wait()
+    assert stage.told == [] and clean(stage) and len(stage.mattes()) < 10
+    stage.host.undo()
+    again = stage.host.node("XMemRoto")
+    monkeypatch.setenv("PRETEND", "")
+    stage.propagate(again)
+    assert "Up to date" in stage.status(again)
+
+
+def test_the_script_closed_while_a_node_runs_stops_it(stage, monkeypatch):
+    monkeypatch.setenv("PRETEND", "slow")
+    stage.press("propagate")
+    assert stage.host.pump(30, until=lambda: len(stage.mattes()) >= 2)
+    stage.nuke.scriptClear()
+    stage.wait()
+    assert stage.told == [] and clean(stage)
+
+
+def test_two_nodes_at_once_are_done_one_after_the_other(stage):
+    second = stage.nuke.createNode("XMemRoto")
+    second.setInput(0, stage.plate)
+    second.setInput(1, stage.roto)
+    stage.press("propagate")
+    stage.press("propagate", second)
+    stage.wait(60)
+    assert "Up to date" in stage.status() and "Up to date" in stage.status(second)
+    assert len({path.parent for path in stage.folder.glob("mattes/*/matte.1001.exr")}) == 2, "two nodes never share a default output"
+
+
+def test_pressing_twice_is_refused_while_it_runs(stage, monkeypatch):
+    monkeypatch.setenv("PRETEND", "slow")
+    stage.press("propagate")
+    stage.press("propagate")
+    assert "at work already" in stage.told[-1]
+    stage.press("cancel")
+    stage.wait()
+
+
+def test_cancel_without_a_run_does_nothing(stage):
+    stage.press("cancel")
+    assert stage.told == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_no_core_is_left_five_seconds_after_nuke_was_killed(tmp_path):
+    program = f"""
+import os, sys, time
+sys.path[:0] = [{str(CHECKOUT)!r}]
+from nuke_plugin import core_client
+from xmemcore.protocol.messages import Propagate
+from xmemcore.protocol.requests import PropagateRequest
+core = core_client.Core(lambda: [sys.executable, "-I", {str(CHECKOUT / "tests/worker/pretend_worker.py")!r}, "--parent", str(os.getpid())])
+conversation = core.ask(lambda job: Propagate(job, PropagateRequest(plate="stuck")))
+next(iter(conversation))
+print(core.pid, flush=True)
+time.sleep(60)
+"""
+    nuke = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    pid = int(nuke.stdout.readline())
+    nuke.kill()
+    nuke.communicate()
+    deadline = time.monotonic() + 5.0
+    while _runs(pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not _runs(pid)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False

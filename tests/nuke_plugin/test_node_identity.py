@@ -1,0 +1,101 @@
+"""The id of a node: stable through rename, save, reopen and undo; split by copy and paste."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def id_of(node) -> str:
+    return node["node_id"].value()
+
+
+def copy(stage, node):
+    for other in stage.host.all_nodes():
+        other["selected"].setValue(False)
+    node["selected"].setValue(True)
+    stage.nuke.nodeCopy("%clipboard%")
+    node["selected"].setValue(False)
+    return stage.nuke.nodePaste("%clipboard%")
+
+
+def test_a_new_node_has_an_id_and_another_one_another(stage):
+    other = stage.nuke.createNode("XMemRoto")
+    assert len(id_of(stage.node)) == 32 and id_of(other) != id_of(stage.node)
+
+
+def test_rename_save_reopen_and_undo_keep_the_id(stage):
+    before = id_of(stage.node)
+    stage.node.setName("sleeve")
+    path = stage.save("renamed.nk")
+    stage.host.open(path)
+    node = stage.host.node("sleeve")
+    assert id_of(node) == before
+    stage.nuke.delete(node)
+    stage.host.undo()
+    assert id_of(stage.host.node("sleeve")) == before
+
+
+def test_a_pasted_copy_gets_an_id_of_its_own_and_shows_the_same_mattes(stage):
+    stage.propagate()
+    twin = copy(stage, stage.node)
+    assert id_of(twin) != id_of(stage.node) and len(id_of(twin)) == 32
+    assert twin.node("Result")["file"].value() == stage.node.node("Result")["file"].value()
+    twin.setInput(0, stage.plate)
+    twin.setInput(1, stage.roto)
+    stage.press("refresh", twin)
+    assert "Up to date" in stage.status(twin)
+    stage.node["size"].setValue(256)
+    stage.propagate()
+    stage.press("refresh", twin)
+    assert "Stale" in stage.status(twin) and "Another run" in stage.status(twin)
+
+
+def test_a_copy_of_a_renamed_node_is_split_too(stage):
+    stage.node.setName("renamed_behind_our_back")
+    assert id_of(copy(stage, stage.node)) != id_of(stage.node)
+
+
+def test_a_copy_pasted_after_the_original_was_deleted_keeps_the_id(stage):
+    before = id_of(stage.node)
+    stage.node["selected"].setValue(True)
+    stage.nuke.nodeCopy("%clipboard%")
+    stage.nuke.delete(stage.node)
+    for node in stage.host.all_nodes():
+        node["selected"].setValue(False)
+    assert id_of(stage.nuke.nodePaste("%clipboard%")) == before, "cut and paste moves a node"
+
+
+def test_nothing_heavy_is_in_the_script(stage):
+    stage.propagate()
+    stage.press("suggest_frames")
+    stage.wait()
+    path = stage.save("heavy.nk")
+    own = sum(len(str(stage.node[name].value())) for name in ("record", "key_edits", "suggestions"))
+    assert own < 8000
+    assert path.stat().st_size < 60_000
+
+
+def test_a_node_of_an_older_version_is_migrated_with_a_message(stage):
+    stage.node["plugin_version"].setValue("0.0.1")
+    stage.node.removeKnob(stage.node["confidence"])
+    path = stage.save("older.nk")
+    stage.host.open(path)
+    node = stage.host.node("XMemRoto")
+    from xmemcore.protocol.version import VERSION
+
+    assert node["plugin_version"].value() == VERSION
+    assert node["confidence"].value() is False, "a knob that came later is added"
+    assert "0.0.1" in stage.told[-1]
+    assert json.dumps(stage.told)
+
+
+def test_a_node_of_a_later_version_is_left_alone_with_a_message(stage):
+    stage.node["plugin_version"].setValue("99.0.0")
+    path = stage.save("later.nk")
+    stage.host.open(path)
+    assert stage.host.node("XMemRoto")["plugin_version"].value() == "99.0.0"
+    assert "Update the plugin" in stage.told[-1]

@@ -1,0 +1,127 @@
+"""What the plugin's text promises: Python 3.9, standard library, Nuke at one door, types that fit Nuke's stubs."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+MODULES = sorted((CHECKOUT / "nuke_plugin").glob("*.py"))
+IN_NUKE = [*MODULES, CHECKOUT / "init.py", CHECKOUT / "menu.py", *sorted((CHECKOUT / "xmemcore" / "protocol").glob("*.py"))]
+NUKE_PYTHONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names that a module imports when it runs; those for type checkers do not count."""
+    names: set[str] = set()
+
+    def visit(nodes):
+        for node in nodes:
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+                visit(node.orelse)
+                continue
+            if isinstance(node, ast.Import):
+                names.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names.add(node.module)
+            visit(ast.iter_child_nodes(node))
+
+    visit(ast.parse(path.read_text("utf-8")).body)
+    return names
+
+
+@pytest.mark.parametrize("path", IN_NUKE, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_module_is_python_39(path):
+    ast.parse(path.read_text("utf-8"), feature_version=(3, 9))
+
+
+@pytest.mark.parametrize("version", NUKE_PYTHONS)
+def test_every_module_compiles_where_nuke_has_this_python(version):
+    python = find_python(version)
+    if python is None:
+        pytest.skip(f"Python {version} is not installed")
+    check = "import sys\nfor path in sys.argv[1:]:\n    compile(open(path, encoding='utf-8').read(), path, 'exec')"
+    subprocess.run([python, "-c", check, *map(str, IN_NUKE)], check=True, timeout=60)
+
+
+def find_python(version: str) -> str | None:
+    """Find an interpreter of this version, with tkinter or without."""
+    from shutil import which
+
+    own = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    candidates = [sys.executable if own == version else "", *map(str, Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))]
+    candidates.append(which(f"python{version}") or "")
+    for candidate in candidates:
+        if candidate and os.path.isfile(candidate):
+            told = subprocess.run([candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True, text=True)
+            if told.stdout.strip() == version:
+                return candidate
+    return None
+
+
+def test_plugin_needs_nothing_but_the_standard_library_nuke_and_the_protocol():
+    for path in IN_NUKE:
+        for name in imported(path):
+            top = name.split(".")[0]
+            allowed = top in sys.stdlib_module_names or top in ("nuke", "nuke_plugin", "PySide6", "PySide2")
+            assert allowed or name.startswith("xmemcore.protocol"), f"{path.name} imports {name}"
+
+
+def test_nuke_is_imported_at_the_door_and_qt_in_the_panel_alone():
+    for path in MODULES:
+        names = {name.split(".")[0] for name in imported(path)}
+        assert ("nuke" in names) == (path.name == "host.py"), path.name
+        assert bool(names & {"PySide6", "PySide2"}) == (path.name == "panel.py"), path.name
+
+
+def test_plugin_fits_nukes_type_stubs(tmp_path):
+    pytest.importorskip("mypy", reason="mypy is not installed")
+    # Qt is absent here and its module checked without; Nuke's stubs must be there, or the check would check nothing.
+    stubs = Path(sys.prefix) / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages" / "nuke-stubs"
+    if not stubs.is_dir() and sys.platform != "win32":
+        pytest.skip("types-nuke is not installed")
+    answer = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--python-version", "3.10", "--follow-imports=silent", "--cache-dir", str(tmp_path),
+         "--disable-error-code=no-untyped-call", "--ignore-missing-imports", "--allow-subclassing-any", "nuke_plugin"],
+        cwd=CHECKOUT, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stdout
+
+
+GIZMO = (CHECKOUT / "gizmos" / "XMemRoto.gizmo").read_text("utf-8")
+
+
+def test_every_visible_knob_has_a_tooltip():
+    for line in re.findall(r"addUserKnob \{.*\}", GIZMO):
+        kind, name = re.match(r"addUserKnob \{(\d+) (\w+)", line).groups()
+        if "+INVISIBLE" in line or kind in ("20", "52") or name.startswith("divider"):
+            continue
+        assert re.search(r' t "[^"]{20,}', line), f"{name} has no tooltip"
+
+
+def test_every_call_of_the_gizmo_exists(start):
+    start()
+    from nuke_plugin import buttons
+
+    called = set(re.findall(r"buttons(?:'\])?\.(\w+)\(", GIZMO))
+    assert {"propagate", "suggest_frames", "cancel", "created", "knob_changed", "idle", "label"} <= called
+    for name in called:
+        assert callable(getattr(buttons, name))
+
+
+def test_gizmo_text_runs_nothing_when_it_is_loaded():
+    for gizmo in (CHECKOUT / "gizmos").glob("*.gizmo"):
+        unescaped = re.findall(r"(?<!\\)[\[$](?!N\w+|stack 0\])", gizmo.read_text("utf-8"))
+        assert not unescaped, f"{gizmo.name} would run Tcl while it loads"
+
+
+def test_pass_is_made_of_stock_nodes_alone():
+    classes = re.findall(r"^ (\w+) \{$", (CHECKOUT / "gizmos" / "XMemPass.gizmo").read_text("utf-8"), re.MULTILINE)
+    assert set(classes) <= {"Read", "Copy", "Switch", "Remove", "Output"}
+    assert "nuke_plugin" not in (CHECKOUT / "gizmos" / "XMemPass.gizmo").read_text("utf-8")
