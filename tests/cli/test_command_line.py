@@ -219,7 +219,7 @@ def test_suggestions_are_printed_one_a_line(shot: dict[str, Any], capsys: pytest
     picks = [{"frame": 1012, "score": 0.5, "reason": "far from 1001"}, {"frame": 1030, "score": 0.25, "reason": "far from 1012"}]
     shot["suggest"] = lambda request, listener: Answer({"suggestions": picks, "message": "Two frames."})
     assert main(["suggest", "p", "--masks", "m"]) == 0
-    assert capsys.readouterr().out == "1012  score 0.5000  far from 1001\n1030  score 0.2500  far from 1012\nTwo frames.\n"
+    assert capsys.readouterr().out == "1012  score 0.5  far from 1001\n1030  score 0.25  far from 1012\nTwo frames.\n"
 
 
 def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -87,5 +87,5 @@ def run_suggest(chosen: argparse.Namespace) -> None:
         print(json.dumps(answer))
         return
     for pick in answer["suggestions"]:
-        print(f"{pick['frame']}  score {pick['score']:.4f}  {pick['reason']}")
+        print(f"{pick['frame']}  score {pick['score']:.3g}  {pick['reason']}")
     print(answer["message"])

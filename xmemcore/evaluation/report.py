@@ -17,7 +17,8 @@ from xmemcore.shot.result import ResultFile
 
 SHEET_WIDTH = 1600
 MARGIN = 24
-COLUMNS = 5
+COLUMNS, COLUMNS_UPRIGHT = 5, 8
+"""Pictures in a row, of a wide and of an upright plate."""
 THUMBNAILS = 20
 TIMELINE_HEIGHT = 150
 
@@ -115,9 +116,10 @@ def draw(sheet: Sheet, picture, aspect: float) -> Image.Image:
         aspect: width over height of the plate as seen.
     """
     shown = chosen_frames(sheet)
-    cell = (SHEET_WIDTH - MARGIN * (COLUMNS + 1)) // COLUMNS
+    columns = COLUMNS if aspect >= 1 else COLUMNS_UPRIGHT
+    cell = (SHEET_WIDTH - MARGIN * (columns + 1)) // columns
     thumb = (max(1, round(cell / aspect)), cell)
-    rows = -(-len(shown) // COLUMNS)
+    rows = -(-len(shown) // columns)
     top = MARGIN + 40 + 24 * len(sheet.notes) + 28
     grid = top + TIMELINE_HEIGHT + 64
     image = Image.new("RGB", (SHEET_WIDTH, grid + rows * (thumb[0] + 40) + MARGIN), PAPER)
@@ -128,8 +130,8 @@ def draw(sheet: Sheet, picture, aspect: float) -> Image.Image:
     _legend(pen, sheet, top - 28)
     _timeline(pen, sheet, (MARGIN + 40, top, SHEET_WIDTH - MARGIN, top + TIMELINE_HEIGHT))
     for number, frame in enumerate(shown):
-        x = MARGIN + (number % COLUMNS) * (cell + MARGIN)
-        y = grid + (number // COLUMNS) * (thumb[0] + 40)
+        x = MARGIN + (number % columns) * (cell + MARGIN)
+        y = grid + (number // columns) * (thumb[0] + 40)
         pixels = (np.clip(picture(frame, thumb), 0, 1) * 255).round().astype(np.uint8)
         image.paste(Image.fromarray(pixels), (x, y))
         colour = KEYED if frame in sheet.keyed else SUGGESTED if frame in sheet.suggested else FAINT
@@ -139,13 +141,13 @@ def draw(sheet: Sheet, picture, aspect: float) -> Image.Image:
 
 
 def chosen_frames(sheet: Sheet) -> list[int]:
-    """Choose what to show: keyed and suggested frames, the least sure ones, and an even spread of the rest; in order."""
+    """Choose what to show: keyed and suggested frames, the least sure ones, and an even spread of the other mattes; in order."""
     wanted: list[int] = [f for f in (*sheet.keyed, *sheet.suggested) if f in sheet.frames]
     if len(wanted) > THUMBNAILS - 5:
         wanted = wanted[:: -(-len(wanted) // (THUMBNAILS - 5))]
     unsure = sorted((c, f) for f, c in sheet.confidence.items() if f in sheet.frames and f not in wanted)
     wanted += [f for _, f in unsure[:3]]
-    rest = [f for f in sheet.frames if f not in wanted]
+    rest = [f for f in sheet.frames if f not in wanted and (f in sheet.confidence or not sheet.confidence)]
     places = min(THUMBNAILS - len(wanted), len(rest))
     wanted += [rest[int(p)] for p in np.linspace(0, len(rest) - 1, places)] if places > 0 else []
     return sorted(set(wanted))
