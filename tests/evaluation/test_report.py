@@ -38,9 +38,10 @@ def test_many_keys_do_not_fill_the_sheet() -> None:
     assert len(report.chosen_frames(sheet(keyed=tuple(range(1001, 1101))))) <= report.THUMBNAILS
 
 
-def test_short_shot_is_shown_whole() -> None:
+def test_short_shot_is_shown_whole_but_for_what_was_not_asked_for() -> None:
     short = sheet(frames=(1, 2, 3), keyed=(1,), suggested=(), confidence={1: 1.0, 2: 0.5})
-    assert report.chosen_frames(short) == [1, 2, 3]
+    assert report.chosen_frames(short) == [1, 2]
+    assert report.chosen_frames(sheet(frames=(1, 2, 3), keyed=(1,), suggested=(), confidence={})) == [1, 2, 3]
 
 
 def test_sheet_has_the_marks_of_keyed_suggested_and_missing_frames() -> None:
