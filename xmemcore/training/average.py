@@ -1,0 +1,26 @@
+"""Averaged weights: smoother than the last step's, and what is shipped."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+
+from xmemcore.network.xmem import XMem
+
+
+class Average:
+    """An exponential average of a network's weights; quick at first, so that the random start is soon forgotten."""
+
+    def __init__(self, network: XMem, decay: float) -> None:
+        self.network = copy.deepcopy(network).eval().requires_grad_(False)
+        self._decay = decay
+
+    @torch.no_grad()
+    def follow(self, network: XMem, step: int) -> None:
+        """Take in the weights after a step."""
+        decay = min(self._decay, (1 + step) / (10 + step))
+        pairs = zip(self.network.parameters(), network.parameters(), strict=True)
+        for mine, theirs in pairs:
+            if theirs.requires_grad:
+                mine.lerp_(theirs, 1 - decay)

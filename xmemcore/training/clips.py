@@ -1,0 +1,72 @@
+"""Training clips by number: the same number, seed and shape give the same clip, whoever asks and in whatever order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from xmemcore.training.cutouts import Source
+from xmemcore.training.draw import draw
+from xmemcore.training.scene import ClipShape, SceneConfig, stage
+
+_SEEN = 0.004
+"""Share of the canvas that a target needs in some frame, to be annotated there."""
+
+
+@dataclass(frozen=True)
+class TrainingClip:
+    """A clip in the order in which it is processed; the first frame is annotated."""
+
+    frames: np.ndarray
+    """(T, S, S, 3) uint8, RGB."""
+    labels: np.ndarray
+    """(T, S, S) uint8, 0 the background."""
+
+
+class ClipSource(Protocol):
+    """Makes training clips."""
+
+    def clip(self, number: int, shape: ClipShape, in_order: bool) -> TrainingClip:
+        """Make one clip; `in_order`: frames follow time, forward or backward, else they are shuffled."""
+
+
+class StagedClips:
+    """Clips that are staged from pictures."""
+
+    def __init__(self, source: Source, thin: Source, other: Source | None, other_share: float, config: SceneConfig, seed: int) -> None:
+        """Take pictures from `source`, in a share of the clips from `other`."""
+        self._source, self._thin, self._other, self._share = source, thin, other, other_share
+        self._config = config
+        self._seed = seed
+
+    def clip(self, number: int, shape: ClipShape, in_order: bool) -> TrainingClip:
+        rng = np.random.default_rng([self._seed, number, shape.size, shape.frames, shape.objects])
+        while True:
+            source = self._other if self._other is not None and rng.random() < self._share else self._source
+            frames, labels = draw(stage(rng, source, self._thin, shape, self._config))
+            if (order := processing_order(rng, labels, shape.objects, in_order)) is not None:
+                return TrainingClip(frames[order], labels[order])
+
+
+def processing_order(rng: np.random.Generator, labels: np.ndarray, objects: int, in_order: bool) -> np.ndarray | None:
+    """Order the frames so that every target is seen in the first.
+
+    Returns:
+        (T,) indices; None where no frame shows every target.
+    """
+    least = _SEEN * labels[0].size
+    seen = [all(np.count_nonzero(frame == obj) >= least for obj in range(1, objects + 1)) for frame in labels]
+    able = np.flatnonzero(seen)
+    if not len(able):
+        return None
+    if not in_order:
+        first = rng.choice(able)
+        return np.concatenate(([first], rng.permutation(np.delete(np.arange(len(labels)), first))))
+    order = np.arange(len(labels))
+    # Frames before the first good one go, by playing away from it in the longer direction and then the rest.
+    first = int(able[0] if rng.random() < 0.5 else able[-1])
+    if len(labels) - 1 - first >= first:
+        return np.concatenate((order[first:], order[:first][::-1]))
+    return np.concatenate((order[: first + 1][::-1], order[first + 1 :]))

@@ -1,0 +1,86 @@
+"""`xmem-roto train`: from words on the command line to a training."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+from xmemcore.protocol.failures import Cancelled, RequestError
+
+DESCRIPTION = "Train a model, or fine-tune one on your own finished shots."
+
+
+class TrainingRequestInvalid(RequestError):
+    """The options of a training contradict each other."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the options."""
+    pictures = parser.add_argument_group("what to learn from (one of these)")
+    pictures.add_argument("--stills", metavar="DIR", help="photographs with masks or part labels: <set>/images and <set>/masks")
+    pictures.add_argument("--procedural", action="store_true", help="generated pictures alone: no photograph, no question of rights")
+    pictures.add_argument(
+        "--finetune", nargs=2, action="append", metavar=("PLATES", "MATTES"), help="a finished shot; may be given several times"
+    )
+    parser.add_argument("--out", metavar="DIR", required=True, help="folder for checkpoints, losses, curve and sample sheets")
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        default=None,
+        help="recipe: a TOML file, or the name of a bundled one (compact, compact-clean, finetune)",
+    )
+    parser.add_argument("--encoder", metavar="FILE", default=None, help="start of the key encoder: MobileNetV2 as safetensors")
+    parser.add_argument("--model", metavar="FILE", default=None, help="start from a model; needed by --finetune (default: the bundled one)")
+    parser.add_argument("--resume", action="store_true", help="go on with the training in --out, with the recipe that it began with")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    parser.add_argument("--steps", type=int, default=None, help="length in steps; the same steps give the same losses")
+    parser.add_argument("--minutes", type=float, default=None, help="length in minutes of work, in place of --steps; default 90")
+    parser.add_argument("--seed", type=int, default=None, help="in place of the recipe's")
+    parser.add_argument("--threads", type=int, default=None, help="cores for the network; default: all")
+    parser.add_argument("--workers", type=int, default=1, help="processes that make clips; 0: none beside the training (default 1)")
+    parser.add_argument("--clips", metavar="DIR", default=None, help="annotated clips to validate on, never to learn from")
+    parser.add_argument("--validate", metavar="NAMES", default=None, help="names of those clips, with commas; default all")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train as asked; returns the exit code."""
+    import torch
+
+    from xmemcore.training.export import export
+    from xmemcore.training.plan_run import plan_run
+    from xmemcore.training.record import VALIDATIONS, entries
+    from xmemcore.training.state import read_state_of
+    from xmemcore.training.trainer import Habits, Length, Trainer
+
+    if arguments.steps is not None and arguments.minutes is not None:
+        raise TrainingRequestInvalid("A training has --steps or --minutes, not both.")
+    folder = Path(arguments.out)
+    state = read_state_of(folder) if arguments.resume else None
+    run_plan = plan_run(arguments, folder)
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    length = Length(arguments.steps, None if arguments.steps else arguments.minutes or 90.0)
+    habits = dataclasses.replace(Habits(), workers=arguments.workers)
+    trainer = Trainer(run_plan.network, run_plan.recipe, length, folder, run_plan.device, habits, run_plan.yardstick)
+    if state is not None:
+        trainer.restore(state)
+    # Whoever ends a training on a shared machine loses nothing.
+    signal.signal(signal.SIGTERM, lambda *_: trainer.stop())
+    trainer.run(run_plan.make_source)
+    if trainer.progress < 1:
+        raise Cancelled(f"Stopped at step {trainer.step}; what was learned stays in {folder}. Go on with --resume.")
+    model = export(folder, folder / "model.safetensors", run_plan.name, run_plan.terms)
+    last = (entries(folder / VALIDATIONS) or [{}])[-1]
+    print(json.dumps({"model": str(model), "steps": trainer.step, "minutes": round(trainer.seconds / 60, 1), "validation": last}))
+    return 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse and run."""
+    parser = argparse.ArgumentParser(prog="xmem-roto train", description=DESCRIPTION)
+    add_arguments(parser)
+    return run(parser.parse_args(arguments))

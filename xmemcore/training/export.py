@@ -1,0 +1,56 @@
+"""From a training's last state to a model file that says where it comes from."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import platform
+from pathlib import Path
+
+import torch
+
+from xmemcore.network.checkpoint import save_network
+from xmemcore.network.config import NetworkConfig
+from xmemcore.network.xmem import XMem
+from xmemcore.protocol.version import VERSION
+from xmemcore.training import record
+from xmemcore.training.state import read_state_of
+
+
+def export(run: Path, path: Path, name: str, terms: str, licence: str = "Apache-2.0") -> Path:
+    """Write a run's averaged weights as half-precision safetensors.
+
+    Args:
+        run: folder of the training.
+        path: file to write.
+        name: of the model.
+        terms: what it was trained on, and what that allows, in one line.
+        licence: of the weights.
+    """
+    state = read_state_of(run)
+    weights = state["average"]
+    network = XMem(NetworkConfig.of_state(weights))
+    network.load_state_dict(weights)
+    losses = record.entries(run / record.LOSSES)
+    training = {
+        "recipe": json.loads((run / "recipe.json").read_text(encoding="utf-8")),
+        "steps": state["step"],
+        "clips": sum(entry["clips"] for entry in losses),
+        "hours": round(state["seconds"] / 3600, 2),
+        "hardware": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "validations": record.entries(run / record.VALIDATIONS),
+        "last_losses": [entry["loss"] for entry in losses[-20:]],
+    }
+    # The encoder's place on the machine that trained it says nothing to anybody else.
+    training["recipe"]["encoder"] = Path(training["recipe"].get("encoder") or "").name
+    metadata = {
+        "name": name,
+        "dimensions": dataclasses.asdict(network.config),
+        "training": training,
+        "terms": terms,
+        "licence": licence,
+        "made_by": f"xmem-roto {VERSION}",
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_network(path, network, metadata)
+    return path

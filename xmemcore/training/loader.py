@@ -1,0 +1,112 @@
+"""Batches made ahead by other processes. This module must not import torch: the processes need none."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from xmemcore.protocol.failures import MachineError
+from xmemcore.training.clips import ClipSource
+from xmemcore.training.scene import ClipShape
+
+_PATIENCE_SECONDS = 5.0
+"""Between two looks at whether the process is still there."""
+
+
+class LoaderDied(MachineError):
+    """A process that makes clips has ended."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The clips of one step."""
+
+    step: int
+    frames: np.ndarray
+    """(B, T, S, S, 3) uint8."""
+    labels: np.ndarray
+    """(B, T, S, S) uint8."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to make for one step."""
+
+    step: int
+    first: int
+    """Number of the first clip."""
+    clips: int
+    shape: ClipShape
+    in_order: bool
+
+
+def make_batch(clips: ClipSource, order: Order) -> Batch:
+    """Make the clips of one step."""
+    made = [clips.clip(order.first + n, order.shape, order.in_order) for n in range(order.clips)]
+    return Batch(order.step, np.stack([clip.frames for clip in made]), np.stack([clip.labels for clip in made]))
+
+
+class Loader:
+    """Processes that make batches, in the order in which they were asked for."""
+
+    def __init__(self, make_source: Callable[[], ClipSource], workers: int) -> None:
+        """Start; `make_source` must be picklable. With no workers, batches are made when they are taken."""
+        self._source = make_source() if workers == 0 else None
+        self._waiting: list[Order] = []
+        context = multiprocessing.get_context("spawn")
+        self._asked = [context.Queue() for _ in range(workers)]
+        self._made = [context.Queue() for _ in range(workers)]
+        self._processes = [
+            context.Process(target=_work, args=(make_source, asked, made, os.getpid()), daemon=True)
+            for asked, made in zip(self._asked, self._made)
+        ]
+        for process in self._processes:
+            process.start()
+
+    def ask(self, order: Order) -> None:
+        """Ask for a batch."""
+        if self._source is not None:
+            self._waiting.append(order)
+        else:
+            self._asked[order.step % len(self._asked)].put(order)
+
+    def take(self, step: int) -> Batch:
+        """Wait for the batch of a step, which must have been asked for in turn; raises LoaderDied."""
+        if self._source is not None:
+            return make_batch(self._source, self._waiting.pop(0))
+        worker = step % len(self._processes)
+        while True:
+            try:
+                batch = self._made[worker].get(timeout=_PATIENCE_SECONDS)
+            except queue.Empty:
+                if not self._processes[worker].is_alive():
+                    raise LoaderDied(
+                        "The process that makes training clips has ended; see its message above. Go on with --resume."
+                    ) from None
+                continue
+            assert batch.step == step
+            return batch
+
+    def close(self) -> None:
+        """Stop the processes."""
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            process.join(timeout=10)
+
+
+def _work(make_source: Callable[[], ClipSource], asked: multiprocessing.Queue, made: multiprocessing.Queue, parent: int) -> None:
+    cv2.setNumThreads(1)
+    source = make_source()
+    while os.getppid() == parent:
+        try:
+            order = asked.get(timeout=_PATIENCE_SECONDS)
+        except queue.Empty:
+            continue
+        made.put(make_batch(source, order))

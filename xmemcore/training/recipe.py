@@ -1,0 +1,130 @@
+"""What a training does, read from a TOML file; every field has the default of the shipped model."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xmemcore.protocol.failures import RequestError
+from xmemcore.training.scene import ClipShape, SceneConfig
+from xmemcore.training.sequence_roles import RoleConfig
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+class RecipeInvalid(RequestError):
+    """The training's configuration cannot be used."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of the training with clips of one kind."""
+
+    until: float
+    """Progress in (0, 1] at which it ends; the last ends at 1."""
+    size: int = 192
+    """Pixels of a side, a multiple of 16."""
+    frames: int = 4
+    """Of a clip."""
+    batch: int = 4
+    """Clips of a step."""
+    in_order: float = 0.3
+    """Share of batches whose frames follow time; the others are shuffled."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that a training depends on, but the pictures."""
+
+    seed: int = 0
+    encoder: str = ""
+    """Safetensors of the key encoder's start (names without `key_encoder.`); empty: random."""
+    frozen_blocks: int = 6
+    """Blocks of the key encoder, after its stem, that do not learn."""
+    rate: float = 8e-4
+    encoder_rate: float = 1e-4
+    weight_decay: float = 0.02
+    warm_up_steps: int = 100
+    cooldown: float = 1.0
+    """Share of the training, at its end, over which the rate falls to nothing along a cosine; constant before."""
+    clip_gradient: float = 1.0
+    average: float = 0.998
+    """How slowly the averaged weights follow."""
+    precision: str = "float32"
+    """`float32` or `bfloat16` (mixed: weights stay in float32)."""
+    two_objects: float = 0.35
+    """Share of batches with two targets."""
+    procedural: float = 0.1
+    """Share of clips made of generated pictures beside photographs."""
+    scene: SceneConfig = field(default_factory=SceneConfig)
+    roles: RoleConfig = field(default_factory=RoleConfig)
+    phases: tuple[Phase, ...] = (
+        Phase(until=0.5, size=192, frames=4, batch=4),
+        Phase(until=0.78, size=256, frames=4, batch=4),
+        Phase(until=1.0, size=224, frames=8, batch=2, in_order=0.8),
+    )
+
+    def phase(self, progress: float) -> Phase:
+        """Find the phase of a progress in [0, 1]."""
+        return next((phase for phase in self.phases if progress < phase.until), self.phases[-1])
+
+    def rate_at(self, step: int, progress: float) -> float:
+        """Give the rate's factor at a step."""
+        warm = min(1.0, (step + 1) / max(1, self.warm_up_steps))
+        into = max(0.0, (progress - (1 - self.cooldown)) / self.cooldown) if self.cooldown > 0 else 0.0
+        return float(warm * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(1.0, into)))))
+
+    def shape(self, step: int, progress: float) -> tuple[ClipShape, Phase, bool]:
+        """Say what the clips of a step have in common, their phase, and whether their frames follow time."""
+        rng = np.random.default_rng([self.seed, 1, step])
+        phase = self.phase(progress)
+        in_order = bool(rng.random() < phase.in_order)
+        return ClipShape(phase.size, phase.frames, 2 if rng.random() < self.two_objects else 1, in_order), phase, in_order
+
+    def as_json(self) -> dict[str, Any]:
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+
+def read_recipe(path: Path | str) -> Recipe:
+    """Read a recipe.
+
+    Raises:
+        RecipeInvalid: no such file, no TOML, or a field that does not exist.
+    """
+    path = Path(path)
+    if not path.exists() and (RECIPES / f"{path.name}.toml").exists():
+        path = RECIPES / f"{path.name}.toml"
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        names = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
+        raise RecipeInvalid(f"There is no recipe {path}. Give a TOML file, or one of: {names}.") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RecipeInvalid(f"Cannot read the recipe {path}: {error}. Compare it with those in {RECIPES}.") from error
+    return recipe_of(content, str(path))
+
+
+def recipe_of(content: dict[str, Any], origin: str) -> Recipe:
+    """Build a recipe from parsed TOML or JSON; raises RecipeInvalid for a field that does not exist."""
+    try:
+        content = dict(content)
+        if "scene" in content:
+            content["scene"] = SceneConfig(**content["scene"])
+        if "roles" in content:
+            content["roles"] = RoleConfig(**content["roles"])
+        if "phases" in content:
+            content["phases"] = tuple(Phase(**phase) for phase in content["phases"])
+        recipe = Recipe(**content)
+    except TypeError as error:
+        raise RecipeInvalid(f"The recipe {origin} has a field that does not exist ({error}). Its fields are those of Recipe.") from error
+    if recipe.precision not in ("float32", "bfloat16"):
+        raise RecipeInvalid(f"The recipe {origin} asks for precision {recipe.precision}. Choose float32 or bfloat16.")
+    if not recipe.phases or recipe.phases[-1].until != 1.0 or any(phase.size % 16 for phase in recipe.phases):
+        raise RecipeInvalid(f"The recipe {origin} has bad phases: sizes are multiples of 16, and the last one ends with until = 1.0.")
+    return recipe

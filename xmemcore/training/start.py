@@ -1,0 +1,78 @@
+"""How a network begins: what is loaded, what is frozen, and which rate each part learns at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from xmemcore.network.checkpoint import read_state
+from xmemcore.network.config import COMPACT
+from xmemcore.network.xmem import XMem
+from xmemcore.training.recipe import Recipe, RecipeInvalid
+
+_KEY_GAIN = 1.2
+"""Of the key's first projection. Features reach it scaled to an rms of about 1; distances between unlike cells then come to about 10."""
+
+
+def new_network(recipe: Recipe) -> XMem:
+    """Build a compact network from a recipe's seed, its key encoder from a file where the recipe names one."""
+    torch.manual_seed(recipe.seed)
+    network = XMem(COMPACT)
+    spread(network.value_encoder)
+    spread(network.decoder)
+    if recipe.encoder:
+        load_encoder(network, recipe.encoder)
+    with torch.no_grad():
+        weight = network.key_proj.key_proj.weight
+        weight.zero_()
+        nn.init.orthogonal_(weight[:, :, 1, 1], gain=_KEY_GAIN)
+        network.key_proj.key_proj.bias.zero_()
+    return network
+
+
+def spread(part: nn.Module) -> None:
+    """Give every layer weights that keep the size of its signal.
+
+    The layers' own defaults shrink it by two thirds each: eleven of them lie between a mask and a logit, and the network
+    would spend its first thousand steps looking for salient things instead of annotated ones.
+    """
+    for name, layer in part.named_modules():
+        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+            # The second half of a residual block adds to its skip; logits begin near 0.
+            layer.weight.data *= 0.5 if name.endswith("conv2") else 0.1 if name == "pred" else 1.0
+
+
+def load_encoder(network: XMem, path: str) -> None:
+    """Load the key encoder's start; raises RecipeInvalid where a tensor is missing."""
+    state = read_state(Path(path))
+    wanted = network.key_encoder.state_dict()
+    missing = [name for name in wanted if name not in state or state[name].shape != wanted[name].shape]
+    if missing:
+        raise RecipeInvalid(f"The encoder {path} has no {missing[0]} of the right shape. It must be MobileNetV2 with folded batch norm.")
+    network.key_encoder.load_state_dict({name: state[name] for name in wanted})
+
+
+def freeze(network: XMem, blocks: int) -> None:
+    """Keep the key encoder's stem and first blocks as they are."""
+    if blocks <= 0:
+        return
+    for part in (network.key_encoder.stem, *network.key_encoder.blocks[:blocks]):
+        part.requires_grad_(False)
+
+
+def optimiser(network: XMem, recipe: Recipe) -> torch.optim.AdamW:
+    """Make AdamW with the encoder at its own rate; weight decay leaves biases alone."""
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        rate = recipe.encoder_rate if name.startswith("key_encoder.") else recipe.rate
+        decay = recipe.weight_decay if parameter.dim() > 1 else 0.0
+        groups.setdefault((rate, decay), []).append(parameter)
+    return torch.optim.AdamW(
+        [{"params": found, "lr": rate, "peak": rate, "weight_decay": decay} for (rate, decay), found in groups.items()]
+    )

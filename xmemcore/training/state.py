@@ -1,0 +1,34 @@
+"""What a killed training needs to go on as if nothing had happened."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from xmemcore.protocol.failures import RequestError
+
+CHECKPOINT = "training.pt"
+
+
+class NothingToResume(RequestError):
+    """There is no training at the place that should be resumed, or it is damaged."""
+
+
+def write_state(folder: Path, state: dict[str, Any]) -> None:
+    """Write a state whole or not at all."""
+    partial = folder / f".{CHECKPOINT}.tmp"
+    torch.save(state, partial)
+    os.replace(partial, folder / CHECKPOINT)
+
+
+def read_state_of(folder: Path) -> dict[str, Any]:
+    """Read the last state of a run; raises NothingToResume."""
+    try:
+        return torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise NothingToResume(f"There is no training to resume in {folder}. Leave out --resume to begin one.") from error
+    except Exception as error:  # a damaged file raises whatever its bytes happen to say
+        raise NothingToResume(f"The training in {folder} is damaged ({error}). Begin a new one in another folder.") from error

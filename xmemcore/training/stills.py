@@ -1,0 +1,88 @@
+"""Photographs with masks or part labels, as a source of cut-outs; decoded once and kept.
+
+A folder of stills holds sub-folders with `images/` (JPEG or PNG) and, where there are any, `masks/` (index PNGs of the same name):
+two labels are a thing and its background, more are the parts of one thing. Sub-folders without masks are backgrounds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from xmemcore.protocol.failures import RequestError
+from xmemcore.training.cutouts import Cutout
+
+_SUFFIXES = (".jpg", ".jpeg", ".png")
+_SMALLEST_THING = 400
+"""Pixels; less is a mislabelled picture or shows nothing worth following."""
+
+
+class StillsNotFound(RequestError):
+    """The folder of photographs holds nothing to train on."""
+
+
+@dataclass(frozen=True)
+class _Still:
+    image: Path
+    mask: Path | None
+
+
+class Stills:
+    """All photographs under one folder."""
+
+    def __init__(self, root: Path | str) -> None:
+        """List the photographs; raises StillsNotFound."""
+        root = Path(root)
+        folders = sorted(f for f in root.iterdir() if (f / "images").is_dir()) if root.is_dir() else []
+        stills = [
+            _pair(image) for folder in folders for image in sorted((folder / "images").iterdir()) if image.suffix.lower() in _SUFFIXES
+        ]
+        self._masked = [still for still in stills if still.mask is not None]
+        self._all = stills
+        self._pictures: dict[Path, np.ndarray] = {}
+        self._things: dict[Path, Cutout | None] = {}
+        if not self._masked:
+            raise StillsNotFound(f"No photograph with a mask under {root}. Expected <set>/images and <set>/masks of the same names.")
+
+    def background(self, rng: np.random.Generator) -> np.ndarray:
+        """Give any photograph."""
+        return self._picture(self._all[rng.integers(len(self._all))].image)
+
+    def cutout(self, rng: np.random.Generator) -> Cutout:
+        """Give a masked photograph whose thing is large enough."""
+        while True:
+            still = self._masked[rng.integers(len(self._masked))]
+            if still.image not in self._things:
+                self._things[still.image] = self._read(still)
+            if (thing := self._things[still.image]) is not None:
+                return thing
+
+    def _picture(self, path: Path) -> np.ndarray:
+        if path not in self._pictures:
+            encoded = cv2.imread(str(path), cv2.IMREAD_COLOR)
+            if encoded is None:
+                raise StillsNotFound(f"Cannot read the photograph {path}. Replace it, or take it out of the folder.")
+            self._pictures[path] = cv2.cvtColor(encoded, cv2.COLOR_BGR2RGB)
+        return self._pictures[path]
+
+    def _read(self, still: _Still) -> Cutout | None:
+        assert still.mask is not None
+        # Pillow, because opencv turns palette indices into the palette's colours.
+        with Image.open(still.mask) as file:
+            labels = np.asarray(file).astype(np.uint8)
+        picture = self._picture(still.image)
+        if labels.shape != picture.shape[:2]:
+            labels = cv2.resize(labels, (picture.shape[1], picture.shape[0]), interpolation=cv2.INTER_NEAREST)
+        if np.count_nonzero(labels) < _SMALLEST_THING:
+            return None
+        parts = labels if len(np.unique(labels)) > 2 else None
+        return Cutout(picture, np.where(labels > 0, 255, 0).astype(np.uint8), parts)
+
+
+def _pair(image: Path) -> _Still:
+    mask = image.parent.parent / "masks" / f"{image.stem}.png"
+    return _Still(image, mask if mask.exists() else None)

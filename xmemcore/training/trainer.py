@@ -1,0 +1,225 @@
+"""The training loop: batches in, weights out, and everything kept that a killed run needs to go on."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from xmemcore.network.xmem import XMem
+from xmemcore.training import record
+from xmemcore.training.average import Average
+from xmemcore.training.clips import ClipSource
+from xmemcore.training.cores import Cores
+from xmemcore.training.loader import Batch, Loader, Order
+from xmemcore.training.losses import dice, hard_cross_entropy, hardest_share
+from xmemcore.training.recipe import Recipe
+from xmemcore.training.sequence import Roles, segment
+from xmemcore.training.sequence_roles import choose_roles
+from xmemcore.training.sheet import overlaid, write_sheet
+from xmemcore.training.start import freeze, optimiser
+from xmemcore.training.state import write_state
+from xmemcore.training.validate import Yardstick, measure
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long a training lasts: a number of steps, or minutes of work."""
+
+    steps: int | None = None
+    minutes: float | None = None
+
+    def progress(self, step: int, seconds: float) -> float:
+        """Give the share that is done, in [0, 1]."""
+        done = step / self.steps if self.steps else seconds / (60 * (self.minutes or 1e-9))
+        return min(1.0, done)
+
+
+@dataclass(frozen=True)
+class Habits:
+    """What a training does besides training, in seconds of work."""
+
+    checkpoint_seconds: float = 180
+    validate_seconds: float = 480
+    sheet_seconds: float = 300
+    report_steps: int = 20
+    workers: int = 1
+
+
+class Trainer:
+    """One run, in one folder."""
+
+    def __init__(
+        self, network: XMem, recipe: Recipe, length: Length, folder: Path, device: torch.device, habits: Habits, yardstick: Yardstick | None
+    ) -> None:
+        self.recipe, self.length, self.folder, self.device, self.habits = recipe, length, folder, device, habits
+        self.network = network.to(device, memory_format=torch.channels_last).train()
+        freeze(self.network, recipe.frozen_blocks)
+        self.average = Average(self.network, recipe.average)
+        self.optimiser = optimiser(self.network, recipe)
+        self.step = 0
+        self.seconds = 0.0
+        self._yardstick = yardstick
+        self._clips = yardstick.clips() if yardstick else []
+        self._due = {"checkpoint": habits.checkpoint_seconds, "validate": habits.validate_seconds, "sheet": 0.0}
+        self._orders: dict[int, Order] = {}
+        self._stopping = False
+
+    @property
+    def progress(self) -> float:
+        return self.length.progress(self.step, self.seconds)
+
+    def restore(self, state: dict) -> None:
+        """Go on from a state."""
+        self.network.load_state_dict(state["network"])
+        self.average.network.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.seconds = state["step"], state["seconds"]
+        self._due = {
+            "checkpoint": self.seconds + self.habits.checkpoint_seconds,
+            "validate": state["next_validation"],
+            "sheet": state["next_sheet"],
+        }
+        for name in (record.LOSSES, record.VALIDATIONS):
+            record.forget_after(self.folder / name, self.step)
+
+    def run(self, make_source: Callable[[], ClipSource]) -> None:
+        """Train until the length is reached, then validate and keep the last state."""
+        loader = Loader(make_source, self.habits.workers)
+        ahead, asked = max(1, 3 * self.habits.workers), self.step
+        cores = Cores(torch.get_num_threads() if self.device.type == "cpu" else 1)
+        try:
+            while self.progress < 1 and not self._stopping:
+                began = time.perf_counter()
+                while asked <= self.step + ahead:
+                    self._ask(loader, asked)
+                    asked += 1
+                batch = loader.take(self.step)
+                waited = time.perf_counter() - began
+                self._train_on(batch, waited, began)
+                cores.after_step()
+                self._keep_house(batch)
+        finally:
+            loader.close()
+        if not self._stopping:
+            self._validate()
+        self._checkpoint()
+
+    def stop(self) -> None:
+        """Let the step in work be the last; the state is kept, so that the run can be resumed."""
+        self._stopping = True
+
+    def _ask(self, loader: Loader, step: int) -> None:
+        # With a length in steps the shape of a step depends on nothing else, so that a resumed run sees the same clips.
+        progress = self.length.progress(step, self.seconds)
+        shape, phase, in_order = self.recipe.shape(step, progress)
+        self._orders[step] = Order(step, step * 64, phase.batch, shape, in_order)
+        loader.ask(self._orders[step])
+
+    def _train_on(self, batch: Batch, waited: float, began: float) -> None:
+        rng = np.random.default_rng([self.recipe.seed, 2, self.step])
+        progress = self.progress
+        order = self._orders.pop(self.step)
+        objects = order.shape.objects
+        roles = Roles(*choose_roles(rng, batch.frames.shape[1], order.in_order, self.recipe.roles))
+        factor = self.recipe.rate_at(self.step, progress)
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["peak"] * factor
+        frames = torch.from_numpy(batch.frames).to(self.device)
+        labels = torch.from_numpy(batch.labels).to(self.device).long()
+        share = hardest_share(progress)
+        crossed, overlapped, count = 0.0, 0.0, 0
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
+            for t, competing in segment(self.network, frames, labels, objects, roles):
+                crossed = crossed + hard_cross_entropy(competing, labels[:, t], share)
+                overlapped = overlapped + dice(competing, labels[:, t])
+                count += 1
+        loss = (crossed + overlapped) / count
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_([p for p in self.network.parameters() if p.requires_grad], self.recipe.clip_gradient)
+        if torch.isfinite(norm):
+            self.optimiser.step()
+            self.average.follow(self.network, self.step)
+        entry = {
+            "step": self.step,
+            "loss": round(float(loss.detach()), 6),
+            "dice": round(float(overlapped.detach()) / count, 6),
+            "norm": round(float(norm), 4),
+            "rate": round(factor * self.recipe.rate, 8),
+            "clips": len(batch.frames),
+        }
+        self.step += 1
+        self.seconds += time.perf_counter() - began
+        record.append(
+            self.folder / record.LOSSES,
+            entry | {"seconds": round(self.seconds, 2), "waited": round(waited, 3), "threads": torch.get_num_threads()},
+        )
+        if self.step % self.habits.report_steps == 0:
+            self._report(entry)
+
+    def _report(self, entry: dict) -> None:
+        progress = max(self.progress, 1e-9)
+        left = self.seconds * (1 - progress) / progress
+        print(
+            f"step {self.step}  loss {entry['loss']:.4f}  {100 * progress:.1f} %  "
+            f"{self.seconds / 60:.1f} min done, {left / 60:.1f} min left",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    def _keep_house(self, batch: Batch) -> None:
+        """Do what is due; time spent here counts as work, so that minutes are minutes of the clock."""
+        began = time.perf_counter()
+        if self.seconds >= self._due["sheet"]:
+            self._due["sheet"] = self.seconds + self.habits.sheet_seconds
+            self._draw_sheet(batch)
+        if self.seconds >= self._due["validate"]:
+            self._due["validate"] = self.seconds + self.habits.validate_seconds
+            self._validate()
+        if self.seconds >= self._due["checkpoint"]:
+            self._due["checkpoint"] = self.seconds + self.habits.checkpoint_seconds
+            self._checkpoint()
+        self.seconds += time.perf_counter() - began
+
+    def _validate(self) -> None:
+        if not self._clips or self._yardstick is None:
+            return
+        figures = measure(self.average.network, self._clips, self._yardstick)
+        record.append(self.folder / record.VALIDATIONS, {"step": self.step, "seconds": round(self.seconds, 1), **figures})
+        print(f"step {self.step}  " + "  ".join(f"{name} {value:.3f}" for name, value in figures.items()), file=sys.stderr, flush=True)
+
+    def _checkpoint(self) -> None:
+        write_state(
+            self.folder,
+            {
+                "network": self.network.state_dict(),
+                "average": self.average.network.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "step": self.step,
+                "seconds": self.seconds,
+                "next_validation": self._due["validate"],
+                "next_sheet": self._due["sheet"],
+            },
+        )
+        losses, validations = record.entries(self.folder / record.LOSSES), record.entries(self.folder / record.VALIDATIONS)
+        record.draw_curve(self.folder / "curve.png", losses, validations)
+
+    @torch.no_grad()
+    def _draw_sheet(self, batch: Batch) -> None:
+        """Draw truth above prediction, one annotation each."""
+        length, objects = batch.frames.shape[1], max(1, int(batch.labels.max()))
+        roles = Roles((True,) + (False,) * (length - 1), (True,) * length)
+        labels = torch.from_numpy(batch.labels).to(self.device).long()
+        shown = [[overlaid(f, lab) for f, lab in zip(frames, truth)] for frames, truth in zip(batch.frames, batch.labels)]
+        predicted = [[overlaid(frames[0], truth[0])] for frames, truth in zip(batch.frames, batch.labels)]
+        for t, competing in segment(self.average.network, torch.from_numpy(batch.frames).to(self.device), labels, objects, roles):
+            for clip, found in enumerate(competing.argmax(dim=1).to(torch.uint8).cpu().numpy()):
+                predicted[clip].append(overlaid(batch.frames[clip, t], found))
+        rows = [row for pair in zip(shown, predicted) for row in pair]
+        write_sheet(self.folder / f"sheet_{self.step:06d}.png", rows)

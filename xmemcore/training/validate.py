@@ -1,0 +1,59 @@
+"""How good a network is while it learns: mean J on parts of a few clips, at a reduced size.
+
+A yardstick for the learning curve, not the measurement: that is `xmem-roto evaluate`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import torch
+
+from xmemcore.engine.config import EngineConfig
+from xmemcore.evaluation.clip_frames import ClipFrames
+from xmemcore.evaluation.clips import Clip, choose, find_clips
+from xmemcore.evaluation.evaluate import propagate_clip, score_clip
+from xmemcore.network.xmem import XMem
+
+
+@dataclasses.dataclass(frozen=True)
+class Yardstick:
+    """What is measured."""
+
+    folder: str
+    names: tuple[str, ...] = ()
+    """Clips; none for all whose frames all have a mask."""
+    frames: int = 24
+    """Of each clip, evenly chosen from it, so that they show as much change as the clip does."""
+    size: int = 240
+    annotations: tuple[int, ...] = (1, 5)
+
+    def clips(self) -> list[Clip]:
+        found = [clip for clip in find_clips(self.folder) if (clip.name in self.names if self.names else not clip.sparse)]
+        return [_thinned(clip, self.frames) for clip in found]
+
+
+@torch.no_grad()
+def measure(network: XMem, clips: Sequence[Clip], yardstick: Yardstick) -> dict[str, float]:
+    """Give mean J by number of annotations, as `J1`, `J5`."""
+    network = network.eval()
+    engine = EngineConfig(mem_every=2)
+    sums = dict.fromkeys(yardstick.annotations, 0.0)
+    for clip in clips:
+        frames = ClipFrames(clip, network, yardstick.size, "area")
+        for k in yardstick.annotations:
+            annotated = choose(clip, k)
+            predicted = propagate_clip(network, frames, annotated, engine)
+            sums[k] += score_clip(clip, predicted, annotated, 0.0).scored.j
+    return {f"J{k}": round(total / len(clips), 4) for k, total in sums.items()}
+
+
+def _thinned(clip: Clip, count: int) -> Clip:
+    step = max(1, len(clip) // count)
+    chosen = list(range(0, len(clip), step))[:count]
+    return dataclasses.replace(
+        clip,
+        frames=tuple(clip.frames[index] for index in chosen),
+        masks={place: clip.masks[index] for place, index in enumerate(chosen) if index in clip.masks},
+    )
