@@ -14,6 +14,9 @@ from PIL import Image
 from tests.shot.made_shot import write_model, write_plate
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
+from xmemcore.shot.mask_annotations import MaskAnnotations
+from xmemcore.shot.mattes import MatteWriter
+from xmemcore.shot.plate import Plate
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.suggest import suggest
 
@@ -203,3 +206,27 @@ def test_bad_input_gets_a_sentence_and_loses_nothing(shot: PropagateRequest, tmp
         propagate(broken(kind, shot, tmp_path))
     assert failure.value.exit_code == 2
     assert str(failure.value).endswith(".") and "\n" not in str(failure.value)
+
+
+def test_choice_of_object_changes_the_picks_on_a_real_clip(shared: Path, tmp_path: Path, model: str) -> None:
+    clip = shared / "clips" / "combo-dance-dog-libby"
+    plate = Plate.open(str(clip / "frames"))
+    truth = MaskAnnotations.open(str(clip / "masks"), plate)
+    writer = MatteWriter(tmp_path / "matte.%04d.exr", plate.canvas, [("obj_1", "1"), ("obj_2", "2"), ("obj_3", "3")], {})
+    for frame in plate.frames:
+        mattes = np.stack([truth.matte(frame, obj) for obj in range(3)])
+        writer.write(frame, mattes, mattes.max(axis=0), keyframe=False)
+    request = SuggestRequest(
+        plate=str(clip / "frames"),
+        masks=str(clip / "masks"),
+        keyframes=(0,),
+        model=model,
+        size=96,
+        cache=str(tmp_path / "cache"),
+        mattes=str(tmp_path / "matte.%04d.exr"),
+        alpha=1.0,
+        count=3,
+    )
+    picks = {obj: tuple(s.frame for s in suggest(replace(request, object=obj)).suggestions) for obj in (None, "1", "2", "3")}
+    assert len(set(picks.values())) >= 3, picks
+    assert all(0 not in frames and len(set(frames)) == 3 for frames in picks.values())
