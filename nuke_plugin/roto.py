@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Set, Tuple
 
 from nuke_plugin.roto_keys import keyed_frames
-from nuke_plugin.roto_shape import shape_at
+from nuke_plugin.roto_shape import Kind, shape_at
 from xmemcore.protocol.failures import RequestError
 
 VERSION = 1
 CLASSES = ("Roto", "RotoPaint")
+OPEN_FLAG = 1 << 5
+"""Bit of a control curve's flags: its ends are not joined."""
 
 
 class NothingKeyed(RequestError):
@@ -41,7 +43,7 @@ class Leaf:
 
     shape: Any
     parents: Tuple[Any, ...]
-    bspline: bool
+    kind: Kind
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class RotoObject:
 
     def at(self, frame: int) -> List[Dict[str, Any]]:
         """Evaluate its shapes at a frame, bottom to top; shapes that do not show are left out."""
-        shapes = [shape_at(leaf.shape, leaf.parents, frame, leaf.bspline) for leaf in self.leaves]
+        shapes = [shape_at(leaf.shape, leaf.parents, frame, leaf.kind) for leaf in self.leaves]
         return [shape for shape in shapes if shape is not None]
 
 
@@ -69,6 +71,8 @@ class RotoReading:
     objects: Tuple[RotoObject, ...]
     """In the order of the roto's list, the topmost first."""
     warnings: Tuple[str, ...]
+    complete: bool = True
+    """Every element of the node is in one of the objects; paint strokes are not."""
 
 
 def read_objects(curves: Any, node_name: str, one_object: bool) -> RotoReading:
@@ -83,12 +87,12 @@ def read_objects(curves: Any, node_name: str, one_object: bool) -> RotoReading:
         NothingKeyed: there is no shape at all.
     """
     root = curves.rootLayer
-    splines = iter(_bspline_flags(curves.toScript()))
+    kinds = iter(_kinds(curves.toScript()))
     objects: List[RotoObject] = []
     strokes: List[str] = []
     for element in root:
         # The list shows the topmost first; drawing, and so the JSON, begins at the bottom.
-        leaves = tuple(reversed(list(_leaves(element, (root,), splines, strokes))))
+        leaves = tuple(reversed(list(_leaves(element, (root,), kinds, strokes))))
         if leaves:
             objects.append(RotoObject(_name(element), leaves))
     if not objects:
@@ -100,7 +104,10 @@ def read_objects(curves: Any, node_name: str, one_object: bool) -> RotoReading:
         warnings.append(f"Paint strokes of {node_name} do not count ({', '.join(strokes[:5])}); choose the input's alpha to include them.")
     if any(_has_motion_blur(leaf) for one in objects for leaf in one.leaves):
         warnings.append(f"Shape motion blur in {node_name} is left out of the annotations.")
-    return RotoReading(tuple(objects), tuple(warnings))
+    bands = [leaf.shape.name for one in objects for leaf in one.leaves if not leaf.kind.closed]
+    if bands:
+        warnings.append(f"Open splines of {node_name} count with one width for all their points ({', '.join(bands[:5])}).")
+    return RotoReading(tuple(objects), tuple(warnings), complete=not strokes)
 
 
 def keyframes(reading: RotoReading, edits: KeyEdits) -> Dict[str, List[int]]:
@@ -110,11 +117,13 @@ def keyframes(reading: RotoReading, edits: KeyEdits) -> Dict[str, List[int]]:
 
 def names(reading: RotoReading) -> List[str]:
     """Give each object a name of its own: Nuke allows two shapes of one name, the panel's list does not."""
-    seen: Dict[str, int] = {}
-    unique = []
+    unique: List[str] = []
     for one in reading.objects:
-        seen[one.name] = seen.get(one.name, 0) + 1
-        unique.append(one.name if seen[one.name] == 1 else f"{one.name}_{seen[one.name]}")
+        count, candidate = 1, one.name
+        while candidate in unique:
+            count += 1
+            candidate = f"{one.name}_{count}"
+        unique.append(candidate)
     return unique
 
 
@@ -143,16 +152,16 @@ def roto_json(reading: RotoReading, edits: KeyEdits, image_format: Sequence[floa
 
 def every_shape_counts(reading: RotoReading, edits: KeyEdits) -> bool:
     """Say whether Nuke's own render of the whole roto is the union that we mean: nothing declared absent, no strokes left out."""
-    return not any(edits.absent.values()) and not reading.warnings
+    return not any(edits.absent.values()) and reading.complete
 
 
-def _leaves(element: Any, parents: Tuple[Any, ...], splines: Iterator[bool], strokes: List[str]) -> Iterator[Leaf]:
+def _leaves(element: Any, parents: Tuple[Any, ...], kinds: Iterator[Kind], strokes: List[str]) -> Iterator[Leaf]:
     kind = type(element).__name__
     if kind == "Layer":
         for child in element:
-            yield from _leaves(child, (*parents, element), splines, strokes)
+            yield from _leaves(child, (*parents, element), kinds, strokes)
     elif kind == "Shape":
-        yield Leaf(element, parents, next(splines, False))
+        yield Leaf(element, parents, next(kinds, Kind()))
     else:
         strokes.append(_name(element))
 
@@ -161,9 +170,10 @@ def _name(element: Any) -> str:
     return str(element.name) or "shape"
 
 
-def _bspline_flags(script: str) -> List[bool]:
-    """Say of each shape, in the text's order, whether it is a B-spline: nuke.rotopaint does not tell."""
-    return [match == "bspline" for match in re.findall(r"\{curvegroup\s+(?:\{[^{}]*\}|\"(?:[^\"\\]|\\.)*\"|\S+)\s+\d+\s+(\w+)", script)]
+def _kinds(script: str) -> List[Kind]:
+    """Read what nuke.rotopaint does not tell of each shape from the text, in the text's order: its spline, and whether it is open."""
+    shapes = re.findall(r"\{curvegroup\s+(?:\{[^{}]*\}|\"(?:[^\"\\]|\\.)*\"|\S+)\s+\d+\s+(\w+)\s+\{+cc\s+\{f\s+(\d+)\}", script)
+    return [Kind(bspline=spline == "bspline", closed=not int(flags) & OPEN_FLAG) for spline, flags in shapes]
 
 
 def _has_motion_blur(leaf: Leaf) -> bool:

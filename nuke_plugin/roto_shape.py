@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from nuke_plugin.roto_feather import with_overall_feather
@@ -13,6 +15,9 @@ BLENDING = (
 )  # fmt: skip
 """Values of the attribute `bm`, in order."""
 
+FEATHER_TYPES = ("linear", "smooth0", "smooth1", "smooth")
+"""Values of the attribute `ft`, in order."""
+
 ALL_FRAMES, TO_FRAME, ONE_FRAME, FROM_FRAME, FRAME_RANGE = range(5)
 """Values of the attribute `ltt`."""
 
@@ -20,14 +25,23 @@ Triplet = Tuple[Point, Point, Point]
 """A point, and its in and out tangents relative to it."""
 
 
-def shape_at(shape: Any, parents: Sequence[Any], frame: float, bspline: bool) -> Optional[Dict[str, Any]]:
+@dataclass(frozen=True)
+class Kind:
+    """What kind of curve a shape is."""
+
+    bspline: bool = False
+    """Its points are the vertices of a B-spline, not Bezier triplets."""
+    closed: bool = True
+
+
+def shape_at(shape: Any, parents: Sequence[Any], frame: float, kind: Kind) -> Optional[Dict[str, Any]]:
     """Evaluate a shape.
 
     Args:
         shape: of nuke.rotopaint.
         parents: its layers from Root inwards.
         frame: at which.
-        bspline: its points are the vertices of a B-spline, not Bezier triplets.
+        kind: of curve.
 
     Returns:
         The JSON of the shape, or None when it does not show at this frame (invisible, opacity 0, out of its lifetime).
@@ -38,22 +52,28 @@ def shape_at(shape: Any, parents: Sequence[Any], frame: float, bspline: bool) ->
     points, offsets = _triplets(shape, frame)
     if _value(attributes, frame, "fo", 1.0) < 0.5:
         offsets = [((0.0, 0.0), point[1], point[2]) for point in points]
-    if bspline:
-        points, offsets = _bezier_of_bspline(points, offsets)
-    closed = not _is_open(shape)
+    if kind.bspline:
+        points, offsets = _bezier_of_bspline(points, offsets, kind.closed)
     overall = (_value(attributes, frame, "fx", 0.0), _value(attributes, frame, "fy", 0.0))
     if any(overall) and _value(attributes, frame, "fo", 1.0) >= 0.5:
-        offsets = with_overall_feather(points, offsets, overall, closed)
+        offsets = with_overall_feather(points, offsets, overall, kind.closed)
     matrix = to_picture(shape, parents, frame)
-    return {
+    content = {
         "points": [_moved(matrix, (0.0, 0.0), point) for point in points],
         "feather": _feather(matrix, points, offsets),
-        "closed": closed,
+        "closed": kind.closed,
         "opacity": _value(attributes, frame, "opc", 1.0),
         "inverted": _value(attributes, frame, "inv", 0.0) >= 0.5,
         "blending": BLENDING[min(max(int(_value(attributes, frame, "bm", 0.0)), 0), len(BLENDING) - 1)],
         "feather_falloff": _value(attributes, frame, "ff", 1.0),
     }
+    feather_type = FEATHER_TYPES[min(max(int(_value(attributes, frame, "ft", 0.0)), 0), len(FEATHER_TYPES) - 1)]
+    if feather_type != FEATHER_TYPES[0]:
+        content["feather_type"] = feather_type
+    if not kind.closed:
+        width = _value(attributes, frame, "osw", 10.0)
+        content["widths"] = [width * _enlargement(matrix, point[0]) for point in points]
+    return content
 
 
 def is_shown(shape: Any, parents: Sequence[Any], frame: float) -> bool:
@@ -82,11 +102,6 @@ def _value(attributes: Any, frame: float, name: str, default: float) -> float:
     return float(attributes.getValue(frame, name)) if name in attributes else default
 
 
-def _is_open(shape: Any) -> bool:
-    # nuke.rotopaint.FlagType.eOpenFlag; the number is in Foundry's API reference and in every script seen.
-    return bool(shape.getFlag(5))
-
-
 def _triplets(shape: Any, frame: float) -> Tuple[List[Triplet], List[Triplet]]:
     """Read main points and feather points; a feather point is an offset from its main point."""
     main, feather = [], []
@@ -112,6 +127,14 @@ def _moved(matrix: Matrix, base: Point, triplet: Triplet) -> List[List[float]]:
     return moved
 
 
+def _enlargement(matrix: Matrix, point: Point) -> float:
+    """Say by how much lengths grow around a point, the same in all directions for want of better knowledge."""
+    step = 1e-3
+    here, along, across = (apply(matrix, end) for end in (point, (point[0] + step, point[1]), (point[0], point[1] + step)))
+    area = (along[0] - here[0]) * (across[1] - here[1]) - (along[1] - here[1]) * (across[0] - here[0])
+    return math.sqrt(abs(area)) / step
+
+
 def _feather(matrix: Matrix, points: Sequence[Triplet], offsets: Sequence[Triplet]) -> Optional[List[List[List[float]]]]:
     """Give the feather points relative to the main ones; None when the feather curve is the main curve."""
     if all(offset[0] == (0.0, 0.0) and offset[1:] == point[1:] for point, offset in zip(points, offsets)):
@@ -124,19 +147,25 @@ def _feather(matrix: Matrix, points: Sequence[Triplet], offsets: Sequence[Triple
     return feather
 
 
-def _bezier_of_bspline(points: Sequence[Triplet], offsets: Sequence[Triplet]) -> Tuple[List[Triplet], List[Triplet]]:
-    """Write a closed uniform cubic B-spline as Bezier triplets: one per vertex, on the curve, tangents a third apart."""
-    main = _smooth([point[0] for point in points])
-    outer = _smooth([(point[0][0] + offset[0][0], point[0][1] + offset[0][1]) for point, offset in zip(points, offsets)])
+def _bezier_of_bspline(points: Sequence[Triplet], offsets: Sequence[Triplet], closed: bool) -> Tuple[List[Triplet], List[Triplet]]:
+    """Write a uniform cubic B-spline as Bezier triplets: one per vertex, on the curve."""
+    main = _smooth([point[0] for point in points], closed)
+    outer = _smooth([(point[0][0] + offset[0][0], point[0][1] + offset[0][1]) for point, offset in zip(points, offsets)], closed)
     relative = [((o[0][0] - m[0][0], o[0][1] - m[0][1]), o[1], o[2]) for m, o in zip(main, outer)]
     return main, relative
 
 
-def _smooth(vertices: Sequence[Point]) -> List[Triplet]:
+def _smooth(vertices: Sequence[Point], closed: bool) -> List[Triplet]:
+    """Convert a curve; an open one begins and ends on its outer vertices, whose mirror images continue it."""
     triplets: List[Triplet] = []
-    count = len(vertices)
+    last = len(vertices) - 1
     for index, (x, y) in enumerate(vertices):
-        before, after = vertices[index - 1], vertices[(index + 1) % count]
+        before, after = vertices[index - 1], vertices[index + 1 if index < last else 0]
+        if not closed and last > 0:
+            if index == 0:
+                before = (2 * x - after[0], 2 * y - after[1])
+            if index == last:
+                after = (2 * x - before[0], 2 * y - before[1])
         centre = ((before[0] + 4 * x + after[0]) / 6, (before[1] + 4 * y + after[1]) / 6)
         slope = ((after[0] - before[0]) / 6, (after[1] - before[1]) / 6)
         triplets.append((centre, (-slope[0], -slope[1]), slope))
