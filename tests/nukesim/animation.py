@@ -125,7 +125,7 @@ class AnimationCurve:
             if key.interpolation != letter:
                 words.append({256: "C", 257: "K", 258: "L"}.get(key.interpolation, "C"))
                 letter = key.interpolation
-            words.append("x%s" % number(key.x))
+            words.append(f"x{number(key.x)}")
             words.append(number(key.y))
         return " ".join(words)
 
@@ -164,4 +164,4 @@ def number(value: float) -> str:
         return repr(value)
     if value == int(value) and abs(value) < 1e15:
         return str(int(value))
-    return repr(round(value, 9)) if abs(value) >= 1e-6 else "%.9g" % value
+    return repr(round(value, 9)) if abs(value) >= 1e-6 else f"{value:.9g}"

@@ -7,7 +7,23 @@ import sys
 import types
 from typing import Any
 
-from . import array_knobs, callbacks, constants, curveknob, curvelib, formats, host_images, knobs, mainthread, menus, nodes, nukescripts_api, state, undo, vectors
+from . import (
+    array_knobs,
+    callbacks,
+    constants,
+    curveknob,
+    curvelib,
+    formats,
+    host_images,
+    knobs,
+    mainthread,
+    menus,
+    nodes,
+    nukescripts_api,
+    state,
+    undo,
+    vectors,
+)
 from .guard import public, public_class
 
 
@@ -140,11 +156,30 @@ class GlobalsEnvironment:
 def environment(host: Any) -> dict[str, Any]:
     major, minor, release = host.version_words()
     return {
-        "64bit": True, "ExecutablePath": sys.executable, "LINUX": sys.platform.startswith("linux"), "MACOS": sys.platform == "darwin",
-        "WIN32": sys.platform == "win32", "NukeVersionMajor": major, "NukeVersionMinor": minor, "NukeVersionRelease": release,
-        "NukeVersionString": "%d.%dv%d" % (major, minor, release), "NukeVersionPhase": "", "NukeVersionDate": "Jan  1 2025", "PluginExtension": "so",
-        "assist": False, "gui": host._gui, "hiero": False, "indie": host.indie, "interactive": host._gui, "nc": host.nc, "nukex": host.nukex, "ple": False,
-        "studio": False, "numCPUs": os.cpu_count() or 1, "threads": os.cpu_count() or 1, "PluginsVerbose": False,
+        "64bit": True,
+        "ExecutablePath": sys.executable,
+        "LINUX": sys.platform.startswith("linux"),
+        "MACOS": sys.platform == "darwin",
+        "WIN32": sys.platform == "win32",
+        "NukeVersionMajor": major,
+        "NukeVersionMinor": minor,
+        "NukeVersionRelease": release,
+        "NukeVersionString": f"{major}.{minor}v{release}",
+        "NukeVersionPhase": "",
+        "NukeVersionDate": "Jan  1 2025",
+        "PluginExtension": "so",
+        "assist": False,
+        "gui": host._gui,
+        "hiero": False,
+        "indie": host.indie,
+        "interactive": host._gui,
+        "nc": host.nc,
+        "nukex": host.nukex,
+        "ple": False,
+        "studio": False,
+        "numCPUs": os.cpu_count() or 1,
+        "threads": os.cpu_count() or 1,
+        "PluginsVerbose": False,
     }
 
 
@@ -345,7 +380,7 @@ def scriptSaveAs(filename: str | None = None, overwrite: Any = -1) -> None:
     if filename is None:
         raise RuntimeError("no filename for the script")
     if os.path.exists(filename) and overwrite == 0:
-        raise RuntimeError("%s exists" % filename)
+        raise RuntimeError(f"{filename} exists")
     state.current()._save(filename)
 
 
@@ -433,7 +468,7 @@ def load(s: str) -> None:
         if os.path.isfile(path):
             host.run_file(path)
             return
-    raise RuntimeError("%s: Unknown command" % s)
+    raise RuntimeError(f"{s}: Unknown command")
 
 
 # --- values ----------------------------------------------------------------------------------------------------------
@@ -478,7 +513,7 @@ def runIn(object: str, cmd: str) -> bool:
     host = state.current()
     node = host._node_named(object, host._root)
     if node is None:
-        raise RuntimeError("%s: no such node" % object)
+        raise RuntimeError(f"{object}: no such node")
     host._in_context(node, None, lambda: host._run_python(cmd, "<runIn>"))
     return True
 
@@ -489,7 +524,7 @@ def knob(name: str, value: str | None = None, getType: bool = False, getClass: b
     host = state.current()
     found = host._find_knob(name, host._context_node())
     if found is None:
-        raise RuntimeError("%s: no such knob" % name)
+        raise RuntimeError(f"{name}: no such knob")
     if getType:
         return _NUMBERS.get(type(found), 0)
     if getClass:
@@ -551,7 +586,7 @@ def addFormat(s: str) -> Any:
     host = state.current()
     made = formats.parse_format(s)
     if made is None or not made._name:
-        raise RuntimeError("a format needs width, height and a name: %r" % s)
+        raise RuntimeError(f"a format needs width, height and a name: {s!r}")
     host._formats[made._name] = made
     return made
 
@@ -631,10 +666,10 @@ def _told(kind: str, text: str) -> None:
 def _asked(kind: str, text: str) -> Any:
     host = state.current()
     if not host._gui:
-        raise RuntimeError("nobody to ask: %s" % text)
+        raise RuntimeError(f"nobody to ask: {text}")
     host.messages.append((kind, text))
     if kind not in host.answers:
-        raise state.SimError("nuke.%s(%r) waits for the user: set host.answers[%r]" % (kind, text, kind))
+        raise state.SimError(f"nuke.{kind}({text!r}) waits for the user: set host.answers[{kind!r}]")
     answer = host.answers[kind]
     return answer.pop(0) if isinstance(answer, list) else answer
 
@@ -731,22 +766,135 @@ def clearDiskCache() -> None:
 
 
 _FUNCTIONS = {
-    one.__name__.rstrip("_"): public(one) for one in (
-        createNode, delete, toNode, root, thisNode, thisKnob, thisGroup, thisParent, thisClass, thisRoot, thisView, allNodes, selectedNodes, selectedNode,
-        nodesSelected, selectAll, invertSelection, exists, canCreateNode, nodeTypes, endGroup, clone, dependencies, dependentNodes, connectViewer,
-        activeViewer, show, openPanels, scriptOpen, scriptReadFile, scriptReadText, scriptSource, scriptSave, scriptSaveAs, scriptSaveToTemp, scriptClear,
-        scriptClose, scriptNew, scriptName, script_directory, modified, nodeCopy, nodePaste, nodeDelete, duplicateSelectedNodes, load, frame, expression,
-        value, numvalue, tcl, runIn, knob, knobDefault, filename, sample, channels, layers, views, addView, deleteView, addFormat, formats_, pluginPath,
-        pluginAddPath, pluginAppendPath, pluginExists, execute, executeMultiple, executing, cancel, message, alert, critical, error, warning, debug,
-        display, ask, askWithCancel, getInput, getFilename, getClipname, choice, menu, toolbar, undo_, redo, clearRAMCache, clearDiskCache)
+    one.__name__.rstrip("_"): public(one)
+    for one in (
+        createNode,
+        delete,
+        toNode,
+        root,
+        thisNode,
+        thisKnob,
+        thisGroup,
+        thisParent,
+        thisClass,
+        thisRoot,
+        thisView,
+        allNodes,
+        selectedNodes,
+        selectedNode,
+        nodesSelected,
+        selectAll,
+        invertSelection,
+        exists,
+        canCreateNode,
+        nodeTypes,
+        endGroup,
+        clone,
+        dependencies,
+        dependentNodes,
+        connectViewer,
+        activeViewer,
+        show,
+        openPanels,
+        scriptOpen,
+        scriptReadFile,
+        scriptReadText,
+        scriptSource,
+        scriptSave,
+        scriptSaveAs,
+        scriptSaveToTemp,
+        scriptClear,
+        scriptClose,
+        scriptNew,
+        scriptName,
+        script_directory,
+        modified,
+        nodeCopy,
+        nodePaste,
+        nodeDelete,
+        duplicateSelectedNodes,
+        load,
+        frame,
+        expression,
+        value,
+        numvalue,
+        tcl,
+        runIn,
+        knob,
+        knobDefault,
+        filename,
+        sample,
+        channels,
+        layers,
+        views,
+        addView,
+        deleteView,
+        addFormat,
+        formats_,
+        pluginPath,
+        pluginAddPath,
+        pluginAppendPath,
+        pluginExists,
+        execute,
+        executeMultiple,
+        executing,
+        cancel,
+        message,
+        alert,
+        critical,
+        error,
+        warning,
+        debug,
+        display,
+        ask,
+        askWithCancel,
+        getInput,
+        getFilename,
+        getClipname,
+        choice,
+        menu,
+        toolbar,
+        undo_,
+        redo,
+        clearRAMCache,
+        clearDiskCache,
+    )
 }
-_FREE = {"tprint": tprint, "executeInMainThread": mainthread.executeInMainThread, "executeInMainThreadWithResult": mainthread.executeInMainThreadWithResult}
+_FREE = {
+    "tprint": tprint,
+    "executeInMainThread": mainthread.executeInMainThread,
+    "executeInMainThreadWithResult": mainthread.executeInMainThreadWithResult,
+}
 """What any thread may call."""
 
 _CLASSES = (
-    nodes.Node, nodes.Group, nodes.Gizmo, nodes.Root, nodes.Viewer, nodes.BackdropNode, nodes.NodeConstructor, nodes.Nodes, formats.Format, formats.Box,
-    formats.Info, formats.FrameRange, formats.FrameRanges, formats.OutputContext, View, Layer, ViewerWindow, GlobalsEnvironment, CancelledError, undo.Undo,
-    mainthread.ProgressTask, mainthread.RunInMainThread, menus.Menu, menus.MenuBar, menus.MenuItem, menus.ToolBar, curvelib.Hash,
+    nodes.Node,
+    nodes.Group,
+    nodes.Gizmo,
+    nodes.Root,
+    nodes.Viewer,
+    nodes.BackdropNode,
+    nodes.NodeConstructor,
+    nodes.Nodes,
+    formats.Format,
+    formats.Box,
+    formats.Info,
+    formats.FrameRange,
+    formats.FrameRanges,
+    formats.OutputContext,
+    View,
+    Layer,
+    ViewerWindow,
+    GlobalsEnvironment,
+    CancelledError,
+    undo.Undo,
+    mainthread.ProgressTask,
+    mainthread.RunInMainThread,
+    menus.Menu,
+    menus.MenuBar,
+    menus.MenuItem,
+    menus.ToolBar,
+    curvelib.Hash,
 )
 
 
@@ -767,11 +915,29 @@ def modules(host: Any) -> dict[str, Any]:
     nuke.__path__ = []  # type: ignore[attr-defined]
     major, minor, release = host.version_words()
     contents: dict[str, Any] = {
-        **constants.CONSTANTS, **constants.EXTRAS, **_FUNCTIONS, **_FREE, **{cls.__name__: cls for cls in _CLASSES}, **_knob_classes(),
-        "GUI": host._gui, "INTERACTIVE": host._gui, "NUKE_VERSION_MAJOR": major, "NUKE_VERSION_MINOR": minor, "NUKE_VERSION_RELEASE": release,
-        "NUKE_VERSION_STRING": "%d.%dv%d" % (major, minor, release), "NUKE_VERSION_PHASE": "", "NUKE_VERSION_DATE": "Jan  1 2025", "NUKE_VERSION_PHASENUMBER": 0,
-        "NUM_CPUS": os.cpu_count() or 1, "THREADS": os.cpu_count() or 1, "EXE_PATH": sys.executable, "rawArgs": list(sys.argv),
-        "env": GlobalsEnvironment(environment(host)), "nodes": nodes.Nodes(), "render": _FUNCTIONS["execute"], "expr": _FUNCTIONS["expression"],
+        **constants.CONSTANTS,
+        **constants.EXTRAS,
+        **_FUNCTIONS,
+        **_FREE,
+        **{cls.__name__: cls for cls in _CLASSES},
+        **_knob_classes(),
+        "GUI": host._gui,
+        "INTERACTIVE": host._gui,
+        "NUKE_VERSION_MAJOR": major,
+        "NUKE_VERSION_MINOR": minor,
+        "NUKE_VERSION_RELEASE": release,
+        "NUKE_VERSION_STRING": f"{major}.{minor}v{release}",
+        "NUKE_VERSION_PHASE": "",
+        "NUKE_VERSION_DATE": "Jan  1 2025",
+        "NUKE_VERSION_PHASENUMBER": 0,
+        "NUM_CPUS": os.cpu_count() or 1,
+        "THREADS": os.cpu_count() or 1,
+        "EXE_PATH": sys.executable,
+        "rawArgs": list(sys.argv),
+        "env": GlobalsEnvironment(environment(host)),
+        "nodes": nodes.Nodes(),
+        "render": _FUNCTIONS["execute"],
+        "expr": _FUNCTIONS["expression"],
     }
     for name in callbacks.NAMES:
         contents[name] = getattr(callbacks, name)
@@ -791,5 +957,12 @@ def modules(host: Any) -> dict[str, Any]:
     vars(nuke_callbacks).update({name: getattr(callbacks, name) for name in callbacks.NAMES})
     scripts, panels = nukescripts_api.modules()
     nuke.rotopaint, nuke.curveknob, nuke.curvelib, nuke.callbacks = roto, knob_module, lib, nuke_callbacks  # type: ignore[attr-defined]
-    return {"nuke": nuke, "nuke.rotopaint": roto, "nuke.curveknob": knob_module, "nuke.curvelib": lib, "nuke.callbacks": nuke_callbacks,
-            "nukescripts": scripts, "nukescripts.panels": panels}
+    return {
+        "nuke": nuke,
+        "nuke.rotopaint": roto,
+        "nuke.curveknob": knob_module,
+        "nuke.curvelib": lib,
+        "nuke.callbacks": nuke_callbacks,
+        "nukescripts": scripts,
+        "nukescripts.panels": panels,
+    }

@@ -175,7 +175,7 @@ class Array_Knob(Knob):
         elif isinstance(val, (int, float)):
             wanted = {i: float(val) for i in range(len(self._values)) if index in (-1, i)}
         else:
-            raise TypeError("%s.setValue() needs a number, not %s" % (self._type, type(val).__name__))
+            raise TypeError(f"{self._type}.setValue() needs a number, not {type(val).__name__}")
 
         def change() -> None:
             for i, value in wanted.items():
@@ -311,7 +311,7 @@ class Array_Knob(Knob):
     def getKeyTime(self, *args: Any) -> float:
         curve = self._curves[args[1] if len(args) > 1 else 0]
         if curve is None:
-            raise RuntimeError("%s is not animated" % self._name)
+            raise RuntimeError(f"{self._name} is not animated")
         return curve._keys[args[0]].x
 
     def isKey(self, *args: Any) -> bool:
@@ -360,7 +360,7 @@ class Int_Knob(Array_Knob):
 
     def setValue(self, val: Any, *args: Any, **kwargs: Any) -> bool:
         if not isinstance(val, (int, float)):
-            raise TypeError("Int_Knob.setValue() needs a number, not %s" % type(val).__name__)
+            raise TypeError(f"Int_Knob.setValue() needs a number, not {type(val).__name__}")
         return Array_Knob.setValue(self, int(val))
 
 
@@ -380,7 +380,7 @@ class Boolean_Knob(Array_Knob):
 
     def setValue(self, b: Any) -> bool:
         if not isinstance(b, (bool, int, float)):
-            raise TypeError("Boolean_Knob.setValue() needs a bool, not %s" % type(b).__name__)
+            raise TypeError(f"Boolean_Knob.setValue() needs a bool, not {type(b).__name__}")
         return Array_Knob.setValue(self, float(bool(b)))
 
     def _number_text(self, value: float) -> str:
@@ -420,7 +420,7 @@ class ColorChip_Knob(Unsigned_Knob):
     _type = "ColorChip_Knob"
 
     def _number_text(self, value: float) -> str:
-        return "0x%08x" % int(value) if value else "0"
+        return f"0x{int(value):08x}" if value else "0"
 
 
 @public_class
@@ -480,11 +480,11 @@ class Enumeration_Knob(Unsigned_Knob):
             elif given in labels:
                 index = labels.index(given)
             else:
-                raise TypeError("%r is not one of %s's values" % (given, self._name))
+                raise TypeError(f"{given!r} is not one of {self._name}'s values")
         elif isinstance(given, (int, float)):
             index = int(given)
         else:
-            raise TypeError("%s.setValue() needs a string or a number" % self._type)
+            raise TypeError(f"{self._type}.setValue() needs a string or a number")
         return Array_Knob.setValue(self, float(index))
 
     def _number_text(self, value: float) -> str:
@@ -526,11 +526,15 @@ class Enumeration_Knob(Unsigned_Knob):
             self._put_plain(len(self._items) - 1)
             return
         owner = self._owner()
-        raise RuntimeError("%s: Bad value for %s: %s" % (owner._full_name() if owner else "?", self._name, text))
+        raise RuntimeError("{}: Bad value for {}: {}".format(owner._full_name() if owner else "?", self._name, text))
 
     def _open_list(self) -> bool:
         """Colour spaces depend on the configuration of the session that wrote the file."""
-        return "colorspace" in self._name.lower() or "lut" in self._name.lower() or self._name in ("OCIO_config", "viewerProcess", "display", "view")
+        return (
+            "colorspace" in self._name.lower()
+            or "lut" in self._name.lower()
+            or self._name in ("OCIO_config", "viewerProcess", "display", "view")
+        )
 
     def _put_plain(self, index: int) -> None:
         self._values[0] = float(index)

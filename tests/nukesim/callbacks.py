@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from . import state
 
 _EVENTS = {
-    "onUserCreates": {}, "onCreates": {}, "onScriptLoads": {}, "onScriptSaves": {}, "onScriptCloses": {}, "onDestroys": {}, "knobChangeds": {},
-    "updateUIs": {}, "autolabels": {}, "beforeRenders": {}, "beforeFrameRenders": {}, "afterFrameRenders": {}, "afterRenders": {},
-    "renderProgresses": {}, "filenameFilters": {}, "validateFilenames": {}, "autoSaveFilters": {}, "autoSaveRestoreFilters": {},
+    "onUserCreates": {},
+    "onCreates": {},
+    "onScriptLoads": {},
+    "onScriptSaves": {},
+    "onScriptCloses": {},
+    "onDestroys": {},
+    "knobChangeds": {},
+    "updateUIs": {},
+    "autolabels": {},
+    "beforeRenders": {},
+    "beforeFrameRenders": {},
+    "afterFrameRenders": {},
+    "afterRenders": {},
+    "renderProgresses": {},
+    "filenameFilters": {},
+    "validateFilenames": {},
+    "autoSaveFilters": {},
+    "autoSaveRestoreFilters": {},
     "autoSaveDeleteFilters": {},
 }  # type: dict[str, dict[str, list[Any]]]
 _BACKGROUND = {"beforeBackgroundRenders": [], "afterBackgroundFrameRenders": [], "afterBackgroundRenders": []}  # type: dict[str, list[Any]]
@@ -72,10 +88,18 @@ def _build(event: str, verb: str, default: str, noun: str | None = None) -> dict
 
 _made: dict[str, Any] = {}
 for _event, _verb, _default in (
-    ("onUserCreates", "onUserCreate", "*"), ("onCreates", "onCreate", "*"), ("onScriptLoads", "onScriptLoad", "Root"),
-    ("onScriptSaves", "onScriptSave", "Root"), ("onScriptCloses", "onScriptClose", "Root"), ("onDestroys", "onDestroy", "*"),
-    ("updateUIs", "updateUI", "*"), ("autolabels", "autolabel", "*"), ("beforeRenders", "beforeRender", "Write"),
-    ("beforeFrameRenders", "beforeFrameRender", "Write"), ("afterFrameRenders", "afterFrameRender", "Write"), ("afterRenders", "afterRender", "Write"),
+    ("onUserCreates", "onUserCreate", "*"),
+    ("onCreates", "onCreate", "*"),
+    ("onScriptLoads", "onScriptLoad", "Root"),
+    ("onScriptSaves", "onScriptSave", "Root"),
+    ("onScriptCloses", "onScriptClose", "Root"),
+    ("onDestroys", "onDestroy", "*"),
+    ("updateUIs", "updateUI", "*"),
+    ("autolabels", "autolabel", "*"),
+    ("beforeRenders", "beforeRender", "Write"),
+    ("beforeFrameRenders", "beforeFrameRender", "Write"),
+    ("afterFrameRenders", "afterFrameRender", "Write"),
+    ("afterRenders", "afterRender", "Write"),
     ("renderProgresses", "renderProgress", "Write"),
 ):
     _made.update(_build(_event, _verb, _default))
@@ -141,6 +165,21 @@ def addAfterBackgroundFrameRender(call: Any, args: Any = (), kwargs: Any = {}) -
     _BACKGROUND["afterBackgroundFrameRenders"].append((call, args, kwargs))
 
 
-NAMES = sorted([*_made, "addKnobChanged", "removeKnobChanged", "knobChanged", "knobChangeds", "filenameFilters", "autolabel", "addFilenameFilter",
-                "removeFilenameFilter", "filenameFilter", "addBeforeBackgroundRender", "addAfterBackgroundRender", "addAfterBackgroundFrameRender"])
+NAMES = sorted(
+    [
+        *_made,
+        "addKnobChanged",
+        "removeKnobChanged",
+        "knobChanged",
+        "knobChangeds",
+        "filenameFilters",
+        "autolabel",
+        "addFilenameFilter",
+        "removeFilenameFilter",
+        "filenameFilter",
+        "addBeforeBackgroundRender",
+        "addAfterBackgroundRender",
+        "addAfterBackgroundFrameRender",
+    ]
+)
 """What the nuke module offers of this one."""

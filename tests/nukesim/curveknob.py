@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 from . import curvelib as lib
 from . import roto_text, state
@@ -184,7 +185,9 @@ class Shape(Element):
         for vertex in self._points:
             if any(curve._keys or curve.constantValue or curve.useExpression for curve in vertex.featherCenter._curves):  # type: ignore[attr-defined]
                 if any(key.value for curve in vertex.featherCenter._curves for key in curve._keys) or any(  # type: ignore[attr-defined]
-                    curve.constantValue or curve.useExpression for curve in vertex.featherCenter._curves if not curve._keys  # type: ignore[attr-defined]
+                    curve.constantValue or curve.useExpression
+                    for curve in vertex.featherCenter._curves
+                    if not curve._keys  # type: ignore[attr-defined]
                 ):
                     return False
             if self._type == "bspline":
@@ -306,7 +309,10 @@ def _copy_point(point: Any) -> Any:
 
 
 def _numbers(point: Any) -> Any:
-    return [(c.constantValue if not c._keys else 0, c.expressionString if c.useExpression else "", [(k.time, k.value) for k in c._keys]) for c in point._curves]
+    return [
+        (c.constantValue if not c._keys else 0, c.expressionString if c.useExpression else "", [(k.time, k.value) for k in c._keys])
+        for c in point._curves
+    ]
 
 
 def _make(kind: str, name: str) -> Any:
@@ -350,7 +356,7 @@ class CurveKnob(Knob):
 
     def _tree(self) -> Any:
         if self._live is None:
-            self._live = _reader().root("{%s}" % self._inner())
+            self._live = _reader().root(f"{{{self._inner()}}}")
             self._live._knob = self
         return self._live
 
@@ -358,7 +364,7 @@ class CurveKnob(Knob):
         """The tree of what was last committed, for rendering."""
         text = self._inner()
         if self._render is None or self._render[0] != text:
-            root = _reader().root("{%s}" % text)
+            root = _reader().root(f"{{{text}}}")
             root._knob = self
             self._render = (text, root)
         return self._render[1]
@@ -381,22 +387,22 @@ class CurveKnob(Knob):
             words = state.current()._split(text)
             if words[0] == "AddMode":
                 if len(words) < 6:
-                    raise roto_text.RotoSyntax("AddMode without curves: %r" % text[:60])
+                    raise roto_text.RotoSyntax(f"AddMode without curves: {text[:60]!r}")
                 inner = words[5]
                 if "AnimTree:" in inner or inner.strip() == "":
                     raise roto_text.RotoSyntax("The long form of Nuke 6 is not read by this stand-in")
             else:
                 inner = words[0] if len(words) == 1 else text
-            _reader().root("{%s}" % inner)  # a text that does not parse must not replace a good one
+            _reader().root(f"{{{inner}}}")  # a text that does not parse must not replace a good one
         self._bury()
         self._text_value = inner
 
     def _to_script(self) -> str:
         live = roto_text.write_root(self._live) if self._live is not None else self._inner()
-        return "AddMode 0 0 1 0 {%s}" % live
+        return f"AddMode 0 0 1 0 {{{live}}}"
 
     def _script_word(self) -> str:
-        return "{{%s}}" % self._inner()
+        return f"{{{{{self._inner()}}}}}"
 
     @property
     def rootLayer(self) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 from . import state
 from .animation import hermite
-from .guard import public_class
+from .guard import public, public_class
 from .vectors import CMatrix4, CVec2, CVec3, CVec4  # noqa: F401
 
 
@@ -28,7 +28,9 @@ class Part:
         part: Any = self
         while part is not None:
             if part._dead:
-                raise StaleRoto("This %s belongs to curves that fromScript() or undo replaced: fetch the knob and rootLayer again" % type(self).__name__)
+                raise StaleRoto(
+                    f"This {type(self).__name__} belongs to curves that fromScript() or undo replaced: fetch the knob and rootLayer again"
+                )
             part = part._up
 
     def _node(self) -> Any | None:
@@ -66,7 +68,15 @@ class FlagType:
 class CurveType:
     """Kinds of curves."""
 
-    eUndefineCurveType, eBezierCurveType, eCardinalCurveType, eCatmullRomCurveType, eBSplineCurveType, eHermiteCurveType, eNurbsCurveType = range(7)
+    (
+        eUndefineCurveType,
+        eBezierCurveType,
+        eCardinalCurveType,
+        eCatmullRomCurveType,
+        eBSplineCurveType,
+        eHermiteCurveType,
+        eNurbsCurveType,
+    ) = range(7)
 
 
 class InterpolationType:
@@ -84,15 +94,29 @@ class ExtrapolationType:
 class RotationOrder:
     """Orders of axes."""
 
-    (eUndefineRotationOrder, eXYZRotationOrder, eXZYRotationOrder, eYXZRotationOrder, eYZXRotationOrder, eZXYRotationOrder,
-     eZYXRotationOrder) = range(-1, 6)
+    (
+        eUndefineRotationOrder,
+        eXYZRotationOrder,
+        eXZYRotationOrder,
+        eYXZRotationOrder,
+        eYZXRotationOrder,
+        eZXYRotationOrder,
+        eZYXRotationOrder,
+    ) = range(-1, 6)
 
 
 class TransformOrder:
     """Orders of scale, rotation and translation."""
 
-    (eUndefineTransformOrder, eSRTTransformOrder, eSTRTransformOrder, eRSTTransformOrder, eRTSTransformOrder, eTSRTransformOrder,
-     eTRSTransformOrder) = range(-1, 6)
+    (
+        eUndefineTransformOrder,
+        eSRTTransformOrder,
+        eSTRTransformOrder,
+        eRSTTransformOrder,
+        eRTSTransformOrder,
+        eTSRTransformOrder,
+        eTRSTransformOrder,
+    ) = range(-1, 6)
 
 
 @public_class
@@ -344,21 +368,77 @@ class AnimControlPoint(Flag):
 
 
 ATTRIBUTE_NAMES = {
-    "kVisibleAttribute": "vis", "kOpacityAttribute": "opc", "kRedAttribute": "r", "kGreenAttribute": "g", "kBlueAttribute": "b", "kAlphaAttribute": "a",
-    "kRedOverlayAttribute": "ro", "kGreenOverlayAttribute": "go", "kBlueOverlayAttribute": "bo", "kAlphaOverlayAttribute": "ao",
-    "kInvertedAttribute": "inv", "kMotionBlurOnAttribute": "mbo", "kMotionBlurAttribute": "mb", "kMotionBlurShutterAttribute": "mbs",
-    "kMotionBlurShutterOffsetTypeAttribute": "mbsot", "kMotionBlurShutterOffsetAttribute": "mbso", "kSourceAttribute": "src",
-    "kSourceTranslateXAttribute": "stx", "kSourceTranslateYAttribute": "sty", "kSourceTranslateRoundAttribute": "str", "kSourceRotateAttribute": "sr",
-    "kSourceScaleXAttribute": "ssx", "kSourceScaleYAttribute": "ssy", "kSourcePivotPointXAttribute": "spx", "kSourcePivotPointYAttribute": "spy",
-    "kSourceTimeOffsetTypeAttribute": "stot", "kSourceTimeOffsetAttribute": "sto", "kViewAttribute": "sv", "kBrushSizeAttribute": "bs",
-    "kBrushSpacingAttribute": "bsp", "kHardnessAttribute": "h", "kBuildUpAttribute": "bu", "kBrushTypeAttribute": "bt", "kDynamicHardnessAttribute": "dh",
-    "kDynamicSizeAttribute": "ds", "kDynamicTransparencyAttribute": "dt", "kFeatherOnAttribute": "fo", "kFeatherXAttribute": "fx",
-    "kFeatherYAttribute": "fy", "kFeatherFallOffAttribute": "ff", "kFeatherTypeAttribute": "ft", "kBlendingModeAttribute": "bm",
-    "kLifeTimeTypeAttribute": "ltt", "kLifeTimeNAttribute": "ltn", "kLifeTimeMAttribute": "ltm", "kNumberOfViewsAttribute": "nv",
+    "kVisibleAttribute": "vis",
+    "kOpacityAttribute": "opc",
+    "kRedAttribute": "r",
+    "kGreenAttribute": "g",
+    "kBlueAttribute": "b",
+    "kAlphaAttribute": "a",
+    "kRedOverlayAttribute": "ro",
+    "kGreenOverlayAttribute": "go",
+    "kBlueOverlayAttribute": "bo",
+    "kAlphaOverlayAttribute": "ao",
+    "kInvertedAttribute": "inv",
+    "kMotionBlurOnAttribute": "mbo",
+    "kMotionBlurAttribute": "mb",
+    "kMotionBlurShutterAttribute": "mbs",
+    "kMotionBlurShutterOffsetTypeAttribute": "mbsot",
+    "kMotionBlurShutterOffsetAttribute": "mbso",
+    "kSourceAttribute": "src",
+    "kSourceTranslateXAttribute": "stx",
+    "kSourceTranslateYAttribute": "sty",
+    "kSourceTranslateRoundAttribute": "str",
+    "kSourceRotateAttribute": "sr",
+    "kSourceScaleXAttribute": "ssx",
+    "kSourceScaleYAttribute": "ssy",
+    "kSourcePivotPointXAttribute": "spx",
+    "kSourcePivotPointYAttribute": "spy",
+    "kSourceTimeOffsetTypeAttribute": "stot",
+    "kSourceTimeOffsetAttribute": "sto",
+    "kViewAttribute": "sv",
+    "kBrushSizeAttribute": "bs",
+    "kBrushSpacingAttribute": "bsp",
+    "kHardnessAttribute": "h",
+    "kBuildUpAttribute": "bu",
+    "kBrushTypeAttribute": "bt",
+    "kDynamicHardnessAttribute": "dh",
+    "kDynamicSizeAttribute": "ds",
+    "kDynamicTransparencyAttribute": "dt",
+    "kFeatherOnAttribute": "fo",
+    "kFeatherXAttribute": "fx",
+    "kFeatherYAttribute": "fy",
+    "kFeatherFallOffAttribute": "ff",
+    "kFeatherTypeAttribute": "ft",
+    "kBlendingModeAttribute": "bm",
+    "kLifeTimeTypeAttribute": "ltt",
+    "kLifeTimeNAttribute": "ltn",
+    "kLifeTimeMAttribute": "ltm",
+    "kNumberOfViewsAttribute": "nv",
 }
 DEFAULTS = {
-    "vis": 1, "opc": 1, "r": 1, "g": 1, "b": 1, "a": 1, "mb": 1, "mbs": 0.5, "fo": 1, "ff": 1, "ltn": 1, "ltm": 1, "nv": 1, "view1": 1,
-    "osw": 10, "tt": 4, "ssx": 1, "ssy": 1, "bs": 25, "h": 0.2, "bsp": 0.05, "bu": 1, "ptmot": 4,
+    "vis": 1,
+    "opc": 1,
+    "r": 1,
+    "g": 1,
+    "b": 1,
+    "a": 1,
+    "mb": 1,
+    "mbs": 0.5,
+    "fo": 1,
+    "ff": 1,
+    "ltn": 1,
+    "ltm": 1,
+    "nv": 1,
+    "view1": 1,
+    "osw": 10,
+    "tt": 4,
+    "ssx": 1,
+    "ssy": 1,
+    "bs": 25,
+    "h": 0.2,
+    "bsp": 0.05,
+    "bu": 1,
+    "ptmot": 4,
 }
 """What a missing attribute means; all others mean 0."""
 
@@ -540,39 +620,49 @@ def _default(index: int) -> float:
     return 1.0 if index in (9, 10, 11, 19, 24, 29, 34) else 0.0
 
 
-def _transform_methods() -> None:
-    """Methods of each part: keys and curves of pivot, translation, rotation, scale and skew."""
-    for part, first in _PARTS.items():
+def _part_methods(first: int) -> dict[str, Any]:
+    """Methods of one part of the transform, whose three curves begin at this index."""
 
-        def add(self: Any, time: float, x: float, y: float, pressure: float = 0.0, view: str = "default", first: int = first) -> None:
-            for offset, value in enumerate((x, y, pressure)):
-                self._curves[first + offset]._add(time, float(value))
+    def add(self: Any, time: float, x: float, y: float, pressure: float = 0.0, view: str = "default") -> None:
+        for offset, value in enumerate((x, y, pressure)):
+            self._curves[first + offset]._add(time, float(value))
 
-        def remove(self: Any, time: float, view: str = "default", first: int = first) -> None:
-            for offset in range(3):
-                self._curves[first + offset]._remove(time)
+    def remove(self: Any, time: float, view: str = "default") -> None:
+        for offset in range(3):
+            self._curves[first + offset]._remove(time)
 
-        def curve(self: Any, index: int, view: str = "default", first: int = first) -> AnimCurve:
-            return self._curves[first + index]  # type: ignore[no-any-return]
+    def curve(self: Any, index: int, view: str = "default") -> AnimCurve:
+        return self._curves[first + index]  # type: ignore[no-any-return]
 
-        def put(self: Any, index: int, animCurve: AnimCurve, view: str = "default", first: int = first) -> None:
-            self._curves[first + index] = animCurve._adopt(self)
+    def put(self: Any, index: int, animCurve: AnimCurve, view: str = "default") -> None:
+        self._curves[first + index] = animCurve._adopt(self)
 
-        def times(self: Any, view: str = "default", first: int = first) -> list[float]:
-            return sorted({key.time for c in self._curves[first : first + 3] for key in c._keys})
+    def moments(self: Any) -> list[float]:
+        return sorted({key.time for c in self._curves[first : first + 3] for key in c._keys})
 
-        def count(self: Any, view: str = "default", first: int = first) -> int:
-            return len({key.time for c in self._curves[first : first + 3] for key in c._keys})
+    def times(self: Any, view: str = "default") -> list[float]:
+        return moments(self)
 
-        def time_of(self: Any, index: int, view: str = "default", first: int = first) -> float:
-            return sorted({key.time for c in self._curves[first : first + 3] for key in c._keys})[index]
+    def count(self: Any, view: str = "default") -> int:
+        return len(moments(self))
 
-        for name, function in (("add%sKey", add), ("remove%sKey", remove), ("get%sAnimCurve", curve), ("set%sAnimCurve", put), ("get%sKeyTimes", times),
-                               ("getNumberOf%sKeys", count), ("get%sKeyTime", time_of)):
-            setattr(AnimCTransform, name % part, function)
+    def time_of(self: Any, index: int, view: str = "default") -> float:
+        return moments(self)[index]
+
+    return {
+        "add%sKey": add,
+        "remove%sKey": remove,
+        "get%sAnimCurve": curve,
+        "set%sAnimCurve": put,
+        "get%sKeyTimes": times,
+        "getNumberOf%sKeys": count,
+        "get%sKeyTime": time_of,
+    }
 
 
-_transform_methods()
+for _part, _first in _PARTS.items():
+    for _method, _function in _part_methods(_first).items():
+        setattr(AnimCTransform, _method % _part, public(_function))
 
 
 class CubicCurve:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from .tcl_words import _after_bracket
 
@@ -13,14 +14,44 @@ _TOKENS = re.compile(
     r"|(?P<op>\*\*|\|\||&&|==|!=|<=|>=|[-+*/%<>?:(),!^&|]))"
 )
 _FUNCTIONS: dict[str, Callable[..., float]] = {
-    "abs": abs, "fabs": abs, "acos": math.acos, "asin": math.asin, "atan": math.atan, "atan2": math.atan2, "ceil": math.ceil,
-    "cos": math.cos, "cosh": math.cosh, "degrees": math.degrees, "exp": math.exp, "floor": math.floor, "fmod": math.fmod,
-    "hypot": math.hypot, "int": lambda v: float(int(v)), "ldexp": lambda a, b: a * 2.0**b, "log": math.log, "log10": math.log10,
-    "max": max, "min": min, "pow": math.pow, "pow2": lambda v: v * v, "radians": math.radians, "rint": lambda v: math.floor(v + 0.5),
-    "sin": math.sin, "sinh": math.sinh, "sqrt": math.sqrt, "tan": math.tan, "tanh": math.tanh, "trunc": math.trunc,
-    "clamp": lambda v, a=0.0, b=1.0: min(max(v, a), b), "lerp": lambda a, b, x: a + (b - a) * x, "mix": lambda a, b, x: a + (b - a) * x,
-    "step": lambda a, x: float(x >= a), "smoothstep": lambda a, b, x: (lambda u: u * u * (3 - 2 * u))(min(max((x - a) / (b - a), 0), 1)),
-    "sign": lambda v: (v > 0) - (v < 0), "isnan": lambda v: float(v != v), "exponent": lambda v: float(math.frexp(v)[1]),
+    "abs": abs,
+    "fabs": abs,
+    "acos": math.acos,
+    "asin": math.asin,
+    "atan": math.atan,
+    "atan2": math.atan2,
+    "ceil": math.ceil,
+    "cos": math.cos,
+    "cosh": math.cosh,
+    "degrees": math.degrees,
+    "exp": math.exp,
+    "floor": math.floor,
+    "fmod": math.fmod,
+    "hypot": math.hypot,
+    "int": lambda v: float(int(v)),
+    "ldexp": lambda a, b: a * 2.0**b,
+    "log": math.log,
+    "log10": math.log10,
+    "max": max,
+    "min": min,
+    "pow": math.pow,
+    "pow2": lambda v: v * v,
+    "radians": math.radians,
+    "rint": lambda v: math.floor(v + 0.5),
+    "sin": math.sin,
+    "sinh": math.sinh,
+    "sqrt": math.sqrt,
+    "tan": math.tan,
+    "tanh": math.tanh,
+    "trunc": math.trunc,
+    "clamp": lambda v, a=0.0, b=1.0: min(max(v, a), b),
+    "lerp": lambda a, b, x: a + (b - a) * x,
+    "mix": lambda a, b, x: a + (b - a) * x,
+    "step": lambda a, x: float(x >= a),
+    "smoothstep": lambda a, b, x: (lambda u: u * u * (3 - 2 * u))(min(max((x - a) / (b - a), 0), 1)),
+    "sign": lambda v: (v > 0) - (v < 0),
+    "isnan": lambda v: float(v != v),
+    "exponent": lambda v: float(math.frexp(v)[1]),
 }
 
 
@@ -46,7 +77,7 @@ class _Parser:
             return
         match = _TOKENS.match(self.text, self.at)
         if not match:
-            raise ExpressionError("syntax error in expression %r at %r" % (self.text, rest[:20]))
+            raise ExpressionError(f"syntax error in expression {self.text!r} at {rest[:20]!r}")
         self.at = match.end()
         self.token = (str(match.lastgroup), match.group(str(match.lastgroup)))
 
@@ -62,7 +93,7 @@ class _Parser:
         if self.take("?"):
             yes = self.ternary()
             if not self.take(":"):
-                raise ExpressionError("missing : in expression %r" % self.text)
+                raise ExpressionError(f"missing : in expression {self.text!r}")
             no = self.ternary()
             return yes if value else no
         return value
@@ -85,9 +116,18 @@ class _Parser:
             return 0.0
         op = {"|": "||", "&": "&&"}.get(op, op)
         return {
-            "||": lambda: float(bool(a) or bool(b)), "&&": lambda: float(bool(a) and bool(b)), "==": lambda: float(a == b),
-            "!=": lambda: float(a != b), "<": lambda: float(a < b), ">": lambda: float(a > b), "<=": lambda: float(a <= b),
-            ">=": lambda: float(a >= b), "+": lambda: a + b, "-": lambda: a - b, "*": lambda: a * b, "/": lambda: a / b,
+            "||": lambda: float(bool(a) or bool(b)),
+            "&&": lambda: float(bool(a) and bool(b)),
+            "==": lambda: float(a == b),
+            "!=": lambda: float(a != b),
+            "<": lambda: float(a < b),
+            ">": lambda: float(a > b),
+            "<=": lambda: float(a <= b),
+            ">=": lambda: float(a >= b),
+            "+": lambda: a + b,
+            "-": lambda: a - b,
+            "*": lambda: a * b,
+            "/": lambda: a / b,
             "%": lambda: math.fmod(a, b),
         }[op]()
 
@@ -123,9 +163,9 @@ class _Parser:
         if self.take("("):
             inside = self.ternary()
             if not self.take(")"):
-                raise ExpressionError("missing ) in expression %r" % self.text)
+                raise ExpressionError(f"missing ) in expression {self.text!r}")
             return inside
-        raise ExpressionError("syntax error in expression %r" % self.text)
+        raise ExpressionError(f"syntax error in expression {self.text!r}")
 
 
 def to_number(text: str) -> float:
@@ -136,7 +176,7 @@ def to_number(text: str) -> float:
     try:
         return float(word)
     except ValueError:
-        raise ExpressionError("%r is not a number" % text) from None
+        raise ExpressionError(f"{text!r} is not a number") from None
 
 
 def evaluate(text: str, name: Callable[[str], float], tcl: Callable[[str], str]) -> float:
@@ -144,5 +184,5 @@ def evaluate(text: str, name: Callable[[str], float], tcl: Callable[[str], str])
     parser = _Parser(text, name, tcl)
     value = parser.ternary()
     if parser.token[0] != "end":
-        raise ExpressionError("syntax error in expression %r" % text)
+        raise ExpressionError(f"syntax error in expression {text!r}")
     return value

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 from .guard import public_class
 
 _STANDARD = (
-    "640 480 0 0 640 480 1 PC_Video", "720 486 0 0 720 486 0.91 NTSC", "720 576 0 0 720 576 1.09 PAL", "1280 720 0 0 1280 720 1 HD_720",
-    "1920 1080 0 0 1920 1080 1 HD_1080", "3840 2160 0 0 3840 2160 1 UHD_4K", "1024 778 0 0 1024 778 1 1K_Super_35(full-ap)",
-    "2048 1556 0 0 2048 1556 1 2K_Super_35(full-ap)", "4096 3112 0 0 4096 3112 1 4K_Super_35(full-ap)",
-    "2048 1556 0 0 2048 1556 2 2K_Cinemascope", "256 256 0 0 256 256 1 square_256", "512 512 0 0 512 512 1 square_512",
-    "1024 1024 0 0 1024 1024 1 square_1K", "2048 2048 0 0 2048 2048 1 square_2K",
+    "640 480 0 0 640 480 1 PC_Video",
+    "720 486 0 0 720 486 0.91 NTSC",
+    "720 576 0 0 720 576 1.09 PAL",
+    "1280 720 0 0 1280 720 1 HD_720",
+    "1920 1080 0 0 1920 1080 1 HD_1080",
+    "3840 2160 0 0 3840 2160 1 UHD_4K",
+    "1024 778 0 0 1024 778 1 1K_Super_35(full-ap)",
+    "2048 1556 0 0 2048 1556 1 2K_Super_35(full-ap)",
+    "4096 3112 0 0 4096 3112 1 4K_Super_35(full-ap)",
+    "2048 1556 0 0 2048 1556 2 2K_Cinemascope",
+    "256 256 0 0 256 256 1 square_256",
+    "512 512 0 0 512 512 1 square_512",
+    "1024 1024 0 0 1024 1024 1 square_1K",
+    "2048 2048 0 0 2048 2048 1 square_2K",
 )
 
 
@@ -20,8 +30,9 @@ _STANDARD = (
 class Format:
     """Width, height, image area and pixel aspect; a name when it is on the list of formats."""
 
-    def __init__(self, width: int, height: int, x: int = 0, y: int = 0, r: int | None = None, t: int | None = None,
-                 pixelAspect: float = 1.0) -> None:
+    def __init__(
+        self, width: int, height: int, x: int = 0, y: int = 0, r: int | None = None, t: int | None = None, pixelAspect: float = 1.0
+    ) -> None:
         self._width, self._height = int(width), int(height)
         self._x, self._y = int(x), int(y)
         self._r, self._t = int(width if r is None else r), int(height if t is None else t)
@@ -73,8 +84,8 @@ class Format:
     def _text(self) -> str:
         from .animation import number
 
-        return "%d %d %d %d %d %d %s %s" % (
-            self._width, self._height, self._x, self._y, self._r, self._t, number(self._aspect), self._name)
+        numbers = (self._width, self._height, self._x, self._y, self._r, self._t)
+        return " ".join([*(str(n) for n in numbers), number(self._aspect), self._name])
 
     def _json(self) -> list[Any]:
         return [self._width, self._height, self._x, self._y, self._r, self._t, self._aspect, self._name]
@@ -167,7 +178,7 @@ class FrameRange:
         if len(args) == 1 and isinstance(args[0], str):
             match = re.match(r"^\s*(-?\d+)(?:-(-?\d+)(?:x(-?\d+))?)?\s*$", args[0])
             if not match:
-                raise ValueError("invalid frame range %r" % args[0])
+                raise ValueError(f"invalid frame range {args[0]!r}")
             self._first = int(match.group(1))
             self._last = int(match.group(2) or self._first)
             self._increment = int(match.group(3) or 1)
@@ -230,8 +241,8 @@ class FrameRange:
         return frames[self._cursor - 1]
 
     def __str__(self) -> str:
-        step = "x%d" % self._increment if self._increment != 1 else ""
-        return "%d-%d%s" % (self._first, self._last, step)
+        step = f"x{self._increment}" if self._increment != 1 else ""
+        return f"{self._first}-{self._last}{step}"
 
 
 @public_class
@@ -271,8 +282,8 @@ class FrameRanges:
     def size(self) -> int:
         return len(self._ranges)
 
-    def getRange(self, index: int = 0) -> FrameRange:
-        return self._ranges[index]
+    def getRange(self) -> FrameRange:
+        return self._ranges[0]
 
     def toFrameList(self) -> list[int]:
         return self._list()

@@ -9,7 +9,8 @@ import threading
 import time
 import traceback
 import types
-from typing import Any, Callable, Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from . import callbacks, classes, formats, menus, nodes, state
 from .host_images import ImageSide
@@ -33,7 +34,9 @@ class NodeLimit(RuntimeError):
 class Host(ScriptSide, NodeSide, ImageSide):
     """A running Nuke. Everything without an underscore is for tests; the plugin sees only the modules."""
 
-    def __init__(self, gui: bool = True, version: tuple[int, ...] = (16, 0), nc: bool = False, nukex: bool = False, indie: bool = False) -> None:
+    def __init__(
+        self, gui: bool = True, version: tuple[int, ...] = (16, 0), nc: bool = False, nukex: bool = False, indie: bool = False
+    ) -> None:
         self.gui = self._gui = gui
         self._version = tuple(version)
         self.nc, self.indie, self.nukex = nc, indie, nukex
@@ -160,8 +163,10 @@ class Host(ScriptSide, NodeSide, ImageSide):
     # --- the gate
     def _enter(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         if threading.current_thread() is not self._main_thread:
-            raise WrongThread("%s was called from thread %s; only the main thread may use nodes and knobs" % (
-                function.__qualname__, threading.current_thread().name))
+            raise WrongThread(
+                f"{function.__qualname__} was called from thread {threading.current_thread().name}; "
+                "only the main thread may use nodes and knobs"
+            )
         if args:
             alive = getattr(args[0], "_require_alive", None)
             if alive is not None:
@@ -205,7 +210,7 @@ class Host(ScriptSide, NodeSide, ImageSide):
 
     def _python_failed(self, where: str, error: BaseException) -> None:
         self.python_errors.append(error)
-        print("nukesim: %s:" % where, file=sys.stderr)
+        print(f"nukesim: {where}:", file=sys.stderr)
         traceback.print_exception(type(error), error, error.__traceback__, file=sys.stderr)
 
     def run_file(self, path: Any) -> None:
@@ -266,7 +271,7 @@ class Host(ScriptSide, NodeSide, ImageSide):
     def _node_named(self, path: str, group: Any) -> Any | None:
         """A node by name from a group; dotted names go inside; `root.` starts at the top."""
         if not isinstance(path, str):
-            raise TypeError("a node's name must be a string, not %s" % type(path).__name__)
+            raise TypeError(f"a node's name must be a string, not {type(path).__name__}")
         if path in ("root", "Root"):
             return self._root
         if path == "this":
@@ -353,7 +358,7 @@ class Host(ScriptSide, NodeSide, ImageSide):
         if node is None or not node._panel_open:
             raise state.SimError("The panel of %s is closed: a user cannot edit there" % (node._name if node is not None else "this knob"))
         if not knob.enabled():
-            raise state.SimError("%s.%s is grey: a user cannot edit it" % (node._name, knob._name))
+            raise state.SimError(f"{node._name}.{knob._name} is grey: a user cannot edit it")
         self._user_editing = True
         try:
             knob.setValue(value)
@@ -365,14 +370,14 @@ class Host(ScriptSide, NodeSide, ImageSide):
         """Press a button; a grey or hidden one cannot be pressed."""
         knob = node[name]
         if not knob.enabled() or not knob.visible():
-            raise state.SimError("%s.%s cannot be pressed: it is grey or hidden" % (node._name, name))
+            raise state.SimError(f"{node._name}.{name} cannot be pressed: it is grey or hidden")
         knob.execute()
 
     def click(self, path: str, menu: str = "Nuke") -> None:
         """Choose a menu item by path."""
         item = self._menus[menu].findItem(path)
         if item is None:
-            raise state.SimError("There is no menu item %s in %s" % (path, menu))
+            raise state.SimError(f"There is no menu item {path} in {menu}")
         item.invoke()
 
     def widget(self, node: Any, name: str) -> Any:
@@ -426,11 +431,9 @@ class Host(ScriptSide, NodeSide, ImageSide):
         """A node by full name; SimError when there is none."""
         found = self._node_named(path, self._root)
         if found is None:
-            raise state.SimError("There is no node %s" % path)
+            raise state.SimError(f"There is no node {path}")
         return found
 
     def version_words(self) -> tuple[int, int, int]:
         major, minor = self._version[0], self._version[1] if len(self._version) > 1 else 0
         return major, minor, self._version[2] if len(self._version) > 2 else 1
-
-

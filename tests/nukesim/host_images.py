@@ -15,9 +15,16 @@ from .formats import Format, FrameRange, FrameRanges
 from .lowering import Lowering, RenderError
 
 _BUILTIN = {
-    "rgb": ["rgba.red", "rgba.green", "rgba.blue"], "rgba": ["rgba.red", "rgba.green", "rgba.blue", "rgba.alpha"], "alpha": ["rgba.alpha"],
-    "depth": ["depth.Z"], "motion": ["forward.u", "forward.v", "backward.u", "backward.v"], "forward": ["forward.u", "forward.v"],
-    "backward": ["backward.u", "backward.v"], "mask": ["mask.a"], "rotopaint_mask": ["rotopaint_mask.a"], "deep": ["deep.front", "deep.back"],
+    "rgb": ["rgba.red", "rgba.green", "rgba.blue"],
+    "rgba": ["rgba.red", "rgba.green", "rgba.blue", "rgba.alpha"],
+    "alpha": ["rgba.alpha"],
+    "depth": ["depth.Z"],
+    "motion": ["forward.u", "forward.v", "backward.u", "backward.v"],
+    "forward": ["forward.u", "forward.v"],
+    "backward": ["backward.u", "backward.v"],
+    "mask": ["mask.a"],
+    "rotopaint_mask": ["rotopaint_mask.a"],
+    "deep": ["deep.front", "deep.back"],
 }
 _NICK = {"red": "rgba.red", "green": "rgba.green", "blue": "rgba.blue", "alpha": "rgba.alpha"}
 _EXECUTABLE = ("Write",)
@@ -54,7 +61,7 @@ class ImageSide:
 
     def _add_layer(self: Any, words: list[str]) -> None:
         """add_layer {name name.a name.b}, and nuke.Layer."""
-        name, channels = words[0], [w if "." in w else "%s.%s" % (words[0], w) for w in words[1:]]
+        name, channels = words[0], [w if "." in w else f"{words[0]}.{w}" for w in words[1:]]
         known = self._layers.setdefault(name, [])
         known += [channel for channel in channels if channel not in known]
 
@@ -228,14 +235,20 @@ class ImageSide:
             raise RuntimeError("I'm already executing something else")
         node = self._node_named(target, self._current_group()) if isinstance(target, str) else target
         if node is None:
-            raise RuntimeError("%s: no such node" % target)
+            raise RuntimeError(f"{target}: no such node")
         node._require_alive()
-        writes = [node] if node._class in _EXECUTABLE else [one for one in self._family(node) if one._class in _EXECUTABLE] if node._children else []
+        writes = (
+            [node]
+            if node._class in _EXECUTABLE
+            else [one for one in self._family(node) if one._class in _EXECUTABLE]
+            if node._children
+            else []
+        )
         if not writes:
-            raise RuntimeError("%s: not an executable node" % node._full_name())
+            raise RuntimeError(f"{node._full_name()}: not an executable node")
         for view in views or self._views:
             if view not in self._views:
-                raise RuntimeError("view %s does not exist" % view)
+                raise RuntimeError(f"view {view} does not exist")
         writes.sort(key=lambda one: one._knobs_by_name["render_order"]._values[0])
         self._executing = True
         self._cancel_requested = False
@@ -249,16 +262,16 @@ class ImageSide:
         knobs = write._knobs_by_name
         name = write._full_name()
         if knobs["disable"]._field(0):
-            raise RuntimeError("%s is disabled" % name)
+            raise RuntimeError(f"{name} is disabled")
         if not knobs["file"]._text_value.strip():
-            raise RuntimeError("%s: no file name" % name)
+            raise RuntimeError(f"{name}: no file name")
         if "\\" in knobs["file"]._text_value:
-            raise RuntimeError("%s: %s: backslashes are not allowed in file names" % (name, knobs["file"]._text_value))
+            raise RuntimeError("{}: {}: backslashes are not allowed in file names".format(name, knobs["file"]._text_value))
         kind = self._write_type(write)
         if kind not in ("exr", "png", "jpeg"):
-            raise RuntimeError("%s: %s: unknown file type" % (name, knobs["file"]._text_value))
+            raise RuntimeError("{}: {}: unknown file type".format(name, knobs["file"]._text_value))
         if write._input(0) is None:
-            raise RuntimeError("%s: no input" % name)
+            raise RuntimeError(f"{name}: no input")
         self._fire("beforeRender", write, strict=True)
         frames = ranges._list()
         if knobs["use_limit"]._field(0):
@@ -291,7 +304,7 @@ class ImageSide:
         folder = os.path.dirname(path) or "."
         if not os.path.isdir(folder):
             if not knobs["create_directories"]._field(0):
-                raise RuntimeError("%s: %s: No such file or directory" % (name, path))
+                raise RuntimeError(f"{name}: {path}: No such file or directory")
             os.makedirs(folder, exist_ok=True)
         lowering, target = self._lowered(write._input(0), frame)
 
@@ -303,15 +316,20 @@ class ImageSide:
         if space == "default":
             space = "linear" if kind == "exr" else "sRGB"
         settings = {
-            "channels": self._channel_set(knobs["channels"]._text_value), "file_type": kind, "raw": bool(knobs["raw"]._field(0)), "colorspace": space,
-            "datatype": text("datatype", "16 bit half"), "compression": text("compression", "Zip (1 scanline)"), "metadata": text("metadata", "default metadata"),
+            "channels": self._channel_set(knobs["channels"]._text_value),
+            "file_type": kind,
+            "raw": bool(knobs["raw"]._field(0)),
+            "colorspace": space,
+            "datatype": text("datatype", "16 bit half"),
+            "compression": text("compression", "Zip (1 scanline)"),
+            "metadata": text("metadata", "default metadata"),
             "autocrop": bool(knobs["autocrop"]._field(0)) if "autocrop" in knobs else False,
         }
         try:
             self._ask(lowering, target, "write", path=os.path.abspath(path), settings=settings)
         except RuntimeError as error:
             message = str(error)
-            raise RuntimeError(message if ":" in message and not message.startswith("[Errno") else "%s: %s" % (name, message)) from error
+            raise RuntimeError(message if ":" in message and not message.startswith("[Errno") else f"{name}: {message}") from error
 
     def cancel_render(self: Any) -> None:
         """Press Cancel on the render's progress bar; it takes effect before the next frame."""

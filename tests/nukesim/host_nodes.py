@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
-from . import callbacks, classes, constants as c, knobs, nodes
+from . import callbacks, classes, knobs, nodes
+from . import constants as c
 
 _TRAILING = re.compile(r"^(.*?)(\d*)$")
 
@@ -49,10 +51,10 @@ class NodeSide:
                 with open(path, encoding="utf-8", errors="surrogateescape") as file:
                     return self._from_gizmo(class_name, path, file.read(), parent, unknown)
             if unknown != "inert":
-                raise RuntimeError("%s: Unknown command" % class_name)
+                raise RuntimeError(f"{class_name}: Unknown command")
             kind = classes.inert(class_name)
         if kind.kind == "root":
-            raise RuntimeError("%s: Unknown command" % class_name)
+            raise RuntimeError(f"{class_name}: Unknown command")
         node = nodes.PYTHON_CLASS[kind.kind]._make(self, kind, parent)
         node._gizmo_knobs, node._gizmo_links = set(), {}
         self._adopt(node, parent)
@@ -133,7 +135,7 @@ class NodeSide:
                 elif name == "name":
                     node.setName(value)
                 elif name not in node._knobs_by_name:
-                    raise NameError("knob %s does not exist" % name)
+                    raise NameError(f"knob {name} does not exist")
                 else:
                     node._knobs_by_name[name].setValue(value)
             self._fire("onCreate", node)
@@ -145,14 +147,14 @@ class NodeSide:
         """Gizmo.makeGroup: a copy of the gizmo as a Group."""
         from . import user_knobs, writer
 
-        lines = ["Group {", " inputs %d" % len(gizmo._input_uids)]
+        lines = ["Group {", f" inputs {len(gizmo._input_uids)}"]
         for knob in gizmo._knob_list:
             if knob._user:
                 lines.append(" " + user_knobs.write(knob))
             if knob._name and knob._name not in ("name", "selected") and not isinstance(knob, (knobs.Tab_Knob, knobs.Link_Knob)):
                 if knob._not_default() or knob._user:
-                    lines.append(" %s %s" % (knob._name, knob._script_word()))
-        lines += [" name %s" % gizmo._name, "}", *writer.write_nodes(gizmo._child_nodes(), " "), "end_group"]
+                    lines.append(f" {knob._name} {knob._script_word()}")
+        lines += [f" name {gizmo._name}", "}", *writer.write_nodes(gizmo._child_nodes(), " "), "end_group"]
         made = self._load("\n".join(lines), gizmo._parent(), "makeGroup", None, rename=True)[0]
         made._set_inputs(list(gizmo._input_uids))
         return made
@@ -294,7 +296,7 @@ class NodeSide:
     def _in_context(self: Any, node: Any, knob: Any, function: Callable[[], Any]) -> Any:
         """Run user code with this node and knob as nuke.thisNode and thisKnob.
 
-        The group of the context is the node itself when it is a group (published gizmos find their inner nodes by toNode so), else its parent.
+        The group of the context is the node itself when it is a group, else its parent: published gizmos find inner nodes by toNode so.
         """
         inside = node if node is not None and node._kind.kind in ("group", "gizmo") else node._parent() if node is not None else None
         self._contexts.append((node, knob))
@@ -313,7 +315,7 @@ class NodeSide:
         def run() -> Any:
             own = node._knobs_by_name.get(event)
             if isinstance(own, knobs.PythonKnob) and own._text_value.strip():
-                self._run_python(own._text_value, "<%s.%s>" % (node._name, event))
+                self._run_python(own._text_value, f"<{node._name}.{event}>")
             function = getattr(callbacks, event, None)
             return function() if function is not None else None
 
@@ -322,7 +324,7 @@ class NodeSide:
         except Exception as error:
             if strict:
                 raise
-            self._python_failed("%s of %s" % (event, node._name), error)
+            self._python_failed(f"{event} of {node._name}", error)
             return None
 
     def _knob_changed_callbacks(self: Any, node: Any, knob: Any) -> None:

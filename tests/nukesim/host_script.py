@@ -65,7 +65,7 @@ class ScriptSide:
                 return "=" + str(command(*arguments))
             if self._readers:
                 return "=" + self._readers[-1].command(name, arguments)
-            raise RuntimeError('%s: Unknown command' % name)
+            raise RuntimeError(f"{name}: Unknown command")
         except Exception as error:
             self._pending_error = error
             return "!" + str(error)
@@ -75,7 +75,7 @@ class ScriptSide:
         if found is None:
             if default is not None:
                 return default
-            raise RuntimeError("%s: no such knob" % path)
+            raise RuntimeError(f"{path}: no such knob")
         return str(found)
 
     def _cmd_numvalue(self: Any, path: str, default: str = "0") -> str:
@@ -84,7 +84,7 @@ class ScriptSide:
     def _cmd_knob(self: Any, path: str, *value: str) -> str:
         found = self._find_knob(path, self._context_node())
         if found is None:
-            raise RuntimeError("%s: no such knob" % path)
+            raise RuntimeError(f"{path}: no such knob")
         if value:
             found.fromScript(value[0])
         return str(found._to_script())
@@ -101,12 +101,14 @@ class ScriptSide:
         return "" if answer is None else str(int(answer) if isinstance(answer, bool) else answer)
 
     def _cmd_exists(self: Any, path: str) -> str:
-        return "1" if self._find_knob(path, self._context_node()) is not None or self._node_at(path, self._context_node()) is not None else "0"
+        return (
+            "1" if self._find_knob(path, self._context_node()) is not None or self._node_at(path, self._context_node()) is not None else "0"
+        )
 
     def _cmd_node(self: Any, path: str) -> str:
         found = self._node_at(path, self._context_node())
         if found is None:
-            raise RuntimeError("%s: no such node" % path)
+            raise RuntimeError(f"{path}: no such node")
         return str(found._full_name())
 
     def _cmd_class(self: Any, path: str) -> str:
@@ -143,8 +145,13 @@ class ScriptSide:
         if frame is not None:
             self._frame_override = frame
         try:
-            return str(self._tcl("subst -nobackslashes -novariables {%s}" % text if "{" not in text and "}" not in text else
-                                 "subst -nobackslashes -novariables %s" % self._list_word(text)))
+            return str(
+                self._tcl(
+                    f"subst -nobackslashes -novariables {{{text}}}"
+                    if "{" not in text and "}" not in text
+                    else f"subst -nobackslashes -novariables {self._list_word(text)}"
+                )
+            )
         finally:
             self._frame_override = before
             self._contexts.pop()
@@ -164,7 +171,7 @@ class ScriptSide:
     def _expression(self: Any, text: str, node: Any, frame: float, knob: Any, index: int) -> float:
         """Evaluate a knob expression for a node at a frame."""
         if self._expression_depth > 50:
-            raise expressions.ExpressionError("expression %r goes in a circle" % text)
+            raise expressions.ExpressionError(f"expression {text!r} goes in a circle")
         self._expression_depth += 1
         self._contexts.append((node or self._root, knob))
         before, self._frame_override = self._frame_override, frame
@@ -188,7 +195,9 @@ class ScriptSide:
             return float(curve._evaluate(frame)) if curve is not None and curve._keys else float(knob._values[index])
         found = self._resolve(name.split("."), node)
         if found is None:
-            raise expressions.ExpressionError("%s: nothing is named like this (in an expression of %s)" % (name, node._full_name() if node else "the script"))
+            raise expressions.ExpressionError(
+                "{}: nothing is named like this (in an expression of {})".format(name, node._full_name() if node else "the script")
+            )
         kind, thing, rest = found
         if kind == "number":
             return float(thing)
@@ -208,7 +217,7 @@ class ScriptSide:
         for alternatives in (names, ["x", "y", "z", "w"], ["r", "g", "b", "a"], ["w", "h"], ["u", "v"]):
             if word in alternatives and alternatives.index(word) < len(knob._values):
                 return alternatives.index(word)
-        raise expressions.ExpressionError("%s has no field %s" % (knob._name, word))
+        raise expressions.ExpressionError(f"{knob._name} has no field {word}")
 
     def _resolve(self: Any, parts: list[str], node: Any, inside: bool = False) -> tuple[str, Any, list[str]] | None:
         """Walk a dotted path from a node: (`knob`, knob, rest) or (`number`, value, []); None when it leads nowhere."""
@@ -267,7 +276,9 @@ class ScriptSide:
         if what == "pixel_aspect":
             return float(form._aspect)
         if what in ("format", "actual_format"):
-            return float({"w": form._width, "h": form._height, "x": form._x, "y": form._y, "r": form._r, "t": form._t}.get(rest[0], form._width))
+            return float(
+                {"w": form._width, "h": form._height, "x": form._x, "y": form._y, "r": form._r, "t": form._t}.get(rest[0], form._width)
+            )
         return float(form._width if what == "width" else form._height)
 
     def _find_knob(self: Any, path: str, node: Any, inside: bool = False) -> Any | None:
@@ -325,7 +336,7 @@ class ScriptSide:
             for knob in node._knob_list:
                 for index, text in enumerate(getattr(knob, "_expressions", [])):
                     if text:
-                        knob._expressions[index] = re.sub(r"\b%s\." % re.escape(old), new + ".", text)
+                        knob._expressions[index] = re.sub(rf"\b{re.escape(old)}\.", new + ".", text)
 
     # --- loading
     def open(self: Any, path: Any, unknown: str | None = None) -> None:
@@ -370,7 +381,7 @@ class ScriptSide:
         finally:
             self._instances.pop()
         if not loading.created:
-            raise RuntimeError("%s: the file makes no node" % path)
+            raise RuntimeError(f"{path}: the file makes no node")
         node = loading.created[0]
         if node._kind.kind == "gizmo":
             for knob in node._knob_list:
@@ -402,7 +413,7 @@ class ScriptSide:
         """Node.readKnobs: knob lines onto an existing node."""
         loading = reader.ScriptReader(self, node._parent() or self._root, "inert" if node._kind.inert else None, rename=True)
         before = {knob._name: knob._get_state() for knob in node._knob_list}
-        loading.knobs(node, [pair for pair in loading.pairs(text, node._name)])
+        loading.knobs(node, list(loading.pairs(text, node._name)))
         for knob in node._knob_list:
             if knob._name in before:
                 knob._changed(before[knob._name])
@@ -444,7 +455,7 @@ class ScriptSide:
     def _copy_text(self: Any) -> str:
         """Selected nodes of the current group as text."""
         chosen = [node for node in self._current_group()._child_nodes() if node._knobs_by_name["selected"]._values[0]]
-        head = ["set cut_paste_input [stack 0]", "version %d.%d v1" % self._version[:2], "push $cut_paste_input"]
+        head = ["set cut_paste_input [stack 0]", f"version {self._version[0]}.{self._version[1]} v1", "push $cut_paste_input"]
         return "\n".join(head + writer.write_nodes(chosen, first_open=True)) + "\n"
 
     def _paste(self: Any, text: str) -> Any | None:
@@ -473,7 +484,7 @@ class ScriptSide:
             return self._formats[text]
         made = parse_format(text)
         if made is None and not missing_ok:
-            raise RuntimeError("%r is not a format" % text)
+            raise RuntimeError(f"{text!r} is not a format")
         return made
 
     def _learn_format(self: Any, text: str) -> None:

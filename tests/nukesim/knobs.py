@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from . import constants as c
 from . import state
@@ -232,7 +233,7 @@ class String_Knob(Knob):
 
     def setValue(self, val: Any, view: Any = "default") -> None:
         if not isinstance(val, str):
-            raise TypeError("%s.setValue() needs a string, not %s" % (self._type, type(val).__name__))
+            raise TypeError(f"{self._type}.setValue() needs a string, not {type(val).__name__}")
         self._edit(lambda: self._from_script(val))
 
     def setText(self, val: Any, view: Any = "default") -> None:
@@ -277,7 +278,7 @@ class File_Knob(EvalString_Knob):
 
     def setValue(self, val: Any, *args: Any) -> None:
         if not isinstance(val, str):
-            raise TypeError("File_Knob.setValue() needs a string, not %s" % type(val).__name__)
+            raise TypeError(f"File_Knob.setValue() needs a string, not {type(val).__name__}")
         self._edit(lambda: self._from_script(val))
 
     def fromScript(self, script: str) -> None:
@@ -341,7 +342,7 @@ class PyScript_Knob(Script_Knob):
         if self._name == "reload" and owner is not None and owner._class in ("Read", "Write"):
             host._reload_read(owner)
             return
-        host._in_context(owner, self, lambda: host._run_python(self._text_value, "<%s>" % self._name))
+        host._in_context(owner, self, lambda: host._run_python(self._text_value, f"<{self._name}>"))
 
 
 @public_class
@@ -370,7 +371,7 @@ class PyCustom_Knob(Script_Knob):
                 if update:
                     update()
             except Exception as error:
-                host._python_failed("PyCustom_Knob %s" % self._name, error)
+                host._python_failed(f"PyCustom_Knob {self._name}", error)
                 self._object = None
 
         host._in_context(owner, self, make)
@@ -419,7 +420,7 @@ class Text_Knob(Knob):
 
     def setValue(self, val: Any, *args: Any) -> bool:
         if not isinstance(val, str):
-            raise TypeError("Text_Knob.setValue() needs a string, not %s" % type(val).__name__)
+            raise TypeError(f"Text_Knob.setValue() needs a string, not {type(val).__name__}")
         self._edit(lambda: self._from_script(val))
         return True
 
@@ -482,7 +483,7 @@ class Link_Knob(Knob):
         self._link = s
 
     def makeLink(self, s: str, t: str) -> None:
-        self._link = "%s.%s" % (s, t)
+        self._link = f"{s}.{t}"
 
     def getLinkedKnob(self) -> Any | None:
         return self._target()
@@ -494,7 +495,7 @@ class Link_Knob(Knob):
     def setValue(self, *args: Any) -> Any:
         target = self._target()
         if target is None:
-            raise RuntimeError("%s links to %r, which does not exist" % (self._name, self._link))
+            raise RuntimeError(f"{self._name} links to {self._link!r}, which does not exist")
         return target.setValue(*args)
 
     def _target(self, depth: int = 0) -> Any | None:
@@ -625,7 +626,7 @@ class Format_Knob(Knob):
         given = args[0]
         text = given._text().strip() if isinstance(given, Format) else given
         if not isinstance(text, str) or state.current()._format_named(text, missing_ok=True) is None:
-            raise TypeError("%r is not a format" % (given,))
+            raise TypeError(f"{given!r} is not a format")
         self._edit(lambda: self._from_script(text))
         return True
 
@@ -654,12 +655,18 @@ class Axis_Knob(Knob):
 
     _type = "Axis_Knob"
 
+    def value(self) -> Any:
+        return self._text_value
+
 
 @public_class
 class Transform2d_Knob(Knob):
     """A 2D transform; kept as text."""
 
     _type = "Transform2d_Knob"
+
+    def value(self, oc: Any = None) -> Any:
+        return self._text_value
 
 
 @public_class
@@ -700,4 +707,3 @@ class MultiView_Knob(Knob):
 
     def setValue(self, *args: Any) -> Any:
         self._edit(lambda: self._from_script(str(args[0])))
-

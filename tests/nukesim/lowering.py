@@ -8,14 +8,23 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from .knobs import Channel_Knob
 from .roto_shapes import shapes_at
 
 _RGBA = ("rgba.red", "rgba.green", "rgba.blue", "rgba.alpha")
-_COLOUR_AREAS = {"linear": "linear", "scene_linear": "linear", "sRGB": "sRGB", "rec709": "rec709", "Gamma1.8": "gamma1.8", "Gamma2.2": "gamma2.2",
-                 "Gamma2.4": "gamma2.4", "Gamma2.6": "gamma2.6"}
+_COLOUR_AREAS = {
+    "linear": "linear",
+    "scene_linear": "linear",
+    "sRGB": "sRGB",
+    "rec709": "rec709",
+    "Gamma1.8": "gamma1.8",
+    "Gamma2.2": "gamma2.2",
+    "Gamma2.4": "gamma2.4",
+    "Gamma2.6": "gamma2.6",
+}
 
 
 class RenderError(RuntimeError):
@@ -48,7 +57,7 @@ class Lowering:
         if key in self.known:
             return self.known[key]
         if key in self.open:
-            raise RenderError("%s: the tree goes in a circle" % node._full_name())
+            raise RenderError(f"{node._full_name()}: the tree goes in a circle")
         self.open.add(key)
         try:
             number = self.make(node, frame)
@@ -63,7 +72,7 @@ class Lowering:
 
     def make(self, node: Any, frame: float) -> int:
         if node._kind.inert:
-            raise RenderError("%s: unknown node class %s cannot render" % (node._full_name(), node._class))
+            raise RenderError(f"{node._full_name()}: unknown node class {node._class} cannot render")
         if node._kind.kind in ("group", "gizmo"):
             return self.group(node, frame)
         if node._class == "Input":
@@ -73,7 +82,7 @@ class Lowering:
             return self.input(node, 0, frame) if node._kind.maximum else self.black()
         build: Callable[[Any, float], int] | None = getattr(self, "do_" + node._class, None)
         if build is None:
-            raise RenderError("%s: this stand-in does not render class %s" % (node._full_name(), node._class))
+            raise RenderError(f"{node._full_name()}: this stand-in does not render class {node._class}")
         result = build(node, frame)
         self.ops[result].setdefault("node", node._class)
         return result
@@ -84,7 +93,7 @@ class Lowering:
             return self.input(node, 0, frame)
         output = node._output_node()
         if output is None:
-            raise RenderError("%s: no Output node" % node._full_name())
+            raise RenderError(f"{node._full_name()}: no Output node")
         return self.node(output, frame)
 
     def group_input(self, node: Any, frame: float) -> int:
@@ -119,7 +128,7 @@ class Lowering:
                 other = self.host._find_knob(path, node)
                 if other is not None:
                     return str(other._text_value)
-            raise RenderError("%s.%s: %s leads nowhere" % (node._full_name(), name, text))
+            raise RenderError(f"{node._full_name()}.{name}: {text} leads nowhere")
         return text
 
     def colour(self, node: Any, name: str, frame: float) -> list[float]:
@@ -145,8 +154,16 @@ class Lowering:
     def do_Write(self, node: Any, frame: float) -> int:
         if self.flag(node, "reading", frame):
             path = self.host._file_of(node, frame)
-            return self.add("read", path=path, version=int(self.value(node, "version", frame)), colorspace="linear", raw=True, premultiplied=False,
-                            auto_alpha=False, format=None)
+            return self.add(
+                "read",
+                path=path,
+                version=int(self.value(node, "version", frame)),
+                colorspace="linear",
+                raw=True,
+                premultiplied=False,
+                auto_alpha=False,
+                format=None,
+            )
         return self.input(node, 0, frame)
 
     def do_Switch(self, node: Any, frame: float) -> int:
@@ -165,12 +182,21 @@ class Lowering:
 
     def do_Constant(self, node: Any, frame: float) -> int:
         form = self.format_of(node) if self.text(node, "format").strip() or node._input(0) is None else None
-        return self.add("constant", [self.input(node, 0, frame)] if form is None else [], format=form, channels=self.set_of(node, "channels"),
-                        color=self.colour(node, "color", frame))
+        return self.add(
+            "constant",
+            [self.input(node, 0, frame)] if form is None else [],
+            format=form,
+            channels=self.set_of(node, "channels"),
+            color=self.colour(node, "color", frame),
+        )
 
     def do_CheckerBoard2(self, node: Any, frame: float) -> int:
-        return self.add("checker", format=self.format_of(node), size=(self.fields(node, "boxsize", frame) * 2)[:2],
-                        colors=[self.colour(node, "color%d" % i, frame) for i in range(4)])
+        return self.add(
+            "checker",
+            format=self.format_of(node),
+            size=(self.fields(node, "boxsize", frame) * 2)[:2],
+            colors=[self.colour(node, f"color{i}", frame) for i in range(4)],
+        )
 
     def do_ColorBars(self, node: Any, frame: float) -> int:
         return self.add("colorbars", format=self.format_of(node), intensity=self.value(node, "barintensity", frame))
@@ -184,7 +210,7 @@ class Lowering:
             return self.add("black", format=form or self.host._root_format()._json())
         path = self.host._file_of(node, wanted)
         if not path:
-            raise RenderError("%s: no file name" % node._full_name())
+            raise RenderError(f"{node._full_name()}: no file name")
         exists = self.host._read_exists(path, version)
         on_error = self.choice(node, "on_error", frame)
         if not exists and on_error == "nearest frame":
@@ -192,12 +218,26 @@ class Lowering:
             path, exists = (nearest, True) if nearest else (path, False)
         if not exists:
             if on_error == "error":
-                return self.add("error", message="%s: %s: No such file or directory" % (node._full_name(), path))
-            return self.add("checker" if on_error == "checkerboard" else "black", format=form or self.host._root_format()._json(), size=[64, 64],
-                            colors=[[0, 0, 0, 0], [1, 1, 1, 1], [0, 0, 0, 0], [1, 1, 1, 1]])
+                return self.add("error", message=f"{node._full_name()}: {path}: No such file or directory")
+            return self.add(
+                "checker" if on_error == "checkerboard" else "black",
+                format=form or self.host._root_format()._json(),
+                size=[64, 64],
+                colors=[[0, 0, 0, 0], [1, 1, 1, 1], [0, 0, 0, 0], [1, 1, 1, 1]],
+            )
         space = self.space(node, path)
-        return self.add("read", path=path, version=version, colorspace=space, raw=self.flag(node, "raw", frame), format=form, name=node._full_name(),
-                        premultiplied=self.flag(node, "premultiplied", frame), auto_alpha=self.flag(node, "auto_alpha", frame), frame=wanted)
+        return self.add(
+            "read",
+            path=path,
+            version=version,
+            colorspace=space,
+            raw=self.flag(node, "raw", frame),
+            format=form,
+            name=node._full_name(),
+            premultiplied=self.flag(node, "premultiplied", frame),
+            auto_alpha=self.flag(node, "auto_alpha", frame),
+            frame=wanted,
+        )
 
     def read_frame(self, node: Any, frame: float) -> float | None:
         """The file's frame number for a timeline frame; None is black."""
@@ -232,7 +272,7 @@ class Lowering:
         if chosen == "default":
             return "linear" if path.lower().endswith(".exr") else "sRGB"
         if chosen not in _COLOUR_AREAS:
-            raise RenderError("%s: this stand-in does not know colorspace %s" % (node._full_name(), chosen))
+            raise RenderError(f"{node._full_name()}: this stand-in does not know colorspace {chosen}")
         return _COLOUR_AREAS[chosen]
 
     # shapes
@@ -241,19 +281,30 @@ class Lowering:
         knob = node._knobs_by_name["curves"]
         base = self.node(inside, frame)
         result = self.add(
-            "roto", [base] if inside is not None else [], shapes=shapes_at(knob._render_tree(), frame), output=self.set_of(node, "output"),
-            format=None if inside is not None else self.format_of(node), clip=self.choice(node, "cliptype", frame),
-            replace=self.flag(node, "replace", frame), premultiply=self.choice(node, "premultiply", frame))
+            "roto",
+            [base] if inside is not None else [],
+            shapes=shapes_at(knob._render_tree(), frame),
+            output=self.set_of(node, "output"),
+            format=None if inside is not None else self.format_of(node),
+            clip=self.choice(node, "cliptype", frame),
+            replace=self.flag(node, "replace", frame),
+            premultiply=self.choice(node, "premultiply", frame),
+        )
         return self.masked(node, frame, result, base, 1 if node._class == "Roto" else 4)
 
     do_RotoPaint = do_Roto
 
     # channels
     def do_Copy(self, node: Any, frame: float) -> int:
-        pairs = [[self.channel(node, "from%d" % i), self.channel(node, "to%d" % i)] for i in range(4)]
+        pairs = [[self.channel(node, f"from{i}"), self.channel(node, f"to{i}")] for i in range(4)]
         base = self.input(node, 0, frame)
-        result = self.add("copy", [base, self.input(node, 1, frame)], pairs=[p for p in pairs if "none" not in p], layers=self.set_of(node, "channels"),
-                          bbox=self.choice(node, "bbox", frame))
+        result = self.add(
+            "copy",
+            [base, self.input(node, 1, frame)],
+            pairs=[p for p in pairs if "none" not in p],
+            layers=self.set_of(node, "channels"),
+            bbox=self.choice(node, "bbox", frame),
+        )
         return self.masked(node, frame, result, base, 2)
 
     def channel(self, node: Any, name: str) -> str:
@@ -263,7 +314,10 @@ class Lowering:
         copying = node._class == "ShuffleCopy"
         first, second = self.text(node, "in"), self.text(node, "in2")
         sources: list[list[Any]] = []
-        for out_layer, names in ((self.text(node, "out"), ("red", "green", "blue", "alpha")), (self.text(node, "out2"), ("black", "white", "red2", "green2"))):
+        for out_layer, names in (
+            (self.text(node, "out"), ("red", "green", "blue", "alpha")),
+            (self.text(node, "out2"), ("black", "white", "red2", "green2")),
+        ):
             for index, name in enumerate(names):
                 target = self.host._layer_channel(out_layer, index)
                 if target is None:
@@ -290,7 +344,7 @@ class Lowering:
 
     def do_Shuffle2(self, node: Any, frame: float) -> int:
         words = self.text(node, "mappings").split()
-        first = [self.choice(node, "fromInput%d" % (i + 1), frame) for i in range(2)]
+        first = [self.choice(node, f"fromInput{i + 1}", frame) for i in range(2)]
         inputs = [self.input(node, 0, frame), self.input(node, 1, frame) if node._input(1) is not None else self.input(node, 0, frame)]
         sources: list[list[Any]] = []
         at = 1
@@ -329,13 +383,28 @@ class Lowering:
             target = [w, h if self.flag(node, "box_fixed", frame) else 0, 0, 0, w, h, self.value(node, "box_pixel_aspect", frame), ""]
         elif kind == "scale":
             target = self.value(node, "scale", frame)
-        return self.add("reformat", [self.input(node, 0, frame)], target=target, resize=self.choice(node, "resize", frame), center=self.flag(node, "center", frame),
-                        flip=self.flag(node, "flip", frame), flop=self.flag(node, "flop", frame), filter=self.choice(node, "filter", frame),
-                        black_outside=self.flag(node, "black_outside", frame), pbb=self.flag(node, "pbb", frame))
+        return self.add(
+            "reformat",
+            [self.input(node, 0, frame)],
+            target=target,
+            resize=self.choice(node, "resize", frame),
+            center=self.flag(node, "center", frame),
+            flip=self.flag(node, "flip", frame),
+            flop=self.flag(node, "flop", frame),
+            filter=self.choice(node, "filter", frame),
+            black_outside=self.flag(node, "black_outside", frame),
+            pbb=self.flag(node, "pbb", frame),
+        )
 
     def do_Crop(self, node: Any, frame: float) -> int:
-        return self.add("crop", [self.input(node, 0, frame)], box=self.fields(node, "box", frame), reformat=self.flag(node, "reformat", frame),
-                        intersect=self.flag(node, "intersect", frame), crop=self.flag(node, "crop", frame))
+        return self.add(
+            "crop",
+            [self.input(node, 0, frame)],
+            box=self.fields(node, "box", frame),
+            reformat=self.flag(node, "reformat", frame),
+            intersect=self.flag(node, "intersect", frame),
+            crop=self.flag(node, "crop", frame),
+        )
 
     def do_BlackOutside(self, node: Any, frame: float) -> int:
         return self.add("blackoutside", [self.input(node, 0, frame)])
@@ -347,22 +416,42 @@ class Lowering:
         others = [self.input(node, i, frame) for i in range(1, len(node._input_uids)) if i != mask and node._input(i) is not None]
         result = base
         for other in others:
-            result = self.add("merge", [result, other], operation=self.choice(node, "operation", frame), a=self.set_of(node, "Achannels"),
-                              b=self.set_of(node, "Bchannels"), output=self.set_of(node, "output"), also=self.set_of(node, "also_merge"),
-                              bbox=self.choice(node, "bbox", frame))
+            result = self.add(
+                "merge",
+                [result, other],
+                operation=self.choice(node, "operation", frame),
+                a=self.set_of(node, "Achannels"),
+                b=self.set_of(node, "Bchannels"),
+                output=self.set_of(node, "output"),
+                also=self.set_of(node, "also_merge"),
+                bbox=self.choice(node, "bbox", frame),
+            )
         return self.masked(node, frame, result, base, 2)
 
     def do_Keymix(self, node: Any, frame: float) -> int:
         base = self.input(node, 0, frame)
-        return self.add("mix", [base, self.input(node, 1, frame), self.input(node, 2, frame)], mix=self.value(node, "mix", frame),
-                        mask=self.channel(node, "maskChannel"), invert=self.flag(node, "invertMask", frame), fringe=False)
+        return self.add(
+            "mix",
+            [base, self.input(node, 1, frame), self.input(node, 2, frame)],
+            mix=self.value(node, "mix", frame),
+            mask=self.channel(node, "maskChannel"),
+            invert=self.flag(node, "invertMask", frame),
+            fringe=False,
+        )
 
     def do_Dissolve(self, node: Any, frame: float) -> int:
         which = self.value(node, "which", frame)
         inputs = [i for i in range(len(node._input_uids)) if i != node._kind.mask]
         low = min(max(int(which), 0), max(len(inputs) - 1, 0))
         high = min(low + 1, max(len(inputs) - 1, 0))
-        return self.add("mix", [self.input(node, inputs[low], frame), self.input(node, inputs[high], frame)], mix=which - low, mask=None, invert=False, fringe=False)
+        return self.add(
+            "mix",
+            [self.input(node, inputs[low], frame), self.input(node, inputs[high], frame)],
+            mix=which - low,
+            mask=None,
+            invert=False,
+            fringe=False,
+        )
 
     def simple(self, node: Any, frame: float, op: str, **arguments: Any) -> int:
         base = self.input(node, 0, frame)
@@ -370,9 +459,18 @@ class Lowering:
         return self.masked(node, frame, result, base, 1)
 
     def do_Grade(self, node: Any, frame: float) -> int:
-        colours = {name: self.colour(node, name, frame) for name in ("blackpoint", "whitepoint", "black", "white", "multiply", "add", "gamma")}
-        return self.simple(node, frame, "grade", reverse=self.flag(node, "reverse", frame), black_clamp=self.flag(node, "black_clamp", frame),
-                           white_clamp=self.flag(node, "white_clamp", frame), **colours)
+        colours = {
+            name: self.colour(node, name, frame) for name in ("blackpoint", "whitepoint", "black", "white", "multiply", "add", "gamma")
+        }
+        return self.simple(
+            node,
+            frame,
+            "grade",
+            reverse=self.flag(node, "reverse", frame),
+            black_clamp=self.flag(node, "black_clamp", frame),
+            white_clamp=self.flag(node, "white_clamp", frame),
+            **colours,
+        )
 
     def do_Multiply(self, node: Any, frame: float) -> int:
         return self.simple(node, frame, "multiply", value=self.colour(node, "value", frame))
@@ -384,8 +482,13 @@ class Lowering:
         return self.simple(node, frame, "gamma", value=self.colour(node, "value", frame))
 
     def do_Clamp(self, node: Any, frame: float) -> int:
-        return self.simple(node, frame, "clamp", minimum=self.colour(node, "minimum", frame) if self.flag(node, "minimum_enable", frame) else None,
-                           maximum=self.colour(node, "maximum", frame) if self.flag(node, "maximum_enable", frame) else None)
+        return self.simple(
+            node,
+            frame,
+            "clamp",
+            minimum=self.colour(node, "minimum", frame) if self.flag(node, "minimum_enable", frame) else None,
+            maximum=self.colour(node, "maximum", frame) if self.flag(node, "maximum_enable", frame) else None,
+        )
 
     def do_Invert(self, node: Any, frame: float) -> int:
         return self.simple(node, frame, "invert", clamp=self.flag(node, "clamp", frame))
@@ -394,7 +497,9 @@ class Lowering:
         return self.simple(node, frame, "blur", size=(self.fields(node, "size", frame) * 2)[:2], filter=self.choice(node, "filter", frame))
 
     def premult(self, node: Any, frame: float) -> int:
-        return self.add(node._class.lower(), [self.input(node, 0, frame)], channels=self.set_of(node, "channels"), alpha=self.channel(node, "alpha"))
+        return self.add(
+            node._class.lower(), [self.input(node, 0, frame)], channels=self.set_of(node, "channels"), alpha=self.channel(node, "alpha")
+        )
 
     do_Premult = do_Unpremult = premult
 
@@ -409,7 +514,9 @@ class Lowering:
             inputs, channel = [base, result, base], self.channel(node, "maskChannelInput")
         if channel is None and mix == 1:
             return result
-        return self.add("mix", inputs, mix=mix, mask=channel, invert=self.flag(node, "invert_mask", frame), fringe=self.flag(node, "fringe", frame))
+        return self.add(
+            "mix", inputs, mix=mix, mask=channel, invert=self.flag(node, "invert_mask", frame), fringe=self.flag(node, "fringe", frame)
+        )
 
 
 def nearest_file(path: str) -> str | None:
@@ -421,7 +528,7 @@ def nearest_file(path: str) -> str | None:
     wanted = int(match.group(2))
     found = []
     for other in os.listdir(folder):
-        hit = re.match("^%s(-?\\d+)%s$" % (re.escape(match.group(1)), re.escape(match.group(3))), other)
+        hit = re.match(f"^{re.escape(match.group(1))}(-?\\d+){re.escape(match.group(3))}$", other)
         if hit:
             found.append((abs(int(hit.group(1)) - wanted), other))
     return os.path.join(folder, min(found)[1]) if found else None

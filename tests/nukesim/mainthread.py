@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 import traceback
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 from . import state
 
@@ -112,7 +113,7 @@ class ProgressTask:
 
     def setProgress(self, i: int) -> None:
         if not isinstance(i, int):
-            raise TypeError("ProgressTask.setProgress() needs an int from 0 to 100, not %s" % type(i).__name__)
+            raise TypeError(f"ProgressTask.setProgress() needs an int from 0 to 100, not {type(i).__name__}")
         self._progress = i
         self._seen.append((i, self._message))
 

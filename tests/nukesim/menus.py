@@ -52,7 +52,7 @@ class MenuItem:
             with host._user_code():
                 self._script()
         else:
-            host._run_python(self._script, "<menu %s>" % self._name)
+            host._run_python(self._script, f"<menu {self._name}>")
 
 
 class _Container:
@@ -77,8 +77,19 @@ class _Container:
             menu = menu.addMenu(part)
         return menu, parts[-1]
 
-    def addCommand(self, name: str, command: Any = "", shortcut: str = "", icon: str = "", tooltip: str = "", index: int = -1,
-                   readonly: bool = False, shortcutContext: int = 0, node: bool = False, tags: str = "") -> Any:
+    def addCommand(
+        self,
+        name: str,
+        command: Any = "",
+        shortcut: str = "",
+        icon: str = "",
+        tooltip: str = "",
+        index: int = -1,
+        readonly: bool = False,
+        shortcutContext: int = 0,
+        node: bool = False,
+        tags: str = "",
+    ) -> Any:
         menu, last = self._descend(name)
         return menu._insert(MenuItem(last, command, shortcut or "", icon or ""), index)
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from . import classes
+from . import classes, state, user_knobs
 from . import constants as c
-from . import state
-from . import user_knobs
 from .formats import Format, FrameRange, Info
 from .guard import public_class
 from .knobs import Knob, Link_Knob, PyCustom_Knob
-
 
 
 @public_class
@@ -20,7 +17,7 @@ class Node:
     """A node. Links to other nodes are kept as numbers, so that undo brings a node back under a fresh Python object."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise RuntimeError("Nodes are made by nuke.createNode or nuke.nodes, not by calling %s" % type(self).__name__)
+        raise RuntimeError(f"Nodes are made by nuke.createNode or nuke.nodes, not by calling {type(self).__name__}")
 
     @classmethod
     def _make(cls, host: Any, kind: classes.NodeClass, parent: Any | None) -> Any:
@@ -132,7 +129,7 @@ class Node:
 
     def setName(self, name: str, uncollide: bool = True, updateExpressions: bool = False) -> None:
         if not re.match(r"^[A-Za-z_]\w*$", name):
-            raise ValueError("%r is not a legal node name" % name)
+            raise ValueError(f"{name!r} is not a legal node name")
         parent = self._parent()
         final = self._host._free_name(parent, name, self) if uncollide else name
         old = self._name
@@ -155,7 +152,7 @@ class Node:
     def __getitem__(self, name: str) -> Knob:
         found = self._knobs_by_name.get(name)
         if found is None:
-            raise NameError("knob %s does not exist" % name)
+            raise NameError(f"knob {name} does not exist")
         if isinstance(found, Link_Knob):
             return found._target() or found
         return found
@@ -177,9 +174,9 @@ class Node:
 
     def addKnob(self, knob: Knob) -> None:
         if knob._uid is not None:
-            raise RuntimeError("knob %s is already on a node" % knob._name)
+            raise RuntimeError(f"knob {knob._name} is already on a node")
         if knob._name in self._knobs_by_name:
-            raise RuntimeError("knob %s already exists on %s" % (knob._name, self._name))
+            raise RuntimeError(f"knob {knob._name} already exists on {self._name}")
         if not any(one._user for one in self._knob_list) and not isinstance(knob, user_knobs.TYPES[20]):
             tab = user_knobs.TYPES[20]("User", "User")
             tab._user = True
@@ -193,7 +190,7 @@ class Node:
 
     def removeKnob(self, knob: Knob) -> None:
         if knob not in self._knob_list:
-            raise ValueError("knob %s is not on %s" % (knob._name, self._name))
+            raise ValueError(f"knob {knob._name} is not on {self._name}")
         self._host._undo_remove_knob(self, knob, self._knob_list.index(knob))
         self._detach(knob)
         knob._uid = None
@@ -215,7 +212,7 @@ class Node:
                 continue
             if knob._flags & c.DO_NOT_WRITE:
                 continue
-            lines.append("%s %s" % (knob._name, knob._script_word()) if flags & (c.TO_SCRIPT | c.TO_VALUE) else knob._name)
+            lines.append(f"{knob._name} {knob._script_word()}" if flags & (c.TO_SCRIPT | c.TO_VALUE) else knob._name)
         return ("\n" if flags & (c.TO_SCRIPT | c.TO_VALUE) else " ").join(lines)
 
     def resetKnobsToDefault(self) -> None:
@@ -448,7 +445,7 @@ class Node:
         raise TypeError("cannot pickle nodes")
 
     def __repr__(self) -> str:
-        return "<%s at %s>" % (self._name if self._alive else "deleted node", hex(id(self)))
+        return "<{} at {}>".format(self._name if self._alive else "deleted node", hex(id(self)))
 
 
 @public_class
@@ -626,8 +623,11 @@ class BackdropNode(Node):
         w, h = knobs["bdwidth"]._values[0], knobs["bdheight"]._values[0]
         parent = self._parent()
         return [
-            node for node in parent._child_nodes()
-            if node is not self and x <= node._knobs_by_name["xpos"]._values[0] <= x + w and y <= node._knobs_by_name["ypos"]._values[0] <= y + h
+            node
+            for node in parent._child_nodes()
+            if node is not self
+            and x <= node._knobs_by_name["xpos"]._values[0] <= x + w
+            and y <= node._knobs_by_name["ypos"]._values[0] <= y + h
         ]
 
 

@@ -91,7 +91,10 @@ def _row(cells: np.ndarray, left: float, right: float, rise: float, width: int) 
 
 
 def flatten(vertices: list[Any], closed: bool, kind: str, steps: int | None = None) -> np.ndarray:
-    """Turn vertices [centre, in, out] into a polyline (n, 2); every segment gets the same number of points, so two curves match point by point."""
+    """Turn vertices [centre, in, out] into a polyline (n, 2).
+
+    Every segment gets the same number of points, so that two curves match point by point.
+    """
     array = np.asarray(vertices, float)
     if kind == "bspline":
         return _bspline(array[:, 0], closed, steps or 16)
@@ -205,7 +208,9 @@ def extent(shape: dict[str, Any]) -> tuple[int, int, int, int]:
     if shape["kind"] == "stroke":
         points, margin = np.asarray(shape["points"], float), shape["size"] / 2 + 1
     else:
-        points = np.concatenate([np.asarray(sample[name], float).reshape(-1, 2) for sample in shape["samples"] for name in ("main", "feather")])
+        points = np.concatenate(
+            [np.asarray(sample[name], float).reshape(-1, 2) for sample in shape["samples"] for name in ("main", "feather")]
+        )
         margin = max(abs(v) for v in shape["spread"]) + (shape["width"] / 2 + 1 if not shape["closed"] else 1)
     low, high = points.min(0) - margin, points.max(0) + margin
     return (int(math.floor(low[0])), int(math.floor(low[1])), int(math.ceil(high[0])), int(math.ceil(high[1])))

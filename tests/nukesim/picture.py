@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-
-
 
 
 class Picture:
     """A format, a box of pixels that exist, planes by full channel name (`rgba.red`), and metadata."""
 
-    def __init__(self, form: list[Any], box: tuple[int, int, int, int], planes: dict[str, Any] | None = None, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, form: list[Any], box: tuple[int, int, int, int], planes: dict[str, Any] | None = None, metadata: dict[str, Any] | None = None
+    ) -> None:
         self.format = list(form)
         self.box = tuple(int(v) for v in box)
         self.planes: dict[str, Any] = planes or {}
@@ -31,7 +32,7 @@ class Picture:
         if callable(made):
             made = np.ascontiguousarray(made(), dtype=np.float32)
             if made.shape != self.shape:
-                raise AssertionError("plane %s is %s, its box wants %s" % (name, made.shape, self.shape))
+                raise AssertionError(f"plane {name} is {made.shape}, its box wants {self.shape}")
             self.planes[name] = made
         return made  # type: ignore[no-any-return]
 
@@ -44,7 +45,9 @@ class Picture:
         common = intersect(box, self.box)
         if common is not None and name in self.planes:
             cx, cy, cr, ct = common
-            out[cy - y : ct - y, cx - x : cr - x] = self.plane(name)[cy - self.box[1] : ct - self.box[1], cx - self.box[0] : cr - self.box[0]]
+            out[cy - y : ct - y, cx - x : cr - x] = self.plane(name)[
+                cy - self.box[1] : ct - self.box[1], cx - self.box[0] : cr - self.box[0]
+            ]
         return out
 
     def with_planes(self, changes: dict[str, Callable[[], np.ndarray]], box: tuple[int, int, int, int] | None = None) -> Picture:

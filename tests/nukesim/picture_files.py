@@ -7,12 +7,24 @@ from typing import Any
 
 import numpy as np
 import OpenEXR
+from picture import Picture
 from PIL import Image
 
-from picture import Picture
-
 _SHORT = {"R": "red", "G": "green", "B": "blue", "A": "alpha", "r": "red", "g": "green", "b": "blue", "a": "alpha"}
-_OWN_HEADER = {"channels", "compression", "dataWindow", "displayWindow", "lineOrder", "pixelAspectRatio", "screenWindowCenter", "screenWindowWidth", "type", "name", "chunkCount", "version"}
+_OWN_HEADER = {
+    "channels",
+    "compression",
+    "dataWindow",
+    "displayWindow",
+    "lineOrder",
+    "pixelAspectRatio",
+    "screenWindowCenter",
+    "screenWindowWidth",
+    "type",
+    "name",
+    "chunkCount",
+    "version",
+}
 
 
 def nuke_name(channel: str) -> str:
@@ -22,7 +34,7 @@ def nuke_name(channel: str) -> str:
             return "rgba." + _SHORT[channel]
         return "depth.Z" if channel == "Z" else "other." + channel
     layer, last = channel.rsplit(".", 1)
-    return "%s.%s" % (layer, _SHORT.get(last, last))
+    return f"{layer}.{_SHORT.get(last, last)}"
 
 
 def file_name(channel: str) -> str:
@@ -78,10 +90,10 @@ def read(path: str, space: str, raw: bool, premultiplied: bool, auto_alpha: bool
 
 def _read_exr(path: str) -> Picture:
     if not os.path.exists(path):
-        raise RuntimeError("%s: No such file or directory" % path)
+        raise RuntimeError(f"{path}: No such file or directory")
     with OpenEXR.File(path, separate_channels=True) as file:
         if not len(file.parts):
-            raise RuntimeError("%s: cannot read the pixels of this file" % path)
+            raise RuntimeError(f"{path}: cannot read the pixels of this file")
         header = dict(file.header())
         display, data = header["displayWindow"], header["dataWindow"]
         height = int(display[1][1]) - int(display[0][1]) + 1
@@ -97,7 +109,9 @@ def _read_exr(path: str) -> Picture:
     planes = dict(sorted(planes.items(), key=lambda item: order.get(item[0], 4)))
     offset = int(display[0][0])
     metadata = {"exr/" + key: plain(value) for key, value in header.items() if key not in _OWN_HEADER}
-    metadata.update({"input/filename": path, "input/width": width, "input/height": height, "exr/compressionName": str(header.get("compression"))})
+    metadata.update(
+        {"input/filename": path, "input/width": width, "input/height": height, "exr/compressionName": str(header.get("compression"))}
+    )
     return Picture([width, height, 0, 0, width, height, aspect, ""], (x - offset, bottom, r - offset, top), planes, metadata)
 
 
@@ -113,12 +127,14 @@ def plain(value: Any) -> Any:
 
 def _read_small(path: str) -> Picture:
     if not os.path.exists(path):
-        raise RuntimeError("%s: No such file or directory" % path)
+        raise RuntimeError(f"{path}: No such file or directory")
     with Image.open(path) as opened:
         if opened.mode == "P":
             opened = opened.convert("RGBA" if "transparency" in opened.info else "RGB")  # noqa: PLW2901
         array = np.asarray(opened)
-    scale = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0, np.dtype(np.int32): 65535.0, np.dtype(bool): 1.0}.get(array.dtype, 1.0)
+    scale = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0, np.dtype(np.int32): 65535.0, np.dtype(bool): 1.0}.get(
+        array.dtype, 1.0
+    )
     values = array.astype(np.float32)[::-1] / np.float32(scale)
     if values.ndim == 2:
         values = np.repeat(values[..., None], 3, axis=2)
@@ -128,14 +144,25 @@ def _read_small(path: str) -> Picture:
         count = 4
     names = ("rgba.red", "rgba.green", "rgba.blue", "rgba.alpha")[:count]
     planes = {name: np.ascontiguousarray(values[..., i]) for i, name in enumerate(names)}
-    return Picture([width, height, 0, 0, width, height, 1.0, ""], (0, 0, width, height), planes,
-                   {"input/filename": path, "input/width": width, "input/height": height})
+    return Picture(
+        [width, height, 0, 0, width, height, 1.0, ""],
+        (0, 0, width, height),
+        planes,
+        {"input/filename": path, "input/width": width, "input/height": height},
+    )
 
 
 _COMPRESSIONS = {
-    "none": OpenEXR.NO_COMPRESSION, "Zip (1 scanline)": OpenEXR.ZIPS_COMPRESSION, "Zip (16 scanlines)": OpenEXR.ZIP_COMPRESSION,
-    "PIZ Wavelet (32 scanlines)": OpenEXR.PIZ_COMPRESSION, "RLE": OpenEXR.RLE_COMPRESSION, "B44": OpenEXR.B44_COMPRESSION, "B44A": OpenEXR.B44A_COMPRESSION,
-    "DWAA": OpenEXR.DWAA_COMPRESSION, "DWAB": OpenEXR.DWAB_COMPRESSION, "PXR24 (lossy)": OpenEXR.PXR24_COMPRESSION,
+    "none": OpenEXR.NO_COMPRESSION,
+    "Zip (1 scanline)": OpenEXR.ZIPS_COMPRESSION,
+    "Zip (16 scanlines)": OpenEXR.ZIP_COMPRESSION,
+    "PIZ Wavelet (32 scanlines)": OpenEXR.PIZ_COMPRESSION,
+    "RLE": OpenEXR.RLE_COMPRESSION,
+    "B44": OpenEXR.B44_COMPRESSION,
+    "B44A": OpenEXR.B44A_COMPRESSION,
+    "DWAA": OpenEXR.DWAA_COMPRESSION,
+    "DWAB": OpenEXR.DWAB_COMPRESSION,
+    "PXR24 (lossy)": OpenEXR.PXR24_COMPRESSION,
 }
 
 
@@ -176,7 +203,8 @@ def _write_exr(picture: Picture, path: str, names: list[str], settings: dict[str
     with np.errstate(over="ignore"):
         channels = {file_name(name): np.ascontiguousarray(_coloured(picture, name, box, settings)[::-1].astype(kind)) for name in names}
     header = {
-        "compression": _COMPRESSIONS[settings.get("compression", "Zip (1 scanline)")], "type": OpenEXR.scanlineimage,
+        "compression": _COMPRESSIONS[settings.get("compression", "Zip (1 scanline)")],
+        "type": OpenEXR.scanlineimage,
         "displayWindow": (np.array([0, 0], np.int32), np.array([width - 1, height - 1], np.int32)),
         "dataWindow": (np.array([box[0], height - box[3]], np.int32), np.array([box[2] - 1, height - box[1] - 1], np.int32)),
         "pixelAspectRatio": float(picture.format[6]),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-
 import outline_raster
 import picture_files
 from picture import Picture, format_box, intersect, union
@@ -52,7 +52,9 @@ def constant(op: dict[str, Any], inputs: list[Picture]) -> Picture:
 def checker(op: dict[str, Any], inputs: list[Picture]) -> Picture:
     made = Picture(op["format"], format_box(op["format"]))
     height, width = made.shape
-    cell = (np.arange(width)[None] // max(op["size"][0], 1)).astype(int) % 2 + 2 * ((np.arange(height)[:, None] // max(op["size"][1], 1)).astype(int) % 2)
+    cell = (np.arange(width)[None] // max(op["size"][0], 1)).astype(int) % 2 + 2 * (
+        (np.arange(height)[:, None] // max(op["size"][1], 1)).astype(int) % 2
+    )
     order = {0: 0, 1: 1, 2: 3, 3: 2}
     for i, name in enumerate(_RGBA):
         made.planes[name] = np.select([cell == k for k in range(4)], [op["colors"][order[k]][i] for k in range(4)]).astype(np.float32)
@@ -74,7 +76,7 @@ def read(op: dict[str, Any], inputs: list[Picture]) -> Picture:
         try:
             _FILES[key] = picture_files.read(op["path"], op["colorspace"], op["raw"], op["premultiplied"], op["auto_alpha"], op["format"])
         except Exception as failure:
-            _FILES[key] = PictureError("%s: %s" % (op.get("name", "Read"), failure))
+            _FILES[key] = PictureError("{}: {}".format(op.get("name", "Read"), failure))
         if len(_FILES) > 200:
             _FILES.pop(next(iter(_FILES)))
     found = _FILES[key]
@@ -92,11 +94,21 @@ def _blend(mode: int, a: Any, b: np.ndarray) -> np.ndarray:
     """Blending modes of shapes, in the order of the attribute bm; a is the shape's colour, b what is below."""
     with np.errstate(divide="ignore", invalid="ignore"):
         table: list[Callable[[], Any]] = [
-            lambda: np.full_like(b, a), lambda: np.maximum(a, b), lambda: a * b, lambda: np.where(a > 0, 1 - (1 - b) / a, 0.0) if a else np.zeros_like(b),
-            lambda: np.minimum(a, b), lambda: a + b - a * b, lambda: np.where(b <= 0, 0.0, np.minimum(1.0, b / (1 - a))) if a < 1 else np.where(b > 0, 1.0, 0.0),
-            lambda: a + b, lambda: np.where(b < 0.5, 2 * a * b, 1 - 2 * (1 - a) * (1 - b)),
-            lambda: b * (2 * a + b * (1 - a * b)) if a * 1.0 <= 1 else b, lambda: 2 * a * b if a < 0.5 else 1 - 2 * (1 - a) * (1 - b),
-            lambda: b - a, lambda: a - b, lambda: np.abs(a - b), lambda: a + b - 2 * a * b,
+            lambda: np.full_like(b, a),
+            lambda: np.maximum(a, b),
+            lambda: a * b,
+            lambda: np.where(a > 0, 1 - (1 - b) / a, 0.0) if a else np.zeros_like(b),
+            lambda: np.minimum(a, b),
+            lambda: a + b - a * b,
+            lambda: np.where(b <= 0, 0.0, np.minimum(1.0, b / (1 - a))) if a < 1 else np.where(b > 0, 1.0, 0.0),
+            lambda: a + b,
+            lambda: np.where(b < 0.5, 2 * a * b, 1 - 2 * (1 - a) * (1 - b)),
+            lambda: b * (2 * a + b * (1 - a * b)) if a * 1.0 <= 1 else b,
+            lambda: 2 * a * b if a < 0.5 else 1 - 2 * (1 - a) * (1 - b),
+            lambda: b - a,
+            lambda: a - b,
+            lambda: np.abs(a - b),
+            lambda: a + b - 2 * a * b,
         ]
         return np.asarray(table[mode](), float)
 
@@ -120,7 +132,7 @@ def roto(op: dict[str, Any], inputs: list[Picture]) -> Picture:
         box = intersect(intersect(box, whole) or (0, 0, 0, 0), base.box) or (0, 0, 0, 0)
     if box[0] >= box[2] or box[1] >= box[3]:
         box = (0, 0, 1, 1) if not inputs else base.box
-    names = [n for n in op["output"]] if op["output"] != "all" else list(base.planes) or list(_RGBA)
+    names = list(op["output"]) if op["output"] != "all" else list(base.planes) or list(_RGBA)
     covers: list[Any] = []
 
     def coverage(index: int) -> tuple[Any, np.ndarray | None]:
@@ -143,7 +155,9 @@ def roto(op: dict[str, Any], inputs: list[Picture]) -> Picture:
                 continue
             rows, columns = slice(place[1] - box[1], place[3] - box[1]), slice(place[0] - box[0], place[2] - box[0])
             under = below[rows, columns]
-            below[rows, columns] = under + (_blend(shape["mode"], shape["color"][_index(name) if name.startswith("rgba.") else 3], under) - under) * area
+            below[rows, columns] = (
+                under + (_blend(shape["mode"], shape["color"][_index(name) if name.startswith("rgba.") else 3], under) - under) * area
+            )
         return below.astype(np.float32)
 
     return base.with_planes({name: (lambda n=name: paint(n)) for name in names}, box)
@@ -238,14 +252,25 @@ def reformat(op: dict[str, Any], inputs: list[Picture]) -> Picture:
     resize = op["resize"]
     wide, high = out_w / in_w, out_h / in_h
     ratio = out_pa / in_pa
-    sx, sy = {"none": (1.0, 1.0), "width": (wide, wide * ratio), "height": (high / ratio, high), "distort": (wide, high),
-              "fit": min(((wide, wide * ratio), (high / ratio, high))), "fill": max(((wide, wide * ratio), (high / ratio, high)))}[resize]
+    sx, sy = {
+        "none": (1.0, 1.0),
+        "width": (wide, wide * ratio),
+        "height": (high / ratio, high),
+        "distort": (wide, high),
+        "fit": min(((wide, wide * ratio), (high / ratio, high))),
+        "fill": max(((wide, wide * ratio), (high / ratio, high))),
+    }[resize]
     dx = (out_w - in_w * sx) / 2 if op["center"] else 0.0
     dy = (out_h - in_h * sy) / 2 if op["center"] else 0.0
     if resize == "none":
         dx, dy = float(math.floor(dx)), float(math.floor(dy))
     x, y, r, t = source.box
-    box: Any = (int(math.floor(x * sx + dx + 1e-6)), int(math.floor(y * sy + dy + 1e-6)), int(math.ceil(r * sx + dx - 1e-6)), int(math.ceil(t * sy + dy - 1e-6)))
+    box: Any = (
+        int(math.floor(x * sx + dx + 1e-6)),
+        int(math.floor(y * sy + dy + 1e-6)),
+        int(math.ceil(r * sx + dx - 1e-6)),
+        int(math.ceil(t * sy + dy - 1e-6)),
+    )
     if op["flop"]:
         box = (int(out_w) - box[2], box[1], int(out_w) - box[0], box[3])
     if op["flip"]:
@@ -258,7 +283,9 @@ def reformat(op: dict[str, Any], inputs: list[Picture]) -> Picture:
         bottom = int(out_h) - box[3] if op["flip"] else box[1]
         plane = source.plane(name)
         if sx == 1 and sy == 1 and dx == int(dx) and dy == int(dy):
-            out = source.over(name, (left - int(dx), bottom - int(dy), left - int(dx) + box[2] - box[0], bottom - int(dy) + box[3] - box[1]))
+            out = source.over(
+                name, (left - int(dx), bottom - int(dy), left - int(dx) + box[2] - box[0], bottom - int(dy) + box[3] - box[1])
+            )
         else:
             across = _weights(box[2] - box[0], left - dx, sx, plane.shape[1], x, op["filter"])
             down = _weights(box[3] - box[1], bottom - dy, sy, plane.shape[0], y, op["filter"])
@@ -304,7 +331,9 @@ def add(op: dict[str, Any], inputs: list[Picture]) -> Picture:
 
 
 def gamma(op: dict[str, Any], inputs: list[Picture]) -> Picture:
-    return _touch(inputs[0], op["channels"], lambda plane, i: np.where(plane > 0, np.maximum(plane, 1e-30) ** (1 / max(op["value"][i], 1e-6)), plane))
+    return _touch(
+        inputs[0], op["channels"], lambda plane, i: np.where(plane > 0, np.maximum(plane, 1e-30) ** (1 / max(op["value"][i], 1e-6)), plane)
+    )
 
 
 def clamp(op: dict[str, Any], inputs: list[Picture]) -> Picture:
@@ -360,23 +389,43 @@ def unpremult(op: dict[str, Any], inputs: list[Picture]) -> Picture:
 
 
 _MERGES: dict[str, Callable[..., Any]] = {
-    "over": lambda A, B, a, b: A + B * (1 - a), "under": lambda A, B, a, b: A * (1 - b) + B, "plus": lambda A, B, a, b: A + B,
-    "minus": lambda A, B, a, b: A - B, "from": lambda A, B, a, b: B - A, "multiply": lambda A, B, a, b: np.where((A < 0) & (B < 0), A, A * B),
-    "max": lambda A, B, a, b: np.maximum(A, B), "min": lambda A, B, a, b: np.minimum(A, B), "screen": lambda A, B, a, b: np.where((A <= 1) & (B <= 1) & (A >= 0) & (B >= 0), A + B - A * B, np.maximum(A, B)),
-    "copy": lambda A, B, a, b: A, "in": lambda A, B, a, b: A * b, "out": lambda A, B, a, b: A * (1 - b), "mask": lambda A, B, a, b: B * a,
-    "stencil": lambda A, B, a, b: B * (1 - a), "atop": lambda A, B, a, b: A * b + B * (1 - a), "xor": lambda A, B, a, b: A * (1 - b) + B * (1 - a),
-    "difference": lambda A, B, a, b: np.abs(A - B), "average": lambda A, B, a, b: (A + B) / 2, "exclusion": lambda A, B, a, b: A + B - 2 * A * B,
-    "matte": lambda A, B, a, b: A * a + B * (1 - a), "divide": lambda A, B, a, b: np.divide(A, B, out=np.zeros_like(A), where=B != 0),
-    "hypot": lambda A, B, a, b: np.hypot(A, B), "geometric": lambda A, B, a, b: np.divide(2 * A * B, A + B, out=np.zeros_like(A), where=(A + B) != 0),
+    "over": lambda A, B, a, b: A + B * (1 - a),
+    "under": lambda A, B, a, b: A * (1 - b) + B,
+    "plus": lambda A, B, a, b: A + B,
+    "minus": lambda A, B, a, b: A - B,
+    "from": lambda A, B, a, b: B - A,
+    "multiply": lambda A, B, a, b: np.where((A < 0) & (B < 0), A, A * B),
+    "max": lambda A, B, a, b: np.maximum(A, B),
+    "min": lambda A, B, a, b: np.minimum(A, B),
+    "screen": lambda A, B, a, b: np.where((A <= 1) & (B <= 1) & (A >= 0) & (B >= 0), A + B - A * B, np.maximum(A, B)),
+    "copy": lambda A, B, a, b: A,
+    "in": lambda A, B, a, b: A * b,
+    "out": lambda A, B, a, b: A * (1 - b),
+    "mask": lambda A, B, a, b: B * a,
+    "stencil": lambda A, B, a, b: B * (1 - a),
+    "atop": lambda A, B, a, b: A * b + B * (1 - a),
+    "xor": lambda A, B, a, b: A * (1 - b) + B * (1 - a),
+    "difference": lambda A, B, a, b: np.abs(A - B),
+    "average": lambda A, B, a, b: (A + B) / 2,
+    "exclusion": lambda A, B, a, b: A + B - 2 * A * B,
+    "matte": lambda A, B, a, b: A * a + B * (1 - a),
+    "divide": lambda A, B, a, b: np.divide(A, B, out=np.zeros_like(A), where=B != 0),
+    "hypot": lambda A, B, a, b: np.hypot(A, B),
+    "geometric": lambda A, B, a, b: np.divide(2 * A * B, A + B, out=np.zeros_like(A), where=(A + B) != 0),
 }
 
 
 def merge(op: dict[str, Any], inputs: list[Picture]) -> Picture:
     base, other = inputs
     if op["operation"] not in _MERGES:
-        raise PictureError("Merge: this stand-in does not know operation %s" % op["operation"])
+        raise PictureError("Merge: this stand-in does not know operation {}".format(op["operation"]))
     function = _MERGES[op["operation"]]
-    box = {"union": union(base.box, other.box), "intersection": intersect(base.box, other.box) or (0, 0, 1, 1), "A": other.box, "B": base.box}[op["bbox"]]
+    box = {
+        "union": union(base.box, other.box),
+        "intersection": intersect(base.box, other.box) or (0, 0, 1, 1),
+        "A": other.box,
+        "B": base.box,
+    }[op["bbox"]]
     a_names = list(_RGBA) if op["a"] == "all" else op["a"]
     b_names = list(_RGBA) if op["b"] == "all" else op["b"]
     outputs = list(_RGBA) if op["output"] == "all" else op["output"]
@@ -412,9 +461,36 @@ def mix(op: dict[str, Any], inputs: list[Picture]) -> Picture:
 
 
 TABLE: dict[str, Callable[[dict[str, Any], list[Picture]], Picture]] = {
-    name: value for name, value in list(globals().items())
-    if name in ("black", "error", "constant", "checker", "colorbars", "read", "roto", "copy", "shuffle", "remove", "addchannels", "crop", "blackoutside",
-                "reformat", "grade", "multiply", "add", "gamma", "clamp", "invert", "blur", "premult", "unpremult", "merge", "mix")
+    name: value
+    for name, value in list(globals().items())
+    if name
+    in (
+        "black",
+        "error",
+        "constant",
+        "checker",
+        "colorbars",
+        "read",
+        "roto",
+        "copy",
+        "shuffle",
+        "remove",
+        "addchannels",
+        "crop",
+        "blackoutside",
+        "reformat",
+        "grade",
+        "multiply",
+        "add",
+        "gamma",
+        "clamp",
+        "invert",
+        "blur",
+        "premult",
+        "unpremult",
+        "merge",
+        "mix",
+    )
 }
 
 

@@ -39,7 +39,7 @@ class ScriptReader:
         except Exception as error:
             if isinstance(error, ScriptError):
                 raise
-            raise ScriptError("%s: %s" % (name, error)) from error
+            raise ScriptError(f"{name}: {error}") from error
         finally:
             host._lenient = lenient
             host._readers.pop()
@@ -78,19 +78,19 @@ class ScriptReader:
             return None
         if text.startswith(_HANDLE):
             return int(text[len(_HANDLE) :])
-        raise ScriptError("push: %r is not a node" % text)
+        raise ScriptError(f"push: {text!r} is not a node")
 
     def pairs(self, body: str, owner: str) -> list[tuple[str, str]]:
         """Cut a body into (knob, value), line ends being blanks like others; values have been through Tcl."""
         words = [word for line in commands(body) for word in line]
         if len(words) % 2:
-            raise ScriptError("%s: a knob without a value, near %s" % (owner, words[-1][:60]))
+            raise ScriptError(f"{owner}: a knob without a value, near {words[-1][:60]}")
         found = []
         for name, word in zip(words[0::2], words[1::2]):
             try:
                 found.append((word_value(self.host, name), word_value(self.host, word)))
             except Exception as error:
-                raise ScriptError("%s.%s: %s" % (owner, name, error)) from error
+                raise ScriptError(f"{owner}.{name}: {error}") from error
         return found
 
     def node(self, class_name: str, body: str) -> str:
@@ -139,7 +139,7 @@ class ScriptReader:
         """Pop what `inputs` says: `2`, or `2+1` for two and a mask; input 0 is on top."""
         match = re.match(r"^(\d+)(?:\+(\d+))?$", inputs.strip())
         if not match:
-            raise ScriptError("%s: bad inputs %r" % (node._class, inputs))
+            raise ScriptError(f"{node._class}: bad inputs {inputs!r}")
         main, masks = int(match.group(1)), int(match.group(2) or 0)
         stack = self.stacks[-1]
         popped = [stack.pop() if stack else None for _ in range(main + masks)]
@@ -175,7 +175,7 @@ class ScriptReader:
                 if node._kind.inert or self.unknown == "inert":
                     host._keep_unknown(node, name, value)
                     continue
-                raise ScriptError("%s.%s: no such knob" % (node._name, name))
+                raise ScriptError(f"{node._name}.{name}: no such knob")
             if knob._flags & 0:
                 continue
             try:
@@ -183,18 +183,18 @@ class ScriptReader:
             except ScriptError:
                 raise
             except Exception as error:
-                raise ScriptError("%s.%s: %s" % (node._name, name, error)) from error
+                raise ScriptError(f"{node._name}.{name}: {error}") from error
             host._after_load(node, knob)
 
     def user_knob(self, node: Any, text: str) -> None:
         try:
             knob = user_knobs.read(self.host, text)
         except Exception as error:
-            raise ScriptError("%s: addUserKnob {%s}: %s" % (node._name, text[:60], error)) from error
+            raise ScriptError(f"{node._name}: addUserKnob {{{text[:60]}}}: {error}") from error
         old = node._knobs_by_name.get(knob._name) if knob._name else None
         if old is not None:
             if not old._user and not node._kind.inert:
-                raise ScriptError("%s: addUserKnob: knob %s already exists" % (node._name, knob._name))
+                raise ScriptError(f"{node._name}: addUserKnob: knob {knob._name} already exists")
             # a second definition of the same user knob keeps its place and value
             knob._put_state(old._get_state()) if type(old) is type(knob) else None
             node._detach(old)
@@ -204,7 +204,7 @@ class ScriptReader:
         uid = self._from_handle(arguments[0])
         original = self.host._by_uid.get(uid)
         if original is None:
-            raise ScriptError("clone: no such node %s" % arguments[0])
+            raise ScriptError(f"clone: no such node {arguments[0]}")
         pairs = self.pairs(arguments[1] if len(arguments) > 1 else "", "clone")
         node = self.host._clone(original, self.groups[-1])
         self.created.append(node)

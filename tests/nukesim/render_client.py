@@ -44,10 +44,10 @@ class Renderer:
         except OSError as error:
             line = ""
             self._process = None
-            raise RendererMissing("The renderer went away: %s" % error) from error
+            raise RendererMissing(f"The renderer went away: {error}") from error
         if not line:
             self._process = None
-            raise RendererMissing("The renderer died; it needs numpy, OpenEXR and Pillow in %s" % interpreter())
+            raise RendererMissing(f"The renderer died; it needs numpy, OpenEXR and Pillow in {interpreter()}")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
@@ -55,7 +55,8 @@ class Renderer:
         if self._process is None:
             environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
             self._process = subprocess.Popen(
-                [interpreter(), str(_SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", env=environment)
+                [interpreter(), str(_SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", env=environment
+            )
         return self._process
 
     def close(self) -> None:

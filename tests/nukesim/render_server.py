@@ -15,7 +15,6 @@ os.dup2(2, 1)
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import numpy as np  # noqa: E402
-
 import picture_files  # noqa: E402
 import picture_ops  # noqa: E402
 
@@ -50,7 +49,10 @@ def pixels(request: dict[str, Any]) -> dict[str, Any]:
     """Planes over the format (or the picture's own box): float32, bottom row first, base64."""
     picture = picture_ops.run(request["ops"], request["target"])
     box = picture.box if request.get("own_box") else (0, 0, int(picture.format[0]), int(picture.format[1]))
-    planes = {name: base64.b64encode(np.ascontiguousarray(picture.over(name, box)).tobytes()).decode() for name in request["channels"] or picture.planes}
+    planes = {
+        name: base64.b64encode(np.ascontiguousarray(picture.over(name, box)).tobytes()).decode()
+        for name in request["channels"] or picture.planes
+    }
     return {"box": list(box), "planes": planes, "format": picture.format}
 
 

@@ -5,7 +5,8 @@ Written from NUKE_FACTS 3.1 alone, apart from the product's own reader of curves
 
 from __future__ import annotations
 
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 from .curvelib import CMatrix4, FlagType
 
@@ -47,7 +48,10 @@ def _times(attributes: Any, frame: float) -> list[float]:
 def _common(element: Any, frame: float) -> dict[str, Any]:
     value = element._attributes._value
     return {
-        "name": element._name, "opacity": value(frame, "opc"), "color": [value(frame, c) for c in "rgba"], "inverted": bool(value(frame, "inv")),
+        "name": element._name,
+        "opacity": value(frame, "opc"),
+        "color": [value(frame, c) for c in "rgba"],
+        "inverted": bool(value(frame, "inv")),
         "mode": int(value(frame, "bm")),
     }
 
@@ -56,9 +60,14 @@ def _shape(shape: Any, frame: float, outer: CMatrix4) -> dict[str, Any]:
     value = shape._attributes._value
     drawn = _common(shape, frame)
     drawn.update(
-        kind="shape", type=shape._type, closed=not shape._curve_flags[0] >> FlagType.eOpenFlag & 1, falloff=value(frame, "ff"),
-        feather_type=int(value(frame, "ft")), spread=[value(frame, "fx"), value(frame, "fy")] if value(frame, "fo") else [0.0, 0.0],
-        width=value(frame, "osw"), samples=[_outline(shape, time, outer, bool(value(frame, "fo"))) for time in _times(shape._attributes, frame)],
+        kind="shape",
+        type=shape._type,
+        closed=not shape._curve_flags[0] >> FlagType.eOpenFlag & 1,
+        falloff=value(frame, "ff"),
+        feather_type=int(value(frame, "ft")),
+        spread=[value(frame, "fx"), value(frame, "fy")] if value(frame, "fo") else [0.0, 0.0],
+        width=value(frame, "osw"),
+        samples=[_outline(shape, time, outer, bool(value(frame, "fo"))) for time in _times(shape._attributes, frame)],
     )
     return drawn
 
@@ -92,7 +101,10 @@ def _stroke(stroke: Any, frame: float, outer: CMatrix4) -> dict[str, Any]:
     matrix = outer * stroke._transform.evaluate(frame).getMatrix()
     drawn = _common(stroke, frame)
     drawn.update(
-        kind="stroke", size=value(frame, "bs"), hardness=value(frame, "h"), source=int(value(frame, "src")),
+        kind="stroke",
+        size=value(frame, "bs"),
+        hardness=value(frame, "h"),
+        source=int(value(frame, "src")),
         points=[list(matrix._apply(*(c._at(frame) for c in point._curves[:2]))) for point in stroke._points],
     )
     return drawn

@@ -49,7 +49,7 @@ class Reader:
             if pieces:
                 parts[pieces[0]] = pieces[1:]
         if "v" not in parts:
-            raise RotoSyntax("This is not a curves text: %r" % text[:60])
+            raise RotoSyntax(f"This is not a curves text: {text[:60]!r}")
         if not parts.get("n"):
             raise RotoSyntax("The curves text has no root layer")
         root = self.element(parts["n"][0])
@@ -118,7 +118,7 @@ class Reader:
     def curve(self, text: str) -> tuple[int, list[Any]]:
         words = self.split(text)
         if words[0] != "cc":
-            raise RotoSyntax("expected {cc ...}, found %r" % text[:40])
+            raise RotoSyntax(f"expected {{cc ...}}, found {text[:40]!r}")
         flags, points = 0, []
         for word in words[1:]:
             pieces = self.split(word)
@@ -167,7 +167,7 @@ class Reader:
         if len(flat) == 1 and len(times) > 1:
             flat = flat * len(times)
         if len(flat) != len(times):
-            raise RotoSyntax("%d keys for %d times in %r" % (len(flat), len(times), word[:60]))
+            raise RotoSyntax(f"{len(flat)} keys for {len(times)} times in {word[:60]!r}")
         for time, pieces in zip(times, flat):
             self.key(curve, time, pieces)
 
@@ -223,8 +223,8 @@ class Reader:
 
 def write_root(root: Any) -> str:
     """Return `{v ..} {f ..} {n LAYER}`."""
-    body = "{v %s} {f %s} {n {%s}}" % (root._version, root._file_flags, element_text(root))
-    return " ".join([body, *("{%s}" % word for word in root._tail)])
+    body = f"{{v {root._version}}} {{f {root._file_flags}}} {{n {{{element_text(root)}}}}}"
+    return " ".join([body, *(f"{{{word}}}" for word in root._tail)])
 
 
 def element_text(element: Any) -> str:
@@ -233,13 +233,13 @@ def element_text(element: Any) -> str:
     if kind == "raw":
         return str(element._text)
     head = quote(element._name) if element._name else "{}"
-    tail = [transform_text(element._transform), attributes_text(element._attributes), *("{%s}" % word for word in element._extra)]
+    tail = [transform_text(element._transform), attributes_text(element._attributes), *(f"{{{word}}}" for word in element._extra)]
     if kind == "layer":
-        return " ".join(["layer", head, "{f %d}" % element._flags, *tail, *("{%s}" % element_text(child) for child in element._elements)])
+        return " ".join(["layer", head, f"{{f {element._flags}}}", *tail, *(f"{{{element_text(child)}}}" for child in element._elements)])
     if kind == "shape":
         main, feather = element._lists()
         second = "idem" if element._is_idem() else curve_text(feather, element._curve_flags[1])
-        curves = "{%s %s}" % (curve_text(main, element._curve_flags[0]), second)
+        curves = f"{{{curve_text(main, element._curve_flags[0])} {second}}}"
         return " ".join(["curvegroup", head, str(element._flags), element._type, curves, *tail])
     return " ".join(["cubiccurve", head, str(element._flags), element._type, curve_text(element._points, element._curve_flags[0]), *tail])
 
@@ -247,9 +247,11 @@ def element_text(element: Any) -> str:
 def curve_text(points: list[Any], flags: int) -> str:
     times = sorted({key.time for point in points for curve in point._curves for key in curve._keys})
     if not times:
-        return "{cc {f %d} {p %s}}" % (flags, " ".join(point_text(point, None) for point in points))
-    header = to_word(times[0]) if len(times) == 1 else "{%s}" % " ".join(to_word(t) for t in times)
-    return "{cc {f %d} {px %s %s}}" % (flags, header, " ".join(point_text(point, times) for point in points))
+        words = " ".join(point_text(point, None) for point in points)
+        return f"{{cc {{f {flags}}} {{p {words}}}}}"
+    header = to_word(times[0]) if len(times) == 1 else "{{{}}}".format(" ".join(to_word(t) for t in times))
+    words = " ".join(point_text(point, times) for point in points)
+    return f"{{cc {{f {flags}}} {{px {header} {words}}}}}"
 
 
 def point_text(point: Any, times: list[float] | None) -> str:
@@ -259,27 +261,29 @@ def point_text(point: Any, times: list[float] | None) -> str:
         words.pop()
     if not attributes and words == ["0", "0"]:
         return "{0 0}"
-    return "{%s}" % " ".join(([attributes_text(attributes)] if attributes else []) + words)
+    return "{{{}}}".format(" ".join(([attributes_text(attributes)] if attributes else []) + words))
 
 
 def timed_text(curve: Any, times: list[float] | None) -> str:
     if curve.useExpression and curve.expressionString:
         behind = _plain(curve)
-        return "{%s %s}" % (quote("=" + curve.expressionString), timed_text(behind, times) if curve._keys else to_word(curve.constantValue))
+        return "{{{} {}}}".format(
+            quote("=" + curve.expressionString), timed_text(behind, times) if curve._keys else to_word(curve.constantValue)
+        )
     if times is None:
         return to_word(curve.constantValue)
     if not curve._keys:
-        return to_word(curve.constantValue) if len(times) == 1 or curve.constantValue == 0 else "{{%s -}}" % to_word(curve.constantValue)
+        return to_word(curve.constantValue) if len(times) == 1 or curve.constantValue == 0 else f"{{{{{to_word(curve.constantValue)} -}}}}"
     if len(times) == 1:
         return to_word(curve._keys[0].value)
     have = {key.time: key for key in curve._keys}
     entries = []
     for time in times:
         key = have.get(time)
-        entries.append("{%s -}" % to_word(curve._at(time)) if key is None else "{%s %s}" % (to_word(key.value), tangent_text(key)))
+        entries.append(f"{{{to_word(curve._at(time))} -}}" if key is None else f"{{{to_word(key.value)} {tangent_text(key)}}}")
     if len(set(entries)) == 1 and entries[0].endswith(" -}"):
-        return "{%s}" % entries[0]
-    return "{%s}" % " ".join(entries)
+        return f"{{{entries[0]}}}"
+    return "{{{}}}".format(" ".join(entries))
 
 
 def tangent_text(key: Any) -> str:
@@ -291,10 +295,10 @@ def tangent_text(key: Any) -> str:
 
 def value_text(curve: Any) -> str:
     if curve.useExpression and curve.expressionString:
-        return "{%s %s}" % (quote("=" + curve.expressionString), value_text(_plain(curve)))
+        return "{{{} {}}}".format(quote("=" + curve.expressionString), value_text(_plain(curve)))
     if not curve._keys:
         return to_word(curve.constantValue)
-    return "{%s}" % " ".join("{%s %s %s}" % (to_word(key.time), to_word(key.value), tangent_text(key)) for key in curve._keys)
+    return "{{{}}}".format(" ".join(f"{{{to_word(key.time)} {to_word(key.value)} {tangent_text(key)}}}" for key in curve._keys))
 
 
 def _plain(curve: Any) -> Any:
@@ -307,7 +311,7 @@ def _plain(curve: Any) -> Any:
 def attributes_text(attributes: Any) -> str:
     if not attributes._curves:
         return "{a}"
-    return "{a %s}" % " ".join("%s %s" % (name, value_text(curve)) for name, curve in attributes._curves.items())
+    return "{{a {}}}".format(" ".join(f"{name} {value_text(curve)}" for name, curve in attributes._curves.items()))
 
 
 def transform_text(transform: Any) -> str:
@@ -315,4 +319,4 @@ def transform_text(transform: Any) -> str:
     defaults = [to_word(lib._default(i)) for i in range(35)]
     while words and words[-1] == defaults[len(words) - 1]:
         words.pop()
-    return "{t%s}" % "".join(" " + word for word in words)
+    return "{{t{}}}".format("".join(" " + word for word in words))

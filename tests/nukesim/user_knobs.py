@@ -11,11 +11,38 @@ from .animation import number
 from .tcl_words import quote
 
 TYPES: dict[int, type] = {
-    1: k.String_Knob, 2: k.File_Knob, 3: a.Int_Knob, 4: a.Enumeration_Knob, 6: a.Boolean_Knob, 7: a.Double_Knob, 8: a.Array_Knob,
-    12: a.XY_Knob, 13: a.XYZ_Knob, 14: a.WH_Knob, 15: a.BBox_Knob, 16: a.Double_Knob, 17: k.Format_Knob, 18: a.Color_Knob,
-    19: a.AColor_Knob, 20: k.Tab_Knob, 22: k.PyScript_Knob, 26: k.Text_Knob, 30: a.UV_Knob, 32: k.Script_Knob, 35: a.Pulldown_Knob,
-    36: a.Eyedropper_Knob, 40: a.ColorChip_Knob, 41: k.Link_Knob, 43: k.Multiline_Eval_String_Knob, 52: k.PyCustom_Knob,
-    68: a.CascadingEnumeration_Knob, 78: a.Array_Knob, 83: a.Radio_Knob, 0: k.Obsolete_Knob, 11: k.Channel_Knob, 45: k.MultiView_Knob,
+    1: k.String_Knob,
+    2: k.File_Knob,
+    3: a.Int_Knob,
+    4: a.Enumeration_Knob,
+    6: a.Boolean_Knob,
+    7: a.Double_Knob,
+    8: a.Array_Knob,
+    12: a.XY_Knob,
+    13: a.XYZ_Knob,
+    14: a.WH_Knob,
+    15: a.BBox_Knob,
+    16: a.Double_Knob,
+    17: k.Format_Knob,
+    18: a.Color_Knob,
+    19: a.AColor_Knob,
+    20: k.Tab_Knob,
+    22: k.PyScript_Knob,
+    26: k.Text_Knob,
+    30: a.UV_Knob,
+    32: k.Script_Knob,
+    35: a.Pulldown_Knob,
+    36: a.Eyedropper_Knob,
+    40: a.ColorChip_Knob,
+    41: k.Link_Knob,
+    43: k.Multiline_Eval_String_Knob,
+    52: k.PyCustom_Knob,
+    68: a.CascadingEnumeration_Knob,
+    78: a.Array_Knob,
+    83: a.Radio_Knob,
+    0: k.Obsolete_Knob,
+    11: k.Channel_Knob,
+    45: k.MultiView_Knob,
 }
 _NUMBERS = {cls: number_ for number_, cls in reversed(list(TYPES.items()))}
 _NUMBERS.update({a.Double_Knob: 7, a.Array_Knob: 78, k.EvalString_Knob: 1, k.Channel_Knob: 11, k.ChannelMask_Knob: 11})
@@ -30,7 +57,7 @@ def read(host: Any, text: str) -> k.Knob:
     words = host._split(text)
     kind = int(words[0])
     if kind not in TYPES:
-        raise UnknownKnobType("addUserKnob: unknown knob type %d" % kind)
+        raise UnknownKnobType(f"addUserKnob: unknown knob type {kind}")
     cls = TYPES[kind]
     name = words[1] if len(words) > 1 else ""
     knob: k.Knob = cls(name)
@@ -128,13 +155,16 @@ def write(knob: k.Knob) -> str:
         words += ["R", number(knob._low), number(knob._high)]  # type: ignore[attr-defined]
     if kind == 78:
         words += ["n", str(len(knob._values))]  # type: ignore[attr-defined]
-    return "addUserKnob {%s}" % " ".join(words)
+    return "addUserKnob {{{}}}".format(" ".join(words))
 
 
 def _flags(knob: k.Knob) -> list[str]:
     words = []
-    if knob._flags & c.STARTLINE or isinstance(knob, (a.Boolean_Knob, k.PyScript_Knob)) and "-STARTLINE" not in knob._other_flags and (
-        "+STARTLINE" in knob._other_flags
+    if (
+        knob._flags & c.STARTLINE
+        or isinstance(knob, (a.Boolean_Knob, k.PyScript_Knob))
+        and "-STARTLINE" not in knob._other_flags
+        and ("+STARTLINE" in knob._other_flags)
     ):
         words.append("+STARTLINE")
     elif "-STARTLINE" in knob._other_flags and not knob._flags & c.STARTLINE:
@@ -143,7 +173,17 @@ def _flags(knob: k.Knob) -> list[str]:
         words.append("+HIDDEN")
     if not knob._enabled:
         words.append("+DISABLED")
-    for name in ("INVISIBLE", "DO_NOT_WRITE", "NO_ANIMATION", "NO_UNDO", "ALWAYS_SAVE", "READ_ONLY", "NO_MULTIVIEW", "KNOB_CHANGED_ALWAYS", "ENDLINE"):
+    for name in (
+        "INVISIBLE",
+        "DO_NOT_WRITE",
+        "NO_ANIMATION",
+        "NO_UNDO",
+        "ALWAYS_SAVE",
+        "READ_ONLY",
+        "NO_MULTIVIEW",
+        "KNOB_CHANGED_ALWAYS",
+        "ENDLINE",
+    ):
         if knob._flags & c.FLAG_WORDS[name]:
             words.append("+" + name)
     words += [word for word in knob._other_flags if word[1:] not in c.FLAG_WORDS]

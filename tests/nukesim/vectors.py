@@ -59,7 +59,7 @@ class _Floats:
         return hash(tuple(self._v))
 
     def __repr__(self) -> str:
-        return "{%s}" % ", ".join("%g" % v for v in self._v)
+        return "{{{}}}".format(", ".join(f"{v:g}" for v in self._v))
 
 
 def _letter(index: int) -> property:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import count
-from typing import Any, Iterator
+from typing import Any
 
 from . import constants as c
 from . import user_knobs
@@ -44,16 +45,16 @@ def knob_block(node: Any, indent: str) -> list[str]:
             continue
         if isinstance(knob, Link_Knob):
             if gizmo and knob._target() is not None and knob._script_word() != node._gizmo_links.get(knob._name):
-                lines.append("%s%s %s" % (indent, knob._name, knob._script_word()))
+                lines.append(f"{indent}{knob._name} {knob._script_word()}")
             elif not gizmo and knob._pending:
-                lines.append("%s%s %s" % (indent, knob._name, knob._script_word()))
+                lines.append(f"{indent}{knob._name} {knob._script_word()}")
             continue
         if knob._not_default() or knob._flags & c.ALWAYS_SAVE:
-            lines.append("%s%s %s" % (indent, knob._name, knob._script_word()))
-    lines.append("%sname %s" % (indent, node._name))
+            lines.append(f"{indent}{knob._name} {knob._script_word()}")
+    lines.append(f"{indent}name {node._name}")
     if node._knobs_by_name["selected"]._values[0]:
         lines.append(indent + "selected true")
-    lines += ["%s%s %d" % (indent, place, node._knobs_by_name[place]._values[0]) for place in ("xpos", "ypos")]
+    lines += [f"{indent}{place} {int(node._knobs_by_name[place]._values[0])}" for place in ("xpos", "ypos")]
     return lines
 
 
@@ -84,9 +85,9 @@ def write_nodes(nodes: list[Any], indent: str = "", first_open: bool = False, nu
             if wanted[mask] is not None:
                 masked = True
             pops = wanted[:mask] + wanted[mask + 1 :]
-            word = "%d" % len(pops)
+            word = str(len(pops))
             if masked:
-                pops, word = [*pops, wanted[mask]], "%d+1" % len(pops)
+                pops, word = [*pops, wanted[mask]], f"{len(pops)}+1"
         else:
             pops, word = wanted, str(width)
         if pops == [top] and top is not None and users.get(top, 0) == 1 and top not in handles:
@@ -95,14 +96,14 @@ def write_nodes(nodes: list[Any], indent: str = "", first_open: bool = False, nu
             pass
         else:
             for uid in reversed(pops):
-                lines.append("%spush %s" % (indent, "0" if uid is None else "$" + handles[uid]))
+                lines.append("{}push {}".format(indent, "0" if uid is None else "$" + handles[uid]))
         lines += node_lines(node, word, indent, clones, numbers)
         top = node._uid
         following = nodes[position + 1] if position + 1 < len(nodes) else None
         direct = following is not None and following._input_uids == [node._uid] and users.get(node._uid, 0) == 1
         if users.get(node._uid, 0) and not direct:
-            handles[node._uid] = "N%x" % next(numbers)
-            lines.append("%sset %s [stack 0]" % (indent, handles[node._uid]))
+            handles[node._uid] = f"N{next(numbers):x}"
+            lines.append(f"{indent}set {handles[node._uid]} [stack 0]")
     return lines
 
 
@@ -110,18 +111,18 @@ def node_lines(node: Any, inputs: str, indent: str, clones: dict[Any, str], numb
     """One node, with its inside when it is a group."""
     family = node._clone_group
     if family is not None and family in clones:
-        body = ["%s %s %d" % (indent, place, node._knobs_by_name[place]._values[0]) for place in ("xpos", "ypos")]
+        body = [f"{indent} {place} {int(node._knobs_by_name[place]._values[0])}" for place in ("xpos", "ypos")]
         if inputs != "1":
             body.insert(0, indent + " inputs " + inputs)
-        return ["%sclone $%s {" % (indent, clones[family]), *body, indent + "}"]
-    lines = ["%s%s {" % (indent, node._class)]
+        return [f"{indent}clone ${clones[family]} {{", *body, indent + "}"]
+    lines = [f"{indent}{node._class} {{"]
     if inputs != "1":
-        lines.append("%s inputs %s" % (indent, inputs))
+        lines.append(f"{indent} inputs {inputs}")
     lines += knob_block(node, indent + " ")
     lines.append(indent + "}")
     if family is not None:
-        clones[family] = "C%x" % next(numbers)
-        lines.append("%sset %s [stack 0]" % (indent, clones[family]))
+        clones[family] = f"C{next(numbers):x}"
+        lines.append(f"{indent}set {clones[family]} [stack 0]")
     if node._kind.kind == "group" and node._class == "Group":
         lines += write_nodes(node._child_nodes(), indent + " ", numbers=numbers)
         lines.append(indent + "end_group")
@@ -134,22 +135,22 @@ def write_root(host: Any) -> list[str]:
     lines = ["Root {", " inputs 0"]
     name = root._knobs_by_name["name"]._text_value
     if name:
-        lines.append(" name %s" % root._knobs_by_name["name"]._script_word())
+        lines.append(" name {}".format(root._knobs_by_name["name"]._script_word()))
     for knob in root._knob_list:
         if knob._user:
             lines.append(" " + user_knobs.write(knob))
         if knob._name and knob._name not in ("name", "xpos", "ypos", "selected") and knob._not_default() and not isinstance(knob, Tab_Knob):
             if not knob._flags & c.DO_NOT_WRITE:
-                lines.append(" %s %s" % (knob._name, knob._script_word()))
+                lines.append(f" {knob._name} {knob._script_word()}")
     lines.append("}")
     return lines
 
 
 def write_script(host: Any) -> str:
     """The whole script."""
-    lines = ["version %d.%d v%d" % (host._version[0], host._version[1], 1), *write_root(host)]
+    lines = [f"version {host._version[0]}.{host._version[1]} v1", *write_root(host)]
     for layer, names in host._layers.items():
         if layer not in host._builtin_layers:
-            lines.append("add_layer {%s %s}" % (layer, " ".join(names)))
+            lines.append("add_layer {{{} {}}}".format(layer, " ".join(names)))
     lines += write_nodes(host._root._child_nodes())
     return "\n".join(lines) + "\n"

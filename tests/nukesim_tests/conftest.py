@@ -35,6 +35,6 @@ def samples():
     folder = Path(os.environ.get("XMEM_ROTO_SHARED", TESTS.parent.parent / "shared")) / "nuke-samples"
     if not folder.is_dir():
         if os.environ.get("CI") == "true":
-            pytest.fail("No Nuke samples at %s" % folder)
-        pytest.skip("No Nuke samples at %s: set XMEM_ROTO_SHARED" % folder)
+            pytest.fail(f"No Nuke samples at {folder}")
+        pytest.skip(f"No Nuke samples at {folder}: set XMEM_ROTO_SHARED")
     return folder

@@ -1,6 +1,6 @@
 """Run the tests of this folder in a Python without pytest: a few of pytest's names, and a runner.
 
-    python3.9 plain_pytest.py            prints one line a test, exit status 1 when one fails
+python3.9 plain_pytest.py            prints one line a test, exit status 1 when one fails
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import sys
 import tempfile
 import traceback
 import types
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 FIXTURES: dict[str, Any] = {}
@@ -36,12 +37,12 @@ class _Raises:
         import re
 
         if kind is None:
-            raise AssertionError("did not raise %s" % (self.kind,))
+            raise AssertionError(f"did not raise {self.kind}")
         if not issubclass(kind, self.kind):
             return False
         self.value = value
         if self.match and not re.search(self.match, str(value)):
-            raise AssertionError("%r does not match %r" % (str(value), self.match))
+            raise AssertionError(f"{str(value)!r} does not match {self.match!r}")
         return True
 
 
@@ -64,7 +65,7 @@ def _import_or_skip(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError:
-        raise Skipped("%s is not installed" % name) from None
+        raise Skipped(f"{name} is not installed") from None
 
 
 class _Mark:
@@ -130,7 +131,7 @@ def main() -> int:
         try:
             module = load(path)
         except Skipped as reason:
-            print("skip %s: %s" % (path.stem, reason))
+            print(f"skip {path.stem}: {reason}")
             continue
         for name, function in list(vars(module).items()):
             if not name.startswith("test_") or not callable(function):
@@ -142,12 +143,12 @@ def main() -> int:
                     passed += 1
                 except Skipped as reason:
                     skipped += 1
-                    print("skip %s.%s: %s" % (path.stem, name, reason))
+                    print(f"skip {path.stem}.{name}: {reason}")
                 except Exception:
                     failed += 1
-                    print("FAIL %s.%s %s" % (path.stem, name, case))
+                    print(f"FAIL {path.stem}.{name} {case}")
                     traceback.print_exc(file=sys.stdout)
-    print("%d passed, %d skipped, %d failed on Python %s" % (passed, skipped, failed, sys.version.split()[0]))
+    print(f"{passed} passed, {skipped} skipped, {failed} failed on Python {sys.version.split()[0]}")
     return 1 if failed else 0
 
 

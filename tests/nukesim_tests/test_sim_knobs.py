@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 import nukesim
+import pytest
 from nukesim import SimError
 
 
@@ -123,7 +122,11 @@ def test_buttons_run_with_their_node_and_inside_their_group(host):
     import nuke
 
     group = nuke.createNode("Group")
-    group.addKnob(nuke.PyScript_Knob("go", "Go", "seen = (nuke.thisNode().name(), nuke.thisKnob().name(), nuke.thisGroup().name())\nnuke.createNode('Blur')"))
+    group.addKnob(
+        nuke.PyScript_Knob(
+            "go", "Go", "seen = (nuke.thisNode().name(), nuke.thisKnob().name(), nuke.thisGroup().name())\nnuke.createNode('Blur')"
+        )
+    )
     host.press(group, "go")
     assert host.main_module.seen == ("Group1", "go", "Group1")
     assert [node.name() for node in group.nodes()] == ["Blur1"] and nuke.toNode("Blur1") is None
@@ -181,7 +184,10 @@ def test_create_callbacks_come_in_nukes_order(host, tmp_path):
     nuke.addOnCreate(lambda: log.append("* " + nuke.thisNode().name()))
     nuke.addOnCreate(lambda: log.append("Group " + nuke.thisNode().name()), nodeClass="Group")
     host.main_module.log = log
-    (tmp_path / "Tool.gizmo").write_text("Group {\n name Tool\n onCreate \"log.append('knob ' + nuke.thisNode().name())\"\n}\n NoOp {\n inputs 0\n name In\n }\n Output {\n name Out\n }\nend_group\n")
+    (tmp_path / "Tool.gizmo").write_text(
+        "Group {\n name Tool\n onCreate \"log.append('knob ' + nuke.thisNode().name())\"\n}\n"
+        " NoOp {\n inputs 0\n name In\n }\n Output {\n name Out\n }\nend_group\n"
+    )
     host.startup([tmp_path])
     nuke.createNode("Tool")
     assert log == ["* In", "* Out", "user Tool", "knob Tool", "Group Tool", "* Tool"]
@@ -247,8 +253,12 @@ def test_autolabel_and_update_ui(host):
 def test_startup_runs_init_backwards_then_menu_with_an_interface_only(tmp_path):
     for name in ("a", "b", "b/inner"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "init.py").write_text("import nuke\nlog.append('init %s')\n%s" % (name, "nuke.pluginAddPath('./inner')\n" if name == "b" else ""))
-        (tmp_path / name / "menu.py").write_text("log.append('menu %s')\nnuke.menu('Nuke').addMenu('T').addCommand('%s', 'log.append(\"ran\")')\n" % (name, name))
+        (tmp_path / name / "init.py").write_text(
+            "import nuke\nlog.append('init {}')\n{}".format(name, "nuke.pluginAddPath('./inner')\n" if name == "b" else "")
+        )
+        (tmp_path / name / "menu.py").write_text(
+            f"log.append('menu {name}')\nnuke.menu('Nuke').addMenu('T').addCommand('{name}', 'log.append(\"ran\")')\n"
+        )
     for gui in (True, False):
         with nukesim.start(gui=gui) as host:
             import nuke

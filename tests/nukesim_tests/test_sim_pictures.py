@@ -37,7 +37,15 @@ def test_grade_is_the_formula_of_its_knobs(host, tmp_path):
 
     source = written(host, solid([0.5, 0.25, 0.125, 1.0]), tmp_path / "in.%04d.exr", channels="rgba", datatype="32 bit float")
     grade = nuke.nodes.Grade(inputs=[source])
-    for name, value in (("blackpoint", 0.1), ("whitepoint", 0.9), ("black", 0.05), ("white", 1.2), ("multiply", 1.5), ("add", 0.02), ("gamma", 2.0)):
+    for name, value in (
+        ("blackpoint", 0.1),
+        ("whitepoint", 0.9),
+        ("black", 0.05),
+        ("white", 1.2),
+        ("multiply", 1.5),
+        ("add", 0.02),
+        ("gamma", 2.0),
+    ):
         grade[name].setValue(value)
     out = written(host, grade, tmp_path / "out.%04d.exr", channels="rgba", datatype="32 bit float")
     for channel, x in (("red", 0.5), ("green", 0.25), ("blue", 0.125)):
@@ -81,7 +89,10 @@ def test_write_defaults_are_half_rgb_and_folders_are_not_made(host, tmp_path):
     assert read.channels() == ["rgba.red", "rgba.green", "rgba.blue"] and read.sample("red", 1, 1) == pytest.approx(0.1, abs=1e-4)
 
 
-@pytest.mark.parametrize("knob, value, text", [("file", "C:\\a\\b.exr", "backslash"), ("file", "", "no file"), ("file", "/tmp/a.mov", "file type"), ("disable", True, "disabled")])
+@pytest.mark.parametrize(
+    "knob, value, text",
+    [("file", "C:\\a\\b.exr", "backslash"), ("file", "", "no file"), ("file", "/tmp/a.mov", "file type"), ("disable", True, "disabled")],
+)
 def test_writes_that_cannot_render_say_why(host, knob, value, text):
     import nuke
 
@@ -101,8 +112,17 @@ def test_render_callbacks_come_in_order_and_may_stop_it(host, tmp_path):
     write["beforeFrameRender"].setValue("seen.append(nuke.frame())")
     host.main_module.seen = seen = []
     nuke.execute(write, 4, 5)
-    assert [(e, f) for e, f, _, _ in log] == [("BeforeRender", 1), ("BeforeFrameRender", 4), ("AfterFrameRender", 4), ("BeforeFrameRender", 5), ("AfterFrameRender", 5), ("AfterRender", 1)]
-    assert all(running and name == "Write1" for _, _, running, name in log) and not nuke.executing() and seen == [4, 5] and nuke.frame() == 1
+    assert [(e, f) for e, f, _, _ in log] == [
+        ("BeforeRender", 1),
+        ("BeforeFrameRender", 4),
+        ("AfterFrameRender", 4),
+        ("BeforeFrameRender", 5),
+        ("AfterFrameRender", 5),
+        ("AfterRender", 1),
+    ]
+    assert (
+        all(running and name == "Write1" for _, _, running, name in log) and not nuke.executing() and seen == [4, 5] and nuke.frame() == 1
+    )
     nuke.addBeforeFrameRender(lambda: nuke.execute(write, 1, 1))
     with pytest.raises(RuntimeError, match="already executing"):
         nuke.execute(write, 6, 6)
@@ -138,7 +158,7 @@ def test_frames_outside_a_read_hold_loop_bounce_or_are_black(host, tmp_path):
     import nuke
 
     for frame in (1, 2, 3):
-        written(host, solid([frame / 4, 0, 0, 1]), tmp_path / ("a.%04d.exr" % frame))
+        written(host, solid([frame / 4, 0, 0, 1]), tmp_path / f"a.{frame:04d}.exr")
     read = nuke.nodes.Read(file=str(tmp_path / "a.%04d.exr"), first=1, last=3)
     expected = {"hold": [3, 3, 3], "loop": [1, 2, 3], "bounce": [2, 1, 2], "black": [0, 0, 0]}
     for mode, frames in expected.items():
@@ -192,8 +212,10 @@ def test_layers_travel_through_files_copy_and_shuffle(host, tmp_path):
     read = written(host, copy, tmp_path / "l.%04d.exr", channels="all", datatype="32 bit float")
     assert read.channels() == ["rgba.red", "rgba.green", "rgba.blue", "rgba.alpha", "sleeve.alpha"] and "sleeve" in nuke.layers(read)
     assert read.sample("sleeve.alpha", 2, 2) == pytest.approx(0.6, abs=1e-6) and read.sample("alpha", 2, 2) == pytest.approx(0.4, abs=1e-6)
-    nuke.scriptReadText("Shuffle { inputs 0\n in sleeve\n red alpha\n green black\n blue white\n name S1 }\nShuffle2 { inputs 0\n in1 sleeve\n"
-                        ' mappings "2 sleeve.alpha 0 0 rgba.alpha 0 3 white -1 -1 rgba.red 0 0"\n name S2 }')
+    nuke.scriptReadText(
+        "Shuffle { inputs 0\n in sleeve\n red alpha\n green black\n blue white\n name S1 }\nShuffle2 { inputs 0\n in1 sleeve\n"
+        ' mappings "2 sleeve.alpha 0 0 rgba.alpha 0 3 white -1 -1 rgba.red 0 0"\n name S2 }'
+    )
     host.node("S1").setInput(0, read)
     host.node("S2").setInput(0, read)
     assert [round(host.node("S1").sample(c, 1, 1), 3) for c in ("red", "green", "blue", "alpha")] == [0.6, 0, 1, 0.6]
@@ -255,8 +277,16 @@ def test_exr_keeps_metadata_and_pixel_aspect(host, tmp_path):
     np = pytest.importorskip("numpy")
     import nuke
 
-    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage, "pixelAspectRatio": 2.0, "xmem/keyframe": 1, "xmem/version": "0.1"}
-    OpenEXR.File(header, {"A": np.ones((4, 6), np.float16), "dog.alpha": np.full((4, 6), 0.5, np.float16)}).write(str(tmp_path / "m.0001.exr"))
+    header = {
+        "compression": OpenEXR.ZIP_COMPRESSION,
+        "type": OpenEXR.scanlineimage,
+        "pixelAspectRatio": 2.0,
+        "xmem/keyframe": 1,
+        "xmem/version": "0.1",
+    }
+    OpenEXR.File(header, {"A": np.ones((4, 6), np.float16), "dog.alpha": np.full((4, 6), 0.5, np.float16)}).write(
+        str(tmp_path / "m.0001.exr")
+    )
     read = nuke.nodes.Read(file=str(tmp_path / "m.%04d.exr"))
     assert read.metadata("exr/xmem/version") == "0.1" and read.metadata()["exr/xmem/keyframe"] == 1 and read.metadata("none") is None
     assert read.pixelAspect() == 2 and read.channels() == ["rgba.alpha", "dog.alpha"] and read.sample("dog.alpha", 5, 3) == 0.5

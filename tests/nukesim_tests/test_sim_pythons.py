@@ -22,14 +22,15 @@ def interpreter(version: str) -> str | None:
     return shutil.which("python" + version)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["3.9", "3.10", "3.13"])
 def test_all_other_tests_pass_in_another_python(version):
     python = interpreter(version)
     if python is None:
-        pytest.skip("Python %s is not installed here" % version)
+        pytest.skip(f"Python {version} is not installed here")
     tcl = subprocess.run([python, "-c", "import tkinter; tkinter.Tcl()"], capture_output=True, text=True)
     if tcl.returncode:
-        pytest.skip("Python %s here has no tkinter: %s" % (version, tcl.stderr.strip().splitlines()[-1]))
+        pytest.skip(f"Python {version} here has no tkinter: {tcl.stderr.strip().splitlines()[-1]}")
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
     environment.setdefault("NUKESIM_RENDER_PYTHON", sys.executable)
     done = subprocess.run([python, str(HERE / "plain_pytest.py")], capture_output=True, text=True, timeout=600, env=environment)

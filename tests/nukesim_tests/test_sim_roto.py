@@ -5,10 +5,25 @@ from __future__ import annotations
 import math
 
 import pytest
-
 from nukesim.curvelib import StaleRoto
 
 FORM = "100 80 0 0 100 80 1 roto"
+
+
+def tree(*elements, root="{t 50 40}"):
+    """The text of a whole tree."""
+    return "{{v x3f99999a} {f 0} {n {layer Root {f 0} ROOT {a} ELEMENTS}}}".replace("ROOT", root).replace("ELEMENTS", " ".join(elements))
+
+
+def bezier(points, name="s", attributes="", xform="{t 0 0}", header="p", feather="idem"):
+    """The text of one bezier; points is the text of its triplets."""
+    curve = "{cc {f 8192} {HEADER POINTS}}".replace("HEADER", header).replace("POINTS", points)
+    return "{curvegroup " + name + " 512 bezier {" + curve + " " + feather + "} " + xform + " {a " + attributes + "}}"
+
+
+def corners(points):
+    """Triplets without tangents."""
+    return " ".join("{0 0} {%s %s} {0 0}" % point for point in points)  # noqa: UP031 (braces)
 
 
 def roto_of(points, name="shape", attributes="", node=None, feather=None, xform="{t 0 0}"):
@@ -20,10 +35,9 @@ def roto_of(points, name="shape", attributes="", node=None, feather=None, xform=
     words = []
     for point in points:
         x, y, ix, iy, ox, oy = (*point, 0, 0, 0, 0)[:6]
-        words.append("{%s %s} {%s %s} {%s %s}" % (ix, iy, x, y, ox, oy))
-    second = "idem" if feather is None else "{cc {f 8192} {p %s}}" % " ".join("{0 0} {%s %s} {0 0}" % f for f in feather)
-    shape = "{curvegroup %s 512 bezier {{cc {f 8192} {p %s}} %s} %s {a %s}}" % (name, " ".join(words), second, xform, attributes)
-    node["curves"].fromScript("{{v x3f99999a} {f 0} {n {layer Root {f 0} {t 50 40} {a} %s}}}" % shape)
+        words.append(f"{{{ix} {iy}}} {{{x} {y}}} {{{ox} {oy}}}")
+    second = "idem" if feather is None else "{cc {f 8192} {p " + corners(feather) + "}}"
+    node["curves"].fromScript(tree(bezier(" ".join(words), name, attributes, xform, feather=second)))
     return node
 
 
@@ -37,7 +51,9 @@ def total(host, node, frame=None, channel="rgba.alpha"):
 def test_a_square_covers_its_pixels_exactly(host):
     node = roto_of([(10.25, 10), (30, 10), (30, 30.5), (10.25, 30.5)])
     picture = host.pixels(node)
-    assert [round(picture.at("rgba.alpha", x, y), 6) for x, y in ((9, 15), (10, 15), (11, 15), (29, 29), (30, 15), (15, 30), (10, 30), (15, 9))] == [0, 0.75, 1, 1, 0, 0.5, 0.375, 0]
+    assert [
+        round(picture.at("rgba.alpha", x, y), 6) for x, y in ((9, 15), (10, 15), (11, 15), (29, 29), (30, 15), (15, 30), (10, 30), (15, 9))
+    ] == [0, 0.75, 1, 1, 0, 0.5, 0.375, 0]
     assert total(host, node) == pytest.approx(19.75 * 20.5, rel=1e-6)
     assert node.channels() == ["rgba.alpha"] and (node.bbox().x(), node.bbox().w()) == (9, 22)
 
@@ -48,12 +64,27 @@ def test_the_direction_of_the_outline_does_not_matter(host):
 
 def test_a_bezier_circle_has_its_area(host):
     k, r, c = 0.5522847498, 25.0, (50, 40)
-    circle = [(c[0] + r, c[1], 0, -k * r, 0, k * r), (c[0], c[1] + r, k * r, 0, -k * r, 0), (c[0] - r, c[1], 0, k * r, 0, -k * r), (c[0], c[1] - r, -k * r, 0, k * r, 0)]
+    circle = [
+        (c[0] + r, c[1], 0, -k * r, 0, k * r),
+        (c[0], c[1] + r, k * r, 0, -k * r, 0),
+        (c[0] - r, c[1], 0, k * r, 0, -k * r),
+        (c[0], c[1] - r, -k * r, 0, k * r, 0),
+    ]
     assert total(host, roto_of(circle)) == pytest.approx(math.pi * r * r, rel=2e-3)
 
 
-@pytest.mark.parametrize("attributes, inside, outside", [("opc 0.5", 0.5, 0), ("inv 1", 0, 1), ("inv 1 opc 0.25", 0, 0.25), ("vis 0", 0, 0), ("a 0.5", 0.5, 0),
-                                                         ("ltt 2 ltn 5 ltm 5", 0, 0), ("ltt 4 ltn 1 ltm 3", 1, 0)])
+@pytest.mark.parametrize(
+    "attributes, inside, outside",
+    [
+        ("opc 0.5", 0.5, 0),
+        ("inv 1", 0, 1),
+        ("inv 1 opc 0.25", 0, 0.25),
+        ("vis 0", 0, 0),
+        ("a 0.5", 0.5, 0),
+        ("ltt 2 ltn 5 ltm 5", 0, 0),
+        ("ltt 4 ltn 1 ltm 3", 1, 0),
+    ],
+)
 def test_attributes_change_the_matte(host, attributes, inside, outside):
     picture = host.pixels(roto_of(SQUARE, attributes=attributes), channels=["rgba.alpha"])
     assert (picture.at("rgba.alpha", 20, 20), picture.at("rgba.alpha", 50, 50)) == (inside, outside)
@@ -83,9 +114,8 @@ def test_transforms_go_through_shape_and_layers(host):
     assert total(host, turned) == pytest.approx(800, rel=1e-3)
     assert host.pixels(turned).at("rgba.alpha", 42, 42) == 1  # the long side points up right after a turn of 45 degrees to the left
     node = nuke.nodes.Roto()
-    node["curves"].fromScript(
-        "{{v x3f99999a} {f 0} {n {layer Root {f 0} {t 0 0 0 5} {a} {layer L {f 512} {t 0 0 0 0 7} {a}"
-        " {curvegroup s 512 bezier {{cc {f 8192} {p {0 0} {10 10} {0 0} {0 0} {20 10} {0 0} {0 0} {20 20} {0 0} {0 0} {10 20} {0 0}}} idem} {t 0 0} {a}}}}}}")
+    layer = "{layer L {f 512} {t 0 0 0 0 7} {a} " + bezier(corners([(10, 10), (20, 10), (20, 20), (10, 20)])) + "}"
+    node["curves"].fromScript(tree(layer, root="{t 0 0 0 5}"))
     picture = host.pixels(node)
     assert [picture.at("rgba.alpha", x, y) for x, y in ((14, 20), (15, 17), (24, 26), (25, 26), (24, 27))] == [0, 1, 1, 0, 0]
 
@@ -97,11 +127,12 @@ def test_keys_move_the_shape_by_their_slopes(host):
     node = nuke.nodes.Roto()
 
     def coordinate(a, b, tangents=""):
-        return "{{%s 0 1 %s 1} {%s %s 1 0 1}}" % (a, (b - a) / 10, b, (b - a) / 10) if tangents else "{{%s -} {%s -}}" % (a, b)
+        return f"{{{{{a} 0 1 {(b - a) / 10} 1}} {{{b} {(b - a) / 10} 1 0 1}}}}" if tangents else f"{{{{{a} -}} {{{b} -}}}}"
 
     def curves(tangents):
-        points = " ".join("{{{0 -}} {{0 -}}} {%s %s} {{{0 -}} {{0 -}}}" % (coordinate(x, x + 20, tangents), coordinate(y, y, tangents)) for x, y in SQUARE)
-        return "{{v x3f99999a} {f 0} {n {layer Root {f 0} {t 50 40} {a} {curvegroup s 512 bezier {{cc {f 8192} {px {1 11} %s}} idem} {t 0 0} {a opc {{1 1} {11 0.5}}}}}}}" % points
+        still = "{{{0 -}} {{0 -}}}"
+        points = " ".join(f"{still} {{{coordinate(x, x + 20, tangents)} {coordinate(y, y, tangents)}}} {still}" for x, y in SQUARE)
+        return tree(bezier(points, attributes="opc {{1 1} {11 0.5}}", header="px {1 11}"))
 
     node["curves"].fromScript(curves("linear"))
     assert node["curves"].getKeyList() == [1, 11]
@@ -119,8 +150,8 @@ def test_the_first_shape_in_the_text_is_on_top(host):
 
     nuke.root()["format"].setValue(FORM)
     node = nuke.nodes.Roto(output="rgba")
-    square = "{{cc {f 8192} {p {0 0} {10 10} {0 0} {0 0} {20 10} {0 0} {0 0} {20 20} {0 0} {0 0} {10 20} {0 0}}} idem}"
-    node["curves"].fromScript("{{v x3f99999a} {f 0} {n {layer Root {f 0} {t 50 40} {a} {curvegroup top 512 bezier %s {t 0 0} {a g 0 b 0}} {curvegroup below 512 bezier %s {t 0 0} {a r 0}}}}}" % (square, square))
+    square = corners([(10, 10), (20, 10), (20, 20), (10, 20)])
+    node["curves"].fromScript(tree(bezier(square, "top", "g 0 b 0"), bezier(square, "below", "r 0")))
     picture = host.pixels(node)
     assert [picture.at("rgba." + c, 15, 15) for c in ("red", "green", "blue")] == [1, 0, 0]
 
@@ -143,7 +174,8 @@ def test_points_follow_expressions(host):
     nuke.root()["format"].setValue(FORM)
     nuke.scriptReadText("NoOp { inputs 0\n addUserKnob {20 User}\n addUserKnob {12 origin}\n origin {40 30}\n name Ctl }")
     node = nuke.nodes.Roto()
-    node["curves"].fromScript("{{v x3f99999a} {f 0} {n {layer Root {f 0} {t 0 0} {a} {curvegroup s 512 bezier {{cc {f 8192} {p {} {{=Ctl.origin.x x4474c000} 10} {} {} {\"=frame + 10\" {=Ctl.origin.y 0}} {} {} {10 {=Ctl.origin.y+0 0}} {}}} idem} {t 0 0} {a}}}}}".replace('{"=frame + 10" {', '{{"=frame + 10" 0} {'))
+    points = '{} {{=Ctl.origin.x x4474c000} 10} {} {} {{"=frame + 10" 0} {=Ctl.origin.y 0}} {} {} {10 {=Ctl.origin.y+0 0}} {}'
+    node["curves"].fromScript(tree(bezier(points)))
     at = [tuple(point.center.getPosition(5))[:2] for point in node["curves"].rootLayer[0]]
     assert at == [(40, 10), (15, 30), (10, 30)]
 
@@ -164,8 +196,14 @@ def test_a_shape_made_by_script_shows_after_changed(host):
     assert total(host, node) == pytest.approx(400, rel=1e-6) and node.opHashes() != before
     for point in shape:
         x, y, _ = point.center.getPosition(1)
-        for part, move in ((point.center, (x, y)), (point.leftTangent, (0, 0)), (point.rightTangent, (0, 0)), (point.featherCenter, (0, 0)),
-                           (point.featherLeftTangent, (0, 0)), (point.featherRightTangent, (0, 0))):
+        for part, move in (
+            (point.center, (x, y)),
+            (point.leftTangent, (0, 0)),
+            (point.rightTangent, (0, 0)),
+            (point.featherCenter, (0, 0)),
+            (point.featherLeftTangent, (0, 0)),
+            (point.featherRightTangent, (0, 0)),
+        ):
             part.addPositionKey(1, move)
             part.addPositionKey(9, (move[0] + 40 * (part is point.center), move[1]))
     shape.getAttributes().set(5, rp.AnimAttributes.kOpacityAttribute, 0.5)
@@ -189,7 +227,14 @@ def test_old_wrappers_are_dead_after_from_script(host):
     layer, shape = knob.rootLayer, knob.rootLayer[0]
     point, curve = shape[0].center, shape[0].center.getPositionAnimCurve(0)
     knob.fromScript(knob.toScript())
-    for use in (lambda: len(layer), lambda: shape.name, lambda: point.getPosition(1), lambda: curve.evaluate(1), lambda: shape.getAttributes(), lambda: layer[0]):
+    for use in (
+        lambda: len(layer),
+        lambda: shape.name,
+        lambda: point.getPosition(1),
+        lambda: curve.evaluate(1),
+        lambda: shape.getAttributes(),
+        lambda: layer[0],
+    ):
         with pytest.raises(StaleRoto):
             use()
     assert node["curves"].rootLayer[0].name == "shape"
@@ -198,7 +243,11 @@ def test_old_wrappers_are_dead_after_from_script(host):
 def test_a_text_that_does_not_parse_leaves_the_good_one(host):
     node = roto_of(SQUARE)
     before = node["curves"].toScript()
-    for bad in ("{nonsense}", "AddMode 0 0", "{{v 1} {f 0} {n {layer Root {curvegroup x 512 bezier {{cc {px {1 2} {{{1 -} {2 -} {3 -}} 0}}}}}}}}"):
+    for bad in (
+        "{nonsense}",
+        "AddMode 0 0",
+        "{{v 1} {f 0} {n {layer Root {curvegroup x 512 bezier {{cc {px {1 2} {{{1 -} {2 -} {3 -}} 0}}}}}}}}",
+    ):
         with pytest.raises(RuntimeError):
             node["curves"].fromScript(bad)
     assert node["curves"].toScript() == before
@@ -234,11 +283,11 @@ def test_every_real_tree_parses_evaluates_and_comes_back(host, samples):
                 continue
             trees += 1
             first = knob.toScript()
-            knob.rootLayer
+            assert knob.rootLayer is not None
             keys = knob.getKeyList()
             second = knob.toScript()  # now written from the tree
             knob.fromScript(second)
-            knob.rootLayer
+            assert knob.rootLayer is not None
             assert knob.toScript() == second and knob.getKeyList() == keys, (path.name, node.name())
             assert first.startswith("AddMode 0 0 1 0 {")
             points += sum(len(e._points) for e in _elements(knob.rootLayer) if hasattr(e, "_points"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-
 from nukesim import ScriptError
 
 STACK = """
@@ -156,8 +155,8 @@ def test_group_is_saved_in_full_and_gizmo_as_a_line(host, tmp_path):
 
     inside = " Input { inputs 0\n name src }\n Grade { name Grade1\n multiply {{parent.gain}} }\n Output { name Output1 }\n"
     knobs = "addUserKnob {20 User}\n addUserKnob {7 gain R 0 4}\n gain 2\n"
-    (tmp_path / "TravelsAlong.gizmo").write_text("version 14.0 v1\nGroup {\n name TravelsAlong\n %s}\n%send_group\n" % (knobs, inside))
-    (tmp_path / "StaysBehind.gizmo").write_text("version 14.0 v1\nGizmo {\n %s}\n%send_group\n" % (knobs, inside))
+    (tmp_path / "TravelsAlong.gizmo").write_text(f"version 14.0 v1\nGroup {{\n name TravelsAlong\n {knobs}}}\n{inside}end_group\n")
+    (tmp_path / "StaysBehind.gizmo").write_text(f"version 14.0 v1\nGizmo {{\n {knobs}}}\n{inside}end_group\n")
     host.startup([tmp_path])
     group, gizmo = nuke.createNode("TravelsAlong"), nuke.createNode("StaysBehind")
     assert (group.Class(), gizmo.Class(), group.name(), gizmo.name()) == ("Group", "StaysBehind", "TravelsAlong", "StaysBehind1")
@@ -179,8 +178,10 @@ def test_group_is_saved_in_full_and_gizmo_as_a_line(host, tmp_path):
 def test_links_on_a_group_follow_to_the_inner_knob(host):
     import nuke
 
-    nuke.scriptReadText("Group { inputs 0\n name G\n addUserKnob {20 User}\n addUserKnob {41 size T Blur1.size} }\n"
-                        " Input { inputs 0\n name i }\n Blur { size 7\n name Blur1 }\n Output { name o }\nend_group")
+    nuke.scriptReadText(
+        "Group { inputs 0\n name G\n addUserKnob {20 User}\n addUserKnob {41 size T Blur1.size} }\n"
+        " Input { inputs 0\n name i }\n Blur { size 7\n name Blur1 }\n Output { name o }\nend_group"
+    )
     group = host.node("G")
     assert group["size"].value() == 7
     group["size"].setValue(9)
@@ -192,7 +193,7 @@ def test_clones_share_their_knobs_and_are_saved_as_clones(host, tmp_path):
     import nuke
 
     nuke.scriptReadText("Grade { inputs 0\n multiply 3\n name G }\nset C1 [stack 0]\nclone $C1 { xpos 200 }")
-    first, second = [node for node in nuke.allNodes("Grade")]
+    first, second = list(nuke.allNodes("Grade"))
     second["multiply"].setValue(5)
     assert first["multiply"].value() == 5 and first.clones() == 1 and second.xpos() == 200
     nuke.scriptSave(str(tmp_path / "c.nk"))
@@ -235,13 +236,20 @@ def test_every_kind_of_user_knob_comes_back(host, tmp_path):
 
     node = nuke.createNode("NoOp")
     made = {
-        "a": (nuke.String_Knob("a", "A b"), "tex\"t"), "b": (nuke.File_Knob("b"), "/x/[y].%04d.exr"), "c": (nuke.Int_Knob("c"), 7),
-        "d": (nuke.Enumeration_Knob("d", "D", ["one", "two words", "three"]), "two words"), "e": (nuke.Boolean_Knob("e", "E", True), True),
-        "f": (nuke.Double_Knob("f"), 0.25), "g": (nuke.XY_Knob("g"), [3.0, -4.5]), "h": (nuke.Color_Knob("h"), [0.1, 0.2, 0.3]),
-        "i": (nuke.Multiline_Eval_String_Knob("i"), "line\nline"), "j": (nuke.Text_Knob("j", "J", "<b>x</b>"), "<b>[y]</b>"),
-        "k": (nuke.BBox_Knob("k"), [0.0, 1.0, 2.0, 3.0]), "l": (nuke.Int_Knob("l"), 0),
+        "a": (nuke.String_Knob("a", "A b"), 'tex"t'),
+        "b": (nuke.File_Knob("b"), "/x/[y].%04d.exr"),
+        "c": (nuke.Int_Knob("c"), 7),
+        "d": (nuke.Enumeration_Knob("d", "D", ["one", "two words", "three"]), "two words"),
+        "e": (nuke.Boolean_Knob("e", "E", True), True),
+        "f": (nuke.Double_Knob("f"), 0.25),
+        "g": (nuke.XY_Knob("g"), [3.0, -4.5]),
+        "h": (nuke.Color_Knob("h"), [0.1, 0.2, 0.3]),
+        "i": (nuke.Multiline_Eval_String_Knob("i"), "line\nline"),
+        "j": (nuke.Text_Knob("j", "J", "<b>x</b>"), "<b>[y]</b>"),
+        "k": (nuke.BBox_Knob("k"), [0.0, 1.0, 2.0, 3.0]),
+        "l": (nuke.Int_Knob("l"), 0),
     }
-    for name, (knob, value) in made.items():
+    for knob, value in made.values():
         node.addKnob(knob)
         knob.setValue(value)
     node["l"].setFlag(nuke.INVISIBLE)
@@ -275,7 +283,7 @@ def test_session_knobs_are_not_saved(host, tmp_path):
 def test_animation_and_expressions_come_back(host, tmp_path):
     import nuke
 
-    nuke.scriptReadText("Grade { inputs 0\n multiply {{curve L x1 1 x11 3}}\n add {{\"frame > 5 ? 2 : parent.first_frame\"}}\n name G }")
+    nuke.scriptReadText('Grade { inputs 0\n multiply {{curve L x1 1 x11 3}}\n add {{"frame > 5 ? 2 : parent.first_frame"}}\n name G }')
     for _ in range(2):
         node = host.node("G")
         assert [node["multiply"].getValueAt(f) for f in (1, 6, 11)] == [1, 2, 3] and node["multiply"].getKeyList() == [1, 11]

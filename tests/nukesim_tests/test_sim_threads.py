@@ -6,7 +6,6 @@ import threading
 import time
 
 import pytest
-
 from nukesim import Deadlock, SimError, WrongThread
 
 
@@ -31,8 +30,18 @@ def test_nodes_knobs_and_menus_are_for_the_main_thread(host):
     node = nuke.createNode("NoOp")
     knob = node["label"]
     curves = nuke.createNode("Roto")["curves"]
-    for use in (lambda: nuke.createNode("NoOp"), node.name, lambda: node["label"], lambda: knob.setValue("x"), knob.value, lambda: nuke.message("x"),
-                lambda: nuke.menu("Nuke").addMenu("x"), lambda: nuke.root(), lambda: curves.rootLayer, lambda: nuke.execute(node, 1, 1)):
+    for use in (
+        lambda: nuke.createNode("NoOp"),
+        node.name,
+        lambda: node["label"],
+        lambda: knob.setValue("x"),
+        knob.value,
+        lambda: nuke.message("x"),
+        lambda: nuke.menu("Nuke").addMenu("x"),
+        lambda: nuke.root(),
+        lambda: curves.rootLayer,
+        lambda: nuke.execute(node, 1, 1),
+    ):
         thread, box = in_thread(use)
         thread.join()
         assert isinstance(box[0], WrongThread) and isinstance(box[0], RuntimeError)
@@ -53,7 +62,9 @@ def test_results_come_back_from_the_main_thread(host):
 def test_args_that_are_no_tuple_are_wrapped_and_errors_become_none(host):
     import nuke
 
-    thread, box = in_thread(lambda: [nuke.executeInMainThreadWithResult(str, args="abc"), nuke.executeInMainThreadWithResult(lambda: 1 / 0)])
+    thread, box = in_thread(
+        lambda: [nuke.executeInMainThreadWithResult(str, args="abc"), nuke.executeInMainThreadWithResult(lambda: 1 / 0)]
+    )
     host.pump(5, until=lambda: bool(box))
     thread.join()
     assert box == [["abc", None]] and isinstance(host.printed_errors[0], ZeroDivisionError)
@@ -102,7 +113,7 @@ def test_progress_bars_may_live_in_any_thread_and_be_cancelled(host):
         task = nuke.ProgressTask("Computing mattes")
         for i in range(1000):
             task.setProgress(i // 10)
-            task.setMessage("frame %d" % i)
+            task.setMessage(f"frame {i}")
             if task.isCancelled():
                 return i
             time.sleep(0.002)
