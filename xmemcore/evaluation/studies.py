@@ -42,7 +42,8 @@ def write_clip(folder: Path, frames: Sequence[np.ndarray], labels: Sequence[np.n
     return find_clips(folder)[0]
 
 
-def _picture(clip: Clip, index: int) -> np.ndarray:
+def picture_of(clip: Clip, index: int) -> np.ndarray:
+    """Read a frame as BGR uint8 (H, W, 3); raises ClipUnreadable."""
     picture = cv2.imread(str(clip.frames[index]), cv2.IMREAD_COLOR)
     if picture is None:
         raise ClipUnreadable(f"Cannot read the frame {clip.frames[index]}. Is the data set complete?")
@@ -69,8 +70,8 @@ def long_shot(first: Clip, second: Clip, folder: Path, length: int = 400) -> Cli
     steps = to_and_fro(len(first), before)
     # The second half runs backward, so that the last hundred frames show what the first hundred did.
     parts = [(first, i, 1) for i in steps] + [(second, i, 2) for i in range(middle)] + [(first, i, 1) for i in reversed(steps)]
-    size = _picture(first, 0).shape[1::-1]
-    frames = [cv2.resize(_picture(clip, index), size, interpolation=cv2.INTER_AREA) for clip, index, _ in parts]
+    size = picture_of(first, 0).shape[1::-1]
+    frames = [cv2.resize(picture_of(clip, index), size, interpolation=cv2.INTER_AREA) for clip, index, _ in parts]
     masks = [((clip.labels(index) > 0) * label).astype(np.uint8) for clip, index, label in parts]
     labels = [cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST) for mask in masks]
     return write_clip(folder, frames, labels)
@@ -112,7 +113,7 @@ def look_alike(actor: Clip, stage: Clip, folder: Path, length: int = 60) -> Clip
     frames, labels = [], []
     steps, grounds = to_and_fro(len(actor), length), to_and_fro(len(stage), length)
     for position, (step, ground) in enumerate(zip(steps, grounds)):
-        plate = _picture(stage, ground)
+        plate = picture_of(stage, ground)
         height, width = plate.shape[:2]
         picture, mask = _cut_out(actor, step, height * 45 // 100)
         floor = height * 85 // 100
@@ -129,7 +130,7 @@ def look_alike(actor: Clip, stage: Clip, folder: Path, length: int = 60) -> Clip
 def _cut_out(clip: Clip, index: int, height: int) -> tuple[np.ndarray, np.ndarray]:
     """Take a clip's objects out of a frame, scaled to a height: picture (h, w, 3) and soft mask (h, w) in [0, 1]."""
     mask = (clip.labels(index) > 0).astype(np.float32)
-    picture = _picture(clip, index)
+    picture = picture_of(clip, index)
     if not mask.any():
         return np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.float32)
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
