@@ -1,0 +1,147 @@
+"""How much of each pixel a shape covers, its feather included: antialiased, within the shape's own box.
+
+The feather is a ramp between main and feather curve. It is drawn as the mean of the outlines on the way from one to the
+other, so it runs outwards or inwards, point by point: where the feather curve lies outside, the matte falls from 1 at the
+main curve to 0 at the feather curve; where it lies inside, from 1 at the feather curve to 0 at the main curve.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from xmemcore.roto.band import band_edges
+from xmemcore.roto.crossings import crosses_itself
+from xmemcore.roto.exact_area import signed_area
+from xmemcore.roto.flatten import TOLERANCE_PIXELS, control_polygons, pieces, sample
+from xmemcore.roto.grid import EMPTY, Patch, PixelGrid
+from xmemcore.roto.scanlines import covered_area
+from xmemcore.roto.shapes import EvaluatedShape
+
+FAR_PIXELS = 1e6
+"""Coordinates are held within this; farther out nothing of an edge is seen but its direction."""
+RESIDUE = 1e-6
+"""Sums that should be 0 come out a little beside it."""
+MAX_LEVELS = 256
+
+
+def coverage(shape: EvaluatedShape, grid: PixelGrid) -> Patch:
+    """Rasterise one shape, without its opacity, inversion and blending.
+
+    Returns:
+        What is not 0; shapes of fewer than 3 points to fill, of no area or with coordinates that are not numbers cover nothing.
+    """
+    if len(shape.points) < 2 or not np.isfinite(shape.points).all():
+        return EMPTY
+    if not shape.closed:
+        return _band(shape, grid)
+    feather = shape.feather if shape.feather is not None and np.isfinite(shape.feather).all() else None
+    main, outer = _outlines(shape.points, feather, grid)
+    if outer is None:
+        return _filled(main[None], grid, None)
+    reach = float(np.hypot(*(outer - main).T).max())
+    # With L outlines a ramp of D pixels is off by at most D / (4 L^2), here 1/256.
+    levels = int(np.clip(math.ceil(8 * math.sqrt(reach)), 1, MAX_LEVELS))
+    places = (np.arange(levels) + 0.5) / levels
+    between = main[None] + places[:, None, None] * (outer - main)[None]
+    ramp = _filled(between, grid, np.full(levels, 1 / levels))
+    if shape.feather_type == "linear" and shape.feather_falloff == 1:
+        return ramp
+    return _shaped(ramp, main, outer, shape, grid)
+
+
+def profile(values: np.ndarray, feather_type: str, falloff: float) -> np.ndarray:
+    """Bend a linear ramp in [0, 1]: first by the falloff's exponent, then eased at 0, at 1, or at both ends.
+
+    The names are Nuke's; what it makes of them is not documented.
+    """
+    bent = np.power(values, np.float32(max(falloff, 0.0)))
+    if feather_type == "smooth0":
+        return bent * bent
+    if feather_type == "smooth1":
+        return bent * (2 - bent)
+    if feather_type == "smooth":
+        return bent * bent * (3 - 2 * bent)
+    return bent
+
+
+def _outlines(points: np.ndarray, feather: np.ndarray | None, grid: PixelGrid) -> tuple[np.ndarray, np.ndarray | None]:
+    """Flatten main and feather curve, at the same parameters: (N, 2) each, columns and rows."""
+    segments = _placed(control_polygons(points, closed=True), grid)
+    if feather is None:
+        return sample(segments, pieces(segments)), None
+    absolute = feather.copy()
+    absolute[:, 0] += points[:, 0]
+    outer = _placed(control_polygons(absolute, closed=True), grid)
+    # Where the ramp is wide an edge's place matters less, by its width.
+    width = np.hypot(*(outer - segments).transpose(2, 0, 1)).min(axis=1)
+    tolerance = TOLERANCE_PIXELS * (1 + width)
+    count = np.maximum(pieces(segments, tolerance), pieces(outer, tolerance))
+    return sample(segments, count), sample(outer, count)
+
+
+def _placed(points: np.ndarray, grid: PixelGrid) -> np.ndarray:
+    return np.clip(grid.place(points), -FAR_PIXELS, FAR_PIXELS)
+
+
+def _filled(outlines: np.ndarray, grid: PixelGrid, weights: np.ndarray | None) -> Patch:
+    """Fill outlines (L, N, 2) and sum them up by weight."""
+    box = _box(outlines.reshape(-1, 2), grid)
+    if box is None or outlines.shape[1] < 3:
+        return EMPTY
+    column, row, width, height = box
+    local = outlines - (column, row)
+    starts, ends = local, np.roll(local, -1, axis=1)
+    weights = np.ones(len(outlines)) if weights is None else weights
+    tangled = crosses_itself(local)
+    area = np.zeros((height, width))
+    if not tangled.all():
+        # The direction of an outline decides the sign of its area; a feather that turns it inside out changes it.
+        turns = np.sign(np.sum(starts[..., 0] * ends[..., 1] - ends[..., 0] * starts[..., 1], axis=1))
+        plain = ~tangled
+        factors = np.repeat((weights * turns)[plain], outlines.shape[1])
+        area += signed_area(starts[plain].reshape(-1, 2), ends[plain].reshape(-1, 2), width, height, factors)
+    if tangled.any():
+        scanlines = max(8, 128 // int(tangled.sum()))
+        area += covered_area(starts[tangled], ends[tangled], width, height, scanlines, weights[tangled])
+    return Patch(row, column, _clean(area))
+
+
+def _band(shape: EvaluatedShape, grid: PixelGrid) -> Patch:
+    """Draw an open spline as a band of its width."""
+    segments = _placed(control_polygons(shape.points, closed=False), grid)
+    count = pieces(segments)
+    line = np.concatenate((sample(segments, count), segments[-1:, 3]))
+    widths = np.full(len(shape.points), 10.0) if shape.widths is None else np.nan_to_num(shape.widths)
+    along = np.interp(np.arange(len(line)), np.concatenate(([0], np.cumsum(count))), widths)
+    starts, ends = band_edges(line, along / 2 / math.sqrt(grid.pixel_width * grid.pixel_height))
+    box = _box(np.concatenate((starts, ends)), grid)
+    if box is None:
+        return EMPTY
+    column, row, width, height = box
+    return Patch(row, column, _clean(covered_area((starts - (column, row))[None], (ends - (column, row))[None], width, height)))
+
+
+def _shaped(ramp: Patch, main: np.ndarray, outer: np.ndarray, shape: EvaluatedShape, grid: PixelGrid) -> Patch:
+    """Bend the ramp by falloff and type, and leave alone the pixels of an edge that is only antialiased."""
+    whole = np.zeros((2, *ramp.values.shape), np.float32)
+    for values, outline in zip(whole, (main, outer)):
+        patch = _filled(outline[None], grid, None)
+        rows, columns = patch.place()
+        values[rows.start - ramp.row : rows.stop - ramp.row, columns.start - ramp.column : columns.stop - ramp.column] = patch.values
+    within = np.abs(whole[0] - whole[1])
+    bent = profile(ramp.values, shape.feather_type, shape.feather_falloff)
+    return Patch(ramp.row, ramp.column, ramp.values + within * (bent - ramp.values))
+
+
+def _box(points: np.ndarray, grid: PixelGrid) -> tuple[int, int, int, int] | None:
+    """Give column, row, width and height of what points can cover; None outside the grid."""
+    left, top = np.maximum(np.floor(points.min(axis=0)), 0).astype(int)
+    right, bottom = np.minimum(np.ceil(points.max(axis=0)), (grid.width, grid.height)).astype(int)
+    return (int(left), int(top), int(right - left), int(bottom - top)) if right > left and bottom > top else None
+
+
+def _clean(area: np.ndarray) -> np.ndarray:
+    area[np.abs(area) < RESIDUE] = 0
+    return np.clip(area, 0, 1).astype(np.float32)

@@ -1,0 +1,74 @@
+"""The area inside outlines that cross themselves or each other: many scanlines a row, exact along each of them.
+
+A point is inside where the winding number is not 0 (so that a loop does not punch a hole into its shape).
+Nuke's own rule is not documented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+CROSSINGS_AT_ONCE = 1 << 21
+
+
+def covered_area(
+    starts: np.ndarray, ends: np.ndarray, width: int, height: int, scanlines: int = 128, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Measure the area of each pixel with a winding number other than 0.
+
+    Args:
+        starts, ends: (L, N, 2) edges of L outlines, columns and rows; each outline is closed, or a union of closed ones.
+        width, height: of the raster.
+        scanlines: in each row; the error is at most 1 / (2 scanlines), for an edge along a row.
+        weights: (L,) factor of each outline; None: 1.
+
+    Returns:
+        (height, width) float64: the weighted sum over the outlines.
+    """
+    weights = np.ones(len(starts)) if weights is None else weights
+    lines = height * scanlines
+    # Line k runs through k + 1/2; an edge owns the lines from its upper end on, short of its lower end.
+    upper, lower = np.minimum(starts[..., 1], ends[..., 1]), np.maximum(starts[..., 1], ends[..., 1])
+    first = np.clip(np.ceil(upper * scanlines - 0.5), 0, lines).astype(np.int64)
+    stop = np.clip(np.ceil(lower * scanlines - 0.5), 0, lines).astype(np.int64)
+    sums = np.zeros(height * (width + 2))
+    for batch in _batches((stop - first).sum(axis=1)):
+        edge, line = _spread(first[batch].reshape(-1), (stop - first)[batch].reshape(-1))
+        start, end = starts[batch].reshape(-1, 2)[edge], ends[batch].reshape(-1, 2)[edge]
+        share = ((line + 0.5) / scanlines - start[:, 1]) / (end[:, 1] - start[:, 1])
+        x = np.clip(start[:, 0] + share * (end[:, 0] - start[:, 0]), 0, width)
+        outline = edge // starts.shape[1]
+        border, entered = _borders(outline * lines + line, x, end[:, 1] > start[:, 1], width)
+        signed = entered * (weights[batch][outline[border]] / scanlines)
+        column = np.minimum(x[border].astype(np.int64), width)
+        part = x[border] - column
+        place = line[border] // scanlines * (width + 2) + column
+        sums += np.bincount(place, signed * (1 - part), sums.size)
+        sums += np.bincount(place + 1, signed * part, sums.size)
+    return np.cumsum(sums.reshape(height, width + 2), axis=1)[:, :width]
+
+
+def _borders(line: np.ndarray, x: np.ndarray, downwards: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Find the crossings at which a line enters (1) or leaves (-1) an outline."""
+    order = np.argsort(line * (width + 1.0) + x)
+    # Along every line the winding number of a closed outline comes back to 0, so one running sum serves all lines.
+    inside = (np.cumsum(np.where(downwards, 1, -1)[order]) != 0).astype(np.int8)
+    change = np.diff(inside, prepend=np.int8(0))
+    return order[change != 0], change[change != 0]
+
+
+def _batches(crossings: np.ndarray) -> Iterator[slice]:
+    """Split outlines into runs of as many as memory likes, at least one."""
+    begin = 0
+    for stop in range(1, len(crossings) + 1):
+        if stop == len(crossings) or crossings[begin : stop + 1].sum() > CROSSINGS_AT_ONCE:
+            yield slice(begin, stop)
+            begin = stop
+
+
+def _spread(first: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Repeat each entry `count` times: which entry, and `first`, `first + 1`, .. for each."""
+    which = np.repeat(np.arange(len(first)), count)
+    return which, first[which] + np.arange(len(which)) - np.repeat(np.cumsum(count) - count, count)

@@ -1,0 +1,81 @@
+"""What both inputs become: objects whose shapes stand in the picture at a frame, nothing left to evaluate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from xmemcore.roto.script import Format
+
+
+@dataclass(frozen=True)
+class EvaluatedShape:
+    """A shape at a frame. Picture coordinates: pixels of the format, y up."""
+
+    points: np.ndarray
+    """(N, 3, 2) float64: point, in tangent, out tangent; tangents relative to their point."""
+    feather: np.ndarray | None = None
+    """(N, 3, 2): feather point relative to the main point, its tangents relative to the feather point; None: a hard edge."""
+    closed: bool = True
+    """False: drawn as a band along the curve."""
+    opacity: float = 1.0
+    inverted: bool = False
+    blending: str = "over"
+    feather_falloff: float = 1.0
+    """Exponent of the ramp."""
+    feather_type: str = "linear"
+    """linear, smooth0, smooth1 or smooth."""
+    widths: np.ndarray | None = None
+    """(N,) pixels, of an open shape; None: Nuke's default of 10."""
+
+    def hard(self) -> EvaluatedShape:
+        """Give the shape that the network sees: full opacity, no feather."""
+        return replace(self, feather=None, opacity=1.0)
+
+
+@dataclass(frozen=True)
+class RotoObject:
+    """One rotoed thing."""
+
+    name: str
+    """The artist's, made unique within its roto."""
+    keyframes: tuple[int, ...]
+    """Frames on which it is keyed, ascending."""
+    evaluate: Callable[[int], list[EvaluatedShape]]
+    frames: frozenset[int] | None = None
+    """Frames that it can be evaluated at; None: every frame."""
+
+    def at(self, frame: int) -> list[EvaluatedShape]:
+        """Give its shapes from bottom to top; none: it is absent."""
+        return self.evaluate(frame)
+
+    def has(self, frame: int) -> bool:
+        """Say whether the roto tells what this object is at a frame."""
+        return self.frames is None or frame in self.frames
+
+
+@dataclass(frozen=True)
+class Roto:
+    """A Roto node, or a roto JSON, read."""
+
+    objects: tuple[RotoObject, ...]
+    """In the order of the roto's list, the topmost first."""
+    format: Format | None
+    """None where the text does not say."""
+    warnings: tuple[str, ...]
+
+
+def unique(names: list[str]) -> list[str]:
+    """Tell objects of one name apart: Nuke allows two shapes of one name."""
+    taken: set[str] = set()
+    result = []
+    for name in names:
+        count, candidate = 1, name
+        while candidate in taken:
+            count += 1
+            candidate = f"{name}_{count}"
+        taken.add(candidate)
+        result.append(candidate)
+    return result

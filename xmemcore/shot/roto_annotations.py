@@ -1,0 +1,172 @@
+"""Roto as annotations: shapes evaluated on their keyframes, drawn on the canvas for the matte and at working size for the network."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from xmemcore.protocol.failures import RequestError
+from xmemcore.roto import EvaluatedShape, PixelGrid, Roto, RotoObject, rasterise, rasterise_hard, read_roto
+from xmemcore.shot.annotations import network_mask_from_coverage
+from xmemcore.shot.canvas import Canvas
+
+KEPT_MATTES = 8
+"""Mattes that stay in memory; one at 2K is 13 MB."""
+GRID_PER_PIXEL = 997.3
+"""Signatures see coordinates to about a thousandth of a pixel, on a grid that meets no number that people or floats like,
+so that the last digit of a computation never decides which side of a border it is on."""
+GRID_OFFSET = 0.31
+
+
+class RotoWithoutKeys(RequestError):
+    """No shape of a roto has a key, and no keyframes were named."""
+
+
+class RotoObjectUnknown(RequestError):
+    """A roto has no object of the name that was asked for."""
+
+
+class KeyframeNotInRoto(RequestError):
+    """A roto JSON holds nothing for a keyframe that was asked for."""
+
+
+class RotoAnnotations:
+    """Every object is known on its own keyframes, or, when keyframes are named, on those; without a shape there it is absent."""
+
+    def __init__(self, roto: Roto, canvas: Canvas, keyframes: Iterable[int] | None = None, objects: Iterable[str] | None = None) -> None:
+        """Choose objects and keyframes.
+
+        Args:
+            roto: as read.
+            canvas: what mattes are drawn on.
+            keyframes: frames that count as annotated; None: those that the artist keyed.
+            objects: names of those that count; None: all.
+
+        Raises:
+            RotoWithoutKeys, RotoObjectUnknown, KeyframeNotInRoto.
+        """
+        chosen = _chosen(roto, objects)
+        known = _known_frames(chosen, keyframes)
+        unkeyed = [one.name for one, frames in zip(chosen, known) if not frames]
+        if len(unkeyed) == len(chosen):
+            raise RotoWithoutKeys(
+                f"No shape of the roto has a key ({', '.join(unkeyed[:5])}). Key one on at least one frame, or name the keyframes to use."
+            )
+        self._objects = [one for one, frames in zip(chosen, known) if frames]
+        self._known = [frames for frames in known if frames]
+        self.objects = tuple(one.name for one in self._objects)
+        self.keyframes = tuple(sorted(frozenset().union(*self._known)))
+        self.warnings = (*roto.warnings, *_format_warning(roto, canvas), *_unkeyed_warning(unkeyed))
+        self._canvas = canvas
+        self._matte = lru_cache(maxsize=KEPT_MATTES)(self._drawn)
+        self._shapes = lru_cache(maxsize=1024)(self._evaluated)
+
+    def known(self, frame: int) -> frozenset[int]:
+        """Name the objects that are keyed at a frame, the absent ones included."""
+        return frozenset(obj for obj, frames in enumerate(self._known) if frame in frames)
+
+    def matte(self, frame: int, obj: int) -> np.ndarray:
+        """Draw a known object with feather, opacity, inversion and blending: (H, W) float32 of the canvas."""
+        return self._matte(frame, obj).copy()
+
+    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> np.ndarray | None:
+        """Draw a known object at working size, without feather and opacity.
+
+        Args:
+            frame: a keyframe of the object.
+            obj: its position.
+            working_size: height and width.
+            resampling: of the plate; a raster made at working size needs none.
+
+        Returns:
+            (h, w) float32 of 0 and 1; None when the object is absent, or lies off the canvas.
+        """
+        shapes = self._shapes(frame, obj)
+        if not shapes:
+            return None
+        mask = network_mask_from_coverage(rasterise_hard(shapes, self._grid(working_size)))
+        return mask if mask.any() else None
+
+    def signature(self, frame: int, obj: int) -> str:
+        """Hash a known object's shapes and their attributes at a frame."""
+        hasher = hashlib.blake2b(digest_size=20)
+        for shape in self._shapes(frame, obj):
+            for part in _parts(shape):
+                hasher.update(len(part).to_bytes(8, "little"))
+                hasher.update(part)
+        return hasher.hexdigest()
+
+    def _evaluated(self, frame: int, obj: int) -> tuple[EvaluatedShape, ...]:
+        return tuple(self._objects[obj].at(frame))
+
+    def _drawn(self, frame: int, obj: int) -> np.ndarray:
+        return rasterise(self._shapes(frame, obj), self._grid((self._canvas.height, self._canvas.width)))
+
+    def _grid(self, size: tuple[int, int]) -> PixelGrid:
+        """Lay pixels over the canvas. The roto's origin is the lower left corner of the format, EXR's the upper left one of the world."""
+        box, display = self._canvas.box, self._canvas.display
+        height, width = size
+        return PixelGrid(width, height, box.x0 - display.x0, display.y1 - box.y1, box.width / width, box.height / height)
+
+
+def open_roto(
+    path: str | Path, canvas: Canvas, node: str | None = None, keyframes: Iterable[int] | None = None, objects: Iterable[str] | None = None
+) -> RotoAnnotations:
+    """Read a roto file as annotations; raises what `read_roto` and `RotoAnnotations` raise."""
+    return RotoAnnotations(read_roto(path, node), canvas, keyframes, objects)
+
+
+def _chosen(roto: Roto, names: Iterable[str] | None) -> list[RotoObject]:
+    if names is None:
+        return list(roto.objects)
+    by_name = {one.name: one for one in roto.objects}
+    wanted = list(names)
+    for name in wanted:
+        if name not in by_name:
+            raise RotoObjectUnknown(f"The roto has no object '{name}'. It has: {', '.join(by_name)}.")
+    return [one for one in roto.objects if one.name in wanted]
+
+
+def _known_frames(objects: list[RotoObject], keyframes: Iterable[int] | None) -> list[frozenset[int]]:
+    if keyframes is None:
+        return [frozenset(one.keyframes) for one in objects]
+    wanted = frozenset(keyframes)
+    known = [frozenset(frame for frame in wanted if one.has(frame)) for one in objects]
+    missing = sorted(wanted - frozenset().union(*known))
+    if missing:
+        held = sorted(frozenset().union(*(one.frames or frozenset() for one in objects)))
+        raise KeyframeNotInRoto(
+            f"The roto holds nothing for frame {', '.join(map(str, missing))}; it has {', '.join(map(str, held[:20]))}. "
+            "Export it again with these keyframes."
+        )
+    return known
+
+
+def _format_warning(roto: Roto, canvas: Canvas) -> Iterable[str]:
+    made, plate = roto.format, canvas.display
+    if made is not None and made.width > 0 and (made.width, made.height) != (plate.width, plate.height):
+        yield (
+            f"The roto's format is {made.width}x{made.height}, the plate's {plate.width}x{plate.height}; "
+            "shapes stay where their pixels are, counted from the lower left corner."
+        )
+
+
+def _unkeyed_warning(names: list[str]) -> Iterable[str]:
+    if names:
+        yield f"These shapes have no key and are left out: {', '.join(names[:10])}. Key them, or name the keyframes to use."
+
+
+def _parts(shape: EvaluatedShape) -> Iterable[bytes]:
+    """Give a shape as bytes that are the same however it was evaluated."""
+    yield f"{shape.closed} {shape.inverted} {shape.blending} {shape.feather_type}".encode()
+    numbers = np.array([shape.opacity, shape.feather_falloff])
+    for values in (numbers, shape.points, shape.feather, shape.widths):
+        yield b"" if values is None else _rounded(values)
+
+
+def _rounded(values: np.ndarray) -> bytes:
+    return np.floor(np.clip(np.nan_to_num(values), -1e12, 1e12) * GRID_PER_PIXEL + GRID_OFFSET).astype("<i8").tobytes()
