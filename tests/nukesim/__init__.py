@@ -7,7 +7,7 @@
 
 What is where
 - `host.py` is the Host: life, threads, contexts, the user's hands. `host_script.py` holds Tcl, loading and saving, `host_nodes.py`
-  making, deleting, undo and callbacks, `host_images.py` pictures and nuke.execute. Names without underscore are for tests; the plugin sees the modules.
+  making, deleting, undo and callbacks, `host_images.py` pictures and nuke.execute. Names without underscore are for tests.
 - `api.py` has the functions of the `nuke` module. Every call passes `guard.py`: right thread, live object, Non-commercial's ten nodes.
 - `nodes.py`, `classes.py`, `knobs.py`, `array_knobs.py`, `user_knobs.py` are the model. Nodes refer to each other by number, so that undo
   brings a node back under a fresh Python object while what was held before stays dead.

@@ -122,9 +122,7 @@ class Host(ScriptSide, NodeSide, ImageSide):
         with contextlib.suppress(Exception):
             self._fire("onScriptClose", self._root)
         with contextlib.suppress(Exception):
-            for node in list(self._root._child_nodes()):
-                self._fire("onDestroy", node)
-            self._fire("onDestroy", self._root)
+            self._fire_destroy(self._root)
         self._queue.close()
         self._renderer.close()
         for name, module in self._saved_modules.items():
@@ -146,8 +144,7 @@ class Host(ScriptSide, NodeSide, ImageSide):
         """An empty script."""
         if not first:
             self._fire("onScriptClose", self._root)
-            for node in list(self._root._child_nodes()):
-                self._fire("onDestroy", node)
+            self._fire_destroy(self._root)
         for node in list(self._by_uid.values()):
             node._alive = False
         self._by_uid.clear()

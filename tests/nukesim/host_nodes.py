@@ -169,8 +169,13 @@ class NodeSide:
         """A node and everything inside it."""
         return [node, *(one for child in node._child_nodes() for one in self._family(child))]
 
+    def _fire_destroy(self: Any, node: Any) -> None:
+        """onDestroy of a node, then of everything inside it."""
+        for one in self._family(node):
+            self._fire("onDestroy", one)
+
     def _remove(self: Any, node: Any, record: bool) -> None:
-        self._fire("onDestroy", node)
+        self._fire_destroy(node)
         parent = node._parent()
         above = node._input(0)
         family = self._family(node)

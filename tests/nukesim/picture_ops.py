@@ -16,6 +16,10 @@ _FILES: dict[Any, Any] = {}
 """Files that were read, by path, version knob and settings: like Nuke, a changed file is not seen until its Read is reloaded."""
 
 
+_MOST_BYTES = 400_000_000
+"""Files kept in memory; the oldest goes first, and would be read again, as in Nuke when its cache is full."""
+
+
 class PictureError(RuntimeError):
     """The picture cannot be made."""
 
@@ -70,6 +74,11 @@ def colorbars(op: dict[str, Any], inputs: list[Picture]) -> Picture:
     return made
 
 
+def _weight(kept: Any) -> int:
+    """Bytes of a kept picture; a kept failure weighs nothing."""
+    return 0 if isinstance(kept, Exception) else 4 * kept.shape[0] * kept.shape[1] * len(kept.planes)
+
+
 def read(op: dict[str, Any], inputs: list[Picture]) -> Picture:
     key = (op["path"], op["version"], op["colorspace"], op["raw"], op["premultiplied"], op["auto_alpha"], str(op["format"]))
     if key not in _FILES:
@@ -77,7 +86,7 @@ def read(op: dict[str, Any], inputs: list[Picture]) -> Picture:
             _FILES[key] = picture_files.read(op["path"], op["colorspace"], op["raw"], op["premultiplied"], op["auto_alpha"], op["format"])
         except Exception as failure:
             _FILES[key] = PictureError("{}: {}".format(op.get("name", "Read"), failure))
-        if len(_FILES) > 200:
+        while len(_FILES) > 1 and sum(map(_weight, _FILES.values())) > _MOST_BYTES:
             _FILES.pop(next(iter(_FILES)))
     found = _FILES[key]
     if isinstance(found, Exception):

@@ -313,3 +313,80 @@ def test_real_roto_nodes_render(host, samples):
         picture = host.pixels(node, 1, ["rgba.alpha"])
         values = picture.planes["rgba.alpha"]
         assert len(shapes) > 0 and min(values) >= -1e-6 and max(values) <= 1 + 1e-6, path.name
+
+
+def raster():
+    """The rasteriser itself, which lives in the renderer's process."""
+    np = pytest.importorskip("numpy")
+    import importlib.util
+    from pathlib import Path
+
+    import nukesim
+
+    path = Path(nukesim.__file__).parent / "outline_raster.py"
+    spec = importlib.util.spec_from_file_location("outline_raster", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return np, module
+
+
+def winding_by_points(np, points, box, per=16):
+    """Coverage by counting sub-pixel points with a winding number that is not 0."""
+    x0, y0, x1, y1 = box
+    xs = x0 + (np.arange((x1 - x0) * per) + 0.5) / per
+    ys = y0 + (np.arange((y1 - y0) * per) + 0.5) / per
+    winding = np.zeros((len(ys), len(xs)), int)
+    for (ax, ay), (bx, by) in zip(points, np.roll(points, -1, axis=0)):
+        crosses = (ay <= ys) != (by <= ys)
+        at = ax + (ys - ay) / ((by - ay) or 1) * (bx - ax)
+        winding += (crosses[:, None] & (xs[None] > at[:, None])) * (1 if by > ay else -1)
+    return (winding != 0).reshape(y1 - y0, per, x1 - x0, per).mean((1, 3))
+
+
+def test_coverage_is_the_area_of_any_polygon_that_does_not_cross_itself(host):
+    np, module = raster()
+    rng = np.random.default_rng(1)
+    box = (-3, 2, 17, 15)
+    for corners_count in (3, 4, 7):
+        for _ in range(20):
+            middle = rng.uniform((0, 4), (14, 13))
+            angles = (np.arange(corners_count) + rng.uniform(0, 0.4, corners_count)) / corners_count * 2 * np.pi  # never crosses itself
+            points = middle + np.stack([np.cos(angles), np.sin(angles)], 1) * rng.uniform(1, 14, (corners_count, 1))
+            got = module.fill(points, box)
+            assert np.abs(got - winding_by_points(np, points, box)).max() < 0.07  # 16 x 16 points a pixel know no better
+            assert np.allclose(got, module.fill(points[::-1], box))
+
+
+def test_a_polygon_that_runs_round_twice_is_full_and_its_loops_too(host):
+    np, module = raster()
+    twice = np.array([(1, 1), (9, 1), (9, 9), (1, 9), (1, 1), (9, 1), (9, 9), (1, 9)], float)
+    assert np.array_equal(module.fill(twice, (0, 0, 10, 10)), module.fill(twice[:4], (0, 0, 10, 10)))
+    bow = np.array([(1, 1), (9, 9), (9, 1), (1, 9)], float)
+    assert module.fill(bow, (0, 0, 10, 10)).sum() == pytest.approx(32, abs=0.8)
+
+
+def test_a_bspline_stays_inside_its_hull_and_an_open_spline_has_its_width(host):
+    import nuke
+
+    nuke.root()["format"].setValue(FORM)
+    node = nuke.nodes.Roto()
+    hull = "{10 10} {50 10} {50 50} {10 50}"
+    node["curves"].fromScript(tree("{curvegroup b 512 bspline {{cc {f 8192} {p " + hull + "}} idem} {t 0 0} {a}}"))
+    picture = host.pixels(node)
+    assert picture.at("rgba.alpha", 30, 30) == 1 and picture.at("rgba.alpha", 12, 12) == 0 and 600 < total(host, node) < 1200
+    line = "{0 0} {20 40} {0 0} {0 0} {60 40} {0 0}"
+    node["curves"].fromScript(tree("{curvegroup o 1049088 bezier {{cc {f 1056800} {p " + line + "}} idem} {t 0 0} {a osw 6}}"))
+    column = [host.pixels(node).at("rgba.alpha", 40, y) for y in range(30, 50)]
+    assert sum(column) == pytest.approx(6, abs=0.1) and max(column) == 1
+
+
+def test_motion_blur_smears_along_the_motion(host):
+    import nuke
+
+    nuke.root()["format"].setValue(FORM)
+    node = nuke.nodes.Roto()
+    square = corners([(10, 10), (20, 10), (20, 20), (10, 20)])
+    node["curves"].fromScript(tree(bezier(square, attributes="mbo 1 mbs 1", xform="{t 0 0 0 {{1 0 0 1 10 1} {5 40 10 1 0 1}}}")))
+    picture = host.pixels(node, 3)
+    row = [picture.at("rgba.alpha", x, 15) for x in range(100)]
+    assert sum(row) == pytest.approx(10, abs=0.05) and 0 < row[26] < 1 and max(row) < 1.001
