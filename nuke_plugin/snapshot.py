@@ -33,8 +33,16 @@ class Record:
     """False when the run was cancelled or failed."""
     objects: Tuple[str, ...]
     layers: Tuple[str, ...]
+    seconds: float
+    """That the core took."""
     seconds_per_frame: float
-    """Of frames that were computed; 0 when none was."""
+    """Of frames that were computed; 0 when none ever was."""
+    computed: int
+    """Mattes that were written; the others were up to date."""
+    encoded_frames: int
+    """Plate frames that the network had to look at; the others' features were kept."""
+    encoded_annotations: int
+    """Keyframes that had to be learned; the others' memory was kept."""
     model: str
     stamp: str
     """State of result.json beside the mattes: another stamp, and somebody else has written there."""

@@ -118,6 +118,8 @@ def _write(node: nuke.Node, verdict: Verdict, notes: Sequence[str], record: Any)
     head = f'<b><font color="{COLOURS[verdict.state]}">{TITLES[verdict.state]}</font></b>'
     if verdict.state == "fresh" and record is not None:
         head += f": {record.frames}, {len(record.objects)} object{'s' if len(record.objects) != 1 else ''}"
+        head += f"<br>Last run: {record.computed} mattes in {record.seconds:.0f} s; learned {record.encoded_annotations} keyframes"
+        head += f" and looked at {record.encoded_frames} plate frames anew."
     node_id = roto_node.node_id(node)
     used = places.disk_used(places.exchange_folder(node_id)) + places.disk_used(places.cache_root() / node_id)
     disk = f"On disk: {used / 1e6:.1f} MB of cache for this node." if used else ""

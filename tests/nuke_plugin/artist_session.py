@@ -1,0 +1,157 @@
+"""An artist's session from an empty script to a corrected matte, in the stand-in, with the real core. Run by any Python that Nuke has.
+
+    python artist_session.py TASK.json
+
+TASK.json: {"clip": folder with frames/, "outlines": {frame: [[x, y], ...]}, "keys": [frames], "size", "work": folder, "frames": count,
+"width", "height"}. What happened goes to work/report.json; the caller judges it. Standard library only, as in Nuke.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(CHECKOUT / "tests")]
+
+import nukesim  # noqa: E402
+
+
+def curves(outlines: dict, keys: list) -> str:
+    """One Bezier shape, linear pieces, keyed on the frames."""
+    times = " ".join(map(str, keys))
+    points = []
+    for index in range(len(outlines[str(keys[0])])):
+        for axis in (0, 1):
+            values = [outlines[str(key)][index][axis] for key in keys]
+            points.append("{%s}" % " ".join("{%.3f -}" % value for value in values))
+    centres = [points[i] + " " + points[i + 1] for i in range(0, len(points), 2)]
+    body = " ".join("{0 0} {%s} {0 0}" % centre for centre in centres)
+    return (
+        "AddMode 0 0 1 0 {{v x3f99999a} {f 0} {n {layer Root {f 0} {t 427 240} {a} "
+        "{curvegroup animal 512 bezier {{cc {f 8192} {px {%s} %s}} idem} {t 0 0} {a}}}}}" % (times, body)
+    )
+
+
+class Session:
+    def __init__(self, task: dict) -> None:
+        self.task = task
+        self.work = Path(task["work"])
+        self.report: dict = {"python": sys.version.split()[0]}
+
+    def start(self):
+        self.host = nukesim.start(gui=True)
+        self.nuke = sys.modules["nuke"]
+        self.host.startup([str(CHECKOUT)])
+        return self.host
+
+    def wait(self) -> None:
+        from nuke_plugin import actions
+
+        assert self.host.pump(1500, until=lambda: not actions._runs), "a run did not end"
+        self.host.pump(0.2)
+        failures = [text for kind, text in self.host.messages]
+        assert not failures, failures
+        assert not self.host.python_errors and not self.host.printed_errors
+
+    def press(self, name: str) -> float:
+        began = time.monotonic()
+        self.host.press(self.node, name)
+        self.wait()
+        return time.monotonic() - began
+
+    def render(self, name: str) -> None:
+        """Render the node's output through a Write."""
+        write = self.nuke.nodes.Write(inputs=[self.node])
+        write["file"].setValue((self.work / name / "out.%04d.exr").as_posix())
+        write["file_type"].setValue("exr")
+        write["channels"].setValue("rgba")
+        write["create_directories"].setValue(True)
+        self.nuke.execute(write, 0, self.task["frames"] - 1)
+        self.nuke.delete(write)
+
+    def record(self) -> dict:
+        from nuke_plugin import roto_node
+
+        return roto_node.read_hidden(self.node, "record")
+
+    def run(self) -> None:
+        nuke = (self.start(), self.nuke)[1]
+        last = self.task["frames"] - 1
+        nuke.addFormat("%d %d 0 0 %d %d 1 clip" % ((self.task["width"], self.task["height"]) * 2))
+        for name, value in (("format", "clip"), ("first_frame", 0), ("last_frame", last), ("frame", self.task["keys"][0])):
+            nuke.root()[name].setValue(value)
+        read = nuke.nodes.Read(file=self.task["clip"] + "/frames/%05d.jpg", first=0, last=last, origfirst=0, origlast=last)
+        roto = nuke.nodes.Roto()
+        roto["curves"].fromScript(curves(self.task["outlines"], self.task["keys"]))
+        self.node = nuke.createNode("XMemRoto")
+        self.node.setInput(0, read)
+        self.node.setInput(1, roto)
+        self.node["size"].setValue(self.task["size"])
+        for name, value in self.task.get("knobs", {}).items():
+            self.node[name].setValue(value)
+        nuke.scriptSaveAs(str(self.work / "shot.nk"), 1)
+        self.host.pump(0.1)
+
+        self.report["first_seconds"] = self.press("propagate")
+        self.report["first"] = self.record()
+        self.report["first_status"] = self.node["status"].value()
+        self.report["mattes"] = self.node.node("Result")["file"].value()
+        self.render("first")
+        self.copy_mattes("first_mattes")
+
+        self.report["suggest_seconds"] = self.press("suggest_frames")
+        from nuke_plugin import roto_node
+
+        found = roto_node.read_hidden(self.node, "suggestions")
+        self.report["suggestions"] = found
+        self.report["script"] = str(self.work / "shot.nk")
+
+        frame = found["suggestions"][0]["frame"]
+        nuke.root()["frame"].setValue(frame)
+        self.host.press(self.node, "make_key")
+        shape = roto["curves"].rootLayer[0]
+        for point, (x, y) in zip(shape, self.task["outlines"][str(frame)]):
+            point.center.addPositionKey(frame, (x, y))
+        roto["curves"].changed()
+        self.report["keyed"] = frame
+        self.report["second_seconds"] = self.press("propagate")
+        self.report["second"] = self.record()
+        self.report["second_status"] = self.node["status"].value()
+        self.render("second")
+        self.copy_mattes("second_mattes")
+        nuke.scriptSave(str(self.work / "shot.nk"))
+        from nuke_plugin import core_client
+
+        core_client.session_core().close()
+        self.host.close()
+
+        self.reopen()
+        (self.work / "report.json").write_text(json.dumps(self.report, indent=1))
+
+    def copy_mattes(self, name: str) -> None:
+        import shutil
+
+        shutil.copytree(str(Path(self.report["mattes"]).parent), str(self.work / name))
+
+    def reopen(self) -> None:
+        """A new Nuke, without a core: the result is there at once."""
+        for name in [name for name in sys.modules if name.split(".")[0] == "nuke_plugin"]:
+            del sys.modules[name]
+        os.environ["XMEM_ROTO_PYTHON"] = "/nowhere/python"
+        os.environ["NUKESIM_RENDER_PYTHON"] = self.task["core_python"]
+        self.start()
+        self.host.open(str(self.work / "shot.nk"))
+        self.node = self.host.node("XMemRoto")
+        self.host.press(self.node, "refresh")
+        self.report["reopened_status"] = self.node["status"].value()
+        self.render("reopened")
+        assert not self.host.python_errors
+        self.host.close()
+
+
+if __name__ == "__main__":
+    Session(json.loads(Path(sys.argv[1]).read_text())).run()

@@ -1,0 +1,149 @@
+"""From an empty script to a corrected matte, with the real core and the bundled model, in every Python that a supported Nuke has."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import OpenEXR
+import pytest
+from PIL import Image
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+POINTS = 96
+"""Of the traced outlines."""
+CASES = [("3.11", "dog"), ("3.9", "libby"), ("3.10", "libby"), ("3.13", "libby")]
+"""Python and clip; each is found on the machine or skipped."""
+SESSION_TIMEOUT_SECONDS = 1700
+
+pytestmark = [pytest.mark.weights, pytest.mark.slow, pytest.mark.timeout(2400)]
+
+
+def truth(shared: Path, clip: str, frame: int) -> np.ndarray:
+    with Image.open(shared / "clips" / clip / "masks" / f"{frame:05d}.png") as file:
+        return np.asarray(file) > 0
+
+
+def outline(mask: np.ndarray) -> list[list[float]]:
+    """Trace the largest piece of a mask, as an artist does with one shape: evenly spaced points from the topmost one, y up."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    ring = max(contours, key=cv2.contourArea)[:, 0].astype(float)
+    ring = np.roll(ring, -int(np.argmin(ring[:, 1])), axis=0)
+    lengths = np.r_[0, np.cumsum(np.hypot(*(np.roll(ring, -1, axis=0) - ring).T))]
+    closed = np.r_[ring, ring[:1]]
+    places = np.linspace(0, lengths[-1], POINTS, endpoint=False)
+    x, y = (np.interp(places, lengths, closed[:, axis]) for axis in (0, 1))
+    # A contour runs through pixel centres; Nuke's pixel (x, y) covers [x, x+1).
+    return [[float(a) + 0.5, mask.shape[0] - float(b) - 0.5] for a, b in zip(x, y)]
+
+
+def alpha(path: Path, shape: tuple[int, int], channel: str = "A") -> np.ndarray:
+    """Read one channel of an EXR on its display window."""
+    with OpenEXR.File(str(path), separate_channels=True) as file:
+        header, channels = file.header(), file.channels()
+        (x0, y0), (x1, y1) = (tuple(map(int, corner)) for corner in header["dataWindow"])
+        picture = np.zeros(shape, np.float32)
+        picture[y0 : y1 + 1, x0 : x1 + 1] = channels[channel].pixels if channel in channels else 0.0
+    return picture
+
+
+def jaccard(picture: np.ndarray, mask: np.ndarray) -> float:
+    found = picture > 0.5
+    either = (found | mask).sum()
+    return float((found & mask).sum() / either) if either else 1.0
+
+
+def mean_jaccard(folder: Path, stem: str, masks: dict[int, np.ndarray], without: list[int]) -> float:
+    shape = next(iter(masks.values())).shape
+    return float(np.mean([jaccard(alpha(folder / f"{stem}.{f:04d}.exr", shape), mask) for f, mask in masks.items() if f not in without]))
+
+
+@pytest.fixture(scope="module")
+def bundled_model():
+    from xmemcore.network import catalogue
+
+    if not catalogue.installed():
+        pytest.skip("no model is installed")
+    return catalogue.installed()[0].name
+
+
+@pytest.mark.parametrize(("version", "clip"), CASES, ids=[f"{version}-{clip}" for version, clip in CASES])
+def test_an_artist_keys_propagates_is_told_where_to_key_and_corrects(version, clip, shared, tmp_path, bundled_model):
+    from tests.nuke_plugin.test_plugin_source import find_python
+
+    python = find_python(version)
+    if python is None or subprocess.run([python, "-c", "import tkinter"], capture_output=True).returncode:
+        pytest.skip(f"Python {version} with tkinter is not installed")
+    count = len(list((shared / "clips" / clip / "frames").glob("*.jpg")))
+    masks = {frame: truth(shared, clip, frame) for frame in range(count)}
+    height, width = masks[0].shape
+    keys = [count // 5, count - 1 - count // 5]
+    task = {
+        "clip": str(shared / "clips" / clip), "outlines": {f: outline(mask) for f, mask in masks.items() if mask.any()}, "keys": keys,
+        "size": int(os.environ.get("XMEM_TEST_SIZE", 480)), "work": str(tmp_path), "frames": count, "width": width, "height": height,
+        "core_python": sys.executable,
+    }  # fmt: skip
+    (tmp_path / "task.json").write_text(json.dumps(task))
+    environment = {**os.environ, "XMEM_ROTO_PYTHON": sys.executable, "XMEM_ROTO_CACHE": str(tmp_path / "cache")}
+    done = subprocess.run(
+        [python, str(Path(__file__).with_name("artist_session.py")), str(tmp_path / "task.json")],
+        env=environment, capture_output=True, text=True, timeout=SESSION_TIMEOUT_SECONDS,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    report = json.loads((tmp_path / "report.json").read_text())
+
+    for step in ("first", "second"):
+        for frame in range(count):
+            shown = alpha(tmp_path / step / f"out.{frame:04d}.exr", (height, width))
+            written = alpha(tmp_path / f"{step}_mattes" / f"matte.{frame:04d}.exr", (height, width))
+            assert np.array_equal(shown, written), f"{step}: frame {frame} in Nuke is not the matte on disk"
+    hold = {f: masks[min(keys, key=lambda key: (abs(key - f), key))] for f in masks}
+    j_hold = float(np.mean([jaccard(hold[f].astype(np.float32), mask) for f, mask in masks.items() if f not in keys]))
+    j_first = mean_jaccard(tmp_path / "first", "out", masks, keys)
+    j_second = mean_jaccard(tmp_path / "second", "out", masks, keys)
+    figures = {
+        "python": report["python"], "clip": clip, "model": bundled_model, "keys": keys, "keyed next": report["keyed"], "J hold": j_hold,
+        "J first": j_first, "J second": j_second, "first seconds": report["first_seconds"], "second seconds": report["second_seconds"],
+        "encoded again": report["second"]["encoded_frames"],
+    }  # fmt: skip
+    print(json.dumps(figures))
+    if record := os.environ.get("XMEM_TEST_RECORD"):
+        with open(record, "a") as file:
+            file.write(json.dumps(figures) + "\n")
+    assert "Up to date" in report["first_status"] and "Up to date" in report["second_status"] and "Up to date" in report["reopened_status"]
+    assert report["first"]["encoded_frames"] == count
+    assert report["second"]["encoded_frames"] == 0, "the key encoder runs for no frame again"
+    assert report["second"]["encoded_annotations"] == 1, "only the new keyframe is learned"
+    assert "differs from Nuke's" not in report["first_status"], "our raster is Nuke's"
+    assert frames_of(report["suggestions"]) == suggested_by_the_command_line(task, report, tmp_path)
+    assert j_first >= j_hold + 0.1
+    assert j_second >= j_first - 0.005
+    for frame in (0, count // 2):
+        assert np.array_equal(
+            alpha(tmp_path / "reopened" / f"out.{frame:04d}.exr", (height, width)), alpha(tmp_path / "second" / f"out.{frame:04d}.exr", (height, width))
+        )
+
+
+def frames_of(found: dict) -> list[int]:
+    return [one["frame"] for one in found["suggestions"]]
+
+
+def suggested_by_the_command_line(task: dict, report: dict, folder: Path) -> list[int]:
+    """The same question asked at the other door: the rendered plate, the roto JSON of the first round, the first mattes."""
+    (node,) = (folder / "cache" / "nuke").iterdir()
+    shape_json = json.loads((node / "roto.json").read_text())
+    for one in shape_json["objects"]:
+        one["frames"] = {frame: shapes for frame, shapes in one["frames"].items() if int(frame) in task["keys"]}
+    (folder / "first_roto.json").write_text(json.dumps(shape_json))
+    answer = subprocess.run(
+        [sys.executable, "-m", "xmemcore", "suggest", str(node / "plate" / "plate.%04d.exr"), "--roto", str(folder / "first_roto.json"),
+         "--mattes", str(folder / "first_mattes" / "matte.%04d.exr"), "--size", str(task["size"]), "--colorspace", "linear", "--json"],
+        cwd=CHECKOUT, capture_output=True, text=True, timeout=900, env={**os.environ, "XMEM_ROTO_CACHE": str(folder / "cache")},
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    return frames_of(json.loads(answer.stdout))

@@ -1,0 +1,54 @@
+"""The strip of suggestions in a real Qt, offscreen, with both bindings that Nuke ships.
+
+Pythons that have a binding are found in $XMEM_QT_PYTHONS (separated as PATH is), else the one that runs the tests.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def python_with(binding: str) -> str | None:
+    for python in [*os.environ.get("XMEM_QT_PYTHONS", "").split(os.pathsep), sys.executable]:
+        if python and subprocess.run([python, "-c", f"import {binding}.QtWidgets, tkinter"], capture_output=True).returncode == 0:
+            return python
+    return None
+
+
+@pytest.mark.parametrize("binding", ["PySide6", "PySide2"])
+def test_strip_shows_suggestions_goes_to_a_frame_and_keys_it(binding, tmp_path):
+    python = python_with(binding)
+    if python is None:
+        pytest.skip(f"no Python with {binding} and tkinter; name one in XMEM_QT_PYTHONS")
+    thumbnails = {}
+    for frame, colour in ((1042, (60, 140, 220)), (1088, (90, 200, 90))):
+        path = tmp_path / f"{frame}.png"
+        cv2.imwrite(str(path), np.full((112, 199, 3), colour, np.uint8))
+        thumbnails[str(frame)] = str(path)
+    found = {
+        "suggestions": [
+            {"frame": 1042, "score": 0.6, "nearest_keyframe": 1001, "reason": "it looks least like any keyed frame; closest is 1001"},
+            {"frame": 1088, "score": 0.3, "nearest_keyframe": 1042, "reason": "the object has changed most since 1042"},
+        ],
+        "object": "sleeve", "message": "Key frame 1042 next.", "lost_frames": [1050], "thumbnails": thumbnails,
+    }  # fmt: skip
+    (tmp_path / "found.json").write_text(json.dumps(found))
+    picture = tmp_path / "strip.png"
+    done = subprocess.run(
+        [python, str(Path(__file__).with_name("panel_session.py")), str(tmp_path / "found.json"), str(picture)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-2] == binding
+    pixels = cv2.imread(str(picture))
+    for colour in ((60, 140, 220), (90, 200, 90)):
+        assert (np.abs(pixels.astype(int) - colour).max(axis=2) < 8).sum() > 5000, "both thumbnails are to be seen"
