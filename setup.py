@@ -46,7 +46,11 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.12",
     packages=find_packages(include=["xmemcore", "xmemcore.*", "nuke_plugin", "nuke_plugin.*"]),
-    package_data={"xmemcore.network": ["weights/*.safetensors", "weights/*.json"], "xmemcore.evaluation": ["parts.json"], "xmemcore.training": ["recipes/*"]},
+    package_data={
+        "xmemcore.network": ["weights/*.safetensors", "weights/*.json"],
+        "xmemcore.evaluation": ["parts.json"],
+        "xmemcore.training": ["recipes/*.toml"],
+    },
     data_files=nuke_files(),
     install_requires=requirements("core"),
     extras_require={name: requirements(name) for name in ("plates", "color", "farm", "train", "dev")},
