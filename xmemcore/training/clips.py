@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,10 +10,13 @@ import numpy as np
 
 from xmemcore.training.cutouts import Source
 from xmemcore.training.draw import draw
+from xmemcore.training.plan import ClipPlan
 from xmemcore.training.scene import ClipShape, SceneConfig, stage
 
 _SEEN = 0.004
 """Share of the canvas that a target needs in some frame, to be annotated there."""
+_SKETCH = 64
+"""Pixels of a side."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,15 @@ class TrainingClip:
     """(T, S, S, 3) uint8, RGB."""
     labels: np.ndarray
     """(T, S, S) uint8, 0 the background."""
+
+
+@dataclass(frozen=True)
+class PlannedClip:
+    """A clip that is still to be drawn."""
+
+    plan: ClipPlan
+    order: np.ndarray
+    """(T,): the order in which its frames are processed."""
 
 
 class ClipSource(Protocol):
@@ -42,12 +55,28 @@ class StagedClips:
         self._seed = seed
 
     def clip(self, number: int, shape: ClipShape, in_order: bool) -> TrainingClip:
-        rng = np.random.default_rng([self._seed, number, shape.size, shape.frames, shape.objects])
+        """Make one clip, drawn."""
+        rng = self._generator(number, shape)
         while True:
-            source = self._other if self._other is not None and rng.random() < self._share else self._source
-            frames, labels = draw(stage(rng, source, self._thin, shape, self._config))
+            frames, labels = draw(self._staged(rng, shape))
             if (order := processing_order(rng, labels, shape.objects, in_order)) is not None:
                 return TrainingClip(frames[order], labels[order])
+
+    def planned(self, number: int, shape: ClipShape, in_order: bool) -> PlannedClip:
+        """Make one clip for an accelerator to draw; what is seen when is found out on a sketch."""
+        rng = self._generator(number, shape)
+        while True:
+            plan = self._staged(rng, shape)
+            _, labels = draw(dataclasses.replace(plan, size=_SKETCH, look=None))
+            if (order := processing_order(rng, labels, shape.objects, in_order)) is not None:
+                return PlannedClip(plan, order)
+
+    def _generator(self, number: int, shape: ClipShape) -> np.random.Generator:
+        return np.random.default_rng([self._seed, number, shape.size, shape.frames, shape.objects])
+
+    def _staged(self, rng: np.random.Generator, shape: ClipShape) -> ClipPlan:
+        source = self._other if self._other is not None and rng.random() < self._share else self._source
+        return stage(rng, source, self._thin, shape, self._config)
 
 
 def processing_order(rng: np.random.Generator, labels: np.ndarray, objects: int, in_order: bool) -> np.ndarray | None:

@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=None, help="in place of the recipe's")
     parser.add_argument("--threads", type=int, default=None, help="cores for the network; default: all")
     parser.add_argument("--workers", type=int, default=1, help="processes that make clips; 0: none beside the training (default 1)")
+    parser.add_argument("--checkpoint-minutes", type=float, default=3.0, help="work between two checkpoints (default 3)")
     parser.add_argument("--clips", metavar="DIR", default=None, help="annotated clips to validate on, never to learn from")
     parser.add_argument("--validate", metavar="NAMES", default=None, help="names of those clips, with commas; default all")
 
@@ -64,7 +65,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     length = Length(arguments.steps, None if arguments.steps else arguments.minutes or 90.0)
-    habits = dataclasses.replace(Habits(), workers=arguments.workers)
+    habits = dataclasses.replace(
+        Habits(),
+        workers=arguments.workers,
+        checkpoint_seconds=60 * arguments.checkpoint_minutes,
+        draws_on_device=run_plan.device.type == "cuda",
+    )
     trainer = Trainer(run_plan.network, run_plan.recipe, length, folder, run_plan.device, habits, run_plan.yardstick)
     if state is not None:
         trainer.restore(state)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from xmemcore.protocol.failures import MachineError
-from xmemcore.training.clips import ClipSource
+from xmemcore.training.clips import ClipSource, PlannedClip, StagedClips
 from xmemcore.training.scene import ClipShape
 
 _PATIENCE_SECONDS = 5.0
@@ -25,13 +25,14 @@ class LoaderDied(MachineError):
 
 @dataclass(frozen=True)
 class Batch:
-    """The clips of one step."""
+    """The clips of one step: drawn, or to be drawn."""
 
     step: int
-    frames: np.ndarray
-    """(B, T, S, S, 3) uint8."""
-    labels: np.ndarray
+    frames: np.ndarray | None
+    """(B, T, S, S, 3) uint8; None: to be drawn from `plans`."""
+    labels: np.ndarray | None
     """(B, T, S, S) uint8."""
+    plans: tuple[PlannedClip, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,15 @@ class Order:
     clips: int
     shape: ClipShape
     in_order: bool
+    planned: bool = False
+    """Whether an accelerator draws; asked only of clips that are staged."""
 
 
 def make_batch(clips: ClipSource, order: Order) -> Batch:
     """Make the clips of one step."""
+    if order.planned and isinstance(clips, StagedClips):
+        plans = tuple(clips.planned(order.first + n, order.shape, order.in_order) for n in range(order.clips))
+        return Batch(order.step, None, None, plans)
     made = [clips.clip(order.first + n, order.shape, order.in_order) for n in range(order.clips)]
     return Batch(order.step, np.stack([clip.frames for clip in made]), np.stack([clip.labels for clip in made]))
 

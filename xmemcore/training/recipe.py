@@ -115,9 +115,9 @@ def recipe_of(content: dict[str, Any], origin: str) -> Recipe:
     try:
         content = dict(content)
         if "scene" in content:
-            content["scene"] = SceneConfig(**content["scene"])
+            content["scene"] = SceneConfig(**_with_tuples(content["scene"]))
         if "roles" in content:
-            content["roles"] = RoleConfig(**content["roles"])
+            content["roles"] = RoleConfig(**_with_tuples(content["roles"]))
         if "phases" in content:
             content["phases"] = tuple(Phase(**phase) for phase in content["phases"])
         recipe = Recipe(**content)
@@ -128,3 +128,8 @@ def recipe_of(content: dict[str, Any], origin: str) -> Recipe:
     if not recipe.phases or recipe.phases[-1].until != 1.0 or any(phase.size % 16 for phase in recipe.phases):
         raise RecipeInvalid(f"The recipe {origin} has bad phases: sizes are multiples of 16, and the last one ends with until = 1.0.")
     return recipe
+
+
+def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    """TOML and JSON know lists only; frozen configurations compare by tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}

@@ -16,6 +16,7 @@ from xmemcore.training import record
 from xmemcore.training.average import Average
 from xmemcore.training.clips import ClipSource
 from xmemcore.training.cores import Cores
+from xmemcore.training.draw_torch import draw_on
 from xmemcore.training.loader import Batch, Loader, Order
 from xmemcore.training.losses import dice, hard_cross_entropy, hardest_share
 from xmemcore.training.recipe import Recipe
@@ -48,6 +49,8 @@ class Habits:
     validate_seconds: float = 480
     sheet_seconds: float = 300
     report_steps: int = 20
+    draws_on_device: bool = False
+    """Whether clips are drawn where the network is; then the processes only plan them."""
     workers: int = 1
 
 
@@ -118,7 +121,7 @@ class Trainer:
         # With a length in steps the shape of a step depends on nothing else, so that a resumed run sees the same clips.
         progress = self.length.progress(step, self.seconds)
         shape, phase, in_order = self.recipe.shape(step, progress)
-        self._orders[step] = Order(step, step * 64, phase.batch, shape, in_order)
+        self._orders[step] = Order(step, step * 64, phase.batch, shape, in_order, planned=self.habits.draws_on_device)
         loader.ask(self._orders[step])
 
     def _train_on(self, batch: Batch, waited: float, began: float) -> None:
@@ -126,12 +129,11 @@ class Trainer:
         progress = self.progress
         order = self._orders.pop(self.step)
         objects = order.shape.objects
-        roles = Roles(*choose_roles(rng, batch.frames.shape[1], order.in_order, self.recipe.roles))
+        roles = Roles(*choose_roles(rng, order.shape.frames, order.in_order, self.recipe.roles))
         factor = self.recipe.rate_at(self.step, progress)
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * factor
-        frames = torch.from_numpy(batch.frames).to(self.device)
-        labels = torch.from_numpy(batch.labels).to(self.device).long()
+        frames, labels = self._drawn(batch)
         share = hardest_share(progress)
         crossed, overlapped, count = 0.0, 0.0, 0
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
@@ -152,7 +154,7 @@ class Trainer:
             "dice": round(float(overlapped.detach()) / count, 6),
             "norm": round(float(norm), 4),
             "rate": round(factor * self.recipe.rate, 8),
-            "clips": len(batch.frames),
+            "clips": len(frames),
         }
         self.step += 1
         self.seconds += time.perf_counter() - began
@@ -162,6 +164,15 @@ class Trainer:
         )
         if self.step % self.habits.report_steps == 0:
             self._report(entry)
+
+    def _drawn(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Give frames (B, T, S, S, 3) uint8 and labels (B, T, S, S) on the device."""
+        if batch.frames is not None and batch.labels is not None:
+            return torch.from_numpy(batch.frames).to(self.device), torch.from_numpy(batch.labels).to(self.device).long()
+        frames, labels = draw_on([clip.plan for clip in batch.plans], self.device)
+        order = torch.from_numpy(np.stack([clip.order for clip in batch.plans])).to(self.device)
+        rows = torch.arange(len(order), device=self.device).unsqueeze(1)
+        return frames[rows, order], labels[rows, order].long()
 
     def _report(self, entry: dict) -> None:
         progress = max(self.progress, 1e-9)
@@ -213,13 +224,13 @@ class Trainer:
     @torch.no_grad()
     def _draw_sheet(self, batch: Batch) -> None:
         """Draw truth above prediction, one annotation each."""
-        length, objects = batch.frames.shape[1], max(1, int(batch.labels.max()))
+        frames, labels = self._drawn(batch)
+        length, objects = frames.shape[1], max(1, int(labels.max()))
         roles = Roles((True,) + (False,) * (length - 1), (True,) * length)
-        labels = torch.from_numpy(batch.labels).to(self.device).long()
-        shown = [[overlaid(f, lab) for f, lab in zip(frames, truth)] for frames, truth in zip(batch.frames, batch.labels)]
-        predicted = [[overlaid(frames[0], truth[0])] for frames, truth in zip(batch.frames, batch.labels)]
-        for t, competing in segment(self.average.network, torch.from_numpy(batch.frames).to(self.device), labels, objects, roles):
+        pictures, truths = frames.cpu().numpy(), labels.to(torch.uint8).cpu().numpy()
+        shown = [[overlaid(picture, truth) for picture, truth in zip(*clip)] for clip in zip(pictures, truths)]
+        predicted = [[row[0]] for row in shown]
+        for t, competing in segment(self.average.network, frames, labels, objects, roles):
             for clip, found in enumerate(competing.argmax(dim=1).to(torch.uint8).cpu().numpy()):
-                predicted[clip].append(overlaid(batch.frames[clip, t], found))
-        rows = [row for pair in zip(shown, predicted) for row in pair]
-        write_sheet(self.folder / f"sheet_{self.step:06d}.png", rows)
+                predicted[clip].append(overlaid(pictures[clip, t], found))
+        write_sheet(self.folder / f"sheet_{self.step:06d}.png", [row for pair in zip(shown, predicted) for row in pair])

@@ -1,0 +1,51 @@
+"""Recipes: what is bundled is valid, what is wrong is refused by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from xmemcore.training.recipe import RECIPES, Recipe, RecipeInvalid, read_recipe, recipe_of
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in RECIPES.glob("*.toml")))
+def test_bundled_recipes_are_found_by_name_and_survive_json(name: str) -> None:
+    recipe = read_recipe(name)
+    assert recipe_of(recipe.as_json(), "json") == recipe
+
+
+def test_an_unknown_field_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("learning_rate = 1e-3\n")
+    with pytest.raises(RecipeInvalid, match="learning_rate"):
+        read_recipe(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['precision = "int8"', "[[phases]]\nuntil = 0.5", "[[phases]]\nuntil = 1.0\nsize = 100", "seed = ", "[scene]\npartly = 1.0"],
+)
+def test_unusable_recipes_are_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(content)
+    with pytest.raises(RecipeInvalid):
+        read_recipe(path)
+
+
+def test_a_missing_recipe_names_the_bundled_ones() -> None:
+    with pytest.raises(RecipeInvalid, match="compact, compact-clean, finetune"):
+        read_recipe("no-such-recipe")
+
+
+def test_the_rate_warms_up_and_ends_near_nothing() -> None:
+    recipe = Recipe(warm_up_steps=10)
+    assert recipe.rate_at(0, 0.0) == pytest.approx(0.1)
+    assert recipe.rate_at(50, 0.0) == pytest.approx(1.0)
+    assert recipe.rate_at(50, 1.0) == pytest.approx(0.01)
+
+
+def test_every_progress_has_its_phase() -> None:
+    recipe = Recipe()
+    assert [recipe.phase(p).frames for p in (0.0, 0.49, 0.5, 0.99, 1.0)] == [4, 4, 4, 8, 8]
+    assert recipe.phase(0.5).size == 256
