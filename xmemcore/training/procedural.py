@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from xmemcore.training.cutouts import Cutout
+from xmemcore.training.cutouts import Cutout, Source
 
 SIDE = 272
 """Pixels of a generated picture."""
@@ -34,13 +34,15 @@ class Procedural:
 class Thin:
     """Spokes, branches, ropes, poles and wire figures, filled from another source's pictures."""
 
-    def __init__(self, pictures: Procedural | object) -> None:
+    def __init__(self, pictures: Source) -> None:
         self._pictures = pictures
 
     def background(self, rng: np.random.Generator) -> np.ndarray:
-        return self._pictures.background(rng)  # type: ignore[attr-defined]
+        """Give a picture of the other source."""
+        return self._pictures.background(rng)
 
     def cutout(self, rng: np.random.Generator) -> Cutout:
+        """Give a thin thing, filled with a texture or a picture."""
         mask = strokes(rng)
         filling = texture(rng) if rng.random() < 0.6 else cv2.resize(self.background(rng), (SIDE, SIDE))
         return Cutout(shaded(rng, filling), mask)

@@ -135,7 +135,7 @@ class Trainer:
             group["lr"] = group["peak"] * factor
         frames, labels = self._drawn(batch)
         share = hardest_share(progress)
-        crossed, overlapped, count = 0.0, 0.0, 0
+        crossed, overlapped, count = torch.zeros((), device=self.device), torch.zeros((), device=self.device), 0
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
             for t, competing in segment(self.network, frames, labels, objects, roles):
                 crossed = crossed + hard_cross_entropy(competing, labels[:, t], share)
