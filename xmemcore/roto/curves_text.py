@@ -111,6 +111,9 @@ class _Reader:
     def control_curve(self, block: Word | Block) -> ControlCurve:
         if not isinstance(block, Block) or block.head != "cc":
             raise broken(self.text, block.position, "a curve {cc ..} was expected")
+        stray = next((item for item in block[1:] if not isinstance(item, Block) or item.head is None or not item.head.isalpha()), None)
+        if stray is not None:
+            raise broken(self.text, stray.position, "points outside of {p ..} and {px ..}")
         flags = _named(block, "f")
         points, keyed = _named(block, "p"), _named(block, "px")
         times = self.times(keyed) if keyed is not None else ()
@@ -147,7 +150,7 @@ def _tree(block: Block) -> Block | None:
     heads = [item.head for item in inner]
     if "v" in heads and "n" in heads:
         return inner[heads.index("n")]
-    return _tree(inner[0]) if len(inner) == 1 and inner[0].head is None else None
+    return _tree(inner[0]) if len(inner) == 1 and inner[0].head in (None, "AddMode") else None
 
 
 def _named(block: Block, keyword: str) -> Block | None:

@@ -11,7 +11,7 @@ from xmemcore.roto.nuke_roto import objects_of, warnings_of
 from xmemcore.roto.script import RotoNode, roto_nodes
 from xmemcore.roto.shapes import Roto
 
-CURVES_ALONE = re.compile(r"\s*(?:curves\s+|AddMode\b[\s\d.]*)*(?=\{\s*\{)")
+CURVES_ALONE = re.compile(r"\s*(?:curves\s+)?\{?\s*(?:AddMode\b[\s\d.]*)?\{\s*\{")
 """How curves text begins when no node is around it."""
 JSON = re.compile(r'\s*(?:\{\s*(?:"|\})|\[)')
 NUKE_6 = "AnimTree:"
@@ -56,12 +56,11 @@ def read_roto(path_or_text: str | Path, node: str | None = None) -> Roto:
     text, source = _text_of(path_or_text)
     if JSON.match(text):
         return roto_json.parse(text, source)
-    alone = CURVES_ALONE.match(text)
-    if alone is not None:
-        return _roto(text, RotoNode("the roto", alone.end(), len(text), None, False))
-    if NUKE_6 in text[:400] and "{" in text[:400] and not re.search(r"^\s*\w+ \{", text, re.MULTILINE):
-        raise _too_old(source)
+    if CURVES_ALONE.match(text):
+        return _roto(text, RotoNode("the roto", 0, len(text), None, False))
     nodes = roto_nodes(text)
+    if not nodes and NUKE_6 in text:
+        raise _too_old(source)
     if not nodes:
         raise NoRotoNode(f"{source} has no Roto or RotoPaint node. Save the script with the roto in it, or export the roto.")
     return _roto(text, _chosen(nodes, node, source))

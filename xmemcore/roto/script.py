@@ -80,6 +80,8 @@ def _commands(text: str, start: int, end: int) -> Iterator[list[tuple[int, int]]
         place = skipped.end() if skipped else place
         if place >= end:
             return
+        if text[place] == "}":
+            raise broken(text, place, "a closing brace without an opening one")
         words = []
         while place < end and text[place] not in "\n;":
             stop = _end_of_word(text, place, end)
