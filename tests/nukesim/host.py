@@ -266,7 +266,7 @@ class Host(ScriptSide, NodeSide, ImageSide):
         return self._by_uid.get(group._uid, self._root)
 
     def _node_named(self, path: str, group: Any) -> Any | None:
-        """A node by name from a group; dotted names go inside; `root.` starts at the top."""
+        """A node by name from a group and nowhere else; dotted names go inside; `root.` starts at the top."""
         if not isinstance(path, str):
             raise TypeError(f"a node's name must be a string, not {type(path).__name__}")
         if path in ("root", "Root"):
@@ -279,15 +279,12 @@ class Host(ScriptSide, NodeSide, ImageSide):
         parts = path.split(".")
         if parts[0] == "root":
             here, parts = self._root, parts[1:]
-        for start in (here, self._root):
-            found: Any = start
-            for part in parts:
-                found = next((child for child in found._child_nodes() if child._name == part), None)
-                if found is None:
-                    break
-            if found is not None:
-                return found
-        return None
+        found: Any = here
+        for part in parts:
+            found = next((child for child in found._child_nodes() if child._name == part), None)
+            if found is None:
+                return None
+        return found
 
     @property
     def _frame(self) -> float:

@@ -262,10 +262,6 @@ class ScriptSide:
         for other in pool:
             if other._name == part:
                 return other
-        if first:  # names are also looked for from the script's top
-            for other in self._root._child_nodes():
-                if other._name == part:
-                    return other
         return None
 
     def _measure(self: Any, node: Any, what: str, rest: list[str]) -> float:
