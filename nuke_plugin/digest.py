@@ -19,7 +19,7 @@ COSMETIC = {
     "xpos", "ypos", "selected", "label", "note_font", "note_font_size", "note_font_color", "tile_color", "gl_color", "name", "icon",
     "dope_sheet", "bookmark", "postage_stamp", "postage_stamp_frame", "hide_input", "cached", "indicators", "panel", "help", "window",
     "lifetimeStart", "lifetimeEnd", "useLifetime", "autolabel", "updateUI", "knobChanged", "onCreate", "onDestroy", "lock_connections",
-    "toolbox", "edit_num", "status", "keyframes", "model_terms", "suggestions", "strip", "reload",
+    "toolbox", "edit_num", "status", "keyframes", "model_terms", "suggestions", "strip", "reload", "version",
     "updateLocalization", "localizationPolicy", "cacheLocal", "Show",
 }  # fmt: skip
 """Knobs that change no pixel."""
@@ -58,13 +58,15 @@ class Tree:
                 self._readers.append(node)
         self.digest = _hash(lines)
         self._listings: Dict[str, str] = {}
+        self.reloads = tuple(int(reader["version"].value()) for reader in self._readers if reader.knob("version") is not None)
+        """How often each Read was told to read again: that changes Nuke's hashes, whatever the files hold."""
 
     @classmethod
     def of_text(cls, text: str) -> Tree:
         """Make a tree of no nodes: pixels that depend on a text alone."""
         made = cls.__new__(cls)
         made.exact, made._readers, made._all_frames, made._listings = True, [], False, {}
-        made.digest = _hash([text])
+        made.digest, made.reloads = _hash([text]), ()
         return made
 
     def at(self, frame: int) -> str:

@@ -7,6 +7,7 @@ Nuke's own way prints an exception and answers None.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from pathlib import Path
 from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, TypeVar
@@ -99,6 +100,8 @@ def open_script(path: str) -> None:
     Raises:
         ScriptUnreadable.
     """
+    if not os.path.isfile(path):
+        raise ScriptUnreadable(f"There is no script {path}. Check the path.")
     try:
         nuke.scriptOpen(path)
     except RuntimeError as error:

@@ -29,8 +29,8 @@ BITE_SECONDS = 0.25
 ENDLESS_FRAMES = 100_000
 """A plate of so many frames has no end of its own: a Constant, for one."""
 
-_session_hashes: Dict[Tuple[str, int], Tuple[Tuple[int, ...], str]] = {}
-"""Nuke's op hashes, and our digest, by export folder and frame: comparable within this session only."""
+_session_hashes: Dict[Tuple[str, int], Tuple[Tuple[int, ...], Tuple[str, Tuple[int, ...]]]] = {}
+"""Nuke's op hashes, and our digest with the reloads of Reads, by export folder and frame: comparable within this session only."""
 
 
 class FramesUnusable(RequestError):
@@ -240,7 +240,7 @@ class PlateExport:
     def _is_trusted(self, folder: Path) -> bool:
         """Say whether our digest can be believed: Nuke's own hash, where one is known for this frame, must not speak against it."""
         frame = host.current_frame()
-        place, now = (str(folder), frame), (digest.op_hashes(self._plate), self._tree.at(frame))
+        place, now = (str(folder), frame), (digest.op_hashes(self._plate), (self._tree.at(frame), self._tree.reloads))
         before = _session_hashes.get(place)
         # Where the tree could not be walked, Nuke's hash is the only witness.
         trusted = (

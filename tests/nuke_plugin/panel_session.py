@@ -1,6 +1,6 @@
 """The strip in a real Qt without a screen: what it shows, what a click does, a picture of it. Run by a Python with PySide6 or PySide2.
 
-    python panel_session.py SUGGESTIONS.json PICTURE.png
+python panel_session.py SUGGESTIONS.json PICTURE.png
 """
 
 from __future__ import annotations

@@ -81,14 +81,10 @@ def propagate(request, listener):
 
 
 def wanted(request):
+    from xmemcore.protocol.frames import FrameRange
+
     frames = plate_frames(request.plate)
-    if not request.frames:
-        return frames
-    listed = set()
-    for part in request.frames.split(","):
-        first, _, last = part.partition("-")
-        listed.update(range(int(first), int(last or first) + 1))
-    return [frame for frame in frames if frame in listed]
+    return frames if not request.frames else [frame for frame in frames if frame in FrameRange.parse(request.frames)]
 
 
 def plate_frames(pattern):

@@ -125,7 +125,8 @@ def test_an_artist_keys_propagates_is_told_where_to_key_and_corrects(version, cl
     assert j_second >= j_first - 0.005
     for frame in (0, count // 2):
         assert np.array_equal(
-            alpha(tmp_path / "reopened" / f"out.{frame:04d}.exr", (height, width)), alpha(tmp_path / "second" / f"out.{frame:04d}.exr", (height, width))
+            alpha(tmp_path / "reopened" / f"out.{frame:04d}.exr", (height, width)),
+            alpha(tmp_path / "second" / f"out.{frame:04d}.exr", (height, width)),
         )
 
 

@@ -45,7 +45,9 @@ def test_strip_shows_suggestions_goes_to_a_frame_and_keys_it(binding, tmp_path):
     (tmp_path / "found.json").write_text(json.dumps(found))
     picture = tmp_path / "strip.png"
     done = subprocess.run(
-        [python, str(Path(__file__).with_name("panel_session.py")), str(tmp_path / "found.json"), str(picture)], capture_output=True, text=True
+        [python, str(Path(__file__).with_name("panel_session.py")), str(tmp_path / "found.json"), str(picture)],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-2] == binding
