@@ -1,18 +1,25 @@
 """As many threads as others leave room for.
 
 Threads of one operation wait for each other. On a machine that is shared, one that is put aside holds up all: two threads on two cores
-of which one is taken were measured three times slower than one thread.
+of which one was taken were measured three times slower than one thread, and thirteen times where both were. So a thread is added only
+where a core has been idle, one step is enough to take it away again, and each disappointment makes the next try later.
 """
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import torch
 
 _CONTENDED = 0.8
 """Share of the threads' time that a free machine gives."""
-_PROBE_SECONDS = 20.0
+_ROOM = 0.6
+"""Idle cores that make room for one more thread."""
+_FIRST_WAIT_SECONDS = 20.0
+_LONGEST_WAIT_SECONDS = 320.0
+_TICKS = 100
+"""Of Linux' /proc/stat, a second."""
 
 
 class Cores:
@@ -20,27 +27,48 @@ class Cores:
 
     def __init__(self, most: int) -> None:
         self.most = max(1, most)
-        self.threads = self.most
-        self._wall, self._cpu, self._steps = time.perf_counter(), time.process_time(), 0
-        self._probe_at = 0.0
+        self.threads = 1
+        self._wait = _FIRST_WAIT_SECONDS
+        self._try_at = 0.0
+        self._wall, self._cpu, self._idle = time.perf_counter(), time.process_time(), idle_seconds()
         torch.set_num_threads(self.threads)
 
     def after_step(self) -> None:
-        """Look at what the last steps got, and choose for the next ones."""
+        """Look at what the last step got, and choose for the next one."""
         if self.most == 1:
             return
-        self._steps += 1
-        now = time.perf_counter()
-        if self._steps < 3:
-            return
-        got = (time.process_time() - self._cpu) / ((now - self._wall) * self.threads)
-        if self.threads > 1 and got < _CONTENDED:
-            self._choose(self.threads - 1)
-            self._probe_at = now + _PROBE_SECONDS
-        elif self.threads < self.most and now >= self._probe_at:
-            self._choose(self.threads + 1)
-        self._wall, self._cpu, self._steps = now, time.process_time(), 0
+        now, cpu, idle = time.perf_counter(), time.process_time(), idle_seconds()
+        wall = max(now - self._wall, 1e-6)
+        got = (cpu - self._cpu) / (wall * self.threads)
+        idle_cores = None if idle is None or self._idle is None else (idle - self._idle) / wall
+        self.choose(got, idle_cores, now)
+        self._wall, self._cpu, self._idle = time.perf_counter(), time.process_time(), idle_seconds()
 
-    def _choose(self, threads: int) -> None:
+    def choose(self, got: float, idle_cores: float | None, now: float) -> None:
+        """Decide.
+
+        Args:
+            got: share of the threads' time that they ran, in [0, 1].
+            idle_cores: cores that nobody used meanwhile; None where the system does not tell.
+            now: seconds of any steady clock.
+        """
+        if self.threads > 1 and got < _CONTENDED:
+            self._set(self.threads - 1)
+            self._try_at = now + self._wait
+            self._wait = min(2 * self._wait, _LONGEST_WAIT_SECONDS)
+        elif self.threads > 1:
+            self._wait = _FIRST_WAIT_SECONDS
+        if self.threads < self.most and now >= self._try_at and (idle_cores is None or idle_cores >= _ROOM):
+            self._set(self.threads + 1)
+
+    def _set(self, threads: int) -> None:
         self.threads = threads
         torch.set_num_threads(threads)
+
+
+def idle_seconds() -> float | None:
+    """Give the seconds that all cores together have been idle since the start; None where the system does not tell."""
+    try:
+        return int(Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[4]) / _TICKS
+    except (OSError, ValueError, IndexError):
+        return None

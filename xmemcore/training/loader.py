@@ -116,3 +116,5 @@ def _work(make_source: Callable[[], ClipSource], asked: multiprocessing.Queue, m
         except queue.Empty:
             continue
         made.put(make_batch(source, order))
+    # Nobody will read what is still in the pipe; without this the process would wait for a reader for ever.
+    made.cancel_join_thread()
