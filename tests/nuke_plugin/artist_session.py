@@ -6,6 +6,7 @@ TASK.json: {"clip": folder with frames/, "outlines": {frame: [[x, y], ...]}, "ke
 "width", "height"}. What happened goes to work/report.json; the caller judges it. Standard library only, as in Nuke.
 """
 
+# ruff: noqa: UP031 -- curves text is all braces
 from __future__ import annotations
 
 import json

@@ -1,0 +1,103 @@
+"""The menu's entries: the set-up run in the background with its steps shown, and what happens without a core."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import pytest
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+def checkout(start, tmp_path, monkeypatch):
+    """A stand-in whose plugin believes to lie in a folder with a bootstrap.py of ours."""
+    stage = start()
+    from nuke_plugin import core_command, setup_core
+
+    monkeypatch.setattr(setup_core, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(core_command, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(setup_core, "python", lambda: sys.executable)
+
+    def bootstrap(text: str):
+        (tmp_path / "bootstrap.py").write_text(text)
+        thread = setup_core.start()
+        assert stage.host.pump(60, until=lambda: not thread.is_alive())
+        stage.host.pump(0.1)
+        return stage
+
+    return bootstrap
+
+
+def test_steps_of_the_set_up_are_shown_as_they_come(checkout):
+    stage = checkout("import time\nfor i, text in enumerate(['find Python', 'install', 'check']):\n    print(f'[{i + 1}/3] {text}', flush=True)")
+    seen = [text for record in stage.host.progress_records for _, text in record.seen]
+    assert ["find Python", "install", "check"] == [text for text in dict.fromkeys(seen) if text]
+    assert "The core is set up" in stage.told[-1]
+    assert not any(record.open for record in stage.host.progress_records)
+
+
+def test_a_failed_set_up_shows_its_last_line(checkout):
+    stage = checkout("import sys\nprint('[1/3] find Python')\nsys.exit('Set-up failed: no Python 3.11 here. Install it.')")
+    assert "no Python 3.11 here" in stage.told[-1]
+
+
+def test_set_up_can_be_stopped(start, tmp_path, monkeypatch):
+    stage = start()
+    from nuke_plugin import setup_core
+
+    monkeypatch.setattr(setup_core, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(setup_core, "python", lambda: sys.executable)
+    (tmp_path / "bootstrap.py").write_text("import time\nfor i in range(200):\n    print('[1/3] install', flush=True)\n    time.sleep(0.1)")
+    thread = setup_core.start()
+    assert stage.host.pump(20, until=lambda: any(record.seen for record in stage.host.progress_records))
+    began = time.monotonic()
+    stage.host.cancel_progress("set up")
+    assert stage.host.pump(20, until=lambda: not thread.is_alive())
+    assert time.monotonic() - began < 5 and stage.told == []
+
+
+def test_a_plain_python_is_found_and_it_is_not_nuke(start):
+    start()
+    import subprocess
+
+    from nuke_plugin import setup_core
+
+    told = subprocess.run([setup_core.python(), "-c", "print('plain')"], capture_output=True, text=True)
+    assert told.stdout == "plain\n"
+
+
+def test_menu_has_its_entries_and_says_when_the_core_is_missing(start, monkeypatch, tmp_path):
+    monkeypatch.setenv("XMEM_ROTO_PYTHON", str(tmp_path / "nowhere"))
+    stage = start()
+    menu = stage.nuke.menu("Nodes").findItem("XMem Roto")
+    names = [item.name() for item in menu.items()]
+    assert names == ["XMemRoto", "XMemPass", "Set up the core (needed once)", "Diagnosis"]
+
+
+def test_without_a_core_the_button_says_how_to_make_it(start, monkeypatch, tmp_path):
+    stage = start().build()
+    from nuke_plugin import core_client, core_command
+
+    monkeypatch.setattr(core_command, "CHECKOUT", tmp_path)
+    monkeypatch.delenv("XMEM_ROTO_PYTHON", raising=False)
+    core_client._session = core_client.Core()
+    stage.propagate()
+    assert "Set up the core" in stage.told[-1] and "bootstrap.py" in stage.told[-1]
+
+
+def test_a_broken_plugin_does_not_keep_nuke_from_starting(start, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "nuke_plugin.core_command", None)
+    import nukesim
+
+    from tests.nuke_plugin.conftest import CHECKOUT, forget_plugin
+
+    forget_plugin()
+    monkeypatch.setitem(sys.modules, "nuke_plugin.core_command", None)
+    with nukesim.start(gui=True) as host:
+        host.startup([str(CHECKOUT)])
+        assert not host.python_errors
+        sys.modules["nuke"].createNode("XMemRoto")
+    assert "cannot be loaded" in capsys.readouterr().out
+    sys.modules.pop("nuke_plugin.core_command", None)
