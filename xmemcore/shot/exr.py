@@ -1,14 +1,20 @@
 """The one place that talks to OpenEXR: headers, channels of a plate, matte files whole or not at all.
 
-The library's traps are met here: it writes non-contiguous arrays wrongly without a word, takes deep files for images,
-prints its own messages, and fails with errors of every kind.
+The library's traps are met here: it writes non-contiguous arrays wrongly without a word, takes deep files for images, stores numbers
+of over 32 bits as 0, prints its own messages, and fails with errors of every kind.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import io
+import math
 import os
+import shutil
+import socket
+import sys
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,13 +26,20 @@ import OpenEXR
 
 from xmemcore.protocol.failures import MachineError, RequestError
 from xmemcore.shot.canvas import Box
+from xmemcore.shot.exr_parts import is_multi_part, single_part
 
 MAGIC = b"\x76\x2f\x31\x01"
 DEEP_TYPES = ("deepscanline", "deeptile")
 PARTIAL_SUFFIX = ".part"
+FOREIGN_PARTIAL_SECONDS = 3600
+"""Age at which a half-written file of another machine is taken for the remains of a killed run."""
+FULL_DISK_BYTES = 1_000_000
+"""Less free space than this explains a failed write."""
+BUSY_SECONDS = 2.0
+"""How long a file that another program holds open (Windows) is waited for before it cannot be replaced."""
 
-# 0 by default, which reads and writes on one thread.
-OpenEXR.set_global_thread_count(2)
+# 0 by default, which reads and writes on one thread; more than 8 bring nothing at 4K.
+OpenEXR.set_global_thread_count(max(1, min(os.cpu_count() or 1, 8)))
 
 
 class ExrUnreadable(RequestError):
@@ -37,8 +50,16 @@ class ExrNotWritten(MachineError):
     """An EXR file could not be written; nothing of it stays."""
 
 
+class DiskFull(ExrNotWritten):
+    """There is no room for an EXR file; nothing of it stays."""
+
+
 class FolderNotWritable(RequestError):
     """The folder of the output cannot be made or written."""
+
+
+class _Subsampled(Exception):
+    """A channel has fewer pixels than its window."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +80,10 @@ class ExrHeader:
     display_window: Box
     pixel_aspect: float
     parts: tuple[ExrPart, ...]
+    """The flat ones, in the file's order."""
+    has_deep_parts: bool = False
+    multi_part: bool = False
+    """Said by the file, also when it has one part only."""
     metadata: dict[str, Any] = field(default_factory=dict)
     """Of the first part: attributes that are text or numbers."""
 
@@ -81,23 +106,34 @@ def read_header(path: Path) -> ExrHeader:
     """
     _require_exr(path)
     try:
+        # Without its pixels a file is read silently and in no time; a deep one cannot be told from an image later.
         file = OpenEXR.File(os.fspath(path), header_only=True)
         headers = [dict(part.header) for part in file.parts]
-    except Exception as error:  # the library raises RuntimeError, ValueError, OSError and more
+        parts = [
+            ExrPart(index, str(header.get("name", "")), tuple(channel.name for channel in header["channels"]), _box(header["dataWindow"]))
+            for index, header in enumerate(headers)
+            if _kind(header) not in DEEP_TYPES
+        ]
+        multi_part = is_multi_part(path)
+    except Exception as error:  # the library raises RuntimeError, ValueError, UnicodeDecodeError and more
         raise _damaged(path, error) from error
     if not headers:
         raise _damaged(path, None)
-    kind = _kind(headers[0])
-    if kind in DEEP_TYPES:
+    if not parts:
         raise ExrUnreadable(f"{path.name} in {path.parent} is a deep EXR, which has no single image. Flatten it first (DeepToImage).")
-    parts = tuple(
-        ExrPart(index, str(header.get("name", "")), tuple(channel.name for channel in header["channels"]), _box(header["dataWindow"]))
-        for index, header in enumerate(headers)
-        if _kind(header) not in DEEP_TYPES
-    )
     first = headers[0]
     plain = {name: value for name, value in first.items() if isinstance(value, (str, int, float))}
-    return ExrHeader(path, _box(first["displayWindow"]), float(first.get("pixelAspectRatio", 1.0)), parts, plain)
+    aspect = float(first.get("pixelAspectRatio", 1.0))
+    return ExrHeader(
+        path,
+        _box(first["displayWindow"]),
+        # 0 and infinity are in files too; they mean nothing.
+        aspect if math.isfinite(aspect) and aspect > 0 else 1.0,
+        tuple(parts),
+        has_deep_parts=len(parts) < len(headers),
+        multi_part=multi_part,
+        metadata=plain,
+    )
 
 
 def read_channels(header: ExrHeader, part: ExrPart, names: Iterable[str]) -> ExrImage:
@@ -108,15 +144,13 @@ def read_channels(header: ExrHeader, part: ExrPart, names: Iterable[str]) -> Exr
     """
     names = list(names)
     try:
-        channels = _read_one_part(header.path, names) if len(header.parts) == 1 else _read_of_many(header.path, part, names)
-    except ExrUnreadable:
-        raise
+        channels = _read(single_part(header.path, part.index) if header.multi_part else os.fspath(header.path), names)
+    except _Subsampled as error:
+        raise ExrUnreadable(
+            f"Channel {error} of {header.path.name} in {header.path.parent} is subsampled. Render it at full size."
+        ) from error
     except Exception as error:
         raise _damaged(header.path, error) from error
-    size = (part.data_window.height, part.data_window.width)
-    for name, pixels in channels.items():
-        if pixels.shape != size:
-            raise ExrUnreadable(f"Channel {name} of {header.path.name} in {header.path.parent} is subsampled. Render it at full size.")
     return ExrImage(channels, part.data_window, header)
 
 
@@ -128,13 +162,18 @@ def write(
     pixel_aspect: float,
     metadata: Mapping[str, str | int | float],
 ) -> None:
-    """Write a scanline file, ZIP, in half precision, under its own name only when it is whole.
+    """Write a scanline file, ZIP, in half precision, under its own name only when it is whole and on disk.
 
     Args:
-        channels: (h, w) of the data window each.
+        path: replaced when it exists.
+        channels: (h, w) of the data window each; any layout, any type that a half can hold.
+        data_window: where the channels are.
+        display_window: the format.
+        pixel_aspect: width of a pixel over its height.
+        metadata: text and numbers.
 
     Raises:
-        ExrNotWritten.
+        ExrNotWritten, DiskFull.
     """
     header = {
         "compression": OpenEXR.ZIP_COMPRESSION,
@@ -142,17 +181,23 @@ def write(
         "dataWindow": _corners(data_window),
         "displayWindow": _corners(display_window),
         "pixelAspectRatio": float(pixel_aspect),
-        **metadata,
+        **{name: _attribute(name, value) for name, value in metadata.items()},
     }
     # Other arrays than contiguous ones are written as wrong pixels, without an error.
     pixels = {name: np.ascontiguousarray(plane, dtype=np.float16) for name, plane in channels.items()}
-    partial = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL_SUFFIX}")
+    partial = path.with_name(f".{path.name}.{_host()}-{os.getpid()}{PARTIAL_SUFFIX}")
     try:
         OpenEXR.File(header, pixels).write(os.fspath(partial))
-        os.replace(partial, path)
-    except Exception as error:
-        partial.unlink(missing_ok=True)
-        raise _not_written(path, error) from error
+        _flush(partial)
+        _rename(partial, path)
+    except BaseException as error:
+        # Room is looked at before the half-written file is gone.
+        failure = _not_written(path, error)
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        if isinstance(error, Exception):
+            raise failure from error
+        raise
 
 
 def make_folder(folder: Path) -> None:
@@ -171,38 +216,32 @@ def make_folder(folder: Path) -> None:
             f"The output folder {folder} cannot be written: {error.strerror}. Choose another, or ask for write access."
         ) from error
     for left in folder.glob(f".*{PARTIAL_SUFFIX}"):
-        if not _alive(left):
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            if _abandoned(left):
                 left.unlink()
 
 
-def _read_one_part(path: Path, names: list[str]) -> dict[str, np.ndarray]:
-    file = OpenEXR.InputFile(os.fspath(path))
+def _read(file: str | io.BytesIO, names: list[str]) -> dict[str, np.ndarray]:
+    opened = OpenEXR.InputFile(file)
     try:
-        header = file.header()
-        window = _imath_box(header["dataWindow"])
+        header = opened.header()
+        window = header["dataWindow"]
+        width = window.max.x - window.min.x + 1
         half, single = Imath.PixelType(Imath.PixelType.HALF), Imath.PixelType(Imath.PixelType.FLOAT)
         types = {name: half if header["channels"][name].type == half else single for name in names}
+        for name in names:
+            if (header["channels"][name].xSampling, header["channels"][name].ySampling) != (1, 1):
+                raise _Subsampled(name)
         channels = {}
         for kind, dtype in ((half, np.float16), (single, np.float32)):
             chosen = [name for name in names if types[name] == kind]
             if chosen:
                 # Asked together, or every scanline is decompressed once for each.
-                for name, content in zip(chosen, file.channels(chosen, kind)):
-                    channels[name] = np.frombuffer(content, dtype).reshape(-1, window.width)
+                for name, content in zip(chosen, opened.channels(chosen, kind), strict=True):
+                    channels[name] = np.frombuffer(content, dtype).reshape(-1, width)
         return channels
     finally:
-        file.close()
-
-
-def _read_of_many(path: Path, part: ExrPart, names: list[str]) -> dict[str, np.ndarray]:
-    with OpenEXR.File(os.fspath(path), separate_channels=True) as file:
-        # Of a damaged file the library gives no parts, and prints why.
-        if len(file.parts) <= part.index:
-            raise _damaged(path, None)
-        found = file.parts[part.index].channels
-        planes = {name: np.array(found[name].pixels) for name in names}
-    return {name: plane if plane.dtype in (np.float16, np.float32) else plane.astype(np.float32) for name, plane in planes.items()}
+        opened.close()
 
 
 def _require_exr(path: Path) -> None:
@@ -220,31 +259,66 @@ def _damaged(path: Path, error: Exception | None) -> ExrUnreadable:
     return ExrUnreadable(f"{path.name} in {path.parent} is truncated or damaged{reason}. Render the frame again.")
 
 
-def _not_written(path: Path, error: Exception) -> ExrNotWritten:
+def _not_written(path: Path, error: BaseException) -> ExrNotWritten:
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    if full or _free_bytes(path.parent) < 1_000_000:
-        return ExrNotWritten(f"The disk is full: {path} was not written. Make room and run again; what is finished stays.")
-    return ExrNotWritten(f"{path} was not written: {str(error).splitlines()[0][:120]}. Check the disk; what is finished stays.")
+    reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+    if full or "No space left" in str(error) or _free_bytes(path.parent) < FULL_DISK_BYTES:
+        return DiskFull(f"The disk is full: {path} was not written. Make room and run again; what is finished stays.")
+    return ExrNotWritten(f"{path} was not written ({reason}). Check that its folder is there and writable; what is finished stays.")
 
 
 def _free_bytes(folder: Path) -> int:
     try:
-        import shutil
-
         return shutil.disk_usage(folder).free
     except OSError:
-        return 1 << 62
+        return sys.maxsize
 
 
-def _alive(partial: Path) -> bool:
-    """Say whether the process that writes a partial file still runs; one that we may not ask counts as running."""
+def _flush(partial: Path) -> None:
+    """Wait for the disk: a network folder tells only now that it is full, and a renamed file must not be empty after a power cut."""
+    with open(partial, "rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _rename(partial: Path, path: Path) -> None:
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            os.replace(partial, path)
+            return
+        except PermissionError:
+            # Windows: a Read node may hold the former file open for a moment.
+            if os.name != "nt" or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def _abandoned(partial: Path) -> bool:
+    """Say whether the run that wrote a partial file is gone; raises OSError."""
+    host, _, process = partial.name.removesuffix(PARTIAL_SUFFIX).rpartition(".")[2].rpartition("-")
+    # Windows cannot be asked about a process without harm: os.kill would interrupt it.
+    if host != _host() or not process.isdigit() or os.name == "nt":
+        return time.time() - partial.stat().st_mtime > FOREIGN_PARTIAL_SECONDS
     try:
-        os.kill(int(partial.name.removesuffix(PARTIAL_SUFFIX).rsplit(".", 1)[1]), 0)
-    except (ValueError, IndexError, ProcessLookupError):
-        return False
+        os.kill(int(process), 0)
+    except (ProcessLookupError, OverflowError):
+        return True
     except OSError:
-        return os.name != "nt"
-    return True
+        return False  # it runs, but is another user's
+    return False
+
+
+def _host() -> str:
+    """Name this machine, without a dot."""
+    return socket.gethostname().split(".")[0] or "unnamed"
+
+
+def _attribute(name: str, value: str | int | float) -> str | int | float:
+    """Check what the library would store as something else, or not at all."""
+    assert isinstance(value, (str, int, float)), f"{name}: {type(value).__name__} cannot be stored"
+    # More than 32 bits are stored as 0, and a bool as a number anyway.
+    assert isinstance(value, (str, float)) or -(2**31) <= value < 2**31, f"{name}: {value} does not fit into 32 bits"
+    return int(value) if isinstance(value, bool) else value
 
 
 def _kind(header: Mapping[str, Any]) -> str:
@@ -254,10 +328,6 @@ def _kind(header: Mapping[str, Any]) -> str:
 def _box(window: Any) -> Box:
     (x0, y0), (x1, y1) = window
     return Box(int(x0), int(y0), int(x1) + 1, int(y1) + 1)
-
-
-def _imath_box(window: Any) -> Box:
-    return Box(window.min.x, window.min.y, window.max.x + 1, window.max.y + 1)
 
 
 def _corners(box: Box) -> tuple[np.ndarray, np.ndarray]:

@@ -174,7 +174,8 @@ class ShotFrames:
         features = self.network.kept(self.network.encode_key(image))
         if self.content.encoding.exact:
             return features
-        rounded = {name: tensor if name in _EXACT else tensor.half() for name, tensor in features.tensors().items()}
+        # Also in the memory layout of what is loaded: a convolution rounds differently in another layout.
+        rounded = {name: (tensor if name in _EXACT else tensor.half()).contiguous() for name, tensor in features.tensors().items()}
         if self.store is not None:
             self._save(key, rounded)
         return Features(**rounded | _absent(features))

@@ -12,7 +12,7 @@ from xmemcore.shot.annotations import Annotations
 from xmemcore.shot.cache import digest
 
 OVERLAP_SHARE = 0.02
-"""Two objects overlap when they share this part of the smaller one at any keyframe; neighbours that merely touch share less."""
+"""Two objects overlap when they share more than this part of the smaller one; neighbours that merely touch share less."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,15 @@ def _group(objects: tuple[int, ...], masks: dict[int, dict[int, np.ndarray | Non
 
 
 def _overlap(masks: dict[int, dict[int, np.ndarray | None]], one: int, other: int) -> bool:
-    for by_object in masks.values():
-        a, b = by_object.get(one), by_object.get(other)
-        if a is not None and b is not None and (smaller := min(a.sum(), b.sum())) > 0:
-            if np.minimum(a, b).sum() > OVERLAP_SHARE * smaller:
-                return True
+    """Compare two objects on every frame where both are keyed; where there is none, on the two keyframes that are nearest in time."""
+    ones, others = ({frame: by_object[obj] for frame, by_object in masks.items() if by_object.get(obj) is not None} for obj in (one, other))
+    pairs = [(frame, frame) for frame in ones.keys() & others.keys()]
+    if not pairs and ones and others:
+        pairs = [min(((a, b) for a in ones for b in others), key=lambda pair: (abs(pair[0] - pair[1]), pair))]
+    for a, b in pairs:
+        smaller = min(ones[a].sum(), others[b].sum())
+        if np.minimum(ones[a], others[b]).sum() > OVERLAP_SHARE * smaller:
+            return True
     return False
 
 

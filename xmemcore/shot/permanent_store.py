@@ -22,6 +22,9 @@ class PermanentStore:
         self._files = CacheFolder(folder)
         self._warn = warn
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._files
+
     def load(self, key: str) -> Entries | None:
         """Give what was kept, or None."""
         try:

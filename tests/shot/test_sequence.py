@@ -1,0 +1,157 @@
+"""Numbered files: which patterns find them, what their frames and holes are, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xmemcore.protocol.failures import RequestError
+from xmemcore.shot.sequence import Sequence, SequenceAmbiguous, SequenceNotFound, frame_path
+
+
+def touch(folder: Path, *names: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).write_bytes(b"")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "shot.%04d.exr",
+        "shot.####.exr",
+        "shot.#.exr",
+        "shot.%d.exr",
+        "shot.[1001-1100].exr",
+        "shot.[1001-1004].exr",
+        "shot.[1001-1001,1002-1004].exr",
+        "",
+    ],
+)
+def test_every_way_of_writing_a_sequence_finds_its_frames(tmp_path: Path, pattern: str) -> None:
+    touch(tmp_path, "shot.1001.exr", "shot.1002.exr", "shot.1004.exr")
+    sequence = Sequence.find(str(tmp_path / pattern))
+    assert sequence.frames == (1001, 1002, 1004)
+    assert sequence.holes == (1003,)
+    assert sequence.path(1004) == tmp_path / "shot.1004.exr"
+    assert frame_path(sequence.pattern, 1002) == sequence.path(1002)
+
+
+def test_bracketed_range_leaves_out_what_lies_beyond(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"shot.{frame}.exr" for frame in range(1001, 1011)))
+    assert Sequence.find(str(tmp_path / "shot.[1003-1009x2].exr")).frames == (1003, 1005, 1007, 1009)
+
+
+@pytest.mark.parametrize(
+    ("names", "frames", "pattern"),
+    [
+        (["00000.jpg", "00001.jpg"], (0, 1), "%05d.jpg"),
+        (["frame_000012.png", "frame_000014.png"], (12, 14), "frame_%06d.png"),
+        (["shot_v002.0099.exr", "shot_v002.0100.exr"], (99, 100), "shot_v002.%04d.exr"),
+        (["a.9.exr", "a.10.exr", "a.11.exr"], (9, 10, 11), "a.%01d.exr"),
+        (["a.0999.exr", "a.10000.exr"], (999, 10000), "a.%04d.exr"),
+        (["shot-0001.exr", "shot-0002.exr"], (1, 2), "shot-%04d.exr"),
+        (["shot.-002.exr", "shot.-001.exr", "shot.0000.exr", "shot.0001.exr"], (-2, -1, 0, 1), "shot.%04d.exr"),
+        (["-0001.exr", "0000.exr"], (-1, 0), "%04d.exr"),
+        (["shot.0007.EXR"], (7,), "shot.%04d.EXR"),
+    ],
+)
+def test_folder_is_read_by_its_file_names(tmp_path: Path, names: list[str], frames: tuple[int, ...], pattern: str) -> None:
+    touch(tmp_path, *names)
+    sequence = Sequence.find(str(tmp_path))
+    assert sequence.frames == frames
+    assert Path(sequence.pattern).name == pattern
+    assert Sequence.find(sequence.pattern).frames == frames
+
+
+def test_folder_ignores_what_is_no_numbered_image(tmp_path: Path) -> None:
+    touch(tmp_path, "shot.1001.exr", "notes.txt", "result.json", "thumbs.db", "cover.png", ".shot.1002.exr.here-12.part", ".shot.1003.exr")
+    (tmp_path / "shot.1004.exr").mkdir()
+    assert Sequence.find(str(tmp_path)).frames == (1001,)
+
+
+def test_name_may_hold_digits_signs_and_brackets_of_its_own(tmp_path: Path) -> None:
+    touch(tmp_path / "a b [1-2]", "sh#t_50%_[1-2] ünï.1001.exr", "sh#t_50%_[1-2] ünï.1002.exr", "shXt_50%_[1-2] ünï.1003.exr")
+    assert Sequence.find(str(tmp_path / "a b [1-2]" / "sh#t_50%_[1-2] ünï.####.exr")).frames == (1001, 1002)
+
+
+def test_frame_padded_as_the_pattern_says_wins_over_another_spelling(tmp_path: Path) -> None:
+    touch(tmp_path, "shot.7.exr", "shot.0007.exr", "shot.8.exr")
+    sequence = Sequence.find(str(tmp_path / "shot.%04d.exr"))
+    assert sequence.path(7).name == "shot.0007.exr" and sequence.path(8).name == "shot.8.exr"
+
+
+def test_frame_with_two_files_that_are_neither_padded_as_said_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "shot.007.exr", "shot.07.exr")
+    with pytest.raises(SequenceAmbiguous, match="shot.007.exr and shot.07.exr in .* are one and the same frame"):
+        Sequence.find(str(tmp_path / "shot.%04d.exr"))
+
+
+def test_one_file_is_a_sequence_of_one_frame(tmp_path: Path) -> None:
+    touch(tmp_path, "still-0012.png", "still.png")
+    assert Sequence.find(str(tmp_path / "still-0012.png")).frames == (12,)
+    assert Sequence.find(str(tmp_path / "still.png")).frames == (1,)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "sentence"),
+    [
+        ("shot.%04d.exr", "There are no files shot.%04d.exr in .* Check the path of the plate."),
+        ("nowhere/shot.%04d.exr", "There are no files shot.%04d.exr in .*nowhere"),
+        ("shot.1001.exr", "Nothing is at .*shot.1001.exr, where the plate should be"),
+        ("other.[1-5].exr", "There are no files"),
+        ("", "holds no numbered images"),
+    ],
+)
+def test_absent_files_are_said_to_be_absent(tmp_path: Path, pattern: str, sentence: str) -> None:
+    with pytest.raises(SequenceNotFound, match=sentence) as failure:
+        Sequence.find(str(tmp_path / pattern))
+    assert isinstance(failure.value, RequestError) and str(failure.value).endswith(".")
+
+
+def test_folder_with_two_sequences_asks_which(tmp_path: Path) -> None:
+    touch(tmp_path, "a.1.exr", "b.1.exr")
+    with pytest.raises(SequenceAmbiguous, match=r"several sequences \(a.#.exr, b.#.exr\). Name one of them"):
+        Sequence.find(str(tmp_path), "masks")
+
+
+def test_dates_are_no_frame_numbers(tmp_path: Path) -> None:
+    touch(tmp_path, "shot.1.exr", "shot.20260101.exr")
+    with pytest.raises(SequenceNotFound, match="run from 1 to 20260101: these are no frame numbers"):
+        Sequence.find(str(tmp_path / "shot.%d.exr"))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "frame", "name"),
+    [
+        ("m.%04d.exr", 1001, "m.1001.exr"),
+        ("m.####.exr", 7, "m.0007.exr"),
+        ("m.##.exr", 1001, "m.1001.exr"),
+        ("m.%d.exr", 7, "m.7.exr"),
+        ("m.exr", 7, "m.0007.exr"),
+        ("m.[1-9].exr", 7, "m.0007.exr"),
+        ("m.%04d.exr", -1, "m.-001.exr"),
+        ("m#1.%04d.exr", 5, "m#1.0005.exr"),
+    ],
+)
+def test_frame_is_put_into_a_pattern_as_printf_does(pattern: str, frame: int, name: str) -> None:
+    assert frame_path(Path("/a") / pattern, frame) == Path("/a") / name
+    if "%" in pattern:
+        assert pattern % frame == name
+
+
+@given(st.sets(st.integers(-300, 12000), min_size=1, max_size=12), st.sampled_from(["m.%04d.exr", "m.%05d.exr", "m_%d.exr"]))
+@settings(max_examples=40, deadline=None)
+def test_frames_written_by_a_pattern_are_found_by_it_and_by_their_folder(
+    tmp_path_factory: pytest.TempPathFactory, frames: set[int], pattern: str
+) -> None:
+    folder = tmp_path_factory.mktemp("sequence")
+    touch(folder, *(frame_path(folder / pattern, frame).name for frame in frames))
+    for where in (folder / pattern, folder):
+        sequence = Sequence.find(str(where))
+        assert sequence.frames == tuple(sorted(frames))
+        assert set(sequence.holes) == set(range(min(frames), max(frames))) - frames
