@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot import exr
 from xmemcore.shot.canvas import Box, Canvas
 from xmemcore.shot.host_alpha import HostAlpha, difference
+from xmemcore.shot.mattes import read_mattes
+from xmemcore.shot.propagate import propagate
 
 FORMAT = Box(0, 0, 40, 30)
 CANVAS = Canvas(Box(-4, -2, 44, 32), FORMAT, 1.0)
@@ -64,3 +69,49 @@ def test_few_pixels_are_tolerated_and_more_are_not():
 def test_the_sentence_names_the_place_as_nuke_counts():
     sentence = difference(square(10, 10, 30, 20), square(10, 10, 28, 20), CANVAS, 1017)
     assert "frame 1017" in sentence and "20 pixels" in sentence and "x 28 y 10 to r 30 t 20" in sentence
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A made shot and a roto with one shape, keyed on two frames."""
+    from tests.shot import made_shot
+
+    folder = tmp_path_factory.mktemp("made")
+    script = Path(made_shot.write_roto(folder / "roto.nk"))
+    text = script.read_text()
+    sleeve = text[text.index("{curvegroup sleeve") : text.index(" {curvegroup body")]
+    script.write_text(text.replace(sleeve, ""))
+    return folder, made_shot.write_plate(folder / "plate"), str(script), made_shot.write_model(folder / "models")
+
+
+def propagated(made, tmp_path, roto_alpha):
+    folder, plate, script, model = made
+    request = PropagateRequest(
+        plate=plate, roto=script, model=str(model), size=64, device="cpu", frames="1001-1004", out=str(tmp_path / "matte.%04d.exr"),
+        cache=str(tmp_path / "cache"), roto_alpha=roto_alpha,
+    )  # fmt: skip
+    return propagate(request)
+
+
+def test_on_keyframes_the_hosts_render_is_the_union_bit_for_bit_and_the_objects_are_ours(made, tmp_path):
+    plain = propagated(made, tmp_path, None)
+    ours = read_mattes(plain.out).read(1001)
+    # What a host's own raster would be: ours with other numbers along the edge, some of them very faint.
+    exr.make_folder(tmp_path / "alpha")
+    theirs = (ours.union * 0.99 + np.where(ours.union == 0, 0.0005, 0)).astype(np.float16)
+    exr.write(tmp_path / "alpha" / "alpha.1001.exr", {"A": theirs}, Box(0, 0, 96, 64), Box(0, 0, 96, 64), 1.0, {})
+    result = propagated(made, tmp_path, str(tmp_path / "alpha" / "alpha.%04d.exr"))
+    assert result.written == (1001,), "only the keyframe's file depends on it"
+    after = read_mattes(result.out).read(1001)
+    assert np.array_equal(after.union, theirs.astype(np.float32))
+    assert np.array_equal(after.layers["body"], ours.layers["body"])
+    assert result.warnings == ()
+    again = propagated(made, tmp_path, str(tmp_path / "alpha" / "alpha.%04d.exr"))
+    assert again.written == ()
+
+
+def test_a_raster_that_differs_is_reported_with_its_frame(made, tmp_path):
+    exr.make_folder(tmp_path / "alpha")
+    exr.write(tmp_path / "alpha" / "alpha.1001.exr", {"A": np.ones((64, 96), np.float16)}, Box(0, 0, 96, 64), Box(0, 0, 96, 64), 1.0, {})
+    result = propagated(made, tmp_path, str(tmp_path / "alpha" / "alpha.%04d.exr"))
+    assert any("frame 1001" in warning and "differs from Nuke's" in warning for warning in result.warnings)

@@ -114,7 +114,7 @@ class MatteQueue:
             background *= np.prod(1 - mattes[list(group.objects)], axis=0) if known.intersection(group.objects) else large[0]
         union = 1 - background
         complete = len(known) == len(self._annotations.objects)
-        remark = None
+        remark, theirs = None, None
         if complete and self._host_alpha is not None and frame in self._host_alpha.frames:
             theirs = self._host_alpha.read(frame)
             remark = difference(theirs, union, canvas, frame)
@@ -122,7 +122,7 @@ class MatteQueue:
         if complete:
             margin = np.ones_like(margin)
         confidence = cv2.resize(margin, (canvas.width, canvas.height), interpolation=cv2.INTER_LINEAR) if self._with_confidence else None
-        path = self._writer.write(frame, mattes, union, keyframe=bool(known), confidence=confidence)
+        path = self._writer.write(frame, mattes, union, keyframe=bool(known), confidence=confidence, union_as_is=theirs is not None)
         areas = tuple(round(float(matte.mean()), 6) for matte in mattes)
         return Written(index, path, path.stat().st_size, bool(known), areas, 1.0 if complete else _around_objects(margin, union), remark)
 

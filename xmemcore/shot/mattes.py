@@ -39,7 +39,15 @@ class MatteWriter:
         """Make the folder, and clear what a killed run left; raises FolderNotWritable."""
         exr.make_folder(self._pattern.parent)
 
-    def write(self, frame: int, mattes: np.ndarray, union: np.ndarray, keyframe: bool, confidence: np.ndarray | None = None) -> Path:
+    def write(
+        self,
+        frame: int,
+        mattes: np.ndarray,
+        union: np.ndarray,
+        keyframe: bool,
+        confidence: np.ndarray | None = None,
+        union_as_is: bool = False,
+    ) -> Path:
         """Write one frame.
 
         Args:
@@ -48,12 +56,13 @@ class MatteWriter:
             union: (H, W).
             keyframe: whether any object is annotated here.
             confidence: (H, W) in [0, 1]; with it the data window is the whole canvas, so that outside is not read as 0.
+            union_as_is: the host rendered the union; its faintest values are the artist's and stay.
 
         Raises:
             ExrNotWritten.
         """
         planes = {f"{name}.alpha": _faint_cut(matte) for (name, _), matte in zip(self._layers, mattes)}
-        planes[UNION] = _faint_cut(union)
+        planes[UNION] = union if union_as_is else _faint_cut(union)
         whole = Box(0, 0, self._canvas.width, self._canvas.height)
         box = whole if confidence is not None else _box_of(planes.values(), whole)
         if confidence is not None:
