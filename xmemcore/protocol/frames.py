@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Iterable, Iterator, List, Tuple
+from functools import cached_property
+from typing import FrozenSet, Iterable, Iterator, List, Tuple
 
 from xmemcore.protocol.failures import RequestError
 
 MAX_FRAMES = 1_000_000
 """More than any shot has; a slip of the keyboard must not fill the memory."""
 
-_PART = re.compile(r"(-?\d+)(?:-(-?\d+)(?:x(\d+))?)?")
+_PART = re.compile(r"(-?[0-9]+)(?:-(-?[0-9]+)(?:x([0-9]+))?)?")
 
 
 class FrameRangeInvalid(RequestError):
@@ -31,13 +32,13 @@ class FrameRange:
 
     @classmethod
     def parse(cls, text: str) -> FrameRange:
-        """Read `1001-1040x2,1050`.
+        """Read `1001-1040x2,1050`; parts are separated by commas or, as Nuke also takes them, by spaces.
 
         Raises:
-            FrameRangeInvalid.
+            FrameRangeInvalid: also for nothing at all.
         """
         frames: List[int] = []
-        for part in (part.strip() for part in text.split(",")):
+        for part in re.split(r"\s*,\s*|\s+", text.strip()):
             match = _PART.fullmatch(part)
             if match is None:
                 raise FrameRangeInvalid(f"'{text}' is no frame range. Write for example 1001-1100, 1001-1100x2 or 1001,1040.")
@@ -48,8 +49,8 @@ class FrameRange:
                 raise FrameRangeInvalid(
                     f"'{part}' in the frame range '{text}' runs backwards or has no step. Write first-last or first-lastxstep."
                 )
-            if (last - first) // step >= MAX_FRAMES:
-                raise FrameRangeInvalid(f"The frame range '{part}' has over {MAX_FRAMES} frames. Check its ends.")
+            if (last - first) // step + len(frames) >= MAX_FRAMES:
+                raise FrameRangeInvalid(f"The frame range '{text}' has over {MAX_FRAMES} frames. Check the ends of '{part}'.")
             frames.extend(range(first, last + 1, step))
         return cls.of(frames)
 
@@ -60,14 +61,14 @@ class FrameRange:
         return len(self.frames)
 
     def __contains__(self, frame: object) -> bool:
-        return frame in self.frames
+        return frame in self._members
 
     def __str__(self) -> str:
-        """Write the shortest parts that give the same frames in the same order."""
+        """Write few parts that give the same frames in the same order."""
         parts: List[str] = []
         place = 0
         while place < len(self.frames):
-            step, count = _run(self.frames[place:])
+            step, count = _run(self.frames, place)
             first, last = self.frames[place], self.frames[place + count - 1]
             if count == 1:
                 parts.append(str(first))
@@ -76,14 +77,18 @@ class FrameRange:
             place += count
         return ",".join(parts)
 
+    @cached_property
+    def _members(self) -> FrozenSet[int]:
+        return frozenset(self.frames)
 
-def _run(frames: Tuple[int, ...]) -> Tuple[int, int]:
-    """Find the step and the length of the evenly stepped run that frames begin with."""
-    if len(frames) < 2 or frames[1] <= frames[0]:
+
+def _run(frames: Tuple[int, ...], start: int) -> Tuple[int, int]:
+    """Find the step and the length of the evenly stepped run that begins at a place."""
+    if len(frames) - start < 2 or frames[start + 1] <= frames[start]:
         return 1, 1
-    step = frames[1] - frames[0]
-    count = 2
-    while count < len(frames) and frames[count] - frames[count - 1] == step:
-        count += 1
+    step = frames[start + 1] - frames[start]
+    end = start + 2
+    while end < len(frames) and frames[end] - frames[end - 1] == step:
+        end += 1
     # Two frames that do not touch read better apart.
-    return (step, count) if step == 1 or count > 2 else (1, 1)
+    return (step, end - start) if step == 1 or end - start > 2 else (1, 1)

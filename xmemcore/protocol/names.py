@@ -6,9 +6,15 @@ import re
 from typing import List, Sequence, Set
 
 RESERVED = frozenset(
-    "rgba rgb depth other confidence core edge alpha red green blue mask motion forward backward disparity deep all none id matte matter".split()
+    (
+        "rgba rgb alpha red green blue depth deep mask motion forward backward disparity other all none "
+        "confidence core edge id matte matter"
+    ).split()
 )
-"""Layers that Nuke or we use for something else."""
+"""Layers that Nuke or we use for something else, whatever their case."""
+
+MAX_LENGTH = 200
+"""Characters; EXR takes 255 for a channel with its layer."""
 
 
 def layer_names(originals: Sequence[str]) -> List[str]:
@@ -23,13 +29,13 @@ def layer_names(originals: Sequence[str]) -> List[str]:
     names: List[str] = []
     taken: Set[str] = set()
     for original in originals:
-        base = re.sub(r"[^A-Za-z0-9_]", "_", original) or "_"
+        base = re.sub(r"[^A-Za-z0-9_]", "_", original)[:MAX_LENGTH] or "_"
         if base[0].isdigit() or base.lower() in RESERVED or not base.strip("_"):
             base = f"obj_{base}"
         name, number = base, 1
-        while name.lower() in taken:
+        while name in taken:
             number += 1
             name = f"{base}_{number}"
-        taken.add(name.lower())
+        taken.add(name)
         names.append(name)
     return names
