@@ -1,0 +1,78 @@
+"""What the worker does with each request, on a made shot with a small untrained network."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.shot import made_shot
+from xmemcore.protocol.messages import Clear, Models, Propagate, Status, Suggest
+from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
+from xmemcore.worker.thumbnails import MATTE_COLOUR, outlined, write_thumbnails
+from xmemcore.worker.work import work
+
+
+class Heard:
+    def __init__(self):
+        self.frames = []
+
+    def message(self, text): ...
+    def warning(self, text): ...
+    def progress(self, done, total): ...
+
+    def frame_done(self, frame, path):
+        self.frames.append(frame)
+
+    def cancelled(self):
+        return False
+
+
+@pytest.fixture(scope="module")
+def shot(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("worker")
+    return {
+        "plate": made_shot.write_plate(folder / "plate"),
+        "roto": made_shot.write_roto(folder / "roto.nk"),
+        "model": str(made_shot.write_model(folder / "models")),
+        "size": 64,
+        "device": "cpu",
+        "cache": str(folder / "cache"),
+        "node_id": "0123abcd",
+    }, folder
+
+
+def test_each_request_is_answered(shot):
+    fields, folder = shot
+    out = str(folder / "mattes" / "matte.%04d.exr")
+    propagate = PropagateRequest(**fields, frames="1001-1012", out=out)
+    heard = Heard()
+    done = work(Propagate(1, propagate), heard)
+    assert sorted(heard.frames) == list(range(1001, 1013)) and done["layers"] == ("sleeve", "body") and done["encoded_frames"] > 0
+    status = work(Status(2, propagate), heard)
+    assert status["stale"] == () and status["bytes_used"] > 0
+    found = work(Suggest(3, SuggestRequest(**fields, mattes=out, count=2)), heard)
+    frames = [one["frame"] for one in found["suggestions"]]
+    assert sorted(found["thumbnails"]) == sorted(map(str, frames))
+    for path in found["thumbnails"].values():
+        assert cv2.imread(path).shape == (112, 156, 3)
+    assert work(Clear(4, "0123abcd", fields["cache"]), heard) == {}
+    assert work(Status(5, propagate), heard)["annotations_to_encode"] > 0
+    models = work(Models(6), heard)["models"]
+    assert all(set(model) == {"name", "summary", "terms", "installed"} for model in models) and any(m["name"] == "xmem" for m in models)
+
+
+def test_thumbnails_need_a_node_and_survive_a_damaged_frame(shot, tmp_path):
+    fields, _ = shot
+    fields = {**fields, "plate": made_shot.write_plate(tmp_path, 1001, 1002, ())}
+    assert write_thumbnails(SuggestRequest(**{**fields, "node_id": None}), [1001]) == {}
+    (tmp_path / "plate.1002.exr").write_bytes(b"no picture")
+    assert list(write_thumbnails(SuggestRequest(**fields), [1002, 1001])) == ["1001"]
+
+
+def test_the_mattes_edge_is_drawn_and_nothing_else():
+    image = np.zeros((20, 30, 3), np.float32)
+    matte = np.zeros((40, 60), np.float32)
+    matte[10:30, 20:40] = 1.0
+    drawn = outlined(image, matte)
+    assert np.array_equal(drawn[5, 10], MATTE_COLOUR) and not drawn[10, 15].any() and not drawn[1, 1].any() and not image.any()
