@@ -218,6 +218,8 @@ class NodeSide:
         node = self._by_uid.get(knob._uid)
         if node is None:
             return
+        if knob._name == "name" and node._parent() is not None and not self._undo.replaying:
+            knob._put_state(self._free_name(node._parent(), knob._text_value, node))
         after, uid, name = knob._get_state(), knob._uid, knob._name
         self._modified = True
         if name != "selected" and not knob._flags & c.NO_UNDO:

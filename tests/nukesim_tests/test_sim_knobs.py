@@ -294,6 +294,8 @@ def test_names_are_unique_in_their_group(host):
     second.setName("NoOp1")
     assert (first.name(), second.name()) == ("NoOp1", "NoOp2")
     second.setName("Better")
+    first["name"].setValue("Better")
+    assert first.name() == "Better1"
     assert nuke.toNode("Better") is second and nuke.toNode("NoOp2") is None
     with pytest.raises(ValueError):
         second.setName("two words")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 hypothesis = pytest.importorskip("hypothesis")
+import nukesim  # noqa: E402
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
-
-import nukesim  # noqa: E402
 from nukesim import tcl_words  # noqa: E402
 
-NASTY = st.text(alphabet=st.one_of(st.sampled_from('{}[]$"\\ \n\t\r;#a1.é'), st.characters(max_codepoint=0xD7FF, min_codepoint=1)), max_size=40)
+NASTY_LETTERS = st.one_of(st.sampled_from('{}[]$"\\ \n\t\r;#a1.é'), st.characters(max_codepoint=0xD7FF, min_codepoint=1))
+NASTY = st.text(alphabet=NASTY_LETTERS, max_size=40)
 
 
 @settings(max_examples=40, deadline=None)
