@@ -62,12 +62,12 @@ def test_each_request_is_answered(shot):
     assert all(set(model) == {"name", "summary", "terms", "installed"} for model in models) and any(m["name"] == "xmem" for m in models)
 
 
-def test_thumbnails_need_a_node_and_survive_a_damaged_frame(shot, tmp_path):
+def test_thumbnails_need_a_node_and_are_left_out_where_the_plate_is_damaged(shot, tmp_path):
     fields, _ = shot
     fields = {**fields, "plate": made_shot.write_plate(tmp_path, 1001, 1002, ())}
     assert write_thumbnails(SuggestRequest(**{**fields, "node_id": None}), [1001]) == {}
     (tmp_path / "plate.1002.exr").write_bytes(b"no picture")
-    assert list(write_thumbnails(SuggestRequest(**fields), [1002, 1001])) == ["1001"]
+    assert write_thumbnails(SuggestRequest(**fields), [1002, 1001]) == {}
 
 
 def test_the_mattes_edge_is_drawn_and_nothing_else():

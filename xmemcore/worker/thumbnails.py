@@ -26,9 +26,12 @@ def write_thumbnails(request: SuggestRequest, frames: Iterable[int]) -> dict[str
     if request.node_id is None:
         return {}
     folder = cache_root(request.cache) / "nuke" / request.node_id / "thumbnails"
-    plate = Plate.open(request.plate, request.colorspace)
-    mattes = read_mattes(request.mattes) if request.mattes is not None else None
-    made = {}
+    made: dict[str, str] = {}
+    try:
+        plate = Plate.open(request.plate, request.colorspace)
+        mattes = read_mattes(request.mattes) if request.mattes is not None else None
+    except RequestError:
+        return made
     for frame in frames:
         try:
             image = plate.working_image(frame, SHORT_SIDE, "area")
