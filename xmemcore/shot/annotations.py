@@ -37,13 +37,13 @@ def network_mask_from_coverage(coverage: np.ndarray) -> np.ndarray:
         coverage: (h, w) in [0, 1], how much of each working pixel the object covers.
 
     Returns:
-        (h, w) float32: 1 where at least half is covered. A thin object that would vanish or fall apart keeps its
-        best-covered pixels: as many as its area is worth.
+        (h, w) float32: 1 where at least half is covered. An object that would vanish or fall apart (a wire, smoke) keeps
+        its best-covered pixels: as many as its area is worth, and those that are at least half as well covered as these,
+        so that a wire stays in one piece.
     """
     mask = coverage >= 0.5
-    worth = int(np.ceil(coverage.sum()))
+    worth = int(np.ceil(coverage.sum(dtype=np.float64) - 1e-6))
     if mask.sum() < worth / 2:
-        best = np.argsort(coverage, axis=None)[::-1][:worth]
-        mask = mask.copy()
-        mask.flat[best[coverage.flat[best] > 0]] = True
+        least = np.partition(coverage, -worth, axis=None)[-worth]
+        mask |= coverage >= max(least / 2, 1e-6)
     return mask.astype(np.float32)

@@ -17,6 +17,8 @@ FAINTEST = 1 / 1024
 
 UNION = "A"
 CONFIDENCE = "confidence.value"
+ORIGINAL_NAME = "xmem/name/"
+"""Before a layer's name, the metadata that holds what the artist called the object."""
 
 
 class MatteWriter:
@@ -29,7 +31,7 @@ class MatteWriter:
         self._metadata = dict(metadata)
         for name, original in layers:
             if name != original:
-                self._metadata[f"xmem/name/{name}"] = original
+                self._metadata[f"{ORIGINAL_NAME}{name}"] = original
 
     def path(self, frame: int) -> Path:
         """Say where a frame's matte is."""

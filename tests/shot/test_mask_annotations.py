@@ -1,0 +1,282 @@
+"""Mask files of every kind: which objects they hold, where, how soft, and what the network is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import OpenEXR
+import pytest
+from PIL import Image
+
+from xmemcore.protocol.names import layer_names
+from xmemcore.shot.annotations import network_mask_from_coverage
+from xmemcore.shot.canvas import Box, Canvas
+from xmemcore.shot.mask_annotations import MaskAnnotations
+from xmemcore.shot.mask_files import MaskUnreadable
+from xmemcore.shot.mattes import MatteWriter
+from xmemcore.shot.plate import Plate
+from xmemcore.shot.resampling import nearest, resampled
+from xmemcore.shot.sequence import Sequence
+
+HEIGHT, WIDTH = 12, 20
+OVERSCAN = 2
+
+
+@pytest.fixture
+def plate() -> Plate:
+    """A plate of 20 x 12 with two pixels of overscan all around; its frames are not read here."""
+    display = Box(0, 0, WIDTH, HEIGHT)
+    box = Box(-OVERSCAN, -OVERSCAN, WIDTH + OVERSCAN, HEIGHT + OVERSCAN)
+    return Plate(Sequence("plate.%04d.exr", {1001: Path("plate.1001.exr")}), Canvas(box, display), "linear")
+
+
+def labels(*boxes: tuple[int, int, int, int, int]) -> np.ndarray:
+    """Draw boxes (x0, y0, x1, y1, index)."""
+    pixels = np.zeros((HEIGHT, WIDTH), np.uint8)
+    for x0, y0, x1, y1, index in boxes:
+        pixels[y0:y1, x0:x1] = index
+    return pixels
+
+
+def save_index(folder: Path, frame: int, pixels: np.ndarray) -> None:
+    image = Image.fromarray(pixels, "P")
+    # The palette is no identity: whoever takes its colours for the indices is found out.
+    image.putpalette([value for index in range(256) for value in ((index * 37) % 256, (index * 91 + 40) % 256, 255 - index)])
+    image.save(folder / f"m.{frame}.png")
+
+
+def save_picture(folder: Path, frame: int, pixels: np.ndarray) -> None:
+    cv2.imwrite(str(folder / f"m.{frame}.png"), pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]] if pixels.ndim == 3 else pixels)
+
+
+def save_exr(path: Path, channels: dict[str, np.ndarray], x0: int = 0, y0: int = 0, size: tuple[int, int] = (WIDTH, HEIGHT)) -> None:
+    height, width = next(iter(channels.values())).shape
+    header = {
+        "type": OpenEXR.scanlineimage,
+        "compression": OpenEXR.ZIP_COMPRESSION,
+        "displayWindow": (np.array((0, 0), np.int32), np.array((size[0] - 1, size[1] - 1), np.int32)),
+        "dataWindow": (np.array((x0, y0), np.int32), np.array((x0 + width - 1, y0 + height - 1), np.int32)),
+    }
+    OpenEXR.File(header, {name: np.ascontiguousarray(plane) for name, plane in channels.items()}).write(str(path))
+
+
+def format_part(matte: np.ndarray) -> np.ndarray:
+    return matte[OVERSCAN:-OVERSCAN, OVERSCAN:-OVERSCAN]
+
+
+def test_index_pictures_name_objects_by_their_index_over_all_files(tmp_path: Path, plate: Plate) -> None:
+    save_index(tmp_path, 1001, labels((2, 2, 8, 8, 1), (10, 2, 14, 6, 12)))
+    save_index(tmp_path, 1002, labels((2, 2, 8, 8, 2)))
+    masks = MaskAnnotations.open(str(tmp_path), plate)
+    assert masks.objects == ("1", "2", "12")
+    assert layer_names(masks.objects) == ["obj_1", "obj_2", "obj_12"]
+    assert masks.keyframes == (1001, 1002)
+    assert np.array_equal(format_part(masks.matte(1001, 2)), labels((10, 2, 14, 6, 1)).astype(np.float32))
+    assert masks.known(1002) == {0, 1, 2} and masks.known(1003) == frozenset()
+    assert masks.network_mask(1002, 0, (6, 10)) is None, "missing from a full index mask is absent"
+    assert not masks.matte(1002, 0).any()
+
+
+def test_objects_stay_when_other_keyframes_are_chosen(tmp_path: Path, plate: Plate) -> None:
+    save_index(tmp_path, 1001, labels((2, 2, 8, 8, 1)))
+    save_index(tmp_path, 1002, labels((2, 2, 8, 8, 2)))
+    masks = MaskAnnotations.open(str(tmp_path), plate, keyframes=(1001,))
+    assert masks.objects == ("1", "2") and masks.keyframes == (1001,)
+
+
+def test_grey_pictures_of_small_values_are_indices_even_where_a_frame_is_empty(tmp_path: Path, plate: Plate) -> None:
+    save_picture(tmp_path, 1001, labels((2, 2, 8, 8, 3), (10, 2, 14, 6, 255)))
+    save_picture(tmp_path, 1002, labels())
+    masks = MaskAnnotations.open(str(tmp_path), plate)
+    assert masks.objects == ("3",), "void is nobody"
+    assert not masks.matte(1002, 0).any()
+
+
+def test_grey_pictures_are_one_soft_object(tmp_path: Path, plate: Plate) -> None:
+    soft = np.tile(np.linspace(0, 255, WIDTH).astype(np.uint8), (HEIGHT, 1))
+    save_picture(tmp_path, 1001, soft)
+    save_picture(tmp_path, 1002, labels((2, 2, 8, 8, 255)))
+    save_picture(tmp_path, 1003, np.repeat(soft[..., None], 3, axis=2))
+    masks = MaskAnnotations.open(str(tmp_path), plate)
+    assert masks.objects == ("mask",)
+    assert np.allclose(format_part(masks.matte(1001, 0)), soft / 255)
+    assert np.array_equal(masks.matte(1001, 0), masks.matte(1003, 0))
+    assert format_part(masks.matte(1002, 0)).sum() == 36
+
+
+def test_sixteen_bits_of_a_picture_are_kept(tmp_path: Path, plate: Plate) -> None:
+    soft = np.tile(np.linspace(0, 65535, WIDTH).astype(np.uint16), (HEIGHT, 1))
+    save_picture(tmp_path, 1001, soft)
+    save_picture(tmp_path, 1002, np.stack([soft, soft[:, ::-1], soft // 2], axis=-1))
+    masks = MaskAnnotations.open(str(tmp_path), plate, keyframes=(1002,))
+    assert masks.objects == ("red", "green", "blue")
+    assert np.abs(format_part(masks.matte(1002, 1)) - soft[:, ::-1] / 65535).max() < 1e-7
+
+
+def test_each_colour_is_an_object_also_where_a_frame_is_black(tmp_path: Path, plate: Plate) -> None:
+    save_picture(tmp_path, 1001, np.stack([labels((2, 2, 8, 8, 255)), labels((9, 2, 12, 8, 128)), labels()], axis=-1))
+    save_picture(tmp_path, 1002, np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    save_picture(tmp_path, 1003, labels())
+    masks = MaskAnnotations.open(str(tmp_path), plate)
+    assert masks.objects == ("red", "green") and layer_names(masks.objects) == ["obj_red", "obj_green"]
+    assert format_part(masks.matte(1001, 1)).max() == np.float32(128 / 255)
+    assert not masks.matte(1002, 0).any() and not masks.matte(1003, 1).any()
+
+
+def test_alpha_of_white_pictures_is_the_mask(tmp_path: Path, plate: Plate) -> None:
+    white = np.full((HEIGHT, WIDTH), 255, np.uint8)
+    for frame, alpha in ((1001, labels((2, 2, 8, 8, 200))), (1002, labels())):
+        save_picture(tmp_path, frame, np.stack([white, white, white, alpha], axis=-1))
+    masks = MaskAnnotations.open(str(tmp_path), plate)
+    assert format_part(masks.matte(1001, 0)).max() == np.float32(200 / 255)
+    assert not masks.matte(1002, 0).any()
+
+
+def test_exr_layers_are_objects_with_soft_values_and_windows(tmp_path: Path, plate: Plate) -> None:
+    body, sleeve = np.full((4, 5), 0.25, np.float16), np.full((4, 5), 0.75, np.float16)
+    colour = np.ones((4, 5), np.float16)
+    channels = {"A": colour, "body.alpha": body, "body.red": colour, "sleeve.red": sleeve, "confidence.value": colour, "depth.Z": colour}
+    save_exr(tmp_path / "m.1001.exr", channels, x0=-1, y0=3)
+    masks = MaskAnnotations.open(str(tmp_path), plate)
+    assert masks.objects == ("body", "sleeve")
+    matte = masks.matte(1001, 0)
+    assert matte.shape == (HEIGHT + 2 * OVERSCAN, WIDTH + 2 * OVERSCAN)
+    assert matte.dtype == np.float32 and matte.sum() == 20 * 0.25
+    assert np.all(matte[3 + OVERSCAN : 7 + OVERSCAN, OVERSCAN - 1 : OVERSCAN + 4] == 0.25)
+
+
+def test_exr_channels_without_layers_are_objects(tmp_path: Path, plate: Plate) -> None:
+    save_exr(tmp_path / "m.1001.exr", {name: labels((2, 2, 8, 8, 1)).astype(np.float16) for name in ("A", "hat", "coat")})
+    assert MaskAnnotations.open(str(tmp_path), plate).objects == ("coat", "hat")
+
+
+@pytest.mark.parametrize(
+    ("names", "objects"),
+    [("RGBA", ("mask",)), ("A", ("mask",)), ("Y", ("mask",)), ("RGB", ("mask",))],
+)
+def test_plain_exr_is_one_object(tmp_path: Path, plate: Plate, names: str, objects: tuple[str, ...]) -> None:
+    save_exr(tmp_path / "m.1001.exr", {name: labels((2, 2, 8, 8, 1)).astype(np.float16) for name in names})
+    assert MaskAnnotations.open(str(tmp_path), plate).objects == objects
+
+
+def test_different_colours_of_an_exr_without_alpha_are_objects(tmp_path: Path, plate: Plate) -> None:
+    save_exr(tmp_path / "m.1001.exr", {name: labels((place, 2, 8, 8, 1)).astype(np.float32) for place, name in enumerate("RGB")})
+    masks = MaskAnnotations.open(str(tmp_path), plate)
+    assert masks.objects == ("B", "G", "R")
+    assert masks.matte(1001, masks.objects.index("G")).sum() == 7 * 6
+
+
+def test_parts_of_an_exr_are_layers(tmp_path: Path, plate: Plate) -> None:
+    parts = [
+        OpenEXR.Part(
+            {"type": OpenEXR.scanlineimage, "compression": OpenEXR.ZIP_COMPRESSION, "name": name},
+            {"A": np.full((HEIGHT, WIDTH), value, np.float16)},
+            name,
+        )
+        for name, value in (("rgba", 1.0), ("hat", 0.5), ("coat", 0.25))
+    ]
+    OpenEXR.File(parts).write(str(tmp_path / "m.1001.exr"))
+    masks = MaskAnnotations.open(str(tmp_path), plate)
+    assert masks.objects == ("coat", "hat")
+    assert format_part(masks.matte(1001, 1)).max() == 0.5
+
+
+def test_exr_without_an_objects_layer_says_nothing_of_it(tmp_path: Path, plate: Plate) -> None:
+    mask = labels((2, 2, 8, 8, 1)).astype(np.float16)
+    save_exr(tmp_path / "m.1001.exr", {"hat.alpha": mask, "coat.alpha": mask * 0})
+    save_exr(tmp_path / "m.1002.exr", {"hat.alpha": mask})
+    masks = MaskAnnotations.open(str(tmp_path), plate)
+    assert masks.objects == ("coat", "hat")
+    assert masks.known(1001) == {0, 1} and masks.known(1002) == {1}
+    assert masks.network_mask(1001, 0, (6, 10)) is None, "an empty layer is absent"
+
+
+def test_values_that_are_no_mask_are_brought_into_range(tmp_path: Path, plate: Plate) -> None:
+    strange = np.array([[np.nan, np.inf, -np.inf, -0.5, 2.0, 0.5]], np.float32)
+    save_exr(tmp_path / "m.1001.exr", {"A": strange})
+    assert MaskAnnotations.open(str(tmp_path), plate).matte(1001, 0)[OVERSCAN, OVERSCAN : OVERSCAN + 6].tolist() == [0, 1, 0, 0, 1, 0.5]
+
+
+def test_our_own_mattes_come_back_under_the_artists_names(tmp_path: Path, plate: Plate) -> None:
+    writer = MatteWriter(tmp_path / "m.%04d.exr", plate.canvas, [("left_arm", "left arm"), ("obj_1", "1")], {})
+    mattes = np.zeros((2, plate.canvas.height, plate.canvas.width), np.float32)
+    mattes[0, 3:6, 4:9], mattes[1, 0, 0] = 0.5, 1
+    writer.write(1001, mattes, mattes.max(axis=0), keyframe=True)
+    masks = MaskAnnotations.open(str(tmp_path), plate)
+    assert masks.objects == ("1", "left arm")
+    assert np.array_equal(masks.matte(1001, 1), mattes[0]) and np.array_equal(masks.matte(1001, 0), mattes[1])
+
+
+@pytest.mark.parametrize("size", [(WIDTH // 2, HEIGHT), (WIDTH + 1, HEIGHT), (WIDTH, HEIGHT - 1)])
+def test_mask_of_another_size_is_refused_by_name(tmp_path: Path, plate: Plate, size: tuple[int, int]) -> None:
+    (tmp_path / "exr").mkdir()
+    (tmp_path / "png").mkdir()
+    save_exr(tmp_path / "exr" / "m.1001.exr", {"A": np.ones((3, 3), np.float16)}, size=size)
+    save_index(tmp_path / "png", 1001, np.ones(size[::-1], np.uint8))
+    for folder, name in (("exr", "m.1001.exr"), ("png", "m.1001.png")):
+        with pytest.raises(MaskUnreadable, match=rf"{name} .* is {size[0]}x{size[1]}, but the plate's format is {WIDTH}x{HEIGHT}"):
+            MaskAnnotations.open(str(tmp_path / folder), plate)
+
+
+@pytest.mark.parametrize("keep", [0, 5, 40, 90])
+def test_truncated_mask_is_refused_by_name(tmp_path: Path, plate: Plate, keep: int) -> None:
+    rng = np.random.default_rng(1)
+    save_index(tmp_path, 1001, rng.integers(0, 3, (HEIGHT, WIDTH), np.uint8))
+    path = tmp_path / "m.1001.png"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(MaskUnreadable, match="m.1001.png .* is damaged"):
+        MaskAnnotations.open(str(tmp_path), plate)
+
+
+def test_damaged_mask_that_is_no_keyframe_is_left_out_with_a_warning(tmp_path: Path, plate: Plate) -> None:
+    save_index(tmp_path, 1001, labels((2, 2, 8, 8, 1)))
+    (tmp_path / "m.1002.png").write_bytes(b"no picture")
+    masks = MaskAnnotations.open(str(tmp_path), plate, keyframes=(1001,))
+    assert masks.objects == ("1",)
+    assert len(masks.warnings) == 1 and "m.1002.png" in masks.warnings[0] and "left out" in masks.warnings[0]
+
+
+def test_keyframe_without_a_mask_and_empty_masks_have_their_sentences(tmp_path: Path, plate: Plate) -> None:
+    save_index(tmp_path, 1001, labels())
+    with pytest.raises(MaskUnreadable, match="no mask for keyframe 1005 .* Masks exist for 1001"):
+        MaskAnnotations.open(str(tmp_path), plate, keyframes=(1005,))
+    with pytest.raises(MaskUnreadable, match="are all empty"):
+        MaskAnnotations.open(str(tmp_path), plate)
+
+
+def test_signature_changes_with_the_mask_and_with_nothing_else(tmp_path: Path, plate: Plate) -> None:
+    save_index(tmp_path, 1001, labels((2, 2, 8, 8, 1), (10, 2, 14, 6, 2)))
+    before = MaskAnnotations.open(str(tmp_path), plate)
+    save_index(tmp_path, 1001, labels((2, 2, 8, 8, 1), (10, 2, 14, 7, 2)))
+    after = MaskAnnotations.open(str(tmp_path), plate)
+    assert before.signature(1001, 0) == after.signature(1001, 0)
+    assert before.signature(1001, 1) != after.signature(1001, 1)
+
+
+def test_published_masks_are_nearest_neighbours() -> None:
+    image = np.arange(7 * 9, dtype=np.float32).reshape(7, 9)
+    for height, width in ((3, 4), (7, 9), (1, 1), (14, 5)):
+        slow = [[image[y * 7 // height, x * 9 // width] for x in range(width)] for y in range(height)]
+        assert np.array_equal(nearest(image, (height, width)), slow)
+
+
+def test_shrinking_averages_also_where_the_other_axis_grows() -> None:
+    image = np.zeros((8, 4), np.float32)
+    image[::2] = 1
+    assert np.allclose(resampled(image, (4, 8)), 0.5), "plain bilinear would see one row of two"
+    assert resampled(image, (8, 4)) is image
+
+
+def test_half_covered_pixels_are_the_objects() -> None:
+    assert network_mask_from_coverage(np.array([[0.49, 0.5, 1.0, 0.0]], np.float32)).tolist() == [[0, 1, 1, 0]]
+
+
+def test_thin_object_keeps_its_best_covered_pixels() -> None:
+    wire = np.zeros((9, 9), np.float32)
+    wire[4] = 0.25
+    wire[5] = 0.05
+    kept = network_mask_from_coverage(wire)
+    assert kept[4].all() and kept.sum() == 9, "a wire stays whole: equal pixels are kept together"
+    assert not network_mask_from_coverage(np.zeros((4, 4), np.float32)).any()

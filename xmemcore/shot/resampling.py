@@ -1,0 +1,42 @@
+"""From the canvas to the network's working size."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+AREA = "area"
+"""Averages what falls into a pixel."""
+PUBLISHED = "published"
+"""The papers': plain bilinear for pictures, nearest neighbour for masks; thin things alias."""
+
+
+def resampled(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Average along the axes that shrink and interpolate along those that grow.
+
+    Args:
+        image: (H, W) or (H, W, C) float32.
+        size: height and width that are wanted.
+
+    Returns:
+        (h, w) or (h, w, C) float32; the image itself when it has that size.
+    """
+    height, width = size
+    smaller = min(height, image.shape[0]), min(width, image.shape[1])
+    # Asked for both at once, opencv averages only where both axes shrink; anamorphic plates can grow along x.
+    for (rows, columns), method in ((smaller, cv2.INTER_AREA), (size, cv2.INTER_LINEAR)):
+        if image.shape[:2] != (rows, columns):
+            image = cv2.resize(image, (columns, rows), interpolation=method)
+    return image
+
+
+def nearest(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Take pixel floor(i * scale) for pixel i: what the papers' code does to masks.
+
+    Args:
+        image: (H, W).
+        size: height and width that are wanted.
+    """
+    rows = np.arange(size[0]) * image.shape[0] // size[0]
+    columns = np.arange(size[1]) * image.shape[1] // size[1]
+    return image[np.ix_(rows, columns)]
