@@ -49,6 +49,13 @@ def test_own_model_in_the_folder_goes_by_its_file_name_with_its_own_terms(folder
     assert catalogue.resolve(None, *folders) == model
 
 
+def test_terms_in_the_file_go_before_those_of_its_name(folders: tuple[Path, Path]) -> None:
+    put(folders[1], "compact.safetensors", terms="trained on generated pictures alone")
+    assert catalogue.resolve("compact", *folders).terms == "trained on generated pictures alone"
+    put(folders[1], "compact-clean.safetensors")
+    assert "Apache-2.0" in catalogue.resolve("compact-clean", *folders).terms
+
+
 def test_a_file_is_a_model(folders: tuple[Path, Path], tmp_path: Path) -> None:
     path = put(tmp_path / "elsewhere", "x.safetensors")
     assert catalogue.resolve(str(path), *folders).path == path

@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("xmemcore.shot.mattes")
-
 from xmemcore.evaluation import report
 from xmemcore.evaluation.picture import PictureUnwritable, write_picture
 from xmemcore.evaluation.report import Sheet

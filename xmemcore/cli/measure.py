@@ -44,7 +44,9 @@ def add_experiments(commands: argparse._SubParsersAction[Parser]) -> None:
     parser = commands.add_parser("experiments", help="the papers' experiments, one factor at a time; can be stopped and resumed")
     _add_clip_options(parser)
     parser.add_argument("--out", type=Path, default=Path("experiments"), metavar="DIR", help="tables and pictures (default: experiments)")
-    parser.add_argument("--only", type=_names, metavar="A,B", help="just these experiments; `list` names them")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--only", type=_names, metavar="A,B", help="just these experiments; `list` names them")
+    which.add_argument("--studies", action="store_true", help="instead: long shots, look-alikes, parts of objects")
     add_model_options(parser)
     parser.set_defaults(run=run_experiments)
 
@@ -109,6 +111,7 @@ def run_experiments(chosen: argparse.Namespace) -> None:
     """Run the experiments that are not there yet, and write the tables."""
     from xmemcore.evaluation import experiments
     from xmemcore.evaluation.installed import load_installed
+    from xmemcore.evaluation.study_run import run_studies
 
     if chosen.only == ["list"]:
         for experiment in experiments.EXPERIMENTS:
@@ -117,7 +120,10 @@ def run_experiments(chosen: argparse.Namespace) -> None:
     clips = _chosen_clips(chosen)
     model, network = load_installed(chosen.model, chosen.device)
     with listening(TerminalListener("experiments")) as listener:
-        written = experiments.run_all(network, model, clips, chosen.out, chosen.only, chosen.size, listener)
+        if chosen.studies:
+            written = run_studies(network, model, clips, chosen.out, chosen.size, listener)
+        else:
+            written = experiments.run_all(network, model, clips, chosen.out, chosen.only, chosen.size, listener)
     for path in written:
         print(path)
 

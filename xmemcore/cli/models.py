@@ -12,6 +12,9 @@ from xmemcore.cli.progress import TerminalListener
 from xmemcore.network import catalogue
 from xmemcore.network.catalogue import KnownModel, Model, NoModel, UnknownModel
 
+LONGEST_LINE = 400
+"""Characters of a metadata value that `info` prints."""
+
 
 def add_models(commands: argparse._SubParsersAction[Parser]) -> None:
     """Describe the command."""
@@ -113,7 +116,8 @@ def _info(chosen: argparse.Namespace) -> dict[str, object]:
         print(f"{model.name}: {model.summary}\nterms: {model.terms}")
         for key, value in answer.items():
             if key not in ("name", "summary", "terms"):
-                print(f"{key}: {value}")
+                text = str(value)
+                print(f"{key}: {text if len(text) <= LONGEST_LINE else text[:LONGEST_LINE] + ' ... (--json shows all)'}")
     return answer
 
 

@@ -119,12 +119,12 @@ def installed(folder: Path | None = None, weights: Path = WEIGHTS_FOLDER) -> lis
         if name in found:
             continue
         recorded = hashes.get(path.name) if path.parent == weights else _read_json(record_path(path)).get("sha256")
-        own = read_header(path).get("terms", OWN_TERMS)
         found[name] = Model(
             name=name,
             path=path,
             sha256=recorded if isinstance(recorded, str) else None,
-            terms=known.terms if known else own,
+            # What a file says of itself goes before what we expect of its name.
+            terms=read_header(path).get("terms") or (known.terms if known else OWN_TERMS),
             summary=known.summary if known else "a model of your own",
         )
     preference = [model.name for model in KNOWN]

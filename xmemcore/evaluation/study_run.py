@@ -1,0 +1,138 @@
+"""The three studies with their clips and annotations fixed: what is measured, and the page that tells it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from xmemcore.engine.config import EngineConfig
+from xmemcore.evaluation import parts, studies
+from xmemcore.evaluation.clip_frames import ClipFrames
+from xmemcore.evaluation.clips import Clip, NothingToScore
+from xmemcore.evaluation.evaluate import EvaluationSettings, evaluate_clip
+from xmemcore.network.catalogue import Model
+from xmemcore.network.xmem import XMem
+from xmemcore.shot.listener import Listener
+
+LONG_FIRST, LONG_SECOND, LONG_ANNOTATIONS = "blackswan", "libby", 6
+ACTOR, STAGE = "dog", "car-shadow"
+PRESENT, ABSENT = (0, 18), (42, 50)
+"""Indices of the look-alike shot: with the object, and after it has left."""
+PART_ANNOTATIONS = 5
+
+Answer = dict[str, Any]
+
+
+def run_studies(network: XMem, model: Model, clips: Sequence[Clip], out: Path, size: int, listener: Listener) -> list[Path]:
+    """Run the studies whose clips are there and that have no answer yet for this model.
+
+    Returns:
+        What was written for people to read.
+
+    Raises:
+        NothingToScore: none of the clips that the studies need is there.
+    """
+    named = {clip.name: clip for clip in clips}
+    file = out / "studies.json"
+    content = _earlier(file, model, size)
+    questions = _questions(network, named, out, size, listener)
+    if not questions:
+        raise NothingToScore(f"The studies need clips that are not there: {LONG_FIRST}, {LONG_SECOND}, {ACTOR}, {STAGE} and others.")
+    for number, (name, ask) in enumerate(questions.items()):
+        if name not in content["answers"]:
+            listener.message(f"Study: {name}")
+            content["answers"][name] = ask()
+            out.mkdir(parents=True, exist_ok=True)
+            partial = file.with_name(f".{file.name}.tmp")
+            partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
+            os.replace(partial, file)
+        listener.progress(number + 1, len(questions))
+    page = out / "studies.md"
+    page.write_text(page_text(content), encoding="utf-8")
+    return [page]
+
+
+def _questions(network: XMem, named: dict[str, Clip], out: Path, size: int, listener: Listener) -> dict[str, Callable[[], Answer]]:
+    config = EngineConfig()
+    questions: dict[str, Callable[[], Answer]] = {}
+    if {LONG_FIRST, LONG_SECOND} <= set(named):
+
+        def long() -> Answer:
+            clip = studies.long_shot(named[LONG_FIRST], named[LONG_SECOND], out / "clips" / "long")
+            return asdict(studies.drift(network, clip, LONG_ANNOTATIONS, config, size))
+
+        def long_forward() -> Answer:
+            clip = studies.long_shot(named[LONG_FIRST], named[LONG_SECOND], out / "clips" / "long")
+            return asdict(studies.drift(network, clip, LONG_ANNOTATIONS, EngineConfig(order="forward"), size))
+
+        questions["long shot, outward"] = long
+        questions["long shot, forward"] = long_forward
+    if {ACTOR, STAGE} <= set(named):
+        for label, absent in (("without absence", ()), ("one absence", ABSENT[:1]), ("two absences", ABSENT)):
+
+            def alike(absent: tuple[int, ...] = absent) -> Answer:
+                clip = studies.look_alike(named[ACTOR], named[STAGE], out / "clips" / "look-alike")
+                return asdict(studies.absence(network, clip, PRESENT, absent, config, size))
+
+            questions[f"look-alike, {label}"] = alike
+    for part in parts.read_parts():
+        if part.clip in named:
+
+            def partial(part: parts.Part = part) -> Answer:
+                return _part_and_whole(network, named[part.clip], part, out, size, listener)
+
+            questions[f"part of {part.clip}"] = partial
+    return questions
+
+
+def _part_and_whole(network: XMem, clip: Clip, part: parts.Part, out: Path, size: int, listener: Listener) -> Answer:
+    """Score one part with five annotations, and the whole object with the same frames annotated."""
+    settings = EvaluationSettings(size=size)
+    piece = parts.write_part(clip, part, out / "clips" / f"part-{clip.name}")
+    answer = evaluate_clip(network, ClipFrames(piece, network, size), PART_ANNOTATIONS, settings, listener.cancelled)
+    whole = evaluate_clip(network, ClipFrames(clip, network, size), PART_ANNOTATIONS, settings, listener.cancelled)
+    return {"part": answer.as_json(), "whole": whole.as_json()}
+
+
+def page_text(content: dict[str, Any]) -> str:
+    """Tell the answers."""
+    answers = content["answers"]
+    lines = [f"# Studies: {content['model']}, short side {content['size']}\n"]
+    long = {name: a for name, a in answers.items() if name.startswith("long")}
+    if long:
+        lines += ["## Long shots\n", f"{LONG_FIRST} to and fro, {LONG_SECOND} in the middle, {LONG_ANNOTATIONS} annotations.\n"]
+        lines += ["| | frames | J, first hundred | J, last hundred | difference |", "|---|---|---|---|---|"]
+        for name, a in long.items():
+            lines.append(f"| {name} | {a['frames']} | {a['j_first']:.3f} | {a['j_last']:.3f} | {a['j_last'] - a['j_first']:+.3f} |")
+        lines.append("")
+    alike = {name: a for name, a in answers.items() if name.startswith("look-alike")}
+    if alike:
+        lines += ["## Look-alikes\n", "Two copies of one object; the annotated one leaves. What is taken for it afterwards:\n"]
+        lines += ["| | J while it is there | frames with something wrong | pixels a frame |", "|---|---|---|---|"]
+        lines += [f"| {name} | {a['j_present']:.3f} | {a['wrong_share']:.0%} | {a['wrong_pixels']:.0f} |" for name, a in alike.items()]
+        lines.append("")
+    pieces = {name: a for name, a in answers.items() if name.startswith("part of")}
+    if pieces:
+        lines += ["## Parts of objects\n", f"One side of a line that is fixed to the object, {PART_ANNOTATIONS} annotations.\n"]
+        lines += ["| | J | F | hold J | J of the whole object | difference |", "|---|---|---|---|---|---|"]
+        for name, a in pieces.items():
+            part, whole = a["part"], a["whole"]
+            more = f"{part['J_hold']:.3f} | {whole['J']:.3f} | {part['J'] - whole['J']:+.3f}"
+            lines.append(f"| {name} | **{part['J']:.3f}** | {part['F']:.3f} | {more} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _earlier(file: Path, model: Model, size: int) -> dict[str, Any]:
+    """Read the answers that are there already; those of another model or size do not count."""
+    fresh: dict[str, Any] = {"model": model.name, "model_sha256": model.sha256, "size": size, "answers": {}}
+    try:
+        before = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return fresh
+    same = isinstance(before, dict) and all(before.get(key) == fresh[key] for key in ("model", "model_sha256", "size"))
+    return before if same else fresh
