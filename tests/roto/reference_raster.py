@@ -25,29 +25,21 @@ def outline(triplets: np.ndarray, steps: int = 64) -> list[tuple[float, float]]:
     return points
 
 
-def winding_number(points: list[tuple[float, float]], x: float, y: float) -> int:
-    """Count how often an outline goes around a point."""
-    number = 0
+def winding_numbers(points: list[tuple[float, float]], x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Count how often an outline goes around each of many places: edges that a ray to the right meets, by direction."""
+    number = np.zeros(x.shape, int)
     for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1]):
-        if (y0 <= y) == (y1 <= y):
-            continue
-        if x0 + (y - y0) / (y1 - y0) * (x1 - x0) > x:
-            number += 1 if y1 > y0 else -1
+        if y0 != y1:
+            crosses = ((y0 <= y) != (y1 <= y)) & (x0 + (y - y0) / (y1 - y0) * (x1 - x0) > x)
+            number[crosses] += 1 if y1 > y0 else -1
     return number
 
 
-def inside_share(points: list[tuple[float, float]], x: float, y: float, samples: int) -> float:
-    """Sample the pixel whose lower left corner is (x, y) samples x samples times."""
-    hits = 0
-    for i in range(samples):
-        for j in range(samples):
-            hits += winding_number(points, x + (i + 0.5) / samples, y + (j + 0.5) / samples) != 0
-    return hits / samples**2
-
-
 def raster(points: list[tuple[float, float]], width: int, height: int, samples: int) -> np.ndarray:
-    """Rasterise an outline on pixels that begin at (0, 0); y up in, row 0 at the top out."""
-    return np.array([[inside_share(points, c, height - 1 - r, samples) for c in range(width)] for r in range(height)])
+    """Rasterise an outline on pixels that begin at (0, 0), samples x samples places in each; y up in, row 0 at the top out."""
+    x, y = np.meshgrid((np.arange(width * samples) + 0.5) / samples, height - (np.arange(height * samples) + 0.5) / samples)
+    inside = winding_numbers(points, x, y) != 0
+    return inside.reshape(height, samples, width, samples).mean(axis=(1, 3))
 
 
 def feathered(main: np.ndarray, outer: np.ndarray, width: int, height: int, samples: int, levels: int) -> np.ndarray:

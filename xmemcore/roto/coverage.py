@@ -24,6 +24,8 @@ FAR_PIXELS = 1e6
 RESIDUE = 1e-6
 """Sums that should be 0 come out a little beside it."""
 MAX_LEVELS = 256
+Box = tuple[int, int, int, int]
+"""Column, row, width and height."""
 
 
 def coverage(shape: EvaluatedShape, grid: PixelGrid) -> Patch:
@@ -39,16 +41,20 @@ def coverage(shape: EvaluatedShape, grid: PixelGrid) -> Patch:
     feather = shape.feather if shape.feather is not None and np.isfinite(shape.feather).all() else None
     main, outer = _outlines(shape.points, feather, grid)
     if outer is None:
-        return _filled(main[None], grid, None)
+        return _filled(main[None], _box(main, grid))
     reach = float(np.hypot(*(outer - main).T).max())
     # With L outlines a ramp of D pixels is off by at most D / (4 L^2), here 1/256.
     levels = int(np.clip(math.ceil(8 * math.sqrt(reach)), 1, MAX_LEVELS))
     places = (np.arange(levels) + 0.5) / levels
     between = main[None] + places[:, None, None] * (outer - main)[None]
-    ramp = _filled(between, grid, np.full(levels, 1 / levels))
+    box = _box(np.concatenate((main, outer)), grid)
+    ramp = _filled(between, box, np.full(levels, 1 / levels))
     if shape.feather_type == "linear" and shape.feather_falloff == 1:
         return ramp
-    return _shaped(ramp, main, outer, shape, grid)
+    # Pixels of an edge that is only antialiased are not bent: there main and feather curve cover the same.
+    within = np.abs(_filled(main[None], box).values - _filled(outer[None], box).values)
+    bent = profile(ramp.values, shape.feather_type, shape.feather_falloff)
+    return Patch(ramp.row, ramp.column, ramp.values + within * (bent - ramp.values))
 
 
 def profile(values: np.ndarray, feather_type: str, falloff: float) -> np.ndarray:
@@ -85,9 +91,8 @@ def _placed(points: np.ndarray, grid: PixelGrid) -> np.ndarray:
     return np.clip(grid.place(points), -FAR_PIXELS, FAR_PIXELS)
 
 
-def _filled(outlines: np.ndarray, grid: PixelGrid, weights: np.ndarray | None) -> Patch:
-    """Fill outlines (L, N, 2) and sum them up by weight."""
-    box = _box(outlines.reshape(-1, 2), grid)
+def _filled(outlines: np.ndarray, box: Box | None, weights: np.ndarray | None = None) -> Patch:
+    """Fill outlines (L, N, 2) and sum them up by weight, within a box."""
     if box is None or outlines.shape[1] < 3:
         return EMPTY
     column, row, width, height = box
@@ -123,20 +128,8 @@ def _band(shape: EvaluatedShape, grid: PixelGrid) -> Patch:
     return Patch(row, column, _clean(covered_area((starts - (column, row))[None], (ends - (column, row))[None], width, height)))
 
 
-def _shaped(ramp: Patch, main: np.ndarray, outer: np.ndarray, shape: EvaluatedShape, grid: PixelGrid) -> Patch:
-    """Bend the ramp by falloff and type, and leave alone the pixels of an edge that is only antialiased."""
-    whole = np.zeros((2, *ramp.values.shape), np.float32)
-    for values, outline in zip(whole, (main, outer)):
-        patch = _filled(outline[None], grid, None)
-        rows, columns = patch.place()
-        values[rows.start - ramp.row : rows.stop - ramp.row, columns.start - ramp.column : columns.stop - ramp.column] = patch.values
-    within = np.abs(whole[0] - whole[1])
-    bent = profile(ramp.values, shape.feather_type, shape.feather_falloff)
-    return Patch(ramp.row, ramp.column, ramp.values + within * (bent - ramp.values))
-
-
-def _box(points: np.ndarray, grid: PixelGrid) -> tuple[int, int, int, int] | None:
-    """Give column, row, width and height of what points can cover; None outside the grid."""
+def _box(points: np.ndarray, grid: PixelGrid) -> Box | None:
+    """Give the box of what points can cover; None outside the grid."""
     left, top = np.maximum(np.floor(points.min(axis=0)), 0).astype(int)
     right, bottom = np.minimum(np.ceil(points.max(axis=0)), (grid.width, grid.height)).astype(int)
     return (int(left), int(top), int(right - left), int(bottom - top)) if right > left and bottom > top else None

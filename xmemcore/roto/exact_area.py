@@ -27,6 +27,7 @@ def signed_area(starts: np.ndarray, ends: np.ndarray, width: int, height: int, w
     edges = _within_rows(edges, height)
     for border in (0.0, float(width)):
         edges = _cut(edges, border)
+    edges = edges[edges[:, 1] != edges[:, 3]]  # cutting may leave pieces without height
     # Left of the raster an edge acts like one on the border; right of it, on nothing that is kept.
     edges[:, [0, 2]] = np.clip(edges[:, [0, 2]], 0, width)
     row, at_upper, at_lower, crossed = _pieces_in_rows(edges)
