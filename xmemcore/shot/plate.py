@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,13 +11,14 @@ import numpy as np
 
 from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.canvas import Box, Canvas, canvas_of
-from xmemcore.shot.colour import encoder
-from xmemcore.shot.exr import ExrHeader, ExrPart, read_channels, read_header
+from xmemcore.shot.colour import BRIGHTEST, display_encoded, require_colorspace
+from xmemcore.shot.exr import ExrHeader, ExrPart, ExrUnreadable, read_channels, read_header
+from xmemcore.shot.pictures import PictureUnreadable, picture_size, read_picture, unit_range
+from xmemcore.shot.plate_channels import rgb_of
+from xmemcore.shot.resampling import AREA, PUBLISHED, resampled
 from xmemcore.shot.sequence import Sequence
 
-AREA = "area"
-PUBLISHED = "published"
-"""The papers' plain bilinear."""
+EXR = ".exr"
 
 
 class PlateUnreadable(RequestError):
@@ -32,25 +33,26 @@ class Plate:
     canvas: Canvas
     colorspace: str
     cleaned: dict[int, int] = field(default_factory=dict)
-    """By frame, how many values were NaN or infinite when it was read."""
+    """By frame, how many values were NaN or infinite when it was read; frames without any are not here."""
 
     @classmethod
     def open(cls, pattern: str, colorspace: str | None = None) -> Plate:
-        """Find the frames and settle the canvas; reads headers alone.
+        """Find the frames and settle the canvas; reads headers, and of pictures the first frame.
 
         Args:
             pattern: see `shot.sequence`.
-            colorspace: see `shot.colour`; None: linear for EXR and srgb for everything else.
+            colorspace: see `shot.colour`; None: linear for EXR and for TIFF in floats, srgb for everything else.
 
         Raises:
-            SequenceNotFound, ColorspaceUnknown, PlateUnreadable, ExrUnreadable.
+            SequenceNotFound, SequenceAmbiguous, ColorspaceUnknown, PlateUnreadable.
         """
+        if colorspace is not None:
+            require_colorspace(colorspace)
         sequence = Sequence.find(pattern)
-        suffix = sequence.path(sequence.frames[0]).suffix.lower()
-        chosen = colorspace or ("linear" if suffix == ".exr" else "srgb")
-        encoder(chosen)
-        canvas = _exr_canvas(sequence) if suffix == ".exr" else _picture_canvas(sequence)
-        return cls(sequence, canvas, chosen)
+        if sequence.path(sequence.frames[0]).suffix.lower() == EXR:
+            return cls(sequence, _exr_canvas(sequence), colorspace or "linear")
+        canvas, scene_linear = _picture_canvas(sequence)
+        return cls(sequence, canvas, colorspace or ("linear" if scene_linear else "srgb"))
 
     @property
     def frames(self) -> tuple[int, ...]:
@@ -66,16 +68,16 @@ class Plate:
         """Read a frame, (H, W, 3) float32 of the canvas, display-encoded in [0, 1].
 
         Raises:
-            PlateUnreadable, ExrUnreadable.
+            PlateUnreadable.
         """
         path = self.sequence.path(frame)
-        if path.suffix.lower() == ".exr":
-            pixels = self._read_exr(path, frame)
-        else:
-            pixels = _read_picture(path)
-            if pixels.shape[:2] != (self.canvas.height, self.canvas.width):
-                raise PlateUnreadable(_other_size(path, frame, pixels.shape[1], pixels.shape[0], self.canvas.display))
-        return encoder(self.colorspace)(self._clean(pixels, frame))
+        if path.suffix.lower() == EXR:
+            return self._read_exr(path, frame)
+        pixels = unit_range(_picture(path, frame))
+        if pixels.shape[:2] != (self.canvas.height, self.canvas.width):
+            raise PlateUnreadable(_other_size(path, frame, pixels.shape[1], pixels.shape[0], self.canvas.display))
+        planes = self._cleaned([np.ascontiguousarray(pixels[..., place]) for place in range(3)], frame)
+        return display_encoded(planes, self.colorspace)
 
     def working_image(self, frame: int, size: int, resampling: str = AREA) -> np.ndarray:
         """Read a frame at the network's size, (h, w, 3) float32, square pixels.
@@ -87,107 +89,105 @@ class Plate:
         """
         picture = self.read(frame)
         height, width = self.canvas.working_size(size)
-        if picture.shape[:2] == (height, width):
-            return picture
-        reduces = height < picture.shape[0] and resampling == AREA
-        return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if reduces else cv2.INTER_LINEAR)
+        if resampling == PUBLISHED and picture.shape[:2] != (height, width):
+            return cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
+        return resampled(picture, (height, width))
 
     def _read_exr(self, path: Path, frame: int) -> np.ndarray:
-        header = read_header(path)
-        if header.display_window != self.canvas.display:
-            raise PlateUnreadable(_other_size(path, frame, header.display_window.width, header.display_window.height, self.canvas.display))
+        header = _header(path, frame)
+        _require_format(header, frame, self.canvas.display, self.canvas.pixel_aspect)
         part, names = _rgb(header, frame)
-        image = read_channels(header, part, names)
-        return self.canvas.placed(np.stack([image.channels[name] for name in names], axis=-1), image.data_window)
+        try:
+            image = read_channels(header, part, names)
+        except ExrUnreadable as error:
+            raise PlateUnreadable(f"Frame {frame} cannot be read: {error}") from error
+        planes = self._cleaned([image.channels[name] for name in names], frame)
+        # Encoded first: what lies outside the data window is black in every colour space.
+        return self.canvas.placed(display_encoded(planes, self.colorspace), image.data_window)
 
-    def _clean(self, pixels: np.ndarray, frame: int) -> np.ndarray:
-        if pixels.dtype.kind != "f":
-            return pixels
-        finite = np.isfinite(pixels)
-        bad = pixels.size - int(np.count_nonzero(finite))
-        if bad:
-            self.cleaned[frame] = bad
-            # Infinite light is the brightest there is; what is no number is black.
-            pixels = np.nan_to_num(pixels, nan=0.0, posinf=65504.0, neginf=0.0)
-        return pixels
+    def _cleaned(self, planes: list[np.ndarray], frame: int) -> list[np.ndarray]:
+        """Replace what is no number by black and infinite light by the brightest there is; count both."""
+        bad = [plane.size - int(np.count_nonzero(_finite(plane))) for plane in planes]
+        if not any(bad):
+            return planes
+        self.cleaned[frame] = sum(bad)
+        return [np.nan_to_num(plane, nan=0.0, posinf=BRIGHTEST, neginf=0.0) if count else plane for plane, count in zip(planes, bad)]
 
 
-def _rgb(header: ExrHeader, frame: int) -> tuple[ExrPart, list[str]]:
-    """Find R, G and B in the first part that has them, without a layer or in the layer `rgba` or `rgb`."""
-    for part in header.parts:
-        for prefix in ("", "rgba.", "rgb."):
-            for spelling in (("R", "G", "B"), ("r", "g", "b"), ("red", "green", "blue")):
-                names = [prefix + name for name in spelling]
-                if set(names) <= set(part.channels):
-                    return part, names
-    there = ", ".join(name for part in header.parts for name in part.channels) or "none"
-    raise PlateUnreadable(f"Frame {frame} ({header.path.name}) has no channels R, G, B; it has {there[:200]}. Render rgb.")
+def _finite(plane: np.ndarray) -> np.ndarray:
+    # By its bits a half is judged in a fraction of the time: NaN and infinity have all exponent bits set.
+    return (plane.view(np.uint16) & 0x7C00) != 0x7C00 if plane.dtype == np.float16 else np.isfinite(plane)
 
 
 def _exr_canvas(sequence: Sequence) -> Canvas:
-    first = None
+    first: ExrHeader | None = None
     windows: list[Box] = []
     for frame in sequence.frames:
-        header = read_header(sequence.path(frame))
+        header = _header(sequence.path(frame), frame)
         first = first or header
-        if header.display_window != first.display_window:
-            size = header.display_window
-            raise PlateUnreadable(_other_size(header.path, frame, size.width, size.height, first.display_window))
+        _require_format(header, frame, first.display_window, first.pixel_aspect)
         windows.append(_rgb(header, frame)[0].data_window)
+    assert first is not None
     return canvas_of(first.display_window, windows, first.pixel_aspect)
 
 
-def _picture_canvas(sequence: Sequence) -> Canvas:
-    height, width = _read_picture(sequence.path(sequence.frames[0])).shape[:2]
-    box = Box(0, 0, width, height)
-    return Canvas(box, box)
+def _picture_canvas(sequence: Sequence) -> tuple[Canvas, bool]:
+    """Give the canvas, and whether the pictures hold light rather than display values."""
+    first = sequence.frames[0]
+    pixels = _picture(sequence.path(first), first)
+    box = Box(0, 0, pixels.shape[1], pixels.shape[0])
+    for frame in sequence.frames[1:]:
+        path = sequence.path(frame)
+        size = picture_size(path)
+        # A file that does not tell its size gets its sentence when it is read.
+        if size is not None and size != (box.width, box.height):
+            raise PlateUnreadable(_other_size(path, frame, *size, box))
+    floats = pixels.dtype.kind == "f" and sequence.path(first).suffix.lower() != ".dpx"
+    return Canvas(box, box), floats
 
 
-def _read_picture(path: Path) -> np.ndarray:
-    """Read (H, W, 3) float32 in [0, 1] from anything but EXR."""
-    reader: Callable[[Path], np.ndarray | None] = _read_dpx if path.suffix.lower() == ".dpx" else _read_opencv
-    pixels = reader(path)
-    if pixels is None:
-        raise PlateUnreadable(f"{path.name} in {path.parent} is truncated, or no image that we can read. Render the frame again.")
-    if pixels.ndim == 2:
-        pixels = np.repeat(pixels[..., None], 3, axis=2)
-    top = np.float32(np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1.0)
-    return pixels[..., :3].astype(np.float32) / top
-
-
-def _read_opencv(path: Path) -> np.ndarray | None:
+def _header(path: Path, frame: int) -> ExrHeader:
     try:
-        content = np.fromfile(path, np.uint8)
-    except OSError as error:
-        raise PlateUnreadable(f"Cannot read {path}: {error.strerror}. Check that the file exists and may be read.") from error
-    if path.suffix.lower() in (".jpg", ".jpeg") and content[-2:].tobytes() != b"\xff\xd9" and b"\xff\xd9" not in content[-64:].tobytes():
-        return None  # the decoder would fill the rest with grey, without an error
-    pixels = cv2.imdecode(content, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION) if content.size else None
-    if pixels is None or pixels.ndim == 2:
-        return pixels
-    return pixels[..., 2::-1]
+        return read_header(path)
+    except ExrUnreadable as error:
+        raise PlateUnreadable(f"Frame {frame} cannot be read: {error}") from error
 
 
-def _read_dpx(path: Path) -> np.ndarray | None:
+def _picture(path: Path, frame: int) -> np.ndarray:
     try:
-        import OpenImageIO as oiio
-    except ImportError as error:
-        raise PlateUnreadable(
-            f"{path.name} is a DPX file, which needs the extra `plates`: pip install 'xmem-roto[plates]'. Or render EXR."
-        ) from error
-    image = oiio.ImageInput.open(str(path))
-    if image is None:
-        oiio.geterror()
-        return None
-    try:
-        pixels = image.read_image("float")
-        return None if image.geterror() else pixels
-    finally:
-        image.close()
+        return read_picture(path)
+    except PictureUnreadable as error:
+        raise PlateUnreadable(f"Frame {frame} cannot be read: {error}") from error
 
 
-def _other_size(path: Path, frame: int, width: int, height: int, display: Box) -> str:
-    return (
-        f"Frame {frame} ({path.name}) is {width}x{height}, but the plate begins with {display.width}x{display.height}. "
-        "Render all frames in one format."
+def _rgb(header: ExrHeader, frame: int) -> tuple[ExrPart, list[str]]:
+    found = rgb_of(header)
+    if found is not None:
+        return found
+    there = ", ".join(name for part in header.parts for name in part.channels) or "none"
+    deep = "; its deep parts have no single image" if header.has_deep_parts else ""
+    raise PlateUnreadable(
+        f"Frame {frame} ({header.path.name}) has no channels R, G, B; it has {there[:200]}{deep}. Render rgb, or one layer of it."
     )
+
+
+def _require_format(header: ExrHeader, frame: int, display: Box, pixel_aspect: float) -> None:
+    if header.display_window != display:
+        window = header.display_window
+        raise PlateUnreadable(_other_size(header.path, frame, window.width, window.height, display, window))
+    if not math.isclose(header.pixel_aspect, pixel_aspect, rel_tol=1e-3):
+        raise PlateUnreadable(
+            f"Frame {frame} ({header.path.name}) has a pixel aspect of {header.pixel_aspect:g}, but the plate begins with "
+            f"{pixel_aspect:g}. Render all frames in one format."
+        )
+
+
+def _other_size(path: Path, frame: int, width: int, height: int, display: Box, window: Box | None = None) -> str:
+    begins = f"{display.width}x{display.height}"
+    if window is not None and (width, height) == (display.width, display.height):
+        # Of the same size, somewhere else.
+        return (
+            f"Frame {frame} ({path.name}) has its display window at {window.x0},{window.y0}, but the plate begins with one at "
+            f"{display.x0},{display.y0}. Render all frames in one format."
+        )
+    return f"Frame {frame} ({path.name}) is {width}x{height}, but the plate begins with {begins}. Render all frames in one format."
