@@ -68,8 +68,8 @@ def long_shot(first: Clip, second: Clip, folder: Path, length: int = 400) -> Cli
     middle = len(second)
     before = -(-(length - middle) // 2)
     steps = to_and_fro(len(first), before)
-    # The second half runs backward, so that the last hundred frames show what the first hundred did.
-    parts = [(first, i, 1) for i in steps] + [(second, i, 2) for i in range(middle)] + [(first, i, 1) for i in reversed(steps)]
+    # Both halves run the same way: mirrored, a propagation from both sides would end as it began whatever it did between.
+    parts = [(first, i, 1) for i in steps] + [(second, i, 2) for i in range(middle)] + [(first, i, 1) for i in steps]
     size = picture_of(first, 0).shape[1::-1]
     frames = [cv2.resize(picture_of(clip, index), size, interpolation=cv2.INTER_AREA) for clip, index, _ in parts]
     masks = [((clip.labels(index) > 0) * label).astype(np.uint8) for clip, index, label in parts]

@@ -1,0 +1,64 @@
+"""The benchmark runs what it says it runs, and the stream shows what memory holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from xmemcore.cli.main import main
+from xmemcore.evaluation import bench
+from xmemcore.evaluation.untrained import write_untrained
+from xmemcore.shot.listener import Silence
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    for name in ("frames", "masks"):
+        (tmp_path / "clip" / name).mkdir(parents=True)
+    for index in range(5):
+        picture = np.random.default_rng(index).integers(0, 255, (64, 96, 3), dtype=np.uint8)
+        label = np.zeros((64, 96), np.uint8)
+        label[20:40, 20 + index : 50 + index] = 1
+        cv2.imwrite(str(tmp_path / f"clip/frames/{index:05d}.jpg"), picture)
+        Image.fromarray(label, "L").save(tmp_path / f"clip/masks/{index:05d}.png")
+    return tmp_path / "clip"
+
+
+def test_product_and_plain_mode_run_on_the_same_frames(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = write_untrained(tmp_path / "model.safetensors")
+    table = tmp_path / "bench.json"
+    command = ["bench", str(clip), "--frames", "4", "--size", "64", "--model", str(model), "--device", "cpu", "--json", str(table)]
+    assert main(command) == 0
+    content = json.loads(table.read_text())
+    assert [row["name"] for row in content["rows"]] == ["product", "plain"]
+    assert all(row["frames"] == 4 and row["fps"] == pytest.approx(4 / row["seconds"], rel=0.01) for row in content["rows"])
+    assert 0 <= content["iou_product_plain"] <= 1
+    out = capsys.readouterr().out
+    assert "product" in out and "plain" in out and "frames/s" in out
+
+
+def test_plain_alone_is_one_row(clip: Path, tmp_path: Path) -> None:
+    model = str(write_untrained(tmp_path / "model.safetensors"))
+    content = bench.compare(str(clip), 3, model, "cpu", 64, plain_only=True, full=False, listener=Silence())
+    assert [row["name"] for row in content["rows"]] == ["plain"] and content["iou_product_plain"] is None
+
+
+def test_run_that_fails_has_its_own_sentence(clip: Path, tmp_path: Path) -> None:
+    (clip / "frames" / "00002.jpg").write_bytes(b"no picture")
+    model = str(write_untrained(tmp_path / "model.safetensors"))
+    with pytest.raises(bench.BenchFailed, match="The plain run failed: .*00002|The plain run failed: .*frame 2"):
+        bench.compare(str(clip), 4, model, "cpu", 64, plain_only=True, full=False, listener=Silence())
+
+
+def test_stream_tells_how_memory_grows(capsys: pytest.CaptureFixture[str]) -> None:
+    content = bench.stream(101, 32, "cpu", Silence())
+    marks = content["checkpoints"]
+    assert [mark["frame"] for mark in marks] == [100, 101]
+    # 2 x 4 cells a frame: one permanent frame, at most ten working frames, and prototypes no more than what was consolidated.
+    assert 8 < marks[0]["elements"] <= 8 * (1 + 10 + 100 // 5)
+    assert "memory elements" in bench.text(content)
