@@ -58,11 +58,11 @@ def shape_at(shape: Any, parents: Sequence[Any], frame: float, kind: Kind) -> Op
     if any(overall) and _value(attributes, frame, "fo", 1.0) >= 0.5:
         offsets = with_overall_feather(points, offsets, overall, kind.closed)
     matrix = to_picture(shape, parents, frame)
-    content = {
+    content: Dict[str, Any] = {
         "points": [_moved(matrix, (0.0, 0.0), point) for point in points],
         "feather": _feather(matrix, points, offsets),
         "closed": kind.closed,
-        "opacity": _value(attributes, frame, "opc", 1.0),
+        "opacity": _opacity(shape, parents, frame),
         "inverted": _value(attributes, frame, "inv", 0.0) >= 0.5,
         "blending": BLENDING[min(max(int(_value(attributes, frame, "bm", 0.0)), 0), len(BLENDING) - 1)],
         "feather_falloff": _value(attributes, frame, "ff", 1.0),
@@ -81,7 +81,15 @@ def is_shown(shape: Any, parents: Sequence[Any], frame: float) -> bool:
     for element in (*parents, shape):
         if not element.getVisible(frame) or not _lives(element.getAttributes(), frame):
             return False
-    return _value(shape.getAttributes(), frame, "opc", 1.0) > 0.0 and len(shape) > 0
+    return _opacity(shape, parents, frame) > 0.0 and len(shape) > 0
+
+
+def _opacity(shape: Any, parents: Sequence[Any], frame: float) -> float:
+    """Multiply the opacities of a shape and of the layers around it, as the core does."""
+    opacity = 1.0
+    for element in (*parents, shape):
+        opacity *= _value(element.getAttributes(), frame, "opc", 1.0)
+    return opacity
 
 
 def _lives(attributes: Any, frame: float) -> bool:

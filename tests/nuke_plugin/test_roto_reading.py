@@ -169,8 +169,9 @@ NESTED = "layer outer {f 512} {t 100 50 0 {{1001 0 -} {1010 90 -}} 20 0 0 0 15} 
         curves(OPEN),
         curves(NESTED % triangle("deep", "1001 1010")),
         curves(triangle("a", "1001"), FEATHERED, NESTED % triangle("deep", "1001 1010", "inv 1 bm 5")),
+        curves("layer body {f 512} {t 0 0} {a opc 0.5} {%s}" % triangle("arm", attributes="opc 0.5")),
     ],
-    ids=["moving", "feathered and turned", "b-spline", "open", "nested layers", "several"],
+    ids=["moving", "feathered and turned", "b-spline", "open", "nested layers", "several", "opacity of a layer"],
 )
 @pytest.mark.parametrize("frame", [995, 1001, 1004, 1010, 1040])
 def test_plugin_and_core_read_the_same_shapes_from_the_same_roto(roto, text, frame):
