@@ -79,10 +79,22 @@ class Canvas:
 
 
 def canvas_of(display: Box, windows: list[Box], pixel_aspect: float) -> Canvas:
-    """Join a format with its data windows, at most twice the format about its centre."""
+    """Join a format with its data windows, at most twice the format along each axis."""
     box = display
     for window in windows:
         box = box.union(window)
-    dx, dy = display.width // 2, display.height // 2
-    limit = Box(display.x0 - dx, display.y0 - dy, display.x1 + dx, display.y1 + dy)
-    return Canvas(box.intersection(limit), display, pixel_aspect)
+    x0, x1 = _limited(box.x0, box.x1, display.x0, display.x1)
+    y0, y1 = _limited(box.y0, box.y1, display.y0, display.y1)
+    return Canvas(Box(x0, y0, x1, y1), display, pixel_aspect)
+
+
+def _limited(start: int, end: int, display_start: int, display_end: int) -> tuple[int, int]:
+    """Cut what exceeds the format along one axis, so that both together have at most twice its pixels.
+
+    The smaller overhang stays as long as it is at most half the format.
+    """
+    size = display_end - display_start
+    before, after = display_start - start, end - display_end
+    if before + after > size:
+        before, after = min(before, max(size - after, size // 2)), min(after, max(size - before, size // 2))
+    return display_start - before, display_end + after
