@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+PIECES_AT_ONCE = 1 << 20
+
 
 def signed_area(starts: np.ndarray, ends: np.ndarray, width: int, height: int, weights: np.ndarray | None = None) -> np.ndarray:
     """Integrate the winding number over each pixel.
@@ -30,9 +32,22 @@ def signed_area(starts: np.ndarray, ends: np.ndarray, width: int, height: int, w
     edges = edges[edges[:, 1] != edges[:, 3]]  # cutting may leave pieces without height
     # Left of the raster an edge acts like one on the border; right of it, on nothing that is kept.
     edges[:, [0, 2]] = np.clip(edges[:, [0, 2]], 0, width)
-    row, at_upper, at_lower, crossed = _pieces_in_rows(edges)
-    row, column, x, crossed = _pieces_in_pixels(row, at_upper, at_lower, crossed)
-    return _accumulate(row, column, x, crossed, width, height)
+    stride = width + 2
+    sums = np.zeros(height * stride)
+    for some in _batches(edges):
+        row, at_upper, at_lower, crossed = _pieces_in_rows(some)
+        row, column, x, crossed = _pieces_in_pixels(row, at_upper, at_lower, crossed)
+        place = row * stride + column
+        sums += np.bincount(place, crossed * (1 - x), sums.size)
+        sums += np.bincount(place + 1, crossed * x, sums.size)
+    return np.cumsum(sums.reshape(height, stride), axis=1)[:, :width]
+
+
+def _batches(edges: np.ndarray) -> list[np.ndarray]:
+    """Split edges so that the pieces of one batch fit into some 100 MB."""
+    pieces = np.abs(edges[:, 2] - edges[:, 0]) + np.abs(edges[:, 3] - edges[:, 1]) + 2
+    batch = (np.cumsum(pieces) // PIECES_AT_ONCE).astype(np.int64)
+    return np.split(edges, np.flatnonzero(np.diff(batch)) + 1)
 
 
 def _within_rows(edges: np.ndarray, height: int) -> np.ndarray:
@@ -82,14 +97,6 @@ def _pieces_in_pixels(row: np.ndarray, xa: np.ndarray, xb: np.ndarray, height: n
     span = (right - left)[piece]
     share = np.divide(high - low, span, out=np.ones_like(span), where=span > 0)
     return row[piece], column, (low + high) / 2 - column, height[piece] * share
-
-
-def _accumulate(row: np.ndarray, column: np.ndarray, x: np.ndarray, signed: np.ndarray, width: int, height: int) -> np.ndarray:
-    stride = width + 2
-    place = row * stride + column
-    size = height * stride
-    sums = np.bincount(place, signed * (1 - x), size) + np.bincount(place + 1, signed * x, size)
-    return np.cumsum(sums[:size].reshape(height, stride), axis=1)[:, :width]
 
 
 def _spread(first: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
