@@ -84,7 +84,8 @@ def write_overscan_plate(folder: Path, first: int = 1001, last: int = 1040, hole
         left = 6 + 6 + (frame - first) % 40
         picture[6 + 16 : 6 + 32, left : left + 16] = (6.0, 0.4, 0.1)
         half = picture.astype(np.float16)
-        write_exr(folder / f"plate.{frame:04d}.exr", {name: half[..., place] for place, name in enumerate("RGB")}, (-6, -6, 70, 54), (0, 0, 64, 48))
+        planes = {name: half[..., place] for place, name in enumerate("RGB")}
+        write_exr(folder / f"plate.{frame:04d}.exr", planes, (-6, -6, 70, 54), (0, 0, 64, 48))
     return str(folder / "plate.%04d.exr")
 
 

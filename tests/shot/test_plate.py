@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import astuple
 from pathlib import Path
 
 import cv2
@@ -12,13 +13,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.make_data import ramp, rgb, write_deep, write_exr, write_parts
+from tests import make_data
 from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.canvas import Box
 from xmemcore.shot.colour import display_curve
 from xmemcore.shot.plate import Plate, PlateUnreadable
 
 FORMAT = Box(0, 0, 20, 12)
+
+
+def ramp(height: int, width: int, dtype: type = np.float16) -> np.ndarray:
+    """Make (h, w, 3) in which every value occurs once, as far as the type holds that many."""
+    return (np.arange(height * width * 3).reshape(height, width, 3) / (height * width * 3)).astype(dtype)
+
+
+def rgb(pixels: np.ndarray) -> dict[str, np.ndarray]:
+    return {name: pixels[..., place] for place, name in enumerate("RGB")}
+
+
+def write_exr(path: Path, channels: dict[str, np.ndarray], display: Box = FORMAT, data: Box = FORMAT, **more: object) -> None:
+    make_data.write_exr(path, channels, astuple(data), astuple(display), **more)
 
 
 def one_frame(folder: Path, pixels: np.ndarray, display: Box = FORMAT, data: Box = FORMAT, **more: object) -> Plate:
@@ -146,9 +160,9 @@ def test_no_colour_space_wraps_or_goes_black_on_extreme_values(tmp_path: Path, c
 
 def test_rgb_comes_from_the_first_part_that_has_it(tmp_path: Path) -> None:
     first, second = ramp(12, 20), ramp(12, 20)[::-1]
-    depth = {"Z": np.ones((12, 20), np.float32)}
-    write_parts(tmp_path / "p.1.exr", [("depth", depth), ("beauty", rgb(first)), ("other", rgb(second))], FORMAT)
-    write_parts(tmp_path / "p.2.exr", [("beauty", rgb(first)), ("depth", depth)], FORMAT)
+    depth, window = {"Z": np.ones((12, 20), np.float32)}, astuple(FORMAT)
+    make_data.write_parts(tmp_path / "p.1.exr", [("depth", depth, window), ("beauty", rgb(first), window), ("other", rgb(second), window)], window)
+    make_data.write_parts(tmp_path / "p.2.exr", [("beauty", rgb(first), window), ("depth", depth, window)], window)
     plate = Plate.open(str(tmp_path))
     for frame in (1, 2):
         assert np.abs(plate.read(frame) - display_curve(first)).max() < 1e-6
@@ -162,7 +176,7 @@ def test_layers_beside_rgb_do_not_disturb_it(tmp_path: Path) -> None:
 
 
 def test_deep_file_is_refused_by_name(tmp_path: Path) -> None:
-    write_deep(tmp_path / "p.1001.exr")
+    make_data.write_deep(tmp_path / "p.1001.exr")
     with pytest.raises(PlateUnreadable, match="Frame 1001 .*p.1001.exr .* is a deep EXR"):
         Plate.open(str(tmp_path))
 
