@@ -172,6 +172,7 @@ def test_open_splines_have_widths() -> None:
     [
         ("mbo 1", "Motion blur of shapes"),
         ("ft 1", "Feather type 'smooth0'"),
+        ("bm 1", "Blending mode 'max'"),
         ("bm 9", "Blending mode 'soft-light'"),
         ("a 0", "alpha colour"),
         ("opc {=knob 0.5}", "Expression 'knob' of a "),

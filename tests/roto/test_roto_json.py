@@ -93,6 +93,7 @@ def test_an_open_shape_without_widths_has_nukes_default() -> None:
     thin = [[[4, 20], [0, 0], [0, 0]], [[60, 20], [0, 0], [0, 0]]]
     drawn = rasterise(read_roto(changed(points=thin, closed=False)).objects[0].at(1001), GRID)
     assert drawn[:, 30].sum() == pytest.approx(10)
+    assert "10 pixels: sleeve" in read_roto(changed(points=thin, closed=False)).warnings[0]
 
 
 def test_feather_comes_through() -> None:

@@ -14,7 +14,7 @@ from xmemcore.roto.tree import BEZIER, BSPLINE, Element, Layer, Placed, Shape, S
 
 SHOWN_NAMES = 5
 """How many names a warning lists before it counts the rest."""
-PLAIN_BLENDING = ("over", "max", "screen", "plus")
+PLAIN_BLENDING = ("over", "screen", "plus")
 """Modes that do the same to a mask however they are read."""
 
 

@@ -87,7 +87,7 @@ def _text_of(path_or_text: str | Path) -> tuple[str, str]:
 def _chosen(nodes: list[RotoNode], name: str | None, source: str) -> RotoNode:
     if name is None:
         if len(nodes) > 1:
-            raise SeveralRotoNodes(f"{source} has {len(nodes)} Roto nodes: {_listed(nodes)}. Say which one to use.")
+            raise SeveralRotoNodes(f"{source} has {len(nodes)} Roto nodes: {_listed(nodes)}. Choose one (--roto-node).")
         return nodes[0]
     found = [one for one in nodes if one.path == name] or [one for one in nodes if one.name == name]
     if not found:

@@ -63,7 +63,7 @@ def parse(text: str, source: str) -> Roto:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         missing = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise RotoJsonBroken(f"{source} is no roto JSON of version {VERSION}: {missing}. Export the roto again from Nuke.") from error
-    return Roto(objects, image_format, ())
+    return Roto(objects, image_format, _warnings(objects))
 
 
 def write(roto: Roto, frames: Mapping[str, Iterable[int]] | None = None, image_format: Format | None = None) -> str:
@@ -86,6 +86,12 @@ def write(roto: Roto, frames: Mapping[str, Iterable[int]] | None = None, image_f
         for one in roto.objects
     ]
     return json.dumps({"version": VERSION, "format": [shown.width, shown.height, shown.pixel_aspect], "objects": objects})
+
+
+def _warnings(objects: Iterable[RotoObject]) -> tuple[str, ...]:
+    """Name the objects with open shapes that do not say how wide they are."""
+    unsaid = [one.name for one in objects if any(not s.closed and s.widths is None for frame in one.keyframes for s in one.at(frame))]
+    return (f"Open splines without a width are drawn as bands of 10 pixels: {', '.join(unsaid)}.",) if unsaid else ()
 
 
 def _object(name: str, frames: Mapping[str, Any]) -> RotoObject:
