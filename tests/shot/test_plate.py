@@ -161,7 +161,8 @@ def test_no_colour_space_wraps_or_goes_black_on_extreme_values(tmp_path: Path, c
 def test_rgb_comes_from_the_first_part_that_has_it(tmp_path: Path) -> None:
     first, second = ramp(12, 20), ramp(12, 20)[::-1]
     depth, window = {"Z": np.ones((12, 20), np.float32)}, astuple(FORMAT)
-    make_data.write_parts(tmp_path / "p.1.exr", [("depth", depth, window), ("beauty", rgb(first), window), ("other", rgb(second), window)], window)
+    beauties = [("beauty", rgb(first), window), ("other", rgb(second), window)]
+    make_data.write_parts(tmp_path / "p.1.exr", [("depth", depth, window), *beauties], window)
     make_data.write_parts(tmp_path / "p.2.exr", [("beauty", rgb(first), window), ("depth", depth, window)], window)
     plate = Plate.open(str(tmp_path))
     for frame in (1, 2):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +66,7 @@ class MatteWriter:
         planes = {f"{name}.alpha": _faint_cut(matte) for (name, _), matte in zip(self._layers, mattes)}
         planes[UNION] = union if union_as_is else _faint_cut(union)
         whole = Box(0, 0, self._canvas.width, self._canvas.height)
-        box = whole if confidence is not None else _box_of(planes.values(), whole)
+        box = whole if confidence is not None else _box_of(planes.values())
         if confidence is not None:
             planes[CONFIDENCE] = confidence
         cut = {name: plane[box.y0 : box.y1, box.x0 : box.x1] for name, plane in planes.items()}
@@ -124,7 +124,7 @@ def _faint_cut(plane: np.ndarray) -> np.ndarray:
     return np.where(plane < FAINTEST, 0, plane)
 
 
-def _box_of(planes: object, whole: Box) -> Box:
+def _box_of(planes: Iterable[np.ndarray]) -> Box:
     """Find the box of everything above 0; one pixel where there is nothing."""
     anything = np.any([plane > 0 for plane in planes], axis=0)
     rows, columns = np.flatnonzero(anything.any(axis=1)), np.flatnonzero(anything.any(axis=0))

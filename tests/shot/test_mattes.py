@@ -1,0 +1,152 @@
+"""Mattes out: layers, windows, metadata and pixels as the contract says, whole or not at all; and what is read back."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import OpenEXR
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xmemcore.protocol.names import layer_names
+from xmemcore.shot.canvas import Box, Canvas
+from xmemcore.shot.exr import ExrNotWritten, FolderNotWritable
+from xmemcore.shot.mattes import MatteWriter, read_mattes
+
+DISPLAY = Box(10, 5, 42, 29)
+CANVAS = Canvas(Box(6, 3, 46, 31), DISPLAY, 2.0)
+"""40 x 28, with overscan around a format of 32 x 24 that does not begin at 0."""
+
+
+def writer(folder: Path, names: tuple[str, ...] = ("body", "sleeve"), **metadata: str) -> MatteWriter:
+    return MatteWriter(folder / "matte.%04d.exr", CANVAS, list(zip(layer_names(names), names)), metadata)
+
+
+def planes(count: int = 2) -> np.ndarray:
+    return np.zeros((count, CANVAS.height, CANVAS.width), np.float32)
+
+
+def stored(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
+    """Read with the library itself."""
+    with OpenEXR.File(str(path), separate_channels=True) as file:
+        assert len(file.parts) == 1
+        return dict(file.header()), {name: channel.pixels.copy() for name, channel in file.channels().items()}
+
+
+def corners(header: dict, name: str) -> tuple[int, int, int, int]:
+    (x0, y0), (x1, y1) = header[name]
+    return int(x0), int(y0), int(x1) + 1, int(y1) + 1
+
+
+def test_each_object_is_a_true_layer_and_the_union_is_the_alpha(tmp_path: Path) -> None:
+    mattes = planes()
+    mattes[0, 4:9, 5:11], mattes[1, 6:12, 8:20] = 0.5, 0.25
+    path = writer(tmp_path).write(1001, mattes, mattes.max(axis=0), keyframe=True)
+    header, channels = stored(path)
+    assert path == tmp_path / "matte.1001.exr"
+    assert set(channels) == {"A", "body.alpha", "sleeve.alpha"}
+    assert all(plane.dtype == np.float16 for plane in channels.values())
+    assert header["compression"] == OpenEXR.ZIP_COMPRESSION and header["type"] == OpenEXR.scanlineimage
+    assert corners(header, "displayWindow") == (10, 5, 42, 29) and header["pixelAspectRatio"] == 2.0
+    assert corners(header, "dataWindow") == (6 + 5, 3 + 4, 6 + 20, 3 + 12), "the box of both, in the plate's coordinates"
+    assert np.array_equal(channels["body.alpha"], mattes[0, 4:12, 5:20].astype(np.float16))
+    assert np.array_equal(channels["A"], mattes.max(axis=0)[4:12, 5:20].astype(np.float16))
+
+
+def test_metadata_say_what_the_matte_is_and_what_objects_were_called(tmp_path: Path) -> None:
+    made = writer(tmp_path, ("Ärmel links", "1", "body"), **{"xmem/version": "1.0", "xmem/plate": "plä te.%04d.exr"})
+    for frame, keyframe in ((7, True), (8, False)):
+        header, _ = stored(made.write(frame, planes(3), planes(1)[0], keyframe=keyframe))
+        assert header["xmem/keyframe"] == int(keyframe)
+        assert header["xmem/version"] == "1.0" and header["xmem/plate"] == "plä te.%04d.exr"
+        assert header["xmem/name/_rmel_links"] == "Ärmel links" and header["xmem/name/obj_1"] == "1"
+
+
+def test_faint_values_are_written_as_0_and_do_not_widen_the_window(tmp_path: Path) -> None:
+    mattes = planes()
+    mattes[0, 10, 10], mattes[0, 2, 2], mattes[1, 10, 12] = 0.5, 0.9 / 1024, 1 / 1024
+    header, channels = stored(writer(tmp_path).write(1, mattes, mattes.max(axis=0), keyframe=False))
+    assert corners(header, "dataWindow") == (6 + 10, 3 + 10, 6 + 13, 3 + 11)
+    assert channels["sleeve.alpha"][0, 2] == np.float16(1 / 1024)
+
+
+def test_empty_matte_is_one_black_pixel(tmp_path: Path) -> None:
+    header, channels = stored(writer(tmp_path).write(1, planes(), planes(1)[0], keyframe=False))
+    x0, y0, x1, y1 = corners(header, "dataWindow")
+    assert (x1 - x0, y1 - y0) == (1, 1)
+    assert all(plane.shape == (1, 1) and plane[0, 0] == 0 for plane in channels.values())
+
+
+def test_confidence_covers_the_whole_canvas(tmp_path: Path) -> None:
+    mattes, confidence = planes(), np.full((CANVAS.height, CANVAS.width), 0.75, np.float32)
+    mattes[0, 4:9, 5:11] = 1
+    path = writer(tmp_path).write(1, mattes, mattes[0], keyframe=False, confidence=confidence)
+    header, channels = stored(path)
+    assert corners(header, "dataWindow") == (6, 3, 46, 31)
+    assert (channels["confidence.value"] == np.float16(0.75)).all()
+    assert np.array_equal(channels["body.alpha"], mattes[0].astype(np.float16))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    x=st.integers(0, 39), y=st.integers(0, 27), width=st.integers(1, 12), height=st.integers(1, 12),
+    value=st.sampled_from([1 / 1024, 0.125, 0.5, 0.9375, 1]),
+)  # fmt: skip
+def test_what_is_written_is_read_back_in_place(
+    tmp_path_factory: pytest.TempPathFactory, x: int, y: int, width: int, height: int, value: float
+) -> None:
+    folder = tmp_path_factory.mktemp("mattes")
+    mattes = planes()
+    mattes[1, y : y + height, x : x + width] = value
+    writer(folder).write(-3, mattes, mattes[1], keyframe=False)
+    back = read_mattes(str(folder))
+    assert back.frames == (-3,)
+    whole = back.read(-3, CANVAS)
+    assert np.array_equal(whole.layers["sleeve"], mattes[1]) and not whole.layers["body"].any()
+    assert np.array_equal(whole.union, mattes[1])
+    on_format = back.read(-3)
+    assert np.array_equal(on_format.union, mattes[1, 2:26, 4:36]), "without a canvas: the display window"
+
+
+def test_a_former_result_is_replaced_and_nothing_else_appears(tmp_path: Path) -> None:
+    made = writer(tmp_path)
+    made.write(1, planes() + 1, planes(1)[0] + 1, keyframe=False)
+    made.write(1, planes(), planes(1)[0], keyframe=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["matte.0001.exr"]
+    assert not read_mattes(str(tmp_path)).read(1).union.any()
+
+
+def test_failed_write_keeps_the_former_result_and_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = writer(tmp_path)
+    path = made.write(1, planes() + 1, planes(1)[0] + 1, keyframe=False)
+    before = path.read_bytes()
+
+    def refuse(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(ExrNotWritten, match="The disk is full: .*matte.0001.exr was not written"):
+        made.write(1, planes(), planes(1)[0], keyframe=False)
+    assert path.read_bytes() == before and [path.name for path in tmp_path.iterdir()] == ["matte.0001.exr"]
+
+
+def test_making_a_writer_makes_no_folder_and_preparing_does(tmp_path: Path) -> None:
+    made = writer(tmp_path / "new" / "folder")
+    assert not (tmp_path / "new").exists()
+    made.prepare()
+    assert (tmp_path / "new" / "folder").is_dir() and not list((tmp_path / "new" / "folder").iterdir())
+
+
+def test_folder_that_cannot_be_made_is_the_requests_fault(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FolderNotWritable, match="cannot be written") as failure:
+        writer(tmp_path / "file" / "folder").prepare()
+    assert failure.value.exit_code == 2
+
+
+def test_pattern_without_a_number_gets_one(tmp_path: Path) -> None:
+    made = MatteWriter(tmp_path / "matte.exr", CANVAS, [("body", "body")], {})
+    assert made.write(12, planes(1), planes(1)[0], keyframe=False).name == "matte.0012.exr"
