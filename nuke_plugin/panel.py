@@ -84,9 +84,10 @@ class Strip(QtWidgets.QWidget):
         scroll.setVerticalScrollBarPolicy(QtCore.Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll = scroll
         layout = QtWidgets.QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self._message)
         layout.addWidget(scroll)
+        layout.addStretch(1)
 
     def show_cards(self, message: str, cards: Sequence[Card]) -> None:
         """Replace what is shown."""

@@ -2,8 +2,8 @@
 
     python artist_session.py TASK.json
 
-TASK.json: {"clip": folder with frames/, "outlines": {frame: [[x, y], ...]}, "keys": [frames], "size", "work": folder, "frames": count,
-"width", "height"}. What happened goes to work/report.json; the caller judges it. Standard library only, as in Nuke.
+TASK.json: {"plate": pattern, "first", "last", "outlines": {frame: [[x, y], ...]}, "keys": [frames], "size", "work": folder, "width",
+"height", "core_python"}. What happened goes to work/report.json; the caller judges it. Standard library only, as in Nuke.
 """
 
 # ruff: noqa: UP031 -- curves text is all braces
@@ -71,7 +71,7 @@ class Session:
         write["file_type"].setValue("exr")
         write["channels"].setValue("rgba")
         write["create_directories"].setValue(True)
-        self.nuke.execute(write, 0, self.task["frames"] - 1)
+        self.nuke.execute(write, self.task["first"], self.task["last"])
         self.nuke.delete(write)
 
     def record(self) -> dict:
@@ -81,11 +81,11 @@ class Session:
 
     def run(self) -> None:
         nuke = (self.start(), self.nuke)[1]
-        last = self.task["frames"] - 1
+        first, last = self.task["first"], self.task["last"]
         nuke.addFormat("%d %d 0 0 %d %d 1 clip" % ((self.task["width"], self.task["height"]) * 2))
-        for name, value in (("format", "clip"), ("first_frame", 0), ("last_frame", last), ("frame", self.task["keys"][0])):
+        for name, value in (("format", "clip"), ("first_frame", first), ("last_frame", last), ("frame", self.task["keys"][0])):
             nuke.root()[name].setValue(value)
-        read = nuke.nodes.Read(file=self.task["clip"] + "/frames/%05d.jpg", first=0, last=last, origfirst=0, origlast=last)
+        read = nuke.nodes.Read(file=self.task["plate"], first=first, last=last, origfirst=first, origlast=last)
         roto = nuke.nodes.Roto()
         roto["curves"].fromScript(curves(self.task["outlines"], self.task["keys"]))
         self.node = nuke.createNode("XMemRoto")
@@ -111,7 +111,8 @@ class Session:
         self.report["suggestions"] = found
         self.report["script"] = str(self.work / "shot.nk")
 
-        frame = found["suggestions"][0]["frame"]
+        # The artist takes the first suggestion that one shape can draw.
+        frame = next(one["frame"] for one in found["suggestions"] if str(one["frame"]) in self.task["outlines"])
         nuke.root()["frame"].setValue(frame)
         self.host.press(self.node, "make_key")
         shape = roto["curves"].rootLayer[0]

@@ -152,10 +152,8 @@ def test_negative_frames_have_files(stage):
     assert stage.node["keyframes"].value() == "tri: -2"
     stage.propagate()
     assert stage.told == [], stage.told
-    assert sorted(path.name for path in handed(stage).glob("*.exr")) == [
-        "plate.%04d.exr" % f
-        for f in (-1, -2, -3, 0, 1, 2)  # noqa: UP031 (as Nuke writes numbers)
-    ]
+    written = {path.name for path in handed(stage).glob("*.exr")}
+    assert written == {"plate.-001.exr", "plate.-002.exr", "plate.-003.exr", "plate.0000.exr", "plate.0001.exr", "plate.0002.exr"}
 
 
 def test_pixel_aspect_reaches_roto_and_plate(stage):

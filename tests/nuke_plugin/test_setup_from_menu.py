@@ -31,7 +31,7 @@ def checkout(start, tmp_path, monkeypatch):
 
 
 def test_steps_of_the_set_up_are_shown_as_they_come(checkout):
-    stage = checkout("import time\nfor i, text in enumerate(['find Python', 'install', 'check']):\n    print(f'[{i + 1}/3] {text}', flush=True)")
+    stage = checkout("for i, text in enumerate(['find Python', 'install', 'check']):\n    print(f'[{i + 1}/3] {text}', flush=True)")
     seen = [text for record in stage.host.progress_records for _, text in record.seen]
     assert ["find Python", "install", "check"] == [text for text in dict.fromkeys(seen) if text]
     assert "The core is set up" in stage.told[-1]
