@@ -96,5 +96,6 @@ def _limited(start: int, end: int, display_start: int, display_end: int) -> tupl
     size = display_end - display_start
     before, after = display_start - start, end - display_end
     if before + after > size:
-        before, after = min(before, max(size - after, size // 2)), min(after, max(size - before, size // 2))
+        before = min(before, max(size - after, size // 2))
+        after = min(after, size - before)
     return display_start - before, display_end + after

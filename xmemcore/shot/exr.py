@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
-import math
 import os
 import shutil
 import socket
@@ -123,12 +122,10 @@ def read_header(path: Path) -> ExrHeader:
         raise ExrUnreadable(f"{path.name} in {path.parent} is a deep EXR, which has no single image. Flatten it first (DeepToImage).")
     first = headers[0]
     plain = {name: value for name, value in first.items() if isinstance(value, (str, int, float))}
-    aspect = float(first.get("pixelAspectRatio", 1.0))
     return ExrHeader(
         path,
         _box(first["displayWindow"]),
-        # 0 and infinity are in files too; they mean nothing.
-        aspect if math.isfinite(aspect) and aspect > 0 else 1.0,
+        float(first.get("pixelAspectRatio", 1.0)),
         tuple(parts),
         has_deep_parts=len(parts) < len(headers),
         multi_part=multi_part,
@@ -187,8 +184,10 @@ def write(
     pixels = {name: np.ascontiguousarray(plane, dtype=np.float16) for name, plane in channels.items()}
     partial = path.with_name(f".{path.name}.{_host()}-{os.getpid()}{PARTIAL_SUFFIX}")
     try:
-        OpenEXR.File(header, pixels).write(os.fspath(partial))
-        _flush(partial)
+        # Written to memory first: with a file of its own, the library does not notice that a small one found no room.
+        content = io.BytesIO()
+        OpenEXR.File(header, pixels).write(content)
+        _store(partial, content.getbuffer())
         _rename(partial, path)
     except BaseException as error:
         # Room is looked at before the half-written file is gone.
@@ -274,9 +273,11 @@ def _free_bytes(folder: Path) -> int:
         return sys.maxsize
 
 
-def _flush(partial: Path) -> None:
-    """Wait for the disk: a network folder tells only now that it is full, and a renamed file must not be empty after a power cut."""
-    with open(partial, "rb+") as file:
+def _store(partial: Path, content: memoryview) -> None:
+    """Write, and wait for the disk: a network folder tells only then that it is full, and a power cut must not leave an empty file."""
+    with open(partial, "wb") as file:
+        file.write(content)
+        file.flush()
         os.fsync(file.fileno())
 
 
@@ -318,6 +319,9 @@ def _attribute(name: str, value: str | int | float) -> str | int | float:
     assert isinstance(value, (str, int, float)), f"{name}: {type(value).__name__} cannot be stored"
     # More than 32 bits are stored as 0, and a bool as a number anyway.
     assert isinstance(value, (str, float)) or -(2**31) <= value < 2**31, f"{name}: {value} does not fit into 32 bits"
+    if isinstance(value, str):
+        # A path in another encoding has characters that UTF-8 does not.
+        return value.encode("utf-8", "replace").decode()
     return int(value) if isinstance(value, bool) else value
 
 
