@@ -71,7 +71,7 @@ class MatteWriter:
             planes[CONFIDENCE] = confidence
         cut = {name: plane[box.y0 : box.y1, box.x0 : box.x1] for name, plane in planes.items()}
         path = self.path(frame)
-        metadata = {**self._metadata, "xmem/keyframe": int(keyframe)}
+        metadata: dict[str, str | int | float] = {**self._metadata, "xmem/keyframe": int(keyframe)}
         window = box.moved(self._canvas.box.x0, self._canvas.box.y0)
         exr.write(path, cut, window, self._canvas.display, self._canvas.pixel_aspect, metadata)
         return path
