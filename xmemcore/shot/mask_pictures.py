@@ -143,7 +143,7 @@ def _read(path: Path) -> _Picture:
                 return _Picture(np.asarray(file).astype(np.uint8) * np.uint8(255), False)
             file.load()  # opencv reads what is left of a truncated picture
         pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise MaskUnreadable(f"The mask {path.name} in {path.parent} is damaged or no image. Save it as PNG or EXR.") from error
     if pixels is None or pixels.dtype not in (np.uint8, np.uint16, np.float32):
         raise MaskUnreadable(f"The mask {path.name} in {path.parent} is of a kind that cannot be read. Save it as PNG or EXR.")

@@ -37,6 +37,9 @@ def nearest(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         image: (H, W).
         size: height and width that are wanted.
     """
-    rows = np.arange(size[0]) * image.shape[0] // size[0]
-    columns = np.arange(size[1]) * image.shape[1] // size[1]
-    return image[np.ix_(rows, columns)]
+    return image[np.ix_(_sources(image.shape[0], size[0]), _sources(image.shape[1], size[1]))]
+
+
+def _sources(of: int, to: int) -> np.ndarray:
+    # torch, with which the published masks are made, rounds the scale to float32; in whole numbers some pixels would be their neighbours.
+    return np.minimum(np.floor(np.arange(to, dtype=np.float32) * np.float32(of / to)).astype(np.intp), of - 1)
