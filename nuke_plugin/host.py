@@ -178,7 +178,8 @@ def matte_pattern(node: nuke.Node) -> str:
     Raises:
         ScriptUnsaved, OutputInvalid: there is no place for them.
     """
-    chosen = str(node["output"].evaluate() or "")  # type: ignore[attr-defined]
+    # Not evaluate(): that puts a frame number where the pattern has its place for one.
+    chosen = str(node["output"].getEvaluatedValue() or "")  # type: ignore[attr-defined]
     return places.matte_pattern(chosen, script_path(), roto_node.node_id(node))
 
 

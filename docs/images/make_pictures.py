@@ -22,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
 sys.path.insert(0, str(CHECKOUT))
 
-from tests.nuke_plugin.test_artist_session import alpha, drawable, jaccard, outline  # noqa: E402
+from tests.nuke_plugin.test_artist_session import alpha, jaccard, outline  # noqa: E402
 from xmemcore.evaluation.demo_shot import DemoShot  # noqa: E402
 
 COLUMNS, WIDTH = 3, 420
@@ -35,7 +35,7 @@ def session(folder: Path, shot: DemoShot) -> dict:
     mattes = {frame: shot.matte(frame) for frame in shot.frames}
     task = {
         "plate": shot.write_plates(folder / "plates"), "first": shot.frames[0], "last": shot.frames[-1], "keys": list(shot.keyframes),
-        "outlines": {frame: outline(matte > 0.5) for frame, matte in mattes.items() if drawable(matte > 0.5)},
+        "outlines": {frame: outline(matte > 0.5) for frame, matte in mattes.items()},
         "size": 360, "work": str(folder), "width": shot.width, "height": shot.height, "core_python": sys.executable,
     }  # fmt: skip
     (folder / "task.json").write_text(json.dumps(task))

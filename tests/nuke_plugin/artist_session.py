@@ -2,7 +2,7 @@
 
     python artist_session.py TASK.json
 
-TASK.json: {"plate": pattern, "first", "last", "outlines": {frame: [[x, y], ...]}, "keys": [frames], "size", "work": folder, "width",
+TASK.json: {"plate": pattern, "first", "last", "outlines": {frame: [pieces of [[x, y], ...]]}, "keys": [frames], "size", "work": folder, "width",
 "height", "core_python"}. What happened goes to work/report.json; the caller judges it. Standard library only, as in Nuke.
 """
 
@@ -22,19 +22,19 @@ import nukesim  # noqa: E402
 
 
 def curves(outlines: dict, keys: list) -> str:
-    """One Bezier shape, linear pieces, keyed on the frames."""
-    times = " ".join(map(str, keys))
-    points = []
-    for index in range(len(outlines[str(keys[0])])):
-        for axis in (0, 1):
-            values = [outlines[str(key)][index][axis] for key in keys]
-            points.append("{%s}" % " ".join("{%.3f -}" % value for value in values))
-    centres = [points[i] + " " + points[i + 1] for i in range(0, len(points), 2)]
-    body = " ".join("{0 0} {%s} {0 0}" % centre for centre in centres)
-    return (
-        "AddMode 0 0 1 0 {{v x3f99999a} {f 0} {n {layer Root {f 0} {t 427 240} {a} "
-        "{curvegroup animal 512 bezier {{cc {f 8192} {px {%s} %s}} idem} {t 0 0} {a}}}}}" % (times, body)
-    )
+    """One layer, the object, with a Bezier shape of straight pieces for each piece of the mask, keyed on the frames."""
+    shapes = []
+    for piece in range(len(outlines[str(keys[0])])):
+        points = []
+        for place in range(len(outlines[str(keys[0])][piece])):
+            axes = []
+            for axis in (0, 1):
+                axes.append("{%s}" % " ".join("{%.3f -}" % outlines[str(key)][piece][place][axis] for key in keys))
+            points.append("{0 0} {%s} {0 0}" % " ".join(axes))
+        times = " ".join(map(str, keys))
+        shapes.append("{curvegroup piece%d 512 bezier {{cc {f 8192} {px {%s} %s}} idem} {t 0 0} {a}}" % (piece, times, " ".join(points)))
+    layer = "{layer animal {f 512} {t 0 0} {a} %s}" % " ".join(shapes)
+    return "AddMode 0 0 1 0 {{v x3f99999a} {f 0} {n {layer Root {f 0} {t 427 240} {a} %s}}}" % layer
 
 
 class Session:
@@ -111,13 +111,12 @@ class Session:
         self.report["suggestions"] = found
         self.report["script"] = str(self.work / "shot.nk")
 
-        # The artist takes the first suggestion that one shape can draw.
-        frame = next(one["frame"] for one in found["suggestions"] if str(one["frame"]) in self.task["outlines"])
+        frame = found["suggestions"][0]["frame"]
         nuke.root()["frame"].setValue(frame)
         self.host.press(self.node, "make_key")
-        shape = roto["curves"].rootLayer[0]
-        for point, (x, y) in zip(shape, self.task["outlines"][str(frame)]):
-            point.center.addPositionKey(frame, (x, y))
+        for shape, piece in zip(roto["curves"].rootLayer[0], self.task["outlines"][str(frame)]):
+            for point, (x, y) in zip(shape, piece):
+                point.center.addPositionKey(frame, (x, y))
         roto["curves"].changed()
         self.report["keyed"] = frame
         self.report["second_seconds"] = self.press("propagate")

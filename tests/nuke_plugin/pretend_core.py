@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -49,6 +50,7 @@ def propagate(request, listener):
     frames = wanted(request)
     behaviour = os.environ.get("PRETEND", "")
     Path(request.out).parent.mkdir(parents=True, exist_ok=True)
+    (Path(request.out).parent / "request.json").write_text(json.dumps(asdict(request)))
     for number, frame in enumerate(sorted(frames, key=lambda f: abs(f - (request.viewer_frame or 0)))):
         if listener.cancelled():
             raise Cancelled("stopped")
@@ -77,7 +79,7 @@ def propagate(request, listener):
         listener.progress(number + 1, len(frames))
     names = [one["name"] for one in annotated]
     (Path(request.out).parent / "result.json").write_text(json.dumps({"stamp": time.time()}))
-    return {"written": frames, "objects": names, "layers": names, "model": "pretend", "request": {"roto_alpha": request.roto_alpha}}
+    return {"written": frames, "objects": names, "layers": names, "model": "pretend"}
 
 
 def wanted(request):

@@ -36,9 +36,43 @@ def test_nuke_stays_alive_and_frames_appear_while_the_rest_is_computed(stage, mo
     assert "Up to date" in stage.status()
 
 
-def test_the_gap_of_the_current_frame_is_named_in_the_request(stage):
+def asked(stage) -> dict:
+    """The request that reached the core."""
+    (path,) = stage.folder.glob("**/request.json")
+    return json.loads(path.read_text())
+
+
+def test_every_knob_reaches_the_core_and_the_current_frame_comes_first(stage):
+    for name, value in (
+        ("frame_range", "1002-1008"), ("model", "compact"), ("device", "cpu"), ("size", 320), ("colorspace", "acescg"),
+        ("order", "forward"), ("temporary_memory", False), ("augment", True), ("confidence", True),
+    ):  # fmt: skip
+        knob = stage.node[name]
+        if name == "model":
+            knob.setValues(["default", "compact"])
+        knob.setValue(value)
     stage.propagate()
-    assert json.loads((stage.cache() / "nuke" / stage.node["node_id"].value() / "roto.json").read_text())["format"] == [64, 48, 1.0]
+    request = asked(stage)
+    exchange = (stage.cache() / "nuke" / stage.node["node_id"].value()).as_posix()
+    expected = {
+        "frames": "1002-1008", "model": "compact", "device": "cpu", "size": 320, "colorspace": "acescg", "order": "forward",
+        "temporary_memory": False, "augment": True, "confidence": True, "viewer_frame": 1004, "node_id": stage.node["node_id"].value(),
+        "plate": exchange + "/plate/plate.%04d.exr", "roto": exchange + "/roto.json", "roto_alpha": exchange + "/roto_alpha/alpha.%04d.exr",
+        "masks": None, "mode": "xmem++",
+    }  # fmt: skip
+    assert {name: request[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("output", "folder"),
+    [("{folder}/out/m.%04d.exr", "out"), ("[file dirname [value root.name]]/tcl/m.%04d.exr", "tcl"), ("near/m.%04d.exr", "near")],
+    ids=["absolute", "expression", "beside the script"],
+)
+def test_mattes_go_where_the_output_knob_says(stage, output, folder):
+    stage.node["output"].setValue(output.format(folder=stage.folder.as_posix()))
+    stage.propagate()
+    assert stage.told == [] and len(list((stage.folder / folder).glob("m.*.exr"))) == 10
+    assert stage.host.pixels(stage.node, 1004).at("rgba.alpha", 9, 48 - 1 - 12) == 1.0
 
 
 def test_no_helper_node_stays_and_undo_knows_nothing_of_the_export(stage):
