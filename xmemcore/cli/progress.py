@@ -37,6 +37,7 @@ class TerminalListener:
         self.terminal = self.stream.isatty() if terminal is None else terminal
         self.quiet = quiet
         self.stopping = False
+        self._said_stopping = False
         self._started = time.monotonic()
         self._last_percent = -1
         self._last_drawn = 0.0
@@ -71,7 +72,10 @@ class TerminalListener:
         """Take note of a finished frame; the bar says enough about it."""
 
     def cancelled(self) -> bool:
-        """Tell whether the user has asked to stop."""
+        """Tell whether the user has asked to stop, and the user that it was heard."""
+        if self.stopping and not self._said_stopping:
+            self._said_stopping = True
+            self.message("Stopping. Press Ctrl-C again to stop at once.")
         return self.stopping
 
     def close(self) -> None:
@@ -120,8 +124,8 @@ def listening(listener: TerminalListener) -> Iterator[TerminalListener]:
     def ask_to_stop(number: int, _frame: object) -> None:
         if listener.stopping:
             raise KeyboardInterrupt
+        # Nothing is written here: the signal may have come in the middle of a write.
         listener.stopping = True
-        listener.message("Stopping after the frame in work. Press Ctrl-C again to stop at once.")
 
     before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
