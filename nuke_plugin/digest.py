@@ -56,7 +56,7 @@ class Tree:
                 self._all_frames = True
             if node.knob("file") is not None and node.knob("first") is not None:
                 self._readers.append(node)
-        self.digest = _hash(lines)
+        self.digest = of_lines(lines)
         self._listings: Dict[str, str] = {}
         self.reloads = tuple(int(reader["version"].value()) for reader in self._readers if reader.knob("version") is not None)
         """How often each Read was told to read again: that changes Nuke's hashes, whatever the files hold."""
@@ -66,12 +66,12 @@ class Tree:
         """Make a tree of no nodes: pixels that depend on a text alone."""
         made = cls.__new__(cls)
         made.exact, made._readers, made._all_frames, made._listings = True, [], False, {}
-        made.digest, made.reloads = _hash([text]), ()
+        made.digest, made.reloads = of_lines([text]), ()
         return made
 
     def at(self, frame: int) -> str:
         """Give the digest of what is rendered at a frame."""
-        return _hash([self.digest, *(self._file_state(reader, frame) for reader in self._readers)])
+        return of_lines([self.digest, *(self._file_state(reader, frame) for reader in self._readers)])
 
     def missing_files(self, frame: int) -> List[str]:
         """Name the files that Reads of the tree would want for a frame and that are not on disk."""
@@ -91,7 +91,7 @@ class Tree:
                 listed = sorted(os.listdir(folder))
             except OSError:
                 listed = []
-            self._listings[folder] = _hash([_stat(os.path.join(folder, name)) for name in listed])
+            self._listings[folder] = of_lines([_stat(os.path.join(folder, name)) for name in listed])
         return self._listings[folder]
 
 
@@ -139,5 +139,6 @@ def _stat(path: Optional[str]) -> str:
     return f"{path} {state.st_size} {state.st_mtime_ns}"
 
 
-def _hash(lines: Sequence[str]) -> str:
+def of_lines(lines: Sequence[str]) -> str:
+    """Hash texts."""
     return hashlib.sha1("\n".join(lines).encode("utf-8", errors="surrogateescape")).hexdigest()

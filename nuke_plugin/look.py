@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
 from nuke_plugin import digest, exchange, host, plates, roto_node
 from nuke_plugin.exchange import Annotations
+from nuke_plugin.fingerprint import fingerprint
 from nuke_plugin.settings import ALPHA, Settings
-from nuke_plugin.snapshot import Record, Snapshot, differences, digest_of
+from nuke_plugin.snapshot import Record, Snapshot, differences
 from xmemcore.protocol.frames import FrameRange
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def look(node: nuke.Node, settings: Settings, plate_frames: Optional[FrameRange]
         plate_state = plates.files_signature(direct, counted)
     else:
         tree = digest.Tree(plate, host.upstream, host.root_state(), whole=host.may_walk_trees())
-        plate_state = digest_of([tree.at(frame) for frame in counted])
+        plate_state = digest.of_lines([tree.at(frame) for frame in counted])
     return Now(
         Snapshot(plate_state, _roto_state(node, annotations), _settings_that_count(settings, colorspace)), annotations, wanted, settings.out
     )
@@ -119,15 +120,16 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _roto_state(node: nuke.Node, annotations: Annotations) -> Dict[str, Dict[str, str]]:
-    """Digest each annotation, so that a later look can say which one changed."""
+def _roto_state(node: nuke.Node, annotations: Annotations) -> Dict[str, Dict[str, List[Any]]]:
+    """Reduce each annotation, so that a later look can say which one changed."""
     if annotations.json is not None:
-        return {one["name"]: {frame: digest_of(shapes) for frame, shapes in one["frames"].items()} for one in annotations.json["objects"]}
+        return {one["name"]: {frame: fingerprint(shapes) for frame, shapes in one["frames"].items()} for one in annotations.json["objects"]}
     source = roto_node.roto_input(node, ALPHA)
     tree = digest.Tree(source, host.upstream, host.root_state(), whole=host.may_walk_trees())
     absent = {frame for listed in roto_node.key_edits(node).absent.values() for frame in listed}
     return {
-        name: {str(frame): digest_of([tree.at(frame), frame in absent]) for frame in frames} for name, frames in annotations.frames.items()
+        name: {str(frame): fingerprint([tree.at(frame), frame in absent]) for frame in frames}
+        for name, frames in annotations.frames.items()
     }
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+from nuke_plugin.fingerprint import is_same
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Plate, annotations and settings, each as digests."""
+    """Plate, annotations and settings, each reduced to little."""
 
     plate: str = ""
-    roto: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """By object and frame (as text, since JSON has no other keys)."""
+    roto: Mapping[str, Mapping[str, List[Any]]] = field(default_factory=dict)
+    """Fingerprints by object and frame (as text, since JSON has no other keys)."""
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -63,11 +63,6 @@ class Record:
             return None
 
 
-def digest_of(content: Any) -> str:
-    """Reduce JSON to 16 hexadecimal digits; coordinates count to a thousandth of a pixel."""
-    return hashlib.sha1(json.dumps(_rounded(content), sort_keys=True).encode("utf-8")).hexdigest()[:16]
-
-
 def differences(before: Snapshot, now: Snapshot) -> List[str]:
     """Say what changed, one sentence each; nothing when all is as it was."""
     reasons = []
@@ -87,10 +82,10 @@ def differences(before: Snapshot, now: Snapshot) -> List[str]:
     return reasons
 
 
-def _object_differences(name: str, was: Dict[str, str], is_now: Dict[str, str]) -> List[str]:
+def _object_differences(name: str, was: Dict[str, List[Any]], is_now: Dict[str, List[Any]]) -> List[str]:
     added = [frame for frame in is_now if frame not in was]
     removed = [frame for frame in was if frame not in is_now]
-    altered = [frame for frame in is_now if frame in was and was[frame] != is_now[frame]]
+    altered = [frame for frame in is_now if frame in was and not is_same(was[frame], is_now[frame])]
     sentences = []
     for verb, frames in (("has a new key on", added), ("has lost its key on", removed), ("was changed on", altered)):
         if frames:
@@ -101,13 +96,3 @@ def _object_differences(name: str, was: Dict[str, str], is_now: Dict[str, str]) 
 def _listed(frames: List[str]) -> str:
     ordered = sorted(frames, key=int)
     return ", ".join(ordered[:6]) + (f" and {len(ordered) - 6} more" if len(ordered) > 6 else "")
-
-
-def _rounded(content: Any) -> Any:
-    if isinstance(content, float):
-        return round(content, 3)
-    if isinstance(content, dict):
-        return {key: _rounded(value) for key, value in content.items()}
-    if isinstance(content, (list, tuple)):
-        return [_rounded(value) for value in content]
-    return content

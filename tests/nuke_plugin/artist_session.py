@@ -2,8 +2,8 @@
 
     python artist_session.py TASK.json
 
-TASK.json: {"plate": pattern, "first", "last", "outlines": {frame: [pieces of [[x, y], ...]]}, "keys": [frames], "size", "work": folder, "width",
-"height", "core_python"}. What happened goes to work/report.json; the caller judges it. Standard library only, as in Nuke.
+TASK.json: {"plate": pattern, "first", "last", "outlines": {frame: [pieces of [[x, y], ...]]}, "keys": [frames], "size", "work": folder,
+"width", "height", "core_python"}. What happened goes to work/report.json; the caller judges it. Standard library only, as in Nuke.
 """
 
 # ruff: noqa: UP031 -- curves text is all braces
