@@ -1,0 +1,52 @@
+"""One roto, three roads to pixels: through nuke.rotopaint and the roto JSON, through the text, and Nuke's own render."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.nuke_plugin.test_roto_reading import FEATHERED, NESTED, curves, edits, triangle
+from xmemcore.roto import PixelGrid, rasterise, read_roto
+from xmemcore.shot.canvas import Box, Canvas
+from xmemcore.shot.host_alpha import difference
+
+pytestmark = pytest.mark.timeout(120)
+WIDTH, HEIGHT = 480, 400
+
+PLAIN_FEATHER = FEATHERED.replace("fx 6 fy 3 ", "").replace(" 0 5 -7 0 0 0 30 1.5 0.75", "").replace("ff 2 ", "")
+CASES = {
+    "hard edge": (curves(triangle("one", "1001 1010")), 1004),
+    "nested layers, turned": (curves(NESTED % triangle("deep", "1001 1010")), 1004),
+    "opacity and feather": (curves(PLAIN_FEATHER), 1001),
+    "two that overlap": (curves(triangle("a", "1001", "opc 0.5"), triangle("b", "1001 1010", "", "{t 0 0 0 -40 20}")), 1001),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_three_rasters_agree(start, case):
+    from_text, frame = CASES[case]
+    stage = start()
+    nuke = stage.nuke
+    nuke.addFormat(f"{WIDTH} {HEIGHT} 0 0 {WIDTH} {HEIGHT} 1 raster")
+    nuke.root()["format"].setValue("raster")
+    node = nuke.nodes.Roto()
+    node["curves"].fromScript(from_text)
+    from nuke_plugin import roto as reader
+    from nuke_plugin.roto import names, roto_json
+
+    reading = reader.read_objects(node["curves"], "Roto1", one_object=False)
+    written = roto_json(reading, edits(added={name: {frame} for name in names(reading)}), (WIDTH, HEIGHT, 1.0))
+    grid = PixelGrid(WIDTH, HEIGHT)
+
+    def union(roto) -> np.ndarray:
+        return 1 - np.prod([1 - rasterise(one.at(frame), grid) for one in roto.objects], axis=0)
+
+    through_api, through_text = union(read_roto(json.dumps(written))), union(read_roto(from_text))
+    np.testing.assert_allclose(through_api, through_text, atol=2e-3)
+    assert 0.02 < (through_api > 0.4).mean() < 0.8, "there is something to compare"
+    picture = stage.host.pixels(node, frame, ["rgba.alpha"])
+    own = np.asarray(picture.planes["rgba.alpha"], np.float32).reshape(picture.height, picture.width)[::-1]
+    canvas = Canvas(Box(0, 0, WIDTH, HEIGHT), Box(0, 0, WIDTH, HEIGHT))
+    assert difference(own, through_api, canvas, frame) is None
