@@ -8,18 +8,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from nuke_plugin.roto_feather import with_overall_feather
 from nuke_plugin.roto_transform import Matrix, Point, apply, to_picture
-
-BLENDING = (
-    "over", "max", "multiply", "color-burn", "min", "screen", "color-dodge", "plus", "overlay", "soft-light", "hard-light",
-    "from", "minus", "difference", "exclusion",
-)  # fmt: skip
-"""Values of the attribute `bm`, in order."""
-
-FEATHER_TYPES = ("linear", "smooth0", "smooth1", "smooth")
-"""Values of the attribute `ft`, in order."""
-
-ALL_FRAMES, TO_FRAME, ONE_FRAME, FROM_FRAME, FRAME_RANGE = range(5)
-"""Values of the attribute `ltt`."""
+from xmemcore.protocol.roto_values import ALL_FRAMES, BLENDING, FEATHER_TYPES, FRAME_RANGE, FROM_FRAME, ONE_FRAME, TO_FRAME
 
 Triplet = Tuple[Point, Point, Point]
 """A point, and its in and out tangents relative to it."""

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.roto.made_roto import rectangle
+from xmemcore.protocol.roto_values import BLENDING
 from xmemcore.roto import PixelGrid, rasterise
-from xmemcore.roto.attributes import BLENDING
 from xmemcore.roto.blending import MODES, blend
 
 GRID = PixelGrid(3, 1)

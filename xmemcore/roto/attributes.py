@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
+from xmemcore.protocol.roto_values import FRAME_RANGE, FROM_FRAME, ONE_FRAME, TO_FRAME
 from xmemcore.roto.tree import Element
 
 DEFAULTS = {
     "vis": 1.0, "opc": 1.0, "inv": 0.0, "bm": 0.0, "a": 1.0, "fo": 1.0, "fx": 0.0, "fy": 0.0, "ff": 1.0, "ft": 0.0,
     "mbo": 0.0, "osw": 10.0, "osf": 0.0, "ltt": 0.0, "ltn": 1.0, "ltm": 1.0,
 }  # fmt: skip
-
-BLENDING = (
-    "over", "max", "multiply", "color-burn", "min", "screen", "color-dodge", "plus", "overlay", "soft-light", "hard-light",
-    "from", "minus", "difference", "exclusion",
-)  # fmt: skip
-"""Values of `bm`, in order."""
-
-FEATHER_TYPES = ("linear", "smooth0", "smooth1", "smooth")
-"""Values of `ft`, in order."""
-
-ALL_FRAMES, TO_FRAME, ONE_FRAME, FROM_FRAME, FRAME_RANGE = range(5)
-"""Values of `ltt`."""
 
 KEYED = ("vis", "opc")
 """Attributes whose keys make a keyframe."""

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from xmemcore.roto.attributes import BLENDING, FEATHER_TYPES, lives, named, value
+from xmemcore.protocol.roto_values import BLENDING, FEATHER_TYPES
+from xmemcore.roto.attributes import lives, named, value
 from xmemcore.roto.bspline import bezier_triplets
 from xmemcore.roto.overall_feather import with_overall_feather
 from xmemcore.roto.shapes import EvaluatedShape

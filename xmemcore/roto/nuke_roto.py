@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from xmemcore.protocol.roto_values import BLENDING, FEATHER_TYPES
 from xmemcore.roto.animation import Curve
-from xmemcore.roto.attributes import BLENDING, FEATHER_TYPES, differs, named
+from xmemcore.roto.attributes import differs, named
 from xmemcore.roto.evaluate import shape_at
 from xmemcore.roto.keyframes import keyframes
 from xmemcore.roto.shapes import EvaluatedShape, RotoObject, unique

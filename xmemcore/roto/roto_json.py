@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from xmemcore.protocol.failures import RequestError
-from xmemcore.roto.attributes import BLENDING, FEATHER_TYPES
+from xmemcore.protocol.roto_values import BLENDING, FEATHER_TYPES
 from xmemcore.roto.script import Format
 from xmemcore.roto.shapes import EvaluatedShape, Roto, RotoObject, unique
 
