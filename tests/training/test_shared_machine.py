@@ -58,7 +58,19 @@ def test_a_free_machine_keeps_its_threads(threads_restored: None) -> None:
 def test_the_process_that_makes_clips_leaves_with_a_killed_parent(tmp_path: Path) -> None:
     config = tmp_path / "small.toml"
     config.write_text("frozen_blocks = 0\n[[phases]]\nuntil = 1.0\nsize = 128\nframes = 4\nbatch = 4\n")
-    words = ["--procedural", "--out", str(tmp_path / "run"), "--config", str(config), "--steps", "5000", "--device", "cpu", "--threads", "1"]
+    words = [
+        "--procedural",
+        "--out",
+        str(tmp_path / "run"),
+        "--config",
+        str(config),
+        "--steps",
+        "5000",
+        "--device",
+        "cpu",
+        "--threads",
+        "1",
+    ]
     parent = subprocess.Popen([sys.executable, "-m", "xmemcore", "train", *words], stderr=subprocess.DEVNULL)
     losses = tmp_path / "run" / "losses.jsonl"
     _until(lambda: losses.exists() and losses.stat().st_size > 0 or parent.poll() is not None, 120)

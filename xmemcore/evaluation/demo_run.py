@@ -74,7 +74,14 @@ def run_demo(folder: Path, model: str | None, device: str, listener: Listener, s
     chosen, trained = _model(model, folder)
     listener.message(f"Propagating the roto of frames {' and '.join(map(str, shot.keyframes))} with {chosen or 'the default model'}")
     out = (folder / "mattes" / "matte.%04d.exr").as_posix()
-    common: dict[str, Any] = {"plate": plates, "roto": str(script), "model": chosen, "device": device, "size": size, "cache": str(folder / "cache")}
+    common: dict[str, Any] = {
+        "plate": plates,
+        "roto": str(script),
+        "model": chosen,
+        "device": device,
+        "size": size,
+        "cache": str(folder / "cache"),
+    }
     result = propagate(PropagateRequest(**common, out=out), listener)
     listener.message("Suggesting the next frames to key")
     picks = suggest(SuggestRequest(**common, mattes=out, count=3), listener)
