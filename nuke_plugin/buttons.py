@@ -8,7 +8,7 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING, Any, Callable
 
-from nuke_plugin import actions, host, keys, migrate, passes, roto_node, status
+from nuke_plugin import actions, host, keys, migrate, passes, roto_node, run, status
 from xmemcore.protocol.failures import Failure
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def suggest_frames(node: nuke.Node) -> None:
 
 
 def cancel(node: nuke.Node) -> None:
-    _pressed(actions.cancel, node)
+    _pressed(run.cancel, node)
 
 
 def clear(node: nuke.Node) -> None:
@@ -44,6 +44,10 @@ def clear(node: nuke.Node) -> None:
 
 def refresh(node: nuke.Node) -> None:
     _pressed(status.refresh, node)
+
+
+def ask_core(node: nuke.Node) -> None:
+    _pressed(actions.ask_status, node)
 
 
 def list_models(node: nuke.Node) -> None:
@@ -82,13 +86,13 @@ def _created(node: nuke.Node) -> None:
 
 def knob_changed(node: nuke.Node, knob: Any) -> None:
     """Look again when something changed that a result depends on."""
-    if knob is not None and knob.name() in WATCHED and not actions.running(str(node["node_id"].value())):
+    if knob is not None and knob.name() in WATCHED and not run.running(str(node["node_id"].value())):
         _quietly(status.refresh, node)
 
 
 def idle(node: nuke.Node) -> None:
     """Notice changes upstream."""
-    if host.has_interface() and not actions.running(str(node["node_id"].value())):
+    if host.has_interface() and not run.running(str(node["node_id"].value())):
         _quietly(status.idle_look, node)
 
 

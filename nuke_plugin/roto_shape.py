@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from nuke_plugin.roto_feather import with_overall_feather
-from nuke_plugin.roto_transform import Matrix, Point, apply, to_picture
+from nuke_plugin.roto_transform import Matrix, Point, apply, in_single, to_picture
 from xmemcore.protocol.roto_values import ALL_FRAMES, BLENDING, FEATHER_TYPES, FRAME_RANGE, FROM_FRAME, ONE_FRAME, TO_FRAME
 
 Triplet = Tuple[Point, Point, Point]
@@ -96,7 +96,7 @@ def _lives(attributes: Any, frame: float) -> bool:
 
 
 def _value(attributes: Any, frame: float, name: str, default: float) -> float:
-    return float(attributes.getValue(frame, name)) if name in attributes else default
+    return in_single(attributes.getValue(frame, name)) if name in attributes else default
 
 
 def _triplets(shape: Any, frame: float) -> Tuple[List[Triplet], List[Triplet]]:
@@ -110,7 +110,7 @@ def _triplets(shape: Any, frame: float) -> Tuple[List[Triplet], List[Triplet]]:
 
 def _at(control: Any, frame: float) -> Point:
     position = control.getPosition(frame)
-    return (float(position.x), float(position.y))
+    return (in_single(position.x), in_single(position.y))
 
 
 def _moved(matrix: Matrix, base: Point, triplet: Triplet) -> List[List[float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any, List, Sequence, Tuple
 
 Matrix = Tuple[float, ...]
@@ -32,7 +33,12 @@ def apply(matrix: Matrix, point: Point) -> Point:
 def element_matrix(element: Any, frame: float) -> Matrix:
     """Read the matrix of one shape or layer at a frame."""
     matrix = element.getTransform().evaluate(frame).getMatrix()
-    return tuple(float(matrix[index]) for index in range(16))
+    return tuple(in_single(matrix[index]) for index in range(16))
+
+
+def in_single(number: float) -> float:
+    """Round to single precision, in which Nuke saves scripts: what is read before saving and after reopening is then the same."""
+    return float(struct.unpack("f", struct.pack("f", number))[0])
 
 
 def to_picture(element: Any, parents: Sequence[Any], frame: float) -> Matrix:

@@ -47,14 +47,15 @@ class Stage:
         return path
 
     @property
-    def actions(self):
-        import nuke_plugin.actions
+    def runs(self) -> dict:
+        """Runs under way."""
+        import nuke_plugin.run
 
-        return nuke_plugin.actions
+        return nuke_plugin.run._runs
 
     def wait(self, seconds: float = 30.0) -> None:
         """Let the interface run until no run is under way."""
-        assert self.host.pump(seconds, until=lambda: not self.actions._runs), "a run did not end"
+        assert self.host.pump(seconds, until=lambda: not self.runs), "a run did not end"
         self.host.pump(0.1)
 
     def press(self, name: str, node=None) -> None:

@@ -99,3 +99,27 @@ def test_a_node_of_a_later_version_is_left_alone_with_a_message(stage):
     stage.host.open(path)
     assert stage.host.node("XMemRoto")["plugin_version"].value() == "99.0.0"
     assert "Update the plugin" in stage.told[-1]
+
+
+def test_the_roto_handed_over_is_the_same_before_saving_and_after_reopening(stage):
+    """Nuke saves single precision; the core must not take that for a change and compute everything again."""
+    shape = stage.roto["curves"].rootLayer[0]
+    for index, point in enumerate(shape):
+        for part in (point.center, point.leftTangent, point.rightTangent):
+            part.addPositionKey(1001, (10.123456789 + 7.1 * index, 9.87654321 / (index + 1)))
+    stage.roto["curves"].changed()
+    stage.propagate()
+    roto_json = stage.cache() / "nuke" / stage.node["node_id"].value() / "roto.json"
+    before = roto_json.read_text()
+    stage.host.open(stage.save("precise.nk"))
+    node = stage.host.node("XMemRoto")
+    stage.press("refresh", node)
+    assert "Up to date" in stage.status(node)
+    stage.propagate(node)
+    assert roto_json.read_text() == before
+
+
+def test_the_core_is_asked_what_the_next_run_costs(stage):
+    stage.press("ask_core")
+    stage.wait()
+    assert "1 frames to compute" in stage.status() and stage.told == []

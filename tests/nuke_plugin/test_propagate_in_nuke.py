@@ -31,7 +31,7 @@ def test_nuke_stays_alive_and_frames_appear_while_the_rest_is_computed(stage, mo
     monkeypatch.setenv("PRETEND", "slow")
     stage.press("propagate")
     assert stage.host.pump(30, until=lambda: stage.node["has_result"].value())
-    assert stage.actions._runs, "the first frames are shown before the run is over"
+    assert stage.runs, "the first frames are shown before the run is over"
     stage.wait()
     assert "Up to date" in stage.status()
 
