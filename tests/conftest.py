@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -23,6 +25,15 @@ def shared() -> Path:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def threads(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Compute on one thread: networks of the tests are tiny, and two threads would wait for each other. Golden cases take all."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(os.cpu_count() or 1 if request.path.parent.name == "parity" else 1)
+    yield
+    torch.set_num_threads(before)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
