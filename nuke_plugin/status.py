@@ -25,8 +25,10 @@ TITLES = {"fresh": "Up to date", "stale": "Stale", "none": "No mattes yet", "fai
 
 _verdicts: Dict[str, Verdict] = {}
 """By node id: what the node's label says; the panel's knobs hold the rest."""
-_looked: Dict[str, Tuple[float, Any]] = {}
-"""By node id: when the idle callback last looked, and what Nuke's hashes were."""
+_looked: Dict[str, float] = {}
+"""By node id: when the idle callback last looked."""
+_hashes: Dict[str, Tuple[int, Any]] = {}
+"""By node id: the frame that was shown when the verdict was made, and Nuke's hashes of the inputs there."""
 
 
 def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> Verdict:
@@ -46,7 +48,9 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> Verdict:
     else:
         verdict = look.judge(record, now, look.stamp_of(record.out) if record is not None else "")
         _show_objects(node, look.keyframe_lines(now.annotations), list(now.annotations.frames))
-    _verdicts[roto_node.node_id(node)] = verdict
+    node_id = roto_node.node_id(node)
+    _verdicts[node_id] = verdict
+    _hashes[node_id] = (host.current_frame(), _input_hashes(node))
     _write(node, verdict, notes, record)
     return verdict
 
@@ -64,21 +68,36 @@ def say_failure(node: nuke.Node, failure: Failure, notes: Sequence[str]) -> None
 def idle_look(node: nuke.Node) -> None:
     """Notice a change upstream while nobody presses anything; called by Nuke whenever its interface is idle."""
     node_id = roto_node.node_id(node)
-    when, hashes = _looked.get(node_id, (float("-inf"), None))
-    if time.monotonic() - when < LOOK_EVERY_SECONDS or not node["has_result"].value():
+    if time.monotonic() - _looked.get(node_id, float("-inf")) < LOOK_EVERY_SECONDS or not node["has_result"].value():
         return
-    now = tuple(tuple(source.opHashes()) if source is not None else () for source in (node.input(0), node.input(1)))
-    _looked[node_id] = (time.monotonic(), now)
-    if now != hashes and _verdicts.get(node_id, Verdict("none")).state != "failed":
+    _looked[node_id] = time.monotonic()
+    if _has_moved(node, node_id) and _verdicts.get(node_id, Verdict("none")).state != "failed":
         refresh(node)
 
 
 def label(node: nuke.Node) -> str:
-    """Give the node's text in the graph: its name, and a mark when its mattes are not what they would be now."""
-    verdict = _verdicts.get(str(node["node_id"].value()))
-    name = str(node.name())
+    """Give the node's text in the graph: its name, and a mark when its mattes are not what they would be now.
+
+    Nuke asks whenever it draws the graph, so nothing is looked at here but Nuke's own hashes, and nothing is changed.
+    """
+    node_id = str(node["node_id"].value())
+    verdict, name = _verdicts.get(node_id), str(node.name())
     mark = {"stale": "stale", "failed": "failed"}.get(verdict.state if verdict is not None else "", "")
+    if not mark and verdict is not None and verdict.state == "fresh" and _has_moved(node, node_id):
+        mark = "inputs changed"
     return f"{name}\n({mark})" if mark else name
+
+
+def _has_moved(node: nuke.Node, node_id: str) -> bool:
+    """Say whether Nuke's hashes of the inputs differ from those of the last verdict; on another frame they cannot be compared."""
+    frame, hashes = _hashes.get(node_id, (None, None))
+    if frame is None:
+        return True
+    return frame == host.current_frame() and hashes != _input_hashes(node)
+
+
+def _input_hashes(node: nuke.Node) -> Any:
+    return tuple(tuple(source.opHashes()) if source is not None else () for source in (node.input(0), node.input(1)))
 
 
 def show_models(node: nuke.Node, models: List[Dict[str, Any]]) -> None:

@@ -102,17 +102,21 @@ def test_only_changed_frames_are_rendered_again(stage):
     assert rendered == [1005], "a frame whose file is gone"
 
 
-def test_a_change_upstream_marks_the_result_stale_without_anybody_pressing(stage):
+def test_a_change_upstream_marks_the_node_without_anybody_pressing(stage):
     stage.propagate()
     assert stage.host.label(stage.node) == stage.node.name()
     stage.grade["multiply"].setValue(0.25)
-    stage.node["label"].setValue("touched")  # lets the idle callback come round
+    assert "inputs changed" in stage.host.label(stage.node)
     from nuke_plugin import status
 
     status._looked.clear()
-    stage.press("refresh")
+    stage.node["label"].setValue("touched")  # lets Nuke's idle callback come round to the node
+    stage.host.pump(0.3)
     assert "Stale" in stage.status() and "The plate has changed" in stage.status()
-    assert "stale" in stage.host.label(stage.node)
+    assert "(stale)" in stage.host.label(stage.node)
+    stage.grade["multiply"].setValue(1.0)
+    stage.press("refresh")
+    assert stage.host.label(stage.node) == stage.node.name()
 
 
 def test_each_cause_of_staleness_is_named(stage):
