@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from xmemcore.protocol.names import layer_names
 from xmemcore.shot.canvas import Box, Canvas
 from xmemcore.shot.exr import ExrNotWritten, FolderNotWritable
-from xmemcore.shot.mattes import MatteWriter, read_mattes
+from xmemcore.shot.mattes import MatteWriter, OutputInvalid, matte_pattern, read_mattes, require_inputs_kept
+from xmemcore.shot.sequence import Sequence
 
 DISPLAY = Box(10, 5, 42, 29)
 CANVAS = Canvas(Box(6, 3, 46, 31), DISPLAY, 2.0)
@@ -150,3 +151,37 @@ def test_folder_that_cannot_be_made_is_the_requests_fault(tmp_path: Path) -> Non
 def test_pattern_without_a_number_gets_one(tmp_path: Path) -> None:
     made = MatteWriter(tmp_path / "matte.exr", CANVAS, [("body", "body")], {})
     assert made.write(12, planes(1), planes(1)[0], keyframe=False).name == "matte.0012.exr"
+
+
+@pytest.mark.parametrize(
+    ("out", "pattern"),
+    [
+        ("m.%04d.exr", "m.%04d.exr"),
+        ("m.####.exr", "m.%04d.exr"),
+        ("m.[1-9].exr", "m.%04d.exr"),
+        ("m.%d.exr", "m.%01d.exr"),
+        ("m.exr", "m.%04d.exr"),
+        ("made", "made/matte.%04d.exr"),
+        ("there.v1", "there.v1/matte.%04d.exr"),
+    ],
+)
+def test_output_is_a_pattern_or_a_folder(tmp_path: Path, out: str, pattern: str) -> None:
+    (tmp_path / "there.v1").mkdir()
+    assert matte_pattern(str(tmp_path / out)) == tmp_path / pattern
+    assert matte_pattern(str(tmp_path / pattern)) == tmp_path / pattern
+
+
+@pytest.mark.parametrize("out", ["m.%04d.png", "m.%04d", "m.####.exr.tif"])
+def test_output_of_another_format_is_refused(tmp_path: Path, out: str) -> None:
+    with pytest.raises(OutputInvalid, match=f"Mattes are EXR files, but the output is {out}. Write a pattern") as failure:
+        matte_pattern(str(tmp_path / out))
+    assert failure.value.exit_code == 2
+
+
+def test_mattes_never_replace_what_they_are_made_from(tmp_path: Path) -> None:
+    for frame in (7, 8):
+        (tmp_path / f"p.{frame:04d}.exr").write_bytes(b"")
+    plate = Sequence.find(str(tmp_path))
+    with pytest.raises(OutputInvalid, match="would replace .*p.0007.exr, which they are made from. Choose another output"):
+        require_inputs_kept(matte_pattern(str(tmp_path / "p.####.exr")), [plate])
+    require_inputs_kept(matte_pattern(str(tmp_path / "matte.####.exr")), [plate])

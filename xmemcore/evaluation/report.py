@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from xmemcore.evaluation.picture import write_picture
-from xmemcore.shot.mattes import read_mattes
+from xmemcore.shot.mattes import matte_pattern, read_mattes
 from xmemcore.shot.plate import Plate
 from xmemcore.shot.result import ResultFile
 
@@ -63,9 +63,9 @@ def draw_report(
         PictureUnwritable, and what reading the plate raises.
     """
     opened = Plate.open(plate, colorspace)
-    matte_pattern = Path(out).expanduser().absolute()
-    result = ResultFile(matte_pattern)
-    mattes = read_mattes(str(matte_pattern))
+    pattern = matte_pattern(out)
+    result = ResultFile(pattern)
+    mattes = read_mattes(str(pattern))
     header = result.header
     sheet = Sheet(
         title=f"{Path(opened.sequence.pattern).name}   {header.get('model', '')}   {len(result.records)} mattes",

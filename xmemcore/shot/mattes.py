@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from xmemcore.protocol.failures import RequestError
 from xmemcore.shot import exr
 from xmemcore.shot import sequence as sequences
 from xmemcore.shot.canvas import Box, Canvas
@@ -19,6 +20,35 @@ UNION = "A"
 CONFIDENCE = "confidence.value"
 ORIGINAL_NAME = "xmem/name/"
 """Before a layer's name, the metadata that holds what the artist called the object."""
+
+
+class OutputInvalid(RequestError):
+    """The output is no pattern of EXR files, or would replace what the mattes are made from."""
+
+
+def matte_pattern(out: str) -> Path:
+    """Turn what the artist wrote as output into an absolute pattern with a place for the frame number.
+
+    Args:
+        out: `matte.%04d.exr`, `matte.####.exr`, `matte.exr`, or a folder.
+
+    Raises:
+        OutputInvalid.
+    """
+    path = Path(out).expanduser().absolute()
+    if path.is_dir() or not path.suffix:
+        return path / "matte.%04d.exr"
+    if path.suffix.lower() != ".exr":
+        raise OutputInvalid(f"Mattes are EXR files, but the output is {path.name}. Write a pattern such as matte.%04d.exr.")
+    return sequences.numbered(path)
+
+
+def require_inputs_kept(pattern: Path, inputs: Iterable[sequences.Sequence]) -> None:
+    """Raise OutputInvalid when a matte would replace a frame of the plate or a mask."""
+    for sequence in inputs:
+        for frame, path in sequence.paths.items():
+            if sequences.frame_path(pattern, frame) == path:
+                raise OutputInvalid(f"The mattes would replace {path}, which they are made from. Choose another output folder or name.")
 
 
 class MatteWriter:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from xmemcore.engine.config import MODES, ORDERS, EngineConfig
@@ -19,9 +18,10 @@ from xmemcore.shot.cache import FORMAT, cache_root, digest, node_folder
 from xmemcore.shot.frame_source import Encoding, PlateContent
 from xmemcore.shot.host_alpha import HostAlpha
 from xmemcore.shot.inputs import open_shot, wanted_indices
-from xmemcore.shot.mattes import MatteWriter
+from xmemcore.shot.mattes import MatteWriter, matte_pattern, require_inputs_kept
 from xmemcore.shot.objects import Group, competition_groups
 from xmemcore.shot.result import ResultFile
+from xmemcore.shot.sequence import Sequence
 from xmemcore.shot.signatures import GroupSignatures
 
 
@@ -42,7 +42,8 @@ class ShotPlan:
         self.layers = layer_names(self.annotations.objects)
         self.model = resolve(request.model)
         self.model_sha256 = verify(self.model)
-        self.out = Path(request.out).expanduser().absolute()
+        self.out = matte_pattern(request.out)
+        require_inputs_kept(self.out, [self.plate.sequence, *([Sequence.find(request.masks, "masks")] if request.masks else [])])
         self.node_id = request.node_id or shot.default_node_id()
         self.root = cache_root(request.cache)
         self.node = node_folder(self.root, self.node_id)

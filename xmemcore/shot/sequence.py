@@ -81,6 +81,15 @@ def frame_path(pattern: str | Path, frame: int) -> Path:
     return path.with_name(path.name[: placeholder.start()] + f"{frame:0{_digits(placeholder)}d}" + path.name[placeholder.end() :])
 
 
+def numbered(pattern: Path) -> Path:
+    """Give a pattern a printf placeholder, in place of its own or before its suffix."""
+    placeholder = _placeholder(pattern.name)
+    if placeholder is None:
+        return pattern.with_name(f"{pattern.stem}.%0{DEFAULT_DIGITS}d{pattern.suffix}")
+    name = pattern.name
+    return pattern.with_name(f"{name[: placeholder.start()]}%0{_digits(placeholder)}d{name[placeholder.end() :]}")
+
+
 def _placeholder(name: str) -> re.Match[str] | None:
     """Find where a file name has its frame number: the last such place, for a `#` or a `[1-2]` may belong to the name."""
     found = list(_PLACEHOLDER.finditer(name))
