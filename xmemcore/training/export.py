@@ -53,4 +53,6 @@ def export(run: Path, path: Path, name: str, terms: str, licence: str = "Apache-
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     save_network(path, network, metadata)
+    # The library writes for the owner alone; a package's files are read by everybody.
+    path.chmod(0o644)
     return path
