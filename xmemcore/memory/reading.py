@@ -47,39 +47,40 @@ class ShotMemory:
         segments = [segment for segment in (self._segment_of_temporary(), self.permanent.segment()) if segment is not None]
         if not segments:
             return None
+        # The elements are joined, not their scores: those are ten times as many numbers.
+        side = torch.cat([segment.side for segment in segments])
         queries = query_side(key, selection)
         value = queries.new_zeros(self.permanent.objects, segments[0].value.shape[1] // self.permanent.objects, len(queries))
         answered = torch.zeros(self.permanent.objects, dtype=torch.bool, device=key.device)
-        usage = queries.new_zeros(sum(len(segment.side) for segment in segments))
+        usage = queries.new_zeros(len(side))
         for objects, known in _audiences(segments, self.permanent.objects):
             if not known.any():
                 continue
             answered[objects] = True
             if self.temporary.config.dense:
-                affinity = self._dense(segments, queries, known)
+                affinity = self._dense(side, queries, known)
                 usage += affinity.sum(dim=1)
                 table = torch.cat([segment.value for segment in segments]).unflatten(1, (self.permanent.objects, -1))[:, objects]
                 value[objects] = (table.flatten(1).T @ affinity).unflatten(0, (len(objects), -1))
                 continue
             for block in torch.arange(len(queries), device=key.device).split(max(1, _SCORES_AT_ONCE // len(usage))):
                 rows = slice(int(block[0]), int(block[-1]) + 1)
-                where, affinity = self._best(segments, queries[rows], known)
+                where, affinity = self._best(side, queries[rows], known)
                 usage.scatter_add_(0, where.flatten(), affinity.flatten())
                 value[objects, :, rows] = _gathered(segments, where, affinity, objects, self.permanent.objects)
         if len(self.temporary):
             self.temporary.count_usage(usage[: len(self.temporary)])
         return Readout(value, answered)
 
-    def _best(self, segments: list[Segment], queries: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-        scores = torch.cat([queries @ segment.side.T for segment in segments], dim=1)
+    def _best(self, side: Tensor, queries: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+        scores = queries @ side.T
         if not known.all():
             scores.masked_fill_(~known, -torch.inf)
         return best_elements(scores, min(self.temporary.config.top_k, int(known.sum())))
 
-    def _dense(self, segments: list[Segment], queries: Tensor, known: Tensor) -> Tensor:
+    def _dense(self, side: Tensor, queries: Tensor, known: Tensor) -> Tensor:
         """Give the whole affinity, (N, Q)."""
-        scores = torch.cat([segment.side for segment in segments]) @ queries.T
-        scores = scores.masked_fill(~known.unsqueeze(1), -torch.inf)
+        scores = (side @ queries.T).masked_fill(~known.unsqueeze(1), -torch.inf)
         return top_k_softmax(scores.unsqueeze(0), self.temporary.config.top_k)[0]
 
     def _segment_of_temporary(self) -> Segment | None:
