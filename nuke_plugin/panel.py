@@ -183,8 +183,10 @@ class StripKnob:
         self._node = node
         self.widget: Optional[Strip] = None
 
-    def makeUI(self) -> Strip:
-        """Build the widget."""
+    def makeUI(self) -> Optional[Strip]:
+        """Build the widget; None without a GUI, where Qt would end the process."""
+        if QtWidgets.QApplication.instance() is None:
+            return None
         self.widget = Strip(self._go_to, self._make_key)
         self.updateValue()
         return self.widget
