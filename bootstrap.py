@@ -92,8 +92,7 @@ def base_python(command: Sequence[str]) -> Optional[str]:
     if not command[0] or shutil.which(command[0]) is None:
         return None
     probe = (
-        "import sys, os, json, venv, ensurepip\n"
-        "print(json.dumps([sys.version_info[:2], getattr(sys, '_base_executable', sys.executable)]))"
+        "import sys, os, json, venv, ensurepip\nprint(json.dumps([sys.version_info[:2], getattr(sys, '_base_executable', sys.executable)]))"
     )
     try:
         answer = subprocess.run(

@@ -8,16 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence
 
-try:
-    from PySide6 import QtCore, QtGui, QtWidgets
-except ImportError:
-    from PySide2 import QtCore, QtGui, QtWidgets
-
 from nuke_plugin import host, keys, roto_node
 from xmemcore.protocol.failures import Failure
 
 if TYPE_CHECKING:
     import nuke
+    from PySide6 import QtCore, QtGui, QtWidgets
+else:
+    # Nuke 16 and later bring PySide6, those before it PySide2.
+    try:
+        from PySide6 import QtCore, QtGui, QtWidgets
+    except ImportError:
+        from PySide2 import QtCore, QtGui, QtWidgets
 
 THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT = 176, 99
 CARD_WIDTH = 192
@@ -74,12 +76,15 @@ class Strip(QtWidgets.QWidget):
         super().__init__()
         self._go_to, self._make_key = go_to, make_key
         self.setStyleSheet(STYLE)
-        self._message = QtWidgets.QLabel(objectName="message", wordWrap=True)
-        self._row = QtWidgets.QWidget(objectName="cards")
+        self._message = _label("", "message", wraps=True)
+        self._row = QtWidgets.QWidget()
+        self._row.setObjectName("cards")
+        self._shown: List[CardWidget] = []
         self._cards = QtWidgets.QHBoxLayout(self._row)
         self._cards.setContentsMargins(0, 0, 0, 0)
         self._cards.setSpacing(6)
-        scroll = QtWidgets.QScrollArea(widgetResizable=True)
+        scroll = QtWidgets.QScrollArea()
+        scroll.setWidgetResizable(True)
         scroll.setWidget(self._row)
         scroll.setVerticalScrollBarPolicy(QtCore.Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll = scroll
@@ -91,18 +96,19 @@ class Strip(QtWidgets.QWidget):
 
     def show_cards(self, message: str, cards: Sequence[Card]) -> None:
         """Replace what is shown."""
+        for shown in self._shown:
+            shown.setParent(None)
+            shown.deleteLater()
         while self._cards.count():
-            widget = self._cards.takeAt(0).widget()
-            if widget is not None:
-                widget.setParent(None)
-                widget.deleteLater()
+            self._cards.takeAt(0)
         self._message.setText(message)
-        for card in cards:
-            self._cards.addWidget(CardWidget(card, self._go_to, self._make_key))
+        self._shown = [CardWidget(card, self._go_to, self._make_key) for card in cards]
+        for shown in self._shown:
+            self._cards.addWidget(shown)
         self._cards.addStretch(1)
         self._scroll.setVisible(bool(cards))
         if cards:
-            height = max(self._cards.itemAt(index).widget().sizeHint().height() for index in range(len(cards)))
+            height = max(shown.sizeHint().height() for shown in self._shown)
             self._scroll.setFixedHeight(height + self._scroll.horizontalScrollBar().sizeHint().height() + 4)
 
 
@@ -110,7 +116,8 @@ class CardWidget(QtWidgets.QFrame):
     """One frame: thumbnail, number, how much it is worth, why; a click anywhere goes there."""
 
     def __init__(self, card: Card, go_to: Callable[[int], None], make_key: Callable[[int], None]) -> None:
-        super().__init__(objectName="card")
+        super().__init__()
+        self.setObjectName("card")
         self._frame, self._go_to = card.frame, go_to
         self.setFixedWidth(CARD_WIDTH)
         self.setCursor(QtGui.QCursor(QtCore.Qt.CursorShape.PointingHandCursor))
@@ -120,12 +127,12 @@ class CardWidget(QtWidgets.QFrame):
         layout.setSpacing(4)
         layout.addWidget(_picture(card.thumbnail))
         head = QtWidgets.QHBoxLayout()
-        head.addWidget(QtWidgets.QLabel(str(card.frame), objectName="frame"))
+        head.addWidget(_label(str(card.frame), "frame"))
         head.addStretch(1)
         head.addWidget(QtWidgets.QLabel(card.object))
         layout.addLayout(head)
         layout.addWidget(ScoreBar(card.share, card.score))
-        reason = QtWidgets.QLabel(card.reason, wordWrap=True)
+        reason = _label(card.reason, "reason", wraps=True)
         reason.setAlignment(QtCore.Qt.AlignmentFlag.AlignTop)
         reason.setMinimumHeight(reason.heightForWidth(CARD_WIDTH - 16))
         layout.addWidget(reason, 1)
@@ -158,6 +165,14 @@ class ScoreBar(QtWidgets.QWidget):
         painter.setBrush(QtGui.QColor("#f0a030"))
         painter.drawRoundedRect(filled, 3, 3)
         painter.end()
+
+
+def _label(text: str, name: str, wraps: bool = False) -> QtWidgets.QLabel:
+    """Make a label that the style finds by its name."""
+    label = QtWidgets.QLabel(text)
+    label.setObjectName(name)
+    label.setWordWrap(wraps)
+    return label
 
 
 def _picture(path: Optional[str]) -> QtWidgets.QLabel:

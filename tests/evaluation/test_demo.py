@@ -109,9 +109,7 @@ def test_untrained_demo_says_so_in_its_first_and_last_line(
     assert json.loads(out)["trained"] is False and demo_command.UNTRAINED in err
 
 
-def test_named_model_that_is_missing_is_refused_not_replaced(
-    tmp_path: Path, no_model: None, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_named_model_that_is_missing_is_refused_not_replaced(tmp_path: Path, no_model: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--out", str(tmp_path / "out"), "--model", "xmem"]) == 2
     assert "models get xmem" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

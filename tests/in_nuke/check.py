@@ -162,7 +162,7 @@ def op_hashes_follow_the_picture():
 def read_knobs_adds_a_user_knob_to_a_group():
     group = nuke.nodes.Group()
     group.addKnob(nuke.Tab_Knob("tab"))
-    group.readKnobs('addUserKnob {6 xmem_later l later +STARTLINE}\nxmem_later true')
+    group.readKnobs("addUserKnob {6 xmem_later l later +STARTLINE}\nxmem_later true")
     return group.knob("xmem_later") is not None and bool(group["xmem_later"].value())
 
 

@@ -141,4 +141,3 @@ def suggest_request(chosen: argparse.Namespace) -> SuggestRequest:
         min_pixels=chosen.min_pixels,
         object=chosen.object,
     )
-
