@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,15 @@ def test_second_run_asks_nothing_again(tmp_path: Path, asked: list) -> None:
     written = run(tmp_path, [clip("a"), clip("b")], ["annotations"])
     assert len(asked) == 2 * 2 * 5
     assert {path.name for path in written} == {"measurements.md", "annotations.png"}
+
+
+def test_row_that_another_experiment_has_measured_is_not_measured_again(tmp_path: Path, asked: list) -> None:
+    run(tmp_path, [clip("a")], ["annotations"])
+    del asked[:]
+    run(tmp_path, [clip("a")], ["order"])
+    assert {settings.engine.order for _, _, settings in asked} == {"forward"}
+    outward = experiments.table_path(tmp_path, *next((e, e.rows[0]) for e in experiments.EXPERIMENTS if e.name == "order"))
+    assert set(json.loads(outward.read_text())["clips"]["a"]) == {"1", "2", "5", "10"}
 
 
 def test_interrupted_run_goes_on_where_it_was(tmp_path: Path, asked: list, monkeypatch: pytest.MonkeyPatch) -> None:

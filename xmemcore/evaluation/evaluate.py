@@ -64,6 +64,10 @@ class EvaluationSettings:
         del settings["annotations"]
         return json.loads(json.dumps(settings))
 
+    def agrees_with(self, other: EvaluationSettings) -> bool:
+        """Tell whether the same number of annotations gives the same figures with other settings."""
+        return self.as_json() == other.as_json()
+
 
 @dataclass(frozen=True)
 class ClipResult:
@@ -216,7 +220,11 @@ class Table:
 
     def put(self, clip: str, k: int, result: ClipResult) -> None:
         """Add a figure and keep the table."""
-        self.content["clips"].setdefault(clip, {})[str(k)] = result.as_json()
+        self.adopt(clip, k, result.as_json())
+
+    def adopt(self, clip: str, k: int, figures: dict[str, Any]) -> None:
+        """Add figures as another table has them, and keep the table."""
+        self.content["clips"].setdefault(clip, {})[str(k)] = figures
         self._take_means()
         self._keep()
 

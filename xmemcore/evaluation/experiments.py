@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from xmemcore.engine.augmentation import AUGMENTATIONS
 from xmemcore.engine.config import EngineConfig
@@ -170,14 +171,10 @@ def run_all(
         frames = ClipFrames(item.clip, network, size) if item.missing() else None
         for task, k in item.missing():
             assert frames is not None
-            try:
-                result = evaluate_clip(network, frames, k, task.settings, listener.cancelled)
-            except NothingToScore as reason:
-                task.table.skip(item.clip.name, k, str(reason))
+            if (figures := _measured(out, task, item.clip, k)) is not None:
+                task.table.adopt(item.clip.name, k, figures)
             else:
-                task.table.put(item.clip.name, k, result)
-                figures = task.table.content["clips"][item.clip.name][str(k)]
-                listener.message(f"{task.experiment.name}, {task.row.label}: " + line(item.clip.name, k, figures))
+                _measure(network, frames, k, task, listener)
             done += 1
             listener.progress(done, total)
     return write_page(out, model.name, experiments)
@@ -206,6 +203,29 @@ class _Work:
 
     def missing(self) -> list[tuple[_Task, int]]:
         return [(task, k) for task in self.tasks for k in task.settings.annotations if not task.table.has(self.clip.name, k)]
+
+
+def _measure(network: XMem, frames: ClipFrames, k: int, task: _Task, listener: Listener) -> None:
+    try:
+        result = evaluate_clip(network, frames, k, task.settings, listener.cancelled)
+    except NothingToScore as reason:
+        task.table.skip(frames.clip.name, k, str(reason))
+    else:
+        task.table.put(frames.clip.name, k, result)
+        figures = task.table.content["clips"][frames.clip.name][str(k)]
+        listener.message(f"{task.experiment.name}, {task.row.label}: " + line(frames.clip.name, k, figures))
+
+
+def _measured(out: Path, task: _Task, clip: Clip, k: int) -> dict[str, Any] | None:
+    """Look for a figure that another row with the same settings has already; the default is a row of nearly every experiment."""
+    for experiment in EXPERIMENTS:
+        for row in experiment.rows:
+            path = table_path(out, experiment, row)
+            if path != task.table.file and path.exists() and replace(row.settings, size=task.settings.size).agrees_with(task.settings):
+                twin = Table(task.table.content["model"], task.table.content["model_sha256"], task.settings, path, resume=True)
+                if (figures := twin.content["clips"].get(clip.name, {}).get(str(k))) is not None:
+                    return figures
+    return None
 
 
 def _few(clips: Sequence[Clip]) -> list[Clip]:
