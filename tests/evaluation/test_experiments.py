@@ -42,7 +42,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, EvaluationSet
 
 
 def run(out: Path, clips: list[Clip], names: list[str] | None) -> list[Path]:
-    return experiments.run_all(None, MODEL, clips, out, names, 480, Silence())  # type: ignore[arg-type]
+    experiments.run_all(None, MODEL, clips, out, names, 480, Silence())  # type: ignore[arg-type]
+    return measurements.write_page(out, MODEL)
 
 
 def test_every_row_differs_from_the_default_in_one_factor() -> None:

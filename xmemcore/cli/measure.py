@@ -111,6 +111,7 @@ def run_experiments(chosen: argparse.Namespace) -> None:
     """Run the experiments that are not there yet, and write the tables."""
     from xmemcore.evaluation import experiments
     from xmemcore.evaluation.installed import load_installed
+    from xmemcore.evaluation.measurements import write_page
     from xmemcore.evaluation.study_run import run_studies
 
     if chosen.only == ["list"]:
@@ -123,7 +124,8 @@ def run_experiments(chosen: argparse.Namespace) -> None:
         if chosen.studies:
             written = run_studies(network, model, clips, chosen.out, chosen.size, listener)
         else:
-            written = experiments.run_all(network, model, clips, chosen.out, chosen.only, chosen.size, listener)
+            experiments.run_all(network, model, clips, chosen.out, chosen.only, chosen.size, listener)
+            written = write_page(chosen.out, model)
     for path in written:
         print(path)
 

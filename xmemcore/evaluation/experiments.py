@@ -1,7 +1,7 @@
 """The papers' experiments on our clips, one factor at a time from the default; stopped at any time, they go on where they were.
 
 Each row of an experiment is a table of `evaluate` in its own file. The clips are the outer loop, so that a clip's frames are encoded once
-for all rows. What the tables mean is written by `measurements`.
+for all rows. `measurements` makes a page of the tables.
 """
 
 from __future__ import annotations
@@ -145,17 +145,12 @@ def table_path(out: Path, experiment: Experiment, row: Row) -> Path:
 
 def run_all(
     network: XMem, model: Model, clips: Sequence[Clip], out: Path, names: Sequence[str] | None, size: int, listener: Listener
-) -> list[Path]:
-    """Fill the tables that are not full yet, then write the page and the picture.
-
-    Returns:
-        What was written for people to read.
+) -> None:
+    """Fill the tables that are not full yet.
 
     Raises:
         ExperimentUnknown, ResumeMismatch: a table in `out` is of another model or size.
     """
-    from xmemcore.evaluation.measurements import write_page
-
     experiments = chosen(names)
     assert model.sha256 is not None
     tasks = []
@@ -177,7 +172,6 @@ def run_all(
                 _measure(network, frames, k, task, listener)
             done += 1
             listener.progress(done, total)
-    return write_page(out, model.name, experiments)
 
 
 @dataclass(frozen=True)

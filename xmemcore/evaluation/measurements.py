@@ -9,8 +9,9 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-from xmemcore.evaluation.experiments import Experiment, table_path
+from xmemcore.evaluation.experiments import EXPERIMENTS, Experiment, table_path
 from xmemcore.evaluation.picture import write_picture
+from xmemcore.network.catalogue import Model
 
 APART = ("caps", "combo-dance-dog-libby")
 """Clips that stand apart from the means: one with five masks only, one that was put together from two others."""
@@ -18,12 +19,12 @@ APART = ("caps", "combo-dance-dog-libby")
 FIGURE_NAMES = ("J", "F", "JF", "J_hold", "F_hold", "JF_hold")
 
 
-def write_page(out: Path, model: str, experiments: Sequence[Experiment]) -> list[Path]:
-    """Write `measurements.md`, and `annotations.png` when that experiment has been run."""
-    parts = [f"# Measurements: {model}\n"]
+def write_page(out: Path, model: Model, experiments: Sequence[Experiment] = EXPERIMENTS) -> list[Path]:
+    """Write `measurements.md` of all tables of these weights, and `annotations.png` when that experiment has been run."""
+    parts = [f"# Measurements: {model.name}\n"]
     written = []
     for experiment in experiments:
-        tables = {row.label: table for row in experiment.rows if (table := _load(table_path(out, experiment, row)))}
+        tables = {row.label: table for row in experiment.rows if (table := _load(table_path(out, experiment, row), model))}
         if not tables:
             continue
         parts.append(f"## {experiment.name}\n\n{experiment.question} ({experiment.source}.)\n")
@@ -144,8 +145,9 @@ def draw_curves(lines: Mapping[str, Sequence[tuple[int, float]]]) -> Image.Image
     return image
 
 
-def _load(path: Path) -> dict[str, Any] | None:
+def _load(path: Path, model: Model) -> dict[str, Any] | None:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        table = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+    return table if table.get("model_sha256") == model.sha256 else None
