@@ -140,12 +140,15 @@ def test_a_finished_shot_tunes_a_model(small: Path, tmp_path: Path) -> None:
     plates, mattes = _write_shot(tmp_path)
     torch.manual_seed(0)
     start = tmp_path / "start.safetensors"
-    save_network(start, XMem(COMPACT), {})
+    save_network(start, XMem(COMPACT), {"terms": "borrowed photographs", "training": {"steps": 7}})
     out = tmp_path / "run"
     _train("--finetune", plates, mattes, "--model", start, "--out", out, "--config", small, "--steps", 4)
     before, after = load_network(start).state_dict(), load_network(out / "model.safetensors").state_dict()
     assert any(not torch.equal(before[name], after[name]) for name in before if name.startswith("decoder."))
     assert np.isfinite(_losses(out)).all()
+    said = read_metadata(out / "model.safetensors")
+    assert said["terms"] == "the studio's own shots; begun from start: borrowed photographs"
+    assert json.loads(said["training"])["before"] == {"steps": 7}
 
 
 def test_a_finished_shot_is_read_with_its_labels_in_place(tmp_path: Path) -> None:

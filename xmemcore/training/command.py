@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--config",
         metavar="FILE",
         default=None,
-        help="recipe: a TOML file, or the name of a bundled one (compact, compact-clean, finetune)",
+        help="recipe: a TOML file, or the name of a bundled one (compact, compact-second, compact-clean, finetune)",
     )
     parser.add_argument("--encoder", metavar="FILE", default=None, help="start of the key encoder: MobileNetV2 as safetensors")
     parser.add_argument("--model", metavar="FILE", default=None, help="start from a model; needed by --finetune (default: the bundled one)")
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     trainer.run(run_plan.make_source)
     if trainer.progress < 1:
         raise Cancelled(f"Stopped at step {trainer.step}; what was learned stays in {folder}. Go on with --resume.")
-    model = export(folder, folder / "model.safetensors", run_plan.name, run_plan.terms)
+    model = export(folder, folder / "model.safetensors", run_plan.name, run_plan.terms, before=run_plan.before)
     last = (entries(folder / VALIDATIONS) or [{}])[-1]
     print(json.dumps({"model": str(model), "steps": trainer.step, "minutes": round(trainer.seconds / 60, 1), "validation": last}))
     return 0

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import platform
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -17,7 +19,7 @@ from xmemcore.training import record
 from xmemcore.training.state import read_state_of
 
 
-def export(run: Path, path: Path, name: str, terms: str, licence: str = "Apache-2.0") -> Path:
+def export(run: Path, path: Path, name: str, terms: str, licence: str = "Apache-2.0", before: Mapping[str, Any] | None = None) -> Path:
     """Write a run's averaged weights as half-precision safetensors.
 
     Args:
@@ -26,6 +28,7 @@ def export(run: Path, path: Path, name: str, terms: str, licence: str = "Apache-
         name: of the model.
         terms: what it was trained on, and what that allows, in one line.
         licence: of the weights.
+        before: what the model that the training began from says of its own training.
     """
     state = read_state_of(run)
     weights = state["average"]
@@ -43,6 +46,8 @@ def export(run: Path, path: Path, name: str, terms: str, licence: str = "Apache-
     }
     # The encoder's place on the machine that trained it says nothing to anybody else.
     training["recipe"]["encoder"] = Path(training["recipe"].get("encoder") or "").name
+    if before:
+        training["before"] = before["training"]
     metadata = {
         "name": name,
         "dimensions": dataclasses.asdict(network.config),

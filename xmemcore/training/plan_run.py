@@ -8,19 +8,23 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from xmemcore.network.checkpoint import load_network
+from xmemcore.network.checkpoint import load_network, read_metadata
+from xmemcore.network.config import NetworkConfig
 from xmemcore.network.xmem import XMem
 from xmemcore.protocol.failures import MachineError, RequestError
 from xmemcore.training.clips import ClipSource
 from xmemcore.training.recipe import Recipe, read_recipe, recipe_of
 from xmemcore.training.sources import FromNothing, FromStills
 from xmemcore.training.start import new_network
+from xmemcore.training.state import read_state_of
 from xmemcore.training.validate import Yardstick
 
-RECIPE = "recipe.json"
+RECIPE, BEFORE = "recipe.json", "before.json"
+"""In the folder of a training: what it was told, and what the model that it began from says of itself."""
 
 TERMS_STILLS = (
     "research photographs (ECSSD, BSDS500: no licence for commercial use given; CCP: photographs of third parties); start: ImageNet"
@@ -47,6 +51,9 @@ class RunPlan:
     make_source: Callable[[], ClipSource]
     yardstick: Yardstick | None
     terms: str
+    """What the weights learned from, those of the model that it began from included."""
+    before: dict[str, Any] | None
+    """Name, terms and training record of the model that it began from."""
 
 
 def plan_run(arguments: argparse.Namespace, folder: Path) -> RunPlan:
@@ -58,10 +65,13 @@ def plan_run(arguments: argparse.Namespace, folder: Path) -> RunPlan:
     make_source, terms, name = _source(arguments, recipe)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RECIPE).write_text(json.dumps(recipe.as_json(), indent=1), encoding="utf-8")
-    network = _network(arguments, recipe)
+    network = _network(arguments, recipe, folder)
     names = tuple(arguments.validate.split(",")) if arguments.validate else ()
     yardstick = Yardstick(arguments.clips, names) if arguments.clips else None
-    return RunPlan(name, recipe, network, _device(arguments.device), make_source, yardstick, terms)
+    before = _before(folder)
+    if before and before["terms"] not in terms:
+        terms = f"{terms}; begun from {before['name']}: {before['terms']}"
+    return RunPlan(name, recipe, network, _device(arguments.device), make_source, yardstick, terms, before)
 
 
 def _recipe(arguments: argparse.Namespace, folder: Path) -> Recipe:
@@ -83,13 +93,28 @@ def _source(arguments: argparse.Namespace, recipe: Recipe) -> tuple[Callable[[],
     return FromShots(tuple((plates, mattes) for plates, mattes in arguments.finetune), recipe), "the studio's own shots", "finetuned"
 
 
-def _network(arguments: argparse.Namespace, recipe: Recipe) -> XMem:
+def _network(arguments: argparse.Namespace, recipe: Recipe, folder: Path) -> XMem:
+    if arguments.resume:
+        # The weights themselves come with the rest of the state.
+        return XMem(NetworkConfig.of_state(read_state_of(folder)["network"]))
     if arguments.model is None and not arguments.finetune:
+        (folder / BEFORE).unlink(missing_ok=True)
         return new_network(recipe)
     from xmemcore.network.catalogue import resolve
 
+    model = resolve(arguments.model)
+    said = {**read_metadata(model.path)}
+    training = json.loads(said.get("training", "{}"))
+    (folder / BEFORE).write_text(json.dumps({"name": model.name, "terms": model.terms, "training": training}, indent=1), encoding="utf-8")
     torch.manual_seed(recipe.seed)
-    return load_network(resolve(arguments.model).path).requires_grad_(True)
+    return load_network(model.path).requires_grad_(True)
+
+
+def _before(folder: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads((folder / BEFORE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
 
 
 def _device(name: str) -> torch.device:
