@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from xmemcore.engine.config import EngineConfig
-from xmemcore.evaluation import experiments, measurements
+from xmemcore.evaluation import experiment_run, experiments, measurements
 from xmemcore.evaluation.clips import Clip
 from xmemcore.evaluation.evaluate import ClipResult, EvaluationSettings
 from xmemcore.evaluation.metrics import Score
-from xmemcore.network.catalogue import Model
+from xmemcore.evaluation.studies import write_clip
+from xmemcore.network.catalogue import Model, resolve
 from xmemcore.shot.listener import Silence
 
 MODEL = Model("seeded", Path("seeded.safetensors"), "abc", "none", "none")
@@ -31,18 +34,19 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, EvaluationSet
         def __init__(self, clip: Clip, *_: object) -> None:
             self.clip = clip
 
-    def pretend(network: object, frames: NoFrames, k: int, settings: EvaluationSettings, cancelled: object) -> ClipResult:
+    def pretend(network: object, frames: NoFrames, k: int, settings: EvaluationSettings) -> ClipResult:
         calls.append((frames.clip.name, k, settings))
         value = 1 - 0.4 / k - (0.1 if settings.engine.mode == "xmem" and k > 1 else 0)
         return ClipResult(Score(value, value), Score(value, value), Score(0.3, 0.3), (0,), 1.0)
 
-    monkeypatch.setattr(experiments, "ClipFrames", NoFrames)
-    monkeypatch.setattr(experiments, "evaluate_clip", pretend)
+    monkeypatch.setattr(experiment_run, "load_installed", lambda *_: (None, None))
+    monkeypatch.setattr(experiment_run, "ClipFrames", NoFrames)
+    monkeypatch.setattr(experiment_run, "evaluate_clip", pretend)
     return calls
 
 
 def run(out: Path, clips: list[Clip], names: list[str] | None) -> list[Path]:
-    experiments.run_all(None, MODEL, clips, out, names, 480, Silence())  # type: ignore[arg-type]
+    experiment_run.run_all(MODEL, "cpu", clips, out, names, 480, 1, Silence())
     return measurements.write_page(out, MODEL)
 
 
@@ -85,18 +89,33 @@ def test_row_that_another_experiment_has_measured_is_not_measured_again(tmp_path
     assert set(json.loads(outward.read_text())["clips"]["a"]) == {"1", "2", "5", "10"}
 
 
+def test_several_processes_measure_what_one_does(tmp_path: Path) -> None:
+    labels = [np.zeros((64, 96), np.uint8) for _ in range(12)]
+    for index, label in enumerate(labels):
+        label[20:45, 20 + 2 * index : 44 + 2 * index] = 1
+    square = write_clip(tmp_path / "clips" / "square", [60 + 120 * np.repeat(label[..., None], 3, axis=2) for label in labels], labels)
+    model = replace(resolve(None), sha256="abc")
+    for jobs in (1, 2):
+        experiment_run.run_all(model, "cpu", [square], tmp_path / str(jobs), ["interval"], 96, jobs, Silence())
+    experiment = next(e for e in experiments.EXPERIMENTS if e.name == "interval")
+    for row in experiment.rows:
+        one, two = (json.loads(experiments.table_path(tmp_path / str(jobs), experiment, row).read_text()) for jobs in (1, 2))
+        figures = [{k: by_k["JF"] for k, by_k in table["clips"][square.name].items()} for table in (one, two)]
+        assert figures[0] and figures[0] == figures[1]
+
+
 def test_interrupted_run_goes_on_where_it_was(tmp_path: Path, asked: list, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = experiments.evaluate_clip
+    whole = experiment_run.evaluate_clip
 
     def stops(*arguments: object) -> ClipResult:
         if len(asked) == 3:
             raise KeyboardInterrupt
         return whole(*arguments)
 
-    monkeypatch.setattr(experiments, "evaluate_clip", stops)
+    monkeypatch.setattr(experiment_run, "evaluate_clip", stops)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, [clip("a")], ["annotations"])
-    monkeypatch.setattr(experiments, "evaluate_clip", whole)
+    monkeypatch.setattr(experiment_run, "evaluate_clip", whole)
     run(tmp_path, [clip("a")], ["annotations"])
     assert len(asked) == 10 and len({(name, k, s.engine.mode) for name, k, s in asked}) == 10
 

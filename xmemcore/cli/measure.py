@@ -48,6 +48,7 @@ def add_experiments(commands: argparse._SubParsersAction[Parser]) -> None:
     which.add_argument("--only", type=_names, metavar="A,B", help="just these experiments; `list` names them")
     which.add_argument("--studies", action="store_true", help="instead: long shots, look-alikes, parts of objects")
     add_model_options(parser)
+    parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="processes, each with its share of the cores (default: 1)")
     parser.set_defaults(run=run_experiments)
 
 
@@ -110,6 +111,7 @@ def run_evaluate(chosen: argparse.Namespace) -> None:
 def run_experiments(chosen: argparse.Namespace) -> None:
     """Run the experiments that are not there yet, and write the tables."""
     from xmemcore.evaluation import experiments
+    from xmemcore.evaluation.experiment_run import run_all
     from xmemcore.evaluation.installed import load_installed
     from xmemcore.evaluation.measurements import write_page
     from xmemcore.evaluation.study_run import run_studies
@@ -124,7 +126,7 @@ def run_experiments(chosen: argparse.Namespace) -> None:
         if chosen.studies:
             written = run_studies(network, model, clips, chosen.out, chosen.size, listener)
         else:
-            experiments.run_all(network, model, clips, chosen.out, chosen.only, chosen.size, listener)
+            run_all(model, chosen.device, clips, chosen.out, chosen.only, chosen.size, chosen.jobs, listener)
             written = write_page(chosen.out, model)
     for path in written:
         print(path)

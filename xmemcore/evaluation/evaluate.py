@@ -64,10 +64,6 @@ class EvaluationSettings:
         del settings["annotations"]
         return json.loads(json.dumps(settings))
 
-    def agrees_with(self, other: EvaluationSettings) -> bool:
-        """Tell whether the same number of annotations gives the same figures with other settings."""
-        return self.as_json() == other.as_json()
-
 
 @dataclass(frozen=True)
 class ClipResult:

@@ -1,25 +1,18 @@
-"""The papers' experiments on our clips, one factor at a time from the default; stopped at any time, they go on where they were.
+"""The papers' experiments on our clips, one factor at a time from the default.
 
-Each row of an experiment is a table of `evaluate` in its own file. The clips are the outer loop, so that a clip's frames are encoded once
-for all rows. `measurements` makes a page of the tables.
+Each row of an experiment is a table of `evaluate` in its own file. `experiment_run` fills the tables, `measurements` makes a page of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from xmemcore.engine.augmentation import AUGMENTATIONS
 from xmemcore.engine.config import EngineConfig
-from xmemcore.evaluation.clip_frames import ClipFrames
-from xmemcore.evaluation.clips import Clip, NothingToScore
-from xmemcore.evaluation.evaluate import EvaluationSettings, Table, evaluate_clip, line
-from xmemcore.network.catalogue import Model
-from xmemcore.network.xmem import XMem
+from xmemcore.evaluation.evaluate import EvaluationSettings
 from xmemcore.protocol.failures import RequestError
-from xmemcore.shot.listener import Listener
 
 FEW_CLIPS = ("bmx-trees", "chair", "dance-twirl", "dog", "dogs-jump", "libby")
 """Enough for what has many rows; where they are not, the first six."""
@@ -141,87 +134,3 @@ def chosen(names: Sequence[str] | None) -> list[Experiment]:
 def table_path(out: Path, experiment: Experiment, row: Row) -> Path:
     """Give the file of a row's table."""
     return out / experiment.name / (row.label.replace(" ", "-").replace(",", "") + ".json")
-
-
-def run_all(
-    network: XMem, model: Model, clips: Sequence[Clip], out: Path, names: Sequence[str] | None, size: int, listener: Listener
-) -> None:
-    """Fill the tables that are not full yet.
-
-    Raises:
-        ExperimentUnknown, ResumeMismatch: a table in `out` is of another model or size.
-    """
-    experiments = chosen(names)
-    assert model.sha256 is not None
-    tasks = []
-    for experiment, row in [(asked, row) for asked in experiments for row in asked.rows]:
-        settings = replace(row.settings, size=size)
-        table = Table(model.name, model.sha256, settings, table_path(out, experiment, row), resume=True)
-        tasks.append(_Task(experiment, row, settings, table))
-    few = _few(clips)
-    work = [_Work(clip, [task for task in tasks if clip in few or not task.experiment.few]) for clip in clips]
-    total, done = sum(item.count for item in work), 0
-    for item in work:
-        done += item.count - len(item.missing())
-        frames = ClipFrames(item.clip, network, size) if item.missing() else None
-        for task, k in item.missing():
-            assert frames is not None
-            if (figures := _measured(out, task, item.clip, k)) is not None:
-                task.table.adopt(item.clip.name, k, figures)
-            else:
-                _measure(network, frames, k, task, listener)
-            done += 1
-            listener.progress(done, total)
-
-
-@dataclass(frozen=True)
-class _Task:
-    """One row, and where its figures go."""
-
-    experiment: Experiment
-    row: Row
-    settings: EvaluationSettings
-    table: Table
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What is to be done on one clip."""
-
-    clip: Clip
-    tasks: list[_Task]
-
-    @property
-    def count(self) -> int:
-        return sum(len(task.settings.annotations) for task in self.tasks)
-
-    def missing(self) -> list[tuple[_Task, int]]:
-        return [(task, k) for task in self.tasks for k in task.settings.annotations if not task.table.has(self.clip.name, k)]
-
-
-def _measure(network: XMem, frames: ClipFrames, k: int, task: _Task, listener: Listener) -> None:
-    try:
-        result = evaluate_clip(network, frames, k, task.settings, listener.cancelled)
-    except NothingToScore as reason:
-        task.table.skip(frames.clip.name, k, str(reason))
-    else:
-        task.table.put(frames.clip.name, k, result)
-        figures = task.table.content["clips"][frames.clip.name][str(k)]
-        listener.message(f"{task.experiment.name}, {task.row.label}: " + line(frames.clip.name, k, figures))
-
-
-def _measured(out: Path, task: _Task, clip: Clip, k: int) -> dict[str, Any] | None:
-    """Look for a figure that another row with the same settings has already; the default is a row of nearly every experiment."""
-    for experiment in EXPERIMENTS:
-        for row in experiment.rows:
-            path = table_path(out, experiment, row)
-            if path != task.table.file and path.exists() and replace(row.settings, size=task.settings.size).agrees_with(task.settings):
-                twin = Table(task.table.content["model"], task.table.content["model_sha256"], task.settings, path, resume=True)
-                if (figures := twin.content["clips"].get(clip.name, {}).get(str(k))) is not None:
-                    return figures
-    return None
-
-
-def _few(clips: Sequence[Clip]) -> list[Clip]:
-    named = [clip for clip in clips if clip.name in FEW_CLIPS]
-    return named if len(named) == len(FEW_CLIPS) else [clip for clip in clips if not clip.sparse][:6]
