@@ -51,6 +51,13 @@ def test_a_path_leads_back_from_where_it_leads(seed: int, x: float, y: float) ->
     np.testing.assert_allclose(motion.backward(path, 0, turn @ along + path.centre[0]), (x, y), atol=1e-9)
 
 
+def test_moments_never_leave_their_range_by_rounding() -> None:
+    for seed in range(500):
+        for frames in (4, 8, 12):
+            at = motion.times(np.random.default_rng(seed), frames, regular=False)
+            assert at[0] == 0 and at.max() <= 1 and (np.diff(at) > 0).all()
+
+
 def test_the_same_number_gives_the_same_clip_and_another_number_another() -> None:
     shape = ClipShape(64, 3, 1)
     first, again, other = (_procedural().clip(number, shape, in_order=False) for number in (7, 7, 8))

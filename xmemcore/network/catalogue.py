@@ -59,7 +59,7 @@ KNOWN = (
     ),
     KnownModel(
         name="compact-clean",
-        summary="small and quick, trained on generated pictures alone; comes with the package",
+        summary="small and quick, trained on generated pictures alone by `xmem-roto train --procedural`",
         terms="Apache-2.0; no photograph and no one else's data in its video training",
         file="compact-clean.safetensors",
     ),

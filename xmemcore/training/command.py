@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--config",
         metavar="FILE",
         default=None,
-        help="recipe: a TOML file, or the name of a bundled one (compact, compact-second, compact-clean, finetune)",
+        help="recipe: a TOML file, or the name of a bundled one (a wrong name lists them)",
     )
     parser.add_argument("--encoder", metavar="FILE", default=None, help="start of the key encoder: MobileNetV2 as safetensors")
     parser.add_argument("--model", metavar="FILE", default=None, help="start from a model; needed by --finetune (default: the bundled one)")

@@ -44,7 +44,8 @@ def times(rng: np.random.Generator, frames: int, regular: bool) -> np.ndarray:
     if regular:
         return np.linspace(0, 1, frames)
     steps = rng.uniform(0.3, 1.7, frames - 1)
-    return np.concatenate(([0.0], np.cumsum(steps) / steps.sum()))
+    # The running sum and the sum round differently: the last may come out above 1.
+    return np.minimum(np.concatenate(([0.0], np.cumsum(steps) / steps.sum())), 1.0)
 
 
 def wander(rng: np.random.Generator, at: np.ndarray, reach: float, columns: int = 1) -> np.ndarray:
