@@ -59,20 +59,12 @@ def draw_curve(path: Path, losses: list[dict[str, Any]], validations: list[dict[
     cv2.polylines(picture, [place(steps, smooth / top)], False, (160, 110, 40), 1, cv2.LINE_AA)
     colours = ((40, 60, 220), (60, 160, 40), (200, 60, 160))
     names = sorted({key for entry in validations for key in entry if key.startswith("J")})
-    for name, colour in zip(names, colours):
+    for number, (name, colour) in enumerate(zip(names, colours)):
         points = [(entry["step"], entry[name]) for entry in validations if name in entry]
         line = place(np.array([p[0] for p in points], np.float64), np.array([p[1] for p in points]))
         cv2.polylines(picture, [line], False, colour, 2, cv2.LINE_AA)
-        cv2.putText(
-            picture,
-            f"{name} {points[-1][1]:.3f}",
-            tuple(int(v) for v in line[-1] + (-90, -8)),
-            cv2.FONT_HERSHEY_SIMPLEX,
-            0.5,
-            colour,
-            1,
-            cv2.LINE_AA,
-        )
+        at = (width - margin - 100, height - margin - 20 * (len(names) - number))
+        cv2.putText(picture, f"{name} {points[-1][1]:.3f}", at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1, cv2.LINE_AA)
     for text, at in (
         (f"loss, 0 to {top:.3g}", (margin, margin - 12)),
         ("J, 0 to 1", (width - margin - 80, margin - 12)),
