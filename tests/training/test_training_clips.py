@@ -15,7 +15,7 @@ from PIL import Image
 
 from xmemcore.training import motion, regions
 from xmemcore.training.clips import StagedClips, processing_order
-from xmemcore.training.cutouts import Cutout, without
+from xmemcore.training.cutouts import Cutout, recoloured, without
 from xmemcore.training.draw import draw
 from xmemcore.training.draw_torch import draw_on
 from xmemcore.training.plan import ClipPlan, Layer
@@ -126,7 +126,7 @@ def test_thin_things_are_thin() -> None:
 def test_an_accelerator_draws_what_a_core_draws() -> None:
     shape = ClipShape(96, 3, 1)
     for seed in range(4):
-        plan = stage(np.random.default_rng(seed), Procedural(), Thin(Procedural()), shape, SceneConfig(smearing=0))
+        plan = stage(np.random.default_rng(seed), Procedural(), Thin(Procedural()), shape, SceneConfig(smearing=0, shaded=1))
         if plan.look is not None:
             plan.look.noise[:], plan.look.quality[:] = 0, 0
         frames, labels = draw(plan)
@@ -134,6 +134,28 @@ def test_an_accelerator_draws_what_a_core_draws() -> None:
         # Reduced pictures are averaged in another way, so single pixels differ; the picture and the labels as a whole do not.
         assert np.abs(frames.astype(int) - other_frames[0].numpy().astype(int)).mean() < 5
         assert (labels == other_labels[0].numpy()).mean() > 0.985
+
+
+def test_shadows_drift_over_the_picture_and_leave_labels_alone() -> None:
+    shape = ClipShape(96, 4, 1)
+    bright, dark = (
+        draw(stage(np.random.default_rng(3), Procedural(), Thin(Procedural()), shape, SceneConfig(shaded=share))) for share in (0, 1)
+    )
+    assert (bright[1] == dark[1]).all()
+    shade = motion.shade(np.random.default_rng(3), np.linspace(0, 1, 4), 0.9)
+    assert shade.min() < 0.5 and 1.2 < shade.max() < 1.5
+    assert np.abs(shade[0] - shade[3]).max() > 0.2
+    assert np.abs(np.diff(shade, axis=1)).max() < 0.8  # no step from one cell to the next
+
+
+def test_a_camouflaged_thing_has_the_colours_of_its_surroundings_and_keeps_its_texture() -> None:
+    rng = np.random.default_rng(0)
+    thing = rng.integers(150, 250, (40, 40, 3)).astype(np.uint8)
+    ground = rng.integers(20, 60, (40, 40, 3)).astype(np.uint8)
+    hidden = recoloured(thing, np.full((40, 40), 255, np.uint8), ground, 1.0)
+    assert abs(hidden.mean() - ground.mean()) < 12
+    assert np.corrcoef(hidden[..., 1].ravel(), thing[..., 1].ravel())[0, 1] > 0.6
+    assert (recoloured(thing, np.full((40, 40), 255, np.uint8), ground, 0.0).astype(int) - thing).max() < 4
 
 
 def test_a_planned_clip_has_the_order_of_a_drawn_one() -> None:

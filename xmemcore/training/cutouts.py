@@ -53,6 +53,15 @@ def soft_alpha(mask: np.ndarray, sigma: float) -> np.ndarray:
     return cv2.GaussianBlur(mask, (0, 0), sigma) if sigma > 0 else mask
 
 
+def recoloured(picture: np.ndarray, mask: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
+    """Give a thing the mean and the spread of another picture's colours, by a share in [0, 1]: what stands out little is hard to follow."""
+    lab, goal = (cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32) for image in (picture, other))
+    mean, spread = lab[mask > 0].mean(0), lab[mask > 0].std(0)
+    new = (lab - mean) / np.maximum(spread, 4) * goal.std((0, 1)) + goal.mean((0, 1))
+    mixed = np.clip(lab + share * (new - lab), 0, 255).astype(np.uint8)
+    return cv2.cvtColor(mixed, cv2.COLOR_LAB2RGB)
+
+
 def without(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Fill a masked region from its surroundings, coarsely: what a camera would find where the thing has left."""
     hole = cv2.dilate(mask, np.ones((9, 9), np.uint8)) > 0

@@ -117,7 +117,10 @@ def _smear(way: np.ndarray) -> np.ndarray | None:
 
 
 def developed(frame: np.ndarray, look: Look, t: int) -> np.ndarray:
-    """Expose, blur, add grain and compress."""
+    """Shade, expose, blur, add grain and compress."""
+    if look.shade is not None:
+        factors = cv2.resize(look.shade[t], frame.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        frame = np.clip(frame * factors[..., None], 0, 255).astype(np.uint8)
     ramp = (np.arange(256, dtype=np.float32)[:, None] / 255) ** look.gamma[t] * 255
     table = np.clip(ramp * look.gain[t][None] + look.offset[t][None], 0, 255).astype(np.uint8)
     frame = cv2.LUT(frame, table[:, None])

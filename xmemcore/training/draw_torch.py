@@ -102,7 +102,10 @@ def _smeared(planes: Tensor, ways: np.ndarray) -> Tensor:
 
 
 def _developed(colour: Tensor, look: Look) -> Tensor:
-    """Expose, blur and add grain; compression is left to the CPU's way."""
+    """Shade, expose, blur and add grain; compression is left to the CPU's way."""
+    if look.shade is not None:
+        factors = torch.from_numpy(look.shade).to(colour.device)[:, None]
+        colour = (colour * F.interpolate(factors, size=colour.shape[-2:], mode="bilinear", align_corners=False)).clamp(0, 255)
 
     def each(values: np.ndarray) -> Tensor:
         return torch.from_numpy(np.asarray(values, np.float32)).to(colour.device).view(len(values), -1, 1, 1)

@@ -12,6 +12,7 @@ import numpy as np
 
 GRID_STEP = 8
 """Pixels between computed points of a warp; between them it is linear."""
+SHADE_CELLS = 17
 
 
 @dataclass
@@ -46,6 +47,32 @@ def times(rng: np.random.Generator, frames: int, regular: bool) -> np.ndarray:
     steps = rng.uniform(0.3, 1.7, frames - 1)
     # The running sum and the sum round differently: the last may come out above 1.
     return np.minimum(np.concatenate(([0.0], np.cumsum(steps) / steps.sum())), 1.0)
+
+
+def shade(rng: np.random.Generator, at: np.ndarray, depth: float) -> np.ndarray:
+    """Draw shadows and patches of light that drift over the canvas.
+
+    Args:
+        rng: every choice.
+        at: (T,), moments.
+        depth: about the deviation of the log of the factors.
+
+    Returns:
+        (T, n, n) float32 factors of brightness, for all frames from one field larger than the canvas.
+    """
+    cells = SHADE_CELLS
+    # Waves of a few wavelengths make a field that is smooth everywhere, so that it can be read anywhere.
+    heading = rng.uniform(0, 2 * np.pi, 6)
+    wave = (np.stack((np.cos(heading), np.sin(heading))) * rng.uniform(1.0, 4.5, 6)).T
+    phase = rng.uniform(0, 2 * np.pi, 6)
+    way = wander(rng, at, 0.5, 2)
+    line = np.linspace(-1, 1, cells)
+    places = np.stack(np.meshgrid(line, line), axis=-1)[None] + way[:, None, None]
+    field = np.sin(places @ wave.T + phase).sum(-1) / np.sqrt(3)
+    # Shadows have an inside: the tanh flattens hills and valleys and leaves a flank between them.
+    log = depth * np.tanh(rng.uniform(0.5, 1.5) * field)
+    # Exposure is drawn elsewhere: what is lit here is seldom burnt out.
+    return np.exp(np.minimum(log - 0.3 * depth, 0.35)).astype(np.float32)
 
 
 def wander(rng: np.random.Generator, at: np.ndarray, reach: float, columns: int = 1) -> np.ndarray:

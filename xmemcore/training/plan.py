@@ -56,6 +56,8 @@ class Look:
     """(T,): JPEG quality; 0 for none."""
     seed: int
     """Of the noise."""
+    shade: np.ndarray | None = None
+    """(T, n, n): factors of brightness over the canvas, enlarged to it: shadows and patches of light that move."""
 
 
 @dataclass

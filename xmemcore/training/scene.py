@@ -5,13 +5,13 @@ Every choice is a share in `SceneConfig`, so that a recipe can weigh it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from xmemcore.training import motion, regions
-from xmemcore.training.cutouts import Cutout, Source, TooSmall, soft_alpha, without
+from xmemcore.training.cutouts import Cutout, Source, TooSmall, recoloured, soft_alpha, without
 from xmemcore.training.motion import Path
 from xmemcore.training.plan import ClipPlan, Layer, Look
 
@@ -46,6 +46,10 @@ class SceneConfig:
     """Scale changes of 3 to 7 times within the clip."""
     bending: float = 0.6
     smearing: float = 0.3
+    shaded: float = 0.0
+    """Clips over which shadows and patches of light drift."""
+    camouflaged: float = 0.0
+    """Targets on a foreign background that take on its colours."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,8 @@ def _stage(rng: np.random.Generator, source: Source, thin: Source, shape: ClipSh
         thing = _with_limbs(rng, thing, thin)
     x, y, radius = thing.box
     background = without(thing.picture, thing.mask) if in_place else source.background(rng)
+    if config.camouflaged and not in_place and rng.random() < config.camouflaged:
+        thing = replace(thing, picture=recoloured(thing.picture, thing.mask, background, rng.uniform(0.5, 1.0)))
     ground = _ground(rng, background, at, energy, (x, y, radius) if in_place else None)
     ground.smear = shutter
     plan.layers.append(ground)
@@ -142,6 +148,8 @@ def _stage(rng: np.random.Generator, source: Source, thin: Source, shape: ClipSh
         others.append(_pasted(rng, thin, at, energy, shutter, config, label=0))
     plan.layers += others
     plan.look = look(rng, at)
+    if config.shaded and rng.random() < config.shaded:
+        plan.look.shade = motion.shade(rng, at, rng.uniform(0.3, 0.9))
     return plan
 
 
