@@ -57,10 +57,10 @@ def body_left(frame: int) -> int:
     return 10 + (frame - FIRST) % 40
 
 
-def write_roto(path: Path) -> str:
-    """Write a script with two overlapping shapes, `body` and `sleeve`, each keyed on two frames of its own."""
-    body = _shape("body", {frame: (body_left(frame), 16, body_left(frame) + 32, 48) for frame in BODY_KEYS})
-    sleeve = _shape("sleeve", {frame: (body_left(frame) + 16, 24, body_left(frame) + 44, 40) for frame in SLEEVE_KEYS})
+def write_roto(path: Path, body_keys: tuple[int, ...] = BODY_KEYS, sleeve_keys: tuple[int, ...] = SLEEVE_KEYS) -> str:
+    """Write a script with two overlapping shapes, `body` and `sleeve`, each keyed on two frames of its own unless told otherwise."""
+    body = _shape("body", {frame: (body_left(frame), 16, body_left(frame) + 32, 48) for frame in body_keys})
+    sleeve = _shape("sleeve", {frame: (body_left(frame) + 16, 24, body_left(frame) + 44, 40) for frame in sleeve_keys})
     curves = f"{{{{v x3f99999a}} {{f 0}} {{n {{layer Root {{f 0}} {{t {WIDTH / 2} {HEIGHT / 2}}} {{a}} {sleeve} {body}}}}}}}"
     fmt = f'"{WIDTH} {HEIGHT} 0 0 {WIDTH} {HEIGHT} 1 made"'
     node = f"Roto {{\n inputs 0\n output alpha\n curves {{{curves}}}\n name Roto1\n}}"

@@ -196,6 +196,33 @@ def test_cancelled_run_goes_on_to_the_same_mattes(request_of: PropagateRequest, 
     assert same_pixels(Path(request_of.out).parent, whole[0])
 
 
+def test_objects_that_overlap_are_finished_frame_by_frame(request_of: PropagateRequest, tmp_path: Path) -> None:
+    request = replace(request_of, roto=write_roto(tmp_path / "together.nk", (1001, 1040), (1001, 1040)))
+    heard = Heard(stop_after=5)
+    with pytest.raises(Cancelled):
+        propagate(request, heard)
+    assert len([*Path(request.out).parent.glob("matte.*.exr")]) >= 5
+    assert not [*Path(request.cache).rglob("waiting")]
+    finished = propagate(replace(request, use_cache=False))
+    # Two groups, and yet each frame is encoded once; but the keyframes, which each group learns and sweeps begin at.
+    assert finished.encoded_frames <= len(FRAMES) + 5
+
+
+def test_full_disk_where_predictions_wait_is_said(request_of: PropagateRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, content: bytes) -> int:
+        if path.parent.name == "waiting":
+            raise OSError(28, "No space left on device")
+        return real(path, content)
+
+    real = Path.write_bytes
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(MachineError, match=r"wait for other objects.*waiting.*No space left"):
+        propagate(request_of)
+    monkeypatch.undo()
+    propagate(request_of)
+    assert not [*Path(request_of.cache).rglob("waiting")]
+
+
 @pytest.mark.parametrize("viewer", [1005, 1036])
 def test_gap_of_the_viewer_comes_first_and_changes_nothing(request_of: PropagateRequest, whole, viewer: int) -> None:
     heard = Heard()

@@ -58,6 +58,20 @@ class Propagation:
         Raises:
             Cancelled: between two frames.
         """
+        for index, prediction in self.steps(gap, wanted, cancelled):
+            if prediction is not None:
+                yield index, prediction
+
+    def steps(
+        self, gap: Gap, wanted: Collection[int] | None = None, cancelled: Callable[[], bool] = lambda: False
+    ) -> Iterator[tuple[int, Prediction | None]]:
+        """Compute a gap as `run` does, but stop at every frame that is visited.
+
+        Groups that share a gap visit the same frames: whoever takes a step of each in turn has the frame at hand for all of them.
+
+        Yields:
+            Index, and its prediction if that is ready.
+        """
         wanted = set(gap.delivers if wanted is None else wanted) & set(gap.delivers)
         waiting: dict[int, Prediction] = {}
         for number, visit in enumerate(gap.visits(wanted)):
@@ -67,13 +81,14 @@ class Propagation:
                     raise Cancelled("Cancelled. The mattes that were finished stay.")
                 prediction = sweep.step(index, self.source.frame(index), self.annotations.get(index), last=index == visit.indices[-1])
                 if index not in wanted:
-                    continue
-                if index not in gap.blend:
+                    yield index, None
+                elif index not in gap.blend:
                     yield index, prediction
                 elif index in waiting:
                     yield index, _mixed(waiting.pop(index), prediction, gap.weight(number, index))
                 else:
                     waiting[index] = prediction
+                    yield index, None
 
 
 def permanent_indices(annotations: Iterable[int], config: EngineConfig) -> tuple[int, ...]:

@@ -5,6 +5,8 @@ Frames wait here until every competition group has given its prediction; a write
 
 from __future__ import annotations
 
+import io
+import shutil
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +18,7 @@ import cv2
 import numpy as np
 
 from xmemcore.engine.sweep import Prediction
+from xmemcore.protocol.failures import MachineError
 from xmemcore.shot.annotations import Annotations
 from xmemcore.shot.host_alpha import HostAlpha, difference
 from xmemcore.shot.mattes import MatteWriter
@@ -24,6 +27,10 @@ from xmemcore.shot.plate import Plate
 
 FRAMES_BEHIND = 3
 """Frames that may wait for the disk; more would only fill the memory."""
+
+
+class WaitingRoomFull(MachineError):
+    """A prediction cannot be kept until the other groups have given theirs."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,19 @@ class MatteQueue:
         writer: MatteWriter,
         with_confidence: bool,
         host_alpha: HostAlpha | None = None,
+        waiting_room: Path | None = None,
     ) -> None:
+        """Prepare to write.
+
+        Args:
+            plate: of the shot.
+            annotations: the artist's mattes, which stand on their keyframes.
+            groups: whose predictions each frame needs.
+            writer: of the files.
+            with_confidence: whether that layer is written too.
+            host_alpha: the host's own renders of the roto.
+            waiting_room: folder for predictions that wait for another group; emptied first. None: a temporary folder.
+        """
         self._host_alpha = host_alpha
         self._plate = plate
         self._annotations = annotations
@@ -59,7 +78,11 @@ class MatteQueue:
         self._writer = writer
         self._with_confidence = with_confidence
         self._waiting: dict[int, set[int]] = {}
-        self._spill = TemporaryDirectory(prefix="xmem-roto-")
+        if waiting_room is not None:
+            # What a killed run left there. The lock of the node is ours.
+            shutil.rmtree(waiting_room, ignore_errors=True)
+        self._waiting_room = waiting_room
+        self._temporary: TemporaryDirectory[str] | None = None
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="matte-writer")
         self._pending: deque[Future[Written]] = deque()
 
@@ -68,20 +91,23 @@ class MatteQueue:
 
     def __exit__(self, *_: object) -> None:
         self._executor.shutdown()
-        self._spill.cleanup()
+        if self._waiting_room is not None:
+            shutil.rmtree(self._waiting_room, ignore_errors=True)
+        if self._temporary is not None:
+            self._temporary.cleanup()
 
     def put(self, group: int, index: int, prediction: Prediction) -> list[Written]:
         """Hand in one group's prediction; give the frames that were finished meanwhile.
 
         Raises:
-            What writing raised, for this frame or an earlier one.
+            What writing raised, for this frame or an earlier one; WaitingRoomFull.
         """
         # Half is what the matte is written in, and what a spilled prediction is kept in: both paths give the same bits.
         planes = prediction.planes.half().cpu().numpy()
         missing = self._waiting.setdefault(index, set(range(len(self._groups))))
         missing.discard(group)
         if missing:
-            np.save(self._spilled(group, index), planes)
+            self._spill(group, index, planes)
         else:
             del self._waiting[index]
             self._pending.append(self._executor.submit(self._write, index, group, planes))
@@ -126,8 +152,27 @@ class MatteQueue:
         areas = tuple(round(float(matte.mean()), 6) for matte in mattes)
         return Written(index, path, path.stat().st_size, bool(known), areas, 1.0 if complete else _around_objects(margin, union), remark)
 
+    def _spill(self, group: int, index: int, planes: np.ndarray) -> None:
+        content = io.BytesIO()
+        np.save(content, planes)
+        try:
+            self._room().mkdir(parents=True, exist_ok=True)
+            self._spilled(group, index).write_bytes(content.getbuffer())
+        except OSError as error:
+            raise WaitingRoomFull(
+                f"Predictions that wait for other objects cannot be kept in {self._room()}: {error.strerror}. "
+                "Free some disk there, then run this again; the mattes that were finished stay."
+            ) from error
+
+    def _room(self) -> Path:
+        if self._waiting_room is not None:
+            return self._waiting_room
+        if self._temporary is None:
+            self._temporary = TemporaryDirectory(prefix="xmem-roto-")
+        return Path(self._temporary.name)
+
     def _spilled(self, group: int, index: int) -> Path:
-        return Path(self._spill.name) / f"{index}.{group}.npy"
+        return self._room() / f"{index}.{group}.npy"
 
     def _unspilled(self, group: int, index: int) -> np.ndarray:
         path = self._spilled(group, index)

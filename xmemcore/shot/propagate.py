@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -70,8 +69,8 @@ def propagate(request: PropagateRequest, listener: Listener | None = None) -> Pr
     with out_of_memory_said(request), ExitStack() as stack:
         run = _Run(ShotPlan(request), listener or Silence(), stack)
         run.learn()
-        for group, gap in run.work():
-            run.fill(group, gap)
+        for gap, groups in run.work():
+            run.fill(gap, groups)
         run.finish()
         return run.result(time.monotonic() - began)
 
@@ -96,8 +95,9 @@ class _Run:
         store = features_folder(plan.root) if plan.caching else None
         self.frames = stack.enter_context(ShotFrames(plan.content, network, self.device, store, self.warn))
         self.propagations = [Propagation(network, self.frames, group.annotations, len(group.objects), plan.config) for group in plan.groups]
+        waiting = plan.node / "waiting" if plan.caching else None
         self.queue = stack.enter_context(
-            MatteQueue(plan.plate, plan.annotations, plan.groups, plan.writer, plan.request.confidence, plan.host_alpha)
+            MatteQueue(plan.plate, plan.annotations, plan.groups, plan.writer, plan.request.confidence, plan.host_alpha, waiting)
         )
         self.encoded_annotations = 0
         self.done: set[int] = set()
@@ -124,8 +124,8 @@ class _Run:
         if store is not None:
             store.forget_all_but(key for keys in plan.memory_keys for key in keys.values())
 
-    def work(self) -> Iterator[tuple[int, Gap]]:
-        """Give group and gap in the order in which they are to be computed, without those that are up to date."""
+    def work(self) -> list[tuple[Gap, list[int]]]:
+        """Give gaps and the groups that share them in the order in which they are to be computed, without those that are up to date."""
         plan = self.plan
         self.done = {index for index in plan.wanted if plan.fresh(index)}
         for index in sorted(self.done):
@@ -133,17 +133,23 @@ class _Run:
             self.listener.frame_done(frame, plan.writer.path(frame))
         self.listener.progress(len(self.done), len(plan.wanted))
         missing = set(plan.wanted) - self.done
-        todo = [(number, gap) for number, gaps in enumerate(plan.gaps) for gap in gaps if missing.intersection(gap.delivers)]
+        todo: dict[Gap, list[int]] = {}
+        for number, gaps in enumerate(plan.gaps):
+            for gap in gaps:
+                if missing.intersection(gap.delivers):
+                    todo.setdefault(gap, []).append(number)
         viewer = _nearest(plan.plate.frames, plan.request.viewer_frame)
-        yield from sorted(todo, key=lambda pair: (min(abs(index - viewer) for index in pair[1].delivers), pair[1].delivers[0], pair[0]))
+        return sorted(todo.items(), key=lambda pair: (min(abs(index - viewer) for index in pair[0].delivers), pair[0].delivers[0]))
 
-    def fill(self, number: int, gap: Gap) -> None:
-        """Compute one gap of one group."""
+    def fill(self, gap: Gap, groups: list[int]) -> None:
+        """Compute one gap of all groups that share it, frame by frame, so that each frame is finished before the next."""
         todo = (set(self.plan.wanted) - self.done) & set(gap.delivers)
         self.frames.expect([index for visit in gap.visits(todo) for index in visit.indices], twice=gap.blend)
         try:
-            for index, prediction in self.propagations[number].run(gap, todo, self.listener.cancelled):
-                self._note(self.queue.put(number, index, prediction))
+            for steps in zip(*(self.propagations[number].steps(gap, todo, self.listener.cancelled) for number in groups)):
+                for number, (index, prediction) in zip(groups, steps):
+                    if prediction is not None:
+                        self._note(self.queue.put(number, index, prediction))
         except Cancelled:
             self._note(self.queue.drain())
             raise
