@@ -119,3 +119,9 @@ def test_every_bundled_model_has_its_hash_recorded() -> None:
     for model in catalogue.installed():
         if model.path.parent == catalogue.WEIGHTS_FOLDER:
             assert model.sha256 is not None, f"{model.path} has no hash in {catalogue.BUNDLED_HASHES}: call record_bundled()."
+
+
+def test_model_that_cannot_be_read_has_its_sentence(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    model = catalogue.Model("gone", tmp_path / "gone.safetensors", None, "", "")
+    with pytest.raises(catalogue.ModelUnreadable, match="gone.safetensors cannot be read: No such file"):
+        catalogue.verify(model)

@@ -85,14 +85,14 @@ def test_every_option_of_propagate_reaches_the_request(shot: dict[str, Any]) -> 
 
 
 def test_without_options_the_request_has_its_own_defaults(shot: dict[str, Any]) -> None:
-    shot["suggest"] = lambda request, listener: Answer({"suggestions": [], "message": "Nothing."})
+    shot["suggest"] = lambda request, listener: Answer({"suggestions": [], "message": "Nothing.", "lost_frames": []})
     assert main(["propagate", "p", "--masks", "m"]) == 0
     assert main(["suggest", "p", "--masks", "m"]) == 0
     assert shot["asked"] == [PropagateRequest(plate="p", masks="m"), SuggestRequest(plate="p", masks="m")]
 
 
 def test_every_option_of_suggest_reaches_the_request(shot: dict[str, Any]) -> None:
-    shot["suggest"] = lambda request, listener: Answer({"suggestions": [], "message": "Nothing."})
+    shot["suggest"] = lambda request, listener: Answer({"suggestions": [], "message": "Nothing.", "lost_frames": []})
     command = "suggest p --masks m --mattes out --count 3 --alpha 0.25 --min-pixels 0 --object sleeve --cache c"
     assert main(command.split()) == 0
     (request,) = shot["asked"]
@@ -217,9 +217,11 @@ def test_negative_frames_can_be_given() -> None:
 
 def test_suggestions_are_printed_one_a_line(shot: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     picks = [{"frame": 1012, "score": 0.5, "reason": "far from 1001"}, {"frame": 1030, "score": 0.25, "reason": "far from 1012"}]
-    shot["suggest"] = lambda request, listener: Answer({"suggestions": picks, "message": "Two frames."})
+    shot["suggest"] = lambda request, listener: Answer({"suggestions": picks, "message": "Two frames.", "lost_frames": [1005]})
     assert main(["suggest", "p", "--masks", "m"]) == 0
-    assert capsys.readouterr().out == "1012  score 0.5  far from 1001\n1030  score 0.25  far from 1012\nTwo frames.\n"
+    said = capsys.readouterr().out.splitlines()
+    assert said[:3] == ["1012  score 0.5  far from 1001", "1030  score 0.25  far from 1012", "Two frames."]
+    assert said[3:] == ["Look at frame 1005: the matte is empty there, between frames that have it."]
 
 
 def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:

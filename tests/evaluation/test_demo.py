@@ -115,7 +115,7 @@ def test_named_model_that_is_missing_is_refused_not_replaced(tmp_path: Path, no_
     assert not (tmp_path / "out").exists()
 
 
-def test_folder_that_cannot_be_written_is_exit_code_3(tmp_path: Path, no_model: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_folder_that_cannot_be_written_is_exit_code_2(tmp_path: Path, no_model: None, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
-    assert main(["demo", "--out", str(tmp_path / "file")]) == 3
-    assert "Name another folder with --out" in capsys.readouterr().err
+    assert main(["demo", "--out", str(tmp_path / "file")]) == 2
+    assert "Name another file or folder" in capsys.readouterr().err

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from xmemcore.evaluation import report
-from xmemcore.evaluation.picture import PictureUnwritable, write_picture
+from xmemcore.evaluation.picture import require_writable, write_picture
 from xmemcore.evaluation.report import Sheet
+from xmemcore.protocol.failures import NotWritable
 
 
 def sheet(**changes: object) -> Sheet:
@@ -79,5 +80,15 @@ def test_picture_is_written_whole_or_refused_with_a_sentence(tmp_path: Path) -> 
     write_picture(image, tmp_path / "new" / "sheet.png")
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["sheet.png"]
     (tmp_path / "file").write_text("")
-    with pytest.raises(PictureUnwritable, match="Cannot write the picture"):
+    with pytest.raises(NotWritable, match="Cannot write .*Name another"):
         write_picture(image, tmp_path / "file" / "sheet.png")
+
+
+@pytest.mark.parametrize("name", ["file/sheet.png", "folder"])
+def test_place_of_a_picture_is_looked_at_before_the_work(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(NotWritable, match="Cannot write .*Name another"):
+        require_writable(tmp_path / name)
+    require_writable(tmp_path / "new" / "sheet.png")
+    assert list((tmp_path / "new").iterdir()) == []

@@ -75,9 +75,17 @@ def test_pickle_with_code_in_it_is_refused(tmp_path: Path) -> None:
         load_network(tmp_path / "a.pth")
 
 
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    network = small_network()
+    network.decoder.pred.bias.data[:] = float("nan")
+    save_network(tmp_path / "a.safetensors", network, {})
+    with pytest.raises(CheckpointUnreadable, match=r"a.safetensors holds numbers that are not finite"):
+        load_network(tmp_path / "a.safetensors")
+
+
 def test_foreign_tensors_are_named(tmp_path: Path) -> None:
     save_file({"some.weight": torch.zeros(3)}, tmp_path / "a.safetensors")
-    with pytest.raises(ForeignCheckpoint, match="not an XMem checkpoint"):
+    with pytest.raises(ForeignCheckpoint, match="a.safetensors: this is not an XMem checkpoint"):
         load_network(tmp_path / "a.safetensors")
 
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from tests.make_data import exr_header, half_noise, write_deep, write_exr, write_parts
 from xmemcore.protocol.failures import MachineError, RequestError
-from xmemcore.shot import exr
+from xmemcore.shot import exr, whole_file
 from xmemcore.shot.canvas import Box
 
 WHOLE = (0, 0, 24, 16)
@@ -208,7 +208,9 @@ def test_file_cut_anywhere_is_refused_by_name_and_nothing_is_printed(good: Path,
             header = exr.read_header(good)
             part = header.parts[-1]
             exr.read_channels(header, part, part.channels)
-    assert capfd.readouterr().out == "", "stdout belongs to the worker's protocol"
+    said = capfd.readouterr()
+    assert said.out == "", "stdout belongs to the worker's protocol"
+    assert said.err == "", "an artist gets our sentence, and nothing else"
 
 
 def test_flipped_bits_never_give_anything_but_pixels_or_a_sentence(good: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -389,7 +391,7 @@ def test_full_disk_is_recognised_by_its_error(tmp_path: Path, monkeypatch: pytes
 
 
 def partial(folder: Path, host: str, process: int) -> Path:
-    path = folder / f".m.0001.exr.{host}-{process}{exr.PARTIAL_SUFFIX}"
+    path = folder / f".m.0001.exr.{host}-{process}{whole_file.PARTIAL_SUFFIX}"
     path.write_bytes(b"half a file")
     return path
 
@@ -405,7 +407,7 @@ def test_remains_of_a_killed_run_are_cleared_and_those_of_a_running_one_stay(tmp
     ended.wait(60)
     dead, alive = partial(tmp_path, here, ended.pid), partial(tmp_path, here, os.getpid())
     fresh, old = partial(tmp_path, "elsewhere", 1), partial(tmp_path, "elsewhere", 2)
-    hours_ago = time.time() - 2 * exr.FOREIGN_PARTIAL_SECONDS
+    hours_ago = time.time() - 2 * whole_file.FOREIGN_PARTIAL_SECONDS
     os.utime(old, (hours_ago, hours_ago))
     unrelated = tmp_path / ".hidden"
     unrelated.write_bytes(b"")

@@ -119,6 +119,14 @@ def test_suggestion_says_when_nothing_is_worth_keying(shot: PropagateRequest) ->
     assert result.message.startswith("Nothing is worth keying")
 
 
+def test_suggestion_tells_which_frames_it_left_out(shot: PropagateRequest, tmp_path: Path) -> None:
+    propagate(shot)
+    common = {name: getattr(shot, name) for name in ("plate", "masks", "model", "size", "cache")}
+    result = suggest(SuggestRequest(**common, mattes=shot.out, min_pixels=10**6))
+    assert result.suggestions == ()
+    assert "all others but 7 that were left out (their mattes have under 1000000 pixels: frames 1, 2, 3, 5" in result.message
+
+
 def test_picks_depend_on_the_object(shot: PropagateRequest) -> None:
     common = {name: getattr(shot, name) for name in ("plate", "masks", "model", "size", "cache")}
     with pytest.raises(RequestError, match="No object is called 'hat'. The annotations have: 1, 2."):

@@ -11,6 +11,7 @@ import numpy as np
 import OpenEXR
 import pytest
 
+from tests.engine.small import small_network
 from tests.shot.made_shot import (
     BODY_KEYS,
     FIRST,
@@ -26,7 +27,8 @@ from tests.shot.made_shot import (
     write_plate,
     write_roto,
 )
-from xmemcore.protocol.failures import Cancelled, MachineError
+from xmemcore.network.checkpoint import save_network
+from xmemcore.protocol.failures import Cancelled, MachineError, RequestError
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.cache import features_folder
 from xmemcore.shot.propagate import PropagateResult, propagate
@@ -311,6 +313,47 @@ def test_disk_that_fills_up_keeps_what_was_finished(request_of: PropagateRequest
     assert (folder / "matte.1001.exr").is_file()
     assert not [path for path in folder.iterdir() if path.suffix not in (".exr", ".json")]
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("kind", ["a file", "read-only"])
+def test_cache_that_cannot_be_written_costs_time_and_nothing_else(request_of: PropagateRequest, tmp_path: Path, whole, kind: str) -> None:
+    spoiled = tmp_path / "spoiled"
+    if kind == "a file":
+        spoiled.write_text("")
+    else:
+        (spoiled / "node1").mkdir(parents=True)
+        (spoiled / "node1" / "lock").mkdir()
+    heard = Heard()
+    propagate(replace(request_of, cache=str(spoiled)), heard)
+    assert any("This run goes on without the cache" in warning for warning in heard.warnings)
+    assert same_pixels(Path(request_of.out).parent, whole[0])
+
+
+def test_mattes_of_another_model_name_it_on_keyframes_too(made: Path, request_of: PropagateRequest, tmp_path: Path) -> None:
+    request = replace(request_of, roto=write_roto(tmp_path / "one.nk", (1001, 1040), (1001, 1040)), frames="1001-1003")
+    propagate(request)
+    save_network(tmp_path / "other.safetensors", small_network(seed=9), {})
+    propagate(replace(request, model=str(tmp_path / "other.safetensors")))
+    folder = Path(request_of.out).parent
+    assert {read(folder, frame)[0]["xmem/model"].split()[0] for frame in (1001, 1002, 1003)} == {"other"}
+    assert Path(read(folder, 1001)[0]["xmem/annotations"]).is_absolute()
+
+
+def test_keys_that_show_nothing_are_refused(request_of: PropagateRequest, tmp_path: Path) -> None:
+    shape = {"points": [[[500, 500], [0, 0], [0, 0]], [[600, 500], [0, 0], [0, 0]], [[600, 600], [0, 0], [0, 0]]]}
+    roto = {"version": 1, "format": [WIDTH, HEIGHT, 1], "objects": [{"name": "a", "frames": {"1001": {"shapes": [shape]}}}]}
+    (tmp_path / "off.json").write_text(json.dumps(roto))
+    with pytest.raises(RequestError, match="No keyframe shows a: absent everywhere, or off the plate"):
+        propagate(replace(request_of, roto=str(tmp_path / "off.json")))
+
+
+def test_two_shapes_of_one_name_keep_it_in_the_metadata(request_of: PropagateRequest, tmp_path: Path) -> None:
+    text = Path(write_roto(tmp_path / "twins.nk")).read_text().replace("curvegroup sleeve", "curvegroup body")
+    (tmp_path / "twins.nk").write_text(text)
+    propagate(replace(request_of, roto=str(tmp_path / "twins.nk"), frames="1001-1001"))
+    header, channels = read(Path(request_of.out).parent, 1001)
+    assert {"body.alpha", "body_2.alpha"} <= set(channels)
+    assert header["xmem/name/body_2"] == "body"
 
 
 def test_result_file_says_what_the_mattes_are(request_of: PropagateRequest) -> None:

@@ -42,7 +42,16 @@ def test_other_sequences_of_the_folder_are_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", '{"version": 99, "mattes": {}}', '{"version": 1, "mattes": {"m.%04d.exr": {"frames": {"1": {"old": 1}}}}}']
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        '{"version": 99, "mattes": {}}',
+        '{"version": 1, "mattes": {"m.%04d.exr": []}}',
+        '{"version": 1, "mattes": {"m.%04d.exr": {"frames": [1]}}}',
+        '{"version": 1, "mattes": {"m.%04d.exr": {"frames": {"1": {"old": 1}}}}}',
+    ],
 )
 def test_damaged_or_older_file_counts_as_nothing(tmp_path: Path, content: str) -> None:
     (tmp_path / "result.json").write_text(content)
@@ -51,3 +60,15 @@ def test_damaged_or_older_file_counts_as_nothing(tmp_path: Path, content: str) -
     result.records[5] = record()
     result.save({})
     assert ResultFile(tmp_path / "m.%04d.exr").records == {5: record()}
+
+
+def test_full_disk_leaves_no_half_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, text: str, encoding: str) -> int:
+        path.touch()
+        raise OSError(28, "No space left on device")
+
+    result = ResultFile(tmp_path / "m.%04d.exr")
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space"):
+        result.save({})
+    assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from xmemcore.cli import demo, doctor, measure, models, shot_commands
 from xmemcore.cli.options import Parser
-from xmemcore.protocol.failures import Cancelled, Failure, MachineError
+from xmemcore.protocol.failures import DISK_FAILED, Cancelled, Failure, MachineError
 from xmemcore.protocol.version import VERSION
 
 DONE = 0
@@ -38,9 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError:
         return _refuse("Out of memory. Close other programs or lower --size.", MachineError.exit_code)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
+        if error.errno not in DISK_FAILED | {errno.EROFS}:
             return _crashed()
-        return _refuse(f"{error.filename or 'The disk'}: {error.strerror}. Free some disk, then run this again.", MachineError.exit_code)
+        advice = "Choose another folder" if error.errno == errno.EROFS else "Free some disk, then run this again"
+        return _refuse(f"{error.filename or 'The disk'}: {error.strerror}. {advice}.", MachineError.exit_code)
     except RuntimeError as error:
         # torch's own out-of-memory error is a RuntimeError; looking for its text spares importing torch to name it.
         if "out of memory" not in str(error).lower() and "can't allocate memory" not in str(error).lower():

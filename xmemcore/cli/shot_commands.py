@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import fields
+from pathlib import Path
 
 from xmemcore.cli.footprint import peak_mb
 from xmemcore.cli.options import (
@@ -19,7 +21,9 @@ from xmemcore.cli.options import (
     suggest_request,
 )
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
-from xmemcore.protocol.requests import SuggestRequest
+from xmemcore.protocol.failures import Failure
+from xmemcore.protocol.requests import PropagateRequest, ShotRequest, SuggestRequest
+from xmemcore.shot.listener import Listener
 
 
 def add_propagate(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -61,19 +65,39 @@ def run_propagate(chosen: argparse.Namespace) -> None:
     from xmemcore.shot.propagate import propagate
 
     request = propagate_request(chosen)
+    undrawn: Failure | None = None
     with listening(TerminalListener("propagate", farm=farm_stream(chosen.json))) as listener:
-        result = propagate(request, listener)
         if request.report is not None:
-            from xmemcore.evaluation.report import draw_report
+            from xmemcore.evaluation.picture import require_writable
 
-            draw_report(request.plate, request.out, request.report, request.colorspace)
-    answer = result.as_json()
+            require_writable(Path(request.report))
+        answer = propagate(request, listener).as_json()
+        if request.report is not None:
+            try:
+                _draw_report(request, request.report, listener)
+            except Failure as failure:
+                # The mattes are there; whoever reads the answer must get it.
+                undrawn = failure
     if chosen.json:
-        print(json.dumps({**answer, "report": request.report, "peak_mb": peak_mb()}))
-        return
-    print(f"{len(answer['frames'])} mattes, {len(answer['written'])} of them new, in {answer['seconds']:.1f} s: {answer['out']}")
-    if request.report is not None:
-        print(f"Contact sheet: {request.report}")
+        print(json.dumps({**answer, "report": None if undrawn else request.report, "peak_mb": peak_mb()}))
+    else:
+        count = len(answer["frames"])
+        new = f"{len(answer['written'])} of them new, in {answer['seconds']:.1f} s"
+        print(f"{count} matte{'' if count == 1 else 's'}, {new}: {answer['out']}")
+        if request.report is not None and undrawn is None:
+            print(f"Contact sheet: {request.report}")
+    if undrawn is not None:
+        raise undrawn
+
+
+def _draw_report(request: PropagateRequest, report: str, listener: Listener) -> None:
+    """Draw the contact sheet, with the frames that are worth keying next: the features are at hand."""
+    from xmemcore.evaluation.report import draw_report
+    from xmemcore.shot.suggest import suggest
+
+    shared = {field.name: getattr(request, field.name) for field in fields(ShotRequest)}
+    picks = suggest(SuggestRequest(**shared, mattes=request.out), listener).suggestions
+    draw_report(request.plate, request.out, report, request.colorspace, [pick.frame for pick in picks])
 
 
 def run_suggest(chosen: argparse.Namespace) -> None:
@@ -89,3 +113,7 @@ def run_suggest(chosen: argparse.Namespace) -> None:
     for pick in answer["suggestions"]:
         print(f"{pick['frame']}  score {pick['score']:.3g}  {pick['reason']}")
     print(answer["message"])
+    if answer["lost_frames"]:
+        from xmemcore.shot.status import counted
+
+        print(f"Look at {counted(answer['lost_frames'])}: the matte is empty there, between frames that have it.")

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from xmemcore.evaluation import metrics
-from xmemcore.evaluation.demo_shot import DemoShot, DemoUnwritable
+from xmemcore.evaluation.demo_shot import DemoShot
 from xmemcore.evaluation.hold import nearest
 from xmemcore.evaluation.report import draw_report
 from xmemcore.evaluation.untrained import write_untrained
 from xmemcore.network.catalogue import NoModel, resolve
+from xmemcore.protocol.failures import not_written
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.mattes import read_mattes
@@ -70,7 +71,7 @@ def run_demo(folder: Path, model: str | None, device: str, listener: Listener, s
     try:
         script.write_text(shot.script(plates), encoding="utf-8")
     except OSError as error:
-        raise DemoUnwritable(f"Cannot write {script}: {error.strerror}. Name another folder with --out.") from error
+        raise not_written(script, error) from error
     chosen, trained = _model(model, folder)
     listener.message(f"Propagating the roto of frames {' and '.join(map(str, shot.keyframes))} with {chosen or 'the default model'}")
     out = (folder / "mattes" / "matte.%04d.exr").as_posix()

@@ -14,17 +14,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from xmemcore.protocol.failures import MachineError
+from xmemcore.protocol.failures import not_written
 from xmemcore.shot import exr
 from xmemcore.shot.canvas import Box
 
 FIRST_FRAME = 1001
 POINTS = 16
 SUPERSAMPLING = 4
-
-
-class DemoUnwritable(MachineError):
-    """The demo's folder cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -123,13 +119,13 @@ class DemoShot:
             Their pattern.
 
         Raises:
-            DemoUnwritable: the folder cannot be written.
+            NotWritable, DiskFailed: the folder cannot be written.
         """
         box = Box(0, 0, self.width, self.height)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise DemoUnwritable(f"Cannot make {folder}: {error.strerror}. Name another folder with --out.") from error
+            raise not_written(folder, error) from error
         for frame in self.frames:
             picture = self.plate(frame).astype(np.float16)
             channels = {name: np.ascontiguousarray(picture[..., position]) for position, name in enumerate("RGB")}

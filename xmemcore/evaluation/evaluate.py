@@ -8,7 +8,6 @@ What comes out is one JSON object:
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -26,18 +25,15 @@ from xmemcore.evaluation.clip_frames import AREA, ClipFrames, labels_at
 from xmemcore.evaluation.clips import VOID, Clip, NothingToScore, choose, require_scorable
 from xmemcore.evaluation.hold import hold
 from xmemcore.network.xmem import XMem
-from xmemcore.protocol.failures import MachineError, RequestError
+from xmemcore.protocol.failures import RequestError, not_written
 from xmemcore.shot.listener import Listener, Silence
+from xmemcore.shot.whole_file import write_text
 
 SELECTIONS = ("uniform", "suggested", "random")
 
 
 class ResumeMismatch(RequestError):
     """The file to resume was made with other settings."""
-
-
-class ReportUnwritable(MachineError):
-    """The file of results cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -253,12 +249,9 @@ class Table:
         if self.file is None:
             return
         try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            partial = self.file.with_name(f".{self.file.name}.tmp")
-            partial.write_text(json.dumps(self.content, indent=1), encoding="utf-8")
-            os.replace(partial, self.file)
+            write_text(self.file, json.dumps(self.content, indent=1))
         except OSError as error:
-            raise ReportUnwritable(f"Cannot write {self.file}: {error.strerror}. Name another file.") from error
+            raise not_written(self.file, error) from error
 
 
 def evaluate(

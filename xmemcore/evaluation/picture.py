@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 from PIL import Image
 
-from xmemcore.protocol.failures import MachineError
+from xmemcore.protocol.failures import not_written
+from xmemcore.shot.whole_file import whole
 
 
-class PictureUnwritable(MachineError):
-    """A picture cannot be written."""
+def require_writable(path: Path) -> None:
+    """See that a picture can be written before long work is done for it; raises NotWritable, DiskFailed."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        probe = path.with_name(f".{path.name}.probe")
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise not_written(path, error) from error
 
 
 def write_picture(image: Image.Image, path: Path) -> None:
-    """Write a PNG whole, or not at all.
-
-    Raises:
-        PictureUnwritable: the folder cannot be written.
-    """
+    """Write a PNG whole, or not at all; raises NotWritable, DiskFailed."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.tmp")
-        image.save(partial, format="PNG")
-        partial.replace(path)
+        with whole(path) as partial:
+            image.save(partial, format="PNG")
     except OSError as error:
-        raise PictureUnwritable(f"Cannot write the picture {path}: {error.strerror or error}. Name another file.") from error
+        raise not_written(path, error) from error

@@ -60,7 +60,7 @@ def draw_report(
         notes: lines to print under the title.
 
     Raises:
-        PictureUnwritable, and what reading the plate raises.
+        NotWritable, DiskFailed, and what reading the plate raises.
     """
     opened = Plate.open(plate, colorspace)
     pattern = matte_pattern(out)
@@ -164,7 +164,7 @@ def _caption(sheet: Sheet, frame: int) -> str:
 
 def _legend(pen: ImageDraw.ImageDraw, sheet: Sheet, y: int) -> None:
     x = MARGIN + 40
-    entries = [("keyed", KEYED), ("suggested", SUGGESTED), ("confidence", CURVE)]
+    entries = [("keyed", KEYED), *([("suggested", SUGGESTED)] if sheet.suggested else []), ("confidence", CURVE)]
     entries += [(name, OBJECT_COLOURS[n % len(OBJECT_COLOURS)]) for n, name in enumerate(sheet.objects)]
     for text, colour in entries:
         pen.rectangle((x, y + 4, x + 12, y + 16), fill=colour)

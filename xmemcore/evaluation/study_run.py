@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +16,7 @@ from xmemcore.evaluation.evaluate import EvaluationSettings, evaluate_clip
 from xmemcore.network.catalogue import Model
 from xmemcore.network.xmem import XMem
 from xmemcore.shot.listener import Listener
+from xmemcore.shot.whole_file import write_text
 
 LONG_FIRST, LONG_SECOND, LONG_ANNOTATIONS = "blackswan", "libby", 6
 ACTOR, STAGE = "dog", "car-shadow"
@@ -46,10 +46,7 @@ def run_studies(network: XMem, model: Model, clips: Sequence[Clip], out: Path, s
         if name not in content["answers"]:
             listener.message(f"Study: {name}")
             content["answers"][name] = ask()
-            out.mkdir(parents=True, exist_ok=True)
-            partial = file.with_name(f".{file.name}.tmp")
-            partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
-            os.replace(partial, file)
+            write_text(file, json.dumps(content, indent=1))
         listener.progress(number + 1, len(questions))
     page = out / "studies.md"
     page.write_text(page_text(content), encoding="utf-8")

@@ -36,6 +36,10 @@ class ModelDamaged(RequestError):
     """An installed model is not what was recorded when it was installed."""
 
 
+class ModelUnreadable(RequestError):
+    """A model's file cannot be read."""
+
+
 @dataclass(frozen=True)
 class KnownModel:
     """A model that we can name: bundled, or at a public address."""
@@ -166,8 +170,13 @@ def verify(model: Model) -> str:
 
     Raises:
         ModelDamaged: it differs.
+        ModelUnreadable.
     """
-    sha256 = hash_file(model.path)
+    try:
+        sha256 = hash_file(model.path)
+    except OSError as error:
+        advice = "Check its permissions, or install it again."
+        raise ModelUnreadable(f"The model {model.path} cannot be read: {error.strerror}. {advice}") from error
     if model.sha256 is not None and sha256 != model.sha256:
         raise ModelDamaged(
             f"The model {model.name} at {model.path} is damaged: its SHA-256 is {sha256[:12]}..., recorded was {model.sha256[:12]}.... "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,7 +34,10 @@ def load_network(path: Path | str, device: str | torch.device = "cpu") -> XMem:
     """
     path = Path(path)
     state = read_state(path)
-    network = XMem(NetworkConfig.of_state(state))
+    try:
+        network = XMem(NetworkConfig.of_state(state))
+    except ForeignCheckpoint as error:
+        raise ForeignCheckpoint(f"The model {path}: {error}") from error
     try:
         network.load_state_dict(state, strict=True)
     except RuntimeError as error:
@@ -45,6 +49,8 @@ def load_network(path: Path | str, device: str | torch.device = "cpu") -> XMem:
 def read_state(path: Path) -> dict[str, Tensor]:
     """Read a checkpoint's tensors, widened to float32; a single-object checkpoint gets its second plane, empty."""
     state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    if any(tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()) for tensor in state.values()):
+        raise CheckpointUnreadable(f"The model {path} holds numbers that are not finite: its training failed. Choose another.")
     state = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
     planes = state.get("value_encoder.conv1.weight")
     if planes is not None and planes.dim() == 4 and planes.shape[1] == 4:
@@ -85,7 +91,10 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # What it thinks of a damaged file, our sentence says.
+            warnings.simplefilter("ignore")
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         raise _unreadable(path, error) from error
     if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):

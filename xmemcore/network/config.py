@@ -64,7 +64,7 @@ class NetworkConfig:
                 update_dim=state["decoder.hidden_update.g16_conv.weight"].shape[0],
             )
         except KeyError as error:
-            raise ForeignCheckpoint(f"This is not an XMem checkpoint: it has no tensor {error}. Choose a file such as XMem.pth.") from error
+            raise ForeignCheckpoint(f"this is not an XMem checkpoint: it has no tensor {error}. Choose a file such as XMem.pth.") from error
 
 
 FULL = NetworkConfig()

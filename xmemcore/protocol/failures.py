@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
+DISK_FAILED = frozenset((errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)))
+"""Errors of a system call that say: the disk is full or broken."""
+
 
 class Failure(Exception):
     """Stop with one sentence that an artist can act on: what, where, what to do.
@@ -32,3 +38,19 @@ class Cancelled(Failure):
     """The artist asked to stop; what was finished stays."""
 
     exit_code = 130
+
+
+class NotWritable(RequestError):
+    """A file that was asked for cannot be written where it was asked for."""
+
+
+class DiskFailed(MachineError):
+    """The disk is full or broken."""
+
+
+def not_written(path: Path, error: OSError) -> Failure:
+    """Say that a file was not written, as the request's fault or as the disk's."""
+    reason = error.strerror or str(error)
+    if error.errno in DISK_FAILED:
+        return DiskFailed(f"{path} was not written: {reason}. Make room, then run this again.")
+    return NotWritable(f"Cannot write {path}: {reason}. Name another file or folder.")

@@ -28,7 +28,9 @@ def objects_of(root: Layer) -> tuple[RotoObject, ...]:
         if placed:
             found.append((element.name or "shape", placed))
     names = unique([name for name, _ in found])
-    return tuple(RotoObject(name, keyframes(placed), _evaluator(placed)) for name, (_, placed) in zip(names, found))
+    return tuple(
+        RotoObject(name, keyframes(placed), _evaluator(placed), original=original) for name, (original, placed) in zip(names, found)
+    )
 
 
 def warnings_of(root: Layer) -> tuple[str, ...]:

@@ -55,11 +55,15 @@ def parse(text: str, source: str) -> Roto:
             f"{source} is roto JSON of version {content['version']}; this program reads {VERSION}. Bring plugin and core to one release."
         )
     try:
-        width, height, aspect = content["format"]
-        listed = content["objects"]
-        names = unique([_text(one["name"]) for one in listed])
-        objects = tuple(_object(name, one["frames"]) for name, one in zip(names, listed))
-        image_format = Format(int(width), int(height), float(aspect))
+        image_format = _format(content["format"])
+        listed = _list(content["objects"], "objects")
+        originals = [_text(_mapping(one, "an object")["name"]) for one in listed]
+        if not originals:
+            raise ValueError("it has no object")
+        objects = tuple(
+            _object(name, original, _mapping(one["frames"], f"the frames of '{name}'"))
+            for name, original, one in zip(unique(originals), originals, listed)
+        )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         missing = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise RotoJsonBroken(f"{source} is no roto JSON of version {VERSION}: {missing}. Export the roto again from Nuke.") from error
@@ -94,9 +98,38 @@ def _warnings(objects: Iterable[RotoObject]) -> tuple[str, ...]:
     return (f"Open splines without a width are drawn as bands of 10 pixels: {', '.join(unsaid)}.",) if unsaid else ()
 
 
-def _object(name: str, frames: Mapping[str, Any]) -> RotoObject:
-    shapes = {int(frame): [_shape(one) for one in content["shapes"]] for frame, content in frames.items()}
-    return RotoObject(name, tuple(sorted(shapes)), lambda frame: shapes[frame], frozenset(shapes))
+def _format(content: Any) -> Format:
+    if not isinstance(content, list) or len(content) != 3 or not all(isinstance(value, (int, float)) for value in content):
+        raise ValueError("the format is [width, height, pixel aspect]")
+    return Format(int(content[0]), int(content[1]), float(content[2]))
+
+
+def _list(content: Any, what: str) -> list[Any]:
+    if not isinstance(content, list):
+        raise ValueError(f"{what} should be a list")
+    return content
+
+
+def _mapping(content: Any, what: str) -> Mapping[str, Any]:
+    if not isinstance(content, dict):
+        raise ValueError(f"{what} should be an object in braces")
+    return content
+
+
+def _object(name: str, original: str, frames: Mapping[str, Any]) -> RotoObject:
+    shapes = {}
+    for frame, content in frames.items():
+        place = f"'{name}' at frame {frame}"
+        try:
+            number = int(frame)
+        except ValueError as error:
+            raise ValueError(f"'{name}' has a frame {frame!r}, which is no number") from error
+        try:
+            listed = _list(_mapping(content, "a frame")["shapes"], "shapes")
+            shapes[number] = [_shape(_mapping(one, "a shape")) for one in listed]
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{place}: {error}") from error
+    return RotoObject(name, tuple(sorted(shapes)), lambda frame: shapes[frame], frozenset(shapes), original)
 
 
 def _shape(content: Mapping[str, Any]) -> EvaluatedShape:
@@ -128,11 +161,16 @@ def _shape(content: Mapping[str, Any]) -> EvaluatedShape:
 
 
 def _triplets(content: Any) -> np.ndarray:
-    triplets = np.asarray(content, dtype=np.float64)
+    try:
+        triplets = np.asarray(content, dtype=np.float64)
+    except (TypeError, ValueError):
+        triplets = np.zeros(1)
     if triplets.size == 0:
         return np.zeros((0, 3, 2))
     if triplets.ndim != 3 or triplets.shape[1:] != (3, 2):
         raise ValueError("points are [[x, y], [in_x, in_y], [out_x, out_y]]")
+    if not np.isfinite(triplets).all():
+        raise ValueError("a point has a coordinate that is no number")
     return triplets
 
 

@@ -46,6 +46,8 @@ class RotoObject:
     evaluate: Callable[[int], list[EvaluatedShape]]
     frames: frozenset[int] | None = None
     """Frames that it can be evaluated at; None: every frame."""
+    original: str | None = None
+    """What the artist called it, which another object may be called as well; None: `name`."""
 
     def at(self, frame: int) -> list[EvaluatedShape]:
         """Give its shapes from bottom to top; none: it is absent."""

@@ -11,7 +11,9 @@ class Annotations(Protocol):
     """Objects are positions in `objects`; frames are the plate's numbers; pixels are those of the canvas, row 0 at the top."""
 
     objects: tuple[str, ...]
-    """The artist's names; their order is that of the layers."""
+    """The artist's names, told apart; their order is that of the layers."""
+    originals: tuple[str, ...]
+    """The same as the artist wrote them: two objects may have one name."""
     keyframes: tuple[int, ...]
     """Frames at which at least one object is known, ascending."""
     warnings: tuple[str, ...]

@@ -26,6 +26,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from xmemcore.protocol.failures import RequestError
+from xmemcore.shot.whole_file import whole
 
 FORMAT = "2"
 """Raised whenever what a cache file holds changes; older files are then made again."""
@@ -104,13 +105,8 @@ class CacheFolder:
         path.parent.mkdir(parents=True, exist_ok=True)
         tensors = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
         content = safetensors.torch.save({**tensors, "_checksum": torch.tensor(_checksum(tensors), dtype=torch.int64)})
-        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
+        with whole(path) as partial:
             partial.write_bytes(content)
-            os.replace(partial, path)
-        except OSError:
-            partial.unlink(missing_ok=True)
-            raise
 
     def __contains__(self, key: str) -> bool:
         return self.path(key).is_file()

@@ -6,14 +6,11 @@ of over 32 bits as 0, prints its own messages, and fails with errors of every ki
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import io
 import os
 import shutil
-import socket
 import sys
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,17 +22,13 @@ import OpenEXR
 
 from xmemcore.protocol.failures import MachineError, RequestError
 from xmemcore.shot.canvas import Box
-from xmemcore.shot.exr_parts import is_multi_part, single_part
+from xmemcore.shot.exr_parts import is_multi_part, require_whole, single_part
+from xmemcore.shot.whole_file import sweep, whole
 
 MAGIC = b"\x76\x2f\x31\x01"
 DEEP_TYPES = ("deepscanline", "deeptile")
-PARTIAL_SUFFIX = ".part"
-FOREIGN_PARTIAL_SECONDS = 3600
-"""Age at which a half-written file of another machine is taken for the remains of a killed run."""
 FULL_DISK_BYTES = 1_000_000
 """Less free space than this explains a failed write."""
-BUSY_SECONDS = 2.0
-"""How long a file that another program holds open (Windows) is waited for before it cannot be replaced."""
 
 # 0 by default, which reads and writes on one thread; more than 8 bring nothing at 4K.
 OpenEXR.set_global_thread_count(max(1, min(os.cpu_count() or 1, 8)))
@@ -141,7 +134,11 @@ def read_channels(header: ExrHeader, part: ExrPart, names: Iterable[str]) -> Exr
     """
     names = list(names)
     try:
-        channels = _read(single_part(header.path, part.index) if header.multi_part else os.fspath(header.path), names)
+        if header.multi_part:
+            channels = _read(single_part(header.path, part.index), names)
+        else:
+            require_whole(header.path)
+            channels = _read(os.fspath(header.path), names)
     except _Subsampled as error:
         raise ExrUnreadable(
             f"Channel {error} of {header.path.name} in {header.path.parent} is subsampled. Render it at full size."
@@ -182,21 +179,20 @@ def write(
     }
     # Other arrays than contiguous ones are written as wrong pixels, without an error.
     pixels = {name: np.ascontiguousarray(plane, dtype=np.float16) for name, plane in channels.items()}
-    partial = path.with_name(f".{path.name}.{_host()}-{os.getpid()}{PARTIAL_SUFFIX}")
     try:
         # Written to memory first: with a file of its own, the library does not notice that a small one found no room.
         content = io.BytesIO()
         OpenEXR.File(header, pixels).write(content)
-        _store(partial, content.getbuffer())
-        _rename(partial, path)
-    except BaseException as error:
-        # Room is looked at before the half-written file is gone.
-        failure = _not_written(path, error)
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        if isinstance(error, Exception):
-            raise failure from error
+        with whole(path) as partial:
+            try:
+                _store(partial, content.getbuffer())
+            except Exception as error:
+                # Room is looked at before the half-written file is gone.
+                raise _not_written(path, error) from error
+    except ExrNotWritten:
         raise
+    except Exception as error:
+        raise _not_written(path, error) from error
 
 
 def make_folder(folder: Path) -> None:
@@ -214,10 +210,7 @@ def make_folder(folder: Path) -> None:
         raise FolderNotWritable(
             f"The output folder {folder} cannot be written: {error.strerror}. Choose another, or ask for write access."
         ) from error
-    for left in folder.glob(f".*{PARTIAL_SUFFIX}"):
-        with contextlib.suppress(OSError):
-            if _abandoned(left):
-                left.unlink()
+    sweep(folder)
 
 
 def _read(file: str | io.BytesIO, names: list[str]) -> dict[str, np.ndarray]:
@@ -279,39 +272,6 @@ def _store(partial: Path, content: memoryview) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _rename(partial: Path, path: Path) -> None:
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            os.replace(partial, path)
-            return
-        except PermissionError:
-            # Windows: a Read node may hold the former file open for a moment.
-            if os.name != "nt" or time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-
-
-def _abandoned(partial: Path) -> bool:
-    """Say whether the run that wrote a partial file is gone; raises OSError."""
-    host, _, process = partial.name.removesuffix(PARTIAL_SUFFIX).rpartition(".")[2].rpartition("-")
-    # Windows cannot be asked about a process without harm: os.kill would interrupt it.
-    if host != _host() or not process.isdigit() or os.name == "nt":
-        return time.time() - partial.stat().st_mtime > FOREIGN_PARTIAL_SECONDS
-    try:
-        os.kill(int(process), 0)
-    except (ProcessLookupError, OverflowError):
-        return True
-    except OSError:
-        return False  # it runs, but is another user's
-    return False
-
-
-def _host() -> str:
-    """Name this machine, without a dot."""
-    return socket.gethostname().split(".")[0] or "unnamed"
 
 
 def _attribute(name: str, value: str | int | float) -> str | int | float:

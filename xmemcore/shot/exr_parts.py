@@ -1,4 +1,6 @@
-"""One part of a multi-part EXR as a file of its own, in memory.
+"""What we read of an EXR's tables ourselves: whether a file is whole, and one part of a multi-part file as a file of its own.
+
+Of a truncated file the library prints what it thinks before it fails; we look first.
 
 The library reads a multi-part file only whole: every channel of every part, and of a damaged one it prints a warning to stdout and
 counts the remaining parts anew. Cut out, a part is read like any other file: the channels that are wanted, and errors that are errors.
@@ -17,6 +19,9 @@ from typing import BinaryIO
 
 TILED, LONG_NAMES, NOT_AN_IMAGE, MULTI_PART = 0x200, 0x400, 0x800, 0x1000
 """Flags in the second word of a file."""
+
+ROWS_IN_CHUNK = (1, 1, 1, 16, 32, 16, 32, 32, 32, 256)
+"""Of a scanline file, by its compression: none, RLE, ZIPS, ZIP, PIZ, PXR24, B44, B44A, DWAA, DWAB."""
 
 MAX_HEADER_BYTES = 64 << 20
 """More than any header has; a damaged length must not fill the memory."""
@@ -39,6 +44,30 @@ def is_multi_part(path: Path) -> bool:
     with open(path, "rb") as file:
         begins = file.read(8)
     return len(begins) == 8 and bool(struct.unpack("<I", begins[4:])[0] & MULTI_PART)
+
+
+def require_whole(path: Path) -> None:
+    """See that a file of a single part has all chunks that its table names; files with reduced levels are not looked at.
+
+    Raises:
+        PartDamaged, OSError.
+    """
+    with open(path, "rb") as file:
+        _, flags = struct.unpack("<4sI", _exactly(file, 8))
+        if flags & (MULTI_PART | NOT_AN_IMAGE):
+            return
+        part = _header(file)
+        count = _chunks_of_image(part, bool(flags & TILED))
+        if count is None:
+            return
+        offsets = struct.unpack(f"<{count}Q", _exactly(file, 8 * count))
+        size = file.seek(0, io.SEEK_END)
+        leader = 20 if flags & TILED else 8
+        if not offsets or min(offsets) == 0 or max(offsets) + leader > size:
+            raise PartDamaged("it ends too early")
+        file.seek(max(offsets) + leader - 4)
+        if max(offsets) + leader + struct.unpack("<i", _exactly(file, 4))[0] > size:
+            raise PartDamaged("it ends too early")
 
 
 def single_part(path: Path, index: int) -> io.BytesIO:
@@ -68,21 +97,40 @@ def single_part(path: Path, index: int) -> io.BytesIO:
 
 def _headers(file: BinaryIO) -> list[_Part]:
     parts: list[_Part] = []
-    while True:
-        content = io.BytesIO()
-        attributes: dict[str, bytes] = {}
-        while name := _name(file):
-            kind = _name(file)
-            length = _exactly(file, 4)
-            size = struct.unpack("<i", length)[0]
-            if not 0 <= size <= MAX_HEADER_BYTES:
-                raise PartDamaged("an attribute has no sensible length")
-            value = _exactly(file, size)
-            attributes[name.decode("latin-1")] = value
-            content.write(name + b"\0" + kind + b"\0" + length + value)
-        if not attributes:
-            return parts
-        parts.append(_Part(content.getvalue() + b"\0", attributes))
+    while (part := _header(file)).attributes:
+        parts.append(part)
+    return parts
+
+
+def _header(file: BinaryIO) -> _Part:
+    content = io.BytesIO()
+    attributes: dict[str, bytes] = {}
+    while name := _name(file):
+        kind = _name(file)
+        length = _exactly(file, 4)
+        size = struct.unpack("<i", length)[0]
+        if not 0 <= size <= MAX_HEADER_BYTES:
+            raise PartDamaged("an attribute has no sensible length")
+        value = _exactly(file, size)
+        attributes[name.decode("latin-1")] = value
+        content.write(name + b"\0" + kind + b"\0" + length + value)
+    return _Part(content.getvalue() + b"\0", attributes)
+
+
+def _chunks_of_image(part: _Part, tiled: bool) -> int | None:
+    """Count the chunks of a file of a single part; None for one with reduced levels, or of a compression that we do not know."""
+    try:
+        x0, y0, x1, y1 = struct.unpack("<4i", part.attributes["dataWindow"])
+        if tiled:
+            across, down, mode = struct.unpack("<IIB", part.attributes["tiles"])
+            return None if mode & 0xF else -(-(x1 - x0 + 1) // across) * -(-(y1 - y0 + 1) // down)
+        compression = part.attributes["compression"][0]
+    except (KeyError, struct.error, IndexError, ZeroDivisionError) as error:
+        raise PartDamaged("its header does not say what it holds") from error
+    rows = y1 - y0 + 1
+    if compression >= len(ROWS_IN_CHUNK) or not 0 < rows <= MAX_HEADER_BYTES // 8:
+        return None
+    return -(-rows // ROWS_IN_CHUNK[compression])
 
 
 def _chunk_count(part: _Part) -> int:

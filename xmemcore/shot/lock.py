@@ -16,15 +16,24 @@ class NodeBusy(RequestError):
     """Another process writes for this node."""
 
 
+class LockNotWritable(RequestError):
+    """There is no place for the lock."""
+
+
 @contextmanager
 def locked(path: Path, patience_seconds: float = 2.0) -> Iterator[None]:
     """Hold a lock file while the body runs.
 
     Raises:
         NodeBusy: another process still holds it after `patience_seconds`.
+        LockNotWritable: the file cannot be made or opened.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a+b") as file:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        opened = open(path, "a+b")  # noqa: SIM115  (closed below)
+    except OSError as error:
+        raise LockNotWritable(f"The folder {path.parent} cannot be written: {error.strerror}. Choose another (--cache).") from error
+    with opened as file:
         deadline = time.monotonic() + patience_seconds
         while not _try_lock(file.fileno()):
             if time.monotonic() > deadline:

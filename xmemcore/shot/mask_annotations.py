@@ -21,7 +21,7 @@ class MaskAnnotations:
     """What mask files tell the engine; see Annotations."""
 
     def __init__(self, files: MaskFiles, canvas: Canvas, keyframes: Iterable[int], warnings: Iterable[str] = ()) -> None:
-        self.objects = files.objects
+        self.objects = self.originals = files.objects
         self.keyframes = tuple(sorted(set(keyframes)))
         self.warnings = tuple(warnings)
         self._files = files

@@ -26,6 +26,11 @@ class Group:
     signatures: dict[int, str]
     """By plate index, a hash of what it is told."""
 
+    def unseen(self) -> frozenset[int]:
+        """Name the objects that no annotation shows: absent, or off the picture, wherever they are known."""
+        shown = {place for annotation in self.annotations.values() for place, mask in annotation.masks.items() if mask is not None}
+        return frozenset(obj for place, obj in enumerate(self.objects) if place not in shown)
+
 
 def competition_groups(annotations: Annotations, indices: dict[int, int], working_size: tuple[int, int], resampling: str) -> list[Group]:
     """Read the annotations at working size and sort the objects into groups.

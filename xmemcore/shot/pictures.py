@@ -14,6 +14,10 @@ JPEG_SUFFIXES = (".jpg", ".jpeg")
 _START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
 
 
+# Of a damaged file opencv prints a warning of its own; the artist gets our sentence.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+
+
 class PictureUnreadable(RequestError):
     """A picture file is missing, truncated, damaged or of a kind that we do not read."""
 

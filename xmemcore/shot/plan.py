@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from xmemcore.engine.config import MODES, ORDERS, EngineConfig
@@ -27,6 +28,10 @@ from xmemcore.shot.signatures import GroupSignatures
 
 class SettingUnknown(RequestError):
     """A setting has a value that does not exist."""
+
+
+class NothingShown(RequestError):
+    """Frames are annotated, but no object is seen on any of them."""
 
 
 class ShotPlan:
@@ -59,9 +64,16 @@ class ShotPlan:
         self.content = PlateContent(self.plate, self.encoding)
         padding = self.content.padding
         self.groups = competition_groups(self.annotations, shot.indices, (padding.height, padding.width), self.encoding.resampling)
+        unseen = sorted(obj for group in self.groups for obj in group.unseen())
+        names = ", ".join(self.annotations.objects[obj] for obj in unseen[:10])
+        if len(unseen) == len(self.annotations.objects):
+            raise NothingShown(f"No keyframe shows {names}: absent everywhere, or off the plate. Key a frame on which it is seen.")
+        self.warnings = self.annotations.warnings
+        if unseen:
+            self.warnings += (f"No keyframe shows {names}: absent everywhere, or off the plate. Nothing can be found of it.",)
         self.gaps = [plan(len(self.plate.frames), group.annotations, len(group.objects), self.config) for group in self.groups]
         self.record = ResultFile(self.out)
-        self.writer = MatteWriter(self.out, self.plate.canvas, list(zip(self.layers, self.annotations.objects)), self._metadata())
+        self.writer = MatteWriter(self.out, self.plate.canvas, list(zip(self.layers, self.annotations.originals)), self._metadata())
 
     @cached_property
     def memory_keys(self) -> list[dict[int, str]]:
@@ -75,13 +87,17 @@ class ShotPlan:
         return [GroupSignatures(self._base_signature(number), gaps, self.content.digest) for number, gaps in enumerate(self.gaps)]
 
     def signature(self, index: int) -> str:
-        """Hash what a matte depends on. Where every object is keyed, nothing but the artist's own mattes counts."""
+        """Hash what a matte depends on. Where every object is keyed, that is the artist's own mattes; a predicted one keeps the
+        plate path that it was computed from in its metadata, when the plate is moved."""
         frame = self.plate.frames[index]
         known = self.annotations.known(frame)
         keyed = [self.annotations.signature(frame, obj) for obj in sorted(known)]
         complete = len(known) == len(self.annotations.objects)
         predicted = [] if complete else [signatures.of(index) for signatures in self._signatures]
         parts = [FORMAT, self.layers, repr(self.plate.canvas), self.request.confidence, keyed, predicted]
+        if complete:
+            # The network has no part in these mattes; their metadata name it all the same, and a rewrite is cheap.
+            parts.append(self.model_sha256)
         if complete and self.host_alpha is not None and frame in self.host_alpha.frames:
             parts.append(self.host_alpha.signature(frame))
         return digest(*parts)
@@ -119,7 +135,7 @@ class ShotPlan:
             "xmem/version": VERSION,
             "xmem/model": f"{self.model.name} {self.model_sha256[:16]}",
             "xmem/plate": self.plate.sequence.pattern,
-            "xmem/annotations": str(self.request.roto or self.request.masks),
+            "xmem/annotations": str(Path(self.request.roto or self.request.masks).expanduser().absolute()),
         }
 
 

@@ -17,7 +17,7 @@ from xmemcore.shot.cache import features_folder, make_room
 from xmemcore.shot.device import choose_device, out_of_memory_said
 from xmemcore.shot.frame_source import ShotFrames
 from xmemcore.shot.listener import Listener, Silence
-from xmemcore.shot.lock import locked
+from xmemcore.shot.lock import LockNotWritable, locked
 from xmemcore.shot.matte_queue import MatteQueue, Written
 from xmemcore.shot.permanent_store import PermanentStore, rounded
 from xmemcore.shot.plan import ShotPlan
@@ -82,20 +82,19 @@ class _Run:
         self.plan = plan
         self.listener = listener
         self.warnings: list[str] = []
-        for warning in plan.annotations.warnings:
+        for warning in plan.warnings:
             self.warn(warning)
         if plan.missing:
             self.warn(f"The plate has no {counted(plan.missing)}; no matte is written there.")
         plan.writer.prepare()
-        if plan.caching:
-            stack.enter_context(locked(plan.node / "lock"))
+        self.caching = plan.caching and self._locked(stack)
         self.device = choose_device(plan.request.device)
         network = load_network(plan.model.path, self.device)
         network = network if plan.request.plain else prepared(network)
-        store = features_folder(plan.root) if plan.caching else None
+        store = features_folder(plan.root) if self.caching else None
         self.frames = stack.enter_context(ShotFrames(plan.content, network, self.device, store, self.warn))
         self.propagations = [Propagation(network, self.frames, group.annotations, len(group.objects), plan.config) for group in plan.groups]
-        waiting = plan.node / "waiting" if plan.caching else None
+        waiting = plan.node / "waiting" if self.caching else None
         self.queue = stack.enter_context(
             MatteQueue(plan.plate, plan.annotations, plan.groups, plan.writer, plan.request.confidence, plan.host_alpha, waiting)
         )
@@ -106,7 +105,7 @@ class _Run:
     def learn(self) -> None:
         """Fill every group's permanent memory, from the cache where it holds an annotation as it is now."""
         plan = self.plan
-        store = PermanentStore(plan.node / "memory", self.warn) if plan.caching else None
+        store = PermanentStore(plan.node / "memory", self.warn) if self.caching else None
         for keys, propagation in zip(plan.memory_keys, self.propagations):
             self.listener.message(f"Learning {len(keys)} annotated frame{'s' if len(keys) > 1 else ''}")
             for index, key in keys.items():
@@ -161,7 +160,7 @@ class _Run:
         plan = self.plan
         self._note(self.queue.drain())
         self._save_record()
-        if plan.caching:
+        if self.caching:
             contents = {plan.plate.frames[index]: plan.content.digest(index) for index in plan.wanted}
             NodeManifest(plan.plate.sequence.pattern, plan.model_sha256, contents, plan.annotation_signatures(), plan.settings()).save(
                 plan.node
@@ -196,6 +195,15 @@ class _Run:
         if text not in self.warnings:
             self.warnings.append(text)
             self.listener.warning(text)
+
+    def _locked(self, stack: ExitStack) -> bool:
+        """Take the node's lock; say whether there is a cache to write to."""
+        try:
+            stack.enter_context(locked(self.plan.node / "lock"))
+        except LockNotWritable as error:
+            self.warn(f"{error} This run goes on without the cache.")
+            return False
+        return True
 
     def _note(self, finished: list[Written]) -> None:
         for matte in finished:

@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from xmemcore.shot.whole_file import write_text
 
 VERSION = 1
 
@@ -39,12 +40,14 @@ class ResultFile:
         self._name = pattern.name
         self.header: dict[str, Any] = {}
         self.records: dict[int, MatteRecord] = {}
-        stored = self._stored().get(self._name, {})
-        for frame, record in stored.get("frames", {}).items():
+        stored = self._stored().get(self._name)
+        stored = stored if isinstance(stored, dict) else {}
+        frames = stored.get("frames")
+        for frame, record in frames.items() if isinstance(frames, dict) else ():
             try:
                 self.records[int(frame)] = MatteRecord(**{**record, "areas": tuple(record["areas"])})
             except (TypeError, ValueError, KeyError):
-                continue  # an older version's record: the frame counts as not done
+                continue  # an older version's record, or a damaged one: the frame counts as not done
         self.header = {name: value for name, value in stored.items() if name != "frames"}
 
     def fresh(self, frame: int, signature: str, matte: Path) -> bool:
@@ -62,9 +65,7 @@ class ResultFile:
         self.header = dict(header)
         mattes = self._stored()
         mattes[self._name] = {**self.header, "frames": {str(frame): asdict(self.records[frame]) for frame in sorted(self.records)}}
-        partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-        partial.write_text(json.dumps({"version": VERSION, "mattes": mattes}, indent=1))
-        os.replace(partial, self.path)
+        write_text(self.path, json.dumps({"version": VERSION, "mattes": mattes}, indent=1))
 
     def _stored(self) -> dict[str, Any]:
         try:

@@ -59,6 +59,7 @@ class RotoAnnotations:
         self._objects = [one for one, frames in zip(chosen, known) if frames]
         self._known = [frames for frames in known if frames]
         self.objects = tuple(one.name for one in self._objects)
+        self.originals = tuple(one.original or one.name for one in self._objects)
         self.keyframes = tuple(sorted(frozenset().union(*self._known)))
         self.warnings = (*roto.warnings, *_format_warning(roto, canvas), *_unkeyed_warning(unkeyed))
         self._canvas = canvas

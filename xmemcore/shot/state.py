@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from xmemcore.shot.cache import FORMAT, NODE_FILES, cache_root, clear_node_files, features_folder, node_folder
 from xmemcore.shot.lock import locked
+from xmemcore.shot.whole_file import write_text
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,8 @@ class NodeManifest:
     def save(self, folder: Path) -> None:
         """Write the manifest whole; a cache that cannot be written is no failure."""
         content = {"format": FORMAT, **asdict(self)}
-        partial = folder / f".manifest.{os.getpid()}.part"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            partial.write_text(json.dumps(content, indent=1))
-            os.replace(partial, folder / "manifest.json")
-        except OSError:
-            partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            write_text(folder / "manifest.json", json.dumps(content, indent=1))
 
     @classmethod
     def load(cls, folder: Path) -> NodeManifest | None:

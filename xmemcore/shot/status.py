@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -88,7 +89,7 @@ def _reasons(plan: ShotPlan) -> list[str]:
     return reasons or ["Some mattes are missing."]
 
 
-def counted(frames: list[int]) -> str:
+def counted(frames: Sequence[int]) -> str:
     """Name frames, the first eight of many."""
     shown = ", ".join(str(frame) for frame in frames[:8])
     more = f" and {len(frames) - 8} more" if len(frames) > 8 else ""

@@ -26,6 +26,10 @@ from xmemcore.shot.frame_source import Encoding, PlateContent, ShotFrames
 from xmemcore.shot.inputs import Shot, open_shot
 from xmemcore.shot.listener import Listener, Silence
 from xmemcore.shot.mattes import read_mattes
+from xmemcore.shot.status import counted
+
+LEAST_SHARE = 1e-3
+"""Of the first pick's score: a frame that differs less is explained."""
 
 
 class ObjectUnknown(RequestError):
@@ -54,7 +58,7 @@ class SuggestResult:
     scores: dict[int, float]
     """The first round's score of every frame: how badly the keyframes explain it."""
     message: str
-    """One sentence: what was found, or that nothing is worth keying."""
+    """What was found, or that nothing is worth keying, in a sentence."""
     lost_frames: tuple[int, ...]
     """Frames whose matte is empty although the object is there on both sides; look at them."""
     encoded_frames: int
@@ -86,16 +90,19 @@ def suggest(request: SuggestRequest, listener: Listener | None = None) -> Sugges
         numbers = shot.plate.frames
         suggestions, before = [], list(keyed)
         for pick in picks:
+            if pick.score < LEAST_SHARE * picks[0].score:
+                break
             closest = min(before, key=lambda index: _explains(views, index, pick.index))
             reason = _reason(masks, pick.index, closest, numbers)
             suggestions.append(Suggestion(numbers[pick.index], pick.score, numbers[closest], reason))
             before.append(pick.index)
+        left_out = [numbers[index] for index, may in enumerate(eligible) if not may and index not in keyed]
         first_round = picks[0].scores.tolist() if picks else [0.0] * len(numbers)
         return SuggestResult(
             suggestions=tuple(suggestions),
             object=request.object,
             scores=dict(zip(numbers, first_round)),
-            message=_message(suggestions, request.count),
+            message=_message(suggestions, request, left_out),
             lost_frames=tuple(numbers[index] for index in masks.lost()),
             encoded_frames=frames.encoded_frames,
             seconds=round(time.monotonic() - began, 3),
@@ -196,9 +203,14 @@ def _times(ratio: float) -> str:
     return f"{ratio:.1f} times" if ratio < 10 else f"{ratio:.0f} times"
 
 
-def _message(suggestions: Sequence[Suggestion], count: int) -> str:
+def _message(suggestions: Sequence[Suggestion], request: SuggestRequest, left_out: Sequence[int]) -> str:
+    others = "all others"
+    if left_out:
+        few = f"their mattes have under {request.min_pixels} pixels: {counted(left_out)}"
+        others = f"all others but {len(left_out)} that were left out ({few})"
     if not suggestions:
-        return "Nothing is worth keying: the keyed frames explain every other frame."
-    if len(suggestions) < count:
-        return f"{len(suggestions)} frames are worth keying; the keyed frames explain all others."
+        return f"Nothing is worth keying: the keyed frames explain {others}."
+    if len(suggestions) < request.count:
+        some = "1 frame is" if len(suggestions) == 1 else f"{len(suggestions)} frames are"
+        return f"{some} worth keying; the keyed frames explain {others}."
     return f"Key frame {suggestions[0].frame} next: {suggestions[0].reason}."

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from xmemcore.protocol.failures import RequestError
+from xmemcore.shot.whole_file import whole
 
 CHECKPOINT = "training.pt"
 
@@ -19,9 +19,8 @@ class NothingToResume(RequestError):
 
 def write_state(folder: Path, state: dict[str, Any]) -> None:
     """Write a state whole or not at all."""
-    partial = folder / f".{CHECKPOINT}.tmp"
-    torch.save(state, partial)
-    os.replace(partial, folder / CHECKPOINT)
+    with whole(folder / CHECKPOINT) as partial:
+        torch.save(state, partial)
 
 
 def read_state_of(folder: Path) -> dict[str, Any]:
