@@ -44,6 +44,12 @@ def test_each_round_compares_with_the_newest_frame_only(views: list[View]) -> No
     assert len(asked) == (1 + 5) + (1 + 4) + (1 + 3)
 
 
+def test_progress_ends_when_all_comparisons_are_made(views: list[View]) -> None:
+    steps: list[tuple[int, int]] = []
+    list(suggest(views.__getitem__, [True] * 6, [0, 2], 3, progress=lambda done, total: steps.append((done, total))))
+    assert steps[-1] == (2 * 4 + 3 + 2, 2 * 4 + 3 + 2)
+
+
 def test_annotated_frames_are_never_proposed_and_none_twice(views: list[View]) -> None:
     picks = [pick.index for pick in suggest(views.__getitem__, [True] * 6, [1, 5], 6)]
     assert not {1, 5}.intersection(picks)

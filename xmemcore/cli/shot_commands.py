@@ -72,12 +72,13 @@ def run_propagate(chosen: argparse.Namespace) -> None:
 
             require_writable(Path(request.report))
         answer = propagate(request, listener).as_json()
-        if request.report is not None:
-            try:
+    if request.report is not None:
+        try:
+            with listening(TerminalListener("report")) as listener:
                 _draw_report(request, request.report, listener)
-            except Failure as failure:
-                # The mattes are there; whoever reads the answer must get it.
-                undrawn = failure
+        except Failure as failure:
+            # The mattes are there; whoever reads the answer must get it.
+            undrawn = failure
     if chosen.json:
         print(json.dumps({**answer, "report": None if undrawn else request.report, "peak_mb": peak_mb()}))
     else:

@@ -88,7 +88,8 @@ def suggest(
     taken = set(keyed)
     nearest = torch.full((len(eligible),), math.inf, dtype=torch.float64)
     open_frames = [index for index, may in enumerate(eligible) if may and index not in taken]
-    total, done = (len(taken) + count - 1) * len(open_frames), 0
+    rounds = [len(taken), *[1] * (min(count, len(open_frames)) - 1)]
+    total, done = sum(new * (len(open_frames) - picked) for picked, new in enumerate(rounds)), 0
     newest = sorted(taken)
     for _ in range(count):
         for chosen in newest:
