@@ -9,10 +9,11 @@ try:
     entries = nuke.menu("Nodes").addMenu("XMem Roto")
     entries.addCommand("XMemRoto", "nuke.createNode('XMemRoto')")
     entries.addCommand("XMemPass", "nuke.createNode('XMemPass')")
-    entries.addCommand(
-        "Set up the core (needed once)" if core_missing else "Set up the core again",
-        "from nuke_plugin import setup_core; setup_core.start()",
-    )
+    if core_command.can_set_up():
+        entries.addCommand(
+            "Set up the core (needed once)" if core_missing else "Set up the core again",
+            "from nuke_plugin import setup_core; setup_core.start()",
+        )
     entries.addCommand("Diagnosis", "from nuke_plugin import setup_core; setup_core.diagnose()")
     # The strip's knob looks for this module; last, because it needs Qt.
     from nuke_plugin import panel  # noqa: F401

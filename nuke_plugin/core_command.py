@@ -12,6 +12,9 @@ from xmemcore.protocol.failures import RequestError
 CHECKOUT = Path(__file__).resolve().parent.parent
 """The folder that holds nuke_plugin, xmemcore and bootstrap.py."""
 
+BOOTSTRAP = "bootstrap.py"
+"""What sets up the core; a checkout and a release have it, the folder that a wheel puts under `share` has not."""
+
 INTERPRETER_VARIABLE = "XMEM_ROTO_PYTHON"
 
 _LEAKS = ("LD_LIBRARY_PATH", "LD_PRELOAD", "QT_PLUGIN_PATH", "QT_QPA_PLATFORM_PLUGIN_PATH", "OCIO")
@@ -36,11 +39,20 @@ def interpreter(environment: Mapping[str, str] = os.environ) -> Path:
     inside = Path("Scripts", "python.exe") if sys.platform == "win32" else Path("bin", "python")
     path = CHECKOUT / ".venv" / inside
     if not path.is_file():
-        raise CoreMissing(
-            f"The core is not set up: {path} does not exist. "
-            f"Choose XMem Roto > Set up the core in the Nodes menu, or run `python bootstrap.py` in {CHECKOUT}."
-        )
+        raise CoreMissing(f"The core is not set up: {path} does not exist. {how_to_set_up()}")
     return path
+
+
+def can_set_up() -> bool:
+    """Say whether there is a script here that sets up the core."""
+    return (CHECKOUT / BOOTSTRAP).is_file()
+
+
+def how_to_set_up() -> str:
+    """Say what to do about a missing core."""
+    if can_set_up():
+        return f"Choose XMem Roto > Set up the core in the Nodes menu, or run `python {BOOTSTRAP}` in {CHECKOUT}."
+    return f"Set {INTERPRETER_VARIABLE} to the Python into which the wheel of XMem Roto is installed, and start Nuke again."
 
 
 def is_set_up() -> bool:

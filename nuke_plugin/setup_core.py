@@ -12,7 +12,8 @@ from typing import Callable, Iterator, List, Optional, Tuple
 
 from nuke_plugin import host
 from nuke_plugin.core_client import session_core
-from nuke_plugin.core_command import CHECKOUT, clean_environment, interpreter
+from nuke_plugin.core_command import BOOTSTRAP, CHECKOUT, can_set_up, clean_environment, how_to_set_up, interpreter
+from nuke_plugin.set_up_process import SetUpProcess
 from xmemcore.protocol.failures import Cancelled, Failure, MachineError, RequestError
 
 DOCTOR_TIMEOUT_SECONDS = 120
@@ -31,6 +32,9 @@ _running: List[threading.Thread] = []
 
 def start() -> Optional[threading.Thread]:
     """Run the set-up in the background, unless it runs already; main thread. Returns its thread."""
+    if not can_set_up():
+        host.tell(f"There is no {BOOTSTRAP} in {CHECKOUT}. {how_to_set_up()}")
+        return None
     if any(thread.is_alive() for thread in _running):
         host.tell("The set-up is running already; see its progress bar.")
         return None
@@ -90,28 +94,16 @@ def _in_background(title: str, work: Callable[[host.ProgressBar], str]) -> threa
 def _set_up(bar: host.ProgressBar) -> str:
     """Run bootstrap.py and show its `[2/4] ...` lines."""
     last = ""
-    process = subprocess.Popen(
-        [python(), str(CHECKOUT / "bootstrap.py"), "setup"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=clean_environment(),
-        cwd=str(CHECKOUT),
-        universal_newlines=True,
-        errors="replace",
-        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0) if sys.platform == "win32" else 0,
-    )
-    assert process.stdout is not None
-    with process:
-        for line in process.stdout:
-            last = line.strip() or last
-            step = _step(line)
-            if step is not None:
-                bar.show(*step)
-            if bar.cancelled:
-                process.kill()
-                raise Cancelled("The set-up was stopped; run it again to go on.")
-    if process.returncode != 0:
+    process = SetUpProcess([python(), str(CHECKOUT / BOOTSTRAP), "setup"], str(CHECKOUT), clean_environment())
+    for line in process.lines():
+        last = line.strip() or last
+        step = _step(line)
+        if step is not None:
+            bar.show(*step)
+        if bar.cancelled:
+            process.kill()
+            raise Cancelled("The set-up was stopped; run it again to go on.")
+    if process.exit_code != 0:
         raise SetupFailed(f"The set-up failed: {last} Run `python bootstrap.py` in {CHECKOUT} to see everything it says.")
     return "The core is set up. Create an XMemRoto node and press Propagate."
 
@@ -136,6 +128,6 @@ def _diagnose(bar: host.ProgressBar) -> str:
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise SetupFailed(
-            f"The doctor did not answer within {DOCTOR_TIMEOUT_SECONDS} s. Run `python bootstrap.py doctor` in {CHECKOUT}."
+            f"The doctor did not answer within {DOCTOR_TIMEOUT_SECONDS} s. Run `{interpreter()} -m xmemcore doctor` in {CHECKOUT}."
         ) from None
     return answer.stdout.strip()

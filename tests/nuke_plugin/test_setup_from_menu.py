@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from tests.nuke_plugin.conftest import CHECKOUT
+
 pytestmark = pytest.mark.timeout(120)
 
 
@@ -58,6 +60,28 @@ def test_set_up_can_be_stopped(start, tmp_path, monkeypatch):
     assert time.monotonic() - began < 5 and stage.told == []
 
 
+def test_a_silent_set_up_can_be_stopped_with_its_children(start, tmp_path, monkeypatch):
+    """A download says nothing for minutes, and it is a child of the set-up that would go on writing."""
+    stage = start()
+    from nuke_plugin import setup_core
+
+    monkeypatch.setattr(setup_core, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(setup_core, "python", lambda: sys.executable)
+    child = "import time, pathlib\nwhile True:\n    pathlib.Path('alive').write_text(str(time.time()))\n    time.sleep(0.05)"
+    (tmp_path / "bootstrap.py").write_text(
+        f"import subprocess, sys\nprint('[2/4] torch', flush=True)\nsubprocess.run([sys.executable, '-c', {child!r}])"
+    )
+    thread = setup_core.start()
+    assert stage.host.pump(20, until=(tmp_path / "alive").exists)
+    began = time.monotonic()
+    stage.host.cancel_progress("set up")
+    assert stage.host.pump(20, until=lambda: not thread.is_alive())
+    assert time.monotonic() - began < 3 and stage.told == []
+    before = (tmp_path / "alive").read_text()
+    time.sleep(0.3)
+    assert (tmp_path / "alive").read_text() == before, "nobody writes any more"
+
+
 def test_a_plain_python_is_found_and_it_is_not_nuke(start):
     start()
     import subprocess
@@ -76,11 +100,30 @@ def test_menu_has_its_entries_and_says_when_the_core_is_missing(start, monkeypat
     assert names == ["XMemRoto", "XMemPass", "Set up the core (needed once)", "Diagnosis"]
 
 
+def test_a_folder_without_the_set_up_does_not_offer_it(start, monkeypatch, tmp_path):
+    """As a wheel installs it: plugin and protocol, and no bootstrap.py."""
+    monkeypatch.setenv("XMEM_ROTO_PYTHON", str(tmp_path / "nowhere"))
+    for name in ("nuke_plugin", "gizmos", "xmemcore", "menu.py", "init.py"):
+        (tmp_path / name).symlink_to(CHECKOUT / name)
+    stage = start(plugin=False)
+    from nuke_plugin import core_command, setup_core
+
+    monkeypatch.setattr(core_command, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(setup_core, "CHECKOUT", tmp_path)
+    stage.host.startup([str(tmp_path)])
+    assert [item.name() for item in stage.nuke.menu("Nodes").findItem("XMem Roto").items()] == ["XMemRoto", "XMemPass", "Diagnosis"]
+    assert setup_core.start() is None and "Set XMEM_ROTO_PYTHON" in stage.told[-1]
+    monkeypatch.delenv("XMEM_ROTO_PYTHON")
+    with pytest.raises(core_command.CoreMissing, match="Set XMEM_ROTO_PYTHON"):
+        core_command.interpreter()
+
+
 def test_without_a_core_the_button_says_how_to_make_it(start, monkeypatch, tmp_path):
     stage = start().build()
     from nuke_plugin import core_client, core_command
 
     monkeypatch.setattr(core_command, "CHECKOUT", tmp_path)
+    (tmp_path / "bootstrap.py").touch()
     monkeypatch.delenv("XMEM_ROTO_PYTHON", raising=False)
     core_client._session = core_client.Core()
     stage.propagate()
@@ -91,7 +134,7 @@ def test_a_broken_plugin_does_not_keep_nuke_from_starting(start, monkeypatch, ca
     monkeypatch.setitem(sys.modules, "nuke_plugin.core_command", None)
     import nukesim
 
-    from tests.nuke_plugin.conftest import CHECKOUT, forget_plugin
+    from tests.nuke_plugin.conftest import forget_plugin
 
     forget_plugin()
     monkeypatch.setitem(sys.modules, "nuke_plugin.core_command", None)
