@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from nuke_plugin import colour, host, plates, roto, roto_node
+from nuke_plugin.key_edits import ONE_OBJECT
 from nuke_plugin.places import exchange_folder
 from nuke_plugin.plates import ExchangeUnwritable, HandedPlate, PlateExport
 from nuke_plugin.settings import ALPHA, FROM_SCRIPT, UNION, Settings
@@ -40,6 +41,8 @@ class Annotations:
     own_union: bool
     """Nuke's render of the whole roto is the union that is meant."""
     warnings: Tuple[str, ...] = ()
+    notes: Tuple[str, ...] = ()
+    """What was said of keyframes and found its object under another name, or no longer."""
 
     @property
     def keyframes(self) -> List[int]:
@@ -105,12 +108,16 @@ def read_annotations(node: nuke.Node, settings: Settings) -> Annotations:
     edits = roto_node.key_edits(node)
     source = roto_node.roto_input(node, settings.roto_input)
     if settings.roto_input == ALPHA:
-        name = source.name()
-        frames = sorted(edits.frames(name, set()))
+        frames = sorted(edits.frames(ONE_OBJECT, set()))
         if not frames:
-            raise NoKeyframe(f"No frame is listed for the alpha of {name}. Go to a frame where it is right and press Add current.")
-        return Annotations({name: frames}, None, own_union=False)
+            raise NoKeyframe(f"No frame is listed for the alpha of {source.name()}. Go to a frame where it is right and press Add current.")
+        return Annotations({ONE_OBJECT: frames}, None, own_union=False)
     reading = roto.read_objects(source["curves"], source.name(), one_object=settings.roto_input == UNION)
+    names = roto.names(reading)
+    notes: Tuple[str, ...] = ()
+    if settings.roto_input != UNION:
+        edits, notes = edits.carried_over(names)
+    edits = edits.of(names)
     width, height, aspect = format_of(roto_node.plate_input(node))
     return Annotations(
         roto.keyframes(reading, edits),
@@ -118,6 +125,7 @@ def read_annotations(node: nuke.Node, settings: Settings) -> Annotations:
         # Rendering it takes three more nodes, which Non-commercial and Indie have not got.
         roto.every_shape_counts(reading, edits) and host.may_walk_trees(),
         reading.warnings,
+        notes,
     )
 
 
@@ -186,8 +194,7 @@ def _hand_own_union(
 def _hand_alpha(node: nuke.Node, folder: Path, annotations: Annotations, show: Show, cancelled: Callable[[], bool]) -> str:
     """Render the input's alpha on the listed frames; frames declared empty come out black."""
     (frames,) = annotations.frames.values()
-    edits = host.in_main(roto_node.key_edits, node)
-    absent = {frame for listed in edits.absent.values() for frame in listed}
+    absent = host.in_main(roto_node.key_edits, node).absent.get(ONE_OBJECT, set())
 
     def prepare() -> Tuple[PlateExport, PlateExport]:
         source = roto_node.roto_input(node, ALPHA)

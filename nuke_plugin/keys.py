@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, List, Set
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, List
 
 from nuke_plugin import host, roto, roto_node, status
+from nuke_plugin.key_edits import ONE_OBJECT
 from nuke_plugin.roto_keys import control_points
-from nuke_plugin.settings import ALPHA, UNION
+from nuke_plugin.settings import SHAPES, UNION
 from xmemcore.protocol.failures import RequestError
 
 if TYPE_CHECKING:
     import nuke
-
-Edits = Dict[str, Dict[str, Set[int]]]
 
 
 class NothingToKey(RequestError):
@@ -21,43 +21,45 @@ class NothingToKey(RequestError):
 
 def add_current(node: nuke.Node) -> None:
     """Count the current frame as annotated for the chosen object."""
-    _edit(node, added=True)
+    _edit(node, "added")
 
 
 def remove_current(node: nuke.Node) -> None:
     """Do not count the current frame, whatever is keyed there."""
-    _edit(node, removed=True)
+    _edit(node, "removed")
 
 
 def absent_current(node: nuke.Node) -> None:
     """Declare that the chosen object is not in the current frame."""
-    _edit(node, absent=True)
+    _edit(node, "absent")
 
 
-def _edit(node: nuke.Node, added: bool = False, removed: bool = False, absent: bool = False) -> None:
+def _edit(node: nuke.Node, kind: str) -> None:
     frame = host.current_frame()
     edits = roto_node.key_edits(node)
-    kinds: Edits = {kind: {name: set(frames) for name, frames in getattr(edits, kind).items()} for kind in ("added", "removed", "absent")}
-    for name in _chosen_objects(node):
-        # The last word counts: a frame is in one of the three lists at most.
-        for kind in kinds.values():
-            kind.get(name, set()).discard(frame)
-        for kind_name, wanted in (("added", added), ("removed", removed), ("absent", absent)):
-            if wanted:
-                kinds[kind_name].setdefault(name, set()).add(frame)
+    if str(node["roto_input"].value()) == SHAPES:
+        names = _shapes(node)
+        edits, _ = edits.carried_over(names)
+        chosen = str(node["key_object"].value())
+        changed = replace(edits.changed([chosen] if chosen in names else names, frame, kind), known=tuple(names))
+        if kind == "removed" and chosen not in names:
+            changed = changed.forgotten(edits.orphans(names), frame)
+    else:
+        roto_node.roto_input(node, str(node["roto_input"].value()))  # raises when there is none
+        changed = edits.changed([ONE_OBJECT], frame, kind)
     with host.one_undo("XMem keyframes"):
-        roto_node.write_key_edits(node, roto.KeyEdits(**kinds))
-    status.refresh(node)
+        roto_node.write_key_edits(node, changed)
+    _show(node)
 
 
-def _chosen_objects(node: nuke.Node) -> List[str]:
-    meaning = str(node["roto_input"].value())
-    source = roto_node.roto_input(node, meaning)
-    if meaning == ALPHA:
-        return [source.name()]
-    names = roto.names(roto.read_objects(source["curves"], source.name(), one_object=meaning == UNION))
-    chosen = str(node["key_object"].value())
-    return [chosen] if chosen in names else names
+def _shapes(node: nuke.Node) -> List[str]:
+    source = roto_node.roto_input(node, SHAPES)
+    return roto.names(roto.read_objects(source["curves"], source.name(), one_object=False))
+
+
+def _show(node: nuke.Node) -> None:
+    with host.unrecorded():
+        status.refresh(node)
 
 
 def key_roto(node: nuke.Node) -> None:
@@ -79,7 +81,7 @@ def key_roto(node: nuke.Node) -> None:
         for leaf in leaves:
             _key_shape(leaf.shape, frame)
         source["curves"].changed()  # type: ignore[attr-defined]
-    status.refresh(node)
+    _show(node)
 
 
 def _key_shape(shape: Any, frame: int) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 from nuke_plugin import digest, exchange, host, plates, roto_node
 from nuke_plugin.exchange import Annotations
 from nuke_plugin.fingerprint import fingerprint
+from nuke_plugin.key_edits import ONE_OBJECT
 from nuke_plugin.settings import ALPHA, Settings
 from nuke_plugin.snapshot import Record, Snapshot, differences
 from xmemcore.protocol.frames import FrameRange
@@ -126,7 +127,7 @@ def _roto_state(node: nuke.Node, annotations: Annotations) -> Dict[str, Dict[str
         return {one["name"]: {frame: fingerprint(shapes) for frame, shapes in one["frames"].items()} for one in annotations.json["objects"]}
     source = roto_node.roto_input(node, ALPHA)
     tree = digest.Tree(source, host.upstream, host.root_state(), whole=host.may_walk_trees())
-    absent = {frame for listed in roto_node.key_edits(node).absent.values() for frame in listed}
+    absent = roto_node.key_edits(node).absent.get(ONE_OBJECT, set())
     return {
         name: {str(frame): fingerprint([tree.at(frame), frame in absent]) for frame in frames}
         for name, frames in annotations.frames.items()
@@ -148,8 +149,8 @@ def _settings_that_count(settings: Settings, colorspace: str) -> Dict[str, Any]:
 
 
 def keyframe_lines(annotations: Annotations) -> List[str]:
-    """Write the list of keyframes, one line an object."""
-    return [f"{name}: {_compact(frames)}" for name, frames in annotations.frames.items()]
+    """Write the list of keyframes, one line an object, and what was said of objects that are gone."""
+    return [*(f"{name}: {_compact(frames)}" for name, frames in annotations.frames.items()), *annotations.notes]
 
 
 def _compact(frames: List[int]) -> str:

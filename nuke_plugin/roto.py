@@ -7,9 +7,10 @@ where it is keyed, and only there: on other frames it is unknown, not absent. `s
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import Any, Dict, Iterator, List, Mapping, Sequence, Set, Tuple
+from dataclasses import dataclass
+from typing import Any, Dict, Iterator, List, Sequence, Set, Tuple
 
+from nuke_plugin.key_edits import ONE_OBJECT, KeyEdits
 from nuke_plugin.roto_keys import keyed_frames
 from nuke_plugin.roto_shape import Kind, shape_at
 from xmemcore.protocol.failures import RequestError
@@ -22,19 +23,6 @@ OPEN_FLAG = 1 << 5
 
 class NothingKeyed(RequestError):
     """The roto has no shape, or none with a key."""
-
-
-@dataclass(frozen=True)
-class KeyEdits:
-    """What the artist changed about the keyframes in the panel, per object name."""
-
-    added: Mapping[str, Set[int]] = field(default_factory=dict)
-    removed: Mapping[str, Set[int]] = field(default_factory=dict)
-    absent: Mapping[str, Set[int]] = field(default_factory=dict)
-
-    def frames(self, name: str, keyed: Set[int]) -> Set[int]:
-        """Give the frames on which an object counts as annotated."""
-        return (keyed - self.removed.get(name, set())) | self.added.get(name, set()) | self.absent.get(name, set())
 
 
 @dataclass(frozen=True)
@@ -80,7 +68,7 @@ def read_objects(curves: Any, node_name: str, one_object: bool) -> RotoReading:
 
     Args:
         curves: the knob, of nuke.rotopaint.
-        node_name: for warnings, and the name of the object when all shapes are one.
+        node_name: for warnings.
         one_object: take the union of all shapes as one object.
 
     Raises:
@@ -98,7 +86,7 @@ def read_objects(curves: Any, node_name: str, one_object: bool) -> RotoReading:
     if not objects:
         raise NothingKeyed(f"{node_name} has no shapes. Draw and key a shape, or choose the input's alpha as roto input.")
     if one_object:
-        objects = [RotoObject(node_name, tuple(leaf for one in reversed(objects) for leaf in one.leaves))]
+        objects = [RotoObject(ONE_OBJECT, tuple(leaf for one in reversed(objects) for leaf in one.leaves))]
     warnings = []
     if strokes:
         warnings.append(f"Paint strokes of {node_name} do not count ({', '.join(strokes[:5])}); choose the input's alpha to include them.")

@@ -1,7 +1,8 @@
 """One XMemRoto node: its identity, its hidden knobs, and what hangs on its inputs. Main thread only.
 
 The id names the node's cache; it is not the node's name. It survives rename, save, reopen and undo because it is a knob,
-and it splits on copy and paste because a session knows which living node has which id; no other node is looked at.
+and it splits on copy and paste because a session knows which living node has which id; no other node is looked at. A copy of
+the whole script is another matter, which `home` settles.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from typing import TYPE_CHECKING, Any, Dict, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
-from nuke_plugin.roto import CLASSES, KeyEdits
+from nuke_plugin.key_edits import KINDS, KeyEdits
+from nuke_plugin.roto import CLASSES
 from nuke_plugin.settings import ALPHA
 from xmemcore.protocol.failures import RequestError
 
@@ -36,7 +38,7 @@ class RotoInputWrong(RequestError):
 def node_id(node: nuke.Node) -> str:
     """Give the node's id; makes one for a node that has none."""
     if not node["node_id"].value():
-        _give_id(node)
+        give_id(node)
     return str(node["node_id"].value())
 
 
@@ -48,20 +50,37 @@ def register(node: nuke.Node) -> bool:
     """
     given = str(node["node_id"].value())
     if not given:
-        _give_id(node)
+        give_id(node)
         return False
-    other = _living.get(given)
-    if other is not None and _full_name(other) not in (None, node.fullName()):
-        _give_id(node)
+    if _is_anothers(given, node):
+        give_id(node)
         return True
     _living[given] = node
     return False
 
 
-def _give_id(node: nuke.Node) -> None:
-    fresh = uuid.uuid4().hex
+def living() -> List[nuke.Node]:
+    """List the nodes of this session that have not been deleted."""
+    return [node for node in list(_living.values()) if _full_name(node) is not None]
+
+
+def give_id(node: nuke.Node, seed: str = "") -> None:
+    """Give a node an id of its own.
+
+    Args:
+        node: an XMemRoto.
+        seed: the same one gives the same id in every session, unless a living node has it; empty for one never seen before.
+    """
+    fresh = uuid.uuid5(uuid.NAMESPACE_URL, seed).hex if seed else uuid.uuid4().hex
+    if _is_anothers(fresh, node):
+        fresh = uuid.uuid4().hex
     node["node_id"].setValue(fresh)
     _living[fresh] = node
+
+
+def _is_anothers(given: str, node: nuke.Node) -> bool:
+    other = _living.get(given)
+    return other is not None and _full_name(other) not in (None, node.fullName())
 
 
 def _full_name(node: nuke.Node) -> Optional[str]:
@@ -89,17 +108,15 @@ def write_hidden(node: nuke.Node, knob: str, content: Dict[str, Any]) -> None:
 def key_edits(node: nuke.Node) -> KeyEdits:
     """Read what the artist changed about the keyframes."""
     stored = read_hidden(node, "key_edits")
-    return KeyEdits(
-        **{kind: {name: set(frames) for name, frames in stored.get(kind, {}).items()} for kind in ("added", "removed", "absent")}
-    )
+    added, removed, absent = ({name: set(frames) for name, frames in stored.get(kind, {}).items()} for kind in KINDS)
+    return KeyEdits(added, removed, absent, tuple(stored.get("known", ())))
 
 
 def write_key_edits(node: nuke.Node, edits: KeyEdits) -> None:
     """Keep what the artist changed about the keyframes."""
-    content = {
-        kind: {name: sorted(frames) for name, frames in getattr(edits, kind).items() if frames} for kind in ("added", "removed", "absent")
-    }
-    write_hidden(node, "key_edits", {kind: changes for kind, changes in content.items() if changes})
+    content = {kind: {name: sorted(frames) for name, frames in getattr(edits, kind).items() if frames} for kind in KINDS}
+    kept: Dict[str, Any] = {kind: changes for kind, changes in content.items() if changes}
+    write_hidden(node, "key_edits", {**kept, "known": list(edits.known)} if kept else {})
 
 
 def plate_input(node: nuke.Node) -> nuke.Node:

@@ -77,7 +77,7 @@ def test_two_shapes_with_different_keyframes_are_known_on_their_own_frames_only(
 
 def test_all_shapes_as_one_object_keep_their_stacking(roto):
     reading = roto(curves(triangle("top", "1001"), triangle("bottom", "1010")), one_object=True)
-    assert frames(reading) == {"Roto1": [1001, 1010]}
+    assert frames(reading) == {"roto": [1001, 1010]}
     assert [leaf.shape.name for leaf in reading.objects[0].leaves] == ["bottom", "top"]
 
 

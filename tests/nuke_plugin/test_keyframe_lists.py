@@ -1,0 +1,135 @@
+"""The hand-made list of keyframes survives what happens to names: a renamed shape, a node put before the roto input."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.timeout(120)
+
+BOX = "{curvegroup box 512 bezier {{cc {f 8192} {px 1001 {0 0} {2 2} {0 0} {0 0} {9 2} {0 0} {0 0} {9 9} {0 0}}} idem} {t 5 5} {a}}"
+
+
+def go_to(stage, frame: int) -> None:
+    stage.nuke.root()["frame"].setValue(frame)
+
+
+def keyframes(stage) -> str:
+    return stage.node["keyframes"].value()
+
+
+def rename(stage, index: int, name: str) -> None:
+    stage.roto["curves"].rootLayer[index].name = name
+    stage.roto["curves"].changed()
+
+
+def add_box(stage) -> None:
+    text = stage.roto["curves"].toScript()
+    at = text.index("{curvegroup")
+    stage.roto["curves"].fromScript(f"{text[:at]}{BOX} {text[at:]}")
+
+
+@pytest.mark.parametrize("meaning", ["alpha of the input", "union of all shapes"])
+def test_a_list_does_not_hang_on_the_name_of_the_roto_input(stage, meaning):
+    stage.node["roto_input"].setValue(meaning)
+    stage.press("add_key")
+    listed = keyframes(stage)
+    assert "1004" in listed
+    stage.roto.setName("hero_roto")
+    stage.press("refresh")
+    assert keyframes(stage) == listed
+    stage.propagate()
+    stage.roto.setName("villain_roto")
+    stage.press("refresh")
+    assert keyframes(stage) == listed and "is gone" not in stage.status() and "is new" not in stage.status()
+
+
+def test_a_node_put_before_the_roto_input_leaves_the_list_of_an_alpha(stage):
+    stage.node["roto_input"].setValue("alpha of the input")
+    stage.press("add_key")
+    stage.node.setInput(1, stage.nuke.nodes.Blur(inputs=[stage.roto]))
+    stage.press("refresh")
+    assert keyframes(stage) == "roto: 1004" and "No frame is listed" not in stage.status()
+
+
+def test_the_union_of_all_shapes_has_one_layer_whatever_the_node_is_called(stage):
+    stage.node["roto_input"].setValue("union of all shapes")
+    stage.propagate()
+    assert "roto.alpha" in stage.node.channels()
+    from xmemcore.protocol.names import layer_names
+
+    assert layer_names(["roto"]) == ["roto"]
+
+
+def test_a_renamed_shape_takes_its_list_along_and_the_status_says_so(stage):
+    go_to(stage, 1006)
+    stage.press("absent_key")
+    rename(stage, 0, "hand")
+    stage.press("refresh")
+    assert keyframes(stage).startswith("hand: 1001,1006")
+    assert "counts for hand" in stage.status() and "counts for hand" in keyframes(stage)
+    stage.propagate()
+    written = json.loads((stage.cache() / "nuke" / stage.node["node_id"].value() / "roto.json").read_text())
+    assert written["objects"][0]["frames"]["1006"] == {"shapes": []}
+    go_to(stage, 1008)
+    stage.press("add_key")
+    assert keyframes(stage) == "hand: 1001,1006,1008", "the next change writes it down under the new name"
+
+
+def test_a_list_of_an_older_version_follows_the_only_shape(stage):
+    go_to(stage, 1006)
+    stage.press("absent_key")
+    from nuke_plugin import roto_node
+
+    stored = roto_node.read_hidden(stage.node, "key_edits")
+    del stored["known"]
+    roto_node.write_hidden(stage.node, "key_edits", stored)
+    rename(stage, 0, "hand")
+    stage.press("refresh")
+    assert keyframes(stage).startswith("hand: 1001,1006")
+
+
+def test_what_cannot_be_told_apart_is_shown_and_not_guessed(stage):
+    add_box(stage)
+    go_to(stage, 1006)
+    stage.node["key_object"].setValue("all")
+    stage.press("absent_key")
+    rename(stage, 0, "left")
+    rename(stage, 1, "right")
+    stage.press("refresh")
+    for name in ("box", "tri"):
+        assert f"absent on 1006 was said of {name}, which is gone" in keyframes(stage)
+        assert f"was said of {name}" in stage.status()
+    stage.press("remove_key")
+    assert "which is gone" not in keyframes(stage) and "which is gone" not in stage.status()
+
+
+def test_a_deleted_shape_gives_its_list_to_nobody(stage):
+    add_box(stage)
+    stage.press("refresh")
+    stage.node["key_object"].setValue("box")
+    go_to(stage, 1006)
+    stage.press("absent_key")
+    root = stage.roto["curves"].rootLayer
+    root.remove(0)
+    stage.roto["curves"].changed()
+    stage.press("refresh")
+    assert "tri: 1001" in keyframes(stage) and "absent on 1006 was said of box, which is gone" in keyframes(stage)
+    go_to(stage, 1007)
+    stage.press("add_key")
+    assert "which is gone" in keyframes(stage), "another frame's button forgets nothing"
+
+
+def test_lists_of_two_meanings_do_not_mix(stage):
+    go_to(stage, 1006)
+    stage.press("absent_key")
+    stage.node["roto_input"].setValue("alpha of the input")
+    go_to(stage, 1004)
+    stage.press("add_key")
+    assert keyframes(stage) == "roto: 1004"
+    stage.propagate()
+    assert not stage.told
+    stage.node["roto_input"].setValue("each shape or layer")
+    stage.press("refresh")
+    assert keyframes(stage) == "tri: 1001,1006"
