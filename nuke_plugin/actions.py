@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional
 
-from nuke_plugin import exchange, host, look, places, result, roto_node, run, status
+from nuke_plugin import exchange, exchange_lock, home, host, look, places, record_file, result, roto_node, run, status
 from nuke_plugin.core_client import session_core
 from nuke_plugin.exchange import Handed
 from nuke_plugin.run import Run
@@ -31,27 +31,37 @@ def propagate(node: nuke.Node) -> Run:
         AlreadyRunning, ScriptUnsaved, OutputInvalid; later failures reach the node's status.
     """
     host.matte_pattern(node)
-    return run.start(node, "Propagate", _propagate)
+    return run.start(node, "Propagate", _alone(_propagate))
 
 
 def suggest(node: nuke.Node) -> Run:
     """Find the next frames to key; as `propagate`."""
-    return run.start(node, "Suggest frames", _suggest)
+    return run.start(node, "Suggest frames", _alone(_suggest))
 
 
 def ask_status(node: nuke.Node) -> Run:
     """Ask the core what is up to date and what the next run costs; as `propagate`."""
-    return run.start(node, "Status", _status)
+    return run.start(node, "Status", _alone(_status))
 
 
 def clear(node: nuke.Node) -> Run:
     """Delete what the node keeps in the cache; as `propagate`."""
-    return run.start(node, "Clear", _clear)
+    return run.start(node, "Clear", _alone(_clear))
 
 
 def list_models(node: nuke.Node) -> Run:
     """Fill the model knob; as `propagate`."""
     return run.start(node, "List models", _list_models)
+
+
+def _alone(work: Callable[[Run], None]) -> Callable[[Run], None]:
+    """Do the work while no other Nuke may touch what the node gives the core."""
+
+    def locked(this: Run) -> None:
+        with exchange_lock.held(this.node_id, this.settings.node_name):
+            work(this)
+
+    return locked
 
 
 def _propagate(this: Run) -> None:
@@ -81,6 +91,7 @@ def _propagate(this: Run) -> None:
             if shown:
                 record = _record(this, handed, now.snapshot, first, last, outcome, time.monotonic() - began)
                 host.in_main(_keep_record, this.node, record)
+                record_file.keep(record, this.node_id)
         except Cancelled:
             pass  # the node is gone; the exception under way says why
 
@@ -126,7 +137,9 @@ def _record(
 
 
 def _keep_record(node: nuke.Node, record: Record) -> None:
-    roto_node.write_hidden(node, "record", record.as_json())
+    with host.unrecorded():
+        roto_node.write_hidden(node, "record", record.as_json())
+    home.forget_note(roto_node.node_id(node))
 
 
 def _last_record(node: nuke.Node) -> Optional[Record]:
@@ -151,7 +164,8 @@ def _suggest(this: Run) -> None:
 def _keep_suggestions(node: nuke.Node, found: Dict[str, Any]) -> None:
     """Keep what the strip shows; the scores of all frames stay out of the script."""
     kept = {name: found.get(name) for name in ("suggestions", "object", "message", "lost_frames", "thumbnails")}
-    roto_node.write_hidden(node, "suggestions", kept)
+    with host.unrecorded():
+        roto_node.write_hidden(node, "suggestions", kept)
     strip = node["strip"].getObject()  # type: ignore[attr-defined]
     if strip is not None:  # None until the panel has been opened
         strip.updateValue()
@@ -181,7 +195,12 @@ def _clear(this: Run) -> None:
 def _list_models(this: Run) -> None:
     for message in _converse(this, lambda job: messages.Models(job)):
         if isinstance(message, messages.Finished):
-            host.in_main(status.show_models, this.node, message.result["models"])
+            host.in_main(_show_models, this.node, message.result["models"])
+
+
+def _show_models(node: nuke.Node, models: List[Dict[str, Any]]) -> None:
+    with host.unrecorded():
+        status.show_models(node, models)
 
 
 def _converse(this: Run, ask: Callable[[int], messages.Message]) -> Iterator[messages.Message]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING, Any, Callable
 
-from nuke_plugin import actions, host, keys, migrate, passes, roto_node, run, status
+from nuke_plugin import actions, home, host, keys, migrate, passes, result, roto_node, run, status
 from xmemcore.protocol.failures import Failure
 
 if TYPE_CHECKING:
@@ -19,8 +19,13 @@ WATCHED = ("showPanel", "inputChange", "roto_input", "frame_range", "model", "si
 """Knobs whose change can make a result stale; from Nuke 17.1 on, callbacks come for all others too."""
 
 
+_watching = False
+"""Whether Nuke has been asked to say when it has loaded or saves a script."""
+
+
 def _pressed(act: Callable[[Any], Any], node: nuke.Node) -> None:
     try:
+        _settle(node)
         act(node)
     except Failure as failure:
         host.tell(str(failure))
@@ -43,7 +48,13 @@ def clear(node: nuke.Node) -> None:
 
 
 def refresh(node: nuke.Node) -> None:
-    _pressed(status.refresh, node)
+    _pressed(_refresh, node)
+
+
+def _refresh(node: nuke.Node) -> None:
+    with host.unrecorded():
+        result.take_up(node)
+        status.refresh(node)
 
 
 def ask_core(node: nuke.Node) -> None:
@@ -80,28 +91,65 @@ def created(node: nuke.Node) -> None:
 
 
 def _created(node: nuke.Node) -> None:
+    global _watching
     migrate.bring_up_to_date(node)
     roto_node.register(node)
+    if not _watching:
+        _watching = True
+        host.on_script(loaded=_script_loaded, saving=_script_saving)
+
+
+def _script_loaded() -> None:
+    for node in roto_node.living():
+        _quietly(_settle, node)
+        _quietly(result.take_up, node)
+
+
+def _script_saving() -> None:
+    for node in roto_node.living():
+        _quietly(_settle, node)
+
+
+def _settle(node: nuke.Node) -> None:
+    """Note where the node lives, unless it is at work: a run ends under the id with which it began."""
+    if not run.running(str(node["node_id"].value())):
+        home.settle(node)
 
 
 def knob_changed(node: nuke.Node, knob: Any) -> None:
     """Look again when something changed that a result depends on."""
     if knob is not None and knob.name() in WATCHED and not run.running(str(node["node_id"].value())):
-        _quietly(status.refresh, node)
+        _quietly(_look_again, node)
+
+
+def _look_again(node: nuke.Node) -> None:
+    with host.unrecorded():
+        status.refresh(node)
 
 
 def idle(node: nuke.Node) -> None:
     """Notice changes upstream."""
     if host.has_interface() and not run.running(str(node["node_id"].value())):
-        _quietly(status.idle_look, node)
+        _quietly(_idle, node)
+
+
+def _idle(node: nuke.Node) -> None:
+    _settle(node)
+    with host.unrecorded():
+        status.idle_look(node)
 
 
 def label(node: nuke.Node) -> str:
-    """Give the node's text in the graph."""
+    """Give the node's text in the graph: ours, and below it the artist's own, since `autolabel` takes the place of Nuke's."""
     try:
-        return status.label(node)
+        text = status.label(node)
     except Exception:
-        return str(node.name())
+        text = str(node.name())
+    try:
+        own = str(node["label"].evaluate() or "")  # type: ignore[attr-defined]
+    except Exception:  # Tcl of the artist's that fails
+        own = str(node["label"].value())
+    return f"{text}\n{own}" if own else text
 
 
 def _quietly(act: Callable[[Any], Any], node: nuke.Node) -> None:

@@ -32,6 +32,17 @@ def cache_root(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(environment.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))) / "xmem-roto"
 
 
+def script_home(script: str) -> str:
+    """Name a script whatever its version: `/shots/a/comp_v012.nk` is `/shots/a/comp`, and `comp_v013_jd.nk` is `comp_jd`.
+
+    Versions of one script share nodes and mattes: saving the next one must not make everything stale. Empty for a script never saved.
+    """
+    if not script:
+        return ""
+    path = Path(script.replace("\\", "/"))
+    return (path.parent / (re.sub(r"[._-]?v\d+(?=$|[._-])", "", path.stem, flags=re.IGNORECASE) or "script")).as_posix()
+
+
 def exchange_folder(node_id: str, environment: Mapping[str, str] = os.environ) -> Path:
     """Give the folder in which the plugin hands plates, roto and alphas of one node to the core."""
     return cache_root(environment) / "nuke" / node_id
@@ -55,9 +66,8 @@ def matte_pattern(chosen: str, script: str, node_id: str) -> str:
     if not chosen:
         if not script:
             raise ScriptUnsaved("The script has no place yet. Save it, or name an output path such as /shots/a/matte.%04d.exr.")
-        # Versions of one script share the mattes: saving the next version must not make everything stale.
-        shot = re.sub(r"[._-]?v\d+$", "", Path(script).stem, flags=re.IGNORECASE) or "script"
-        folder = Path(script).parent / "mattes" / f"{shot}_{node_id[:8]}"
+        home = Path(script_home(script))
+        folder = home.parent / "mattes" / f"{home.name}_{node_id[:8]}"
         return (folder / "matte.%04d.exr").as_posix()
     path = Path(chosen.replace("\\", "/"))
     if "%" not in path.name or path.suffix.lower() != ".exr":

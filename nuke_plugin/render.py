@@ -1,7 +1,8 @@
-"""Propagate without an interface: `nuke -t nuke_plugin/render.py script.nk NodeName [NodeName ...]`.
+"""Propagate without an interface: `nuke -t nuke_plugin/render.py [--save] script.nk NodeName [NodeName ...]`.
 
 The same code as the button, in one thread. Exit codes are the command line's: 0 done, 2 the request is wrong, 3 the machine
-failed, 130 cancelled. The script is saved when it can be, so that the next one who opens it sees the mattes.
+failed, 130 cancelled. The script is an artist's and stays as it is: whoever opens it next sees the mattes, because the plugin
+takes them up from the record that lies beside them. `--save` saves it, for machines without the plugin.
 """
 
 from __future__ import annotations
@@ -15,32 +16,37 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from nuke_plugin import actions, host  # noqa: E402
 from xmemcore.protocol.failures import Failure, RequestError  # noqa: E402
 
+USAGE = "Usage: nuke -t nuke_plugin/render.py [--save] script.nk NodeName [NodeName ...]"
+SAVE = "--save"
+
 
 class NodeUnknown(RequestError):
     """The script has no such node."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Open the script, propagate the nodes one after another, save.
+    """Open the script, propagate the nodes one after another.
 
     Args:
-        arguments: path of the script, then names of XMemRoto nodes.
+        arguments: path of the script, then names of XMemRoto nodes; `--save` anywhere.
     """
-    if len(arguments) < 2:
-        host.tell("Usage: nuke -t nuke_plugin/render.py script.nk NodeName [NodeName ...]")
+    script, *names = [argument for argument in arguments if argument != SAVE] or [""]
+    if not names:
+        host.tell(USAGE)
         return 2
     try:
-        host.open_script(arguments[0])
-        for name in arguments[1:]:
+        host.open_script(script)
+        for name in names:
             node = host.find_node(name)
             if node is None or node.knob("propagate") is None:
-                raise NodeUnknown(f"{arguments[0]} has no XMemRoto node called {name}. Names within Groups are written Group1.XMemRoto1.")
+                raise NodeUnknown(f"{script} has no XMemRoto node called {name}. Names within Groups are written Group1.XMemRoto1.")
             run = actions.propagate(node)
             if run.failure is not None:
                 return _exit_code(run.failure)  # its sentence has been told
             for warning in run.warnings:
                 host.tell(warning)
-        host.save_script()
+        if SAVE in arguments:
+            host.save_script()
     except Failure as failure:
         host.tell(str(failure))
         return _exit_code(failure)
@@ -59,7 +65,7 @@ def _own_arguments(arguments: List[str]) -> List[str]:
     """Nuke puts its own options in front on some versions; ours begin with the script."""
     for index, argument in enumerate(arguments):
         if argument.endswith((".nk", ".nknc", ".nkind")):
-            return arguments[index:]
+            return [SAVE] * (SAVE in arguments[:index]) + arguments[index:]
     return arguments
 
 

@@ -1,9 +1,16 @@
-"""The mattes in the node: its inner Read pointed at them, and reloaded as frames arrive, at most once a second."""
+"""The mattes in the node: its inner Read pointed at them, and reloaded as frames arrive, at most once a second.
+
+What a run writes into the node is no work of the artist's: none of it is in Undo, where Ctrl+Z must find the last edit.
+"""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Callable
+
+from nuke_plugin import host, look, record_file, roto_node
+from nuke_plugin.snapshot import Record
+from xmemcore.protocol.failures import RequestError
 
 if TYPE_CHECKING:
     import nuke
@@ -14,21 +21,46 @@ RELOAD_EVERY_SECONDS = 1.0
 def show(node: nuke.Node, pattern: str, first: int, last: int) -> None:
     """Let the node put out these mattes; main thread."""
     read = _read(node)
-    read["file"].setValue(pattern)
-    for name, frame in (("first", first), ("last", last), ("origfirst", first), ("origlast", last)):
-        read[name].setValue(frame)
-    node["has_result"].setValue(True)
+    with host.unrecorded():
+        read["file"].setValue(pattern)
+        for name, frame in (("first", first), ("last", last), ("origfirst", first), ("origlast", last)):
+            read[name].setValue(frame)
+        node["has_result"].setValue(True)
     reload(node)
 
 
 def hide(node: nuke.Node) -> None:
     """Let the node pass the plate on; main thread."""
-    node["has_result"].setValue(False)
+    with host.unrecorded():
+        node["has_result"].setValue(False)
 
 
 def reload(node: nuke.Node) -> None:
     """Let Nuke read the files again; main thread."""
-    _read(node)["reload"].execute()  # type: ignore[attr-defined]
+    with host.unrecorded():
+        _read(node)["reload"].execute()  # type: ignore[attr-defined]
+
+
+def take_up(node: nuke.Node) -> bool:
+    """Show what was propagated for this node elsewhere: on a farm, or in another version of the script; main thread.
+
+    Returns:
+        Whether there was such a result that the script does not know of.
+    """
+    try:
+        pattern = host.matte_pattern(node)
+    except RequestError:
+        return False  # no place for mattes, so there are none
+    node_id = roto_node.node_id(node)
+    found, known = record_file.find(pattern, node_id), Record.of_json(roto_node.read_hidden(node, "record"))
+    if found is None or found.stamp != look.stamp_of(pattern):
+        return False  # of nobody, or of a run before the last one
+    if known is not None and (known.out, known.stamp) == (found.out, found.stamp):
+        return False
+    show(node, pattern, found.first, found.last)
+    with host.unrecorded():
+        roto_node.write_hidden(node, "record", found.as_json())
+    return True
 
 
 def _read(node: nuke.Node) -> nuke.Node:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Sequence, Tuple
 
-from nuke_plugin import host, look, places, roto_node
+from nuke_plugin import home, host, look, places, roto_node
 from nuke_plugin.look import Verdict
 from nuke_plugin.snapshot import Record
 from xmemcore.protocol.failures import Cancelled, Failure
@@ -47,6 +47,7 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> Verdict:
         verdict = Verdict("none" if record is None else "stale", (str(failure),))
     else:
         verdict = look.judge(record, now, look.stamp_of(record.out) if record is not None else "")
+        notes = [*notes, *now.annotations.notes]
         _show_objects(node, look.keyframe_lines(now.annotations), list(now.annotations.frames))
     node_id = roto_node.node_id(node)
     _verdicts[node_id] = verdict
@@ -142,7 +143,7 @@ def _write(node: nuke.Node, verdict: Verdict, notes: Sequence[str], record: Any)
     node_id = roto_node.node_id(node)
     used = places.disk_used(places.exchange_folder(node_id)) + places.disk_used(places.cache_root() / node_id)
     disk = f"On disk: {used / 1e6:.1f} MB of cache for this node." if used else ""
-    lines = [head, *map(html.escape, [*verdict.reasons, verdict.cost, *notes, disk])]
+    lines = [head, *map(html.escape, [*verdict.reasons, verdict.cost, *home.notes(node_id), *notes, disk])]
     _set(node, "status", "<br>".join(line for line in lines if line))
 
 

@@ -11,16 +11,20 @@ pytestmark = pytest.mark.timeout(120)
 def script(start):
     """A saved script with a connected node, made in the interface."""
     stage = start().build()
-    path = stage.save("farm.nk")
+    stage.host.pump(0.1)
+    path = stage.save()
     stage.host.close()
     return path
 
 
-def test_a_terminal_propagates_and_saves_what_the_interface_then_shows(start, script):
+@pytest.mark.parametrize("save", [[], ["--save"]], ids=["as it is", "saved"])
+def test_a_terminal_propagates_what_the_interface_then_shows(start, script, save):
+    before = script.read_bytes()
     terminal = start(gui=False)
     from nuke_plugin import render
 
-    assert render.main([str(script), "XMemRoto"]) == 0
+    assert render.main([*save, str(script), "XMemRoto"]) == 0
+    assert (script.read_bytes() == before) == (not save), "an artist's script is changed when that is asked for, and only then"
     assert len(list(script.parent.glob("mattes/*/matte.*.exr"))) == 10
     terminal.host.close()
     again = start()
@@ -64,4 +68,53 @@ def test_nukes_own_options_are_passed_over(start):
     from nuke_plugin.render import _own_arguments
 
     assert _own_arguments(["-V", "2", "a.nk", "XMemRoto1"]) == ["a.nk", "XMemRoto1"]
+    assert _own_arguments(["-V", "2", "--save", "a.nk", "XMemRoto1"]) == ["--save", "a.nk", "XMemRoto1"]
+    assert _own_arguments(["a.nk", "XMemRoto1", "--save"]) == ["a.nk", "XMemRoto1", "--save"]
     assert _own_arguments(["XMemRoto1"]) == ["XMemRoto1"]
+
+
+def test_a_script_without_the_plugin_shows_what_was_saved_for_it(start, script):
+    farm = start(gui=False)
+    from nuke_plugin import render
+
+    assert render.main([str(script), "XMemRoto", "--save"]) == 0
+    farm.host.close()
+    bare = start(plugin=False)
+    bare.host.open(script)
+    assert bare.host.pixels(bare.host.node("XMemRoto"), 1004).at("rgba.alpha", 9, 48 - 1 - 12) == 1.0
+
+
+def test_an_open_script_shows_a_farms_mattes_after_refresh(start, script, tmp_path):
+    farm = start(gui=False)
+    from nuke_plugin import render
+
+    before = script.read_bytes()
+    assert render.main([str(script), "XMemRoto"]) == 0
+    record = next(tmp_path.glob("mattes/*/nuke.json"))
+    hidden = record.with_suffix(".later")
+    record.rename(hidden)
+    farm.host.close()
+    artist = start()
+    artist.host.open(script)
+    node = artist.host.node("XMemRoto")
+    assert not node["has_result"].value(), "the farm is still at work"
+    hidden.rename(record)
+    size = artist.nuke.Undo.undoSize()
+    artist.press("refresh", node)
+    assert node["has_result"].value() and "Up to date" in artist.status(node)
+    assert artist.nuke.Undo.undoSize() == size and script.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "damage", ["", "{", '{"version": 9, "mattes": {}}', '{"version": 1, "mattes": {"matte.%04d.exr": {"node_id": "another"}}}']
+)
+def test_a_record_that_is_damaged_or_anothers_is_taken_up_by_nobody(start, script, tmp_path, damage):
+    farm = start(gui=False)
+    from nuke_plugin import render
+
+    assert render.main([str(script), "XMemRoto"]) == 0
+    next(tmp_path.glob("mattes/*/nuke.json")).write_text(damage)
+    farm.host.close()
+    artist = start()
+    artist.host.open(script)
+    assert not artist.host.node("XMemRoto")["has_result"].value() and not artist.host.python_errors

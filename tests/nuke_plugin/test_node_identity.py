@@ -30,7 +30,7 @@ def test_a_new_node_has_an_id_and_another_one_another(stage):
 def test_rename_save_reopen_and_undo_keep_the_id(stage):
     before = id_of(stage.node)
     stage.node.setName("sleeve")
-    path = stage.save("renamed.nk")
+    path = stage.save("shot_v002.nk")
     stage.host.open(path)
     node = stage.host.node("sleeve")
     assert id_of(node) == before
@@ -82,7 +82,7 @@ def test_nothing_heavy_is_in_the_script(stage):
 def test_a_node_of_an_older_version_is_migrated_with_a_message(stage):
     stage.node["plugin_version"].setValue("0.0.1")
     stage.node.removeKnob(stage.node["confidence"])
-    path = stage.save("older.nk")
+    path = stage.save("shot_v002.nk")
     stage.host.open(path)
     node = stage.host.node("XMemRoto")
     from xmemcore.protocol.version import VERSION
@@ -95,7 +95,7 @@ def test_a_node_of_an_older_version_is_migrated_with_a_message(stage):
 
 def test_a_node_of_a_later_version_is_left_alone_with_a_message(stage):
     stage.node["plugin_version"].setValue("99.0.0")
-    path = stage.save("later.nk")
+    path = stage.save("shot_v002.nk")
     stage.host.open(path)
     assert stage.host.node("XMemRoto")["plugin_version"].value() == "99.0.0"
     assert "Update the plugin" in stage.told[-1]
@@ -111,7 +111,7 @@ def test_the_roto_handed_over_is_the_same_before_saving_and_after_reopening(stag
     stage.propagate()
     roto_json = stage.cache() / "nuke" / stage.node["node_id"].value() / "roto.json"
     before = roto_json.read_text()
-    stage.host.open(stage.save("precise.nk"))
+    stage.host.open(stage.save("shot_v002.nk"))
     node = stage.host.node("XMemRoto")
     stage.press("refresh", node)
     assert "Up to date" in stage.status(node)

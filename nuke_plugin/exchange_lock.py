@@ -1,0 +1,84 @@
+"""One Nuke at a time for a node: two sessions with the same script would overwrite each other's plates while a core reads them.
+
+The core has a lock for its own files; this one covers the exchange folder. The system lets go of it when its process ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import Iterator
+
+from nuke_plugin import places
+from xmemcore.protocol.failures import MachineError, RequestError
+
+
+class NodeElsewhere(RequestError):
+    """Another Nuke works for the same node."""
+
+
+class LockUnwritable(MachineError):
+    """There is no place for the lock."""
+
+
+@contextlib.contextmanager
+def held(node_id: str, node_name: str) -> Iterator[None]:
+    """Keep other sessions from a node's exchange folder while the body runs.
+
+    Raises:
+        NodeElsewhere: one is there.
+        LockUnwritable: the cache cannot be written.
+    """
+    folder = places.exchange_folder(node_id)
+    # Beside the folder: Clear deletes what is in it.
+    path = folder.with_name(f"{folder.name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        opened = open(path, "a+b")  # noqa: SIM115  (closed below)
+    except OSError as error:
+        raise LockUnwritable(
+            f"Cannot write {path}: {error.strerror or error}. Free some space, or point XMEM_ROTO_CACHE at another disk."
+        ) from error
+    with opened as file:
+        if not _lock(file.fileno()):
+            raise NodeElsewhere(
+                f"Another Nuke is at work for {node_name}: this script is open twice. Wait until that one has finished, "
+                "or save this script under another name and press again; the node then becomes one of its own."
+            )
+        try:
+            yield
+        finally:
+            _unlock(file.fileno())
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        # A network disk without locks: no reason to refuse all work there. On Windows a held lock is PermissionError.
+        return not isinstance(error, PermissionError)
+    return True
+
+
+def _unlock(descriptor: int) -> None:
+    with contextlib.suppress(OSError):
+        if sys.platform == "win32":
+            import msvcrt
+
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_UN)

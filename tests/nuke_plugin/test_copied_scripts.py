@@ -1,0 +1,164 @@
+"""A node in a copy of its script becomes a node of its own; versions of one script stay one; two sessions never share the exchange."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.nuke_plugin.conftest import CHECKOUT
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def id_of(node) -> str:
+    return node["node_id"].value()
+
+
+def alpha(stage, node) -> float:
+    return stage.host.pixels(node, 1004).at("rgba.alpha", 9, 48 - 1 - 12)
+
+
+def reopened(stage, start, path):
+    """Open a script in a new session."""
+    stage.host.close()
+    again = start()
+    again.host.open(path)
+    return again, again.host.node("XMemRoto")
+
+
+@pytest.mark.parametrize("place", ["other_shot/shotB_v001.nk", "shotB.nk", "other_shot/shot.nk"])
+def test_a_copied_script_has_a_node_of_its_own_and_says_so(stage, start, place):
+    stage.propagate()
+    before, path = id_of(stage.node), stage.save("shot.nk")
+    copied = stage.folder / place
+    copied.parent.mkdir(exist_ok=True)
+    shutil.copy(path, copied)
+    again, node = reopened(stage, start, copied)
+    assert id_of(node) != before
+    assert alpha(again, node) == 1.0, "it shows what it showed"
+    again.press("refresh", node)
+    assert "copy of" in again.status(node) and "/shot:" in again.status(node)
+    again.propagate(node)
+    assert "copy of" not in again.status(node) and "Up to date" in again.status(node)
+    assert (again.cache() / "nuke" / id_of(node)).is_dir() and (again.cache() / "nuke" / before).is_dir()
+
+
+def test_a_session_that_does_not_save_the_copy_finds_the_same_id_again(stage, start):
+    path = stage.save("shot.nk")
+    copied = shutil.copy(path, stage.folder / "shotB.nk")
+    again, node = reopened(stage, start, copied)
+    first = id_of(node)
+    _, node = reopened(again, start, copied)
+    assert id_of(node) == first
+
+
+@pytest.mark.parametrize("name", ["shot_v002.nk", "shot.v12.nk", "shot_V003.nk"])
+def test_versions_of_one_script_keep_the_id_and_the_mattes(stage, start, name):
+    stage.save("shot_v001.nk")
+    stage.host.pump(0.1)
+    before = id_of(stage.node)
+    stage.propagate()
+    path = stage.save(name)
+    again, node = reopened(stage, start, path)
+    assert id_of(node) == before and alpha(again, node) == 1.0
+    again.press("refresh", node)
+    assert "Up to date" in again.status(node) and "copy of" not in again.status(node)
+
+
+def test_save_as_under_another_name_makes_a_node_of_its_own_that_still_shows_its_mattes(stage):
+    stage.propagate()
+    before = id_of(stage.node)
+    stage.save("another_shot.nk")
+    assert id_of(stage.node) != before and alpha(stage, stage.node) == 1.0
+    stage.press("refresh")
+    assert "copy of" in stage.status()
+    stage.propagate()
+    assert len(list(stage.folder.glob(f"mattes/another_shot_{id_of(stage.node)[:8]}/matte.*.exr"))) == 10
+
+
+def test_a_node_at_work_keeps_its_id_until_it_has_finished(stage, monkeypatch):
+    monkeypatch.setenv("PRETEND", "slow")
+    before = id_of(stage.node)
+    stage.press("propagate")
+    stage.save("another_shot.nk")
+    assert stage.runs and id_of(stage.node) == before
+    stage.wait()
+    stage.press("refresh")
+    assert id_of(stage.node) != before and "copy of" in stage.status()
+
+
+def test_a_node_pasted_into_another_script_is_a_node_of_its_own(stage, start):
+    before = id_of(stage.node)
+    stage.node["selected"].setValue(True)
+    text = stage.folder / "clipboard.nk"
+    stage.nuke.nodeCopy(str(text))
+    stage.host.close()
+    other = start()
+    other.save("other.nk")
+    pasted = other.nuke.nodePaste(str(text))
+    pasted.setInput(0, other.nuke.nodes.CheckerBoard2())
+    other.host.pump(0.2)
+    assert id_of(other.host.node("XMemRoto")) != before
+
+
+def test_a_project_that_was_moved_keeps_its_ids(stage, start):
+    project = stage.folder / "disk" / "show" / "comp"
+    project.mkdir(parents=True)
+    path = stage.save("disk/show/comp/shot_v001.nk")
+    before = id_of(stage.node)
+    shutil.move(str(stage.folder / "disk"), str(stage.folder / "archive"))
+    again, node = reopened(stage, start, stage.folder / "archive" / path.relative_to(stage.folder / "disk"))
+    assert id_of(node) == before
+
+
+@pytest.mark.parametrize(
+    ("script", "home"),
+    [
+        ("", ""),
+        ("/a/comp_v012.nk", "/a/comp"),
+        ("/a/comp_v012_jd.nk", "/a/comp_jd"),
+        ("C:\\a\\comp.V3.nk", "C:/a/comp"),
+        ("/a/v001.nk", "/a/script"),
+        ("/a/rev1b.nk", "/a/rev1b"),
+    ],
+)
+def test_a_home_is_the_script_without_its_version(start, script, home):
+    start()
+    from nuke_plugin import places
+
+    assert places.script_home(script) == home
+
+
+@contextlib.contextmanager
+def another_session(cache, node_id):
+    """A second Nuke that is at work for the same node."""
+    hold = (
+        f"import os, sys; os.environ['XMEM_ROTO_CACHE'] = {str(cache)!r}; sys.path.insert(0, {str(CHECKOUT)!r})\n"
+        "from nuke_plugin import exchange_lock\n"
+        f"with exchange_lock.held({node_id!r}, 'XMemRoto'):\n    print('held', flush=True)\n    sys.stdin.read()"
+    )
+    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.stdin.close()
+
+
+def test_two_sessions_with_one_script_do_not_write_into_one_exchange(stage):
+    with another_session(stage.cache(), id_of(stage.node)):
+        stage.propagate()
+        assert "open twice" in stage.told[-1] and stage.mattes() == []
+        assert not (stage.cache() / "nuke" / id_of(stage.node)).exists(), "nothing was written"
+    stage.propagate()
+    assert len(stage.mattes()) == 10
+
+
+def test_a_session_that_crashed_holds_no_lock(stage):
+    with another_session(stage.cache(), id_of(stage.node)) as other:
+        other.kill()
+        other.wait()
+    stage.propagate()
+    assert len(stage.mattes()) == 10 and not stage.told
