@@ -116,6 +116,12 @@ def save_script() -> None:
         tell(f"The script cannot be saved ({_plain(error)}); the mattes are complete.")
 
 
+def on_script(loaded: Callable[[], None], saving: Callable[[], None]) -> None:
+    """Have Nuke call when it has loaded a script, and before it saves one."""
+    nuke.addOnScriptLoad(loaded)
+    nuke.addOnScriptSave(saving)
+
+
 def find_node(name: str) -> Optional[nuke.Node]:
     """Find a node by its full name."""
     return nuke.toNode(name)
@@ -347,9 +353,17 @@ def create_passes(node: nuke.Node, pattern: str, frames: Tuple[int, int], channe
             made["mattes"].setValue(pattern)
             made["first"].setValue(frames[0])
             made["last"].setValue(frames[1])
-            made["pass"].setValue(channel)
+            # Not the knob `pass`: that is a link, and only its target surely takes a value.
+            made.node("Picked")["from0"].setValue(channel)  # type: ignore[attr-defined]
             made["label"].setValue(channel)
             made.setXYpos(node.xpos() + 110 * number, node.ypos() + 120)
+
+
+def make_inside(group: nuke.Node, class_name: str, **knobs: Any) -> nuke.Node:
+    """Create a stock node inside a Group."""
+    with group:  # type: ignore[attr-defined]
+        made: nuke.Node = getattr(nuke.nodes, class_name)(**knobs)
+    return made
 
 
 class ProgressBar:

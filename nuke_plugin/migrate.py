@@ -1,18 +1,24 @@
 """Nodes of older versions brought up to date when they are loaded. A Group carries its body with it, so a script opened with a
-later plugin has the knobs of its own time: knobs that came later are added, and its callbacks become those of today.
+later plugin has the knobs and the body of its own time: knobs that came later are added, its callbacks become those of today,
+and its body is changed where today's differs.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Dict, List, Tuple
+from typing import TYPE_CHECKING, Dict, List, Optional, Tuple
 
-from nuke_plugin import host
+from nuke_plugin import host, roto_node
 from nuke_plugin.core_command import CHECKOUT
+from nuke_plugin.key_edits import ONE_OBJECT
+from nuke_plugin.settings import SHAPES
 from xmemcore.protocol.version import VERSION
 
 if TYPE_CHECKING:
     import nuke
+
+KEPT_LAYERS_SINCE = (0, 2, 0)
+"""From this version on the body begins with the plate, so that the plate's other layers and its metadata come out too."""
 
 CALLBACKS = ("onCreate", "knobChanged", "updateUI", "autolabel")
 
@@ -29,12 +35,55 @@ def bring_up_to_date(node: nuke.Node) -> bool:
     if of_node > ours:
         host.tell(f"{node.name()} was made with XMem Roto {written}; this is {VERSION}. Update the plugin before you change the node.")
         return False
+    with host.unrecorded():
+        said = _migrate(node, written, of_node)
+    host.tell(said)
+    return True
+
+
+def _migrate(node: nuke.Node, written: str, of_node: Tuple[int, ...]) -> str:
     for name, lines in knob_definitions((CHECKOUT / "gizmos" / "XMemRoto.gizmo").read_text(encoding="utf-8")).items():
         if node.knob(name) is None or name in CALLBACKS:
             node.readKnobs("\n".join(lines))
+    said = f"{node.name()} was made with XMem Roto {written or 'of an early version'} and now is of version {VERSION}."
+    if of_node < KEPT_LAYERS_SINCE:
+        _name_the_one_object(node)
+        if put_plate_first(node):
+            said += " Its output now has the plate's other layers and metadata."
+        else:
+            said += " Its inside was changed by hand, so the output still has no other layers of the plate: make a new XMemRoto for those."
     node["plugin_version"].setValue(VERSION)
-    host.tell(f"{node.name()} was made with XMem Roto {written or 'of an early version'} and now is of version {VERSION}.")
+    return said
+
+
+def put_plate_first(node: nuke.Node) -> bool:
+    """Let a body that began with the mattes begin with the plate, as today's gizmo does; False when it is not the body we know.
+
+    Result > Mattes (without RGB) is input A of Layers, which copies all channels onto the plate, and Composed takes RGB from the plate
+    as ever: should Copy take channels for black that A has not got, the picture itself is still safe.
+    """
+    plate, read, composed, shown = (node.node(name) for name in ("plate", "Result", "Composed", "Shown"))  # type: ignore[attr-defined]
+    if plate is None or read is None or composed is None or shown is None:
+        return False
+    if _fullnames(composed.input(0), composed.input(1)) != _fullnames(read, plate):
+        return False
+    mattes = host.make_inside(node, "Remove", name="Mattes", channels="rgb", inputs=[read])
+    layers = host.make_inside(node, "Copy", name="Layers", channels="all", inputs=[plate, mattes])
+    composed.setInput(0, layers)
+    # One layer of the plate could be passed on by choice, with a knob that stays; all of them are now.
+    composed["channels"].setValue("none")
     return True
+
+
+def _fullnames(*nodes: Optional[nuke.Node]) -> List[str]:
+    return ["" if node is None else str(node.fullName()) for node in nodes]
+
+
+def _name_the_one_object(node: nuke.Node) -> None:
+    """Keep the changed keyframes of a union or an alpha: they stood under the name of the roto input, now under one that never changes."""
+    edits = roto_node.key_edits(node)
+    if str(node["roto_input"].value()) != SHAPES and len(edits.names()) == 1:
+        roto_node.write_key_edits(node, edits.renamed(edits.names()[0], ONE_OBJECT))
 
 
 def knob_definitions(gizmo: str) -> Dict[str, List[str]]:

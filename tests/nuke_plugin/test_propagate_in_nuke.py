@@ -115,6 +115,7 @@ def test_a_change_upstream_marks_the_node_without_anybody_pressing(stage):
     assert "Stale" in stage.status() and "The plate has changed" in stage.status()
     assert "(stale)" in stage.host.label(stage.node)
     stage.grade["multiply"].setValue(1.0)
+    stage.node["label"].setValue("")
     stage.press("refresh")
     assert stage.host.label(stage.node) == stage.node.name()
 
