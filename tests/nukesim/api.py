@@ -546,12 +546,12 @@ def knobDefault(classknob: str, value: str | None = None) -> Any:
 
 
 def filename(node: Any, i: int = 0) -> str | None:
-    """The file of a node; with nuke.REPLACE brackets and frame numbers are put in."""
+    """The file of a node, its brackets run; with nuke.REPLACE frame numbers are put in too."""
     host = state.current()
     found = node._knobs_by_name.get("file")
     if found is None or not found._text_value:
         return None
-    return str(host._file_of(node, host._frame)) if i == constants.CONSTANTS["REPLACE"] else str(found._text_value)
+    return str(host._file_of(node, host._frame) if i == constants.CONSTANTS["REPLACE"] else host._file_pattern(node, host._frame))
 
 
 def sample(node: Any, channel: str, x: float, y: float, dx: Any = None, dy: Any = None) -> float:

@@ -119,15 +119,20 @@ class ImageSide:
 
     # --- files
     def _file_of(self: Any, node: Any, frame: float) -> str:
-        """The file a Read or Write uses at a frame: brackets, filters, then the number."""
+        """The file a Read or Write uses at a frame: brackets, filters, the number, and the project directory before what is relative."""
+        path = self._frame_name(self._file_pattern(node, frame), frame)
+        project = self._substitute(self._root._knobs_by_name["project_directory"]._text_value, self._root, frame)
+        return os.path.join(project, path) if path and project else path
+
+    def _file_pattern(self: Any, node: Any, frame: float) -> str:
+        """The same with %04d or #### still in it, and nothing put before it."""
         text = self._substitute(node._knobs_by_name["file"]._text_value, node, frame)
         self._contexts.append((node, None))
         try:
             with self._user_code():
-                text = callbacks.filenameFilter(text)
+                return str(callbacks.filenameFilter(text))
         finally:
             self._contexts.pop()
-        return self._frame_name(text, frame)
 
     def _read_exists(self: Any, path: str, version: int) -> bool:
         """Whether a Read's file is there, as the Read saw it first: a reload looks again."""
@@ -209,7 +214,11 @@ class ImageSide:
         root = self._root._knobs_by_name
         default = (int(root["first_frame"]._field(0)), int(root["last_frame"]._field(0)))
         if node._class == "Read":
-            return int(node._knobs_by_name["first"]._field(0)), int(node._knobs_by_name["last"]._field(0))
+            first, last = (int(node._knobs_by_name[name]._field(0)) for name in ("first", "last"))
+            mode, start = node._knobs_by_name["frame_mode"], self._substitute(node._knobs_by_name["frame"]._text_value, node, None).strip()
+            if mode._item(int(mode._field(0))) == "start at" and start:
+                return int(float(start)), int(float(start)) + last - first
+            return first, last
         if node._class == "FrameRange":
             return int(node._knobs_by_name["first_frame"]._field(0)), int(node._knobs_by_name["last_frame"]._field(0))
         if node._kind.kind in ("group", "gizmo"):

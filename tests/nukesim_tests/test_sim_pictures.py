@@ -167,9 +167,19 @@ def test_frames_outside_a_read_hold_loop_bounce_or_are_black(host, tmp_path):
     read["frame_mode"].setValue("start at")
     read["frame"].setValue("101")
     assert read.sample("red", 1, 1, frame=102) == 0.5
+    assert (read.firstFrame(), read.lastFrame()) == (101, 103)
     read["frame_mode"].setValue("offset")
     read["frame"].setValue("-10")
     assert read.sample("red", 1, 1, frame=13) == 0.75
+
+
+def test_a_relative_file_counts_from_the_project_directory(host, tmp_path):
+    import nuke
+
+    written(host, solid([0.25, 0, 0, 1]), tmp_path / "a.0001.exr")
+    nuke.root()["project_directory"].setValue(str(tmp_path))
+    read = nuke.nodes.Read(file="a.%04d.exr", first=1, last=1)
+    assert read.sample("red", 1, 1, frame=1) == 0.25 and nuke.filename(read) == "a.%04d.exr"
 
 
 def test_a_read_does_not_see_a_changed_file_until_reload(host, tmp_path):
