@@ -65,9 +65,8 @@ def _alone(work: Callable[[Run], None]) -> Callable[[Run], None]:
 
 
 def _propagate(this: Run) -> None:
-    now = host.in_main(look.look, this.node, this.settings)
     handed = exchange.hand_over(this.node, this.settings, this.node_id, this.show, this.cancelled)
-    this.warnings += handed.warnings
+    this.warnings += handed.annotations.warnings
     request = _propagate_request(this.settings, handed)
     frames = FrameRange.of(handed.frames)
     first, last = min(frames), max(frames)
@@ -89,7 +88,7 @@ def _propagate(this: Run) -> None:
         try:
             reloader.finish()
             if shown:
-                record = _record(this, handed, now.snapshot, first, last, outcome, time.monotonic() - began)
+                record = _record(this, handed, look.snapshot_of(handed, this.settings), first, last, outcome, time.monotonic() - began)
                 host.in_main(_keep_record, this.node, record)
                 record_file.keep(record, this.node_id)
         except Cancelled:
@@ -123,7 +122,7 @@ def _record(
         last=last,
         frames=str(handed.frames),
         complete=outcome is not None,
-        objects=tuple((outcome or {}).get("objects", handed.objects)),
+        objects=tuple((outcome or {}).get("objects", handed.annotations.frames)),
         layers=tuple((outcome or {}).get("layers", ())),
         seconds=round(seconds, 1),
         seconds_per_frame=round(per_frame, 3),
@@ -133,6 +132,7 @@ def _record(
         model=str((outcome or {}).get("model", this.settings.model or "default")),
         stamp=look.stamp_of(this.settings.out),
         node_name=this.settings.node_name,
+        missing=tuple(sorted({*handed.missing, *(outcome or {}).get("missing", ())})),
     )
 
 

@@ -1,7 +1,7 @@
 """What a tree of nodes renders, reduced to one text: changed text, changed pixels.
 
 Nuke's op hashes cover everything above a node, but speak of the current frame and are promised to nobody from one session
-to the next. So ours counts what a script would save of each node upstream, the layout of the graph aside, and the files
+to the next. So ours counts what a script would save of each node upstream, names and the layout of the graph aside, and the files
 that are read: by path, size and time for the frame in question.
 """
 
@@ -12,20 +12,26 @@ import os
 import re
 from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Sequence, Tuple
 
+from nuke_plugin.groups import outside
+from nuke_plugin.reads import ReadFiles
+
 if TYPE_CHECKING:
     import nuke
 
 COSMETIC = {
     "xpos", "ypos", "selected", "label", "note_font", "note_font_size", "note_font_color", "tile_color", "gl_color", "name", "icon",
     "dope_sheet", "bookmark", "postage_stamp", "postage_stamp_frame", "hide_input", "cached", "indicators", "panel", "help", "window",
-    "lifetimeStart", "lifetimeEnd", "useLifetime", "autolabel", "updateUI", "knobChanged", "onCreate", "onDestroy", "lock_connections",
+    "autolabel", "updateUI", "knobChanged", "onCreate", "onDestroy", "lock_connections",
     "toolbox", "edit_num", "status", "keyframes", "model_terms", "suggestions", "strip", "reload", "version",
     "updateLocalization", "localizationPolicy", "cacheLocal", "Show",
 }  # fmt: skip
 """Knobs that change no pixel."""
 
-OTHER_FRAMES = re.compile(r"Time|Frame|Retime|OFlow|Kronos|Append|Temporal|MotionBlur|Denoise|Stabili", re.IGNORECASE)
+OTHER_FRAMES = re.compile(r"Time|Frame(?!Range)|Retime|OFlow|Kronos|Append|Temporal|MotionBlur|Denoise|Stabili", re.IGNORECASE)
 """Classes that may read other frames than the one that is asked for."""
+
+CHOOSERS = {"Switch", "Dissolve", "Constant", "Group", "LiveGroup"}
+"""Classes with one input that need not look at it."""
 
 
 class Tree:
@@ -35,6 +41,7 @@ class Tree:
         self,
         top: nuke.Node,
         upstream: Callable[[nuke.Node], List[nuke.Node]],
+        file_pattern: Callable[[nuke.Node], str],
         root_state: Sequence[str],
         whole: bool = True,
     ) -> None:
@@ -43,56 +50,68 @@ class Tree:
         Args:
             top: the plate input.
             upstream: lists what directly feeds a node.
+            file_pattern: gives the files of a Read, expanded but for the frame number.
             root_state: project settings that act on every pixel.
             whole: False where Python may not look at many nodes; then only `top` is read, and `exact` is False.
         """
         self.exact = whole
-        self._readers: List[nuke.Node] = []
-        self._all_frames = False
+        nodes = _walk(top, upstream) if whole else {top.fullName(): top}
+        numbers = {name: number for number, name in enumerate(nodes)}
         lines = list(root_state)
-        for node in _walk(top, upstream) if whole else [top]:
-            lines.extend(_lines(node, with_inputs=whole))
-            if OTHER_FRAMES.search(node.Class()):
-                self._all_frames = True
-            if node.knob("file") is not None and node.knob("first") is not None:
-                self._readers.append(node)
+        for node in nodes.values():
+            lines.extend(_lines(node, numbers if whole else None))
         self.digest = of_lines(lines)
+        readers = [node for node in nodes.values() if _reads_files(node)]
+        files = {node.fullName(): ReadFiles.of_node(node, file_pattern(node)) for node in readers}
+        self._reads = list(files.values())
+        self._all_frames = any(OTHER_FRAMES.search(node.Class()) for node in nodes.values())
+        lone = _lone_read(top, upstream if whole else lambda node: [])
+        self._lone = files.get(lone.fullName()) if lone is not None else None
         self._listings: Dict[str, str] = {}
-        self.reloads = tuple(int(reader["version"].value()) for reader in self._readers if reader.knob("version") is not None)
+        self.reloads = tuple(int(reader["version"].value()) for reader in readers if reader.knob("version") is not None)
         """How often each Read was told to read again: that changes Nuke's hashes, whatever the files hold."""
 
     @classmethod
     def of_text(cls, text: str) -> Tree:
         """Make a tree of no nodes: pixels that depend on a text alone."""
         made = cls.__new__(cls)
-        made.exact, made._readers, made._all_frames, made._listings = True, [], False, {}
+        made.exact, made._reads, made._all_frames, made._lone, made._listings = True, [], False, None, {}
         made.digest, made.reloads = of_lines([text]), ()
         return made
 
     def at(self, frame: int) -> str:
         """Give the digest of what is rendered at a frame."""
-        return of_lines([self.digest, *(self._file_state(reader, frame) for reader in self._readers)])
+        return of_lines([self.digest, *(self._file_state(read, frame) for read in self._reads)])
 
-    def missing_files(self, frame: int) -> List[str]:
-        """Name the files that Reads of the tree would want for a frame and that are not on disk."""
-        paths = [_path_at(reader, frame) for reader in self._readers if not self._all_frames]
-        return [path for path in paths if path and not os.path.exists(path)]
+    def is_hole(self, frame: int) -> bool:
+        """Say whether there can be no picture: everything comes from one Read, which has no file and makes that an error.
 
-    def _file_state(self, reader: nuke.Node, frame: int) -> str:
-        if self._all_frames:
-            return self._folder_state(reader)
-        return _stat(_path_at(reader, frame))
+        False where that cannot be told beforehand; then Nuke tells, see `explains`.
+        """
+        return self._lone is not None and self._lone.strict and self._lacks(self._lone, frame)
 
-    def _folder_state(self, reader: nuke.Node) -> str:
+    def explains(self, frame: int, failure: str) -> bool:
+        """Say whether a frame could not be rendered because a file is not on disk.
+
+        Args:
+            frame: that failed.
+            failure: what Nuke said.
+        """
+        return any(read.absent_in(failure) or not self._all_frames and self._lacks(read, frame) for read in self._reads if read.strict)
+
+    @staticmethod
+    def _lacks(read: ReadFiles, frame: int) -> bool:
+        path = read.path(frame)
+        return path is not None and not os.path.exists(path)
+
+    def _file_state(self, read: ReadFiles, frame: int) -> str:
+        return self._sequence_state(read) if self._all_frames or read.mapping is None else _stat(read.path(frame))
+
+    def _sequence_state(self, read: ReadFiles) -> str:
         """Where any file may matter, the state of all files of the sequence."""
-        folder = os.path.dirname(_path_at(reader, 0))
-        if folder not in self._listings:
-            try:
-                listed = sorted(os.listdir(folder))
-            except OSError:
-                listed = []
-            self._listings[folder] = of_lines([_stat(os.path.join(folder, name)) for name in listed])
-        return self._listings[folder]
+        if read.pattern not in self._listings:
+            self._listings[read.pattern] = of_lines([_stat(path) for path in read.all_on_disk()])
+        return self._listings[read.pattern]
 
 
 def op_hashes(node: nuke.Node) -> Tuple[int, ...]:
@@ -100,33 +119,59 @@ def op_hashes(node: nuke.Node) -> Tuple[int, ...]:
     return tuple(node.opHashes())
 
 
-def _walk(top: nuke.Node, upstream: Callable[[nuke.Node], List[nuke.Node]]) -> List[nuke.Node]:
-    """List every node above, each once, the children of Groups too."""
-    found: List[nuke.Node] = []
+def _walk(top: nuke.Node, upstream: Callable[[nuke.Node], List[nuke.Node]]) -> Dict[str, nuke.Node]:
+    """List every node above by its full name, each once, in an order that no name decides."""
+    found: Dict[str, nuke.Node] = {}
     waiting = [top]
     while waiting:
         node = waiting.pop()
-        if any(node is other or node == other for other in found):
+        if node.fullName() in found:
             continue
-        found.append(node)
+        found[node.fullName()] = node
         waiting.extend(upstream(node))
-        if node.Class() in ("Group", "LiveGroup"):
-            waiting.extend(node.nodes())  # type: ignore[attr-defined]
+        waiting.extend(_outputs(node))
     return found
 
 
-def _lines(node: nuke.Node, with_inputs: bool) -> List[str]:
-    inputs = [node.input(index) for index in range(node.inputs())] if with_inputs else []
-    lines = [f"{node.Class()} {node.name()} {' '.join(feeding.name() if feeding is not None else '-' for feeding in inputs)}"]
+def _outputs(node: nuke.Node) -> List[nuke.Node]:
+    """List where the picture of a Group comes from; what hangs on none of them changes no pixel."""
+    return [child for child in node.nodes() if child.Class() == "Output"] if node.Class() in ("Group", "LiveGroup") else []  # type: ignore[attr-defined]
+
+
+def _lone_read(top: nuke.Node, upstream: Callable[[nuke.Node], List[nuke.Node]]) -> Optional[nuke.Node]:
+    """Find the one Read at the end of a chain in which each node needs the one above, at the same frame."""
+    node = top
+    while node.Class() != "Read":
+        feeding = upstream(node)
+        if len(feeding) != 1 or node.Class() in CHOOSERS or OTHER_FRAMES.search(node.Class()):
+            return None
+        node = feeding[0]
+    return None if node["disable"].value() else node
+
+
+def _reads_files(node: nuke.Node) -> bool:
+    # A Write passes its input on, unless it is told to read what it wrote.
+    if node.Class() == "Write" and not node["reading"].value():
+        return False
+    return node.knob("file") is not None and node.knob("first") is not None
+
+
+def _lines(node: nuke.Node, numbers: Optional[Dict[str, int]]) -> List[str]:
+    """Write what counts of a node: its class, what feeds it, and its knobs.
+
+    Args:
+        node: of the tree.
+        numbers: by full name, what a node is called instead of its name; None when the tree was not walked.
+    """
+    feeding: List[Optional[nuke.Node]] = []
+    if numbers is not None:
+        feeding = [*(node.input(index) for index in range(node.inputs())), outside(node), *_outputs(node)]
+    places = " ".join("-" if one is None or numbers is None else str(numbers.get(one.fullName(), "?")) for one in feeding)
+    lines = [f"{node.Class()} {places}"]
     for name, knob in sorted(node.knobs().items()):
-        if name and name not in COSMETIC:
+        if name and name not in COSMETIC and not (name == "frame" and node.Class() == "Root"):
             lines.append(f"{name} {knob.toScript()}")
     return lines
-
-
-def _path_at(reader: nuke.Node, frame: int) -> str:
-    path = reader["file"].evaluate(frame)  # type: ignore[attr-defined]
-    return str(path or "")
 
 
 def _stat(path: Optional[str]) -> str:

@@ -6,20 +6,20 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Set, Tuple
 
-from nuke_plugin import colour, host, plates, roto, roto_node
+from nuke_plugin import colour, host, pictures, plates, roto, roto_node
+from nuke_plugin.export_record import ExchangeUnwritable
+from nuke_plugin.host import RotoDrawing
 from nuke_plugin.key_edits import ONE_OBJECT
+from nuke_plugin.pictures import Show, format_of
 from nuke_plugin.places import exchange_folder
-from nuke_plugin.plates import ExchangeUnwritable, HandedPlate, PlateExport
 from nuke_plugin.settings import ALPHA, FROM_SCRIPT, UNION, Settings
-from xmemcore.protocol.failures import Cancelled, RequestError
+from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import FrameRange
 
 if TYPE_CHECKING:
     import nuke
-
-Show = Callable[[int, int, str], None]
 
 
 class NoKeyframe(RequestError):
@@ -60,9 +60,13 @@ class Handed:
 
     shot: Dict[str, Any]
     frames: FrameRange
-    objects: Tuple[str, ...]
+    annotations: Annotations
     missing: Tuple[int, ...]
-    warnings: Tuple[str, ...]
+    """Frames that were asked for and have no plate."""
+    plate_state: str
+    """Digest of the plate as it was handed over."""
+    alpha_states: Mapping[int, str]
+    """Digests of the rendered alpha, by frame; empty for shapes."""
 
 
 def hand_over(node: nuke.Node, settings: Settings, node_id: str, show: Show, cancelled: Callable[[], bool]) -> Handed:
@@ -74,12 +78,12 @@ def hand_over(node: nuke.Node, settings: Settings, node_id: str, show: Show, can
     folder = exchange_folder(node_id)
     colorspace = host.in_main(colorspace_of, settings)
     show(0, 1, "reading the roto")
-    annotations = host.in_main(read_annotations, node, settings)
+    annotations, drawing, absent = host.in_main(_read_roto, node, settings)
     plate_node = host.in_main(roto_node.plate_input, node)
     host.in_main(host.refuse_wrong_context, plate_node)
     wanted = host.in_main(lambda: plates.frame_range(settings.frame_range, plate_node, host.script_range()))
     host.in_main(_refuse_keys_off_plate, annotations, plate_node)
-    plate = _hand_plate(plate_node, folder, [*wanted, *annotations.keyframes], show, cancelled)
+    plate = pictures.hand_plate(plate_node, folder, list(wanted), annotations.keyframes, show, cancelled)
     shot: Dict[str, Any] = {
         "plate": plate.pattern,
         "colorspace": colorspace,
@@ -89,14 +93,29 @@ def hand_over(node: nuke.Node, settings: Settings, node_id: str, show: Show, can
         "cache": settings.cache,
         "node_id": node_id,
     }
+    alpha: Mapping[int, str] = {}
     if annotations.json is not None:
         shot["roto"] = _write_json(folder / "roto.json", annotations.json)
-        if annotations.own_union and annotations.complete:
-            shot["roto_alpha"] = _hand_own_union(node, plate_node, folder, annotations.complete, settings, show, cancelled)
+        if drawing is not None and annotations.complete:
+            shot["roto_alpha"] = pictures.hand_own_union(plate_node, drawing, folder, annotations.complete, show, cancelled)
     else:
-        shot["masks"] = _hand_alpha(node, folder, annotations, show, cancelled)
+        source = host.in_main(roto_node.roto_input, node, ALPHA)
+        handed = pictures.hand_alpha(source, folder, annotations.keyframes, absent, show, cancelled)
+        shot["masks"], alpha = handed.pattern, handed.states
         shot["keyframes"] = tuple(annotations.keyframes)
-    return Handed(shot, wanted, tuple(annotations.frames), plate.missing, annotations.warnings)
+    return Handed(shot, wanted, annotations, plate.missing, plate.state, alpha)
+
+
+def _read_roto(node: nuke.Node, settings: Settings) -> Tuple[Annotations, Optional[RotoDrawing], Set[int]]:
+    """Read the annotations and all that must be of the same moment, since the artist goes on: what Nuke is to draw, and what is absent."""
+    annotations = read_annotations(node, settings)
+    own = RotoDrawing.of_node(roto_node.roto_input(node, settings.roto_input)) if annotations.own_union else None
+    return annotations, own, absent_frames(node)
+
+
+def absent_frames(node: nuke.Node) -> Set[int]:
+    """Give the frames on which the one object is declared absent; main thread."""
+    return set(roto_node.key_edits(node).absent.get(ONE_OBJECT, ()))
 
 
 def read_annotations(node: nuke.Node, settings: Settings) -> Annotations:
@@ -129,12 +148,6 @@ def read_annotations(node: nuke.Node, settings: Settings) -> Annotations:
     )
 
 
-def format_of(node: nuke.Node) -> Tuple[int, int, float]:
-    """Give width, height and pixel aspect of a node's format."""
-    image_format = node.format()
-    return int(image_format.width()), int(image_format.height()), float(image_format.pixelAspect())
-
-
 def colorspace_of(settings: Settings) -> str:
     """Name the plate's encoding for the core; main thread.
 
@@ -156,59 +169,6 @@ def _refuse_keys_off_plate(annotations: Annotations, plate: nuke.Node) -> None:
             f"The plate {plate.name()} has the frames {first}-{last}, but the roto is keyed on {shown}. "
             "Go there and press Remove, or move the keys to frames that the plate has."
         )
-
-
-def _hand_plate(plate: nuke.Node, folder: Path, frames: Sequence[int], show: Show, cancelled: Callable[[], bool]) -> HandedPlate:
-    ordered = sorted(set(frames))
-    direct = host.in_main(lambda: plates.direct_pattern(plate, host.working_space()[2]))
-    if direct is not None:
-        return HandedPlate(direct, tuple(ordered), ())
-    export = host.in_main(PlateExport, plate, folder / "plate")
-    there, missing, rendered = export.render(ordered, lambda done, total: show(done, total, "rendering the plate"), cancelled)
-    if not there:
-        raise plates.FramesUnusable(
-            f"None of the frames {FrameRange.of(ordered)} can be rendered: their files are missing. Check the frame range."
-        )
-    export.forget_all_but(there)
-    return HandedPlate(export.pattern, there, missing, rendered)
-
-
-def _hand_own_union(
-    node: nuke.Node, plate: nuke.Node, folder: Path, frames: Sequence[int], settings: Settings, show: Show, cancelled: Callable[[], bool]
-) -> str:
-    """Render the roto's own alpha on the frames where every object is keyed."""
-
-    def prepare() -> PlateExport:
-        own = roto_node.roto_input(node, settings.roto_input)
-        size = "x".join(map(str, format_of(plate)))
-        return PlateExport(
-            plate, folder / "roto_alpha", "alpha", "alpha", host.make_own_roto(own), extra=own["curves"].toScript() + size, tree=False
-        )
-
-    export = host.in_main(prepare)
-    export.render(frames, lambda done, total: show(done, total, "rendering the roto's alpha"), cancelled)
-    export.forget_all_but(frames)
-    return export.pattern
-
-
-def _hand_alpha(node: nuke.Node, folder: Path, annotations: Annotations, show: Show, cancelled: Callable[[], bool]) -> str:
-    """Render the input's alpha on the listed frames; frames declared empty come out black."""
-    (frames,) = annotations.frames.values()
-    absent = host.in_main(roto_node.key_edits, node).absent.get(ONE_OBJECT, set())
-
-    def prepare() -> Tuple[PlateExport, PlateExport]:
-        source = roto_node.roto_input(node, ALPHA)
-        shown = PlateExport(source, folder / "alpha", "alpha", "alpha", host.make_nothing)
-        empty = PlateExport(source, folder / "alpha", "alpha", "alpha", host.make_black, extra="black")
-        return shown, empty
-
-    for export, listed in zip(host.in_main(prepare), ([f for f in frames if f not in absent], [f for f in frames if f in absent])):
-        if cancelled():
-            raise Cancelled("Cancelled while the alpha was rendered.")
-        export.render(listed, lambda done, total: show(done, total, "rendering the alpha"), cancelled)
-        export.forget_all_but(frames)
-        pattern = export.pattern
-    return pattern
 
 
 def _write_json(path: Path, content: Dict[str, Any]) -> str:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, TypeVar
 
 import nuke
 
 from nuke_plugin import places, roto_node
+from nuke_plugin.groups import outside
 from nuke_plugin.settings import Settings
 from xmemcore.protocol.failures import Cancelled, MachineError, RequestError
 
@@ -31,6 +33,10 @@ class HostGone(Cancelled):
 
 class RenderFailed(MachineError):
     """Nuke could not render a frame."""
+
+    frame: int
+    said: str
+    """What Nuke said."""
 
 
 class ScriptUnreadable(RequestError):
@@ -212,8 +218,25 @@ def root_state() -> List[str]:
 
 
 def upstream(node: nuke.Node) -> List[nuke.Node]:
-    """List what a node is fed by, directly: inputs, hidden inputs, and nodes named in expressions."""
-    return list(node.dependencies(nuke.INPUTS | nuke.HIDDEN_INPUTS | nuke.EXPRESSIONS))
+    """List what a node is fed by, directly: inputs, what lies outside a Group's Input, hidden inputs, and nodes named in expressions."""
+    feeding = [*(node.input(index) for index in range(node.inputs())), outside(node)]
+    # Nuke lists in no order of its own; the inputs have one, and the others' names, as expressions have them, are part of the digest.
+    others = sorted(node.dependencies(nuke.INPUTS | nuke.HIDDEN_INPUTS | nuke.EXPRESSIONS), key=lambda other: other.fullName())
+    found = {one.fullName(): one for one in [*feeding, *others] if one is not None}
+    return list(found.values())
+
+
+def file_pattern(read: nuke.Node) -> str:
+    """Give the files of a Read with %04d or #### still in it: brackets and file name filters applied, absolute where that is possible."""
+    try:
+        found = nuke.filename(read)
+    except RuntimeError:
+        return ""  # brackets that fail; Nuke says so when it renders
+    # Of a gizmo, Nuke gives the files of all Writes inside.
+    pattern = found if isinstance(found, str) else ""
+    pattern = pattern.replace("%V", nuke.views()[0]).replace("%v", nuke.views()[0][:1])
+    project = str(nuke.root()["project_directory"].evaluate() or "")  # type: ignore[attr-defined]
+    return os.path.join(project, pattern) if pattern and project else pattern
 
 
 def may_walk_trees() -> bool:
@@ -246,8 +269,13 @@ def one_undo(title: str) -> Iterator[None]:
 
 
 def render(
-    source: nuke.Node, build: Callable[[nuke.Node, List[nuke.Node]], nuke.Node], frames: Sequence[int], pattern: str, channels: str
-) -> None:
+    source: nuke.Node,
+    build: Callable[[nuke.Node, List[nuke.Node]], nuke.Node],
+    frames: Sequence[int],
+    pattern: str,
+    channels: str,
+    may_skip: Callable[[RenderFailed], bool] = lambda failure: False,
+) -> List[int]:
     """Render frames to half-float EXR, linear and untouched, through a Write that exists only for the time of this call.
 
     Args:
@@ -256,6 +284,10 @@ def render(
         frames: a few; the interface stands still meanwhile.
         pattern: with forward slashes; its folder is made.
         channels: of the Write.
+        may_skip: says of a frame that failed whether the others go on without it.
+
+    Returns:
+        Frames that were skipped.
 
     Raises:
         RenderFailed: Nuke says so.
@@ -265,6 +297,7 @@ def render(
     if viewer is not None:
         viewer.stop()
     made: List[nuke.Node] = []
+    skipped: List[int] = []
     with unrecorded(), _context_of(source):
         try:
             last = build(source, made)
@@ -285,10 +318,15 @@ def render(
                 try:
                     nuke.execute(write, frame, frame, 1, nuke.views()[:1])
                 except RuntimeError as error:
-                    raise RenderFailed(f"Nuke cannot render frame {frame} of {source.name()}: {_plain(error)}.") from error
+                    failure = RenderFailed(f"Nuke cannot render frame {frame} of {source.name()}: {_plain(error)}.")
+                    failure.frame, failure.said = frame, str(error)
+                    if not may_skip(failure):
+                        raise failure from error
+                    skipped.append(frame)
         finally:
             for node in reversed(made):
                 nuke.delete(node)
+    return skipped
 
 
 def make_crop(source: nuke.Node, made: List[nuke.Node]) -> nuke.Node:
@@ -303,20 +341,30 @@ def make_crop(source: nuke.Node, made: List[nuke.Node]) -> nuke.Node:
     return crop
 
 
-def make_own_roto(roto: nuke.Node) -> Callable[[nuke.Node, List[nuke.Node]], nuke.Node]:
-    """Return a builder that draws a roto's shapes over black of the source's format: its own alpha and nothing behind it."""
+@dataclass(frozen=True)
+class RotoDrawing:
+    """What a Roto draws, as it was when it was read: nothing an artist changes later reaches it."""
 
-    def build(source: nuke.Node, made: List[nuke.Node]) -> nuke.Node:
+    class_name: str
+    curves: str
+    """Nuke's text of the shapes."""
+    clip: str
+
+    @classmethod
+    def of_node(cls, roto: nuke.Node) -> RotoDrawing:
+        """Read a Roto or RotoPaint."""
+        return cls(roto.Class(), str(roto["curves"].toScript()), str(roto["cliptype"].value()))
+
+    def build(self, source: nuke.Node, made: List[nuke.Node]) -> nuke.Node:
+        """Draw the shapes over black of the source's format: their own alpha and nothing behind it."""
         black = make_black(source, made)
-        copy: nuke.Node = getattr(nuke.nodes, roto.Class())()
+        copy: nuke.Node = getattr(nuke.nodes, self.class_name)()
         made.append(copy)
-        copy["curves"].fromScript(roto["curves"].toScript())
+        copy["curves"].fromScript(self.curves)
         copy["output"].setValue("alpha")
-        copy["cliptype"].setValue(str(roto["cliptype"].value()))
+        copy["cliptype"].setValue(self.clip)
         copy.setInput(0, black)
         return copy
-
-    return build
 
 
 def make_nothing(source: nuke.Node, made: List[nuke.Node]) -> nuke.Node:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from nuke_plugin import digest, exchange, host, plates, roto_node
-from nuke_plugin.exchange import Annotations
+from nuke_plugin import exchange, host, pictures, plates, roto_node
+from nuke_plugin.exchange import Annotations, Handed
 from nuke_plugin.fingerprint import fingerprint
-from nuke_plugin.key_edits import ONE_OBJECT
 from nuke_plugin.settings import ALPHA, Settings
 from nuke_plugin.snapshot import Record, Snapshot, differences
 from xmemcore.protocol.frames import FrameRange
@@ -57,24 +56,25 @@ def look(node: nuke.Node, settings: Settings, plate_frames: Optional[FrameRange]
     plate = roto_node.plate_input(node)
     wanted = plates.frame_range(settings.frame_range, plate, host.script_range())
     counted = list(wanted if plate_frames is None else plate_frames)
-    direct = plates.direct_pattern(plate, host.working_space()[2])
-    if direct is not None:
-        plate_state = plates.files_signature(direct, counted)
-    else:
-        tree = digest.Tree(plate, host.upstream, host.root_state(), whole=host.may_walk_trees())
-        plate_state = digest.of_lines([tree.at(frame) for frame in counted])
-    return Now(
-        Snapshot(plate_state, _roto_state(node, annotations), _settings_that_count(settings, colorspace)), annotations, wanted, settings.out
-    )
+    plate_state = pictures.plate_state(plate, counted, annotations.keyframes)
+    snapshot = Snapshot(plate_state, _roto_state(annotations, _alpha_states(node, annotations)), _settings_that_count(settings, colorspace))
+    return Now(snapshot, annotations, wanted, settings.out)
 
 
-def judge(record: Optional[Record], now: Now, stamp: str) -> Verdict:
+def snapshot_of(handed: Handed, settings: Settings) -> Snapshot:
+    """Give what was handed to the core, in the words of `look`: not what the node was before or is since."""
+    roto_state = _roto_state(handed.annotations, handed.alpha_states)
+    return Snapshot(handed.plate_state, roto_state, _settings_that_count(settings, handed.shot["colorspace"]))
+
+
+def judge(record: Optional[Record], now: Now, stamp: str, faults: Sequence[str] = ()) -> Verdict:
     """Compare the last run with the node as it is.
 
     Args:
         record: of the last run; None when there was none.
         now: of `look`.
         stamp: of `stamp_of`, now.
+        faults: of single mattes on disk; see `mattes_on_disk`.
     """
     if record is None:
         return Verdict("none", ("Nothing has been propagated yet.",), _cost(record, now, None))
@@ -83,6 +83,7 @@ def judge(record: Optional[Record], now: Now, stamp: str) -> Verdict:
         reasons.append(f"The mattes are no longer at {os.path.dirname(record.out)}.")
     elif stamp != record.stamp:
         reasons.append("Another run has written the mattes since.")
+    reasons.extend(faults)
     uncovered = [frame for frame in now.frames if frame not in FrameRange.parse(record.frames)]
     if uncovered:
         reasons.append(f"Frames without a matte: {FrameRange.of(uncovered)}.")
@@ -121,17 +122,20 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _roto_state(node: nuke.Node, annotations: Annotations) -> Dict[str, Dict[str, List[Any]]]:
+def _alpha_states(node: nuke.Node, annotations: Annotations) -> Dict[int, str]:
+    """Digest what the input's alpha would be rendered from, where it is the annotation."""
+    if annotations.json is not None:
+        return {}
+    tree, absent = plates.tree_above(roto_node.roto_input(node, ALPHA)), exchange.absent_frames(node)
+    return {frame: tree.at(frame) for frame in annotations.keyframes if frame not in absent}
+
+
+def _roto_state(annotations: Annotations, alpha: Mapping[int, str]) -> Dict[str, Dict[str, List[Any]]]:
     """Reduce each annotation, so that a later look can say which one changed."""
     if annotations.json is not None:
         return {one["name"]: {frame: fingerprint(shapes) for frame, shapes in one["frames"].items()} for one in annotations.json["objects"]}
-    source = roto_node.roto_input(node, ALPHA)
-    tree = digest.Tree(source, host.upstream, host.root_state(), whole=host.may_walk_trees())
-    absent = roto_node.key_edits(node).absent.get(ONE_OBJECT, set())
-    return {
-        name: {str(frame): fingerprint([tree.at(frame), frame in absent]) for frame in frames}
-        for name, frames in annotations.frames.items()
-    }
+    # A frame without a digest is one on which the object is absent.
+    return {name: {str(frame): fingerprint(alpha.get(frame, "absent")) for frame in frames} for name, frames in annotations.frames.items()}
 
 
 def _settings_that_count(settings: Settings, colorspace: str) -> Dict[str, Any]:

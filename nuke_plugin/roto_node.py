@@ -12,6 +12,7 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
+from nuke_plugin.groups import outside
 from nuke_plugin.key_edits import KINDS, KeyEdits
 from nuke_plugin.roto import CLASSES
 from nuke_plugin.settings import ALPHA
@@ -132,7 +133,7 @@ def plate_input(node: nuke.Node) -> nuke.Node:
 
 
 def roto_input(node: nuke.Node, meaning: str) -> nuke.Node:
-    """Give what is connected to `roto`; behind Dots, the Roto itself when its shapes are wanted.
+    """Give what is connected to `roto`; behind Dots and Inputs, the Roto itself when its shapes are wanted.
 
     Raises:
         InputMissing, RotoInputWrong.
@@ -153,7 +154,7 @@ def roto_input(node: nuke.Node, meaning: str) -> nuke.Node:
 
 
 def behind_dots(node: Optional[nuke.Node]) -> Optional[nuke.Node]:
-    """Follow Dots up to the node that they carry."""
-    while node is not None and node.Class() == "Dot":
-        node = node.input(0)
+    """Follow Dots up to the node that they carry, out of Groups too."""
+    while node is not None and node.Class() in ("Dot", "Input"):
+        node = node.input(0) if node.Class() == "Dot" else outside(node)
     return node

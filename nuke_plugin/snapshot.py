@@ -47,6 +47,8 @@ class Record:
     stamp: str
     """State of result.json beside the mattes: another stamp, and somebody else has written there."""
     node_name: str
+    missing: Tuple[int, ...] = ()
+    """Frames that were asked for and have no plate, and so no matte."""
 
     def as_json(self) -> Dict[str, Any]:
         return asdict(self)
@@ -57,7 +59,8 @@ class Record:
         try:
             values = dict(content)
             values["snapshot"] = Snapshot(**values["snapshot"])
-            values["objects"], values["layers"] = tuple(values["objects"]), tuple(values["layers"])
+            for name in ("objects", "layers", "missing"):
+                values[name] = tuple(values.get(name, ()))
             return cls(**values)
         except (KeyError, TypeError):
             return None

@@ -49,9 +49,9 @@ def handed(stage) -> Path:
 
 
 def direct(stage) -> bool:
-    from nuke_plugin import host, plates
+    from nuke_plugin import host, plate_files
 
-    return plates.direct_pattern(stage.node.input(0), host.working_space()[2]) is not None
+    return plate_files.direct_files(stage.node.input(0), host.file_pattern, host.working_space()[2]) is not None
 
 
 def test_files_of_a_plain_exr_read_are_used_as_they_are(stage, footage):

@@ -1,0 +1,143 @@
+"""Nuke stays usable while the plate is rendered; what the artist does there must not end up under the wrong name."""
+
+from __future__ import annotations
+
+import json
+
+import OpenEXR
+import pytest
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def exchange(stage):
+    return stage.cache() / "nuke" / stage.node["node_id"].value()
+
+
+def red(stage, frame):
+    with OpenEXR.File(str(exchange(stage) / "plate" / f"plate.{frame}.exr"), separate_channels=True) as file:
+        return float(file.channels()["R"].pixels.max())
+
+
+@pytest.fixture
+def at_frame(stage, monkeypatch):
+    """Do something before the nth render of a run; gives the frames that are rendered."""
+    from nuke_plugin import plates
+
+    original, frames = plates.host.render, []
+    # One frame a bite, as with a heavy tree.
+    monkeypatch.setattr(plates, "BITE_SECONDS", 0.0)
+
+    def arm(number, act, between=True):
+        waiting = [act]
+
+        def render(*arguments):
+            frames.extend(arguments[2])
+            now = waiting and len(frames) == number
+            if now and not between:
+                waiting.pop()()
+            answer = original(*arguments)
+            if now and between:
+                stage.host.after(0, waiting.pop())
+            return answer
+
+        frames.clear()
+        plates.host.render = render
+        return frames
+
+    yield arm
+    plates.host.render = original
+
+
+@pytest.mark.parametrize("between", [True, False], ids=["between two frames", "in the midst of one"])
+def test_a_plate_changed_while_it_is_rendered_is_rendered_as_it_is_in_the_end(stage, at_frame, between):
+    frames = at_frame(5, lambda: stage.grade["multiply"].setValue(0.0), between)
+    stage.propagate()
+    assert len(frames) > 11, "frames of the former tree are rendered again"
+    assert {red(stage, frame) for frame in range(1001, 1011)} == {0.0}
+    assert "Up to date" in stage.status(), "the mattes are of the plate as it is"
+    frames.clear()
+    stage.grade["multiply"].setValue(1.0)
+    stage.press("refresh")
+    assert "The plate has changed" in stage.status()
+    stage.propagate()
+    assert frames == list(range(1001, 1011)) and min(red(stage, frame) for frame in range(1001, 1011)) > 0
+
+
+def test_proxy_mode_switched_on_meanwhile_stops_the_run_and_no_frame_of_it_counts(stage, at_frame):
+    frames = at_frame(5, lambda: stage.nuke.root()["proxy"].setValue(True), between=False)
+    stage.propagate()
+    assert "Proxy mode is on" in stage.told[-1] and stage.mattes() == []
+    stage.nuke.root()["proxy"].setValue(False)
+    frames.clear()
+    stage.propagate()
+    assert frames[:6] == list(range(1005, 1011)) and 1002 not in frames, "what was rendered before is kept"
+    assert "Up to date" in stage.status()
+
+
+def test_a_plate_that_never_holds_still_is_refused_with_a_sentence(stage, at_frame, monkeypatch):
+    from nuke_plugin import plates
+
+    original, count = plates.host.render, [0]
+    monkeypatch.setattr(plates, "BITE_SECONDS", 0.0)
+
+    def render(*arguments):
+        count[0] += 1
+        stage.grade["multiply"].setValue(1.0 / (1 + count[0]))
+        return original(*arguments)
+
+    monkeypatch.setattr(plates.host, "render", render)
+    stage.propagate()
+    assert "again and again" in stage.told[-1] and count[0] < 15
+
+
+def test_shapes_and_their_alpha_are_of_one_moment(stage, at_frame):
+    def move():
+        for point in stage.roto["curves"].rootLayer[0]:
+            position = point.center.getPosition(1001)
+            point.center.addPositionKey(1001, (position.x + 15, position.y))
+        stage.roto["curves"].changed()
+
+    at_frame(5, move)
+    stage.propagate()
+    (one,) = json.loads((exchange(stage) / "roto.json").read_text())["objects"]
+    left = min(point[0][0] for point in one["frames"]["1001"]["shapes"][0]["points"])
+    with OpenEXR.File(str(exchange(stage) / "roto_alpha" / "alpha.1001.exr"), separate_channels=True) as file:
+        alpha = file.channels()["A"].pixels
+        edge = int(file.header()["dataWindow"][0][0]) + int((alpha > 0.5).any(0).argmax())
+    assert abs(edge - left) <= 1, "both as they were when Propagate was pressed"
+    assert "tri was changed on 1001" in stage.status(), "and what came later is for the next run"
+
+
+def test_an_alpha_changed_while_it_is_rendered_is_rendered_as_it_is_in_the_end(stage, at_frame):
+    stage.node["roto_input"].setValue("alpha of the input")
+    solid = stage.nuke.nodes.Constant(channels="rgba", color=1.0)
+    grade = stage.nuke.nodes.Grade(inputs=[solid], channels="all", multiply=0.5)
+    stage.node.setInput(1, grade)
+    for frame in (1004, 1006):
+        stage.nuke.root()["frame"].setValue(frame)
+        stage.press("add_key")
+    at_frame(11, lambda: grade["multiply"].setValue(0.25), between=False)
+    stage.propagate()
+    assert "Up to date" in stage.status(), stage.status()
+    for frame in (1004, 1006):
+        with OpenEXR.File(str(exchange(stage) / "alpha" / f"alpha.{frame}.exr"), separate_channels=True) as file:
+            assert float(file.channels()["A"].pixels.max()) == 0.25
+    grade["multiply"].setValue(0.5)
+    stage.press("refresh")
+    assert "was changed on 1004, 1006" in stage.status()
+
+
+def test_a_file_replaced_while_the_plate_is_rendered_makes_its_frame_stale(stage, tmp_path):
+    from nuke_plugin import plates
+    from nuke_plugin.export_record import ExportRecord
+
+    record = ExportRecord.open(tmp_path, "plate")
+    path = record.path(1001)
+    path.write_bytes(b"old")
+    record.note(1001, "digest")
+    record.save()
+    again = ExportRecord.open(tmp_path, "plate")
+    assert again.is_fresh(1001, "digest") and not again.is_fresh(1001, "other")
+    path.write_bytes(b"newer")
+    assert not again.is_fresh(1001, "digest") and plates.MOST_CHANGES > 0
