@@ -6,9 +6,9 @@ import html
 import shutil
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Sequence
 
-from nuke_plugin import home, host, look, places, roto_node
+from nuke_plugin import home, host, look, mattes_on_disk, places, roto_node, watch
 from nuke_plugin.look import Verdict
 from nuke_plugin.snapshot import Record
 from xmemcore.protocol.failures import Cancelled, Failure
@@ -17,18 +17,13 @@ from xmemcore.protocol.frames import FrameRange
 if TYPE_CHECKING:
     import nuke
 
-LOOK_EVERY_SECONDS = 2.0
-"""How often the idle callback may look at a node's inputs."""
-
 COLOURS = {"fresh": "#6fbf73", "stale": "#e0a030", "none": "#a0a0a0", "failed": "#e06050"}
 TITLES = {"fresh": "Up to date", "stale": "Stale", "none": "No mattes yet", "failed": "Failed"}
 
+NO_VERDICT = Verdict("none")
+
 _verdicts: Dict[str, Verdict] = {}
 """By node id: what the node's label says; the panel's knobs hold the rest."""
-_looked: Dict[str, float] = {}
-"""By node id: when the idle callback last looked."""
-_hashes: Dict[str, Tuple[int, Any]] = {}
-"""By node id: the frame that was shown when the verdict was made, and Nuke's hashes of the inputs there."""
 
 
 def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> Verdict:
@@ -38,6 +33,7 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> Verdict:
         node: an XMemRoto.
         notes: sentences to show below.
     """
+    began = time.monotonic()
     record = Record.of_json(roto_node.read_hidden(node, "record"))
     try:
         # The plate is compared over the frames that were propagated; more or fewer frames wanted now are another matter.
@@ -46,13 +42,14 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> Verdict:
         # Nothing connected yet, for one: no fault, and no verdict on mattes that may be there.
         verdict = Verdict("none" if record is None else "stale", (str(failure),))
     else:
-        verdict = look.judge(record, now, look.stamp_of(record.out) if record is not None else "")
+        stamp, faults = ("", []) if record is None else (look.stamp_of(record.out), mattes_on_disk.faults(record))
+        verdict = look.judge(record, now, stamp, faults)
         notes = [*notes, *now.annotations.notes]
         _show_objects(node, look.keyframe_lines(now.annotations), list(now.annotations.frames))
     node_id = roto_node.node_id(node)
     _verdicts[node_id] = verdict
-    _hashes[node_id] = (host.current_frame(), _input_hashes(node))
     _write(node, verdict, notes, record)
+    watch.settle(node, began)
     return verdict
 
 
@@ -69,36 +66,24 @@ def say_failure(node: nuke.Node, failure: Failure, notes: Sequence[str]) -> None
 def idle_look(node: nuke.Node) -> None:
     """Notice a change upstream while nobody presses anything; called by Nuke whenever its interface is idle."""
     node_id = roto_node.node_id(node)
-    if time.monotonic() - _looked.get(node_id, float("-inf")) < LOOK_EVERY_SECONDS or not node["has_result"].value():
+    if not node["has_result"].value() or _verdicts.get(node_id, NO_VERDICT).state == "failed":
         return
-    _looked[node_id] = time.monotonic()
-    if _has_moved(node, node_id) and _verdicts.get(node_id, Verdict("none")).state != "failed":
+    # A change that the label has seen need not wait; a node whose hash is never the same must.
+    if (watch.is_due(node_id) or watch.is_marked(node_id)) and watch.has_moved(node, node_id):
         refresh(node)
 
 
 def label(node: nuke.Node) -> str:
     """Give the node's text in the graph: its name, and a mark when its mattes are not what they would be now.
 
-    Nuke asks whenever it draws the graph, so nothing is looked at here but Nuke's own hashes, and nothing is changed.
+    Nuke asks whenever it draws the graph, so no file is looked at here and nothing is changed; see `watch` for what it costs.
     """
     node_id = str(node["node_id"].value())
     verdict, name = _verdicts.get(node_id), str(node.name())
     mark = {"stale": "stale", "failed": "failed"}.get(verdict.state if verdict is not None else "", "")
-    if not mark and verdict is not None and verdict.state == "fresh" and _has_moved(node, node_id):
+    if not mark and verdict is not None and verdict.state == "fresh" and watch.has_moved(node, node_id):
         mark = "inputs changed"
     return f"{name}\n({mark})" if mark else name
-
-
-def _has_moved(node: nuke.Node, node_id: str) -> bool:
-    """Say whether Nuke's hashes of the inputs differ from those of the last verdict; on another frame they cannot be compared."""
-    frame, hashes = _hashes.get(node_id, (None, None))
-    if frame is None:
-        return True
-    return frame == host.current_frame() and hashes != _input_hashes(node)
-
-
-def _input_hashes(node: nuke.Node) -> Any:
-    return tuple(tuple(source.opHashes()) if source is not None else () for source in (node.input(0), node.input(1)))
 
 
 def show_models(node: nuke.Node, models: List[Dict[str, Any]]) -> None:
@@ -140,10 +125,11 @@ def _write(node: nuke.Node, verdict: Verdict, notes: Sequence[str], record: Any)
         head += f": {record.frames}, {len(record.objects)} object{'s' if len(record.objects) != 1 else ''}"
         head += f"<br>Last run: {record.computed} mattes in {record.seconds:.0f} s; learned {record.encoded_annotations} keyframes"
         head += f" and looked at {record.encoded_frames} plate frames anew."
+    holes = f"No plate on {FrameRange.of(record.missing)}." if record is not None and record.missing else ""
     node_id = roto_node.node_id(node)
     used = places.disk_used(places.exchange_folder(node_id)) + places.disk_used(places.cache_root() / node_id)
     disk = f"On disk: {used / 1e6:.1f} MB of cache for this node." if used else ""
-    lines = [head, *map(html.escape, [*verdict.reasons, verdict.cost, *home.notes(node_id), *notes, disk])]
+    lines = [head, *map(html.escape, [*verdict.reasons, verdict.cost, holes, *home.notes(node_id), *notes, disk])]
     _set(node, "status", "<br>".join(line for line in lines if line))
 
 

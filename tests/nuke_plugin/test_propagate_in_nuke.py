@@ -107,9 +107,9 @@ def test_a_change_upstream_marks_the_node_without_anybody_pressing(stage):
     assert stage.host.label(stage.node) == stage.node.name()
     stage.grade["multiply"].setValue(0.25)
     assert "inputs changed" in stage.host.label(stage.node)
-    from nuke_plugin import status
+    from nuke_plugin import watch
 
-    status._looked.clear()
+    watch._due.clear()
     stage.node["label"].setValue("touched")  # lets Nuke's idle callback come round to the node
     stage.host.pump(0.3)
     assert "Stale" in stage.status() and "The plate has changed" in stage.status()

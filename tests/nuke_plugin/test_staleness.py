@@ -1,0 +1,243 @@
+"""What is stale is never shown as fresh, wherever the artist is; and what is not is not rendered again."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+def rendered(stage):
+    """Frames that Nuke was asked to render, the roto's alpha among them."""
+    from nuke_plugin import plates
+
+    frames: list[int] = []
+    original = plates.host.render
+    plates.host.render = lambda *arguments: (frames.extend(arguments[2]), original(*arguments))[1]
+    return frames
+
+
+def let_idle_run(stage, node=None):
+    """Let two seconds pass, and Nuke's idle callback come round to the node."""
+    from nuke_plugin import watch
+
+    watch._due.clear()
+    node = node or stage.node
+    node["hide_input"].setValue(not node["hide_input"].value())
+    stage.host.pump(0.3)
+
+
+def move_the_roto(stage, frame=1007):
+    for point in stage.roto["curves"].rootLayer[0]:
+        point.center.addPositionKey(frame, (5, 5))
+    stage.roto["curves"].changed()
+
+
+def test_a_plate_changed_on_another_frame_than_the_last_look_is_noticed(stage):
+    stage.propagate()
+    stage.nuke.root()["frame"].setValue(1007)
+    stage.grade["multiply"].setValue(0.25)
+    let_idle_run(stage)
+    assert "Stale" in stage.status() and "The plate has changed" in stage.status()
+    assert "(stale)" in stage.host.label(stage.node)
+
+
+def test_a_roto_keyed_on_another_frame_than_the_last_look_is_noticed(stage):
+    stage.propagate()
+    stage.nuke.root()["frame"].setValue(1007)
+    move_the_roto(stage)
+    let_idle_run(stage)
+    assert "tri has a new key on 1007" in stage.status() and "(stale)" in stage.host.label(stage.node)
+
+
+def test_the_label_tells_before_idle_comes_round(stage):
+    from nuke_plugin import watch
+
+    stage.propagate()
+    stage.nuke.root()["frame"].setValue(1007)
+    watch._due.clear()
+    assert "changed" not in stage.host.label(stage.node)
+    move_the_roto(stage)
+    assert "inputs changed" in stage.host.label(stage.node), "the hash of a frame that was looked at"
+    stage.nuke.root()["frame"].setValue(1009)
+    watch._due.clear()
+    assert "inputs changed" in stage.host.label(stage.node), "the shapes, on a frame that never was"
+    let_idle_run(stage)
+    assert "(stale)" in stage.host.label(stage.node)
+
+
+def test_a_change_that_shows_on_another_frame_alone_is_noticed(stage):
+    """A key set in the curve editor changes no pixel of the frame on which the artist stands."""
+    stage.propagate()
+    stage.grade["multiply"].setAnimated()
+    for frame, value in ((1001, 1.0), (1009, 1.0), (1010, 0.5)):
+        stage.grade["multiply"].setValueAt(value, frame)
+    let_idle_run(stage)
+    assert "The plate has changed" in stage.status()
+
+
+def test_looking_at_other_frames_is_cheap_and_changes_nothing(stage, monkeypatch):
+    from nuke_plugin import status, watch
+
+    stage.propagate()
+    refreshed = []
+    monkeypatch.setattr(status, "refresh", lambda node: refreshed.append(node))
+    walked = []
+    original = watch._token
+    monkeypatch.setattr(watch, "_token", lambda node: (walked.append(node), original(node))[1])
+    for frame in range(1001, 1011):
+        stage.nuke.root()["frame"].setValue(frame)
+        assert "changed" not in stage.host.label(stage.node)
+        stage.node["hide_input"].setValue(bool(frame % 2))
+        stage.host.pump(0.02)
+    assert not refreshed and len(walked) <= 1, "at most one walk in two seconds, and no look at files"
+
+
+def test_what_takes_long_is_looked_at_less_often(stage, monkeypatch):
+    from nuke_plugin import watch
+
+    stage.propagate()
+    node_id = stage.node["node_id"].value()
+    now = [1000.0]
+    monkeypatch.setattr(watch.time, "monotonic", lambda: now[0])
+    watch._wait(node_id, 1000.0)
+    assert watch._due[node_id] == 1002.0
+    watch._wait(node_id, 999.0)
+    assert watch._due[node_id] == 1020.0, "a second of work in twenty"
+
+
+@pytest.fixture
+def inside(stage):
+    """An XMemRoto in a Group, its plate and its Roto outside."""
+    nuke = stage.nuke
+    group = nuke.nodes.Group(name="Shot")
+    with group:
+        plate, roto = nuke.nodes.Input(name="plate_in", number=0), nuke.nodes.Input(name="roto_in", number=1)
+        node = nuke.createNode("XMemRoto")
+        node.setInput(0, plate)
+        node.setInput(1, nuke.nodes.Dot(inputs=[roto]))
+        nuke.nodes.Output().setInput(0, node)
+    group.setInput(0, stage.plate)
+    group.setInput(1, stage.roto)
+    stage.host.pump(0.2)
+    return node
+
+
+def test_changes_outside_a_group_are_noticed_and_rendered(stage, inside, rendered):
+    stage.propagate(inside)
+    assert stage.told == [] and "Up to date" in stage.status(inside)
+    stage.nuke.root()["frame"].setValue(1007)
+    stage.grade["multiply"].setValue(0.1)
+    let_idle_run(stage, inside)
+    assert "The plate has changed" in stage.status(inside)
+    rendered.clear()
+    stage.propagate(inside)
+    assert rendered == list(range(1001, 1011))
+
+
+def test_files_outside_a_group_are_used_as_they_are(stage, inside):
+    from nuke_plugin import host, roto_node
+
+    read = stage.nuke.nodes.Read(file="/plates/a.%04d.exr", raw=True)
+    inside.parent().setInput(0, stage.nuke.nodes.Dot(inputs=[read]))
+    assert roto_node.behind_dots(inside.input(0)) is not None
+    assert [node.Class() for node in host.upstream(inside.input(0))] == ["Dot"]
+    inside.parent().setInput(0, None)
+    assert host.upstream(inside.input(0)) == [] and roto_node.behind_dots(inside.input(0)) is None
+
+
+def test_mattes_that_are_gone_are_named(stage):
+    stage.propagate()
+    for frame in (1005, 1007):
+        next(stage.folder.glob(f"mattes/*/matte.{frame}.exr")).unlink()
+    stage.press("refresh")
+    assert "Stale" in stage.status() and "2 mattes are gone: 1005,1007." in stage.status()
+    for path in stage.folder.glob("mattes/*/matte.*.exr"):
+        path.unlink()
+    stage.press("refresh")
+    assert "10 mattes are gone: 1001-1010." in stage.status()
+
+
+def test_mattes_of_another_size_are_named_where_the_core_has_said_theirs(stage):
+    import json
+
+    stage.propagate()
+    (result,) = stage.folder.glob("mattes/*/result.json")
+    sizes = {path.name.split(".")[1]: {"bytes": path.stat().st_size} for path in result.parent.glob("matte.*.exr")}
+    before = result.stat()
+    result.write_text(json.dumps({"version": 1, "mattes": {"matte.%04d.exr": {"frames": sizes}}}))
+    from nuke_plugin import mattes_on_disk, roto_node
+    from nuke_plugin.snapshot import Record
+
+    record = Record.of_json(roto_node.read_hidden(stage.node, "record"))
+    assert mattes_on_disk.faults(record) == [] and before.st_size
+    (result.parent / "matte.1003.exr").write_bytes(b"short")
+    assert mattes_on_disk.faults(record) == ["The matte of 1003 is not what the core wrote."]
+
+
+def test_a_renamed_node_upstream_is_the_same_plate(stage, rendered):
+    stage.propagate()
+    stage.grade.setName("Balance")
+    stage.press("refresh")
+    assert "Up to date" in stage.status()
+    rendered.clear()
+    stage.propagate()
+    assert rendered == []
+
+
+def test_swapped_inputs_are_another_plate(stage):
+    from nuke_plugin import plates
+
+    bars = stage.nuke.nodes.ColorBars()
+    merge = stage.nuke.nodes.Merge2(inputs=[bars, stage.grade])
+    before = plates.tree_above(merge).at(1001)
+    merge.setInput(0, stage.grade)
+    merge.setInput(1, bars)
+    assert plates.tree_above(merge).at(1001) != before
+
+
+def test_a_lifetime_is_a_change(stage):
+    stage.propagate()
+    stage.grade["useLifetime"].setValue(True)
+    stage.grade["lifetimeEnd"].setValue(1003)
+    stage.press("refresh")
+    assert "The plate has changed" in stage.status()
+
+
+def test_a_narrower_range_does_not_throw_rendered_frames_away(stage, rendered):
+    stage.propagate()
+    folder = stage.cache() / "nuke" / stage.node["node_id"].value() / "plate"
+    stage.node["frame_range"].setValue("1001-1003")
+    rendered.clear()
+    stage.propagate()
+    assert rendered == [] and len(list(folder.glob("*.exr"))) == 3, "the core takes every file there for a part of the plate"
+    stage.node["frame_range"].setValue("")
+    stage.propagate()
+    assert rendered == [] and len(list(folder.glob("*.exr"))) == 10 and len(stage.mattes()) == 10
+
+
+def test_a_frame_set_aside_is_rendered_again_when_its_plate_has_changed(stage, rendered):
+    stage.propagate()
+    stage.node["frame_range"].setValue("1001-1003")
+    stage.propagate()
+    stage.grade["multiply"].setValue(0.5)
+    stage.node["frame_range"].setValue("")
+    rendered.clear()
+    stage.propagate()
+    assert rendered == list(range(1001, 1011))
+
+
+def test_frames_set_aside_have_a_limit_and_go_with_clear(stage, monkeypatch):
+    from nuke_plugin import export_record
+
+    stage.propagate()
+    folder = stage.cache() / "nuke" / stage.node["node_id"].value()
+    size = (folder / "plate" / "plate.1004.exr").stat().st_size
+    monkeypatch.setattr(export_record, "KEPT_BYTES", 2 * size)
+    stage.node["frame_range"].setValue("1001-1003")
+    stage.propagate()
+    assert len(list((folder / "plate_aside").glob("*.exr"))) == 2
+    stage.press("clear")
+    stage.wait()
+    assert not folder.exists()
