@@ -147,7 +147,7 @@ def frames_of(found: dict) -> list[int]:
 
 def suggested_by_the_command_line(task: dict, report: dict, folder: Path) -> list[int]:
     """The same question asked at the other door: the rendered plate, the roto JSON of the first round, the first mattes."""
-    (node,) = (folder / "cache" / "nuke").iterdir()
+    (node,) = (entry for entry in (folder / "cache" / "nuke").iterdir() if entry.is_dir())  # beside it lies its lock
     shape_json = json.loads((node / "roto.json").read_text())
     for one in shape_json["objects"]:
         one["frames"] = {frame: shapes for frame, shapes in one["frames"].items() if int(frame) in task["keys"]}
