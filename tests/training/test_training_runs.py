@@ -151,6 +151,23 @@ def test_a_finished_shot_tunes_a_model(small: Path, tmp_path: Path) -> None:
     assert json.loads(said["training"])["before"] == {"steps": 7}
 
 
+def test_a_share_of_the_former_weights_is_kept(small: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    start = tmp_path / "start.safetensors"
+    save_network(start, XMem(COMPACT), {"terms": "none", "training": {}})
+    keeping = tmp_path / "keeping.toml"
+    keeping.write_text("keep = 0.25\n" + small.read_text())
+    for recipe in (small, keeping):
+        _train("--procedural", "--model", start, "--out", tmp_path / recipe.stem, "--config", recipe, "--steps", 2, "--threads", 1)
+    former, learned, mixed = (
+        load_network(path).state_dict()
+        for path in (start, *(tmp_path / recipe.stem / "model.safetensors" for recipe in (small, keeping)))
+    )
+    for name in former:
+        assert torch.allclose(mixed[name], 0.25 * former[name] + 0.75 * learned[name], atol=2e-3, rtol=2e-3), name
+    assert any(not torch.equal(mixed[name], learned[name]) for name in former)
+
+
 def test_a_finished_shot_is_read_with_its_labels_in_place(tmp_path: Path) -> None:
     shot = read_shot(*_write_shot(tmp_path))
     assert len(shot.frames) == 5

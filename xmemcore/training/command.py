@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     trainer.run(run_plan.make_source)
     if trainer.progress < 1:
         raise Cancelled(f"Stopped at step {trainer.step}; what was learned stays in {folder}. Go on with --resume.")
-    model = export(folder, folder / "model.safetensors", run_plan.name, run_plan.terms, before=run_plan.before)
+    model = export(folder, folder / "model.safetensors", run_plan.name, run_plan.terms, before=run_plan.before, former=run_plan.former)
     last = (entries(folder / VALIDATIONS) or [{}])[-1]
     print(json.dumps({"model": str(model), "steps": trainer.step, "minutes": round(trainer.seconds / 60, 1), "validation": last}))
     return 0

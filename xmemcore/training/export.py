@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from xmemcore.network.checkpoint import save_network
+from xmemcore.network.checkpoint import read_state, save_network
 from xmemcore.network.config import NetworkConfig
 from xmemcore.network.xmem import XMem
 from xmemcore.protocol.version import VERSION
@@ -19,7 +20,15 @@ from xmemcore.training import record
 from xmemcore.training.state import read_state_of
 
 
-def export(run: Path, path: Path, name: str, terms: str, licence: str = "Apache-2.0", before: Mapping[str, Any] | None = None) -> Path:
+def export(
+    run: Path,
+    path: Path,
+    name: str,
+    terms: str,
+    licence: str = "Apache-2.0",
+    before: Mapping[str, Any] | None = None,
+    former: Path | None = None,
+) -> Path:
     """Write a run's averaged weights as half-precision safetensors.
 
     Args:
@@ -29,14 +38,16 @@ def export(run: Path, path: Path, name: str, terms: str, licence: str = "Apache-
         terms: what it was trained on, and what that allows, in one line.
         licence: of the weights.
         before: what the model that the training began from says of its own training.
+        former: that model's weights, of which the recipe keeps a share.
     """
     state = read_state_of(run)
-    weights = state["average"]
+    recipe = json.loads((run / "recipe.json").read_text(encoding="utf-8"))
+    weights = state["average"] if former is None else _mixed(state["average"], read_state(former), recipe["keep"])
     network = XMem(NetworkConfig.of_state(weights))
     network.load_state_dict(weights)
     losses = record.entries(run / record.LOSSES)
     training = {
-        "recipe": json.loads((run / "recipe.json").read_text(encoding="utf-8")),
+        "recipe": recipe,
         "steps": state["step"],
         "clips": sum(entry["clips"] for entry in losses),
         "hours": round(state["seconds"] / 3600, 2),
@@ -61,3 +72,11 @@ def export(run: Path, path: Path, name: str, terms: str, licence: str = "Apache-
     # The library writes for the owner alone; a package's files are read by everybody.
     path.chmod(0o644)
     return path
+
+
+def _mixed(learned: Mapping[str, Tensor], former: Mapping[str, Tensor], keep: float) -> dict[str, Tensor]:
+    """Mix two models, each as it would be shipped."""
+    return {
+        name: torch.lerp(former[name], tensor.half().float(), 1 - keep) if tensor.is_floating_point() else tensor
+        for name, tensor in learned.items()
+    }

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from xmemcore.network.checkpoint import load_network, read_metadata
+from xmemcore.network.checkpoint import load_network, read_metadata, save_network
 from xmemcore.network.config import NetworkConfig
 from xmemcore.network.xmem import XMem
 from xmemcore.protocol.failures import MachineError, RequestError
@@ -23,8 +23,9 @@ from xmemcore.training.start import new_network
 from xmemcore.training.state import read_state_of
 from xmemcore.training.validate import Yardstick
 
-RECIPE, BEFORE = "recipe.json", "before.json"
-"""In the folder of a training: what it was told, and what the model that it began from says of itself."""
+RECIPE, BEFORE, FORMER_WEIGHTS = "recipe.json", "before.json", "before.safetensors"
+"""In the folder of a training: what it was told; what the model that it began from says of itself; that model's weights, where the
+recipe keeps a share of them."""
 
 TERMS_STILLS = (
     "research photographs (ECSSD, BSDS500: no licence for commercial use given; CCP: photographs of third parties); start: ImageNet"
@@ -54,6 +55,8 @@ class RunPlan:
     """What the weights learned from, those of the model that it began from included."""
     before: dict[str, Any] | None
     """Name, terms and training record of the model that it began from."""
+    former: Path | None
+    """Weights of that model, when a share of them is kept."""
 
 
 def plan_run(arguments: argparse.Namespace, folder: Path) -> RunPlan:
@@ -71,7 +74,8 @@ def plan_run(arguments: argparse.Namespace, folder: Path) -> RunPlan:
     before = _before(folder)
     if before and before["terms"] not in terms:
         terms = f"{terms}; begun from {before['name']}: {before['terms']}"
-    return RunPlan(name, recipe, network, _device(arguments.device), make_source, yardstick, terms, before)
+    former = folder / FORMER_WEIGHTS if before and recipe.keep else None
+    return RunPlan(name, recipe, network, _device(arguments.device), make_source, yardstick, terms, before, former)
 
 
 def _recipe(arguments: argparse.Namespace, folder: Path) -> Recipe:
@@ -106,8 +110,11 @@ def _network(arguments: argparse.Namespace, recipe: Recipe, folder: Path) -> XMe
     said = {**read_metadata(model.path)}
     training = json.loads(said.get("training", "{}"))
     (folder / BEFORE).write_text(json.dumps({"name": model.name, "terms": model.terms, "training": training}, indent=1), encoding="utf-8")
+    network = load_network(model.path)
+    if recipe.keep:
+        save_network(folder / FORMER_WEIGHTS, network, {})
     torch.manual_seed(recipe.seed)
-    return load_network(model.path).requires_grad_(True)
+    return network.requires_grad_(True)
 
 
 def _before(folder: Path) -> dict[str, Any] | None:

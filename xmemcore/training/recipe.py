@@ -56,6 +56,9 @@ class Recipe:
     clip_gradient: float = 1.0
     average: float = 0.998
     """How slowly the averaged weights follow."""
+    keep: float = 0.0
+    """Share, in what is exported, of the weights that the training began from, in [0, 1): the mean of both is often better than
+    either (Wortsman et al., arXiv 2109.01903)."""
     precision: str = "float32"
     """`float32` or `bfloat16` (mixed: weights stay in float32)."""
     two_objects: float = 0.35
@@ -125,6 +128,8 @@ def recipe_of(content: dict[str, Any], origin: str) -> Recipe:
         raise RecipeInvalid(f"The recipe {origin} has a field that does not exist ({error}). Its fields are those of Recipe.") from error
     if recipe.precision not in ("float32", "bfloat16"):
         raise RecipeInvalid(f"The recipe {origin} asks for precision {recipe.precision}. Choose float32 or bfloat16.")
+    if not 0 <= recipe.keep < 1:
+        raise RecipeInvalid(f"The recipe {origin} keeps {recipe.keep} of the former weights. Choose a share from 0 to under 1.")
     if not recipe.phases or recipe.phases[-1].until != 1.0 or any(phase.size % 16 for phase in recipe.phases):
         raise RecipeInvalid(f"The recipe {origin} has bad phases: sizes are multiples of 16, and the last one ends with until = 1.0.")
     return recipe
