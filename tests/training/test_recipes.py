@@ -24,7 +24,14 @@ def test_an_unknown_field_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ['precision = "int8"', "[[phases]]\nuntil = 0.5", "[[phases]]\nuntil = 1.0\nsize = 100", "seed = ", "[scene]\npartly = 1.0"],
+    [
+        'precision = "int8"',
+        "keep = 1.0",
+        "[[phases]]\nuntil = 0.5",
+        "[[phases]]\nuntil = 1.0\nsize = 100",
+        "seed = ",
+        "[scene]\npartly = 1.0",
+    ],
 )
 def test_unusable_recipes_are_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "mine.toml"
@@ -34,7 +41,7 @@ def test_unusable_recipes_are_refused(tmp_path: Path, content: str) -> None:
 
 
 def test_a_missing_recipe_names_the_bundled_ones() -> None:
-    with pytest.raises(RecipeInvalid, match="compact, compact-clean, compact-second, finetune"):
+    with pytest.raises(RecipeInvalid, match="compact, compact-clean, compact-second, compact-third, finetune"):
         read_recipe("no-such-recipe")
 
 

@@ -160,8 +160,7 @@ def test_a_share_of_the_former_weights_is_kept(small: Path, tmp_path: Path) -> N
     for recipe in (small, keeping):
         _train("--procedural", "--model", start, "--out", tmp_path / recipe.stem, "--config", recipe, "--steps", 2, "--threads", 1)
     former, learned, mixed = (
-        load_network(path).state_dict()
-        for path in (start, *(tmp_path / recipe.stem / "model.safetensors" for recipe in (small, keeping)))
+        load_network(path).state_dict() for path in (start, *(tmp_path / recipe.stem / "model.safetensors" for recipe in (small, keeping)))
     )
     for name in former:
         assert torch.allclose(mixed[name], 0.25 * former[name] + 0.75 * learned[name], atol=2e-3, rtol=2e-3), name
