@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from xmemcore.cli.main import main
-from xmemcore.evaluation import bench
+from xmemcore.evaluation import bench, bench_exr
 from xmemcore.evaluation.untrained import write_untrained
 from xmemcore.shot.listener import Silence
 
@@ -53,6 +53,16 @@ def test_run_that_fails_has_its_own_sentence(clip: Path, tmp_path: Path) -> None
     model = str(write_untrained(tmp_path / "model.safetensors"))
     with pytest.raises(bench.BenchFailed, match="The plain run failed: .*00002|The plain run failed: .*frame 2"):
         bench.compare(str(clip), 4, model, "cpu", 64, plain_only=True, full=False, listener=Silence())
+
+
+def test_exr_handling_is_measured_beside_frames_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_exr, "WIDTH", 128)
+    monkeypatch.setattr(bench_exr, "HEIGHT", 72)
+    model = str(write_untrained(tmp_path / "model.safetensors"))
+    content = bench_exr.exr_overhead(9, 64, "cpu", Silence(), model)
+    assert content["frames"] == 9 and content["exr"] == "128x72"
+    assert content["overhead"] == pytest.approx(content["seconds_exr"] / content["seconds_memory"] - 1, abs=0.05)
+    assert "from EXR to EXR" in bench.text(content)
 
 
 def test_stream_tells_how_memory_grows(capsys: pytest.CaptureFixture[str]) -> None:

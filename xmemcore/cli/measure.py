@@ -60,6 +60,7 @@ def add_bench(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument("--plain", action="store_true", help="run the plain mode alone")
     parser.add_argument("--full", action="store_true", help="also run a network of the official size (untrained: for its speed alone)")
     parser.add_argument("--stream", type=positive, metavar="N", help="instead: stream N made-up frames and watch the memory")
+    parser.add_argument("--exr", action="store_true", help="instead: what reading and writing 2K EXRs adds to the official size")
     add_model_options(parser)
     _add_json_file(parser)
     parser.set_defaults(run=run_bench)
@@ -139,6 +140,10 @@ def run_bench(chosen: argparse.Namespace) -> None:
     with listening(TerminalListener("bench")) as listener:
         if chosen.stream:
             content = bench.stream(chosen.stream, chosen.size, chosen.device, listener)
+        elif chosen.exr:
+            from xmemcore.evaluation.bench_exr import exr_overhead
+
+            content = exr_overhead(chosen.frames, chosen.size, chosen.device, listener, chosen.model)
         else:
             content = bench.compare(
                 chosen.clip, chosen.frames, chosen.model, chosen.device, chosen.size, chosen.plain, chosen.full, listener

@@ -101,7 +101,10 @@ def compare(
 
 
 def text(content: dict[str, Any]) -> str:
-    """Print what `compare` or `stream` measured."""
+    """Print what `compare`, `stream` or `exr_overhead` measured."""
+    if "overhead" in content:
+        took = f"{content['seconds_exr']:.1f} s from EXR to EXR, {content['seconds_memory']:.1f} s from memory"
+        return f"{content['frames']} frames of {content['exr']}, short side {content['size']}: {took}: {content['overhead']:+.1%}"
     if "checkpoints" in content:
         lines = [f"{'frames':>8}  {'memory elements':>15}  {'resident MB':>11}"]
         lines += [f"{c['frame']:8d}  {c['elements']:15d}  {c['resident_mb']:11.1f}" for c in content["checkpoints"]]
