@@ -13,6 +13,7 @@ from PIL import Image
 from xmemcore.cli.main import main
 from xmemcore.evaluation import bench, bench_exr
 from xmemcore.evaluation.untrained import write_untrained
+from xmemcore.protocol.failures import Cancelled
 from xmemcore.shot.listener import Silence
 
 
@@ -63,6 +64,15 @@ def test_exr_handling_is_measured_beside_frames_in_memory(tmp_path: Path, monkey
     assert content["frames"] == 9 and content["exr"] == "128x72"
     assert content["overhead"] == pytest.approx(content["seconds_exr"] / content["seconds_memory"] - 1, abs=0.05)
     assert "from EXR to EXR" in bench.text(content)
+
+
+def test_stream_can_be_stopped() -> None:
+    class Impatient(Silence):
+        def cancelled(self) -> bool:
+            return True
+
+    with pytest.raises(Cancelled):
+        bench.stream(101, 32, "cpu", Impatient())
 
 
 def test_stream_tells_how_memory_grows(capsys: pytest.CaptureFixture[str]) -> None:

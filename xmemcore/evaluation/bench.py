@@ -23,7 +23,7 @@ from xmemcore.evaluation.metrics import jaccard
 from xmemcore.evaluation.untrained import write_untrained
 from xmemcore.network.catalogue import NoModel, resolve
 from xmemcore.network.config import FULL
-from xmemcore.protocol.failures import MachineError
+from xmemcore.protocol.failures import Cancelled, MachineError
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.mattes import read_mattes
 
@@ -181,6 +181,9 @@ def stream(frames: int, size: int, device: str, listener: Listener) -> dict[str,
         size: height of the made-up frames, a multiple of 16; they are 16:9.
         device: auto, cpu, cuda or mps.
         listener: told of the progress.
+
+    Raises:
+        Cancelled: between two frames.
     """
     from xmemcore.engine.config import EngineConfig
     from xmemcore.engine.frames import Annotation, Frame, Padding, normalise
@@ -213,6 +216,8 @@ def stream(frames: int, size: int, device: str, listener: Listener) -> dict[str,
     marks = sorted({100, 300, 1000, 3000, frames} & set(range(frames + 1)))
     checkpoints, began = [], time.perf_counter()
     for index in range(frames):
+        if listener.cancelled():
+            raise Cancelled("Cancelled. Nothing was kept.")
         sweep.step(index, frame(index), annotation if index == 0 else None)
         if index + 1 in marks:
             elements = len(sweep.memory.temporary) + len(permanent)
