@@ -1,17 +1,16 @@
 """One Nuke at a time for a node: two sessions with the same script would overwrite each other's plates while a core reads them.
 
-The core has a lock for its own files; this one covers the exchange folder. The system lets go of it when its process ends, however it ends.
+The core has a lock for its own files; this one covers the exchange folder.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 from typing import Iterator
 
 from nuke_plugin import places
 from xmemcore.protocol.failures import MachineError, RequestError
+from xmemcore.protocol.file_lock import try_lock, unlock
 
 
 class NodeElsewhere(RequestError):
@@ -41,7 +40,7 @@ def held(node_id: str, node_name: str) -> Iterator[None]:
             f"Cannot write {path}: {error.strerror or error}. Free some space, or point XMEM_ROTO_CACHE at another disk."
         ) from error
     with opened as file:
-        if not _lock(file.fileno()):
+        if not try_lock(file.fileno()):
             raise NodeElsewhere(
                 f"Another Nuke is at work for {node_name}: this script is open twice. Wait until that one has finished, "
                 "or save this script under another name and press again; the node then becomes one of its own."
@@ -49,36 +48,4 @@ def held(node_id: str, node_name: str) -> Iterator[None]:
         try:
             yield
         finally:
-            _unlock(file.fileno())
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        # A network disk without locks: no reason to refuse all work there. On Windows a held lock is PermissionError.
-        return not isinstance(error, PermissionError)
-    return True
-
-
-def _unlock(descriptor: int) -> None:
-    with contextlib.suppress(OSError):
-        if sys.platform == "win32":
-            import msvcrt
-
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            unlock(file.fileno())

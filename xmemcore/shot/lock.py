@@ -1,15 +1,14 @@
-"""One writer at a time for a node; the system lets go of the lock when its process ends, however it ends."""
+"""One writer at a time for a node."""
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.file_lock import try_lock, unlock
 
 
 class NodeBusy(RequestError):
@@ -35,39 +34,11 @@ def locked(path: Path, patience_seconds: float = 2.0) -> Iterator[None]:
         raise LockNotWritable(f"The folder {path.parent} cannot be written: {error.strerror}. Choose another (--cache).") from error
     with opened as file:
         deadline = time.monotonic() + patience_seconds
-        while not _try_lock(file.fileno()):
+        while not try_lock(file.fileno()):
             if time.monotonic() > deadline:
                 raise NodeBusy(f"Another propagate is running for this node (lock {path}). Wait for it, or cancel it.")
             time.sleep(0.05)
         try:
             yield
         finally:
-            _unlock(file.fileno())
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def _unlock(descriptor: int) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
+            unlock(file.fileno())
