@@ -82,3 +82,10 @@ def test_stream_tells_how_memory_grows(capsys: pytest.CaptureFixture[str]) -> No
     # 2 x 4 cells a frame: one permanent frame, at most ten working frames, and prototypes no more than what was consolidated.
     assert 8 < marks[0]["elements"] <= 8 * (1 + 10 + 100 // 5)
     assert "memory elements" in bench.text(content)
+
+
+def test_table_that_cannot_be_written_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    command = ["bench", "--stream", "3", "--size", "32", "--device", "cpu", "--json", str(tmp_path / "file" / "table.json")]
+    assert main(command) == 2
+    assert "Cannot write" in capsys.readouterr().err

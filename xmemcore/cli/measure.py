@@ -9,6 +9,7 @@ from pathlib import Path
 
 from xmemcore.cli.options import Parser, add_engine_options, add_model_options, positive, share
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
+from xmemcore.protocol.failures import not_written
 
 ON_STDOUT = "-"
 
@@ -136,6 +137,7 @@ def run_experiments(chosen: argparse.Namespace) -> None:
 def run_bench(chosen: argparse.Namespace) -> None:
     """Measure, and print the rows side by side."""
     from xmemcore.evaluation import bench
+    from xmemcore.shot.whole_file import write_text
 
     with listening(TerminalListener("bench")) as listener:
         if chosen.stream:
@@ -153,7 +155,10 @@ def run_bench(chosen: argparse.Namespace) -> None:
         return
     print(bench.text(content))
     if chosen.json is not None:
-        Path(chosen.json).write_text(json.dumps(content, indent=1), encoding="utf-8")
+        try:
+            write_text(Path(chosen.json), json.dumps(content, indent=1))
+        except OSError as error:
+            raise not_written(Path(chosen.json), error) from error
 
 
 def _chosen_clips(chosen: argparse.Namespace) -> list:

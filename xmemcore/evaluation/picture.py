@@ -8,18 +8,15 @@ from pathlib import Path
 from PIL import Image
 
 from xmemcore.protocol.failures import not_written
-from xmemcore.shot.whole_file import whole
+from xmemcore.shot.whole_file import probe, whole
 
 
 def require_writable(path: Path) -> None:
     """See that a picture can be written before long work is done for it; raises NotWritable, DiskFailed."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
-        probe = path.with_name(f".{path.name}.probe")
-        probe.write_bytes(b"")
-        probe.unlink()
+        probe(path.parent)
     except OSError as error:
         raise not_written(path, error) from error
 

@@ -23,7 +23,7 @@ import OpenEXR
 from xmemcore.protocol.failures import MachineError, RequestError
 from xmemcore.shot.canvas import Box
 from xmemcore.shot.exr_parts import is_multi_part, require_whole, single_part
-from xmemcore.shot.whole_file import sweep, whole
+from xmemcore.shot.whole_file import probe, sweep, whole
 
 MAGIC = b"\x76\x2f\x31\x01"
 DEEP_TYPES = ("deepscanline", "deeptile")
@@ -201,11 +201,8 @@ def make_folder(folder: Path) -> None:
     Raises:
         FolderNotWritable.
     """
-    probe = folder / f".xmem-roto-{os.getpid()}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"")
-        probe.unlink()
+        probe(folder)
     except OSError as error:
         raise FolderNotWritable(
             f"The output folder {folder} cannot be written: {error.strerror}. Choose another, or ask for write access."

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -57,8 +56,8 @@ class MatteQueue:
         groups: Sequence[Group],
         writer: MatteWriter,
         with_confidence: bool,
+        waiting_room: Path,
         host_alpha: HostAlpha | None = None,
-        waiting_room: Path | None = None,
     ) -> None:
         """Prepare to write.
 
@@ -68,8 +67,8 @@ class MatteQueue:
             groups: whose predictions each frame needs.
             writer: of the files.
             with_confidence: whether that layer is written too.
+            waiting_room: folder for predictions that wait for another group; nothing of it stays.
             host_alpha: the host's own renders of the roto.
-            waiting_room: folder for predictions that wait for another group; emptied first. None: a temporary folder.
         """
         self._host_alpha = host_alpha
         self._plate = plate
@@ -78,11 +77,8 @@ class MatteQueue:
         self._writer = writer
         self._with_confidence = with_confidence
         self._waiting: dict[int, set[int]] = {}
-        if waiting_room is not None:
-            # What a killed run left there. The lock of the node is ours.
-            shutil.rmtree(waiting_room, ignore_errors=True)
         self._waiting_room = waiting_room
-        self._temporary: TemporaryDirectory[str] | None = None
+        self._empty_waiting_room()  # of what a killed run left there
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="matte-writer")
         self._pending: deque[Future[Written]] = deque()
 
@@ -91,10 +87,7 @@ class MatteQueue:
 
     def __exit__(self, *_: object) -> None:
         self._executor.shutdown()
-        if self._waiting_room is not None:
-            shutil.rmtree(self._waiting_room, ignore_errors=True)
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        self._empty_waiting_room()
 
     def put(self, group: int, index: int, prediction: Prediction) -> list[Written]:
         """Hand in one group's prediction; give the frames that were finished meanwhile.
@@ -156,23 +149,19 @@ class MatteQueue:
         content = io.BytesIO()
         np.save(content, planes)
         try:
-            self._room().mkdir(parents=True, exist_ok=True)
+            self._waiting_room.mkdir(parents=True, exist_ok=True)
             self._spilled(group, index).write_bytes(content.getbuffer())
         except OSError as error:
             raise WaitingRoomFull(
-                f"Predictions that wait for other objects cannot be kept in {self._room()}: {error.strerror}. "
+                f"Predictions that wait for other objects cannot be kept in {self._waiting_room}: {error.strerror}. "
                 "Free some disk there, then run this again; the mattes that were finished stay."
             ) from error
 
-    def _room(self) -> Path:
-        if self._waiting_room is not None:
-            return self._waiting_room
-        if self._temporary is None:
-            self._temporary = TemporaryDirectory(prefix="xmem-roto-")
-        return Path(self._temporary.name)
+    def _empty_waiting_room(self) -> None:
+        shutil.rmtree(self._waiting_room, ignore_errors=True)
 
     def _spilled(self, group: int, index: int) -> Path:
-        return self._room() / f"{index}.{group}.npy"
+        return self._waiting_room / f"{index}.{group}.npy"
 
     def _unspilled(self, group: int, index: int) -> np.ndarray:
         path = self._spilled(group, index)

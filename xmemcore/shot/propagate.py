@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from xmemcore.engine.order import Gap
@@ -94,9 +96,9 @@ class _Run:
         store = features_folder(plan.root) if self.caching else None
         self.frames = stack.enter_context(ShotFrames(plan.content, network, self.device, store, self.warn))
         self.propagations = [Propagation(network, self.frames, group.annotations, len(group.objects), plan.config) for group in plan.groups]
-        waiting = plan.node / "waiting" if self.caching else None
+        spare = plan.node if self.caching else Path(stack.enter_context(TemporaryDirectory(prefix="xmem-roto-")))
         self.queue = stack.enter_context(
-            MatteQueue(plan.plate, plan.annotations, plan.groups, plan.writer, plan.request.confidence, plan.host_alpha, waiting)
+            MatteQueue(plan.plate, plan.annotations, plan.groups, plan.writer, plan.request.confidence, spare / "waiting", plan.host_alpha)
         )
         self.encoded_annotations = 0
         self.done: set[int] = set()

@@ -40,6 +40,14 @@ def write_text(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
+def probe(folder: Path) -> None:
+    """Make a folder and see that files can be made in it; raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f".xmem-roto-{os.getpid()}"
+    file.write_bytes(b"")
+    file.unlink()
+
+
 def sweep(folder: Path) -> None:
     """Delete what killed runs left half-written in a folder."""
     for left in folder.glob(f".*{PARTIAL_SUFFIX}"):
