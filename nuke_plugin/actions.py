@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional
 
 from nuke_plugin import exchange, exchange_lock, home, host, look, places, record_file, result, roto_node, run, status
 from nuke_plugin.core_client import session_core
@@ -136,9 +136,9 @@ def _record(
     )
 
 
+@host.unrecorded()
 def _keep_record(node: nuke.Node, record: Record) -> None:
-    with host.unrecorded():
-        roto_node.write_hidden(node, "record", record.as_json())
+    roto_node.write_hidden(node, "record", record.as_json())
     home.forget_note(roto_node.node_id(node))
 
 
@@ -195,12 +195,7 @@ def _clear(this: Run) -> None:
 def _list_models(this: Run) -> None:
     for message in _converse(this, lambda job: messages.Models(job)):
         if isinstance(message, messages.Finished):
-            host.in_main(_show_models, this.node, message.result["models"])
-
-
-def _show_models(node: nuke.Node, models: List[Dict[str, Any]]) -> None:
-    with host.unrecorded():
-        status.show_models(node, models)
+            host.in_main(status.show_models, this.node, message.result["models"])
 
 
 def _converse(this: Run, ask: Callable[[int], messages.Message]) -> Iterator[messages.Message]:

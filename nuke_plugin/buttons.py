@@ -52,9 +52,8 @@ def refresh(node: nuke.Node) -> None:
 
 
 def _refresh(node: nuke.Node) -> None:
-    with host.unrecorded():
-        result.take_up(node)
-        status.refresh(node)
+    result.take_up(node)
+    status.refresh(node)
 
 
 def ask_core(node: nuke.Node) -> None:
@@ -119,12 +118,7 @@ def _settle(node: nuke.Node) -> None:
 def knob_changed(node: nuke.Node, knob: Any) -> None:
     """Look again when something changed that a result depends on."""
     if knob is not None and knob.name() in WATCHED and not run.running(str(node["node_id"].value())):
-        _quietly(_look_again, node)
-
-
-def _look_again(node: nuke.Node) -> None:
-    with host.unrecorded():
-        status.refresh(node)
+        _quietly(status.refresh, node)
 
 
 def idle(node: nuke.Node) -> None:
@@ -135,8 +129,7 @@ def idle(node: nuke.Node) -> None:
 
 def _idle(node: nuke.Node) -> None:
     _settle(node)
-    with host.unrecorded():
-        status.idle_look(node)
+    status.idle_look(node)
 
 
 def label(node: nuke.Node) -> str:

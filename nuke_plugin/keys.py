@@ -49,17 +49,12 @@ def _edit(node: nuke.Node, kind: str) -> None:
         changed = edits.changed([ONE_OBJECT], frame, kind)
     with host.one_undo("XMem keyframes"):
         roto_node.write_key_edits(node, changed)
-    _show(node)
+    status.refresh(node)
 
 
 def _shapes(node: nuke.Node) -> List[str]:
     source = roto_node.roto_input(node, SHAPES)
     return roto.names(roto.read_objects(source["curves"], source.name(), one_object=False))
-
-
-def _show(node: nuke.Node) -> None:
-    with host.unrecorded():
-        status.refresh(node)
 
 
 def key_roto(node: nuke.Node) -> None:
@@ -81,7 +76,7 @@ def key_roto(node: nuke.Node) -> None:
         for leaf in leaves:
             _key_shape(leaf.shape, frame)
         source["curves"].changed()  # type: ignore[attr-defined]
-    _show(node)
+    status.refresh(node)
 
 
 def _key_shape(shape: Any, frame: int) -> None:

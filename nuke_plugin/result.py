@@ -18,29 +18,30 @@ if TYPE_CHECKING:
 RELOAD_EVERY_SECONDS = 1.0
 
 
+@host.unrecorded()
 def show(node: nuke.Node, pattern: str, first: int, last: int) -> None:
     """Let the node put out these mattes; main thread."""
     read = _read(node)
-    with host.unrecorded():
-        read["file"].setValue(pattern)
-        for name, frame in (("first", first), ("last", last), ("origfirst", first), ("origlast", last)):
-            read[name].setValue(frame)
-        node["has_result"].setValue(True)
+    read["file"].setValue(pattern)
+    for name, frame in (("first", first), ("last", last), ("origfirst", first), ("origlast", last)):
+        read[name].setValue(frame)
+    node["has_result"].setValue(True)
     reload(node)
 
 
+@host.unrecorded()
 def hide(node: nuke.Node) -> None:
     """Let the node pass the plate on; main thread."""
-    with host.unrecorded():
-        node["has_result"].setValue(False)
+    node["has_result"].setValue(False)
 
 
+@host.unrecorded()
 def reload(node: nuke.Node) -> None:
     """Let Nuke read the files again; main thread."""
-    with host.unrecorded():
-        _read(node)["reload"].execute()  # type: ignore[attr-defined]
+    _read(node)["reload"].execute()  # type: ignore[attr-defined]
 
 
+@host.unrecorded()
 def take_up(node: nuke.Node) -> bool:
     """Show what was propagated for this node elsewhere: on a farm, or in another version of the script; main thread.
 
@@ -58,8 +59,7 @@ def take_up(node: nuke.Node) -> bool:
     if known is not None and (known.out, known.stamp) == (found.out, found.stamp):
         return False
     show(node, pattern, found.first, found.last)
-    with host.unrecorded():
-        roto_node.write_hidden(node, "record", found.as_json())
+    roto_node.write_hidden(node, "record", found.as_json())
     return True
 
 

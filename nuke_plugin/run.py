@@ -125,11 +125,9 @@ def _work(run: Run, work: Callable[[Run], None]) -> None:
 
 def _say_end(run: Run) -> None:
     """Put the outcome into the status, and a failure before the artist's eyes; main thread."""
-    # Ctrl+Z after a run takes back what the artist did last, not what the panel shows.
-    with host.unrecorded():
-        if run.failure is None:
-            status.refresh(run.node, run.warnings)
-            return
-        status.say_failure(run.node, run.failure, run.warnings)
+    if run.failure is None:
+        status.refresh(run.node, run.warnings)
+        return
+    status.say_failure(run.node, run.failure, run.warnings)
     if not isinstance(run.failure, Cancelled):
         host.tell(str(run.failure))

@@ -1,4 +1,7 @@
-"""The node's status line, its list of keyframes and its lists of objects: written where the artist looks, main thread only."""
+"""The node's status line, its list of keyframes and its lists of objects: written where the artist looks, main thread only.
+
+None of it is in Undo: Ctrl+Z takes back what the artist did last, not what the panel shows.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,7 @@ _verdicts: Dict[str, Verdict] = {}
 """By node id: what the node's label says; the panel's knobs hold the rest."""
 
 
+@host.unrecorded()
 def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> Verdict:
     """Look at the node and say how its result stands.
 
@@ -53,6 +57,7 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> Verdict:
     return verdict
 
 
+@host.unrecorded()
 def say_failure(node: nuke.Node, failure: Failure, notes: Sequence[str]) -> None:
     """Put a failure's sentence into the status; a cancel is no failure."""
     if isinstance(failure, Cancelled):
@@ -63,6 +68,7 @@ def say_failure(node: nuke.Node, failure: Failure, notes: Sequence[str]) -> None
     _write(node, verdict, notes, Record.of_json(roto_node.read_hidden(node, "record")))
 
 
+@host.unrecorded()
 def idle_look(node: nuke.Node) -> None:
     """Notice a change upstream while nobody presses anything; called by Nuke whenever its interface is idle."""
     node_id = roto_node.node_id(node)
@@ -86,6 +92,7 @@ def label(node: nuke.Node) -> str:
     return f"{name}\n({mark})" if mark else name
 
 
+@host.unrecorded()
 def show_models(node: nuke.Node, models: List[Dict[str, Any]]) -> None:
     """Fill the model knob with what is installed; the terms of all stand beside it."""
     knob = node["model"]
@@ -136,5 +143,4 @@ def _write(node: nuke.Node, verdict: Verdict, notes: Sequence[str], record: Any)
 def _set(node: nuke.Node, knob: str, text: str) -> None:
     """Write only what differs: from Nuke 17.1 on, every change comes back as a callback."""
     if node[knob].value() != text:
-        with host.unrecorded():
-            node[knob].setValue(text)
+        node[knob].setValue(text)
