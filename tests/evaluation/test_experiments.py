@@ -125,6 +125,16 @@ def test_experiments_with_many_rows_take_six_clips(tmp_path: Path, asked: list) 
     assert {name for name, _, _ in asked} == {f"clip{n}" for n in range(6)}
 
 
+def test_rows_with_few_clips_are_compared_over_the_clips_of_all_rows(tmp_path: Path, asked: list) -> None:
+    run(tmp_path, [clip(f"clip{n}") for n in range(9)], ["selection"])
+    assert sum(settings.select == "uniform" for _, _, settings in asked) == 9
+    assert sum(settings.select == "random" for _, _, settings in asked) == 5 * 6
+    page = (tmp_path / "measurements.md").read_text()
+    everywhere, common = page.split("The same over the clips that every row has.")
+    assert "| uniform | 6 | 0.933 | 0.933 | **0.933** | 0.300 | 0.300 | 9 |" in everywhere
+    assert "| uniform | 6 | 0.933 | 0.933 | **0.933** | 0.300 | 0.300 | 6 |" in common
+
+
 def test_unknown_experiment_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(experiments.ExperimentUnknown, match="There is no experiment colour. These exist: annotations, order"):
         run(tmp_path, [clip("a")], ["colour"])

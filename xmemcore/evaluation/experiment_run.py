@@ -85,7 +85,7 @@ def run_all(
     total = done = 0
     for clip in clips:
         for filled in rows:
-            if filled.experiment.few and clip not in few:
+            if filled.row.few and clip not in few:
                 continue
             for k in filled.settings.annotations:
                 total += 1

@@ -31,6 +31,8 @@ class Row:
 
     label: str
     settings: EvaluationSettings
+    few: bool = False
+    """Six clips are enough."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,10 @@ class Experiment:
     source: str
     """Table or figure of XMem++ that asks the same."""
     rows: tuple[Row, ...]
-    few: bool = False
-    """Six clips are enough."""
 
 
-def _row(label: str, annotations: Sequence[int], engine: EngineConfig = PLUS, **others: object) -> Row:
-    return Row(label, EvaluationSettings(annotations=tuple(annotations), engine=engine, **others))  # type: ignore[arg-type]
+def _row(label: str, annotations: Sequence[int], engine: EngineConfig = PLUS, *, few: bool = False, **others: object) -> Row:
+    return Row(label, EvaluationSettings(annotations=tuple(annotations), engine=engine, **others), few)  # type: ignore[arg-type]
 
 
 CURVE = (1, 2, 3, 5, 10)
@@ -87,14 +87,15 @@ EXPERIMENTS = (
             _row("none, no temporary memory", (1, 2, 5), EngineConfig(temporary_memory=False)),
             _row("all, no temporary memory", (1, 2, 5), EngineConfig(augment=True, temporary_memory=False)),
         ),
-        few=True,
     ),
     Experiment(
         "single-augmentations",
         "Which augmentation helps by itself, at 2 annotations?",
         "Table 5",
-        (_row("none", (2,)), *(_row(name, (2,), EngineConfig(augment=True, augmentations=(name,))) for name in AUGMENTATIONS)),
-        few=True,
+        (
+            _row("none", (2,), few=True),
+            *(_row(name, (2,), EngineConfig(augment=True, augmentations=(name,)), few=True) for name in AUGMENTATIONS),
+        ),
     ),
     Experiment(
         "selection",
@@ -103,9 +104,8 @@ EXPERIMENTS = (
         (
             _row("suggested", (6,), select="suggested"),
             _row("uniform", (6,)),
-            *(_row(f"random {seed}", (6,), select="random", seed=seed) for seed in range(5)),
+            *(_row(f"random {seed}", (6,), few=True, select="random", seed=seed) for seed in range(5)),
         ),
-        few=True,
     ),
     Experiment(
         "needed",

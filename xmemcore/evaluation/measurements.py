@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +43,11 @@ def write_page(out: Path, model: Model, experiments: Sequence[Experiment] = EXPE
     return [page, *written]
 
 
-def means(table: Mapping[str, Any], apart: Sequence[str] = APART) -> dict[int, dict[str, float]]:
-    """Average a table over its clips, without those that stand apart, by number of annotations."""
+def means(table: Mapping[str, Any], among: Set[str] | None = None) -> dict[int, dict[str, float]]:
+    """Average a table over its clips, or over those named, without those that stand apart, by number of annotations."""
     rows: dict[int, list[dict[str, float]]] = {}
     for name, by_k in table["clips"].items():
-        if name not in apart:
+        if name not in APART and (among is None or name in among):
             for k, figures in by_k.items():
                 rows.setdefault(int(k), []).append(figures)
     return {
@@ -57,15 +57,23 @@ def means(table: Mapping[str, Any], apart: Sequence[str] = APART) -> dict[int, d
 
 
 def means_table(tables: Mapping[str, Mapping[str, Any]]) -> str:
-    """Print means over clips, one line for each row and number of annotations."""
+    """Print means over clips, one line for each row and number of annotations; again over the clips of all rows where some have few."""
+    clips = [set(table["clips"]) for table in tables.values()]
+    text = f"Means without {' and '.join(APART)}.\n\n" + _means_lines(tables)
+    if all(some == clips[0] for some in clips):
+        return text
+    return f"{text}\nThe same over the clips that every row has.\n\n" + _means_lines(tables, set.intersection(*clips))
+
+
+def _means_lines(tables: Mapping[str, Mapping[str, Any]], among: Set[str] | None = None) -> str:
     lines = ["| | annotated | J | F | J&F | hold J | hold J&F | clips |", "|---|---|---|---|---|---|---|---|"]
     for label, table in tables.items():
-        for k, mean in means(table).items():
+        for k, mean in means(table, among).items():
             lines.append(
                 f"| {label} | {k} | {mean['J']:.3f} | {mean['F']:.3f} | **{mean['JF']:.3f}** "
                 f"| {mean['J_hold']:.3f} | {mean['JF_hold']:.3f} | {mean['clips']:.0f} |"
             )
-    return f"Means without {' and '.join(APART)}.\n\n" + "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n"
 
 
 def clips_table(tables: Mapping[str, Mapping[str, Any]], everything: bool) -> str:
