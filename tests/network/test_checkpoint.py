@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def test_full_network_has_the_official_checkpoints_tensors(shared: Path) -> None
     assert [(name, list(tensor.shape)) for name, tensor in state.items()] == [(t["key"], t["shape"]) for t in tensors]
 
 
-@pytest.mark.parametrize("config", [FULL, COMPACT, SMALL])
+@pytest.mark.parametrize("config", [FULL, COMPACT, replace(COMPACT, key_encoder="small_resnet"), SMALL])
 def test_dimensions_are_read_from_the_tensors(config: NetworkConfig) -> None:
     with torch.device("meta"):
         assert NetworkConfig.of_state(XMem(config).state_dict()) == config

@@ -27,6 +27,8 @@ def test_an_unknown_field_is_named(tmp_path: Path) -> None:
     [
         'precision = "int8"',
         "keep = 1.0",
+        'key_encoder = "resnet50"',
+        'key_encoder = "small_resnet"',
         "[[phases]]\nuntil = 0.5",
         "[[phases]]\nuntil = 1.0\nsize = 100",
         "seed = ",
@@ -41,7 +43,7 @@ def test_unusable_recipes_are_refused(tmp_path: Path, content: str) -> None:
 
 
 def test_a_missing_recipe_names_the_bundled_ones() -> None:
-    with pytest.raises(RecipeInvalid, match="compact, compact-clean, compact-second, compact-third, finetune"):
+    with pytest.raises(RecipeInvalid, match="compact, compact-clean, compact-resnet, compact-second, compact-third, finetune"):
         read_recipe("no-such-recipe")
 
 

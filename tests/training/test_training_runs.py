@@ -22,6 +22,7 @@ from xmemcore.network.xmem import XMem
 from xmemcore.shot import exr
 from xmemcore.shot.canvas import Box, Canvas
 from xmemcore.shot.mattes import MatteWriter
+from xmemcore.training.average import Average
 from xmemcore.training.command import TrainingRequestInvalid, add_arguments, main, run
 from xmemcore.training.finetune import ShotUnusable, read_shot
 from xmemcore.training.plan_run import SourceMissing
@@ -192,6 +193,16 @@ def test_frozen_blocks_stay_as_they_are(tmp_path: Path) -> None:
     for name, value in start.items():
         if name.startswith(("key_encoder.stem", *(f"key_encoder.blocks.{n}." for n in range(6)))):
             torch.testing.assert_close(trained[name], value, atol=2e-3, rtol=2e-3)
+
+
+def test_averaged_weights_have_the_statistics_of_batch_norm() -> None:
+    network = new_network(Recipe(key_encoder="small_resnet", frozen_blocks=0)).train()
+    average = Average(network, 0.998)
+    network.encode_key(torch.rand(2, 3, 64, 64) + 3)
+    average.follow(network, 0)
+    for name, buffer in network.named_buffers():
+        assert torch.equal(dict(average.network.named_buffers())[name], buffer), name
+    assert network.key_encoder.bn1.running_mean.abs().max() > 0.1
 
 
 def test_a_new_networks_logits_depend_on_the_mask() -> None:

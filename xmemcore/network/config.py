@@ -9,7 +9,7 @@ from torch import Tensor
 
 from xmemcore.protocol.failures import RequestError
 
-LEVEL_CHANNELS = {"resnet50": (1024, 512, 256), "mobilenet_v2": (96, 32, 24)}
+LEVEL_CHANNELS = {"resnet50": (1024, 512, 256), "mobilenet_v2": (96, 32, 24), "small_resnet": (128, 64, 32)}
 """Channels of f16, f8 and f4 for each key encoder."""
 
 
@@ -22,7 +22,7 @@ class NetworkConfig:
     """Say how wide every part of the network is."""
 
     key_encoder: str = "resnet50"
-    """`resnet50`, or `mobilenet_v2` for the compact model."""
+    """`resnet50`; for compact models `mobilenet_v2`, or `small_resnet`, which needs no start."""
     value_encoder: str = "resnet18"
     """`resnet18` looks at the image itself; `light` lets the masks join the key encoder's features."""
     key_dim: int = 64
@@ -48,9 +48,10 @@ class NetworkConfig:
             ForeignCheckpoint: a tensor that every XMem has is missing.
         """
         try:
-            object_dim, value_dim = _fuser_dims(state, "value_encoder", "mobilenet_v2" if _is_compact(state) else "resnet50")
+            key_encoder = _key_encoder(state)
+            object_dim, value_dim = _fuser_dims(state, "value_encoder", key_encoder)
             return cls(
-                key_encoder="mobilenet_v2" if _is_compact(state) else "resnet50",
+                key_encoder=key_encoder,
                 value_encoder="light" if "value_encoder.to2.weight" in state else "resnet18",
                 key_dim=state["key_proj.key_proj.weight"].shape[0],
                 value_dim=value_dim,
@@ -81,8 +82,10 @@ COMPACT = NetworkConfig(
 """The bundled model's dimensions."""
 
 
-def _is_compact(state: Mapping[str, Tensor]) -> bool:
-    return "key_encoder.stem.weight" in state
+def _key_encoder(state: Mapping[str, Tensor]) -> str:
+    if "key_encoder.stem.weight" in state:
+        return "mobilenet_v2"
+    return "small_resnet" if "key_encoder.layer1.0.conv1.weight" in state else "resnet50"
 
 
 def _fuser_dims(state: Mapping[str, Tensor], part: str, key_encoder: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Residual networks without their last stage: the published key encoder (50) and value encoder (18).
+"""Residual networks without their last stage: the published key encoder (50) and value encoder (18), and a small key encoder.
 
 Source: He et al., arXiv 1512.03385; module names are the checkpoint's.
 """
@@ -74,6 +74,24 @@ class ResNet50Features(nn.Module):
         """Map (B, 3, H, W), normalised, to f16 (B, 1024, h, w), f8 (B, 512, 2h, 2w), f4 (B, 256, 4h, 4w)."""
         x = F.max_pool2d(F.relu(self.bn1(self.conv1(image))), 3, 2, padding=1)
         f4 = self.res2(x)
+        f8 = self.layer2(f4)
+        return self.layer3(f8), f8, f4
+
+
+class SmallResNetFeatures(nn.Module):
+    """A key encoder that is trained from nothing: ResNet-18 of half the width, to stride 16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 32, 7, 2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(32)
+        self.layer1 = stage(BasicBlock, 32, 32, 2, 1)
+        self.layer2 = stage(BasicBlock, 32, 64, 2, 2)
+        self.layer3 = stage(BasicBlock, 64, 128, 2, 2)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Map (B, 3, H, W), normalised, to f16 (B, 128, h, w), f8 (B, 64, 2h, 2w), f4 (B, 32, 4h, 4w)."""
+        f4 = self.layer1(F.max_pool2d(F.relu(self.bn1(self.conv1(image))), 3, 2, padding=1))
         f8 = self.layer2(f4)
         return self.layer3(f8), f8, f4
 

@@ -24,3 +24,6 @@ class Average:
         for mine, theirs in pairs:
             if theirs.requires_grad:
                 mine.lerp_(theirs, 1 - decay)
+        # Running statistics of batch norm are averages already.
+        for mine, theirs in zip(self.network.buffers(), network.buffers(), strict=True):
+            mine.copy_(theirs)

@@ -15,6 +15,7 @@ from xmemcore.protocol.failures import RequestError
 from xmemcore.training.scene import ClipShape, SceneConfig
 from xmemcore.training.sequence_roles import RoleConfig
 
+COMPACT_ENCODERS = ("mobilenet_v2", "small_resnet")
 RECIPES = Path(__file__).parent / "recipes"
 
 
@@ -43,6 +44,8 @@ class Recipe:
     """Everything that a training depends on, but the pictures."""
 
     seed: int = 0
+    key_encoder: str = "mobilenet_v2"
+    """`mobilenet_v2`, or `small_resnet`, which is trained from nothing (`frozen_blocks` must be 0, and `encoder` empty)."""
     encoder: str = ""
     """Safetensors of the key encoder's start (names without `key_encoder.`); empty: random."""
     frozen_blocks: int = 6
@@ -128,6 +131,10 @@ def recipe_of(content: dict[str, Any], origin: str) -> Recipe:
         raise RecipeInvalid(f"The recipe {origin} has a field that does not exist ({error}). Its fields are those of Recipe.") from error
     if recipe.precision not in ("float32", "bfloat16"):
         raise RecipeInvalid(f"The recipe {origin} asks for precision {recipe.precision}. Choose float32 or bfloat16.")
+    if recipe.key_encoder not in COMPACT_ENCODERS:
+        raise RecipeInvalid(f"The recipe {origin} asks for key_encoder {recipe.key_encoder}. Choose {' or '.join(COMPACT_ENCODERS)}.")
+    if recipe.key_encoder == "small_resnet" and recipe.frozen_blocks:
+        raise RecipeInvalid(f"The recipe {origin} freezes {recipe.frozen_blocks} blocks of an encoder that knows nothing yet. Set it to 0.")
     if not 0 <= recipe.keep < 1:
         raise RecipeInvalid(f"The recipe {origin} keeps {recipe.keep} of the former weights. Choose a share from 0 to under 1.")
     if not recipe.phases or recipe.phases[-1].until != 1.0 or any(phase.size % 16 for phase in recipe.phases):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -19,7 +20,7 @@ _KEY_GAIN = 1.2
 def new_network(recipe: Recipe) -> XMem:
     """Build a compact network from a recipe's seed, its key encoder from a file where the recipe names one."""
     torch.manual_seed(recipe.seed)
-    network = XMem(COMPACT)
+    network = XMem(replace(COMPACT, key_encoder=recipe.key_encoder))
     spread(network.value_encoder)
     spread(network.decoder)
     if recipe.encoder:
