@@ -7,6 +7,7 @@ two shots would write into one folder of the cache. Versions of one script are o
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from typing import TYPE_CHECKING, Dict, Tuple
 
 from nuke_plugin import host, places, roto_node
@@ -52,8 +53,12 @@ def forget_note(node_id: str) -> None:
     _notes.pop(node_id, None)
 
 
+@lru_cache(maxsize=None)
 def _is_same(known: str, here: str) -> bool:
-    """Say whether two different texts name one home: a project that was moved, or a disk with two names."""
+    """Say whether two different texts name one home: a project that was moved, or a disk with two names.
+
+    Asked at every idle moment, so the disks are looked at once a session: one that is gone may take seconds to say so.
+    """
     if known.split("/")[-TAIL:] != here.split("/")[-TAIL:]:
         return False
     before, now = os.path.dirname(known), os.path.dirname(here)

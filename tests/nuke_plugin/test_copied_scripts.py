@@ -105,13 +105,21 @@ def test_a_node_pasted_into_another_script_is_a_node_of_its_own(stage, start):
     assert id_of(other.host.node("XMemRoto")) != before
 
 
-def test_a_project_that_was_moved_keeps_its_ids(stage, start):
+def test_a_project_that_was_moved_keeps_its_ids_and_its_disks_are_asked_once(stage, start, monkeypatch):
     project = stage.folder / "disk" / "show" / "comp"
     project.mkdir(parents=True)
     path = stage.save("disk/show/comp/shot_v001.nk")
     before = id_of(stage.node)
     shutil.move(str(stage.folder / "disk"), str(stage.folder / "archive"))
     again, node = reopened(stage, start, stage.folder / "archive" / path.relative_to(stage.folder / "disk"))
+    assert id_of(node) == before
+    from nuke_plugin import home
+
+    def ask_the_disk(*_):
+        raise AssertionError("the disk is asked at every idle moment")
+
+    monkeypatch.setattr(home.os.path, "samefile", ask_the_disk)
+    home.settle(node)
     assert id_of(node) == before
 
 
