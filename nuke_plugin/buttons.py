@@ -18,7 +18,6 @@ WATCHED = ("showPanel", "inputChange", "roto_input", "frame_range", "model", "si
            "confidence", "output")  # fmt: skip
 """Knobs whose change can make a result stale; from Nuke 17.1 on, callbacks come for all others too."""
 
-
 _watching = False
 """Whether Nuke has been asked to say when it has loaded or saves a script."""
 
@@ -111,25 +110,35 @@ def _script_saving() -> None:
 
 def _settle(node: nuke.Node) -> None:
     """Note where the node lives, unless it is at work: a run ends under the id with which it began."""
-    if not run.running(str(node["node_id"].value())):
+    if not _at_work(node):
         home.settle(node)
+
+
+def _at_work(node: nuke.Node) -> bool:
+    return run.running(str(node["node_id"].value()))
 
 
 def knob_changed(node: nuke.Node, knob: Any) -> None:
     """Look again when something changed that a result depends on."""
-    if knob is not None and knob.name() in WATCHED and not run.running(str(node["node_id"].value())):
-        _quietly(status.refresh, node)
+    if knob is not None and knob.name() in WATCHED:
+        _quietly(_look_again, node)
+
+
+def _look_again(node: nuke.Node) -> None:
+    if not _at_work(node):
+        status.refresh(node)
 
 
 def idle(node: nuke.Node) -> None:
     """Notice changes upstream."""
-    if host.has_interface() and not run.running(str(node["node_id"].value())):
+    if host.has_interface():
         _quietly(_idle, node)
 
 
 def _idle(node: nuke.Node) -> None:
-    _settle(node)
-    status.idle_look(node)
+    if not _at_work(node):
+        home.settle(node)
+        status.idle_look(node)
 
 
 def label(node: nuke.Node) -> str:

@@ -68,15 +68,18 @@ def say_failure(node: nuke.Node, failure: Failure, notes: Sequence[str]) -> None
     _write(node, verdict, notes, Record.of_json(roto_node.read_hidden(node, "record")))
 
 
-@host.unrecorded()
 def idle_look(node: nuke.Node) -> None:
     """Notice a change upstream while nobody presses anything; called by Nuke whenever its interface is idle."""
     node_id = roto_node.node_id(node)
     if not node["has_result"].value() or _verdicts.get(node_id, NO_VERDICT).state == "failed":
         return
-    # A change that the label has seen need not wait; a node whose hash is never the same must.
-    if (watch.is_due(node_id) or watch.is_marked(node_id)) and watch.has_moved(node, node_id):
-        refresh(node)
+    try:
+        # A change that the label has seen need not wait; a node whose hash is never the same must.
+        if (watch.is_due(node_id) or watch.is_marked(node_id)) and watch.has_moved(node, node_id):
+            refresh(node)
+    except Exception:
+        watch.rest(node_id)
+        raise
 
 
 def label(node: nuke.Node) -> str:

@@ -60,6 +60,13 @@ def is_due(node_id: str) -> bool:
     return time.monotonic() >= _due.get(node_id, float("-inf"))
 
 
+def rest(node_id: str) -> None:
+    """Look no more until the result is judged again: what failed once would fail, and be printed, at every idle moment."""
+    _due[node_id] = float("inf")
+    if node_id in _seen:
+        _seen[node_id].moved = False
+
+
 def is_marked(node_id: str) -> bool:
     """Say whether a look found that the inputs differ, and nobody has judged the result since."""
     return node_id in _seen and _seen[node_id].moved

@@ -94,6 +94,40 @@ def test_looking_at_other_frames_is_cheap_and_changes_nothing(stage, monkeypatch
     assert not refreshed and len(walked) <= 1, "at most one walk in two seconds, and no look at files"
 
 
+def test_an_idle_moment_leaves_the_undo_list_alone_while_nothing_has_changed(stage, monkeypatch):
+    stage.propagate()
+    let_idle_run(stage)
+    switched = []
+    monkeypatch.setattr(stage.nuke.Undo, "disable", lambda: switched.append("off"))
+    monkeypatch.setattr(stage.nuke.Undo, "enable", lambda: switched.append("on"))
+    let_idle_run(stage)
+    assert switched == []
+
+
+def test_a_fault_at_an_idle_moment_is_said_once(stage, monkeypatch, capsys):
+    from nuke_plugin import look, watch
+
+    stage.propagate()
+    original = look.look
+
+    def fail(*_):
+        raise OSError("a fault of ours")
+
+    monkeypatch.setattr(look, "look", fail)
+    stage.grade["multiply"].setValue(0.25)
+    let_idle_run(stage)
+    for wanted in (True, False):
+        stage.node["hide_input"].setValue(wanted)
+        stage.host.pump(0.1)
+    assert capsys.readouterr().err.count("OSError: a fault of ours") == 1 and not stage.host.python_errors
+    monkeypatch.setattr(look, "look", original)
+    stage.press("refresh")
+    assert "The plate has changed" in stage.status() and not watch.is_due(stage.node["node_id"].value())
+    stage.grade["multiply"].setValue(1.0)
+    let_idle_run(stage)
+    assert "Up to date" in stage.status()
+
+
 def test_what_takes_long_is_looked_at_less_often(stage, monkeypatch):
     from nuke_plugin import watch
 
