@@ -112,7 +112,6 @@ class PlateExport:
         self._build = host.make_nothing if self._frugal and build is None else build or host.make_crop
         self.record = ExportRecord.open(folder, stem)
         self._tree = digest.Tree.of_text("")
-        self._trusted = True
         self._frames: List[int] = []
         self._states: Dict[int, str] = {}
         self._holes: Set[int] = set()
@@ -121,7 +120,7 @@ class PlateExport:
         """Frames of the last bite, which count when the tree is found unchanged."""
         self._rendered: Dict[int, str] = {}
         """Frames of this time, by what they were rendered from."""
-        self._touched = False
+        self._record_changed = False
 
     def render(self, frames: Sequence[int], show: Callable[[int, int], None], cancelled: Callable[[], bool]) -> Rendered:
         """Render the frames that changed; from a thread of ours, or the main thread of a terminal.
@@ -131,8 +130,8 @@ class PlateExport:
         """
         self._frames = sorted(set(frames))
         changes = 0
-        host.in_main(self._begin)
         try:
+            host.in_main(self._begin)
             while self._todo:
                 if cancelled():
                     host.in_main(self._settle)
@@ -146,7 +145,7 @@ class PlateExport:
                         "Frames that still hold are kept; press again."
                     )
         finally:
-            if self._touched:
+            if self._record_changed:
                 self.record.save()
         there = tuple(frame for frame in self._frames if frame not in self._holes)
         missing = tuple(frame for frame in self._frames if frame in self._holes)
@@ -155,11 +154,12 @@ class PlateExport:
     def _begin(self) -> None:
         """Read the tree and list what is to be rendered; main thread."""
         self._tree = self._read_tree()
-        self._trusted = self._depends is not None or self._is_trusted()
+        if self._depends is None and not self._is_trusted():
+            self._forget_former_frames()
         self.record.bring_back(self._frames)
         self._states = {frame: self._tree.at(frame) for frame in self._frames}
         self._holes = {frame for frame in self._frames if self._tree.is_hole(frame)}
-        self._todo = [frame for frame in self._frames if frame not in self._holes and not self._fresh(frame)]
+        self._todo = [frame for frame in self._frames if frame not in self._holes and not self.record.is_fresh(frame, self._states[frame])]
 
     def _bite(self) -> bool:
         """Render until the bite is over, at least one frame, and see whether the tree is still the same; main thread."""
@@ -175,7 +175,7 @@ class PlateExport:
         return self._settle()
 
     def _render(self, frames: List[int]) -> None:
-        self._touched = True
+        self._record_changed = True
         for frame in frames:
             # Taken before the pixels: a file that is replaced meanwhile makes the frame stale at the next look.
             self._states[frame] = self._tree.at(frame)
@@ -220,10 +220,11 @@ class PlateExport:
     def _read_tree(self) -> digest.Tree:
         return tree_above(self._plate) if self._depends is None else digest.Tree.of_text(self._depends())
 
-    def _fresh(self, frame: int) -> bool:
-        # What was rendered this time needs no further witness.
-        trusted = self._trusted or self._rendered.get(frame) == self._states[frame]
-        return trusted and self.record.is_fresh(frame, self._states[frame])
+    def _forget_former_frames(self) -> None:
+        """Let no frame count that was rendered before this time, wanted now or not: the next run has no witness against it."""
+        for frame in [frame for frame in self.record.frames if frame not in self._rendered]:
+            self.record.forget(frame)
+            self._record_changed = True
 
     def _is_trusted(self) -> bool:
         """Say whether our digest can be believed: Nuke's own hash, where one is known for this frame, must not speak against it."""

@@ -239,6 +239,28 @@ def test_a_lifetime_is_a_change(stage):
     assert "The plate has changed" in stage.status()
 
 
+def test_what_nukes_hash_speaks_against_is_rendered_again_though_not_at_once(stage, rendered, monkeypatch):
+    from nuke_plugin import digest, plates
+    from xmemcore.protocol.failures import Cancelled
+
+    monkeypatch.setattr(plates, "BITE_SECONDS", 0.0)
+
+    def render(frames, most=100):
+        rendered.clear()
+        export = plates.PlateExport(stage.plate, stage.folder / "plate")
+        try:
+            export.render(frames, lambda done, total: None, lambda: len(rendered) >= most)
+        except Cancelled:
+            assert most < len(frames)
+        return list(rendered)
+
+    assert render(range(1001, 1007)) == list(range(1001, 1007)) and render(range(1001, 1007)) == []
+    monkeypatch.setattr(digest, "op_hashes", lambda node: (7,))  # a change that our text of the tree does not show
+    assert render(range(1001, 1005), most=2) == [1001, 1002], "cancelled, and a part of the range"
+    assert render(range(1001, 1007)) == [1003, 1004, 1005, 1006]
+    assert render(range(1001, 1007)) == []
+
+
 def test_a_narrower_range_does_not_throw_rendered_frames_away(stage, rendered):
     stage.propagate()
     folder = stage.cache() / "nuke" / stage.node["node_id"].value() / "plate"
