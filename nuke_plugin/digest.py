@@ -22,8 +22,10 @@ COSMETIC = {
     "xpos", "ypos", "selected", "label", "note_font", "note_font_size", "note_font_color", "tile_color", "gl_color", "name", "icon",
     "dope_sheet", "bookmark", "postage_stamp", "postage_stamp_frame", "hide_input", "cached", "indicators", "panel", "help", "window",
     "autolabel", "updateUI", "knobChanged", "onCreate", "onDestroy", "lock_connections",
-    "toolbox", "edit_num", "status", "keyframes", "model_terms", "suggestions", "strip", "reload", "version",
-    "updateLocalization", "localizationPolicy", "cacheLocal", "Show",
+    "toolbox", "edit_num", "reload", "updateLocalization", "localizationPolicy", "cacheLocal", "Show",
+    # Of an XMemRoto above: its picture comes from the mattes on disk, whoever made them.
+    "status", "keyframes", "key_object", "key_edits", "model_terms", "suggestions", "suggest_count", "suggest_alpha", "suggest_object",
+    "strip", "plugin_version", "node_id", "home", "record",
 }  # fmt: skip
 """Knobs that change no pixel."""
 
@@ -68,7 +70,7 @@ class Tree:
         lone = _lone_read(top, upstream if whole else lambda node: [])
         self._lone = files.get(lone.fullName()) if lone is not None else None
         self._listings: Dict[str, str] = {}
-        self.reloads = tuple(int(reader["version"].value()) for reader in readers if reader.knob("version") is not None)
+        self.reloads = tuple(int(reader["version"].value()) for reader in readers if _counts_reloads(reader))
         """How often each Read was told to read again: that changes Nuke's hashes, whatever the files hold."""
 
     @classmethod
@@ -156,6 +158,11 @@ def _reads_files(node: nuke.Node) -> bool:
     return node.knob("file") is not None and node.knob("first") is not None
 
 
+def _counts_reloads(node: nuke.Node) -> bool:
+    """Say whether the knob `version` counts how often a node was told to read again; of a studio's gizmo it may choose the picture."""
+    return node.Class() in ("Read", "Write")
+
+
 def _lines(node: nuke.Node, numbers: Optional[Dict[str, int]]) -> List[str]:
     """Write what counts of a node: its class, what feeds it, and its knobs.
 
@@ -169,9 +176,15 @@ def _lines(node: nuke.Node, numbers: Optional[Dict[str, int]]) -> List[str]:
     places = " ".join("-" if one is None or numbers is None else str(numbers.get(one.fullName(), "?")) for one in feeding)
     lines = [f"{node.Class()} {places}"]
     for name, knob in sorted(node.knobs().items()):
-        if name and name not in COSMETIC and not (name == "frame" and node.Class() == "Root"):
+        if not _is_cosmetic(node, name):
             lines.append(f"{name} {knob.toScript()}")
     return lines
+
+
+def _is_cosmetic(node: nuke.Node, name: str) -> bool:
+    if name == "version":
+        return _counts_reloads(node)
+    return not name or name in COSMETIC or name == "frame" and node.Class() == "Root"
 
 
 def _stat(path: Optional[str]) -> str:

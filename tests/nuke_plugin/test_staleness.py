@@ -220,6 +220,41 @@ def test_a_renamed_node_upstream_is_the_same_plate(stage, rendered):
     assert rendered == []
 
 
+def test_a_version_that_a_studios_node_has_as_a_text_is_a_part_of_the_plate(stage):
+    """Of a Read, `version` counts reloads; of a gizmo it may choose the picture, and need not be a number."""
+    nuke = stage.nuke
+    group = nuke.nodes.Group(name="StudioRead")
+    for knob in (nuke.File_Knob("file"), nuke.Int_Knob("first"), nuke.String_Knob("version")):
+        group.addKnob(knob)
+    group["version"].setValue("v012")
+    with group:
+        nuke.nodes.Output().setInput(0, nuke.nodes.FrameRange(inputs=[nuke.nodes.CheckerBoard2()], first_frame=1001, last_frame=1010))
+    stage.node.setInput(0, group)
+    stage.propagate()
+    assert stage.told == [] and "Up to date" in stage.status()
+    group["version"].setValue("v013")
+    stage.press("refresh")
+    assert "The plate has changed" in stage.status()
+
+
+def test_what_a_node_above_keeps_for_itself_is_no_change_of_its_picture(stage):
+    """An XMemRoto whose plate is the output of another one."""
+    stage.propagate()
+    below = stage.nuke.createNode("XMemRoto")
+    below.setInput(0, stage.node)
+    below.setInput(1, stage.roto)
+    stage.host.pump(0.1)
+    stage.propagate(below)
+    assert "Up to date" in stage.status(below)
+    stage.press("add_key")
+    stage.save("another_shot.nk")
+    stage.press("refresh", below)
+    assert "copy of" in stage.status(below) and "The plate has changed" not in stage.status(below)
+    stage.grade["multiply"].setValue(0.5)
+    stage.press("refresh", below)
+    assert "The plate has changed" in stage.status(below)
+
+
 def test_swapped_inputs_are_another_plate(stage):
     from nuke_plugin import plates
 
