@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional
 
@@ -189,7 +190,7 @@ def _status(this: Run) -> None:
 def _clear(this: Run) -> None:
     for _ in _converse(this, lambda job: messages.Clear(job, this.node_id, this.settings.cache)):
         pass
-    status.delete_folder(places.exchange_folder(this.node_id))
+    shutil.rmtree(str(places.exchange_folder(this.node_id)), ignore_errors=True)
 
 
 def _list_models(this: Run) -> None:

@@ -7,7 +7,7 @@ two shots would write into one folder of the cache. Versions of one script are o
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Dict, Tuple
 
 from nuke_plugin import host, places, roto_node
@@ -22,25 +22,21 @@ _notes: Dict[str, str] = {}
 """By node id: what the status says of a node that has become one of its own, until its first run here."""
 
 
-def settle(node: nuke.Node) -> bool:
-    """Compare the script with the one that the node belongs to; in a copy give it an id of its own.
+def settle(node: nuke.Node) -> None:
+    """Compare the script with the one that the node belongs to; in a copy give it an id of its own. It shows what it showed before.
 
     Not for `onCreate`: while Nuke loads a script, its name may still be the one before.
-
-    Returns:
-        Whether it got another id. It shows what it showed before.
     """
     here = places.script_home(host.script_path())
     known = str(roto_node.read_hidden(node, "home").get("script", ""))
     if not here or known == here or (known and _is_same(known, here)):
-        return False
+        return
     with host.unrecorded():
         if known:
             # From the old id and the place alone: a session that does not save the script finds its mattes again.
             roto_node.give_id(node, seed=f"{node['node_id'].value()} {here}")
             _notes[roto_node.node_id(node)] = _sentence(node, known)
         roto_node.write_hidden(node, "home", {"script": here})
-    return bool(known)
 
 
 def notes(node_id: str) -> Tuple[str, ...]:
@@ -53,7 +49,7 @@ def forget_note(node_id: str) -> None:
     _notes.pop(node_id, None)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _is_same(known: str, here: str) -> bool:
     """Say whether two different texts name one home: a project that was moved, or a disk with two names.
 

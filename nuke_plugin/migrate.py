@@ -23,22 +23,21 @@ KEPT_LAYERS_SINCE = (0, 2, 0)
 CALLBACKS = ("onCreate", "knobChanged", "updateUI", "autolabel")
 
 
-def bring_up_to_date(node: nuke.Node) -> bool:
-    """Give a node of an older version what it lacks, and say so; False when there was nothing to do.
+def bring_up_to_date(node: nuke.Node) -> None:
+    """Give a node of an older version what it lacks, and say so.
 
     A node of a later version than ours is left as it is, with a message: its knobs may mean something else.
     """
     written = str(node["plugin_version"].value())
     of_node, ours = _parts(written), _parts(VERSION)
     if of_node == ours:
-        return False
+        return
     if of_node > ours:
         host.tell(f"{node.name()} was made with XMem Roto {written}; this is {VERSION}. Update the plugin before you change the node.")
-        return False
+        return
     with host.unrecorded():
         said = _migrate(node, written, of_node)
     host.tell(said)
-    return True
 
 
 def _migrate(node: nuke.Node, written: str, of_node: Tuple[int, ...]) -> str:

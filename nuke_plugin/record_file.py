@@ -6,6 +6,7 @@ The script's own record counts for as long as it tells of the same result; the c
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from dataclasses import replace
@@ -18,17 +19,14 @@ VERSION = 1
 NAME = "nuke.json"
 
 
-def keep(record: Record, node_id: str) -> bool:
-    """Write a run's record beside its mattes; False when that is not possible, which costs no more than a look at the status."""
+def keep(record: Record, node_id: str) -> None:
+    """Write a run's record beside its mattes; where that is not possible, other scripts do not find them by themselves."""
     path = _path(record.out)
     content = {**_stored(path), Path(record.out).name: {"node_id": node_id, "record": record.as_json()}}
     partial = path.with_name(f".{NAME}.{os.getpid()}.part")
-    try:
+    with contextlib.suppress(OSError):
         partial.write_text(json.dumps({"version": VERSION, "mattes": content}), encoding="utf-8")
         os.replace(partial, path)
-    except OSError:
-        return False
-    return True
 
 
 def find(pattern: str, node_id: str) -> Optional[Record]:

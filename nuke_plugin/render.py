@@ -42,23 +42,19 @@ def main(arguments: Sequence[str]) -> int:
                 raise NodeUnknown(f"{script} has no XMemRoto node called {name}. Names within Groups are written Group1.XMemRoto1.")
             run = actions.propagate(node)
             if run.failure is not None:
-                return _exit_code(run.failure)  # its sentence has been told
+                return run.failure.exit_code  # its sentence has been told
             for warning in run.warnings:
                 host.tell(warning)
         if SAVE in arguments:
             host.save_script()
     except Failure as failure:
         host.tell(str(failure))
-        return _exit_code(failure)
+        return failure.exit_code
     finally:
         from nuke_plugin.core_client import session_core
 
         session_core().close()
     return 0
-
-
-def _exit_code(failure: Failure) -> int:
-    return failure.exit_code
 
 
 def _own_arguments(arguments: List[str]) -> List[str]:

@@ -30,37 +30,26 @@ def show(node: nuke.Node, pattern: str, first: int, last: int) -> None:
 
 
 @host.unrecorded()
-def hide(node: nuke.Node) -> None:
-    """Let the node pass the plate on; main thread."""
-    node["has_result"].setValue(False)
-
-
-@host.unrecorded()
 def reload(node: nuke.Node) -> None:
     """Let Nuke read the files again; main thread."""
     _read(node)["reload"].execute()  # type: ignore[attr-defined]
 
 
 @host.unrecorded()
-def take_up(node: nuke.Node) -> bool:
-    """Show what was propagated for this node elsewhere: on a farm, or in another version of the script; main thread.
-
-    Returns:
-        Whether there was such a result that the script does not know of.
-    """
+def take_up(node: nuke.Node) -> None:
+    """Show what was propagated for this node elsewhere: on a farm, or in another version of the script; main thread."""
     try:
         pattern = host.matte_pattern(node)
     except RequestError:
-        return False  # no place for mattes, so there are none
+        return  # no place for mattes, so there are none
     node_id = roto_node.node_id(node)
     found, known = record_file.find(pattern, node_id), Record.of_json(roto_node.read_hidden(node, "record"))
     if found is None or found.stamp != look.stamp_of(pattern):
-        return False  # of nobody, or of a run before the last one
+        return  # of nobody, or of a run before the last one
     if known is not None and (known.out, known.stamp) == (found.out, found.stamp):
-        return False
+        return
     show(node, pattern, found.first, found.last)
     roto_node.write_hidden(node, "record", found.as_json())
-    return True
 
 
 def _read(node: nuke.Node) -> nuke.Node:

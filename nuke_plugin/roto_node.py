@@ -43,21 +43,13 @@ def node_id(node: nuke.Node) -> str:
     return str(node["node_id"].value())
 
 
-def register(node: nuke.Node) -> bool:
-    """Note that a node has come to life: created, loaded, pasted or brought back by undo.
-
-    Returns:
-        Whether it was a copy of a living node and so got an id of its own.
-    """
+def register(node: nuke.Node) -> None:
+    """Note that a node has come to life: created, loaded, pasted or brought back by undo; a copy of a living one gets its own id."""
     given = str(node["node_id"].value())
-    if not given:
+    if not given or _is_anothers(given, node):
         give_id(node)
-        return False
-    if _is_anothers(given, node):
-        give_id(node)
-        return True
-    _living[given] = node
-    return False
+    else:
+        _living[given] = node
 
 
 def living() -> List[nuke.Node]:

@@ -61,13 +61,11 @@ _runs: Dict[str, Run] = {}
 """Runs under way, by node id."""
 
 
-def cancel(node: nuke.Node) -> bool:
-    """Stop the node's run; False when there is none."""
+def cancel(node: nuke.Node) -> None:
+    """Stop the node's run, if there is one."""
     run = _runs.get(roto_node.node_id(node))
-    if run is None:
-        return False
-    run.stop.set()
-    return True
+    if run is not None:
+        run.stop.set()
 
 
 def running(node_id: str) -> bool:
@@ -103,8 +101,6 @@ def _work(run: Run, work: Callable[[Run], None]) -> None:
     try:
         run.bar = host.ProgressBar(f"XMem Roto: {run.title} {run.settings.node_name}")
         work(run)
-    except (host.NodeGone, host.HostGone) as error:
-        run.failure = error
     except Failure as error:
         run.failure = error
     except Exception as error:

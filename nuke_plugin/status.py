@@ -6,9 +6,7 @@ None of it is in Undo: Ctrl+Z takes back what the artist did last, not what the 
 from __future__ import annotations
 
 import html
-import shutil
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Sequence
 
 from nuke_plugin import home, host, look, mattes_on_disk, places, roto_node, watch
@@ -23,14 +21,12 @@ if TYPE_CHECKING:
 COLOURS = {"fresh": "#6fbf73", "stale": "#e0a030", "none": "#a0a0a0", "failed": "#e06050"}
 TITLES = {"fresh": "Up to date", "stale": "Stale", "none": "No mattes yet", "failed": "Failed"}
 
-NO_VERDICT = Verdict("none")
-
 _verdicts: Dict[str, Verdict] = {}
 """By node id: what the node's label says; the panel's knobs hold the rest."""
 
 
 @host.unrecorded()
-def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> Verdict:
+def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
     """Look at the node and say how its result stands.
 
     Args:
@@ -54,7 +50,6 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> Verdict:
     _verdicts[node_id] = verdict
     _write(node, verdict, notes, record)
     watch.settle(node, began)
-    return verdict
 
 
 @host.unrecorded()
@@ -71,7 +66,7 @@ def say_failure(node: nuke.Node, failure: Failure, notes: Sequence[str]) -> None
 def idle_look(node: nuke.Node) -> None:
     """Notice a change upstream while nobody presses anything; called by Nuke whenever its interface is idle."""
     node_id = roto_node.node_id(node)
-    if not node["has_result"].value() or _verdicts.get(node_id, NO_VERDICT).state == "failed":
+    if not node["has_result"].value() or _state(node_id) == "failed":
         return
     try:
         # A change that the label has seen need not wait; a node whose hash is never the same must.
@@ -88,11 +83,15 @@ def label(node: nuke.Node) -> str:
     Nuke asks whenever it draws the graph, so no file is looked at here and nothing is changed; see `watch` for what it costs.
     """
     node_id = str(node["node_id"].value())
-    verdict, name = _verdicts.get(node_id), str(node.name())
-    mark = {"stale": "stale", "failed": "failed"}.get(verdict.state if verdict is not None else "", "")
-    if not mark and verdict is not None and verdict.state == "fresh" and watch.has_moved(node, node_id):
-        mark = "inputs changed"
-    return f"{name}\n({mark})" if mark else name
+    state, name = _state(node_id), str(node.name())
+    if state in ("stale", "failed"):
+        return f"{name}\n({state})"
+    return f"{name}\n(inputs changed)" if state == "fresh" and watch.has_moved(node, node_id) else name
+
+
+def _state(node_id: str) -> str:
+    """Give the state of a node's verdict; `none` before the first."""
+    return _verdicts[node_id].state if node_id in _verdicts else "none"
 
 
 @host.unrecorded()
@@ -110,11 +109,6 @@ def show_models(node: nuke.Node, models: List[Dict[str, Any]]) -> None:
         for model in models
     ]
     node["model_terms"].setValue("<br>".join(lines) or "No model is installed.")
-
-
-def delete_folder(folder: Path) -> None:
-    """Delete an exchange folder; what cannot be deleted stays."""
-    shutil.rmtree(str(folder), ignore_errors=True)
 
 
 def _show_objects(node: nuke.Node, lines: Sequence[str], names: Sequence[str]) -> None:
