@@ -113,7 +113,7 @@ def _record(
     this: Run, handed: Handed, snapshot: Snapshot, first: int, last: int, outcome: Optional[Dict[str, Any]], seconds: float
 ) -> Record:
     written = len((outcome or {}).get("written", ()))
-    before = host.in_main(_last_record, this.node)
+    before = host.in_main(roto_node.last_record, this.node)
     # A run that computed nothing says nothing about speed.
     per_frame = seconds / written if written else before.seconds_per_frame if before is not None else 0.0
     return Record(
@@ -139,17 +139,13 @@ def _record(
 
 @host.unrecorded()
 def _keep_record(node: nuke.Node, record: Record) -> None:
-    roto_node.write_hidden(node, "record", record.as_json())
+    roto_node.write_record(node, record)
     home.forget_note(roto_node.node_id(node))
-
-
-def _last_record(node: nuke.Node) -> Optional[Record]:
-    return Record.of_json(roto_node.read_hidden(node, "record"))
 
 
 def _suggest(this: Run) -> None:
     handed = exchange.hand_over(this.node, this.settings, this.node_id, this.show, this.cancelled)
-    record = host.in_main(_last_record, this.node)
+    record = host.in_main(roto_node.last_record, this.node)
     request = SuggestRequest(
         **{name: value for name, value in handed.shot.items() if name != "roto_alpha"},
         mattes=record.out if record is not None and look.stamp_of(record.out) else None,

@@ -211,12 +211,6 @@ def refuse_wrong_context(plate: nuke.Node) -> None:
         raise ContextRefused(f"The script has the views {listed}, and XMem Roto works on one. Put a OneView node before the plate input.")
 
 
-def root_state() -> List[str]:
-    """Give what of the project settings acts on every pixel, for the digest of a plate."""
-    root = nuke.root()
-    return [str(root[name].value()) for name in ("colorManagement", "OCIO_config", "workingSpaceLUT") if root.knob(name) is not None]
-
-
 def upstream(node: nuke.Node) -> List[nuke.Node]:
     """List what a node is fed by, directly: inputs, what lies outside a Group's Input, hidden inputs, and nodes named in expressions."""
     feeding = [*(node.input(index) for index in range(node.inputs())), outside(node)]

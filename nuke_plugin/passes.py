@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nuke_plugin import host, roto_node
-from nuke_plugin.snapshot import Record
 from xmemcore.protocol.failures import RequestError
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ def make_passes(node: nuke.Node) -> None:
     Raises:
         NoResult.
     """
-    record = Record.of_json(roto_node.read_hidden(node, "record"))
+    record = roto_node.last_record(node)
     if record is None or not record.layers:
         raise NoResult(f"{node.name()} has no finished result yet. Propagate first.")
     channels = ["rgba.alpha", *(f"{layer}.alpha" for layer in record.layers)]

@@ -75,7 +75,7 @@ def frame_range(chosen: str, plate: nuke.Node, script_range: Tuple[int, int]) ->
 
 def tree_above(node: nuke.Node) -> digest.Tree:
     """Read everything above a node; main thread."""
-    return digest.Tree(node, host.upstream, host.file_pattern, host.root_state(), whole=host.may_walk_trees())
+    return digest.Tree(node, host.upstream, host.file_pattern, host.working_space(), whole=host.may_walk_trees())
 
 
 def state_of(states: Sequence[str]) -> str:

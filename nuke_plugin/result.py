@@ -9,7 +9,6 @@ import time
 from typing import TYPE_CHECKING, Callable
 
 from nuke_plugin import host, look, record_file, roto_node
-from nuke_plugin.snapshot import Record
 from xmemcore.protocol.failures import RequestError
 
 if TYPE_CHECKING:
@@ -42,14 +41,13 @@ def take_up(node: nuke.Node) -> None:
         pattern = host.matte_pattern(node)
     except RequestError:
         return  # no place for mattes, so there are none
-    node_id = roto_node.node_id(node)
-    found, known = record_file.find(pattern, node_id), Record.of_json(roto_node.read_hidden(node, "record"))
+    found, known = record_file.find(pattern, roto_node.node_id(node)), roto_node.last_record(node)
     if found is None or found.stamp != look.stamp_of(pattern):
         return  # of nobody, or of a run before the last one
     if known is not None and (known.out, known.stamp) == (found.out, found.stamp):
         return
     show(node, pattern, found.first, found.last)
-    roto_node.write_hidden(node, "record", found.as_json())
+    roto_node.write_record(node, found)
 
 
 def _read(node: nuke.Node) -> nuke.Node:

@@ -16,6 +16,7 @@ from nuke_plugin.groups import outside
 from nuke_plugin.key_edits import KINDS, KeyEdits
 from nuke_plugin.roto import CLASSES
 from nuke_plugin.settings import ALPHA
+from nuke_plugin.snapshot import Record
 from xmemcore.protocol.failures import RequestError
 
 if TYPE_CHECKING:
@@ -110,6 +111,16 @@ def write_key_edits(node: nuke.Node, edits: KeyEdits) -> None:
     content = {kind: {name: sorted(frames) for name, frames in getattr(edits, kind).items() if frames} for kind in KINDS}
     kept: Dict[str, Any] = {kind: changes for kind, changes in content.items() if changes}
     write_hidden(node, "key_edits", {**kept, "known": list(edits.known)} if kept else {})
+
+
+def last_record(node: nuke.Node) -> Optional[Record]:
+    """Read what is known of the node's last run; None when there was none."""
+    return Record.of_json(read_hidden(node, "record"))
+
+
+def write_record(node: nuke.Node, record: Record) -> None:
+    """Keep what is known of the node's last run."""
+    write_hidden(node, "record", record.as_json())
 
 
 def plate_input(node: nuke.Node) -> nuke.Node:

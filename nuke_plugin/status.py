@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import time
-from typing import TYPE_CHECKING, Any, Dict, List, Sequence
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence
 
 from nuke_plugin import home, host, look, mattes_on_disk, places, roto_node, watch
 from nuke_plugin.look import Verdict
@@ -34,7 +34,7 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
         notes: sentences to show below.
     """
     began = time.monotonic()
-    record = Record.of_json(roto_node.read_hidden(node, "record"))
+    record = roto_node.last_record(node)
     try:
         # The plate is compared over the frames that were propagated; more or fewer frames wanted now are another matter.
         now = look.look(node, host.read_settings(node), None if record is None else FrameRange.parse(record.frames))
@@ -60,7 +60,7 @@ def say_failure(node: nuke.Node, failure: Failure, notes: Sequence[str]) -> None
         return
     verdict = Verdict("failed", (str(failure),))
     _verdicts[roto_node.node_id(node)] = verdict
-    _write(node, verdict, notes, Record.of_json(roto_node.read_hidden(node, "record")))
+    _write(node, verdict, notes, roto_node.last_record(node))
 
 
 def idle_look(node: nuke.Node) -> None:
@@ -123,7 +123,7 @@ def _show_objects(node: nuke.Node, lines: Sequence[str], names: Sequence[str]) -
             knob.setValue(chosen if chosen in offered else "all")
 
 
-def _write(node: nuke.Node, verdict: Verdict, notes: Sequence[str], record: Any) -> None:
+def _write(node: nuke.Node, verdict: Verdict, notes: Sequence[str], record: Optional[Record]) -> None:
     head = f'<b><font color="{COLOURS[verdict.state]}">{TITLES[verdict.state]}</font></b>'
     if verdict.state == "fresh" and record is not None:
         head += f": {record.frames}, {len(record.objects)} object{'s' if len(record.objects) != 1 else ''}"
