@@ -28,7 +28,6 @@ def test_an_unknown_field_is_named(tmp_path: Path) -> None:
         'precision = "int8"',
         "keep = 1.0",
         'key_encoder = "resnet50"',
-        'key_encoder = "small_resnet"',
         "[[phases]]\nuntil = 0.5",
         "[[phases]]\nuntil = 1.0\nsize = 100",
         "seed = ",

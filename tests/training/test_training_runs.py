@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from xmemcore.network.checkpoint import load_network, read_metadata, save_network
 from xmemcore.network.config import COMPACT
@@ -26,7 +27,7 @@ from xmemcore.training.average import Average
 from xmemcore.training.command import TrainingRequestInvalid, add_arguments, main, run
 from xmemcore.training.finetune import ShotUnusable, read_shot
 from xmemcore.training.plan_run import SourceMissing
-from xmemcore.training.recipe import Recipe
+from xmemcore.training.recipe import COMPACT_ENCODERS, Recipe, RecipeInvalid
 from xmemcore.training.record import entries
 from xmemcore.training.sequence import Roles, segment
 from xmemcore.training.start import new_network
@@ -185,14 +186,29 @@ def test_shots_without_common_frames_are_refused(tmp_path: Path) -> None:
 
 
 def test_frozen_blocks_stay_as_they_are(tmp_path: Path) -> None:
+    config, encoder, out = tmp_path / "frozen.toml", tmp_path / "encoder.safetensors", tmp_path / "run"
+    config.write_text(SMALL.format(frozen=6))
+    start = new_network(Recipe(seed=5, frozen_blocks=0)).key_encoder.state_dict()
+    save_file(start, encoder)
+    _train("--procedural", "--out", out, "--config", config, "--encoder", encoder, "--steps", 2)
+    trained = load_network(out / "model.safetensors").key_encoder.state_dict()
+    moved = {name for name, value in start.items() if not torch.equal(trained[name], value.half().float())}
+    assert moved and not any(name.startswith(("stem", *(f"blocks.{n}." for n in range(6)))) for name in moved)
+
+
+def test_an_encoder_that_knows_nothing_is_not_frozen(tmp_path: Path) -> None:
     config = tmp_path / "frozen.toml"
     config.write_text(SMALL.format(frozen=6))
-    out = tmp_path / "run"
-    _train("--procedural", "--out", out, "--config", config, "--steps", 2)
-    trained, start = load_network(out / "model.safetensors").state_dict(), new_network(Recipe(seed=3)).state_dict()
-    for name, value in start.items():
-        if name.startswith(("key_encoder.stem", *(f"key_encoder.blocks.{n}." for n in range(6)))):
-            torch.testing.assert_close(trained[name], value, atol=2e-3, rtol=2e-3)
+    with pytest.raises(RecipeInvalid, match="freezes 6 blocks of a key encoder that begins from nothing. Give its start with --encoder"):
+        _train("--procedural", "--out", tmp_path / "run", "--config", config, "--steps", 2)
+
+
+@pytest.mark.parametrize("key_encoder", COMPACT_ENCODERS)
+def test_an_encoder_from_nothing_keeps_the_size_of_its_signal(key_encoder: str) -> None:
+    network = new_network(Recipe(key_encoder=key_encoder, frozen_blocks=0)).train()
+    features = network.encode_key(torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)))
+    for level in (features.f16, features.f8, features.f4, features.key):
+        assert 0.1 < level.square().mean().sqrt() < 2
 
 
 def test_averaged_weights_have_the_statistics_of_batch_norm() -> None:
@@ -206,7 +222,7 @@ def test_averaged_weights_have_the_statistics_of_batch_norm() -> None:
 
 
 def test_a_new_networks_logits_depend_on_the_mask() -> None:
-    network = new_network(Recipe()).eval()
+    network = new_network(Recipe(frozen_blocks=0)).eval()
     frames = torch.randint(0, 256, (1, 2, 64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     empty = torch.zeros(1, 2, 64, 64, dtype=torch.long)
     masked = empty.clone()

@@ -45,11 +45,11 @@ class Recipe:
 
     seed: int = 0
     key_encoder: str = "mobilenet_v2"
-    """`mobilenet_v2`, or `small_resnet`, which is trained from nothing (`frozen_blocks` must be 0, and `encoder` empty)."""
+    """`mobilenet_v2` or `small_resnet`."""
     encoder: str = ""
     """Safetensors of the key encoder's start (names without `key_encoder.`); empty: random."""
     frozen_blocks: int = 6
-    """Blocks of the key encoder, after its stem, that do not learn."""
+    """Blocks of the key encoder, after its stem, that do not learn; 0 for one that begins from nothing."""
     rate: float = 8e-4
     encoder_rate: float = 1e-4
     weight_decay: float = 0.02
@@ -133,8 +133,6 @@ def recipe_of(content: dict[str, Any], origin: str) -> Recipe:
         raise RecipeInvalid(f"The recipe {origin} asks for precision {recipe.precision}. Choose float32 or bfloat16.")
     if recipe.key_encoder not in COMPACT_ENCODERS:
         raise RecipeInvalid(f"The recipe {origin} asks for key_encoder {recipe.key_encoder}. Choose {' or '.join(COMPACT_ENCODERS)}.")
-    if recipe.key_encoder == "small_resnet" and recipe.frozen_blocks:
-        raise RecipeInvalid(f"The recipe {origin} freezes {recipe.frozen_blocks} blocks of an encoder that knows nothing yet. Set it to 0.")
     if not 0 <= recipe.keep < 1:
         raise RecipeInvalid(f"The recipe {origin} keeps {recipe.keep} of the former weights. Choose a share from 0 to under 1.")
     if not recipe.phases or recipe.phases[-1].until != 1.0 or any(phase.size % 16 for phase in recipe.phases):

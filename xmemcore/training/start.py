@@ -18,13 +18,25 @@ _KEY_GAIN = 1.2
 
 
 def new_network(recipe: Recipe) -> XMem:
-    """Build a compact network from a recipe's seed, its key encoder from a file where the recipe names one."""
+    """Build a compact network from a recipe's seed, its key encoder from a file where the recipe names one.
+
+    Raises:
+        RecipeInvalid: part of an encoder that begins from nothing would not learn, or the encoder's file does not fit.
+    """
+    if recipe.frozen_blocks and not recipe.encoder:
+        raise RecipeInvalid(
+            f"The recipe freezes {recipe.frozen_blocks} blocks of a key encoder that begins from nothing. "
+            "Give its start with --encoder, or set frozen_blocks to 0."
+        )
     torch.manual_seed(recipe.seed)
     network = XMem(replace(COMPACT, key_encoder=recipe.key_encoder))
     spread(network.value_encoder)
     spread(network.decoder)
     if recipe.encoder:
         load_encoder(network, recipe.encoder)
+    elif recipe.key_encoder == "mobilenet_v2":
+        # The other one has batch norm, which keeps the size of its signal by itself.
+        spread(network.key_encoder)
     with torch.no_grad():
         weight = network.key_proj.key_proj.weight
         weight.zero_()
