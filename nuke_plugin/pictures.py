@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Collection, Dict, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Collection, Dict, List, Optional, Sequence, Tuple
 
 from nuke_plugin import host, plate_files, plates
 from nuke_plugin.host import RotoDrawing
 from nuke_plugin.plates import PlateExport, Rendered
-from xmemcore.protocol.failures import Cancelled, RequestError
+from nuke_plugin.reads import ReadFiles
+from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import FrameRange
 
 if TYPE_CHECKING:
@@ -74,9 +75,9 @@ def hand_plate(
         FramesUnusable: there is no frame at all; and what `PlateExport.render` raises.
     """
     ordered = sorted({*wanted, *keyframes})
-    direct = host.in_main(_direct, plate, wanted, ordered)
-    if direct is not None:
-        return direct
+    files = host.in_main(_direct_files, plate, ordered)
+    if files is not None:
+        return HandedPlate(files.pattern, tuple(plate_files.missing(files, ordered)), plate_files.signature(files, wanted))
     export = host.in_main(PlateExport, plate, folder / "plate")
     made = export.render(ordered, lambda done, total: show(done, total, "rendering the plate"), cancelled)
     if not made.there:
@@ -89,18 +90,15 @@ def hand_plate(
 
 def plate_state(plate: nuke.Node, wanted: Sequence[int], keyframes: Sequence[int]) -> str:
     """Digest what the plate is, without rendering; main thread."""
-    direct = _direct(plate, wanted, sorted({*wanted, *keyframes}))
-    if direct is not None:
-        return direct.state
+    files = _direct_files(plate, sorted({*wanted, *keyframes}))
+    if files is not None:
+        return plate_files.signature(files, wanted)
     tree = plates.tree_above(plate)
     return plates.state_of([tree.at(frame) for frame in wanted])
 
 
-def _direct(plate: nuke.Node, wanted: Sequence[int], ordered: List[int]) -> Optional[HandedPlate]:
-    files = plate_files.direct_files(plate, host.file_pattern, host.working_space()[2], ordered)
-    if files is None:
-        return None
-    return HandedPlate(files.pattern, tuple(plate_files.missing(files, ordered)), plate_files.signature(files, wanted))
+def _direct_files(plate: nuke.Node, ordered: List[int]) -> Optional[ReadFiles]:
+    return plate_files.direct_files(plate, host.file_pattern, host.working_space()[2], ordered)
 
 
 def hand_own_union(
@@ -130,16 +128,16 @@ def hand_alpha(
     source: nuke.Node, folder: Path, frames: Sequence[int], absent: Collection[int], show: Show, cancelled: Callable[[], bool]
 ) -> HandedAlpha:
     """Render an input's alpha; frames on which the object is declared absent come out black."""
-    places = folder / "alpha", "alpha", "alpha"
-    shown = host.in_main(PlateExport, source, *places, host.make_nothing)
-    made = _rendered(shown, [frame for frame in frames if frame not in absent], show, cancelled)
-    if cancelled():
-        raise Cancelled("Cancelled while the alpha was rendered.")
-    black = host.in_main(PlateExport, source, *places, host.make_black, lambda: "black " + "x".join(map(str, format_of(source))))
-    _rendered(black, [frame for frame in frames if frame in absent], show, cancelled)
-    black.record.keep_only([*made.there, *(frame for frame in frames if frame in absent)])
-    return HandedAlpha(black.record.pattern, made.states)
 
+    def render(wanted: List[int], *how: Any) -> Tuple[PlateExport, Rendered]:
+        export = host.in_main(PlateExport, source, folder / "alpha", "alpha", "alpha", *how)
+        return export, export.render(wanted, lambda done, total: show(done, total, "rendering the alpha"), cancelled)
 
-def _rendered(export: PlateExport, frames: List[int], show: Show, cancelled: Callable[[], bool]) -> Rendered:
-    return export.render(frames, lambda done, total: show(done, total, "rendering the alpha"), cancelled)
+    export, shown = render([frame for frame in frames if frame not in absent], host.make_nothing)
+    there, black_on = list(shown.there), [frame for frame in frames if frame in absent]
+    if black_on:
+        # Only here is the format asked for, which a source without a picture on the current frame has not got.
+        export, black = render(black_on, host.make_black, lambda: "black " + "x".join(map(str, format_of(source))))
+        there.extend(black.there)
+    export.record.keep_only(there)
+    return HandedAlpha(export.record.pattern, shown.states)

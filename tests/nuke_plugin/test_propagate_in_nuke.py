@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import OpenEXR
 import pytest
 
 pytestmark = pytest.mark.timeout(120)
@@ -217,6 +218,14 @@ def test_the_alpha_of_any_input_is_rendered_on_the_listed_frames(stage):
     stage.propagate()
     folder = stage.cache() / "nuke" / stage.node["node_id"].value() / "alpha"
     assert [path.name for path in folder.glob("*.exr")] == ["alpha.1004.exr"]
+    stage.nuke.root()["frame"].setValue(1006)
+    stage.press("absent_key")
+    stage.propagate()
+    brightest = {}
+    for path in sorted(folder.glob("*.exr")):
+        with OpenEXR.File(str(path), separate_channels=True) as file:
+            brightest[path.name] = float(file.channels()["A"].pixels.max())
+    assert brightest == {"alpha.1004.exr": 1.0, "alpha.1006.exr": 0.0}, "black where the object is absent"
 
 
 def test_clear_deletes_the_cache_and_leaves_the_mattes(stage):

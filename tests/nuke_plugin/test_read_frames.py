@@ -214,6 +214,17 @@ def test_a_plate_without_a_picture_here_is_said_in_a_sentence(stage, footage):
     assert "has no picture on frame 1004" in stage.told[-1]
 
 
+def test_an_alpha_without_a_picture_here_is_rendered_on_the_frames_that_are_listed(stage, footage):
+    stage.node["roto_input"].setValue("alpha of the input")
+    stage.node.setInput(1, footage(range(1001, 1011)))
+    stage.nuke.root()["frame"].setValue(1006)
+    stage.press("add_key")
+    (stage.folder / "a" / "p.1004.exr").unlink()
+    stage.nuke.root()["frame"].setValue(1004)
+    stage.propagate()
+    assert stage.told == [] and len(stage.mattes()) == 10
+
+
 def test_paths_that_the_studio_maps_are_found(stage, footage):
     real = footage(range(1001, 1011))["file"].value()
     stage.nuke.addFilenameFilter(lambda name: name.replace("P:/show", stage.folder.as_posix()))
