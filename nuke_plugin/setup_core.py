@@ -31,12 +31,13 @@ _running: List[threading.Thread] = []
 
 
 def start() -> Optional[threading.Thread]:
-    """Run the set-up in the background, unless it runs already; main thread. Returns its thread."""
+    """Run the set-up in the background, unless it or the diagnosis is at work; main thread. Returns its thread."""
     if not can_set_up():
         host.tell(f"There is no {BOOTSTRAP} in {CHECKOUT}. {how_to_set_up()}")
         return None
-    if any(thread.is_alive() for thread in _running):
-        host.tell("The set-up is running already; see its progress bar.")
+    at_work = [thread.name for thread in _running if thread.is_alive()]
+    if at_work:
+        host.tell(f"{at_work[0]} is at work; see its progress bar, and choose this again when it has finished.")
         return None
     session_core().close()  # a running core holds the files that are to be replaced
     return _in_background("set up", _set_up)
@@ -78,6 +79,8 @@ def _in_background(title: str, work: Callable[[host.ProgressBar], str]) -> threa
             return
         except Failure as failure:
             said = str(failure)
+        except (OSError, subprocess.SubprocessError) as error:
+            said = f"XMem {title} did not work: {error}. {how_to_set_up()}"
         finally:
             bar.close()
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 
 import pytest
@@ -80,6 +81,34 @@ def test_a_silent_set_up_can_be_stopped_with_its_children(start, tmp_path, monke
     before = (tmp_path / "alive").read_text()
     time.sleep(0.3)
     assert (tmp_path / "alive").read_text() == before, "nobody writes any more"
+
+
+def test_a_python_that_does_not_run_is_named_by_the_diagnosis(start, tmp_path, monkeypatch):
+    stage = start()
+    from nuke_plugin import setup_core
+
+    broken = tmp_path / "python"
+    broken.write_text("no program")
+    monkeypatch.setenv("XMEM_ROTO_PYTHON", str(broken))
+    thread = setup_core.diagnose()
+    assert stage.host.pump(20, until=lambda: not thread.is_alive())
+    stage.host.pump(0.1)
+    assert "diagnosis did not work" in stage.told[-1] and str(broken) in stage.told[-1]
+    assert not any(record.open for record in stage.host.progress_records)
+
+
+def test_the_set_up_waits_for_a_diagnosis_and_names_it(start, tmp_path, monkeypatch):
+    stage = start()
+    from nuke_plugin import setup_core
+
+    (tmp_path / "bootstrap.py").touch()
+    monkeypatch.setattr("nuke_plugin.core_command.CHECKOUT", tmp_path)
+    done = threading.Event()
+    monkeypatch.setattr(setup_core, "_diagnose", lambda bar: "well" if done.wait(20) else "late")
+    thread = setup_core.diagnose()
+    assert setup_core.start() is None and "XMem diagnosis is at work" in stage.told[-1]
+    done.set()
+    assert stage.host.pump(20, until=lambda: not thread.is_alive())
 
 
 def test_a_plain_python_is_found_and_it_is_not_nuke(start):
