@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Set, Tuple
 
 from nuke_plugin import colour, host, pictures, plates, roto, roto_node
-from nuke_plugin.export_record import ExchangeUnwritable
+from nuke_plugin.exchange_files import write_json
 from nuke_plugin.host import RotoDrawing
 from nuke_plugin.key_edits import ONE_OBJECT
 from nuke_plugin.pictures import Show, format_of
@@ -95,7 +92,8 @@ def hand_over(node: nuke.Node, settings: Settings, node_id: str, show: Show, can
     }
     alpha: Mapping[int, str] = {}
     if annotations.json is not None:
-        shot["roto"] = _write_json(folder / "roto.json", annotations.json)
+        write_json(folder / "roto.json", annotations.json)
+        shot["roto"] = (folder / "roto.json").as_posix()
         if drawing is not None and annotations.complete:
             shot["roto_alpha"] = pictures.hand_own_union(plate_node, drawing, folder, annotations.complete, show, cancelled)
     else:
@@ -169,16 +167,3 @@ def _refuse_keys_off_plate(annotations: Annotations, plate: nuke.Node) -> None:
             f"The plate {plate.name()} has the frames {first}-{last}, but the roto is keyed on {shown}. "
             "Go there and press Remove, or move the keys to frames that the plate has."
         )
-
-
-def _write_json(path: Path, content: Dict[str, Any]) -> str:
-    partial = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(content), encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        raise ExchangeUnwritable(
-            f"Cannot write {path}: {error.strerror or error}. Free some space, or point XMEM_ROTO_CACHE at another disk."
-        ) from error
-    return path.as_posix()

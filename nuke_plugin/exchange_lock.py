@@ -9,16 +9,13 @@ import contextlib
 from typing import Iterator
 
 from nuke_plugin import places
-from xmemcore.protocol.failures import MachineError, RequestError
+from nuke_plugin.exchange_files import changing
+from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.file_lock import try_lock, unlock
 
 
 class NodeElsewhere(RequestError):
     """Another Nuke works for the same node."""
-
-
-class LockUnwritable(MachineError):
-    """There is no place for the lock."""
 
 
 @contextlib.contextmanager
@@ -27,18 +24,14 @@ def held(node_id: str, node_name: str) -> Iterator[None]:
 
     Raises:
         NodeElsewhere: one is there.
-        LockUnwritable: the cache cannot be written.
+        ExchangeUnwritable: there is no place for the lock.
     """
     folder = places.exchange_folder(node_id)
     # Beside the folder: Clear deletes what is in it.
     path = folder.with_name(f"{folder.name}.lock")
-    try:
+    with changing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         opened = open(path, "a+b")  # noqa: SIM115  (closed below)
-    except OSError as error:
-        raise LockUnwritable(
-            f"Cannot write {path}: {error.strerror or error}. Free some space, or point XMEM_ROTO_CACHE at another disk."
-        ) from error
     with opened as file:
         if not try_lock(file.fileno()):
             raise NodeElsewhere(

@@ -8,16 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
+from nuke_plugin.exchange_files import changing, write_json
 from nuke_plugin.plate_files import file_state
-from xmemcore.protocol.failures import MachineError
 from xmemcore.protocol.requests import ShotRequest
 
 KEPT_BYTES = ShotRequest.cache_limit
 """Of frames set aside, for one folder; the oldest go first."""
-
-
-class ExchangeUnwritable(MachineError):
-    """The folder for exchange with the core cannot be written."""
 
 
 @dataclass
@@ -65,20 +61,14 @@ class ExportRecord:
         Raises:
             ExchangeUnwritable.
         """
-        partial = self.folder / ".plate.json.part"
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            partial.write_text(
-                json.dumps({"frames": {str(frame): entry for frame, entry in sorted(self.frames.items())}}), encoding="utf-8"
-            )
-            os.replace(partial, self.folder / "plate.json")
-        except OSError as error:
-            raise ExchangeUnwritable(
-                f"Cannot write to {self.folder}: {error.strerror or error}. Free some space, or point XMEM_ROTO_CACHE at another disk."
-            ) from error
+        write_json(self.folder / "plate.json", {"frames": {str(frame): entry for frame, entry in sorted(self.frames.items())}})
 
     def keep_only(self, frames: Sequence[int]) -> None:
-        """Leave no file of another frame here, since the core takes every file for a part of the plate; set those aside."""
+        """Leave no file of another frame here, since the core takes every file for a part of the plate; set those aside.
+
+        Raises:
+            ExchangeUnwritable.
+        """
         wanted = {self.path(frame).name for frame in frames}
         for path in self._files(self.folder):
             if path.name not in wanted:
@@ -88,10 +78,14 @@ class ExportRecord:
         for _, size, path in kept:
             total += size
             if total > KEPT_BYTES:
-                path.unlink()
+                self._delete(path)
 
     def bring_back(self, frames: Sequence[int]) -> None:
-        """Put files that were set aside to their place again; whether they are fresh is another question."""
+        """Put files that were set aside to their place again; whether they are fresh is another question.
+
+        Raises:
+            ExchangeUnwritable.
+        """
         there = {path.name: path for path in self._files(self._aside)}
         for frame in frames:
             path = self.path(frame)
@@ -106,10 +100,14 @@ class ExportRecord:
     def _files(self, folder: Path) -> List[Path]:
         return sorted(folder.glob(f"{self.stem}.*.exr"))
 
-    @staticmethod
-    def _move(path: Path, to: Path) -> None:
+    def _move(self, path: Path, to: Path) -> None:
         try:
             to.parent.mkdir(parents=True, exist_ok=True)
             os.replace(path, to)
         except OSError:
-            path.unlink()  # then it is rendered again, some day
+            self._delete(path)  # then it is rendered again, some day
+
+    @staticmethod
+    def _delete(path: Path) -> None:
+        with changing(path):
+            path.unlink()

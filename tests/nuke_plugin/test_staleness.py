@@ -319,6 +319,28 @@ def test_a_frame_set_aside_is_rendered_again_when_its_plate_has_changed(stage, r
     assert rendered == list(range(1001, 1011))
 
 
+def test_a_frame_that_cannot_be_set_aside_is_said_in_a_sentence(stage, monkeypatch):
+    """Windows lets nobody move or delete a file that another program has open."""
+    from nuke_plugin import export_record
+
+    stage.propagate()
+    stage.node["frame_range"].setValue("1001-1003")
+    replace, unlink = export_record.os.replace, export_record.Path.unlink
+
+    def refuse(change):
+        def refused(path, *arguments, **options):
+            if "plate.1004" in str(path):
+                raise PermissionError(13, "Permission denied", str(path))
+            return change(path, *arguments, **options)
+
+        return refused
+
+    monkeypatch.setattr(export_record.os, "replace", refuse(replace))
+    monkeypatch.setattr(export_record.Path, "unlink", refuse(unlink))
+    stage.propagate()
+    assert "plate.1004.exr: Permission denied. Free some space" in stage.told[-1]
+
+
 def test_frames_set_aside_have_a_limit_and_go_with_clear(stage, monkeypatch):
     from nuke_plugin import export_record
 
