@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import sys
 from pathlib import Path
 
@@ -103,6 +104,20 @@ def test_the_label_is_shown_without_the_plugin_too(stage, start):
     assert bare.host.label(node) == "XMemRoto\nhero sleeve"
     node["label"].setValue("")
     assert bare.host.label(node) == "XMemRoto"
+
+
+def test_without_the_plugin_no_idle_moment_searches_the_disks_for_it(stage, start, monkeypatch):
+    path = stage.save()
+    stage.host.close()
+    bare = without_plugin(start)
+    bare.host.open(path)
+    searched, original = [], builtins.__import__
+    monkeypatch.setattr(builtins, "__import__", lambda name, *rest: (searched.append(name), original(name, *rest))[1])
+    node = bare.host.node("XMemRoto")
+    node["hide_input"].setValue(True)
+    node["size"].setValue(320)
+    bare.host.pump(0.3)
+    assert searched and not any(name.startswith("nuke_plugin") for name in searched) and not bare.host.python_errors
 
 
 def a_pass(stage):
