@@ -10,6 +10,8 @@ from typing import Mapping, Optional
 
 from xmemcore.protocol.failures import RequestError
 
+_ONE_NUMBER = re.compile(r"[^%]*%(0\d+)?d[^%]*")
+
 
 class ScriptUnsaved(RequestError):
     """A default beside the script needs a script that has a place."""
@@ -61,7 +63,7 @@ def matte_pattern(chosen: str, script: str, node_id: str) -> str:
 
     Raises:
         ScriptUnsaved: the default needs a script.
-        OutputInvalid: no frame number, not EXR, or relative to nothing.
+        OutputInvalid: no frame number, something else to fill in such as %V, not EXR, or relative to nothing.
     """
     if not chosen:
         if not script:
@@ -69,8 +71,10 @@ def matte_pattern(chosen: str, script: str, node_id: str) -> str:
         home = Path(script_home(script))
         folder = home.parent / "mattes" / f"{home.name}_{node_id[:8]}"
         return (folder / "matte.%04d.exr").as_posix()
+    # Nuke takes #### for %04d wherever frames are numbered, and so do its artists.
     path = Path(chosen.replace("\\", "/"))
-    if "%" not in path.name or path.suffix.lower() != ".exr":
+    path = path.with_name(re.sub("#+", lambda hashes: f"%0{len(hashes.group())}d", path.name)) if path.name else path
+    if not _ONE_NUMBER.fullmatch(path.name) or "%" in path.parent.as_posix() or path.suffix.lower() != ".exr":
         raise OutputInvalid(f"The output path {chosen} is no pattern for EXR frames. Use one like matte.%04d.exr.")
     if not path.is_absolute():
         if not script:

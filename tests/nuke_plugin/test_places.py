@@ -1,0 +1,29 @@
+"""Where mattes go: what is a pattern for them, and what is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from nuke_plugin.places import OutputInvalid, matte_pattern
+
+
+@pytest.mark.parametrize(
+    ("chosen", "pattern"),
+    [
+        ("/shots/a/matte.%04d.exr", "/shots/a/matte.%04d.exr"),
+        ("/shots/a/matte.%d.EXR", "/shots/a/matte.%d.EXR"),
+        ("/shots/a/matte.####.exr", "/shots/a/matte.%04d.exr"),
+        ("/shots/#7/matte_#####.exr", "/shots/#7/matte_%05d.exr"),
+        ("mattes/m.%04d.exr", "/shots/a/mattes/m.%04d.exr"),
+    ],
+)
+def test_patterns_are_taken_as_nuke_takes_them(chosen: str, pattern: str) -> None:
+    assert matte_pattern(chosen, "/shots/a/comp_v001.nk", "0" * 32) == pattern
+
+
+@pytest.mark.parametrize(
+    "name", ["matte.exr", "matte.%04d.png", "matte.%V.exr", "matte.%V.%04d.exr", "%V/matte.%04d.exr", "m.%04d.%04d.exr", "/"]
+)
+def test_what_is_no_pattern_is_refused(name: str) -> None:
+    with pytest.raises(OutputInvalid, match="is no pattern for EXR frames. Use one like matte.%04d.exr."):
+        matte_pattern(f"/shots/a/{name}", "/shots/a/comp.nk", "0" * 32)
