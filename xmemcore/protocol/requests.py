@@ -5,6 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
+from xmemcore.protocol.failures import RequestError
+
+SMALLEST_SIZE, LARGEST_SIZE = 64, 4096
+"""Of the working image's short side: below, nothing is left of a shape; above, no machine holds it."""
+
+
+class SettingUnknown(RequestError):
+    """A setting has a value that does not exist."""
+
+
+def require_size(size: int) -> None:
+    """Raise SettingUnknown unless a network can work at this size, whoever asks for it."""
+    if not SMALLEST_SIZE <= size <= LARGEST_SIZE:
+        raise SettingUnknown(f"The working size {size} is out of range. Choose {SMALLEST_SIZE} to {LARGEST_SIZE} pixels; 480 is usual.")
+
 
 @dataclass(frozen=True)
 class ShotRequest:

@@ -13,7 +13,7 @@ from xmemcore.memory.config import MemoryConfig
 from xmemcore.network.catalogue import resolve, verify
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.names import layer_names
-from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.protocol.requests import PropagateRequest, SettingUnknown, require_size
 from xmemcore.protocol.version import VERSION
 from xmemcore.shot.cache import FORMAT, cache_root, digest, node_folder
 from xmemcore.shot.frame_source import Encoding, PlateContent
@@ -24,10 +24,6 @@ from xmemcore.shot.objects import Group, competition_groups
 from xmemcore.shot.result import ResultFile
 from xmemcore.shot.sequence import Sequence
 from xmemcore.shot.signatures import GroupSignatures
-
-
-class SettingUnknown(RequestError):
-    """A setting has a value that does not exist."""
 
 
 class NothingShown(RequestError):
@@ -148,8 +144,7 @@ def engine_config(request: PropagateRequest) -> EngineConfig:
     for name, value, choices in (("mode", request.mode, MODES), ("order", request.order, ORDERS)):
         if value not in choices:
             raise SettingUnknown(f"There is no {name} {value!r}. Choose one of: {', '.join(choices)}.")
-    if request.size < 64 or request.size > 4096:
-        raise SettingUnknown(f"The working size {request.size} is out of range. Choose 64 to 4096 pixels; 480 is usual.")
+    require_size(request.size)
     if request.mem_every is not None and request.mem_every < 1:
         raise SettingUnknown(f"A memory frame every {request.mem_every} frames is not possible. Choose 1 or more; 5 is usual.")
     return EngineConfig(
