@@ -86,6 +86,17 @@ def test_stream_tells_how_memory_grows(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_table_that_cannot_be_written_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
-    command = ["bench", "--stream", "3", "--size", "32", "--device", "cpu", "--json", str(tmp_path / "file" / "table.json")]
+    command = ["bench", "--stream", "3", "--size", "64", "--device", "cpu", "--json", str(tmp_path / "file" / "table.json")]
     assert main(command) == 2
     assert "Cannot write" in capsys.readouterr().err
+
+
+def test_wrong_requests_are_refused_before_anything_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words, said in (
+        (["--stream", "5", "--exr"], "Choose one."),
+        (["--size", "10"], "The working size 10 is out of range. Choose 64 to 4096 pixels"),
+        (["--json", str(tmp_path)], "it is a folder. Name a file in it"),
+        (["--device", "mps"], "no device mps"),
+    ):
+        assert main(["bench", *words]) == 2
+        assert said in capsys.readouterr().err

@@ -11,6 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
+from xmemcore.cli.main import main
+from xmemcore.cli.progress import TerminalListener
 from xmemcore.engine.config import EngineConfig
 from xmemcore.evaluation import clips, evaluate
 from xmemcore.evaluation.clip_frames import AREA, PUBLISHED, ClipFrames, labels_at, resized, working_size
@@ -164,7 +166,7 @@ def test_table_of_other_settings_is_not_resumed(tmp_path: Path) -> None:
     with pytest.raises(ResumeMismatch, match="made with other weights"):
         Table("m", "def", SMALL, file, resume=True)
     file.write_text("{")
-    with pytest.raises(ResumeMismatch, match="it is no result of evaluate"):
+    with pytest.raises(ResumeMismatch, match="it is no table of figures. Name another place"):
         Table("m", "abc", SMALL, file, resume=True)
 
 
@@ -207,3 +209,28 @@ def test_unreadable_frame_is_named(network: XMem, folder: Path) -> None:
     frames = ClipFrames(clips.find_clips(folder)[0], network, 48)
     with pytest.raises(clips.ClipUnreadable, match=r"Cannot read the frame .*00003\.jpg"):
         frames.frame(3)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [((), "with --json FILE it would be"), (("--json", "table.json"), "stay in table.json; --resume goes on")]
+)
+def test_cancelled_evaluation_says_what_became_of_its_figures(
+    words: tuple[str, ...], said: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(TerminalListener, "cancelled", lambda _: True)
+    assert main(["evaluate", str(folder), "--size", "64", "--device", "cpu", *words]) == 130
+    assert f"xmem-roto: Cancelled. {'Nothing was kept' if not words else 'The figures'}" in (err := capsys.readouterr().err) and said in err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--resume",), "Add --json FILE."),
+        (("--select", "random", "--seed", "-1"), "'-1' must be a whole number of at least 0"),
+        (("--size", "10"), "The working size 10 is out of range."),
+    ],
+)
+def test_wrong_requests_are_refused(words: tuple[str, ...], said: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(folder), *words]) == 2
+    assert said in capsys.readouterr().err

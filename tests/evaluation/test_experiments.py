@@ -16,6 +16,7 @@ from xmemcore.evaluation.evaluate import ClipResult, EvaluationSettings
 from xmemcore.evaluation.metrics import Score
 from xmemcore.evaluation.studies import write_clip
 from xmemcore.network.catalogue import Model, resolve
+from xmemcore.protocol.failures import Cancelled
 from xmemcore.shot.listener import Silence
 
 MODEL = Model("seeded", Path("seeded.safetensors"), "abc", "none", "none")
@@ -34,7 +35,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, EvaluationSet
         def __init__(self, clip: Clip, *_: object) -> None:
             self.clip = clip
 
-    def pretend(network: object, frames: NoFrames, k: int, settings: EvaluationSettings) -> ClipResult:
+    def pretend(network: object, frames: NoFrames, k: int, settings: EvaluationSettings, cancelled: object) -> ClipResult:
         calls.append((frames.clip.name, k, settings))
         value = 1 - 0.4 / k - (0.1 if settings.engine.mode == "xmem" and k > 1 else 0)
         return ClipResult(Score(value, value), Score(value, value), Score(0.3, 0.3), (0,), 1.0)
@@ -104,6 +105,29 @@ def test_several_processes_measure_what_one_does(tmp_path: Path) -> None:
         assert figures[0] and figures[0] == figures[1]
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_cancelled_run_stops_within_a_clip_and_keeps_what_it_has(tmp_path: Path, jobs: int) -> None:
+    class StopsAfterOne(Silence):
+        measured = 0
+
+        def progress(self, done: int, total: int) -> None:
+            self.measured = done
+
+        def cancelled(self) -> bool:
+            return self.measured > 0
+
+    labels = [np.zeros((64, 96), np.uint8) for _ in range(12)]
+    for label in labels:
+        label[20:45, 20:44] = 1
+    square = write_clip(tmp_path / "clips" / "square", [60 + 120 * np.repeat(label[..., None], 3, axis=2) for label in labels], labels)
+    listener = StopsAfterOne()
+    with pytest.raises(Cancelled):
+        experiment_run.run_all(replace(resolve(None), sha256="abc"), "cpu", [square], tmp_path, ["order"], 96, jobs, listener)
+    assert listener.measured >= 1
+    tables = [json.loads(path.read_text())["clips"] for path in (tmp_path / "order").glob("*.json")]
+    assert 1 <= sum(len(by_k) for clips in tables for by_k in clips.values()) < 8
+
+
 def test_interrupted_run_goes_on_where_it_was(tmp_path: Path, asked: list, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = experiment_run.evaluate_clip
 
@@ -130,6 +154,7 @@ def test_rows_with_few_clips_are_compared_over_the_clips_of_all_rows(tmp_path: P
     assert sum(settings.select == "uniform" for _, _, settings in asked) == 9
     assert sum(settings.select == "random" for _, _, settings in asked) == 5 * 6
     page = (tmp_path / "measurements.md").read_text()
+    assert "Means without" not in page
     everywhere, common = page.split("The same over the clips that every row has.")
     assert "| uniform | 6 | 0.933 | 0.933 | **0.933** | 0.300 | 0.300 | 9 |" in everywhere
     assert "| uniform | 6 | 0.933 | 0.933 | **0.933** | 0.300 | 0.300 | 6 |" in common
@@ -144,6 +169,7 @@ def test_page_tells_means_without_the_clips_that_stand_apart(tmp_path: Path, ask
     run(tmp_path, [clip("a"), clip("combo-dance-dog-libby"), clip("caps", 5)], ["annotations", "needed"])
     page = (tmp_path / "measurements.md").read_text()
     assert "| xmem++ | 5 | 0.920 | 0.920 | **0.920** | 0.300 | 0.300 | 1 |" in page
+    assert "Means without caps and combo-dance-dog-libby." in page
     assert "| xmem | 5 | 0.820 | 0.820 | **0.820** |" in page
     assert "0.920 0.920 **0.920** (0.300)" in page
     assert "| caps |" in page and "| combo-dance-dog-libby |" in page

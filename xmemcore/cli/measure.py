@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from xmemcore.cli.options import Parser, add_engine_options, add_model_options, positive, share
+from xmemcore.cli.options import OptionsInvalid, Parser, add_engine_options, add_model_options, natural, positive, share
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
-from xmemcore.protocol.failures import not_written
+from xmemcore.protocol.failures import Cancelled, NotWritable, not_written
 
 ON_STDOUT = "-"
 
@@ -29,7 +31,7 @@ def add_evaluate(commands: argparse._SubParsersAction[Parser]) -> None:
     _add_clip_options(parser)
     parser.add_argument("--annotations", type=_counts, default=(1, 5, 10), metavar="K,K", help="annotated frames (default: 1,5,10)")
     parser.add_argument("--select", choices=("uniform", "suggested", "random"), default="uniform")
-    parser.add_argument("--seed", type=int, default=0, help="of --select random")
+    parser.add_argument("--seed", type=natural, default=0, help="of --select random")
     parser.add_argument("--alpha", type=share, default=0.5, help="of --select suggested (default: %(default)s)")
     parser.add_argument("--min-pixels", type=int, default=9, metavar="N", help="of --select suggested (default: %(default)s)")
     add_model_options(parser)
@@ -83,6 +85,9 @@ def run_evaluate(chosen: argparse.Namespace) -> None:
     from xmemcore.evaluation.evaluate import EvaluationSettings, Table, evaluate, line
     from xmemcore.evaluation.installed import load_installed
 
+    file = _json_file(chosen)
+    if chosen.resume and file is None:
+        raise OptionsInvalid("--resume goes on with a table in a file, and no file is named. Add --json FILE.")
     clips = _chosen_clips(chosen)
     engine = _engine_config(chosen)
     settings = EvaluationSettings(
@@ -96,10 +101,12 @@ def run_evaluate(chosen: argparse.Namespace) -> None:
         engine=engine,
     )
     model, network = load_installed(chosen.model, chosen.device, plain=chosen.plain)
-    file = Path(chosen.json) if chosen.json not in (None, ON_STDOUT) else None
     assert model.sha256 is not None
     table = Table(model.name, model.sha256, settings, file, chosen.resume)
-    with listening(TerminalListener("evaluate", farm=farm_stream(chosen.json == ON_STDOUT))) as listener:
+    kept = (
+        f"The figures that were finished stay in {file}; --resume goes on." if file else "Nothing was kept; with --json FILE it would be."
+    )
+    with _stopped(kept), listening(TerminalListener("evaluate", farm=farm_stream(chosen.json == ON_STDOUT))) as listener:
         content = evaluate(network, clips, settings, table, listener)
     if chosen.json == ON_STDOUT:
         print(json.dumps(content))
@@ -124,7 +131,8 @@ def run_experiments(chosen: argparse.Namespace) -> None:
         return
     clips = _chosen_clips(chosen)
     model, network = load_installed(chosen.model, chosen.device)
-    with listening(TerminalListener("experiments")) as listener:
+    kept = f"The figures that were finished stay in {chosen.out}; the same command goes on."
+    with _stopped(kept), listening(TerminalListener("experiments")) as listener:
         if chosen.studies:
             written = run_studies(network, model, clips, chosen.out, chosen.size, listener)
         else:
@@ -139,7 +147,10 @@ def run_bench(chosen: argparse.Namespace) -> None:
     from xmemcore.evaluation import bench
     from xmemcore.shot.whole_file import write_text
 
-    with listening(TerminalListener("bench")) as listener:
+    if chosen.stream and chosen.exr:
+        raise OptionsInvalid("--stream and --exr are two measurements. Choose one.")
+    file = _json_file(chosen)
+    with _stopped("Nothing was kept."), listening(TerminalListener("bench")) as listener:
         if chosen.stream:
             content = bench.stream(chosen.stream, chosen.size, chosen.device, listener)
         elif chosen.exr:
@@ -154,11 +165,37 @@ def run_bench(chosen: argparse.Namespace) -> None:
         print(json.dumps(content))
         return
     print(bench.text(content))
-    if chosen.json is not None:
+    if file is not None:
         try:
-            write_text(Path(chosen.json), json.dumps(content, indent=1))
+            write_text(file, json.dumps(content, indent=1))
         except OSError as error:
-            raise not_written(Path(chosen.json), error) from error
+            raise not_written(file, error) from error
+        print(f"Table: {file}")
+
+
+@contextmanager
+def _stopped(kept: str) -> Iterator[None]:
+    """Say after a cancel what became of the figures."""
+    try:
+        yield
+    except Cancelled as cancelled:
+        raise Cancelled(f"Cancelled. {kept}") from cancelled
+
+
+def _json_file(chosen: argparse.Namespace) -> Path | None:
+    """Give the file that --json names; raises NotWritable before anything is measured."""
+    from xmemcore.shot.whole_file import probe
+
+    if chosen.json in (None, ON_STDOUT):
+        return None
+    file = Path(chosen.json)
+    if file.is_dir():
+        raise NotWritable(f"Cannot write {file}: it is a folder. Name a file in it, such as {file / 'table.json'}.")
+    try:
+        probe(file.parent)
+    except OSError as error:
+        raise not_written(file, error) from error
+    return file
 
 
 def _chosen_clips(chosen: argparse.Namespace) -> list:

@@ -7,7 +7,7 @@ import re
 from typing import Any, NoReturn
 
 from xmemcore.protocol.failures import RequestError
-from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
+from xmemcore.protocol.requests import PropagateRequest, SuggestRequest, require_size
 
 DEFAULTS = PropagateRequest(plate="")
 COLORSPACES = ("linear", "acescg", "srgb", "logc3", "logc4", "slog3")
@@ -47,6 +47,20 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def working_size(text: str) -> int:
+    """Read a short side; raises SettingUnknown for one that no network works at."""
+    size = positive(text)
+    require_size(size)
+    return size
+
+
+def natural(text: str) -> int:
+    """Read a whole number of at least 0."""
+    if not re.fullmatch(r"\d+", text):
+        raise argparse.ArgumentTypeError(f"'{text}' must be a whole number of at least 0")
+    return int(text)
+
+
 def share(text: str) -> float:
     """Read a number in [0, 1]."""
     try:
@@ -73,7 +87,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add what computes."""
     parser.add_argument("--model", metavar="NAME|FILE", help="see `xmem-roto models list` (default: the first one there)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default=DEFAULTS.device)
-    parser.add_argument("--size", type=positive, default=DEFAULTS.size, help="short side that the network sees (default: %(default)s)")
+    parser.add_argument("--size", type=working_size, default=DEFAULTS.size, help="short side that the network sees (default: %(default)s)")
 
 
 def add_cache_options(parser: argparse.ArgumentParser) -> None:

@@ -24,6 +24,7 @@ from xmemcore.evaluation.untrained import write_untrained
 from xmemcore.network.catalogue import NoModel, resolve
 from xmemcore.network.config import FULL
 from xmemcore.protocol.failures import Cancelled, MachineError
+from xmemcore.shot.device import choose_device
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.mattes import read_mattes
 
@@ -72,7 +73,9 @@ def compare(
 
     Raises:
         BenchFailed: a run failed; the text has its sentence.
+        DeviceUnavailable: before anything is measured.
     """
+    device = choose_device(device).type
     with tempfile.TemporaryDirectory(prefix="xmem-roto-bench-") as name:
         folder = Path(name)
         shot = _made_up(folder, frames) if clip is None else _from_clip(clip, frames)
@@ -192,7 +195,6 @@ def stream(frames: int, size: int, device: str, listener: Listener) -> dict[str,
     from xmemcore.evaluation.untrained import untrained
     from xmemcore.memory.permanent import PermanentMemory
     from xmemcore.network.inference import prepared
-    from xmemcore.shot.device import choose_device
 
     there = choose_device(device)
     network = prepared(untrained()).to(there)

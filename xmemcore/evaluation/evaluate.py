@@ -229,10 +229,10 @@ class Table:
         try:
             before = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise ResumeMismatch(f"Cannot resume from {file}: it is no result of evaluate. Delete it, or leave out --resume.") from error
+            raise ResumeMismatch(f"Cannot go on with {file}: it is no table of figures. Name another place, or move it away.") from error
         for key, what in (("model", "another model"), ("model_sha256", "other weights"), ("settings", "other settings")):
             if not isinstance(before, dict) or before.get(key) != self.content[key]:
-                raise ResumeMismatch(f"Cannot resume from {file}: it was made with {what}. Name another file, or leave out --resume.")
+                raise ResumeMismatch(f"Cannot go on with {file}: it was made with {what}. Name another place, or move it away.")
         for key in ("clips", "skipped", "mean"):
             self.content[key] = before[key]
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -23,7 +25,15 @@ from xmemcore.evaluation.experiments import EXPERIMENTS, FEW_CLIPS, Experiment, 
 from xmemcore.evaluation.installed import load_installed
 from xmemcore.network.catalogue import Model
 from xmemcore.network.xmem import XMem
+from xmemcore.protocol.failures import Cancelled, MachineError
 from xmemcore.shot.listener import Listener
+
+LISTEN_SECONDS = 0.2
+"""How long a process of several works between two looks at whether to stop."""
+
+
+class ProcessLost(MachineError):
+    """A process of several has ended by itself."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +53,17 @@ Answer = ClipResult | str
 class Measurer:
     """Answer questions one after the other; keeps the frames of the clip asked for last."""
 
-    def __init__(self, network: XMem) -> None:
+    def __init__(self, network: XMem, cancelled: Callable[[], bool]) -> None:
         self._network = network
+        self._cancelled = cancelled
         self._frames: ClipFrames | None = None
 
     def answer(self, question: Question) -> Answer:
-        """Measure one figure."""
+        """Measure one figure; raises Cancelled between two frames."""
         if self._frames is None or self._frames.clip.name != question.clip.name:
             self._frames = ClipFrames(question.clip, self._network, question.settings.size)
         try:
-            return evaluate_clip(self._network, self._frames, question.k, question.settings)
+            return evaluate_clip(self._network, self._frames, question.k, question.settings, self._cancelled)
         except NothingToScore as reason:
             return str(reason)
 
@@ -74,6 +85,7 @@ def run_all(
 
     Raises:
         ExperimentUnknown, ResumeMismatch: a table in `out` is of another model or size.
+        Cancelled, ProcessLost: the figures that were finished are kept.
     """
     rows = [
         _Filled(experiment, row, replace(row.settings, size=size), _table(model, row, size, table_path(out, experiment, row)))
@@ -98,7 +110,7 @@ def run_all(
                     key = clip.name, k, json.dumps(filled.settings.as_json())
                     wanted.setdefault(key, (Question(clip, k, filled.settings), []))[1].append(filled)
     questions = [question for question, _ in wanted.values()]
-    for (question, asking), answer in zip(wanted.values(), _answers(model, device, questions, jobs)):
+    for (question, asking), answer in zip(wanted.values(), _answers(model, device, questions, jobs, listener.cancelled)):
         for filled in asking:
             if isinstance(answer, str):
                 filled.table.skip(question.clip.name, question.k, answer)
@@ -122,36 +134,54 @@ class _Filled:
     table: Table
 
 
-def _answers(model: Model, device: str, questions: Sequence[Question], jobs: int) -> Iterator[Answer]:
+def _answers(model: Model, device: str, questions: Sequence[Question], jobs: int, cancelled: Callable[[], bool]) -> Iterator[Answer]:
     """Answer in the order of the questions."""
     if not questions:
         return
     if jobs == 1:
-        yield from _alone(model, device, questions)
+        yield from map(Measurer(load_installed(str(model.path), device)[1], cancelled).answer, questions)
         return
     threads = max(1, torch.get_num_threads() // jobs)
     # Spawned, not forked: torch's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, _begin, (str(model.path), device, threads)) as pool:
+    stop = context.Event()
+    with ProcessPoolExecutor(jobs, context, _begin, (str(model.path), device, threads, stop)) as pool:
         try:
-            yield from pool.map(_answer_here, questions)
+            for future in [pool.submit(_answer_here, question) for question in questions]:
+                yield _awaited(future, cancelled)
         except BaseException:
+            stop.set()
             pool.shutdown(cancel_futures=True)
             raise
 
 
-def _alone(model: Model, device: str, questions: Iterable[Question]) -> Iterator[Answer]:
-    yield from map(Measurer(load_installed(str(model.path), device)[1]).answer, questions)
+def _awaited(future: Future[Answer], cancelled: Callable[[], bool]) -> Answer:
+    """Wait for an answer; raises Cancelled, or ProcessLost."""
+    while not wait([future], LISTEN_SECONDS).done:
+        if cancelled():
+            raise Cancelled
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        if cancelled():
+            raise Cancelled from error
+        raise ProcessLost("A process that measures was stopped from outside, perhaps for want of memory. Try fewer --jobs.") from error
 
 
 _here: Measurer | None = None
 """Of a process of the pool."""
 
 
-def _begin(path: str, device: str, threads: int) -> None:
+class _Flag(Protocol):
+    def is_set(self) -> bool: ...
+
+
+def _begin(path: str, device: str, threads: int, stop: _Flag) -> None:
     global _here
+    # Ctrl-C reaches every process of a terminal; the first one says when to stop.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(threads)
-    _here = Measurer(load_installed(path, device)[1])
+    _here = Measurer(load_installed(path, device)[1], stop.is_set)
 
 
 def _answer_here(question: Question) -> Answer:

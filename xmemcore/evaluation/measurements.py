@@ -59,7 +59,8 @@ def means(table: Mapping[str, Any], among: Set[str] | None = None) -> dict[int, 
 def means_table(tables: Mapping[str, Mapping[str, Any]]) -> str:
     """Print means over clips, one line for each row and number of annotations; again over the clips of all rows where some have few."""
     clips = [set(table["clips"]) for table in tables.values()]
-    text = f"Means without {' and '.join(APART)}.\n\n" + _means_lines(tables)
+    apart = sorted(set.union(*clips) & set(APART))
+    text = (f"Means without {' and '.join(apart)}.\n\n" if apart else "") + _means_lines(tables)
     if all(some == clips[0] for some in clips):
         return text
     return f"{text}\nThe same over the clips that every row has.\n\n" + _means_lines(tables, set.intersection(*clips))

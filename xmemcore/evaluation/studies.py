@@ -5,7 +5,7 @@ A study writes clips in our own layout (`<name>/{frames,masks}`), so that `evalu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,10 +89,17 @@ class LongShotResult:
     """The same over the last hundred."""
 
 
-def drift(network: XMem, clip: Clip, annotations: int, config: EngineConfig, size: int = 480) -> LongShotResult:
-    """Propagate a long shot from evenly spread annotations, and compare its ends."""
+def drift(
+    network: XMem,
+    clip: Clip,
+    annotations: int,
+    config: EngineConfig,
+    size: int = 480,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> LongShotResult:
+    """Propagate a long shot from evenly spread annotations, and compare its ends; raises Cancelled."""
     annotated = uniform(len(clip), annotations)
-    predicted = propagate_clip(network, ClipFrames(clip, network, size, keep=False), annotated, config)
+    predicted = propagate_clip(network, ClipFrames(clip, network, size, keep=False), annotated, config, cancelled)
 
     def mean_j(indices: range) -> float:
         return float(np.mean([jaccard(predicted[i] == 1, clip.labels(i) == 1) for i in indices if i not in annotated]))
@@ -166,7 +173,13 @@ class LookAlikeResult:
 
 
 def absence(
-    network: XMem, clip: Clip, present: Sequence[int], absent: Sequence[int], config: EngineConfig, size: int = 480
+    network: XMem,
+    clip: Clip,
+    present: Sequence[int],
+    absent: Sequence[int],
+    config: EngineConfig,
+    size: int = 480,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> LookAlikeResult:
     """Propagate annotations of frames with the object and, perhaps, of frames that it has left.
 
@@ -177,6 +190,10 @@ def absence(
         absent: indices that are annotated as "not in this frame".
         config: of the engine.
         size: short side.
+        cancelled: asked before each frame.
+
+    Raises:
+        Cancelled: it said so.
     """
     frames = ClipFrames(clip, network, size)
     annotations = {**frames.annotations(present), **{index: Annotation({0: None}) for index in absent}}
@@ -186,7 +203,7 @@ def absence(
     predicted = {
         index: labels_at(prediction.planes, (frames.height, frames.width), [1])
         for gap in plan(len(frames), annotations, 1, config)
-        for index, prediction in propagation.run(gap)
+        for index, prediction in propagation.run(gap, cancelled=cancelled)
     }
     truth = {index: clip.labels(index) == 1 for index in range(len(clip))}
     judged = [index for index in truth if index not in annotations]

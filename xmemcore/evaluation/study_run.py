@@ -60,11 +60,11 @@ def _questions(network: XMem, named: dict[str, Clip], out: Path, size: int, list
 
         def long() -> Answer:
             clip = studies.long_shot(named[LONG_FIRST], named[LONG_SECOND], out / "clips" / "long")
-            return asdict(studies.drift(network, clip, LONG_ANNOTATIONS, config, size))
+            return asdict(studies.drift(network, clip, LONG_ANNOTATIONS, config, size, listener.cancelled))
 
         def long_forward() -> Answer:
             clip = studies.long_shot(named[LONG_FIRST], named[LONG_SECOND], out / "clips" / "long")
-            return asdict(studies.drift(network, clip, LONG_ANNOTATIONS, EngineConfig(order="forward"), size))
+            return asdict(studies.drift(network, clip, LONG_ANNOTATIONS, EngineConfig(order="forward"), size, listener.cancelled))
 
         questions["long shot, outward"] = long
         questions["long shot, forward"] = long_forward
@@ -73,7 +73,7 @@ def _questions(network: XMem, named: dict[str, Clip], out: Path, size: int, list
 
             def alike(absent: tuple[int, ...] = absent) -> Answer:
                 clip = studies.look_alike(named[ACTOR], named[STAGE], out / "clips" / "look-alike")
-                return asdict(studies.absence(network, clip, PRESENT, absent, config, size))
+                return asdict(studies.absence(network, clip, PRESENT, absent, config, size, listener.cancelled))
 
             questions[f"look-alike, {label}"] = alike
     for part in parts.read_parts():
