@@ -70,6 +70,14 @@ def test_truncated_files_are_damaged(tmp_path: Path) -> None:
             load_network(path)
 
 
+# An unpickler makes struct.error and IndexError of these, and other errors of others.
+@pytest.mark.parametrize("content", [b"X", b"J\x01", b"s", b"a", b"R", b""])
+def test_chance_bytes_are_damaged(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.pth").write_bytes(content)
+    with pytest.raises(CheckpointUnreadable, match=r"a\.pth is damaged or not a checkpoint \(.+\)\. Install it again\."):
+        load_network(tmp_path / "a.pth")
+
+
 def test_pickle_with_code_in_it_is_refused(tmp_path: Path) -> None:
     torch.save({"weights": Path("x")}, tmp_path / "a.pth")
     with pytest.raises(CheckpointUnreadable):
@@ -95,6 +103,12 @@ def test_checkpoint_with_a_tensor_of_another_shape_is_foreign(tmp_path: Path) ->
     state["decoder.pred.bias"] = torch.zeros(7)
     save_file(state, tmp_path / "a.safetensors")
     with pytest.raises(ForeignCheckpoint, match="decoder.pred.bias"):
+        load_network(tmp_path / "a.safetensors")
+
+
+def test_checkpoint_with_flat_tensors_is_foreign(tmp_path: Path) -> None:
+    save_file({name: torch.zeros(()) for name in small_network().state_dict()}, tmp_path / "a.safetensors")
+    with pytest.raises(ForeignCheckpoint, match="fewer dimensions than an XMem's"):
         load_network(tmp_path / "a.safetensors")
 
 

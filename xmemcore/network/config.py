@@ -45,7 +45,7 @@ class NetworkConfig:
         """Read the dimensions from the tensors of a checkpoint.
 
         Raises:
-            ForeignCheckpoint: a tensor that every XMem has is missing.
+            ForeignCheckpoint: a tensor that every XMem has is missing, or of another make.
         """
         try:
             key_encoder = _key_encoder(state)
@@ -66,6 +66,9 @@ class NetworkConfig:
             )
         except KeyError as error:
             raise ForeignCheckpoint(f"this is not an XMem checkpoint: it has no tensor {error}. Choose a file such as XMem.pth.") from error
+        except (IndexError, ValueError) as error:
+            reason = "its tensors have fewer dimensions than an XMem's"
+            raise ForeignCheckpoint(f"this is not an XMem checkpoint: {reason}. Choose a file such as XMem.pth.") from error
 
 
 FULL = NetworkConfig()
