@@ -52,8 +52,17 @@ def test_own_model_in_the_folder_goes_by_its_file_name_with_its_own_terms(folder
 def test_terms_in_the_file_go_before_those_of_its_name(folders: tuple[Path, Path]) -> None:
     put(folders[1], "compact.safetensors", terms="trained on generated pictures alone")
     assert catalogue.resolve("compact", *folders).terms == "trained on generated pictures alone"
-    put(folders[1], "compact-clean.safetensors")
-    assert "Apache-2.0" in catalogue.resolve("compact-clean", *folders).terms
+
+
+def test_every_model_that_is_offered_is_bundled_or_can_be_fetched() -> None:
+    bundled = json.loads((catalogue.WEIGHTS_FOLDER / catalogue.BUNDLED_HASHES).read_text())
+    assert [model.name for model in catalogue.KNOWN if model.url is None and model.file not in bundled] == []
+
+
+def test_model_trained_under_a_recipes_name_is_a_file_like_any_other(folders: tuple[Path, Path]) -> None:
+    put(folders[0], "compact-clean.safetensors", terms="Apache-2.0")
+    model = catalogue.resolve("compact-clean", *folders)
+    assert (model.summary, model.terms) == ("a model of your own", "Apache-2.0")
 
 
 def test_a_file_is_a_model(folders: tuple[Path, Path], tmp_path: Path) -> None:

@@ -62,12 +62,6 @@ KNOWN = (
         file="compact.safetensors",
     ),
     KnownModel(
-        name="compact-clean",
-        summary="small and quick, trained on generated pictures alone by `xmem-roto train --procedural`",
-        terms="Apache-2.0; no photograph and no one else's data in its video training",
-        file="compact-clean.safetensors",
-    ),
-    KnownModel(
         name="xmem",
         summary="the official XMem release, 249 MB: better and several times slower",
         terms="MIT; trained on photographs, YouTube-VOS and DAVIS, partly non-commercial: their use in commercial work is yours to clear",
@@ -75,7 +69,8 @@ KNOWN = (
         url="https://github.com/hkchengrex/XMem/releases/download/v1.0/XMem.pth",
     ),
 )
-"""The order is that of preference: the first one that is installed is the default."""
+"""The order is that of preference: the first one that is installed is the default. Only what lies in `weights/` or can be fetched belongs
+here: an artist is offered all of it."""
 
 OWN_TERMS = "your own file: its terms are those of the data that it was trained on"
 
