@@ -38,6 +38,10 @@ class FramesUnusable(RequestError):
     """The frame range names no frame that could be rendered."""
 
 
+class PlateGone(RequestError):
+    """What is rendered was deleted; the XMemRoto may well be there still."""
+
+
 class TreeKeepsChanging(RequestError):
     """The artist works on what is being rendered."""
 
@@ -106,6 +110,7 @@ class PlateExport:
             depends: gives a text on which alone the pixels depend, and not on what is above `plate`; main thread.
         """
         self._plate, self._channels, self._depends = plate, channels, depends
+        self._name = plate.name()  # a node that was deleted cannot be asked
         self._frugal = not host.may_walk_trees()
         # Every node that is made counts against the ten that Non-commercial and Indie give out, also after it is deleted:
         # there one Write does it all in one bite, and overscan is left to the core.
@@ -126,7 +131,7 @@ class PlateExport:
         """Render the frames that changed; from a thread of ours, or the main thread of a terminal.
 
         Raises:
-            RenderFailed, ExchangeUnwritable, ContextRefused, TreeKeepsChanging, Cancelled, NodeGone.
+            RenderFailed, ExchangeUnwritable, ContextRefused, TreeKeepsChanging, PlateGone, Cancelled.
         """
         self._frames = sorted(set(frames))
         changes = 0
@@ -141,9 +146,13 @@ class PlateExport:
                     changes += 1
                 if changes > MOST_CHANGES:
                     raise TreeKeepsChanging(
-                        f"{host.in_main(self._plate.name)}, or something above it, was changed again and again while it was rendered. "
+                        f"{self._name}, or something above it, was changed again and again while it was rendered. "
                         "Frames that still hold are kept; press again."
                     )
+        except host.NodeGone as error:
+            raise PlateGone(
+                f"{self._name} was deleted while its frames were rendered. Look what is connected in its place, and press again."
+            ) from error
         finally:
             if self._record_changed:
                 self.record.save()

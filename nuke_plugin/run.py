@@ -24,6 +24,10 @@ class AlreadyRunning(RequestError):
     """The node has a run under way."""
 
 
+class InputGone(RequestError):
+    """A node upstream was deleted while the run read it."""
+
+
 @dataclass
 class Run:
     """One run of one node."""
@@ -112,15 +116,18 @@ def _work(run: Run, work: Callable[[Run], None]) -> None:
         del _runs[run.node_id]
         if run.bar is not None:
             run.bar.close()
-    if not isinstance(run.failure, (host.NodeGone, host.HostGone)):
+    if not isinstance(run.failure, host.HostGone):
         try:
             host.in_main(_say_end, run)
         except Cancelled:
-            pass  # the node went in this very moment; there is nobody to tell
+            pass  # the node itself is gone; there is nobody to tell
 
 
 def _say_end(run: Run) -> None:
     """Put the outcome into the status, and a failure before the artist's eyes; main thread."""
+    if isinstance(run.failure, host.NodeGone):
+        # Not this node, unless its own name cannot be had either.
+        run.failure = InputGone(f"A node that feeds {run.node.name()} was deleted meanwhile. Look what is connected now, and press again.")
     if run.failure is None:
         status.refresh(run.node, run.warnings)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import OpenEXR
 import pytest
@@ -73,6 +74,37 @@ def test_proxy_mode_switched_on_meanwhile_stops_the_run_and_no_frame_of_it_count
     stage.propagate()
     assert frames[:6] == list(range(1005, 1011)) and 1002 not in frames, "what was rendered before is kept"
     assert "Up to date" in stage.status()
+
+
+def test_a_plate_that_is_deleted_while_it_is_rendered_is_said_by_name(stage, at_frame):
+    name = stage.plate.name()
+    at_frame(2, lambda: stage.nuke.delete(stage.plate))
+    stage.propagate()
+    assert f"{name} was deleted while its frames were rendered" in stage.told[-1] and "press again" in stage.told[-1]
+    assert "Failed" in stage.status() and name in stage.status() and stage.mattes() == []
+    assert not stage.host.python_errors and not stage.host.printed_errors
+    stage.node.setInput(0, stage.grade)
+    stage.node["frame_range"].setValue("1001-1010")
+    stage.propagate()
+    assert "Up to date" in stage.status()
+
+
+def test_an_input_that_is_deleted_between_two_looks_is_said_and_not_taken_for_the_node_itself(stage, monkeypatch):
+    from nuke_plugin import pictures
+
+    original = pictures.hand_plate
+
+    def hand_plate(*arguments):
+        stage.host.after(0, lambda: stage.nuke.delete(stage.plate))
+        stage.host.after(0, lambda: deleted.append(True))
+        while not deleted:
+            time.sleep(0.01)
+        return original(*arguments)
+
+    deleted: list[bool] = []
+    monkeypatch.setattr(pictures, "hand_plate", hand_plate)
+    stage.propagate()
+    assert "A node that feeds XMemRoto was deleted" in stage.told[-1] and "Failed" in stage.status()
 
 
 def test_a_plate_that_never_holds_still_is_refused_with_a_sentence(stage, at_frame, monkeypatch):
