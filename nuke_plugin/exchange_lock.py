@@ -24,7 +24,7 @@ def held(node_id: str, node_name: str) -> Iterator[None]:
 
     Raises:
         NodeElsewhere: one is there.
-        ExchangeUnwritable: there is no place for the lock.
+        ExchangeUnwritable, ExchangeDiskFailed: there is no place for the lock.
     """
     folder = places.exchange_folder(node_id)
     # Beside the folder: Clear deletes what is in it.

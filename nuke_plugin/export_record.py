@@ -59,7 +59,7 @@ class ExportRecord:
         """Write the record whole.
 
         Raises:
-            ExchangeUnwritable.
+            ExchangeUnwritable, ExchangeDiskFailed.
         """
         write_json(self.folder / "plate.json", {"frames": {str(frame): entry for frame, entry in sorted(self.frames.items())}})
 
@@ -67,7 +67,7 @@ class ExportRecord:
         """Leave no file of another frame here, since the core takes every file for a part of the plate; set those aside.
 
         Raises:
-            ExchangeUnwritable.
+            ExchangeUnwritable, ExchangeDiskFailed.
         """
         wanted = {self.path(frame).name for frame in frames}
         for path in self._files(self.folder):
@@ -84,7 +84,7 @@ class ExportRecord:
         """Put files that were set aside to their place again; whether they are fresh is another question.
 
         Raises:
-            ExchangeUnwritable.
+            ExchangeUnwritable, ExchangeDiskFailed.
         """
         there = {path.name: path for path in self._files(self._aside)}
         for frame in frames:

@@ -16,6 +16,7 @@ from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, Typ
 import nuke
 
 from nuke_plugin import places, roto_node
+from nuke_plugin.exchange_files import changing
 from nuke_plugin.groups import outside
 from nuke_plugin.settings import Settings
 from xmemcore.protocol.failures import Cancelled, MachineError, RequestError
@@ -285,8 +286,11 @@ def render(
 
     Raises:
         RenderFailed: Nuke says so.
+        ExchangeUnwritable, ExchangeDiskFailed: there is no folder for them.
     """
-    Path(pattern).parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(pattern).parent
+    with changing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     viewer = nuke.activeViewer() if has_interface() else None
     if viewer is not None:
         viewer.stop()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from nuke_plugin import digest, host
+from nuke_plugin.exchange_files import changing
 from nuke_plugin.export_record import ExportRecord
 from nuke_plugin.host import RenderFailed
 from xmemcore.protocol.failures import Cancelled, Failure, RequestError
@@ -131,7 +132,7 @@ class PlateExport:
         """Render the frames that changed; from a thread of ours, or the main thread of a terminal.
 
         Raises:
-            RenderFailed, ExchangeUnwritable, ContextRefused, TreeKeepsChanging, PlateGone, Cancelled.
+            RenderFailed, ExchangeUnwritable, ExchangeDiskFailed, ContextRefused, TreeKeepsChanging, PlateGone, Cancelled.
         """
         self._frames = sorted(set(frames))
         changes = 0
@@ -223,7 +224,9 @@ class PlateExport:
         """Say of a frame that failed whether it has no file to render from; no old picture then stands for it."""
         if not self._tree.explains(failure.frame, failure.said):
             return False
-        self.record.path(failure.frame).unlink(missing_ok=True)
+        path = self.record.path(failure.frame)
+        with changing(path):
+            path.unlink(missing_ok=True)
         return True
 
     def _read_tree(self) -> digest.Tree:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -66,6 +67,30 @@ def test_a_full_disk_reaches_the_status_with_its_sentence(stage, monkeypatch):
     stage.propagate()
     assert "is full" in stage.told[-1] and "is full" in stage.status()
     assert len(stage.mattes()) == 3
+
+
+def test_a_cache_that_is_no_folder_is_said_with_advice_that_fits(stage, monkeypatch):
+    (stage.folder / "afile").write_text("not a folder")
+    monkeypatch.setenv("XMEM_ROTO_CACHE", str(stage.folder / "afile"))
+    stage.propagate()
+    assert "afile" in stage.told[-1] and "Point XMEM_ROTO_CACHE at a folder that may be written" in stage.told[-1]
+    assert "space" not in stage.told[-1] and stage.mattes() == []
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [(errno.ENOSPC, "Free some space"), (errno.EIO, "at another disk"), (errno.EROFS, "Point XMEM_ROTO_CACHE at a folder")],
+)
+def test_a_disk_that_refuses_the_plate_is_said_with_advice_that_fits(stage, monkeypatch, number, advice):
+    from nuke_plugin import exchange_files
+
+    def refuse(path, to):
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(exchange_files.os, "replace", refuse)
+    stage.propagate()
+    assert os.strerror(number) in stage.told[-1] and advice in stage.told[-1] and advice in stage.status()
+    assert ("Free some space" in stage.told[-1]) == (number == errno.ENOSPC)
 
 
 def test_cancel_keeps_finished_frames_and_is_no_failure(stage, monkeypatch):

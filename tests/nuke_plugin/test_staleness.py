@@ -338,7 +338,7 @@ def test_a_frame_that_cannot_be_set_aside_is_said_in_a_sentence(stage, monkeypat
     monkeypatch.setattr(export_record.os, "replace", refuse(replace))
     monkeypatch.setattr(export_record.Path, "unlink", refuse(unlink))
     stage.propagate()
-    assert "plate.1004.exr: Permission denied. Free some space" in stage.told[-1]
+    assert "plate.1004.exr: Permission denied. Close the program that has it open" in stage.told[-1]
 
 
 def test_frames_set_aside_have_a_limit_and_go_with_clear(stage, monkeypatch):
