@@ -70,10 +70,11 @@ Lines = list[tuple[str, str]]
 
 
 def _interpreter() -> Lines:
-    return [
-        ("ok" if sys.version_info[:2] == (3, 11) else "note", f"{platform.python_version()} {sys.executable}"),
-        ("ok", f"{platform.platform()}, {os.cpu_count()} CPU cores"),
-    ]
+    return [("ok" if sys.version_info[:2] == (3, 11) else "note", f"{platform.python_version()} {sys.executable}")]
+
+
+def _machine() -> Lines:
+    return [("ok", f"{platform.platform()}, {os.cpu_count()} CPU cores")]
 
 
 def _packages() -> Lines:
@@ -154,7 +155,10 @@ def _models_folder() -> Lines:
 
 
 def _folder(folder: Path) -> Lines:
-    existing = next(parent for parent in (folder, *folder.parents) if parent.is_dir())
+    existing = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    if not existing.is_dir():
+        named = f"{folder} cannot be a folder: {existing}" if existing != folder else str(folder)
+        return [("wrong", f"{named} is no folder. Name another one, or move that file away.")]
     free = shutil.disk_usage(existing).free
     text = f"{folder}, {free / 1e9:.1f} GB free"
     if not os.access(existing, os.W_OK):
@@ -164,6 +168,7 @@ def _folder(folder: Path) -> Lines:
 
 CHECKS: dict[str, Callable[[], Lines]] = {
     "python": _interpreter,
+    "machine": _machine,
     "packages": _packages,
     "device": _device,
     "exr": _exr,
