@@ -35,6 +35,10 @@ CORE_PYTHON = (3, 11)
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 CUDA_INDEX = "https://download.pytorch.org/whl/cu130"
 
+EXTRAS = {"plates": "DPX", "farm": "run a job template here", "train": "nothing more today", "dev": "tests"}
+"""What can be installed beside the core, each a file of requirements/, and what for."""
+EXTRAS_SAID = ", ".join(f"{name} ({purpose})" for name, purpose in EXTRAS.items())
+
 PYTHON_PROBE_SECONDS = 20
 FOREIGN_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "QT_PLUGIN_PATH")
 """Set for Nuke, harmful to another Python; every PYTHON* variable is one too."""
@@ -287,7 +291,7 @@ def setup(device: str, extras: Sequence[str], torch_index: Optional[str], force:
         device = str(stamp.get("device") or ("cuda" if has_nvidia() else "cpu"))
     # What an earlier set-up brought stays, so that `demo` after `test` does not forget the test tools.
     before = stamp.get("extras")
-    extras = sorted({*extras, *(before if isinstance(before, list) else [])})
+    extras = sorted({*extras, *(name for name in (before if isinstance(before, list) else []) if name in EXTRAS)})
     wanted = make_stamp(device, extras)
     if not force and is_complete(wanted, stamp):
         print(f"Set-up is complete: {ENVIRONMENT} ({device}).", flush=True)
@@ -372,7 +376,7 @@ def options(arguments: Sequence[str]) -> Tuple[argparse.Namespace, List[str]]:
         "command", nargs="?", default="setup", choices=("setup", "demo", "test", "nuke", "doctor", "bench", "lint", "train", "run")
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: cuda where nvidia-smi finds a GPU")
-    parser.add_argument("--extras", default="", metavar="A,B", help="also install: plates (DPX), color, farm, dev")
+    parser.add_argument("--extras", default="", metavar="A,B", help="also install: " + EXTRAS_SAID)
     parser.add_argument("--torch-index", metavar="URL", help="package index to take torch from, such as " + CPU_INDEX)
     parser.add_argument("--force", action="store_true", help="install again even if the environment is complete")
     parser.add_argument("--nuke-folder", type=Path, default=Path.home() / ".nuke", help="for nuke: the folder whose init.py is changed")
@@ -390,9 +394,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         if chosen.command == "nuke":
             add_to_nuke(chosen.nuke_folder, chosen.remove)
             return 0
-        unknown = [name for name in extras if not (CHECKOUT / "requirements" / f"{name}.txt").is_file()]
+        unknown = [name for name in extras if name not in EXTRAS]
         if unknown:
-            raise SetupFailed(f"There is no extra called {unknown[0]}. These exist: plates, color, farm, train, dev.")
+            raise SetupFailed(f"There is no extra called {unknown[0]}. These exist: {EXTRAS_SAID}.")
         if chosen.command in ("test", "lint"):
             extras.append("dev")
         setup(chosen.device, extras, chosen.torch_index, chosen.force)

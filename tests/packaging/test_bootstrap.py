@@ -202,6 +202,26 @@ def test_unknown_extra_and_stray_arguments_are_refused(bootstrap: ModuleType, ca
     assert "does not know --colour" in capsys.readouterr().err
 
 
+def test_extras_are_the_files_of_requirements_and_help_and_refusal_name_them_all(
+    bootstrap: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert {"core", *bootstrap.EXTRAS} == {file.stem for file in (CHECKOUT / "requirements").glob("*.txt")}
+    bootstrap.main(["setup", "--extras", "core"])
+    refusal = capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        bootstrap.main(["--help"])
+    usage = " ".join(capsys.readouterr().out.split())
+    for name, purpose in bootstrap.EXTRAS.items():
+        assert f"{name} ({purpose})" in refusal and f"{name} ({purpose})" in usage
+
+
+def test_extra_that_is_no_more_is_forgotten(bootstrap: ModuleType, installs: list) -> None:
+    bootstrap.ENVIRONMENT.mkdir()
+    bootstrap.STAMP.write_text(json.dumps({"extras": ["color", "plates"]}))
+    assert bootstrap.main(["setup"]) == 0
+    assert bootstrap.read_stamp()["extras"] == ["plates"]
+
+
 def nuke(bootstrap: ModuleType, folder: Path, *more: str) -> int:
     return bootstrap.main(["nuke", "--nuke-folder", str(folder), *more])
 

@@ -20,7 +20,7 @@ from xmemcore.protocol.failures import MachineError
 from xmemcore.protocol.version import VERSION
 
 PACKAGES = ("torch", "numpy", "opencv-python-headless", "OpenEXR", "safetensors", "pillow")
-EXTRAS = ("OpenImageIO", "opencolorio", "openjd-cli")
+EXTRAS = ("OpenImageIO", "openjd-cli")
 LEAST_FREE_BYTES = 2 * 10**9
 
 
