@@ -130,6 +130,7 @@ def read_annotations(node: nuke.Node, settings: Settings) -> Annotations:
             raise NoKeyframe(f"No frame is listed for the alpha of {source.name()}. Go to a frame where it is right and press Add current.")
         return Annotations({ONE_OBJECT: frames}, None, own_union=False)
     reading = roto.read_objects(source["curves"], source.name(), one_object=settings.roto_input == UNION)
+    disabled = (f"{source.name()} is disabled; its shapes count all the same.",) if source["disable"].value() else ()
     names = roto.names(reading)
     notes: Tuple[str, ...] = ()
     if settings.roto_input != UNION:
@@ -141,7 +142,7 @@ def read_annotations(node: nuke.Node, settings: Settings) -> Annotations:
         roto.roto_json(reading, edits, (width, height, aspect)),
         # Rendering it takes three more nodes, which Non-commercial and Indie have not got.
         roto.every_shape_counts(reading, edits) and host.may_walk_trees(),
-        reading.warnings,
+        disabled + reading.warnings,
         notes,
     )
 

@@ -236,6 +236,17 @@ def test_clear_deletes_the_cache_and_leaves_the_mattes(stage):
     assert len(stage.mattes()) == 10
 
 
+def test_a_disabled_roto_counts_and_the_status_says_so(stage):
+    stage.roto["disable"].setValue(True)
+    stage.press("refresh")
+    assert "Roto1 is disabled; its shapes count all the same." in stage.status()
+    stage.propagate()
+    assert len(stage.mattes()) == 10 and stage.status().count("Roto1 is disabled") == 1
+    stage.roto["disable"].setValue(False)
+    stage.press("refresh")
+    assert "disabled" not in stage.status() and "Up to date" in stage.status()
+
+
 @pytest.mark.parametrize(
     ("prepare", "sentence"),
     [
