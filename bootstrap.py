@@ -4,7 +4,8 @@
     python bootstrap.py demo        set up if needed, then run the demo
     python bootstrap.py test        set up with the test tools, then run the tests
     python bootstrap.py nuke        make Nuke find this folder
-    python bootstrap.py doctor | bench | lint
+    python bootstrap.py doctor      say what is wrong, without setting anything up
+    python bootstrap.py bench | lint
 
 It is quick when the environment is complete. Each step prints one line, `[2/4] ...`; what failed is the last line on stderr.
 Exit codes: 0 done, 2 something has to be installed or decided by you, 3 the machine failed; demo, test and the like end with their own.
@@ -17,6 +18,7 @@ import glob
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -39,7 +41,15 @@ EXTRAS = {"plates": "DPX", "farm": "run a job template here", "train": "nothing 
 """What can be installed beside the core, each a file of requirements/, and what for."""
 EXTRAS_SAID = ", ".join(f"{name} ({purpose})" for name, purpose in EXTRAS.items())
 
+GET_PYTHON = (
+    "install it from python.org or with "
+    + ("`winget install Python.Python.3.11`" if WINDOWS else "your package manager (python3.11 and python3.11-venv)")
+    + ", or name one in XMEM_ROTO_BASE_PYTHON, and run this again"
+)
+
 PYTHON_PROBE_SECONDS = 20
+SETUP_BYTES = {"cpu": 2 * 10**9, "cuda": 10 * 10**9}
+"""What an environment takes on disk, roughly, by device."""
 FOREIGN_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "QT_PLUGIN_PATH")
 """Set for Nuke, harmful to another Python; every PYTHON* variable is one too."""
 
@@ -109,16 +119,20 @@ def base_python(command: Sequence[str]) -> Optional[str]:
     return path if tuple(version) == CORE_PYTHON else None
 
 
+def python_here() -> Optional[str]:
+    """Find a Python 3.11 on this machine, or none."""
+    return next((path for path in map(base_python, python_candidates()) if path is not None), None)
+
+
 def find_python() -> str:
     """Find a Python 3.11, or let uv bring one.
 
     Raises:
         SetupFailed: there is none, and no uv to bring it.
     """
-    for command in python_candidates():
-        path = base_python(command)
-        if path is not None:
-            return path
+    present = python_here()
+    if present is not None:
+        return present
     uv = shutil.which("uv")
     if uv is not None:
         print("No Python 3.11 on this machine: asking uv for one.", flush=True)
@@ -128,11 +142,7 @@ def find_python() -> str:
             path = base_python([found.stdout.strip()]) if found.returncode == 0 else None
             if path is not None:
                 return path
-    raise SetupFailed(
-        "XMem Roto's core needs Python 3.11 (with its venv module), and this machine has none: install it from python.org or with "
-        + ("`winget install Python.Python.3.11`" if WINDOWS else "your package manager (python3.11 and python3.11-venv)")
-        + ", or name one in XMEM_ROTO_BASE_PYTHON, and run this again."
-    )
+    raise SetupFailed(f"XMem Roto's core needs Python 3.11 (with its venv module), and this machine has none: {GET_PYTHON}.")
 
 
 # The environment
@@ -317,6 +327,80 @@ def setup(device: str, extras: Sequence[str], torch_index: Optional[str], force:
     print("Set-up done.", flush=True)
 
 
+# The doctor before there is a doctor
+
+
+def doctor(arguments: Sequence[str]) -> int:
+    """Say what is wrong without changing anything: the core's own page where there is a core, else one about what is missing."""
+    missing = missing_environment()
+    aside = sys.stderr if "--json" in arguments else sys.stdout
+    if missing is None:
+        code = core_command("doctor", *arguments)
+        stamp = read_stamp()
+        known = stamp.get("extras")
+        extras = [name for name in (known if isinstance(known, list) else []) if name in EXTRAS]
+        if not is_complete(make_stamp(str(stamp.get("device")), extras), stamp):
+            print(f"The set-up was interrupted, or is older than this checkout. {RUN_SETUP}", file=aside, flush=True)
+        return code
+    page = [("!", "environment", missing), *surroundings()]
+    if "--json" in arguments:
+        states = {"!": "wrong", "-": "note", " ": "ok"}
+        print(json.dumps({"findings": [{"subject": subject, "state": states[mark], "text": text} for mark, subject, text in page]}))
+    else:
+        print("xmem-roto doctor, before the set-up")
+        for mark, subject, text in page:
+            print(f"{mark} {subject.ljust(11)}  {text}")
+    print(RUN_SETUP, file=aside, flush=True)
+    return 2
+
+
+RUN_SETUP = f"Run `{'py' if WINDOWS else 'python3'} bootstrap.py setup`" + ("." if WINDOWS else ", or `make setup`.")
+
+
+def missing_environment() -> Optional[str]:
+    """Say why the core cannot start, or None when it can."""
+    python = environment_python()
+    if not ENVIRONMENT.exists():
+        return f"there is none yet at {ENVIRONMENT}"
+    if environment_version() is None:
+        wanted = ".".join(map(str, CORE_PYTHON))
+        return f"{python} {f'does not start, or is no Python {wanted}' if python.exists() else 'is missing'}"
+    probe = [str(python), "-I", "-c", "import xmemcore.cli.main"]
+    try:
+        tried = subprocess.run(probe, capture_output=True, text=True, timeout=PYTHON_PROBE_SECONDS, env=clean_environment())
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"{python} does not answer: {error}"
+    last = (tried.stderr.strip().splitlines() or ["no reason given"])[-1]
+    return None if tried.returncode == 0 else f"{ENVIRONMENT} is incomplete: {last}"
+
+
+def surroundings() -> List[Tuple[str, str, str]]:
+    """Look at what a set-up would use: a mark, a subject and what was found."""
+    found = python_here()
+    if found is not None:
+        python = (" ", "python 3.11", found)
+    elif shutil.which("uv") is not None:
+        python = (" ", "python 3.11", "none here; uv will be asked for one")
+    else:
+        python = ("!", "python 3.11", f"none here: {GET_PYTHON}")
+    device = "cuda" if has_nvidia() else "cpu"
+    free = shutil.disk_usage(str(CHECKOUT)).free
+    disk = f"{CHECKOUT}, {free / 1e9:.1f} GB free"
+    if not os.access(str(CHECKOUT), os.W_OK):
+        room = ("!", "disk", f"{disk}, not writable")
+    elif free < SETUP_BYTES[device]:
+        room = ("-", "disk", f"{disk}; the set-up takes about {SETUP_BYTES[device] / 1e9:.0f} GB")
+    else:
+        room = (" ", "disk", disk)
+    return [
+        python,
+        (" ", "this python", f"{platform.python_version()} {sys.executable}"),
+        (" ", "machine", f"{platform.platform()}, {os.cpu_count()} CPU cores"),
+        (" ", "device", f"{device}, which the set-up will install for"),
+        room,
+    ]
+
+
 def core_command(*arguments: str) -> int:
     """Run xmem-roto in the environment, with the terminal passed through."""
     return run([str(environment_python()), "-I", "-m", "xmemcore", *arguments])
@@ -394,6 +478,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         if chosen.command == "nuke":
             add_to_nuke(chosen.nuke_folder, chosen.remove)
             return 0
+        if chosen.command == "doctor":
+            return doctor(rest)
         unknown = [name for name in extras if name not in EXTRAS]
         if unknown:
             raise SetupFailed(f"There is no extra called {unknown[0]}. These exist: {EXTRAS_SAID}.")

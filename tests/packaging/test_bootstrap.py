@@ -222,6 +222,63 @@ def test_extra_that_is_no_more_is_forgotten(bootstrap: ModuleType, installs: lis
     assert bootstrap.read_stamp()["extras"] == ["plates"]
 
 
+@pytest.fixture
+def nothing_set_up(bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The script on a fresh clone; whatever would install fails the test."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("The doctor must not set anything up.")
+
+    for name in ("setup", "pip", "make_environment", "find_python"):
+        monkeypatch.setattr(bootstrap, name, refuse)
+    return bootstrap
+
+
+def test_doctor_of_a_fresh_clone_says_what_is_missing_and_sets_nothing_up(
+    nothing_set_up: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert nothing_set_up.main(["doctor"]) == 2
+    page, err = capsys.readouterr()
+    assert f"! environment  there is none yet at {nothing_set_up.ENVIRONMENT}\n" in page and "bootstrap.py setup`" in page
+    assert "\n  python 3.11  " in page and err == ""
+    assert not nothing_set_up.ENVIRONMENT.exists()
+    monkeypatch.setattr(nothing_set_up, "base_python", lambda command: None)
+    monkeypatch.setattr(nothing_set_up.shutil, "which", lambda name: None)
+    assert nothing_set_up.main(["doctor", "--json"]) == 2
+    page, err = capsys.readouterr()
+    (python,) = (finding for finding in json.loads(page)["findings"] if finding["subject"] == "python 3.11")
+    assert python["state"] == "wrong" and "install it from python.org" in python["text"]
+    assert "bootstrap.py setup`" in err
+
+
+def test_doctor_tells_an_interrupted_set_up_from_none(nothing_set_up: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = nothing_set_up.ENVIRONMENT
+    folder.mkdir()
+    assert nothing_set_up.main(["doctor"]) == 2
+    assert f"{nothing_set_up.environment_python()} is missing" in capsys.readouterr().out
+    shutil.rmtree(folder)
+    base = nothing_set_up.base_python([sys.executable])
+    if base is None:
+        pytest.skip("The tests run in another Python than the core's.")
+    subprocess.run([base, "-I", "-m", "venv", "--without-pip", str(folder)], check=True)
+    assert nothing_set_up.main(["doctor"]) == 2
+    assert f"{folder} is incomplete: ModuleNotFoundError: No module named 'xmemcore'" in capsys.readouterr().out
+
+
+def test_doctor_of_an_environment_is_the_cores_own(
+    nothing_set_up: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(nothing_set_up, "missing_environment", lambda: None)
+    monkeypatch.setattr(nothing_set_up, "core_command", lambda *arguments: asked.append(arguments) or 3)
+    monkeypatch.setattr(nothing_set_up, "is_complete", lambda wanted, stamp: True)
+    assert nothing_set_up.main(["doctor", "--json"]) == 3
+    assert asked == [("doctor", "--json")] and capsys.readouterr() == ("", "")
+    monkeypatch.setattr(nothing_set_up, "is_complete", lambda wanted, stamp: False)
+    nothing_set_up.main(["doctor"])
+    assert "older than this checkout. Run `" in capsys.readouterr().out
+
+
 def nuke(bootstrap: ModuleType, folder: Path, *more: str) -> int:
     return bootstrap.main(["nuke", "--nuke-folder", str(folder), *more])
 
@@ -278,7 +335,7 @@ def test_pins_are_exact_and_each_stands_once(bootstrap: ModuleType) -> None:
 
 def test_makefile_and_ci_call_what_exists() -> None:
     makefile = (CHECKOUT / "Makefile").read_text()
-    for target in ("demo", "test", "setup", "nuke", "lint", "bench"):
+    for target in ("demo", "test", "setup", "nuke", "lint", "bench", "doctor"):
         assert f"\n{target}:\n\t@$(PYTHON) bootstrap.py {target}" in makefile
     ci = CHECKOUT / ".ci" / "run"
     assert os.access(ci, os.X_OK) and "\nmake test\n" in ci.read_text()
