@@ -67,7 +67,7 @@ def _alone(work: Callable[[Run], None]) -> Callable[[Run], None]:
 
 def _propagate(this: Run) -> None:
     handed = exchange.hand_over(this.node, this.settings, this.node_id, this.show, this.cancelled)
-    this.warnings += handed.annotations.warnings
+    this.warnings += handed.warnings
     request = _propagate_request(this.settings, handed)
     frames = FrameRange.of(handed.frames)
     first, last = min(frames), max(frames)

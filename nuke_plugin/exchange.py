@@ -60,6 +60,7 @@ class Handed:
     annotations: Annotations
     missing: Tuple[int, ...]
     """Frames that were asked for and have no plate."""
+    warnings: Tuple[str, ...]
     plate_state: str
     """Digest of the plate as it was handed over."""
     alpha_states: Mapping[int, str]
@@ -79,6 +80,7 @@ def hand_over(node: nuke.Node, settings: Settings, node_id: str, show: Show, can
     plate_node = host.in_main(roto_node.plate_input, node)
     host.in_main(host.refuse_wrong_context, plate_node)
     wanted = host.in_main(lambda: plates.frame_range(settings.frame_range, plate_node, host.script_range()))
+    beyond = host.in_main(plates.beyond, wanted, plate_node)
     host.in_main(_refuse_keys_off_plate, annotations, plate_node)
     plate = pictures.hand_plate(plate_node, folder, list(wanted), annotations.keyframes, show, cancelled)
     shot: Dict[str, Any] = {
@@ -101,7 +103,7 @@ def hand_over(node: nuke.Node, settings: Settings, node_id: str, show: Show, can
         handed = pictures.hand_alpha(source, folder, annotations.keyframes, absent, show, cancelled)
         shot["masks"], alpha = handed.pattern, handed.states
         shot["keyframes"] = tuple(annotations.keyframes)
-    return Handed(shot, wanted, annotations, plate.missing, plate.state, alpha)
+    return Handed(shot, wanted, annotations, plate.missing, annotations.warnings + beyond, plate.state, alpha)
 
 
 def _read_roto(node: nuke.Node, settings: Settings) -> Tuple[Annotations, Optional[RotoDrawing], Set[int]]:
@@ -160,11 +162,14 @@ def colorspace_of(settings: Settings) -> str:
 
 def _refuse_keys_off_plate(annotations: Annotations, plate: nuke.Node) -> None:
     """A rendered plate has pixels for every number, held or looped at its ends, so the core could not tell."""
-    first, last = int(plate.firstFrame()), int(plate.lastFrame())
+    known = plates.known_range(plate)
+    if known is None or known[0] == known[1]:
+        return  # one frame stands for all; see `plates.beyond`
+    first, last = known
     off = [frame for frame in annotations.keyframes if not first <= frame <= last]
-    if off and last - first < plates.ENDLESS_FRAMES:
+    if off:
         shown = ", ".join(map(str, off[:6]))
         raise KeyframeOffPlate(
             f"The plate {plate.name()} has the frames {first}-{last}, but the roto is keyed on {shown}. "
-            "Go there and press Remove, or move the keys to frames that the plate has."
+            f"Go there and press Remove, or move the keys to frames that the plate has. {plates.HOW_TO_NAME_THE_RANGE}"
         )

@@ -28,6 +28,8 @@ class Now:
     """That a propagate would fill."""
     out: str
     """Where it would write."""
+    warnings: Tuple[str, ...]
+    """About the frames and the annotations."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,11 @@ def look(node: nuke.Node, settings: Settings, plate_frames: Optional[FrameRange]
     annotations = exchange.read_annotations(node, settings)
     plate = roto_node.plate_input(node)
     wanted = plates.frame_range(settings.frame_range, plate, host.script_range())
+    warnings = annotations.warnings + plates.beyond(wanted, plate)
     counted = list(wanted if plate_frames is None else plate_frames)
     plate_state = pictures.plate_state(plate, counted, annotations.keyframes)
     snapshot = Snapshot(plate_state, _roto_state(annotations, _alpha_states(node, annotations)), _settings_that_count(settings, colorspace))
-    return Now(snapshot, annotations, wanted, settings.out)
+    return Now(snapshot, annotations, wanted, settings.out, warnings)
 
 
 def snapshot_of(handed: Handed, settings: Settings) -> Snapshot:

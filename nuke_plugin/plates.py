@@ -28,6 +28,8 @@ BITE_SECONDS = 0.25
 ENDLESS_FRAMES = 100_000
 """A plate of so many frames has no end of its own: a Constant, for one."""
 
+HOW_TO_NAME_THE_RANGE = "If Nuke does not know the plate's range, as behind some retimes, put a FrameRange node before the plate input."
+
 MOST_CHANGES = 8
 """How often a tree may change while it is rendered, before we ask for a pause."""
 
@@ -70,12 +72,38 @@ def frame_range(chosen: str, plate: nuke.Node, script_range: Tuple[int, int]) ->
     """
     if chosen:
         return FrameRange.parse(chosen)
-    first, last = int(plate.firstFrame()), int(plate.lastFrame())
-    if last - first >= ENDLESS_FRAMES or last < first:
-        first, last = script_range
+    first, last = known_range(plate) or script_range
     if last < first:
         raise FramesUnusable(f"The plate {plate.name()} has no frames. Name the frame range.")
     return FrameRange.of(range(first, last + 1))
+
+
+def known_range(plate: nuke.Node) -> Optional[Tuple[int, int]]:
+    """Give the first and last frame of a plate, as Nuke tells them; None where it has no end of its own. Main thread."""
+    first, last = int(plate.firstFrame()), int(plate.lastFrame())
+    return None if last < first or last - first >= ENDLESS_FRAMES else (first, last)
+
+
+def beyond(wanted: FrameRange, plate: nuke.Node) -> Tuple[str, ...]:
+    """Warn of frames that are wanted and that the plate has not got, as far as Nuke knows; main thread.
+
+    The command line writes no matte there, since a plate of files has no picture there. In Nuke every node has a picture on every frame,
+    and an end that is held or looped may be just what is meant: these frames are filled. Where no frame at all is on the plate the range
+    is a slip, unless Nuke tells of one frame: that is what a still, a FrameHold or a generator may have, whose picture stands for all.
+
+    Raises:
+        FramesUnusable: none of the frames is on the plate.
+    """
+    known = known_range(plate)
+    off = [] if known is None else [frame for frame in wanted if not known[0] <= frame <= known[1]]
+    if known is None or not off:
+        return ()
+    has = FrameRange.of(range(known[0], known[1] + 1))
+    if len(off) == len(wanted) and len(has) > 1:
+        raise FramesUnusable(
+            f"None of the frames {wanted} is on the plate {plate.name()}, which has {has}. Check the frame range. {HOW_TO_NAME_THE_RANGE}"
+        )
+    return (f"The plate {plate.name()} has {has}; {FrameRange.of(off)} is filled from what Nuke shows there: held, looped or black.",)
 
 
 def tree_above(node: nuke.Node) -> digest.Tree:

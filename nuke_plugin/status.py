@@ -44,7 +44,7 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
     else:
         stamp, faults = ("", []) if record is None else (look.stamp_of(record.out), mattes_on_disk.faults(record))
         verdict = look.judge(record, now, stamp, faults)
-        notes = list(dict.fromkeys([*notes, *now.annotations.warnings, *now.annotations.notes]))
+        notes = list(dict.fromkeys([*notes, *now.warnings, *now.annotations.notes]))
         _show_objects(node, look.keyframe_lines(now.annotations), list(now.annotations.frames))
     node_id = roto_node.node_id(node)
     _verdicts[node_id] = verdict

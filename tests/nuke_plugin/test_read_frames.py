@@ -111,6 +111,36 @@ def test_a_read_that_holds_its_ends_has_those_frames(stage, footage, above):
     assert stage.told == [] and handed(stage) == list(range(1001, 1011)) and len(stage.mattes()) == 10
 
 
+@pytest.mark.parametrize("above", ["Grade", None], ids=["a Grade", "the Read itself"])
+def test_frames_beyond_the_plate_are_filled_with_a_warning_that_stays(stage, footage, above):
+    read = footage(range(1001, 1006))
+    plate(stage, stage.nuke.nodes.Grade(inputs=[read]) if above else read, "1004-1007")
+    stage.propagate()
+    assert stage.told == [] and len(stage.mattes()) == 4
+    assert "has 1001-1005; 1006-1007 is filled from what Nuke shows there" in stage.status()
+    stage.press("refresh")
+    assert stage.status().count("1006-1007 is filled") == 1 and "Up to date" in stage.status()
+
+
+def test_a_range_without_a_frame_of_the_plate_is_refused_and_a_framerange_is_the_way_round(stage, footage):
+    read = footage(range(1001, 1006))
+    plate(stage, read, "2000-2010")
+    stage.propagate()
+    assert "None of the frames 2000-2010 is on the plate Read1, which has 1001-1005." in stage.told[-1] and stage.mattes() == []
+    plate(stage, stage.nuke.nodes.FrameRange(inputs=[read], first_frame=1001, last_frame=2010), "2000-2010")
+    stage.propagate()
+    assert len(stage.mattes()) == 11 and "is filled from" not in stage.status()
+
+
+def test_a_plate_of_one_frame_stands_for_all_and_is_refused_nothing(stage):
+    stage.plate["first_frame"].setValue(1)
+    stage.plate["last_frame"].setValue(1)
+    stage.node["frame_range"].setValue("1001-1003")
+    stage.propagate()
+    assert stage.told == [] and len(stage.mattes()) == 3
+    assert "has 1; 1001-1003 is filled from what Nuke shows there" in stage.status()
+
+
 def test_a_clip_that_starts_elsewhere_is_there(stage, footage):
     read = footage(range(1, 11), frame_mode="start at", frame="1001")
     plate(stage, stage.nuke.nodes.Grade(inputs=[read]), "")
