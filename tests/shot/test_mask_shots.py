@@ -109,6 +109,17 @@ def test_suggestion_names_frames_that_are_not_annotated(shot: PropagateRequest) 
     assert all(suggestion.score > 0 and suggestion.reason for suggestion in result.suggestions)
 
 
+def test_reason_tells_keyed_frames_from_suggested_ones(shot: PropagateRequest) -> None:
+    common = {name: getattr(shot, name) for name in ("plate", "masks", "model", "size", "cache")}
+    picks = suggest(SuggestRequest(**common, keyframes=(0,), count=5)).suggestions
+    assert picks[0].reason == "it looks least like any keyed frame; closest is 0"
+    for number, pick in enumerate(picks[1:], 1):
+        assert pick.reason.startswith(f"it looks least like any keyed or suggested frame; closest is {pick.nearest_keyframe}")
+        earlier = pick.nearest_keyframe in [one.frame for one in picks[:number]]
+        assert earlier == (pick.nearest_keyframe != 0) == pick.reason.endswith(", suggested before it")
+    assert any(pick.nearest_keyframe != 0 for pick in picks)
+
+
 def test_suggestion_says_when_nothing_is_worth_keying(shot: PropagateRequest) -> None:
     common = {name: getattr(shot, name) for name in ("plate", "masks", "model", "size", "cache")}
     for frame in range(10):

@@ -42,9 +42,9 @@ class Suggestion:
 
     frame: int
     score: float
-    """Dissimilarity to the nearest keyed frame, above 0; comparable within one shot and one alpha only."""
+    """Dissimilarity to that nearest frame, above 0; comparable within one shot and one alpha only."""
     nearest_keyframe: int
-    """The keyed frame that explains it best."""
+    """The frame that explains it best: a keyed one, or one that is suggested before it."""
     reason: str
     """Why, in a sentence."""
 
@@ -93,7 +93,7 @@ def suggest(request: SuggestRequest, listener: Listener | None = None) -> Sugges
             if pick.score < LEAST_SHARE * picks[0].score:
                 break
             closest = min(before, key=lambda index: _explains(views, index, pick.index))
-            reason = _reason(masks, pick.index, closest, numbers)
+            reason = _reason(masks, pick.index, closest, before[len(keyed) :], numbers)
             suggestions.append(Suggestion(numbers[pick.index], pick.score, numbers[closest], reason))
             before.append(pick.index)
         left_out = [numbers[index] for index, may in enumerate(eligible) if not may and index not in keyed]
@@ -187,16 +187,16 @@ def _explains(views: Sequence[View], keyed: int, index: int) -> float:
     return dissimilarity(views[keyed], views[index])
 
 
-def _reason(masks: _Masks, index: int, closest: int, numbers: Sequence[int]) -> str:
-    """Say what is special about a frame, from what its mask and its nearest keyframe tell."""
+def _reason(masks: _Masks, index: int, closest: int, picked: Sequence[int], numbers: Sequence[int]) -> str:
+    """Say what is special about a frame, from what its mask and the nearest frame, keyed or picked before it, tell."""
     now, then = masks.pixels(index), masks.pixels(closest)
     if now and then and now < then / 2:
         what = f"the matte is {_times(then / now)} smaller than on"
     elif now and then and now > then * 2:
         what = f"the matte is {_times(now / then)} larger than on"
     else:
-        what = "it looks least like any keyed frame; closest is"
-    return f"{what} {numbers[closest]}"
+        what = f"it looks least like any keyed {'or suggested ' if picked else ''}frame; closest is"
+    return f"{what} {numbers[closest]}{', suggested before it' if closest in picked else ''}"
 
 
 def _times(ratio: float) -> str:
