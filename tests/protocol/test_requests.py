@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from xmemcore.protocol.requests import LARGEST_SIZE, SMALLEST_SIZE, SettingUnknown, require_size
+from xmemcore.protocol.requests import LARGEST_SIZE, SMALLEST_SIZE, SettingUnknown, SuggestRequest, require_size
 
 
 def test_working_size_has_limits_that_everybody_can_ask_for() -> None:
@@ -13,3 +15,20 @@ def test_working_size_has_limits_that_everybody_can_ask_for() -> None:
     for size in (SMALLEST_SIZE - 1, 0, -480, LARGEST_SIZE + 1):
         with pytest.raises(SettingUnknown, match=f"working size {size} is out of range. Choose 64 to 4096 pixels"):
             require_size(size)
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ({"count": 0}, "0 suggestions are not possible. Ask for 1 or more"),
+        ({"count": -3}, "-3 suggestions are not possible"),
+        ({"alpha": 1.5}, "An alpha of 1.5 is not possible. Choose 0 to 1"),
+        ({"alpha": float("nan")}, "An alpha of nan is not possible"),
+        ({"min_pixels": -1}, "A least of -1 pixels is not possible. Choose 0 or more"),
+        ({"size": 20}, "The working size 20 is out of range"),
+    ],
+)
+def test_impossible_suggestion_is_refused(setting: dict[str, Any], sentence: str) -> None:
+    SuggestRequest(plate="p", count=1, alpha=0.0, min_pixels=0).require_possible()
+    with pytest.raises(SettingUnknown, match=sentence):
+        SuggestRequest(plate="p", **setting).require_possible()

@@ -138,6 +138,12 @@ def test_suggestion_tells_which_frames_it_left_out(shot: PropagateRequest, tmp_p
     assert "all others but 7 that were left out (their mattes have under 1000000 pixels: frames 1, 2, 3, 5" in result.message
 
 
+@pytest.mark.parametrize("count", [0, -1])
+def test_no_suggestions_is_not_that_nothing_is_worth_keying(shot: PropagateRequest, count: int) -> None:
+    with pytest.raises(RequestError, match=f"{count} suggestions are not possible"):
+        suggest(SuggestRequest(plate=shot.plate, masks=shot.masks, model=shot.model, size=64, count=count))
+
+
 def test_picks_depend_on_the_object(shot: PropagateRequest) -> None:
     common = {name: getattr(shot, name) for name in ("plate", "masks", "model", "size", "cache")}
     with pytest.raises(RequestError, match="No object is called 'hat'. The annotations have: 1, 2."):

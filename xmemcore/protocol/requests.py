@@ -93,3 +93,15 @@ class SuggestRequest(ShotRequest):
     """Frames whose mask has fewer pixels at working size are left out."""
     object: Optional[str] = None
     """Suggest for this object; None: for the union of all."""
+
+    def require_possible(self) -> None:
+        """Raise SettingUnknown where a setting is out of range, whichever door it came through."""
+        require_size(self.size)
+        if self.count < 1:
+            raise SettingUnknown(f"{self.count} suggestions are not possible. Ask for 1 or more; {SuggestRequest.count} is usual.")
+        if not 0 <= self.alpha <= 1:
+            raise SettingUnknown(f"An alpha of {self.alpha} is not possible. Choose 0 to 1; {SuggestRequest.alpha} is usual.")
+        if self.min_pixels < 0:
+            raise SettingUnknown(
+                f"A least of {self.min_pixels} pixels is not possible. Choose 0 or more; {SuggestRequest.min_pixels} is usual."
+            )

@@ -77,6 +77,7 @@ def suggest(request: SuggestRequest, listener: Listener | None = None) -> Sugges
     """
     began = time.monotonic()
     listener = listener or Silence()
+    request.require_possible()
     shot = open_shot(request)
     obj = _object(request.object, shot.annotations.objects)
     keyed = [index for frame, index in shot.indices.items() if obj is None or obj in shot.annotations.known(frame)]
