@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import venv
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,20 @@ def test_a_disk_that_refuses_the_plate_is_said_with_advice_that_fits(stage, monk
     stage.propagate()
     assert os.strerror(number) in stage.told[-1] and advice in stage.told[-1] and advice in stage.status()
     assert ("Free some space" in stage.told[-1]) == (number == errno.ENOSPC)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders of a virtual environment")
+def test_a_python_without_the_packages_is_named_with_what_to_do(stage, monkeypatch):
+    from nuke_plugin import core_client
+
+    venv.create(stage.folder / "bare", with_pip=False, symlinks=True)
+    python = stage.folder / "bare" / "bin" / "python"
+    monkeypatch.setenv("XMEM_ROTO_PYTHON", str(python))
+    monkeypatch.setattr(core_client, "_session", core_client.Core())
+    stage.propagate()
+    core_client._session.close()
+    assert f"{python} lacks the core's packages (" in stage.told[-1] and "fault of its own" not in stage.told[-1]
+    assert "Point XMEM_ROTO_PYTHON at a Python that has them, or unset it and run Set up the core." in stage.status()
 
 
 def test_cancel_keeps_finished_frames_and_is_no_failure(stage, monkeypatch):
