@@ -14,6 +14,7 @@ from PIL import Image
 from tests.shot.made_shot import write_model, write_plate
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
+from xmemcore.shot.listener import Silence
 from xmemcore.shot.mask_annotations import MaskAnnotations
 from xmemcore.shot.mattes import MatteWriter
 from xmemcore.shot.plate import Plate
@@ -144,9 +145,53 @@ def test_no_suggestions_is_not_that_nothing_is_worth_keying(shot: PropagateReque
         suggest(SuggestRequest(plate=shot.plate, masks=shot.masks, model=shot.model, size=64, count=count))
 
 
+class Heard(Silence):
+    """Keep the warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warning(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def test_mattes_of_something_else_are_refused(shot: PropagateRequest, tmp_path: Path) -> None:
+    propagate(shot)
+    common = {name: getattr(shot, name) for name in ("plate", "masks", "model", "size", "cache")}
+    (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "empty.0001.exr").write_text("")
+    write_plate(tmp_path / "exrs", 0, 3, ())
+    other = Path(shot.out).parent
+    for path in sorted(other.glob("*.exr")):
+        path.replace(path.with_name(f"far.{int(path.stem[-4:]) + 5000}.exr"))
+    for named, sentence in {
+        tmp_path / "empty.txt": "empty.txt are no mattes: those are EXR files, not .txt",
+        tmp_path / "empty.0001.exr": "empty.0001.exr",
+        shot.masks: "are no mattes: those are EXR files, not .png",
+        Path(shot.masks) / "m.0000.png": "are no mattes: those are EXR files, not .png",
+        shot.plate: "are no mattes: those are EXR files, not .png",
+        tmp_path / "exrs": "has no layer obj_1 or obj_2: these are no mattes of this roto or these masks",
+        other / "far.%04d.exr": "No frame of the plate has a matte in .*far.*: it holds frames 5000, 5001",
+    }.items():
+        with pytest.raises(RequestError, match=sentence):
+            suggest(SuggestRequest(**common, mattes=str(named)))
+
+
+def test_few_mattes_are_said(shot: PropagateRequest) -> None:
+    propagate(replace(shot, frames="0-3"))
+    common = {name: getattr(shot, name) for name in ("plate", "masks", "model", "size", "cache")}
+    heard = Heard()
+    suggest(SuggestRequest(**common, mattes=shot.out), heard)
+    assert heard.warnings == [f"Only 4 of 10 frames have a matte in {shot.out}; the others are judged by the plate alone."]
+    propagate(replace(shot, frames="0-4"))
+    heard = Heard()
+    suggest(SuggestRequest(**common, mattes=shot.out), heard)
+    assert heard.warnings == []
+
+
 def test_picks_depend_on_the_object(shot: PropagateRequest) -> None:
     common = {name: getattr(shot, name) for name in ("plate", "masks", "model", "size", "cache")}
-    with pytest.raises(RequestError, match="No object is called 'hat'. The annotations have: 1, 2."):
+    with pytest.raises(RequestError, match="No object is called 'hat'. The annotations have: '1', '2'."):
         suggest(SuggestRequest(**common, object="hat"))
     assert suggest(SuggestRequest(**common, object="2")).object == "2"
 

@@ -26,6 +26,10 @@ class OutputInvalid(RequestError):
     """The output is no pattern of EXR files, or would replace what the mattes are made from."""
 
 
+class NoMattes(RequestError):
+    """What was named as the mattes of an earlier propagate is something else."""
+
+
 def matte_pattern(out: str) -> Path:
     """Turn what the artist wrote as output into an absolute pattern with a place for the frame number.
 
@@ -129,6 +133,19 @@ class MatteSequence:
         """Frames that have a matte, ascending."""
         return self._sequence.frames
 
+    def require_layers(self, layers: Sequence[str]) -> None:
+        """See that these are mattes of such layers: one of them in one frame will do, for a roto goes on to change.
+
+        Raises:
+            NoMattes, ExrUnreadable.
+        """
+        wanted = {f"{layer}.alpha" for layer in layers}
+        if all(wanted.isdisjoint(exr.read_header(path).parts[0].channels) for path in self._sequence.paths.values()):
+            raise NoMattes(
+                f"{self._sequence.pattern} has no layer {' or '.join(layers)}: these are no mattes of this roto or these masks. "
+                "Name the output of their propagate, or propagate again."
+            )
+
     def read(self, frame: int, canvas: Canvas | None = None) -> Matte:
         """Read one frame on a canvas; None: on its display window.
 
@@ -146,8 +163,12 @@ class MatteSequence:
 
 
 def read_mattes(pattern: str) -> MatteSequence:
-    """Open the mattes of an earlier propagate, by pattern or folder; raises SequenceNotFound."""
-    return MatteSequence(sequences.Sequence.find(pattern, "mattes"))
+    """Open the mattes of an earlier propagate, by pattern or folder; raises SequenceNotFound, SequenceAmbiguous, NoMattes."""
+    sequence = sequences.Sequence.find(pattern, "mattes")
+    suffix = sequence.path(sequence.frames[0]).suffix
+    if suffix.lower() != ".exr":
+        raise NoMattes(f"{sequence.pattern} are no mattes: those are EXR files, not {suffix or 'files without a suffix'}. Name such files.")
+    return MatteSequence(sequence)
 
 
 def _faint_cut(plane: np.ndarray) -> np.ndarray:

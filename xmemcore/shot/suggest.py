@@ -25,11 +25,14 @@ from xmemcore.shot.device import choose_device, out_of_memory_said
 from xmemcore.shot.frame_source import Encoding, PlateContent, ShotFrames
 from xmemcore.shot.inputs import Shot, open_shot
 from xmemcore.shot.listener import Listener, Silence
-from xmemcore.shot.mattes import read_mattes
+from xmemcore.shot.mattes import MatteSequence, NoMattes, read_mattes
 from xmemcore.shot.status import counted
 
 LEAST_SHARE = 1e-3
 """Of the first pick's score: a frame that differs less is explained."""
+
+FEW_MATTES = 0.5
+"""Share of the plate's frames; with fewer mattes the artist is told."""
 
 
 class ObjectUnknown(RequestError):
@@ -80,10 +83,11 @@ def suggest(request: SuggestRequest, listener: Listener | None = None) -> Sugges
     request.require_possible()
     shot = open_shot(request)
     obj = _object(request.object, shot.annotations.objects)
+    mattes = _mattes(request.mattes, shot, listener) if request.mattes is not None else None
     keyed = [index for frame, index in shot.indices.items() if obj is None or obj in shot.annotations.known(frame)]
     with out_of_memory_said(request), ExitStack() as stack:
         frames = _frames(request, shot, listener, stack)
-        masks = _Masks(request, shot, obj, (frames.padding.height, frames.padding.width))
+        masks = _Masks(mattes, shot, obj, (frames.padding.height, frames.padding.width))
         alpha = request.alpha if request.mattes is not None else 0.0
         views = _views(frames, masks, alpha, listener)
         eligible = [masks.pixels(index) is None or masks.pixels(index) >= request.min_pixels for index in range(len(frames))]
@@ -113,11 +117,11 @@ def suggest(request: SuggestRequest, listener: Listener | None = None) -> Sugges
 class _Masks:
     """The union of the objects, or one object, at every frame where it is known or propagated; at working size."""
 
-    def __init__(self, request: SuggestRequest, shot: Shot, obj: int | None, size: tuple[int, int]) -> None:
+    def __init__(self, mattes: MatteSequence | None, shot: Shot, obj: int | None, size: tuple[int, int]) -> None:
         self.shot = shot
         self.obj = obj
         self._size = size
-        self._propagated = read_mattes(request.mattes) if request.mattes is not None else None
+        self._propagated = mattes
         self._layer = None if obj is None else layer_names(shot.annotations.objects)[obj]
         self._areas: dict[int, int | None] = {}
 
@@ -156,8 +160,21 @@ def _object(name: str | None, objects: Sequence[str]) -> int | None:
     if name is None:
         return None
     if name not in objects:
-        raise ObjectUnknown(f"No object is called {name!r}. The annotations have: {', '.join(objects)}.")
+        raise ObjectUnknown(f"No object is called {name!r}. The annotations have: {', '.join(map(repr, objects))}.")
     return list(objects).index(name)
+
+
+def _mattes(pattern: str, shot: Shot, listener: Listener) -> MatteSequence:
+    """Open the mattes, and see that they are of this shot; where they say little, so do we."""
+    mattes = read_mattes(pattern)
+    mattes.require_layers(layer_names(shot.annotations.objects))
+    frames = shot.plate.frames
+    here = len(set(frames).intersection(mattes.frames))
+    if not here:
+        raise NoMattes(f"No frame of the plate has a matte in {pattern}: it holds {counted(mattes.frames)}. Name the mattes of this shot.")
+    if here < FEW_MATTES * len(frames):
+        listener.warning(f"Only {here} of {len(frames)} frames have a matte in {pattern}; the others are judged by the plate alone.")
+    return mattes
 
 
 def _frames(request: SuggestRequest, shot: Shot, listener: Listener, stack: ExitStack) -> ShotFrames:
