@@ -178,6 +178,20 @@ def test_output_of_another_format_is_refused(tmp_path: Path, out: str) -> None:
     assert failure.value.exit_code == 2
 
 
+@pytest.mark.parametrize("out", ["%d/m.%04d.exr", "%04d/deeper/m.exr", "shot.####/m.####.exr", "%d"])
+def test_folder_has_no_place_for_a_frame_number(tmp_path: Path, out: str) -> None:
+    with pytest.raises(OutputInvalid, match="has a place for the frame number in the folder .*: only a file may have one"):
+        matte_pattern(str(tmp_path / out))
+    (tmp_path / out).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "%d").mkdir(exist_ok=True)
+    matte_pattern(str(tmp_path / out))
+
+
+@pytest.mark.parametrize("folder", ["take #2", "plate[1-2]", "100%"])
+def test_folder_may_be_called_what_one_calls_folders(tmp_path: Path, folder: str) -> None:
+    assert matte_pattern(str(tmp_path / folder / "m.####.exr")) == tmp_path / folder / "m.%04d.exr"
+
+
 def test_mattes_never_replace_what_they_are_made_from(tmp_path: Path) -> None:
     for frame in (7, 8):
         (tmp_path / f"p.{frame:04d}.exr").write_bytes(b"")

@@ -41,10 +41,15 @@ def matte_pattern(out: str) -> Path:
     """
     path = Path(out).expanduser().absolute()
     if path.is_dir() or not path.suffix:
-        return path / "matte.%04d.exr"
-    if path.suffix.lower() != ".exr":
+        pattern = path / "matte.%04d.exr"
+    elif path.suffix.lower() != ".exr":
         raise OutputInvalid(f"Mattes are EXR files, but the output is {path.name}. Write a pattern such as matte.%04d.exr.")
-    return sequences.numbered(path)
+    else:
+        pattern = sequences.numbered(path)
+    for folder in pattern.parents:
+        if sequences.has_frame_number(folder.name) and not folder.is_dir():
+            raise OutputInvalid(f"The output {out} has a place for the frame number in the folder {folder.name}: only a file may have one.")
+    return pattern
 
 
 def require_inputs_kept(pattern: Path, inputs: Iterable[sequences.Sequence]) -> None:

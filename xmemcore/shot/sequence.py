@@ -90,6 +90,11 @@ def numbered(pattern: Path) -> Path:
     return pattern.with_name(f"{name[: placeholder.start()]}%0{_digits(placeholder)}d{name[placeholder.end() :]}")
 
 
+def has_frame_number(folder: str) -> bool:
+    """Say whether a folder's name has a place for a frame number; a lone `#` or brackets may well belong to it."""
+    return any(match["hashes"] is None or len(match["hashes"]) > 1 for match in _PLACEHOLDER.finditer(folder) if match["range"] is None)
+
+
 def _placeholder(name: str) -> re.Match[str] | None:
     """Find where a file name has its frame number: the last such place, for a `#` or a `[1-2]` may belong to the name."""
     found = list(_PLACEHOLDER.finditer(name))
