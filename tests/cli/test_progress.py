@@ -67,3 +67,10 @@ def test_nothing_to_do_is_all_done() -> None:
     stream = io.StringIO()
     TerminalListener("x", stream).progress(0, 0)
     assert stream.getvalue() == "x: 100 % (0 of 0)\n"
+
+
+def test_what_is_counted_is_said() -> None:
+    stream = io.StringIO()
+    TerminalListener("report", stream, unit="comparisons").progress(11, 218)
+    TerminalListener("report", stream, terminal=True, unit="comparisons").progress(218, 218)
+    assert stream.getvalue().startswith("report: 5 % (11 of 218 comparisons)\n") and stream.getvalue().endswith("218/218 comparisons")

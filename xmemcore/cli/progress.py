@@ -20,7 +20,13 @@ class TerminalListener:
     """Report to a terminal as a bar, to anything else as one line per 5 %, and to Open Job Description on stdout."""
 
     def __init__(
-        self, title: str, stream: TextIO | None = None, farm: TextIO | None = None, terminal: bool | None = None, quiet: bool = False
+        self,
+        title: str,
+        stream: TextIO | None = None,
+        farm: TextIO | None = None,
+        terminal: bool | None = None,
+        quiet: bool = False,
+        unit: str = "",
     ) -> None:
         """Make a listener.
 
@@ -30,12 +36,14 @@ class TerminalListener:
             farm: where `openjd_progress:` lines go, or None.
             terminal: whether the stream can redraw a line; None: ask it.
             quiet: keep to warnings.
+            unit: what is counted, such as `frames`; empty where it goes without saying.
         """
         self.title = title
         self.stream = sys.stderr if stream is None else stream
         self.farm = farm
         self.terminal = self.stream.isatty() if terminal is None else terminal
         self.quiet = quiet
+        self._unit = f" {unit}" if unit else ""
         self.stopping = False
         self._said_stopping = False
         self._started = time.monotonic()
@@ -65,7 +73,7 @@ class TerminalListener:
         if self.terminal and not self.quiet:
             self._draw(done, total, percent)
         elif not self.quiet and (self._last_percent < 0 or percent // LOG_STEP_PERCENT > self._last_percent // LOG_STEP_PERCENT):
-            self._line(f"{self.title}: {percent} % ({done} of {total})")
+            self._line(f"{self.title}: {percent} % ({done} of {total}{self._unit})")
         self._last_percent = percent
 
     def frame_done(self, frame: int, path: Path | str) -> None:
@@ -93,7 +101,7 @@ class TerminalListener:
         filled = percent * BAR_CELLS // 100
         elapsed = now - self._started
         left = f"  {_clock(elapsed / done * (total - done))} left" if 0 < done < total and elapsed > 1 else ""
-        text = f"{self.title} [{'#' * filled}{'.' * (BAR_CELLS - filled)}] {percent:3d} %  {done}/{total}{left}"
+        text = f"{self.title} [{'#' * filled}{'.' * (BAR_CELLS - filled)}] {percent:3d} %  {done}/{total}{self._unit}{left}"
         self.stream.write("\r" + text.ljust(self._bar_width))
         self.stream.flush()
         self._bar_width = len(text)
