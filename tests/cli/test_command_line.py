@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from tests.engine.small import small_network
 from xmemcore.cli.main import main, make_parser
 from xmemcore.cli.options import OptionsInvalid, byte_count, propagate_request
+from xmemcore.network.checkpoint import save_network
 from xmemcore.protocol.failures import Cancelled, MachineError, RequestError
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
 
@@ -175,6 +177,10 @@ def test_our_own_mistake_shows_where_and_asks_for_a_report(shot: dict[str, Any],
         ("propagate", "The following arguments are required: PLATE."),
         ("propagate p", "One of the arguments --roto --masks is required."),
         ("propagate p --roto a --masks b", "Argument --masks: not allowed with argument --roto."),
+        (
+            "propagate p --masks m --report sheet.xyz",
+        ),
+        ("models list extra", "`models list` shows all models and takes no name. More of one: `xmem-roto models info extra`."),
         ("propagate p --masks m --device tpu", "Argument --device: invalid choice: 'tpu'"),
         ("propagate p --masks m --size 0", "Argument --size: '0' must be a whole number of at least 1."),
         ("propagate p --masks m --cache-limit lots", "Argument --cache-limit: 'lots' is no size; write 20G, 500M or a number of bytes."),
@@ -189,7 +195,7 @@ def test_a_wrong_command_line_is_one_sentence_and_exit_code_2(capsys: pytest.Cap
     assert main(command.split()) == 2
     out, err = capsys.readouterr()
     assert out == "" and err.count("\n") == 1
-    assert sentence in err and "--help`" in err
+    assert sentence in err and ("--help`" in err or err == f"xmem-roto: {sentence}\n")
 
 
 def test_wrong_frames_are_refused_as_the_frame_range_says(capsys: pytest.CaptureFixture[str]) -> None:
@@ -239,6 +245,21 @@ def test_parsing_needs_neither_torch_nor_numpy() -> None:
         "heavy = {'torch', 'numpy', 'cv2', 'OpenEXR'} & set(sys.modules); assert not heavy, heavy"
     )
     assert answer.returncode == 0, answer.stderr
+
+
+def test_model_is_described_in_lines_to_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = {"steps": 20, "hours": 0.5, "last_losses": [0.1] * 20, "recipe": {"rate": 1}, "validations": [{"J1": 0.4, "step": 20}]}
+    training = {"before": first, "steps": 30, "validations": [{"J1": 0.4, "seconds": 1.0}, {"J1": 0.6, "J5": 0.7, "seconds": 2.0}]}
+    save_network(tmp_path / "a.safetensors", small_network(), {"training": training, "made_by": "us", "note": "x " * 400})
+    assert main(["models", "info", str(tmp_path / "a.safetensors")]) == 0
+    said = capsys.readouterr().out.splitlines()
+    at = said.index("training: 2 rounds (--json shows all)")
+    assert said[at + 1 : at + 3] == ["    1. hours 0.5, steps 20; at its end J1 0.4", "    2. steps 30; at its end J1 0.6, J5 0.7"]
+    assert "made by: us" in said
+    (dimensions,) = (line for line in said if line.startswith("dimensions: "))
+    assert "key encoder mobilenet_v2, " in dimensions and "decoder dims " in dimensions
+    assert not any(mark in line for line in said for mark in "{}=")
+    assert max(map(len, said)) < 450
 
 
 def test_models_of_an_empty_machine_are_exit_code_2_when_one_is_needed(tmp_path: Path) -> None:

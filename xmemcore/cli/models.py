@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
-from xmemcore.cli.options import Parser
+from xmemcore.cli.options import OptionsInvalid, Parser
 from xmemcore.cli.progress import TerminalListener
 from xmemcore.network import catalogue
 from xmemcore.network.catalogue import KnownModel, Model, NoModel, UnknownModel
 
 LONGEST_LINE = 400
 """Characters of a metadata value that `info` prints."""
+MORE = "(--json shows all)"
 
 
 def add_models(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -27,6 +29,8 @@ def add_models(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Do what was asked and print the answer."""
+    if chosen.action == "list" and chosen.name is not None:
+        raise OptionsInvalid(f"`models list` shows all models and takes no name. More of one: `xmem-roto models info {chosen.name}`.")
     answer = {"list": _list, "get": _get, "verify": _verify, "info": _info}[chosen.action](chosen)
     if chosen.json:
         print(json.dumps(answer))
@@ -64,7 +68,7 @@ def _get(chosen: argparse.Namespace) -> dict[str, object]:
     from xmemcore.network.download import download
 
     print(f"Getting {known.name} from {known.url}\n{known.terms}", file=sys.stderr)
-    listener = TerminalListener(known.name)
+    listener = TerminalListener(known.name, unit="bytes")
     try:
         result = download(known.url, target, listener.progress, check=_check_loads)
     finally:
@@ -116,9 +120,44 @@ def _info(chosen: argparse.Namespace) -> dict[str, object]:
         print(f"{model.name}: {model.summary}\nterms: {model.terms}")
         for key, value in answer.items():
             if key not in ("name", "summary", "terms"):
-                text = str(value)
-                print(f"{key}: {text if len(text) <= LONGEST_LINE else text[:LONGEST_LINE] + ' ... (--json shows all)'}")
+                print("\n".join(_lines(key, value)))
     return answer
+
+
+def _lines(key: str, value: object) -> list[str]:
+    """Put what a model says of itself into lines to read: of a record the plain values, of a training each round."""
+    record = _record(value)
+    if key == "training" and record is not None:
+        rounds = [record]
+        while (before := _record(rounds[0].get("before"))) is not None:
+            rounds.insert(0, before)
+        numbered = [f"    {number}. {_round(one)}" for number, one in enumerate(rounds, 1)]
+        return [f"training: {len(rounds)} round{'' if len(rounds) == 1 else 's'} {MORE}", *numbered]
+    text = " ".join((str(value) if record is None else _plain(record)).split())
+    return [f"{key.replace('_', ' ')}: {text if len(text) <= LONGEST_LINE else f'{text[:LONGEST_LINE]} ... {MORE}'}"]
+
+
+def _record(value: object) -> dict[str, object] | None:
+    """Give a value that is a record, or a record's JSON; else None."""
+    try:
+        content = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _round(record: dict[str, object]) -> str:
+    """Say what one round of a training was, and how well it did at its end."""
+    validations = record.get("validations")
+    last = _record(validations[-1]) if isinstance(validations, list) and validations else None
+    return _plain(record) + (f"; at its end {_plain({k: v for k, v in last.items() if k.startswith('J')})}" if last else "")
+
+
+def _plain(record: dict[str, object]) -> str:
+    """Name the values of a record that fit into a line: words and numbers, and short rows of them."""
+    shown = {name: value if isinstance(value, (list, tuple)) else [value] for name, value in record.items()}
+    plain = {name: row for name, row in shown.items() if len(row) <= 4 and all(isinstance(one, (str, int, float)) for one in row)}
+    return ", ".join(f"{name.replace('_', ' ')} {' '.join(map(str, row))}" for name, row in plain.items())
 
 
 def _described(model: Model) -> dict[str, object]:
@@ -129,6 +168,6 @@ def _described(model: Model) -> dict[str, object]:
         **model.as_json(),
         "sha256": catalogue.hash_file(model.path),
         "parameters": sum(tensor.numel() for tensor in network.state_dict().values()),
-        "dimensions": str(network.config),
+        "dimensions": asdict(network.config),
     }
     return {**answer, **{key: value for key, value in catalogue.read_header(model.path).items() if key not in answer}}
