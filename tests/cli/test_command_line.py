@@ -177,8 +177,11 @@ def test_our_own_mistake_shows_where_and_asks_for_a_report(shot: dict[str, Any],
         ("propagate", "The following arguments are required: PLATE."),
         ("propagate p", "One of the arguments --roto --masks is required."),
         ("propagate p --roto a --masks b", "Argument --masks: not allowed with argument --roto."),
+        ("propagate p --masks m --roto-node Roto1", "--roto-node chooses a node of --roto, and masks have none. Leave one of the two out."),
+        ("suggest p --masks m --roto-node Roto1", "--roto-node chooses a node of --roto, and masks have none. Leave one of the two out."),
         (
             "propagate p --masks m --report sheet.xyz",
+            "The contact sheet is a PNG, but --report says sheet.xyz. Write a name that ends in .png.",
         ),
         ("models list extra", "`models list` shows all models and takes no name. More of one: `xmem-roto models info extra`."),
         ("propagate p --masks m --device tpu", "Argument --device: invalid choice: 'tpu'"),
@@ -271,6 +274,23 @@ def test_models_of_an_empty_machine_are_exit_code_2_when_one_is_needed(tmp_path:
     answer = run_python(code, XMEM_ROTO_MODELS=str(tmp_path))
     assert answer.returncode == 2
     assert answer.stderr == "xmem-roto: No model is installed. Run `xmem-roto models get xmem`.\n"
+
+
+@pytest.mark.parametrize("stop", [Cancelled("Cancelled. Nothing was changed."), KeyboardInterrupt()])
+def test_ctrl_c_while_the_sheet_is_drawn_says_that_the_mattes_stay(
+    shot: dict[str, Any], capsys: pytest.CaptureFixture[str], tmp_path: Path, stop: BaseException
+) -> None:
+    def stopped(request: object, listener: object) -> Answer:
+        raise stop
+
+    shot["suggest"] = stopped
+    command = ["propagate", "p", "--masks", "m", "--report", str(tmp_path / "sheet.png")]
+    assert main(command) == 130
+    out, err = capsys.readouterr()
+    assert out == "2 mattes, 1 of them new, in 1.5 s: /m/matte.%04d.exr\n"
+    assert err == "xmem-roto: Cancelled. The mattes are finished; the contact sheet was not drawn.\n"
+    assert main([*command, "--json"]) == 130
+    assert json.loads(capsys.readouterr().out)["report"] is None
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process.")

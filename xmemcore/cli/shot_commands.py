@@ -6,10 +6,12 @@ import argparse
 import json
 from dataclasses import fields
 from pathlib import Path
+from typing import TypeVar
 
 from xmemcore.cli.footprint import peak_mb
 from xmemcore.cli.options import (
     DEFAULTS,
+    OptionsInvalid,
     Parser,
     add_annotation_options,
     add_cache_options,
@@ -21,9 +23,11 @@ from xmemcore.cli.options import (
     suggest_request,
 )
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
-from xmemcore.protocol.failures import Failure
+from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.requests import PropagateRequest, ShotRequest, SuggestRequest
 from xmemcore.shot.listener import Listener
+
+AnyRequest = TypeVar("AnyRequest", bound=ShotRequest)
 
 
 def add_propagate(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -64,9 +68,11 @@ def run_propagate(chosen: argparse.Namespace) -> None:
     """Propagate, draw the contact sheet if asked, and say where everything is."""
     from xmemcore.shot.propagate import propagate
 
-    request = propagate_request(chosen)
+    request = _checked(propagate_request(chosen))
+    if request.report is not None and Path(request.report).suffix.lower() != ".png":
+        raise OptionsInvalid(f"The contact sheet is a PNG, but --report says {request.report}. Write a name that ends in .png.")
     undrawn: Failure | None = None
-    with listening(TerminalListener("propagate", farm=farm_stream(chosen.json))) as listener:
+    with listening(TerminalListener("propagate", farm=farm_stream(chosen.json), unit="frames")) as listener:
         if request.report is not None:
             from xmemcore.evaluation.picture import require_writable
 
@@ -74,8 +80,10 @@ def run_propagate(chosen: argparse.Namespace) -> None:
         answer = propagate(request, listener).as_json()
     if request.report is not None:
         try:
-            with listening(TerminalListener("report")) as listener:
+            with listening(TerminalListener("report", unit="comparisons")) as listener:
                 _draw_report(request, request.report, listener)
+        except (Cancelled, KeyboardInterrupt):
+            undrawn = Cancelled("Cancelled. The mattes are finished; the contact sheet was not drawn.")
         except Failure as failure:
             # The mattes are there; whoever reads the answer must get it.
             undrawn = failure
@@ -89,6 +97,13 @@ def run_propagate(chosen: argparse.Namespace) -> None:
             print(f"Contact sheet: {request.report}")
     if undrawn is not None:
         raise undrawn
+
+
+def _checked(request: AnyRequest) -> AnyRequest:
+    """Refuse an option that would say nothing; raises OptionsInvalid."""
+    if request.roto_node is not None and request.masks is not None:
+        raise OptionsInvalid("--roto-node chooses a node of --roto, and masks have none. Leave one of the two out.")
+    return request
 
 
 def _draw_report(request: PropagateRequest, report: str, listener: Listener) -> None:
@@ -105,8 +120,8 @@ def run_suggest(chosen: argparse.Namespace) -> None:
     """Suggest, and print one frame a line, the most useful first."""
     from xmemcore.shot.suggest import suggest
 
-    request = suggest_request(chosen)
-    with listening(TerminalListener("suggest", farm=farm_stream(chosen.json))) as listener:
+    request = _checked(suggest_request(chosen))
+    with listening(TerminalListener("suggest", farm=farm_stream(chosen.json), unit="comparisons")) as listener:
         answer = suggest(request, listener).as_json()
     if chosen.json:
         print(json.dumps(answer))
