@@ -30,12 +30,27 @@ def _pressed(act: Callable[[Any], Any], node: nuke.Node) -> None:
         host.tell(str(failure))
 
 
+def _start(act: Callable[[Any], Any], node: nuke.Node) -> None:
+    """Begin a run; one that is refused before it begins ends as one that fails: an older failure must not stay in the status."""
+
+    def begin(node: nuke.Node) -> None:
+        try:
+            act(node)
+        except run.AlreadyRunning:
+            raise  # the status is the other run's
+        except Failure as failure:
+            status.say_failure(node, failure, ())
+            raise
+
+    _pressed(begin, node)
+
+
 def propagate(node: nuke.Node) -> None:
-    _pressed(actions.propagate, node)
+    _start(actions.propagate, node)
 
 
 def suggest_frames(node: nuke.Node) -> None:
-    _pressed(actions.suggest, node)
+    _start(actions.suggest, node)
 
 
 def cancel(node: nuke.Node) -> None:
@@ -43,7 +58,7 @@ def cancel(node: nuke.Node) -> None:
 
 
 def clear(node: nuke.Node) -> None:
-    _pressed(actions.clear, node)
+    _start(actions.clear, node)
 
 
 def refresh(node: nuke.Node) -> None:
@@ -56,11 +71,11 @@ def _refresh(node: nuke.Node) -> None:
 
 
 def ask_core(node: nuke.Node) -> None:
-    _pressed(actions.ask_status, node)
+    _start(actions.ask_status, node)
 
 
 def list_models(node: nuke.Node) -> None:
-    _pressed(actions.list_models, node)
+    _start(actions.list_models, node)
 
 
 def add_key(node: nuke.Node) -> None:

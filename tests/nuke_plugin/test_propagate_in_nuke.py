@@ -268,6 +268,15 @@ def test_what_cannot_work_is_refused_with_a_sentence(stage, prepare, sentence):
     assert stage.mattes() == []
 
 
+def test_a_refusal_before_the_run_takes_an_older_failures_place_in_the_status(stage, monkeypatch):
+    monkeypatch.setenv("PRETEND", "disk")
+    stage.propagate()
+    assert "is full" in stage.status()
+    stage.node["output"].setValue("/nowhere/matte.exr")
+    stage.press("propagate")
+    assert "no pattern" in stage.told[-1] and "no pattern" in stage.status() and "is full" not in stage.status()
+
+
 def test_an_unsaved_script_has_no_place_for_mattes(start):
     stage = start()
     stage.save, keep = (lambda name="": None), stage.save
