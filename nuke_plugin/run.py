@@ -77,6 +77,11 @@ def running(node_id: str) -> bool:
     return node_id in _runs
 
 
+def title(node_id: str) -> str:
+    """Name the run that a node has under way; empty when there is none."""
+    return _runs[node_id].title if node_id in _runs else ""
+
+
 def start(node: nuke.Node, title: str, work: Callable[[Run], None]) -> Run:
     """Begin a run; main thread, returns at once in the interface.
 
@@ -93,6 +98,7 @@ def start(node: nuke.Node, title: str, work: Callable[[Run], None]) -> Run:
         raise AlreadyRunning(f"{node.name()} is at work already: {_runs[node_id].title}. Cancel it, or wait for it.")
     run = Run(node, node_id, host.read_settings(node), title)
     _runs[node_id] = run
+    status.say_working(node, title)
     if host.has_interface():
         threading.Thread(target=_work, args=(run, work), name=f"XMem {title}", daemon=True).start()
     else:
@@ -113,6 +119,7 @@ def _work(run: Run, work: Callable[[Run], None]) -> None:
             f"The plugin met a fault of its own: {type(error).__name__}: {error}. The script editor shows more; please report it."
         )
     finally:
+        status.not_working(run.node_id)
         del _runs[run.node_id]
         if run.bar is not None:
             run.bar.close()

@@ -18,11 +18,25 @@ from xmemcore.protocol.frames import FrameRange
 if TYPE_CHECKING:
     import nuke
 
-COLOURS = {"fresh": "#6fbf73", "stale": "#e0a030", "none": "#a0a0a0", "failed": "#e06050"}
-TITLES = {"fresh": "Up to date", "stale": "Stale", "none": "No mattes yet", "failed": "Failed"}
+COLOURS = {"working": "#80b0e0", "fresh": "#6fbf73", "stale": "#e0a030", "none": "#a0a0a0", "failed": "#e06050"}
+TITLES = {"working": "At work", "fresh": "Up to date", "stale": "Stale", "none": "No mattes yet", "failed": "Failed"}
 
 _verdicts: Dict[str, Verdict] = {}
 """By node id: what the node's label says; the panel's knobs hold the rest."""
+_at_work: Dict[str, str] = {}
+"""By node id: the title of the run that is under way. No verdict is shown meanwhile, since every frame changes it."""
+
+
+@host.unrecorded()
+def say_working(node: nuke.Node, title: str) -> None:
+    """Say that a run is under way, until `not_working`; its end then writes the status."""
+    _at_work[roto_node.node_id(node)] = title
+    _write(node, Verdict("working"), (), None)
+
+
+def not_working(node_id: str) -> None:
+    """The run is over; callable from any thread."""
+    _at_work.pop(node_id, None)
 
 
 @host.unrecorded()
@@ -124,13 +138,15 @@ def _show_objects(node: nuke.Node, lines: Sequence[str], names: Sequence[str]) -
 
 
 def _write(node: nuke.Node, verdict: Verdict, notes: Sequence[str], record: Optional[Record]) -> None:
+    node_id = roto_node.node_id(node)
+    if node_id in _at_work:
+        verdict = Verdict("working", (f"{_at_work[node_id]}. Cancel stops it; frames that are finished stay.",))
     head = f'<b><font color="{COLOURS[verdict.state]}">{TITLES[verdict.state]}</font></b>'
     if verdict.state == "fresh" and record is not None:
         head += f": {record.frames}, {len(record.objects)} object{'s' if len(record.objects) != 1 else ''}"
         head += f"<br>Last run: {record.computed} mattes in {record.seconds:.0f} s; learned {record.encoded_annotations} keyframes"
         head += f" and looked at {record.encoded_frames} plate frames anew."
-    holes = f"No plate on {FrameRange.of(record.missing)}." if record is not None and record.missing else ""
-    node_id = roto_node.node_id(node)
+    holes = f"No plate on {FrameRange.of(record.missing)}." if record is not None and record.missing and verdict.state != "working" else ""
     used = places.disk_used(places.exchange_folder(node_id)) + places.disk_used(places.cache_root() / node_id)
     disk = f"On disk: {used / 1e6:.1f} MB of cache for this node." if used else ""
     lines = [head, *map(html.escape, [*verdict.reasons, verdict.cost, holes, *home.notes(node_id), *notes, disk])]

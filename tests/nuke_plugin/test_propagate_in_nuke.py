@@ -37,6 +37,22 @@ def test_nuke_stays_alive_and_frames_appear_while_the_rest_is_computed(stage, mo
     assert "Up to date" in stage.status()
 
 
+def test_the_status_says_that_it_is_at_work_and_so_do_the_passes(stage, monkeypatch):
+    monkeypatch.setenv("PRETEND", "slow")
+    stage.press("make_passes")
+    assert "Propagate first" in stage.told[-1]
+    stage.press("propagate")
+    assert "At work" in stage.status() and "Propagate" in stage.status() and "Nothing has been propagated" not in stage.status()
+    assert stage.host.pump(30, until=lambda: stage.node["has_result"].value())
+    stage.press("refresh")
+    assert "At work" in stage.status() and "Stale" not in stage.status(), "whoever asks meanwhile"
+    stage.press("make_passes")
+    assert "Propagate is at work" in stage.told[-1] and "Propagate first" not in stage.told[-1]
+    stage.press("cancel")
+    stage.wait()
+    assert "At work" not in stage.status() and "did not finish" in stage.status()
+
+
 def asked(stage) -> dict:
     """The request that reached the core."""
     (path,) = stage.folder.glob("**/request.json")
