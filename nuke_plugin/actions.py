@@ -12,6 +12,7 @@ from nuke_plugin.exchange import Handed
 from nuke_plugin.run import Run
 from nuke_plugin.settings import Settings
 from nuke_plugin.snapshot import Record, Snapshot
+from nuke_plugin.words import counted, size
 from xmemcore.protocol import messages
 from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.frames import FrameRange
@@ -175,12 +176,19 @@ def _status(this: Run) -> None:
         if isinstance(message, messages.Finished):
             said = message.result
             this.warnings += said.get("reasons", ())
-            total = len(said["stale"]) + len(said["fresh"])
-            this.warnings.append(
-                f"Next run: {len(said['stale'])} of {total} mattes, {said['frames_to_compute']} frames to compute, "
-                f"{said['frames_to_encode']} plate frames and {said['annotations_to_encode']} keyframes to learn. "
-                f"Cache: {said['bytes_used'] / 1e6:.0f} MB."
-            )
+            this.warnings.append(_next_run(said))
+            # The node's own share stands in the status anyway.
+            features = said["bytes_used"] - places.disk_used(places.cache_root() / this.node_id)
+            if features > 0:
+                this.warnings.append(f"Features of the plate in the cache: {size(features)}, which nodes of the same plate share.")
+
+
+def _next_run(said: Dict[str, Any]) -> str:
+    total = len(said["stale"]) + len(said["fresh"])
+    return (
+        f"Next run: {len(said['stale'])} of {counted(total, 'matte')}, {counted(said['frames_to_compute'], 'frame')} to compute, "
+        f"{counted(said['frames_to_encode'], 'plate frame')} and {counted(said['annotations_to_encode'], 'keyframe')} to learn."
+    )
 
 
 def _clear(this: Run) -> None:

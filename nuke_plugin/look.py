@@ -12,6 +12,7 @@ from nuke_plugin.exchange import Annotations, Handed
 from nuke_plugin.fingerprint import fingerprint
 from nuke_plugin.settings import ALPHA, Settings
 from nuke_plugin.snapshot import Record, Snapshot, differences
+from nuke_plugin.words import counted
 from xmemcore.protocol.frames import FrameRange
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _cost(record: Optional[Record], now: Now, frames: Optional[int]) -> str:
     """Estimate the next run from the last one; the core reuses what it can, so this is the most it takes."""
     count = len(now.frames) if frames is None else frames
     keys = len(now.annotations.keyframes)
-    text = f"Next run: at most {count} frame{'s' if count != 1 else ''} from {keys} keyframe{'s' if keys != 1 else ''}"
+    text = f"Next run: at most {counted(count, 'frame')} from {counted(keys, 'keyframe')}"
     if record is None or record.seconds_per_frame <= 0:
         return text + "; how long is known after the first run."
     return text + f", about {_duration(count * record.seconds_per_frame)}."

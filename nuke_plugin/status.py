@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence
 from nuke_plugin import home, host, look, mattes_on_disk, places, roto_node, watch
 from nuke_plugin.look import Verdict
 from nuke_plugin.snapshot import Record
+from nuke_plugin.words import counted, size
 from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.frames import FrameRange
 
@@ -143,12 +144,12 @@ def _write(node: nuke.Node, verdict: Verdict, notes: Sequence[str], record: Opti
         verdict = Verdict("working", (f"{_at_work[node_id]}. Cancel stops it; frames that are finished stay.",))
     head = f'<b><font color="{COLOURS[verdict.state]}">{TITLES[verdict.state]}</font></b>'
     if verdict.state == "fresh" and record is not None:
-        head += f": {record.frames}, {len(record.objects)} object{'s' if len(record.objects) != 1 else ''}"
-        head += f"<br>Last run: {record.computed} mattes in {record.seconds:.0f} s; learned {record.encoded_annotations} keyframes"
-        head += f" and looked at {record.encoded_frames} plate frames anew."
+        head += f": {record.frames}, {counted(len(record.objects), 'object')}"
+        learned, seen = counted(record.encoded_annotations, "keyframe"), counted(record.encoded_frames, "plate frame")
+        head += f"<br>Last run: {counted(record.computed, 'matte')} in {record.seconds:.0f} s; learned {learned} and looked at {seen} anew."
     holes = f"No plate on {FrameRange.of(record.missing)}." if record is not None and record.missing and verdict.state != "working" else ""
     used = places.disk_used(places.exchange_folder(node_id)) + places.disk_used(places.cache_root() / node_id)
-    disk = f"On disk: {used / 1e6:.1f} MB of cache for this node." if used else ""
+    disk = f"In the cache for this node alone: {size(used)}." if used else ""
     lines = [head, *map(html.escape, [*verdict.reasons, verdict.cost, holes, *home.notes(node_id), *notes, disk])]
     _set(node, "status", "<br>".join(line for line in lines if line))
 

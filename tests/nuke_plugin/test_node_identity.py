@@ -122,4 +122,19 @@ def test_the_roto_handed_over_is_the_same_before_saving_and_after_reopening(stag
 def test_the_core_is_asked_what_the_next_run_costs(stage):
     stage.press("ask_core")
     stage.wait()
-    assert "1 frames to compute" in stage.status() and stage.told == []
+    assert "Next run: 1 of 1 matte, 1 frame to compute, 1 plate frame and 1 keyframe to learn." in stage.status() and stage.told == []
+    assert "In the cache for this node alone: under 0.1 MB." in stage.status(), "what is handed over"
+    assert "Features of the plate in the cache: under 0.1 MB, which nodes of the same plate share." in stage.status()
+
+
+def test_numbers_in_sentences_read_as_numbers_do():
+    from nuke_plugin.words import counted, size
+
+    assert [counted(number, "frame") for number in (0, 1, 2)] == ["0 frames", "1 frame", "2 frames"]
+    assert [size(number) for number in (1, 99_999, 15_000_000, 2_340_000_000)] == ["under 0.1 MB", "under 0.1 MB", "15.0 MB", "2.3 GB"]
+
+
+def test_one_matte_is_one_in_the_status(stage):
+    stage.node["frame_range"].setValue("1004")
+    stage.propagate()
+    assert "Last run: 1 matte in 0 s; learned 0 keyframes and looked at 0 plate frames anew." in stage.status()
