@@ -16,7 +16,7 @@ from nuke_plugin.words import counted, size
 from xmemcore.protocol import messages
 from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.frames import FrameRange
-from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
+from xmemcore.protocol.requests import PropagateRequest, SuggestRequest, require_size
 
 if TYPE_CHECKING:
     import nuke
@@ -30,14 +30,17 @@ def propagate(node: nuke.Node) -> Run:
     """Fill the node's frame range with mattes; main thread, returns at once in the interface.
 
     Raises:
-        AlreadyRunning, ScriptUnsaved, OutputInvalid; later failures reach the node's status.
+        AlreadyRunning, ScriptUnsaved, OutputInvalid, SettingUnknown; later failures reach the node's status.
     """
     host.matte_pattern(node)
+    require_size(host.read_settings(node).size)  # the core would say so too, after the plate has been rendered
     return run.start(node, "Propagate", _alone(_propagate))
 
 
 def suggest(node: nuke.Node) -> Run:
     """Find the next frames to key; as `propagate`."""
+    settings = host.read_settings(node)
+    SuggestRequest("", size=settings.size, count=settings.count, alpha=settings.alpha).require_possible()
     return run.start(node, "Suggest frames", _alone(_suggest))
 
 

@@ -161,6 +161,22 @@ def test_suggestions_are_kept_and_the_strip_survives_reopening(stage):
     assert [one["frame"] for one in hidden(stage, "suggestions")["suggestions"]] == [1010, 1009, 1008, 1007, 1006]
 
 
+@pytest.mark.parametrize(
+    ("button", "knob", "value", "sentence"),
+    [
+        ("suggest_frames", "suggest_count", 0, "0 suggestions are not possible"),
+        ("suggest_frames", "suggest_count", -3, "-3 suggestions are not possible"),
+        ("suggest_frames", "suggest_alpha", 1.5, "An alpha of 1.5 is not possible"),
+        ("propagate", "size", 3, "The working size 3 is out of range"),
+    ],
+)
+def test_an_impossible_setting_is_refused_before_anything_is_rendered(stage, button, knob, value, sentence):
+    stage.node[knob].setValue(value)
+    stage.press(button)
+    assert stage.runs == {}
+    assert sentence in stage.told[-1] and sentence in stage.status() and hidden(stage, "suggestions") == {}
+
+
 def test_make_key_keys_the_roto_where_it_stands_in_one_undo(stage):
     stage.press("make_key")
     stage.press("refresh")
