@@ -34,7 +34,14 @@ class Answer:
         return self.content
 
 
-PROPAGATED = {"out": "/m/matte.%04d.exr", "frames": [1001, 1002], "written": [1002], "seconds": 1.5}
+PROPAGATED: dict[str, Any] = {
+    "out": "/m/matte.%04d.exr",
+    "frames": [1001, 1002],
+    "written": [1002],
+    "objects": ["sleeve"],
+    "layers": ["sleeve"],
+    "seconds": 1.5,
+}
 
 
 @pytest.fixture
@@ -222,6 +229,20 @@ def test_negative_frames_can_be_given() -> None:
     chosen = make_parser().parse_args(["propagate", "p", "--masks", "m", "--frames=-5--1", "--keyframes=-5,0"])
     request = propagate_request(chosen)
     assert request.frames == "-5--1" and request.keyframes == (-5, 0)
+
+
+def test_layers_that_are_called_otherwise_are_said_once(shot: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["propagate", "p", "--masks", "m"]) == 0
+    assert "Layers" not in capsys.readouterr().out
+    renamed = {**PROPAGATED, "objects": ["mask", "sleeve", "1"], "layers": ["obj_mask", "sleeve", "obj_1"]}
+    shot["propagate"] = lambda request, listener: Answer(renamed)
+    assert main(["propagate", "p", "--masks", "m"]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[1:] == ["Layers under names that Nuke takes: mask is obj_mask, 1 is obj_1"] and err == ""
+    many = [str(number) for number in range(30)]
+    shot["propagate"] = lambda request, listener: Answer({**PROPAGATED, "objects": many, "layers": [f"obj_{one}" for one in many]})
+    assert main(["propagate", "p", "--masks", "m"]) == 0
+    assert capsys.readouterr().out.endswith("7 is obj_7 and 22 more (--json shows all)\n")
 
 
 def test_suggestions_are_printed_one_a_line(shot: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:

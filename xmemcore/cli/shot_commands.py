@@ -27,6 +27,9 @@ from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.requests import PropagateRequest, ShotRequest, SuggestRequest
 from xmemcore.shot.listener import Listener
 
+RENAMED_SHOWN = 8
+"""Objects whose layer has another name; there may be hundreds."""
+
 AnyRequest = TypeVar("AnyRequest", bound=ShotRequest)
 
 
@@ -93,6 +96,10 @@ def run_propagate(chosen: argparse.Namespace) -> None:
         count = len(answer["frames"])
         new = f"{len(answer['written'])} of them new, in {answer['seconds']:.1f} s"
         print(f"{count} matte{'' if count == 1 else 's'}, {new}: {answer['out']}")
+        renamed = [f"{obj} is {layer}" for obj, layer in zip(answer["objects"], answer["layers"]) if obj != layer]
+        if renamed:
+            more = f" and {len(renamed) - RENAMED_SHOWN} more (--json shows all)" if len(renamed) > RENAMED_SHOWN else ""
+            print(f"Layers under names that Nuke takes: {', '.join(renamed[:RENAMED_SHOWN])}{more}")
         if request.report is not None and undrawn is None:
             print(f"Contact sheet: {request.report}")
     if undrawn is not None:
