@@ -15,6 +15,7 @@ from xmemcore.shot.annotations import network_mask_from_coverage
 from xmemcore.shot.canvas import Box, Canvas
 from xmemcore.shot.mask_annotations import MaskAnnotations
 from xmemcore.shot.mask_files import MaskUnreadable
+from xmemcore.shot.mask_pictures import PictureMasks
 from xmemcore.shot.mattes import MatteWriter
 from xmemcore.shot.plate import Plate
 from xmemcore.shot.resampling import nearest, resampled
@@ -123,6 +124,34 @@ def test_each_colour_is_an_object_also_where_a_frame_is_black(tmp_path: Path, pl
     assert masks.objects == ("red", "green") and layer_names(masks.objects) == ["obj_red", "obj_green"]
     assert format_part(masks.matte(1001, 1)).max() == np.float32(128 / 255)
     assert not masks.matte(1002, 0).any() and not masks.matte(1003, 1).any()
+
+
+def doubts(folder: Path, pixels: np.ndarray) -> list[str]:
+    """Save one coloured picture of any size and give what is said of it as masks."""
+    save_picture(folder, 1001, pixels)
+    format_ = Box(0, 0, pixels.shape[1], pixels.shape[0])
+    return list(PictureMasks(Sequence.find(str(folder), "masks"), Canvas(format_, format_), frozenset((1001,))).warnings)
+
+
+@pytest.mark.parametrize("blur", [1, 3])
+def test_labels_saved_as_colours_are_doubted(tmp_path: Path, blur: int) -> None:
+    pixels = np.zeros((90, 160, 3), np.uint8)
+    for place, colour in enumerate(((128, 0, 0), (0, 128, 0), (128, 128, 0))):
+        pixels[10:80, 5 + place * 50 : 50 + place * 50] = colour
+    (warning,) = doubts(tmp_path, cv2.GaussianBlur(pixels, (blur, blur), 0))
+    assert warning.startswith("The mask m.1001.png looks like an index mask saved as RGB") and "Save it with its palette" in warning
+
+
+def test_picture_that_is_no_mask_is_doubted(tmp_path: Path) -> None:
+    (warning,) = doubts(tmp_path, np.random.default_rng(1).integers(0, 256, (90, 160, 3), np.uint8))
+    assert "looks like a picture, not a mask" in warning and warning.endswith("Check the path of the masks.")
+
+
+@pytest.mark.parametrize("blur", [1, 7, 31])
+def test_objects_in_colours_are_not_doubted_however_soft(tmp_path: Path, blur: int) -> None:
+    pixels = np.zeros((90, 160, 3), np.uint8)
+    pixels[:45, :80, 0] = pixels[20:, 50:, 1] = 255
+    assert doubts(tmp_path, cv2.GaussianBlur(pixels, (blur, blur), 0)) == []
 
 
 def test_alpha_of_white_pictures_is_the_mask(tmp_path: Path, plate: Plate) -> None:

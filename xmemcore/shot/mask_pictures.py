@@ -25,6 +25,15 @@ MATTE = "mask"
 """Name of the one object of a grey sequence."""
 COLOURS = ("red", "green", "blue")
 
+LABEL_COLOURS, LABELLED_SHARE = 16, 0.95
+"""A coloured mask whose seen pixels have so few colours, up to this share of them, is flat: no edge is soft."""
+LABEL_SHARE = 0.05
+"""Of the seen pixels: a colour that so many have, and that is neither full nor none of each object, is a label's."""
+LOOKED_AT = 8
+"""Masks that are looked at for this; a shot may have one for every frame."""
+CLEAN_SHARE = 0.2
+"""Of all pixels: where fewer are full or none of each object, it is no mask but a picture."""
+
 
 @dataclass(frozen=True)
 class _Picture:
@@ -73,12 +82,14 @@ class PictureMasks:
         self._coloured: set[str] = set()
         self._largest_grey = 0
         self._palette = self._deep = self._use_alpha = self._any_grey = False
-        _, self.warnings = readable(sequence.paths, needed, self._look)
+        frames, self.warnings = readable(sequence.paths, needed, self._look)
         if self._palette and self._coloured:
             raise MaskUnreadable(f"Some masks of {sequence.pattern} hold indices and others colours. Save all of them in one way.")
         faint = not self._deep and not self._use_alpha and 0 < self._largest_grey <= LARGEST_GREY_INDEX
         self._indexed = self._palette or (faint and not self._coloured)
         self.objects = self._names()
+        if self._coloured:
+            self.warnings += self._doubts([frame for frame in frames if frame in needed])
 
     def known(self, frame: int) -> frozenset[str]:
         """Name every object."""
@@ -125,6 +136,15 @@ class PictureMasks:
             self._largest_grey = max(self._largest_grey, *(int(value) for value in values if value != VOID), 0)
             self._any_grey |= bool(values[-1])
 
+    def _doubts(self, frames: list[int]) -> list[str]:
+        """Say what a coloured mask looks like, if not like one; the first that does speaks for all."""
+        for frame in frames[:LOOKED_AT]:
+            colours = self._picture(frame).colours
+            doubt = None if colours is None else _doubt_of(_in_unit(colours))
+            if doubt is not None:
+                return [f"The mask {self._sequence.path(frame).name} looks like {doubt}"]
+        return []
+
     def _read(self, frame: int) -> _Picture:
         path = self._sequence.path(frame)
         picture = _read(path)
@@ -150,6 +170,28 @@ def _read(path: Path) -> _Picture:
     if pixels.ndim == 3:
         pixels = pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]]
     return _Picture(pixels, False)
+
+
+INDEX_AS_RGB = (
+    "an index mask saved as RGB: its colours count as amounts of a red, a green and a blue object. Save it with its palette, "
+    "or each object at full strength in a channel of its own."
+)
+NO_MASK = "a picture, not a mask: red, green and blue count as an object each. Check the path of the masks."
+
+
+def _doubt_of(colours: np.ndarray) -> str | None:
+    """Say what a mask of (H, W, 3) in [0, 1] looks like, if not like an object in each channel."""
+    red, green, blue = (np.round(colours[..., place] * 31).astype(np.int32) for place in range(3))
+    counts = np.bincount((red * 1024 + green * 32 + blue).ravel(), minlength=32**3)
+    every = np.arange(32**3)
+    channels = np.stack((every // 1024, every // 32 % 32, every % 32))
+    clean = np.all((channels <= 1) | (channels >= 30), axis=0)
+    if counts[clean].sum() < CLEAN_SHARE * counts.sum() and np.sort(counts)[-LABEL_COLOURS:].sum() < LABELLED_SHARE * counts.sum():
+        return NO_MASK
+    counts[0] = 0
+    seen = counts.sum()
+    flat = np.sort(counts)[-LABEL_COLOURS:].sum() >= LABELLED_SHARE * seen
+    return INDEX_AS_RGB if flat and bool((counts[~clean] >= LABEL_SHARE * seen).any()) else None
 
 
 def _top(pixels: np.ndarray) -> float:
