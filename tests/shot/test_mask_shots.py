@@ -257,7 +257,7 @@ def _masks(folder: Path, size: tuple[int, int]) -> str:
         ("empty masks", "are all empty"),
         ("mask of another size", "m.0004.png .* is 64x24, but the plate's format is 64x48"),
         ("mask off the plate", "Keyframe 44 is not on the plate"),
-        ("mask on a hole", "Keyframe 4 is missing on disk"),
+        ("mask on a hole", "Keyframe 4 is missing on disk .* or leave that keyframe out."),
         ("damaged mask", "The mask m.0004.png .* is damaged"),
         ("damaged plate", "p.0003.png .* truncated"),
         ("sizes differ", "Frame 3 .* is 10x10, but the plate begins with 64x48"),

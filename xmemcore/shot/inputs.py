@@ -59,7 +59,7 @@ def open_shot(request: ShotRequest) -> Shot:
             reason = "is missing on disk" if frame in plate.holes else "is not on the plate"
             raise KeyframeOffPlate(
                 f"Keyframe {frame} {reason} ({plate.sequence.pattern}, {plate.frames[0]}-{plate.frames[-1]}). "
-                "Move the key to a frame that exists, or name the keyframes to use."
+                "Move the key to a frame that exists, or leave that keyframe out."
             )
     return Shot(plate, annotations)
 
