@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from nuke_plugin import colour, host, pictures, plates, roto, roto_node
 from nuke_plugin.exchange_files import write_json
@@ -83,6 +83,7 @@ def hand_over(node: nuke.Node, settings: Settings, node_id: str, show: Show, can
     beyond = host.in_main(plates.beyond, wanted, plate_node)
     host.in_main(_refuse_keys_off_plate, annotations, plate_node)
     plate = pictures.hand_plate(plate_node, folder, list(wanted), annotations.keyframes, show, cancelled)
+    _refuse_keys_without_picture(annotations, plate.missing)
     shot: Dict[str, Any] = {
         "plate": plate.pattern,
         "colorspace": colorspace,
@@ -172,4 +173,14 @@ def _refuse_keys_off_plate(annotations: Annotations, plate: nuke.Node) -> None:
         raise KeyframeOffPlate(
             f"The plate {plate.name()} has the frames {first}-{last}, but the roto is keyed on {shown}. "
             f"Go there and press Remove, or move the keys to frames that the plate has. {plates.HOW_TO_NAME_THE_RANGE}"
+        )
+
+
+def _refuse_keys_without_picture(annotations: Annotations, missing: Sequence[int]) -> None:
+    """The core would refuse them too, but knows no button."""
+    lost = [frame for frame in annotations.keyframes if frame in missing]
+    if lost:
+        raise KeyframeOffPlate(
+            f"The plate has no picture on {FrameRange.of(lost)}, but the roto is keyed there. "
+            "Bring the files back, go there and press Remove, or move the keys to frames that the plate has."
         )

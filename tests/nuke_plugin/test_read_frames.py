@@ -244,6 +244,21 @@ def test_a_plate_without_a_picture_here_is_said_in_a_sentence(stage, footage):
     assert "has no picture on frame 1004" in stage.told[-1]
 
 
+@pytest.mark.parametrize("above", ["Grade", None], ids=["a Grade", "the Read itself"])
+def test_a_keyframe_whose_plate_file_is_gone_is_said_in_words_of_the_panel(stage, footage, above):
+    read = footage(range(1001, 1011))
+    (stage.folder / "a" / "p.1001.exr").unlink()
+    plate(stage, stage.nuke.nodes.Grade(inputs=[read]) if above else read)
+    stage.propagate()
+    assert "The plate has no picture on 1001, but the roto is keyed there." in stage.told[-1] and "press Remove" in stage.told[-1]
+    stage.press("add_key")
+    stage.nuke.root()["frame"].setValue(1001)
+    stage.press("remove_key")
+    stage.nuke.root()["frame"].setValue(1004)
+    stage.propagate()
+    assert "Up to date" in stage.status() and len(stage.mattes()) == 9
+
+
 def test_an_alpha_without_a_picture_here_is_rendered_on_the_frames_that_are_listed(stage, footage):
     stage.node["roto_input"].setValue("alpha of the input")
     stage.node.setInput(1, footage(range(1001, 1011)))
