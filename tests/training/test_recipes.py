@@ -18,7 +18,24 @@ def test_bundled_recipes_are_found_by_name_and_survive_json(name: str) -> None:
 def test_an_unknown_field_is_named(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text("learning_rate = 1e-3\n")
-    with pytest.raises(RecipeInvalid, match="learning_rate"):
+    with pytest.raises(RecipeInvalid, match=r"mine.toml has no field learning_rate. Its fields are: seed, key_encoder, .*, phases\.$"):
+        read_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("[scene]\npartly = 1.0", r"\[scene\] of the recipe .* has no field partly. Its fields are: partial, "),
+        ("[[phases]]\nsize = 64", r"\[\[phases\]\] of the recipe .* does not say until"),
+        ('rate = "fast"', "gives rate as 'fast'. Write a number."),
+        ("seed = -1", "has the seed -1. Choose a whole number from 0"),
+        ("[scene]\nenergy = [0.5, 0.5]", "Write 3 numbers in square brackets."),
+    ],
+)
+def test_what_is_wrong_in_a_recipe_is_said_in_its_own_words(tmp_path: Path, content: str, sentence: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(content)
+    with pytest.raises(RecipeInvalid, match=sentence):
         read_recipe(path)
 
 
@@ -30,6 +47,11 @@ def test_an_unknown_field_is_named(tmp_path: Path) -> None:
         'key_encoder = "resnet50"',
         "[[phases]]\nuntil = 0.5",
         "[[phases]]\nuntil = 1.0\nsize = 100",
+        "[[phases]]\nuntil = 1.0\nframes = 1",
+        "[[phases]]\nuntil = 1.0\nbatch = 0",
+        "phases = 3",
+        "scene = 3",
+        "seed = true",
         "seed = ",
         "[scene]\npartly = 1.0",
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,29 +118,75 @@ def read_recipe(path: Path | str) -> Recipe:
 
 
 def recipe_of(content: dict[str, Any], origin: str) -> Recipe:
-    """Build a recipe from parsed TOML or JSON; raises RecipeInvalid for a field that does not exist."""
-    try:
-        content = dict(content)
-        if "scene" in content:
-            content["scene"] = SceneConfig(**_with_tuples(content["scene"]))
-        if "roles" in content:
-            content["roles"] = RoleConfig(**_with_tuples(content["roles"]))
-        if "phases" in content:
-            content["phases"] = tuple(Phase(**phase) for phase in content["phases"])
-        recipe = Recipe(**content)
-    except TypeError as error:
-        raise RecipeInvalid(f"The recipe {origin} has a field that does not exist ({error}). Its fields are those of Recipe.") from error
+    """Build a recipe from parsed TOML or JSON; raises RecipeInvalid for a field that does not exist, or whose value makes no sense."""
+    if not isinstance(content, dict):
+        raise RecipeInvalid(f"The recipe {origin} holds no fields. Compare it with those in {RECIPES}.")
+    content = dict(content)
+    if "scene" in content:
+        content["scene"] = _built(SceneConfig, content["scene"], f"[scene] of the recipe {origin}")
+    if "roles" in content:
+        content["roles"] = _built(RoleConfig, content["roles"], f"[roles] of the recipe {origin}")
+    phases = content.pop("phases", None)
+    if isinstance(phases, list):
+        content["phases"] = tuple(_built(Phase, phase, f"[[phases]] of the recipe {origin}") for phase in phases)
+    elif phases is not None:
+        raise RecipeInvalid(f"The recipe {origin} has phases that are none. Begin each with a line [[phases]].")
+    recipe = _built(Recipe, content, f"The recipe {origin}")
+    if not 0 <= recipe.seed < 2**63:
+        raise RecipeInvalid(f"The recipe {origin} has the seed {recipe.seed}. Choose a whole number from 0 to {2**63 - 1}.")
     if recipe.precision not in ("float32", "bfloat16"):
         raise RecipeInvalid(f"The recipe {origin} asks for precision {recipe.precision}. Choose float32 or bfloat16.")
     if recipe.key_encoder not in COMPACT_ENCODERS:
         raise RecipeInvalid(f"The recipe {origin} asks for key_encoder {recipe.key_encoder}. Choose {' or '.join(COMPACT_ENCODERS)}.")
     if not 0 <= recipe.keep < 1:
         raise RecipeInvalid(f"The recipe {origin} keeps {recipe.keep} of the former weights. Choose a share from 0 to under 1.")
-    if not recipe.phases or recipe.phases[-1].until != 1.0 or any(phase.size % 16 for phase in recipe.phases):
-        raise RecipeInvalid(f"The recipe {origin} has bad phases: sizes are multiples of 16, and the last one ends with until = 1.0.")
+    if not recipe.phases or recipe.phases[-1].until != 1.0 or not all(_usable(phase) for phase in recipe.phases):
+        raise RecipeInvalid(
+            f"The recipe {origin} has bad phases: sizes are multiples of 16, clips have 2 frames or more and batches 1 clip or more, "
+            "and the last one ends with until = 1.0."
+        )
     return recipe
 
 
-def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
-    """TOML and JSON know lists only; frozen configurations compare by tuples."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+def _usable(phase: Phase) -> bool:
+    return phase.size >= 16 and phase.size % 16 == 0 and phase.frames >= 2 and phase.batch >= 1
+
+
+def _built(kind: type, content: Any, where: str) -> Any:
+    """Build a configuration; raises RecipeInvalid for a field that does not exist, that is missing or of another type."""
+    if not isinstance(content, dict):
+        raise RecipeInvalid(f"{where} is no table. Write fields and their values there.")
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    if unknown := [name for name in content if name not in fields]:
+        raise RecipeInvalid(f"{where} has no field {', '.join(unknown)}. Its fields are: {', '.join(fields)}.")
+    for name, value in content.items():
+        if (wanted := _wanted(str(fields[name].type), value)) is not None:
+            raise RecipeInvalid(f"{where} gives {name} as {value!r}. Write {wanted}.")
+    missing = [
+        name
+        for name, field in fields.items()
+        if name not in content and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise RecipeInvalid(f"{where} does not say {', '.join(missing)}. Add it.")
+    # TOML and JSON know lists only; frozen configurations compare by tuples.
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in content.items()})
+
+
+def _wanted(kind: str, value: Any) -> str | None:
+    """Say what a field of a type takes, where a value is something else."""
+    if kind == "str":
+        return None if isinstance(value, str) else "text in quotation marks"
+    if kind == "int":
+        return None if _is_number(value) and isinstance(value, int) else "a whole number"
+    if kind == "float":
+        return None if _is_number(value) else "a number"
+    if kind.startswith("tuple[float"):
+        count = None if kind.endswith("...]") else kind.count("float")
+        there = isinstance(value, list) and value and all(map(_is_number, value)) and count in (None, len(value))
+        return None if there else f"{count or 'one or more'} numbers in square brackets"
+    return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
