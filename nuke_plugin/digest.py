@@ -66,6 +66,7 @@ class Tree:
         readers = [node for node in nodes.values() if _reads_files(node)]
         files = {node.fullName(): ReadFiles.of_node(node, file_pattern(node)) for node in readers}
         self._reads = list(files.values())
+        self._names = [node.name() for node in readers]
         self._all_frames = any(OTHER_FRAMES.search(node.Class()) for node in nodes.values())
         lone = _lone_read(top, upstream if whole else lambda node: [])
         self._lone = files.get(lone.fullName()) if lone is not None else None
@@ -77,7 +78,7 @@ class Tree:
     def of_text(cls, text: str) -> Tree:
         """Make a tree of no nodes: pixels that depend on a text alone."""
         made = cls.__new__(cls)
-        made.exact, made._reads, made._all_frames, made._lone, made._listings = True, [], False, None, {}
+        made.exact, made._reads, made._names, made._all_frames, made._lone, made._listings = True, [], [], False, None, {}
         made.digest, made.reloads = of_lines([text]), ()
         return made
 
@@ -100,6 +101,10 @@ class Tree:
             failure: what Nuke said.
         """
         return any(read.absent_in(failure) or not self._all_frames and self._lacks(read, frame) for read in self._reads if read.strict)
+
+    def without_files(self) -> List[str]:
+        """Name the nodes that read files of which not one is on disk: then a path is wrong, and not the frame."""
+        return [name for name, read in zip(self._names, self._reads) if read.strict and not read.all_on_disk()]
 
     @staticmethod
     def _lacks(read: ReadFiles, frame: int) -> bool:

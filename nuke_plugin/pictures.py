@@ -52,10 +52,15 @@ def format_of(node: nuke.Node) -> Tuple[int, int, float]:
     try:
         image_format = node.format()
     except RuntimeError as error:
-        raise NoPictureHere(
-            f"{node.name()} has no picture on frame {host.current_frame()}: {error}. Go to a frame that it has, and press again."
-        ) from error
+        advice = _check_paths(node) or "Go to a frame that it has, and press again."
+        raise NoPictureHere(f"{node.name()} has no picture on frame {host.current_frame()}: {error}. {advice}") from error
     return int(image_format.width()), int(image_format.height()), float(image_format.pixelAspect())
+
+
+def _check_paths(node: nuke.Node) -> str:
+    """Say whose path to check when no file of a sequence above exists; empty when there are some of each. Main thread."""
+    names = plates.tree_above(node).without_files()
+    return f"No file that {' or '.join(names)} reads is on disk. Check the path there." if names else ""
 
 
 def hand_plate(
@@ -81,9 +86,8 @@ def hand_plate(
     export = host.in_main(PlateExport, plate, folder / "plate")
     made = export.render(ordered, lambda done, total: show(done, total, "rendering the plate"), cancelled)
     if not made.there:
-        raise plates.FramesUnusable(
-            f"None of the frames {FrameRange.of(ordered)} can be rendered: their files are missing. Check the frame range."
-        )
+        advice = host.in_main(_check_paths, plate) or "Check the frame range."
+        raise plates.FramesUnusable(f"None of the frames {FrameRange.of(ordered)} can be rendered: their files are missing. {advice}")
     export.record.keep_only(made.there)
     return HandedPlate(export.record.pattern, made.missing, plates.state_of([made.states[frame] for frame in wanted]))
 

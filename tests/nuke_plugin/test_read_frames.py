@@ -245,6 +245,26 @@ def test_a_plate_without_a_picture_here_is_said_in_a_sentence(stage, footage):
 
 
 @pytest.mark.parametrize("above", ["Grade", None], ids=["a Grade", "the Read itself"])
+def test_a_path_that_names_no_file_at_all_is_to_be_checked(stage, footage, above):
+    read = footage(range(1001, 1011))
+    read["file"].setValue((stage.folder / "mistyped" / "p.%04d.exr").as_posix())
+    plate(stage, stage.nuke.nodes.Grade(inputs=[read]) if above else read)
+    stage.propagate()
+    assert "No file that Read1 reads is on disk. Check the path there." in stage.told[-1]
+    assert "Go to a frame that it has" not in stage.told[-1] and "mistyped" in stage.told[-1]
+
+
+def test_a_plate_for_an_alpha_whose_path_names_no_file_is_to_be_checked_too(stage, footage):
+    stage.node["roto_input"].setValue("alpha of the input")
+    stage.press("add_key")
+    read = footage(range(1001, 1011))
+    read["file"].setValue((stage.folder / "mistyped" / "p.%04d.exr").as_posix())
+    plate(stage, stage.nuke.nodes.Grade(inputs=[read]))
+    stage.propagate()
+    assert "No file that Read1 reads is on disk." in stage.told[-1] and "Check the frame range" not in stage.told[-1]
+
+
+@pytest.mark.parametrize("above", ["Grade", None], ids=["a Grade", "the Read itself"])
 def test_a_keyframe_whose_plate_file_is_gone_is_said_in_words_of_the_panel(stage, footage, above):
     read = footage(range(1001, 1011))
     (stage.folder / "a" / "p.1001.exr").unlink()
