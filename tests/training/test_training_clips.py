@@ -211,3 +211,30 @@ def test_a_clip_of_real_stills_is_labelled(shared: Path) -> None:
     clip = clips.clip(0, ClipShape(64, 3, 1), in_order=False)
     assert (clip.labels[0] == 1).mean() > 0.003
     assert clip.frames.std() > 5
+
+
+def _write_stills(folder: Path, mask: np.ndarray | None) -> Path:
+    for name in ("images", "masks"):
+        (folder / "set" / name).mkdir(parents=True)
+    cv2.imwrite(str(folder / "set" / "images" / "one.png"), np.full((64, 64, 3), 90, np.uint8))
+    if mask is None:
+        (folder / "set" / "masks" / "one.png").write_text("hello")
+    else:
+        cv2.imwrite(str(folder / "set" / "masks" / "one.png"), mask)
+    return folder
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("mask", "sentence"),
+    [
+        (None, "Cannot read the mask"),
+        (np.ones((64, 64, 3), np.uint8), "has colours"),
+        (np.zeros((64, 64), np.uint8), "covers 400 pixels"),
+    ],
+    ids=["text", "colours", "empty"],
+)
+def test_masks_of_photographs_that_show_nothing_are_said(tmp_path: Path, mask: np.ndarray | None, sentence: str) -> None:
+    stills = Stills(_write_stills(tmp_path, mask))
+    with pytest.raises(StillsNotFound, match=sentence):
+        stills.cutout(np.random.default_rng(0))

@@ -189,6 +189,33 @@ def test_frozen_blocks_stay_as_they_are(tmp_path: Path) -> None:
     config, encoder, out = tmp_path / "frozen.toml", tmp_path / "encoder.safetensors", tmp_path / "run"
     config.write_text(SMALL.format(frozen=6))
     start = new_network(Recipe(seed=5, frozen_blocks=0)).key_encoder.state_dict()
+def test_a_plate_that_a_process_cannot_read_is_said_in_one_sentence(small: Path, tmp_path: Path) -> None:
+    plates, mattes = _write_shot(tmp_path)
+    damaged = Path(plates % 1003)
+    damaged.write_bytes(damaged.read_bytes()[: damaged.stat().st_size * 2 // 3])
+    start = tmp_path / "start.safetensors"
+    save_network(start, XMem(COMPACT), {"terms": "none", "training": {}})
+    words = [
+        "--finetune",
+        plates,
+        mattes,
+        "--model",
+        start,
+        "--out",
+        tmp_path / "run",
+        "--config",
+        small,
+        "--steps",
+        "2",
+        "--device",
+        "cpu",
+    ]
+    command = [sys.executable, "-m", "xmemcore", "train", *map(str, words), "--workers", "1"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("xmem-roto: Frame 1003 cannot be read: p.1003.exr") and answer.stderr.count("\n") == 1, answer.stderr
+
+
     save_file(start, encoder)
     _train("--procedural", "--out", out, "--config", config, "--encoder", encoder, "--steps", 2)
     trained = load_network(out / "model.safetensors").key_encoder.state_dict()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from xmemcore.protocol.failures import MachineError
+from xmemcore.protocol.failures import Failure, MachineError
 from xmemcore.training.clips import ClipSource, PlannedClip, StagedClips
 from xmemcore.training.scene import ClipShape
 
@@ -109,12 +109,18 @@ class Loader:
 
 def _work(make_source: Callable[[], ClipSource], asked: multiprocessing.Queue, made: multiprocessing.Queue, parent: int) -> None:
     cv2.setNumThreads(1)
-    source = make_source()
+            if isinstance(batch, Failure):
+                raise batch
+    source: ClipSource | None = None
     while os.getppid() == parent:
         try:
             order = asked.get(timeout=_PATIENCE_SECONDS)
         except queue.Empty:
             continue
-        made.put(make_batch(source, order))
+        try:
+            source = source or make_source()
+            made.put(make_batch(source, order))
+        except Failure as failure:
+            made.put(failure)
     # Nobody will read what is still in the pipe; without this the process would wait for a reader for ever.
     made.cancel_join_thread()

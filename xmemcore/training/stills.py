@@ -37,10 +37,16 @@ class Stills:
     def __init__(self, root: Path | str) -> None:
         """List the photographs; raises StillsNotFound."""
         root = Path(root)
-        folders = sorted(f for f in root.iterdir() if (f / "images").is_dir()) if root.is_dir() else []
-        stills = [
-            _pair(image) for folder in folders for image in sorted((folder / "images").iterdir()) if image.suffix.lower() in _SUFFIXES
-        ]
+        if not root.is_dir():
+            raise StillsNotFound(f"There is no folder {root}. Give the folder that holds the sets of photographs.")
+        try:
+            folders = sorted(f for f in root.iterdir() if (f / "images").is_dir())
+            stills = [
+                _pair(image) for folder in folders for image in sorted((folder / "images").iterdir()) if image.suffix.lower() in _SUFFIXES
+            ]
+        except OSError as error:
+            raise StillsNotFound(f"Cannot look into {error.filename}: {error.strerror}. Ask for read access.") from error
+        self._root = root
         self._masked = [still for still in stills if still.mask is not None]
         self._all = stills
         self._pictures: dict[Path, np.ndarray] = {}
@@ -58,8 +64,14 @@ class Stills:
             still = self._masked[rng.integers(len(self._masked))]
             if still.image not in self._things:
                 self._things[still.image] = self._read(still)
+                self._require_any()
             if (thing := self._things[still.image]) is not None:
                 return thing
+
+    def _require_any(self) -> None:
+        """Raise StillsNotFound when all masks have been read and none shows a thing."""
+        if len(self._things) == len(self._masked) and all(thing is None for thing in self._things.values()):
+            raise StillsNotFound(f"No mask under {self._root} covers {_SMALLEST_THING} pixels. Are they empty, or very small?")
 
     def _picture(self, path: Path) -> np.ndarray:
         if path not in self._pictures:
@@ -72,8 +84,13 @@ class Stills:
     def _read(self, still: _Still) -> Cutout | None:
         assert still.mask is not None
         # Pillow, because opencv turns palette indices into the palette's colours.
-        with Image.open(still.mask) as file:
-            labels = np.asarray(file).astype(np.uint8)
+        try:
+            with Image.open(still.mask) as file:
+                labels = np.asarray(file).astype(np.uint8)
+        except OSError as error:
+            raise StillsNotFound(f"Cannot read the mask {still.mask} ({error}). Replace it, or take it out of the folder.") from error
+        if labels.ndim != 2:
+            raise StillsNotFound(f"The mask {still.mask} has colours. Masks are index or grey PNGs, 0 where the background is.")
         picture = self._picture(still.image)
         if labels.shape != picture.shape[:2]:
             labels = cv2.resize(labels, (picture.shape[1], picture.shape[0]), interpolation=cv2.INTER_NEAREST)
