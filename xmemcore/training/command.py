@@ -52,16 +52,16 @@ def run(arguments: argparse.Namespace) -> int:
     import torch
 
     from xmemcore.training.export import export
-    from xmemcore.training.plan_run import plan_run
+    from xmemcore.training.plan_run import open_folder, plan_run
     from xmemcore.training.record import VALIDATIONS, entries
-    from xmemcore.training.state import read_state_of
+    from xmemcore.training.state import MODEL
     from xmemcore.training.trainer import Habits, Length, Trainer
 
     if arguments.steps is not None and arguments.minutes is not None:
         raise TrainingRequestInvalid("A training has --steps or --minutes, not both.")
     folder = Path(arguments.out)
-    state = read_state_of(folder) if arguments.resume else None
     run_plan = plan_run(arguments, folder)
+    open_folder(run_plan, folder)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     length = Length(arguments.steps, None if arguments.steps else arguments.minutes or 90.0)
@@ -72,14 +72,14 @@ def run(arguments: argparse.Namespace) -> int:
         draws_on_device=run_plan.device.type == "cuda",
     )
     trainer = Trainer(run_plan.network, run_plan.recipe, length, folder, run_plan.device, habits, run_plan.yardstick)
-    if state is not None:
-        trainer.restore(state)
+    if run_plan.state is not None:
+        trainer.restore(run_plan.state)
     # Whoever ends a training on a shared machine loses nothing.
     signal.signal(signal.SIGTERM, lambda *_: trainer.stop())
     trainer.run(run_plan.make_source)
     if trainer.progress < 1:
         raise Cancelled(f"Stopped at step {trainer.step}; what was learned stays in {folder}. Go on with --resume.")
-    model = export(folder, folder / "model.safetensors", run_plan.name, run_plan.terms, before=run_plan.before, former=run_plan.former)
+    model = export(folder, folder / MODEL, run_plan.name, run_plan.terms, before=run_plan.before, former=run_plan.former)
     last = (entries(folder / VALIDATIONS) or [{}])[-1]
     print(json.dumps({"model": str(model), "steps": trainer.step, "minutes": round(trainer.seconds / 60, 1), "validation": last}))
     return 0

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from xmemcore.protocol.failures import RequestError
-from xmemcore.shot.mattes import read_mattes
+from xmemcore.shot.mattes import MatteSequence, read_mattes
 from xmemcore.shot.plate import Plate
 from xmemcore.training.clips import ClipSource, TrainingClip, processing_order
 from xmemcore.training.draw import developed
@@ -37,6 +37,15 @@ class FinishedShot:
     """(h, w) uint8: 0 the background, k + 1 where layer k covers a pixel by at least half."""
 
 
+def find_shot(plates: str, mattes: str) -> tuple[Plate, MatteSequence, list[int]]:
+    """Find a shot's plate, its mattes and the frames that both have, without reading pictures; arguments and errors of `read_shot`."""
+    plate, matte = Plate.open(plates), read_mattes(mattes)
+    common = sorted(set(plate.frames) & set(matte.frames))
+    if len(common) < 2:
+        raise ShotUnusable(f"The plate {plates} and the mattes {mattes} share {len(common)} frames. Training needs at least 2.")
+    return plate, matte, common
+
+
 def read_shot(plates: str, mattes: str) -> FinishedShot:
     """Read a shot at working size.
 
@@ -45,12 +54,9 @@ def read_shot(plates: str, mattes: str) -> FinishedShot:
         mattes: pattern or folder of EXRs with a layer for each object, or an alpha alone.
 
     Raises:
-        ShotUnusable: under two frames in common; SequenceNotFound, PlateUnreadable, ExrUnreadable.
+        ShotUnusable: under two frames in common, or empty mattes; SequenceNotFound, PlateUnreadable, ExrUnreadable.
     """
-    plate, matte = Plate.open(plates), read_mattes(mattes)
-    common = sorted(set(plate.frames) & set(matte.frames))
-    if len(common) < 2:
-        raise ShotUnusable(f"The plate {plates} and the mattes {mattes} share {len(common)} frames. Training needs at least 2.")
+    plate, matte, common = find_shot(plates, mattes)
     size = plate.canvas.working_size(_SHORT_SIDE)
     frames, labels = [], []
     for frame in common:

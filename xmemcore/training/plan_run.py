@@ -1,4 +1,4 @@
-"""From the options of `xmem-roto train` to what a trainer needs."""
+"""From the options of `xmem-roto train` to what a trainer needs, all of it checked before anything is written."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ import torch
 from xmemcore.network.checkpoint import load_network, read_metadata, save_network
 from xmemcore.network.config import NetworkConfig
 from xmemcore.network.xmem import XMem
-from xmemcore.protocol.failures import MachineError, RequestError
+from xmemcore.protocol.failures import MachineError, RequestError, not_written
+from xmemcore.shot.whole_file import probe, write_text
+from xmemcore.training import record
 from xmemcore.training.clips import ClipSource
-from xmemcore.training.recipe import Recipe, read_recipe, recipe_of
+from xmemcore.training.recipe import Recipe, RecipeInvalid, read_recipe, recipe_of
 from xmemcore.training.sources import FromNothing, FromStills
 from xmemcore.training.start import new_network
-from xmemcore.training.state import read_state_of
+from xmemcore.training.state import CHECKPOINT, MODEL, read_state_of
+from xmemcore.training.stills import Stills
 from xmemcore.training.validate import Yardstick
 
 RECIPE, BEFORE, FORMER_WEIGHTS = "recipe.json", "before.json", "before.safetensors"
@@ -35,6 +38,14 @@ TERMS_NOTHING = "generated pictures alone in training"
 
 class SourceMissing(RequestError):
     """Nothing was named to learn from, or too much."""
+
+
+class FolderTaken(RequestError):
+    """The folder for the training holds another one, or is no folder."""
+
+
+class ClipsUnnamed(RequestError):
+    """Clips to validate on were named, but not where they are, or the other way round."""
 
 
 class DeviceMissing(MachineError):
@@ -57,64 +68,113 @@ class RunPlan:
     """Name, terms and training record of the model that it began from."""
     former: Path | None
     """Weights of that model, when a share of them is kept."""
+    state: dict[str, Any] | None
+    """What a resumed training goes on with."""
 
 
 def plan_run(arguments: argparse.Namespace, folder: Path) -> RunPlan:
-    """Read the recipe (a resumed run's own), build the network, choose pictures and device; writes the recipe to the folder."""
+    """Read the recipe (a resumed run's own), build the network, choose pictures and device; writes nothing."""
     chosen = [bool(arguments.stills), arguments.procedural, bool(arguments.finetune)]
     if sum(chosen) != 1:
         raise SourceMissing("A training learns from one of --stills DIR, --procedural, or --finetune PLATES MATTES.")
+    device = _device(arguments.device)
+    state = read_state_of(folder) if arguments.resume else None
+    if state is None:
+        _require_free(folder)
     recipe = _recipe(arguments, folder)
+    yardstick = _yardstick(arguments)
     make_source, terms, name = _source(arguments, recipe)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / RECIPE).write_text(json.dumps(recipe.as_json(), indent=1), encoding="utf-8")
-    network = _network(arguments, recipe, folder)
-    names = tuple(arguments.validate.split(",")) if arguments.validate else ()
-    yardstick = Yardstick(arguments.clips, names) if arguments.clips else None
-    before = _before(folder)
+    network, before = _network(arguments, recipe) if state is None else (_shaped_as(state), _before(folder))
     if before and before["terms"] not in terms:
         terms = f"{terms}; begun from {before['name']}: {before['terms']}"
     former = folder / FORMER_WEIGHTS if before and recipe.keep else None
-    return RunPlan(name, recipe, network, _device(arguments.device), make_source, yardstick, terms, before, former)
+    return RunPlan(name, recipe, network, device, make_source, yardstick, terms, before, former, state)
+
+
+def open_folder(plan: RunPlan, folder: Path) -> None:
+    """Make a new training's folder and write down what it was told; raises NotWritable, DiskFailed."""
+    try:
+        probe(folder)
+        if plan.state is None:
+            # Of a training that was killed before its first checkpoint.
+            for name in (record.LOSSES, record.VALIDATIONS, BEFORE, FORMER_WEIGHTS):
+                (folder / name).unlink(missing_ok=True)
+            if plan.before is not None:
+                write_text(folder / BEFORE, json.dumps(plan.before, indent=1))
+            if plan.former is not None:
+                save_network(plan.former, plan.network, {})
+        write_text(folder / RECIPE, json.dumps(plan.recipe.as_json(), indent=1))
+    except OSError as error:
+        raise not_written(folder, error) from error
+
+
+def _require_free(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise FolderTaken(f"{folder} is a file. Name a folder with --out.")
+    if (folder / CHECKPOINT).exists():
+        raise FolderTaken(f"{folder} holds a training. Add --resume to go on with it, or name another folder.")
+    if (folder / MODEL).exists():
+        raise FolderTaken(f"{folder} holds the model of a training. Name another folder.")
 
 
 def _recipe(arguments: argparse.Namespace, folder: Path) -> Recipe:
     if arguments.resume and (folder / RECIPE).exists():
-        return recipe_of(json.loads((folder / RECIPE).read_text(encoding="utf-8")), str(folder / RECIPE))
+        try:
+            told = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RecipeInvalid(f"Cannot read what the training was told, {folder / RECIPE}: {error}. Begin another.") from error
+        return recipe_of(told, str(folder / RECIPE))
     default = "finetune" if arguments.finetune else "compact-clean" if arguments.procedural else "compact"
     recipe = read_recipe(arguments.config or default)
     changes = {"encoder": str(Path(arguments.encoder).resolve())} if arguments.encoder else {}
     return dataclasses.replace(recipe, **changes, **({} if arguments.seed is None else {"seed": arguments.seed}))
 
 
+def _yardstick(arguments: argparse.Namespace) -> Yardstick | None:
+    if arguments.validate is not None and not arguments.clips:
+        raise ClipsUnnamed("--validate names clips of a folder. Name the folder too, with --clips DIR.")
+    if not arguments.clips:
+        return None
+    names = tuple(name.strip() for name in (arguments.validate or "").split(",") if name.strip())
+    if arguments.validate is not None and not names:
+        raise ClipsUnnamed("--validate names no clip. Leave it out to validate on all of --clips.")
+    yardstick = Yardstick(arguments.clips, names)
+    yardstick.clips()
+    return yardstick
+
+
 def _source(arguments: argparse.Namespace, recipe: Recipe) -> tuple[Callable[[], ClipSource], str, str]:
+    """Give where clips come from, its terms and the model's name; what is wrong with folders is said here, and not by a process."""
     if arguments.stills:
-        return FromStills(str(Path(arguments.stills).resolve()), recipe), TERMS_STILLS, "compact"
+        stills = FromStills(str(Path(arguments.stills).resolve()), recipe)
+        Stills(stills.folder)
+        return stills, TERMS_STILLS, "compact"
     if arguments.procedural:
         return FromNothing(recipe), TERMS_NOTHING, "compact-clean"
-    from xmemcore.training.finetune import FromShots
+    from xmemcore.training.finetune import FromShots, find_shot
 
-    return FromShots(tuple((plates, mattes) for plates, mattes in arguments.finetune), recipe), "the studio's own shots", "finetuned"
+    shots = FromShots(tuple((plates, mattes) for plates, mattes in arguments.finetune), recipe)
+    for plates, mattes in shots.shots:
+        find_shot(plates, mattes)
+    return shots, "the studio's own shots", "finetuned"
 
 
-def _network(arguments: argparse.Namespace, recipe: Recipe, folder: Path) -> XMem:
-    if arguments.resume:
-        # The weights themselves come with the rest of the state.
-        return XMem(NetworkConfig.of_state(read_state_of(folder)["network"]))
+def _network(arguments: argparse.Namespace, recipe: Recipe) -> tuple[XMem, dict[str, Any] | None]:
+    """Build a network to begin with, and give what the model that it comes from says of itself."""
     if arguments.model is None and not arguments.finetune:
-        (folder / BEFORE).unlink(missing_ok=True)
-        return new_network(recipe)
+        return new_network(recipe), None
     from xmemcore.network.catalogue import resolve
 
     model = resolve(arguments.model)
-    said = {**read_metadata(model.path)}
-    training = json.loads(said.get("training", "{}"))
-    (folder / BEFORE).write_text(json.dumps({"name": model.name, "terms": model.terms, "training": training}, indent=1), encoding="utf-8")
+    training = json.loads(read_metadata(model.path).get("training", "{}"))
     network = load_network(model.path)
-    if recipe.keep:
-        save_network(folder / FORMER_WEIGHTS, network, {})
     torch.manual_seed(recipe.seed)
-    return network.requires_grad_(True)
+    return network.requires_grad_(True), {"name": model.name, "terms": model.terms, "training": training}
+
+
+def _shaped_as(state: dict[str, Any]) -> XMem:
+    """Build the network of a state; the weights themselves come with the rest of it."""
+    return XMem(NetworkConfig.of_state(state["network"]))
 
 
 def _before(folder: Path) -> dict[str, Any] | None:

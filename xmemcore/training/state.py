@@ -10,7 +10,8 @@ import torch
 from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.whole_file import whole
 
-CHECKPOINT = "training.pt"
+CHECKPOINT, MODEL = "training.pt", "model.safetensors"
+_PARTS = {"network", "average", "optimiser", "step", "seconds", "next_validation", "next_sheet"}
 
 
 class NothingToResume(RequestError):
@@ -26,8 +27,11 @@ def write_state(folder: Path, state: dict[str, Any]) -> None:
 def read_state_of(folder: Path) -> dict[str, Any]:
     """Read the last state of a run; raises NothingToResume."""
     try:
-        return torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
+        state = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise NothingToResume(f"There is no training to resume in {folder}. Leave out --resume to begin one.") from error
     except Exception as error:  # a damaged file raises whatever its bytes happen to say
         raise NothingToResume(f"The training in {folder} is damaged ({error}). Begin a new one in another folder.") from error
+    if not isinstance(state, dict) or not state.keys() >= _PARTS:
+        raise NothingToResume(f"{folder / CHECKPOINT} is not the state of a training. Begin a new one in another folder.")
+    return state

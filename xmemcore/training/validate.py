@@ -12,7 +12,7 @@ import torch
 
 from xmemcore.engine.config import EngineConfig
 from xmemcore.evaluation.clip_frames import ClipFrames
-from xmemcore.evaluation.clips import Clip, choose, find_clips
+from xmemcore.evaluation.clips import Clip, ClipsNotFound, NothingToScore, choose, find_clips
 from xmemcore.evaluation.evaluate import propagate_clip, score_clip
 from xmemcore.network.xmem import XMem
 
@@ -30,8 +30,22 @@ class Yardstick:
     annotations: tuple[int, ...] = (1, 5)
 
     def clips(self) -> list[Clip]:
-        found = [clip for clip in find_clips(self.folder) if (clip.name in self.names if self.names else not clip.sparse)]
-        return [_thinned(clip, self.frames) for clip in found]
+        """Find them; raises ClipsNotFound, and NothingToScore for one with too few masks."""
+        there = find_clips(self.folder)
+        names = [clip.name for clip in there]
+        if unknown := [name for name in self.names if name not in names]:
+            raise ClipsNotFound(f"There is no clip {', '.join(unknown)} in {self.folder}. These exist: {', '.join(names)}.")
+        found = [clip for clip in there if (clip.name in self.names if self.names else not clip.sparse)]
+        if not found:
+            raise ClipsNotFound(f"No clip in {self.folder} has a mask for each of its frames. Name clips with --validate.")
+        thinned = [_thinned(clip, self.frames) for clip in found]
+        for clip in thinned:
+            if len(clip.masks) <= max(self.annotations):
+                raise NothingToScore(
+                    f"{clip.name} has {len(clip.masks)} masks in the {len(clip)} frames that are looked at: too few to validate on. "
+                    "Name other clips with --validate."
+                )
+        return thinned
 
 
 @torch.no_grad()

@@ -1,0 +1,127 @@
+"""What `xmem-roto train` refuses: one sentence, the right exit code, and nothing written."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from xmemcore.cli.main import main
+from xmemcore.training.record import entries
+
+SMALL = "frozen_blocks = 0\n[[phases]]\nuntil = 1.0\nsize = 32\nframes = 2\nbatch = 1\n"
+
+
+@pytest.fixture()
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a folder with a recipe, an empty folder and a file that is none of the things asked for."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.toml").write_text(SMALL)
+    (tmp_path / "afile").write_text("hello")
+    (tmp_path / "empty").mkdir()
+    return tmp_path
+
+
+def _train(words: str, out: str = "run") -> int:
+    return main(["train", "--config", "small.toml", "--device", "cpu", "--workers", "0", "--out", out, *words.split()])
+
+
+def _refused(words: str, capsys: pytest.CaptureFixture[str], out: str = "run") -> str:
+    """Train, expect exit code 2 and one sentence; gives the sentence."""
+    assert _train(words, out) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("xmem-roto: ") and told.count("\n") == 1, told
+    return told
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("--stills nowhere", "There is no folder"),
+        ("--stills empty", "No photograph with a mask under"),
+        ("--stills afile", "There is no folder"),
+        ("--finetune nowhere.%04d.exr empty", "There are no files nowhere.%04d.exr"),
+        ("--finetune empty empty", "holds no numbered images. Choose the folder of the plate."),
+        ("--finetune frames nowhere", "where the mattes should be"),
+        ("--finetune frames empty", "holds no numbered images. Choose the folder of the mattes."),
+        ("--finetune frames afile", "afile"),
+        ("--procedural --clips nowhere", "There is no folder nowhere"),
+        ("--procedural --validate dog", "Name the folder too, with --clips DIR."),
+        ("--procedural --clips empty --validate ,", "--validate names no clip"),
+    ],
+)
+def test_what_is_not_there_is_refused_before_anything_is_written(
+    place: Path, capsys: pytest.CaptureFixture[str], words: str, sentence: str
+) -> None:
+    (place / "frames").mkdir()
+    for number in (1, 2):
+        cv2.imwrite(str(place / "frames" / f"f.{number}.png"), np.zeros((32, 32, 3), np.uint8))
+    assert sentence in _refused(words, capsys)
+    assert not (place / "run").exists()
+
+
+@pytest.mark.parametrize(("out", "sentence"), [("afile", "afile is a file"), ("afile/run", "Cannot write afile/run")])
+def test_a_folder_that_cannot_be_made_is_said(place: Path, capsys: pytest.CaptureFixture[str], out: str, sentence: str) -> None:
+    assert sentence in _refused("--procedural --steps 1", capsys, out)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder in which nobody can make another")
+def test_a_folder_that_nobody_can_make_is_said(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "Cannot write /proc/run" in _refused("--procedural --steps 1", capsys, "/proc/run")
+
+
+def test_a_folder_that_holds_a_training_is_left_as_it_is(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _train("--procedural --steps 2 --seed 4") == 0
+    before = {path.name: path.read_bytes() for path in (place / "run").iterdir()}
+    capsys.readouterr()
+    assert "run holds a training. Add --resume to go on with it, or name another folder." in _refused("--procedural --steps 3", capsys)
+    (place / "run" / "training.pt").unlink()
+    assert "run holds the model of a training. Name another folder." in _refused("--procedural --steps 3", capsys)
+    del before["training.pt"]
+    assert {path.name: path.read_bytes() for path in (place / "run").iterdir()} == before
+
+
+def test_a_training_begun_after_one_that_was_killed_early_has_its_own_losses(place: Path) -> None:
+    (place / "run").mkdir()
+    (place / "run" / "losses.jsonl").write_text(json.dumps({"step": 0, "loss": 9.0, "clips": 1}) + "\n")
+    assert _train("--procedural --steps 2") == 0
+    assert [entry["step"] for entry in entries(place / "run" / "losses.jsonl")] == [0, 1]
+    assert entries(place / "run" / "losses.jsonl")[0]["loss"] < 9
+
+
+def test_a_training_that_cannot_be_read_is_not_resumed(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "There is no training to resume in afile" in _refused("--procedural --resume", capsys, "afile")
+    assert _train("--procedural --steps 1") == 0
+    capsys.readouterr()
+    (place / "run" / "recipe.json").write_text("{")
+    assert "Cannot read what the training was told" in _refused("--procedural --resume --steps 2", capsys)
+    torch.save({"network": {}}, place / "run" / "training.pt")
+    assert "is not the state of a training" in _refused("--procedural --resume --steps 2", capsys)
+
+
+def _write_clip(folder: Path, frames: int = 8) -> None:
+    for name in ("frames", "masks"):
+        (folder / name).mkdir(parents=True)
+    for index in range(frames):
+        picture = np.zeros((32, 32), np.uint8)
+        picture[8:24, 4 + index : 20 + index] = 1
+        cv2.imwrite(str(folder / "frames" / f"{index:04d}.png"), np.dstack([picture * 200] * 3))
+        cv2.imwrite(str(folder / "masks" / f"{index:04d}.png"), picture)
+
+
+def test_clips_to_validate_on_are_refused_before_the_training(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _write_clip(place / "clips" / "long")
+    _write_clip(place / "clips" / "short", frames=4)
+    told = _refused("--procedural --clips clips --validate nobody,long,noone", capsys)
+    assert "There is no clip nobody, noone in clips. These exist: long, short." in told
+    assert "short has 4 masks" in _refused("--procedural --clips clips --validate short", capsys)
+    for number in range(1, 4):
+        os.remove(place / "clips" / "long" / "masks" / f"{number:04d}.png")
+        os.remove(place / "clips" / "short" / "masks" / f"{number:04d}.png")
+    assert "Name clips with --validate." in _refused("--procedural --clips clips", capsys)
+    assert not (place / "run").exists()
