@@ -32,6 +32,7 @@ from xmemcore.protocol.failures import Cancelled, MachineError, RequestError
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.cache import features_folder
 from xmemcore.shot.propagate import PropagateResult, propagate
+from xmemcore.shot.result import ResultFile
 from xmemcore.shot.state import bytes_used, clear_node
 from xmemcore.shot.status import node_status
 
@@ -185,6 +186,18 @@ def test_one_more_keyframe_encodes_no_plate_frame_and_one_annotation(request_of:
     second = propagate(request_of)
     assert second.encoded_frames == 0
     assert same_pixels(Path(request_of.out).parent, whole[0])
+
+
+def test_first_matte_is_recorded_at_once_for_a_run_that_is_killed(request_of: PropagateRequest) -> None:
+    recorded: list[int] = []
+
+    class Looking(Heard):
+        def frame_done(self, frame: int, path: Path) -> None:
+            recorded.append(len(ResultFile(Path(request_of.out)).records))
+
+    propagate(request_of, Looking())
+    assert recorded[0] == 1 and len(ResultFile(Path(request_of.out)).records) == len(recorded)
+    assert len(set(recorded)) < len(recorded) / 2, "it is not written with every matte"
 
 
 def test_cancelled_run_goes_on_to_the_same_mattes(request_of: PropagateRequest, whole) -> None:

@@ -27,6 +27,9 @@ from xmemcore.shot.result import MatteRecord
 from xmemcore.shot.state import NodeManifest
 from xmemcore.shot.status import counted
 
+RECORD_SECONDS = 5.0
+"""How much work a killed run may lose: the record is written with the first matte, then this often, and after every gap."""
+
 
 @dataclass(frozen=True)
 class PropagateResult:
@@ -103,6 +106,7 @@ class _Run:
         self.encoded_annotations = 0
         self.done: set[int] = set()
         self.written: list[int] = []
+        self._recorded = -RECORD_SECONDS
 
     def learn(self) -> None:
         """Fill every group's permanent memory, from the cache where it holds an annotation as it is now."""
@@ -215,6 +219,9 @@ class _Run:
             )
             self.done.add(matte.index)
             self.written.append(frame)
+            if time.monotonic() - self._recorded >= RECORD_SECONDS:
+                self._save_record()
+                self._recorded = time.monotonic()
             if matte.remark is not None:
                 self.warn(matte.remark)
             self.listener.frame_done(frame, matte.path)
