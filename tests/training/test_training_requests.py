@@ -12,7 +12,10 @@ import pytest
 import torch
 
 from xmemcore.cli.main import main
+from xmemcore.network.config import COMPACT
+from xmemcore.network.xmem import XMem
 from xmemcore.training.record import entries
+from xmemcore.training.validate import Yardstick, measure
 
 SMALL = "frozen_blocks = 0\n[[phases]]\nuntil = 1.0\nsize = 32\nframes = 2\nbatch = 1\n"
 
@@ -125,3 +128,13 @@ def test_clips_to_validate_on_are_refused_before_the_training(place: Path, capsy
         os.remove(place / "clips" / "short" / "masks" / f"{number:04d}.png")
     assert "Name clips with --validate." in _refused("--procedural --clips clips", capsys)
     assert not (place / "run").exists()
+
+
+def test_a_validation_that_is_stopped_gives_no_figures(tmp_path: Path) -> None:
+    _write_clip(tmp_path / "clip")
+    torch.manual_seed(0)
+    yardstick = Yardstick(str(tmp_path), size=32)
+    network = XMem(COMPACT).eval()
+    assert measure(network, yardstick.clips(), yardstick, lambda: True) is None
+    figures = measure(network, yardstick.clips(), yardstick, lambda: False)
+    assert figures is not None and set(figures) == {"J1", "J5"}

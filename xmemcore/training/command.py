@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 
 from xmemcore.protocol.failures import Cancelled, RequestError
 
-DESCRIPTION = "Train a model, or fine-tune one on your own finished shots."
+DESCRIPTION = "Train a model, or fine-tune one on your own finished shots. Ctrl-C keeps what was learned; --resume goes on with it."
 
 
 class TrainingRequestInvalid(RequestError):
@@ -51,6 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Train as asked; returns the exit code."""
     import torch
 
+    from xmemcore.cli.progress import TerminalListener, listening
     from xmemcore.training.export import export
     from xmemcore.training.plan_run import open_folder, plan_run
     from xmemcore.training.record import VALIDATIONS, entries
@@ -74,11 +74,12 @@ def run(arguments: argparse.Namespace) -> int:
     trainer = Trainer(run_plan.network, run_plan.recipe, length, folder, run_plan.device, habits, run_plan.yardstick)
     if run_plan.state is not None:
         trainer.restore(run_plan.state)
-    # Whoever ends a training on a shared machine loses nothing.
-    signal.signal(signal.SIGTERM, lambda *_: trainer.stop())
-    trainer.run(run_plan.make_source)
-    if trainer.progress < 1:
-        raise Cancelled(f"Stopped at step {trainer.step}; what was learned stays in {folder}. Go on with --resume.")
+    with listening(TerminalListener("train")) as listener:
+        finished = trainer.run(run_plan.make_source, listener.cancelled)
+    if not finished:
+        if not trainer.step:
+            raise Cancelled("Stopped before the first step: there was nothing to keep yet.")
+        raise Cancelled(f"Stopped at step {trainer.step}; what was learned stays in {folder}. Repeat the command with --resume to go on.")
     model = export(folder, folder / MODEL, run_plan.name, run_plan.terms, before=run_plan.before, former=run_plan.former)
     last = (entries(folder / VALIDATIONS) or [{}])[-1]
     print(json.dumps({"model": str(model), "steps": trainer.step, "minutes": round(trainer.seconds / 60, 1), "validation": last}))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import queue
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import cv2
@@ -16,7 +18,9 @@ from xmemcore.training.clips import ClipSource, PlannedClip, StagedClips
 from xmemcore.training.scene import ClipShape
 
 _PATIENCE_SECONDS = 5.0
-"""Between two looks at whether the process is still there."""
+"""Between two looks at whether the parent is still there."""
+_GLANCE_SECONDS = 0.5
+"""Between two looks at whether the process is still there, and whether the training is asked to stop."""
 
 
 class LoaderDied(MachineError):
@@ -72,8 +76,9 @@ class Loader:
             context.Process(target=_work, args=(make_source, asked, made, os.getpid()), daemon=True)
             for asked, made in zip(self._asked, self._made)
         ]
-        for process in self._processes:
-            process.start()
+        with _interrupts_held():
+            for process in self._processes:
+                process.start()
 
     def ask(self, order: Order) -> None:
         """Ask for a batch."""
@@ -82,22 +87,33 @@ class Loader:
         else:
             self._asked[order.step % len(self._asked)].put(order)
 
-    def take(self, step: int) -> Batch:
-        """Wait for the batch of a step, which must have been asked for in turn; raises LoaderDied."""
+    def take(self, step: int, stopped: Callable[[], bool]) -> Batch | None:
+        """Wait for the batch of a step, which must have been asked for in turn.
+
+        Returns:
+            The batch; None where `stopped` says so before it is there.
+
+        Raises:
+            LoaderDied; what the pictures made the process refuse.
+        """
         if self._source is not None:
             return make_batch(self._source, self._waiting.pop(0))
         worker = step % len(self._processes)
-        while True:
+        while not stopped():
             try:
-                batch = self._made[worker].get(timeout=_PATIENCE_SECONDS)
+                batch = self._made[worker].get(timeout=_GLANCE_SECONDS)
             except queue.Empty:
-                if not self._processes[worker].is_alive():
+                # Who ends a training may end all its processes at once.
+                if not self._processes[worker].is_alive() and not stopped():
                     raise LoaderDied(
                         "The process that makes training clips has ended; see its message above. Go on with --resume."
                     ) from None
                 continue
+            if isinstance(batch, Failure):
+                raise batch
             assert batch.step == step
             return batch
+        return None
 
     def close(self) -> None:
         """Stop the processes."""
@@ -108,9 +124,9 @@ class Loader:
 
 
 def _work(make_source: Callable[[], ClipSource], asked: multiprocessing.Queue, made: multiprocessing.Queue, parent: int) -> None:
+    # A terminal's Ctrl-C reaches every process of the command; the training answers it, with the batches that it still needs.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
-            if isinstance(batch, Failure):
-                raise batch
     source: ClipSource | None = None
     while os.getppid() == parent:
         try:
@@ -124,3 +140,16 @@ def _work(make_source: Callable[[], ClipSource], asked: multiprocessing.Queue, m
             made.put(failure)
     # Nobody will read what is still in the pipe; without this the process would wait for a reader for ever.
     made.cancel_join_thread()
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Keep Ctrl-C until later, also from processes that start meanwhile: until they ignore it, it would end them."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -71,7 +71,6 @@ class Trainer:
         self._clips = yardstick.clips() if yardstick else []
         self._due = {"checkpoint": habits.checkpoint_seconds, "validate": habits.validate_seconds, "sheet": 0.0}
         self._orders: dict[int, Order] = {}
-        self._stopping = False
 
     @property
     def progress(self) -> float:
@@ -91,31 +90,38 @@ class Trainer:
         for name in (record.LOSSES, record.VALIDATIONS):
             record.forget_after(self.folder / name, self.step)
 
-    def run(self, make_source: Callable[[], ClipSource]) -> None:
-        """Train until the length is reached, then validate and keep the last state."""
+    def run(self, make_source: Callable[[], ClipSource], stopped: Callable[[], bool]) -> bool:
+        """Train until the length is reached, then validate and keep the last state.
+
+        Args:
+            make_source: of the clips; picklable.
+            stopped: whether somebody asks to stop. The step in work is the last one then; the state is kept, so that the run can be
+                resumed, unless there was no step yet.
+
+        Returns:
+            Whether the training was finished.
+        """
         loader = Loader(make_source, self.habits.workers)
         ahead, asked = max(1, 3 * self.habits.workers), self.step
         cores = Cores(torch.get_num_threads() if self.device.type == "cpu" else 1)
         try:
-            while self.progress < 1 and not self._stopping:
+            while self.progress < 1 and not stopped():
                 began = time.perf_counter()
                 while asked <= self.step + ahead:
                     self._ask(loader, asked)
                     asked += 1
-                batch = loader.take(self.step)
+                if (batch := loader.take(self.step, stopped)) is None:
+                    break
                 waited = time.perf_counter() - began
                 self._train_on(batch, waited, began)
                 cores.after_step()
-                self._keep_house(batch)
+                self._keep_house(batch, stopped)
         finally:
             loader.close()
-        if not self._stopping:
-            self._validate()
-        self._checkpoint()
-
-    def stop(self) -> None:
-        """Let the step in work be the last; the state is kept, so that the run can be resumed."""
-        self._stopping = True
+        finished = self.progress >= 1 and self._validate(stopped)
+        if self.step:
+            self._checkpoint()
+        return finished
 
     def _ask(self, loader: Loader, step: int) -> None:
         # With a length in steps the shape of a step depends on nothing else, so that a resumed run sees the same clips.
@@ -184,7 +190,7 @@ class Trainer:
             flush=True,
         )
 
-    def _keep_house(self, batch: Batch) -> None:
+    def _keep_house(self, batch: Batch, stopped: Callable[[], bool]) -> None:
         """Do what is due; time spent here counts as work, so that minutes are minutes of the clock."""
         began = time.perf_counter()
         if self.seconds >= self._due["sheet"]:
@@ -192,18 +198,22 @@ class Trainer:
             self._draw_sheet(batch)
         if self.seconds >= self._due["validate"]:
             self._due["validate"] = self.seconds + self.habits.validate_seconds
-            self._validate()
+            self._validate(stopped)
         if self.seconds >= self._due["checkpoint"]:
             self._due["checkpoint"] = self.seconds + self.habits.checkpoint_seconds
             self._checkpoint()
         self.seconds += time.perf_counter() - began
 
-    def _validate(self) -> None:
+    def _validate(self, stopped: Callable[[], bool]) -> bool:
+        """Measure and write down; returns False where `stopped` said so before the end."""
         if not self._clips or self._yardstick is None:
-            return
-        figures = measure(self.average.network, self._clips, self._yardstick)
+            return True
+        figures = measure(self.average.network, self._clips, self._yardstick, stopped)
+        if figures is None:
+            return False
         record.append(self.folder / record.VALIDATIONS, {"step": self.step, "seconds": round(self.seconds, 1), **figures})
         print(f"step {self.step}  " + "  ".join(f"{name} {value:.3f}" for name, value in figures.items()), file=sys.stderr, flush=True)
+        return True
 
     def _checkpoint(self) -> None:
         write_state(

@@ -6,7 +6,7 @@ A yardstick for the learning curve, not the measurement: that is `xmem-roto eval
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -15,6 +15,7 @@ from xmemcore.evaluation.clip_frames import ClipFrames
 from xmemcore.evaluation.clips import Clip, ClipsNotFound, NothingToScore, choose, find_clips
 from xmemcore.evaluation.evaluate import propagate_clip, score_clip
 from xmemcore.network.xmem import XMem
+from xmemcore.protocol.failures import Cancelled
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,8 +50,8 @@ class Yardstick:
 
 
 @torch.no_grad()
-def measure(network: XMem, clips: Sequence[Clip], yardstick: Yardstick) -> dict[str, float]:
-    """Give mean J by number of annotations, as `J1`, `J5`."""
+def measure(network: XMem, clips: Sequence[Clip], yardstick: Yardstick, stopped: Callable[[], bool]) -> dict[str, float] | None:
+    """Give mean J by number of annotations, as `J1`, `J5`; None where `stopped` says so before the end."""
     network = network.eval()
     engine = EngineConfig(mem_every=2)
     sums = dict.fromkeys(yardstick.annotations, 0.0)
@@ -58,7 +59,10 @@ def measure(network: XMem, clips: Sequence[Clip], yardstick: Yardstick) -> dict[
         frames = ClipFrames(clip, network, yardstick.size, "area")
         for k in yardstick.annotations:
             annotated = choose(clip, k)
-            predicted = propagate_clip(network, frames, annotated, engine)
+            try:
+                predicted = propagate_clip(network, frames, annotated, engine, stopped)
+            except Cancelled:
+                return None
             sums[k] += score_clip(clip, predicted, annotated, 0.0).scored.j
     return {f"J{k}": round(total / len(clips), 4) for k, total in sums.items()}
 
