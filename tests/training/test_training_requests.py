@@ -43,6 +43,39 @@ def _refused(words: str, capsys: pytest.CaptureFixture[str], out: str = "run") -
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        "--steps 0",
+        "--steps -1",
+        "--steps 1.5",
+        "--minutes 0",
+        "--minutes -1",
+        "--minutes nan",
+        "--minutes inf",
+        "--minutes soon",
+        "--workers -1",
+        "--workers 99999",
+        "--seed -1",
+        f"--seed {2**63}",
+        "--checkpoint-minutes -1",
+        "--checkpoint-minutes nan",
+        "--threads 0",
+        "--threads 99999",
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(place: Path, capsys: pytest.CaptureFixture[str], words: str) -> None:
+    name, value = words.split()
+    told = _refused(f"--procedural {words}", capsys)
+    assert f"Argument {name}: '{value}' must be" in told
+    assert not (place / "run").exists()
+
+
+@pytest.mark.parametrize("words", ["--no-such-option", "--procedural --device gpu", "--finetune one"])
+def test_a_wrong_option_is_answered_in_one_line(place: Path, capsys: pytest.CaptureFixture[str], words: str) -> None:
+    assert "See `xmem-roto train --help`." in _refused(words, capsys)
+
+
+@pytest.mark.parametrize(
     ("words", "sentence"),
     [
         ("--stills nowhere", "There is no folder"),

@@ -5,20 +5,53 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Sequence
+import math
+import os
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from xmemcore.cli.options import Parser, positive
 from xmemcore.protocol.failures import Cancelled, RequestError
 
 DESCRIPTION = "Train a model, or fine-tune one on your own finished shots. Ctrl-C keeps what was learned; --resume goes on with it."
+DEFAULT_MINUTES = 90.0
 
 
 class TrainingRequestInvalid(RequestError):
     """The options of a training contradict each other."""
 
 
+def _whole(least: int, most: int, why: str = "") -> Callable[[str], int]:
+    """Make a reader of whole numbers in [least, most]."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"\d{1,19}", text) or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"'{text}' must be a whole number from {least} to {most}{why}")
+        return int(text)
+
+    return read
+
+
+def _minutes(text: str, zero: bool = False) -> float:
+    """Read a number of minutes; 0 only where it means something."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or value < 0 or value == 0 and not zero:
+        raise argparse.ArgumentTypeError(f"'{text}' must be a number of minutes{', or 0' if zero else ' above 0'}")
+    return value
+
+
+def _minutes_between(text: str) -> float:
+    return _minutes(text, zero=True)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the options."""
+    cores = os.cpu_count() or 1
+    there = ", the cores of this machine"
     pictures = parser.add_argument_group("what to learn from (one of these)")
     pictures.add_argument("--stills", metavar="DIR", help="photographs with masks or part labels: <set>/images and <set>/masks")
     pictures.add_argument("--procedural", action="store_true", help="generated pictures alone: no photograph, no question of rights")
@@ -36,12 +69,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="FILE", default=None, help="start from a model; needed by --finetune (default: the bundled one)")
     parser.add_argument("--resume", action="store_true", help="go on with the training in --out, with the recipe that it began with")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
-    parser.add_argument("--steps", type=int, default=None, help="length in steps; the same steps give the same losses")
-    parser.add_argument("--minutes", type=float, default=None, help="length in minutes of work, in place of --steps; default 90")
-    parser.add_argument("--seed", type=int, default=None, help="in place of the recipe's")
-    parser.add_argument("--threads", type=int, default=None, help="cores for the network; default: all")
-    parser.add_argument("--workers", type=int, default=1, help="processes that make clips; 0: none beside the training (default 1)")
-    parser.add_argument("--checkpoint-minutes", type=float, default=3.0, help="work between two checkpoints (default 3)")
+    parser.add_argument("--steps", type=positive, default=None, help="length in steps; the same steps give the same losses")
+    parser.add_argument("--minutes", type=_minutes, default=None, help="length in minutes of work, in place of --steps; default 90")
+    parser.add_argument("--seed", type=_whole(0, 2**63 - 1), default=None, help="in place of the recipe's")
+    parser.add_argument("--threads", type=_whole(1, cores, there), default=None, help="cores for the network; default: all")
+    parser.add_argument(
+        "--workers", type=_whole(0, cores, there), default=1, help="processes that make clips; 0: none beside the training (default 1)"
+    )
+    parser.add_argument("--checkpoint-minutes", type=_minutes_between, default=3.0, help="work between two checkpoints (default 3)")
     parser.add_argument("--clips", metavar="DIR", default=None, help="annotated clips to validate on, never to learn from")
     parser.add_argument("--validate", metavar="NAMES", default=None, help="names of those clips, with commas; default all")
 
@@ -62,9 +97,10 @@ def run(arguments: argparse.Namespace) -> int:
     folder = Path(arguments.out)
     run_plan = plan_run(arguments, folder)
     open_folder(run_plan, folder)
-    if arguments.threads:
+    if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
-    length = Length(arguments.steps, None if arguments.steps else arguments.minutes or 90.0)
+    minutes = DEFAULT_MINUTES if arguments.minutes is None else arguments.minutes
+    length = Length(arguments.steps, None if arguments.steps is not None else minutes)
     habits = dataclasses.replace(
         Habits(),
         workers=arguments.workers,
@@ -88,6 +124,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str]) -> int:
     """Parse and run."""
-    parser = argparse.ArgumentParser(prog="xmem-roto train", description=DESCRIPTION)
+    parser = Parser(prog="xmem-roto train", description=DESCRIPTION)
     add_arguments(parser)
     return run(parser.parse_args(arguments))
