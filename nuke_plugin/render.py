@@ -2,7 +2,8 @@
 
 The same code as the button, in one thread. Exit codes are the command line's: 0 done, 2 the request is wrong, 3 the machine
 failed, 130 cancelled. The script is an artist's and stays as it is: whoever opens it next sees the mattes, because the plugin
-takes them up from the record that lies beside them. `--save` saves it, for machines without the plugin.
+takes them up from the record that lies beside them. `--save` saves it, for machines without the plugin, also when a later node
+fails: what was finished until then shows.
 """
 
 from __future__ import annotations
@@ -34,19 +35,23 @@ def main(arguments: Sequence[str]) -> int:
     if not names:
         host.tell(USAGE)
         return 2
+    finished = 0
     try:
         host.open_script(script)
-        for name in names:
-            node = host.find_node(name)
-            if node is None or node.knob("propagate") is None:
-                raise NodeUnknown(f"{script} has no XMemRoto node called {name}. Names within Groups are written Group1.XMemRoto1.")
-            run = actions.propagate(node)
-            if run.failure is not None:
-                return run.failure.exit_code  # its sentence has been told
-            for warning in run.warnings:
-                host.tell(warning)
-        if SAVE in arguments:
-            host.save_script()
+        try:
+            for name in names:
+                node = host.find_node(name)
+                if node is None or node.knob("propagate") is None:
+                    raise NodeUnknown(f"{script} has no XMemRoto node called {name}. Names within Groups are written Group1.XMemRoto1.")
+                run = actions.propagate(node)
+                if run.failure is not None:
+                    return run.failure.exit_code  # its sentence has been told
+                for warning in run.warnings:
+                    host.tell(warning)
+                finished += 1
+        finally:
+            if SAVE in arguments and finished:
+                host.save_script()
     except Failure as failure:
         host.tell(str(failure))
         return failure.exit_code

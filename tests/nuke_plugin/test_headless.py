@@ -55,6 +55,26 @@ def test_a_failure_ends_with_its_exit_code(start, script, monkeypatch, behaviour
     assert render.main([str(script), "XMemRoto"]) == code
 
 
+def test_what_was_finished_is_saved_when_a_later_node_fails(start, script):
+    farm = start(gui=False)
+    from nuke_plugin import render
+
+    assert render.main([str(script), "Nobody", "XMemRoto", "--save"]) == 2
+    farm.host.close()
+    bare = start(plugin=False)
+    bare.host.open(script)
+    assert not bare.host.node("XMemRoto")["has_result"].value(), "nothing was finished"
+    bare.host.close()
+    farm = start(gui=False)
+    from nuke_plugin import render
+
+    assert render.main([str(script), "XMemRoto", "Nobody", "--save"]) == 2
+    farm.host.close()
+    bare = start(plugin=False)
+    bare.host.open(script)
+    assert bare.host.pixels(bare.host.node("XMemRoto"), 1004).at("rgba.alpha", 9, 48 - 1 - 12) == 1.0
+
+
 def test_no_core_is_left_behind(start, script):
     start(gui=False)
     from nuke_plugin import core_client, render
