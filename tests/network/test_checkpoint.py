@@ -80,7 +80,7 @@ def test_chance_bytes_are_damaged(tmp_path: Path, content: bytes) -> None:
 
 def test_pickle_with_code_in_it_is_refused(tmp_path: Path) -> None:
     torch.save({"weights": Path("x")}, tmp_path / "a.pth")
-    with pytest.raises(CheckpointUnreadable):
+    with pytest.raises(CheckpointUnreadable, match=r"damaged or not a checkpoint \(it is no file of tensors alone\)"):
         load_network(tmp_path / "a.pth")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -106,4 +107,6 @@ def _unreadable(path: Path, error: Exception) -> CheckpointUnreadable:
     if not path.exists():
         return CheckpointUnreadable(f"There is no model file {path}. Check the path, or see `xmem-roto models list`.")
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if isinstance(error, pickle.UnpicklingError):
+        reason = "it is no file of tensors alone"  # torch says at length how to load what might be dangerous
     return CheckpointUnreadable(f"The model {path} is damaged or not a checkpoint ({reason[:120]}). Install it again.")
