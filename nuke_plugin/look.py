@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from nuke_plugin import exchange, host, pictures, plates, roto_node
 from nuke_plugin.exchange import Annotations, Handed
@@ -71,7 +71,13 @@ def snapshot_of(handed: Handed, settings: Settings) -> Snapshot:
     return Snapshot(handed.plate_state, roto_state, _settings_that_count(settings, handed.shot["colorspace"]))
 
 
-def judge(record: Optional[Record], now: Now, stamp: str, faults: Sequence[str] = ()) -> Verdict:
+def uncovered(record: Optional[Record], now: Now) -> List[int]:
+    """List the frames that are wanted and were not in the last run."""
+    covered = FrameRange.of(()) if record is None else FrameRange.parse(record.frames)
+    return [frame for frame in now.frames if frame not in covered]
+
+
+def judge(record: Optional[Record], now: Now, stamp: str, faults: Sequence[str] = (), whole: Collection[int] = ()) -> Verdict:
     """Compare the last run with the node as it is.
 
     Args:
@@ -79,26 +85,32 @@ def judge(record: Optional[Record], now: Now, stamp: str, faults: Sequence[str] 
         now: of `look`.
         stamp: of `stamp_of`, now.
         faults: of single mattes on disk; see `mattes_on_disk`.
+        whole: frames that have a matte of whichever run where the next one writes.
     """
+    new = uncovered(record, now)
+    earlier = [frame for frame in new if frame in whole]
+    found = f"An earlier run's mattes of {FrameRange.of(earlier)} are on disk; the next run keeps those that hold." if earlier else ""
     if record is None:
-        return Verdict("none", ("Nothing has been propagated yet.",), _cost(record, now, None))
+        return Verdict("none", ("Nothing has been propagated yet.", *([found] if found else [])), _cost(record, now, None))
     reasons = differences(record.snapshot, now.snapshot)
     if not stamp:
         reasons.append(f"The mattes are no longer at {os.path.dirname(record.out)}.")
     elif stamp != record.stamp:
         reasons.append("Another run has written the mattes since.")
     reasons.extend(faults)
-    uncovered = [frame for frame in now.frames if frame not in FrameRange.parse(record.frames)]
-    if uncovered:
-        reasons.append(f"Frames without a matte: {FrameRange.of(uncovered)}.")
+    only_frames = bool(new) and not reasons and record.complete
+    bare = [frame for frame in new if frame not in whole]
+    if bare:
+        reasons.append(f"Frames without a matte: {FrameRange.of(bare)}.")
+    if found:
+        reasons.append(found)
     if not record.complete:
         reasons.append("The last run did not finish; the next one goes on from there.")
     moved = f"The next run writes to {now.out}." if now.out and now.out != record.out else ""
     if not reasons:
         return Verdict("fresh", cost=moved)
     # Frames alone missing: the others stay as they are.
-    only_frames = len(reasons) == 1 and bool(uncovered)
-    return Verdict("stale", tuple(reasons), _cost(record, now, len(uncovered) if only_frames else None))
+    return Verdict("stale", tuple(reasons), _cost(record, now, len(new) if only_frames else None))
 
 
 def stamp_of(pattern: str) -> str:

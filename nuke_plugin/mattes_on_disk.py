@@ -1,11 +1,11 @@
-"""Whether the mattes of a run are still on disk, one by one: the folder is listed once, and nothing is opened but `result.json`."""
+"""Which mattes are on disk, one by one: the folder is listed once, and nothing is opened but `result.json`."""
 
 from __future__ import annotations
 
 import json
 import os
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional, Set
 
 from nuke_plugin.snapshot import Record
 from xmemcore.protocol.frames import FrameRange
@@ -14,10 +14,8 @@ from xmemcore.protocol.frames import FrameRange
 def faults(record: Record) -> List[str]:
     """Say which mattes are gone or are not as the core wrote them, one sentence each."""
     folder, name = Path(record.out).parent, Path(record.out).name
-    try:
-        with os.scandir(folder) as listed:
-            sizes = {one.name: one.stat().st_size for one in listed if one.name.endswith(".exr")}
-    except OSError:
+    sizes = _sizes(folder)
+    if sizes is None:
         return []  # the folder is gone, which is said of result.json
     written = _written(folder / "result.json", name)
     asked = [frame for frame in FrameRange.parse(record.frames) if frame not in record.missing]
@@ -26,6 +24,22 @@ def faults(record: Record) -> List[str]:
     gone = [frame for frame in made if name % frame not in sizes]
     other = [frame for frame in made if frame in written and sizes.get(name % frame, written[frame]) != written[frame]]
     return [*_sentence(gone, "gone"), *_sentence(other, "not what the core wrote")]
+
+
+def whole(pattern: str) -> Set[int]:
+    """List the frames whose matte is as the core wrote it, in whichever run; whether it still holds only the core can tell."""
+    folder, name = Path(pattern).parent, Path(pattern).name
+    sizes = _sizes(folder) or {}
+    return {frame for frame, size in _written(folder / "result.json", name).items() if sizes.get(name % frame) == size}
+
+
+def _sizes(folder: Path) -> Optional[Dict[str, int]]:
+    """Give the size of each EXR in a folder; None when it cannot be listed."""
+    try:
+        with os.scandir(folder) as listed:
+            return {one.name: one.stat().st_size for one in listed if one.name.endswith(".exr")}
+    except OSError:
+        return None
 
 
 def _written(path: Path, name: str) -> Dict[int, int]:

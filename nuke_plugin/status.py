@@ -58,7 +58,8 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
         verdict = Verdict("none" if record is None else "stale", (str(failure),))
     else:
         stamp, faults = ("", []) if record is None else (look.stamp_of(record.out), mattes_on_disk.faults(record))
-        verdict = look.judge(record, now, stamp, faults)
+        place = now.out or (record.out if record is not None else "")
+        verdict = look.judge(record, now, stamp, faults, mattes_on_disk.whole(place) if place and look.uncovered(record, now) else ())
         notes = list(dict.fromkeys([*notes, *now.warnings, *now.annotations.notes]))
         _show_objects(node, look.keyframe_lines(now.annotations), list(now.annotations.frames))
     node_id = roto_node.node_id(node)

@@ -78,8 +78,17 @@ def propagate(request, listener):
         listener.frame_done(frame, path)
         listener.progress(number + 1, len(frames))
     names = [one["name"] for one in annotated]
-    (Path(request.out).parent / "result.json").write_text(json.dumps({"stamp": time.time()}))
+    keep_result(Path(request.out), frames)
     return {"written": frames, "objects": names, "layers": names, "model": "pretend"}
+
+
+def keep_result(out, frames):
+    """Say of each matte what the core says of its size, those of former runs included."""
+    path = out.parent / "result.json"
+    mattes = json.loads(path.read_text())["mattes"] if path.is_file() else {}
+    former = mattes.get(out.name, {"frames": {}})["frames"]
+    sizes = {str(frame): {"bytes": Path(str(out) % frame).stat().st_size} for frame in frames}
+    path.write_text(json.dumps({"version": 1, "stamp": time.time(), "mattes": {**mattes, out.name: {"frames": {**former, **sizes}}}}))
 
 
 def wanted(request):

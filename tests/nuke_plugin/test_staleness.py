@@ -193,6 +193,25 @@ def test_mattes_that_are_gone_are_named(stage):
     assert "10 mattes are gone: 1001-1010." in stage.status()
 
 
+def test_mattes_of_an_earlier_run_are_not_said_to_be_missing(stage):
+    stage.node["frame_range"].setValue("1001-1006")
+    stage.propagate()
+    stage.node["frame_range"].setValue("1007-1008")
+    stage.propagate()
+    stage.node["output"].setValue((stage.folder / "other" / "m.%04d.exr").as_posix())
+    stage.propagate()
+    stage.node["output"].setValue("")
+    stage.node["frame_range"].setValue("")
+    stage.press("refresh")
+    assert "Stale" in stage.status() and "Frames without a matte: 1009-1010." in stage.status()
+    assert "mattes of 1001-1006 are on disk; the next run keeps those that hold." in stage.status()
+    next(stage.folder.glob("mattes/*/matte.1003.exr")).unlink()
+    stage.press("refresh")
+    assert "Frames without a matte: 1003,1009-1010." in stage.status()
+    stage.propagate()
+    assert "Up to date" in stage.status()
+
+
 def test_mattes_of_another_size_are_named_where_the_core_has_said_theirs(stage):
     import json
 
