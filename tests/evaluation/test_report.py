@@ -50,6 +50,17 @@ def test_sheet_has_the_marks_of_keyed_suggested_and_missing_frames() -> None:
     assert report.GAP not in {c for _, c in report.draw(sheet(frames=tuple(range(1001, 1101))), grey, 16 / 9).getcolors(1 << 24)}
 
 
+@pytest.mark.parametrize("level", [1.0, 0.9, 0.8, 0.55, 0.45, 0.2, 0.0])
+def test_number_of_a_suggestion_does_not_lie_on_the_curve(level: float) -> None:
+    def curve_pixels(suggested: tuple[int, ...]) -> int:
+        even = sheet(confidence=dict.fromkeys(sheet().frames, level), objects=(), keyed=(), suggested=suggested)
+        pixels = np.asarray(report.draw(even, grey, 16 / 9).convert("RGB"))
+        timeline = pixels[report.MARGIN + 68 : report.MARGIN + 68 + report.TIMELINE_HEIGHT]
+        return int((timeline == report.CURVE).all(axis=2).sum())
+
+    assert curve_pixels((1005, 1020, 1080)) == curve_pixels(()) > 0
+
+
 def test_dip_of_confidence_is_drawn_lower() -> None:
     def lowest_curve_row(confidence: dict[int, float]) -> int:
         pixels = np.asarray(report.draw(sheet(confidence=confidence, objects=()), grey, 16 / 9).convert("RGB"))

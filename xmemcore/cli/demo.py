@@ -37,7 +37,8 @@ def run(chosen: argparse.Namespace) -> None:
         return
     keyed = " and ".join(map(str, result.keyframes))
     print(f"Keyed frames {keyed}; propagated with {result.model} in {result.seconds:.1f} s; next to key: {_list(result.suggested)}.")
-    print(f"J {result.j:.3f}  F {result.f:.3f}   (nearest key copied: J {result.j_hold:.3f}  F {result.f_hold:.3f})")
+    scores = f"J (overlap) {result.j:.3f}  F (outline) {result.f:.3f}"
+    print(f"{scores}   (nearest key copied: J {result.j_hold:.3f}  F {result.f_hold:.3f})")
     print(f"Plates         {result.plates}")
     print(f"Roto           {result.script}")
     print(f"Mattes         {result.mattes}")

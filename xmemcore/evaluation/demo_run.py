@@ -91,7 +91,8 @@ def run_demo(folder: Path, model: str | None, device: str, listener: Listener, s
     sheet = folder / "contact-sheet.png"
     notes = [
         f"Keyed: {', '.join(map(str, shot.keyframes))}.   Suggested next: {', '.join(map(str, suggested)) or 'none'}.",
-        f"J {ours.j:.3f}, F {ours.f:.3f} over the other frames; the nearest key copied: J {held.j:.3f}, F {held.f:.3f}.",
+        f"J (overlap) {ours.j:.3f}, F (outline) {ours.f:.3f} of 1 over the other frames; "
+        f"the nearest key copied: J {held.j:.3f}, F {held.f:.3f}.",
     ]
     if not trained:
         notes.append("UNTRAINED WEIGHTS: these mattes are meaningless.")

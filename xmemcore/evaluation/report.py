@@ -203,8 +203,10 @@ def _timeline(pen: ImageDraw.ImageDraw, sheet: Sheet, box: tuple[int, int, int, 
         previous = point
     for number, frame in enumerate(sheet.suggested):
         x = at(frame)
-        pen.polygon((x - 7, top, x + 7, top, x, top + 12), fill=SUGGESTED)
-        pen.text((x - 4, top + 13), str(number + 1), SUGGESTED, font=_font(15))
+        # On the side that the curve leaves free, so that the number can be read.
+        edge, away = (bottom, -1) if sheet.confidence.get(frame, 0.0) > 0.5 else (top, 1)
+        pen.polygon((x - 7, edge, x + 7, edge, x, edge + 12 * away), fill=SUGGESTED)
+        pen.text((x, edge + 24 * away), str(number + 1), SUGGESTED, font=_font(15), anchor="mm")
     for frame in _ticks(first, last):
         pen.text((at(frame) - 16, bottom + 6), str(frame), FAINT, font=_font(15))
 
