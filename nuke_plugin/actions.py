@@ -6,7 +6,7 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional
 
-from nuke_plugin import exchange, exchange_lock, home, host, look, places, record_file, result, roto_node, run, status
+from nuke_plugin import exchange, exchange_lock, home, host, look, mattes_on_disk, places, record_file, result, roto_node, run, status
 from nuke_plugin.core_client import session_core
 from nuke_plugin.exchange import Handed
 from nuke_plugin.run import Run
@@ -135,7 +135,7 @@ def _record(
         encoded_frames=int((outcome or {}).get("encoded_frames", 0)),
         encoded_annotations=int((outcome or {}).get("encoded_annotations", 0)),
         model=str((outcome or {}).get("model", this.settings.model or "default")),
-        stamp=look.stamp_of(this.settings.out),
+        stamp=mattes_on_disk.stamp(this.settings.out),
         node_name=this.settings.node_name,
         missing=tuple(sorted({*handed.missing, *(outcome or {}).get("missing", ())})),
     )
@@ -152,7 +152,7 @@ def _suggest(this: Run) -> None:
     record = host.in_main(roto_node.last_record, this.node)
     request = SuggestRequest(
         **{name: value for name, value in handed.shot.items() if name != "roto_alpha"},
-        mattes=record.out if record is not None and look.stamp_of(record.out) else None,
+        mattes=record.out if record is not None and mattes_on_disk.stamp(record.out) else None,
         count=this.settings.count,
         alpha=this.settings.alpha,
         object=this.settings.suggest_object,

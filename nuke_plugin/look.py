@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from nuke_plugin import exchange, host, pictures, plates, roto_node
@@ -83,7 +82,7 @@ def judge(record: Optional[Record], now: Now, stamp: str, faults: Sequence[str] 
     Args:
         record: of the last run; None when there was none.
         now: of `look`.
-        stamp: of `stamp_of`, now.
+        stamp: of `mattes_on_disk.stamp`, now.
         faults: of single mattes on disk; see `mattes_on_disk`.
         whole: frames that have a matte of whichever run where the next one writes.
     """
@@ -111,15 +110,6 @@ def judge(record: Optional[Record], now: Now, stamp: str, faults: Sequence[str] 
         return Verdict("fresh", cost=moved)
     # Frames alone missing: the others stay as they are.
     return Verdict("stale", tuple(reasons), _cost(record, now, len(new) if only_frames else None))
-
-
-def stamp_of(pattern: str) -> str:
-    """Give the state of result.json beside the mattes; empty when there is none."""
-    try:
-        state = (Path(pattern).parent / "result.json").stat()
-    except OSError:
-        return ""
-    return f"{state.st_size} {state.st_mtime_ns}"
 
 
 def _cost(record: Optional[Record], now: Now, frames: Optional[int]) -> str:

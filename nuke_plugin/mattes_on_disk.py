@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -11,13 +12,19 @@ from nuke_plugin.snapshot import Record
 from xmemcore.protocol.frames import FrameRange
 
 
+def stamp(pattern: str) -> str:
+    """Digest what `result.json` tells of these mattes, and of no others in the folder; empty when it tells nothing."""
+    entry = _entry(pattern)
+    return hashlib.sha1(json.dumps(entry, sort_keys=True).encode()).hexdigest() if entry else ""
+
+
 def faults(record: Record) -> List[str]:
     """Say which mattes are gone or are not as the core wrote them, one sentence each."""
     folder, name = Path(record.out).parent, Path(record.out).name
     sizes = _sizes(folder)
     if sizes is None:
         return []  # the folder is gone, which is said of result.json
-    written = _written(folder / "result.json", name)
+    written = _written(record.out)
     asked = [frame for frame in FrameRange.parse(record.frames) if frame not in record.missing]
     # The core's own list, where there is one: a run that was cut short has made less than it was asked for.
     made = [frame for frame in asked if frame in written] if written else asked if record.complete else []
@@ -28,9 +35,8 @@ def faults(record: Record) -> List[str]:
 
 def whole(pattern: str) -> Set[int]:
     """List the frames whose matte is as the core wrote it, in whichever run; whether it still holds only the core can tell."""
-    folder, name = Path(pattern).parent, Path(pattern).name
-    sizes = _sizes(folder) or {}
-    return {frame for frame, size in _written(folder / "result.json", name).items() if sizes.get(name % frame) == size}
+    sizes, name = _sizes(Path(pattern).parent) or {}, Path(pattern).name
+    return {frame for frame, size in _written(pattern).items() if sizes.get(name % frame) == size}
 
 
 def _sizes(folder: Path) -> Optional[Dict[str, int]]:
@@ -42,12 +48,20 @@ def _sizes(folder: Path) -> Optional[Dict[str, int]]:
         return None
 
 
-def _written(path: Path, name: str) -> Dict[int, int]:
+def _written(pattern: str) -> Dict[int, int]:
     """Read the size of each finished matte; {} when the file does not tell."""
     try:
-        frames: Dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["mattes"][name]["frames"]
-        return {int(frame): int(entry["bytes"]) for frame, entry in frames.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {int(frame): int(entry["bytes"]) for frame, entry in _entry(pattern)["frames"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _entry(pattern: str) -> Dict[str, Any]:
+    """Read what `result.json` tells of a sequence; {} when there is none."""
+    path = Path(pattern)
+    try:
+        return dict(json.loads((path.parent / "result.json").read_text(encoding="utf-8"))["mattes"][path.name])
+    except (OSError, ValueError, KeyError, TypeError):
         return {}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Callable
 
-from nuke_plugin import host, look, record_file, roto_node
+from nuke_plugin import host, mattes_on_disk, record_file, roto_node
 from xmemcore.protocol.failures import RequestError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def take_up(node: nuke.Node) -> None:
     except RequestError:
         return  # no place for mattes, so there are none
     found, known = record_file.find(pattern, roto_node.node_id(node)), roto_node.last_record(node)
-    if found is None or found.stamp != look.stamp_of(pattern):
+    if found is None or found.stamp != mattes_on_disk.stamp(pattern):
         return  # of nobody, or of a run before the last one
     if known is not None and (known.out, known.stamp) == (found.out, found.stamp):
         return

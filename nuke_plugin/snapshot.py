@@ -45,7 +45,7 @@ class Record:
     """Keyframes that had to be learned; the others' memory was kept."""
     model: str
     stamp: str
-    """State of result.json beside the mattes: another stamp, and somebody else has written there."""
+    """Of what result.json tells of the mattes: another stamp, and somebody else has written them."""
     node_name: str
     missing: Tuple[int, ...] = ()
     """Frames that were asked for and have no plate, and so no matte."""

@@ -57,7 +57,7 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
         # Nothing connected yet, for one: no fault, and no verdict on mattes that may be there.
         verdict = Verdict("none" if record is None else "stale", (str(failure),))
     else:
-        stamp, faults = ("", []) if record is None else (look.stamp_of(record.out), mattes_on_disk.faults(record))
+        stamp, faults = ("", []) if record is None else (mattes_on_disk.stamp(record.out), mattes_on_disk.faults(record))
         place = now.out or (record.out if record is not None else "")
         verdict = look.judge(record, now, stamp, faults, mattes_on_disk.whole(place) if place and look.uncovered(record, now) else ())
         notes = list(dict.fromkeys([*notes, *now.warnings, *now.annotations.notes]))

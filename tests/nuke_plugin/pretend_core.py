@@ -83,12 +83,13 @@ def propagate(request, listener):
 
 
 def keep_result(out, frames):
-    """Say of each matte what the core says of its size, those of former runs included."""
+    """Say of each matte what the core says of its size, those of former runs included; every run signs its own."""
     path = out.parent / "result.json"
     mattes = json.loads(path.read_text())["mattes"] if path.is_file() else {}
     former = mattes.get(out.name, {"frames": {}})["frames"]
-    sizes = {str(frame): {"bytes": Path(str(out) % frame).stat().st_size} for frame in frames}
-    path.write_text(json.dumps({"version": 1, "stamp": time.time(), "mattes": {**mattes, out.name: {"frames": {**former, **sizes}}}}))
+    signature = str(time.time_ns())
+    sizes = {str(frame): {"bytes": Path(str(out) % frame).stat().st_size, "signature": signature} for frame in frames}
+    path.write_text(json.dumps({"version": 1, "mattes": {**mattes, out.name: {"frames": {**former, **sizes}}}}))
 
 
 def wanted(request):

@@ -54,6 +54,19 @@ def test_a_pasted_copy_gets_an_id_of_its_own_and_shows_the_same_mattes(stage):
     assert "Stale" in stage.status(twin) and "Another run" in stage.status(twin)
 
 
+def test_nodes_that_write_into_one_folder_do_not_make_each_other_stale(stage):
+    stage.node["output"].setValue((stage.folder / "mattes" / "sleeve.%04d.exr").as_posix())
+    stage.propagate()
+    twin = copy(stage, stage.node)
+    twin.setInput(0, stage.plate)
+    twin.setInput(1, stage.roto)
+    twin["output"].setValue((stage.folder / "mattes" / "hair.%04d.exr").as_posix())
+    stage.propagate(twin)
+    for node in (stage.node, twin):
+        stage.press("refresh", node)
+        assert "Up to date" in stage.status(node), stage.status(node)
+
+
 def test_a_copy_of_a_renamed_node_is_split_too(stage):
     stage.node.setName("renamed_behind_our_back")
     assert id_of(copy(stage, stage.node)) != id_of(stage.node)
