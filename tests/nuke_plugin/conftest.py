@@ -109,6 +109,9 @@ def start(tmp_path, monkeypatch):
                 lambda: [sys.executable, "-I", str(program), "--parent", str(os.getpid())], patience=patience
             )
             cores.append(core_client._session)
+        else:
+            # It can be imported here, as it could not be on a machine that has not got it.
+            sys.modules["nuke_plugin"] = None
         return Stage(host, tmp_path)
 
     yield begin

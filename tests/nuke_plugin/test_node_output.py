@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +15,6 @@ OLDER = Path(__file__).with_name("older")
 
 def inside(stage, node, frame: int = 1004) -> float:
     return stage.host.pixels(node, frame).at("rgba.alpha", 9, 48 - 1 - 12)
-
-
-def without_plugin(start):
-    """A machine that has not got the plugin, although it can be imported here."""
-    stage = start(plugin=False)
-    sys.modules["nuke_plugin"] = None
-    return stage
 
 
 def with_spec(stage) -> None:
@@ -98,7 +90,7 @@ def test_the_label_is_shown_without_the_plugin_too(stage, start):
     stage.node["label"].setValue("hero sleeve")
     path = stage.save()
     stage.host.close()
-    bare = without_plugin(start)
+    bare = start(plugin=False)
     bare.host.open(path)
     node = bare.host.node("XMemRoto")
     assert bare.host.label(node) == "XMemRoto\nhero sleeve"
@@ -109,7 +101,7 @@ def test_the_label_is_shown_without_the_plugin_too(stage, start):
 def test_without_the_plugin_no_idle_moment_searches_the_disks_for_it(stage, start, monkeypatch):
     path = stage.save()
     stage.host.close()
-    bare = without_plugin(start)
+    bare = start(plugin=False)
     bare.host.open(path)
     searched, original = [], builtins.__import__
     monkeypatch.setattr(builtins, "__import__", lambda name, *rest: (searched.append(name), original(name, *rest))[1])
@@ -165,7 +157,7 @@ def older(start):
         out = stage.node.node("Result")["file"].value()
         record, ours = stage.node["record"].value(), stage.node["node_id"].value()
         stage.host.close()
-        bare = without_plugin(start)
+        bare = start(plugin=False)
         bare.host.startup([str(OLDER)])
         nuke = bare.nuke
         nuke.Layer("spec", ["spec.red", "spec.green", "spec.blue"])

@@ -135,6 +135,7 @@ def test_a_folder_without_the_set_up_does_not_offer_it(start, monkeypatch, tmp_p
     for name in ("nuke_plugin", "gizmos", "xmemcore", "menu.py", "init.py"):
         (tmp_path / name).symlink_to(CHECKOUT / name)
     stage = start(plugin=False)
+    del sys.modules["nuke_plugin"]
     from nuke_plugin import core_command, setup_core
 
     monkeypatch.setattr(core_command, "CHECKOUT", tmp_path)
