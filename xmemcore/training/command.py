@@ -95,10 +95,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.steps is not None and arguments.minutes is not None:
         raise TrainingRequestInvalid("A training has --steps or --minutes, not both.")
     folder = Path(arguments.out)
+    if arguments.threads is not None:
+        # Before the network is made: the key's orthogonal start, too, rounds by the number of threads.
+        torch.set_num_threads(arguments.threads)
     run_plan = plan_run(arguments, folder)
     open_folder(run_plan, folder)
-    if arguments.threads is not None:
-        torch.set_num_threads(arguments.threads)
     minutes = DEFAULT_MINUTES if arguments.minutes is None else arguments.minutes
     length = Length(arguments.steps, None if arguments.steps is not None else minutes)
     habits = dataclasses.replace(
