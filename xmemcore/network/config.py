@@ -88,7 +88,7 @@ COMPACT = NetworkConfig(
 def _key_encoder(state: Mapping[str, Tensor]) -> str:
     if "key_encoder.stem.weight" in state:
         return "mobilenet_v2"
-    return "small_resnet" if "key_encoder.layer1.0.conv1.weight" in state else "resnet50"
+    return "resnet50" if "key_encoder.res2.0.conv3.weight" in state else "small_resnet"
 
 
 def _fuser_dims(state: Mapping[str, Tensor], part: str, key_encoder: str) -> tuple[int, int]:

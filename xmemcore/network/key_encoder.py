@@ -7,12 +7,12 @@ from torch import Tensor, nn
 
 from xmemcore.network.config import NetworkConfig
 from xmemcore.network.mobilenet import MobileNetFeatures
-from xmemcore.network.resnet import ResNet50Features, SmallResNetFeatures
+from xmemcore.network.resnet import resnet50, small_resnet
 
 
 def key_encoder(config: NetworkConfig) -> nn.Module:
     """Build the encoder that the configuration names."""
-    return {"resnet50": ResNet50Features, "mobilenet_v2": MobileNetFeatures, "small_resnet": SmallResNetFeatures}[config.key_encoder]()
+    return {"resnet50": resnet50, "mobilenet_v2": MobileNetFeatures, "small_resnet": small_resnet}[config.key_encoder]()
 
 
 class KeyProjection(nn.Module):

@@ -59,45 +59,48 @@ def stage(block: type[Bottleneck] | type[BasicBlock], in_dim: int, mid_dim: int,
     return nn.Sequential(block(in_dim, mid_dim, stride), *(block(out_dim, mid_dim, 1) for _ in range(blocks - 1)))
 
 
-class ResNet50Features(nn.Module):
-    """The published key encoder: ResNet-50 to stride 16."""
+class ResNetFeatures(nn.Module):
+    """A residual network to stride 16, as key encoder."""
 
-    def __init__(self) -> None:
+    def __init__(self, block: type[Bottleneck] | type[BasicBlock], width: int, blocks: tuple[int, int, int], scale: float = 1.0) -> None:
+        """Build one.
+
+        Args:
+            block: of its stages.
+            width: channels of the first convolution, and of the first stage's inner ones.
+            blocks: of each stage.
+            scale: of the features that come out.
+        """
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, 7, 2, padding=3, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
-        self.res2 = stage(Bottleneck, 64, 64, 3, 1)
-        self.layer2 = stage(Bottleneck, 256, 128, 4, 2)
-        self.layer3 = stage(Bottleneck, 512, 256, 6, 2)
+        out = width * block.expansion
+        self.conv1 = nn.Conv2d(3, width, 7, 2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.res2 = stage(block, width, width, blocks[0], 1)
+        self.layer2 = stage(block, out, 2 * width, blocks[1], 2)
+        self.layer3 = stage(block, 2 * out, 4 * width, blocks[2], 2)
+        self.scale = scale
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Map (B, 3, H, W), normalised, to f16 (B, 1024, h, w), f8 (B, 512, 2h, 2w), f4 (B, 256, 4h, 4w)."""
+        """Map (B, 3, H, W), normalised, to f16 (B, 4 out, h, w), f8 (B, 2 out, 2h, 2w), f4 (B, out, 4h, 4w)."""
         x = F.max_pool2d(F.relu(self.bn1(self.conv1(image))), 3, 2, padding=1)
         f4 = self.res2(x)
         f8 = self.layer2(f4)
-        return self.layer3(f8), f8, f4
+        f16 = self.layer3(f8)
+        return (f16, f8, f4) if self.scale == 1 else (f16 * self.scale, f8 * self.scale, f4 * self.scale)
 
 
-FEATURE_SCALE = 0.6
-"""Two blocks after a batch norm have an rms of 1.3 to 1.7; what reads them expects less than 1."""
+SMALL_SCALE = 0.6
+"""Two blocks after a batch norm have an rms of 1.3 to 1.7; what reads an encoder that begins from nothing expects less than 1."""
 
 
-class SmallResNetFeatures(nn.Module):
-    """A key encoder that is trained from nothing: ResNet-18 of half the width, to stride 16."""
+def resnet50() -> ResNetFeatures:
+    """Build the published key encoder; its features have 1024, 512 and 256 channels."""
+    return ResNetFeatures(Bottleneck, 64, (3, 4, 6))
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 32, 7, 2, padding=3, bias=False)
-        self.bn1 = nn.BatchNorm2d(32)
-        self.layer1 = stage(BasicBlock, 32, 32, 2, 1)
-        self.layer2 = stage(BasicBlock, 32, 64, 2, 2)
-        self.layer3 = stage(BasicBlock, 64, 128, 2, 2)
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Map (B, 3, H, W), normalised, to f16 (B, 128, h, w), f8 (B, 64, 2h, 2w), f4 (B, 32, 4h, 4w)."""
-        f4 = self.layer1(F.max_pool2d(F.relu(self.bn1(self.conv1(image))), 3, 2, padding=1))
-        f8 = self.layer2(f4)
-        return self.layer3(f8) * FEATURE_SCALE, f8 * FEATURE_SCALE, f4 * FEATURE_SCALE
+def small_resnet() -> ResNetFeatures:
+    """Build a ResNet-18 of half the width, which is trained from nothing; its features have 128, 64 and 32 channels."""
+    return ResNetFeatures(BasicBlock, 32, (2, 2, 2), SMALL_SCALE)
 
 
 def _projection(in_dim: int, out_dim: int, stride: int) -> nn.Sequential | None:
