@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from xmemcore.protocol.failures import RequestError
@@ -40,11 +41,20 @@ def frame_list(text: str) -> tuple[int, ...]:
     return tuple(FrameRange.parse(text))
 
 
-def positive(text: str) -> int:
-    """Read a whole number of at least 1."""
-    if not re.fullmatch(r"\d+", text) or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' must be a whole number of at least 1")
-    return int(text)
+def whole(least: int, most: int | None = None, why: str = "") -> Callable[[str], int]:
+    """Make a reader of whole numbers in [least, most]; `why` ends the sentence that refuses others."""
+    bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"\d{1,19}", text) or int(text) < least or most is not None and int(text) > most:
+            raise argparse.ArgumentTypeError(f"'{text}' must be a whole number {bounds}{why}")
+        return int(text)
+
+    return read
+
+
+positive = whole(1)
+natural = whole(0)
 
 
 def working_size(text: str) -> int:
@@ -52,13 +62,6 @@ def working_size(text: str) -> int:
     size = positive(text)
     require_size(size)
     return size
-
-
-def natural(text: str) -> int:
-    """Read a whole number of at least 0."""
-    if not re.fullmatch(r"\d+", text):
-        raise argparse.ArgumentTypeError(f"'{text}' must be a whole number of at least 0")
-    return int(text)
 
 
 def share(text: str) -> float:

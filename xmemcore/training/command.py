@@ -7,11 +7,10 @@ import dataclasses
 import json
 import math
 import os
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from xmemcore.cli.options import Parser, positive
+from xmemcore.cli.options import Parser, positive, whole
 from xmemcore.protocol.failures import Cancelled, RequestError
 
 DESCRIPTION = "Train a model, or fine-tune one on your own finished shots. Ctrl-C keeps what was learned; --resume goes on with it."
@@ -20,17 +19,6 @@ DEFAULT_MINUTES = 90.0
 
 class TrainingRequestInvalid(RequestError):
     """The options of a training contradict each other."""
-
-
-def _whole(least: int, most: int, why: str = "") -> Callable[[str], int]:
-    """Make a reader of whole numbers in [least, most]."""
-
-    def read(text: str) -> int:
-        if not re.fullmatch(r"\d{1,19}", text) or not least <= int(text) <= most:
-            raise argparse.ArgumentTypeError(f"'{text}' must be a whole number from {least} to {most}{why}")
-        return int(text)
-
-    return read
 
 
 def _minutes(text: str, zero: bool = False) -> float:
@@ -71,10 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     parser.add_argument("--steps", type=positive, default=None, help="length in steps; the same steps give the same losses")
     parser.add_argument("--minutes", type=_minutes, default=None, help="length in minutes of work, in place of --steps; default 90")
-    parser.add_argument("--seed", type=_whole(0, 2**63 - 1), default=None, help="in place of the recipe's")
-    parser.add_argument("--threads", type=_whole(1, cores, there), default=None, help="cores for the network; default: all")
+    parser.add_argument("--seed", type=whole(0, 2**63 - 1), default=None, help="in place of the recipe's")
+    parser.add_argument("--threads", type=whole(1, cores, there), default=None, help="cores for the network; default: all")
     parser.add_argument(
-        "--workers", type=_whole(0, cores, there), default=1, help="processes that make clips; 0: none beside the training (default 1)"
+        "--workers", type=whole(0, cores, there), default=1, help="processes that make clips; 0: none beside the training (default 1)"
     )
     parser.add_argument("--checkpoint-minutes", type=_minutes_between, default=3.0, help="work between two checkpoints (default 3)")
     parser.add_argument("--clips", metavar="DIR", default=None, help="annotated clips to validate on, never to learn from")
