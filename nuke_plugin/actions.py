@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional
 from nuke_plugin import exchange, exchange_lock, home, host, look, mattes_on_disk, places, record_file, result, roto_node, run, status
 from nuke_plugin.core_client import session_core
 from nuke_plugin.exchange import Handed
-from nuke_plugin.run import Run
+from nuke_plugin.runs import Run
 from nuke_plugin.settings import Settings
 from nuke_plugin.snapshot import Record, Snapshot
 from nuke_plugin.words import counted, size

@@ -8,7 +8,7 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING, Any, Callable
 
-from nuke_plugin import actions, home, host, keys, migrate, passes, result, roto_node, run, status
+from nuke_plugin import actions, home, host, keys, migrate, passes, result, roto_node, run, runs, status
 from xmemcore.protocol.failures import Failure
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def suggest_frames(node: nuke.Node) -> None:
 
 
 def cancel(node: nuke.Node) -> None:
-    _pressed(run.cancel, node)
+    _pressed(runs.cancel, node)
 
 
 def clear(node: nuke.Node) -> None:
@@ -130,7 +130,7 @@ def _settle(node: nuke.Node) -> None:
 
 
 def _at_work(node: nuke.Node) -> bool:
-    return run.running(str(node["node_id"].value()))
+    return runs.running(str(node["node_id"].value()))
 
 
 def knob_changed(node: nuke.Node, knob: Any) -> None:

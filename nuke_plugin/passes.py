@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nuke_plugin import host, roto_node, run
+from nuke_plugin import host, roto_node, runs
 from xmemcore.protocol.failures import RequestError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def make_passes(node: nuke.Node) -> None:
     """
     record = roto_node.last_record(node)
     if record is None or not record.layers:
-        title = run.title(roto_node.node_id(node))
+        title = runs.title(roto_node.node_id(node))
         todo = f"{title} is at work: press again when it has finished." if title else "Propagate first."
         raise NoResult(f"{node.name()} has no finished result yet. {todo}")
     channels = ["rgba.alpha", *(f"{layer}.alpha" for layer in record.layers)]

@@ -1,4 +1,4 @@
-"""One run of one node: the thread it has, its progress, its cancel, and how its end reaches the artist.
+"""How a run of a node begins, and how its end reaches the artist.
 
 A run works in a thread of its own, so that Nuke's interface lives; in a terminal it works where it is called. One at a time for
 each node; the core queues those of several.
@@ -7,13 +7,11 @@ each node; the core queues those of several.
 from __future__ import annotations
 
 import threading
-import time
 import traceback
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Callable, Dict, List, Optional
+from typing import TYPE_CHECKING, Callable
 
-from nuke_plugin import host, roto_node, status
-from nuke_plugin.settings import Settings
+from nuke_plugin import host, roto_node, runs, status
+from nuke_plugin.runs import Run
 from xmemcore.protocol.failures import Cancelled, Failure, RequestError
 
 if TYPE_CHECKING:
@@ -28,60 +26,6 @@ class InputGone(RequestError):
     """A node upstream was deleted while the run read it."""
 
 
-@dataclass
-class Run:
-    """One run of one node."""
-
-    node: nuke.Node
-    node_id: str
-    settings: Settings
-    title: str
-    stop: threading.Event = field(default_factory=threading.Event)
-    bar: Optional[host.ProgressBar] = None
-    failure: Optional[Failure] = None
-    """How it ended, when it did not end well."""
-    warnings: List[str] = field(default_factory=list)
-    _looked: float = 0.0
-
-    def show(self, done: int, total: int, text: str) -> None:
-        """Move the bar."""
-        if self.bar is not None:
-            self.bar.show(done, total, text)
-
-    def cancelled(self) -> bool:
-        """Say whether to stop: the node's Cancel, the bar's, or the node is gone."""
-        if self.bar is not None and self.bar.cancelled:
-            self.stop.set()
-        if not self.stop.is_set() and time.monotonic() - self._looked > 1.0:
-            try:
-                host.in_main(self.node.fullName)
-            except Cancelled:
-                self.stop.set()
-            self._looked = time.monotonic()
-        return self.stop.is_set()
-
-
-_runs: Dict[str, Run] = {}
-"""Runs under way, by node id."""
-
-
-def cancel(node: nuke.Node) -> None:
-    """Stop the node's run, if there is one."""
-    run = _runs.get(roto_node.node_id(node))
-    if run is not None:
-        run.stop.set()
-
-
-def running(node_id: str) -> bool:
-    """Say whether a node has a run under way."""
-    return node_id in _runs
-
-
-def title(node_id: str) -> str:
-    """Name the run that a node has under way; empty when there is none."""
-    return _runs[node_id].title if node_id in _runs else ""
-
-
 def start(node: nuke.Node, title: str, work: Callable[[Run], None]) -> Run:
     """Begin a run; main thread, returns at once in the interface.
 
@@ -94,11 +38,11 @@ def start(node: nuke.Node, title: str, work: Callable[[Run], None]) -> Run:
         AlreadyRunning.
     """
     node_id = roto_node.node_id(node)
-    if node_id in _runs:
-        raise AlreadyRunning(f"{node.name()} is at work already: {_runs[node_id].title}. Cancel it, or wait for it.")
+    if node_id in runs.under_way:
+        raise AlreadyRunning(f"{node.name()} is at work already: {runs.under_way[node_id].title}. Cancel it, or wait for it.")
     run = Run(node, node_id, host.read_settings(node), title)
-    _runs[node_id] = run
-    status.say_working(node, title)
+    runs.under_way[node_id] = run
+    status.say_working(node)
     if host.has_interface():
         threading.Thread(target=_work, args=(run, work), name=f"XMem {title}", daemon=True).start()
     else:
@@ -119,8 +63,7 @@ def _work(run: Run, work: Callable[[Run], None]) -> None:
             f"The plugin met a fault of its own: {type(error).__name__}: {error}. The script editor shows more; please report it."
         )
     finally:
-        status.not_working(run.node_id)
-        del _runs[run.node_id]
+        del runs.under_way[run.node_id]
         if run.bar is not None:
             run.bar.close()
     if not isinstance(run.failure, host.HostGone):

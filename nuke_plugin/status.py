@@ -9,7 +9,7 @@ import html
 import time
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence
 
-from nuke_plugin import home, host, look, mattes_on_disk, places, roto_node, watch
+from nuke_plugin import home, host, look, mattes_on_disk, places, roto_node, runs, watch
 from nuke_plugin.look import Verdict
 from nuke_plugin.snapshot import Record
 from nuke_plugin.words import counted, size
@@ -24,20 +24,12 @@ TITLES = {"working": "At work", "fresh": "Up to date", "stale": "Stale", "none":
 
 _verdicts: Dict[str, Verdict] = {}
 """By node id: what the node's label says; the panel's knobs hold the rest."""
-_at_work: Dict[str, str] = {}
-"""By node id: the title of the run that is under way. No verdict is shown meanwhile, since every frame changes it."""
 
 
 @host.unrecorded()
-def say_working(node: nuke.Node, title: str) -> None:
-    """Say that a run is under way, until `not_working`; its end then writes the status."""
-    _at_work[roto_node.node_id(node)] = title
+def say_working(node: nuke.Node) -> None:
+    """Say that the node's run is under way; its end writes the status again."""
     _write(node, Verdict("working"), (), None)
-
-
-def not_working(node_id: str) -> None:
-    """The run is over; callable from any thread."""
-    _at_work.pop(node_id, None)
 
 
 @host.unrecorded()
@@ -141,8 +133,9 @@ def _show_objects(node: nuke.Node, lines: Sequence[str], names: Sequence[str]) -
 
 def _write(node: nuke.Node, verdict: Verdict, notes: Sequence[str], record: Optional[Record]) -> None:
     node_id = roto_node.node_id(node)
-    if node_id in _at_work:
-        verdict = Verdict("working", (f"{_at_work[node_id]}. Cancel stops it; frames that are finished stay.",))
+    if title := runs.title(node_id):
+        # No verdict is shown meanwhile, since every frame changes it.
+        verdict = Verdict("working", (f"{title}. Cancel stops it; frames that are finished stay.",))
     head = f'<b><font color="{COLOURS[verdict.state]}">{TITLES[verdict.state]}</font></b>'
     if verdict.state == "fresh" and record is not None:
         head += f": {record.frames}, {counted(len(record.objects), 'object')}"

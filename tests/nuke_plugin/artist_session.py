@@ -50,9 +50,9 @@ class Session:
         return self.host
 
     def wait(self) -> None:
-        from nuke_plugin import run
+        from nuke_plugin import runs
 
-        assert self.host.pump(1500, until=lambda: not run._runs), "a run did not end"
+        assert self.host.pump(1500, until=lambda: not runs.under_way), "a run did not end"
         self.host.pump(0.2)
         failures = [text for kind, text in self.host.messages]
         assert not failures, failures

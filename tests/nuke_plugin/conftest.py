@@ -49,9 +49,9 @@ class Stage:
     @property
     def runs(self) -> dict:
         """Runs under way."""
-        import nuke_plugin.run
+        import nuke_plugin.runs
 
-        return nuke_plugin.run._runs
+        return nuke_plugin.runs.under_way
 
     def wait(self, seconds: float = 30.0) -> None:
         """Let the interface run until no run is under way."""
