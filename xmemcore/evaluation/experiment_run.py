@@ -157,9 +157,12 @@ def _answers(model: Model, device: str, questions: Sequence[Question], jobs: int
 
 def _awaited(future: Future[Answer], cancelled: Callable[[], bool]) -> Answer:
     """Wait for an answer; raises Cancelled, or ProcessLost."""
-    while not wait([future], LISTEN_SECONDS).done:
+    done = False
+    while not done:
+        # Asked first: answers that came meanwhile must not keep the run from hearing.
         if cancelled():
             raise Cancelled
+        done = bool(wait([future], LISTEN_SECONDS).done)
     try:
         return future.result()
     except BrokenProcessPool as error:
