@@ -17,6 +17,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from xmemcore.cli.train import TrainingRequestInvalid, add_arguments, main, run
 from xmemcore.network.checkpoint import load_network, read_metadata, save_network
 from xmemcore.network.config import COMPACT
 from xmemcore.network.xmem import XMem
@@ -24,7 +25,6 @@ from xmemcore.shot import exr
 from xmemcore.shot.canvas import Box, Canvas
 from xmemcore.shot.mattes import MatteWriter
 from xmemcore.training.average import Average
-from xmemcore.training.command import TrainingRequestInvalid, add_arguments, main, run
 from xmemcore.training.finetune import ShotUnusable, read_shot
 from xmemcore.training.plan_run import SourceMissing
 from xmemcore.training.recipe import COMPACT_ENCODERS, Recipe, RecipeInvalid

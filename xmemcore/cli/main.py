@@ -70,7 +70,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _train(arguments: list[str]) -> int:
-    from xmemcore.training.command import main as train
+    from xmemcore.cli.train import main as train
 
     return train(arguments) or DONE
 

@@ -8,7 +8,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TypeVar
 
-from xmemcore.cli.footprint import peak_mb
 from xmemcore.cli.options import (
     DEFAULTS,
     OptionsInvalid,
@@ -25,6 +24,7 @@ from xmemcore.cli.options import (
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
 from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.requests import PropagateRequest, ShotRequest, SuggestRequest
+from xmemcore.shot.footprint import peak_mb
 from xmemcore.shot.listener import Listener
 
 RENAMED_SHOWN = 8

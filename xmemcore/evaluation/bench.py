@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from xmemcore.cli.footprint import resident_mb
 from xmemcore.evaluation.clips import find_clips
 from xmemcore.evaluation.demo_shot import DemoShot
 from xmemcore.evaluation.metrics import jaccard
@@ -25,6 +24,7 @@ from xmemcore.network.catalogue import NoModel, resolve
 from xmemcore.network.config import FULL
 from xmemcore.protocol.failures import Cancelled, MachineError
 from xmemcore.shot.device import choose_device
+from xmemcore.shot.footprint import resident_mb
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.mattes import read_mattes
 
