@@ -1,0 +1,41 @@
+"""A script that version 0.2.0 saved: it opens, shows its mattes, every button works, and its nodes are brought up to date."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.witness.old_script import placed
+
+pytestmark = pytest.mark.timeout(120)
+
+BUTTONS = (
+    "add_key", "remove_key", "absent_key", "list_models", "refresh", "ask_core", "suggest_frames", "make_key", "make_passes", "cancel",
+    "propagate", "clear",
+)  # fmt: skip
+
+
+@pytest.fixture
+def opened(start, tmp_path):
+    """The old script in a session of today."""
+    script = placed(tmp_path)
+    stage = start()
+    stage.host.open(script)
+    stage.node, stage.roto = stage.host.node("XMemRoto"), stage.host.node("Roto1")
+    return stage
+
+
+def test_it_shows_its_mattes_keeps_its_choices_and_every_button_works(opened):
+    for name in ("XMemRoto", "XMemPass"):
+        assert opened.host.pixels(opened.host.node(name), 1004).at("rgba.alpha", 9, 48 - 1 - 12) == 1.0, name
+    assert opened.node["frame_range"].value() == "1001-1008" and opened.node["augment"].value() is True
+    assert "1004" in opened.node["keyframes"].value(), "added with the button"
+    assert set(BUTTONS) <= {name for name, knob in opened.node.knobs().items() if knob.Class() == "PyScript_Knob"}
+    told = len(opened.told)
+    for button in BUTTONS:
+        opened.press(button)
+        opened.wait()
+        assert not opened.host.python_errors and not opened.host.printed_errors, button
+        assert opened.status().strip(), button
+        if button == "propagate":
+            assert "Up to date" in opened.status()
+    assert len(opened.told) == told, f"a button failed, or says something: {opened.told[told:]}"
