@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -103,10 +103,11 @@ def test_without_options_the_request_has_its_own_defaults(shot: dict[str, Any]) 
 def test_every_option_of_suggest_reaches_the_request(shot: dict[str, Any]) -> None:
     shot["suggest"] = lambda request, listener: Answer({"suggestions": [], "message": "Nothing.", "lost_frames": []})
     command = "suggest p --masks m --mattes out --count 3 --alpha 0.25 --min-pixels 0 --object sleeve --cache c"
+    command += " --method random --seed 7 --frames 1-9x2"
     assert main(command.split()) == 0
     (request,) = shot["asked"]
     wanted = SuggestRequest(plate="p", masks="m", mattes="out", count=3, alpha=0.25, min_pixels=0, object="sleeve", cache="c")
-    assert request == wanted
+    assert request == replace(wanted, method="random", seed=7, frames="1-9x2")
 
 
 def test_json_is_one_object_and_nothing_else_on_stdout(

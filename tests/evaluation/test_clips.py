@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
+from xmemcore.engine.selection import evenly
 from xmemcore.evaluation import clips, hold, metrics
 from xmemcore.evaluation.clips import Clip
 
@@ -110,41 +109,27 @@ def test_truncated_mask_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_uniform_choice_is_the_papers() -> None:
-    assert clips.uniform(60, 1) == [0]
-    assert clips.uniform(60, 5) == [0, 14, 29, 44, 59]
-    assert clips.uniform(11, 3) == [0, 5, 10]
+    assert evenly(60, 1) == [0]
+    assert evenly(60, 5) == [0, 14, 29, 44, 59]
+    assert evenly(11, 3) == [0, 5, 10]
 
 
 def dense(count: int, name: str = "clip") -> Clip:
     return Clip(name, tuple(Path(f"{i:05d}.jpg") for i in range(count)), {i: Path(f"{i:05d}.png") for i in range(count)})
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.integers(2, 60), st.data(), st.integers(0, 5))
-def test_random_choice_has_the_first_mask_and_no_repeats(count: int, data: st.DataObject, seed: int) -> None:
-    k = data.draw(st.integers(1, count - 1))
-    picked = clips.choose(dense(count), k, "random", seed)
-    assert picked[0] == 0 and len(set(picked)) == k and list(picked) == sorted(picked) and picked[-1] < count
-    assert picked == clips.choose(dense(count), k, "random", seed)
-
-
-def test_random_choice_differs_by_seed_and_by_clip() -> None:
-    picks = {clips.choose(dense(100, name), 6, "random", seed) for seed in range(5) for name in ("a", "b")}
-    assert len(picks) == 10
-
-
 def test_annotations_of_a_sparse_clip_are_among_its_masks() -> None:
     masks = {i: Path(f"{i}.png") for i in (0, 14, 33, 43, 66)}
     clip = Clip("caps", tuple(Path(f"{i}.jpg") for i in range(87)), masks)
-    assert clips.choose(clip, 1) == (0,)
-    assert clips.choose(clip, 3) == (0, 33, 66)
+    assert clips.spread(clip, 1) == (0,)
+    assert clips.spread(clip, 3) == (0, 33, 66)
     with pytest.raises(clips.NothingToScore, match="caps has 5 masks: 5 annotations leave no frame to score"):
-        clips.choose(clip, 5)
+        clips.spread(clip, 5)
 
 
 def test_no_annotation_is_refused() -> None:
     with pytest.raises(clips.NothingToScore, match="at least 1"):
-        clips.choose(dense(5), 0)
+        clips.spread(dense(5), 0)
 
 
 def test_unknown_clip_name_lists_the_known_ones() -> None:
@@ -169,7 +154,7 @@ def test_hold_baseline_has_its_known_mean_on_the_shared_clips(shared: Path) -> N
     for k, expected in ((1, 0.31), (5, 0.56), (10, 0.67)):
         means = []
         for clip in dense_clips:
-            annotated = clips.choose(clip, k)
+            annotated = clips.spread(clip, k)
             held = hold.hold(clip, annotated)
             scored = [i for i in clip.masks if i not in annotated]
             means.append(np.mean([np.mean([metrics.jaccard(held[i] == o, clip.labels(i) == o) for i in scored]) for o in clip.objects]))

@@ -121,6 +121,23 @@ def test_reason_tells_keyed_frames_from_suggested_ones(shot: PropagateRequest) -
     assert any(pick.nearest_keyframe != 0 for pick in picks)
 
 
+@pytest.mark.parametrize("method", ["uniform", "random"])
+def test_method_that_sees_nothing_needs_no_network(shot: PropagateRequest, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xmemcore.shot.suggest.load_network", lambda *_: pytest.fail("a network was loaded"))
+    result = suggest(SuggestRequest(plate=shot.plate, masks=shot.masks, keyframes=(0,), count=3, method=method, frames="4-9"))
+    frames = [suggestion.frame for suggestion in result.suggestions]
+    assert len(set(frames)) == 3 and set(frames) <= set(range(4, 10)) and result.encoded_frames == 0
+    assert all(suggestion.reason.endswith(f"closest is {suggestion.nearest_keyframe}") for suggestion in result.suggestions)
+
+
+def test_only_frames_of_the_range_are_suggested(shot: PropagateRequest) -> None:
+    common = {"plate": shot.plate, "masks": shot.masks, "model": shot.model, "size": 64, "use_cache": False}
+    whole = suggest(SuggestRequest(**common, keyframes=(0,), count=9))
+    part = suggest(SuggestRequest(**common, keyframes=(0,), count=9, frames="5-7"))
+    assert {suggestion.frame for suggestion in part.suggestions} <= {5, 6, 7}
+    assert {frame: score for frame, score in whole.scores.items() if frame in (5, 6, 7)} == {f: part.scores[f] for f in (5, 6, 7)}
+
+
 def test_suggestion_says_when_nothing_is_worth_keying(shot: PropagateRequest) -> None:
     common = {name: getattr(shot, name) for name in ("plate", "masks", "model", "size", "cache")}
     for frame in range(10):

@@ -157,4 +157,7 @@ def suggest_request(chosen: argparse.Namespace) -> SuggestRequest:
         alpha=chosen.alpha,
         min_pixels=chosen.min_pixels,
         object=chosen.object,
+        method=chosen.method,
+        seed=chosen.seed,
+        frames=chosen.frames,
     )

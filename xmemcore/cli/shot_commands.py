@@ -16,6 +16,7 @@ from xmemcore.cli.options import (
     add_cache_options,
     add_engine_options,
     add_model_options,
+    natural,
     positive,
     propagate_request,
     share,
@@ -23,7 +24,7 @@ from xmemcore.cli.options import (
 )
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
 from xmemcore.protocol.failures import Cancelled, Failure
-from xmemcore.protocol.requests import PropagateRequest, ShotRequest, SuggestRequest
+from xmemcore.protocol.requests import METHODS, PropagateRequest, ShotRequest, SuggestRequest
 from xmemcore.shot.footprint import peak_mb
 from xmemcore.shot.listener import Listener
 
@@ -61,6 +62,9 @@ def add_suggest(commands: argparse._SubParsersAction[Parser]) -> None:
     least = "leave out frames whose matte has fewer at working size (default: %(default)s)"
     parser.add_argument("--min-pixels", type=int, default=defaults.min_pixels, metavar="N", help=least)
     parser.add_argument("--object", metavar="NAME", help="suggest for this object (default: all together)")
+    parser.add_argument("--method", choices=METHODS, default=defaults.method, help="how frames are chosen (default: %(default)s)")
+    parser.add_argument("--seed", type=natural, default=defaults.seed, help="of --method random")
+    parser.add_argument("--frames", metavar="RANGE", help="suggest only some of these (default: every frame of the plate)")
     add_model_options(parser)
     add_cache_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from xmemcore.engine.selection import evenly
 from xmemcore.protocol.failures import RequestError
 
 VOID = 255
@@ -145,33 +146,15 @@ def _pair(name: str, frames: Path, masks: Path) -> Clip | None:
     return Clip(name, tuple(images), matched) if matched else None
 
 
-def uniform(count: int, k: int) -> list[int]:
-    """Spread k picks over [0, count): floor(linspace(0, count - 1, k)) (XMem++, appendix, Eq. 1)."""
-    return [int(position) for position in np.floor(np.linspace(0, count - 1, k))]
-
-
-def choose(clip: Clip, k: int, select: str = "uniform", seed: int = 0) -> tuple[int, ...]:
-    """Choose the k indices of a clip to annotate, among those that have a mask.
-
-    Args:
-        clip: what to choose from.
-        k: number of annotations, at least 1.
-        select: `uniform`, or `random`: the first mask and k - 1 others, the same for the same seed and clip name.
-        seed: of the random choice.
+def spread(clip: Clip, k: int) -> tuple[int, ...]:
+    """Choose k indices evenly among those that have a mask.
 
     Raises:
         NothingToScore: no frame with a mask would be left to score, or there are fewer than k.
     """
-    candidates = list(clip.masks)
     require_scorable(clip, k)
-    if select == "uniform":
-        return tuple(candidates[position] for position in uniform(len(candidates), k))
-    if select == "random":
-        # The name makes clips differ from each other, in a way that does not depend on which clips are evaluated together.
-        generator = np.random.default_rng([seed, *clip.name.encode()])
-        others = generator.choice(len(candidates) - 1, size=k - 1, replace=False) + 1
-        return tuple(candidates[position] for position in sorted([0, *(int(o) for o in others)]))
-    raise ValueError(f"{select} is no way to choose annotations here.")
+    candidates = list(clip.masks)
+    return tuple(candidates[position] for position in evenly(len(candidates), k))
 
 
 def require_scorable(clip: Clip, k: int) -> None:

@@ -18,11 +18,12 @@ import numpy as np
 
 from xmemcore.engine.config import EngineConfig
 from xmemcore.engine.propagation import Propagation, permanent_indices, plan
-from xmemcore.engine.suggestion import suggest, view
+from xmemcore.engine.selection import STRATEGIES, Situation
+from xmemcore.engine.suggestion import View, suggest, view
 from xmemcore.engine.sweep import Prediction
 from xmemcore.evaluation import metrics
 from xmemcore.evaluation.clip_frames import AREA, ClipFrames, labels_at
-from xmemcore.evaluation.clips import VOID, Clip, NothingToScore, choose, require_scorable
+from xmemcore.evaluation.clips import VOID, Clip, NothingToScore, require_scorable, spread
 from xmemcore.evaluation.hold import hold
 from xmemcore.network.xmem import XMem
 from xmemcore.protocol.failures import RequestError, not_written
@@ -143,9 +144,21 @@ def choose_annotations(
     network: XMem, frames: ClipFrames, k: int, settings: EvaluationSettings, cancelled: Callable[[], bool] = lambda: False
 ) -> tuple[int, ...]:
     """Choose the k indices to annotate as the settings say; raises NothingToScore."""
+    clip = frames.clip
     if settings.select == "suggested":
         return suggested(network, frames, k, settings, cancelled)
-    return choose(frames.clip, k, settings.select, settings.seed)
+    if settings.select == "random":
+        require_scorable(clip, k)
+        first = next(iter(clip.masks))
+        # The name makes clips differ from each other, in a way that does not depend on which clips are evaluated together.
+        seed = int(np.random.SeedSequence([settings.seed, *clip.name.encode()]).generate_state(1)[0])
+        situation = Situation((first,), [index in clip.masks for index in range(len(clip))], _unseen, seed)
+        return tuple(sorted([first, *(pick.index for pick in STRATEGIES["random"].picks(situation, k - 1))]))
+    return spread(clip, k)
+
+
+def _unseen(index: int) -> View:
+    raise AssertionError("a random choice looks at no frame")
 
 
 def evaluate_clip(

@@ -16,8 +16,9 @@ from PIL import Image
 from xmemcore.engine.config import EngineConfig
 from xmemcore.engine.frames import Annotation
 from xmemcore.engine.propagation import Propagation, permanent_indices, plan
+from xmemcore.engine.selection import evenly
 from xmemcore.evaluation.clip_frames import ClipFrames, labels_at
-from xmemcore.evaluation.clips import Clip, ClipUnreadable, find_clips, uniform
+from xmemcore.evaluation.clips import Clip, ClipUnreadable, find_clips
 from xmemcore.evaluation.evaluate import propagate_clip
 from xmemcore.evaluation.metrics import jaccard
 from xmemcore.network.xmem import XMem
@@ -98,7 +99,7 @@ def drift(
     cancelled: Callable[[], bool] = lambda: False,
 ) -> LongShotResult:
     """Propagate a long shot from evenly spread annotations, and compare its ends; raises Cancelled."""
-    annotated = uniform(len(clip), annotations)
+    annotated = evenly(len(clip), annotations)
     predicted = propagate_clip(network, ClipFrames(clip, network, size, keep=False), annotated, config, cancelled)
 
     def mean_j(indices: range) -> float:

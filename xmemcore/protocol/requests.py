@@ -10,6 +10,9 @@ from xmemcore.protocol.failures import RequestError
 SMALLEST_SIZE, LARGEST_SIZE = 64, 4096
 """Of the working image's short side: below, nothing is left of a shape; above, no machine holds it."""
 
+METHODS = ("published", "uniform", "random")
+"""Strategies that choose frames to key; `engine.selection` has what they do."""
+
 
 class SettingUnknown(RequestError):
     """A setting has a value that does not exist."""
@@ -93,10 +96,18 @@ class SuggestRequest(ShotRequest):
     """Frames whose mask has fewer pixels at working size are left out."""
     object: Optional[str] = None
     """Suggest for this object; None: for the union of all."""
+    method: str = METHODS[0]
+    """How frames are chosen."""
+    seed: int = 0
+    """Of the method `random`."""
+    frames: Optional[str] = None
+    """Frame range of which frames are suggested; None: every frame of the plate."""
 
     def require_possible(self) -> None:
         """Raise SettingUnknown where a setting is out of range, whichever door it came through."""
         require_size(self.size)
+        if self.method not in METHODS:
+            raise SettingUnknown(f"There is no method {self.method!r} to suggest frames. Choose one of: {', '.join(METHODS)}.")
         if self.count < 1:
             raise SettingUnknown(f"{self.count} suggestions are not possible. Ask for 1 or more; {SuggestRequest.count} is usual.")
         if not 0 <= self.alpha <= 1:

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import torch
 
+from xmemcore.engine.selection import STRATEGIES, Situation, Strategy
 from xmemcore.engine.suggestion import View, dissimilarity, view
-from xmemcore.engine.suggestion import suggest as suggest_indices
 from xmemcore.network.catalogue import resolve, verify
 from xmemcore.network.checkpoint import load_network
 from xmemcore.network.inference import prepared
@@ -23,7 +23,7 @@ from xmemcore.protocol.requests import SuggestRequest
 from xmemcore.shot.cache import cache_root, features_folder
 from xmemcore.shot.device import choose_device, out_of_memory_said
 from xmemcore.shot.frame_source import Encoding, PlateContent, ShotFrames
-from xmemcore.shot.inputs import Shot, open_shot
+from xmemcore.shot.inputs import Shot, open_shot, wanted_indices
 from xmemcore.shot.listener import Listener, Silence
 from xmemcore.shot.mattes import MatteSequence, NoMattes, read_mattes
 from xmemcore.shot.status import counted
@@ -81,37 +81,43 @@ def suggest(request: SuggestRequest, listener: Listener | None = None) -> Sugges
     began = time.monotonic()
     listener = listener or Silence()
     request.require_possible()
+    strategy = STRATEGIES[request.method]
     shot = open_shot(request)
     obj = _object(request.object, shot.annotations.objects)
     mattes = _mattes(request.mattes, shot, listener) if request.mattes is not None else None
     keyed = [index for frame, index in shot.indices.items() if obj is None or obj in shot.annotations.known(frame)]
+    wanted = set(wanted_indices(shot.plate, request.frames)[0])
+    masks = _Masks(mattes, shot, obj, shot.plate.canvas.working_size(request.size))
+    numbers = shot.plate.frames
+    eligible = [index in wanted and _large_enough(masks.pixels(index), request.min_pixels) for index in range(len(numbers))]
     with out_of_memory_said(request), ExitStack() as stack:
-        frames = _frames(request, shot, listener, stack)
-        masks = _Masks(mattes, shot, obj, (frames.padding.height, frames.padding.width))
-        alpha = request.alpha if request.mattes is not None else 0.0
-        views = _views(frames, masks, alpha, listener)
-        eligible = [masks.pixels(index) is None or masks.pixels(index) >= request.min_pixels for index in range(len(frames))]
-        picks = list(suggest_indices(views.__getitem__, eligible, keyed, request.count, listener.progress, listener.cancelled))
-        numbers = shot.plate.frames
+        views: list[View] = []
+        encoded_frames = 0
+        if strategy.sees:
+            frames = _frames(request, shot, listener, stack)
+            views = _views(frames, masks, request.alpha if mattes is not None else 0.0, listener)
+            encoded_frames = frames.encoded_frames
+        situation = Situation(tuple(keyed), eligible, views.__getitem__, request.seed, listener.progress, listener.cancelled)
+        picks = list(strategy.picks(situation, request.count))
         suggestions, before = [], list(keyed)
         for pick in picks:
             if pick.score < LEAST_SHARE * picks[0].score:
                 break
-            closest = min(before, key=lambda index: _explains(views, index, pick.index))
-            reason = _reason(masks, pick.index, closest, before[len(keyed) :], numbers)
+            closest = _closest(views, before, pick.index)
+            reason = _reason(strategy, masks, pick.index, closest, before[len(keyed) :], numbers)
             suggestions.append(Suggestion(numbers[pick.index], pick.score, numbers[closest], reason))
             before.append(pick.index)
-        left_out = [numbers[index] for index, may in enumerate(eligible) if not may and index not in keyed]
-        first_round = picks[0].scores.tolist() if picks else [0.0] * len(numbers)
-        return SuggestResult(
-            suggestions=tuple(suggestions),
-            object=request.object,
-            scores=dict(zip(numbers, first_round)),
-            message=_message(suggestions, request, left_out),
-            lost_frames=tuple(numbers[index] for index in masks.lost()),
-            encoded_frames=frames.encoded_frames,
-            seconds=round(time.monotonic() - began, 3),
-        )
+    left_out = [numbers[index] for index, may in enumerate(eligible) if not may and index in wanted and index not in keyed]
+    first_round = picks[0].scores.tolist() if picks else [0.0] * len(numbers)
+    return SuggestResult(
+        suggestions=tuple(suggestions),
+        object=request.object,
+        scores=dict(zip(numbers, first_round)),
+        message=_message(suggestions, request, left_out),
+        lost_frames=tuple(numbers[index] for index in masks.lost()),
+        encoded_frames=encoded_frames,
+        seconds=round(time.monotonic() - began, 3),
+    )
 
 
 class _Masks:
@@ -201,12 +207,21 @@ def _views(frames: ShotFrames, masks: _Masks, alpha: float, listener: Listener) 
     return views
 
 
-def _explains(views: Sequence[View], keyed: int, index: int) -> float:
-    return dissimilarity(views[keyed], views[index])
+def _large_enough(pixels: int | None, least: int) -> bool:
+    return pixels is None or pixels >= least
 
 
-def _reason(masks: _Masks, index: int, closest: int, picked: Sequence[int], numbers: Sequence[int]) -> str:
+def _closest(views: Sequence[View], before: Sequence[int], index: int) -> int:
+    """Find the frame that explains a pick best; the nearest in time where nobody has looked."""
+    if not views:
+        return min(before, key=lambda other: (abs(other - index), other))
+    return min(before, key=lambda other: dissimilarity(views[other], views[index]))
+
+
+def _reason(strategy: Strategy, masks: _Masks, index: int, closest: int, picked: Sequence[int], numbers: Sequence[int]) -> str:
     """Say what is special about a frame, from what its mask and the nearest frame, keyed or picked before it, tell."""
+    if not strategy.sees:
+        return f"{strategy.reason}; closest is {numbers[closest]}"
     now, then = masks.pixels(index), masks.pixels(closest)
     if now and then and now < then / 2:
         what = f"the matte is {_times(then / now)} smaller than on"

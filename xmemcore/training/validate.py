@@ -12,7 +12,7 @@ import torch
 
 from xmemcore.engine.config import EngineConfig
 from xmemcore.evaluation.clip_frames import ClipFrames
-from xmemcore.evaluation.clips import Clip, ClipsNotFound, NothingToScore, choose, find_clips
+from xmemcore.evaluation.clips import Clip, ClipsNotFound, NothingToScore, find_clips, spread
 from xmemcore.evaluation.evaluate import propagate_clip, score_clip
 from xmemcore.network.xmem import XMem
 from xmemcore.protocol.failures import Cancelled
@@ -58,7 +58,7 @@ def measure(network: XMem, clips: Sequence[Clip], yardstick: Yardstick, stopped:
     for clip in clips:
         frames = ClipFrames(clip, network, yardstick.size, "area")
         for k in yardstick.annotations:
-            annotated = choose(clip, k)
+            annotated = spread(clip, k)
             try:
                 predicted = propagate_clip(network, frames, annotated, engine, stopped)
             except Cancelled:

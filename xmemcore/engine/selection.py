@@ -1,0 +1,103 @@
+"""Strategies that choose the next frames to key. `suggest --method` and `evaluate --select` read this one table.
+
+A strategy is given a situation and a number of frames, and gives one pick after the other. To add one: write the function, enter it
+in `STRATEGIES`, and add its name to `protocol.requests.METHODS`, which the command line offers without importing torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from xmemcore.engine.suggestion import Pick, View, suggest
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a strategy may look at."""
+
+    keyed: tuple[int, ...]
+    """Indices that are annotated. Empty only for a strategy that knows the number of keys beforehand."""
+    eligible: Sequence[bool]
+    """For every frame of the plate, whether it may be picked; a keyed frame never is."""
+    view: Callable[[int], View]
+    """Gives what the network sees of a frame, by index."""
+    seed: int = 0
+    progress: Callable[[int, int], None] = lambda done, total: None
+    """Called with steps done and their number."""
+    cancelled: Callable[[], bool] = lambda: False
+    """Asked before every step."""
+
+    @property
+    def open(self) -> list[int]:
+        """Indices that may be picked, ascending."""
+        return [index for index, may in enumerate(self.eligible) if may and index not in self.keyed]
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """One way to choose frames."""
+
+    picks: Callable[[Situation, int], Iterator[Pick]]
+    """Gives that many picks, or fewer when nothing more is worth keying."""
+    sees: bool
+    """Whether it looks at the plate and at the mattes. One that does not needs no network."""
+    beforehand: bool = False
+    """Whether it must know the number of keys before the first one is made."""
+    reason: str = ""
+    """Why a frame was picked, in a sentence, of a strategy that sees nothing."""
+
+
+def published(situation: Situation, count: int) -> Iterator[Pick]:
+    """Pick by Algorithm 1 of XMem++; see `suggestion`."""
+    return suggest(situation.view, situation.eligible, situation.keyed, count, situation.progress, situation.cancelled)
+
+
+def uniform(situation: Situation, count: int) -> Iterator[Pick]:
+    """Spread the picks evenly over the frames that may be picked; between keys, halve the longest stretch again and again."""
+    if not situation.keyed:
+        places = situation.open
+        for position in evenly(len(places), min(count, len(places))):
+            yield Pick(places[position], 1.0, _same(situation))
+        return
+    keyed, left = list(situation.keyed), situation.open
+    for _ in range(min(count, len(left))):
+        distances = torch.zeros(len(situation.eligible), dtype=torch.float64)
+        for index in left:
+            distances[index] = min(abs(index - key) for key in keyed)
+        best = int(torch.argmax(distances))
+        yield Pick(best, float(distances[best]), distances)
+        keyed.append(best)
+        left.remove(best)
+
+
+def random(situation: Situation, count: int) -> Iterator[Pick]:
+    """Draw frames; the same for the same seed and number of keys."""
+    left = situation.open
+    generator = np.random.default_rng([situation.seed, len(situation.keyed)])
+    for index in generator.choice(left, size=min(count, len(left)), replace=False) if left else ():
+        yield Pick(int(index), 1.0, _same(situation))
+
+
+STRATEGIES = {
+    "published": Strategy(published, sees=True),
+    "uniform": Strategy(uniform, sees=False, beforehand=True, reason="it is farthest from every key"),
+    "random": Strategy(random, sees=False, reason="it was drawn at random"),
+}
+"""By the name that an artist writes."""
+
+
+def evenly(count: int, k: int) -> list[int]:
+    """Spread k picks over [0, count): floor(linspace(0, count - 1, k)) (XMem++, appendix, Eq. 1)."""
+    return [int(position) for position in np.floor(np.linspace(0, count - 1, k))]
+
+
+def _same(situation: Situation) -> Tensor:
+    """Score every frame that may be picked with 1."""
+    scores = torch.zeros(len(situation.eligible), dtype=torch.float64)
+    scores[situation.open] = 1.0
+    return scores
