@@ -1,8 +1,8 @@
 """On which frames an object counts as keyed by the artist.
 
-The frames where a point, visibility or opacity is keyed. A keyed transform counts too, unless it is baked, that is,
-has keys on more than half of the frames that it spans: a tracker made those, not the artist's eye. Expressions never
-count. Nuke keys at fractional times count for the frame they are nearest to.
+The frames where a point, visibility or opacity is keyed. A keyed transform counts too, each of its parts from two keys on, since Nuke
+gives a transform that nobody touches one key, where it was made; unless it is baked, that is, has keys on more than half of the frames
+that it spans: a tracker made those, not the artist's eye. Expressions never count. Nuke keys at fractional times count for the frame they are nearest to.
 """
 
 from __future__ import annotations
@@ -45,8 +45,10 @@ def control_points(point: Any) -> List[Any]:
 def transform_frames(transform: Any) -> Set[int]:
     """List the key frames of a transform; none when it is baked."""
     times: Set[float] = set()
-    for curve in _transform_curves(transform):
-        times.update(_curve_keys(curve))
+    for family in _transform_families(transform):
+        keyed = {time for curve in family for time in _curve_keys(curve)}
+        if len(keyed) > 1:
+            times.update(keyed)
     frames = _frames(times)
     return set() if is_baked(frames) else frames
 
@@ -57,14 +59,18 @@ def is_baked(frames: Iterable[int]) -> bool:
     return len(keyed) > 2 and len(keyed) > (max(keyed) - min(keyed) + 1) / 2
 
 
-def _transform_curves(transform: Any) -> List[Any]:
-    curves = [transform.getTranslationAnimCurve(i) for i in (0, 1)]
-    curves += [transform.getRotationAnimCurve(2)]
-    curves += [transform.getScaleAnimCurve(i) for i in (0, 1)]
-    curves += [transform.getSkewXAnimCurve(2)]
-    curves += [transform.getExtraMatrixAnimCurve(row, column) for row in range(4) for column in range(4)]
-    # The pivot alone moves nothing, and Nuke keys it by itself when a shape is drawn at a frame: it does not count.
-    return curves
+def _transform_families(transform: Any) -> List[List[Any]]:
+    """List the curves of translation, rotation, scale, skew and extra matrix.
+
+    The pivot alone moves nothing, and Nuke keys it by itself when a shape is drawn at a frame: it does not count.
+    """
+    return [
+        [transform.getTranslationAnimCurve(axis) for axis in (0, 1)],
+        [transform.getRotationAnimCurve(2)],
+        [transform.getScaleAnimCurve(axis) for axis in (0, 1)],
+        [transform.getSkewXAnimCurve(2)],
+        [transform.getExtraMatrixAnimCurve(row, column) for row in range(4) for column in range(4)],
+    ]
 
 
 def _position_keys(control: Any) -> List[float]:

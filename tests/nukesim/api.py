@@ -902,7 +902,7 @@ def _knob_classes() -> dict[str, type]:
     found = {}
     for module in (knobs, array_knobs):
         for name, thing in vars(module).items():
-            if isinstance(thing, type) and issubclass(thing, knobs.Knob):
+            if isinstance(thing, type) and issubclass(thing, knobs.Knob) and not name.startswith("_"):
                 found[name] = thing
     from .animation import AnimationCurve, AnimationKey
 

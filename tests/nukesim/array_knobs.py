@@ -543,6 +543,33 @@ class Enumeration_Knob(Unsigned_Knob):
 
 
 @public_class
+class _SelectionEnumeration(Enumeration_Knob):
+    """A choice of the shapes that are selected in the interface, with `name<TAB><TAB>number` entries; writing does nothing.
+
+    getValue() gives the number that the entry carries, not its place.
+    """
+
+    _type = "Enumeration_Knob"
+
+    def __init__(self, name: str = "", label: Any = None, values: Any = ()) -> None:
+        super().__init__(name, label, values)
+        self._values[0] = float(next(place for place, item in enumerate(self._items) if item.endswith("\t0")))
+        self._default = self._get_state()
+
+    def value(self, *args: Any) -> str:
+        return self._item(self._now())
+
+    def getValue(self, *args: Any) -> float:
+        return float(self._items[self._now()].split("\t")[-1])
+
+    def setValue(self, *args: Any, **kwargs: Any) -> Any:
+        return False
+
+    def _from_script(self, text: str) -> None:
+        pass
+
+
+@public_class
 class EditableEnumeration_Knob(Enumeration_Knob):
     """A choice that can be typed."""
 

@@ -240,6 +240,24 @@ def _curves() -> k.Knob:
     return CurveKnob("curves")
 
 
+BLENDING = (
+    "over max multiply color-burn min screen color-dodge plus overlay soft-light hard-light from minus difference exclusion".split()
+)
+"""Modes by the number of the attribute bm."""
+
+
+def _gui_choice(name: str) -> Maker:
+    """A knob that stands for the selection of the interface: its list goes by the alphabet, and a script cannot set it.
+
+    NUKE_MEASURED 2.5, cases 95 and 96, and S17: defaultValue() says color-burn though the value is over.
+    """
+
+    def make() -> k.Knob:
+        return a._SelectionEnumeration(name, None, [f"{mode}\t\t{number}" for mode, number in sorted(zip(BLENDING, range(15)))])
+
+    return make
+
+
 _ROTO = (
     _curves,
     free("toolbox"),
@@ -270,27 +288,8 @@ _ROTO = (
     real("global_motionblur_shutter", "0.5"),
     choice("global_motionblur_shutter_offset_type", ("centred", "start", "end", "custom"), "start"),
     real("global_motionblur_shutter_offset"),
-    choice(
-        "blending_mode",
-        (
-            "over",
-            "max",
-            "multiply",
-            "color-burn",
-            "min",
-            "screen",
-            "color-dodge",
-            "plus",
-            "overlay",
-            "soft-light",
-            "hard-light",
-            "from",
-            "minus",
-            "difference",
-            "exclusion",
-        ),
-        "over",
-    ),
+    _gui_choice("blending_mode"),
+    _gui_choice("toolbar_blending_mode"),
     check("source_translate_round", "true"),
     check("source_black_outside"),
     check("link_output"),
@@ -513,8 +512,8 @@ _TABLE = (
         1,
     ),
     NodeClass("ColorBars", (image_format("format"), real("barintensity", "0.75")), 0, 1),
-    NodeClass("Roto", (channels("output", "alpha"), *_ROTO, *_MASKED), 0, 2, mask=1),
-    NodeClass("RotoPaint", (channels("output", "rgba"), *_ROTO, *_MASKED), 0, 5, mask=4),
+    NodeClass("Roto", (channels("output", "alpha"), integer("rotoMode", "1"), *_ROTO, *_MASKED), 2, 5, mask=1),
+    NodeClass("RotoPaint", (channels("output", "rgba"), integer("rotoMode", "0"), *_ROTO, *_MASKED), 2, 5, mask=4),
     NodeClass("SplineWarp3", (channels("channels", "all"), *_ROTO), 0, 3, mask=2),
     NodeClass(
         "Copy",

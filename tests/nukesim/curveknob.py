@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,8 @@ from . import roto_text, state
 from .guard import public_class
 from .knobs import Knob
 
+_FROM_TEXT = object()
+"""In place of a knob: the element is read, and has the keys that its text gives it."""
 EMPTY = "{v x3f99999a} {f 0} {n {layer Root {f 0} {t %s %s} {a}}}"
 
 
@@ -18,6 +21,7 @@ class Element(lib.Part):
     """A layer, shape or stroke."""
 
     _kind = "element"
+    _first_attributes: Any = ()
 
     def __init__(self, curveKnob: Any = None, *args: Any, **kwargs: Any) -> None:
         self._name = ""
@@ -25,6 +29,12 @@ class Element(lib.Part):
         self._transform = lib.AnimCTransform()
         self._attributes = lib.AnimAttributes()
         self._transform._up = self._attributes._up = self
+        self._attributes._begin(self._first_attributes)
+        if curveKnob is not _FROM_TEXT:
+            self._transform._key_at_birth()
+            for name in ("ltn", "ltm"):
+                if name in self._attributes._curves:
+                    self._attributes._curves[name].constantValue = state.current()._frame
         self._extra: list[str] = []
         self._curve_flags = [8192, 8192]
 
@@ -58,6 +68,14 @@ class Element(lib.Part):
     def setVisible(self, time: float, value: bool) -> None:
         self._attributes._curve("vis")._add(float(time), float(bool(value)))
 
+    def _renew_attributes(self) -> None:
+        """Attributes that a script holds die with changed() (NUKE_MEASURED 2.1, case 76)."""
+        former, self._attributes = self._attributes, lib.AnimAttributes()
+        self._attributes.__dict__.update(former.__dict__)
+        for curve in self._attributes._curves.values():
+            curve._up = self._attributes
+        former._detached = True
+
     def _curves_below(self) -> Iterator[Any]:
         """All animated numbers of this element, not of its children."""
         yield from self._transform._curves
@@ -86,6 +104,7 @@ class Layer(Element):
     """Elements, the first on top."""
 
     _kind = "layer"
+    _first_attributes = lib.LAYER_ATTRIBUTES
 
     def __init__(self, curveKnob: Any = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(curveKnob)
@@ -97,11 +116,21 @@ class Layer(Element):
         element._up = self
         self._elements.insert(len(self._elements) if index is None else index, element)
 
+    def _copy_in(self, element: Any, index: int | None) -> None:
+        """Take a copy; what was passed is dead from then on (NUKE_MEASURED 2.1)."""
+        up, element._up = element._up, None
+        try:
+            self._adopt(copy.deepcopy(element), index)
+        finally:
+            element._up = up
+        element._detached = True
+
     def append(self, element: Any) -> None:
-        self._adopt(element)
+        """Put a copy at the bottom: fetch it from here again."""
+        self._copy_in(element, None)
 
     def insert(self, index: int, element: Any) -> None:
-        self._adopt(element, index)
+        self._copy_in(element, index)
 
     def remove(self, index: int) -> None:
         del self._elements[index]
@@ -146,6 +175,7 @@ class Shape(Element):
     """A closed or open spline with its feather."""
 
     _kind = "shape"
+    _first_attributes = lib.SHAPE_ATTRIBUTES
 
     def __init__(self, curveKnob: Any = None, *points: Any, **kwargs: Any) -> None:
         super().__init__(curveKnob)
@@ -303,7 +333,7 @@ def _copy_point(point: Any) -> Any:
         for key in curve._keys:
             twin = lib.AnimCurveKey(key.time, key.value)
             twin._put([key.lslope, key.la, key.rslope, key.ra])
-            twin._smooth, twin._up = key._smooth, made
+            twin.interpolationType, twin._from_text, twin._up = key.interpolationType, key._from_text, made
             made._keys.append(twin)
     return copied
 
@@ -318,7 +348,7 @@ def _numbers(point: Any) -> Any:
 def _make(kind: str, name: str) -> Any:
     if kind == "raw":
         return Raw(name)
-    made = {"layer": Layer, "shape": Shape, "stroke": Stroke}[kind]()
+    made = {"layer": Layer, "shape": Shape, "stroke": Stroke}[kind](_FROM_TEXT)
     made._name = name
     return made
 
@@ -417,6 +447,9 @@ class CurveKnob(Knob):
         before = self._text_value
         if self._live is not None:
             self._text_value = roto_text.write_root(self._live)
+            for element in elements(self._live):
+                if isinstance(element, Element):
+                    element._renew_attributes()
         self._changed(before)
 
     def getSelected(self) -> list[Any]:

@@ -6,10 +6,11 @@ Every part knows what it belongs to (`_up`); when the tree above was replaced by
 from __future__ import annotations
 
 import math
+import struct
 from typing import Any
 
 from . import state
-from .animation import hermite
+from .animation import CONSTANT, LINEAR, USER, code_of, computed_slopes, hermite
 from .guard import public, public_class
 from .vectors import CMatrix4, CVec2, CVec3, CVec4  # noqa: F401
 
@@ -18,15 +19,24 @@ class StaleRoto(state.SimError):
     """A shape, layer, point or curve from before fromScript() (or undo) was used: in Nuke this can crash. Fetch rootLayer again."""
 
 
+def single(value: float) -> float:
+    """Round to 32 bits, as curves are stored (NUKE_MEASURED 2.1)."""
+    return float(struct.unpack("f", struct.pack("f", value))[0])
+
+
 class Part:
     """Something in a roto tree."""
 
     _up: Any = None
     _dead = False
+    _detached = False
+    """It was copied into a tree by append, or changed() renewed it."""
 
     def _require_alive(self) -> None:
         part: Any = self
         while part is not None:
+            if part._detached:
+                raise RuntimeError("internal error - associated c++ object is NULL")
             if part._dead:
                 raise StaleRoto(
                     f"This {type(self).__name__} belongs to curves that fromScript() or undo replaced: fetch the knob and rootLayer again"
@@ -62,6 +72,8 @@ class FlagType:
     eNukeAnimCurveEvalFlag = 12
     eRelativeTangentFlag = 13
     eMaxFlag = 14
+    # 14 incomplete, 15 curve editor, 16 always selectable, 17 dope sheet, 18 pin, 19 obsolete open spline, 20 open spline, 21 expanded,
+    # 22 predicted have no name in the stubs (NUKE_MEASURED 2.6).
     eUndefineFlag = -1
 
 
@@ -160,7 +172,8 @@ class AnimCurveKey(Flag):
         self.lslope = self.rslope = 0.0
         self.la = self.ra = 1.0
         self.interpolationType = 256
-        self._smooth = False
+        self._from_text = False
+        """Its slopes stand in a curves text, which counts as it is written: what codes say in text is open (NUKE_MEASURED 2.3)."""
 
     def reset(self) -> None:
         AnimCurveKey.__init__(self)
@@ -229,32 +242,40 @@ class AnimCurve(BaseCurve):
         AnimCurve.__init__(self)
 
     def _add(self, time: float, value: float) -> AnimCurveKey:
+        value = single(value)
         for key in self._keys:
             if key.time == time:
-                key.value = value
-                self._smooth_slopes()
+                key.value, key._from_text = value, False
                 return key
         key = AnimCurveKey(time, value)
-        key._smooth, key._up = True, self
+        key._up = self
         self._keys.append(key)
         self._keys.sort(key=lambda one: one.time)
-        self._smooth_slopes()
         return key
 
     def _remove(self, time: float) -> None:
         self._keys = [key for key in self._keys if key.time != time]
-        self._smooth_slopes()
 
-    def _smooth_slopes(self) -> None:
-        """Give keys that were added by script the smooth slope: one slope through the neighbours, one-sided at the ends."""
+    def _handles(self) -> list[tuple[float, float, float, float]]:
+        """Give (left slope, left length, right slope, right length) of each key; NUKE_MEASURED 2.3.
+
+        Tangents that a script writes count for inner keys of code 5 only; those of other codes are computed anew from the neighbours,
+        and so is whatever is written to the first and last key. Keys that came with their slopes in text keep them.
+        """
         keys = self._keys
-        for i, key in enumerate(keys):
-            if not key._smooth:
-                continue
-            before, after = keys[max(i - 1, 0)], keys[min(i + 1, len(keys) - 1)]
-            slope = (after.value - before.value) / (after.time - before.time) if after is not before else 0.0
-            key.lslope = slope if i else 0.0
-            key.rslope = slope if i < len(keys) - 1 else 0.0
+        codes = [code_of(key.interpolationType) for key in keys]
+        slopes = computed_slopes(codes, [key.time for key in keys], [key.value for key in keys])
+        last = len(keys) - 1
+        own = [key._from_text or (code == USER and 0 < i < last) for i, (key, code) in enumerate(zip(keys, codes))]
+        if len(keys) > 2:  # an end follows its neighbour's slope, also where that one is the user's
+            for end, inner, side in ((0, 1, "lslope"), (last, last - 1, "rslope")):
+                if own[inner]:
+                    between = keys[min(end, inner)], keys[max(end, inner)]
+                    chord = (between[1].value - between[0].value) / (between[1].time - between[0].time)
+                    slopes[end] = (3 * chord - getattr(keys[inner], side)) / 2
+        return [
+            (key.lslope, key.la, key.rslope, key.ra) if mine else (slope, 1.0, slope, 1.0) for key, mine, slope in zip(keys, own, slopes)
+        ]
 
     def _at(self, time: float) -> float:
         if self.useExpression and self.expressionString:
@@ -268,9 +289,12 @@ class AnimCurve(BaseCurve):
             return keys[-1].value
         i = max(n for n, key in enumerate(keys) if key.time <= time)
         a, b = keys[i], keys[i + 1]
-        if a.time == time:
+        if a.time == time or (code_of(a.interpolationType) == CONSTANT and not a._from_text):
             return a.value
-        return hermite(time, a.time, a.value, a.rslope, a.ra, b.time, b.value, b.lslope, b.la)
+        if LINEAR in (code_of(a.interpolationType), code_of(b.interpolationType)) and not (a._from_text or b._from_text):
+            return a.value + (b.value - a.value) * (time - a.time) / (b.time - a.time)
+        handles = self._handles()
+        return hermite(time, a.time, a.value, handles[i][2], handles[i][3], b.time, b.value, handles[i + 1][0], handles[i + 1][1])
 
     def _adopt(self, up: Any) -> AnimCurve:
         self._up = up
@@ -327,7 +351,7 @@ class AnimControlPoint(Flag):
 
     def setPosition(self, position: Any, view: Any = None) -> None:
         for curve, value in zip(self._curves, _position(position)):
-            curve.constantValue = value
+            curve.constantValue = single(value)
 
     def addPositionKey(self, time: float, positionOrDim: Any, view: Any = None) -> None:
         values = _position(positionOrDim)
@@ -367,106 +391,105 @@ class AnimControlPoint(Flag):
             AnimCurve.__init__(curve)
 
 
-ATTRIBUTE_NAMES = {
-    "kVisibleAttribute": "vis",
-    "kOpacityAttribute": "opc",
-    "kRedAttribute": "r",
-    "kGreenAttribute": "g",
-    "kBlueAttribute": "b",
-    "kAlphaAttribute": "a",
-    "kRedOverlayAttribute": "ro",
-    "kGreenOverlayAttribute": "go",
-    "kBlueOverlayAttribute": "bo",
-    "kAlphaOverlayAttribute": "ao",
-    "kInvertedAttribute": "inv",
-    "kMotionBlurOnAttribute": "mbo",
-    "kMotionBlurAttribute": "mb",
-    "kMotionBlurShutterAttribute": "mbs",
-    "kMotionBlurShutterOffsetTypeAttribute": "mbsot",
-    "kMotionBlurShutterOffsetAttribute": "mbso",
-    "kSourceAttribute": "src",
-    "kSourceTranslateXAttribute": "stx",
-    "kSourceTranslateYAttribute": "sty",
-    "kSourceTranslateRoundAttribute": "str",
-    "kSourceRotateAttribute": "sr",
-    "kSourceScaleXAttribute": "ssx",
-    "kSourceScaleYAttribute": "ssy",
-    "kSourcePivotPointXAttribute": "spx",
-    "kSourcePivotPointYAttribute": "spy",
-    "kSourceTimeOffsetTypeAttribute": "stot",
-    "kSourceTimeOffsetAttribute": "sto",
-    "kViewAttribute": "sv",
-    "kBrushSizeAttribute": "bs",
-    "kBrushSpacingAttribute": "bsp",
-    "kHardnessAttribute": "h",
-    "kBuildUpAttribute": "bu",
-    "kBrushTypeAttribute": "bt",
-    "kDynamicHardnessAttribute": "dh",
-    "kDynamicSizeAttribute": "ds",
-    "kDynamicTransparencyAttribute": "dt",
-    "kFeatherOnAttribute": "fo",
-    "kFeatherXAttribute": "fx",
-    "kFeatherYAttribute": "fy",
-    "kFeatherFallOffAttribute": "ff",
-    "kFeatherTypeAttribute": "ft",
-    "kBlendingModeAttribute": "bm",
-    "kLifeTimeTypeAttribute": "ltt",
-    "kLifeTimeNAttribute": "ltn",
-    "kLifeTimeMAttribute": "ltm",
-    "kNumberOfViewsAttribute": "nv",
-}
+SHAPE_ATTRIBUTES = (
+    "vis r g b a ro go bo ao opc bm inv mbo mb mbs mbsot mbso fo fx fy ff ft osw osf src stx sty str sr ssx ssy sskx ssky sso spx spy stot sto "
+    "sv sf sb nv view1 ltn ltm ltt tt pt"
+).split()
+"""The 48 of a shape, in Nuke's order (NUKE_MEASURED 2.2, cases 01, 40, 62, 72, 76)."""
+LAYER_ATTRIBUTES = "vis opc mbo mb mbs fo fx fy ff ft warp pt".split()
+"""Of a layer: no blending, inversion, lifetime (the same). Its other planar tracker numbers, pt.., are left out."""
 DEFAULTS = {
-    "vis": 1,
-    "opc": 1,
-    "r": 1,
-    "g": 1,
-    "b": 1,
-    "a": 1,
-    "mb": 1,
+    **dict.fromkeys("vis r g b a opc mb fo ff str ssx ssy nv view1 ltn ltm".split(), 1.0),
     "mbs": 0.5,
-    "fo": 1,
-    "ff": 1,
-    "ltn": 1,
-    "ltm": 1,
-    "nv": 1,
-    "view1": 1,
-    "osw": 10,
-    "tt": 4,
-    "ssx": 1,
-    "ssy": 1,
-    "bs": 25,
+    "osw": 10.0,
+    "sf": 2.0,
+    "spx": 320.0,
+    "spy": 240.0,
+    # Of strokes and layers, from files (NUKE_FACTS 3.1); not among those measured.
+    "bs": 25.0,
     "h": 0.2,
     "bsp": 0.05,
-    "bu": 1,
-    "ptmot": 4,
+    "bu": 1.0,
+    "ptmot": 4.0,
 }
-"""What a missing attribute means; all others mean 0."""
+"""What is not 0 without a value of its own; the first two lines are measured for shapes."""
+ATTRIBUTE_NAMES = dict(
+    kVisibleAttribute="vis", kOpacityAttribute="opc", kRedAttribute="r", kGreenAttribute="g", kBlueAttribute="b", kAlphaAttribute="a",
+    kRedOverlayAttribute="ro", kGreenOverlayAttribute="go", kBlueOverlayAttribute="bo", kAlphaOverlayAttribute="ao",
+    kInvertedAttribute="inv", kBlendingModeAttribute="bm", kTensionAttribute="t", kMotionBlurOnAttribute="mbo", kMotionBlurAttribute="mb",
+    kMotionBlurShutterAttribute="mbs", kMotionBlurShutterOffsetTypeAttribute="mbsot", kMotionBlurShutterOffsetAttribute="mbso",
+    kSourceAttribute="src", kSourceTranslateXAttribute="stx", kSourceTranslateYAttribute="sty", kSourceTranslateRoundAttribute="str",
+    kSourceRotateAttribute="sr", kSourceScaleXAttribute="ssx", kSourceScaleYAttribute="ssy", kSourceSkewXAttribute="sskx",
+    kSourceSkewYAttribute="ssky", kSourceSkewOrderAttribute="sso", kSourcePivotPointXAttribute="spx", kSourcePivotPointYAttribute="spy",
+    kSourceTimeOffsetTypeAttribute="stot", kSourceTimeOffsetAttribute="sto", kViewAttribute="view", kBrushSizeAttribute="bs",
+    kHardnessAttribute="h", kBuildUpAttribute="bu", kBrushTypeAttribute="bt", kDynamicHardnessAttribute="dh", kDynamicSizeAttribute="ds",
+    kDynamicTransparencyAttribute="dt", kFeatherOnAttribute="fo", kFeatherXAttribute="fx", kFeatherYAttribute="fy",
+    kFeatherFallOffAttribute="ff", kFeatherTypeAttribute="ft", kLifeTimeTypeAttribute="ltt", kLifeTimeNAttribute="ltn",
+    kLifeTimeMAttribute="ltm", kNumberOfViewsAttribute="nv", kWriteOnStartAttribute="ws", kWriteOnEndAttribute="we",
+    kPlanarTrackLayerAttribute="pt", kEffectParameter1Attribute="ep1", kEffectParameter2Attribute="ep2", kEffectParameter3Attribute="ep3",
+    kBrushSpacingAttribute="bsp",
+)  # fmt: skip
+"""Long names of the API (stubs) and their short ones: `kViewAttribute` is view, and not sv (NUKE_MEASURED 2.2)."""
+
+
+def _require_view(view: Any) -> None:
+    """A view is named; a number is a TypeError (NUKE_MEASURED 2.2)."""
+    if view is not None and not isinstance(view, str):
+        raise TypeError(f"a view is named by a text, not by {type(view).__name__}")
 
 
 @public_class
 class AnimAttributes(Part):
-    """Named animated numbers of a shape, layer or point; a missing one has its default."""
+    """Named animated numbers of a shape, layer or point. Asking for a name that is not there makes it, with 0."""
 
     def __init__(self, *args: Any) -> None:
         self._curves: dict[str, AnimCurve] = {}
+        self._named_in_text: set[str] = set()
+        self._shadows: dict[str, float] = {}
+        """Constants that `add` put over a keyed curve."""
+
+    def _begin(self, names: Any) -> None:
+        """Take the names that an element has from the start."""
+        self._curves = {name: AnimCurve(DEFAULTS.get(name, 0.0))._adopt(self) for name in names}
 
     def _short(self, attr: Any) -> str:
-        return list(self._curves)[attr] if isinstance(attr, int) else str(attr)
+        return self._name_at(attr) if isinstance(attr, int) else str(attr)
+
+    def _name_at(self, index: int) -> str:
+        names = list(self._curves)
+        return names[index] if 0 <= index < len(names) else ""
 
     def _value(self, time: float, name: str) -> float:
+        """What the picture and getValue take; the default where nothing is said."""
+        if name in self._shadows:
+            return self._shadows[name]
         curve = self._curves.get(name)
         return curve._at(time) if curve is not None else float(DEFAULTS.get(name, 0))
 
     def _curve(self, name: str) -> AnimCurve:
         if name not in self._curves:
-            self._curves[name] = AnimCurve(float(DEFAULTS.get(name, 0)))._adopt(self)
+            self._curves[name] = AnimCurve(0.0)._adopt(self)
         return self._curves[name]
 
+    def _is_written(self, name: str) -> bool:
+        curve = self._curves[name]
+        return bool(
+            name in self._named_in_text or curve._keys or curve.useExpression or curve.constantValue != DEFAULTS.get(name, 0.0)
+        )
+
     def add(self, name: str, value: float) -> None:
-        self._curve(name).constantValue = float(value)
+        """Set a constant; over a curve with keys it is a shadow: getValue gives it, the curve stays as it was."""
+        curve = self._curve(name)
+        if curve._keys:
+            self._shadows[name] = float(value)
+        else:
+            curve.constantValue = float(value)
 
     def getValue(self, time: float, indexOrName: Any, view: Any = None) -> float:
-        return self._value(time, self._short(indexOrName))
+        _require_view(view)
+        name = self._short(indexOrName)
+        self._curve(name)  # an unknown name springs up, with 0
+        return self._value(time, name)
 
     def set(self, *args: Any) -> None:
         """set(time, name, value) makes a key; set(name, value) sets a constant."""
@@ -478,22 +501,19 @@ class AnimAttributes(Part):
         time, name, value = float(args[0]), self._short(args[1]), float(args[2])
         self._curve(name)._add(time, value)
 
-    def addKey(self, time: float, name: Any = None, value: float | None = None, view: Any = None) -> None:
-        if name is None:
-            for curve in self._curves.values():
-                curve._add(time, curve._at(time))
-            return
-        curve = self._curve(self._short(name))
-        curve._add(time, curve._at(time) if value is None else float(value))
+    def addKey(self, time: float, *attribute: Any) -> None:
+        """Key one attribute where it stands. Two arguments, whatever help() says (NUKE_MEASURED 2.2)."""
+        if len(attribute) != 1:
+            raise TypeError(f"AnimAttributes.addKey takes 2 arguments, {1 + len(attribute)} were given")
+        curve = self._curve(self._short(attribute[0]))
+        curve._add(time, curve._at(time))
 
     def getCurve(self, attr: Any, view: Any = None) -> AnimCurve:
+        _require_view(view)
         return self._curve(self._short(attr))
 
-    def setCurve(self, index: Any, curve: AnimCurve, view: Any = None) -> None:
-        self._curves[self._short(index)] = curve._adopt(self)
-
     def getName(self, index: int) -> str:
-        return list(self._curves)[index]
+        return self._name_at(index)
 
     def getNumberOfKeys(self, attr: Any, view: Any = None) -> int:
         return len(self._curve(self._short(attr))._keys)
@@ -503,18 +523,6 @@ class AnimAttributes(Part):
 
     def remove(self, attributeIndexOrName: Any) -> None:
         self._curves.pop(self._short(attributeIndexOrName), None)
-
-    def removeAll(self) -> None:
-        self._curves.clear()
-
-    def removeKey(self, time: float, attributeIndex: Any, view: Any = None) -> None:
-        self._curve(self._short(attributeIndex))._remove(time)
-
-    def removeKeys(self, attributeIndex: Any, view: Any = None) -> None:
-        self._curve(self._short(attributeIndex))._keys = []
-
-    def reset(self) -> None:
-        self._curves.clear()
 
     def __contains__(self, other: Any) -> bool:
         return other in self._curves
@@ -564,6 +572,8 @@ class CTransform:
         CTransform.__init__(self)
 
 
+KEYED_AT_BIRTH = 12
+"""Curves of pivot, translation, rotation and scale."""
 _PARTS = {"PivotPoint": 0, "Translation": 3, "Rotation": 6, "Scale": 9, "SkewX": 12}
 
 
@@ -574,6 +584,11 @@ class AnimCTransform(Part):
     def __init__(self, *args: Any) -> None:
         self.name, self.rotationOrder, self.transformOrder = "", 0, 0
         self._curves = [AnimCurve(_default(i))._adopt(self) for i in range(35)]
+
+    def _key_at_birth(self) -> None:
+        """Key every family at the current frame, as Nuke does with a transform that nobody touches (NUKE_MEASURED 2.1, case 30)."""
+        for index in range(KEYED_AT_BIRTH):
+            self._curves[index]._add(state.current()._frame, _default(index))
 
     def evaluate(self, time: float, view: str = "default") -> CTransform:
         made = CTransform()

@@ -196,6 +196,10 @@ class ImageSide:
         return None
 
     def _sample(self: Any, node: Any, channel: str, x: float, y: float, dx: Any, dy: Any, frame: Any) -> float:
+        if node._class in ("Roto", "RotoPaint") and node._input(0) is None:
+            left, bottom, right, top = self._image_info(node, frame)["bbox"]
+            if not (left <= x < right and bottom <= y < top):
+                raise RuntimeError("unable to sample node at given location")
         lowering, target = self._lowered(node, frame)
         return float(self._ask(lowering, target, "sample", channel=self._channel_name(channel), x=x, y=y, dx=dx, dy=dy)["value"])
 

@@ -30,9 +30,9 @@ def _draw(element: Any, frame: float, outer: CMatrix4) -> Iterator[dict[str, Any
 
 
 def alive(attributes: Any, frame: float) -> bool:
-    """Lifetime: all frames, up to, only, from, or between."""
+    """Lifetime: all frames, up to the last, only, from the first, or between; ends included (NUKE_MEASURED 2.7)."""
     kind, first, last = (attributes._value(frame, name) for name in ("ltt", "ltn", "ltm"))
-    return {0: True, 1: frame <= first, 2: frame == first, 3: frame >= first, 4: first <= frame <= last}.get(int(kind), True)
+    return {0: True, 1: frame <= last, 2: frame == first, 3: frame >= first, 4: first <= frame <= last}.get(int(kind), True)
 
 
 def _times(attributes: Any, frame: float) -> list[float]:

@@ -7,6 +7,8 @@ import struct
 from typing import Any
 
 from . import curvelib as lib
+from . import state
+from .animation import CONSTANT, LINEAR, code_of
 from .tcl_words import quote
 
 _NUMBER = re.compile(r"^(x[0-9a-fA-F]{8}|[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?)$")
@@ -173,7 +175,7 @@ class Reader:
 
     def key(self, curve: Any, time: float, pieces: list[str]) -> None:
         key = lib.AnimCurveKey(time, to_float(pieces[0]))
-        key._up = curve
+        key._up, key._from_text = curve, len(pieces) > 1
         tangents = pieces[1:]
         if len(tangents) >= 4:
             key._put([to_float(word) for word in tangents[:4]])
@@ -208,11 +210,13 @@ class Reader:
             curve._up = attributes
             self.value(curve, word)
             attributes._curves[name] = curve
+            attributes._named_in_text.add(name)
 
     def transform(self, transform: Any, pieces: list[str]) -> None:
-        if pieces[0] == "tx":
-            for index, word in enumerate(pieces[2:]):
-                self.key(transform._curves[index], to_float(pieces[1]), [word])
+        if pieces[0] == "tx":  # one time for the families that are keyed together, whichever of them are written out
+            words = dict(enumerate(pieces[2:]))
+            for index in range(max(lib.KEYED_AT_BIRTH, len(words))):
+                self.key(transform._curves[index], to_float(pieces[1]), [words.get(index, to_word(lib._default(index)))])
         else:
             for index, word in enumerate(pieces[1:]):
                 self.value(transform._curves[index], word)
@@ -276,21 +280,41 @@ def timed_text(curve: Any, times: list[float] | None) -> str:
         return to_word(curve.constantValue) if len(times) == 1 or curve.constantValue == 0 else f"{{{{{to_word(curve.constantValue)} -}}}}"
     if len(times) == 1:
         return to_word(curve._keys[0].value)
-    have = {key.time: key for key in curve._keys}
+    have = {key.time: (key, handles) for key, handles in zip(curve._keys, written_handles(curve))}
     entries = []
     for time in times:
-        key = have.get(time)
-        entries.append(f"{{{to_word(curve._at(time))} -}}" if key is None else f"{{{to_word(key.value)} {tangent_text(key)}}}")
+        if time not in have:
+            entries.append(f"{{{to_word(curve._at(time))} -}}")
+            continue
+        key, handles = have[time]
+        entries.append(f"{{{to_word(key.value)} {tangent_text(key, handles)}}}")
     if len(set(entries)) == 1 and entries[0].endswith(" -}"):
         return f"{{{entries[0]}}}"
     return "{{{}}}".format(" ".join(entries))
 
 
-def tangent_text(key: Any) -> str:
-    if not key.lslope and not key.rslope and key.la == 1 and key.ra == 1:
+def written_handles(curve: Any) -> list[tuple[float, float, float, float]]:
+    """Give each key's slopes and lengths as a file has them: nothing before the first key and after the last."""
+    keys, found = curve._keys, []
+    for i, (left, left_length, right, right_length) in enumerate(curve._handles()):
+        code = code_of(keys[i].interpolationType)
+        if code == CONSTANT and not keys[i]._from_text and len(keys) > 1:
+            raise state.SimError("how Nuke writes a key that holds is not measured (NUKE_MEASURED 2.3, Text)")
+        if not keys[i]._from_text:
+            spans = [(max(i - 1, 0), max(i, 1)), (min(i, len(keys) - 2), min(i + 1, len(keys) - 1))] if len(keys) > 1 else []
+            lines = [(keys[b].value - keys[a].value) / (keys[b].time - keys[a].time) for a, b in spans]
+            straight = [LINEAR in (code_of(keys[a].interpolationType), code_of(keys[b].interpolationType)) for a, b in spans]
+            if spans:
+                left, right = (lines[0] if straight[0] else left), (lines[1] if straight[1] else right)
+            left, right = (0.0 if i == 0 else left), (0.0 if i == len(keys) - 1 else right)
+        found.append((left, left_length, right, right_length))
+    return found
+
+
+def tangent_text(key: Any, handles: tuple[float, float, float, float]) -> str:
+    if handles == (0.0, 1.0, 0.0, 1.0):
         return "-"
-    words = [to_word(v) for v in (key.lslope, key.la, key.rslope, key.ra)]
-    return " ".join([*words, *getattr(key, "_rest", [])])
+    return " ".join([*(to_word(v) for v in handles), *getattr(key, "_rest", [])])
 
 
 def value_text(curve: Any) -> str:
@@ -298,7 +322,9 @@ def value_text(curve: Any) -> str:
         return "{{{} {}}}".format(quote("=" + curve.expressionString), value_text(_plain(curve)))
     if not curve._keys:
         return to_word(curve.constantValue)
-    return "{{{}}}".format(" ".join(f"{{{to_word(key.time)} {to_word(key.value)} {tangent_text(key)}}}" for key in curve._keys))
+    handles = written_handles(curve)
+    words = (f"{{{to_word(key.time)} {to_word(key.value)} {tangent_text(key, one)}}}" for key, one in zip(curve._keys, handles))
+    return "{{{}}}".format(" ".join(words))
 
 
 def _plain(curve: Any) -> Any:
@@ -309,14 +335,21 @@ def _plain(curve: Any) -> Any:
 
 
 def attributes_text(attributes: Any) -> str:
-    if not attributes._curves:
-        return "{a}"
-    return "{{a {}}}".format(" ".join(f"{name} {value_text(curve)}" for name, curve in attributes._curves.items()))
+    """The names that came in text, and those that are not at their default."""
+    words = [f"{name} {value_text(curve)}" for name, curve in attributes._curves.items() if attributes._is_written(name)]
+    return "{{a {}}}".format(" ".join(words)) if words else "{a}"
 
 
 def transform_text(transform: Any) -> str:
-    words = [value_text(curve) for curve in transform._curves]
-    defaults = [to_word(lib._default(i)) for i in range(35)]
-    while words and words[-1] == defaults[len(words) - 1]:
+    """`{t ..}` with a value or keys for each number, or `{tx FRAME ..}` when all families have their one key there."""
+    curves = transform._curves
+    times = {key.time for curve in curves for key in curve._keys}
+    together = len(times) == 1 and all(len(curve._keys) == 1 for curve in curves[: lib.KEYED_AT_BIRTH])
+    words = [to_word(curve._keys[0].value if together and curve._keys else curve.constantValue) for curve in curves]
+    if not together:
+        words = [value_text(curve) for curve in curves]
+    while words and words[-1] == to_word(lib._default(len(words) - 1)):
         words.pop()
+    if together:
+        return "{{{}}}".format(" ".join(["tx", to_word(times.pop()), *(words or ["0"])]))
     return "{{t{}}}".format("".join(" " + word for word in words))
