@@ -240,9 +240,7 @@ def _curves() -> k.Knob:
     return CurveKnob("curves")
 
 
-BLENDING = (
-    "over max multiply color-burn min screen color-dodge plus overlay soft-light hard-light from minus difference exclusion".split()
-)
+BLENDING = "over max multiply color-burn min screen color-dodge plus overlay soft-light hard-light from minus difference exclusion".split()
 """Modes by the number of the attribute bm."""
 
 

@@ -473,9 +473,7 @@ class AnimAttributes(Part):
 
     def _is_written(self, name: str) -> bool:
         curve = self._curves[name]
-        return bool(
-            name in self._named_in_text or curve._keys or curve.useExpression or curve.constantValue != DEFAULTS.get(name, 0.0)
-        )
+        return bool(name in self._named_in_text or curve._keys or curve.useExpression or curve.constantValue != DEFAULTS.get(name, 0.0))
 
     def add(self, name: str, value: float) -> None:
         """Set a constant; over a curve with keys it is a shadow: getValue gives it, the curve stays as it was."""
