@@ -2,7 +2,8 @@
 
 The frames where a point, visibility or opacity is keyed. A keyed transform counts too, each of its parts from two keys on, since Nuke
 gives a transform that nobody touches one key, where it was made; unless it is baked, that is, has keys on more than half of the frames
-that it spans: a tracker made those, not the artist's eye. Expressions never count. Nuke keys at fractional times count for the frame they are nearest to.
+that it spans: a tracker made those, not the artist's eye. Expressions never count. Nuke keys at fractional times count
+for the frame they are nearest to.
 """
 
 from __future__ import annotations

@@ -392,8 +392,8 @@ class AnimControlPoint(Flag):
 
 
 SHAPE_ATTRIBUTES = (
-    "vis r g b a ro go bo ao opc bm inv mbo mb mbs mbsot mbso fo fx fy ff ft osw osf src stx sty str sr ssx ssy sskx ssky sso spx spy stot sto "
-    "sv sf sb nv view1 ltn ltm ltt tt pt"
+    "vis r g b a ro go bo ao opc bm inv mbo mb mbs mbsot mbso fo fx fy ff ft osw osf src stx sty str sr ssx ssy sskx ssky sso spx spy "
+    "stot sto sv sf sb nv view1 ltn ltm ltt tt pt"
 ).split()
 """The 48 of a shape, in Nuke's order (NUKE_MEASURED 2.2, cases 01, 40, 62, 72, 76)."""
 LAYER_ATTRIBUTES = "vis opc mbo mb mbs fo fx fy ff ft warp pt".split()
@@ -413,7 +413,7 @@ DEFAULTS = {
     "ptmot": 4.0,
 }
 """What is not 0 without a value of its own; the first two lines are measured for shapes."""
-ATTRIBUTE_NAMES = dict(
+ATTRIBUTE_NAMES = dict(  # noqa: C408 (a table)
     kVisibleAttribute="vis", kOpacityAttribute="opc", kRedAttribute="r", kGreenAttribute="g", kBlueAttribute="b", kAlphaAttribute="a",
     kRedOverlayAttribute="ro", kGreenOverlayAttribute="go", kBlueOverlayAttribute="bo", kAlphaOverlayAttribute="ao",
     kInvertedAttribute="inv", kBlendingModeAttribute="bm", kTensionAttribute="t", kMotionBlurOnAttribute="mbo", kMotionBlurAttribute="mb",

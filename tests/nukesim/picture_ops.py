@@ -102,8 +102,8 @@ def read(op: dict[str, Any], inputs: list[Picture]) -> Picture:
 def _blend(mode: int, shape: float, below: np.ndarray) -> np.ndarray:
     """Blend a shape's colour with what is below it, by the number of the attribute bm; nothing clamps.
 
-    Every reading in a real Nuke is Merge2's formula with A = what is below and B = the shape (NUKE_MEASURED 2.5; RB cases 94, 97, 98). Measured
-    with white shapes at full cover alone: what other colours give is the formula's word.
+    Every reading in a real Nuke is Merge2's formula with A = what is below and B = the shape (NUKE_MEASURED 2.5; RB cases 94, 97, 98).
+    Measured with white shapes at full cover alone: what other colours give is the formula's word.
     """
     A, B = np.asarray(below, float), float(shape)
     within = (A >= 0) & (A <= 1) & (0 <= B <= 1)

@@ -206,7 +206,8 @@ ORDER = (
     "vis r g b a ro go bo ao opc bm inv mbo mb mbs mbsot mbso fo fx fy ff ft osw osf src stx sty str sr ssx ssy sskx ssky sso spx spy stot "
     "sto sv sf sb nv view1 ltn ltm ltt tt pt"
 ).split()
-NOT_ZERO = {**dict.fromkeys("vis r g b a opc mb fo ff str ssx ssy nv view1 ltn ltm".split(), 1), "mbs": 0.5, "osw": 10, "sf": 2, "spx": 320, "spy": 240}  # fmt: skip
+NOT_ZERO = dict.fromkeys("vis r g b a opc mb fo ff str ssx ssy nv view1 ltn ltm".split(), 1)
+NOT_ZERO.update(mbs=0.5, osw=10, sf=2, spx=320, spy=240)
 
 
 def test_a_shape_has_48_attributes_in_order(host):
