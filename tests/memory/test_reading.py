@@ -37,7 +37,7 @@ def shot_memory(objects: int, *entries: tuple[int, Entry], config: MemoryConfig 
     permanent = PermanentMemory(objects)
     for frame, each in entries:
         permanent.put(frame, each)
-    return ShotMemory(permanent, TemporaryMemory(config))
+    return ShotMemory(permanent, TemporaryMemory(config, objects))
 
 
 @pytest.mark.parametrize("top_k", [1, 4, 30])
@@ -122,7 +122,7 @@ def test_reading_in_blocks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> N
     memory = shot_memory(2, (0, entry(1, (0, 1))), (1, entry(2, (0,))))
     key, selection = query(3)
     whole = memory.read(key, selection).value
-    monkeypatch.setattr("xmemcore.memory.reading._SCORES_AT_ONCE", 3 * 2 * CELLS)
+    monkeypatch.setattr("xmemcore.memory.reading.SCORES_AT_ONCE", 3 * 2 * CELLS)
     assert torch.allclose(memory.read(key, selection).value, whole, atol=1e-6)
 
 

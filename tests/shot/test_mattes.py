@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from xmemcore.protocol.names import layer_names
 from xmemcore.shot.canvas import Box, Canvas
 from xmemcore.shot.exr import ExrNotWritten, FolderNotWritable
+from xmemcore.shot.matte_queue import _margin
 from xmemcore.shot.mattes import MatteWriter, OutputInvalid, matte_pattern, read_mattes, require_inputs_kept
 from xmemcore.shot.sequence import Sequence
 
@@ -199,3 +200,10 @@ def test_mattes_never_replace_what_they_are_made_from(tmp_path: Path) -> None:
     with pytest.raises(OutputInvalid, match="would replace .*p.0007.exr, which they are made from. Choose another output"):
         require_inputs_kept(matte_pattern(str(tmp_path / "p.####.exr")), [plate])
     require_inputs_kept(matte_pattern(str(tmp_path / "matte.####.exr")), [plate])
+
+
+@pytest.mark.parametrize("planes", [2, 3, 6])
+def test_margin_is_the_best_plane_minus_the_second(planes: int) -> None:
+    drawn = np.random.default_rng(planes).random((planes, 5, 7), dtype=np.float32)
+    ordered = np.sort(drawn, axis=0)
+    assert np.array_equal(_margin(drawn), ordered[-1] - ordered[-2])

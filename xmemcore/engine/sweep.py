@@ -41,7 +41,7 @@ class Sweep:
         self.config = config
         self.padding = padding
         self.objects = permanent.objects
-        self.memory = ShotMemory(permanent, TemporaryMemory(config.memory))
+        self.memory = ShotMemory(permanent, TemporaryMemory(config.memory, permanent.objects))
         self.sensory = network.empty_sensory(self.objects, *padding.padded)
         self._since_memory = 0
         self._begun = False

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from xmemcore.memory.segment import best_in_groups
+
 
 def similarity(key: Tensor, shrinkage: Tensor, query: Tensor, selection: Tensor | None) -> Tensor:
     """Score every memory element against every query position.
@@ -92,7 +94,7 @@ def best_elements(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     Returns:
         Indices (Q, k) and affinities (Q, k), rows of which sum to 1.
     """
-    best, where = torch.topk(scores, min(k, scores.shape[1]), dim=1)
+    best, where = best_in_groups(scores, k)
     return where, torch.softmax(best, dim=1)
 
 

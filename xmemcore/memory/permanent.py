@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from xmemcore.memory.affinity import element_side
+from xmemcore.memory.segment import Segment
 
 
 @dataclass(frozen=True)
@@ -29,18 +30,6 @@ class Entry:
     def to(self, device: torch.device) -> Entry:
         """Move to a device."""
         return Entry(self.key.to(device), self.shrinkage.to(device), {obj: value.to(device) for obj, value in self.values.items()})
-
-
-@dataclass(frozen=True)
-class Segment:
-    """Elements laid out for reading."""
-
-    side: Tensor
-    """(N, 2 * Ck + 1), from `element_side`."""
-    value: Tensor
-    """(N, K * Cv), object by object; 0 where an object is unknown."""
-    known: Tensor | None
-    """(K, N) booleans: which elements answer for which object; None: all for all."""
 
 
 class PermanentMemory:
@@ -86,16 +75,20 @@ class PermanentMemory:
         """Lay the elements out, frames ascending, so that the order in which they came does not matter; None when empty."""
         if self._segment is None and self._entries:
             entries = [self._entries[place] for place in sorted(self._entries)]
+            known = self._known(entries)
             self._segment = Segment(
                 side=torch.cat([element_side(entry.key, entry.shrinkage) for entry in entries]),
-                value=torch.cat([self._row(entry) for entry in entries]),
-                known=self._known(entries),
+                value=torch.stack([self._column(entries, obj) for obj in range(self.objects)]),
+                known=known,
+                audiences=() if known is None else _audiences(known),
+                keeps_coarse=True,
             )
         return self._segment
 
-    def _row(self, entry: Entry) -> Tensor:
-        blank = torch.zeros_like(next(iter(entry.values.values())))
-        return torch.cat([entry.values.get(obj, blank) for obj in range(self.objects)], dim=1)
+    def _column(self, entries: list[Entry], obj: int) -> Tensor:
+        """Give one object's values, (N, Cv)."""
+        blanks = (torch.zeros_like(next(iter(entry.values.values()))) for entry in entries)
+        return torch.cat([entry.values.get(obj, blank) for entry, blank in zip(entries, blanks)])
 
     def _known(self, entries: list[Entry]) -> Tensor | None:
         if all(len(entry.values) == self.objects for entry in entries):
@@ -106,3 +99,16 @@ class PermanentMemory:
                 for obj in range(self.objects)
             ]
         )
+
+
+def _audiences(known: Tensor) -> tuple[tuple[tuple[int, ...], Tensor | None], ...]:
+    """Group the objects that the same elements answer for: they share one affinity."""
+    groups: list[tuple[list[int], Tensor]] = []
+    for obj, row in enumerate(known):
+        for members, elements in groups:
+            if torch.equal(elements, row):
+                members.append(obj)
+                break
+        else:
+            groups.append(([obj], row))
+    return tuple((tuple(members), None if elements.all() else elements) for members, elements in groups)

@@ -12,9 +12,12 @@ from torch import Tensor
 
 from xmemcore.memory.affinity import element_side, query_side
 from xmemcore.memory.config import MemoryConfig
+from xmemcore.memory.segment import Segment
 
 # An element's age starts at this instead of 0, so that the usage of a new one is 0 / age = 0.
 _NEWBORN = 1e-7
+MOST_FRAMES_AT_FIRST = 16
+"""Frames that working memory has room for at first, where it may hold more."""
 
 
 @dataclass(frozen=True)
@@ -89,51 +92,116 @@ def evict(elements: Elements, size: int) -> Elements:
     return elements.take(usage > torch.kthvalue(usage, surplus).values)
 
 
+class _Working:
+    """Elements of recent frames, in buffers that are kept: a frame is written behind the others, and nothing is joined."""
+
+    def __init__(self, objects: int, frames: int) -> None:
+        self._objects = objects
+        self._frames = frames
+        self._count = 0
+        self._rows: dict[str, Tensor] = {}
+        """By name (capacity, ...), but `value` (K, capacity, Cv)."""
+
+    def __len__(self) -> int:
+        return self._count
+
+    def append(self, frame: Elements) -> None:
+        """Write a frame's elements behind the others."""
+        columns = {f.name: getattr(frame, f.name) for f in fields(frame) if getattr(frame, f.name) is not None}
+        columns["side"] = element_side(frame.key, frame.shrinkage)
+        columns["value"] = frame.value.unflatten(1, (self._objects, -1)).transpose(0, 1)
+        end = self._count + len(frame)
+        for name, column in columns.items():
+            _rows_of(self._room(name, column, end), name)[self._count : end] = _rows_of(column, name)
+        self._count = end
+
+    def keep_last(self, count: int) -> None:
+        """Forget all but the newest elements; what is kept moves to the front."""
+        for name, column in self._rows.items():
+            rows = _rows_of(column, name)
+            rows[:count] = rows[self._count - count : self._count].clone()
+        self._count = count
+
+    def draw(self, affinity: Tensor) -> None:
+        """Count one readout that drew `affinity` (N,) from these elements."""
+        self._rows["use"][: self._count] += affinity
+        self._rows["life"][: self._count] += 1
+
+    def elements(self) -> Elements:
+        """Give everything there is."""
+        columns = {name: column[: self._count] for name, column in self._rows.items() if name not in ("side", "value")}
+        return Elements(value=self._rows["value"][:, : self._count].transpose(0, 1).flatten(1), **columns)
+
+    def segment(self) -> Segment:
+        """Give everything there is, laid out for reading."""
+        return Segment(self._rows["side"][: self._count], self._rows["value"][:, : self._count])
+
+    def _room(self, name: str, like: Tensor, count: int) -> Tensor:
+        column = self._rows.get(name)
+        rows = 0 if column is None else len(_rows_of(column, name))
+        if rows < count:
+            axis = int(name == "value")
+            shape = list(like.shape)
+            # As much as working memory ever holds, which only a few frames of are touched in a short sweep; doubled where it has no bound.
+            shape[axis] = max(count, 2 * rows) if rows else like.shape[axis] * min(self._frames, MOST_FRAMES_AT_FIRST)
+            larger = like.new_empty(shape)
+            if column is not None:
+                _rows_of(larger, name)[: self._count] = _rows_of(column, name)[: self._count]
+            self._rows[name] = larger
+        return self._rows[name]
+
+
+def _rows_of(column: Tensor, name: str) -> Tensor:
+    """Look at a column with its elements along the first axis."""
+    return column.transpose(0, 1) if name == "value" else column
+
+
 class TemporaryMemory:
     """Working memory of recent frames and long-term memory of older ones, both bounded."""
 
-    def __init__(self, config: MemoryConfig) -> None:
+    def __init__(self, config: MemoryConfig, objects: int = 1) -> None:
         assert config.min_working_frames < config.max_working_frames
         self.config = config
-        self.working: Elements | None = None
         self.long_term: Elements | None = None
-        self.additions = 0
-        """Frames taken in so far; what is read changes with this number alone."""
+        self._objects = objects
+        self._working = _Working(objects, config.max_working_frames)
+        self._long_term_segment: Segment | None = None
         self._cells = 0
 
     def __len__(self) -> int:
-        return sum(len(store) for store in (self.long_term, self.working) if store is not None)
+        return len(self._working) + (0 if self.long_term is None else len(self.long_term))
+
+    @property
+    def working(self) -> Elements | None:
+        """Recent frames in full detail; None when there are none."""
+        return self._working.elements() if len(self._working) else None
 
     def add(self, frame: Elements) -> None:
         """Take in the elements of one frame, and consolidate when there are too many."""
-        self.additions += 1
         self._cells = len(frame)
-        self.working = frame if self.working is None else self.working.joined(frame)
-        if len(self.working) >= self.config.max_working_frames * self._cells:
+        self._working.append(frame)
+        if len(self._working) >= self.config.max_working_frames * self._cells:
             self._consolidate()
 
-    def elements(self) -> Elements | None:
-        """Give everything there is, long-term first; None when empty."""
-        working = None if self.working is None else replace(self.working, selection=None)
-        if self.long_term is None or working is None:
-            return self.long_term or working
-        return self.long_term.joined(working)
+    def segments(self) -> list[Segment]:
+        """Lay everything out for reading, long-term first."""
+        return [segment for segment in (self._long_term_segment, self._working.segment() if len(self._working) else None) if segment]
 
     def count_usage(self, affinity: Tensor) -> None:
-        """Count one readout that drew `affinity` (N,) from `elements`."""
+        """Count one readout that drew `affinity` (N,) from the elements of `segments`."""
         old = 0 if self.long_term is None else len(self.long_term)
         if self.long_term is not None:
             self.long_term = self.long_term.drawn(affinity[:old])
-        if self.working is not None:
-            self.working = self.working.drawn(affinity[old:])
+        if len(self._working):
+            self._working.draw(affinity[old:])
 
     def _consolidate(self) -> None:
-        config = self.config
+        config, working = self.config, self.working
         if self.long_term is not None and len(self.long_term) >= config.max_long_term_elements - config.prototypes:
             self.long_term = evict(self.long_term, config.max_long_term_elements - config.prototypes)
         keep = config.min_working_frames * self._cells
-        prototypes = consolidate(self.working.take(slice(None, -keep)), config.prototypes)
-        # A copy, or the dropped frames would live on as long as the view of the kept ones.
-        kept = self.working.take(slice(-keep, None))
-        self.working = Elements(**{f.name: getattr(kept, f.name).clone() for f in fields(kept)})
+        prototypes = consolidate(working.take(slice(None, -keep)), config.prototypes)
+        self._working.keep_last(keep)
         self.long_term = prototypes if self.long_term is None else self.long_term.joined(prototypes)
+        value = self.long_term.value.unflatten(1, (self._objects, -1)).transpose(0, 1).contiguous()
+        self._long_term_segment = Segment(element_side(self.long_term.key, self.long_term.shrinkage), value)

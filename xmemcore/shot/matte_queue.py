@@ -172,8 +172,11 @@ class MatteQueue:
 
 def _margin(planes: np.ndarray) -> np.ndarray:
     """Say how sure each pixel is: the best plane minus the second best, in [0, 1]."""
-    ordered = np.sort(planes, axis=0)
-    return np.clip(ordered[-1] - ordered[-2], 0, 1)
+    best, second = np.maximum(planes[0], planes[1]), np.minimum(planes[0], planes[1])
+    for plane in planes[2:]:
+        np.maximum(second, np.minimum(best, plane), out=second)
+        np.maximum(best, plane, out=best)
+    return np.clip(best - second, 0, 1)
 
 
 def _around_objects(margin: np.ndarray, union: np.ndarray) -> float:

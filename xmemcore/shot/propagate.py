@@ -28,7 +28,7 @@ from xmemcore.shot.state import NodeManifest
 from xmemcore.shot.status import counted
 
 RECORD_SECONDS = 5.0
-"""How much work a killed run may lose: the record is written with the first matte, then this often, and after every gap."""
+"""How much work a killed run may lose: the record is written with the first matte, then this often, and when the run ends or fails."""
 
 
 @dataclass(frozen=True)
@@ -155,11 +155,11 @@ class _Run:
                 for number, (index, prediction) in zip(groups, steps):
                     if prediction is not None:
                         self._note(self.queue.put(number, index, prediction))
-        except Cancelled:
-            self._note(self.queue.drain())
-            raise
-        finally:
+        except BaseException as error:
+            if isinstance(error, Cancelled):
+                self._note(self.queue.drain())
             self._save_record()
+            raise
 
     def finish(self) -> None:
         """Wait for the last file, and leave the cache tidy."""
