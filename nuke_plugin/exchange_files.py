@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
-import os
 from pathlib import Path
 from typing import Any, Dict, Iterator
 
 from xmemcore.protocol.failures import DISK_FAILED, Failure, MachineError, RequestError
+from xmemcore.protocol.whole_file import write_text
 
 CACHE_VARIABLE = "XMEM_ROTO_CACHE"
 
@@ -53,8 +53,5 @@ def write_json(path: Path, content: Dict[str, Any]) -> None:
     Raises:
         ExchangeUnwritable, ExchangeDiskFailed.
     """
-    partial = path.with_name(f".{path.name}.part")
     with changing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(content), encoding="utf-8")
-        os.replace(partial, path)
+        write_text(path, json.dumps(content))

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Optional
 
 from nuke_plugin.snapshot import Record
+from xmemcore.protocol import whole_file
 
 VERSION = 1
 NAME = "nuke.json"
@@ -23,10 +23,8 @@ def keep(record: Record, node_id: str) -> None:
     """Write a run's record beside its mattes; where that is not possible, other scripts do not find them by themselves."""
     path = _path(record.out)
     content = {**_stored(path), Path(record.out).name: {"node_id": node_id, "record": record.as_json()}}
-    partial = path.with_name(f".{NAME}.{os.getpid()}.part")
     with contextlib.suppress(OSError):
-        partial.write_text(json.dumps({"version": VERSION, "mattes": content}), encoding="utf-8")
-        os.replace(partial, path)
+        whole_file.write_text(path, json.dumps({"version": VERSION, "mattes": content}))
 
 
 def find(pattern: str, node_id: str) -> Optional[Record]:

@@ -18,8 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.make_data import exr_header, half_noise, write_deep, write_exr, write_parts
+from xmemcore.protocol import whole_file
 from xmemcore.protocol.failures import MachineError, RequestError
-from xmemcore.shot import exr, whole_file
+from xmemcore.shot import exr
 from xmemcore.shot.canvas import Box
 
 WHOLE = (0, 0, 24, 16)
@@ -391,7 +392,7 @@ def test_full_disk_is_recognised_by_its_error(tmp_path: Path, monkeypatch: pytes
 
 
 def partial(folder: Path, host: str, process: int) -> Path:
-    path = folder / f".m.0001.exr.{host}-{process}{whole_file.PARTIAL_SUFFIX}"
+    path = folder / f".m.0001.exr.{host}-{process}-{16 * '0'}{whole_file.PARTIAL_SUFFIX}"
     path.write_bytes(b"half a file")
     return path
 
@@ -409,11 +410,13 @@ def test_remains_of_a_killed_run_are_cleared_and_those_of_a_running_one_stay(tmp
     fresh, old = partial(tmp_path, "elsewhere", 1), partial(tmp_path, "elsewhere", 2)
     hours_ago = time.time() - 2 * whole_file.FOREIGN_PARTIAL_SECONDS
     os.utime(old, (hours_ago, hours_ago))
-    unrelated = tmp_path / ".hidden"
-    unrelated.write_bytes(b"")
+    foreign = [tmp_path / name for name in (".hidden", ".m.0001.exr.part", ".m.0001.exr.elsewhere-2.part", ".sync.xmem-part")]
+    for path in foreign:
+        path.write_bytes(b"")
+        os.utime(path, (hours_ago, hours_ago))
     exr.make_folder(tmp_path)
     assert not dead.exists() and not old.exists()
-    assert alive.exists() and fresh.exists() and unrelated.exists()
+    assert alive.exists() and fresh.exists() and all(path.exists() for path in foreign)
 
 
 def test_folder_that_cannot_be_made_is_a_wrong_request(tmp_path: Path) -> None:

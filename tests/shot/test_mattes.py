@@ -16,7 +16,6 @@ from xmemcore.shot.canvas import Box, Canvas
 from xmemcore.shot.exr import ExrNotWritten, FolderNotWritable
 from xmemcore.shot.matte_queue import _margin
 from xmemcore.shot.mattes import MatteWriter, OutputInvalid, matte_pattern, read_mattes, require_inputs_kept
-from xmemcore.shot.sequence import Sequence
 
 DISPLAY = Box(10, 5, 42, 29)
 CANVAS = Canvas(Box(6, 3, 46, 31), DISPLAY, 2.0)
@@ -193,13 +192,67 @@ def test_folder_may_be_called_what_one_calls_folders(tmp_path: Path, folder: str
     assert matte_pattern(str(tmp_path / folder / "m.####.exr")) == tmp_path / folder / "m.%04d.exr"
 
 
-def test_mattes_never_replace_what_they_are_made_from(tmp_path: Path) -> None:
-    for frame in (7, 8):
-        (tmp_path / f"p.{frame:04d}.exr").write_bytes(b"")
-    plate = Sequence.find(str(tmp_path))
+@pytest.fixture
+def plate_files(tmp_path: Path) -> list[Path]:
+    """Give the files of a plate, 7 and 8."""
+    (tmp_path / "plate").mkdir()
+    files = [tmp_path / "plate" / f"p.{frame:04d}.exr" for frame in (7, 8)]
+    for path in files:
+        path.write_bytes(path.name.encode())
+    return files
+
+
+def kept(out: Path, plate_files: list[Path], report: Path | None = None) -> None:
+    require_inputs_kept(matte_pattern(str(out)), (7, 8), report, plate_files)
+
+
+def test_mattes_never_replace_what_they_are_made_from(tmp_path: Path, plate_files: list[Path]) -> None:
     with pytest.raises(OutputInvalid, match="would replace .*p.0007.exr, which they are made from. Choose another output"):
-        require_inputs_kept(matte_pattern(str(tmp_path / "p.####.exr")), [plate])
-    require_inputs_kept(matte_pattern(str(tmp_path / "matte.####.exr")), [plate])
+        kept(tmp_path / "plate" / "p.####.exr", plate_files)
+    kept(tmp_path / "plate" / "matte.####.exr", plate_files)
+
+
+@pytest.mark.parametrize("way", ["folder", "file", "hard", "dots"])
+def test_link_to_an_input_is_the_input(tmp_path: Path, plate_files: list[Path], way: str) -> None:
+    other = tmp_path / "other"
+    if way == "folder":
+        other.symlink_to(tmp_path / "plate")
+    else:
+        other.mkdir()
+    if way == "file":
+        (other / "m.0008.exr").symlink_to(plate_files[1])
+    if way == "hard":
+        os.link(plate_files[1], other / "m.0008.exr")
+    out = {"folder": other / "p.%04d.exr", "dots": other / ".." / "plate" / "p.%04d.exr"}.get(way, other / "m.%04d.exr")
+    with pytest.raises(OutputInvalid, match="would replace .*which they are made from"):
+        kept(out, plate_files)
+
+
+def test_file_that_two_mounts_show_is_one_file(tmp_path: Path, plate_files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two mounts of one disk differ in the device alone; here a link to the folder plays the second mount."""
+    (tmp_path / "mount").symlink_to(tmp_path / "plate")
+
+    class Elsewhere:
+        def __init__(self, status: os.stat_result) -> None:
+            self.status = status
+            self.st_dev = status.st_dev + 1
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.status, name)
+
+    real = os.stat
+    monkeypatch.setattr(os, "stat", lambda path, **how: Elsewhere(real(path, **how)) if "mount" in str(path) else real(path, **how))
+    with pytest.raises(OutputInvalid, match="would replace"):
+        kept(tmp_path / "mount" / "p.%04d.exr", plate_files)
+
+
+def test_contact_sheet_and_record_never_replace_an_input(tmp_path: Path, plate_files: list[Path]) -> None:
+    (tmp_path / "sheet.png").symlink_to(plate_files[0])
+    with pytest.raises(OutputInvalid, match="The contact sheet would replace .*p.0007.exr"):
+        kept(tmp_path / "mattes", plate_files, tmp_path / "sheet.png")
+    with pytest.raises(OutputInvalid, match="The mattes would replace .*result.json"):
+        (tmp_path / "result.json").write_text("{}")
+        kept(tmp_path / "m.%04d.exr", [*plate_files, tmp_path / "result.json"])
 
 
 @pytest.mark.parametrize("planes", [2, 3, 6])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from xmemcore.network.checkpoint import save_network
 from xmemcore.protocol.failures import Cancelled, MachineError, RequestError
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.cache import features_folder
+from xmemcore.shot.lock import NODE_LOCK
 from xmemcore.shot.propagate import PropagateResult, propagate
 from xmemcore.shot.result import ResultFile
 from xmemcore.shot.state import bytes_used, clear_node
@@ -217,7 +219,6 @@ def test_objects_that_overlap_are_finished_frame_by_frame(request_of: PropagateR
     with pytest.raises(Cancelled):
         propagate(request, heard)
     assert len([*Path(request.out).parent.glob("matte.*.exr")]) >= 5
-    assert not [*Path(request.cache).rglob("waiting")]
     finished = propagate(replace(request, use_cache=False))
     # Two groups, and yet each frame is encoded once; but the keyframes, which each group learns and sweeps begin at.
     assert finished.encoded_frames <= len(FRAMES) + 5
@@ -225,17 +226,17 @@ def test_objects_that_overlap_are_finished_frame_by_frame(request_of: PropagateR
 
 def test_full_disk_where_predictions_wait_is_said(request_of: PropagateRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(path: Path, content: bytes) -> int:
-        if path.parent.name == "waiting":
+        if path.suffix == ".npy":
             raise OSError(28, "No space left on device")
         return real(path, content)
 
     real = Path.write_bytes
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(MachineError, match=r"wait for other objects.*waiting.*No space left"):
+    with pytest.raises(MachineError, match=r"wait for other objects.*xmem-roto-work.*No space left"):
         propagate(request_of)
     monkeypatch.undo()
     propagate(request_of)
-    assert not [*Path(request_of.cache).rglob("waiting")]
+    assert not [*Path(tempfile.gettempdir()).glob(f"xmem-roto-work-*-{os.getpid()}-*")]
 
 
 @pytest.mark.parametrize("viewer", [1005, 1036])
@@ -264,7 +265,7 @@ def test_part_of_the_range_is_the_same_as_in_the_whole(request_of: PropagateRequ
 
 def test_damaged_cache_is_made_again_with_a_message(request_of: PropagateRequest, whole) -> None:
     propagate(request_of)
-    files = [*Path(request_of.cache).rglob("*.safetensors")]
+    files = [*Path(request_of.cache).rglob("*.xmemcache")]
     for number, path in enumerate(files):
         content = path.read_bytes()
         path.write_bytes(content[: len(content) // 2] if number % 2 else content[:-7] + b"\0" * 7)
@@ -301,14 +302,14 @@ def test_status_of_a_finished_node_is_up_to_date(request_of: PropagateRequest) -
 def test_clearing_a_node_keeps_its_mattes(request_of: PropagateRequest) -> None:
     propagate(request_of)
     clear_node("node1", request_of.cache)
-    assert not [*features_folder(Path(request_of.cache)).folder.rglob("*.safetensors")]
+    assert not [*features_folder(Path(request_of.cache)).folder.rglob("*.xmemcache")]
     assert len([*Path(request_of.out).parent.glob("matte.*.exr")]) == len(FRAMES)
     assert propagate(request_of).written == ()
 
 
 def test_cache_stays_within_its_limit(request_of: PropagateRequest) -> None:
     propagate(replace(request_of, cache_limit=300_000))
-    assert sum(path.stat().st_size for path in Path(request_of.cache).rglob("*.safetensors")) <= 300_000
+    assert sum(path.stat().st_size for path in Path(request_of.cache).rglob("*.xmemcache")) <= 300_000
 
 
 def test_disk_that_fills_up_keeps_what_was_finished(request_of: PropagateRequest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -335,7 +336,7 @@ def test_cache_that_cannot_be_written_costs_time_and_nothing_else(request_of: Pr
         spoiled.write_text("")
     else:
         (spoiled / "node1").mkdir(parents=True)
-        (spoiled / "node1" / "lock").mkdir()
+        (spoiled / "node1" / NODE_LOCK).mkdir()
     heard = Heard()
     propagate(replace(request_of, cache=str(spoiled)), heard)
     assert any("This run goes on without the cache" in warning for warning in heard.warnings)

@@ -1,34 +1,28 @@
-"""`result.json` says which mattes are up to date, and only of its own sequence."""
+"""`result.json` is a hint about its own sequence; somebody else's file of that name stays."""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from xmemcore.shot.result import MatteRecord, ResultFile
+from xmemcore.shot.result import MatteRecord, RecordForeign, ResultFile
 
 
 def record(signature: str = "abc", size: int = 3) -> MatteRecord:
     return MatteRecord(signature, size, False, (0.25, 0.5), 0.9)
 
 
-def test_frame_is_fresh_while_signature_and_file_are_the_recorded_ones(tmp_path: Path) -> None:
+def test_records_come_back(tmp_path: Path) -> None:
     result = ResultFile(tmp_path / "matte.%04d.exr")
     result.records[1001] = record()
     result.save({"plate": "p"})
-    matte = tmp_path / "matte.1001.exr"
     again = ResultFile(tmp_path / "matte.%04d.exr")
     assert again.records == result.records
     assert again.header == {"plate": "p"}
-    assert not again.fresh(1001, "abc", matte), "the file is gone"
-    matte.write_bytes(b"123")
-    assert again.fresh(1001, "abc", matte)
-    assert not again.fresh(1001, "other", matte)
-    assert not again.fresh(1002, "abc", matte)
-    matte.write_bytes(b"1234")
-    assert not again.fresh(1001, "abc", matte), "somebody else wrote it"
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"], "no lock stays"
 
 
 def test_other_sequences_of_the_folder_are_left_alone(tmp_path: Path) -> None:
@@ -46,11 +40,17 @@ def test_other_sequences_of_the_folder_are_left_alone(tmp_path: Path) -> None:
     [
         "",
         "{",
-        "[]",
+        '{"version": 1, "mattes": {"m.%04d.exr": {"fra',
+        64 * "\0",
         '{"version": 99, "mattes": {}}',
         '{"version": 1, "mattes": {"m.%04d.exr": []}}',
         '{"version": 1, "mattes": {"m.%04d.exr": {"frames": [1]}}}',
         '{"version": 1, "mattes": {"m.%04d.exr": {"frames": {"1": {"old": 1}}}}}',
+        '{"version": 1, "mattes": {"m.%04d.exr": {"frames": {"1001": '
+        '{"signature": 5, "bytes": [], "keyframe": 0, "areas": "x", "confidence": {}}}}}}',
+        '{"version": 1, "mattes": {"m.%04d.exr": {"frames": {"1": '
+        '{"signature": "a", "bytes": 1, "keyframe": true, "areas": [1], "confidence": NaN}}}}}',
+        '{"version": 1, "mattes": ' + 9000 * "[",
     ],
 )
 def test_damaged_or_older_file_counts_as_nothing(tmp_path: Path, content: str) -> None:
@@ -62,13 +62,28 @@ def test_damaged_or_older_file_counts_as_nothing(tmp_path: Path, content: str) -
     assert ResultFile(tmp_path / "m.%04d.exr").records == {5: record()}
 
 
+@pytest.mark.parametrize("content", ["[]", 99_000 * "[", '{"name": "somebody else\'s"}', "text"])
+def test_foreign_file_stays_as_it_is(tmp_path: Path, content: str) -> None:
+    (tmp_path / "result.json").write_text(content)
+    result = ResultFile(tmp_path / "m.%04d.exr")
+    assert result.records == {}
+    with pytest.raises(RecordForeign, match="not a record of mattes"):
+        result.save({})
+    assert (tmp_path / "result.json").read_text() == content
+
+
+def test_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "result.json")
+    with pytest.raises(OSError, match="not an ordinary file"):
+        ResultFile(tmp_path / "m.%04d.exr").save({})
+
+
 def test_full_disk_leaves_no_half_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, text: str, encoding: str) -> int:
-        path.touch()
+    def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     result = ResultFile(tmp_path / "m.%04d.exr")
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="No space"):
         result.save({})
     assert list(tmp_path.iterdir()) == []

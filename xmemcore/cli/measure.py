@@ -145,7 +145,7 @@ def run_experiments(chosen: argparse.Namespace) -> None:
 def run_bench(chosen: argparse.Namespace) -> None:
     """Measure, and print the rows side by side."""
     from xmemcore.evaluation import bench
-    from xmemcore.shot.whole_file import write_text
+    from xmemcore.protocol.whole_file import write_text
 
     if chosen.stream and chosen.exr:
         raise OptionsInvalid("--stream and --exr are two measurements. Choose one.")
@@ -184,7 +184,7 @@ def _stopped(kept: str) -> Iterator[None]:
 
 def _json_file(chosen: argparse.Namespace) -> Path | None:
     """Give the file that --json names; raises NotWritable before anything is measured."""
-    from xmemcore.shot.whole_file import probe
+    from xmemcore.protocol.whole_file import probe
 
     if chosen.json in (None, ON_STDOUT):
         return None

@@ -27,8 +27,8 @@ from xmemcore.evaluation.clips import VOID, Clip, NothingToScore, require_scorab
 from xmemcore.evaluation.hold import hold
 from xmemcore.network.xmem import XMem
 from xmemcore.protocol.failures import RequestError, not_written
+from xmemcore.protocol.whole_file import write_text
 from xmemcore.shot.listener import Listener, Silence
-from xmemcore.shot.whole_file import write_text
 
 SELECTIONS = ("uniform", "suggested", "random")
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 from pathlib import Path
 
 from PIL import Image
 
 from xmemcore.protocol.failures import not_written
-from xmemcore.shot.whole_file import probe, whole
+from xmemcore.protocol.whole_file import probe, require_ordinary, whole
 
 
 def require_writable(path: Path) -> None:
     """See that a picture can be written before long work is done for it; raises NotWritable, DiskFailed."""
     try:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        require_ordinary(path)
         probe(path.parent)
     except OSError as error:
         raise not_written(path, error) from error
@@ -25,7 +23,7 @@ def write_picture(image: Image.Image, path: Path) -> None:
     """Write a PNG whole, or not at all; raises NotWritable, DiskFailed."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with whole(path) as partial:
-            image.save(partial, format="PNG")
+        with whole(path) as file:
+            image.save(file, format="PNG")
     except OSError as error:
         raise not_written(path, error) from error

@@ -15,8 +15,8 @@ from xmemcore.evaluation.clips import Clip, NothingToScore
 from xmemcore.evaluation.evaluate import EvaluationSettings, evaluate_clip
 from xmemcore.network.catalogue import Model
 from xmemcore.network.xmem import XMem
+from xmemcore.protocol.whole_file import write_text
 from xmemcore.shot.listener import Listener
-from xmemcore.shot.whole_file import write_text
 
 LONG_FIRST, LONG_SECOND, LONG_ANNOTATIONS = "blackswan", "libby", 6
 ACTOR, STAGE = "dog", "car-shadow"

@@ -1,10 +1,14 @@
-"""The cache on disk: where it is, what belongs to whom, and who goes first when it is full.
+"""The on-disk cache: layout, proof of its files, eviction.
 
 It holds only what can be made again, so nothing that is wrong with it is ever fatal:
 
-    <root>/features/<ab>/<hash>.safetensors      what depends on the plate alone, shared by nodes
-    <root>/<node id>/manifest.json               what the node's last run was made of
-    <root>/<node id>/memory/<key>.safetensors    permanent memory, one file for each annotated frame and group
+    <root>/features/<ab>/<hash>.xmemcache      what depends on the plate alone, shared by nodes
+    <root>/<node id>/manifest.json             what the node's last run was made of
+    <root>/<node id>/memory/<key>.xmemcache    permanent memory, one file for each annotated frame and group
+
+A file is our mark, a hash of its key and of all its bytes, and tensors (safetensors). Nothing is parsed before the hash is right,
+and nothing is deleted that has not our name and our mark. Files of version 0.2.0 and older (`.safetensors`) are never read; they
+are the first to go, and Clear deletes them too.
 """
 
 from __future__ import annotations
@@ -13,30 +17,65 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import sys
-import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors.torch
-import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
 from xmemcore.protocol.failures import RequestError
-from xmemcore.shot.whole_file import whole
+from xmemcore.protocol.outside import short
+from xmemcore.protocol.whole_file import read_ordinary, sweep, whole
 
-FORMAT = "2"
+FORMAT = "3"
 """Raised whenever what a cache file holds changes; older files are then made again."""
+OLDER_FORMATS = ("1", "2")
 
-NODE_FILES = ("manifest.json", "memory")
+MAGIC = b"XMem Roto cache 3\n"
+PROOF_BYTES = 32
+FEATURES = "features"
+SUFFIX = ".xmemcache"
+OLDER_SUFFIX = ".safetensors"
+OLDER_MARK = b'"_checksum"'
+"""A tensor that every older file has; its name stands in the header, which a file begins with."""
+OLDER_HEADER_BYTES = 1 << 20
+MAX_FILE_BYTES = 4 << 30
+
+_KEY = re.compile(r"[0-9a-f]{40}")
 _NODE_ID = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
 class NodeIdInvalid(RequestError):
     """A node id that could leave the cache folder."""
+
+
+@dataclass(frozen=True)
+class CacheFile:
+    """A file of the cache that has one of our names."""
+
+    path: Path
+    bytes: int
+    used_ns: int
+    older: bool
+    """Version 0.2.0 or older made it."""
+
+    def delete(self) -> bool:
+        """Delete it, if our mark says that it is ours."""
+        try:
+            if self.older:
+                begin = read_ordinary(self.path, MAX_FILE_BYTES, begin=OLDER_HEADER_BYTES)
+                ours = OLDER_MARK in begin[8 : 8 + int.from_bytes(begin[:8], "little")]
+            else:
+                ours = read_ordinary(self.path, MAX_FILE_BYTES, begin=len(MAGIC)) == MAGIC
+            if ours:
+                self.path.unlink()
+        except OSError:
+            return False
+        return ours
 
 
 def cache_root(chosen: str | None) -> Path:
@@ -65,68 +104,79 @@ def digest(*parts: object) -> str:
     return hasher.hexdigest()
 
 
-class CacheFolder:
-    """Tensors in files that are whole or absent, and are checked when read."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def path(self, key: str) -> Path:
-        """Say where a key's file is."""
-        return self.folder / f"{key}.safetensors"
-
-    def load(self, key: str) -> dict[str, Tensor] | None:
-        """Read a file; None when it is absent.
-
-        Raises:
-            CacheDamaged: it is there, but not what was written; it is deleted.
-        """
-        path = self.path(key)
-        try:
-            content = path.read_bytes()
-        except OSError:
-            return None
-        try:
-            tensors = safetensors.torch.load(content)
-            written = int(tensors.pop("_checksum"))
-        except (SafetensorError, KeyError, ValueError, RuntimeError):
-            written = -1
-            tensors = {}
-        if not tensors or written != _checksum(tensors):
-            path.unlink(missing_ok=True)
-            raise CacheDamaged(path)
-        with suppress(OSError):
-            os.utime(path)  # the least recently used goes first
-        return tensors
-
-    def save(self, key: str, tensors: dict[str, Tensor]) -> None:
-        """Write a file whole, or not at all; raises OSError."""
-        path = self.path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        tensors = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
-        content = safetensors.torch.save({**tensors, "_checksum": torch.tensor(_checksum(tensors), dtype=torch.int64)})
-        with whole(path) as partial:
-            partial.write_bytes(content)
-
-    def __contains__(self, key: str) -> bool:
-        return self.path(key).is_file()
+class KeyInvalid(ValueError):
+    """A key that is no hash of ours, and could name a file somewhere else."""
 
 
 class CacheDamaged(Exception):
     """A cache file is not what was written. Never leaves the shot: what it held is made again, with a message."""
 
 
+class CacheFolder:
+    """Tensors in files that are whole or absent, and are proven before anything in them is parsed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, key: str) -> Path:
+        """Say where a key's file is; raises KeyInvalid."""
+        if not is_key(key):
+            raise KeyInvalid(f"{short(key)} is no key of the cache")
+        return self.folder / f"{key}{SUFFIX}"
+
+    def load(self, key: str) -> dict[str, Tensor] | None:
+        """Read a file; None when it is absent.
+
+        Raises:
+            CacheDamaged: it is there, but not what was written under this key; it is deleted.
+        """
+        path = self.path(key)
+        try:
+            content = read_ordinary(path, MAX_FILE_BYTES)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise CacheDamaged(path) from error
+        try:
+            payload = _proven(key, content)
+            tensors = safetensors.torch.load(payload)
+        except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError, MemoryError) as error:
+            with suppress(OSError):
+                path.unlink()
+            raise CacheDamaged(path) from error
+        with suppress(OSError):
+            os.utime(path)  # the least recently used goes first
+        return tensors
+
+    def forget(self, key: str) -> None:
+        """Delete a file that turned out to hold something else than it should."""
+        with suppress(OSError):
+            self.path(key).unlink()
+
+    def save(self, key: str, tensors: dict[str, Tensor]) -> None:
+        """Write a file whole, or not at all; raises OSError."""
+        path = self.path(key)
+        payload = safetensors.torch.save({name: tensor.contiguous().cpu() for name, tensor in tensors.items()})
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole(path) as file:
+            file.write(MAGIC + _proof(key, payload))
+            file.write(payload)
+
+    def __contains__(self, key: str) -> bool:
+        return self.path(key).is_file()
+
+
 class FeatureFolder(CacheFolder):
     """`CacheFolder` in 256 folders, because a show has many frames."""
 
     def path(self, key: str) -> Path:
-        """Say where a key's file is."""
-        return self.folder / key[:2] / f"{key}.safetensors"
+        """Say where a key's file is; raises KeyInvalid."""
+        return self.folder / key[:2] / super().path(key).name
 
 
 def features_folder(root: Path) -> FeatureFolder:
     """Open what nodes share."""
-    return FeatureFolder(root / "features")
+    return FeatureFolder(root / FEATURES)
 
 
 def node_folder(root: Path, node_id: str) -> Path:
@@ -135,50 +185,87 @@ def node_folder(root: Path, node_id: str) -> Path:
     Raises:
         NodeIdInvalid.
     """
-    if not _NODE_ID.fullmatch(node_id) or node_id in {"features", ".", ".."}:
+    if not _NODE_ID.fullmatch(node_id) or node_id in {FEATURES, ".", ".."}:
         raise NodeIdInvalid(f"The node id {node_id!r} cannot name a folder. Use letters, digits, '_', '.' and '-'.")
     return root / node_id
 
 
+def is_key(text: object) -> bool:
+    """Say whether something is a hash as `digest` gives them."""
+    return isinstance(text, str) and _KEY.fullmatch(text) is not None
+
+
+def cache_files(root: Path, node_id: str | None = None) -> Iterator[CacheFile]:
+    """List the files that we made: by names that only we give, with our mark at their beginning; links are not followed.
+
+    Args:
+        root: of the cache.
+        node_id: only those of this node's permanent memory; None: all.
+    """
+    if node_id is None:
+        for shard in _folders(root / FEATURES):
+            if re.fullmatch("[0-9a-f]{2}", shard.name):
+                yield from (file for file in _files(shard) if file.path.name.startswith(shard.name))
+    for node in _folders(root):
+        if node.name != FEATURES and _NODE_ID.fullmatch(node.name) and node_id in (None, node.name):
+            for memory in _folders(node):
+                if memory.name == "memory":
+                    yield from _files(memory)
+
+
 def make_room(root: Path, limit_bytes: int, keep: Iterable[Path] = ()) -> int:
-    """Delete what was used longest ago until the cache fits; `keep` goes last of all.
+    """Delete what was used longest ago until the cache fits: older versions' files first, `keep` last of all.
 
     Returns:
         Bytes deleted.
     """
     kept = set(keep)
-    files = []
-    for path in root.rglob("*.safetensors"):
-        with suppress(OSError):
-            status = path.stat()
-            files.append((path in kept, status.st_mtime_ns, status.st_size, path))
-    surplus = sum(size for _, _, size, _ in files) - limit_bytes
+    files = sorted(cache_files(root), key=lambda file: (file.path in kept, not file.older, file.used_ns, str(file.path)))
+    surplus = sum(file.bytes for file in files) - limit_bytes
     deleted = 0
-    for _, _, size, path in sorted(files):
+    for file in files:
         if deleted >= surplus:
             break
-        with suppress(OSError):
-            path.unlink()
-            deleted += size
+        if file.delete():
+            deleted += file.bytes
     return deleted
 
 
-def clear_node_files(root: Path, node_id: str) -> None:
-    """Delete what a node keeps; features stay, other nodes may use them."""
-    folder = node_folder(root, node_id)
-    for name in NODE_FILES:
-        path = folder / name
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-    with suppress(OSError):
-        folder.rmdir()
+def sweep_partial_files(root: Path) -> None:
+    """Delete what killed runs left half-written in the cache."""
+    for folder in (*_folders(root / FEATURES), *(memory for node in _folders(root) for memory in _folders(node)), *_folders(root)):
+        sweep(folder)
 
 
-def _checksum(tensors: dict[str, Tensor]) -> int:
-    value = 0
-    for name in sorted(tensors):
-        value = zlib.crc32(name.encode(), value)
-        value = zlib.crc32(memoryview(tensors[name].contiguous().view(torch.uint8).numpy()).cast("B"), value)
-    return value
+def _folders(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
+    except OSError:
+        return []
+
+
+def _files(folder: Path) -> Iterator[CacheFile]:
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            key, dot, suffix = entry.name.partition(".")
+            if is_key(key) and dot + suffix in (SUFFIX, OLDER_SUFFIX) and entry.is_file(follow_symlinks=False):
+                with suppress(OSError):
+                    status = entry.stat(follow_symlinks=False)
+                    yield CacheFile(Path(entry.path), status.st_size, status.st_mtime_ns, dot + suffix == OLDER_SUFFIX)
+
+
+def _proof(key: str, payload: bytes) -> bytes:
+    """Hash a file's key and all that it holds, to `PROOF_BYTES`."""
+    hasher = hashlib.sha256(key.encode())
+    hasher.update(payload)
+    return hasher.digest()
+
+
+def _proven(key: str, content: bytes) -> bytes:
+    """Give what a file holds, when it is what was written under this key; raises ValueError."""
+    begin = len(MAGIC) + PROOF_BYTES
+    payload = content[begin:]
+    if content[: len(MAGIC)] != MAGIC or content[len(MAGIC) : begin] != _proof(key, payload):
+        raise ValueError("not what was written")
+    return payload

@@ -11,19 +11,19 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import Imath
 import numpy as np
 import OpenEXR
 
 from xmemcore.protocol.failures import MachineError, RequestError
+from xmemcore.protocol.whole_file import probe, sweep, whole
 from xmemcore.shot.canvas import Box
 from xmemcore.shot.exr_parts import is_multi_part, require_whole, single_part
-from xmemcore.shot.whole_file import probe, sweep, whole
 
 MAGIC = b"\x76\x2f\x31\x01"
 DEEP_TYPES = ("deepscanline", "deeptile")
@@ -155,6 +155,7 @@ def write(
     display_window: Box,
     pixel_aspect: float,
     metadata: Mapping[str, str | int | float],
+    seal: Callable[[bytes], bytes] = bytes,
 ) -> None:
     """Write a scanline file, ZIP, in half precision, under its own name only when it is whole and on disk.
 
@@ -165,6 +166,7 @@ def write(
         display_window: the format.
         pixel_aspect: width of a pixel over its height.
         metadata: text and numbers.
+        seal: gives the finished file's bytes as they are to be stored.
 
     Raises:
         ExrNotWritten, DiskFull.
@@ -183,9 +185,10 @@ def write(
         # Written to memory first: with a file of its own, the library does not notice that a small one found no room.
         content = io.BytesIO()
         OpenEXR.File(header, pixels).write(content)
-        with whole(path) as partial:
+        sealed = seal(content.getvalue())
+        with whole(path) as file:
             try:
-                _store(partial, content.getbuffer())
+                _store(file, sealed)
             except Exception as error:
                 # Room is looked at before the half-written file is gone.
                 raise _not_written(path, error) from error
@@ -263,12 +266,11 @@ def _free_bytes(folder: Path) -> int:
         return sys.maxsize
 
 
-def _store(partial: Path, content: memoryview) -> None:
+def _store(file: BinaryIO, content: bytes) -> None:
     """Write, and wait for the disk: a network folder tells only then that it is full, and a power cut must not leave an empty file."""
-    with open(partial, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    file.write(content)
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _attribute(name: str, value: str | int | float) -> str | int | float:

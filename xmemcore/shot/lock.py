@@ -1,44 +1,106 @@
-"""One writer at a time for a node."""
+"""One writer at a time: for a node's cache, and for a sequence of mattes."""
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import os
 import time
+import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.file_lock import try_lock, unlock
+
+NODE_LOCK = ".xmem-roto.lock"
 
 
 class NodeBusy(RequestError):
     """Another process writes for this node."""
 
 
+class ResultBusy(NodeBusy):
+    """Another process writes these mattes."""
+
+
 class LockNotWritable(RequestError):
     """There is no place for the lock."""
 
 
+def node_lock(folder: Path) -> Path:
+    """Say where the lock of a node's cache is."""
+    return folder / NODE_LOCK
+
+
+def result_lock(pattern: Path) -> Path:
+    """Say where the lock of a sequence of mattes is: beside them, so that whoever reaches the folder meets it, by whatever name."""
+    # Some disks take two spellings of a name for one file.
+    name = unicodedata.normalize("NFC", pattern.name).casefold()
+    return pattern.parent / f".xmem-roto-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}.lock"
+
+
+def record_lock(folder: Path) -> Path:
+    """Say where the lock of a folder's `result.json` is, which all sequences of the folder share."""
+    return folder / ".xmem-roto-record.lock"
+
+
 @contextmanager
-def locked(path: Path, patience_seconds: float = 2.0) -> Iterator[None]:
-    """Hold a lock file while the body runs.
+def locked(
+    path: Path,
+    patience_seconds: float = 2.0,
+    busy: type[NodeBusy] = NodeBusy,
+    sentence: str = "Another propagate is running for this node (lock {path}). Wait for it, or cancel it.",
+) -> Iterator[None]:
+    """Hold a lock file while the body runs; nothing of it stays.
+
+    Args:
+        path: of the lock file, by a name that only we give.
+        patience_seconds: how long another holder is waited for.
+        busy: what to raise when it still holds the lock then.
+        sentence: what to say then.
 
     Raises:
-        NodeBusy: another process still holds it after `patience_seconds`.
+        NodeBusy: `busy`.
         LockNotWritable: the file cannot be made or opened.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        opened = open(path, "a+b")  # noqa: SIM115  (closed below)
-    except OSError as error:
-        raise LockNotWritable(f"The folder {path.parent} cannot be written: {error.strerror}. Choose another (--cache).") from error
-    with opened as file:
-        deadline = time.monotonic() + patience_seconds
-        while not try_lock(file.fileno()):
-            if time.monotonic() > deadline:
-                raise NodeBusy(f"Another propagate is running for this node (lock {path}). Wait for it, or cancel it.")
-            time.sleep(0.05)
+    deadline = time.monotonic() + patience_seconds
+    while True:
         try:
-            yield
-        finally:
-            unlock(file.fileno())
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # A link in its place is not followed, and a pipe not waited for.
+            flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+            descriptor = os.open(path, flags, 0o666)
+        except OSError as error:
+            reason = "a link has its place" if error.errno == errno.ELOOP else error.strerror
+            raise LockNotWritable(f"The lock {path} cannot be made: {reason}. Choose another folder (--cache, --out).") from error
+        try:
+            if try_lock(descriptor):
+                if _still_there(path, descriptor):
+                    break
+                unlock(descriptor)  # its last holder deleted it between our two steps
+            elif time.monotonic() > deadline:
+                raise busy(sentence.format(path=path))
+            else:
+                time.sleep(0.05)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+    try:
+        yield
+    finally:
+        # Deleted while it is held; Windows deletes no open file, and there it stays.
+        with suppress(OSError):
+            os.unlink(path)
+        unlock(descriptor)
+        os.close(descriptor)
+
+
+def _still_there(path: Path, descriptor: int) -> bool:
+    """Say whether a lock that was taken is the one that others will meet."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except OSError:
+        return False

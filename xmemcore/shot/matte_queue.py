@@ -6,9 +6,8 @@ Frames wait here until every competition group has given its prediction; a write
 from __future__ import annotations
 
 import io
-import shutil
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +19,11 @@ from xmemcore.engine.sweep import Prediction
 from xmemcore.protocol.failures import MachineError
 from xmemcore.shot.annotations import Annotations
 from xmemcore.shot.host_alpha import HostAlpha, difference
+from xmemcore.shot.matte_proof import metadata
 from xmemcore.shot.mattes import MatteWriter
 from xmemcore.shot.objects import Group
 from xmemcore.shot.plate import Plate
+from xmemcore.shot.result import MatteRecord
 
 FRAMES_BEHIND = 3
 """Frames that may wait for the disk; more would only fill the memory."""
@@ -38,10 +39,7 @@ class Written:
 
     index: int
     path: Path
-    bytes: int
-    keyframe: bool
-    areas: tuple[float, ...]
-    confidence: float
+    record: MatteRecord
     remark: str | None = None
     """What the artist should know about this frame, in a sentence."""
 
@@ -57,6 +55,7 @@ class MatteQueue:
         writer: MatteWriter,
         with_confidence: bool,
         waiting_room: Path,
+        signature: Callable[[int], str],
         host_alpha: HostAlpha | None = None,
     ) -> None:
         """Prepare to write.
@@ -67,7 +66,8 @@ class MatteQueue:
             groups: whose predictions each frame needs.
             writer: of the files.
             with_confidence: whether that layer is written too.
-            waiting_room: folder for predictions that wait for another group; nothing of it stays.
+            waiting_room: folder of this run alone, for predictions that wait for another group.
+            signature: hash of all that the matte of an index depends on.
             host_alpha: the host's own renders of the roto.
         """
         self._host_alpha = host_alpha
@@ -78,7 +78,7 @@ class MatteQueue:
         self._with_confidence = with_confidence
         self._waiting: dict[int, set[int]] = {}
         self._waiting_room = waiting_room
-        self._empty_waiting_room()  # of what a killed run left there
+        self._signature = signature
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="matte-writer")
         self._pending: deque[Future[Written]] = deque()
 
@@ -87,7 +87,6 @@ class MatteQueue:
 
     def __exit__(self, *_: object) -> None:
         self._executor.shutdown()
-        self._empty_waiting_room()
 
     def put(self, group: int, index: int, prediction: Prediction) -> list[Written]:
         """Hand in one group's prediction; give the frames that were finished meanwhile.
@@ -103,7 +102,7 @@ class MatteQueue:
             self._spill(group, index, planes)
         else:
             del self._waiting[index]
-            self._pending.append(self._executor.submit(self._write, index, group, planes))
+            self._pending.append(self._executor.submit(self._write, index, group, planes, self._signature(index)))
         return self._finished(wait_down_to=FRAMES_BEHIND)
 
     def drain(self) -> list[Written]:
@@ -116,7 +115,7 @@ class MatteQueue:
             finished.append(self._pending.popleft().result())
         return finished
 
-    def _write(self, index: int, last_group: int, last_planes: np.ndarray) -> Written:
+    def _write(self, index: int, last_group: int, last_planes: np.ndarray, signature: str) -> Written:
         canvas = self._plate.canvas
         frame = self._plate.frames[index]
         known = self._annotations.known(frame)
@@ -141,24 +140,29 @@ class MatteQueue:
         if complete:
             margin = np.ones_like(margin)
         confidence = cv2.resize(margin, (canvas.width, canvas.height), interpolation=cv2.INTER_LINEAR) if self._with_confidence else None
-        path = self._writer.write(frame, mattes, union, keyframe=bool(known), confidence=confidence, union_as_is=theirs is not None)
         areas = tuple(round(float(matte.mean()), 6) for matte in mattes)
-        return Written(index, path, path.stat().st_size, bool(known), areas, 1.0 if complete else _around_objects(margin, union), remark)
+        sureness = 1.0 if complete else _around_objects(margin, union)
+        path = self._writer.write(
+            frame,
+            mattes,
+            union,
+            keyframe=bool(known),
+            confidence=confidence,
+            union_as_is=theirs is not None,
+            proof=metadata(signature, areas, sureness),
+        )
+        return Written(index, path, MatteRecord(signature, path.stat().st_size, bool(known), areas, sureness), remark)
 
     def _spill(self, group: int, index: int, planes: np.ndarray) -> None:
         content = io.BytesIO()
         np.save(content, planes)
         try:
-            self._waiting_room.mkdir(parents=True, exist_ok=True)
             self._spilled(group, index).write_bytes(content.getbuffer())
         except OSError as error:
             raise WaitingRoomFull(
                 f"Predictions that wait for other objects cannot be kept in {self._waiting_room}: {error.strerror}. "
-                "Free some disk there, then run this again; the mattes that were finished stay."
+                "Free some disk there or point $TMPDIR at another, then run this again; the mattes that were finished stay."
             ) from error
-
-    def _empty_waiting_room(self) -> None:
-        shutil.rmtree(self._waiting_room, ignore_errors=True)
 
     def _spilled(self, group: int, index: int) -> Path:
         return self._waiting_room / f"{index}.{group}.npy"

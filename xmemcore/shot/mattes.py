@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from xmemcore.protocol.failures import RequestError
-from xmemcore.shot import exr
+from xmemcore.shot import exr, matte_proof
 from xmemcore.shot import sequence as sequences
 from xmemcore.shot.canvas import Box, Canvas
+from xmemcore.shot.kept_inputs import replaced_input
+from xmemcore.shot.result import NAME as RECORD_NAME
 
 FAINTEST = 1 / 1024
 """Smaller values are written as 0, so that the data window ends where the matte does."""
@@ -52,12 +54,15 @@ def matte_pattern(out: str) -> Path:
     return pattern
 
 
-def require_inputs_kept(pattern: Path, inputs: Iterable[sequences.Sequence]) -> None:
-    """Raise OutputInvalid when a matte would replace a frame of the plate or a mask."""
-    for sequence in inputs:
-        for frame, path in sequence.paths.items():
-            if sequences.frame_path(pattern, frame) == path:
-                raise OutputInvalid(f"The mattes would replace {path}, which they are made from. Choose another output folder or name.")
+def require_inputs_kept(pattern: Path, frames: Iterable[int], report: Path | None, inputs: Iterable[Path]) -> None:
+    """Raise OutputInvalid when a matte, their record or the contact sheet would replace what they are made from."""
+    inputs = list(inputs)
+    found = replaced_input([pattern.parent / RECORD_NAME, *(sequences.frame_path(pattern, frame) for frame in frames)], inputs)
+    if found is not None:
+        raise OutputInvalid(f"The mattes would replace {found[1]}, which they are made from. Choose another output folder or name.")
+    found = None if report is None else replaced_input([report], inputs)
+    if found is not None:
+        raise OutputInvalid(f"The contact sheet would replace {found[1]}, which the mattes are made from. Choose another name (--report).")
 
 
 class MatteWriter:
@@ -88,6 +93,7 @@ class MatteWriter:
         keyframe: bool,
         confidence: np.ndarray | None = None,
         union_as_is: bool = False,
+        proof: Mapping[str, str] | None = None,
     ) -> Path:
         """Write one frame.
 
@@ -98,6 +104,7 @@ class MatteWriter:
             keyframe: whether any object is annotated here.
             confidence: (H, W) in [0, 1]; with it the data window is the whole canvas, so that outside is not read as 0.
             union_as_is: the host rendered the union; its faintest values are the artist's and stay.
+            proof: `matte_proof.metadata`; the file is sealed with it.
 
         Raises:
             ExrNotWritten.
@@ -110,9 +117,9 @@ class MatteWriter:
             planes[CONFIDENCE] = confidence
         cut = {name: plane[box.y0 : box.y1, box.x0 : box.x1] for name, plane in planes.items()}
         path = self.path(frame)
-        metadata: dict[str, str | int | float] = {**self._metadata, "xmem/keyframe": int(keyframe)}
+        metadata: dict[str, str | int | float] = {**self._metadata, **(proof or {}), matte_proof.KEYFRAME: int(keyframe)}
         window = box.moved(self._canvas.box.x0, self._canvas.box.y0)
-        exr.write(path, cut, window, self._canvas.display, self._canvas.pixel_aspect, metadata)
+        exr.write(path, cut, window, self._canvas.display, self._canvas.pixel_aspect, metadata, matte_proof.sealed if proof else bytes)
         return path
 
 

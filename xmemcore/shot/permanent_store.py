@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 
 from torch import Tensor
 
 from xmemcore.memory.permanent import Entry
-from xmemcore.shot.cache import CacheDamaged, CacheFolder
+from xmemcore.shot.cache import CacheDamaged, CacheFolder, cache_files, node_folder
 
 Entries = dict[int, Entry]
 """By variant: 0 for the annotated frame itself, others for its augmentations."""
@@ -18,8 +17,9 @@ Entries = dict[int, Entry]
 class PermanentStore:
     """Entries by key; values are kept in half precision."""
 
-    def __init__(self, folder: Path, warn: Callable[[str], None]) -> None:
-        self._files = CacheFolder(folder)
+    def __init__(self, root: Path, node_id: str, warn: Callable[[str], None]) -> None:
+        self._root, self._node_id = root, node_id
+        self._files = CacheFolder(node_folder(root, node_id) / "memory")
         self._warn = warn
 
     def __contains__(self, key: str) -> bool:
@@ -44,10 +44,10 @@ class PermanentStore:
     def forget_all_but(self, keys: Iterable[str]) -> None:
         """Delete what no annotation of this run asked for."""
         kept = {self._files.path(key) for key in keys}
-        for path in self._files.folder.glob("*.safetensors"):
-            if path not in kept:
-                with suppress(OSError):
-                    path.unlink()
+        for file in cache_files(self._root, self._node_id):
+            # What an older version kept is left to Clear and to the limit.
+            if file.path not in kept and not file.older:
+                file.delete()
 
 
 def rounded(entry: Entry) -> Entry:

@@ -15,13 +15,14 @@ from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.names import layer_names
 from xmemcore.protocol.requests import PropagateRequest, SettingUnknown, require_size
 from xmemcore.protocol.version import VERSION
+from xmemcore.shot import matte_proof
 from xmemcore.shot.cache import FORMAT, cache_root, digest, node_folder
 from xmemcore.shot.frame_source import Encoding, PlateContent
 from xmemcore.shot.host_alpha import HostAlpha
 from xmemcore.shot.inputs import open_shot, wanted_indices
 from xmemcore.shot.mattes import MatteWriter, matte_pattern, require_inputs_kept
 from xmemcore.shot.objects import Group, competition_groups
-from xmemcore.shot.result import ResultFile
+from xmemcore.shot.result import MatteRecord, ResultFile
 from xmemcore.shot.sequence import Sequence
 from xmemcore.shot.signatures import GroupSignatures
 
@@ -44,7 +45,8 @@ class ShotPlan:
         self.model = resolve(request.model)
         self.model_sha256 = verify(self.model)
         self.out = matte_pattern(request.out)
-        require_inputs_kept(self.out, [self.plate.sequence, *([Sequence.find(request.masks, "masks")] if request.masks else [])])
+        report = Path(request.report).expanduser().absolute() if request.report else None
+        require_inputs_kept(self.out, [self.plate.frames[index] for index in self.wanted], report, self._inputs())
         self.node_id = request.node_id or shot.default_node_id()
         self.root = cache_root(request.cache)
         self.node = node_folder(self.root, self.node_id)
@@ -69,7 +71,21 @@ class ShotPlan:
             self.warnings += (f"No keyframe shows {names}: absent everywhere, or off the plate. Nothing can be found of it.",)
         self.gaps = [plan(len(self.plate.frames), group.annotations, len(group.objects), self.config) for group in self.groups]
         self.record = ResultFile(self.out)
+        self.unproven: dict[int, str] = {}
+        """By frame, the version that a matte says it is of, although its bytes prove nothing: it is of 0.2.0 or older, or damaged."""
         self.writer = MatteWriter(self.out, self.plate.canvas, list(zip(self.layers, self.annotations.originals)), self._metadata())
+
+    def _inputs(self) -> list[Path]:
+        """List the files that this propagate reads."""
+        request = self.request
+        read = [*self.plate.sequence.paths.values(), self.model.path]
+        if request.roto:
+            read.append(Path(request.roto).expanduser().absolute())
+        if request.masks:
+            read += Sequence.find(request.masks, "masks").paths.values()
+        if request.roto_alpha:
+            read += Sequence.find(request.roto_alpha, "roto alpha").paths.values()
+        return read
 
     @cached_property
     def memory_keys(self) -> list[dict[int, str]]:
@@ -98,11 +114,15 @@ class ShotPlan:
             parts.append(self.host_alpha.signature(frame))
         return digest(*parts)
 
-    def fresh(self, index: int) -> bool:
-        """Say whether a frame's matte on disk is what this propagate would write."""
-        frame = self.plate.frames[index]
-        # The signature may have to read the plate; a frame without a record is not worth that.
-        return frame in self.record.records and self.record.fresh(frame, self.signature(index), self.writer.path(frame))
+    def up_to_date(self, index: int) -> MatteRecord | None:
+        """Give the record of a frame's matte when the file on disk is what this propagate would write, by its own word."""
+        found = matte_proof.read(self.writer.path(self.plate.frames[index]))
+        if found is not None and found.record is None and found.version is not None:
+            self.unproven[self.plate.frames[index]] = found.version
+        # The signature may have to read the plate; a frame without a proof is not worth that.
+        if found is None or found.record is None or found.record.signature != self.signature(index):
+            return None
+        return found.record
 
     def settings(self) -> dict[str, Any]:
         """Name what the artist chose, as JSON keeps it."""

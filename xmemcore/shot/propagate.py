@@ -5,30 +5,32 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from xmemcore.engine.order import Gap
 from xmemcore.engine.propagation import Propagation
 from xmemcore.network.checkpoint import load_network
 from xmemcore.network.inference import prepared
-from xmemcore.protocol.failures import Cancelled
+from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.requests import PropagateRequest
-from xmemcore.shot.cache import features_folder, make_room
+from xmemcore.shot.cache import features_folder, make_room, sweep_partial_files
 from xmemcore.shot.device import choose_device, out_of_memory_said
 from xmemcore.shot.frame_source import ShotFrames
 from xmemcore.shot.listener import Listener, Silence
-from xmemcore.shot.lock import LockNotWritable, locked
+from xmemcore.shot.lock import LockNotWritable, ResultBusy, locked, node_lock, result_lock
 from xmemcore.shot.matte_queue import MatteQueue, Written
 from xmemcore.shot.permanent_store import PermanentStore, rounded
 from xmemcore.shot.plan import ShotPlan
-from xmemcore.shot.result import MatteRecord
-from xmemcore.shot.state import NodeManifest
+from xmemcore.shot.result import MatteRecord, ResultFile
+from xmemcore.shot.state import NodeManifest, is_older
 from xmemcore.shot.status import counted
+from xmemcore.shot.work_folder import work_folder
 
 RECORD_SECONDS = 5.0
 """How much work a killed run may lose: the record is written with the first matte, then this often, and when the run ends or fails."""
+
+
+BUSY = "Another propagate writes these mattes at the moment (lock {path}). Wait for it, cancel it, or choose another output."
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,8 @@ class _Run:
         if plan.missing:
             self.warn(f"The plate has no {counted(plan.missing)}; no matte is written there.")
         plan.writer.prepare()
+        stack.enter_context(locked(result_lock(plan.out), busy=ResultBusy, sentence=BUSY))
+        plan.record = ResultFile(plan.out)  # as the run before us left it
         self.caching = plan.caching and self._locked(stack)
         self.device = choose_device(plan.request.device)
         network = load_network(plan.model.path, self.device)
@@ -99,9 +103,19 @@ class _Run:
         store = features_folder(plan.root) if self.caching else None
         self.frames = stack.enter_context(ShotFrames(plan.content, network, self.device, store, self.warn))
         self.propagations = [Propagation(network, self.frames, group.annotations, len(group.objects), plan.config) for group in plan.groups]
-        spare = plan.node if self.caching else Path(stack.enter_context(TemporaryDirectory(prefix="xmem-roto-")))
+        # Where there is one group, nothing waits.
+        waiting_room = stack.enter_context(work_folder()) if len(plan.groups) > 1 else plan.node
         self.queue = stack.enter_context(
-            MatteQueue(plan.plate, plan.annotations, plan.groups, plan.writer, plan.request.confidence, spare / "waiting", plan.host_alpha)
+            MatteQueue(
+                plan.plate,
+                plan.annotations,
+                plan.groups,
+                plan.writer,
+                plan.request.confidence,
+                waiting_room,
+                plan.signature,
+                plan.host_alpha,
+            )
         )
         self.encoded_annotations = 0
         self.done: set[int] = set()
@@ -111,7 +125,7 @@ class _Run:
     def learn(self) -> None:
         """Fill every group's permanent memory, from the cache where it holds an annotation as it is now."""
         plan = self.plan
-        store = PermanentStore(plan.node / "memory", self.warn) if self.caching else None
+        store = PermanentStore(plan.root, plan.node_id, self.warn) if self.caching else None
         for keys, propagation in zip(plan.memory_keys, self.propagations):
             self.listener.message(f"Learning {len(keys)} annotated frame{'s' if len(keys) > 1 else ''}")
             for index, key in keys.items():
@@ -132,7 +146,21 @@ class _Run:
     def work(self) -> list[tuple[Gap, list[int]]]:
         """Give gaps and the groups that share them in the order in which they are to be computed, without those that are up to date."""
         plan = self.plan
-        self.done = {index for index in plan.wanted if plan.fresh(index)}
+        for index in plan.wanted:
+            if self.listener.cancelled():
+                raise Cancelled("Cancelled. Nothing was changed.")
+            record = plan.up_to_date(index)
+            if record is not None:
+                self.done.add(index)
+            self._enter(plan.plate.frames[index], record)
+        if plan.unproven:
+            versions = ", ".join(sorted(set(plan.unproven.values())))
+            self.warn(
+                f"The mattes of {counted(sorted(plan.unproven))} are of another version ({versions}) or damaged; they are computed again."
+            )
+        if len(self.done) < len(plan.wanted):
+            # Before the first of them is replaced: a killed run must not leave a record of mattes that are gone.
+            self._save_record()
         for index in sorted(self.done):
             frame = plan.plate.frames[index]
             self.listener.frame_done(frame, plan.writer.path(frame))
@@ -205,18 +233,29 @@ class _Run:
     def _locked(self, stack: ExitStack) -> bool:
         """Take the node's lock; say whether there is a cache to write to."""
         try:
-            stack.enter_context(locked(self.plan.node / "lock"))
+            stack.enter_context(locked(node_lock(self.plan.node)))
         except LockNotWritable as error:
             self.warn(f"{error} This run goes on without the cache.")
             return False
+        sweep_partial_files(self.plan.root)
+        if is_older(self.plan.node):
+            self.warn(
+                "What this node kept in the cache is of an older version; it is made again. "
+                "Clear or the cache's limit removes the old files."
+            )
         return True
+
+    def _enter(self, frame: int, record: MatteRecord | None) -> None:
+        """Put into the record what a matte says of itself; None: that there is none that is up to date."""
+        if record is None:
+            self.plan.record.records.pop(frame, None)
+        else:
+            self.plan.record.records[frame] = record
 
     def _note(self, finished: list[Written]) -> None:
         for matte in finished:
             frame = self.plan.plate.frames[matte.index]
-            self.plan.record.records[frame] = MatteRecord(
-                self.plan.signature(matte.index), matte.bytes, matte.keyframe, matte.areas, matte.confidence
-            )
+            self._enter(frame, matte.record)
             self.done.add(matte.index)
             self.written.append(frame)
             if time.monotonic() - self._recorded >= RECORD_SECONDS:
@@ -243,7 +282,9 @@ class _Run:
         try:
             plan.record.save(header)
         except OSError as error:
-            self.warn(f"result.json cannot be written beside the mattes ({error.strerror}); the next run computes them again.")
+            self.warn(f"result.json cannot be written beside the mattes ({error.strerror}); Nuke will not find them by itself.")
+        except Failure as failure:
+            self.warn(f"{failure} No result.json is written.")
 
 
 def _nearest(frames: tuple[int, ...], viewer: int | None) -> int:

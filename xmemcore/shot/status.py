@@ -45,10 +45,10 @@ def node_status(request: PropagateRequest) -> NodeStatus:
     """
     plan = ShotPlan(request)
     frames = plan.plate.frames
-    stale = [index for index in plan.wanted if not plan.fresh(index)]
+    stale = [index for index in plan.wanted if plan.up_to_date(index) is None]
     steps = [index for gaps in plan.gaps for gap in gaps for visit in gap.visits(stale) for index in visit.indices]
     features = features_folder(plan.root)
-    memory = PermanentStore(plan.node / "memory", warn=lambda text: None)
+    memory = PermanentStore(plan.root, plan.node_id, warn=lambda text: None)
     return NodeStatus(
         node_id=plan.node_id,
         bytes_used=bytes_used(plan.root, plan.node_id),

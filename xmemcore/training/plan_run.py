@@ -16,7 +16,7 @@ from xmemcore.network.checkpoint import load_network, read_metadata, save_networ
 from xmemcore.network.config import NetworkConfig
 from xmemcore.network.xmem import XMem
 from xmemcore.protocol.failures import MachineError, RequestError, not_written
-from xmemcore.shot.whole_file import probe, write_text
+from xmemcore.protocol.whole_file import probe, write_text
 from xmemcore.training import record
 from xmemcore.training.clips import ClipSource
 from xmemcore.training.recipe import Recipe, RecipeInvalid, read_recipe, recipe_of

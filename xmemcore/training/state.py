@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from xmemcore.protocol.failures import RequestError
-from xmemcore.shot.whole_file import whole
+from xmemcore.protocol.whole_file import whole
 
 CHECKPOINT, MODEL = "training.pt", "model.safetensors"
 _PARTS = {"network", "average", "optimiser", "step", "seconds", "next_validation", "next_sheet"}
@@ -20,8 +20,8 @@ class NothingToResume(RequestError):
 
 def write_state(folder: Path, state: dict[str, Any]) -> None:
     """Write a state whole or not at all."""
-    with whole(folder / CHECKPOINT) as partial:
-        torch.save(state, partial)
+    with whole(folder / CHECKPOINT) as file:
+        torch.save(state, file)
 
 
 def read_state_of(folder: Path) -> dict[str, Any]:

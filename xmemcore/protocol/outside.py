@@ -1,0 +1,119 @@
+"""The gates for what comes from outside: JSON that may be deep, huge or of other kinds, and numbers that may be no numbers."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any, Dict, Optional, Union
+
+from xmemcore.protocol.whole_file import read_ordinary
+
+MAX_JSON_BYTES = 256 << 20
+"""Larger than any file or line of ours; a larger one is refused before it is parsed."""
+MAX_DIGITS = 40
+"""Of a whole number; longer ones take time that grows with their square."""
+
+
+class NotUsable(ValueError):
+    """Text from outside cannot be used; its sentence says what is wrong with it, without naming the file."""
+
+
+def parse_json(text: Union[str, bytes], finite: bool = True) -> Any:
+    """Parse JSON, whatever it is.
+
+    Args:
+        text: UTF-8 where it is bytes.
+        finite: refuse NaN and infinite numbers; else whoever reads them has to ask `number`.
+
+    Raises:
+        NotUsable.
+    """
+    if len(text) > MAX_JSON_BYTES:
+        raise NotUsable(f"it has more than {MAX_JSON_BYTES >> 20} MB")
+    try:
+        decoded = text.decode("utf-8") if isinstance(text, bytes) else text
+        return json.loads(decoded, parse_int=_whole, parse_float=_finite if finite else float, parse_constant=_constant(finite))
+    except NotUsable:
+        raise
+    except RecursionError as error:
+        raise NotUsable("its brackets are nested too deeply") from error
+    except (ValueError, MemoryError) as error:
+        raise NotUsable(f"it is no JSON ({short(error)})") from error
+
+
+def read_json(path: Path, finite: bool = True) -> Any:
+    """Read a JSON file; raises OSError, NotUsable."""
+    return parse_json(read_ordinary(path, MAX_JSON_BYTES), finite)
+
+
+def read_object(path: Path) -> Optional[Dict[str, Any]]:
+    """Read a file that should hold a JSON object; None when it is missing, damaged or holds something else."""
+    try:
+        content = read_json(path)
+    except (OSError, NotUsable):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def number(value: Any, what: str, least: float = -math.inf, most: float = math.inf) -> float:
+    """Give a number that is finite and in [least, most]; raises NotUsable, which names `what`."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise NotUsable(f"{what} is {short(value)}, which is no number")
+    try:
+        usable = float(value)
+    except OverflowError:
+        usable = math.inf
+    if not math.isfinite(usable):
+        raise NotUsable(f"{what} is {short(value)}, which is no finite number")
+    if not least <= usable <= most:
+        raise NotUsable(f"{what} is {short(value)}, but must be {_between(least, most)}")
+    return usable
+
+
+def whole_number(value: Any, what: str, least: int, most: int) -> int:
+    """Give a whole number in [least, most]; raises NotUsable, which names `what`."""
+    usable = number(value, what, least, most)
+    if usable != int(usable):
+        raise NotUsable(f"{what} is {short(value)}, which is no whole number")
+    return int(value)
+
+
+def short(thing: object, most: int = 60) -> str:
+    """Show something from outside on one line and never at length."""
+    if isinstance(thing, float):
+        return f"{thing:g}"
+    if isinstance(thing, int) and not isinstance(thing, bool) and thing.bit_length() > 4 * MAX_DIGITS:
+        return "a number of very many digits"
+    if isinstance(thing, (list, dict)):
+        return "a list" if isinstance(thing, list) else "an object"
+    text = str(thing) if isinstance(thing, BaseException) else repr(thing)
+    text = re.sub(r"[\x00-\x1f\x7f]+", " ", text[: 4 * most])
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def _between(least: float, most: float) -> str:
+    if math.isinf(most):
+        return f"at least {least:g}"
+    return f"at most {most:g}" if math.isinf(least) else f"in {least:g} to {most:g}"
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise NotUsable(f"it holds a number of {len(digits)} digits")
+    return int(digits)
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise NotUsable(f"it holds the number {short(digits)}, which is too large")
+    return value
+
+
+def _constant(finite: bool) -> Any:
+    def refuse(name: str) -> float:
+        raise NotUsable(f"it holds {name}, which is no number")
+
+    return refuse if finite else float

@@ -1,0 +1,155 @@
+"""Files of ours: whole or not at all, under temporary names that nobody can guess; only ordinary files are read or replaced."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import socket
+import stat
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Iterator, Optional
+
+PARTIAL_SUFFIX = ".xmem-part"
+FOREIGN_PARTIAL_SECONDS = 3600
+"""Age at which a half-written file of another machine is taken for the remains of a killed run."""
+BUSY_SECONDS = 2.0
+"""How long a file that another program holds open (Windows) is waited for before it cannot be replaced."""
+_NAME_SHOWN = 40
+"""Characters of the target's name in the temporary one, which must not be too long where the target's is not."""
+_PARTIAL = re.compile(r"\..*\.(?P<host>[^.]{1,40})-(?P<process>[0-9]{1,10})-[0-9a-f]{16}" + re.escape(PARTIAL_SUFFIX), re.DOTALL)
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write to; what it holds when the body ends takes the place of `path`, and when the body fails, goes.
+
+    Raises:
+        OSError: the file cannot be made, written or moved; something that is no ordinary file has the place of `path`.
+    """
+    require_ordinary(path)
+    partial = path.with_name(_partial_name(path.name))
+    try:
+        with _made(partial) as file:
+            yield file
+        _rename(partial, path)
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink()
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8, whole; makes the folder. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A path in another encoding has characters that UTF-8 does not.
+    content = text.encode("utf-8", "replace")
+    with whole(path) as file:
+        file.write(content)
+
+
+def read_ordinary(path: Path, most_bytes: int, begin: Optional[int] = None) -> bytes:
+    """Read a file that somebody else may have put there.
+
+    Args:
+        path: of the file.
+        most_bytes: a larger file is refused.
+        begin: read only so many bytes of it.
+
+    Raises:
+        OSError: it is missing, too large, or no ordinary file: a pipe would be waited for, a device has no end.
+    """
+    # Without O_NONBLOCK, opening a pipe waits for a writer.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is not an ordinary file", str(path))
+        if begin is None and status.st_size > most_bytes:
+            raise OSError(errno.EFBIG, f"it has more than {most_bytes} bytes", str(path))
+        return file.read(most_bytes if begin is None else begin)
+
+
+def require_ordinary(path: Path) -> None:
+    """Raise OSError where a folder, a pipe or a device, or a link to one, has the place of a file of ours."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return  # nothing is there, or a link to nothing
+        raise
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "it is not an ordinary file", str(path))
+
+
+def probe(folder: Path) -> None:
+    """Make a folder and see that files can be made in it; raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / _partial_name("probe")
+    _made(file).close()
+    file.unlink()
+
+
+def sweep(folder: Path) -> None:
+    """Delete what killed runs left half-written in a folder: by names that only we give."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            named = _PARTIAL.fullmatch(entry.name)
+            if named is None or not entry.is_file(follow_symlinks=False):
+                continue
+            with suppress(OSError):
+                if abandoned(named["host"], named["process"], entry.stat(follow_symlinks=False).st_mtime):
+                    os.unlink(entry.path)
+
+
+def abandoned(host: str, process: str, modified: float) -> bool:
+    """Say whether the process that made something is gone; elsewhere, and on Windows, age decides.
+
+    Args:
+        host: `machine()` of its maker.
+        process: its number, in digits.
+        modified: time of the last change, seconds.
+    """
+    # Windows cannot be asked about a process without harm: os.kill would interrupt it.
+    if host != machine() or os.name == "nt":
+        return time.time() - modified > FOREIGN_PARTIAL_SECONDS
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except OSError:
+        return False  # it runs, but is another user's
+    return False
+
+
+def machine() -> str:
+    """Name this machine, without a dot."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", socket.gethostname().split(".")[0])[:40] or "unnamed"
+
+
+def _partial_name(name: str) -> str:
+    return f".{name[:_NAME_SHOWN]}.{machine()}-{os.getpid()}-{secrets.token_hex(8)}{PARTIAL_SUFFIX}"
+
+
+def _made(path: Path) -> BinaryIO:
+    """Make a file that was not there, and follow no link."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    return os.fdopen(os.open(path, flags, 0o666), "wb")
+
+
+def _rename(partial: Path, path: Path) -> None:
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            os.replace(partial, path)
+            return
+        except PermissionError:
+            # Windows: a Read node may hold the former file open for a moment.
+            if os.name != "nt" or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)

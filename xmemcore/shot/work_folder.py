@@ -1,0 +1,51 @@
+"""A folder for work in progress: of this run alone, outside of the cache, and swept by a later run when this one is killed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from xmemcore.protocol.failures import MachineError
+from xmemcore.protocol.whole_file import abandoned, machine
+
+MARKER = "made-by-xmem-roto"
+_NAME = re.compile(r"xmem-roto-work-(?P<host>[^.]{1,40})-(?P<process>[0-9]{1,10})-[a-z0-9_]{8}")
+
+
+class NoWorkFolder(MachineError):
+    """There is no place for work in progress."""
+
+
+@contextmanager
+def work_folder() -> Iterator[Path]:
+    """Give an empty folder that goes when the body ends; raises NoWorkFolder."""
+    root = Path(tempfile.gettempdir())
+    sweep_work_folders(root)
+    try:
+        # Made for this user alone, under a name that nobody can guess.
+        folder = Path(tempfile.mkdtemp(prefix=f"xmem-roto-work-{machine()}-{os.getpid()}-", dir=root))
+        (folder / MARKER).touch()
+    except OSError as error:
+        raise NoWorkFolder(f"No temporary folder can be made in {root}: {error.strerror}. Point $TMPDIR at a disk with room.") from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep_work_folders(root: Path) -> None:
+    """Delete what killed runs left: folders by our names, with our marker in them."""
+    with suppress(OSError), os.scandir(root) as entries:
+        for entry in entries:
+            named = _NAME.fullmatch(entry.name)
+            if named is None or not entry.is_dir(follow_symlinks=False):
+                continue
+            with suppress(OSError):
+                folder = Path(entry.path)
+                if (folder / MARKER).is_file() and abandoned(named["host"], named["process"], entry.stat(follow_symlinks=False).st_mtime):
+                    shutil.rmtree(folder, ignore_errors=True)
