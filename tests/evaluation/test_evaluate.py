@@ -3,32 +3,47 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
+from tests.shot.made_shot import write_model
 from xmemcore.cli.main import main
 from xmemcore.cli.progress import TerminalListener
-from xmemcore.engine.config import EngineConfig
-from xmemcore.evaluation import clips, evaluate
-from xmemcore.evaluation.clip_frames import AREA, PUBLISHED, ClipFrames, labels_at, resized, working_size
+from xmemcore.engine.selection import STRATEGIES
+from xmemcore.evaluation import clip_shot, clips, evaluate
+from xmemcore.evaluation.clip_shot import ClipShot, decided
 from xmemcore.evaluation.clips import Clip
-from xmemcore.evaluation.evaluate import ClipResult, EvaluationSettings, ResumeMismatch, Table
+from xmemcore.evaluation.evaluate import ClipResult, EvaluationSettings, Keys, ResumeMismatch, Table
 from xmemcore.evaluation.metrics import Score
-from xmemcore.evaluation.untrained import untrained
-from xmemcore.network.xmem import XMem
+from xmemcore.protocol.failures import Cancelled, RequestError
+from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
+from xmemcore.shot.mattes import Matte, read_mattes
+from xmemcore.shot.sequence import Sequence
+from xmemcore.shot.suggest import SuggestResult
 
 LENGTH, HEIGHT, WIDTH = 7, 48, 64
-SMALL = EvaluationSettings(annotations=(1, 3), size=48)
 
 
 @pytest.fixture(scope="module")
-def network() -> XMem:
-    return untrained()
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(write_model(tmp_path_factory.mktemp("model")))
+
+
+@pytest.fixture
+def choices(model: str) -> PropagateRequest:
+    return PropagateRequest(plate="", model=model, device="cpu", size=64)
+
+
+@pytest.fixture
+def small(choices: PropagateRequest) -> EvaluationSettings:
+    return EvaluationSettings(annotations=(1, 3), choices=choices)
 
 
 @pytest.fixture
@@ -77,10 +92,10 @@ def test_missing_object_costs_its_share(clip: Clip) -> None:
     assert evaluate.score_clip(clip, predicted, (0,), fps=1).scored == Score(0.5, 0.5)
 
 
-def test_table_of_a_run_has_every_figure(network: XMem, clip: Clip) -> None:
-    content = evaluate.evaluate(network, [clip], SMALL, Table("seeded", "abc", SMALL))
+def test_table_of_a_run_has_every_figure(small: EvaluationSettings, clip: Clip) -> None:
+    content = evaluate.evaluate([clip], small, Table("seeded", "abc", small))
     assert {key: content[key] for key in ("model", "mode", "size", "select")} == {
-        "model": "seeded", "mode": "xmem++", "size": 48, "select": "uniform",
+        "model": "seeded", "mode": "xmem++", "size": 64, "select": "uniform",
     }  # fmt: skip
     figures = content["clips"]["pair"]
     assert set(figures) == {"1", "3"}
@@ -91,67 +106,152 @@ def test_table_of_a_run_has_every_figure(network: XMem, clip: Clip) -> None:
     assert set(content["mean"]["3"]) >= {"J", "F", "JF", "JF_hold"}
 
 
-def test_two_runs_give_the_same_figures(network: XMem, clip: Clip) -> None:
+def test_figures_are_those_of_the_mattes_that_propagate_writes(small: EvaluationSettings, folder: Path, tmp_path: Path) -> None:
+    """The command line from end to end: what `propagate --no-cache` writes for the same keyframes scores as `evaluate` says."""
+    table = tmp_path / "table.json"
+    words = ["--model", str(small.choices.model), "--device", "cpu", "--size", "64", "--order", "forward"]
+    assert main(["evaluate", str(folder), "--annotations", "3", *words, "--json", str(table)]) == 0
+    shot = [str(folder / "pair/frames"), "--masks", str(folder / "pair/masks"), "--keyframes", "0,3,6"]
+    out = tmp_path / "mattes" / "matte.%04d.exr"
+    assert main(["propagate", *shot, *words, "--no-cache", "--out", str(out), "--json"]) == 0
+    (clip,) = clips.find_clips(folder)
+    mattes = read_mattes(str(out))
+    predicted = {index: decided(mattes.read(index), {"obj_1": 1, "obj_2": 2}) for index in clip.masks}
+    expected = evaluate.score_clip(clip, predicted, (0, 3, 6), fps=1).as_json()
+    figures = json.loads(table.read_text())["clips"]["pair"]["3"]
+    assert {name: figures[name] for name in ("J", "F", "JF_all")} == {name: expected[name] for name in ("J", "F", "JF_all")}
+    assert 0 < figures["J"] < 1, "a figure at an end would prove nothing"
+
+
+def test_kept_features_change_no_label_and_are_made_once(choices: PropagateRequest, clip: Clip) -> None:
+    found = {}
+    for keep in (True, False):
+        with ClipShot(clip, keep) as shot:
+            shot.propagate((0,), choices)
+            run = shot.propagate((0, 6), choices)
+            found[keep] = run.encoded_frames, shot.labels(run)
+    assert found[True][0] == 0 and found[False][0] >= LENGTH
+    assert all(np.array_equal(found[True][1][index], found[False][1][index]) for index in clip.masks)
+
+
+def test_nothing_of_an_evaluation_stays_on_disk_or_in_the_users_cache(
+    small: EvaluationSettings, clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, temporary = tmp_path / "cache", tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("XMEM_ROTO_CACHE", str(cache))
+    monkeypatch.setattr(clip_shot.tempfile, "tempdir", str(temporary))
+    evaluate.evaluate([clip], small, Table("seeded", "abc", small))
+    assert not cache.exists() and not list(temporary.iterdir())
+
+
+def test_two_runs_give_the_same_figures(small: EvaluationSettings, clip: Clip) -> None:
     def figures() -> dict:
-        content = evaluate.evaluate(network, [clip], SMALL, Table("seeded", "abc", SMALL))
+        content = evaluate.evaluate([clip], small, Table("seeded", "abc", small))
         return {k: {name: value for name, value in row.items() if name != "fps"} for k, row in content["clips"]["pair"].items()}
 
     assert figures() == figures()
 
 
-def test_xmem_and_xmem_plus_plus_agree_at_one_annotation(network: XMem, clip: Clip) -> None:
-    frames = ClipFrames(clip, network, 48)
-    ours = evaluate.propagate_clip(network, frames, (0,), EngineConfig(order="forward"))
-    theirs = evaluate.propagate_clip(network, frames, (0,), EngineConfig(mode="xmem"))
+def test_xmem_and_xmem_plus_plus_agree_at_one_annotation(choices: PropagateRequest, clip: Clip) -> None:
+    with ClipShot(clip) as shot:
+        ours = shot.labels(shot.propagate((0,), replace(choices, order="forward")))
+        theirs = shot.labels(shot.propagate((0,), replace(choices, mode="xmem")))
     assert all(np.array_equal(ours[index], theirs[index]) for index in clip.masks)
 
 
-def test_annotated_frames_come_back_as_annotated(network: XMem, clip: Clip) -> None:
-    predicted = evaluate.propagate_clip(network, ClipFrames(clip, network, 32), (0, 4), EngineConfig())
+def test_annotated_frames_come_back_as_annotated(choices: PropagateRequest, clip: Clip) -> None:
+    with ClipShot(clip) as shot:
+        predicted = shot.labels(shot.propagate((0, 4), choices))
     assert sorted(predicted) == list(range(LENGTH))
     assert np.array_equal(predicted[4], clip.labels(4))
 
 
-def test_suggested_annotations_begin_with_the_first_and_do_not_repeat(network: XMem, clip: Clip) -> None:
-    frames = ClipFrames(clip, network, 48)
-    settings = EvaluationSettings(select="suggested", size=48, min_pixels=0)
-    picked = evaluate.choose_annotations(network, frames, 4, settings)
-    assert picked[0] == 0 and len(set(picked)) == 4 and list(picked) == sorted(picked)
-    assert evaluate.choose_annotations(network, frames, 1, settings) == (0,)
+@pytest.mark.parametrize("select", [name for name, strategy in STRATEGIES.items() if not strategy.beforehand])
+def test_keys_begin_with_the_first_and_are_added_one_by_one(select: str, choices: PropagateRequest, clip: Clip) -> None:
+    settings = EvaluationSettings(select=select, min_pixels=0, choices=choices)
+    with ClipShot(clip) as shot:
+        keys = Keys(shot, settings)
+        picked = [keys.annotated(k) for k in (1, 2, 4)]
+        assert Keys(shot, settings).annotated(4) == picked[2], "the numbers that are asked for in between change nothing"
+    assert picked[0] == (0,) and len(set(picked[2])) == 4 and list(picked[2]) == sorted(picked[2])
+    assert set(picked[0]) < set(picked[1]) < set(picked[2])
 
 
-def test_clip_with_too_few_masks_is_skipped_with_its_reason(network: XMem, folder: Path) -> None:
+def test_strategy_that_sees_is_asked_after_a_propagation_with_the_keys_so_far(
+    choices: PropagateRequest, clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    propagated: list[tuple[int, ...]] = []
+    whole = evaluate.suggest
+
+    def asked(request: SuggestRequest, listener: object) -> SuggestResult:
+        propagated.append(request.keyframes or ())
+        assert read_mattes(str(request.mattes)).frames == tuple(range(LENGTH))
+        return whole(request, listener)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(evaluate, "suggest", asked)
+    with ClipShot(clip) as shot:
+        final = Keys(shot, EvaluationSettings(select="published", min_pixels=0, choices=choices)).annotated(3)
+    assert [len(keys) for keys in propagated] == [1, 2] and set(propagated[1]) < set(final)
+
+
+def test_random_keys_differ_by_seed_and_by_clip(folder: Path, choices: PropagateRequest) -> None:
+    (folder / "pair").rename(folder / "a")
+    shutil.copytree(folder / "a", folder / "b")
+    picks = set()
+    for clip in clips.find_clips(folder):
+        for seed in range(3):
+            with ClipShot(clip) as shot:
+                picks.add(Keys(shot, EvaluationSettings(select="random", seed=seed, choices=choices)).annotated(4))
+    assert len(picks) > 3
+
+
+def test_key_where_nothing_is_worth_keying_is_the_farthest(clip: Clip, choices: PropagateRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ClipShot(clip) as shot:
+        # With no matte as large as that, suggestion names nothing.
+        assert Keys(shot, EvaluationSettings(select="published", min_pixels=10**6, choices=choices)).annotated(3) == (0, 3, 6)
+
+
+def test_clip_with_too_few_masks_is_skipped_with_its_reason(small: EvaluationSettings, folder: Path) -> None:
     for index in (1, 2, 4, 5):
         (folder / f"pair/masks/{index:05d}.png").unlink()
-    content = evaluate.evaluate(network, clips.find_clips(folder), SMALL, Table("seeded", "abc", SMALL))
+    content = evaluate.evaluate(clips.find_clips(folder), small, Table("seeded", "abc", small))
     assert content["skipped"] == {"pair": {"3": "pair has 3 masks: 3 annotations leave no frame to score."}}
     assert list(content["mean"]) == ["1"]
 
 
-def test_nothing_at_all_to_score_is_an_error(network: XMem, clip: Clip) -> None:
-    settings = EvaluationSettings(annotations=(7,), size=48)
+def test_clip_whose_annotated_masks_are_empty_is_skipped_with_its_reason(small: EvaluationSettings, folder: Path) -> None:
+    Image.new("L", (WIDTH, HEIGHT)).save(folder / "pair/masks/00000.png")
+    content = evaluate.evaluate(clips.find_clips(folder), small, Table("seeded", "abc", small))
+    assert content["skipped"] == {"pair": {"1": "pair shows no object on frame 0: there is nothing to propagate."}}
+
+
+def test_nothing_at_all_to_score_is_an_error(small: EvaluationSettings, clip: Clip) -> None:
+    settings = replace(small, annotations=(7,))
     with pytest.raises(clips.NothingToScore, match="No clip could be scored"):
-        evaluate.evaluate(network, [clip], settings, Table("seeded", "abc", settings))
+        evaluate.evaluate([clip], settings, Table("seeded", "abc", settings))
 
 
-RESULT = ClipResult(Score(0.5, 0.7), Score(0.6, 0.8), Score(0.2, 0.3), (0,), 2.0)
+RESULT = ClipResult(Score(0.5, 0.7), Score(0.6, 0.8), Score(0.2, 0.3), (0,), 2.0, 7)
 
 
-def test_resumed_table_computes_only_what_is_missing(network: XMem, clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resumed_table_computes_only_what_is_missing(
+    small: EvaluationSettings, clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "table.json"
     asked: list[int] = []
 
-    def pretend(network: XMem, frames: ClipFrames, k: int, settings: object, cancelled: object) -> ClipResult:
+    def pretend(keys: Keys, k: int) -> ClipResult:
         asked.append(k)
         if asked == [1, 3]:
             raise KeyboardInterrupt
         return RESULT
 
-    monkeypatch.setattr(evaluate, "evaluate_clip", pretend)
+    monkeypatch.setattr(Keys, "result", pretend)
     with pytest.raises(KeyboardInterrupt):
-        evaluate.evaluate(network, [clip], SMALL, Table("m", "abc", SMALL, file))
+        evaluate.evaluate([clip], small, Table("m", "abc", small, file))
     assert list(json.loads(file.read_text())["clips"]["pair"]) == ["1"]
-    content = evaluate.evaluate(network, [clip], SMALL, Table("m", "abc", SMALL, file, resume=True))
+    content = evaluate.evaluate([clip], small, Table("m", "abc", small, file, resume=True))
     assert asked == [1, 3, 3]
     assert content["mean"]["3"]["JF"] == 0.6 and content["mean"]["1"]["JF_hold"] == 0.25
     assert json.loads(file.read_text()) == content
@@ -159,56 +259,60 @@ def test_resumed_table_computes_only_what_is_missing(network: XMem, clip: Clip, 
 
 def test_table_of_other_settings_is_not_resumed(tmp_path: Path) -> None:
     file = tmp_path / "table.json"
-    Table("m", "abc", SMALL, file).put("pair", 1, RESULT)
-    Table("m", "abc", EvaluationSettings(annotations=(10,), size=48), file, resume=True)
-    with pytest.raises(ResumeMismatch, match="made with other settings"):
-        Table("m", "abc", EvaluationSettings(size=96), file, resume=True)
+    plain = EvaluationSettings()
+    Table("m", "abc", plain, file).put("pair", 1, RESULT)
+    Table("m", "abc", EvaluationSettings(annotations=(10,)), file, resume=True)
+    for other in ({"size": 96}, {"plain": True}, {"mode": "xmem"}, {"colorspace": "linear"}):
+        with pytest.raises(ResumeMismatch, match="made with other settings"):
+            Table("m", "abc", replace(plain, choices=replace(plain.choices, **other)), file, resume=True)
     with pytest.raises(ResumeMismatch, match="made with other weights"):
-        Table("m", "def", SMALL, file, resume=True)
+        Table("m", "def", plain, file, resume=True)
     file.write_text("{")
     with pytest.raises(ResumeMismatch, match="it is no table of figures. Name another place"):
-        Table("m", "abc", SMALL, file, resume=True)
+        Table("m", "abc", plain, file, resume=True)
 
 
-def test_absent_object_is_taught_as_absent_and_others_as_masks(network: XMem, clip: Clip) -> None:
-    annotations = ClipFrames(clip, network, 48).annotations([0, 1])
-    assert annotations[0].masks[1] is None
-    mask = annotations[1].masks[1]
-    assert mask is not None and mask.shape == (48, 64) and float(mask.sum()) == 14 * 14
+def test_fields_that_count_for_no_figure_exist() -> None:
+    assert set(PropagateRequest.__dataclass_fields__) >= evaluate.NO_PART_OF_A_FIGURE
 
 
-def test_thin_object_keeps_its_best_covered_pixels(network: XMem, clip: Clip) -> None:
-    frames = ClipFrames(clip, network, 16)
-    thread = np.zeros((HEIGHT, WIDTH), bool)
-    thread[:, 20] = True
-    assert frames._reduced(thread).sum() == 16
+def test_labels_are_decided_for_the_most_probable_object_or_the_background() -> None:
+    sleeve, body = np.float32([[0.5, 0.2, 0.4, 0.0]]), np.float32([[0.1, 0.3, 0.4, 0.0]])
+    matte = Matte(1 - (1 - sleeve) * (1 - body), {"sleeve": sleeve, "body": body}, None)
+    assert decided(matte, {"sleeve": 5, "body": 2}).tolist() == [[5, 0, 5, 0]]
 
 
-def test_working_size_keeps_proportion_and_rounds_down() -> None:
-    assert working_size(480, 854, 480) == (480, 854)
-    assert working_size(853, 480, 240) == (426, 240)
-    assert working_size(1080, 1920, 480) == (480, 853)
+@pytest.mark.parametrize(("values", "pattern"), [(range(7), "[0-6]"), ((0, 3, 6), "[0-6x3]"), ((0, 1, 2, 6), "[0-2,6]"), ((5,), "[5-5]")])
+def test_plate_of_a_clip_is_its_frames_and_no_other(clip: Clip, values: Iterable[int], pattern: str) -> None:
+    thinned = replace(clip, frames=tuple(clip.frames[value] for value in values), masks={0: clip.masks[next(iter(values))]})
+    assert Path(thinned.plate).name == f"{pattern}.jpg"
+    assert [path.name for path in Sequence.find(thinned.plate).paths.values()] == [path.name for path in thinned.frames]
 
 
-def test_area_resampling_averages_and_published_does_not() -> None:
-    stripes = np.zeros((8, 8), np.float32)
-    stripes[:, ::4] = 1
-    assert np.allclose(resized(stripes, (2, 2), AREA), 0.25)
-    assert not np.allclose(resized(stripes, (2, 2), PUBLISHED), 0.25)
-    assert resized(stripes, (8, 8), AREA) is stripes
+def test_frames_without_numbers_are_refused(folder: Path) -> None:
+    for name in ("frames/00003.jpg", "masks/00003.png"):
+        path = folder / "pair" / name
+        path.rename(path.with_stem("three"))
+    with pytest.raises(clips.ClipUnreadable, match="not numbered in one way"):
+        _ = clips.find_clips(folder)[0].plate
 
 
-def test_labels_are_decided_at_plate_size() -> None:
-    planes = torch.tensor([[[0.6, 0.4]], [[0.4, 0.6]]])
-    labels = labels_at(planes, (1, 8), [5])
-    assert labels.tolist() == [[0, 0, 0, 0, 5, 5, 5, 5]]
+def test_masks_that_propagate_reads_as_one_matte_are_refused(folder: Path, choices: PropagateRequest) -> None:
+    for path in (folder / "pair/masks").iterdir():
+        Image.fromarray(np.asarray(Image.open(path)) * np.uint8(80)).save(path)
+    with ClipShot(clips.find_clips(folder)[0]) as shot, pytest.raises(clips.ClipUnreadable, match="hold the labels 80, 160, but propagate"):
+        shot.propagate((0,), choices)
 
 
-def test_unreadable_frame_is_named(network: XMem, folder: Path) -> None:
+def test_unreadable_frame_is_named(choices: PropagateRequest, folder: Path) -> None:
     (folder / "pair/frames/00003.jpg").write_bytes(b"no picture")
-    frames = ClipFrames(clips.find_clips(folder)[0], network, 48)
-    with pytest.raises(clips.ClipUnreadable, match=r"Cannot read the frame .*00003\.jpg"):
-        frames.frame(3)
+    with ClipShot(clips.find_clips(folder)[0]) as shot, pytest.raises(RequestError, match=r"Frame 3 cannot be read: .*00003\.jpg"):
+        shot.propagate((0,), choices)
+
+
+def test_wish_to_stop_is_heard_between_frames(choices: PropagateRequest, clip: Clip) -> None:
+    with ClipShot(clip) as shot, pytest.raises(Cancelled):
+        shot.propagate((0,), choices, lambda: True)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xmemcore.engine.config import EngineConfig
 from xmemcore.evaluation import experiment_run, experiments, measurements
 from xmemcore.evaluation.clips import Clip
-from xmemcore.evaluation.evaluate import ClipResult, EvaluationSettings
+from xmemcore.evaluation.evaluate import ClipResult, EvaluationSettings, Keys
 from xmemcore.evaluation.metrics import Score
 from xmemcore.evaluation.studies import write_clip
 from xmemcore.network.catalogue import Model, resolve
@@ -31,18 +30,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, EvaluationSet
     """Replace the evaluation of a clip by figures that grow with the number of annotations; note what was asked."""
     calls: list[tuple[str, int, EvaluationSettings]] = []
 
-    class NoFrames:
-        def __init__(self, clip: Clip, *_: object) -> None:
-            self.clip = clip
+    class Pretend(experiment_run.Keys):
+        def result(self, k: int) -> ClipResult:
+            calls.append((self.shot.clip.name, k, self.settings))
+            value = 1 - 0.4 / k - (0.1 if self.settings.choices.mode == "xmem" and k > 1 else 0)
+            return ClipResult(Score(value, value), Score(value, value), Score(0.3, 0.3), (0,), 1.0, 0)
 
-    def pretend(network: object, frames: NoFrames, k: int, settings: EvaluationSettings, cancelled: object) -> ClipResult:
-        calls.append((frames.clip.name, k, settings))
-        value = 1 - 0.4 / k - (0.1 if settings.engine.mode == "xmem" and k > 1 else 0)
-        return ClipResult(Score(value, value), Score(value, value), Score(0.3, 0.3), (0,), 1.0)
-
-    monkeypatch.setattr(experiment_run, "load_installed", lambda *_: (None, None))
-    monkeypatch.setattr(experiment_run, "ClipFrames", NoFrames)
-    monkeypatch.setattr(experiment_run, "evaluate_clip", pretend)
+    monkeypatch.setattr(experiment_run, "Keys", Pretend)
     return calls
 
 
@@ -55,9 +49,8 @@ def test_every_row_differs_from_the_default_in_one_factor() -> None:
     default = EvaluationSettings()
     for experiment in experiments.EXPERIMENTS:
         for row in experiment.rows:
-            settings = row.settings
-            changed = {name for name in ("select", "size", "resampling") if getattr(settings, name) != getattr(default, name)}
-            changed |= {name for name in vars(EngineConfig()) if getattr(settings.engine, name) != getattr(default.engine, name)}
+            changed = {"select"} if row.settings.select != default.select else set()
+            changed |= {name for name, value in vars(row.settings.choices).items() if value != getattr(default.choices, name)}
             # xmem is always forward; single augmentations are augmentation; table 5 asks for both of its factors together.
             changed -= {"order"} if "mode" in changed else set()
             changed -= {"augmentations"} if "augment" in changed else set()
@@ -85,7 +78,7 @@ def test_row_that_another_experiment_has_measured_is_not_measured_again(tmp_path
     run(tmp_path, [clip("a")], ["annotations"])
     del asked[:]
     run(tmp_path, [clip("a")], ["order"])
-    assert {settings.engine.order for _, _, settings in asked} == {"forward"}
+    assert {settings.choices.order for _, _, settings in asked} == {"forward"}
     outward = experiments.table_path(tmp_path, *next((e, e.rows[0]) for e in experiments.EXPERIMENTS if e.name == "order"))
     assert set(json.loads(outward.read_text())["clips"]["a"]) == {"1", "2", "5", "10"}
 
@@ -129,19 +122,19 @@ def test_cancelled_run_stops_within_a_clip_and_keeps_what_it_has(tmp_path: Path,
 
 
 def test_interrupted_run_goes_on_where_it_was(tmp_path: Path, asked: list, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = experiment_run.evaluate_clip
+    whole = experiment_run.Keys.result
 
-    def stops(*arguments: object) -> ClipResult:
+    def stops(keys: Keys, k: int) -> ClipResult:
         if len(asked) == 3:
             raise KeyboardInterrupt
-        return whole(*arguments)
+        return whole(keys, k)
 
-    monkeypatch.setattr(experiment_run, "evaluate_clip", stops)
+    monkeypatch.setattr(experiment_run.Keys, "result", stops)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, [clip("a")], ["annotations"])
-    monkeypatch.setattr(experiment_run, "evaluate_clip", whole)
+    monkeypatch.setattr(experiment_run.Keys, "result", whole)
     run(tmp_path, [clip("a")], ["annotations"])
-    assert len(asked) == 10 and len({(name, k, s.engine.mode) for name, k, s in asked}) == 10
+    assert len(asked) == 10 and len({(name, k, s.choices.mode) for name, k, s in asked}) == 10
 
 
 def test_experiments_with_many_rows_take_six_clips(tmp_path: Path, asked: list) -> None:

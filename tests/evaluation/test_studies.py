@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from xmemcore.engine.config import EngineConfig
+from tests.shot.made_shot import write_model
 from xmemcore.evaluation import studies
+from xmemcore.evaluation.clip_shot import ClipShot
 from xmemcore.evaluation.clips import Clip
-from xmemcore.evaluation.untrained import untrained
+from xmemcore.protocol.requests import PropagateRequest
 
 
 def made(folder: Path, length: int, colour: tuple[int, int, int]) -> Clip:
@@ -51,12 +52,21 @@ def test_look_alike_leaves_one_of_two_equal_copies_behind(tmp_path: Path) -> Non
 
 
 def test_absence_and_drift_are_judged_over_frames_that_are_not_annotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    network = untrained()
+    choices = PropagateRequest(plate="", model=str(write_model(tmp_path)), device="cpu", size=64)
     clip = studies.look_alike(made(tmp_path / "a", 5, (0, 0, 255)), made(tmp_path / "b", 5, (90, 90, 90)), tmp_path / "look", 18)
-    result = studies.absence(network, clip, (0, 4), (16,), EngineConfig(), size=32)
+    result = studies.absence(clip, (0, 4), (16,), choices)
     assert 0 <= result.j_present <= 1 and 0 <= result.wrong_share <= 1 and result.wrong_pixels >= 0
     monkeypatch.setattr(studies, "LONG_STRETCH", 5)
     right_then_wrong = {i: clip.labels(i) if i < 9 else np.ones_like(clip.labels(i)) for i in range(18)}
-    monkeypatch.setattr(studies, "propagate_clip", lambda *_: right_then_wrong)
-    ends = studies.drift(network, clip, 2, EngineConfig(), size=32)
+    monkeypatch.setattr(ClipShot, "labels", lambda *_: right_then_wrong)
+    ends = studies.drift(clip, 2, choices)
     assert ends.annotated == (0, 17) and ends.j_first == 1.0 and ends.j_last == 0.0
+
+
+def test_annotated_absence_is_a_frame_without_the_object(tmp_path: Path) -> None:
+    """At the frame that is annotated as empty, and only there, an untrained network is told that nothing is there."""
+    choices = PropagateRequest(plate="", model=str(write_model(tmp_path)), device="cpu", size=64)
+    clip = studies.look_alike(made(tmp_path / "a", 5, (0, 0, 255)), made(tmp_path / "b", 5, (90, 90, 90)), tmp_path / "look", 18)
+    with ClipShot(clip) as shot:
+        labels = shot.labels(shot.propagate((0, 16), choices))
+    assert not labels[16].any() and np.array_equal(labels[0], clip.labels(0))

@@ -7,11 +7,28 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from xmemcore.cli.options import OptionsInvalid, Parser, add_engine_options, add_model_options, natural, positive, share
+from xmemcore.cli.options import (
+    OptionsInvalid,
+    Parser,
+    add_colorspace,
+    add_engine_options,
+    add_model_options,
+    matte_options,
+    natural,
+    positive,
+    share,
+)
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
 from xmemcore.protocol.failures import Cancelled, NotWritable, not_written
+from xmemcore.protocol.requests import METHODS, PropagateRequest, SuggestRequest
+
+if TYPE_CHECKING:
+    from xmemcore.evaluation.clips import Clip
+    from xmemcore.network.catalogue import Model
 
 ON_STDOUT = "-"
 
@@ -30,13 +47,16 @@ def add_evaluate(commands: argparse._SubParsersAction[Parser]) -> None:
     parser = commands.add_parser("evaluate", help="score propagation on clips with ground truth: J and F, hold baseline beside them")
     _add_clip_options(parser)
     parser.add_argument("--annotations", type=_counts, default=(1, 5, 10), metavar="K,K", help="annotated frames (default: 1,5,10)")
-    parser.add_argument("--select", choices=("uniform", "suggested", "random"), default="uniform")
+    select = "how they are chosen; all but uniform begin with the first mask and add one at a time (default: %(default)s)"
+    parser.add_argument("--select", choices=METHODS, default="uniform", help=select)
     parser.add_argument("--seed", type=natural, default=0, help="of --select random")
-    parser.add_argument("--alpha", type=share, default=0.5, help="of --select suggested (default: %(default)s)")
-    parser.add_argument("--min-pixels", type=int, default=9, metavar="N", help="of --select suggested (default: %(default)s)")
+    parser.add_argument("--alpha", type=share, default=SuggestRequest.alpha, help="as of suggest (default: %(default)s)")
+    parser.add_argument(
+        "--min-pixels", type=int, default=SuggestRequest.min_pixels, metavar="N", help="as of suggest (default: %(default)s)"
+    )
     add_model_options(parser)
+    add_colorspace(parser)
     add_engine_options(parser)
-    parser.add_argument("--plain", action="store_true", help="compute exactly as the papers describe")
     _add_json_file(parser)
     parser.add_argument("--resume", action="store_true", help="go on with the table in the --json file")
     parser.set_defaults(run=run_evaluate)
@@ -81,33 +101,28 @@ def _add_json_file(parser: Parser) -> None:
 
 def run_evaluate(chosen: argparse.Namespace) -> None:
     """Evaluate, and print the table."""
-    from xmemcore.evaluation.clip_frames import AREA, PUBLISHED
     from xmemcore.evaluation.evaluate import EvaluationSettings, Table, evaluate, line
-    from xmemcore.evaluation.installed import load_installed
 
     file = _json_file(chosen)
     if chosen.resume and file is None:
         raise OptionsInvalid("--resume goes on with a table in a file, and no file is named. Add --json FILE.")
     clips = _chosen_clips(chosen)
-    engine = _engine_config(chosen)
     settings = EvaluationSettings(
         annotations=chosen.annotations,
         select=chosen.select,
         seed=chosen.seed,
         alpha=chosen.alpha,
         min_pixels=chosen.min_pixels,
-        size=chosen.size,
-        resampling=PUBLISHED if chosen.plain else AREA,
-        engine=engine,
+        choices=PropagateRequest(plate="", **matte_options(chosen)),
     )
-    model, network = load_installed(chosen.model, chosen.device, plain=chosen.plain)
+    model = _model(chosen)
     assert model.sha256 is not None
     table = Table(model.name, model.sha256, settings, file, chosen.resume)
     kept = (
         f"The figures that were finished stay in {file}; --resume goes on." if file else "Nothing was kept; with --json FILE it would be."
     )
     with _stopped(kept), listening(TerminalListener("evaluate", farm=farm_stream(chosen.json == ON_STDOUT))) as listener:
-        content = evaluate(network, clips, settings, table, listener)
+        content = evaluate(clips, settings, table, listener)
     if chosen.json == ON_STDOUT:
         print(json.dumps(content))
         return
@@ -121,7 +136,6 @@ def run_experiments(chosen: argparse.Namespace) -> None:
     """Run the experiments that are not there yet, and write the tables."""
     from xmemcore.evaluation import experiments
     from xmemcore.evaluation.experiment_run import run_all
-    from xmemcore.evaluation.installed import load_installed
     from xmemcore.evaluation.measurements import write_page
     from xmemcore.evaluation.study_run import run_studies
 
@@ -130,11 +144,11 @@ def run_experiments(chosen: argparse.Namespace) -> None:
             print(f"{experiment.name}: {experiment.question}")
         return
     clips = _chosen_clips(chosen)
-    model, network = load_installed(chosen.model, chosen.device)
+    model = _model(chosen)
     kept = f"The figures that were finished stay in {chosen.out}; the same command goes on."
     with _stopped(kept), listening(TerminalListener("experiments")) as listener:
         if chosen.studies:
-            written = run_studies(network, model, clips, chosen.out, chosen.size, listener)
+            written = run_studies(model, chosen.device, clips, chosen.out, chosen.size, listener)
         else:
             run_all(model, chosen.device, clips, chosen.out, chosen.only, chosen.size, chosen.jobs, listener)
             written = write_page(chosen.out, model)
@@ -198,7 +212,7 @@ def _json_file(chosen: argparse.Namespace) -> Path | None:
     return file
 
 
-def _chosen_clips(chosen: argparse.Namespace) -> list:
+def _chosen_clips(chosen: argparse.Namespace) -> list[Clip]:
     from xmemcore.evaluation.clips import NothingToScore, find_clips, named
 
     clips = named(find_clips(chosen.clips), chosen.names)
@@ -212,19 +226,11 @@ def _chosen_clips(chosen: argparse.Namespace) -> list:
     return clips
 
 
-def _engine_config(chosen: argparse.Namespace):
-    from xmemcore.protocol.requests import PropagateRequest
-    from xmemcore.shot.plan import engine_config
+def _model(chosen: argparse.Namespace) -> Model:
+    """Find the model, its hash filled in, and the device; raises what each raises, before anything is measured."""
+    from xmemcore.network.catalogue import resolve, verify
+    from xmemcore.shot.device import choose_device
 
-    return engine_config(
-        PropagateRequest(
-            plate=chosen.clips,
-            size=chosen.size,
-            mode=chosen.mode,
-            order=chosen.order,
-            temporary_memory=not chosen.no_temporary_memory,
-            augment=chosen.augment,
-            mem_every=chosen.mem_every,
-            plain=chosen.plain,
-        )
-    )
+    choose_device(chosen.device)
+    model = resolve(chosen.model)
+    return replace(model, sha256=verify(model))

@@ -83,6 +83,11 @@ def add_annotation_options(parser: argparse.ArgumentParser) -> None:
     annotations.add_argument("--masks", metavar="DIR", help="index PNGs, or EXR/PNG with one channel or layer per object")
     parser.add_argument("--roto-node", metavar="NAME", help="which Roto node of a .nk that has several")
     parser.add_argument("--keyframes", type=frame_list, metavar="F,F", help="frames that count as annotated (default: those with keys)")
+    add_colorspace(parser)
+
+
+def add_colorspace(parser: argparse.ArgumentParser) -> None:
+    """Add how the plate is encoded."""
     parser.add_argument("--colorspace", metavar="C", help=f"{', '.join(COLORSPACES)} (default: linear for EXR, srgb for 8-bit files)")
 
 
@@ -109,6 +114,23 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-temporary-memory", action="store_true", help="the annotations alone answer")
     parser.add_argument("--augment", action="store_true", help="each annotation also enters in eleven variants")
     parser.add_argument("--mem-every", type=positive, metavar="N", help="frames from one memory frame to the next")
+    parser.add_argument("--plain", action="store_true", help="compute exactly as the papers describe: slow, for comparison")
+
+
+def matte_options(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Give the fields of `PropagateRequest` that change mattes, whatever the plate and its annotations are."""
+    return {
+        "colorspace": chosen.colorspace,
+        "model": chosen.model,
+        "device": chosen.device,
+        "size": chosen.size,
+        "mode": chosen.mode,
+        "order": chosen.order,
+        "temporary_memory": not chosen.no_temporary_memory,
+        "augment": chosen.augment,
+        "mem_every": chosen.mem_every,
+        "plain": chosen.plain,
+    }
 
 
 def shot_options(chosen: argparse.Namespace) -> dict[str, Any]:
@@ -133,18 +155,12 @@ def shot_options(chosen: argparse.Namespace) -> dict[str, Any]:
 def propagate_request(chosen: argparse.Namespace) -> PropagateRequest:
     """Fill in what `propagate` was asked."""
     return PropagateRequest(
-        **shot_options(chosen),
+        **{**shot_options(chosen), **matte_options(chosen)},
         frames=chosen.frames,
         out=chosen.out,
-        mode=chosen.mode,
-        order=chosen.order,
-        temporary_memory=not chosen.no_temporary_memory,
-        augment=chosen.augment,
-        mem_every=chosen.mem_every,
         confidence=chosen.confidence,
         viewer_frame=chosen.viewer_frame,
         report=chosen.report,
-        plain=chosen.plain,
     )
 
 

@@ -44,7 +44,6 @@ def add_propagate(commands: argparse._SubParsersAction[Parser]) -> None:
     add_engine_options(parser)
     parser.add_argument("--confidence", action="store_true", help="also write a layer confidence.value: 1 sure, 0 guessed")
     parser.add_argument("--viewer-frame", type=int, metavar="F", help="compute the gap that holds this frame first")
-    parser.add_argument("--plain", action="store_true", help="compute exactly as the papers describe: slow, for comparison")
     parser.add_argument("--report", metavar="PNG", help="draw a contact sheet of the result")
     add_cache_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")

@@ -138,9 +138,8 @@ def _from_clip(folder: str, frames: int) -> list[str]:
     clip = find_clips(folder)[0]
     first = next(iter(clip.masks))
     last = min(frames, len(clip)) - 1
-    masks = clip.masks[first].parent
     return [
-        str(clip.folder), "--masks", str(masks), f"--keyframes={clip.frame_number(first)}",
+        clip.plate, "--masks", clip.mask_files, f"--keyframes={clip.frame_number(first)}",
         f"--frames={clip.frame_number(0)}-{clip.frame_number(last)}",
     ]  # fmt: skip
 

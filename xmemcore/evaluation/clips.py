@@ -17,6 +17,7 @@ from PIL import Image
 
 from xmemcore.engine.selection import evenly
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.frames import FrameRange
 
 VOID = 255
 """Label of pixels that count nowhere, in masks that also hold smaller labels; DAVIS-2016 uses 255 for its one object."""
@@ -56,8 +57,14 @@ class Clip:
         return len(self.masks) < len(self.frames)
 
     @property
-    def folder(self) -> Path:
-        return self.frames[0].parent
+    def plate(self) -> str:
+        """Name the frames as `propagate` takes a plate; raises ClipUnreadable."""
+        return _pattern(self.name, self.frames)
+
+    @property
+    def mask_files(self) -> str:
+        """Name the masks as `propagate` takes them; raises ClipUnreadable."""
+        return _pattern(self.name, tuple(self.masks.values()))
 
     def frame_number(self, index: int) -> int:
         """Give the number in a frame's file name, or the index when there is none."""
@@ -73,6 +80,12 @@ class Clip:
         labels = _read_labels(self.masks[index])
         return np.where(labels == VOID, 1, labels).astype(np.uint8) if self._binary else labels
 
+    def label_of(self, name: str) -> int:
+        """Say which label an object has, by the name that `propagate` gives it; -1 for a name that comes from no label."""
+        if self._binary:
+            return self.objects[0]
+        return int(name) if name.isdecimal() else -1
+
     @cached_property
     def objects(self) -> tuple[int, ...]:
         """List the labels that occur in any mask, without background and void."""
@@ -86,6 +99,22 @@ class Clip:
     def _binary(self) -> bool:
         """Tell whether the masks are black and white, as DAVIS-2016's are."""
         return VOID in self._values and self._values <= {0, VOID}
+
+
+def _pattern(clip: str, paths: Sequence[Path]) -> str:
+    """Write a pattern that stands for these files alone: `frames/[0-96x4].jpg`."""
+    numbered = [re.fullmatch(r"(.*?)(\d+)", path.stem) for path in paths]
+    around = {(path.parent, match[1] if match else None, path.suffix) for path, match in zip(paths, numbered)}
+    folder, before, suffix = next(iter(around))
+    if len(around) > 1 or before is None:
+        raise ClipUnreadable(
+            f"The files of {clip} in {folder} are not numbered in one way, as {paths[0].name} is. "
+            f"Call them 00000{paths[0].suffix} and so on."
+        )
+    frames = str(FrameRange.of(int(match[2]) for match in numbered if match))
+    first, *rest = frames.split(",", 1)
+    # A lone number in brackets would be part of the name.
+    return str(folder / f"{before}[{first if '-' in first else f'{first}-{first}'}{''.join(f',{part}' for part in rest)}]{suffix}")
 
 
 def _read_labels(path: Path) -> np.ndarray:

@@ -8,29 +8,29 @@ What comes out is one JSON object:
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from xmemcore.engine.config import EngineConfig
-from xmemcore.engine.propagation import Propagation, permanent_indices, plan
-from xmemcore.engine.selection import STRATEGIES, Situation
-from xmemcore.engine.suggestion import View, suggest, view
-from xmemcore.engine.sweep import Prediction
+from xmemcore.engine.selection import STRATEGIES
 from xmemcore.evaluation import metrics
-from xmemcore.evaluation.clip_frames import AREA, ClipFrames, labels_at
+from xmemcore.evaluation.clip_shot import ClipShot, StopsWhenAsked, never
 from xmemcore.evaluation.clips import VOID, Clip, NothingToScore, require_scorable, spread
 from xmemcore.evaluation.hold import hold
-from xmemcore.network.xmem import XMem
 from xmemcore.protocol.failures import RequestError, not_written
+from xmemcore.protocol.requests import PropagateRequest, ShotRequest, SuggestRequest
 from xmemcore.protocol.whole_file import write_text
 from xmemcore.shot.listener import Listener, Silence
+from xmemcore.shot.suggest import suggest
 
-SELECTIONS = ("uniform", "suggested", "random")
+NO_PART_OF_A_FIGURE = {
+    "plate", "masks", "roto", "roto_node", "roto_alpha", "keyframes", "frames", "out", "model", "device",
+    "cache", "use_cache", "cache_limit", "node_id", "viewer_frame", "report", "confidence",
+}  # fmt: skip
+"""Fields of a request that change no matte, or that the table names elsewhere. Any other counts, a new one from its first day."""
 
 
 class ResumeMismatch(RequestError):
@@ -44,22 +44,22 @@ class EvaluationSettings:
     annotations: tuple[int, ...] = (1, 5, 10)
     """Numbers of annotated frames to try."""
     select: str = "uniform"
-    """`uniform`; `random`: the first mask and k - 1 others; `suggested`: the first mask and what suggestion picks after one propagation."""
+    """How they are chosen, a name of `engine.selection`. All but `uniform` begin with the first mask and add one frame at a time."""
     seed: int = 0
     """Of the random choice."""
-    alpha: float = 0.5
+    alpha: float = SuggestRequest.alpha
     """Of suggestion."""
-    min_pixels: int = 9
+    min_pixels: int = SuggestRequest.min_pixels
     """Of suggestion."""
-    size: int = 480
-    resampling: str = AREA
-    engine: EngineConfig = field(default_factory=EngineConfig)
+    choices: PropagateRequest = PropagateRequest(plate="")
+    """Everything that `propagate` can be asked, but for the clip."""
 
     def as_json(self) -> dict[str, Any]:
         """Give everything that a figure depends on, but the model and the number of annotations."""
         settings = asdict(self)
         del settings["annotations"]
-        return json.loads(json.dumps(settings))
+        choices = {name: value for name, value in settings.pop("choices").items() if name not in NO_PART_OF_A_FIGURE}
+        return json.loads(json.dumps({**settings, **choices}))
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,12 @@ class ClipResult:
     annotated: tuple[int, ...]
     """Frame numbers, as in the file names."""
     fps: float
-    """Frames a second, reading and encoding included."""
+    """Frames a second, reading and writing included."""
+    encoded_frames: int
+    """How often the run had to encode a frame; 0 where all features were kept from this clip's run before."""
 
     def as_json(self) -> dict[str, Any]:
+        """Give a row of the table."""
         return {
             "J": round(self.scored.j, 4),
             "F": round(self.scored.f, 4),
@@ -88,99 +91,68 @@ class ClipResult:
             "JF_hold": round(self.held.jf, 4),
             "annotated": list(self.annotated),
             "fps": round(self.fps, 3),
+            "encoded_frames": self.encoded_frames,
         }
 
 
-def propagate_clip(
-    network: XMem, frames: ClipFrames, annotated: Sequence[int], config: EngineConfig, cancelled: Callable[[], bool] = lambda: False
-) -> dict[int, np.ndarray]:
-    """Propagate the ground truth of some indices to all frames.
+class Keys:
+    """Choose the frames of one clip that are annotated, and score what comes of them."""
 
-    Returns:
-        Labels (H, W) at plate size, for every index that has a mask; an annotated frame's are the annotation itself, as in the product.
-    """
-    clip = frames.clip
-    labels = {index: clip.labels(index) for index in annotated}
-    for index, prediction in predictions(network, frames, annotated, config, cancelled):
-        if index in clip.masks and index not in labels:
-            labels[index] = labels_at(prediction.planes, (frames.height, frames.width), clip.objects)
-    return labels
+    def __init__(self, shot: ClipShot, settings: EvaluationSettings, cancelled: Callable[[], bool] = never) -> None:
+        self.shot = shot
+        self.settings = settings
+        self._cancelled = cancelled
+        self._keys = [next(iter(shot.clip.masks))]
 
+    def annotated(self, k: int) -> tuple[int, ...]:
+        """Choose k indices.
 
-def predictions(
-    network: XMem, frames: ClipFrames, annotated: Sequence[int], config: EngineConfig, cancelled: Callable[[], bool] = lambda: False
-) -> Iterator[tuple[int, Prediction]]:
-    """Propagate the ground truth of some indices; gives every index once, gap by gap."""
-    annotations, objects = frames.annotations(annotated), len(frames.clip.objects)
-    propagation = Propagation(network, frames, annotations, objects, config)
-    for index in permanent_indices(annotations, config):
-        propagation.learn(index)
-    for gap in plan(len(frames), annotations, objects, config):
-        yield from propagation.run(gap, cancelled=cancelled)
+        Raises:
+            NothingToScore: the clip has too few masks.
+        """
+        if STRATEGIES[self.settings.select].beforehand:
+            return spread(self.shot.clip, k)
+        require_scorable(self.shot.clip, k)
+        while len(self._keys) < k:
+            self._keys.append(self._next())
+        return tuple(sorted(self._keys[:k]))
 
+    def result(self, k: int) -> ClipResult:
+        """Score the clip with k annotations.
 
-def suggested(
-    network: XMem, frames: ClipFrames, k: int, settings: EvaluationSettings, cancelled: Callable[[], bool] = lambda: False
-) -> tuple[int, ...]:
-    """Choose the first mask, and k - 1 frames with a mask that suggestion picks from the mattes of one propagation.
+        Raises:
+            NothingToScore: the clip has too few masks, or those that are annotated show nothing.
+        """
+        annotated = self.annotated(k)
+        run = self.shot.propagate(annotated, self.settings.choices, self._cancelled)
+        return score_clip(self.shot.clip, self.shot.labels(run), annotated, run.fps, run.encoded_frames)
 
-    Raises:
-        NothingToScore: too few masks.
-    """
-    clip = frames.clip
-    require_scorable(clip, k)
-    first = next(iter(clip.masks))
-    if k == 1:
-        return (first,)
-    predicted = dict(predictions(network, frames, [first], settings.engine, cancelled))
-    unions = [1 - predicted[index].planes[0] for index in range(len(clip))]
-    eligible = [index in clip.masks and float((unions[index] > 0.5).sum()) >= settings.min_pixels for index in range(len(clip))]
-    views = [view(frames.frame(index).features, frames.padding.pad(unions[index]), settings.alpha) for index in range(len(clip))]
-    picks = suggest(views.__getitem__, eligible, [first], k - 1, cancelled=cancelled)
-    return tuple(sorted([first, *(pick.index for pick in picks)]))
-
-
-def choose_annotations(
-    network: XMem, frames: ClipFrames, k: int, settings: EvaluationSettings, cancelled: Callable[[], bool] = lambda: False
-) -> tuple[int, ...]:
-    """Choose the k indices to annotate as the settings say; raises NothingToScore."""
-    clip = frames.clip
-    if settings.select == "suggested":
-        return suggested(network, frames, k, settings, cancelled)
-    if settings.select == "random":
-        require_scorable(clip, k)
-        first = next(iter(clip.masks))
+    def _next(self) -> int:
+        """Ask for one more frame to key, as an artist would after propagating with those keyed so far."""
+        strategy, clip, choices = STRATEGIES[self.settings.select], self.shot.clip, self.settings.choices
+        mattes = self.shot.propagate(self._keys, choices, self._cancelled).out if strategy.sees else None
+        shared = {name: getattr(choices, name) for name in ShotRequest.__dataclass_fields__}
+        left = [index for index in clip.masks if index not in self._keys]
         # The name makes clips differ from each other, in a way that does not depend on which clips are evaluated together.
-        seed = int(np.random.SeedSequence([settings.seed, *clip.name.encode()]).generate_state(1)[0])
-        situation = Situation((first,), [index in clip.masks for index in range(len(clip))], _unseen, seed)
-        return tuple(sorted([first, *(pick.index for pick in STRATEGIES["random"].picks(situation, k - 1))]))
-    return spread(clip, k)
+        seed = int(np.random.SeedSequence([self.settings.seed, *clip.name.encode()]).generate_state(1)[0])
+        request = SuggestRequest(
+            **{**shared, **self.shot.inputs(self._keys)},
+            mattes=mattes,
+            count=1,
+            alpha=self.settings.alpha,
+            min_pixels=self.settings.min_pixels,
+            method=self.settings.select,
+            seed=seed,
+            frames=",".join(str(clip.frame_number(index)) for index in left),
+        )
+        picks = suggest(request, StopsWhenAsked(self._cancelled)).suggestions
+        if not picks:
+            # Where nothing seems worth keying, or the mattes are lost, an artist still keys what is farthest from every key.
+            return max(left, key=lambda index: min(abs(index - key) for key in self._keys))
+        return next(index for index in left if clip.frame_number(index) == picks[0].frame)
 
 
-def _unseen(index: int) -> View:
-    raise AssertionError("a random choice looks at no frame")
-
-
-def evaluate_clip(
-    network: XMem, frames: ClipFrames, k: int, settings: EvaluationSettings, cancelled: Callable[[], bool] = lambda: False
-) -> ClipResult:
-    """Score one clip with k annotations.
-
-    Raises:
-        NothingToScore: the clip has too few masks.
-    """
-    clip = frames.clip
-    annotated = choose_annotations(network, frames, k, settings, cancelled)
-    encoding_before, began = frames.encoding_seconds, time.perf_counter()
-    predicted = propagate_clip(network, frames, annotated, settings.engine, cancelled)
-    seconds = time.perf_counter() - began
-    if frames.keep:
-        # Frames that an earlier run encoded cost this one nothing; their time is counted all the same.
-        seconds += encoding_before
-    return score_clip(clip, predicted, annotated, len(clip) / seconds)
-
-
-def score_clip(clip: Clip, predicted: dict[int, np.ndarray], annotated: Sequence[int], fps: float) -> ClipResult:
+def score_clip(clip: Clip, predicted: dict[int, np.ndarray], annotated: Sequence[int], fps: float, encoded_frames: int = 0) -> ClipResult:
     """Score predicted labels against the truth, over the frames that were not annotated and over all."""
     scores = {index: metrics.score_labels(predicted[index], clip.labels(index), clip.objects, VOID) for index in clip.masks}
     left = [index for index in clip.masks if index not in annotated]
@@ -191,6 +163,7 @@ def score_clip(clip: Clip, predicted: dict[int, np.ndarray], annotated: Sequence
         held=metrics.clip_score(metrics.score_labels(held[index], clip.labels(index), clip.objects, VOID) for index in left),
         annotated=tuple(clip.frame_number(index) for index in annotated),
         fps=fps,
+        encoded_frames=encoded_frames,
     )
 
 
@@ -203,13 +176,12 @@ class Table:
         Raises:
             ResumeMismatch: the file was made with another model or other settings.
         """
-        engine = settings.engine
         self.file = file
         self.content: dict[str, Any] = {
             "model": model,
             "model_sha256": model_sha256,
-            "mode": engine.mode,
-            "size": settings.size,
+            "mode": settings.choices.mode,
+            "size": settings.choices.size,
             "select": settings.select,
             "settings": settings.as_json(),
             "clips": {},
@@ -267,9 +239,7 @@ class Table:
             raise not_written(self.file, error) from error
 
 
-def evaluate(
-    network: XMem, clips: Sequence[Clip], settings: EvaluationSettings, table: Table, listener: Listener | None = None
-) -> dict[str, Any]:
+def evaluate(clips: Sequence[Clip], settings: EvaluationSettings, table: Table, listener: Listener | None = None) -> dict[str, Any]:
     """Fill a table, clip by clip; what it has already is left alone.
 
     Returns:
@@ -283,19 +253,21 @@ def evaluate(
     for clip in clips:
         missing = [k for k in settings.annotations if not table.has(clip.name, k)]
         done += len(settings.annotations) - len(missing)
-        frames = ClipFrames(clip, network, settings.size, settings.resampling) if missing else None
-        for k in missing:
-            assert frames is not None
-            try:
-                result = evaluate_clip(network, frames, k, settings, listener.cancelled)
-            except NothingToScore as reason:
-                table.skip(clip.name, k, str(reason))
-                listener.warning(str(reason))
-            else:
-                table.put(clip.name, k, result)
-                listener.message(line(clip.name, k, table.content["clips"][clip.name][str(k)]))
-            done += 1
-            listener.progress(done, total)
+        if not missing:
+            continue
+        with ClipShot(clip, keep=len(missing) > 1 or not STRATEGIES[settings.select].beforehand) as shot:
+            keys = Keys(shot, settings, listener.cancelled)
+            for k in missing:
+                try:
+                    result = keys.result(k)
+                except NothingToScore as reason:
+                    table.skip(clip.name, k, str(reason))
+                    listener.warning(str(reason))
+                else:
+                    table.put(clip.name, k, result)
+                    listener.message(line(clip.name, k, table.content["clips"][clip.name][str(k)]))
+                done += 1
+                listener.progress(done, total)
     if not table.content["clips"]:
         raise NothingToScore("No clip could be scored: each has too few masks for these numbers of annotations.")
     return table.content
@@ -303,7 +275,8 @@ def evaluate(
 
 def line(name: str, k: int | str, figures: dict[str, Any]) -> str:
     """Say one row of the table."""
-    speed = f"  {figures['fps']:.1f} frames/s" if "fps" in figures else ""
+    # With features at hand a run is quicker than an artist's first one; its speed would mislead.
+    speed = f"  {figures['fps']:.1f} frames/s" if figures.get("encoded_frames") else ""
     return (
         f"{name:24s} {k:>3} annotated  J {figures['J']:.3f}  F {figures['F']:.3f}  J&F {figures['JF']:.3f}  "
         f"(all frames {figures['JF_all']:.3f}, hold {figures['JF_hold']:.3f}){speed}"

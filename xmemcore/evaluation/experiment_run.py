@@ -18,13 +18,11 @@ from typing import Any, Protocol
 
 import torch
 
-from xmemcore.evaluation.clip_frames import ClipFrames
+from xmemcore.evaluation.clip_shot import ClipShot
 from xmemcore.evaluation.clips import Clip, NothingToScore
-from xmemcore.evaluation.evaluate import ClipResult, EvaluationSettings, Table, evaluate_clip, line
+from xmemcore.evaluation.evaluate import ClipResult, EvaluationSettings, Keys, Table, line
 from xmemcore.evaluation.experiments import EXPERIMENTS, FEW_CLIPS, Experiment, Row, chosen, table_path
-from xmemcore.evaluation.installed import load_installed
 from xmemcore.network.catalogue import Model
-from xmemcore.network.xmem import XMem
 from xmemcore.protocol.failures import Cancelled, MachineError
 from xmemcore.shot.listener import Listener
 
@@ -51,19 +49,26 @@ Answer = ClipResult | str
 
 
 class Measurer:
-    """Answer questions one after the other; keeps the frames of the clip asked for last."""
+    """Answer questions one after the other; keeps the features of the clip asked for last. Use it as a context manager."""
 
-    def __init__(self, network: XMem, cancelled: Callable[[], bool]) -> None:
-        self._network = network
+    def __init__(self, cancelled: Callable[[], bool]) -> None:
         self._cancelled = cancelled
-        self._frames: ClipFrames | None = None
+        self._shot: ClipShot | None = None
+
+    def __enter__(self) -> Measurer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shot is not None:
+            self._shot.__exit__()
 
     def answer(self, question: Question) -> Answer:
         """Measure one figure; raises Cancelled between two frames."""
-        if self._frames is None or self._frames.clip.name != question.clip.name:
-            self._frames = ClipFrames(question.clip, self._network, question.settings.size)
+        if self._shot is None or self._shot.clip.name != question.clip.name:
+            self.__exit__()
+            self._shot = ClipShot(question.clip)
         try:
-            return evaluate_clip(self._network, self._frames, question.k, question.settings, self._cancelled)
+            return Keys(self._shot, question.settings, self._cancelled).result(question.k)
         except NothingToScore as reason:
             return str(reason)
 
@@ -88,7 +93,7 @@ def run_all(
         Cancelled, ProcessLost: the figures that were finished are kept.
     """
     rows = [
-        _Filled(experiment, row, replace(row.settings, size=size), _table(model, row, size, table_path(out, experiment, row)))
+        _Filled(experiment, row, _settings(model, device, row, size), _table(model, row, size, table_path(out, experiment, row)))
         for experiment in chosen(names)
         for row in experiment.rows
     ]
@@ -110,7 +115,7 @@ def run_all(
                     key = clip.name, k, json.dumps(filled.settings.as_json())
                     wanted.setdefault(key, (Question(clip, k, filled.settings), []))[1].append(filled)
     questions = [question for question, _ in wanted.values()]
-    for (question, asking), answer in zip(wanted.values(), _answers(model, device, questions, jobs, listener.cancelled)):
+    for (question, asking), answer in zip(wanted.values(), _answers(questions, jobs, listener.cancelled)):
         for filled in asking:
             if isinstance(answer, str):
                 filled.table.skip(question.clip.name, question.k, answer)
@@ -134,18 +139,19 @@ class _Filled:
     table: Table
 
 
-def _answers(model: Model, device: str, questions: Sequence[Question], jobs: int, cancelled: Callable[[], bool]) -> Iterator[Answer]:
+def _answers(questions: Sequence[Question], jobs: int, cancelled: Callable[[], bool]) -> Iterator[Answer]:
     """Answer in the order of the questions."""
     if not questions:
         return
     if jobs == 1:
-        yield from map(Measurer(load_installed(str(model.path), device)[1], cancelled).answer, questions)
+        with Measurer(cancelled) as measurer:
+            yield from map(measurer.answer, questions)
         return
     threads = max(1, torch.get_num_threads() // jobs)
     # Spawned, not forked: torch's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
-    with ProcessPoolExecutor(jobs, context, _begin, (str(model.path), device, threads, stop)) as pool:
+    with ProcessPoolExecutor(jobs, context, _begin, (threads, stop)) as pool:
         try:
             for future in [pool.submit(_answer_here, question) for question in questions]:
                 yield _awaited(future, cancelled)
@@ -179,12 +185,12 @@ class _Flag(Protocol):
     def is_set(self) -> bool: ...
 
 
-def _begin(path: str, device: str, threads: int, stop: _Flag) -> None:
+def _begin(threads: int, stop: _Flag) -> None:
     global _here
     # Ctrl-C reaches every process of a terminal; the first one says when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(threads)
-    _here = Measurer(load_installed(path, device)[1], stop.is_set)
+    _here = Measurer(stop.is_set)
 
 
 def _answer_here(question: Question) -> Answer:
@@ -192,9 +198,14 @@ def _answer_here(question: Question) -> Answer:
     return _here.answer(question)
 
 
+def _settings(model: Model, device: str, row: Row, size: int) -> EvaluationSettings:
+    """Give a row's settings with what this run was asked."""
+    return replace(row.settings, choices=replace(row.settings.choices, model=str(model.path), device=device, size=size))
+
+
 def _table(model: Model, row: Row, size: int, path: Path) -> Table:
     assert model.sha256 is not None
-    return Table(model.name, model.sha256, replace(row.settings, size=size), path, resume=True)
+    return Table(model.name, model.sha256, _settings(model, "auto", row, size), path, resume=True)
 
 
 def _measured(out: Path, model: Model, filled: _Filled, clip: Clip, k: int) -> dict[str, Any] | None:
@@ -202,9 +213,10 @@ def _measured(out: Path, model: Model, filled: _Filled, clip: Clip, k: int) -> d
     for experiment in EXPERIMENTS:
         for row in experiment.rows:
             path = table_path(out, experiment, row)
-            twin = replace(row.settings, size=filled.settings.size).as_json() == filled.settings.as_json()
+            size = filled.settings.choices.size
+            twin = _settings(model, "auto", row, size).as_json() == filled.settings.as_json()
             if twin and path != filled.table.file and path.exists():
-                found = _table(model, row, filled.settings.size, path).content["clips"].get(clip.name, {}).get(str(k))
+                found = _table(model, row, size, path).content["clips"].get(clip.name, {}).get(str(k))
                 if found is not None:
                     return found
     return None

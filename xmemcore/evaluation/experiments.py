@@ -6,19 +6,20 @@ Each row of an experiment is a table of `evaluate` in its own file. `experiment_
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from xmemcore.engine.augmentation import AUGMENTATIONS
-from xmemcore.engine.config import EngineConfig
 from xmemcore.evaluation.evaluate import EvaluationSettings
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.requests import PropagateRequest
 
 FEW_CLIPS = ("bmx-trees", "chair", "dance-twirl", "dog", "dogs-jump", "libby")
 """Enough for what has many rows; where they are not, the first six."""
 
-PLUS = EngineConfig()
-XMEM_MODE = EngineConfig(mode="xmem", order="forward")
+PLUS = PropagateRequest(plate="")
+XMEM_MODE = PropagateRequest(plate="", mode="xmem", order="forward")
 
 
 class ExperimentUnknown(RequestError):
@@ -46,8 +47,14 @@ class Experiment:
     rows: tuple[Row, ...]
 
 
-def _row(label: str, annotations: Sequence[int], engine: EngineConfig = PLUS, *, few: bool = False, **others: object) -> Row:
-    return Row(label, EvaluationSettings(annotations=tuple(annotations), engine=engine, **others), few)  # type: ignore[arg-type]
+def _row(
+    label: str, annotations: Sequence[int], choices: PropagateRequest = PLUS, *, few: bool = False, select: str = "uniform", seed: int = 0
+) -> Row:
+    return Row(label, EvaluationSettings(annotations=tuple(annotations), choices=choices, select=select, seed=seed), few)
+
+
+def _with(**choices: Any) -> PropagateRequest:
+    return replace(PLUS, **choices)
 
 
 CURVE = (1, 2, 3, 5, 10)
@@ -63,19 +70,19 @@ EXPERIMENTS = (
         "order",
         "Outward from every keyframe, or forward as the papers?",
         "our own question",
-        (_row("outward", (1, 2, 5, 10)), _row("forward", (1, 2, 5, 10), EngineConfig(order="forward"))),
+        (_row("outward", (1, 2, 5, 10)), _row("forward", (1, 2, 5, 10), _with(order="forward"))),
     ),
     Experiment(
         "temporary",
         "What does temporary memory add to the annotations?",
         "appendix D",
-        (_row("with", (1, 5, 10)), _row("without", (1, 5, 10), EngineConfig(temporary_memory=False))),
+        (_row("with", (1, 5, 10)), _row("without", (1, 5, 10), _with(temporary_memory=False))),
     ),
     Experiment(
         "interval",
         "A memory frame every 5 frames, or every 10?",
         "the paper's 5 against its public program's 10",
-        (_row("5", (1, 5, 10)), _row("10", (1, 5, 10), EngineConfig(mem_every=10))),
+        (_row("5", (1, 5, 10)), _row("10", (1, 5, 10), _with(mem_every=10))),
     ),
     Experiment(
         "augment",
@@ -83,9 +90,9 @@ EXPERIMENTS = (
         "Table 5",
         (
             _row("none", (1, 2, 5)),
-            _row("all", (1, 2, 5), EngineConfig(augment=True)),
-            _row("none, no temporary memory", (1, 2, 5), EngineConfig(temporary_memory=False)),
-            _row("all, no temporary memory", (1, 2, 5), EngineConfig(augment=True, temporary_memory=False)),
+            _row("all", (1, 2, 5), _with(augment=True)),
+            _row("none, no temporary memory", (1, 2, 5), _with(temporary_memory=False)),
+            _row("all, no temporary memory", (1, 2, 5), _with(augment=True, temporary_memory=False)),
         ),
     ),
     Experiment(
@@ -94,15 +101,15 @@ EXPERIMENTS = (
         "Table 5",
         (
             _row("none", (2,), few=True),
-            *(_row(name, (2,), EngineConfig(augment=True, augmentations=(name,)), few=True) for name in AUGMENTATIONS),
+            *(_row(name, (2,), _with(augment=True, augmentations=(name,)), few=True) for name in AUGMENTATIONS),
         ),
     ),
     Experiment(
         "selection",
-        "Frame 0 and five more: chosen by suggestion, uniformly, or at random?",
+        "Frame 0 and five more: chosen by Algorithm 1, uniformly, or at random?",
         "Figure 12 and Table 4",
         (
-            _row("suggested", (6,), select="suggested"),
+            _row("published", (6,), select="published"),
             _row("uniform", (6,)),
             *(_row(f"random {seed}", (6,), few=True, select="random", seed=seed) for seed in range(5)),
         ),

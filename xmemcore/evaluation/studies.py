@@ -13,15 +13,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from xmemcore.engine.config import EngineConfig
-from xmemcore.engine.frames import Annotation
-from xmemcore.engine.propagation import Propagation, permanent_indices, plan
 from xmemcore.engine.selection import evenly
-from xmemcore.evaluation.clip_frames import ClipFrames, labels_at
+from xmemcore.evaluation.clip_shot import ClipShot, never
 from xmemcore.evaluation.clips import Clip, ClipUnreadable, find_clips
-from xmemcore.evaluation.evaluate import propagate_clip
 from xmemcore.evaluation.metrics import jaccard
-from xmemcore.network.xmem import XMem
+from xmemcore.protocol.requests import PropagateRequest
 
 LONG_STRETCH = 100
 """Frames at either end of a long shot that are compared."""
@@ -90,17 +86,11 @@ class LongShotResult:
     """The same over the last hundred."""
 
 
-def drift(
-    network: XMem,
-    clip: Clip,
-    annotations: int,
-    config: EngineConfig,
-    size: int = 480,
-    cancelled: Callable[[], bool] = lambda: False,
-) -> LongShotResult:
+def drift(clip: Clip, annotations: int, choices: PropagateRequest, cancelled: Callable[[], bool] = never) -> LongShotResult:
     """Propagate a long shot from evenly spread annotations, and compare its ends; raises Cancelled."""
     annotated = evenly(len(clip), annotations)
-    predicted = propagate_clip(network, ClipFrames(clip, network, size, keep=False), annotated, config, cancelled)
+    with ClipShot(clip, keep=False) as shot:
+        predicted = shot.labels(shot.propagate(annotated, choices, cancelled))
 
     def mean_j(indices: range) -> float:
         return float(np.mean([jaccard(predicted[i] == 1, clip.labels(i) == 1) for i in indices if i not in annotated]))
@@ -174,38 +164,23 @@ class LookAlikeResult:
 
 
 def absence(
-    network: XMem,
-    clip: Clip,
-    present: Sequence[int],
-    absent: Sequence[int],
-    config: EngineConfig,
-    size: int = 480,
-    cancelled: Callable[[], bool] = lambda: False,
+    clip: Clip, present: Sequence[int], absent: Sequence[int], choices: PropagateRequest, cancelled: Callable[[], bool] = never
 ) -> LookAlikeResult:
     """Propagate annotations of frames with the object and, perhaps, of frames that it has left.
 
     Args:
-        network: predicts.
         clip: from `look_alike`.
         present: indices that are annotated with its mask.
-        absent: indices that are annotated as "not in this frame".
-        config: of the engine.
-        size: short side.
+        absent: indices that are annotated with an empty mask, which says "not in this frame".
+        choices: everything else that a propagate can be asked.
         cancelled: asked before each frame.
 
     Raises:
         Cancelled: it said so.
     """
-    frames = ClipFrames(clip, network, size)
-    annotations = {**frames.annotations(present), **{index: Annotation({0: None}) for index in absent}}
-    propagation = Propagation(network, frames, annotations, 1, config)
-    for index in permanent_indices(annotations, config):
-        propagation.learn(index)
-    predicted = {
-        index: labels_at(prediction.planes, (frames.height, frames.width), [1])
-        for gap in plan(len(frames), annotations, 1, config)
-        for index, prediction in propagation.run(gap, cancelled=cancelled)
-    }
+    annotations = (*present, *absent)
+    with ClipShot(clip, keep=False) as shot:
+        predicted = shot.labels(shot.propagate(annotations, choices, cancelled))
     truth = {index: clip.labels(index) == 1 for index in range(len(clip))}
     judged = [index for index in truth if index not in annotations]
     here = [jaccard(predicted[i] == 1, truth[i]) for i in judged if truth[i].any()]

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from xmemcore.engine.config import EngineConfig
 from xmemcore.evaluation import parts, studies
-from xmemcore.evaluation.clip_frames import ClipFrames
+from xmemcore.evaluation.clip_shot import ClipShot
 from xmemcore.evaluation.clips import Clip, NothingToScore
-from xmemcore.evaluation.evaluate import EvaluationSettings, evaluate_clip
+from xmemcore.evaluation.evaluate import EvaluationSettings, Keys
 from xmemcore.network.catalogue import Model
-from xmemcore.network.xmem import XMem
+from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.whole_file import write_text
 from xmemcore.shot.listener import Listener
 
@@ -27,7 +26,7 @@ PART_ANNOTATIONS = 5
 Answer = dict[str, Any]
 
 
-def run_studies(network: XMem, model: Model, clips: Sequence[Clip], out: Path, size: int, listener: Listener) -> list[Path]:
+def run_studies(model: Model, device: str, clips: Sequence[Clip], out: Path, size: int, listener: Listener) -> list[Path]:
     """Run the studies whose clips are there and that have no answer yet for this model.
 
     Returns:
@@ -39,7 +38,8 @@ def run_studies(network: XMem, model: Model, clips: Sequence[Clip], out: Path, s
     named = {clip.name: clip for clip in clips}
     file = out / "studies.json"
     content = _earlier(file, model, size)
-    questions = _questions(network, named, out, size, listener)
+    choices = PropagateRequest(plate="", model=str(model.path), device=device, size=size)
+    questions = _questions(choices, named, out, listener)
     if not questions:
         raise NothingToScore(f"The studies need clips that are not there: {LONG_FIRST}, {LONG_SECOND}, {ACTOR}, {STAGE} and others.")
     for number, (name, ask) in enumerate(questions.items()):
@@ -53,18 +53,17 @@ def run_studies(network: XMem, model: Model, clips: Sequence[Clip], out: Path, s
     return [page]
 
 
-def _questions(network: XMem, named: dict[str, Clip], out: Path, size: int, listener: Listener) -> dict[str, Callable[[], Answer]]:
-    config = EngineConfig()
+def _questions(choices: PropagateRequest, named: dict[str, Clip], out: Path, listener: Listener) -> dict[str, Callable[[], Answer]]:
     questions: dict[str, Callable[[], Answer]] = {}
     if {LONG_FIRST, LONG_SECOND} <= set(named):
 
         def long() -> Answer:
             clip = studies.long_shot(named[LONG_FIRST], named[LONG_SECOND], out / "clips" / "long")
-            return asdict(studies.drift(network, clip, LONG_ANNOTATIONS, config, size, listener.cancelled))
+            return asdict(studies.drift(clip, LONG_ANNOTATIONS, choices, listener.cancelled))
 
         def long_forward() -> Answer:
             clip = studies.long_shot(named[LONG_FIRST], named[LONG_SECOND], out / "clips" / "long")
-            return asdict(studies.drift(network, clip, LONG_ANNOTATIONS, EngineConfig(order="forward"), size, listener.cancelled))
+            return asdict(studies.drift(clip, LONG_ANNOTATIONS, replace(choices, order="forward"), listener.cancelled))
 
         questions["long shot, outward"] = long
         questions["long shot, forward"] = long_forward
@@ -73,26 +72,28 @@ def _questions(network: XMem, named: dict[str, Clip], out: Path, size: int, list
 
             def alike(absent: tuple[int, ...] = absent) -> Answer:
                 clip = studies.look_alike(named[ACTOR], named[STAGE], out / "clips" / "look-alike")
-                return asdict(studies.absence(network, clip, PRESENT, absent, config, size, listener.cancelled))
+                return asdict(studies.absence(clip, PRESENT, absent, choices, listener.cancelled))
 
             questions[f"look-alike, {label}"] = alike
     for part in parts.read_parts():
         if part.clip in named:
 
             def partial(part: parts.Part = part) -> Answer:
-                return _part_and_whole(network, named[part.clip], part, out, size, listener)
+                return _part_and_whole(choices, named[part.clip], part, out, listener)
 
             questions[f"part of {part.clip}"] = partial
     return questions
 
 
-def _part_and_whole(network: XMem, clip: Clip, part: parts.Part, out: Path, size: int, listener: Listener) -> Answer:
+def _part_and_whole(choices: PropagateRequest, clip: Clip, part: parts.Part, out: Path, listener: Listener) -> Answer:
     """Score one part with five annotations, and the whole object with the same frames annotated."""
-    settings = EvaluationSettings(size=size)
+    settings = EvaluationSettings(choices=choices)
     piece = parts.write_part(clip, part, out / "clips" / f"part-{clip.name}")
-    answer = evaluate_clip(network, ClipFrames(piece, network, size), PART_ANNOTATIONS, settings, listener.cancelled)
-    whole = evaluate_clip(network, ClipFrames(clip, network, size), PART_ANNOTATIONS, settings, listener.cancelled)
-    return {"part": answer.as_json(), "whole": whole.as_json()}
+    answers = {}
+    for name, scored in (("part", piece), ("whole", clip)):
+        with ClipShot(scored, keep=False) as shot:
+            answers[name] = Keys(shot, settings, listener.cancelled).result(PART_ANNOTATIONS).as_json()
+    return answers
 
 
 def page_text(content: dict[str, Any]) -> str:

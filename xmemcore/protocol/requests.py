@@ -71,6 +71,8 @@ class PropagateRequest(ShotRequest):
     """`outward` or `forward`; mode `xmem` is always forward."""
     temporary_memory: bool = True
     augment: bool = False
+    augmentations: Optional[Tuple[str, ...]] = None
+    """Names of single augmentations; None: all eleven. Asked only when `augment` is set."""
     mem_every: Optional[int] = None
     """Frames between two memory frames; None: the product's default."""
     confidence: bool = False

@@ -173,5 +173,6 @@ def engine_config(request: PropagateRequest) -> EngineConfig:
         temporary_memory=request.temporary_memory,
         mem_every=request.mem_every or EngineConfig.mem_every,
         augment=request.augment,
+        augmentations=request.augmentations,
         memory=MemoryConfig(dense=request.plain),
     )

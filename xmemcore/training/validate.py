@@ -6,16 +6,17 @@ A yardstick for the learning curve, not the measurement: that is `xmem-roto eval
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-import torch
-
-from xmemcore.engine.config import EngineConfig
-from xmemcore.evaluation.clip_frames import ClipFrames
+from xmemcore.evaluation.clip_shot import ClipShot
 from xmemcore.evaluation.clips import Clip, ClipsNotFound, NothingToScore, find_clips, spread
-from xmemcore.evaluation.evaluate import propagate_clip, score_clip
+from xmemcore.evaluation.evaluate import score_clip
+from xmemcore.network.checkpoint import save_network
 from xmemcore.network.xmem import XMem
 from xmemcore.protocol.failures import Cancelled
+from xmemcore.protocol.requests import PropagateRequest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,21 +50,24 @@ class Yardstick:
         return thinned
 
 
-@torch.no_grad()
 def measure(network: XMem, clips: Sequence[Clip], yardstick: Yardstick, stopped: Callable[[], bool]) -> dict[str, float] | None:
     """Give mean J by number of annotations, as `J1`, `J5`; None where `stopped` says so before the end."""
-    network = network.eval()
-    engine = EngineConfig(mem_every=2)
     sums = dict.fromkeys(yardstick.annotations, 0.0)
-    for clip in clips:
-        frames = ClipFrames(clip, network, yardstick.size, "area")
-        for k in yardstick.annotations:
-            annotated = spread(clip, k)
-            try:
-                predicted = propagate_clip(network, frames, annotated, engine, stopped)
-            except Cancelled:
-                return None
-            sums[k] += score_clip(clip, predicted, annotated, 0.0).scored.j
+    with tempfile.TemporaryDirectory(prefix="xmem-roto-validate-") as folder:
+        # A file, because that is what the product loads; half precision, as the model will be shipped.
+        model = Path(folder) / "now.safetensors"
+        save_network(model, network, {"training": "under way"})
+        device = next(network.parameters()).device.type
+        choices = PropagateRequest(plate="", model=str(model), device=device, size=yardstick.size, mem_every=2)
+        for clip in clips:
+            with ClipShot(clip, keep=len(yardstick.annotations) > 1) as shot:
+                for k in yardstick.annotations:
+                    annotated = spread(clip, k)
+                    try:
+                        run = shot.propagate(annotated, choices, stopped)
+                    except Cancelled:
+                        return None
+                    sums[k] += score_clip(clip, shot.labels(run), annotated, run.fps).scored.j
     return {f"J{k}": round(total / len(clips), 4) for k, total in sums.items()}
 
 

@@ -1,0 +1,150 @@
+"""A clip as the product takes it: a plate and mask annotations. Its mattes come from `propagate` and are read back as labels.
+
+Nothing of the path from plate to matte is repeated here, so that a figure says how good the product is.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xmemcore.evaluation.clips import Clip, ClipUnreadable, NothingToScore
+from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot.listener import Silence
+from xmemcore.shot.mattes import Matte, MatteSequence, read_mattes
+from xmemcore.shot.propagate import PropagateResult, propagate
+
+Cancelled = Callable[[], bool]
+"""Says whether to stop; asked before every frame."""
+
+
+def never() -> bool:
+    """Do not stop."""
+    return False
+
+
+@dataclass(frozen=True)
+class ClipRun:
+    """What one propagate made of a clip."""
+
+    annotated: tuple[int, ...]
+    """Indices that were annotated, ascending."""
+    choices: PropagateRequest
+    """With which settings."""
+    out: str
+    """Pattern of the mattes; they stay until the next run of the clip."""
+    fps: float
+    """Frames a second, from opening the plate to the last matte on disk."""
+    encoded_frames: int
+    """How often a frame was encoded; 0 where all features were kept from a run before."""
+
+
+class ClipShot:
+    """Propagate one clip, once or several times.
+
+    Use it as a context manager: mattes and kept features lie in a temporary folder that goes with it.
+    """
+
+    def __init__(self, clip: Clip, keep: bool = True) -> None:
+        """Prepare a clip.
+
+        Args:
+            clip: the clip.
+            keep: whether features are kept from one run to the next, in a cache of this clip's own. The mattes are the same either way;
+                the user's cache is neither read nor written.
+        """
+        self.clip = clip
+        self.keep = keep
+        self._folder = tempfile.TemporaryDirectory(prefix="xmem-roto-evaluate-")
+        self._last: ClipRun | None = None
+        self._labels_of_layers: dict[str, int] = {}
+
+    def __enter__(self) -> ClipShot:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._folder.cleanup()
+
+    def inputs(self, annotated: Sequence[int]) -> dict[str, Any]:
+        """Give the fields of a request that name this clip with the ground truth of some indices as its annotations."""
+        cache = {"cache": str(Path(self._folder.name) / "cache")} if self.keep else {}
+        keyframes = tuple(self.clip.frame_number(index) for index in sorted(annotated))
+        return {"plate": self.clip.plate, "masks": self.clip.mask_files, "keyframes": keyframes, "use_cache": self.keep, **cache}
+
+    def propagate(self, annotated: Sequence[int], choices: PropagateRequest, cancelled: Cancelled = never) -> ClipRun:
+        """Fill the clip from the ground truth of some indices; the last run is not repeated.
+
+        Args:
+            annotated: indices that have a mask.
+            choices: everything else that a propagate can be asked.
+            cancelled: whether to stop.
+
+        Raises:
+            NothingToScore: no annotated mask shows an object; and what `propagate` raises.
+        """
+        annotated = tuple(sorted(annotated))
+        if self._last is not None and (self._last.annotated, self._last.choices) == (annotated, choices):
+            return self._last
+        if not any(np.isin(self.clip.labels(index), self.clip.objects).any() for index in annotated):
+            frames = ", ".join(str(self.clip.frame_number(index)) for index in annotated)
+            raise NothingToScore(f"{self.clip.name} shows no object on frame {frames}: there is nothing to propagate.")
+        folder = Path(self._folder.name) / "mattes"
+        shutil.rmtree(folder, ignore_errors=True)
+        self._last = None
+        out = str(folder / "matte.%04d.exr")
+        result = propagate(replace(choices, **self.inputs(annotated), out=out, frames=None), StopsWhenAsked(cancelled))
+        fps = len(result.frames) / max(result.seconds, 1e-3)
+        self._last = ClipRun(annotated, choices, out, fps, result.encoded_frames)
+        self._labels_of_layers = self._names(result)
+        return self._last
+
+    def labels(self, run: ClipRun) -> dict[int, np.ndarray]:
+        """Read the last run's mattes as labels (H, W) at plate size, for every index that has a mask."""
+        assert run is self._last, "the mattes of an earlier run are gone"
+        mattes: MatteSequence = read_mattes(run.out)
+        return {index: decided(mattes.read(self.clip.frame_number(index)), self._labels_of_layers) for index in self.clip.masks}
+
+    def _names(self, result: PropagateResult) -> dict[str, int]:
+        """Say which layer of the mattes holds which label of the ground truth."""
+        of_layer = {layer: self.clip.label_of(name) for name, layer in zip(result.objects, result.layers)}
+        if sorted(of_layer.values()) != list(self.clip.objects):
+            raise ClipUnreadable(
+                f"The masks of {self.clip.name} hold the labels {', '.join(map(str, self.clip.objects))}, but propagate reads them as "
+                f"{', '.join(result.objects)}. Save them as PNGs with a palette."
+            )
+        return of_layer
+
+
+def decided(matte: Matte, labels: Mapping[str, int]) -> np.ndarray:
+    """Decide each pixel of a matte for its most probable object, or for the background.
+
+    Args:
+        matte: as it was read back.
+        labels: by layer.
+
+    Returns:
+        uint8 labels (H, W), 0 the background.
+    """
+    best, winner = 1 - matte.union, np.zeros(matte.union.shape, np.uint8)
+    for layer, label in labels.items():
+        plane = matte.layers[layer]
+        won = plane > best
+        winner[won] = label
+        np.maximum(best, plane, out=best)
+    return winner
+
+
+class StopsWhenAsked(Silence):
+    """A listener that hears nothing but the wish to stop."""
+
+    def __init__(self, cancelled: Cancelled) -> None:
+        self._cancelled = cancelled
+
+    def cancelled(self) -> bool:
+        return self._cancelled()
