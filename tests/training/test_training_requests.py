@@ -166,7 +166,7 @@ def test_clips_to_validate_on_are_refused_before_the_training(place: Path, capsy
 def test_a_validation_that_is_stopped_gives_no_figures(tmp_path: Path) -> None:
     _write_clip(tmp_path / "clip")
     torch.manual_seed(0)
-    yardstick = Yardstick(str(tmp_path), size=32)
+    yardstick = Yardstick(str(tmp_path), size=64)
     network = XMem(COMPACT).eval()
     assert measure(network, yardstick.clips(), yardstick, lambda: True) is None
     figures = measure(network, yardstick.clips(), yardstick, lambda: False)
