@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import queue
 import subprocess
 import sys
@@ -11,10 +10,25 @@ from collections import deque
 from typing import Deque, Dict, List, Optional, Sequence
 
 from xmemcore.protocol.failures import MachineError, RequestError
-from xmemcore.protocol.messages import PROTOCOL, Failed, Greeting, Leave, Message, MessageUnreadable, Pong, decode, encode
+from xmemcore.protocol.messages import (
+    PROTOCOL,
+    Failed,
+    Greeting,
+    Leave,
+    Message,
+    MessageUnreadable,
+    Pong,
+    RequestUnreadable,
+    decode,
+    encode,
+    lines,
+)
+from xmemcore.protocol.outside import NotUsable, parse_json
 from xmemcore.protocol.version import VERSION
 
 LAST_WORDS_LINES = 60
+QUOTED_CHARACTERS = 2000
+"""Of one line; more is noise."""
 
 
 class CoreCrashed(MachineError):
@@ -163,9 +177,9 @@ class CoreProcess:
             raise self.crashed()
         try:
             # Not `decode`: a greeting of another protocol may well have other fields.
-            spoken = json.loads(line)
-            protocol, version = spoken["protocol"], spoken.get("version")
-        except (ValueError, KeyError, TypeError):
+            spoken = parse_json(line)
+            protocol, version = spoken["protocol"], str(spoken.get("version"))[:40]
+        except (NotUsable, KeyError, TypeError, AttributeError):
             raise CoreForeign(f"The core began with {line.strip()[:200]!r} instead of a greeting. Run the set-up again.") from None
         if protocol != PROTOCOL:
             raise CoreForeign(
@@ -176,24 +190,30 @@ class CoreProcess:
 
     def _read_answers(self) -> None:
         assert self._process.stdout is not None
-        for number, raw in enumerate(self._process.stdout):
-            line = raw.decode("utf-8", errors="replace")
-            if number == 0:
-                self._first_line.put(line)
-                continue
-            self._route(line)
-        self._first_line.put("")
-        with self._routing:
-            self._ended = True
-            for box in self._listeners.values():
-                box.put(None)
+        try:
+            for number, raw in enumerate(lines(self._process.stdout)):
+                line = raw.decode("utf-8", errors="replace")
+                if number == 0:
+                    self._first_line.put(line)
+                else:
+                    self._route(line)
+        except Exception as error:
+            self._words.append(f"reading its answers failed: {error}")
+            self._process.kill()  # nobody would ever hear it again
+        finally:
+            # However the reading ends: an artist who waits must hear of it.
+            self._first_line.put("")
+            with self._routing:
+                self._ended = True
+                for box in self._listeners.values():
+                    box.put(None)
 
     def _route(self, line: str) -> None:
         try:
             message = decode(line)
-        except MessageUnreadable:
+        except (MessageUnreadable, RequestUnreadable):
             # Somebody wrote past the guard; it is worth quoting and nothing more.
-            self._words.append(line.rstrip())
+            self._words.append(line[:QUOTED_CHARACTERS].rstrip())
             return
         if isinstance(message, Pong):
             self.pongs += 1
@@ -212,8 +232,8 @@ class CoreProcess:
 
     def _read_errors(self) -> None:
         assert self._process.stderr is not None
-        for raw in self._process.stderr:
-            self._words.append(raw.decode("utf-8", errors="replace").rstrip())
+        for raw in lines(self._process.stderr):
+            self._words.append(raw[:QUOTED_CHARACTERS].decode("utf-8", errors="replace").rstrip())
 
     def _read_in_thread(self, read) -> threading.Thread:  # type: ignore[no-untyped-def]
         thread = threading.Thread(target=read, name=f"core {read.__name__}", daemon=True)

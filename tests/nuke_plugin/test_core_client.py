@@ -12,7 +12,7 @@ import pytest
 
 from nuke_plugin import core_command
 from nuke_plugin.core_client import Core, Patience
-from nuke_plugin.core_process import CoreCrashed, CoreForeign, CoreSilent
+from nuke_plugin.core_process import CoreCrashed, CoreForeign, CoreProcess, CoreSilent
 from xmemcore.protocol.messages import Cancelled, Failed, Finished, FrameDone, Propagate, Started
 from xmemcore.protocol.requests import PropagateRequest
 
@@ -93,6 +93,47 @@ def test_a_killed_core_ends_every_conversation(core):
 
 def test_lines_that_are_no_messages_do_not_disturb(core):
     assert isinstance(list(ask(core, "chatter"))[-1], Finished)
+
+
+SPEAKS = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from xmemcore.protocol.messages import PROTOCOL, Finished, Greeting, encode
+sys.stdout.write(encode(Greeting(PROTOCOL, "1", 1, "3.11")))
+sys.stdout.flush()
+sys.stdin.readline()
+sys.stdout.write(Path(sys.argv[2]).read_text() + "\\n")
+sys.stdout.write(encode(Finished(1, {"heard": True})))
+sys.stdout.flush()
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize(
+    "lines",
+    ['{"kind": []}\n{"kind": {}}\n{"kind": "pong"}\n{"kind": "started", "job": 1}', "[" * 99_000,
+     '{"kind": "finished", "job": [1], "result": {}}',
+     '{"kind": "finished", "job": 1, "result": 5}', "9" * 5000, "x" * 3_000_000,
+     '{"kind": "propagate", "job": 1, "request": {"plate": 1}}'],
+    ids=range(7),
+)  # fmt: skip
+def test_no_line_can_deafen_the_plugin(lines, tmp_path):
+    (tmp_path / "lines.txt").write_text(lines)
+    core = Core(lambda: [*program(SPEAKS), str(PRETEND.parents[2]), str(tmp_path / "lines.txt")], patience=PATIENCE)
+    try:
+        assert list(ask(core, "anything"))[-1] == Finished(1, {"heard": True})
+    finally:
+        core.close()
+
+
+def test_plugin_whose_reading_fails_says_so(core, monkeypatch):
+    def broken(self, line):
+        raise RuntimeError("no memory for a line")
+
+    monkeypatch.setattr(CoreProcess, "_route", broken)
+    with pytest.raises(CoreCrashed, match="no memory for a line"):
+        list(ask(core, "frames"))
 
 
 def test_failure_comes_with_its_sentence(core):

@@ -156,13 +156,61 @@ def test_an_error_becomes_one_sentence_and_the_worker_lives_on(worker, behaviour
     assert worker.hear_until(Finished)[-1].job == 2
 
 
-@pytest.mark.parametrize("line", ["not json", '{"kind": "sing"}', '{"kind": "cancel"}', '{"kind": "ping", "more": 1}', "[1]"])
+@pytest.mark.parametrize(
+    "line",
+    ["not json", '{"kind": "sing"}', '{"kind": "cancel"}', '{"kind": "ping", "more": 1}', "[1]", '{"kind": []}', '{"kind": {}}',
+     "[" * 90_000, '{"kind": "cancel", "job": {}}', "7" * 5000, "\xff\xfe"],
+    ids=range(11),
+)  # fmt: skip
 def test_a_line_that_is_no_message_is_answered_and_passed_over(worker, line):
     worker.hear()
     worker.process.stdin.write(line.encode() + b"\n")
     worker.say(Ping())
     assert worker.hear().code == "MessageUnreadable"
     assert worker.hear() == Pong()
+
+
+def test_only_requests_are_requests(worker):
+    worker.hear()
+    for line in ('{"kind": "pong"}', '{"kind": "started", "job": 1}'):
+        worker.process.stdin.write(line.encode() + b"\n")
+        worker.say(Ping())
+        failure = worker.hear()
+        assert (failure.code, failure.job) == ("NoRequest", None)
+        assert worker.hear() == Pong()
+    worker.propagate(2, "quick")
+    assert worker.hear_until(Finished)[-1].job == 2
+
+
+def test_request_of_wrong_types_fails_under_its_own_number(worker):
+    worker.hear()
+    worker.process.stdin.write(b'{"kind": "propagate", "job": 5, "request": {"plate": ["p"]}}\n')
+    worker.say(Ping())
+    failure = worker.hear()
+    assert (failure.job, failure.exit_code) == (5, 2) and "plate is a list, but must be text" in failure.sentence
+
+
+def test_worker_whose_reading_fails_leaves(tmp_path):
+    """A worker that hears nobody must not live on: here reading itself breaks."""
+    text = (
+        f"import sys; sys.path.insert(0, {str(PRETEND.parents[2])!r})\n"
+        "import os\n"
+        "from xmemcore.worker.wire import Wire\n"
+        "wire = Wire.guard_stdout()\n"
+        "def broken():\n"
+        "    raise RuntimeError('the disk of the library is gone')\n"
+        "    yield\n"
+        "wire.messages = broken\n"
+        "from xmemcore.worker.serve import serve\n"
+        "serve(wire, lambda request, listener: {}, os.getppid())\n"
+        "os._exit(0)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-I", "-c", text], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        assert process.wait(timeout=20) == 0
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_worker_leaves_at_end_of_file_even_when_a_job_is_stuck(worker):

@@ -35,9 +35,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Dict, Optional, Tuple, Type, Union
+from typing import Any, BinaryIO, Dict, Iterator, Optional, Tuple, Type, Union
 
-from xmemcore.protocol.failures import MachineError
+from xmemcore.protocol.failures import MachineError, RequestError
+from xmemcore.protocol.kinds import wrong_kind
+from xmemcore.protocol.outside import NotUsable, parse_json
 from xmemcore.protocol.requests import PropagateRequest, ShotRequest, SuggestRequest
 
 PROTOCOL = 1
@@ -46,6 +48,14 @@ PROTOCOL = 1
 
 class MessageUnreadable(MachineError):
     """A line is not a message of this protocol."""
+
+
+class RequestUnreadable(RequestError):
+    """A request names something of the wrong kind; `job` asked for it."""
+
+    def __init__(self, sentence: str, job: Optional[int]) -> None:
+        super().__init__(sentence)
+        self.job = job
 
 
 # ---- from Nuke to the worker
@@ -229,6 +239,11 @@ KINDS: Dict[str, Type[Any]] = {
 }  # fmt: skip
 """`kind` on the wire and what it stands for."""
 
+LONGEST_LINE_BYTES = 64 << 20
+"""A result of a hundred thousand frames is far shorter."""
+SHOWN_CHARACTERS = 200
+"""Of a line that cannot be read, in its sentence."""
+
 _KIND_OF = {message: kind for kind, message in KINDS.items()}
 _REQUEST_OF: Dict[Type[Any], Type[ShotRequest]] = {Propagate: PropagateRequest, Suggest: SuggestRequest, Status: PropagateRequest}
 
@@ -246,27 +261,45 @@ def decode(line: str) -> Message:
 
     Raises:
         MessageUnreadable: it is not JSON, its kind is unknown, or its fields are not those of its kind.
+        RequestUnreadable: a request is one of these, but a field of it has a value of another kind.
     """
-    shown = repr(line.strip()[:200])
+    shown = repr(line[:400].strip()[:SHOWN_CHARACTERS])
     try:
-        spoken = json.loads(line)
-    except ValueError as error:
-        raise MessageUnreadable(f"A line is not a message but {shown}. Do plugin and core come from one checkout?") from error
-    if not isinstance(spoken, dict) or spoken.get("kind") not in KINDS:
+        # Numbers of requests are looked at below; in a result, one that is none is for its reader to see.
+        spoken = parse_json(line, finite=False)
+    except NotUsable as error:
+        raise MessageUnreadable(f"A line is not a message but {shown}: {error}. Do plugin and core come from one checkout?") from error
+    name = spoken.pop("kind", None) if isinstance(spoken, dict) else None
+    if not isinstance(name, str) or name not in KINDS:
         raise MessageUnreadable(f"The kind of message {shown} is unknown. Do plugin and core come from one checkout?")
-    kind = KINDS[spoken.pop("kind")]
+    kind = KINDS[name]
     if kind in _REQUEST_OF and "request" in spoken:
-        spoken["request"] = _build(_REQUEST_OF[kind], spoken["request"], shown)
+        job = spoken.get("job")
+        spoken["request"] = _build(_REQUEST_OF[kind], spoken["request"], shown, job if type(job) is int else None)
     return _build(kind, spoken, shown)
 
 
-def _build(kind: Type[Any], values: Any, shown: str) -> Any:
+def lines(stream: BinaryIO) -> Iterator[bytes]:
+    """Read lines until the other side closes; of one that is longer than any message, only the beginning is kept."""
+    while line := stream.readline(LONGEST_LINE_BYTES):
+        rest = line
+        while len(rest) == LONGEST_LINE_BYTES and not rest.endswith(b"\n"):
+            rest = stream.readline(LONGEST_LINE_BYTES)
+        yield line
+
+
+def _build(kind: Type[Any], values: Any, shown: str, job: Optional[int] = None) -> Any:
     """Make one dataclass of its wire form; JSON's lists become the tuples that frozen dataclasses hold."""
     known = {field.name: _immutable(values[field.name]) for field in fields(kind) if isinstance(values, dict) and field.name in values}
     if not isinstance(values, dict) or len(known) != len(values):
         raise MessageUnreadable(
             f"The fields of message {shown} are not those of {kind.__name__}. Do plugin and core come from one checkout?"
         )
+    wrong = wrong_kind(kind, known, paths=issubclass(kind, ShotRequest))
+    if wrong is not None and issubclass(kind, ShotRequest):
+        raise RequestUnreadable(f"The request cannot be read: {wrong}. Correct it and ask again.", job)
+    if wrong is not None:
+        raise MessageUnreadable(f"In message {shown}, {wrong}. Do plugin and core come from one checkout?")
     try:
         return kind(**known)
     except TypeError as error:

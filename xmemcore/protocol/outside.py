@@ -86,8 +86,8 @@ def short(thing: object, most: int = 60) -> str:
         return f"{thing:g}"
     if isinstance(thing, int) and not isinstance(thing, bool) and thing.bit_length() > 4 * MAX_DIGITS:
         return "a number of very many digits"
-    if isinstance(thing, (list, dict)):
-        return "a list" if isinstance(thing, list) else "an object"
+    if isinstance(thing, (list, tuple, dict)):
+        return "an object" if isinstance(thing, dict) else "a list"
     text = str(thing) if isinstance(thing, BaseException) else repr(thing)
     text = re.sub(r"[\x00-\x1f\x7f]+", " ", text[: 4 * most])
     return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -32,6 +32,7 @@ from xmemcore.worker.blame import translate
 from xmemcore.worker.wire import Wire, failed
 
 Request = Propagate | Suggest | Status | Clear | Models
+REQUESTS = (Propagate, Suggest, Status, Clear, Models)
 Work = Callable[[Request, "JobListener"], "dict[str, Any]"]
 """Does one request and returns the `result` of Finished; raises to fail."""
 

@@ -6,14 +6,19 @@ import os
 import platform
 import threading
 
+from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.messages import PROTOCOL, Cancel, Greeting, Leave, Ping, Pong
 from xmemcore.protocol.version import VERSION
 from xmemcore.worker import parent
-from xmemcore.worker.jobs import Jobs, Work
-from xmemcore.worker.wire import Wire
+from xmemcore.worker.jobs import REQUESTS, Jobs, Work
+from xmemcore.worker.wire import Wire, failed
 
 LEAVE_WITHIN_SECONDS = 3.0
 """Patience for the frame in work once nobody listens any more. Files appear whole or not at all, so a cut harms nothing."""
+
+
+class NoRequest(RequestError):
+    """A message that only a worker sends has come to one."""
 
 
 def serve(wire: Wire, work: Work, parent_pid: int) -> None:
@@ -33,16 +38,21 @@ def serve(wire: Wire, work: Work, parent_pid: int) -> None:
 
 def _read(wire: Wire, jobs: Jobs) -> None:
     """Hand on every request; cancel and ping are answered here, while the other thread computes."""
-    for message in wire.messages():
-        if isinstance(message, Cancel):
-            jobs.cancel(message.job)
-        elif isinstance(message, Ping):
-            wire.send(Pong())
-        elif isinstance(message, Leave):
-            break
-        else:
-            jobs.add(message)  # type: ignore[arg-type]
-    _leave(jobs)
+    try:
+        for message in wire.messages():
+            if isinstance(message, Cancel):
+                jobs.cancel(message.job)
+            elif isinstance(message, Ping):
+                wire.send(Pong())
+            elif isinstance(message, Leave):
+                break
+            elif isinstance(message, REQUESTS):
+                jobs.add(message)
+            else:
+                wire.send(failed(None, NoRequest(f"A worker is not told {type(message).__name__}: that is for it to say.")))
+    finally:
+        # However the reading ends: a worker that hears nobody must not live on.
+        _leave(jobs)
 
 
 def _leave(jobs: Jobs) -> None:

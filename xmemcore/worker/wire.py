@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 
 from xmemcore.protocol.failures import Failure
-from xmemcore.protocol.messages import Failed, Message, MessageUnreadable, decode, encode
+from xmemcore.protocol.messages import Failed, Message, MessageUnreadable, RequestUnreadable, decode, encode, lines
 
 
 class Wire:
@@ -44,11 +44,13 @@ class Wire:
 
     def messages(self) -> Iterator[Message]:
         """Read until the parent closes its end; a line that is no message is answered and passed over."""
-        for line in self._requests:
+        for line in lines(self._requests):
             if not line.strip():
                 continue
             try:
                 yield decode(line.decode("utf-8", errors="replace"))
+            except RequestUnreadable as error:
+                self.send(failed(error.job, error))
             except MessageUnreadable as error:
                 self.send(failed(None, error))
 
