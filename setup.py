@@ -30,7 +30,7 @@ def version() -> str:
 def nuke_files() -> list[tuple[str, list[str]]]:
     """List what Nuke needs to find, by target folder: the plugin is imported from there, beside its part of the core."""
     sources = ["init.py", "menu.py", "xmemcore/__init__.py"]
-    for folder in ("gizmos", "nuke_plugin", "xmemcore/protocol"):
+    for folder in ("gizmos", "nuke_plugin", "xmemcore/protocol", "xmemcore/curves"):
         sources += [p.relative_to(HERE).as_posix() for p in sorted((HERE / folder).rglob("*"))]
     sources = [s for s in sources if (HERE / s).is_file() and "__pycache__" not in s]
     folders = sorted({str(Path(s).parent) for s in sources})

@@ -51,7 +51,11 @@ def test_wheel_brings_a_folder_for_nuke_path(wheel: zipfile.ZipFile) -> None:
     folder = {name.removeprefix(f"{prefix}/data/share/xmem-roto/") for name in wheel.namelist() if "/share/xmem-roto/" in name}
     expected = {"xmemcore/__init__.py", *(f"gizmos/{p.name}" for p in (CHECKOUT / "gizmos").glob("*.gizmo"))}
     expected |= {name for name in ("init.py", "menu.py") if (CHECKOUT / name).exists()}
-    expected |= {p.relative_to(CHECKOUT).as_posix() for f in ("nuke_plugin", "xmemcore/protocol") for p in (CHECKOUT / f).glob("*.py")}
+    expected |= {
+        p.relative_to(CHECKOUT).as_posix()
+        for f in ("nuke_plugin", "xmemcore/protocol", "xmemcore/curves")
+        for p in (CHECKOUT / f).glob("*.py")
+    }
     assert expected <= folder
     assert not any(name.startswith("xmemcore/network") for name in folder)
 

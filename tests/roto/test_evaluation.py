@@ -155,7 +155,15 @@ def test_a_bspline_is_the_uniform_cubic_one() -> None:
     text = curves(shape("a", cc(["0 0", "12 0", "12 12", "0 12"], "1001"), "idem", kind="bspline"))
     points = at(text)[0].points
     assert points[1] == pytest.approx(np.array([[10, 2], [-2, -2], [2, 2]]))
-    assert "B-splines" in read_roto(text).warnings[0]
+    assert read_roto(text).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("extra", "warned"), [("t 0.5", True), ("rp 1", True), ("te {{1001 0} {1004 1}}", True), ("t 0 te 0", False), ("x 3", False)]
+)
+def test_a_bspline_is_named_where_its_vertices_carry_what_is_left_out(extra: str, warned: bool) -> None:
+    text = curves(shape("a", cc(["0 0", f"{{a {extra}}} 12 0", "12 12", "0 12"], "1001"), "idem", kind="bspline"))
+    assert [("B-splines" in warning) for warning in read_roto(text).warnings] == [True] * warned
 
 
 def test_open_splines_have_widths() -> None:
@@ -172,10 +180,10 @@ def test_open_splines_have_widths() -> None:
     [
         ("mbo 1", "Motion blur of shapes"),
         ("ft 1", "Feather type 'smooth0'"),
-        ("bm 1", "Blending mode 'max'"),
-        ("bm 9", "Blending mode 'soft-light'"),
+        ("bm 9 opc 0.5", "Blending modes together with opacity"),
+        ("vis {{1 1 0 1 0 1 0}}", "interpolation codes"),
         ("a 0", "alpha colour"),
-        ("opc {=knob 0.5}", "Expression 'knob' of a "),
+        ("opc {=knob 0.5}", "the expression 'knob' of a "),
     ],
 )
 def test_what_is_not_as_in_nuke_is_named(attributes: str, named: str) -> None:
@@ -191,7 +199,25 @@ def test_turning_out_of_the_plane_is_named() -> None:
     assert "out of the picture's plane" in read_roto(curves(square("a", 0, 0, 1, transform="{t 0 0 0 0 0 0 30}"))).warnings[0]
 
 
-def test_points_of_an_expression_use_the_number_beside_it() -> None:
+def test_points_of_an_expression_are_not_known() -> None:
     text = curves(shape("a", cc(["0 0", "{=origin.x 640} {=origin.y 360}", "0 0"] + corners((9, 0), (9, 9)), "1001")))
-    assert np.array_equal(first_corner(text), [640, 360])
-    assert any("'origin.y' of a " in warning for warning in read_roto(text).warnings)
+    roto = read_roto(text)
+    assert roto.objects[0].unknown is not None and not roto.objects[0].has(1001)
+    assert any("'origin.y' of a " in warning and "Bake it" in warning for warning in roto.warnings)
+
+
+def test_shapes_of_fewer_than_two_points_are_named_and_left_out() -> None:
+    dot, nothing = shape("dot", cc(corners((4, 4)), "1001")), shape("nothing", "{cc {f 8192} {p}}")
+    roto = read_roto(curves(dot, nothing, square("a", 0, 0, 1)))
+    assert [one.name for one in roto.objects] == ["a"]
+    assert any("fewer than two points" in warning and "dot, nothing" in warning for warning in roto.warnings)
+
+
+def test_choices_are_held_and_numbers_are_not() -> None:
+    text = curves(
+        square("a", 0, 0, 1, attributes="inv {{1001 0} {1011 1}} bm {{1001 0} {1011 4}} ft {{1001 0} {1011 3}} opc {{1001 0.5} {1011 1}}")
+    )
+    before, after = at(text, 1010)[0], at(text, 1011)[0]
+    assert (before.inverted, before.blending, before.feather_type) == (False, "over", "linear")
+    assert (after.inverted, after.blending, after.feather_type) == (True, "min", "smooth")
+    assert 0.5 < before.opacity < 1

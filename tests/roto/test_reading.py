@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from tests.roto.made_roto import cc, corners, curves, layer, node, script, shape, square
+from xmemcore.curves.braces import CurvesTextBroken
+from xmemcore.curves.chain import CLASSES
+from xmemcore.curves.script import Format, Node, read_script
 from xmemcore.protocol.failures import RequestError
 from xmemcore.roto import read_roto
-from xmemcore.roto.braces import CurvesTextBroken
 from xmemcore.roto.read import (
     NoRotoNode,
     NoShapes,
@@ -19,9 +21,12 @@ from xmemcore.roto.read import (
     RotoUnreadable,
     SeveralRotoNodes,
 )
-from xmemcore.roto.script import Format, roto_nodes
 
 ONE = curves(square("sleeve", 10, 20, 8))
+
+
+def roto_nodes(text: str) -> list[Node]:
+    return read_script(text).of(CLASSES)
 
 
 def written(folder: Path, text: str, name: str = "shot.nk") -> Path:
@@ -177,7 +182,7 @@ def test_a_missing_file_says_so(tmp_path: Path) -> None:
         (lambda text: text.replace("{10 20}", ""), "which come in threes"),
         (lambda text: text.replace("{layer Root", "{folder Root"), "does not begin with a layer"),
         (lambda text: text.replace("{10 20}", "{1 2 3 4}"), "a point of 4 numbers"),
-        (lambda text: text.replace("{a }", "{a opc}"), "attributes come as name and value"),
+        (lambda text: text.replace("{a }", "{a {opc} 1}"), "attributes come as name and value"),
         (lambda text: text.replace("{cc", "{xx"), "has no points"),
     ],
 )

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from tests.roto.made_roto import cc, circle, corners, curves, layer, shape, square
+from xmemcore.curves.script import Format
 from xmemcore.roto import PixelGrid, Roto, RotoObject, rasterise, read_roto, roto_json
 from xmemcore.roto.roto_json import RotoJsonBroken, RotoJsonVersionUnknown
-from xmemcore.roto.script import Format
 
 EXAMPLE = {
     "version": 1,

@@ -9,11 +9,16 @@ import numpy as np
 import pytest
 
 from tests.roto.reference_raster import bezier_area
+from xmemcore.curves.chain import CLASSES
+from xmemcore.curves.reading import read_tree
+from xmemcore.curves.script import Node, read_script
+from xmemcore.curves.tree import shapes_below, strokes_below
 from xmemcore.roto import PixelGrid, Roto, rasterise, read_roto
-from xmemcore.roto.curves_text import parse
 from xmemcore.roto.read import NoRotoNode, NoShapes
-from xmemcore.roto.script import roto_nodes
-from xmemcore.roto.tree import shapes_below, strokes_below
+
+
+def roto_nodes(text: str) -> list[Node]:
+    return read_script(text).of(CLASSES)
 
 
 def text_of(path: Path) -> str:
@@ -34,7 +39,7 @@ def test_every_shape_and_stroke_of_every_sample_is_found(scripts: list[Path]) ->
     """Counted apart, by keyword; SplineWarps hold strokes, and no shapes, in these files."""
     for path in scripts:
         text = text_of(path)
-        trees = [parse(text, node.start, node.end) for node in roto_nodes(text) if node.end > node.start]
+        trees = [read_tree(text, *node.knob("curves")) for node in roto_nodes(text) if node.knob("curves")]
         assert sum(len(list(shapes_below(tree, ()))) for tree in trees) == len(re.findall(r"\{curvegroup ", text)), path.name
         if "SplineWarp" not in text:
             assert sum(len(list(strokes_below(tree))) for tree in trees) == len(re.findall(r"\{cubiccurve ", text)), path.name

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from tests.roto.made_roto import curves, node, script, square
+from xmemcore.curves.script import Format
 from xmemcore.roto import read_roto, roto_json
-from xmemcore.roto.script import Format
+from xmemcore.shot.annotations import ObjectNotAnnotated
 from xmemcore.shot.canvas import Box, Canvas
 from xmemcore.shot.roto_annotations import (
     KeyframeNotInRoto,
     RotoAnnotations,
-    RotoObjectUnknown,
     RotoWithoutKeys,
     open_roto,
 )
@@ -42,7 +42,7 @@ def test_named_keyframes_make_all_objects_known() -> None:
 
 
 def test_an_invisible_object_is_absent_not_unknown() -> None:
-    made = annotations(square("a", 4, 4, 30, "1001", HIDDEN))
+    made = annotations(square("a", 4, 4, 30, "{1001 1020}", HIDDEN))
     assert made.keyframes == (1001, 1020) and made.known(1020) == {0}
     assert made.network_mask(1020, 0, (24, 32)) is None
     assert made.matte(1020, 0).shape == (48, 64) and not made.matte(1020, 0).any()
@@ -137,7 +137,7 @@ def test_the_callers_pixels_are_their_own() -> None:
 def test_objects_can_be_chosen_and_must_exist() -> None:
     shapes = (square("a", 1, 1, 3), square("b", 1, 1, 3))
     assert annotations(*shapes, objects=["b"]).objects == ("b",)
-    with pytest.raises(RotoObjectUnknown, match="no object 'c'. It has: a, b"):
+    with pytest.raises(ObjectNotAnnotated, match="called 'c'. The annotations have: a, b"):
         annotations(*shapes, objects=["c"])
 
 

@@ -141,6 +141,7 @@ def shot_options(chosen: argparse.Namespace) -> dict[str, Any]:
         "masks": chosen.masks,
         "roto_node": chosen.roto_node,
         "keyframes": chosen.keyframes,
+        "objects": tuple(chosen.objects) if getattr(chosen, "objects", None) else None,
         "colorspace": chosen.colorspace,
         "model": chosen.model,
         "device": chosen.device,

@@ -38,6 +38,8 @@ def add_propagate(commands: argparse._SubParsersAction[Parser]) -> None:
     """Describe the command."""
     parser = commands.add_parser("propagate", help="fill a frame range with mattes")
     add_annotation_options(parser)
+    which = "which object comes out (repeatable; default: all); the others are not computed"
+    parser.add_argument("--object", action="append", dest="objects", metavar="NAME", help=which)
     parser.add_argument("--frames", metavar="RANGE", help="such as 1001-1100 or 1001-1040x2,1050 (default: every frame of the plate)")
     parser.add_argument("--out", default=DEFAULTS.out, metavar="PATTERN", help="(default: mattes/matte.%%04d.exr)")
     add_model_options(parser)
@@ -140,6 +142,6 @@ def run_suggest(chosen: argparse.Namespace) -> None:
         print(f"{pick['frame']}  score {pick['score']:.3g}  {pick['reason']}")
     print(answer["message"])
     if answer["lost_frames"]:
-        from xmemcore.shot.status import counted
+        from xmemcore.protocol.frames import counted
 
         print(f"Look at {counted(answer['lost_frames'])}: the matte is empty there, between frames that have it.")

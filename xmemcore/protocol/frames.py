@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import FrozenSet, Iterable, Iterator, List, Tuple
+from typing import FrozenSet, Iterable, Iterator, List, Sequence, Tuple
 
 from xmemcore.protocol.failures import RequestError
 
@@ -92,3 +92,10 @@ def _run(frames: Tuple[int, ...], start: int) -> Tuple[int, int]:
         end += 1
     # Two frames that do not touch read better apart.
     return (step, end - start) if step == 1 or end - start > 2 else (1, 1)
+
+
+def counted(frames: Sequence[int]) -> str:
+    """Name frames, the first eight of many."""
+    shown = ", ".join(str(frame) for frame in frames[:8])
+    more = f" and {len(frames) - 8} more" if len(frames) > 8 else ""
+    return f"frame{'s' if len(frames) > 1 else ''} {shown}{more}"

@@ -41,6 +41,8 @@ class ShotRequest:
     union that comes back on keyframes, and our own raster is compared with it."""
     keyframes: Optional[Tuple[int, ...]] = None
     """Frames that count as annotated; None: those that the annotations have keys on."""
+    objects: Optional[Tuple[str, ...]] = None
+    """Names of the objects that count, as the answer of a run lists them; None: all. The others are neither learned nor written."""
     colorspace: Optional[str] = None
     """Encoding of the plate; None: linear for EXR, srgb for 8-bit files."""
     model: Optional[str] = None

@@ -1,8 +1,8 @@
-"""How a shape acts on what lies below it in a mask.
+"""How a shape acts on what lies below it in a mask, as measured in a real Nuke (17.1): Merge2's formulas with what is below as A.
 
-A mode combines the shape's colour, which in a mask is 1, with what is below; coverage times opacity says how far the
-result goes there. So outside a shape nothing changes in any mode, as when painting. Names and order are Nuke's; that
-it restricts every mode to the shape is an assumption.
+A mode combines the shape's colour, which in a mask is 1, with what is below, and acts inside the shape's outline only; nothing is
+cut off at 0 or 1 until the whole mask is drawn (two shapes with `plus` are 2, and `minus` over nothing is -1). How far a mode goes where
+a shape covers a pixel in part, or is not opaque, was not measured: in proportion.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ import numpy as np
 
 MODES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "over": np.ones_like,
-    "max": np.ones_like,
+    "max": lambda below: np.maximum(below, 1),
     "multiply": lambda below: below,
-    "color-burn": lambda below: below,  # 1 - (1 - below) / 1
-    "min": lambda below: below,
+    "color-burn": lambda below: (below > 0).astype(below.dtype),
+    "min": lambda below: np.minimum(below, 1),
     "screen": np.ones_like,
-    "color-dodge": lambda below: (below > 0).astype(below.dtype),  # below / (1 - 1)
+    "color-dodge": np.ones_like,
     "plus": lambda below: below + 1,
-    "overlay": lambda below: np.where(below < 0.5, 2 * below, 1).astype(below.dtype),
-    "soft-light": lambda below: below * (2 - below),
-    "hard-light": np.ones_like,
-    "from": lambda below: below - 1,
-    "minus": lambda below: 1 - below,
-    "difference": lambda below: 1 - below,
+    "overlay": np.ones_like,
+    "soft-light": lambda below: below + 1,
+    "hard-light": lambda below: np.where(below < 0.5, 2 * below, 1).astype(below.dtype),
+    "from": lambda below: 1 - below,
+    "minus": lambda below: below - 1,
+    "difference": lambda below: np.abs(below - 1),
     "exclusion": lambda below: 1 - below,
 }
 """What a mode makes of a mask where the shape covers it fully."""
@@ -35,11 +35,11 @@ def blend(below: np.ndarray, amount: np.ndarray, mode: str) -> np.ndarray:
     """Draw a shape.
 
     Args:
-        below: float32 in [0, 1].
-        amount: coverage times opacity, the same form.
+        below: float32, of any value.
+        amount: coverage times opacity, in [0, 1], the same form.
         mode: of MODES.
 
     Returns:
-        float32 in [0, 1].
+        float32, of any value.
     """
-    return np.clip(below + (MODES[mode](below) - below) * amount, 0, 1)
+    return below + (MODES[mode](below) - below) * amount

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
+from xmemcore.curves.attributes import is_shown, named, opacity, value
+from xmemcore.curves.tree import BSPLINE, ControlCurve, Placed
 from xmemcore.protocol.roto_values import BLENDING, FEATHER_TYPES
-from xmemcore.roto.attributes import lives, named, value
 from xmemcore.roto.bspline import bezier_triplets
 from xmemcore.roto.overall_feather import with_overall_feather
 from xmemcore.roto.shapes import EvaluatedShape
 from xmemcore.roto.transform import apply, to_picture
-from xmemcore.roto.tree import BSPLINE, ControlCurve, Placed
 
 
 def shape_at(placed: Placed, frame: float) -> EvaluatedShape | None:
@@ -30,25 +28,13 @@ def shape_at(placed: Placed, frame: float) -> EvaluatedShape | None:
         points=_moved(whole, np.zeros_like(points[:, 0]), points),
         feather=_moved_feather(whole, points, feather),
         closed=shape.closed,
-        opacity=_opacity(placed, frame),
+        opacity=opacity(placed, frame),
         inverted=value(shape, "inv", frame) >= 0.5,
         blending=named(BLENDING, value(shape, "bm", frame)),
         feather_falloff=value(shape, "ff", frame),
         feather_type=named(FEATHER_TYPES, value(shape, "ft", frame)),
         widths=None if shape.closed else _widths(placed, whole, points[:, 0], frame),
     )
-
-
-def is_shown(placed: Placed, frame: float) -> bool:
-    """Say whether a shape draws anything at a frame."""
-    elements = (*placed.parents, placed.shape)
-    visible = all(value(element, "vis", frame) >= 0.5 and lives(element, frame) for element in elements)
-    return visible and _opacity(placed, frame) > 0 and len(placed.shape.main.points) > 0
-
-
-def _opacity(placed: Placed, frame: float) -> float:
-    """Multiply the opacities of a shape and of the layers around it."""
-    return math.prod(value(element, "opc", frame) for element in (*placed.parents, placed.shape))
 
 
 def _local(placed: Placed, frame: float) -> tuple[np.ndarray, np.ndarray]:

@@ -2,35 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from xmemcore.protocol.roto_values import BLENDING, FEATHER_TYPES
-from xmemcore.roto.animation import Curve
-from xmemcore.roto.attributes import differs, named
+from xmemcore.curves.animation import Curve
+from xmemcore.curves.attributes import differs, named, surely_absent, unknown_curves
+from xmemcore.curves.keyframes import keyframes
+from xmemcore.curves.tree import (
+    BEZIER,
+    BSPLINE,
+    ControlPoint,
+    Element,
+    Layer,
+    Placed,
+    Shape,
+    Stroke,
+    layers_below,
+    shapes_below,
+    strokes_below,
+)
+from xmemcore.protocol.roto_values import FEATHER_TYPES
 from xmemcore.roto.evaluate import shape_at
-from xmemcore.roto.keyframes import keyframes
-from xmemcore.roto.shapes import EvaluatedShape, RotoObject, unique
+from xmemcore.roto.shapes import RotoObject, unique
 from xmemcore.roto.transform import is_unverified
-from xmemcore.roto.tree import BEZIER, BSPLINE, Element, Layer, Placed, Shape, Stroke, shapes_below, strokes_below
 
 SHOWN_NAMES = 5
 """How many names a warning lists before it counts the rest."""
-PLAIN_BLENDING = ("over", "screen", "plus")
-"""Modes that do the same to a mask however they are read."""
+VERTEX_EXTRAS = ("t", "rp", "te")
+"""Attributes of a B-spline's vertex that are not honoured: tension and its kin."""
+HOW_TO_BAKE = "Bake it to keys in Nuke's Curve Editor (Edit > Generate, every frame), or propagate from within Nuke, where it is sampled."
 
 
-def objects_of(root: Layer) -> tuple[RotoObject, ...]:
-    """Make an object of every top-level shape and of every top-level layer that holds shapes, in the list's order."""
-    found = []
-    for element in root.children:
-        # The text begins at the top of the stack; shapes are drawn from the bottom.
-        placed = tuple(reversed(list(shapes_below(element, (root,)))))
-        if placed:
-            found.append((element.name or "shape", placed))
-    names = unique([name for name, _ in found])
-    return tuple(
-        RotoObject(name, keyframes(placed), _evaluator(placed), original=original) for name, (original, placed) in zip(names, found)
+def objects_of(rotos: Sequence[tuple[str, Layer]]) -> tuple[RotoObject, ...]:
+    """Make an object of every top-level shape and of every top-level layer that holds shapes, in the list's order.
+
+    Args:
+        rotos: name and root layer of each node of a chain, the last one first: it is drawn on top.
+    """
+    found: list[tuple[str, str, tuple[Placed, ...]]] = []
+    for node, root in rotos:
+        for element in root.children:
+            # The text begins at the top of the stack; shapes are drawn from the bottom.
+            placed = tuple(one for one in reversed(list(shapes_below(element, (root,)))) if _draws(one.shape))
+            if placed:
+                found.append((node, element.name or "shape", placed))
+    owners: dict[str, set[str]] = {}
+    for node, original, _ in found:
+        owners.setdefault(original, set()).add(node)
+    names = unique([original if len(owners[original]) == 1 else f"{node}.{original}" for node, original, _ in found])
+    return tuple(_object(name, original, placed) for name, (_, original, placed) in zip(names, found))
+
+
+def union_of(objects: Sequence[RotoObject], name: str) -> RotoObject:
+    """Make one object of all, the first on top."""
+    below = tuple(reversed(objects))
+    unknown = next((one.unknown for one in objects if one.unknown is not None), None)
+    frames = sorted({frame for one in objects for frame in one.keyframes})
+    return RotoObject(
+        name,
+        tuple(frames),
+        lambda frame: [shape for one in below for shape in one.at(frame)],
+        hides=lambda frame: all(one.absent(frame) for one in below),
+        unknown=unknown,
     )
+
+
+def _object(name: str, original: str, placed: tuple[Placed, ...]) -> RotoObject:
+    hanging = unknown_curves(placed)
+    return RotoObject(
+        name,
+        keyframes(placed),
+        lambda frame: [shape for one in placed if (shape := shape_at(one, frame)) is not None],
+        original=original,
+        hides=lambda frame: all(surely_absent(one, frame) for one in placed),
+        unknown=f"the expression '{hanging[0][1][:60]}' of {hanging[0][0].name}" if hanging else None,
+    )
+
+
+def _draws(shape: Shape) -> bool:
+    """A single point, or none, is no outline and no line."""
+    return len(shape.main.points) >= 2 * (3 if shape.kind == BEZIER else 1)
 
 
 def warnings_of(root: Layer) -> tuple[str, ...]:
@@ -47,11 +97,13 @@ def warnings_of(root: Layer) -> tuple[str, ...]:
     def shapes_with(test: Callable[[Shape], bool]) -> list[Shape]:
         return [shape for shape in shapes if test(shape)]
 
-    layers = list(_layers(root))
+    layers = list(layers_below(root))
     strokes: list[Stroke] = list(strokes_below(root))
     warn(strokes, "Paint strokes are no annotation and are left out: {}.")
-    warnings.extend(_expression_warnings([*shapes, *layers]))
-    warn(shapes_with(lambda s: s.kind == BSPLINE), "B-splines are drawn as uniform cubic ones, without tension, unverified: {}.")
+    warnings.extend(_expression_warnings(placed))
+    warn(shapes_with(lambda s: not _draws(s)), "Shapes of fewer than two points draw nothing and are left out: {}.")
+    warn(shapes_with(_has_vertex_extras), "B-splines are drawn as uniform cubic ones; the tension of their vertices is left out: {}.")
+    warn(shapes_with(_has_codes), "Keys with interpolation codes are read as Nuke's format page has them, unverified between keys: {}.")
     warn(
         shapes_with(lambda s: s.kind not in (BEZIER, BSPLINE)),
         "These shapes are of a kind that we do not know and are drawn as Bezier points: {}.",
@@ -60,13 +112,11 @@ def warnings_of(root: Layer) -> tuple[str, ...]:
         shapes_with(lambda s: not s.closed),
         "Open splines are drawn as bands of their width with round ends, without falloff, unverified against Nuke: {}.",
     )
-    warn(shapes_with(lambda s: differs(s, "mbo")), "Motion blur of shapes is left out: {}.")
+    warn([one for one in (*shapes, *layers) if differs(one, "mbo")], "Motion blur of shapes and layers is left out: {}.")
     for mode in FEATHER_TYPES[1:]:
         warn(_of_value(shapes, "ft", FEATHER_TYPES, mode), f"Feather type '{mode}' is unverified against Nuke: {{}}.")
-    for mode in BLENDING:
-        if mode not in PLAIN_BLENDING:
-            sentence = f"Blending mode '{mode}' is applied within the shape, unverified against Nuke: {{}}."
-            warn(_of_value(shapes, "bm", BLENDING, mode), sentence)
+    partly = [one for one in placed if differs(one.shape, "bm") and any(differs(element, "opc") for element in one.chain)]
+    warn([one.shape for one in partly], "Blending modes together with opacity are in proportion to it, unverified against Nuke: {}.")
     warn(shapes_with(lambda s: differs(s, "a")), "The alpha colour of shapes does not count, every shape is drawn as 1: {}.")
     warn([layer for layer in layers if differs(layer, "opc")], "The opacity of layers multiplies that of their shapes, unverified: {}.")
     for name, meaning in (("inv", "inversion"), ("bm", "blending mode")):
@@ -79,36 +129,33 @@ def warnings_of(root: Layer) -> tuple[str, ...]:
     return tuple(warnings)
 
 
-def _evaluator(placed: tuple[Placed, ...]) -> Callable[[int], list[EvaluatedShape]]:
-    return lambda frame: [shape for one in placed if (shape := shape_at(one, frame)) is not None]
-
-
-def _layers(layer: Layer) -> Iterator[Layer]:
-    yield layer
-    for child in layer.children:
-        if isinstance(child, Layer):
-            yield from _layers(child)
-
-
-def _expression_warnings(elements: Iterable[Element]) -> Iterator[str]:
+def _expression_warnings(placed: Iterable[Placed]) -> Iterator[str]:
+    """Name what hangs on an expression that is not evaluated."""
     by_expression: dict[str, list[str]] = {}
-    for element in elements:
-        for curve in _curves(element):
-            if curve.expression is not None:
-                by_expression.setdefault(curve.expression, []).append(element.name)
+    for element, expression in unknown_curves(placed):
+        by_expression.setdefault(expression, []).append(element.name)
     for expression, names in by_expression.items():
         shown = _listed(list(dict.fromkeys(names)))
-        yield f"Expression '{expression}' of {shown} is not evaluated; the number saved beside it is used."
+        yield (
+            f"What hangs on the expression '{expression[:80]}' of {shown} is not known and is not taken as drawn: "
+            f"the script does not hold its value. {HOW_TO_BAKE}"
+        )
 
 
-def _curves(element: Element) -> Iterator[Curve]:
-    yield from element.transform
-    yield from element.attributes.values()
-    if isinstance(element, Shape):
-        for curve in (element.main, element.feather):
-            for point in curve.points if curve is not None else ():
-                yield from (point.x, point.y)
-                yield from point.attributes.values()
+def _has_vertex_extras(shape: Shape) -> bool:
+    return shape.kind == BSPLINE and any(
+        any(point.attributes[name].ever()) for point in _points(shape) for name in VERTEX_EXTRAS if name in point.attributes
+    )
+
+
+def _has_codes(shape: Shape) -> bool:
+    numbers = [*shape.transform, *shape.attributes.values(), *(one for point in _points(shape) for one in (point.x, point.y))]
+    return any(one.special for one in numbers)
+
+
+def _points(shape: Shape) -> Iterator[ControlPoint]:
+    for curve in (shape.main, shape.feather):
+        yield from curve.points if curve is not None else ()
 
 
 def _of_value(shapes: Iterable[Shape], name: str, names: tuple[str, ...], wanted: str) -> list[Shape]:
@@ -116,8 +163,7 @@ def _of_value(shapes: Iterable[Shape], name: str, names: tuple[str, ...], wanted
     found = []
     for shape in shapes:
         curve = shape.attributes.get(name, Curve())
-        numbers = [key.value for key in curve.keys] or [curve.constant]
-        if any(named(names, number) == wanted for number in numbers):
+        if any(named(names, number) == wanted for number in curve.ever()):
             found.append(shape)
     return found
 

@@ -33,7 +33,7 @@ def rasterise(shapes: Iterable[EvaluatedShape], grid: PixelGrid) -> np.ndarray:
         else:
             place = patch.place()
             drawn[place] = blend(drawn[place], patch.values * opacity, shape.blending)
-    return drawn
+    return np.clip(drawn, 0, 1)
 
 
 def rasterise_hard(shapes: Iterable[EvaluatedShape], grid: PixelGrid) -> np.ndarray:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+import stat
+from collections.abc import Sequence
 from pathlib import Path
 
+from xmemcore.curves.chain import CLASSES, chain_above, heads
+from xmemcore.curves.links import follower
+from xmemcore.curves.reading import read_tree, require_points
+from xmemcore.curves.script import Node, read_script
+from xmemcore.curves.tree import Layer, strokes_below, with_curves
 from xmemcore.protocol.failures import RequestError
-from xmemcore.roto import curves_text, roto_json
+from xmemcore.roto import roto_json
 from xmemcore.roto.nuke_roto import objects_of, warnings_of
-from xmemcore.roto.script import RotoNode, roto_nodes
 from xmemcore.roto.shapes import Roto
 
 CURVES_ALONE = re.compile(r"\s*(?:curves\s+)?\{?\s*(?:AddMode\b[\s\d.]*)?\{\s*\{")
@@ -16,6 +22,8 @@ CURVES_ALONE = re.compile(r"\s*(?:curves\s+)?\{?\s*(?:AddMode\b[\s\d.]*)?\{\s*\{
 JSON = re.compile(r'\s*(?:\{\s*(?:"|\})|\[)')
 NUKE_6 = "AnimTree:"
 SHOWN_NODES = 12
+MAX_BYTES = 512 * 2**20
+"""Of a roto file; the largest scripts of whole productions have a tenth."""
 
 
 class RotoUnreadable(RequestError):
@@ -47,7 +55,8 @@ def read_roto(path_or_text: str | Path, node: str | None = None) -> Roto:
 
     Args:
         path_or_text: a file, or the text itself: a script, the value of a `curves` knob, or roto JSON.
-        node: which Roto node of a script, by name or by path with groups (`Group1.Roto1`); None when there is one.
+        node: which Roto node of a script, by name or by path with groups (`Group1.Roto1`), the last one where several are chained;
+            None when there is one node, or one chain.
 
     Raises:
         RotoUnreadable, NoRotoNode, SeveralRotoNodes, RotoNodeUnknown, RotoTooOld, NoShapes,
@@ -57,13 +66,37 @@ def read_roto(path_or_text: str | Path, node: str | None = None) -> Roto:
     if JSON.match(text):
         return roto_json.parse(text, source)
     if CURVES_ALONE.match(text):
-        return _roto(text, RotoNode("the roto", 0, len(text), None, False))
-    nodes = roto_nodes(text)
-    if not nodes and NUKE_6 in text:
-        raise _too_old(source)
+        if NUKE_6 in text:
+            raise _too_old(source)
+        return _roto("the roto", [("the roto", read_tree(text))], (), None)
+    script = read_script(text)
+    nodes = script.of(CLASSES)
     if not nodes:
+        if NUKE_6 in text:
+            raise _too_old(source)
         raise NoRotoNode(f"{source} has no Roto or RotoPaint node. Save the script with the roto in it, or export the roto.")
-    return _roto(text, _chosen(nodes, node, source))
+    last = _chosen(nodes, node, source)
+    warnings: list[str] = []
+    rotos: list[tuple[str, Layer]] = []
+    for one in chain_above(last):
+        if one.disabled and one is not last:
+            warnings.append(f"{one.path} is disabled in the script; its shapes do not count.")
+            continue
+        if one.disabled:
+            warnings.append(f"{one.path} is disabled in the script; its shapes are used all the same.")
+        if one.value("motionblur_mode") == "global":
+            warnings.append(f"The global motion blur of {one.path} is left out.")
+        extent = one.knob("curves")
+        if extent is None:
+            continue
+        if text.find(NUKE_6, *extent) >= 0:
+            raise _too_old(one.path)
+        root = read_tree(text, *extent)
+        if text.find("=", *extent) >= 0:
+            root = with_curves(root, follower(script, one))
+            require_points(root)
+        rotos.append((one.name, root))
+    return _roto(last.path, rotos, warnings, last.format or script.format)
 
 
 def _text_of(path_or_text: str | Path) -> tuple[str, str]:
@@ -72,9 +105,15 @@ def _text_of(path_or_text: str | Path) -> tuple[str, str]:
         return path_or_text, "The roto text"
     path = Path(path_or_text)
     try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise RotoUnreadable(f"The roto {path} is no file. Give a .nk or .gizmo, curves text or roto JSON.")
+        if status.st_size > MAX_BYTES:
+            raise RotoUnreadable(f"The roto {path} has {status.st_size >> 20} MB, over {MAX_BYTES >> 20} MB. Export the Roto node alone.")
         content = path.read_bytes()
-    except OSError as error:
-        raise RotoUnreadable(f"Cannot read the roto {path}: {error.strerror or error}. Check the path.") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise RotoUnreadable(f"Cannot read the roto {path}: {reason}. Check the path.") from error
     if b"\0" in content:
         raise RotoUnreadable(f"{path} is not text. Give a .nk or .gizmo (not the encrypted .nknc and .nkind), curves text or roto JSON.")
     # Labels of old scripts may be in any encoding; names and numbers of the roto are not hurt by this.
@@ -84,11 +123,12 @@ def _text_of(path_or_text: str | Path) -> tuple[str, str]:
     return text, str(path)
 
 
-def _chosen(nodes: list[RotoNode], name: str | None, source: str) -> RotoNode:
+def _chosen(nodes: Sequence[Node], name: str | None, source: str) -> Node:
     if name is None:
-        if len(nodes) > 1:
+        last = heads(nodes)
+        if len(last) > 1:
             raise SeveralRotoNodes(f"{source} has {len(nodes)} Roto nodes: {_listed(nodes)}. Choose one (--roto-node).")
-        return nodes[0]
+        return last[0]
     found = [one for one in nodes if one.path == name] or [one for one in nodes if one.name == name]
     if not found:
         raise RotoNodeUnknown(f"{source} has no Roto node '{name}'. It has: {_listed(nodes)}.")
@@ -97,24 +137,20 @@ def _chosen(nodes: list[RotoNode], name: str | None, source: str) -> RotoNode:
     return found[0]
 
 
-def _roto(text: str, node: RotoNode) -> Roto:
-    if text.find(NUKE_6, node.start, node.end) >= 0:
-        raise _too_old(node.path)
-    if node.start == node.end:
-        raise NoShapes(f"{node.path} has no shapes. Draw and key a shape.")
-    root = curves_text.parse(text, node.start, node.end)
-    objects = objects_of(root)
+def _roto(called: str, rotos: Sequence[tuple[str, Layer]], warnings: Sequence[str], made: roto_json.Format | None) -> Roto:
+    objects = objects_of(rotos)
+    named = (*warnings, *(warning for _, root in rotos for warning in warnings_of(root)))
     if not objects:
-        strokes = ", only paint strokes, which are no annotation" if "cubiccurve" in text[node.start : node.end] else ""
-        raise NoShapes(f"{node.path} has no shapes{strokes}. Draw and key a shape.")
-    disabled = (f"{node.path} is disabled in the script; its shapes are used all the same.",) if node.disabled else ()
-    return Roto(objects, node.format, disabled + warnings_of(root))
+        painted = any(True for _, root in rotos for _ in strokes_below(root))
+        strokes = ", only paint strokes, which are no annotation" if painted else ""
+        raise NoShapes(f"{called} has no shapes{strokes}. Draw and key a shape.")
+    return Roto(objects, made, tuple(dict.fromkeys(named)))
 
 
 def _too_old(source: str) -> RotoTooOld:
     return RotoTooOld(f"The shapes of {source} are in the format of Nuke 6 (AnimTree). Open it in Nuke 7 or later and save it again.")
 
 
-def _listed(nodes: list[RotoNode]) -> str:
+def _listed(nodes: Sequence[Node]) -> str:
     rest = len(nodes) - SHOWN_NODES
     return ", ".join(one.path for one in nodes[:SHOWN_NODES]) + (f" and {rest} more" if rest > 0 else "")

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from xmemcore.curves.script import Format
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.roto_values import BLENDING, FEATHER_TYPES
-from xmemcore.roto.script import Format
 from xmemcore.roto.shapes import EvaluatedShape, Roto, RotoObject, unique
 
 VERSION = 1

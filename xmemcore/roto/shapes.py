@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xmemcore.roto.script import Format
+from xmemcore.curves.script import Format
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,22 @@ class RotoObject:
     """Frames that it can be evaluated at; None: every frame."""
     original: str | None = None
     """What the artist called it, which another object may be called as well; None: `name`."""
+    hides: Callable[[int], bool] | None = None
+    """Says whether the roto makes it absent at a frame, keyed there or not; None: only where `evaluate` gives no shape."""
+    unknown: str | None = None
+    """Why its shapes cannot be told at any frame, in a few words; None: they can."""
 
     def at(self, frame: int) -> list[EvaluatedShape]:
         """Give its shapes from bottom to top; none: it is absent."""
         return self.evaluate(frame)
 
+    def absent(self, frame: int) -> bool:
+        """Say whether the roto makes it absent at a frame, keyed there or not."""
+        return self.hides is not None and self.hides(frame)
+
     def has(self, frame: int) -> bool:
         """Say whether the roto tells what this object is at a frame."""
-        return self.frames is None or frame in self.frames
+        return self.unknown is None and (self.frames is None or frame in self.frames)
 
 
 @dataclass(frozen=True)

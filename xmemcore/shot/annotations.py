@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
+
+from xmemcore.protocol.failures import RequestError
 
 
 class Annotations(Protocol):
@@ -22,6 +25,9 @@ class Annotations(Protocol):
     def known(self, frame: int) -> frozenset[int]:
         """Name the objects that are known at a frame: keyed, or said to be absent."""
 
+    def absent(self, frame: int) -> frozenset[int]:
+        """Name the objects that the artist's word makes absent at a frame, keyed or not: hidden, or out of their lifetime."""
+
     def matte(self, frame: int, obj: int) -> np.ndarray:
         """Give the artist's own soft matte of a known object, (H, W) float32 in [0, 1]; zeros when absent."""
 
@@ -30,6 +36,55 @@ class Annotations(Protocol):
 
     def signature(self, frame: int, obj: int) -> str:
         """Hash what was said of a known object at a frame."""
+
+
+class ObjectNotAnnotated(RequestError):
+    """No object of a name that was asked for is annotated."""
+
+
+def positions(names: Iterable[str], objects: Sequence[str]) -> list[int]:
+    """Find objects by name, in the objects' own order; raises ObjectNotAnnotated."""
+    wanted = dict.fromkeys(names)
+    for name in wanted:
+        if name not in objects:
+            raise ObjectNotAnnotated(f"No object is called '{name}'. The annotations have: {', '.join(objects[:20])}.")
+    return [place for place, name in enumerate(objects) if name in wanted]
+
+
+class ChosenAnnotations:
+    """Some objects of annotations; see Annotations."""
+
+    def __init__(self, annotations: Annotations, names: Iterable[str]) -> None:
+        """Choose by name; raises ObjectNotAnnotated."""
+        self._all = annotations
+        self._chosen = positions(names, annotations.objects)
+        self.objects = tuple(annotations.objects[place] for place in self._chosen)
+        self.originals = tuple(annotations.originals[place] for place in self._chosen)
+        self.keyframes = tuple(frame for frame in annotations.keyframes if self.known(frame))
+        self.warnings = annotations.warnings
+
+    def known(self, frame: int) -> frozenset[int]:
+        """Name the chosen objects that are known at a frame."""
+        return self._of(self._all.known(frame))
+
+    def absent(self, frame: int) -> frozenset[int]:
+        """Name the chosen objects that are absent at a frame."""
+        return self._of(self._all.absent(frame))
+
+    def matte(self, frame: int, obj: int) -> np.ndarray:
+        """Give a chosen object's matte."""
+        return self._all.matte(frame, self._chosen[obj])
+
+    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> np.ndarray | None:
+        """Give what the network is told of a chosen object."""
+        return self._all.network_mask(frame, self._chosen[obj], working_size, resampling)
+
+    def signature(self, frame: int, obj: int) -> str:
+        """Hash what was said of a chosen object."""
+        return self._all.signature(frame, self._chosen[obj])
+
+    def _of(self, objects: frozenset[int]) -> frozenset[int]:
+        return frozenset(place for place, obj in enumerate(self._chosen) if obj in objects)
 
 
 def network_mask_from_coverage(coverage: np.ndarray) -> np.ndarray:

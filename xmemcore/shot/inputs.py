@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.requests import ShotRequest
-from xmemcore.shot.annotations import Annotations
+from xmemcore.shot.annotations import Annotations, ChosenAnnotations
 from xmemcore.shot.cache import digest
 from xmemcore.shot.plate import Plate
 
@@ -89,7 +89,9 @@ def _open_annotations(request: ShotRequest, plate: Plate) -> Annotations:
     if request.roto is not None:
         from xmemcore.shot.roto_annotations import open_roto
 
-        return open_roto(request.roto, plate.canvas, node=request.roto_node, keyframes=request.keyframes)
+        frames = {*plate.frames, *plate.holes}
+        return open_roto(request.roto, plate.canvas, request.roto_node, request.keyframes, request.objects, frames)
     from xmemcore.shot.mask_annotations import MaskAnnotations
 
-    return MaskAnnotations.open(request.masks, plate, keyframes=request.keyframes)
+    masks = MaskAnnotations.open(request.masks, plate, keyframes=request.keyframes)
+    return masks if request.objects is None else ChosenAnnotations(masks, request.objects)

@@ -59,6 +59,10 @@ class MaskAnnotations:
         there = self._files.known(frame)
         return frozenset(obj for obj, name in enumerate(self.objects) if name in there)
 
+    def absent(self, frame: int) -> frozenset[int]:
+        """Masks say nothing about frames that have none."""
+        return frozenset()
+
     def matte(self, frame: int, obj: int) -> np.ndarray:
         """Give an object's mask, soft as it is, (H, W) float32 of the canvas."""
         return self._files.mask(frame, self.objects[obj])

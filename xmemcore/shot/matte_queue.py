@@ -119,6 +119,7 @@ class MatteQueue:
         canvas = self._plate.canvas
         frame = self._plate.frames[index]
         known = self._annotations.known(frame)
+        absent = self._annotations.absent(frame) - known
         mattes = np.zeros((len(self._annotations.objects), canvas.height, canvas.width), np.float32)
         background = np.ones((canvas.height, canvas.width), np.float32)
         margin = None
@@ -128,10 +129,17 @@ class MatteQueue:
             margin = _margin(small) if margin is None else np.minimum(margin, _margin(small))
             large = [cv2.resize(plane, (canvas.width, canvas.height), interpolation=cv2.INTER_LINEAR) for plane in small]
             for place, obj in enumerate(group.objects):
-                mattes[obj] = self._annotations.matte(frame, obj) if obj in known else large[place + 1]
+                if obj in known:
+                    mattes[obj] = self._annotations.matte(frame, obj)
+                elif obj in absent:
+                    large[0] += large[place + 1]  # what is not there shows what is behind it
+                else:
+                    mattes[obj] = large[place + 1]
+            if absent.issuperset(group.objects):
+                continue
             background *= np.prod(1 - mattes[list(group.objects)], axis=0) if known.intersection(group.objects) else large[0]
         union = 1 - background
-        complete = len(known) == len(self._annotations.objects)
+        complete = len(known | absent) == len(self._annotations.objects)
         remark, theirs = None, None
         if complete and self._host_alpha is not None and frame in self._host_alpha.frames:
             theirs = self._host_alpha.read(frame)

@@ -104,12 +104,15 @@ class ShotPlan:
         frame = self.plate.frames[index]
         known = self.annotations.known(frame)
         keyed = [self.annotations.signature(frame, obj) for obj in sorted(known)]
-        complete = len(known) == len(self.annotations.objects)
+        absent = self.annotations.absent(frame) - known
+        complete = len(known | absent) == len(self.annotations.objects)
         predicted = [] if complete else [signatures.of(index) for signatures in self._signatures]
         parts = [FORMAT, self.layers, repr(self.plate.canvas), self.request.confidence, keyed, predicted]
         if complete:
             # The network has no part in these mattes; their metadata name it all the same, and a rewrite is cheap.
             parts.append(self.model_sha256)
+        if absent:
+            parts.append(["absent", *sorted(absent)])
         if complete and self.host_alpha is not None and frame in self.host_alpha.frames:
             parts.append(self.host_alpha.signature(frame))
         return digest(*parts)

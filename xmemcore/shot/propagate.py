@@ -12,6 +12,7 @@ from xmemcore.engine.propagation import Propagation
 from xmemcore.network.checkpoint import load_network
 from xmemcore.network.inference import prepared
 from xmemcore.protocol.failures import Cancelled, Failure
+from xmemcore.protocol.frames import counted
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.cache import features_folder, make_room, sweep_partial_files
 from xmemcore.shot.device import choose_device, out_of_memory_said
@@ -23,7 +24,6 @@ from xmemcore.shot.permanent_store import PermanentStore, rounded
 from xmemcore.shot.plan import ShotPlan
 from xmemcore.shot.result import MatteRecord, ResultFile
 from xmemcore.shot.state import NodeManifest, is_older
-from xmemcore.shot.status import counted
 from xmemcore.shot.work_folder import work_folder
 
 RECORD_SECONDS = 5.0

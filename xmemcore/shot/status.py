@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from xmemcore.protocol.frames import counted
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.cache import features_folder
 from xmemcore.shot.permanent_store import PermanentStore
@@ -87,10 +87,3 @@ def _reasons(plan: ShotPlan) -> list[str]:
         if changed:
             reasons.append(f"{text} {counted(changed)}.")
     return reasons or ["Some mattes are missing."]
-
-
-def counted(frames: Sequence[int]) -> str:
-    """Name frames, the first eight of many."""
-    shown = ", ".join(str(frame) for frame in frames[:8])
-    more = f" and {len(frames) - 8} more" if len(frames) > 8 else ""
-    return f"frame{'s' if len(frames) > 1 else ''} {shown}{more}"

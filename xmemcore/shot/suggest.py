@@ -18,6 +18,7 @@ from xmemcore.network.catalogue import resolve, verify
 from xmemcore.network.checkpoint import load_network
 from xmemcore.network.inference import prepared
 from xmemcore.protocol.failures import Cancelled, RequestError
+from xmemcore.protocol.frames import counted
 from xmemcore.protocol.names import layer_names
 from xmemcore.protocol.requests import SuggestRequest
 from xmemcore.shot.cache import cache_root, features_folder
@@ -26,7 +27,6 @@ from xmemcore.shot.frame_source import Encoding, PlateContent, ShotFrames
 from xmemcore.shot.inputs import Shot, open_shot, wanted_indices
 from xmemcore.shot.listener import Listener, Silence
 from xmemcore.shot.mattes import MatteSequence, NoMattes, read_mattes
-from xmemcore.shot.status import counted
 
 LEAST_SHARE = 1e-3
 """Of the first pick's score: a frame that differs less is explained."""

@@ -29,9 +29,21 @@ def test_a_key_between_frames_counts_for_the_nearest() -> None:
     assert keyframes(square("a", 0, 0, 1, "{1000.6 1003.2}")) == (1001, 1003)
 
 
-def test_visibility_and_opacity_count_and_nothing_else() -> None:
-    attributes = f"vis {keys([5])} opc {keys([7])} ff {keys([9])} inv {keys([11])} bm {keys([13])}"
-    assert keyframes(square("a", 0, 0, 1, "1", attributes)) == (1, 5, 7)
+def test_keys_that_say_when_do_not_count() -> None:
+    attributes = f"vis {keys([5])} opc {keys([7])} ff {keys([9])} inv {keys([11])} bm {keys([13])} ltt {keys([15])}"
+    assert keyframes(square("a", 0, 0, 1, "1", attributes)) == (1,)
+
+
+def test_the_one_key_that_nuke_itself_makes_does_not_count() -> None:
+    untouched = " ".join(["{{1 0 -}}"] * 9 + ["{{1 1 -}}"] * 3)
+    assert keyframes(square("a", 0, 0, 1, "{5 9}", transform=f"{{t {untouched}}}")) == (5, 9)
+    assert keyframes(square("a", 0, 0, 1, "{5 9}", transform="{tx 1 0}")) == (5, 9)
+
+
+def test_transform_families_are_judged_apart() -> None:
+    """Moved by hand on two frames, turned by a tracker on all of them."""
+    transform = f"{{t 0 0 0 {keys([3, 40])} 0 0 0 0 {keys(range(1, 60))} {keys([7])}}}"
+    assert keyframes(square("a", 0, 0, 1, "1", transform=transform)) == (1, 3, 40)
 
 
 def test_a_keyed_transform_counts_but_a_pivot_does_not() -> None:
@@ -59,9 +71,9 @@ def test_a_baked_matrix_of_a_planar_tracker_does_not_count() -> None:
     assert keyframes(layer("tracked", square("a", 0, 0, 1, "{10 40}"), transform=f"{{t {matrix}}}")) == (10, 40)
 
 
-def test_keys_of_the_layers_around_count() -> None:
-    inner = layer("inner", square("a", 0, 0, 1, "1"), attributes=f"vis {keys([3])}", transform=f"{{t 0 0 0 {keys([4])}}}")
-    assert keyframes(layer("outer", inner), attributes=f"opc {keys([8])}") == (1, 3, 4, 8)
+def test_keyed_transforms_of_the_layers_around_count() -> None:
+    inner = layer("inner", square("a", 0, 0, 1, "1"), attributes=f"vis {keys([3])}", transform=f"{{t 0 0 0 {keys([4, 9])}}}")
+    assert keyframes(layer("outer", inner), transform=f"{{t 0 0 0 0 0 0 0 0 {keys([2, 20])}}}") == (1, 2, 4, 9, 20)
 
 
 def test_a_layer_unites_its_shapes_keys() -> None:
