@@ -74,14 +74,16 @@ def test_two_keys_are_a_straight_line(text: str) -> None:
     assert [animated.at(frame) for frame in (900, 1001, 1003, 1006, 1011, 2000)] == pytest.approx([0, 0, 1.6, 4, 8, 8])
 
 
-def test_slopes_beside_a_smooth_key_are_computed_anew() -> None:
-    written = read("{{1 0 0 1 9 1} {50 20 -7 1 -7 1} {100 100 9 1 0 1}}")
+def test_slopes_of_the_first_and_last_key_are_never_used() -> None:
+    written = read("{{1 0 0 1 9 1} {50 20 -} {100 100 9 1 0 1}}")
     assert written.at(25) == like(K, [SMOOTH] * 3).at(25)
 
 
-def test_user_slopes_of_inner_keys_are_units_per_frame() -> None:
-    animated = read("{{0 0} {10 5 -1 1 2 1 5} {20 9 0 1 0 1 5} {30 0}}")
+@pytest.mark.parametrize("code", ["", " 256", " 5"])
+def test_slopes_of_inner_keys_are_units_per_frame(code: str) -> None:
+    animated = read(f"{{{{0 0}} {{10 5 -1 1 2 1{code}}} {{20 9 0 1 0 1{code}}} {{30 0}}}}")
     assert animated.at(12) == pytest.approx(hermite(10, 5, 2, 20, 9, 0, 12))
+    assert animated.at(25) == pytest.approx(hermite(20, 9, 0, 30, 0, -1.35, 25))  # an end has no curvature
 
 
 def test_codes_of_the_text_are_those_of_nukes_page() -> None:

@@ -115,7 +115,7 @@ def test_edits_add_remove_and_declare_absent(roto):
     written = roto_json(reading, edits(added={"one": {1005}}, removed={"one": {1010}}, absent={"one": {1020}}), (1920, 1080, 1.0))
     known = written["objects"][0]["frames"]
     assert sorted(known) == ["1001", "1005", "1020"] and known["1020"] == {"shapes": []}
-    assert known["1005"]["shapes"][0]["points"][0][0][0] == pytest.approx(103.3, abs=1.0)
+    assert known["1005"]["shapes"][0]["points"][0][0][0] == pytest.approx(100 + 10 * 4 / 9, abs=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -334,6 +334,7 @@ def _copy_point(point: Any) -> Any:
             twin = lib.AnimCurveKey(key.time, key.value)
             twin._put([key.lslope, key.la, key.rslope, key.ra])
             twin.interpolationType, twin._from_text, twin._up = key.interpolationType, key._from_text, made
+            twin._sloped = key._sloped
             made._keys.append(twin)
     return copied
 

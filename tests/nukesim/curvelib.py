@@ -173,7 +173,9 @@ class AnimCurveKey(Flag):
         self.la = self.ra = 1.0
         self.interpolationType = 256
         self._from_text = False
-        """Its slopes stand in a curves text, which counts as it is written: what codes say in text is open (NUKE_MEASURED 2.3)."""
+        """It stands in a curves text, and is written as it came: what codes say in text is open (NUKE_MEASURED 2.3)."""
+        self._sloped = False
+        """Slopes stand beside it there; they count for inner keys."""
 
     def reset(self) -> None:
         AnimCurveKey.__init__(self)
@@ -245,7 +247,7 @@ class AnimCurve(BaseCurve):
         value = single(value)
         for key in self._keys:
             if key.time == time:
-                key.value, key._from_text = value, False
+                key.value, key._from_text, key._sloped = value, False, False
                 return key
         key = AnimCurveKey(time, value)
         key._up = self
@@ -256,17 +258,21 @@ class AnimCurve(BaseCurve):
     def _remove(self, time: float) -> None:
         self._keys = [key for key in self._keys if key.time != time]
 
-    def _handles(self) -> list[tuple[float, float, float, float]]:
+    def _handles(self, written: bool = True) -> list[tuple[float, float, float, float]]:
         """Give (left slope, left length, right slope, right length) of each key; NUKE_MEASURED 2.3.
 
         Tangents that a script writes count for inner keys of code 5 only; those of other codes are computed anew from the neighbours,
-        and so is whatever is written to the first and last key. Keys that came with their slopes in text keep them.
+        and so is whatever is written to the first and last key. Inner keys that came with their slopes in text keep them; to be
+        `written`, all keys that came in text do.
         """
         keys = self._keys
         codes = [code_of(key.interpolationType) for key in keys]
         slopes = computed_slopes(codes, [key.time for key in keys], [key.value for key in keys])
         last = len(keys) - 1
-        own = [key._from_text or (code == USER and 0 < i < last) for i, (key, code) in enumerate(zip(keys, codes))]
+        own = [
+            (written and key._from_text) or ((key._sloped or code == USER) and 0 < i < last)
+            for i, (key, code) in enumerate(zip(keys, codes))
+        ]
         if len(keys) > 2:  # an end follows its neighbour's slope, also where that one is the user's
             for end, inner, side in ((0, 1, "lslope"), (last, last - 1, "rslope")):
                 if own[inner]:
@@ -293,7 +299,7 @@ class AnimCurve(BaseCurve):
             return a.value
         if LINEAR in (code_of(a.interpolationType), code_of(b.interpolationType)) and not (a._from_text or b._from_text):
             return a.value + (b.value - a.value) * (time - a.time) / (b.time - a.time)
-        handles = self._handles()
+        handles = self._handles(written=False)
         return hermite(time, a.time, a.value, handles[i][2], handles[i][3], b.time, b.value, handles[i + 1][0], handles[i + 1][1])
 
     def _adopt(self, up: Any) -> AnimCurve:

@@ -175,7 +175,7 @@ class Reader:
 
     def key(self, curve: Any, time: float, pieces: list[str]) -> None:
         key = lib.AnimCurveKey(time, to_float(pieces[0]))
-        key._up, key._from_text = curve, len(pieces) > 1
+        key._up, key._from_text, key._sloped = curve, len(pieces) > 1, len(pieces) > 4
         tangents = pieces[1:]
         if len(tangents) >= 4:
             key._put([to_float(word) for word in tangents[:4]])

@@ -7,7 +7,7 @@ A span between two keys is a cubic with a slope at either end (units per frame):
 - step: the value holds until the next key; the slope towards the key is 0.
 - linear: straight towards both neighbours.
 - cubic: the slope of the spline without a jump in curvature.
-- user: the slopes and handle lengths that were written.
+- user: the slopes and handle lengths that were written; of the first and the last key of a roto's curve they are never used.
 Two keys are a straight line, whatever they are, unless the first holds. Before the first and after the last key the value holds.
 """
 
@@ -54,7 +54,7 @@ class Curve:
             constant: its value where there are no keys.
             times: frames of its keys, ascending.
             values: of its keys.
-            special: keys that are not smooth, by position.
+            special: keys that are not smooth, by position; their own time and value do not count, so that many may be one.
             expression: Nuke would evaluate this; what stands beside it is the value of some frame.
             link: evaluates the expression, where the script holds all that it needs.
         """
@@ -79,7 +79,9 @@ class Curve:
     @property
     def keys(self) -> Tuple[Key, ...]:
         """Its keys, by ascending time."""
-        return tuple(self.special.get(i) or Key(time, value) for i, (time, value) in enumerate(zip(self.times, self.values)))
+        plain = Key(0.0, 0.0)
+        pairs = enumerate(zip(self.times, self.values))
+        return tuple(self.special.get(i, plain)._replace(time=time, value=value) for i, (time, value) in pairs)
 
     def ever(self) -> Sequence[float]:
         """Give the values that it is told: those of its keys, or its constant; of a followed link nothing but what stands beside it."""

@@ -5,7 +5,8 @@ KEY   = {T V [TAN]}; where the times are given once for all, {V [TAN]} and {x N 
 TAN   = - | LSLOPE LLENGTH RSLOPE RLENGTH [INTERPOLATION]
 
 A list of one number may stand without its braces, and numbers that are 0 may be missing at a list's end: `5` is the key
-{5}, `{1004}` the key {1004 0}. Slopes that stand beside a smooth key are what Nuke had computed; it computes them anew.
+{5}, `{1004}` the key {1004 0}. `-` stands for the slopes that a smooth key has by itself. Slopes that are written count for inner keys:
+they are what Nuke computed, or what somebody drew. A real Nuke never uses those of the first and the last key.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ MAX_NUMBER = 1e10
 """Larger than anything in a picture; beyond, computing with a number gives no numbers."""
 MAX_FRAME = 1e7
 MAX_KEYS = 20_000_000
-"""Of one text; at 8 bytes a key. Runs could make billions of few characters."""
+"""Of one text, at 8 bytes a key. Runs could make billions of few characters."""
+SPECIAL_COST = 10
+"""Keys that one with slopes of its own counts for."""
 
 
 def number(text: str, item: Union[Word, Block]) -> float:
@@ -118,16 +121,15 @@ def _curve_at(text: str, block: Block, times: Sequence[float], budget: Budget) -
         key = _key(text, one, timed=False)
         if len(values) + count > len(times):
             raise broken(text, block.position, f"{len(values) + count} keys for {len(times)} frames")
-        budget.spend(text, block, count)
+        budget.spend(text, block, count if key.interpolation == SMOOTH else SPECIAL_COST * count)
         if key.interpolation != SMOOTH:
-            special.update((len(values) + i, key) for i in range(count))
+            special.update(dict.fromkeys(range(len(values), len(values) + count), key))
         values.extend([key.value] * count)
     if len(values) == 1 and len(times) > 1:
         # A value that never changes is written once.
         budget.spend(text, block, len(times))
         return Curve(times=times, values=array("d", values) * len(times))
-    own_times = times if len(values) == len(times) else times[: len(values)]
-    found = Curve(times=own_times, values=values, special={i: key._replace(time=times[i]) for i, key in special.items()})
+    found = Curve(times=times if len(values) == len(times) else times[: len(values)], values=values, special=special)
     in_order = all(a < b for a, b in zip(times, times[1:]))
     return _with_smooth_ends(found if in_order else keyed(found.keys))
 
@@ -161,7 +163,7 @@ def _key(text: str, item: Union[Word, Block], timed: bool) -> Key:
     if len(numbers) > 5:
         raise broken(text, item.position, "a key's tangents are two slopes with their lengths")
     code = int(numbers[4]) if len(numbers) == 5 else FRESH_CODE
-    interpolation = SMOOTH if code == FRESH_CODE else CODES.get(code & 255, SMOOTH)
+    interpolation = USER if code == FRESH_CODE else CODES.get(code & 255, SMOOTH)
     if interpolation == SMOOTH:
         return Key(time, value)
     left, left_length, right, right_length = (numbers + [0.0, 1.0, 0.0, 1.0][len(numbers) :])[:4]

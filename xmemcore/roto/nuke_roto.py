@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from xmemcore.curves.animation import Curve
+from xmemcore.curves.animation import USER, Curve
 from xmemcore.curves.attributes import differs, named, surely_absent, unknown_curves
 from xmemcore.curves.keyframes import keyframes
 from xmemcore.curves.tree import (
@@ -150,7 +150,7 @@ def _has_vertex_extras(shape: Shape) -> bool:
 
 def _has_codes(shape: Shape) -> bool:
     numbers = [*shape.transform, *shape.attributes.values(), *(one for point in _points(shape) for one in (point.x, point.y))]
-    return any(one.special for one in numbers)
+    return any(key.interpolation != USER for one in numbers for key in one.special.values())
 
 
 def _points(shape: Shape) -> Iterator[ControlPoint]:
