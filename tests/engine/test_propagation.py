@@ -127,6 +127,30 @@ def test_augmented_memory_holds_twelve_times_the_elements(shot: MadeUpShot) -> N
     assert len(propagation.permanent) == 12 * 3 * (height // 16) * (width // 16)
 
 
+def test_keyframe_is_encoded_once_and_its_value_once(shot: MadeUpShot, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded = []
+    real = shot.network.encode_value
+    monkeypatch.setattr(shot.network, "encode_value", lambda image, *rest, **named: encoded.append(image) or real(image, *rest, **named))
+    annotations = keyed(shot, 2, 6, 9)
+    rare = configured(mem_every=100)
+    predictions = propagate(shot, annotations, 1, rare)
+    assert len(encoded) == 3 and [index for index in shot.asked if index in annotations] == [2, 6, 9]
+    shot.asked.clear()
+    again = propagate(shot, annotations, 1, configured(mem_every=100, reuse=False))
+    assert len(encoded) > 6 and len([index for index in shot.asked if index in annotations]) > 3
+    for index in range(14):
+        assert torch.allclose(predictions[index].planes, again[index].planes, atol=1e-5)
+
+
+def test_keyframe_within_a_sweep_gives_its_kept_value(shot: MadeUpShot) -> None:
+    annotations = keyed(shot, 2, 6)
+    kept = propagate(shot, annotations, 1, configured(order=FORWARD))
+    anew = propagate(shot, annotations, 1, configured(order=FORWARD, reuse=False))
+    assert [index for index in shot.asked if index == 6] == [6] * 3, "once to learn it, and in a sweep only where nothing is kept"
+    for index in range(14):
+        assert torch.allclose(kept[index].planes, anew[index].planes, atol=1e-5)
+
+
 def test_cancelling_stops_before_the_next_frame(shot: MadeUpShot) -> None:
     annotations = keyed(shot, 0)
     propagation = Propagation(shot.network, shot, annotations, 1, QUICK)

@@ -33,6 +33,8 @@ class EngineConfig:
     """Names of single variants; None: all eleven. Asked only when `augment` is set."""
     rotation_degrees: float = 45.0
     """Angle of the two rotated variants; 45 in the paper, 30 in the public program."""
+    reuse: bool = True
+    """Whether a keyframe's value and the sensory state after it are computed once; False: wherever they are asked for, for comparison."""
     memory: MemoryConfig = field(default_factory=MemoryConfig)
 
     @property

@@ -35,22 +35,25 @@ def entries(
     """Encode an annotated frame, and its variants when augmentation is on.
 
     Yields:
-        Variant number, 0 for the frame itself, and its entry.
+        Variant number, 0 for the frame itself, and its entry. That of the frame itself has the sensory state after it, when every object is
+        known: a sweep that begins here asks for nothing else.
     """
     masks = soft_masks(annotation, objects, padding, frame.image.device)
-    yield 0, _entry(network, frame.image, frame.features, masks, annotation.known)
+    complete = len(annotation.known) == objects
+    yield 0, _entry(network, frame.image, frame.features, masks, annotation.known, begins=complete)
     if config.augment:
         for number, image, planes in variants(frame.image, masks, padding, config.augmentations, config.rotation_degrees):
             yield number, _entry(network, image, network.encode_key(image), planes, annotation.known)
 
 
-def _entry(network: XMem, image: Tensor, features: Features, masks: Tensor, known: frozenset[int]) -> Entry:
+def _entry(network: XMem, image: Tensor, features: Features, masks: Tensor, known: frozenset[int], begins: bool = False) -> Entry:
     sensory = network.empty_sensory(masks.shape[1], *image.shape[-2:])
-    value, _ = network.encode_value(image, features, masks, others_of(masks), sensory, deep_update=False)
+    value, sensory = network.encode_value(image, features, masks, others_of(masks), sensory, deep_update=begins)
     return Entry(
         key=elements_first(features.key),
         shrinkage=features.shrinkage.flatten(),
         values={obj: elements_first(value[:, obj]) for obj in sorted(known)},
+        sensory=sensory[0] if begins else None,
     )
 
 

@@ -10,7 +10,7 @@ from xmemcore.engine.config import XMEM, EngineConfig
 from xmemcore.engine.frames import Annotation, FrameSource
 from xmemcore.engine.order import Gap, forward_gap, outward_gaps
 from xmemcore.engine.permanent import entries
-from xmemcore.engine.sweep import Prediction, Sweep
+from xmemcore.engine.sweep import Prediction, Sweep, is_given
 from xmemcore.memory.permanent import Entry, PermanentMemory
 from xmemcore.network.xmem import XMem
 from xmemcore.protocol.failures import Cancelled
@@ -41,6 +41,10 @@ class Propagation:
         self.permanent.remove(index)
         for variant, entry in encoded.items():
             self.permanent.put(index, entry, variant)
+
+    def asks_for(self, index: int) -> bool:
+        """Say whether a sweep that comes to an index asks for its frame."""
+        return asks_for(index, self.annotations, self.permanent.objects, self.config)
 
     def run(
         self, gap: Gap, wanted: Collection[int] | None = None, cancelled: Callable[[], bool] = lambda: False
@@ -79,7 +83,8 @@ class Propagation:
             for index in visit.indices:
                 if cancelled():
                     raise Cancelled("Cancelled. The mattes that were finished stay.")
-                prediction = sweep.step(index, self.source.frame(index), self.annotations.get(index), last=index == visit.indices[-1])
+                frame = self.source.frame(index) if self.asks_for(index) else None
+                prediction = sweep.step(index, frame, self.annotations.get(index), last=index == visit.indices[-1])
                 if index not in wanted:
                     yield index, None
                 elif index not in gap.blend:
@@ -95,6 +100,11 @@ def permanent_indices(annotations: Iterable[int], config: EngineConfig) -> tuple
     """Say which annotated indices are permanent in a mode, ascending."""
     places = tuple(sorted(annotations))
     return places[:1] if config.mode == XMEM else places
+
+
+def asks_for(index: int, annotations: Mapping[int, Annotation], objects: int, config: EngineConfig) -> bool:
+    """Say whether a sweep that comes to an index asks for its frame: a keyframe that knows every object is in permanent memory."""
+    return not is_given(index, annotations.get(index), objects, permanent_indices(annotations, config), config)
 
 
 def plan(length: int, annotations: Mapping[int, Annotation], objects: int, config: EngineConfig) -> list[Gap]:

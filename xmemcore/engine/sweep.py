@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
@@ -30,6 +31,11 @@ class Prediction:
         return self.planes[1:]
 
 
+def is_given(index: int, annotation: Annotation | None, objects: int, permanent: Collection[int], config: EngineConfig) -> bool:
+    """Say whether the annotation and permanent memory tell all that a sweep asks of a frame, so that the frame itself is not needed."""
+    return config.reuse and annotation is not None and len(annotation.known) == objects and index in permanent
+
+
 class Sweep:
     """Carry the objects of one group from frame to frame.
 
@@ -47,25 +53,28 @@ class Sweep:
         self._begun = False
 
     @torch.inference_mode()
-    def step(self, index: int, frame: Frame, annotation: Annotation | None = None, last: bool = False) -> Prediction:
+    def step(self, index: int, frame: Frame | None, annotation: Annotation | None = None, last: bool = False) -> Prediction:
         """Segment the next frame of the sweep.
 
         Args:
             index: of the frame in the shot.
-            frame: the frame.
+            frame: the frame; None where `is_given` says so.
             annotation: what the artist said of it.
             last: whether the sweep ends here, so that nothing need be remembered.
         """
+        begins = not self._begun
         self._since_memory += self._begun
         self._begun = True
         remembers = not last and (annotation is not None or (self.config.temporary_memory and self._since_memory >= self.config.mem_every))
         if annotation is not None and len(annotation.known) == self.objects:
-            objects = soft_masks(annotation, self.objects, self.padding, frame.image.device)
+            objects = soft_masks(annotation, self.objects, self.padding, self.sensory.device)
             planes = torch.cat((1 - objects.sum(dim=1, keepdim=True), objects), dim=1)
         else:
             probabilities = self._decode(frame, update_sensory=not remembers and not last)
             planes = aggregate(probabilities if annotation is None else self._corrected(probabilities, annotation))
-        if remembers:
+        if remembers and is_given(index, annotation, self.objects, self.memory.permanent.frames, self.config):
+            self._begin_at(index, begins)
+        elif remembers:
             self._remember(index, frame, planes[:, 1:], annotation)
         return Prediction(self.padding.unpad(planes[0]))
 
@@ -87,6 +96,17 @@ class Sweep:
         probabilities = probabilities * (masks.amax(dim=1, keepdim=True) < 0.5)
         probabilities[:, known] = masks
         return probabilities
+
+    def _begin_at(self, index: int, anew: bool) -> None:
+        """Take the sensory state after a keyframe from what permanent memory keeps of it."""
+        entry = self.memory.permanent.entry(index)
+        if anew and entry.sensory is not None:
+            self.sensory = entry.sensory.unsqueeze(0)
+        else:
+            h, w = self.sensory.shape[-2:]
+            value = torch.stack([entry.values[obj].T.unflatten(1, (h, w)) for obj in range(self.objects)])
+            self.sensory = self.network.reinforce(value.unsqueeze(0), self.sensory)
+        self._since_memory = 0
 
     def _remember(self, index: int, frame: Frame, masks: Tensor, annotation: Annotation | None) -> None:
         features = frame.features

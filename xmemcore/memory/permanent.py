@@ -26,10 +26,13 @@ class Entry:
     """(P,), at least 1."""
     values: Mapping[int, Tensor]
     """(P, Cv) for every object that the annotation knows."""
+    sensory: Tensor | None = None
+    """(K, Ch, h, w), the state of a sweep that begins here; None where an object is unknown, and for variants."""
 
     def to(self, device: torch.device) -> Entry:
         """Move to a device."""
-        return Entry(self.key.to(device), self.shrinkage.to(device), {obj: value.to(device) for obj, value in self.values.items()})
+        values = {obj: value.to(device) for obj, value in self.values.items()}
+        return Entry(self.key.to(device), self.shrinkage.to(device), values, None if self.sensory is None else self.sensory.to(device))
 
 
 class PermanentMemory:
@@ -52,6 +55,10 @@ class PermanentMemory:
     def known(self, frame: int) -> frozenset[int]:
         """Name the objects that the annotation of a frame knows."""
         return frozenset(obj for (at, _), entry in self._entries.items() if at == frame for obj in entry.values)
+
+    def entry(self, frame: int) -> Entry | None:
+        """Give what is remembered of an annotated frame itself, not of its variants."""
+        return self._entries.get((frame, 0))
 
     def put(self, frame: int, entry: Entry, variant: int = 0) -> None:
         """Add an annotated picture, or replace what is there for that frame and variant."""

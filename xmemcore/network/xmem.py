@@ -66,6 +66,10 @@ class XMem(nn.Module):
         """Encode the objects of a frame whose masks are known; see `ValueEncoder`."""
         return self.value_encoder(image, features, masks, others, sensory, deep_update)
 
+    def reinforce(self, value: Tensor, sensory: Tensor) -> Tensor:
+        """Give the sensory state (B, K, Ch, h, w) after a memory frame whose value (B, K, Cv, h, w) is known."""
+        return self.value_encoder.hidden_reinforce(value, sensory)
+
     def decode(self, features: Features, readout: Tensor, sensory: Tensor, update_sensory: bool) -> tuple[Tensor, Tensor]:
         """Decode every object of a frame.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -96,6 +97,7 @@ class ShotFrames:
         self.encoded_frames = 0
         """Key encodings computed so far; 0 when everything was kept from an earlier run."""
         self._warn = warn
+        self._key_only = False
         self._pinned: frozenset[int] = frozenset()
         self._kept: OrderedDict[int, tuple[_Picture, Features]] = OrderedDict()
         self._latest: tuple[int, _Picture, Features] | None = None
@@ -124,10 +126,23 @@ class ShotFrames:
 
     def expect(self, indices: Iterable[int], twice: Collection[int] = ()) -> None:
         """Say which frames will be asked for, in order, and which of them a second time, so that they are held."""
+        if self._writing is not None:
+            # The frame that was encoded last may be asked for at once: its file is not looked for before it is there.
+            self._writing.result()
         self._expected = list(indices)
         self._pinned = frozenset(twice)
         self._kept = OrderedDict((index, kept) for index, kept in self._kept.items() if index in self._pinned)
         self._fetch_ahead()
+
+    @contextmanager
+    def learning(self) -> Iterator[None]:
+        """Leave out what only a sweep asks for, as long as nothing is kept of it."""
+        self._key_only = self.store is None and not self.content.encoding.exact
+        try:
+            yield
+        finally:
+            if self._key_only:
+                self._key_only, self._latest = False, None
 
     def frame(self, index: int) -> Frame:
         """Give one frame, encoded."""
@@ -177,7 +192,8 @@ class ShotFrames:
     def _encode(self, image: Tensor, key: str) -> Features:
         """Encode, and round to what is kept, so that a later run computes with the very same values."""
         self.encoded_frames += 1
-        features = self.network.kept(self.network.encode_key(image))
+        features = self.network.encode_key(image)
+        features = features if self._key_only else self.network.kept(features)
         if self.content.encoding.exact:
             return features
         # Also in the memory layout of what is loaded: a convolution rounds differently in another layout.

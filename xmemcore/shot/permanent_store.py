@@ -52,7 +52,8 @@ class PermanentStore:
 
 def rounded(entry: Entry) -> Entry:
     """Round an entry to what is kept, so that a first run computes with the values that a second one loads."""
-    return Entry(entry.key, entry.shrinkage, {obj: value.half().float() for obj, value in entry.values.items()})
+    sensory = None if entry.sensory is None else entry.sensory.half().float()
+    return Entry(entry.key, entry.shrinkage, {obj: value.half().float() for obj, value in entry.values.items()}, sensory)
 
 
 def _packed(entries: Entries) -> dict[str, Tensor]:
@@ -60,6 +61,8 @@ def _packed(entries: Entries) -> dict[str, Tensor]:
     for variant, entry in entries.items():
         tensors[f"{variant}.key"] = entry.key
         tensors[f"{variant}.shrinkage"] = entry.shrinkage
+        if entry.sensory is not None:
+            tensors[f"{variant}.sensory"] = entry.sensory.half()
         for obj, value in entry.values.items():
             tensors[f"{variant}.value.{obj}"] = value.half()
     return tensors
@@ -70,5 +73,8 @@ def _unpacked(tensors: dict[str, Tensor]) -> Entries:
     for variant in sorted({int(name.split(".")[0]) for name in tensors}):
         mark = f"{variant}.value."
         values = {int(name[len(mark) :]): tensor.float() for name, tensor in tensors.items() if name.startswith(mark)}
-        entries[variant] = Entry(tensors[f"{variant}.key"], tensors[f"{variant}.shrinkage"], values)
+        sensory = tensors.get(f"{variant}.sensory")
+        entries[variant] = Entry(
+            tensors[f"{variant}.key"], tensors[f"{variant}.shrinkage"], values, None if sensory is None else sensory.float()
+        )
     return entries

@@ -177,5 +177,6 @@ def engine_config(request: PropagateRequest) -> EngineConfig:
         mem_every=request.mem_every or EngineConfig.mem_every,
         augment=request.augment,
         augmentations=request.augmentations,
+        reuse=not request.plain,
         memory=MemoryConfig(dense=request.plain),
     )

@@ -133,7 +133,8 @@ class _Run:
                     raise Cancelled("Cancelled. The mattes that were finished stay.")
                 entries = store.load(key) if store is not None else None
                 if entries is None:
-                    entries = propagation.encode(index)
+                    with self.frames.learning():
+                        entries = propagation.encode(index)
                     self.encoded_annotations += 1
                     if not plan.request.plain:
                         entries = {variant: rounded(entry) for variant, entry in entries.items()}
@@ -177,7 +178,10 @@ class _Run:
     def fill(self, gap: Gap, groups: list[int]) -> None:
         """Compute one gap of all groups that share it, frame by frame, so that each frame is finished before the next."""
         todo = (set(self.plan.wanted) - self.done) & set(gap.delivers)
-        self.frames.expect([index for visit in gap.visits(todo) for index in visit.indices], twice=gap.blend)
+        steps = [index for visit in gap.visits(todo) for index in visit.indices]
+        self.frames.expect(
+            [index for index in steps if any(self.propagations[number].asks_for(index) for number in groups)], twice=gap.blend
+        )
         try:
             for steps in zip(*(self.propagations[number].steps(gap, todo, self.listener.cancelled) for number in groups)):
                 for number, (index, prediction) in zip(groups, steps):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from xmemcore.engine.propagation import asks_for
 from xmemcore.protocol.frames import counted
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.cache import features_folder
@@ -46,7 +47,14 @@ def node_status(request: PropagateRequest) -> NodeStatus:
     plan = ShotPlan(request)
     frames = plan.plate.frames
     stale = [index for index in plan.wanted if plan.up_to_date(index) is None]
-    steps = [index for gaps in plan.gaps for gap in gaps for visit in gap.visits(stale) for index in visit.indices]
+    steps = [
+        index
+        for group, gaps in zip(plan.groups, plan.gaps)
+        for gap in gaps
+        for visit in gap.visits(stale)
+        for index in visit.indices
+        if asks_for(index, group.annotations, len(group.objects), plan.config)
+    ]
     features = features_folder(plan.root)
     memory = PermanentStore(plan.root, plan.node_id, warn=lambda text: None)
     return NodeStatus(
