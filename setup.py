@@ -13,6 +13,8 @@ from setuptools import find_packages, setup
 
 HERE = Path(__file__).resolve().parent
 NUKE_FOLDER = "share/xmem-roto"
+SHARED = ("xmemcore/protocol", "xmemcore/curves")
+"""The core's part that the plugin imports too."""
 
 
 def requirements(name: str) -> list[str]:
@@ -29,8 +31,8 @@ def version() -> str:
 
 def nuke_files() -> list[tuple[str, list[str]]]:
     """List what Nuke needs to find, by target folder: the plugin is imported from there, beside its part of the core."""
-    sources = ["init.py", "menu.py", "xmemcore/__init__.py"]
-    for folder in ("gizmos", "nuke_plugin", "xmemcore/protocol", "xmemcore/curves"):
+    sources = ["init.py", "menu.py", "xmem_roto_nuke.py", "xmemcore/__init__.py"]
+    for folder in ("gizmos", "nuke_plugin", *SHARED):
         sources += [p.relative_to(HERE).as_posix() for p in sorted((HERE / folder).rglob("*"))]
     sources = [s for s in sources if (HERE / s).is_file() and "__pycache__" not in s]
     folders = sorted({str(Path(s).parent) for s in sources})
@@ -45,7 +47,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11,<3.12",
-    packages=find_packages(include=["xmemcore", "xmemcore.*", "nuke_plugin", "nuke_plugin.*"]),
+    packages=find_packages(include=["xmemcore", "xmemcore.*"]),
     package_data={
         "xmemcore.network": ["weights/*.safetensors", "weights/*.json"],
         "xmemcore.evaluation": ["parts.json"],

@@ -6,13 +6,17 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional
 
-from nuke_plugin import exchange, exchange_lock, home, host, look, mattes_on_disk, places, record_file, result, roto_node, run, status
-from nuke_plugin.core_client import session_core
-from nuke_plugin.exchange import Handed
-from nuke_plugin.runs import Run
-from nuke_plugin.settings import Settings
-from nuke_plugin.snapshot import Record, Snapshot
-from nuke_plugin.words import counted, size
+from xmem_roto_nuke import host, run
+from xmem_roto_nuke.core.client import session_core
+from xmem_roto_nuke.handover import exchange, exchange_lock
+from xmem_roto_nuke.handover.exchange import Handed
+from xmem_roto_nuke.node import home, identity, places
+from xmem_roto_nuke.node.runs import Run
+from xmem_roto_nuke.node.settings import Settings
+from xmem_roto_nuke.panel import result, status
+from xmem_roto_nuke.staleness import look, mattes_on_disk, record_file
+from xmem_roto_nuke.staleness.snapshot import Record, Snapshot
+from xmem_roto_nuke.words import counted, size
 from xmemcore.protocol import messages
 from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.frames import FrameRange
@@ -117,7 +121,7 @@ def _record(
     this: Run, handed: Handed, snapshot: Snapshot, first: int, last: int, outcome: Optional[Dict[str, Any]], seconds: float
 ) -> Record:
     written = len((outcome or {}).get("written", ()))
-    before = host.in_main(roto_node.last_record, this.node)
+    before = host.in_main(identity.last_record, this.node)
     # A run that computed nothing says nothing about speed.
     per_frame = seconds / written if written else before.seconds_per_frame if before is not None else 0.0
     return Record(
@@ -143,13 +147,13 @@ def _record(
 
 @host.unrecorded()
 def _keep_record(node: nuke.Node, record: Record) -> None:
-    roto_node.write_record(node, record)
-    home.forget_note(roto_node.node_id(node))
+    identity.write_record(node, record)
+    home.forget_note(identity.node_id(node))
 
 
 def _suggest(this: Run) -> None:
     handed = exchange.hand_over(this.node, this.settings, this.node_id, this.show, this.cancelled)
-    record = host.in_main(roto_node.last_record, this.node)
+    record = host.in_main(identity.last_record, this.node)
     request = SuggestRequest(
         **{name: value for name, value in handed.shot.items() if name != "roto_alpha"},
         mattes=record.out if record is not None and mattes_on_disk.stamp(record.out) else None,
@@ -166,7 +170,7 @@ def _keep_suggestions(node: nuke.Node, found: Dict[str, Any]) -> None:
     """Keep what the strip shows; the scores of all frames stay out of the script."""
     kept = {name: found.get(name) for name in ("suggestions", "object", "message", "lost_frames", "thumbnails")}
     with host.unrecorded():
-        roto_node.write_hidden(node, "suggestions", kept)
+        identity.write_hidden(node, "suggestions", kept)
     strip = node["strip"].getObject()  # type: ignore[attr-defined]
     if strip is not None:  # None until the panel has been opened
         strip.updateValue()

@@ -8,7 +8,9 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING, Any, Callable
 
-from nuke_plugin import actions, home, host, keys, migrate, passes, result, roto_node, run, runs, status
+from xmem_roto_nuke import actions, host, run
+from xmem_roto_nuke.node import home, identity, migrate, runs
+from xmem_roto_nuke.panel import keys, passes, result, status
 from xmemcore.protocol.failures import Failure
 
 if TYPE_CHECKING:
@@ -106,20 +108,30 @@ def created(node: nuke.Node) -> None:
 def _created(node: nuke.Node) -> None:
     global _watching
     migrate.bring_up_to_date(node)
-    roto_node.register(node)
+    identity.register(node)
     if not _watching:
         _watching = True
         host.on_script(loaded=_script_loaded, saving=_script_saving)
 
 
+def greet_strangers() -> None:
+    """Greet the nodes of a script that nobody has greeted: their own callback found another tool's `nuke_plugin`."""
+    known = {str(node.fullName()) for node in identity.living()}
+    for node in host.groups():
+        if node.knob("propagate") is not None and node.knob("plugin_version") is not None and str(node.fullName()) not in known:
+            _quietly(_created, node)
+            _quietly(_settle, node)
+            _quietly(result.take_up, node)
+
+
 def _script_loaded() -> None:
-    for node in roto_node.living():
+    for node in identity.living():
         _quietly(_settle, node)
         _quietly(result.take_up, node)
 
 
 def _script_saving() -> None:
-    for node in roto_node.living():
+    for node in identity.living():
         _quietly(_settle, node)
 
 

@@ -15,10 +15,10 @@ from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, Typ
 
 import nuke
 
-from nuke_plugin import places, roto_node
-from nuke_plugin.exchange_files import changing
-from nuke_plugin.groups import outside
-from nuke_plugin.settings import Settings
+from xmem_roto_nuke.handover.exchange_files import changing
+from xmem_roto_nuke.node import identity, places
+from xmem_roto_nuke.node.groups import outside
+from xmem_roto_nuke.node.settings import Settings
 from xmemcore.protocol.failures import Cancelled, MachineError, RequestError
 
 T = TypeVar("T")
@@ -129,6 +129,11 @@ def on_script(loaded: Callable[[], None], saving: Callable[[], None]) -> None:
     nuke.addOnScriptSave(saving)
 
 
+def groups() -> List[nuke.Node]:
+    """List the script's Groups, those within Groups too."""
+    return list(nuke.allNodes("Group", recurseGroups=True))
+
+
 def find_node(name: str) -> Optional[nuke.Node]:
     """Find a node by its full name."""
     return nuke.toNode(name)
@@ -193,7 +198,7 @@ def matte_pattern(node: nuke.Node) -> str:
     """
     # Not evaluate(): that puts a frame number where the pattern has its place for one.
     chosen = str(node["output"].getEvaluatedValue() or "")  # type: ignore[attr-defined]
-    return places.matte_pattern(chosen, script_path(), roto_node.node_id(node))
+    return places.matte_pattern(chosen, script_path(), identity.node_id(node))
 
 
 def refuse_wrong_context(plate: nuke.Node) -> None:
@@ -206,7 +211,7 @@ def refuse_wrong_context(plate: nuke.Node) -> None:
         raise ContextRefused("Proxy mode is on, so the plate would come out reduced. Turn it off and press again.")
     if nuke.executing():
         raise ContextRefused("Nuke is rendering. Press again when it has finished.")
-    shown = roto_node.behind_dots(plate)
+    shown = identity.behind_dots(plate)
     if len(nuke.views()) > 1 and (shown is None or shown.Class() != "OneView"):
         listed = ", ".join(nuke.views())
         raise ContextRefused(f"The script has the views {listed}, and XMem Roto works on one. Put a OneView node before the plate input.")

@@ -14,7 +14,7 @@ from typing import List, Sequence
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from nuke_plugin import actions, host  # noqa: E402
+from xmem_roto_nuke import actions, host  # noqa: E402
 from xmemcore.protocol.failures import Failure, RequestError  # noqa: E402
 
 USAGE = "Usage: nuke -t nuke_plugin/render.py [--save] script.nk NodeName [NodeName ...]"
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
         host.tell(str(failure))
         return failure.exit_code
     finally:
-        from nuke_plugin.core_client import session_core
+        from xmem_roto_nuke.core.client import session_core
 
         session_core().close()
     return 0

@@ -10,8 +10,10 @@ import threading
 import traceback
 from typing import TYPE_CHECKING, Callable
 
-from nuke_plugin import host, roto_node, runs, status
-from nuke_plugin.runs import Run
+from xmem_roto_nuke import host
+from xmem_roto_nuke.node import identity, runs
+from xmem_roto_nuke.node.runs import Run
+from xmem_roto_nuke.panel import status
 from xmemcore.protocol.failures import Cancelled, Failure, RequestError
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def start(node: nuke.Node, title: str, work: Callable[[Run], None]) -> Run:
     Raises:
         AlreadyRunning.
     """
-    node_id = roto_node.node_id(node)
+    node_id = identity.node_id(node)
     if node_id in runs.under_way:
         raise AlreadyRunning(f"{node.name()} is at work already: {runs.under_way[node_id].title}. Cancel it, or wait for it.")
     run = Run(node, node_id, host.read_settings(node), title)

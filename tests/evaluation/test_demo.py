@@ -14,8 +14,8 @@ from xmemcore.evaluation import demo_run
 from xmemcore.evaluation.demo_shot import DemoShot
 from xmemcore.network import catalogue
 from xmemcore.shot.listener import Silence
-from xmemcore.shot.mattes import read_mattes
-from xmemcore.shot.plate import Plate
+from xmemcore.shot.mattes.mattes import read_mattes
+from xmemcore.shot.plate.plate import Plate
 
 SMALL = DemoShot(192, 112, 12)
 
@@ -54,7 +54,7 @@ def test_plates_are_written_as_half_float_exr_under_their_numbers(tmp_path: Path
 
 def test_roto_of_the_script_is_the_drawn_shape(tmp_path: Path) -> None:
     """Nuke's curves, read and rasterised by the product, against polygons drawn by opencv."""
-    from xmemcore.shot.roto_annotations import open_roto
+    from xmemcore.shot.annotations.roto import open_roto
 
     shot = DemoShot()
     script = tmp_path / "roto.nk"

@@ -24,8 +24,8 @@ from xmemcore.evaluation.evaluate import ClipResult, EvaluationSettings, Keys, R
 from xmemcore.evaluation.metrics import Score
 from xmemcore.protocol.failures import Cancelled, RequestError
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
-from xmemcore.shot.mattes import Matte, read_mattes
-from xmemcore.shot.sequence import Sequence
+from xmemcore.shot.files.sequence import Sequence
+from xmemcore.shot.mattes.mattes import Matte, read_mattes
 from xmemcore.shot.suggest import SuggestResult
 
 LENGTH, HEIGHT, WIDTH = 7, 48, 64

@@ -127,7 +127,7 @@ def undo_knows_nothing_of_what_happens_while_it_is_disabled():
 
 @check(9)
 def matrices_are_row_major_with_the_layer_outside():
-    from nuke_plugin import roto as reader
+    from xmem_roto_nuke.roto import rotopaint as reader
 
     reading = reader.read_objects(roto["curves"], "check", one_object=False)
     names = reader.names(reading)

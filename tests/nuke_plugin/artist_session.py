@@ -50,7 +50,7 @@ class Session:
         return self.host
 
     def wait(self) -> None:
-        from nuke_plugin import runs
+        from xmem_roto_nuke.node import runs
 
         assert self.host.pump(1500, until=lambda: not runs.under_way), "a run did not end"
         self.host.pump(0.2)
@@ -75,9 +75,9 @@ class Session:
         self.nuke.delete(write)
 
     def record(self) -> dict:
-        from nuke_plugin import roto_node
+        from xmem_roto_nuke.node import identity
 
-        return roto_node.read_hidden(self.node, "record")
+        return identity.read_hidden(self.node, "record")
 
     def run(self) -> None:
         nuke = (self.start(), self.nuke)[1]
@@ -105,9 +105,9 @@ class Session:
         self.copy_mattes("first_mattes")
 
         self.report["suggest_seconds"] = self.press("suggest_frames")
-        from nuke_plugin import roto_node
+        from xmem_roto_nuke.node import identity
 
-        found = roto_node.read_hidden(self.node, "suggestions")
+        found = identity.read_hidden(self.node, "suggestions")
         self.report["suggestions"] = found
         self.report["script"] = str(self.work / "shot.nk")
 
@@ -125,9 +125,9 @@ class Session:
         self.render("second")
         self.copy_mattes("second_mattes")
         nuke.scriptSave(str(self.work / "shot.nk"))
-        from nuke_plugin import core_client
+        from xmem_roto_nuke.core import client
 
-        core_client.session_core().close()
+        client.session_core().close()
         self.host.close()
 
         self.reopen()
@@ -140,7 +140,7 @@ class Session:
 
     def reopen(self) -> None:
         """A new Nuke, without a core: the result is there at once."""
-        for name in [name for name in sys.modules if name.split(".")[0] == "nuke_plugin"]:
+        for name in [name for name in sys.modules if name.split(".")[0] in ("xmem_roto_nuke", "nuke_plugin")]:
             del sys.modules[name]
         os.environ["XMEM_ROTO_PYTHON"] = "/nowhere/python"
         os.environ["NUKESIM_RENDER_PYTHON"] = self.task["core_python"]

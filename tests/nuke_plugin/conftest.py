@@ -49,9 +49,9 @@ class Stage:
     @property
     def runs(self) -> dict:
         """Runs under way."""
-        import nuke_plugin.runs
+        import xmem_roto_nuke.node.runs
 
-        return nuke_plugin.runs.under_way
+        return xmem_roto_nuke.node.runs.under_way
 
     def wait(self, seconds: float = 30.0) -> None:
         """Let the interface run until no run is under way."""
@@ -82,7 +82,7 @@ class Stage:
 
 def forget_plugin() -> None:
     """The plugin's host module holds on to the `nuke` of its time; a new stand-in needs a new import."""
-    for name in [name for name in sys.modules if name.split(".")[0] == "nuke_plugin"]:
+    for name in [name for name in sys.modules if name.split(".")[0] in ("xmem_roto_nuke", "nuke_plugin")]:
         del sys.modules[name]
 
 
@@ -101,17 +101,15 @@ def start(tmp_path, monkeypatch):
         hosts.append(host)
         if plugin:
             host.startup([str(CHECKOUT)])
-            from nuke_plugin import core_client
+            from xmem_roto_nuke.core import client
 
             program = Path(__file__).with_name(core)
-            patience = core_client.Patience(cancel_heard_seconds=3, cancel_done_seconds=2, ping_every_seconds=1, silence_seconds=5)
-            core_client._session = core_client.Core(
-                lambda: [sys.executable, "-I", str(program), "--parent", str(os.getpid())], patience=patience
-            )
-            cores.append(core_client._session)
+            patience = client.Patience(cancel_heard_seconds=3, cancel_done_seconds=2, ping_every_seconds=1, silence_seconds=5)
+            client._session = client.Core(lambda: [sys.executable, "-I", str(program), "--parent", str(os.getpid())], patience=patience)
+            cores.append(client._session)
         else:
             # It can be imported here, as it could not be on a machine that has not got it.
-            sys.modules["nuke_plugin"] = None
+            sys.modules["xmem_roto_nuke"] = None
         return Stage(host, tmp_path)
 
     yield begin

@@ -38,7 +38,8 @@ def main(suggestions: Path, picture: Path) -> None:
     host = nukesim.start(gui=True)
     nuke = sys.modules["nuke"]
     host.startup([str(CHECKOUT)])
-    from nuke_plugin import panel, roto_node
+    from xmem_roto_nuke.node import identity
+    from xmem_roto_nuke.panel import strip as panel
 
     app = panel.QtWidgets.QApplication([])
     app.setStyleSheet("QWidget { background: #323232; }")  # as Nuke's panels are
@@ -46,7 +47,7 @@ def main(suggestions: Path, picture: Path) -> None:
     roto["curves"].fromScript(TRIANGLE)
     node = nuke.createNode("XMemRoto")
     node.setInput(1, roto)
-    roto_node.write_hidden(node, "suggestions", found)
+    identity.write_hidden(node, "suggestions", found)
     node.showControlPanel()
     strip = host.widget(node, "strip")
     assert isinstance(strip, panel.Strip), strip
@@ -66,7 +67,7 @@ def main(suggestions: Path, picture: Path) -> None:
     assert nuke.root()["frame"].value() == first
     times = roto["curves"].rootLayer[0][0].center.getControlPointKeyTimes()
     assert first in times, "the button keys the roto there"
-    roto_node.write_hidden(node, "suggestions", {})
+    identity.write_hidden(node, "suggestions", {})
     node["strip"].getObject().updateValue()
     app.processEvents()
     assert "Press Suggest frames" in strip.findChild(panel.QtWidgets.QLabel, "message").text()

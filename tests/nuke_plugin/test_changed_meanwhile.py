@@ -23,7 +23,7 @@ def red(stage, frame):
 @pytest.fixture
 def at_frame(stage, monkeypatch):
     """Do something before the nth render of a run; gives the frames that are rendered."""
-    from nuke_plugin import plates
+    from xmem_roto_nuke.handover import plates
 
     original, frames = plates.host.render, []
     # One frame a bite, as with a heavy tree.
@@ -90,7 +90,7 @@ def test_a_plate_that_is_deleted_while_it_is_rendered_is_said_by_name(stage, at_
 
 
 def test_an_input_that_is_deleted_between_two_looks_is_said_and_not_taken_for_the_node_itself(stage, monkeypatch):
-    from nuke_plugin import pictures
+    from xmem_roto_nuke.handover import pictures
 
     original = pictures.hand_plate
 
@@ -108,7 +108,7 @@ def test_an_input_that_is_deleted_between_two_looks_is_said_and_not_taken_for_th
 
 
 def test_a_plate_that_never_holds_still_is_refused_with_a_sentence(stage, at_frame, monkeypatch):
-    from nuke_plugin import plates
+    from xmem_roto_nuke.handover import plates
 
     original, count = plates.host.render, [0]
     monkeypatch.setattr(plates, "BITE_SECONDS", 0.0)
@@ -161,8 +161,8 @@ def test_an_alpha_changed_while_it_is_rendered_is_rendered_as_it_is_in_the_end(s
 
 
 def test_a_file_replaced_while_the_plate_is_rendered_makes_its_frame_stale(stage, tmp_path):
-    from nuke_plugin import plates
-    from nuke_plugin.export_record import ExportRecord
+    from xmem_roto_nuke.handover import plates
+    from xmem_roto_nuke.handover.export_record import ExportRecord
 
     record = ExportRecord.open(tmp_path, "plate")
     path = record.path(1001)

@@ -113,7 +113,7 @@ def test_a_project_that_was_moved_keeps_its_ids_and_its_disks_are_asked_once(sta
     shutil.move(str(stage.folder / "disk"), str(stage.folder / "archive"))
     again, node = reopened(stage, start, stage.folder / "archive" / path.relative_to(stage.folder / "disk"))
     assert id_of(node) == before
-    from nuke_plugin import home
+    from xmem_roto_nuke.node import home
 
     def ask_the_disk(*_):
         raise AssertionError("the disk is asked at every idle moment")
@@ -136,7 +136,7 @@ def test_a_project_that_was_moved_keeps_its_ids_and_its_disks_are_asked_once(sta
 )
 def test_a_home_is_the_script_without_its_version(start, script, home):
     start()
-    from nuke_plugin import places
+    from xmem_roto_nuke.node import places
 
     assert places.script_home(script) == home
 
@@ -146,7 +146,7 @@ def another_session(cache, node_id):
     """A second Nuke that is at work for the same node."""
     hold = (
         f"import os, sys; os.environ['XMEM_ROTO_CACHE'] = {str(cache)!r}; sys.path.insert(0, {str(CHECKOUT)!r})\n"
-        "from nuke_plugin import exchange_lock\n"
+        "from xmem_roto_nuke.handover import exchange_lock\n"
         f"with exchange_lock.held({node_id!r}, 'XMemRoto'):\n    print('held', flush=True)\n    sys.stdin.read()"
     )
     with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

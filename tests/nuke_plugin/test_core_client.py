@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from nuke_plugin import core_command
-from nuke_plugin.core_client import Core, Patience
-from nuke_plugin.core_process import CoreCrashed, CoreForeign, CoreProcess, CoreSilent
+from xmem_roto_nuke.core import launch
+from xmem_roto_nuke.core.client import Core, Patience
+from xmem_roto_nuke.core.process import CoreCrashed, CoreForeign, CoreProcess, CoreSilent
 from xmemcore.protocol.messages import Cancelled, Failed, Finished, FrameDone, Propagate, Started
 from xmemcore.protocol.requests import PropagateRequest
 
@@ -197,7 +197,7 @@ def test_core_starts_in_an_environment_without_nukes_python(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "/usr/local/Nuke16.0v5/pythonextensions")
     monkeypatch.setenv("LD_LIBRARY_PATH", "/usr/local/Nuke16.0v5")
     monkeypatch.setenv("XMEM_ROTO_CACHE", "/fast/cache")
-    environment = core_command.clean_environment()
+    environment = launch.clean_environment()
     assert not any(name.startswith("PYTHON") or name == "LD_LIBRARY_PATH" for name in environment)
     assert environment["XMEM_ROTO_CACHE"] == "/fast/cache"
     core = Core(lambda: [sys.executable, "-I", str(PRETEND)], patience=PATIENCE)
@@ -206,7 +206,7 @@ def test_core_starts_in_an_environment_without_nukes_python(monkeypatch):
 
 
 def test_the_real_worker_greets_through_the_plugins_own_command_line():
-    core = Core(lambda: core_command.worker_command(Path(sys.executable)))
+    core = Core(lambda: launch.worker_command(Path(sys.executable)))
     assert list(core.ask(lambda job: Propagate(job, PropagateRequest(plate="/nowhere/plate.%04d.exr", roto="/nowhere/roto.json"))))
     assert core.running
     core.close()
@@ -214,7 +214,7 @@ def test_the_real_worker_greets_through_the_plugins_own_command_line():
 
 @pytest.mark.parametrize("value", ["", "/nowhere/python"])
 def test_a_missing_core_is_refused_with_the_way_to_make_it(value, monkeypatch, tmp_path):
-    monkeypatch.setattr(core_command, "CHECKOUT", tmp_path)
-    with pytest.raises(core_command.CoreMissing, match="bootstrap.py|XMEM_ROTO_PYTHON"):
-        core_command.interpreter({"XMEM_ROTO_PYTHON": value})
-    assert core_command.interpreter({"XMEM_ROTO_PYTHON": sys.executable}) == Path(sys.executable)
+    monkeypatch.setattr(launch, "CHECKOUT", tmp_path)
+    with pytest.raises(launch.CoreMissing, match="bootstrap.py|XMEM_ROTO_PYTHON"):
+        launch.interpreter({"XMEM_ROTO_PYTHON": value})
+    assert launch.interpreter({"XMEM_ROTO_PYTHON": sys.executable}) == Path(sys.executable)

@@ -23,12 +23,12 @@ def clean(stage):
 
 
 def test_a_core_killed_in_the_middle_is_noticed_and_the_next_press_goes_on(stage, monkeypatch):
-    from nuke_plugin import core_client
+    from xmem_roto_nuke.core import client
 
     monkeypatch.setenv("PRETEND", "slow")
     stage.press("propagate")
     assert stage.host.pump(30, until=lambda: len(stage.mattes()) >= 2)
-    os.kill(core_client._session.pid, signal.SIGKILL)
+    os.kill(client._session.pid, signal.SIGKILL)
     asked = time.monotonic()
     stage.wait()
     assert time.monotonic() - asked < 5.0
@@ -49,18 +49,18 @@ def test_last_words_of_a_crash_are_shown(stage, monkeypatch):
 
 
 def test_a_hanging_core_is_killed_after_cancel_and_the_next_press_starts_another(stage, monkeypatch):
-    from nuke_plugin import core_client
+    from xmem_roto_nuke.core import client
 
     monkeypatch.setenv("PRETEND", "hang")
     stage.press("propagate")
     assert stage.host.pump(30, until=lambda: len(stage.mattes()) == 3)
-    first = core_client._session.pid
+    first = client._session.pid
     stage.press("cancel")
     stage.wait()
     assert "did not stop within" in stage.told[-1]
     monkeypatch.setenv("PRETEND", "")
     stage.propagate()
-    assert core_client._session.pid != first and len(stage.mattes()) == 10
+    assert client._session.pid != first and len(stage.mattes()) == 10
 
 
 def test_a_full_disk_reaches_the_status_with_its_sentence(stage, monkeypatch):
@@ -83,7 +83,7 @@ def test_a_cache_that_is_no_folder_is_said_with_advice_that_fits(stage, monkeypa
     [(errno.ENOSPC, "Free some space"), (errno.EIO, "at another disk"), (errno.EROFS, "Point XMEM_ROTO_CACHE at a folder")],
 )
 def test_a_disk_that_refuses_the_plate_is_said_with_advice_that_fits(stage, monkeypatch, number, advice):
-    from nuke_plugin import exchange_files
+    from xmem_roto_nuke.handover import exchange_files
 
     def refuse(path, to):
         raise OSError(number, os.strerror(number), str(path))
@@ -96,14 +96,14 @@ def test_a_disk_that_refuses_the_plate_is_said_with_advice_that_fits(stage, monk
 
 @pytest.mark.skipif(sys.platform == "win32", reason="folders of a virtual environment")
 def test_a_python_without_the_packages_is_named_with_what_to_do(stage, monkeypatch):
-    from nuke_plugin import core_client
+    from xmem_roto_nuke.core import client
 
     venv.create(stage.folder / "bare", with_pip=False, symlinks=True)
     python = stage.folder / "bare" / "bin" / "python"
     monkeypatch.setenv("XMEM_ROTO_PYTHON", str(python))
-    monkeypatch.setattr(core_client, "_session", core_client.Core())
+    monkeypatch.setattr(client, "_session", client.Core())
     stage.propagate()
-    core_client._session.close()
+    client._session.close()
     assert f"{python} lacks the core's packages (" in stage.told[-1] and "fault of its own" not in stage.told[-1]
     assert "Point XMEM_ROTO_PYTHON at a Python that has them, or unset it and run Set up the core." in stage.status()
 
@@ -199,10 +199,10 @@ def test_no_core_is_left_five_seconds_after_nuke_was_killed(tmp_path):
     program = f"""
 import os, sys, time
 sys.path[:0] = [{str(CHECKOUT)!r}]
-from nuke_plugin import core_client
+from xmem_roto_nuke.core import client
 from xmemcore.protocol.messages import Propagate
 from xmemcore.protocol.requests import PropagateRequest
-core = core_client.Core(lambda: [sys.executable, "-I", {str(CHECKOUT / "tests/worker/pretend_worker.py")!r}, "--parent", str(os.getpid())])
+core = client.Core(lambda: [sys.executable, "-I", {str(CHECKOUT / "tests/worker/pretend_worker.py")!r}, "--parent", str(os.getpid())])
 conversation = core.ask(lambda job: Propagate(job, PropagateRequest(plate="stuck")))
 next(iter(conversation))
 print(core.pid, flush=True)

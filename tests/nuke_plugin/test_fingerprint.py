@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nuke_plugin.fingerprint import fingerprint, is_same
+from xmem_roto_nuke.staleness.fingerprint import fingerprint, is_same
 
 
 def shapes(count: int, seed: int = 0, size: float = 4096.0):

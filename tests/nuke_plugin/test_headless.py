@@ -21,7 +21,7 @@ def script(start):
 def test_a_terminal_propagates_what_the_interface_then_shows(start, script, save):
     before = script.read_bytes()
     terminal = start(gui=False)
-    from nuke_plugin import render
+    from xmem_roto_nuke import render
 
     assert render.main([*save, str(script), "XMemRoto"]) == 0
     assert (script.read_bytes() == before) == (not save), "an artist's script is changed when that is asked for, and only then"
@@ -40,7 +40,7 @@ def test_a_terminal_propagates_what_the_interface_then_shows(start, script, save
 )
 def test_a_wrong_call_ends_with_a_sentence_and_code_2(start, script, arguments, code, capsys):
     start(gui=False)
-    from nuke_plugin import render
+    from xmem_roto_nuke import render
 
     assert render.main([argument.format(script=script) for argument in arguments]) == code
     assert "XMem Roto: " in capsys.readouterr().out
@@ -50,14 +50,14 @@ def test_a_wrong_call_ends_with_a_sentence_and_code_2(start, script, arguments, 
 def test_a_failure_ends_with_its_exit_code(start, script, monkeypatch, behaviour, code):
     monkeypatch.setenv("PRETEND", behaviour)
     start(gui=False)
-    from nuke_plugin import render
+    from xmem_roto_nuke import render
 
     assert render.main([str(script), "XMemRoto"]) == code
 
 
 def test_what_was_finished_is_saved_when_a_later_node_fails(start, script):
     start(gui=False)
-    from nuke_plugin import render
+    from xmem_roto_nuke import render
 
     before = script.read_bytes()
     assert render.main([str(script), "Nobody", "XMemRoto", "--save"]) == 2
@@ -68,15 +68,16 @@ def test_what_was_finished_is_saved_when_a_later_node_fails(start, script):
 
 def test_no_core_is_left_behind(start, script):
     start(gui=False)
-    from nuke_plugin import core_client, render
+    from xmem_roto_nuke import render
+    from xmem_roto_nuke.core import client
 
     render.main([str(script), "XMemRoto"])
-    assert not core_client.session_core().running
+    assert not client.session_core().running
 
 
 def test_nukes_own_options_are_passed_over(start):
     start(gui=False)
-    from nuke_plugin.render import _own_arguments
+    from xmem_roto_nuke.render import _own_arguments
 
     assert _own_arguments(["-V", "2", "a.nk", "XMemRoto1"]) == ["a.nk", "XMemRoto1"]
     assert _own_arguments(["-V", "2", "--save", "a.nk", "XMemRoto1"]) == ["--save", "a.nk", "XMemRoto1"]
@@ -86,7 +87,7 @@ def test_nukes_own_options_are_passed_over(start):
 
 def test_a_script_without_the_plugin_shows_what_was_saved_for_it(start, script):
     farm = start(gui=False)
-    from nuke_plugin import render
+    from xmem_roto_nuke import render
 
     assert render.main([str(script), "XMemRoto", "--save"]) == 0
     farm.host.close()
@@ -97,7 +98,7 @@ def test_a_script_without_the_plugin_shows_what_was_saved_for_it(start, script):
 
 def test_an_open_script_shows_a_farms_mattes_after_refresh(start, script, tmp_path):
     farm = start(gui=False)
-    from nuke_plugin import render
+    from xmem_roto_nuke import render
 
     before = script.read_bytes()
     assert render.main([str(script), "XMemRoto"]) == 0
@@ -121,7 +122,7 @@ def test_an_open_script_shows_a_farms_mattes_after_refresh(start, script, tmp_pa
 )
 def test_a_record_that_is_damaged_or_anothers_is_taken_up_by_nobody(start, script, tmp_path, damage):
     farm = start(gui=False)
-    from nuke_plugin import render
+    from xmem_roto_nuke import render
 
     assert render.main([str(script), "XMemRoto"]) == 0
     next(tmp_path.glob("mattes/*/nuke.json")).write_text(damage)

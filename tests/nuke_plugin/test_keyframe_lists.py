@@ -80,11 +80,11 @@ def test_a_renamed_shape_takes_its_list_along_and_the_status_says_so(stage):
 def test_a_list_of_an_older_version_follows_the_only_shape(stage):
     go_to(stage, 1006)
     stage.press("absent_key")
-    from nuke_plugin import roto_node
+    from xmem_roto_nuke.node import identity
 
-    stored = roto_node.read_hidden(stage.node, "key_edits")
+    stored = identity.read_hidden(stage.node, "key_edits")
     del stored["known"]
-    roto_node.write_hidden(stage.node, "key_edits", stored)
+    identity.write_hidden(stage.node, "key_edits", stored)
     rename(stage, 0, "hand")
     stage.press("refresh")
     assert keyframes(stage).startswith("hand: 1001,1006")

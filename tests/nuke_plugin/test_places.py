@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nuke_plugin.places import OutputInvalid, matte_pattern
+from xmem_roto_nuke.node.places import OutputInvalid, matte_pattern
 
 
 @pytest.mark.parametrize(

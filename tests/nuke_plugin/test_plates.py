@@ -8,8 +8,8 @@ import numpy as np
 import OpenEXR
 import pytest
 
-from xmemcore.shot import exr
-from xmemcore.shot.canvas import Box
+from xmemcore.shot.files import exr
+from xmemcore.shot.plate.canvas import Box
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -49,7 +49,8 @@ def handed(stage) -> Path:
 
 
 def direct(stage) -> bool:
-    from nuke_plugin import host, plate_files
+    from xmem_roto_nuke import host
+    from xmem_roto_nuke.handover import plate_files
 
     return plate_files.direct_files(stage.node.input(0), host.file_pattern, host.working_space()[2]) is not None
 
@@ -209,7 +210,7 @@ def test_the_roto_alpha_is_the_rotos_own_whatever_lies_behind_it(stage):
     ],
 )
 def test_working_space_is_known_or_refused(stage, management, config, space, expected):
-    from nuke_plugin.colour import WorkingSpaceUnknown, encoding
+    from xmem_roto_nuke.handover.colour import WorkingSpaceUnknown, encoding
 
     if expected is None:
         with pytest.raises(WorkingSpaceUnknown, match="does not know"):

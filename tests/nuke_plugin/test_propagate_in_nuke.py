@@ -11,9 +11,9 @@ pytestmark = pytest.mark.timeout(120)
 
 
 def hidden(stage, knob):
-    from nuke_plugin import roto_node
+    from xmem_roto_nuke.node import identity
 
-    return roto_node.read_hidden(stage.node, knob)
+    return identity.read_hidden(stage.node, knob)
 
 
 def test_propagate_puts_the_mattes_into_the_node(stage):
@@ -100,7 +100,7 @@ def test_no_helper_node_stays_and_undo_knows_nothing_of_the_export(stage):
 
 
 def test_only_changed_frames_are_rendered_again(stage):
-    from nuke_plugin import plates
+    from xmem_roto_nuke.handover import plates
 
     rendered = []
     original = plates.host.render
@@ -124,7 +124,7 @@ def test_a_change_upstream_marks_the_node_without_anybody_pressing(stage):
     assert stage.host.label(stage.node) == stage.node.name()
     stage.grade["multiply"].setValue(0.25)
     assert "inputs changed" in stage.host.label(stage.node)
-    from nuke_plugin import watch
+    from xmem_roto_nuke.staleness import watch
 
     watch._due.clear()
     stage.node["label"].setValue("touched")  # lets Nuke's idle callback come round to the node
@@ -230,9 +230,9 @@ def test_reopening_shows_the_mattes_at_once_without_a_core_or_the_plugin(stage, 
     assert again.host.pixels(node, 1004).at("tri.alpha", 9, 48 - 1 - 12) == 1.0
     again.press("refresh", node)
     assert "Up to date" in again.status(node)
-    from nuke_plugin import core_client
+    from xmem_roto_nuke.core import client
 
-    assert not core_client._session.running
+    assert not client._session.running
 
 
 def test_models_are_listed_with_their_terms(stage):

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nuke_plugin.reads import ReadFiles
-from xmemcore.shot import exr
-from xmemcore.shot.canvas import Box
+from xmem_roto_nuke.handover.reads import ReadFiles
+from xmemcore.shot.files import exr
+from xmemcore.shot.plate.canvas import Box
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -60,7 +60,7 @@ def handed(stage) -> list[int]:
     ids=str,
 )
 def test_the_file_is_the_one_that_nuke_shows(stage, footage, knobs, frames):
-    from nuke_plugin import host
+    from xmem_roto_nuke import host
 
     read = footage(range(1001, 1006), **knobs)
     files = ReadFiles.of_node(read, host.file_pattern(read))
@@ -72,7 +72,8 @@ def test_the_file_is_the_one_that_nuke_shows(stage, footage, knobs, frames):
 
 @pytest.mark.parametrize("knobs", [{"frame": "frame*2"}, {"frame": "[expr 3]"}, {"frame_mode": "offset", "frame": "10"}], ids=str)
 def test_what_cannot_be_told_is_unknown(stage, footage, knobs):
-    from nuke_plugin import host, plates
+    from xmem_roto_nuke import host
+    from xmem_roto_nuke.handover import plates
 
     read = footage(range(1001, 1006), **knobs)
     files = ReadFiles.of_node(read, host.file_pattern(read))
@@ -228,7 +229,8 @@ def test_a_relative_path_counts_from_the_project_directory(stage, footage):
 
 def test_a_path_that_is_relative_to_nothing_is_left_to_nuke(stage, footage, monkeypatch):
     """The core runs in another folder than Nuke."""
-    from nuke_plugin import host, plate_files
+    from xmem_roto_nuke import host
+    from xmem_roto_nuke.handover import plate_files
 
     footage(range(1001, 1011))
     monkeypatch.chdir(stage.folder)
@@ -297,13 +299,14 @@ def test_paths_that_the_studio_maps_are_found(stage, footage):
     plate(stage, stage.nuke.nodes.Grade(inputs=[read]))
     stage.propagate()
     assert stage.told == [] and len(stage.mattes()) == 10 and "No plate" not in stage.status()
-    from nuke_plugin import host
+    from xmem_roto_nuke import host
 
     assert host.file_pattern(read) == real
 
 
 def test_a_read_is_used_directly_only_where_its_files_are(stage, footage):
-    from nuke_plugin import host, plate_files
+    from xmem_roto_nuke import host
+    from xmem_roto_nuke.handover import plate_files
 
     read = footage(range(1001, 1011))
 

@@ -9,8 +9,8 @@ import pytest
 
 from tests.nuke_plugin.test_roto_reading import FEATHERED, NESTED, curves, edits, triangle
 from xmemcore.roto import PixelGrid, rasterise, read_roto
-from xmemcore.shot.canvas import Box, Canvas
-from xmemcore.shot.host_alpha import difference
+from xmemcore.shot.annotations.host_alpha import difference
+from xmemcore.shot.plate.canvas import Box, Canvas
 
 pytestmark = pytest.mark.timeout(120)
 WIDTH, HEIGHT = 480, 400
@@ -33,8 +33,8 @@ def test_the_three_rasters_agree(start, case):
     nuke.root()["format"].setValue("raster")
     node = nuke.nodes.Roto()
     node["curves"].fromScript(from_text)
-    from nuke_plugin import roto as reader
-    from nuke_plugin.roto import names, roto_json
+    from xmem_roto_nuke.roto import rotopaint as reader
+    from xmem_roto_nuke.roto.rotopaint import names, roto_json
 
     reading = reader.read_objects(node["curves"], "Roto1", one_object=False)
     written = roto_json(reading, edits(added={name: {frame} for name in names(reading)}), (WIDTH, HEIGHT, 1.0))

@@ -41,7 +41,7 @@ def roto(start):
     stage = start()
 
     def make(text: str, one_object: bool = False):
-        from nuke_plugin import roto as reader
+        from xmem_roto_nuke.roto import rotopaint as reader
 
         node = stage.nuke.nodes.Roto()
         node["curves"].fromScript(text)
@@ -51,13 +51,13 @@ def roto(start):
 
 
 def edits(**kinds):
-    from nuke_plugin.roto import KeyEdits
+    from xmem_roto_nuke.roto.rotopaint import KeyEdits
 
     return KeyEdits(**kinds)
 
 
 def frames(reading) -> dict[str, list[int]]:
-    from nuke_plugin.roto import keyframes
+    from xmem_roto_nuke.roto.rotopaint import keyframes
 
     return keyframes(reading, edits())
 
@@ -69,7 +69,7 @@ def test_every_top_level_shape_and_layer_is_an_object_topmost_first(roto):
 
 
 def test_two_shapes_with_different_keyframes_are_known_on_their_own_frames_only(roto):
-    from nuke_plugin.roto import roto_json
+    from xmem_roto_nuke.roto.rotopaint import roto_json
 
     written = roto_json(roto(curves(triangle("one", "1001 1020"), triangle("two", "1010"))), edits(), (1920, 1080, 1.0))
     assert [sorted(one["frames"]) for one in written["objects"]] == [["1001", "1020"], ["1010"]]
@@ -109,7 +109,7 @@ def test_keyframes_are_those_of_points_visibility_opacity_and_transforms_that_ar
 
 
 def test_edits_add_remove_and_declare_absent(roto):
-    from nuke_plugin.roto import roto_json
+    from xmem_roto_nuke.roto.rotopaint import roto_json
 
     reading = roto(curves(triangle("one", "1001 1010")))
     written = roto_json(reading, edits(added={"one": {1005}}, removed={"one": {1010}}, absent={"one": {1020}}), (1920, 1080, 1.0))
@@ -123,14 +123,14 @@ def test_edits_add_remove_and_declare_absent(roto):
     ["vis 0", "opc 0", "ltt 2 ltn 1005 ltm 1005", "ltt 3 ltn 1002 ltm 1002", "ltt 1 ltn 1 ltm 1000", "ltt 4 ltn 1002 ltm 1009"],
 )
 def test_what_does_not_show_is_absent_and_not_unknown(roto, attributes):
-    from nuke_plugin.roto import roto_json
+    from xmem_roto_nuke.roto.rotopaint import roto_json
 
     written = roto_json(roto(curves(triangle("one", attributes=attributes))), edits(), (1920, 1080, 1.0))
     assert written["objects"][0]["frames"] == {"1001": {"shapes": []}}
 
 
 def test_an_invisible_layer_hides_its_shapes(roto):
-    from nuke_plugin.roto import roto_json
+    from xmem_roto_nuke.roto.rotopaint import roto_json
 
     layer = "layer body {f 512} {t 0 0} {a vis {{1001 1} {1005 0}}} {%s}" % triangle("arm")
     written = roto_json(roto(curves(layer)), edits(), (1920, 1080, 1.0))["objects"][0]["frames"]
@@ -138,7 +138,7 @@ def test_an_invisible_layer_hides_its_shapes(roto):
 
 
 def test_strokes_are_named_and_spoil_the_union_check(roto):
-    from nuke_plugin.roto import every_shape_counts
+    from xmem_roto_nuke.roto.rotopaint import every_shape_counts
 
     stroke = "cubiccurve Brush1 512 catmullrom {cc {f 2080} {px 1001 {10 10} {20 20} {30 10}}} {t 0 0} {a}"
     reading = roto(curves(stroke, triangle("one")))
@@ -147,7 +147,7 @@ def test_strokes_are_named_and_spoil_the_union_check(roto):
 
 
 def test_a_roto_without_shapes_is_refused(roto):
-    from nuke_plugin.roto import NothingKeyed
+    from xmem_roto_nuke.roto.rotopaint import NothingKeyed
 
     with pytest.raises(NothingKeyed, match="no shapes"):
         roto(curves())
@@ -182,7 +182,7 @@ def test_plugin_and_core_read_the_same_shapes_from_the_same_roto(roto, text, fra
 
 def compare(reading, text: str, frame: int) -> None:
     """The plugin's reading as JSON, read by the core, is what the core reads from the text."""
-    from nuke_plugin.roto import names, roto_json
+    from xmem_roto_nuke.roto.rotopaint import names, roto_json
     from xmemcore.roto import roto_json as core_json
     from xmemcore.roto.read import read_roto
 
@@ -215,7 +215,7 @@ def snippets() -> list[str]:
 def test_plugin_and_core_agree_on_rotos_of_real_artists(start, shared, name):
     stage = start()
     stage.host.open(shared / "nuke-samples" / "roto" / "snippets" / name, unknown="inert")
-    from nuke_plugin import roto as reader
+    from xmem_roto_nuke.roto import rotopaint as reader
 
     compared = 0
     for node in [node for node in stage.host.all_nodes() if node.Class() in reader.CLASSES]:

@@ -17,15 +17,15 @@ pytestmark = pytest.mark.timeout(120)
 def checkout(start, tmp_path, monkeypatch):
     """A stand-in whose plugin believes to lie in a folder with a bootstrap.py of ours."""
     stage = start()
-    from nuke_plugin import core_command, setup_core
+    from xmem_roto_nuke.core import launch, set_up
 
-    monkeypatch.setattr(setup_core, "CHECKOUT", tmp_path)
-    monkeypatch.setattr(core_command, "CHECKOUT", tmp_path)
-    monkeypatch.setattr(setup_core, "python", lambda: sys.executable)
+    monkeypatch.setattr(set_up, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(launch, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(set_up, "python", lambda: sys.executable)
 
     def bootstrap(text: str):
         (tmp_path / "bootstrap.py").write_text(text)
-        thread = setup_core.start()
+        thread = set_up.start()
         assert stage.host.pump(60, until=lambda: not thread.is_alive())
         stage.host.pump(0.1)
         return stage
@@ -48,12 +48,12 @@ def test_a_failed_set_up_shows_its_last_line(checkout):
 
 def test_set_up_can_be_stopped(start, tmp_path, monkeypatch):
     stage = start()
-    from nuke_plugin import setup_core
+    from xmem_roto_nuke.core import set_up
 
-    monkeypatch.setattr(setup_core, "CHECKOUT", tmp_path)
-    monkeypatch.setattr(setup_core, "python", lambda: sys.executable)
+    monkeypatch.setattr(set_up, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(set_up, "python", lambda: sys.executable)
     (tmp_path / "bootstrap.py").write_text("import time\nfor i in range(200):\n    print('[1/3] install', flush=True)\n    time.sleep(0.1)")
-    thread = setup_core.start()
+    thread = set_up.start()
     assert stage.host.pump(20, until=lambda: any(record.seen for record in stage.host.progress_records))
     began = time.monotonic()
     stage.host.cancel_progress("set up")
@@ -64,15 +64,15 @@ def test_set_up_can_be_stopped(start, tmp_path, monkeypatch):
 def test_a_silent_set_up_can_be_stopped_with_its_children(start, tmp_path, monkeypatch):
     """A download says nothing for minutes, and it is a child of the set-up that would go on writing."""
     stage = start()
-    from nuke_plugin import setup_core
+    from xmem_roto_nuke.core import set_up
 
-    monkeypatch.setattr(setup_core, "CHECKOUT", tmp_path)
-    monkeypatch.setattr(setup_core, "python", lambda: sys.executable)
+    monkeypatch.setattr(set_up, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(set_up, "python", lambda: sys.executable)
     child = "import time, pathlib\nwhile True:\n    pathlib.Path('alive').write_text(str(time.time()))\n    time.sleep(0.05)"
     (tmp_path / "bootstrap.py").write_text(
         f"import subprocess, sys\nprint('[2/4] torch', flush=True)\nsubprocess.run([sys.executable, '-c', {child!r}])"
     )
-    thread = setup_core.start()
+    thread = set_up.start()
     assert stage.host.pump(20, until=(tmp_path / "alive").exists)
     began = time.monotonic()
     stage.host.cancel_progress("set up")
@@ -85,12 +85,12 @@ def test_a_silent_set_up_can_be_stopped_with_its_children(start, tmp_path, monke
 
 def test_a_python_that_does_not_run_is_named_by_the_diagnosis(start, tmp_path, monkeypatch):
     stage = start()
-    from nuke_plugin import setup_core
+    from xmem_roto_nuke.core import set_up
 
     broken = tmp_path / "python"
     broken.write_text("no program")
     monkeypatch.setenv("XMEM_ROTO_PYTHON", str(broken))
-    thread = setup_core.diagnose()
+    thread = set_up.diagnose()
     assert stage.host.pump(20, until=lambda: not thread.is_alive())
     stage.host.pump(0.1)
     assert "diagnosis did not work" in stage.told[-1] and str(broken) in stage.told[-1]
@@ -99,14 +99,14 @@ def test_a_python_that_does_not_run_is_named_by_the_diagnosis(start, tmp_path, m
 
 def test_the_set_up_waits_for_a_diagnosis_and_names_it(start, tmp_path, monkeypatch):
     stage = start()
-    from nuke_plugin import setup_core
+    from xmem_roto_nuke.core import set_up
 
     (tmp_path / "bootstrap.py").touch()
-    monkeypatch.setattr("nuke_plugin.core_command.CHECKOUT", tmp_path)
+    monkeypatch.setattr("xmem_roto_nuke.core.launch.CHECKOUT", tmp_path)
     done = threading.Event()
-    monkeypatch.setattr(setup_core, "_diagnose", lambda bar: "well" if done.wait(20) else "late")
-    thread = setup_core.diagnose()
-    assert setup_core.start() is None and "XMem diagnosis is at work" in stage.told[-1]
+    monkeypatch.setattr(set_up, "_diagnose", lambda bar: "well" if done.wait(20) else "late")
+    thread = set_up.diagnose()
+    assert set_up.start() is None and "XMem diagnosis is at work" in stage.told[-1]
     done.set()
     assert stage.host.pump(20, until=lambda: not thread.is_alive())
 
@@ -115,9 +115,9 @@ def test_a_plain_python_is_found_and_it_is_not_nuke(start):
     start()
     import subprocess
 
-    from nuke_plugin import setup_core
+    from xmem_roto_nuke.core import set_up
 
-    told = subprocess.run([setup_core.python(), "-c", "print('plain')"], capture_output=True, text=True)
+    told = subprocess.run([set_up.python(), "-c", "print('plain')"], capture_output=True, text=True)
     assert told.stdout == "plain\n"
 
 
@@ -132,45 +132,45 @@ def test_menu_has_its_entries_and_says_when_the_core_is_missing(start, monkeypat
 def test_a_folder_without_the_set_up_does_not_offer_it(start, monkeypatch, tmp_path):
     """As a wheel installs it: plugin and protocol, and no bootstrap.py."""
     monkeypatch.setenv("XMEM_ROTO_PYTHON", str(tmp_path / "nowhere"))
-    for name in ("nuke_plugin", "gizmos", "xmemcore", "menu.py", "init.py"):
+    for name in ("nuke_plugin", "xmem_roto_nuke.py", "gizmos", "xmemcore", "menu.py", "init.py"):
         (tmp_path / name).symlink_to(CHECKOUT / name)
     stage = start(plugin=False)
-    del sys.modules["nuke_plugin"]
-    from nuke_plugin import core_command, setup_core
+    del sys.modules["xmem_roto_nuke"]
+    from xmem_roto_nuke.core import launch, set_up
 
-    monkeypatch.setattr(core_command, "CHECKOUT", tmp_path)
-    monkeypatch.setattr(setup_core, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(launch, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(set_up, "CHECKOUT", tmp_path)
     stage.host.startup([str(tmp_path)])
     assert [item.name() for item in stage.nuke.menu("Nodes").findItem("XMem Roto").items()] == ["XMemRoto", "XMemPass", "Diagnosis"]
-    assert setup_core.start() is None and "Set XMEM_ROTO_PYTHON" in stage.told[-1]
+    assert set_up.start() is None and "Set XMEM_ROTO_PYTHON" in stage.told[-1]
     monkeypatch.delenv("XMEM_ROTO_PYTHON")
-    with pytest.raises(core_command.CoreMissing, match="Set XMEM_ROTO_PYTHON"):
-        core_command.interpreter()
+    with pytest.raises(launch.CoreMissing, match="Set XMEM_ROTO_PYTHON"):
+        launch.interpreter()
 
 
 def test_without_a_core_the_button_says_how_to_make_it(start, monkeypatch, tmp_path):
     stage = start().build()
-    from nuke_plugin import core_client, core_command
+    from xmem_roto_nuke.core import client, launch
 
-    monkeypatch.setattr(core_command, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(launch, "CHECKOUT", tmp_path)
     (tmp_path / "bootstrap.py").touch()
     monkeypatch.delenv("XMEM_ROTO_PYTHON", raising=False)
-    core_client._session = core_client.Core()
+    client._session = client.Core()
     stage.propagate()
     assert "Set up the core" in stage.told[-1] and "bootstrap.py" in stage.told[-1]
 
 
 def test_a_broken_plugin_does_not_keep_nuke_from_starting(start, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "nuke_plugin.core_command", None)
+    monkeypatch.setitem(sys.modules, "xmem_roto_nuke.core.launch", None)
     import nukesim
 
     from tests.nuke_plugin.conftest import forget_plugin
 
     forget_plugin()
-    monkeypatch.setitem(sys.modules, "nuke_plugin.core_command", None)
+    monkeypatch.setitem(sys.modules, "xmem_roto_nuke.core.launch", None)
     with nukesim.start(gui=True) as host:
         host.startup([str(CHECKOUT)])
         assert not host.python_errors
         sys.modules["nuke"].createNode("XMemRoto")
     assert "cannot be loaded" in capsys.readouterr().out
-    sys.modules.pop("nuke_plugin.core_command", None)
+    sys.modules.pop("xmem_roto_nuke.core.launch", None)

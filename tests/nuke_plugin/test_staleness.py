@@ -10,7 +10,7 @@ pytestmark = pytest.mark.timeout(120)
 @pytest.fixture
 def rendered(stage):
     """Frames that Nuke was asked to render, the roto's alpha among them."""
-    from nuke_plugin import plates
+    from xmem_roto_nuke.handover import plates
 
     frames: list[int] = []
     original = plates.host.render
@@ -20,7 +20,7 @@ def rendered(stage):
 
 def let_idle_run(stage, node=None):
     """Let two seconds pass, and Nuke's idle callback come round to the node."""
-    from nuke_plugin import watch
+    from xmem_roto_nuke.staleness import watch
 
     watch._due.clear()
     node = node or stage.node
@@ -52,7 +52,7 @@ def test_a_roto_keyed_on_another_frame_than_the_last_look_is_noticed(stage):
 
 
 def test_the_label_tells_before_idle_comes_round(stage):
-    from nuke_plugin import watch
+    from xmem_roto_nuke.staleness import watch
 
     stage.propagate()
     stage.nuke.root()["frame"].setValue(1007)
@@ -78,7 +78,8 @@ def test_a_change_that_shows_on_another_frame_alone_is_noticed(stage):
 
 
 def test_looking_at_other_frames_is_cheap_and_changes_nothing(stage, monkeypatch):
-    from nuke_plugin import status, watch
+    from xmem_roto_nuke.panel import status
+    from xmem_roto_nuke.staleness import watch
 
     stage.propagate()
     refreshed = []
@@ -105,7 +106,7 @@ def test_an_idle_moment_leaves_the_undo_list_alone_while_nothing_has_changed(sta
 
 
 def test_a_fault_at_an_idle_moment_is_said_once(stage, monkeypatch, capsys):
-    from nuke_plugin import look, watch
+    from xmem_roto_nuke.staleness import look, watch
 
     stage.propagate()
     original = look.look
@@ -129,7 +130,7 @@ def test_a_fault_at_an_idle_moment_is_said_once(stage, monkeypatch, capsys):
 
 
 def test_what_takes_long_is_looked_at_less_often(stage, monkeypatch):
-    from nuke_plugin import watch
+    from xmem_roto_nuke.staleness import watch
 
     stage.propagate()
     node_id = stage.node["node_id"].value()
@@ -171,14 +172,15 @@ def test_changes_outside_a_group_are_noticed_and_rendered(stage, inside, rendere
 
 
 def test_files_outside_a_group_are_used_as_they_are(stage, inside):
-    from nuke_plugin import host, roto_node
+    from xmem_roto_nuke import host
+    from xmem_roto_nuke.node import identity
 
     read = stage.nuke.nodes.Read(file="/plates/a.%04d.exr", raw=True)
     inside.parent().setInput(0, stage.nuke.nodes.Dot(inputs=[read]))
-    assert roto_node.behind_dots(inside.input(0)) is not None
+    assert identity.behind_dots(inside.input(0)) is not None
     assert [node.Class() for node in host.upstream(inside.input(0))] == ["Dot"]
     inside.parent().setInput(0, None)
-    assert host.upstream(inside.input(0)) == [] and roto_node.behind_dots(inside.input(0)) is None
+    assert host.upstream(inside.input(0)) == [] and identity.behind_dots(inside.input(0)) is None
 
 
 def test_mattes_that_are_gone_are_named(stage):
@@ -220,10 +222,11 @@ def test_mattes_of_another_size_are_named_where_the_core_has_said_theirs(stage):
     sizes = {path.name.split(".")[1]: {"bytes": path.stat().st_size} for path in result.parent.glob("matte.*.exr")}
     before = result.stat()
     result.write_text(json.dumps({"version": 1, "mattes": {"matte.%04d.exr": {"frames": sizes}}}))
-    from nuke_plugin import mattes_on_disk, roto_node
-    from nuke_plugin.snapshot import Record
+    from xmem_roto_nuke.node import identity
+    from xmem_roto_nuke.staleness import mattes_on_disk
+    from xmem_roto_nuke.staleness.snapshot import Record
 
-    record = Record.of_json(roto_node.read_hidden(stage.node, "record"))
+    record = Record.of_json(identity.read_hidden(stage.node, "record"))
     assert mattes_on_disk.faults(record) == [] and before.st_size
     (result.parent / "matte.1003.exr").write_bytes(b"short")
     assert mattes_on_disk.faults(record) == ["The matte of 1003 is not what the core wrote."]
@@ -275,7 +278,7 @@ def test_what_a_node_above_keeps_for_itself_is_no_change_of_its_picture(stage):
 
 
 def test_swapped_inputs_are_another_plate(stage):
-    from nuke_plugin import plates
+    from xmem_roto_nuke.handover import plates
 
     bars = stage.nuke.nodes.ColorBars()
     merge = stage.nuke.nodes.Merge2(inputs=[bars, stage.grade])
@@ -294,7 +297,7 @@ def test_a_lifetime_is_a_change(stage):
 
 
 def test_what_nukes_hash_speaks_against_is_rendered_again_though_not_at_once(stage, rendered, monkeypatch):
-    from nuke_plugin import digest, plates
+    from xmem_roto_nuke.handover import digest, plates
     from xmemcore.protocol.failures import Cancelled
 
     monkeypatch.setattr(plates, "BITE_SECONDS", 0.0)
@@ -340,7 +343,7 @@ def test_a_frame_set_aside_is_rendered_again_when_its_plate_has_changed(stage, r
 
 def test_a_frame_that_cannot_be_set_aside_is_said_in_a_sentence(stage, monkeypatch):
     """Windows lets nobody move or delete a file that another program has open."""
-    from nuke_plugin import export_record
+    from xmem_roto_nuke.handover import export_record
 
     stage.propagate()
     stage.node["frame_range"].setValue("1001-1003")
@@ -361,7 +364,7 @@ def test_a_frame_that_cannot_be_set_aside_is_said_in_a_sentence(stage, monkeypat
 
 
 def test_frames_set_aside_have_a_limit_and_go_with_clear(stage, monkeypatch):
-    from nuke_plugin import export_record
+    from xmem_roto_nuke.handover import export_record
 
     stage.propagate()
     folder = stage.cache() / "nuke" / stage.node["node_id"].value()

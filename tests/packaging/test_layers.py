@@ -77,7 +77,7 @@ def test_core_module_imports_only_to_the_left(path: Path) -> None:
         return  # xmemcore/__init__.py and __main__.py have tests of their own
     reached = {other for name in imports(path) if (other := layer_of(name)) is not None} - {layer}
     assert reached <= MAY_IMPORT[layer], f"{path.name} of {layer} imports {sorted(reached - MAY_IMPORT[layer])}"
-    assert not any(name.split(".")[0] == "nuke_plugin" for name in imports(path))
+    assert not any(name.split(".")[0] in ("nuke_plugin", "xmem_roto_nuke") for name in imports(path))
 
 
 @pytest.mark.parametrize("layer", sorted(OUTSIDE_ONLY))
@@ -98,13 +98,13 @@ def test_what_the_plugin_shares_is_standard_library_only(leaf: str) -> None:
         assert names <= {"xmemcore"}, f"{path.name} imports {sorted(names)}"
 
 
-def test_plugin_imports_the_shared_rooms_and_the_standard_library_only() -> None:
-    """`nuke` only in host.py and menu.py, Qt only in panel.py."""
+def test_plugin_imports_the_shared_packages_and_the_standard_library_only() -> None:
+    """`nuke` only in host.py and menu.py, Qt only in the strip."""
     for path in modules("nuke_plugin"):
-        allowed = {"xmemcore", "nuke_plugin"}
-        if path.name in ("host.py", "menu.py"):
+        allowed = {"xmemcore", "xmem_roto_nuke"}
+        if path.name == "host.py":
             allowed |= {"nuke"}
-        if path.name == "panel.py":
+        if path.name == "strip.py":
             allowed |= {"PySide2", "PySide6", "shiboken2", "shiboken6"}
         names = {name.split(".")[0] for name in imports(path)} - set(sys.stdlib_module_names)
         assert names <= allowed, f"{path.name} imports {sorted(names - allowed)}"

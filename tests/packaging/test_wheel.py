@@ -33,11 +33,11 @@ def wheel(built: Path) -> zipfile.ZipFile:
     return zipfile.ZipFile(path)
 
 
-def test_wheel_holds_every_module_of_core_and_plugin(wheel: zipfile.ZipFile) -> None:
+def test_wheel_holds_every_module_of_the_core_and_leaves_the_plugin_to_nukes_folder(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
-    for package in ("xmemcore", "nuke_plugin"):
-        for module in (CHECKOUT / package).rglob("*.py"):
-            assert module.relative_to(CHECKOUT).as_posix() in names
+    for module in (CHECKOUT / "xmemcore").rglob("*.py"):
+        assert module.relative_to(CHECKOUT).as_posix() in names
+    assert not any(name.startswith(("nuke_plugin", "xmem_roto_nuke")) for name in names)
 
 
 def test_wheel_holds_the_bundled_weights(wheel: zipfile.ZipFile) -> None:
@@ -50,12 +50,9 @@ def test_wheel_brings_a_folder_for_nuke_path(wheel: zipfile.ZipFile) -> None:
     prefix = next(name.split("/")[0] for name in wheel.namelist() if name.split("/")[0].endswith(".data"))
     folder = {name.removeprefix(f"{prefix}/data/share/xmem-roto/") for name in wheel.namelist() if "/share/xmem-roto/" in name}
     expected = {"xmemcore/__init__.py", *(f"gizmos/{p.name}" for p in (CHECKOUT / "gizmos").glob("*.gizmo"))}
-    expected |= {name for name in ("init.py", "menu.py") if (CHECKOUT / name).exists()}
-    expected |= {
-        p.relative_to(CHECKOUT).as_posix()
-        for f in ("nuke_plugin", "xmemcore/protocol", "xmemcore/curves")
-        for p in (CHECKOUT / f).glob("*.py")
-    }
+    expected |= {"init.py", "menu.py", "xmem_roto_nuke.py"}
+    shared = ("nuke_plugin", "xmemcore/protocol", "xmemcore/curves")
+    expected |= {p.relative_to(CHECKOUT).as_posix() for f in shared for p in (CHECKOUT / f).rglob("*.py")}
     assert expected <= folder
     assert not any(name.startswith("xmemcore/network") for name in folder)
 
@@ -81,5 +78,7 @@ def test_release_is_a_checkout(built: Path) -> None:
         names = {name.partition("/")[2] for name in archive.getnames()}
     for needed in ("bootstrap.py", "Makefile", "LICENSE", "NOTICE", "README.md", "CHANGELOG.md", "requirements/core.txt", "setup.py"):
         assert needed in names
+    for module in (CHECKOUT / "nuke_plugin").rglob("*.py"):
+        assert module.relative_to(CHECKOUT).as_posix() in names
     for gizmo in (CHECKOUT / "gizmos").glob("*.gizmo"):
         assert f"gizmos/{gizmo.name}" in names

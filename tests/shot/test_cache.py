@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 
 from xmemcore.protocol import whole_file
-from xmemcore.shot.cache import (
+from xmemcore.shot.store.cache import (
     CacheDamaged,
     CacheFolder,
     KeyInvalid,
@@ -24,7 +24,7 @@ from xmemcore.shot.cache import (
     node_folder,
     sweep_partial_files,
 )
-from xmemcore.shot.state import NodeManifest, clear_node
+from xmemcore.shot.store.state import NodeManifest, clear_node
 
 X, Y = "a1" + 38 * "0", "b2" + 38 * "0"
 """Keys are hashes of 40 digits; no other name is ours."""

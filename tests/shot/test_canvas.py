@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmemcore.shot.canvas import Box, Canvas, canvas_of
+from xmemcore.shot.plate.canvas import Box, Canvas, canvas_of
 
 sides = st.integers(-60, 60)
 sizes = st.integers(1, 50)

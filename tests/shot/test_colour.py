@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmemcore.shot import gamut
-from xmemcore.shot.colour import (
+from xmemcore.shot.plate import gamut
+from xmemcore.shot.plate.colour import (
     BRIGHTEST,
     COLORSPACES,
     ColorspaceUnknown,

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from tests.make_data import exr_header, half_noise, write_deep, write_exr, write_parts
 from xmemcore.protocol import whole_file
 from xmemcore.protocol.failures import MachineError, RequestError
-from xmemcore.shot import exr
-from xmemcore.shot.canvas import Box
+from xmemcore.shot.files import exr
+from xmemcore.shot.plate.canvas import Box
 
 WHOLE = (0, 0, 24, 16)
 DISPLAY = Box(0, 0, 24, 16)

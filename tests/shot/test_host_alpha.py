@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from xmemcore.protocol.requests import PropagateRequest
-from xmemcore.shot import exr
-from xmemcore.shot.canvas import Box, Canvas
-from xmemcore.shot.host_alpha import HostAlpha, difference
-from xmemcore.shot.mattes import read_mattes
+from xmemcore.shot.annotations.host_alpha import HostAlpha, difference
+from xmemcore.shot.files import exr
+from xmemcore.shot.mattes.mattes import read_mattes
+from xmemcore.shot.plate.canvas import Box, Canvas
 from xmemcore.shot.propagate import propagate
 
 FORMAT = Box(0, 0, 40, 30)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from xmemcore.shot.lock import NodeBusy, locked
+from xmemcore.shot.store.lock import NodeBusy, locked
 
 HOLDER = """
 import sys
 from pathlib import Path
-from xmemcore.shot.lock import locked
+from xmemcore.shot.store.lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

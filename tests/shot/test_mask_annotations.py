@@ -11,15 +11,15 @@ import pytest
 from PIL import Image
 
 from xmemcore.protocol.names import layer_names
-from xmemcore.shot.annotations import network_mask_from_coverage
-from xmemcore.shot.canvas import Box, Canvas
-from xmemcore.shot.mask_annotations import MaskAnnotations
-from xmemcore.shot.mask_files import MaskUnreadable
-from xmemcore.shot.mask_pictures import PictureMasks
-from xmemcore.shot.mattes import MatteWriter
-from xmemcore.shot.plate import Plate
-from xmemcore.shot.resampling import nearest, resampled
-from xmemcore.shot.sequence import Sequence
+from xmemcore.shot.annotations.annotations import network_mask_from_coverage
+from xmemcore.shot.annotations.mask_files import MaskUnreadable
+from xmemcore.shot.annotations.mask_pictures import PictureMasks
+from xmemcore.shot.annotations.masks import MaskAnnotations
+from xmemcore.shot.files.sequence import Sequence
+from xmemcore.shot.mattes.mattes import MatteWriter
+from xmemcore.shot.plate.canvas import Box, Canvas
+from xmemcore.shot.plate.plate import Plate
+from xmemcore.shot.plate.resampling import nearest, resampled
 
 HEIGHT, WIDTH = 12, 20
 OVERSCAN = 2

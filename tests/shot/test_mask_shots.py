@@ -14,10 +14,10 @@ from PIL import Image
 from tests.shot.made_shot import write_model, write_plate
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
+from xmemcore.shot.annotations.masks import MaskAnnotations
 from xmemcore.shot.listener import Silence
-from xmemcore.shot.mask_annotations import MaskAnnotations
-from xmemcore.shot.mattes import MatteWriter
-from xmemcore.shot.plate import Plate
+from xmemcore.shot.mattes.mattes import MatteWriter
+from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.suggest import suggest
 

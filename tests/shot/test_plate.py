@@ -15,9 +15,9 @@ from PIL import Image
 
 from tests import make_data
 from xmemcore.protocol.failures import RequestError
-from xmemcore.shot.canvas import Box
-from xmemcore.shot.colour import display_curve
-from xmemcore.shot.plate import Plate, PlateUnreadable
+from xmemcore.shot.plate.canvas import Box
+from xmemcore.shot.plate.colour import display_curve
+from xmemcore.shot.plate.plate import Plate, PlateUnreadable
 
 FORMAT = Box(0, 0, 20, 12)
 

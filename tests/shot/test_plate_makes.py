@@ -13,10 +13,10 @@ from PIL import Image
 
 from tests.make_data import half_noise, write_exr, write_overscan_plate, write_picture
 from xmemcore.protocol.failures import RequestError
-from xmemcore.shot.canvas import Box
-from xmemcore.shot.colour import ColorspaceUnknown, display_curve
-from xmemcore.shot.pictures import PictureUnreadable, read_picture
-from xmemcore.shot.plate import Plate, PlateUnreadable
+from xmemcore.shot.files.pictures import PictureUnreadable, read_picture
+from xmemcore.shot.plate.canvas import Box
+from xmemcore.shot.plate.colour import ColorspaceUnknown, display_curve
+from xmemcore.shot.plate.plate import Plate, PlateUnreadable
 
 WHOLE = (0, 0, 24, 16)
 

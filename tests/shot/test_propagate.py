@@ -31,12 +31,12 @@ from tests.shot.made_shot import (
 from xmemcore.network.checkpoint import save_network
 from xmemcore.protocol.failures import Cancelled, MachineError, RequestError
 from xmemcore.protocol.requests import PropagateRequest
-from xmemcore.shot.cache import features_folder
-from xmemcore.shot.lock import NODE_LOCK
+from xmemcore.shot.mattes.result import ResultFile
 from xmemcore.shot.propagate import PropagateResult, propagate
-from xmemcore.shot.result import ResultFile
-from xmemcore.shot.state import bytes_used, clear_node
 from xmemcore.shot.status import node_status
+from xmemcore.shot.store.cache import features_folder
+from xmemcore.shot.store.lock import NODE_LOCK
+from xmemcore.shot.store.state import bytes_used, clear_node
 
 FRAMES = [frame for frame in range(FIRST, LAST + 1) if frame != HOLE]
 

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmemcore.shot.resampling import nearest, resampled
+from xmemcore.shot.plate.resampling import nearest, resampled
 
 sides = st.integers(1, 60)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from xmemcore.shot.result import MatteRecord, RecordForeign, ResultFile
+from xmemcore.shot.mattes.result import MatteRecord, RecordForeign, ResultFile
 
 
 def record(signature: str = "abc", size: int = 3) -> MatteRecord:

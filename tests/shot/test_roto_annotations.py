@@ -10,14 +10,14 @@ import pytest
 from tests.roto.made_roto import curves, node, script, square
 from xmemcore.curves.script import Format
 from xmemcore.roto import read_roto, roto_json
-from xmemcore.shot.annotations import ObjectNotAnnotated
-from xmemcore.shot.canvas import Box, Canvas
-from xmemcore.shot.roto_annotations import (
+from xmemcore.shot.annotations.annotations import ObjectNotAnnotated
+from xmemcore.shot.annotations.roto import (
     KeyframeNotInRoto,
     RotoAnnotations,
     RotoWithoutKeys,
     open_roto,
 )
+from xmemcore.shot.plate.canvas import Box, Canvas
 
 FORMAT = Box(0, 0, 64, 48)
 CANVAS = Canvas(FORMAT, FORMAT)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xmemcore.protocol.failures import RequestError
-from xmemcore.shot.sequence import Sequence, SequenceAmbiguous, SequenceNotFound, frame_path
+from xmemcore.shot.files.sequence import Sequence, SequenceAmbiguous, SequenceNotFound, frame_path
 
 
 def touch(folder: Path, *names: str) -> Path:

@@ -18,13 +18,13 @@ import pytest
 from tests.shot.made_shot import FIRST, write_model, write_plate, write_roto
 from tests.shot.test_killed import RUN, planes
 from xmemcore.protocol.requests import PropagateRequest
-from xmemcore.shot import matte_proof
 from xmemcore.shot.listener import Silence
-from xmemcore.shot.lock import ResultBusy
-from xmemcore.shot.mattes import OutputInvalid
+from xmemcore.shot.mattes import matte_proof
+from xmemcore.shot.mattes.mattes import OutputInvalid
+from xmemcore.shot.mattes.result import ResultFile
 from xmemcore.shot.propagate import propagate
-from xmemcore.shot.result import ResultFile
 from xmemcore.shot.status import node_status
+from xmemcore.shot.store.lock import ResultBusy
 
 LAST = FIRST + 9
 

@@ -21,9 +21,9 @@ from xmemcore.cli.train import TrainingRequestInvalid, add_arguments, main, run
 from xmemcore.network.checkpoint import load_network, read_metadata, save_network
 from xmemcore.network.config import COMPACT
 from xmemcore.network.xmem import XMem
-from xmemcore.shot import exr
-from xmemcore.shot.canvas import Box, Canvas
-from xmemcore.shot.mattes import MatteWriter
+from xmemcore.shot.files import exr
+from xmemcore.shot.mattes.mattes import MatteWriter
+from xmemcore.shot.plate.canvas import Box, Canvas
 from xmemcore.training.average import Average
 from xmemcore.training.finetune import ShotUnusable, read_shot
 from xmemcore.training.plan_run import SourceMissing

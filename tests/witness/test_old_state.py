@@ -12,10 +12,10 @@ import pytest
 from tests.witness.keep_old_state import FRAMES, NODE, request_of
 from tests.witness.pixels import KEPT, decoded, differences
 from xmemcore.protocol.requests import PropagateRequest
-from xmemcore.shot.cache import make_room
-from xmemcore.shot.mattes import read_mattes
+from xmemcore.shot.mattes.mattes import read_mattes
 from xmemcore.shot.propagate import propagate
-from xmemcore.shot.state import clear_node
+from xmemcore.shot.store.cache import make_room
+from xmemcore.shot.store.state import clear_node
 
 WINDOW = (0, 0, 32, 32)
 OLD = KEPT / "state-0.2.0"

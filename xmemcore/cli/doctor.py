@@ -111,8 +111,8 @@ def _device() -> Lines:
 
 def _exr() -> Lines:
     np = importlib.import_module("numpy")
-    exr = importlib.import_module("xmemcore.shot.exr")
-    canvas = importlib.import_module("xmemcore.shot.canvas")
+    exr = importlib.import_module("xmemcore.shot.files.exr")
+    canvas = importlib.import_module("xmemcore.shot.plate.canvas")
     window, display = canvas.Box(-2, 1, 5, 4), canvas.Box(0, 0, 8, 6)
     wanted = np.linspace(0, 1, 21, dtype=np.float16).reshape(3, 7)
     with tempfile.TemporaryDirectory() as folder:
@@ -143,7 +143,7 @@ def _models() -> Lines:
 
 
 def _cache() -> Lines:
-    from xmemcore.shot.cache import cache_root
+    from xmemcore.shot.store.cache import cache_root
 
     return _folder(cache_root(None))
 

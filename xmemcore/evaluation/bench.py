@@ -26,7 +26,7 @@ from xmemcore.protocol.failures import Cancelled, MachineError
 from xmemcore.shot.device import choose_device
 from xmemcore.shot.footprint import resident_mb
 from xmemcore.shot.listener import Listener
-from xmemcore.shot.mattes import read_mattes
+from xmemcore.shot.mattes.mattes import read_mattes
 
 RUN_LIMIT_SECONDS = 4 * 3600
 

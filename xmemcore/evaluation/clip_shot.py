@@ -17,7 +17,7 @@ import numpy as np
 from xmemcore.evaluation.clips import Clip, ClipUnreadable, NothingToScore
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.listener import Silence
-from xmemcore.shot.mattes import Matte, MatteSequence, read_mattes
+from xmemcore.shot.mattes.mattes import Matte, MatteSequence, read_mattes
 from xmemcore.shot.propagate import PropagateResult, propagate
 
 Cancelled = Callable[[], bool]

@@ -17,7 +17,7 @@ from xmemcore.network.catalogue import NoModel, resolve
 from xmemcore.protocol.failures import not_written
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
 from xmemcore.shot.listener import Listener
-from xmemcore.shot.mattes import read_mattes
+from xmemcore.shot.mattes.mattes import read_mattes
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.suggest import suggest
 

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 
 from xmemcore.protocol.failures import not_written
-from xmemcore.shot import exr
-from xmemcore.shot.canvas import Box
+from xmemcore.shot.files import exr
+from xmemcore.shot.plate.canvas import Box
 
 FIRST_FRAME = 1001
 POINTS = 16

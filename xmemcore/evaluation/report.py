@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from xmemcore.evaluation.picture import write_picture
-from xmemcore.shot.mattes import matte_pattern, read_mattes
-from xmemcore.shot.plate import Plate
-from xmemcore.shot.result import ResultFile
+from xmemcore.shot.mattes.mattes import matte_pattern, read_mattes
+from xmemcore.shot.mattes.result import ResultFile
+from xmemcore.shot.plate.plate import Plate
 
 SHEET_WIDTH = 1600
 MARGIN = 24

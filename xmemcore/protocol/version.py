@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-VERSION = "0.2.0"
+VERSION = "0.3.0"
 """Version of plugin and core, which come from one checkout; `setup.py` reads it too."""

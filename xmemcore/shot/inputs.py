@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.requests import ShotRequest
-from xmemcore.shot.annotations import Annotations, ChosenAnnotations
-from xmemcore.shot.cache import digest
-from xmemcore.shot.plate import Plate
+from xmemcore.shot.annotations.annotations import Annotations, ChosenAnnotations
+from xmemcore.shot.plate.plate import Plate
+from xmemcore.shot.store.cache import digest
 
 
 class NoAnnotation(RequestError):
@@ -87,11 +87,11 @@ def wanted_indices(plate: Plate, frames: str | None) -> tuple[list[int], list[in
 
 def _open_annotations(request: ShotRequest, plate: Plate) -> Annotations:
     if request.roto is not None:
-        from xmemcore.shot.roto_annotations import open_roto
+        from xmemcore.shot.annotations.roto import open_roto
 
         frames = {*plate.frames, *plate.holes}
         return open_roto(request.roto, plate.canvas, request.roto_node, request.keyframes, request.objects, frames)
-    from xmemcore.shot.mask_annotations import MaskAnnotations
+    from xmemcore.shot.annotations.masks import MaskAnnotations
 
     masks = MaskAnnotations.open(request.masks, plate, keyframes=request.keyframes)
     return masks if request.objects is None else ChosenAnnotations(masks, request.objects)

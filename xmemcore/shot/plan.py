@@ -15,16 +15,16 @@ from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.names import layer_names
 from xmemcore.protocol.requests import PropagateRequest, SettingUnknown, require_size
 from xmemcore.protocol.version import VERSION
-from xmemcore.shot import matte_proof
-from xmemcore.shot.cache import FORMAT, cache_root, digest, node_folder
-from xmemcore.shot.frame_source import Encoding, PlateContent
-from xmemcore.shot.host_alpha import HostAlpha
+from xmemcore.shot.annotations.host_alpha import HostAlpha
+from xmemcore.shot.annotations.objects import Group, competition_groups
+from xmemcore.shot.files.sequence import Sequence
 from xmemcore.shot.inputs import open_shot, wanted_indices
-from xmemcore.shot.mattes import MatteWriter, matte_pattern, require_inputs_kept
-from xmemcore.shot.objects import Group, competition_groups
-from xmemcore.shot.result import MatteRecord, ResultFile
-from xmemcore.shot.sequence import Sequence
+from xmemcore.shot.mattes import matte_proof
+from xmemcore.shot.mattes.mattes import MatteWriter, matte_pattern, require_inputs_kept
+from xmemcore.shot.mattes.result import MatteRecord, ResultFile
+from xmemcore.shot.plate.frame_source import Encoding, PlateContent
 from xmemcore.shot.signatures import GroupSignatures
+from xmemcore.shot.store.cache import FORMAT, cache_root, digest, node_folder
 
 
 class NothingShown(RequestError):

@@ -14,17 +14,17 @@ from xmemcore.network.inference import prepared
 from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.frames import counted
 from xmemcore.protocol.requests import PropagateRequest
-from xmemcore.shot.cache import features_folder, make_room, sweep_partial_files
 from xmemcore.shot.device import choose_device, out_of_memory_said
-from xmemcore.shot.frame_source import ShotFrames
 from xmemcore.shot.listener import Listener, Silence
-from xmemcore.shot.lock import LockNotWritable, ResultBusy, locked, node_lock, result_lock
-from xmemcore.shot.matte_queue import MatteQueue, Written
-from xmemcore.shot.permanent_store import PermanentStore, rounded
+from xmemcore.shot.mattes.queue import MatteQueue, Written
+from xmemcore.shot.mattes.result import MatteRecord, ResultFile
 from xmemcore.shot.plan import ShotPlan
-from xmemcore.shot.result import MatteRecord, ResultFile
-from xmemcore.shot.state import NodeManifest, is_older
-from xmemcore.shot.work_folder import work_folder
+from xmemcore.shot.plate.frame_source import ShotFrames
+from xmemcore.shot.store.cache import features_folder, make_room, sweep_partial_files
+from xmemcore.shot.store.lock import LockNotWritable, ResultBusy, locked, node_lock, result_lock
+from xmemcore.shot.store.permanent import PermanentStore, rounded
+from xmemcore.shot.store.state import NodeManifest, is_older
+from xmemcore.shot.store.work_folder import work_folder
 
 RECORD_SECONDS = 5.0
 """How much work a killed run may lose: the record is written with the first matte, then this often, and when the run ends or fails."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from xmemcore.engine.order import Gap
-from xmemcore.shot.cache import digest
+from xmemcore.shot.store.cache import digest
 
 
 @dataclass

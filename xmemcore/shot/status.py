@@ -8,10 +8,10 @@ from typing import Any
 from xmemcore.engine.propagation import asks_for
 from xmemcore.protocol.frames import counted
 from xmemcore.protocol.requests import PropagateRequest
-from xmemcore.shot.cache import features_folder
-from xmemcore.shot.permanent_store import PermanentStore
 from xmemcore.shot.plan import ShotPlan
-from xmemcore.shot.state import NodeManifest, bytes_used
+from xmemcore.shot.store.cache import features_folder
+from xmemcore.shot.store.permanent import PermanentStore
+from xmemcore.shot.store.state import NodeManifest, bytes_used
 
 
 @dataclass(frozen=True)

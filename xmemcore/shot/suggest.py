@@ -21,12 +21,12 @@ from xmemcore.protocol.failures import Cancelled, RequestError
 from xmemcore.protocol.frames import counted
 from xmemcore.protocol.names import layer_names
 from xmemcore.protocol.requests import SuggestRequest
-from xmemcore.shot.cache import cache_root, features_folder
 from xmemcore.shot.device import choose_device, out_of_memory_said
-from xmemcore.shot.frame_source import Encoding, PlateContent, ShotFrames
 from xmemcore.shot.inputs import Shot, open_shot, wanted_indices
 from xmemcore.shot.listener import Listener, Silence
-from xmemcore.shot.mattes import MatteSequence, NoMattes, read_mattes
+from xmemcore.shot.mattes.mattes import MatteSequence, NoMattes, read_mattes
+from xmemcore.shot.plate.frame_source import Encoding, PlateContent, ShotFrames
+from xmemcore.shot.store.cache import cache_root, features_folder
 
 LEAST_SHARE = 1e-3
 """Of the first pick's score: a frame that differs less is explained."""

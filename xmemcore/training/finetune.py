@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from xmemcore.protocol.failures import RequestError
-from xmemcore.shot.mattes import MatteSequence, read_mattes
-from xmemcore.shot.plate import Plate
+from xmemcore.shot.mattes.mattes import MatteSequence, read_mattes
+from xmemcore.shot.plate.plate import Plate
 from xmemcore.training.clips import ClipSource, TrainingClip, processing_order
 from xmemcore.training.draw import developed
 from xmemcore.training.recipe import Recipe

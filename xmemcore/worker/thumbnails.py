@@ -9,9 +9,9 @@ import numpy as np
 
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import SuggestRequest
-from xmemcore.shot.cache import cache_root
-from xmemcore.shot.mattes import read_mattes
-from xmemcore.shot.plate import Plate
+from xmemcore.shot.mattes.mattes import read_mattes
+from xmemcore.shot.plate.plate import Plate
+from xmemcore.shot.store.cache import cache_root
 
 SHORT_SIDE = 112
 MATTE_COLOUR = np.array([0.95, 0.62, 0.19], np.float32)

@@ -27,7 +27,7 @@ def work(request: Request, listener: JobListener) -> dict[str, Any]:
     if isinstance(request, Models):
         return {"models": models()}
     assert isinstance(request, Clear)
-    from xmemcore.shot.state import clear_node
+    from xmemcore.shot.store.state import clear_node
 
     clear_node(request.node_id, request.cache)
     return {}

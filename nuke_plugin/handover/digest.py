@@ -1,0 +1,207 @@
+"""What a tree of nodes renders, reduced to one text: changed text, changed pixels.
+
+Nuke's op hashes cover everything above a node, but speak of the current frame and are promised to nobody from one session
+to the next. So ours counts what a script would save of each node upstream, names and the layout of the graph aside, and the files
+that are read: by path, size and time for the frame in question.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Sequence, Tuple
+
+from xmem_roto_nuke.handover.reads import ReadFiles
+from xmem_roto_nuke.node.groups import outside
+
+if TYPE_CHECKING:
+    import nuke
+
+COSMETIC = {
+    "xpos", "ypos", "selected", "label", "note_font", "note_font_size", "note_font_color", "tile_color", "gl_color", "name", "icon",
+    "dope_sheet", "bookmark", "postage_stamp", "postage_stamp_frame", "hide_input", "cached", "indicators", "panel", "help", "window",
+    "autolabel", "updateUI", "knobChanged", "onCreate", "onDestroy", "lock_connections",
+    "toolbox", "edit_num", "reload", "updateLocalization", "localizationPolicy", "cacheLocal", "Show",
+    # Of an XMemRoto above: its picture comes from the mattes on disk, whoever made them.
+    "status", "keyframes", "key_object", "key_edits", "model_terms", "suggestions", "suggest_count", "suggest_alpha", "suggest_object",
+    "strip", "plugin_version", "node_id", "home", "record",
+}  # fmt: skip
+"""Knobs that change no pixel."""
+
+OTHER_FRAMES = re.compile(r"Time|Frame(?!Range)|Retime|OFlow|Kronos|Append|Temporal|MotionBlur|Denoise|Stabili", re.IGNORECASE)
+"""Classes that may read other frames than the one that is asked for."""
+
+CHOOSERS = {"Switch", "Dissolve", "Constant", "Group", "LiveGroup"}
+"""Classes with one input that need not look at it."""
+
+
+class Tree:
+    """Everything above a node, read once; afterwards a frame's digest needs a look at files only."""
+
+    def __init__(
+        self,
+        top: nuke.Node,
+        upstream: Callable[[nuke.Node], List[nuke.Node]],
+        file_pattern: Callable[[nuke.Node], str],
+        root_state: Sequence[str],
+        whole: bool = True,
+    ) -> None:
+        """Walk the tree above `top`.
+
+        Args:
+            top: the plate input.
+            upstream: lists what directly feeds a node.
+            file_pattern: gives the files of a Read, expanded but for the frame number.
+            root_state: project settings that act on every pixel.
+            whole: False where Python may not look at many nodes; then only `top` is read, and `exact` is False.
+        """
+        self.exact = whole
+        nodes = _walk(top, upstream) if whole else {top.fullName(): top}
+        numbers = {name: number for number, name in enumerate(nodes)}
+        lines = list(root_state)
+        for node in nodes.values():
+            lines.extend(_lines(node, numbers if whole else None))
+        self.digest = of_lines(lines)
+        readers = [node for node in nodes.values() if _reads_files(node)]
+        files = {node.fullName(): ReadFiles.of_node(node, file_pattern(node)) for node in readers}
+        self._reads = list(files.values())
+        self._names = [node.name() for node in readers]
+        self._all_frames = any(OTHER_FRAMES.search(node.Class()) for node in nodes.values())
+        lone = _lone_read(top, upstream if whole else lambda node: [])
+        self._lone = files.get(lone.fullName()) if lone is not None else None
+        self._listings: Dict[str, str] = {}
+        self.reloads = tuple(int(reader["version"].value()) for reader in readers if _counts_reloads(reader))
+        """How often each Read was told to read again: that changes Nuke's hashes, whatever the files hold."""
+
+    @classmethod
+    def of_text(cls, text: str) -> Tree:
+        """Make a tree of no nodes: pixels that depend on a text alone."""
+        made = cls.__new__(cls)
+        made.exact, made._reads, made._names, made._all_frames, made._lone, made._listings = True, [], [], False, None, {}
+        made.digest, made.reloads = of_lines([text]), ()
+        return made
+
+    def at(self, frame: int) -> str:
+        """Give the digest of what is rendered at a frame."""
+        return of_lines([self.digest, *(self._file_state(read, frame) for read in self._reads)])
+
+    def is_hole(self, frame: int) -> bool:
+        """Say whether there can be no picture: everything comes from one Read, which has no file and makes that an error.
+
+        False where that cannot be told beforehand; then Nuke tells, see `explains`.
+        """
+        return self._lone is not None and self._lone.strict and self._lacks(self._lone, frame)
+
+    def explains(self, frame: int, failure: str) -> bool:
+        """Say whether a frame could not be rendered because a file is not on disk.
+
+        Args:
+            frame: that failed.
+            failure: what Nuke said.
+        """
+        return any(read.absent_in(failure) or not self._all_frames and self._lacks(read, frame) for read in self._reads if read.strict)
+
+    def without_files(self) -> List[str]:
+        """Name the nodes that read files of which not one is on disk: then a path is wrong, and not the frame."""
+        return [name for name, read in zip(self._names, self._reads) if read.strict and not read.all_on_disk()]
+
+    @staticmethod
+    def _lacks(read: ReadFiles, frame: int) -> bool:
+        path = read.path(frame)
+        return path is not None and not os.path.exists(path)
+
+    def _file_state(self, read: ReadFiles, frame: int) -> str:
+        return self._sequence_state(read) if self._all_frames or read.mapping is None else _stat(read.path(frame))
+
+    def _sequence_state(self, read: ReadFiles) -> str:
+        """Where any file may matter, the state of all files of the sequence."""
+        if read.pattern not in self._listings:
+            self._listings[read.pattern] = of_lines([_stat(path) for path in read.all_on_disk()])
+        return self._listings[read.pattern]
+
+
+def op_hashes(node: nuke.Node) -> Tuple[int, ...]:
+    """Give Nuke's own hashes of a node at the current frame; comparable within one session only."""
+    return tuple(node.opHashes())
+
+
+def _walk(top: nuke.Node, upstream: Callable[[nuke.Node], List[nuke.Node]]) -> Dict[str, nuke.Node]:
+    """List every node above by its full name, each once, in an order that no name decides."""
+    found: Dict[str, nuke.Node] = {}
+    waiting = [top]
+    while waiting:
+        node = waiting.pop()
+        if node.fullName() in found:
+            continue
+        found[node.fullName()] = node
+        waiting.extend(upstream(node))
+        waiting.extend(_outputs(node))
+    return found
+
+
+def _outputs(node: nuke.Node) -> List[nuke.Node]:
+    """List where the picture of a Group comes from; what hangs on none of them changes no pixel."""
+    return [child for child in node.nodes() if child.Class() == "Output"] if node.Class() in ("Group", "LiveGroup") else []  # type: ignore[attr-defined]
+
+
+def _lone_read(top: nuke.Node, upstream: Callable[[nuke.Node], List[nuke.Node]]) -> Optional[nuke.Node]:
+    """Find the one Read at the end of a chain in which each node needs the one above, at the same frame."""
+    node = top
+    while node.Class() != "Read":
+        feeding = upstream(node)
+        if len(feeding) != 1 or node.Class() in CHOOSERS or OTHER_FRAMES.search(node.Class()):
+            return None
+        node = feeding[0]
+    return None if node["disable"].value() else node
+
+
+def _reads_files(node: nuke.Node) -> bool:
+    # A Write passes its input on, unless it is told to read what it wrote.
+    if node.Class() == "Write" and not node["reading"].value():
+        return False
+    return node.knob("file") is not None and node.knob("first") is not None
+
+
+def _counts_reloads(node: nuke.Node) -> bool:
+    """Say whether the knob `version` counts how often a node was told to read again; of a studio's gizmo it may choose the picture."""
+    return node.Class() in ("Read", "Write")
+
+
+def _lines(node: nuke.Node, numbers: Optional[Dict[str, int]]) -> List[str]:
+    """Write what counts of a node: its class, what feeds it, and its knobs.
+
+    Args:
+        node: of the tree.
+        numbers: by full name, what a node is called instead of its name; None when the tree was not walked.
+    """
+    feeding: List[Optional[nuke.Node]] = []
+    if numbers is not None:
+        feeding = [*(node.input(index) for index in range(node.inputs())), outside(node), *_outputs(node)]
+    places = " ".join("-" if one is None or numbers is None else str(numbers.get(one.fullName(), "?")) for one in feeding)
+    lines = [f"{node.Class()} {places}"]
+    for name, knob in sorted(node.knobs().items()):
+        if not _is_cosmetic(node, name):
+            lines.append(f"{name} {knob.toScript()}")
+    return lines
+
+
+def _is_cosmetic(node: nuke.Node, name: str) -> bool:
+    if name == "version":
+        return _counts_reloads(node)
+    return not name or name in COSMETIC or name == "frame" and node.Class() == "Root"
+
+
+def _stat(path: Optional[str]) -> str:
+    if not path:
+        return "-"
+    try:
+        state = os.stat(path)
+    except OSError:
+        return f"{path} missing"
+    return f"{path} {state.st_size} {state.st_mtime_ns}"
+
+
+def of_lines(lines: Sequence[str]) -> str:
+    """Hash texts."""
+    return hashlib.sha1("\n".join(lines).encode("utf-8", errors="surrogateescape")).hexdigest()

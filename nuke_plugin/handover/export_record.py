@@ -1,0 +1,113 @@
+"""What one folder of rendered frames was rendered from, and the frames that nobody wants at the moment but may want again."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, List, Sequence
+
+from xmem_roto_nuke.handover.exchange_files import changing, write_json
+from xmem_roto_nuke.handover.plate_files import file_state
+from xmemcore.protocol.requests import ShotRequest
+
+KEPT_BYTES = ShotRequest.cache_limit
+"""Of frames set aside, for one folder; the oldest go first."""
+
+
+@dataclass
+class ExportRecord:
+    """The record of one folder, `plate.json` in it."""
+
+    folder: Path
+    stem: str
+    frames: Dict[int, Dict[str, Any]] = field(default_factory=dict)
+    """Per frame: digest of the tree, and size and time of the file."""
+
+    @classmethod
+    def open(cls, folder: Path, stem: str) -> ExportRecord:
+        """Read what is there; a damaged record counts as none."""
+        try:
+            stored = json.loads((folder / "plate.json").read_text(encoding="utf-8"))
+            return cls(folder, stem, {int(frame): dict(entry) for frame, entry in stored["frames"].items()})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return cls(folder, stem)
+
+    @property
+    def pattern(self) -> str:
+        return (self.folder / f"{self.stem}.%04d.exr").as_posix()
+
+    def path(self, frame: int) -> Path:
+        """Say where a frame's file is."""
+        return Path(self.pattern % frame)
+
+    def is_fresh(self, frame: int, digest: str) -> bool:
+        """Say whether a frame's file is whole and of this tree."""
+        entry = self.frames.get(frame)
+        return entry is not None and entry.get("digest") == digest and entry.get("file") == file_state(self.path(frame))
+
+    def note(self, frame: int, digest: str) -> None:
+        """Record a rendered frame."""
+        self.frames[frame] = {"digest": digest, "file": file_state(self.path(frame))}
+
+    def forget(self, frame: int) -> None:
+        """Let nobody take a frame's file for one of a known tree."""
+        self.frames.pop(frame, None)
+
+    def save(self) -> None:
+        """Write the record whole.
+
+        Raises:
+            ExchangeUnwritable, ExchangeDiskFailed.
+        """
+        write_json(self.folder / "plate.json", {"frames": {str(frame): entry for frame, entry in sorted(self.frames.items())}})
+
+    def keep_only(self, frames: Sequence[int]) -> None:
+        """Leave no file of another frame here, since the core takes every file for a part of the plate; set those aside.
+
+        Raises:
+            ExchangeUnwritable, ExchangeDiskFailed.
+        """
+        wanted = {self.path(frame).name for frame in frames}
+        for path in self._files(self.folder):
+            if path.name not in wanted:
+                self._move(path, self._aside / path.name)
+        kept = sorted(((path.stat().st_mtime_ns, path.stat().st_size, path) for path in self._files(self._aside)), reverse=True)
+        total = 0
+        for _, size, path in kept:
+            total += size
+            if total > KEPT_BYTES:
+                self._delete(path)
+
+    def bring_back(self, frames: Sequence[int]) -> None:
+        """Put files that were set aside to their place again; whether they are fresh is another question.
+
+        Raises:
+            ExchangeUnwritable, ExchangeDiskFailed.
+        """
+        there = {path.name: path for path in self._files(self._aside)}
+        for frame in frames:
+            path = self.path(frame)
+            if path.name in there and not path.exists():
+                self._move(there[path.name], path)
+
+    @property
+    def _aside(self) -> Path:
+        """A neighbour, so that Clear deletes it with all else; renaming changes neither size nor time."""
+        return self.folder.with_name(f"{self.folder.name}_aside")
+
+    def _files(self, folder: Path) -> List[Path]:
+        return sorted(folder.glob(f"{self.stem}.*.exr"))
+
+    def _move(self, path: Path, to: Path) -> None:
+        try:
+            to.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, to)
+        except OSError:
+            self._delete(path)  # then it is rendered again, some day
+
+    @staticmethod
+    def _delete(path: Path) -> None:
+        with changing(path):
+            path.unlink()

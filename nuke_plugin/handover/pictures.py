@@ -1,0 +1,148 @@
+"""The pictures that go to the core: the plate, the roto's own alpha on keyframes, the alpha of any input. From a thread of ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Collection, Dict, List, Optional, Sequence, Tuple
+
+from xmem_roto_nuke import host
+from xmem_roto_nuke.handover import plate_files, plates
+from xmem_roto_nuke.handover.plates import PlateExport, Rendered
+from xmem_roto_nuke.handover.reads import ReadFiles
+from xmem_roto_nuke.host import RotoDrawing
+from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.frames import FrameRange
+
+if TYPE_CHECKING:
+    import nuke
+
+Show = Callable[[int, int, str], None]
+
+
+class NoPictureHere(RequestError):
+    """A node's format cannot be had on the frame that is shown."""
+
+
+@dataclass(frozen=True)
+class HandedPlate:
+    """A plate the core can open."""
+
+    pattern: str
+    missing: Tuple[int, ...]
+    """Frames that were asked for and have no picture."""
+    state: str
+    """Digest of what the plate was over the frames that are to be filled; `look` makes the same one."""
+
+
+@dataclass(frozen=True)
+class HandedAlpha:
+    """Masks the core can open."""
+
+    pattern: str
+    states: Dict[int, str]
+    """Per frame that was rendered: the digest of what it was rendered from."""
+
+
+def format_of(node: nuke.Node) -> Tuple[int, int, float]:
+    """Give width, height and pixel aspect of a node's format; main thread.
+
+    Raises:
+        NoPictureHere.
+    """
+    try:
+        image_format = node.format()
+    except RuntimeError as error:
+        advice = _check_paths(node) or "Go to a frame that it has, and press again."
+        raise NoPictureHere(f"{node.name()} has no picture on frame {host.current_frame()}: {error}. {advice}") from error
+    return int(image_format.width()), int(image_format.height()), float(image_format.pixelAspect())
+
+
+def _check_paths(node: nuke.Node) -> str:
+    """Say whose path to check when no file of a sequence above exists; empty when there are some of each. Main thread."""
+    names = plates.tree_above(node).without_files()
+    return f"No file that {' or '.join(names)} reads is on disk. Check the path there." if names else ""
+
+
+def hand_plate(
+    plate: nuke.Node, folder: Path, wanted: Sequence[int], keyframes: Sequence[int], show: Show, cancelled: Callable[[], bool]
+) -> HandedPlate:
+    """Make the plate ready: its own files where they will do, else rendered.
+
+    Args:
+        plate: the plate input.
+        folder: for the exchange with the core.
+        wanted: frames to fill.
+        keyframes: that teach, also outside those.
+        show: says how far it is.
+        cancelled: says whether to stop.
+
+    Raises:
+        FramesUnusable: there is no frame at all; and what `PlateExport.render` raises.
+    """
+    ordered = sorted({*wanted, *keyframes})
+    files = host.in_main(_direct_files, plate, ordered)
+    if files is not None:
+        return HandedPlate(files.pattern, tuple(plate_files.missing(files, ordered)), plate_files.signature(files, wanted))
+    export = host.in_main(PlateExport, plate, folder / "plate")
+    made = export.render(ordered, lambda done, total: show(done, total, "rendering the plate"), cancelled)
+    if not made.there:
+        advice = host.in_main(_check_paths, plate) or "Check the frame range."
+        raise plates.FramesUnusable(f"None of the frames {FrameRange.of(ordered)} can be rendered: their files are missing. {advice}")
+    export.record.keep_only(made.there)
+    return HandedPlate(export.record.pattern, made.missing, plates.state_of([made.states[frame] for frame in wanted]))
+
+
+def plate_state(plate: nuke.Node, wanted: Sequence[int], keyframes: Sequence[int]) -> str:
+    """Digest what the plate is, without rendering; main thread."""
+    files = _direct_files(plate, sorted({*wanted, *keyframes}))
+    if files is not None:
+        return plate_files.signature(files, wanted)
+    tree = plates.tree_above(plate)
+    return plates.state_of([tree.at(frame) for frame in wanted])
+
+
+def _direct_files(plate: nuke.Node, ordered: List[int]) -> Optional[ReadFiles]:
+    return plate_files.direct_files(plate, host.file_pattern, host.working_space()[2], ordered)
+
+
+def hand_own_union(
+    plate: nuke.Node, drawing: RotoDrawing, folder: Path, frames: Sequence[int], show: Show, cancelled: Callable[[], bool]
+) -> str:
+    """Render the roto's own alpha on the frames where every object is keyed.
+
+    Args:
+        plate: whose format counts.
+        drawing: of the roto, from the very moment at which its shapes were read.
+        folder: for the exchange with the core.
+        frames: to render.
+        show: says how far it is.
+        cancelled: says whether to stop.
+    """
+
+    def depends() -> str:
+        return "\n".join([drawing.class_name, drawing.clip, "x".join(map(str, format_of(plate))), drawing.curves])
+
+    export = host.in_main(PlateExport, plate, folder / "roto_alpha", "alpha", "alpha", drawing.build, depends)
+    made = export.render(frames, lambda done, total: show(done, total, "rendering the roto's alpha"), cancelled)
+    export.record.keep_only(made.there)
+    return export.record.pattern
+
+
+def hand_alpha(
+    source: nuke.Node, folder: Path, frames: Sequence[int], absent: Collection[int], show: Show, cancelled: Callable[[], bool]
+) -> HandedAlpha:
+    """Render an input's alpha; frames on which the object is declared absent come out black."""
+
+    def render(wanted: List[int], *how: Any) -> Tuple[PlateExport, Rendered]:
+        export = host.in_main(PlateExport, source, folder / "alpha", "alpha", "alpha", *how)
+        return export, export.render(wanted, lambda done, total: show(done, total, "rendering the alpha"), cancelled)
+
+    export, shown = render([frame for frame in frames if frame not in absent], host.make_nothing)
+    there, black_on = list(shown.there), [frame for frame in frames if frame in absent]
+    if black_on:
+        # Only here is the format asked for, which a source without a picture on the current frame has not got.
+        export, black = render(black_on, host.make_black, lambda: "black " + "x".join(map(str, format_of(source))))
+        there.extend(black.there)
+    export.record.keep_only(there)
+    return HandedAlpha(export.record.pattern, shown.states)

@@ -1,0 +1,67 @@
+"""Files that serve as the plate as they are: a Read of scene-linear EXR with nothing in between that changes a pixel or a number."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable, List, Optional, Sequence
+
+from xmem_roto_nuke.handover import digest
+from xmem_roto_nuke.handover.reads import NUMBER, ReadFiles
+from xmem_roto_nuke.node.identity import behind_dots
+
+if TYPE_CHECKING:
+    import nuke
+
+
+def direct_files(
+    plate: nuke.Node, file_pattern: Callable[[nuke.Node], str], working_space: str, frames: Sequence[int] = ()
+) -> Optional[ReadFiles]:
+    """Give the files when the tree is a Read of an EXR sequence, and Dots, that changes no pixel and no frame number.
+
+    Args:
+        plate: the plate input.
+        file_pattern: gives the files of a Read, expanded but for the frame number.
+        working_space: of the script; a Read that converts from anything else changes pixels.
+        frames: that are wanted; where Nuke would show anything but the frame's own file, it has to render.
+    """
+    read = behind_dots(plate)
+    if read is None or read.Class() != "Read" or read["disable"].value():
+        return None
+    pattern = file_pattern(read)
+    # Relative to what is Nuke's affair: the core runs in another folder.
+    if not pattern.lower().endswith(".exr") or not NUMBER.search(os.path.basename(pattern)) or not os.path.isabs(pattern):
+        return None
+    # The core knows one form of number, in the name; what brackets give may differ from frame to frame.
+    if NUMBER.search(os.path.dirname(pattern)) or re.search(r"\[|%v", str(read["file"].value()), re.IGNORECASE):
+        return None
+    encoded = str(read["colorspace"].value()).split("\t")[0]
+    same_space = encoded in ("default", working_space, "linear", "scene_linear") if working_space == "linear" else encoded == working_space
+    if not read["raw"].value() and not same_space:
+        return None
+    files = ReadFiles.of_node(read, pattern)
+    if not files.is_plain or not all(files.covers(frame) for frame in frames):
+        return None
+    there = [os.path.exists(files.named(frame)) for frame in frames]
+    # None at all: Nuke may look elsewhere. Some: holes, if the Read takes them for errors and not for black.
+    return files if not frames or all(there) or any(there) and files.strict else None
+
+
+def missing(files: ReadFiles, frames: Sequence[int]) -> List[int]:
+    """List the frames that have no file."""
+    return [frame for frame in frames if not os.path.exists(files.named(frame))]
+
+
+def signature(files: ReadFiles, frames: Sequence[int]) -> str:
+    """Digest the state of a sequence's files: paths, sizes, times."""
+    return digest.of_lines([f"{files.named(frame)} {file_state(Path(files.named(frame)))}" for frame in frames])
+
+
+def file_state(path: Path) -> Optional[List[int]]:
+    """Give a file's size and time; None when it is not there."""
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return [state.st_size, state.st_mtime_ns]

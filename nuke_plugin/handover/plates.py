@@ -1,0 +1,283 @@
+"""The plate rendered from the node tree to scene-linear EXR that the core can open.
+
+Rendering goes in small bites, each one call in Nuke's main thread, so that the interface lives in between; only frames whose
+upstream changed since the last time are rendered. What the artist changes meanwhile is noticed: a frame is recorded under a digest of
+the tree only when the tree had that digest before and after, and frames of another one are rendered again.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
+
+from xmem_roto_nuke import host
+from xmem_roto_nuke.handover import digest
+from xmem_roto_nuke.handover.exchange_files import changing
+from xmem_roto_nuke.handover.export_record import ExportRecord
+from xmem_roto_nuke.host import RenderFailed
+from xmemcore.protocol.failures import Cancelled, Failure, RequestError
+from xmemcore.protocol.frames import FrameRange
+
+if TYPE_CHECKING:
+    import nuke
+
+BITE_SECONDS = 0.25
+"""How long the interface may stand still; a single frame may take longer and cannot be divided."""
+
+ENDLESS_FRAMES = 100_000
+"""A plate of so many frames has no end of its own: a Constant, for one."""
+
+HOW_TO_NAME_THE_RANGE = "If Nuke does not know the plate's range, as behind some retimes, put a FrameRange node before the plate input."
+
+MOST_CHANGES = 8
+"""How often a tree may change while it is rendered, before we ask for a pause."""
+
+_session_hashes: Dict[Tuple[str, int], Tuple[Tuple[int, ...], Tuple[str, Tuple[int, ...]]]] = {}
+"""Nuke's op hashes, and our digest with the reloads of Reads, by export folder and frame: comparable within this session only."""
+
+
+class FramesUnusable(RequestError):
+    """The frame range names no frame that could be rendered."""
+
+
+class PlateGone(RequestError):
+    """What is rendered was deleted; the XMemRoto may well be there still."""
+
+
+class TreeKeepsChanging(RequestError):
+    """The artist works on what is being rendered."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What is in a folder of rendered frames."""
+
+    there: Tuple[int, ...]
+    """Frames that were asked for and are to be had."""
+    missing: Tuple[int, ...]
+    """Frames that were asked for and have no file to render from."""
+    rendered: Tuple[int, ...]
+    """Frames that had to be rendered this time."""
+    states: Dict[int, str]
+    """Per frame that was asked for: the digest of what it was rendered from."""
+
+
+def frame_range(chosen: str, plate: nuke.Node, script_range: Tuple[int, int]) -> FrameRange:
+    """Settle the frames: what the knob says, else the plate's own range, else the project's where the plate has no end.
+
+    Raises:
+        FrameRangeInvalid: the text is no range.
+        FramesUnusable: it is empty.
+    """
+    if chosen:
+        return FrameRange.parse(chosen)
+    first, last = known_range(plate) or script_range
+    if last < first:
+        raise FramesUnusable(f"The plate {plate.name()} has no frames. Name the frame range.")
+    return FrameRange.of(range(first, last + 1))
+
+
+def known_range(plate: nuke.Node) -> Optional[Tuple[int, int]]:
+    """Give the first and last frame of a plate, as Nuke tells them; None where it has no end of its own. Main thread."""
+    first, last = int(plate.firstFrame()), int(plate.lastFrame())
+    return None if last < first or last - first >= ENDLESS_FRAMES else (first, last)
+
+
+def beyond(wanted: FrameRange, plate: nuke.Node) -> Tuple[str, ...]:
+    """Warn of frames that are wanted and that the plate has not got, as far as Nuke knows; main thread.
+
+    The command line writes no matte there, since a plate of files has no picture there. In Nuke every node has a picture on every frame,
+    and an end that is held or looped may be just what is meant: these frames are filled. Where no frame at all is on the plate the range
+    is a slip, unless Nuke tells of one frame: that is what a still, a FrameHold or a generator may have, whose picture stands for all.
+
+    Raises:
+        FramesUnusable: none of the frames is on the plate.
+    """
+    known = known_range(plate)
+    off = [] if known is None else [frame for frame in wanted if not known[0] <= frame <= known[1]]
+    if known is None or not off:
+        return ()
+    has = FrameRange.of(range(known[0], known[1] + 1))
+    if len(off) == len(wanted) and len(has) > 1:
+        raise FramesUnusable(
+            f"None of the frames {wanted} is on the plate {plate.name()}, which has {has}. Check the frame range. {HOW_TO_NAME_THE_RANGE}"
+        )
+    return (f"The plate {plate.name()} has {has}; {FrameRange.of(off)} is filled from what Nuke shows there: held, looped or black.",)
+
+
+def tree_above(node: nuke.Node) -> digest.Tree:
+    """Read everything above a node; main thread."""
+    return digest.Tree(node, host.upstream, host.file_pattern, host.working_space(), whole=host.may_walk_trees())
+
+
+def state_of(states: Sequence[str]) -> str:
+    """Reduce the digests of some frames to one."""
+    return digest.of_lines(states)
+
+
+class PlateExport:
+    """Render what changed of a plate, bite by bite."""
+
+    def __init__(
+        self,
+        plate: nuke.Node,
+        folder: Path,
+        stem: str = "plate",
+        channels: str = "rgb",
+        build: Any = None,
+        depends: Optional[Callable[[], str]] = None,
+    ) -> None:
+        """Say what to render; main thread, but nothing is read yet.
+
+        Args:
+            plate: node to render.
+            folder: of the rendered files and their record.
+            stem: of the file names.
+            channels: of the Write.
+            build: puts nodes between plate and Write; overscan is cropped to what the core takes by default.
+            depends: gives a text on which alone the pixels depend, and not on what is above `plate`; main thread.
+        """
+        self._plate, self._channels, self._depends = plate, channels, depends
+        self._name = plate.name()  # a node that was deleted cannot be asked
+        self._frugal = not host.may_walk_trees()
+        # Every node that is made counts against the ten that Non-commercial and Indie give out, also after it is deleted:
+        # there one Write does it all in one bite, and overscan is left to the core.
+        self._build = host.make_nothing if self._frugal and build is None else build or host.make_crop
+        self.record = ExportRecord.open(folder, stem)
+        self._tree = digest.Tree.of_text("")
+        self._frames: List[int] = []
+        self._states: Dict[int, str] = {}
+        self._holes: Set[int] = set()
+        self._todo: List[int] = []
+        self._unsettled: Dict[int, str] = {}
+        """Frames of the last bite, which count when the tree is found unchanged."""
+        self._rendered: Dict[int, str] = {}
+        """Frames of this time, by what they were rendered from."""
+        self._record_changed = False
+
+    def render(self, frames: Sequence[int], show: Callable[[int, int], None], cancelled: Callable[[], bool]) -> Rendered:
+        """Render the frames that changed; from a thread of ours, or the main thread of a terminal.
+
+        Raises:
+            RenderFailed, ExchangeUnwritable, ExchangeDiskFailed, ContextRefused, TreeKeepsChanging, PlateGone, Cancelled.
+        """
+        self._frames = sorted(set(frames))
+        changes = 0
+        try:
+            host.in_main(self._begin)
+            while self._todo:
+                if cancelled():
+                    host.in_main(self._settle)
+                    raise Cancelled("Cancelled while the plate was rendered. Rendered frames are kept.")
+                show(len(self._rendered), len(self._rendered) + len(self._todo))
+                if not host.in_main(self._bite):
+                    changes += 1
+                if changes > MOST_CHANGES:
+                    raise TreeKeepsChanging(
+                        f"{self._name}, or something above it, was changed again and again while it was rendered. "
+                        "Frames that still hold are kept; press again."
+                    )
+        except host.NodeGone as error:
+            raise PlateGone(
+                f"{self._name} was deleted while its frames were rendered. Look what is connected in its place, and press again."
+            ) from error
+        finally:
+            if self._record_changed:
+                self.record.save()
+        there = tuple(frame for frame in self._frames if frame not in self._holes)
+        missing = tuple(frame for frame in self._frames if frame in self._holes)
+        return Rendered(there, missing, tuple(frame for frame in there if frame in self._rendered), dict(self._states))
+
+    def _begin(self) -> None:
+        """Read the tree and list what is to be rendered; main thread."""
+        self._tree = self._read_tree()
+        if self._depends is None and not self._is_trusted():
+            self._forget_former_frames()
+        self.record.bring_back(self._frames)
+        self._states = {frame: self._tree.at(frame) for frame in self._frames}
+        self._holes = {frame for frame in self._frames if self._tree.is_hole(frame)}
+        self._todo = [frame for frame in self._frames if frame not in self._holes and not self.record.is_fresh(frame, self._states[frame])]
+
+    def _bite(self) -> bool:
+        """Render until the bite is over, at least one frame, and see whether the tree is still the same; main thread."""
+        host.refuse_wrong_context(self._plate)
+        until = time.monotonic() + BITE_SECONDS
+        try:
+            self._render(self._todo if self._frugal else self._todo[:1])
+            while self._todo and time.monotonic() < until:
+                self._render(self._todo[:1])
+        except RenderFailed:
+            self._settle()  # the frames before it were rendered
+            raise
+        return self._settle()
+
+    def _render(self, frames: List[int]) -> None:
+        self._record_changed = True
+        for frame in frames:
+            # Taken before the pixels: a file that is replaced meanwhile makes the frame stale at the next look.
+            self._states[frame] = self._tree.at(frame)
+            self.record.forget(frame)
+        skipped = host.render(self._plate, self._build, frames, self.record.pattern, self._channels, self._is_hole)
+        self._holes.update(skipped)
+        self._unsettled.update({frame: self._states[frame] for frame in frames if frame not in self._holes})
+        done = set(frames)
+        self._todo = [frame for frame in self._todo if frame not in done]
+
+    def _settle(self) -> bool:
+        """Count the frames of the last bite, if what they were rendered from is what is there now; else begin anew.
+
+        Nuke's interface lives between bites, and something may have been changed in the midst of one: by a callback, for one.
+
+        Raises:
+            ContextRefused: as in the end, so perhaps in between.
+        """
+        try:
+            host.refuse_wrong_context(self._plate)
+        except Failure:
+            self._unsettled.clear()
+            raise
+        before, self._tree = self._tree, self._read_tree()
+        same = before.digest == self._tree.digest and before.reloads == self._tree.reloads
+        if same:
+            for frame, state in self._unsettled.items():
+                self.record.note(frame, state)
+            self._rendered.update(self._unsettled)
+        self._unsettled.clear()
+        if not same:
+            self._begin()
+        return same
+
+    def _is_hole(self, failure: RenderFailed) -> bool:
+        """Say of a frame that failed whether it has no file to render from; no old picture then stands for it."""
+        if not self._tree.explains(failure.frame, failure.said):
+            return False
+        path = self.record.path(failure.frame)
+        with changing(path):
+            path.unlink(missing_ok=True)
+        return True
+
+    def _read_tree(self) -> digest.Tree:
+        return tree_above(self._plate) if self._depends is None else digest.Tree.of_text(self._depends())
+
+    def _forget_former_frames(self) -> None:
+        """Let no frame count that was rendered before this time, wanted now or not: the next run has no witness against it."""
+        for frame in [frame for frame in self.record.frames if frame not in self._rendered]:
+            self.record.forget(frame)
+            self._record_changed = True
+
+    def _is_trusted(self) -> bool:
+        """Say whether our digest can be believed: Nuke's own hash, where one is known for this frame, must not speak against it."""
+        frame, folder = host.current_frame(), str(self.record.folder)
+        place, now = (folder, frame), (digest.op_hashes(self._plate), (self._tree.at(frame), self._tree.reloads))
+        before = _session_hashes.get(place)
+        # Where the tree could not be walked, Nuke's hash is the only witness.
+        trusted = (
+            before is None or before[0] == now[0] or before[1] != now[1] if self._tree.exact else before is not None and before[0] == now[0]
+        )
+        if not trusted:
+            for known in [known for known in _session_hashes if known[0] == folder]:
+                del _session_hashes[known]
+        _session_hashes[place] = now
+        return trusted

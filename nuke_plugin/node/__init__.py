@@ -1,0 +1,1 @@
+"""The XMemRoto node: its identity, settings and home, its runs, and where its files go."""

@@ -1,0 +1,70 @@
+"""Which script a node belongs to. In a copy of its script, or pasted into another one, a node becomes a node of its own. Main thread only.
+
+Shots begin with a template or with a neighbour's script, and a script that is copied takes the ids of its nodes along: without this,
+two shots would write into one folder of the cache. Versions of one script are one home, and so is a project that was moved as a whole.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING, Dict, Tuple
+
+from xmem_roto_nuke import host
+from xmem_roto_nuke.node import identity, places
+
+if TYPE_CHECKING:
+    import nuke
+
+TAIL = 3
+"""Parts at the end of a home that stay when a project is moved, or seen under another name of its disk: two folders and the script."""
+
+_notes: Dict[str, str] = {}
+"""By node id: what the status says of a node that has become one of its own, until its first run here."""
+
+
+def settle(node: nuke.Node) -> None:
+    """Compare the script with the one that the node belongs to; in a copy give it an id of its own. It shows what it showed before.
+
+    Not for `onCreate`: while Nuke loads a script, its name may still be the one before.
+    """
+    here = places.script_home(host.script_path())
+    known = str(identity.read_hidden(node, "home").get("script", ""))
+    if not here or known == here or (known and _is_same(known, here)):
+        return
+    with host.unrecorded():
+        if known:
+            # From the old id and the place alone: a session that does not save the script finds its mattes again.
+            identity.give_id(node, seed=f"{node['node_id'].value()} {here}")
+            _notes[identity.node_id(node)] = _sentence(node, known)
+        identity.write_hidden(node, "home", {"script": here})
+
+
+def notes(node_id: str) -> Tuple[str, ...]:
+    """Give what the status should say about where a node comes from."""
+    return (_notes[node_id],) if node_id in _notes else ()
+
+
+def forget_note(node_id: str) -> None:
+    """The node has a result of its own now."""
+    _notes.pop(node_id, None)
+
+
+@cache
+def _is_same(known: str, here: str) -> bool:
+    """Say whether two different texts name one home: a project that was moved, or a disk with two names.
+
+    Asked at every idle moment, so the disks are looked at once a session: one that is gone may take seconds to say so.
+    """
+    if known.split("/")[-TAIL:] != here.split("/")[-TAIL:]:
+        return False
+    before, now = os.path.dirname(known), os.path.dirname(here)
+    try:
+        return os.path.samefile(before, now)
+    except OSError:
+        return not os.path.isdir(before)
+
+
+def _sentence(node: nuke.Node, known: str) -> str:
+    text = f"This script is a copy of {known}: {node.name()} is a node of its own here, with its own cache and output."
+    return text + " It shows the mattes of that script until its first Propagate." if node["has_result"].value() else text

@@ -1,0 +1,120 @@
+"""Nodes of older versions brought up to date when they are loaded. A Group carries its body with it, so a script opened with a
+later plugin has the knobs and the body of its own time: knobs that came later are added, its callbacks become those of today,
+and its body is changed where today's differs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from typing import TYPE_CHECKING, Dict, List, Optional, Tuple
+
+from xmem_roto_nuke import doors, host
+from xmem_roto_nuke.core.launch import CHECKOUT
+from xmem_roto_nuke.node import identity
+from xmem_roto_nuke.node.settings import SHAPES
+from xmem_roto_nuke.roto.key_edits import ONE_OBJECT
+from xmemcore.protocol.version import VERSION
+
+if TYPE_CHECKING:
+    import nuke
+
+KEPT_LAYERS_SINCE = (0, 2, 0)
+"""From this version on the body begins with the plate, so that the plate's other layers and its metadata come out too."""
+
+OLD_IMPORT = f"from {doors.OLD_NAME} import"
+"""What buttons of version 0.2.0 begin with."""
+
+CALLBACKS = ("onCreate", "knobChanged", "updateUI", "autolabel")
+
+
+def bring_up_to_date(node: nuke.Node) -> None:
+    """Give a node of an older version what it lacks, and say so.
+
+    A node of a later version than ours is left as it is, with a message: its knobs may mean something else.
+    """
+    written = str(node["plugin_version"].value())
+    of_node, ours = _parts(written), _parts(VERSION)
+    if of_node == ours:
+        return
+    if of_node > ours:
+        host.tell(f"{node.name()} was made with XMem Roto {written}; this is {VERSION}. Update the plugin before you change the node.")
+        return
+    with host.unrecorded():
+        said = _migrate(node, written, of_node)
+    host.tell(said)
+
+
+def _migrate(node: nuke.Node, written: str, of_node: Tuple[int, ...]) -> str:
+    for name, lines in knob_definitions((CHECKOUT / "gizmos" / "XMemRoto.gizmo").read_text(encoding="utf-8")).items():
+        if node.knob(name) is None or name in CALLBACKS:
+            node.readKnobs("\n".join(lines))
+    _call_todays_name(node)
+    said = f"{node.name()} was made with XMem Roto {written or 'of an early version'} and now is of version {VERSION}."
+    if of_node < KEPT_LAYERS_SINCE:
+        _name_the_one_object(node)
+        if put_plate_first(node):
+            said += " Its output now has the plate's other layers and metadata."
+        else:
+            said += " Its inside was changed by hand, so the output still has no other layers of the plate: make a new XMemRoto for those."
+    node["plugin_version"].setValue(VERSION)
+    return said
+
+
+def _call_todays_name(node: nuke.Node) -> None:
+    """Let buttons of version 0.2.0 call the plugin by the name that no other tool takes; the strip of that time looks for its old one."""
+    for knob in node.knobs().values():
+        if knob.Class() == "PyScript_Knob" and OLD_IMPORT in str(knob.value()):
+            knob.setValue(str(knob.value()).replace(OLD_IMPORT, "from xmem_roto_nuke import"))
+    if host.has_interface() and doors.foreign() is None:
+        importlib.import_module(f"{doors.OLD_NAME}.panel")
+
+
+def put_plate_first(node: nuke.Node) -> bool:
+    """Let a body that began with the mattes begin with the plate, as today's gizmo does; False when it is not the body we know.
+
+    Result > Mattes (without RGB) is input A of Layers, which copies all channels onto the plate, and Composed takes RGB from the plate
+    as ever: should Copy take channels for black that A has not got, the picture itself is still safe.
+    """
+    plate, read, composed, shown = (node.node(name) for name in ("plate", "Result", "Composed", "Shown"))  # type: ignore[attr-defined]
+    if plate is None or read is None or composed is None or shown is None:
+        return False
+    if _fullnames(composed.input(0), composed.input(1)) != _fullnames(read, plate):
+        return False
+    mattes = host.make_inside(node, "Remove", name="Mattes", channels="rgb", inputs=[read])
+    layers = host.make_inside(node, "Copy", name="Layers", channels="all", inputs=[plate, mattes])
+    composed.setInput(0, layers)
+    # One layer of the plate could be passed on by choice, with a knob that stays; all of them are now.
+    composed["channels"].setValue("none")
+    return True
+
+
+def _fullnames(*nodes: Optional[nuke.Node]) -> List[str]:
+    return ["" if node is None else str(node.fullName()) for node in nodes]
+
+
+def _name_the_one_object(node: nuke.Node) -> None:
+    """Keep the changed keyframes of a union or an alpha: they stood under the name of the roto input, now under one that never changes."""
+    edits = identity.key_edits(node)
+    if str(node["roto_input"].value()) != SHAPES and len(edits.names()) == 1:
+        identity.write_key_edits(node, edits.renamed(edits.names()[0], ONE_OBJECT))
+
+
+def knob_definitions(gizmo: str) -> Dict[str, List[str]]:
+    """Cut a gizmo's text into the lines that define each knob: its addUserKnob, then its value where it has one.
+
+    Only the Group's own knobs, which stand one a line before its children.
+    """
+    definitions: Dict[str, List[str]] = {}
+    for line in gizmo.split("\n}\n", 1)[0].splitlines():
+        added = re.match(r" addUserKnob \{\d+ (\w+)", line)
+        valued = re.match(r" (\w+) ", line)
+        if added:
+            definitions[added[1]] = [line.strip()]
+        elif valued and (valued[1] in definitions or valued[1] in CALLBACKS):
+            definitions.setdefault(valued[1], []).append(line.strip())
+    return definitions
+
+
+def _parts(version: str) -> Tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())

@@ -1,0 +1,71 @@
+"""Which runs are under way: one at a time for each node. Who shows a node's status and who starts its runs look here."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Dict, List, Optional
+
+from xmem_roto_nuke import host
+from xmem_roto_nuke.node import identity
+from xmem_roto_nuke.node.settings import Settings
+from xmemcore.protocol.failures import Cancelled, Failure
+
+if TYPE_CHECKING:
+    import nuke
+
+
+@dataclass
+class Run:
+    """One run of one node."""
+
+    node: nuke.Node
+    node_id: str
+    settings: Settings
+    title: str
+    stop: threading.Event = field(default_factory=threading.Event)
+    bar: Optional[host.ProgressBar] = None
+    failure: Optional[Failure] = None
+    """How it ended, when it did not end well."""
+    warnings: List[str] = field(default_factory=list)
+    _looked: float = 0.0
+
+    def show(self, done: int, total: int, text: str) -> None:
+        """Move the bar."""
+        if self.bar is not None:
+            self.bar.show(done, total, text)
+
+    def cancelled(self) -> bool:
+        """Say whether to stop: the node's Cancel, the bar's, or the node is gone."""
+        if self.bar is not None and self.bar.cancelled:
+            self.stop.set()
+        if not self.stop.is_set() and time.monotonic() - self._looked > 1.0:
+            try:
+                host.in_main(self.node.fullName)
+            except Cancelled:
+                self.stop.set()
+            self._looked = time.monotonic()
+        return self.stop.is_set()
+
+
+under_way: Dict[str, Run] = {}
+"""By node id."""
+
+
+def cancel(node: nuke.Node) -> None:
+    """Stop the node's run, if there is one."""
+    run = under_way.get(identity.node_id(node))
+    if run is not None:
+        run.stop.set()
+
+
+def running(node_id: str) -> bool:
+    """Say whether a node has a run under way."""
+    return node_id in under_way
+
+
+def title(node_id: str) -> str:
+    """Name the run that a node has under way; empty when there is none."""
+    run = under_way.get(node_id)
+    return "" if run is None else run.title

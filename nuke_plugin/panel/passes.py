@@ -1,0 +1,33 @@
+"""XMemPass nodes made from a result: the union, each object, and the confidence where there is one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xmem_roto_nuke import host
+from xmem_roto_nuke.node import identity, runs
+from xmemcore.protocol.failures import RequestError
+
+if TYPE_CHECKING:
+    import nuke
+
+
+class NoResult(RequestError):
+    """There are no mattes to make passes of."""
+
+
+def make_passes(node: nuke.Node) -> None:
+    """Create the passes of a node's result below it.
+
+    Raises:
+        NoResult.
+    """
+    record = identity.last_record(node)
+    if record is None or not record.layers:
+        title = runs.title(identity.node_id(node))
+        todo = f"{title} is at work: press again when it has finished." if title else "Propagate first."
+        raise NoResult(f"{node.name()} has no finished result yet. {todo}")
+    channels = ["rgba.alpha", *(f"{layer}.alpha" for layer in record.layers)]
+    if record.snapshot.settings.get("confidence"):
+        channels.append("confidence.value")
+    host.create_passes(node, record.out, (record.first, record.last), channels)

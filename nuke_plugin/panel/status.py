@@ -1,0 +1,156 @@
+"""The node's status line, its list of keyframes and its lists of objects: written where the artist looks, main thread only.
+
+None of it is in Undo: Ctrl+Z takes back what the artist did last, not what the panel shows.
+"""
+
+from __future__ import annotations
+
+import html
+import time
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence
+
+from xmem_roto_nuke import host
+from xmem_roto_nuke.node import home, identity, places, runs
+from xmem_roto_nuke.staleness import look, mattes_on_disk, watch
+from xmem_roto_nuke.staleness.look import Verdict
+from xmem_roto_nuke.staleness.snapshot import Record
+from xmem_roto_nuke.words import counted, size
+from xmemcore.protocol.failures import Cancelled, Failure
+from xmemcore.protocol.frames import FrameRange
+
+if TYPE_CHECKING:
+    import nuke
+
+COLOURS = {"working": "#80b0e0", "fresh": "#6fbf73", "stale": "#e0a030", "none": "#a0a0a0", "failed": "#e06050"}
+TITLES = {"working": "At work", "fresh": "Up to date", "stale": "Stale", "none": "No mattes yet", "failed": "Failed"}
+
+_verdicts: Dict[str, Verdict] = {}
+"""By node id: what the node's label says; the panel's knobs hold the rest."""
+
+
+@host.unrecorded()
+def say_working(node: nuke.Node) -> None:
+    """Say that the node's run is under way; its end writes the status again."""
+    _write(node, Verdict("working"), (), None)
+
+
+@host.unrecorded()
+def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
+    """Look at the node and say how its result stands.
+
+    Args:
+        node: an XMemRoto.
+        notes: sentences to show below.
+    """
+    began = time.monotonic()
+    record = identity.last_record(node)
+    try:
+        # The plate is compared over the frames that were propagated; more or fewer frames wanted now are another matter.
+        now = look.look(node, host.read_settings(node), None if record is None else FrameRange.parse(record.frames))
+    except Failure as failure:
+        # Nothing connected yet, for one: no fault, and no verdict on mattes that may be there.
+        verdict = Verdict("none" if record is None else "stale", (str(failure),))
+    else:
+        stamp, faults = ("", []) if record is None else (mattes_on_disk.stamp(record.out), mattes_on_disk.faults(record))
+        place = now.out or (record.out if record is not None else "")
+        verdict = look.judge(record, now, stamp, faults, mattes_on_disk.whole(place) if place and look.uncovered(record, now) else ())
+        notes = list(dict.fromkeys([*notes, *now.warnings, *now.annotations.notes]))
+        _show_objects(node, look.keyframe_lines(now.annotations), list(now.annotations.frames))
+    node_id = identity.node_id(node)
+    _verdicts[node_id] = verdict
+    _write(node, verdict, notes, record)
+    watch.settle(node, began)
+
+
+@host.unrecorded()
+def say_failure(node: nuke.Node, failure: Failure, notes: Sequence[str]) -> None:
+    """Put a failure's sentence into the status; a cancel is no failure."""
+    if isinstance(failure, Cancelled):
+        refresh(node, [*notes, str(failure)])
+        return
+    verdict = Verdict("failed", (str(failure),))
+    _verdicts[identity.node_id(node)] = verdict
+    _write(node, verdict, notes, identity.last_record(node))
+
+
+def idle_look(node: nuke.Node) -> None:
+    """Notice a change upstream while nobody presses anything; called by Nuke whenever its interface is idle."""
+    node_id = identity.node_id(node)
+    if not node["has_result"].value() or _state(node_id) == "failed":
+        return
+    try:
+        # A change that the label has seen need not wait; a node whose hash is never the same must.
+        if (watch.is_due(node_id) or watch.is_marked(node_id)) and watch.has_moved(node, node_id):
+            refresh(node)
+    except Exception:
+        watch.rest(node_id)
+        raise
+
+
+def label(node: nuke.Node) -> str:
+    """Give the node's text in the graph: its name, and a mark when its mattes are not what they would be now.
+
+    Nuke asks whenever it draws the graph, so no file is looked at here and nothing is changed; see `watch` for what it costs.
+    """
+    node_id = str(node["node_id"].value())
+    state, name = _state(node_id), str(node.name())
+    if state in ("stale", "failed"):
+        return f"{name}\n({state})"
+    return f"{name}\n(inputs changed)" if state == "fresh" and watch.has_moved(node, node_id) else name
+
+
+def _state(node_id: str) -> str:
+    """Give the state of a node's verdict; `none` before the first."""
+    return _verdicts[node_id].state if node_id in _verdicts else "none"
+
+
+@host.unrecorded()
+def show_models(node: nuke.Node, models: List[Dict[str, Any]]) -> None:
+    """Fill the model knob with what is installed; the terms of all stand beside it."""
+    knob = node["model"]
+    chosen = str(knob.value())
+    names = ["default", *(str(model["name"]) for model in models if model["installed"])]
+    if chosen not in names:
+        names.append(chosen)
+    knob.setValues(names)  # type: ignore[attr-defined]
+    knob.setValue(chosen)
+    lines = [
+        f"<b>{html.escape(model['name'])}</b>{'' if model['installed'] else ' (not installed)'}: {html.escape(model['terms'])}"
+        for model in models
+    ]
+    node["model_terms"].setValue("<br>".join(lines) or "No model is installed.")
+
+
+def _show_objects(node: nuke.Node, lines: Sequence[str], names: Sequence[str]) -> None:
+    """List keyframes, and offer the objects in the two pulldowns; a choice that is gone becomes `all`."""
+    _set(node, "keyframes", "<br>".join(html.escape(line) for line in lines) or " ")
+    for pulldown in ("key_object", "suggest_object"):
+        knob = node[pulldown]
+        offered = ["all", *names]
+        if list(knob.values()) != offered:  # type: ignore[attr-defined]
+            chosen = str(knob.value())
+            knob.setValues(offered)  # type: ignore[attr-defined]
+            knob.setValue(chosen if chosen in offered else "all")
+
+
+def _write(node: nuke.Node, verdict: Verdict, notes: Sequence[str], record: Optional[Record]) -> None:
+    node_id = identity.node_id(node)
+    if title := runs.title(node_id):
+        # No verdict is shown meanwhile, since every frame changes it.
+        verdict = Verdict("working", (f"{title}. Cancel stops it; frames that are finished stay.",))
+    head = f'<b><font color="{COLOURS[verdict.state]}">{TITLES[verdict.state]}</font></b>'
+    if verdict.state == "fresh" and record is not None:
+        head += f": {record.frames}, {counted(len(record.objects), 'object')}"
+        learned, seen = counted(record.encoded_annotations, "keyframe"), counted(record.encoded_frames, "plate frame")
+        head += f"<br>Last run: {counted(record.computed, 'matte')} in {record.seconds:.0f} s; learned {learned} and looked at {seen} anew."
+    holes = f"No plate on {FrameRange.of(record.missing)}." if record is not None and record.missing and verdict.state != "working" else ""
+    used = places.disk_used(places.exchange_folder(node_id)) + places.disk_used(places.cache_root() / node_id)
+    disk = f"In the cache for this node alone: {size(used)}." if used else ""
+    lines = [head, *map(html.escape, [*verdict.reasons, verdict.cost, holes, *home.notes(node_id), *notes, disk])]
+    _set(node, "status", "<br>".join(line for line in lines if line))
+
+
+def _set(node: nuke.Node, knob: str, text: str) -> None:
+    """Write only what differs: from Nuke 17.1 on, every change comes back as a callback."""
+    if node[knob].value() != text:
+        node[knob].setValue(text)

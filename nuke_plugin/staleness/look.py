@@ -1,0 +1,169 @@
+"""A look at a node without rendering or computing: what its result would be made of now, and whether it still holds."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from xmem_roto_nuke import host
+from xmem_roto_nuke.handover import exchange, pictures, plates
+from xmem_roto_nuke.handover.exchange import Annotations, Handed
+from xmem_roto_nuke.node import identity
+from xmem_roto_nuke.node.settings import ALPHA, Settings
+from xmem_roto_nuke.staleness.fingerprint import fingerprint
+from xmem_roto_nuke.staleness.snapshot import Record, Snapshot, differences
+from xmem_roto_nuke.words import counted
+from xmemcore.protocol.frames import FrameRange
+
+if TYPE_CHECKING:
+    import nuke
+
+
+@dataclass(frozen=True)
+class Now:
+    """A node as it is."""
+
+    snapshot: Snapshot
+    annotations: Annotations
+    frames: FrameRange
+    """That a propagate would fill."""
+    out: str
+    """Where it would write."""
+    warnings: Tuple[str, ...]
+    """About the frames and the annotations."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the status line says."""
+
+    state: str
+    """`none`, `fresh` or `stale`."""
+    reasons: Tuple[str, ...] = ()
+    cost: str = ""
+
+
+def look(node: nuke.Node, settings: Settings, plate_frames: Optional[FrameRange] = None) -> Now:
+    """Read a node's inputs and settings; main thread, renders nothing.
+
+    Args:
+        node: an XMemRoto.
+        settings: of its knobs.
+        plate_frames: whose plate counts; None for those that a propagate would fill.
+
+    Raises:
+        RequestError: as a propagate would.
+    """
+    colorspace = exchange.colorspace_of(settings)
+    annotations = exchange.read_annotations(node, settings)
+    plate = identity.plate_input(node)
+    wanted = plates.frame_range(settings.frame_range, plate, host.script_range())
+    warnings = annotations.warnings + plates.beyond(wanted, plate)
+    counted = list(wanted if plate_frames is None else plate_frames)
+    plate_state = pictures.plate_state(plate, counted, annotations.keyframes)
+    snapshot = Snapshot(plate_state, _roto_state(annotations, _alpha_states(node, annotations)), _settings_that_count(settings, colorspace))
+    return Now(snapshot, annotations, wanted, settings.out, warnings)
+
+
+def snapshot_of(handed: Handed, settings: Settings) -> Snapshot:
+    """Give what was handed to the core, in the words of `look`: not what the node was before or is since."""
+    roto_state = _roto_state(handed.annotations, handed.alpha_states)
+    return Snapshot(handed.plate_state, roto_state, _settings_that_count(settings, handed.shot["colorspace"]))
+
+
+def uncovered(record: Optional[Record], now: Now) -> List[int]:
+    """List the frames that are wanted and were not in the last run."""
+    covered = FrameRange.of(()) if record is None else FrameRange.parse(record.frames)
+    return [frame for frame in now.frames if frame not in covered]
+
+
+def judge(record: Optional[Record], now: Now, stamp: str, faults: Sequence[str] = (), whole: Collection[int] = ()) -> Verdict:
+    """Compare the last run with the node as it is.
+
+    Args:
+        record: of the last run; None when there was none.
+        now: of `look`.
+        stamp: of `mattes_on_disk.stamp`, now.
+        faults: of single mattes on disk; see `mattes_on_disk`.
+        whole: frames that have a matte of whichever run where the next one writes.
+    """
+    new = uncovered(record, now)
+    earlier = [frame for frame in new if frame in whole]
+    found = f"An earlier run's mattes of {FrameRange.of(earlier)} are on disk; the next run keeps those that hold." if earlier else ""
+    if record is None:
+        return Verdict("none", ("Nothing has been propagated yet.", *([found] if found else [])), _cost(record, now, None))
+    reasons = differences(record.snapshot, now.snapshot)
+    if not stamp:
+        reasons.append(f"The mattes are no longer at {os.path.dirname(record.out)}.")
+    elif stamp != record.stamp:
+        reasons.append("Another run has written the mattes since.")
+    reasons.extend(faults)
+    only_frames = bool(new) and not reasons and record.complete
+    bare = [frame for frame in new if frame not in whole]
+    if bare:
+        reasons.append(f"Frames without a matte: {FrameRange.of(bare)}.")
+    if found:
+        reasons.append(found)
+    if not record.complete:
+        reasons.append("The last run did not finish; the next one goes on from there.")
+    moved = f"The next run writes to {now.out}." if now.out and now.out != record.out else ""
+    if not reasons:
+        return Verdict("fresh", cost=moved)
+    # Frames alone missing: the others stay as they are.
+    return Verdict("stale", tuple(reasons), _cost(record, now, len(new) if only_frames else None))
+
+
+def _cost(record: Optional[Record], now: Now, frames: Optional[int]) -> str:
+    """Estimate the next run from the last one; the core reuses what it can, so this is the most it takes."""
+    count = len(now.frames) if frames is None else frames
+    keys = len(now.annotations.keyframes)
+    text = f"Next run: at most {counted(count, 'frame')} from {counted(keys, 'keyframe')}"
+    if record is None or record.seconds_per_frame <= 0:
+        return text + "; how long is known after the first run."
+    return text + f", about {_duration(count * record.seconds_per_frame)}."
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _alpha_states(node: nuke.Node, annotations: Annotations) -> Dict[int, str]:
+    """Digest what the input's alpha would be rendered from, where it is the annotation."""
+    if annotations.json is not None:
+        return {}
+    tree, absent = plates.tree_above(identity.roto_input(node, ALPHA)), exchange.absent_frames(node)
+    return {frame: tree.at(frame) for frame in annotations.keyframes if frame not in absent}
+
+
+def _roto_state(annotations: Annotations, alpha: Mapping[int, str]) -> Dict[str, Dict[str, List[Any]]]:
+    """Reduce each annotation, so that a later look can say which one changed."""
+    if annotations.json is not None:
+        return {one["name"]: {frame: fingerprint(shapes) for frame, shapes in one["frames"].items()} for one in annotations.json["objects"]}
+    # A frame without a digest is one on which the object is absent.
+    return {name: {str(frame): fingerprint(alpha.get(frame, "absent")) for frame in frames} for name, frames in annotations.frames.items()}
+
+
+def _settings_that_count(settings: Settings, colorspace: str) -> Dict[str, Any]:
+    """Give the settings that change mattes, by their labels in the panel."""
+    return {
+        "roto": settings.roto_input,
+        "model": settings.model or "default",
+        "working size": settings.size,
+        "plate colour space": colorspace,
+        "order": settings.order,
+        "temporary memory": settings.temporary_memory,
+        "augment keyframes": settings.augment,
+        "confidence": settings.confidence,
+    }
+
+
+def keyframe_lines(annotations: Annotations) -> List[str]:
+    """Write the list of keyframes, one line an object, and what was said of objects that are gone."""
+    return [*(f"{name}: {_compact(frames)}" for name, frames in annotations.frames.items()), *annotations.notes]
+
+
+def _compact(frames: List[int]) -> str:
+    return str(FrameRange.of(frames)) if frames else "none"

@@ -1,0 +1,71 @@
+"""Which mattes are on disk, one by one: the folder is listed once, and nothing is opened but `result.json`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Set
+
+from xmem_roto_nuke.staleness.snapshot import Record
+from xmemcore.protocol.frames import FrameRange
+
+
+def stamp(pattern: str) -> str:
+    """Digest what `result.json` tells of these mattes, and of no others in the folder; empty when it tells nothing."""
+    entry = _entry(pattern)
+    return hashlib.sha1(json.dumps(entry, sort_keys=True).encode()).hexdigest() if entry else ""
+
+
+def faults(record: Record) -> List[str]:
+    """Say which mattes are gone or are not as the core wrote them, one sentence each."""
+    folder, name = Path(record.out).parent, Path(record.out).name
+    sizes = _sizes(folder)
+    if sizes is None:
+        return []  # the folder is gone, which is said of result.json
+    written = _written(record.out)
+    asked = [frame for frame in FrameRange.parse(record.frames) if frame not in record.missing]
+    # The core's own list, where there is one: a run that was cut short has made less than it was asked for.
+    made = [frame for frame in asked if frame in written] if written else asked if record.complete else []
+    gone = [frame for frame in made if name % frame not in sizes]
+    other = [frame for frame in made if frame in written and sizes.get(name % frame, written[frame]) != written[frame]]
+    return [*_sentence(gone, "gone"), *_sentence(other, "not what the core wrote")]
+
+
+def whole(pattern: str) -> Set[int]:
+    """List the frames whose matte is as the core wrote it, in whichever run; whether it still holds only the core can tell."""
+    sizes, name = _sizes(Path(pattern).parent) or {}, Path(pattern).name
+    return {frame for frame, size in _written(pattern).items() if sizes.get(name % frame) == size}
+
+
+def _sizes(folder: Path) -> Optional[Dict[str, int]]:
+    """Give the size of each EXR in a folder; None when it cannot be listed."""
+    try:
+        with os.scandir(folder) as listed:
+            return {one.name: one.stat().st_size for one in listed if one.name.endswith(".exr")}
+    except OSError:
+        return None
+
+
+def _written(pattern: str) -> Dict[int, int]:
+    """Read the size of each finished matte; {} when the file does not tell."""
+    try:
+        return {int(frame): int(entry["bytes"]) for frame, entry in _entry(pattern)["frames"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _entry(pattern: str) -> Dict[str, Any]:
+    """Read what `result.json` tells of a sequence; {} when there is none."""
+    path = Path(pattern)
+    try:
+        return dict(json.loads((path.parent / "result.json").read_text(encoding="utf-8"))["mattes"][path.name])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _sentence(frames: List[int], what: str) -> List[str]:
+    if not frames:
+        return []
+    return [f"{len(frames)} mattes are {what}: {FrameRange.of(frames)}." if len(frames) > 1 else f"The matte of {frames[0]} is {what}."]

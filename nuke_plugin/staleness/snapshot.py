@@ -1,0 +1,101 @@
+"""What a result was made of, small enough for a hidden knob, and how a later look at the node differs from it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+from xmem_roto_nuke.staleness.fingerprint import is_same
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Plate, annotations and settings, each reduced to little."""
+
+    plate: str = ""
+    roto: Mapping[str, Mapping[str, List[Any]]] = field(default_factory=dict)
+    """Fingerprints by object and frame (as text, since JSON has no other keys)."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Record:
+    """The last run of a node."""
+
+    snapshot: Snapshot
+    out: str
+    """Pattern of the mattes."""
+    first: int
+    last: int
+    frames: str
+    """Range that was asked for."""
+    complete: bool
+    """False when the run was cancelled or failed."""
+    objects: Tuple[str, ...]
+    layers: Tuple[str, ...]
+    seconds: float
+    """That the core took."""
+    seconds_per_frame: float
+    """Of frames that were computed; 0 when none ever was."""
+    computed: int
+    """Mattes that were written; the others were up to date."""
+    encoded_frames: int
+    """Plate frames that the network had to look at; the others' features were kept."""
+    encoded_annotations: int
+    """Keyframes that had to be learned; the others' memory was kept."""
+    model: str
+    stamp: str
+    """Of what result.json tells of the mattes: another stamp, and somebody else has written them."""
+    node_name: str
+    missing: Tuple[int, ...] = ()
+    """Frames that were asked for and have no plate, and so no matte."""
+
+    def as_json(self) -> Dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def of_json(cls, content: Mapping[str, Any]) -> Optional[Record]:
+        """Read a record; None when there is none, or one of another version."""
+        try:
+            values = dict(content)
+            values["snapshot"] = Snapshot(**values["snapshot"])
+            for name in ("objects", "layers", "missing"):
+                values[name] = tuple(values.get(name, ()))
+            return cls(**values)
+        except (KeyError, TypeError):
+            return None
+
+
+def differences(before: Snapshot, now: Snapshot) -> List[str]:
+    """Say what changed, one sentence each; nothing when all is as it was."""
+    reasons = []
+    if before.plate != now.plate:
+        reasons.append("The plate has changed.")
+    for name in sorted(set(before.roto) | set(now.roto)):
+        was, is_now = dict(before.roto.get(name, {})), dict(now.roto.get(name, {}))
+        if not was and is_now:
+            reasons.append(f"{name} is new.")
+        elif was and not is_now:
+            reasons.append(f"{name} is gone.")
+        else:
+            reasons.extend(_object_differences(name, was, is_now))
+    changed = [name for name in now.settings if before.settings.get(name) != now.settings[name]]
+    if changed:
+        reasons.append(f"Changed settings: {', '.join(changed)}.")
+    return reasons
+
+
+def _object_differences(name: str, was: Dict[str, List[Any]], is_now: Dict[str, List[Any]]) -> List[str]:
+    added = [frame for frame in is_now if frame not in was]
+    removed = [frame for frame in was if frame not in is_now]
+    altered = [frame for frame in is_now if frame in was and not is_same(was[frame], is_now[frame])]
+    sentences = []
+    for verb, frames in (("has a new key on", added), ("has lost its key on", removed), ("was changed on", altered)):
+        if frames:
+            sentences.append(f"{name} {verb} {_listed(frames)}.")
+    return sentences
+
+
+def _listed(frames: List[str]) -> str:
+    ordered = sorted(frames, key=int)
+    return ", ".join(ordered[:6]) + (f" and {len(ordered) - 6} more" if len(ordered) > 6 else "")

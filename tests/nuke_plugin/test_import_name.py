@@ -1,0 +1,69 @@
+"""The plugin's import name collides with nobody's: nodes of 0.2.0 call their old name while it is free, and a foreign package keeps it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import pytest
+
+from tests.nuke_plugin.conftest import CHECKOUT
+from tests.witness.old_script import placed
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+def foreign(tmp_path, monkeypatch):
+    """Another tool's `nuke_plugin`, further down the path than this checkout."""
+    package = tmp_path / "elsewhere" / "nuke_plugin"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("WHOSE = 'another tool'\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(package.parent)])
+    importlib.invalidate_caches()
+
+
+def test_the_old_names_lead_to_todays_modules_while_they_are_free(start):
+    start()
+    buttons, panel = importlib.import_module("nuke_plugin.buttons"), importlib.import_module("nuke_plugin.panel")
+    from xmem_roto_nuke import buttons as todays
+    from xmem_roto_nuke.panel import strip
+
+    assert buttons is todays and panel is strip
+    assert sys.modules["nuke_plugin.buttons"] is todays
+
+
+def test_a_foreign_package_keeps_its_name_wherever_it_stands(start, foreign):
+    start()
+    assert importlib.import_module("nuke_plugin").WHOSE == "another tool"
+    with pytest.raises(ImportError):
+        importlib.import_module("nuke_plugin.buttons")
+
+
+def test_with_a_foreign_package_an_old_script_is_migrated_with_one_sentence_and_its_buttons_work(start, foreign, tmp_path):
+    script = placed(tmp_path / "shot")
+    stage = start()
+    stage.host.open(script)
+    node = stage.host.node("XMemRoto")
+    assert [text for text in stage.told if "0.2.0" in text] == stage.told and len(stage.told) == 1
+    assert "from xmem_roto_nuke import" in node["propagate"].value()
+    stage.press("refresh", node)
+    stage.propagate(node)
+    assert "Up to date" in stage.status(node)
+    assert not stage.host.python_errors
+
+
+def test_a_migrated_node_calls_todays_name_everywhere(start, tmp_path):
+    stage = start()
+    stage.host.open(placed(tmp_path / "shot"))
+    node = stage.host.node("XMemRoto")
+    texts = [str(knob.value()) for knob in node.knobs().values() if knob.Class() == "PyScript_Knob"]
+    texts += [str(node[name].value()) for name in ("onCreate", "knobChanged", "updateUI", "autolabel")]
+    assert texts and not any("nuke_plugin" in text for text in texts)
+
+
+def test_an_older_python_is_told_in_one_sentence(monkeypatch):
+    code = (CHECKOUT / "xmem_roto_nuke.py").read_text()
+    monkeypatch.setattr(sys, "version_info", (3, 7, 7))
+    with pytest.raises(ImportError, match="needs the Python 3.9 of Nuke 14"):
+        exec(compile(code, "xmem_roto_nuke.py", "exec"), {"__file__": str(CHECKOUT / "xmem_roto_nuke.py")})

@@ -1,0 +1,1 @@
+"""What the artist made: masks or roto, object by object. Public: annotations, masks, roto, objects, host_alpha."""

@@ -1,0 +1,124 @@
+"""Masks in EXR: one layer or one channel for each object, soft values kept; mattes that we wrote are read back under the artist's names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from xmemcore.shot.annotations.mask_files import MaskUnreadable, in_layer_order, readable, require_size
+from xmemcore.shot.files.exr import ExrHeader, ExrPart, read_channels, read_header
+from xmemcore.shot.files.sequence import Sequence
+from xmemcore.shot.mattes.mattes import ORIGINAL_NAME
+from xmemcore.shot.plate.canvas import Canvas
+
+MATTE = "mask"
+"""Name of the object of a file that has a plain alpha, or one picture of equal red, green and blue."""
+COLOURS = ("R", "G", "B")
+PLAIN_LAYERS = ("", "rgba", "rgb", "main")
+"""Layers, and names of parts, that hold the picture itself."""
+OTHER_LAYERS = ("confidence", "depth", "motion", "forward", "backward")
+OTHER_CHANNELS = ("Z", "ZBack")
+ALPHAS = ("A", "a", "alpha", "Alpha")
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a file keeps an object."""
+
+    part: ExrPart
+    channel: str
+
+
+class ExrMasks:
+    """Masks of EXR files; see MaskFiles. A file knows the objects that it has a layer for: no layer says nothing, an empty one absent."""
+
+    def __init__(self, sequence: Sequence, canvas: Canvas, needed: frozenset[int]) -> None:
+        """Look through all headers.
+
+        Raises:
+            MaskUnreadable, ExrUnreadable: a file of a needed frame cannot be read or has no mask.
+        """
+        self._sequence = sequence
+        self._canvas = canvas
+        self._files: dict[int, tuple[ExrHeader, dict[str, _Place]]] = {}
+        self._plane = lru_cache(maxsize=8)(self._read)
+        frames, self.warnings = readable(sequence.paths, needed, self._look)
+        self._join_equal_colours([frame for frame in frames if frame in needed])
+        self.objects = in_layer_order({name for _, places in self._files.values() for name in places})
+
+    def known(self, frame: int) -> frozenset[str]:
+        """Name the objects that a frame's file has."""
+        return frozenset(self._files[frame][1])
+
+    def mask(self, frame: int, name: str) -> np.ndarray:
+        """Give an object's mask, (H, W) float32 of the canvas."""
+        return self._plane(frame, name).astype(np.float32)
+
+    def _look(self, frame: int) -> None:
+        path = self._sequence.path(frame)
+        header = read_header(path)
+        require_size(path, header.display_window.width, header.display_window.height, self._canvas.display)
+        places = _places(header)
+        if not places:
+            raise MaskUnreadable(f"The mask {path.name} in {path.parent} has no mask channel. Write one channel or layer for each object.")
+        self._files[frame] = header, places
+
+    def _join_equal_colours(self, frames: list[int]) -> None:
+        """Take red, green and blue for one object when they are equal on every needed frame."""
+        coloured = [frame for frame in frames if set(self._files[frame][1]) == set(COLOURS)]
+        if not coloured or len(coloured) < len(frames):
+            return
+        for frame in coloured:
+            red, green, blue = (self._plane(frame, name) for name in COLOURS)
+            if not (np.array_equal(red, green) and np.array_equal(red, blue)):
+                return
+        for frame, (header, places) in self._files.items():
+            if set(places) == set(COLOURS):
+                self._files[frame] = header, {MATTE: places["R"]}
+        self._plane.cache_clear()
+
+    def _read(self, frame: int, name: str) -> np.ndarray:
+        """Give half (H, W) of the canvas: what mattes are written in."""
+        header, places = self._files[frame]
+        place = places[name]
+        image = read_channels(header, place.part, [place.channel])
+        display, theirs = self._canvas.display, header.display_window
+        window = image.data_window.moved(display.x0 - theirs.x0, display.y0 - theirs.y0)
+        values = np.clip(np.nan_to_num(image.channels[place.channel].astype(np.float32)), 0, 1)
+        return self._canvas.placed(values.astype(np.float16), window)
+
+
+def _places(header: ExrHeader) -> dict[str, _Place]:
+    """Find an object in each layer that is no picture; without layers, in each channel that is none; else in the alpha or the colours."""
+    layers: dict[str, dict[str, _Place]] = {}
+    for part in header.parts:
+        for channel in part.channels:
+            layer, _, last = channel.rpartition(".")
+            # A part of its own is a layer, too.
+            layer = layer or (part.name if len(header.parts) > 1 else "")
+            if layer in PLAIN_LAYERS:
+                layers.setdefault("", {}).setdefault(last, _Place(part, channel))
+            elif layer.split(".")[0] not in OTHER_LAYERS:
+                layers.setdefault(layer, {}).setdefault(last, _Place(part, channel))
+    plain = {last: place for last, place in layers.pop("", {}).items() if last not in OTHER_CHANNELS}
+    if layers:
+        return {name: place for layer, channels in layers.items() for name, place in _of_layer(header, layer, channels).items()}
+    own = {last: place for last, place in plain.items() if last not in (*COLOURS, *ALPHAS, "Y")}
+    if own:
+        return own
+    for single in (*ALPHAS, "Y"):
+        if single in plain:
+            return {MATTE: plain[single]}
+    return {MATTE: next(iter(plain.values()))} if len(plain) == 1 else plain
+
+
+def _of_layer(header: ExrHeader, layer: str, channels: dict[str, _Place]) -> dict[str, _Place]:
+    name = str(header.metadata.get(f"{ORIGINAL_NAME}{layer}", layer))
+    for alpha in ALPHAS:
+        if alpha in channels:
+            return {name: channels[alpha]}
+    if len(channels) == 1:
+        return {name: next(iter(channels.values()))}
+    return {f"{name}.{last}": place for last, place in channels.items()}

@@ -1,0 +1,204 @@
+"""Masks in PNG and its likes: index pictures, grey mattes, or an object in each of red, green and blue.
+
+Which of these a sequence is, all its files decide together: a frame without any object looks the same in each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from xmemcore.shot.annotations.mask_files import MaskUnreadable, in_layer_order, readable, require_size
+from xmemcore.shot.files.sequence import Sequence
+from xmemcore.shot.plate.canvas import Canvas
+
+VOID = 255
+"""Index of pixels that nobody labelled, in DAVIS and its likes; an object of its own where it is the only index."""
+LARGEST_GREY_INDEX = 32
+"""Grey pictures whose values are all at most this (or void) hold indices: a matte that faint would be of no use."""
+MATTE = "mask"
+"""Name of the one object of a grey sequence."""
+COLOURS = ("red", "green", "blue")
+
+LABEL_COLOURS, LABELLED_SHARE = 16, 0.95
+"""A coloured mask whose seen pixels have so few colours, up to this share of them, is flat: no edge is soft."""
+LABEL_SHARE = 0.05
+"""Of the seen pixels: a colour that so many have, and that is neither full nor none of each object, is a label's."""
+LOOKED_AT = 8
+"""Masks that are looked at for this; a shot may have one for every frame."""
+CLEAN_SHARE = 0.2
+"""Of all pixels: where fewer are full or none of each object, it is no mask but a picture."""
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """One file, as stored."""
+
+    pixels: np.ndarray
+    """(H, W) or (H, W, C), unsigned, or float in [0, 1]."""
+    palette: bool
+
+    @property
+    def colours(self) -> np.ndarray | None:
+        """(H, W, 3) when red, green and blue differ anywhere."""
+        if self.pixels.ndim == 2 or self.pixels.shape[2] < 3:
+            return None
+        first = self.pixels[..., 0]
+        same = all(np.array_equal(first, self.pixels[..., place]) for place in (1, 2))
+        return None if same else self.pixels[..., :3]
+
+    @property
+    def grey(self) -> np.ndarray:
+        return self.pixels if self.pixels.ndim == 2 else self.pixels[..., 0]
+
+    @property
+    def alpha(self) -> np.ndarray | None:
+        """(H, W) when the file has an alpha that is not 1 everywhere."""
+        if self.pixels.ndim == 2 or self.pixels.shape[2] not in (2, 4):
+            return None
+        alpha = self.pixels[..., -1]
+        return None if np.all(alpha == _top(alpha)) else alpha
+
+
+class PictureMasks:
+    """Masks of picture files; see MaskFiles. Every file knows every object: one without a pixel is absent."""
+
+    def __init__(self, sequence: Sequence, canvas: Canvas, needed: frozenset[int]) -> None:
+        """Look through all files.
+
+        Raises:
+            MaskUnreadable: a file of a needed frame cannot be read, or the files are of several kinds.
+        """
+        self._sequence = sequence
+        self._canvas = canvas
+        # Neighbouring calls ask for the objects of one frame.
+        self._picture = lru_cache(maxsize=2)(self._read)
+        self._indices: set[int] = set()
+        self._coloured: set[str] = set()
+        self._largest_grey = 0
+        self._palette = self._deep = self._use_alpha = self._any_grey = False
+        frames, self.warnings = readable(sequence.paths, needed, self._look)
+        if self._palette and self._coloured:
+            raise MaskUnreadable(f"Some masks of {sequence.pattern} hold indices and others colours. Save all of them in one way.")
+        faint = not self._deep and not self._use_alpha and 0 < self._largest_grey <= LARGEST_GREY_INDEX
+        self._indexed = self._palette or (faint and not self._coloured)
+        self.objects = self._names()
+        if self._coloured:
+            self.warnings += self._doubts([frame for frame in frames if frame in needed])
+
+    def known(self, frame: int) -> frozenset[str]:
+        """Name every object."""
+        return frozenset(self.objects)
+
+    def mask(self, frame: int, name: str) -> np.ndarray:
+        """Give an object's mask, (H, W) float32 of the canvas."""
+        return self._canvas.placed(self._plane(self._picture(frame), name), self._canvas.display)
+
+    def _plane(self, picture: _Picture, name: str) -> np.ndarray:
+        if self._indexed:
+            return (picture.grey == int(name)).astype(np.float32)
+        if self._coloured:
+            wide = picture.pixels if picture.pixels.ndim == 3 and picture.pixels.shape[2] >= 3 else None
+            return _in_unit(picture.grey if wide is None else wide[..., COLOURS.index(name)])
+        if self._use_alpha:
+            alpha = picture.alpha
+            # A file whose alpha is 1 everywhere shows the object everywhere.
+            return np.ones(picture.pixels.shape[:2], np.float32) if alpha is None else _in_unit(alpha)
+        return _in_unit(picture.grey)
+
+    def _names(self) -> tuple[str, ...]:
+        if self._indexed:
+            objects = self._indices - {VOID} or self._indices
+            return in_layer_order({str(index) for index in objects})
+        if self._coloured:
+            return tuple(name for name in COLOURS if name in self._coloured)
+        return (MATTE,) if self._any_grey or self._use_alpha else ()
+
+    def _look(self, frame: int) -> None:
+        """Take note of what tells the kinds apart."""
+        picture = self._read(frame)
+        colours = picture.colours
+        self._palette |= picture.palette
+        self._use_alpha |= picture.alpha is not None
+        if colours is not None:
+            self._coloured.update(name for place, name in enumerate(COLOURS) if colours[..., place].any())
+        elif picture.pixels.dtype != np.uint8:
+            self._deep = True
+            self._any_grey |= bool(picture.grey.any())
+        else:
+            values = np.flatnonzero(np.bincount(picture.grey.ravel(), minlength=256))
+            self._indices.update(int(value) for value in values if value)
+            self._largest_grey = max(self._largest_grey, *(int(value) for value in values if value != VOID), 0)
+            self._any_grey |= bool(values[-1])
+
+    def _doubts(self, frames: list[int]) -> list[str]:
+        """Say what a coloured mask looks like, if not like one; the first that does speaks for all."""
+        for frame in frames[:LOOKED_AT]:
+            colours = self._picture(frame).colours
+            doubt = None if colours is None else _doubt_of(_in_unit(colours))
+            if doubt is not None:
+                return [f"The mask {self._sequence.path(frame).name} looks like {doubt}"]
+        return []
+
+    def _read(self, frame: int) -> _Picture:
+        path = self._sequence.path(frame)
+        picture = _read(path)
+        height, width = picture.pixels.shape[:2]
+        require_size(path, width, height, self._canvas.display)
+        return picture
+
+
+def _read(path: Path) -> _Picture:
+    try:
+        with Image.open(path) as file:
+            # Palettes are Pillow's: opencv and OpenImageIO turn them into colours.
+            if file.mode in ("P", "L", "LA", "I;16"):
+                return _Picture(np.asarray(file), file.mode == "P")
+            if file.mode == "1":
+                return _Picture(np.asarray(file).astype(np.uint8) * np.uint8(255), False)
+            file.load()  # opencv reads what is left of a truncated picture
+        pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise MaskUnreadable(f"The mask {path.name} in {path.parent} is damaged or no image. Save it as PNG or EXR.") from error
+    if pixels is None or pixels.dtype not in (np.uint8, np.uint16, np.float32):
+        raise MaskUnreadable(f"The mask {path.name} in {path.parent} is of a kind that cannot be read. Save it as PNG or EXR.")
+    if pixels.ndim == 3:
+        pixels = pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]]
+    return _Picture(pixels, False)
+
+
+INDEX_AS_RGB = (
+    "an index mask saved as RGB: its colours count as amounts of a red, a green and a blue object. Save it with its palette, "
+    "or each object at full strength in a channel of its own."
+)
+NO_MASK = "a picture, not a mask: red, green and blue count as an object each. Check the path of the masks."
+
+
+def _doubt_of(colours: np.ndarray) -> str | None:
+    """Say what a mask of (H, W, 3) in [0, 1] looks like, if not like an object in each channel."""
+    red, green, blue = (np.round(colours[..., place] * 31).astype(np.int32) for place in range(3))
+    counts = np.bincount((red * 1024 + green * 32 + blue).ravel(), minlength=32**3)
+    every = np.arange(32**3)
+    channels = np.stack((every // 1024, every // 32 % 32, every % 32))
+    clean = np.all((channels <= 1) | (channels >= 30), axis=0)
+    if counts[clean].sum() < CLEAN_SHARE * counts.sum() and np.sort(counts)[-LABEL_COLOURS:].sum() < LABELLED_SHARE * counts.sum():
+        return NO_MASK
+    counts[0] = 0
+    seen = counts.sum()
+    flat = np.sort(counts)[-LABEL_COLOURS:].sum() >= LABELLED_SHARE * seen
+    return INDEX_AS_RGB if flat and bool((counts[~clean] >= LABEL_SHARE * seen).any()) else None
+
+
+def _top(pixels: np.ndarray) -> float:
+    return float(np.iinfo(pixels.dtype).max) if pixels.dtype.kind == "u" else 1.0
+
+
+def _in_unit(pixels: np.ndarray) -> np.ndarray:
+    if pixels.dtype.kind == "u":
+        return pixels.astype(np.float32) / np.float32(_top(pixels))
+    return np.clip(np.nan_to_num(pixels.astype(np.float32)), 0, 1)

@@ -1,0 +1,101 @@
+"""Masks as annotations: one file for each keyframe, and what it says of each object."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+import numpy as np
+
+from xmemcore.shot.annotations.annotations import network_mask_from_coverage
+from xmemcore.shot.annotations.mask_exrs import ExrMasks
+from xmemcore.shot.annotations.mask_files import MaskFiles, MaskUnreadable
+from xmemcore.shot.annotations.mask_pictures import PictureMasks
+from xmemcore.shot.files.sequence import Sequence
+from xmemcore.shot.plate.canvas import Canvas
+from xmemcore.shot.plate.plate import Plate
+from xmemcore.shot.plate.resampling import PUBLISHED, nearest, resampled
+
+
+class MaskAnnotations:
+    """What mask files tell the engine; see Annotations."""
+
+    def __init__(self, files: MaskFiles, canvas: Canvas, keyframes: Iterable[int], warnings: Iterable[str] = ()) -> None:
+        self.objects = self.originals = files.objects
+        self.keyframes = tuple(sorted(set(keyframes)))
+        self.warnings = tuple(warnings)
+        self._files = files
+        self._canvas = canvas
+        self._signatures: dict[tuple[int, int], str] = {}
+
+    @classmethod
+    def open(cls, pattern: str, plate: Plate, keyframes: Iterable[int] | None = None) -> MaskAnnotations:
+        """Look through the masks once, to learn which objects there are: those of all files, so that they stay when keyframes change.
+
+        Args:
+            pattern: a folder or a sequence; the files' numbers are the plate's frames.
+            plate: what they are masks of.
+            keyframes: those that count; None: all.
+
+        Raises:
+            SequenceNotFound, MaskUnreadable, ExrUnreadable.
+        """
+        sequence = Sequence.find(pattern, "masks")
+        chosen = sequence.frames if keyframes is None else tuple(keyframes)
+        for frame in chosen:
+            if frame not in sequence.paths:
+                raise MaskUnreadable(f"There is no mask for keyframe {frame} in {pattern}. Masks exist for {_listed(sequence.frames)}.")
+        exr = sequence.path(sequence.frames[0]).suffix.lower() == ".exr"
+        files = (ExrMasks if exr else PictureMasks)(sequence, plate.canvas, frozenset(chosen))
+        annotations = cls(files, plate.canvas, chosen, files.warnings)
+        if not annotations._shows_anything():
+            raise MaskUnreadable(f"The masks in {pattern} are all empty. Paint the object on at least one keyframe.")
+        return annotations
+
+    def known(self, frame: int) -> frozenset[int]:
+        """Name the objects that a keyframe's file has, the absent ones included; none elsewhere."""
+        if frame not in self.keyframes:
+            return frozenset()
+        there = self._files.known(frame)
+        return frozenset(obj for obj, name in enumerate(self.objects) if name in there)
+
+    def absent(self, frame: int) -> frozenset[int]:
+        """Masks say nothing about frames that have none."""
+        return frozenset()
+
+    def matte(self, frame: int, obj: int) -> np.ndarray:
+        """Give an object's mask, soft as it is, (H, W) float32 of the canvas."""
+        return self._files.mask(frame, self.objects[obj])
+
+    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> np.ndarray | None:
+        """Reduce an object's mask to working size.
+
+        Args:
+            frame: a keyframe at which the object is known.
+            obj: its position.
+            working_size: height and width.
+            resampling: `area`, or `published` for nearest neighbour.
+
+        Returns:
+            (h, w) float32 of 0 and 1; None when the object has no pixel.
+        """
+        matte = self.matte(frame, obj)
+        if not matte.any():
+            return None
+        if resampling == PUBLISHED:
+            return (nearest(matte, working_size) >= 0.5).astype(np.float32)
+        return network_mask_from_coverage(resampled(matte, working_size))
+
+    def signature(self, frame: int, obj: int) -> str:
+        """Hash an object's mask, as it is on the canvas."""
+        if (frame, obj) not in self._signatures:
+            content = self.matte(frame, obj)
+            self._signatures[frame, obj] = hashlib.blake2b(repr(content.shape).encode() + content.tobytes(), digest_size=20).hexdigest()
+        return self._signatures[frame, obj]
+
+    def _shows_anything(self) -> bool:
+        return any(self.matte(frame, obj).any() for frame in self.keyframes for obj in self.known(frame))
+
+
+def _listed(frames: tuple[int, ...]) -> str:
+    return ", ".join(str(frame) for frame in frames[:8]) + (", ..." if len(frames) > 8 else "")

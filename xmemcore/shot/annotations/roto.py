@@ -1,0 +1,248 @@
+"""Roto as annotations: shapes evaluated on their keyframes, drawn on the canvas for the matte and at working size for the network."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.frames import counted
+from xmemcore.roto import EvaluatedShape, PixelGrid, Roto, RotoObject, rasterise, rasterise_hard, read_roto
+from xmemcore.roto.nuke_roto import HOW_TO_BAKE
+from xmemcore.shot.annotations.annotations import network_mask_from_coverage, positions
+from xmemcore.shot.plate.canvas import Canvas
+
+KEPT_MATTES = 8
+"""Mattes that stay in memory; one at 2K is 13 MB."""
+KEPT_SHAPES = 8192
+"""Objects at a frame that stay in memory, some kB each."""
+SHOWN_NAMES = 5
+GRID_PER_PIXEL = 997.3
+"""Signatures see coordinates to about a thousandth of a pixel, on a grid that meets no number that people or floats like,
+so that the last digit of a computation never decides which side of a border it is on."""
+GRID_OFFSET = 0.31
+
+
+class RotoWithoutKeys(RequestError):
+    """No shape of a roto has a key, and no keyframes were named."""
+
+
+class KeyframeNotInRoto(RequestError):
+    """A roto JSON holds nothing for a keyframe that was asked for."""
+
+
+class RotoNotKnown(RequestError):
+    """Every object of a roto hangs on something that its file does not hold."""
+
+
+class RotoOffPlate(RequestError):
+    """No key of a roto is on the plate."""
+
+
+class RotoAnnotations:
+    """Every object is known on its own keyframes, or, when keyframes are named, on those; without a shape there it is absent."""
+
+    def __init__(
+        self,
+        roto: Roto,
+        canvas: Canvas,
+        keyframes: Iterable[int] | None = None,
+        objects: Iterable[str] | None = None,
+        frames: Collection[int] | None = None,
+    ) -> None:
+        """Choose objects and keyframes.
+
+        Args:
+            roto: as read.
+            canvas: what mattes are drawn on.
+            keyframes: frames that count as annotated; None: those that the artist keyed.
+            objects: names of those that count; None: all.
+            frames: of the plate, its holes included; keys elsewhere are left out with a warning. None: every frame.
+
+        Raises:
+            RotoWithoutKeys, RotoNotKnown, RotoOffPlate, ObjectNotAnnotated, KeyframeNotInRoto.
+        """
+        warnings = [*roto.warnings, *_format_warning(roto, canvas)]
+        self._canvas = canvas
+        self._objects = _chosen(roto, objects)
+        self._matte = lru_cache(maxsize=KEPT_MATTES)(self._drawn)
+        self._shapes = lru_cache(maxsize=KEPT_SHAPES)(self._evaluated)
+        known = _known_frames(self._objects, keyframes)
+        if frames is not None and keyframes is None:
+            known, sentence = _on_plate(self._objects, known, frames)
+            warnings += sentence
+        known = [self._usable(obj, frames, warnings) for obj, frames in enumerate(known)]
+        unkeyed = [one.name for one, frames in zip(self._objects, known) if not frames]
+        if len(unkeyed) == len(known):
+            raise _nothing_known(self._objects)
+        warnings += _unkeyed_warning([one for one, frames in zip(self._objects, known) if not frames])
+        if unkeyed:
+            self._objects = [one for one, frames in zip(self._objects, known) if frames]
+            self._shapes.cache_clear()  # positions have changed
+        self._known = [frames for frames in known if frames]
+        self._absent: dict[int, frozenset[int]] = {}
+        self.objects = tuple(one.name for one in self._objects)
+        self.originals = tuple(one.original or one.name for one in self._objects)
+        self.keyframes = tuple(sorted(frozenset().union(*self._known)))
+        self.warnings = (*warnings, *self._hidden_warnings())
+
+    def known(self, frame: int) -> frozenset[int]:
+        """Name the objects that are keyed at a frame, the absent ones included."""
+        return frozenset(obj for obj, frames in enumerate(self._known) if frame in frames)
+
+    def absent(self, frame: int) -> frozenset[int]:
+        """Name the objects that visibility, opacity or lifetime hide at a frame, keyed there or not."""
+        if frame not in self._absent:
+            self._absent[frame] = frozenset(obj for obj, one in enumerate(self._objects) if one.absent(frame))
+        return self._absent[frame]
+
+    def matte(self, frame: int, obj: int) -> np.ndarray:
+        """Draw a known object with feather, opacity, inversion and blending: (H, W) float32 of the canvas."""
+        return self._matte(frame, obj).copy()
+
+    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> np.ndarray | None:
+        """Draw a known object at working size, without feather and opacity.
+
+        Args:
+            frame: a keyframe of the object.
+            obj: its position.
+            working_size: height and width.
+            resampling: of the plate; a raster made at working size needs none.
+
+        Returns:
+            (h, w) float32 of 0 and 1; None when the object is absent, or lies off the canvas.
+        """
+        shapes = self._shapes(frame, obj)
+        if not shapes:
+            return None
+        mask = network_mask_from_coverage(rasterise_hard(shapes, self._grid(working_size)))
+        return mask if mask.any() else None
+
+    def signature(self, frame: int, obj: int) -> str:
+        """Hash a known object's shapes and their attributes at a frame."""
+        hasher = hashlib.blake2b(digest_size=20)
+        for shape in self._shapes(frame, obj):
+            for part in _parts(shape):
+                hasher.update(len(part).to_bytes(8, "little"))
+                hasher.update(part)
+        return hasher.hexdigest()
+
+    def _usable(self, obj: int, frames: frozenset[int], warnings: list[str]) -> frozenset[int]:
+        """Leave out the frames on which a shape of the object lies nowhere: what is left would not be the object."""
+        lost = sorted(frame for frame in frames if not all(np.isfinite(shape.points).all() for shape in self._shapes(frame, obj)))
+        if lost:
+            name = self._objects[obj].name
+            warnings.append(
+                f"A shape of {name} lies at infinity on {counted(lost)}, and {name} is not taken as drawn there. Check its transforms."
+            )
+        return frames.difference(lost)
+
+    def _hidden_warnings(self) -> Iterable[str]:
+        """Name the frames that are drawn and hidden."""
+        for obj, one in enumerate(self._objects):
+            hidden = sorted(frame for frame in self._known[obj].intersection(one.keyframes) if obj in self.absent(frame))
+            if hidden:
+                yield f"{one.name} is drawn on {counted(hidden)}, but hidden there by visibility, opacity or lifetime: its matte is empty."
+
+    def _evaluated(self, frame: int, obj: int) -> tuple[EvaluatedShape, ...]:
+        return tuple(self._objects[obj].at(frame))
+
+    def _drawn(self, frame: int, obj: int) -> np.ndarray:
+        return rasterise(self._shapes(frame, obj), self._grid((self._canvas.height, self._canvas.width)))
+
+    def _grid(self, size: tuple[int, int]) -> PixelGrid:
+        """Lay pixels over the canvas. The roto's origin is the lower left corner of the format, EXR's the upper left one of the world."""
+        box, display = self._canvas.box, self._canvas.display
+        height, width = size
+        return PixelGrid(width, height, box.x0 - display.x0, display.y1 - box.y1, box.width / width, box.height / height)
+
+
+def open_roto(
+    path: str | Path,
+    canvas: Canvas,
+    node: str | None = None,
+    keyframes: Iterable[int] | None = None,
+    objects: Iterable[str] | None = None,
+    frames: Collection[int] | None = None,
+) -> RotoAnnotations:
+    """Read a roto file as annotations; raises what `read_roto` and `RotoAnnotations` raise."""
+    return RotoAnnotations(read_roto(path, node), canvas, keyframes, objects, frames)
+
+
+def _chosen(roto: Roto, names: Iterable[str] | None) -> list[RotoObject]:
+    objects = list(roto.objects)
+    return objects if names is None else [objects[place] for place in positions(names, [one.name for one in objects])]
+
+
+def _known_frames(objects: list[RotoObject], keyframes: Iterable[int] | None) -> list[frozenset[int]]:
+    if keyframes is None:
+        return [frozenset(one.keyframes) if one.unknown is None else frozenset() for one in objects]
+    wanted = frozenset(keyframes)
+    if all(one.unknown is not None for one in objects):
+        raise _nothing_known(objects)
+    known = [frozenset(frame for frame in wanted if one.has(frame)) for one in objects]
+    missing = sorted(wanted - frozenset().union(*known))
+    if missing:
+        held = sorted(frozenset().union(*(one.frames or frozenset() for one in objects)))
+        raise KeyframeNotInRoto(
+            f"The roto holds nothing for frame {', '.join(map(str, missing))}; it has {', '.join(map(str, held[:20]))}. "
+            "Export it again with these keyframes."
+        )
+    return known
+
+
+def _format_warning(roto: Roto, canvas: Canvas) -> Iterable[str]:
+    made, plate = roto.format, canvas.display
+    if made is not None and made.width > 0 and (made.width, made.height) != (plate.width, plate.height):
+        yield (
+            f"The roto's format is {made.width}x{made.height}, the plate's {plate.width}x{plate.height}; "
+            "shapes stay where their pixels are, counted from the lower left corner."
+        )
+
+
+def _on_plate(objects: list[RotoObject], known: list[frozenset[int]], frames: Collection[int]) -> tuple[list[frozenset[int]], list[str]]:
+    """Leave out keys that have no plate frame; raises RotoOffPlate when none is left."""
+    kept = [keys.intersection(frames) for keys in known]
+    every, left = sorted(frozenset().union(*known)), frozenset().union(*kept)
+    off = [frame for frame in every if frame not in left]
+    if not off:
+        return known, []
+    there = f"{min(frames)}-{max(frames)}"
+    if not left:
+        raise RotoOffPlate(f"No key of the roto is on the plate, which has {there}: keys are on {counted(off)}. Check the plate's numbers.")
+    gone = [one.name for one, before, after in zip(objects, known, kept) if before and not after]
+    lost = f"; nothing is left of {', '.join(gone[:SHOWN_NAMES])}" if gone else ""
+    return kept, [f"Keys of the roto on {counted(off)} are not on the plate, which has {there}, and are left out{lost}."]
+
+
+def _nothing_known(objects: list[RotoObject]) -> RequestError:
+    hanging = [one for one in objects if one.unknown is not None]
+    names = ", ".join(one.name for one in objects[:SHOWN_NAMES])
+    if hanging:
+        return RotoNotKnown(f"No shape of the roto is known ({names}): {hanging[0].name} hangs on {hanging[0].unknown}. {HOW_TO_BAKE}")
+    return RotoWithoutKeys(f"No shape of the roto has a key ({names}). Key one on at least one frame, or name the keyframes to use.")
+
+
+def _unkeyed_warning(objects: list[RotoObject]) -> Iterable[str]:
+    names = [one.name for one in objects if one.unknown is None]
+    if names:
+        yield f"These shapes have no key and are left out: {', '.join(names[:10])}. Key them, or name the keyframes to use."
+    names = [one.name for one in objects if one.unknown is not None]
+    if names:
+        yield f"These shapes are left out, because they hang on what is not known: {', '.join(names[:10])}."
+
+
+def _parts(shape: EvaluatedShape) -> Iterable[bytes]:
+    """Give a shape as bytes that are the same however it was evaluated."""
+    yield f"{shape.closed} {shape.inverted} {shape.blending} {shape.feather_type}".encode()
+    numbers = np.array([shape.opacity, shape.feather_falloff])
+    for values in (numbers, shape.points, shape.feather, shape.widths):
+        yield b"" if values is None else _rounded(values)
+
+
+def _rounded(values: np.ndarray) -> bytes:
+    return np.floor(np.clip(np.nan_to_num(values), -1e12, 1e12) * GRID_PER_PIXEL + GRID_OFFSET).astype("<i8").tobytes()

@@ -1,0 +1,1 @@
+"""Files on disk: numbered sequences, EXR, pictures, and writing that is whole or not at all."""

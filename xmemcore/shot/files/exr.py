@@ -1,0 +1,297 @@
+"""The one place that talks to OpenEXR: headers, channels of a plate, matte files whole or not at all.
+
+The library's traps are met here: it writes non-contiguous arrays wrongly without a word, takes deep files for images, stores numbers
+of over 32 bits as 0, prints its own messages, and fails with errors of every kind.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import Imath
+import numpy as np
+import OpenEXR
+
+from xmemcore.protocol.failures import MachineError, RequestError
+from xmemcore.protocol.whole_file import probe, sweep, whole
+from xmemcore.shot.files.exr_parts import is_multi_part, require_whole, single_part
+from xmemcore.shot.plate.canvas import Box
+
+MAGIC = b"\x76\x2f\x31\x01"
+DEEP_TYPES = ("deepscanline", "deeptile")
+FULL_DISK_BYTES = 1_000_000
+"""Less free space than this explains a failed write."""
+
+# 0 by default, which reads and writes on one thread; more than 8 bring nothing at 4K.
+OpenEXR.set_global_thread_count(max(1, min(os.cpu_count() or 1, 8)))
+
+
+class ExrUnreadable(RequestError):
+    """An EXR file is missing, truncated, damaged or of a kind that holds no image."""
+
+
+class ExrNotWritten(MachineError):
+    """An EXR file could not be written; nothing of it stays."""
+
+
+class DiskFull(ExrNotWritten):
+    """There is no room for an EXR file; nothing of it stays."""
+
+
+class FolderNotWritable(RequestError):
+    """The folder of the output cannot be made or written."""
+
+
+class _Subsampled(Exception):
+    """A channel has fewer pixels than its window."""
+
+
+@dataclass(frozen=True)
+class ExrPart:
+    """One image of a file, without its pixels."""
+
+    index: int
+    name: str
+    channels: tuple[str, ...]
+    data_window: Box
+
+
+@dataclass(frozen=True)
+class ExrHeader:
+    """What a file says of itself."""
+
+    path: Path
+    display_window: Box
+    pixel_aspect: float
+    parts: tuple[ExrPart, ...]
+    """The flat ones, in the file's order."""
+    has_deep_parts: bool = False
+    multi_part: bool = False
+    """Said by the file, also when it has one part only."""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    """Of the first part: attributes that are text or numbers."""
+
+
+@dataclass(frozen=True)
+class ExrImage:
+    """Some channels of one part."""
+
+    channels: dict[str, np.ndarray]
+    """(h, w) of the data window each, row 0 at the top; float16 or float32, as stored."""
+    data_window: Box
+    header: ExrHeader
+
+
+def read_header(path: Path) -> ExrHeader:
+    """Read what a file says of itself.
+
+    Raises:
+        ExrUnreadable: also for a deep file.
+    """
+    _require_exr(path)
+    try:
+        # Without its pixels a file is read silently and in no time; a deep one cannot be told from an image later.
+        file = OpenEXR.File(os.fspath(path), header_only=True)
+        headers = [dict(part.header) for part in file.parts]
+        parts = [
+            ExrPart(index, str(header.get("name", "")), tuple(channel.name for channel in header["channels"]), _box(header["dataWindow"]))
+            for index, header in enumerate(headers)
+            if _kind(header) not in DEEP_TYPES
+        ]
+        multi_part = is_multi_part(path)
+    except Exception as error:  # the library raises RuntimeError, ValueError, UnicodeDecodeError and more
+        raise _damaged(path, error) from error
+    if not headers:
+        raise _damaged(path, None)
+    if not parts:
+        raise ExrUnreadable(f"{path.name} in {path.parent} is a deep EXR, which has no single image. Flatten it first (DeepToImage).")
+    first = headers[0]
+    plain = {name: value for name, value in first.items() if isinstance(value, (str, int, float))}
+    return ExrHeader(
+        path,
+        _box(first["displayWindow"]),
+        float(first.get("pixelAspectRatio", 1.0)),
+        tuple(parts),
+        has_deep_parts=len(parts) < len(headers),
+        multi_part=multi_part,
+        metadata=plain,
+    )
+
+
+def read_channels(header: ExrHeader, part: ExrPart, names: Iterable[str]) -> ExrImage:
+    """Read some channels of one part, and no others where the file lets us.
+
+    Raises:
+        ExrUnreadable.
+    """
+    names = list(names)
+    try:
+        if header.multi_part:
+            channels = _read(single_part(header.path, part.index), names)
+        else:
+            require_whole(header.path)
+            channels = _read(os.fspath(header.path), names)
+    except _Subsampled as error:
+        raise ExrUnreadable(
+            f"Channel {error} of {header.path.name} in {header.path.parent} is subsampled. Render it at full size."
+        ) from error
+    except Exception as error:
+        raise _damaged(header.path, error) from error
+    return ExrImage(channels, part.data_window, header)
+
+
+def write(
+    path: Path,
+    channels: Mapping[str, np.ndarray],
+    data_window: Box,
+    display_window: Box,
+    pixel_aspect: float,
+    metadata: Mapping[str, str | int | float],
+    seal: Callable[[bytes], bytes] = bytes,
+) -> None:
+    """Write a scanline file, ZIP, in half precision, under its own name only when it is whole and on disk.
+
+    Args:
+        path: replaced when it exists.
+        channels: (h, w) of the data window each; any layout, any type that a half can hold.
+        data_window: where the channels are.
+        display_window: the format.
+        pixel_aspect: width of a pixel over its height.
+        metadata: text and numbers.
+        seal: gives the finished file's bytes as they are to be stored.
+
+    Raises:
+        ExrNotWritten, DiskFull.
+    """
+    header = {
+        "compression": OpenEXR.ZIP_COMPRESSION,
+        "type": OpenEXR.scanlineimage,
+        "dataWindow": _corners(data_window),
+        "displayWindow": _corners(display_window),
+        "pixelAspectRatio": float(pixel_aspect),
+        **{name: _attribute(name, value) for name, value in metadata.items()},
+    }
+    # Other arrays than contiguous ones are written as wrong pixels, without an error.
+    pixels = {name: np.ascontiguousarray(plane, dtype=np.float16) for name, plane in channels.items()}
+    try:
+        # Written to memory first: with a file of its own, the library does not notice that a small one found no room.
+        content = io.BytesIO()
+        OpenEXR.File(header, pixels).write(content)
+        sealed = seal(content.getvalue())
+        with whole(path) as file:
+            try:
+                _store(file, sealed)
+            except Exception as error:
+                # Room is looked at before the half-written file is gone.
+                raise _not_written(path, error) from error
+    except ExrNotWritten:
+        raise
+    except Exception as error:
+        raise _not_written(path, error) from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make the output's folder, see that it can be written, and clear what a killed run left half-written.
+
+    Raises:
+        FolderNotWritable.
+    """
+    try:
+        probe(folder)
+    except OSError as error:
+        raise FolderNotWritable(
+            f"The output folder {folder} cannot be written: {error.strerror}. Choose another, or ask for write access."
+        ) from error
+    sweep(folder)
+
+
+def _read(file: str | io.BytesIO, names: list[str]) -> dict[str, np.ndarray]:
+    opened = OpenEXR.InputFile(file)
+    try:
+        header = opened.header()
+        window = header["dataWindow"]
+        width = window.max.x - window.min.x + 1
+        half, single = Imath.PixelType(Imath.PixelType.HALF), Imath.PixelType(Imath.PixelType.FLOAT)
+        types = {name: half if header["channels"][name].type == half else single for name in names}
+        for name in names:
+            if (header["channels"][name].xSampling, header["channels"][name].ySampling) != (1, 1):
+                raise _Subsampled(name)
+        channels = {}
+        for kind, dtype in ((half, np.float16), (single, np.float32)):
+            chosen = [name for name in names if types[name] == kind]
+            if chosen:
+                # Asked together, or every scanline is decompressed once for each.
+                for name, content in zip(chosen, opened.channels(chosen, kind), strict=True):
+                    channels[name] = np.frombuffer(content, dtype).reshape(-1, width)
+        return channels
+    finally:
+        opened.close()
+
+
+def _require_exr(path: Path) -> None:
+    try:
+        with open(path, "rb") as file:
+            begins = file.read(4)
+    except OSError as error:
+        raise ExrUnreadable(f"Cannot read {path}: {error.strerror}. Check that the file exists and may be read.") from error
+    if begins != MAGIC:
+        raise ExrUnreadable(f"{path.name} in {path.parent} is not an EXR file ({path.stat().st_size} bytes). Render the frame again.")
+
+
+def _damaged(path: Path, error: Exception | None) -> ExrUnreadable:
+    reason = f" ({str(error).splitlines()[0][:100]})" if error is not None and str(error) else ""
+    return ExrUnreadable(f"{path.name} in {path.parent} is truncated or damaged{reason}. Render the frame again.")
+
+
+def _not_written(path: Path, error: BaseException) -> ExrNotWritten:
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+    if full or "No space left" in str(error) or _free_bytes(path.parent) < FULL_DISK_BYTES:
+        return DiskFull(f"The disk is full: {path} was not written. Make room and run again; what is finished stays.")
+    return ExrNotWritten(f"{path} was not written ({reason}). Check that its folder is there and writable; what is finished stays.")
+
+
+def _free_bytes(folder: Path) -> int:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return sys.maxsize
+
+
+def _store(file: BinaryIO, content: bytes) -> None:
+    """Write, and wait for the disk: a network folder tells only then that it is full, and a power cut must not leave an empty file."""
+    file.write(content)
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _attribute(name: str, value: str | int | float) -> str | int | float:
+    """Check what the library would store as something else, or not at all."""
+    assert isinstance(value, (str, int, float)), f"{name}: {type(value).__name__} cannot be stored"
+    # More than 32 bits are stored as 0, and a bool as a number anyway.
+    assert isinstance(value, (str, float)) or -(2**31) <= value < 2**31, f"{name}: {value} does not fit into 32 bits"
+    if isinstance(value, str):
+        # A path in another encoding has characters that UTF-8 does not.
+        return value.encode("utf-8", "replace").decode()
+    return int(value) if isinstance(value, bool) else value
+
+
+def _kind(header: Mapping[str, Any]) -> str:
+    return str(header.get("type", "scanlineimage")).rsplit(".", 1)[-1]
+
+
+def _box(window: Any) -> Box:
+    (x0, y0), (x1, y1) = window
+    return Box(int(x0), int(y0), int(x1) + 1, int(y1) + 1)
+
+
+def _corners(box: Box) -> tuple[np.ndarray, np.ndarray]:
+    return np.array((box.x0, box.y0), np.int32), np.array((box.x1 - 1, box.y1 - 1), np.int32)

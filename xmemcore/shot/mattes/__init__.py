@@ -1,0 +1,1 @@
+"""What comes out: matte files, the queue that writes them, and result.json beside them."""

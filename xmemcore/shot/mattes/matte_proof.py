@@ -1,0 +1,109 @@
+"""What proves a matte: its own file. A digest of every byte stands in its metadata, beside the signature of what it was made from.
+
+A record beside the mattes may be late, gone or somebody else's; sizes and times say nothing. The digest covers the whole file, so
+that it holds for every compression, also for those that keep no check sum of their pixels.
+
+Source: OpenEXR, "OpenEXR File Layout" (openexr.com), for the place of an attribute.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from xmemcore.protocol.whole_file import read_ordinary
+from xmemcore.shot.mattes.result import MatteRecord
+
+DIGEST, SIGNATURE, KEYFRAME, AREAS, SURENESS, MADE_BY = (
+    "xmem/digest",
+    "xmem/signature",
+    "xmem/keyframe",
+    "xmem/areas",
+    "xmem/sureness",
+    "xmem/version",
+)
+UNSEALED = "0" * 40
+"""What stands in place of the digest while it is computed."""
+MAX_BYTES = 2 << 30
+_MAGIC = b"\x76\x2f\x31\x01"
+
+
+@dataclass(frozen=True)
+class MatteOnDisk:
+    """What a file says of itself."""
+
+    record: MatteRecord | None
+    """Only when every byte is as we wrote it."""
+    version: str | None
+    """Of the program that says to have written it; None for a foreign file."""
+
+
+def metadata(signature: str, areas: tuple[float, ...], confidence: float) -> dict[str, str]:
+    """Give the attributes of a matte that is to be sealed."""
+    return {
+        DIGEST: UNSEALED,
+        SIGNATURE: signature,
+        AREAS: " ".join(repr(float(area)) for area in areas),
+        SURENESS: repr(float(confidence)),
+    }
+
+
+def sealed(content: bytes) -> bytes:
+    """Put the digest of a finished file into it."""
+    place = _attributes(content)[DIGEST][0]
+    return b"".join((content[:place], _digest(content, place).encode(), content[place + len(UNSEALED) :]))
+
+
+def read(path: Path) -> MatteOnDisk | None:
+    """Read what is at a matte's place; None when nothing is there, or no EXR."""
+    try:
+        content = read_ordinary(path, MAX_BYTES)
+        attributes = _attributes(content)
+    except (OSError, ValueError, MemoryError):
+        return None
+    values = {name: content[start:end] for name, (start, end) in attributes.items()}
+    version = values[MADE_BY].decode("utf-8", "replace") if MADE_BY in values else None
+    return MatteOnDisk(_record(content, attributes, values), version)
+
+
+def _record(content: bytes, attributes: dict[str, tuple[int, int]], values: dict[str, bytes]) -> MatteRecord | None:
+    try:
+        if values[DIGEST].decode("ascii") != _digest(content, attributes[DIGEST][0]):
+            return None
+        areas = tuple(float(area) for area in values[AREAS].decode("ascii").split())
+        confidence = float(values[SURENESS].decode("ascii"))
+        (keyframe,) = struct.unpack("<i", values[KEYFRAME])
+        if not all(map(math.isfinite, (*areas, confidence))):
+            return None
+        return MatteRecord(values[SIGNATURE].decode("ascii"), len(content), keyframe == 1, areas, confidence)
+    except (KeyError, ValueError, struct.error):
+        return None
+
+
+def _digest(content: bytes, place: int) -> str:
+    hasher = hashlib.sha256()
+    hasher.update(memoryview(content)[:place])
+    hasher.update(UNSEALED.encode())
+    hasher.update(memoryview(content)[place + len(UNSEALED) :])
+    return hasher.hexdigest()[: len(UNSEALED)]
+
+
+def _attributes(content: bytes) -> dict[str, tuple[int, int]]:
+    """Find where the values of the first header's attributes begin and end; raises ValueError."""
+    if content[:4] != _MAGIC:
+        raise ValueError("no EXR")
+    found: dict[str, tuple[int, int]] = {}
+    at = 8
+    while content[at : at + 1] != b"\0":
+        name_end = content.index(b"\0", at)
+        kind_end = content.index(b"\0", name_end + 1)
+        start = kind_end + 5
+        size = int.from_bytes(content[kind_end + 1 : start], "little", signed=True)
+        if size < 0 or start + size >= len(content):
+            raise ValueError("an attribute has no sensible length")
+        found[content[at:name_end].decode("latin-1")] = (start, start + size)
+        at = start + size
+    return found

@@ -1,0 +1,197 @@
+"""The mattes on disk: one EXR a frame, a layer for each object, their union in the alpha; and reading them back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from xmemcore.protocol.failures import RequestError
+from xmemcore.shot.files import exr
+from xmemcore.shot.files import sequence as sequences
+from xmemcore.shot.mattes import matte_proof
+from xmemcore.shot.mattes.kept_inputs import replaced_input
+from xmemcore.shot.mattes.result import NAME as RECORD_NAME
+from xmemcore.shot.plate.canvas import Box, Canvas
+
+FAINTEST = 1 / 1024
+"""Smaller values are written as 0, so that the data window ends where the matte does."""
+
+UNION = "A"
+CONFIDENCE = "confidence.value"
+ORIGINAL_NAME = "xmem/name/"
+"""Before a layer's name, the metadata that holds what the artist called the object."""
+
+
+class OutputInvalid(RequestError):
+    """The output is no pattern of EXR files, or would replace what the mattes are made from."""
+
+
+class NoMattes(RequestError):
+    """What was named as the mattes of an earlier propagate is something else."""
+
+
+def matte_pattern(out: str) -> Path:
+    """Turn what the artist wrote as output into an absolute pattern with a place for the frame number.
+
+    Args:
+        out: `matte.%04d.exr`, `matte.####.exr`, `matte.exr`, or a folder.
+
+    Raises:
+        OutputInvalid.
+    """
+    path = Path(out).expanduser().absolute()
+    if path.is_dir() or not path.suffix:
+        pattern = path / "matte.%04d.exr"
+    elif path.suffix.lower() != ".exr":
+        raise OutputInvalid(f"Mattes are EXR files, but the output is {path.name}. Write a pattern such as matte.%04d.exr.")
+    else:
+        pattern = sequences.numbered(path)
+    for folder in pattern.parents:
+        if sequences.has_frame_number(folder.name) and not folder.is_dir():
+            raise OutputInvalid(f"The output {out} has a place for the frame number in the folder {folder.name}: only a file may have one.")
+    return pattern
+
+
+def require_inputs_kept(pattern: Path, frames: Iterable[int], report: Path | None, inputs: Iterable[Path]) -> None:
+    """Raise OutputInvalid when a matte, their record or the contact sheet would replace what they are made from."""
+    inputs = list(inputs)
+    found = replaced_input([pattern.parent / RECORD_NAME, *(sequences.frame_path(pattern, frame) for frame in frames)], inputs)
+    if found is not None:
+        raise OutputInvalid(f"The mattes would replace {found[1]}, which they are made from. Choose another output folder or name.")
+    found = None if report is None else replaced_input([report], inputs)
+    if found is not None:
+        raise OutputInvalid(f"The contact sheet would replace {found[1]}, which the mattes are made from. Choose another name (--report).")
+
+
+class MatteWriter:
+    """Write the mattes of one shot; each file appears whole or not at all."""
+
+    def __init__(self, pattern: Path, canvas: Canvas, layers: Sequence[tuple[str, str]], metadata: Mapping[str, str]) -> None:
+        self._pattern = pattern
+        self._canvas = canvas
+        self._layers = tuple(layers)
+        self._metadata = dict(metadata)
+        for name, original in layers:
+            if name != original:
+                self._metadata[f"{ORIGINAL_NAME}{name}"] = original
+
+    def path(self, frame: int) -> Path:
+        """Say where a frame's matte is."""
+        return sequences.frame_path(self._pattern, frame)
+
+    def prepare(self) -> None:
+        """Make the folder, and clear what a killed run left; raises FolderNotWritable."""
+        exr.make_folder(self._pattern.parent)
+
+    def write(
+        self,
+        frame: int,
+        mattes: np.ndarray,
+        union: np.ndarray,
+        keyframe: bool,
+        confidence: np.ndarray | None = None,
+        union_as_is: bool = False,
+        proof: Mapping[str, str] | None = None,
+    ) -> Path:
+        """Write one frame.
+
+        Args:
+            frame: its number.
+            mattes: (K, H, W) float32 of the canvas, in [0, 1].
+            union: (H, W).
+            keyframe: whether any object is annotated here.
+            confidence: (H, W) in [0, 1]; with it the data window is the whole canvas, so that outside is not read as 0.
+            union_as_is: the host rendered the union; its faintest values are the artist's and stay.
+            proof: `matte_proof.metadata`; the file is sealed with it.
+
+        Raises:
+            ExrNotWritten.
+        """
+        planes = {f"{name}.alpha": _faint_cut(matte) for (name, _), matte in zip(self._layers, mattes)}
+        planes[UNION] = union if union_as_is else _faint_cut(union)
+        whole = Box(0, 0, self._canvas.width, self._canvas.height)
+        box = whole if confidence is not None else _box_of(planes.values())
+        if confidence is not None:
+            planes[CONFIDENCE] = confidence
+        cut = {name: plane[box.y0 : box.y1, box.x0 : box.x1] for name, plane in planes.items()}
+        path = self.path(frame)
+        metadata: dict[str, str | int | float] = {**self._metadata, **(proof or {}), matte_proof.KEYFRAME: int(keyframe)}
+        window = box.moved(self._canvas.box.x0, self._canvas.box.y0)
+        exr.write(path, cut, window, self._canvas.display, self._canvas.pixel_aspect, metadata, matte_proof.sealed if proof else bytes)
+        return path
+
+
+@dataclass(frozen=True)
+class Matte:
+    """One frame's mattes, read back on a box."""
+
+    union: np.ndarray
+    """(H, W) float32."""
+    layers: dict[str, np.ndarray]
+    """By layer name, (H, W) float32."""
+    confidence: np.ndarray | None
+
+
+class MatteSequence:
+    """The mattes of an earlier propagate."""
+
+    def __init__(self, sequence: sequences.Sequence) -> None:
+        self._sequence = sequence
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """Frames that have a matte, ascending."""
+        return self._sequence.frames
+
+    def require_layers(self, layers: Sequence[str]) -> None:
+        """See that these are mattes of such layers: one of them in one frame will do, for a roto goes on to change.
+
+        Raises:
+            NoMattes, ExrUnreadable.
+        """
+        wanted = {f"{layer}.alpha" for layer in layers}
+        if all(wanted.isdisjoint(exr.read_header(path).parts[0].channels) for path in self._sequence.paths.values()):
+            raise NoMattes(
+                f"{self._sequence.pattern} has no layer {' or '.join(layers)}: these are no mattes of this roto or these masks. "
+                "Name the output of their propagate, or propagate again."
+            )
+
+    def read(self, frame: int, canvas: Canvas | None = None) -> Matte:
+        """Read one frame on a canvas; None: on its display window.
+
+        Raises:
+            ExrUnreadable.
+        """
+        header = exr.read_header(self._sequence.path(frame))
+        target = canvas or Canvas(header.display_window, header.display_window)
+        part = header.parts[0]
+        image = exr.read_channels(header, part, part.channels)
+        planes = {name: target.placed(plane.astype(np.float32), image.data_window) for name, plane in image.channels.items()}
+        layers = {name.removesuffix(".alpha"): plane for name, plane in planes.items() if name.endswith(".alpha")}
+        union = planes[UNION] if UNION in planes else np.maximum.reduce(list(layers.values() or planes.values()))
+        return Matte(union, layers, planes.get(CONFIDENCE))
+
+
+def read_mattes(pattern: str) -> MatteSequence:
+    """Open the mattes of an earlier propagate, by pattern or folder; raises SequenceNotFound, SequenceAmbiguous, NoMattes."""
+    sequence = sequences.Sequence.find(pattern, "mattes")
+    suffix = sequence.path(sequence.frames[0]).suffix
+    if suffix.lower() != ".exr":
+        raise NoMattes(f"{sequence.pattern} are no mattes: those are EXR files, not {suffix or 'files without a suffix'}. Name such files.")
+    return MatteSequence(sequence)
+
+
+def _faint_cut(plane: np.ndarray) -> np.ndarray:
+    return np.where(plane < FAINTEST, 0, plane)
+
+
+def _box_of(planes: Iterable[np.ndarray]) -> Box:
+    """Find the box of everything above 0; one pixel where there is nothing."""
+    anything = np.any([plane > 0 for plane in planes], axis=0)
+    rows, columns = np.flatnonzero(anything.any(axis=1)), np.flatnonzero(anything.any(axis=0))
+    if not rows.size:
+        return Box(0, 0, 1, 1)
+    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)

@@ -1,0 +1,197 @@
+"""From predictions at working size to mattes on disk, behind the propagation's back.
+
+Frames wait here until every competition group has given its prediction; a writer of its own enlarges and writes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from xmemcore.engine.sweep import Prediction
+from xmemcore.protocol.failures import MachineError
+from xmemcore.shot.annotations.annotations import Annotations
+from xmemcore.shot.annotations.host_alpha import HostAlpha, difference
+from xmemcore.shot.annotations.objects import Group
+from xmemcore.shot.mattes.matte_proof import metadata
+from xmemcore.shot.mattes.mattes import MatteWriter
+from xmemcore.shot.mattes.result import MatteRecord
+from xmemcore.shot.plate.plate import Plate
+
+FRAMES_BEHIND = 3
+"""Frames that may wait for the disk; more would only fill the memory."""
+
+
+class WaitingRoomFull(MachineError):
+    """A prediction cannot be kept until the other groups have given theirs."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """One frame that is on disk."""
+
+    index: int
+    path: Path
+    record: MatteRecord
+    remark: str | None = None
+    """What the artist should know about this frame, in a sentence."""
+
+
+class MatteQueue:
+    """Collect predictions, write mattes."""
+
+    def __init__(
+        self,
+        plate: Plate,
+        annotations: Annotations,
+        groups: Sequence[Group],
+        writer: MatteWriter,
+        with_confidence: bool,
+        waiting_room: Path,
+        signature: Callable[[int], str],
+        host_alpha: HostAlpha | None = None,
+    ) -> None:
+        """Prepare to write.
+
+        Args:
+            plate: of the shot.
+            annotations: the artist's mattes, which stand on their keyframes.
+            groups: whose predictions each frame needs.
+            writer: of the files.
+            with_confidence: whether that layer is written too.
+            waiting_room: folder of this run alone, for predictions that wait for another group.
+            signature: hash of all that the matte of an index depends on.
+            host_alpha: the host's own renders of the roto.
+        """
+        self._host_alpha = host_alpha
+        self._plate = plate
+        self._annotations = annotations
+        self._groups = groups
+        self._writer = writer
+        self._with_confidence = with_confidence
+        self._waiting: dict[int, set[int]] = {}
+        self._waiting_room = waiting_room
+        self._signature = signature
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="matte-writer")
+        self._pending: deque[Future[Written]] = deque()
+
+    def __enter__(self) -> MatteQueue:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._executor.shutdown()
+
+    def put(self, group: int, index: int, prediction: Prediction) -> list[Written]:
+        """Hand in one group's prediction; give the frames that were finished meanwhile.
+
+        Raises:
+            What writing raised, for this frame or an earlier one; WaitingRoomFull.
+        """
+        # Half is what the matte is written in, and what a spilled prediction is kept in: both paths give the same bits.
+        planes = prediction.planes.half().cpu().numpy()
+        missing = self._waiting.setdefault(index, set(range(len(self._groups))))
+        missing.discard(group)
+        if missing:
+            self._spill(group, index, planes)
+        else:
+            del self._waiting[index]
+            self._pending.append(self._executor.submit(self._write, index, group, planes, self._signature(index)))
+        return self._finished(wait_down_to=FRAMES_BEHIND)
+
+    def drain(self) -> list[Written]:
+        """Wait for everything that was handed in."""
+        return self._finished(wait_down_to=0)
+
+    def _finished(self, wait_down_to: int) -> list[Written]:
+        finished = []
+        while self._pending and (self._pending[0].done() or len(self._pending) > wait_down_to):
+            finished.append(self._pending.popleft().result())
+        return finished
+
+    def _write(self, index: int, last_group: int, last_planes: np.ndarray, signature: str) -> Written:
+        canvas = self._plate.canvas
+        frame = self._plate.frames[index]
+        known = self._annotations.known(frame)
+        absent = self._annotations.absent(frame) - known
+        mattes = np.zeros((len(self._annotations.objects), canvas.height, canvas.width), np.float32)
+        background = np.ones((canvas.height, canvas.width), np.float32)
+        margin = None
+        for number, group in enumerate(self._groups):
+            planes = last_planes if number == last_group else self._unspilled(number, index)
+            small = planes.astype(np.float32)
+            margin = _margin(small) if margin is None else np.minimum(margin, _margin(small))
+            large = [cv2.resize(plane, (canvas.width, canvas.height), interpolation=cv2.INTER_LINEAR) for plane in small]
+            for place, obj in enumerate(group.objects):
+                if obj in known:
+                    mattes[obj] = self._annotations.matte(frame, obj)
+                elif obj in absent:
+                    large[0] += large[place + 1]  # what is not there shows what is behind it
+                else:
+                    mattes[obj] = large[place + 1]
+            if absent.issuperset(group.objects):
+                continue
+            background *= np.prod(1 - mattes[list(group.objects)], axis=0) if known.intersection(group.objects) else large[0]
+        union = 1 - background
+        complete = len(known | absent) == len(self._annotations.objects)
+        remark, theirs = None, None
+        if complete and self._host_alpha is not None and frame in self._host_alpha.frames:
+            theirs = self._host_alpha.read(frame)
+            remark = difference(theirs, union, canvas, frame)
+            union = theirs
+        if complete:
+            margin = np.ones_like(margin)
+        confidence = cv2.resize(margin, (canvas.width, canvas.height), interpolation=cv2.INTER_LINEAR) if self._with_confidence else None
+        areas = tuple(round(float(matte.mean()), 6) for matte in mattes)
+        sureness = 1.0 if complete else _around_objects(margin, union)
+        path = self._writer.write(
+            frame,
+            mattes,
+            union,
+            keyframe=bool(known),
+            confidence=confidence,
+            union_as_is=theirs is not None,
+            proof=metadata(signature, areas, sureness),
+        )
+        return Written(index, path, MatteRecord(signature, path.stat().st_size, bool(known), areas, sureness), remark)
+
+    def _spill(self, group: int, index: int, planes: np.ndarray) -> None:
+        content = io.BytesIO()
+        np.save(content, planes)
+        try:
+            self._spilled(group, index).write_bytes(content.getbuffer())
+        except OSError as error:
+            raise WaitingRoomFull(
+                f"Predictions that wait for other objects cannot be kept in {self._waiting_room}: {error.strerror}. "
+                "Free some disk there or point $TMPDIR at another, then run this again; the mattes that were finished stay."
+            ) from error
+
+    def _spilled(self, group: int, index: int) -> Path:
+        return self._waiting_room / f"{index}.{group}.npy"
+
+    def _unspilled(self, group: int, index: int) -> np.ndarray:
+        path = self._spilled(group, index)
+        planes = np.load(path)
+        path.unlink()
+        return planes
+
+
+def _margin(planes: np.ndarray) -> np.ndarray:
+    """Say how sure each pixel is: the best plane minus the second best, in [0, 1]."""
+    best, second = np.maximum(planes[0], planes[1]), np.minimum(planes[0], planes[1])
+    for plane in planes[2:]:
+        np.maximum(second, np.minimum(best, plane), out=second)
+        np.maximum(best, plane, out=best)
+    return np.clip(best - second, 0, 1)
+
+
+def _around_objects(margin: np.ndarray, union: np.ndarray) -> float:
+    """Average the margin where there is anything to be unsure about."""
+    here = cv2.resize(union, margin.shape[::-1], interpolation=cv2.INTER_AREA) > 0.05
+    return round(float(margin[here].mean()) if here.any() else float(margin.min()), 4)

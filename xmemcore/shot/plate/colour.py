@@ -1,0 +1,126 @@
+"""From what a plate stores to what the network sees: display-encoded Rec.709 in [0, 1].
+
+Scene-linear light goes through the sRGB curve up to 0.8 and is rolled off towards 1 above, so that no highlight wraps or clips flat.
+Camera spaces are decoded to scene-linear light first, and their primaries turned into Rec.709's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+
+from xmemcore.protocol.failures import RequestError
+from xmemcore.shot.plate import gamut
+
+SHOULDER = 0.8
+"""Display value up to which the sRGB curve is left alone."""
+
+BRIGHTEST = 65504.0
+"""Light that a half can hold; infinity counts as that much."""
+
+Curve = Callable[[np.ndarray], np.ndarray]
+
+
+class ColorspaceUnknown(RequestError):
+    """No colour space of that name."""
+
+
+def require_colorspace(colorspace: str) -> None:
+    """Raise ColorspaceUnknown unless we know the colour space."""
+    if colorspace not in COLORSPACES:
+        raise ColorspaceUnknown(f"There is no colour space {colorspace!r} here. Choose one of: {', '.join(COLORSPACES)}.")
+
+
+def display_encoded(planes: Sequence[np.ndarray], colorspace: str) -> np.ndarray:
+    """Encode a picture for the network.
+
+    Args:
+        planes: red, green and blue, (h, w) float16 or float32 each, finite, as the file has them.
+        colorspace: which they are in.
+
+    Returns:
+        (h, w, 3) float32 in [0, 1]; black is 0 in every colour space.
+
+    Raises:
+        ColorspaceUnknown.
+    """
+    require_colorspace(colorspace)
+    if colorspace == "srgb":
+        return cv2.merge([np.clip(plane.astype(np.float32, copy=False), 0, 1) for plane in planes])
+    if colorspace == "linear":
+        return cv2.merge([_by_table(plane) for plane in planes])
+    decode, matrix = _CAMERAS[colorspace]
+    wide = cv2.merge([plane.astype(np.float32, copy=False) for plane in planes])
+    with np.errstate(over="ignore"):  # a signal far above 1 decodes to infinite light
+        light = np.clip(wide if decode is None else decode(wide), -BRIGHTEST, BRIGHTEST)
+    return _by_table(cv2.transform(light, matrix))
+
+
+def display_curve(light: np.ndarray) -> np.ndarray:
+    """Encode scene-linear Rec.709 light, any shape, finite, for display: float32 in [0, 1).
+
+    The sRGB curve up to 0.8; above, with the excess e over 0.8, 0.8 + 0.2 e / (e + 0.2): it nears 1, never gets there, and joins
+    the curve with its slope. Negative light is black. Source of the curve: IEC 61966-2-1.
+    """
+    light = np.maximum(light.astype(np.float64), 0)
+    curve = np.where(light <= 0.0031308, 12.92 * light, 1.055 * np.power(np.maximum(light, 1e-6), 1 / 2.4) - 0.055)
+    excess = np.maximum(curve - SHOULDER, 0)
+    room = 1 - SHOULDER
+    return np.where(curve <= SHOULDER, curve, SHOULDER + room * excess / (excess + room)).astype(np.float32)
+
+
+def logc3_to_linear(signal: np.ndarray) -> np.ndarray:
+    """Decode ARRI LogC3 at exposure index 800, any shape, to light; mid grey 0.391 is 0.18.
+
+    Source: ARRI, "ALEXA Log C Curve, Usage in VFX" (2017), table of LogC to linear scene exposure.
+    """
+    cut, a, b, c, d, e, f = 0.010591, 5.555556, 0.052272, 0.247190, 0.385537, 5.367655, 0.092809
+    return np.where(signal > e * cut + f, (np.power(10.0, (signal - d) / c) - b) / a, (signal - f) / e).astype(np.float32)
+
+
+def logc4_to_linear(signal: np.ndarray) -> np.ndarray:
+    """Decode ARRI LogC4, any shape, to light; mid grey 0.278 is 0.18.
+
+    Source: ARRI, "ARRI LogC4 Logarithmic Color Space, Specification" (2022).
+    """
+    a, b, c = (2**18 - 16) / 117.45, (1023 - 95) / 1023, 95 / 1023
+    s = 7 * np.log(2) * 2 ** (7 - 14 * c / b) / (a * b)
+    t = (2 ** (14 * (-c / b) + 6) - 64) / a
+    return np.where(signal >= 0, (np.exp2(14 * (signal - c) / b + 6) - 64) / a, signal * s + t).astype(np.float32)
+
+
+def slog3_to_linear(signal: np.ndarray) -> np.ndarray:
+    """Decode Sony S-Log3, any shape, to light; mid grey 420/1023 is 0.18.
+
+    Source: Sony, "Technical Summary for S-Gamut3.Cine/S-Log3 and S-Gamut3/S-Log3", appendix.
+    """
+    log = np.power(10.0, (signal * 1023 - 420) / 261.5) * (0.18 + 0.01) - 0.01
+    return np.where(signal >= 171.2102946929 / 1023, log, (signal * 1023 - 95) * 0.01125 / (171.2102946929 - 95)).astype(np.float32)
+
+
+def _by_table(light: np.ndarray) -> np.ndarray:
+    """Encode light of any shape, rounded to half, which a display value does not show (1/2000 of it)."""
+    # A half has 65536 values: looking them up is several times as fast as a power for each pixel.
+    half = light if light.dtype == np.float16 else np.clip(light, 0, BRIGHTEST).astype(np.float16)
+    return np.take(_HALF_TABLE, np.ascontiguousarray(half).view(np.uint16))
+
+
+def _half_table() -> np.ndarray:
+    values = np.arange(65536, dtype=np.uint32).astype(np.uint16).view(np.float16)
+    with np.errstate(invalid="ignore"):  # among them are all the NaN of the half format
+        finite = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=BRIGHTEST, neginf=-BRIGHTEST)
+    return display_curve(finite)
+
+
+_HALF_TABLE = _half_table()
+
+# S-Log3 comes with two gamuts; files do not say which. Sony recommends .Cine for grading, and to a network the difference is small.
+_CAMERAS: dict[str, tuple[Curve | None, np.ndarray]] = {
+    "acescg": (None, gamut.to_rec709(gamut.AP1)),
+    "logc3": (logc3_to_linear, gamut.to_rec709(gamut.ALEXA_WIDE_GAMUT_3)),
+    "logc4": (logc4_to_linear, gamut.to_rec709(gamut.ARRI_WIDE_GAMUT_4)),
+    "slog3": (slog3_to_linear, gamut.to_rec709(gamut.S_GAMUT_3_CINE)),
+}
+COLORSPACES = ("linear", "acescg", "srgb", "logc3", "logc4", "slog3")

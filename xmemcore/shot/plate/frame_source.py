@@ -1,0 +1,220 @@
+"""Plate frames as the engine wants them: read ahead, encoded once, kept."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from xmemcore.engine.frames import Frame, Padding, normalise
+from xmemcore.network.features import Features
+from xmemcore.network.xmem import XMem
+from xmemcore.shot.plate.plate import Plate
+from xmemcore.shot.store.cache import FORMAT, CacheDamaged, FeatureFolder, digest
+
+READ_AHEAD_FRAMES = 2
+_EXACT = ("key", "shrinkage", "selection")
+"""Kept in float32: they are small, and a match is a difference of large numbers. All else is kept in half precision."""
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Everything but its pixels that a frame's features depend on."""
+
+    model_sha256: str
+    size: int
+    resampling: str
+    colorspace: str
+    canvas: str
+    exact: bool
+    """Features stay as computed, in float32, and are not kept (plain mode)."""
+
+    def key(self, image: np.ndarray) -> str:
+        """Name the features of a working image (h, w, 3)."""
+        return digest(FORMAT, vars(self), image.shape, np.ascontiguousarray(image).data.cast("B"))
+
+
+class PlateContent:
+    """What each plate frame shows the network, by index: its working image and that image's hash."""
+
+    def __init__(self, plate: Plate, encoding: Encoding) -> None:
+        self.plate = plate
+        self.encoding = encoding
+        self._digests: dict[int, str] = {}
+
+    @property
+    def padding(self) -> Padding:
+        """How working images are padded."""
+        return Padding(*self.plate.canvas.working_size(self.encoding.size))
+
+    def read(self, index: int) -> np.ndarray:
+        """Read a working image (h, w, 3) in [0, 1], and remember its hash. Safe to call from several threads."""
+        image = self.plate.working_image(self.plate.frames[index], self.encoding.size, self.encoding.resampling)
+        self._digests[index] = self.encoding.key(image)
+        return image
+
+    def digest(self, index: int) -> str:
+        """Name a frame's content; reads the frame when it was not read yet."""
+        if index not in self._digests:
+            self.read(index)
+        return self._digests[index]
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """What reading ahead brings."""
+
+    image: Tensor
+    digest: str
+    features: Features | None
+    warning: str | None
+
+
+class ShotFrames:
+    """Give the engine a plate's existing frames by index.
+
+    Not for several threads: one propagation asks, and a reader of its own fetches what it was told to expect.
+    """
+
+    def __init__(
+        self,
+        content: PlateContent,
+        network: XMem,
+        device: torch.device,
+        store: FeatureFolder | None,
+        warn: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.content = content
+        self.network = network
+        self.device = device
+        self.store = store
+        self.encoded_frames = 0
+        """Key encodings computed so far; 0 when everything was kept from an earlier run."""
+        self._warn = warn
+        self._key_only = False
+        self._pinned: frozenset[int] = frozenset()
+        self._kept: OrderedDict[int, tuple[_Picture, Features]] = OrderedDict()
+        self._latest: tuple[int, _Picture, Features] | None = None
+        self._expected: list[int] = []
+        self._arriving: dict[int, Future[_Picture]] = {}
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="plate-reader")
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="feature-writer")
+        self._writing: Future[None] | None = None
+
+    def __enter__(self) -> ShotFrames:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for future in self._arriving.values():
+            future.cancel()
+        self._reader.shutdown(cancel_futures=True)
+        self._writer.shutdown()
+
+    def __len__(self) -> int:
+        return len(self.content.plate.frames)
+
+    @property
+    def padding(self) -> Padding:
+        """How working images are padded."""
+        return self.content.padding
+
+    def expect(self, indices: Iterable[int], twice: Collection[int] = ()) -> None:
+        """Say which frames will be asked for, in order, and which of them a second time, so that they are held."""
+        if self._writing is not None:
+            # The frame that was encoded last may be asked for at once: its file is not looked for before it is there.
+            self._writing.result()
+        self._expected = list(indices)
+        self._pinned = frozenset(twice)
+        self._kept = OrderedDict((index, kept) for index, kept in self._kept.items() if index in self._pinned)
+        self._fetch_ahead()
+
+    @contextmanager
+    def learning(self) -> Iterator[None]:
+        """Leave out what only a sweep asks for, as long as nothing is kept of it."""
+        self._key_only = self.store is None and not self.content.encoding.exact
+        try:
+            yield
+        finally:
+            if self._key_only:
+                self._key_only, self._latest = False, None
+
+    def frame(self, index: int) -> Frame:
+        """Give one frame, encoded."""
+        if self._latest is not None and self._latest[0] == index:
+            # The next group's turn at the same frame.
+            picture, features = self._latest[1:]
+        else:
+            picture, features = self._kept[index] if index in self._kept else self._fetched(index)
+        image = self.padding.pad(picture.image.to(self.device))
+        if features is None:
+            features = self._encode(image, picture.digest)
+        self._latest = index, picture, features
+        if index in self._pinned:
+            self._kept[index] = picture, features
+        return Frame(
+            image, Features(**{name: tensor.to(self.device).float() for name, tensor in features.tensors().items()} | _absent(features))
+        )
+
+    def _fetched(self, index: int) -> tuple[_Picture, Features | None]:
+        if index in self._expected:
+            self._expected = self._expected[self._expected.index(index) + 1 :]
+        future = self._arriving.pop(index, None)
+        picture = future.result() if future is not None else self._read(index)
+        self._fetch_ahead()
+        if picture.warning:
+            self._warn(picture.warning)
+        return replace(picture, features=None), picture.features
+
+    def _fetch_ahead(self) -> None:
+        for index in self._expected[:READ_AHEAD_FRAMES]:
+            if index not in self._arriving and index not in self._kept:
+                self._arriving[index] = self._reader.submit(self._read, index)
+
+    def _read(self, index: int) -> _Picture:
+        image = self.content.read(index)
+        key = self.content.digest(index)
+        features, warning = None, None
+        if self.store is not None:
+            try:
+                tensors = self.store.load(key)
+                features = None if tensors is None else Features(**{"f8": None, "f4": None} | tensors)
+            except (CacheDamaged, TypeError):
+                warning = f"The cached features of frame {self.content.plate.frames[index]} were damaged; they are made again."
+        return _Picture(normalise(image), key, features, warning)
+
+    @torch.inference_mode()
+    def _encode(self, image: Tensor, key: str) -> Features:
+        """Encode, and round to what is kept, so that a later run computes with the very same values."""
+        self.encoded_frames += 1
+        features = self.network.encode_key(image)
+        features = features if self._key_only else self.network.kept(features)
+        if self.content.encoding.exact:
+            return features
+        # Also in the memory layout of what is loaded: a convolution rounds differently in another layout.
+        rounded = {name: (tensor if name in _EXACT else tensor.half()).contiguous() for name, tensor in features.tensors().items()}
+        if self.store is not None:
+            self._save(key, rounded)
+        return Features(**rounded | _absent(features))
+
+    def _save(self, key: str, tensors: dict[str, Tensor]) -> None:
+        if self._writing is not None:
+            # One file behind at most: a slow disk must not fill the memory.
+            self._writing.result()
+        self._writing = self._writer.submit(self._write, key, tensors)
+
+    def _write(self, key: str, tensors: dict[str, Tensor]) -> None:
+        try:
+            self.store.save(key, tensors)
+        except OSError as error:
+            self.store = None
+            self._warn(f"The cache cannot be written ({error.strerror}); this run goes on without it.")
+
+
+def _absent(features: Features) -> dict[str, None]:
+    return {name: None for name in ("f8", "f4") if getattr(features, name) is None}

@@ -1,0 +1,80 @@
+"""Permanent memory kept per node: an annotation is encoded once, and again only when it or its plate frame changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from torch import Tensor
+
+from xmemcore.memory.permanent import Entry
+from xmemcore.shot.store.cache import CacheDamaged, CacheFolder, cache_files, node_folder
+
+Entries = dict[int, Entry]
+"""By variant: 0 for the annotated frame itself, others for its augmentations."""
+
+
+class PermanentStore:
+    """Entries by key; values are kept in half precision."""
+
+    def __init__(self, root: Path, node_id: str, warn: Callable[[str], None]) -> None:
+        self._root, self._node_id = root, node_id
+        self._files = CacheFolder(node_folder(root, node_id) / "memory")
+        self._warn = warn
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._files
+
+    def load(self, key: str) -> Entries | None:
+        """Give what was kept, or None."""
+        try:
+            tensors = self._files.load(key)
+            return None if tensors is None else _unpacked(tensors)
+        except (CacheDamaged, KeyError, ValueError):
+            self._warn("A cached annotation was damaged; it is encoded again.")
+            return None
+
+    def save(self, key: str, entries: Entries) -> None:
+        """Keep entries; a cache that cannot be written is only slower."""
+        try:
+            self._files.save(key, _packed(entries))
+        except OSError as error:
+            self._warn(f"The cache cannot be written ({error.strerror}); annotations will be encoded again next time.")
+
+    def forget_all_but(self, keys: Iterable[str]) -> None:
+        """Delete what no annotation of this run asked for."""
+        kept = {self._files.path(key) for key in keys}
+        for file in cache_files(self._root, self._node_id):
+            # What an older version kept is left to Clear and to the limit.
+            if file.path not in kept and not file.older:
+                file.delete()
+
+
+def rounded(entry: Entry) -> Entry:
+    """Round an entry to what is kept, so that a first run computes with the values that a second one loads."""
+    sensory = None if entry.sensory is None else entry.sensory.half().float()
+    return Entry(entry.key, entry.shrinkage, {obj: value.half().float() for obj, value in entry.values.items()}, sensory)
+
+
+def _packed(entries: Entries) -> dict[str, Tensor]:
+    tensors = {}
+    for variant, entry in entries.items():
+        tensors[f"{variant}.key"] = entry.key
+        tensors[f"{variant}.shrinkage"] = entry.shrinkage
+        if entry.sensory is not None:
+            tensors[f"{variant}.sensory"] = entry.sensory.half()
+        for obj, value in entry.values.items():
+            tensors[f"{variant}.value.{obj}"] = value.half()
+    return tensors
+
+
+def _unpacked(tensors: dict[str, Tensor]) -> Entries:
+    entries = {}
+    for variant in sorted({int(name.split(".")[0]) for name in tensors}):
+        mark = f"{variant}.value."
+        values = {int(name[len(mark) :]): tensor.float() for name, tensor in tensors.items() if name.startswith(mark)}
+        sensory = tensors.get(f"{variant}.sensory")
+        entries[variant] = Entry(
+            tensors[f"{variant}.key"], tensors[f"{variant}.shrinkage"], values, None if sensory is None else sensory.float()
+        )
+    return entries

@@ -1,0 +1,147 @@
+"""What is kept of a node between runs: what its last run was made of, and what it costs on disk."""
+
+from __future__ import annotations
+
+import json
+import stat
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from xmemcore.protocol.outside import read_object
+from xmemcore.protocol.whole_file import write_text
+from xmemcore.shot.store.cache import (
+    FEATURES,
+    FORMAT,
+    OLDER_FORMATS,
+    OLDER_SUFFIX,
+    CacheFile,
+    cache_files,
+    cache_root,
+    features_folder,
+    is_key,
+    node_folder,
+    sweep_partial_files,
+)
+from xmemcore.shot.store.lock import locked, node_lock
+
+NAME = "manifest.json"
+
+
+@dataclass(frozen=True)
+class NodeManifest:
+    """What a node's last run was made of, in `<cache>/<node id>/manifest.json`."""
+
+    plate: str
+    """Pattern of the plate's files."""
+    model_sha256: str
+    features: dict[int, str]
+    """By frame, the hash of the plate's content as the network sees it, which names its features."""
+    annotations: dict[int, dict[str, str]]
+    """By frame and object, the hash of what the artist made."""
+    settings: dict[str, Any]
+
+    def save(self, folder: Path) -> None:
+        """Write the manifest whole, over none but ours; a cache that cannot be written is no failure."""
+        path = folder / NAME
+        content = {"format": FORMAT, **asdict(self)}
+        if path.exists() and _format_of(path) is None:
+            return
+        with suppress(OSError):
+            write_text(path, json.dumps(content, indent=1))
+
+    @classmethod
+    def load(cls, folder: Path) -> NodeManifest | None:
+        """Read the manifest; None when there is none, one of another format, or one that is damaged."""
+        path = folder / NAME
+        content = read_object(path) if _format_of(path) == FORMAT else None
+        if content is None:
+            return None
+        try:
+            return cls(
+                plate=_text(content["plate"]),
+                model_sha256=_text(content["model_sha256"]),
+                features={int(frame[:20]): _text(key) for frame, key in content["features"].items()},
+                annotations={
+                    int(frame[:20]): {str(name): _text(said) for name, said in objects.items()}
+                    for frame, objects in content["annotations"].items()
+                },
+                settings=dict(content["settings"]),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+
+def is_older(folder: Path) -> bool:
+    """Say whether version 0.2.0 or an older one kept this node."""
+    return _format_of(folder / NAME) in OLDER_FORMATS
+
+
+def clear_node(node_id: str, cache: str | None = None) -> None:
+    """Delete what a node keeps in the cache, and the features that only its manifest names; mattes and foreign files stay.
+
+    Raises:
+        NodeIdInvalid, NodeBusy, LockNotWritable.
+    """
+    root = cache_root(cache)
+    folder = node_folder(root, node_id)
+    if not folder.is_dir() or folder.is_symlink():
+        return
+    with locked(node_lock(folder)):
+        # Features are deleted by the names that the cache itself lists, never by what a manifest says.
+        older = {file.path.stem for file in cache_files(root) if file.older and file.path.parent.parent.name == FEATURES}
+        own = _features_of(folder) | older
+        others = set().union(*(_features_of(other) for other in root.iterdir() if other.is_dir() and other != folder))
+        for file in (*_feature_files(root, own - others), *cache_files(root, node_id)):
+            file.delete()
+        sweep_partial_files(root)
+        if _format_of(folder / NAME) is not None:
+            with suppress(OSError):
+                (folder / NAME).unlink()
+        with suppress(OSError):
+            (folder / "memory").rmdir()
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def bytes_used(root: Path, node_id: str) -> int:
+    """Count what a node uses on disk, shared features included."""
+    folder = node_folder(root, node_id)
+    files = [*_feature_files(root, _features_of(folder)), *cache_files(root, node_id)]
+    with suppress(OSError):
+        return sum(file.bytes for file in files) + (folder / NAME).stat().st_size
+    return sum(file.bytes for file in files)
+
+
+def _feature_files(root: Path, keys: set[str]) -> list[CacheFile]:
+    """Find what the cache holds under these names, of this version or an older one."""
+    found = []
+    for key in keys:
+        current = features_folder(root).path(key)
+        for path in (current, current.with_suffix(OLDER_SUFFIX)):
+            with suppress(OSError):
+                status = path.lstat()
+                if stat.S_ISREG(status.st_mode):
+                    found.append(CacheFile(path, status.st_size, status.st_mtime_ns, path.suffix == OLDER_SUFFIX))
+    return found
+
+
+def _features_of(folder: Path) -> set[str]:
+    """Name the features that a node's manifest speaks of, whatever its version; only names that could be ours."""
+    content = read_object(folder / NAME) if _format_of(folder / NAME) is not None else None
+    features = content.get("features") if content is not None else None
+    return {key for key in features.values() if is_key(key)} if isinstance(features, dict) else set()
+
+
+def _format_of(path: Path) -> str | None:
+    """Give the format of a manifest that is one of ours, of whichever version; None for anything else."""
+    content = read_object(path)
+    ours = content is not None and {"format", "plate", "model_sha256", "features", "annotations", "settings"} <= content.keys()
+    return content["format"] if ours and content["format"] in (FORMAT, *OLDER_FORMATS) else None
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} is no text")
+    return value
