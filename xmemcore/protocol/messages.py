@@ -35,7 +35,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
-from typing import Any, BinaryIO, Dict, Iterator, Optional, Tuple, Type, Union
+from typing import IO, Any, Dict, Iterator, Optional, Tuple, Type, Union
 
 from xmemcore.protocol.failures import MachineError, RequestError
 from xmemcore.protocol.kinds import wrong_kind
@@ -279,7 +279,7 @@ def decode(line: str) -> Message:
     return _build(kind, spoken, shown)
 
 
-def lines(stream: BinaryIO) -> Iterator[bytes]:
+def lines(stream: IO[bytes]) -> Iterator[bytes]:
     """Read lines until the other side closes; of one that is longer than any message, only the beginning is kept."""
     while line := stream.readline(LONGEST_LINE_BYTES):
         rest = line
