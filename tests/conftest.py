@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+from tests import shared_data
 
 
 @pytest.fixture(scope="session")
@@ -18,22 +18,32 @@ def shared() -> Path:
 
     Absent, the test skips; with CI=true it fails, so that a green run means that parity was checked.
     """
-    folder = Path(os.environ.get("XMEM_ROTO_SHARED", CHECKOUT.parent / "shared"))
-    if folder.is_dir():
-        return folder
-    reason = f"No shared data at {folder}. Set XMEM_ROTO_SHARED to the folder that holds clips/ and parity/."
-    if os.environ.get("CI") == "true":
+    reason = shared_data.what_is_missing()
+    if reason is None:
+        return shared_data.folder()
+    if shared_data.required():
         pytest.fail(reason)
     pytest.skip(reason)
 
 
 @pytest.fixture(autouse=True, scope="module")
 def threads(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Compute on one thread: networks of the tests are tiny, and two threads would wait for each other. Golden cases take all."""
+    """Compute on one thread: networks of the tests are tiny, and two threads would wait for each other. Golden cases take all cores
+    that no other test process works on."""
     before = torch.get_num_threads()
-    torch.set_num_threads(os.cpu_count() or 1 if request.path.parent.name == "parity" else 1)
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // processes) if request.path.parent.name == "parity" else 1)
     yield
     torch.set_num_threads(before)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share a fixture of their module in one test process, so that it is made once."""
+    for item in items:
+        fixtures = getattr(item, "_fixtureinfo", None)
+        made = [found[-1] for found in fixtures.name2fixturedefs.values()] if fixtures is not None else []
+        if any(fixture.scope == "module" and fixture.argname != "threads" for fixture in made):
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

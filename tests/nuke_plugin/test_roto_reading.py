@@ -7,10 +7,11 @@ The stand-in evaluates curves and transforms by code of its own, so agreement is
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests import shared_data
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -206,12 +207,7 @@ def compare(reading, text: str, frame: int) -> None:
             assert ours.feather_falloff == pytest.approx(theirs.feather_falloff, abs=1e-5)
 
 
-def snippets() -> list[str]:
-    folder = Path(__file__).resolve().parents[3] / "shared" / "nuke-samples" / "roto" / "snippets"
-    return sorted(path.name for path in folder.glob("*.nk")) if folder.is_dir() else []
-
-
-@pytest.mark.parametrize("name", snippets() or ["none"])
+@pytest.mark.parametrize("name", shared_data.names("nuke-samples/roto/snippets", "*.nk"))
 def test_plugin_and_core_agree_on_rotos_of_real_artists(start, shared, name):
     stage = start()
     stage.host.open(shared / "nuke-samples" / "roto" / "snippets" / name, unknown="inert")

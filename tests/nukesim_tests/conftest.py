@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ if str(TESTS) not in sys.path:
     sys.path.insert(0, str(TESTS))
 
 import nukesim  # noqa: E402
+import shared_data  # noqa: E402
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def terminal():
 @pytest.fixture
 def samples():
     """Folder of real gizmos and scripts."""
-    folder = Path(os.environ.get("XMEM_ROTO_SHARED", TESTS.parent.parent / "shared")) / "nuke-samples"
-    if not folder.is_dir():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"No Nuke samples at {folder}")
-        pytest.skip(f"No Nuke samples at {folder}: set XMEM_ROTO_SHARED")
-    return folder
+    reason = shared_data.what_is_missing("nuke-samples")
+    if reason is None:
+        return shared_data.folder() / "nuke-samples"
+    if shared_data.required():
+        pytest.fail(reason)
+    pytest.skip(reason)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests import shared_data
 from tests.parity.golden import seeded_network
 from xmemcore.network.xmem import XMem
 
@@ -17,7 +17,7 @@ def cases_folder(config: pytest.Config) -> Path:
     chosen = config.getoption("--parity-cases")
     if chosen:
         return Path(chosen)
-    return Path(os.environ.get("XMEM_ROTO_SHARED", Path(__file__).resolve().parents[3] / "shared")) / "parity"
+    return shared_data.folder() / "parity"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
