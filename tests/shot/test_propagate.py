@@ -383,3 +383,14 @@ def test_plain_mode_gives_mattes_too(request_of: PropagateRequest) -> None:
     result = propagate(replace(request_of, plain=True, frames="1001-1006"))
     assert list(result.frames) == [1001, 1002, 1003, 1004, 1005, 1006]
     assert not Path(request_of.cache).exists()
+
+
+def test_level_of_rounding_is_in_every_signature_and_in_the_state(request_of: PropagateRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xmemcore.shot.device.computes_in_half", lambda device: True)
+    first = propagate(replace(request_of, frames="1001-1004", precision="float32"))
+    assert first.precision == "float32"
+    assert propagate(replace(request_of, frames="1001-1004", precision="float32")).written == ()
+    status = node_status(replace(request_of, frames="1001-1004"))
+    assert status.stale and any("precision" in reason for reason in status.reasons)
+    second = propagate(replace(request_of, frames="1001-1004"))
+    assert second.precision == "mixed" and second.encoded_frames > 0

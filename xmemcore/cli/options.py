@@ -95,6 +95,12 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add what computes."""
     parser.add_argument("--model", metavar="NAME|FILE", help="see `xmem-roto models list` (default: the first one there)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default=DEFAULTS.device)
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "float32", "mixed", "fast"),
+        default=DEFAULTS.precision,
+        help="how much is rounded; auto: mixed where the device is faster with half the bits (default: %(default)s)",
+    )
     parser.add_argument("--size", type=working_size, default=DEFAULTS.size, help="short side that the network sees (default: %(default)s)")
 
 
@@ -123,6 +129,7 @@ def matte_options(chosen: argparse.Namespace) -> dict[str, Any]:
         "colorspace": chosen.colorspace,
         "model": chosen.model,
         "device": chosen.device,
+        "precision": chosen.precision,
         "size": chosen.size,
         "mode": chosen.mode,
         "order": chosen.order,
@@ -145,6 +152,7 @@ def shot_options(chosen: argparse.Namespace) -> dict[str, Any]:
         "colorspace": chosen.colorspace,
         "model": chosen.model,
         "device": chosen.device,
+        "precision": chosen.precision,
         "size": chosen.size,
         "cache": chosen.cache,
         "use_cache": not chosen.no_cache,

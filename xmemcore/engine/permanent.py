@@ -52,7 +52,7 @@ def _entry(network: XMem, image: Tensor, features: Features, masks: Tensor, know
     return Entry(
         key=elements_first(features.key),
         shrinkage=features.shrinkage.flatten(),
-        values={obj: elements_first(value[:, obj]) for obj in sorted(known)},
+        values={obj: elements_first(value[:, obj]).to(features.key.dtype) for obj in sorted(known)},
         sensory=sensory[0] if begins else None,
     )
 

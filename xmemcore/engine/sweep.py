@@ -118,7 +118,7 @@ class Sweep:
                 newborn(
                     elements_first(features.key),
                     features.shrinkage.flatten(),
-                    elements_first(value.flatten(1, 2)),
+                    elements_first(value.flatten(1, 2)).to(features.key.dtype),
                     elements_first(features.selection),
                 )
             )

@@ -65,7 +65,7 @@ class Decoder(nn.Module):
             The sensory state (B, K, Ch, h, w), updated or as it came, and logits at stride 4, (B, K, 4h, 4w).
         """
         objects = readout.shape[1]
-        g16 = fold(self.fuser(features.fuse16, torch.cat((readout, sensory), dim=2)))
+        g16 = fold(self.fuser(features.fuse16, torch.cat((readout, sensory.to(readout.dtype)), dim=2)))
         g8 = self.up_16_8(features.skip8, g16)
         g4 = self.up_8_4(features.skip4, g8)
         logits = self.pred(F.relu(g4))

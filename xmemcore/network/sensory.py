@@ -21,7 +21,8 @@ def gate(values: Tensor, sensory: Tensor) -> Tensor:
     Returns:
         (N, Ch, h, w).
     """
-    forget, update, new = values.chunk(3, dim=1)
+    # The state is carried through the whole shot: it is kept in full precision where the network computes in half the bits.
+    forget, update, new = values.to(sensory.dtype).chunk(3, dim=1)
     forget, update, new = torch.sigmoid(forget), torch.sigmoid(update), torch.tanh(new)
     return forget * sensory * (1 - update) + update * new
 
@@ -37,7 +38,7 @@ class HiddenReinforce(nn.Module):
         """Map (B, K, Cv, h, w) and (B, K, Ch, h, w) to the next (B, K, Ch, h, w)."""
         objects = sensory.shape[1]
         state = fold(sensory)
-        return unfold(gate(self.transform(torch.cat((fold(value), state), dim=1)), state), objects)
+        return unfold(gate(self.transform(torch.cat((fold(value), state.to(value.dtype)), dim=1)), state), objects)
 
 
 class HiddenUpdate(nn.Module):
@@ -64,4 +65,4 @@ class HiddenUpdate(nn.Module):
             (N, Ch, h, w).
         """
         levels = self.g16_conv(g16) + self.g8_conv(F.avg_pool2d(g8, 2)) + self.g4_conv(F.avg_pool2d(g4, 4))
-        return gate(self.transform(torch.cat((levels, sensory), dim=1)), sensory)
+        return gate(self.transform(torch.cat((levels, sensory.to(levels.dtype)), dim=1)), sensory)

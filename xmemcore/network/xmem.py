@@ -35,14 +35,20 @@ class XMem(nn.Module):
         self.key_proj = KeyProjection(config.level_channels[0], config.key_dim)
         self.decoder = Decoder(config)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the decoder and the value encoder compute in."""
+        return self.decoder.pred.weight.dtype
+
     def encode_key(self, image: Tensor) -> Features:
         """Encode a frame, without the decoder's plate terms.
 
         Args:
             image: (B, 3, H, W), normalised, H and W multiples of 16.
         """
-        f16, f8, f4 = self.key_encoder(image)
-        return Features(*self.key_proj(f16), f16=f16, f8=f8, f4=f4)
+        f16, f8, f4 = self.key_encoder(image.to(next(self.key_encoder.parameters()).dtype))
+        matched = self.key_proj(f16.to(self.key_proj.key_proj.weight.dtype))
+        return Features(*matched, f16=f16.to(self.dtype), f8=f8.to(self.dtype), f4=f4.to(self.dtype))
 
     def plate_terms(self, features: Features) -> Features:
         """Add what the decoder computes from the plate alone; done once a frame, whatever the objects and sweeps."""
@@ -64,20 +70,21 @@ class XMem(nn.Module):
         self, image: Tensor, features: Features, masks: Tensor, others: Tensor, sensory: Tensor, deep_update: bool
     ) -> tuple[Tensor, Tensor]:
         """Encode the objects of a frame whose masks are known; see `ValueEncoder`."""
+        image, masks, others = (x.to(self.dtype) for x in (image, masks, others))
         return self.value_encoder(image, features, masks, others, sensory, deep_update)
 
     def reinforce(self, value: Tensor, sensory: Tensor) -> Tensor:
         """Give the sensory state (B, K, Ch, h, w) after a memory frame whose value (B, K, Cv, h, w) is known."""
-        return self.value_encoder.hidden_reinforce(value, sensory)
+        return self.value_encoder.hidden_reinforce(value.to(self.dtype), sensory)
 
     def decode(self, features: Features, readout: Tensor, sensory: Tensor, update_sensory: bool) -> tuple[Tensor, Tensor]:
         """Decode every object of a frame.
 
         Returns:
-            The sensory state (B, K, Ch, h, w) and logits (B, K, H, W), before the sigmoid.
+            The sensory state (B, K, Ch, h, w) and logits (B, K, H, W), before the sigmoid; both at least float32.
         """
-        sensory, logits = self.decoder(self.plate_terms(features), readout, sensory, update_sensory)
-        return sensory, enlarge(logits, 4)
+        sensory, logits = self.decoder(self.plate_terms(features), readout.to(self.dtype), sensory, update_sensory)
+        return sensory, enlarge(logits.to(sensory.dtype), 4)
 
     def empty_sensory(self, objects: int, height: int, width: int) -> Tensor:
         """Start the sensory state at nothing, (1, K, Ch, h, w), for a padded image of height x width pixels."""

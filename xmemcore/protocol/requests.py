@@ -49,6 +49,8 @@ class ShotRequest:
     """Name of an installed model, or a file; None: the default model."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
+    precision: str = "auto"
+    """auto, float32, mixed or fast: how much is rounded. auto is mixed where the device is faster with half the bits, else float32."""
     size: int = 480
     """Short side of the working image, in square pixels."""
     cache: Optional[str] = None

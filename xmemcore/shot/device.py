@@ -7,10 +7,18 @@ from contextlib import contextmanager
 
 import torch
 
+from xmemcore.network.inference import FLOAT32, LEVELS, MIXED, computes_in_half
 from xmemcore.protocol.failures import MachineError, RequestError
-from xmemcore.protocol.requests import ShotRequest
+from xmemcore.protocol.requests import SettingUnknown, ShotRequest
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+PRECISIONS = ("auto", *LEVELS)
+
+
+class PrecisionUnavailable(RequestError):
+    """This machine cannot compute at the level that was asked for, and another level gives other mattes."""
 
 
 class DeviceUnavailable(RequestError):
@@ -41,3 +49,32 @@ def choose_device(name: str) -> torch.device:
         there = ", ".join(kind for kind, is_there in present.items() if is_there)
         raise DeviceUnavailable(f"There is no device {name} here. Choose one of: auto, {there}.")
     return torch.device(name)
+
+
+def choose_precision(name: str, device: str, plain: bool = False) -> str:
+    """Decide the level of rounding by what the device is: `auto` is mixed where half the bits are faster, else float32.
+
+    Args:
+        name: one of PRECISIONS.
+        device: as `choose_device` takes it; a CUDA or MPS device need not be here.
+        plain: whether the papers' own arithmetic is asked for, which is float32.
+
+    Raises:
+        SettingUnknown, PrecisionUnavailable: a result of this level would have to be computed elsewhere.
+    """
+    if name not in PRECISIONS:
+        raise SettingUnknown(f"There is no precision {name!r}. Choose one of: {', '.join(PRECISIONS)}.")
+    if plain:
+        if name not in ("auto", FLOAT32):
+            raise SettingUnknown(f"Plain mode computes in float32; it has no precision {name}. Leave out one of the two.")
+        return FLOAT32
+    kind = choose_device("auto").type if device == "auto" else device
+    able = computes_in_half(torch.device(kind))
+    if name == "auto":
+        return MIXED if able else FLOAT32
+    if name != FLOAT32 and not able:
+        raise PrecisionUnavailable(
+            f"This processor has no bfloat16 instructions, so it cannot compute at precision {name}. Choose precision float32, or compute "
+            "on another machine."
+        )
+    return name

@@ -17,6 +17,7 @@ from xmemcore.protocol.requests import PropagateRequest, SettingUnknown, require
 from xmemcore.protocol.version import VERSION
 from xmemcore.shot.annotations.host_alpha import HostAlpha
 from xmemcore.shot.annotations.objects import Group, competition_groups
+from xmemcore.shot.device import choose_precision
 from xmemcore.shot.files.sequence import Sequence
 from xmemcore.shot.inputs import open_shot, wanted_indices
 from xmemcore.shot.mattes import matte_proof
@@ -51,12 +52,14 @@ class ShotPlan:
         self.root = cache_root(request.cache)
         self.node = node_folder(self.root, self.node_id)
         self.caching = request.use_cache and not request.plain
+        self.precision = choose_precision(request.precision, request.device, request.plain)
         self.encoding = Encoding(
             self.model_sha256,
             request.size,
             "published" if request.plain else "area",
             self.plate.colorspace,
             repr(self.plate.canvas),
+            precision=self.precision,
             exact=request.plain,
         )
         self.content = PlateContent(self.plate, self.encoding)
@@ -131,7 +134,14 @@ class ShotPlan:
         """Name what the artist chose, as JSON keeps it."""
         engine = asdict(self.config)
         memory = engine.pop("memory")
-        return {"size": self.request.size, "colorspace": self.plate.colorspace, "confidence": self.request.confidence, **engine, **memory}
+        return {
+            "size": self.request.size,
+            "colorspace": self.plate.colorspace,
+            "precision": self.precision,
+            "confidence": self.request.confidence,
+            **engine,
+            **memory,
+        }
 
     def annotation_signatures(self) -> dict[int, dict[str, str]]:
         """By keyframe and object, the hash of what the artist made."""

@@ -55,6 +55,8 @@ class PropagateResult:
     """Annotated frames that were encoded; the others' memory was kept."""
     seconds: float
     model: str
+    precision: str
+    """Level at which the mattes were computed: float32, mixed or fast."""
     node_id: str
     warnings: tuple[str, ...]
 
@@ -99,7 +101,7 @@ class _Run:
         self.caching = plan.caching and self._locked(stack)
         self.device = choose_device(plan.request.device)
         network = load_network(plan.model.path, self.device)
-        network = network if plan.request.plain else prepared(network)
+        network = network if plan.request.plain else prepared(network, plan.precision)
         store = features_folder(plan.root) if self.caching else None
         self.frames = stack.enter_context(ShotFrames(plan.content, network, self.device, store, self.warn))
         self.propagations = [Propagation(network, self.frames, group.annotations, len(group.objects), plan.config) for group in plan.groups]
@@ -224,6 +226,7 @@ class _Run:
             encoded_annotations=self.encoded_annotations,
             seconds=round(seconds, 3),
             model=plan.model.name,
+            precision=plan.precision,
             node_id=plan.node_id,
             warnings=tuple(self.warnings),
         )

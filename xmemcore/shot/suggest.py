@@ -21,7 +21,7 @@ from xmemcore.protocol.failures import Cancelled, RequestError
 from xmemcore.protocol.frames import counted
 from xmemcore.protocol.names import layer_names
 from xmemcore.protocol.requests import SuggestRequest
-from xmemcore.shot.device import choose_device, out_of_memory_said
+from xmemcore.shot.device import choose_device, choose_precision, out_of_memory_said
 from xmemcore.shot.inputs import Shot, open_shot, wanted_indices
 from xmemcore.shot.listener import Listener, Silence
 from xmemcore.shot.mattes.mattes import MatteSequence, NoMattes, read_mattes
@@ -186,8 +186,9 @@ def _mattes(pattern: str, shot: Shot, listener: Listener) -> MatteSequence:
 def _frames(request: SuggestRequest, shot: Shot, listener: Listener, stack: ExitStack) -> ShotFrames:
     device = choose_device(request.device)
     model = resolve(request.model)
-    network = prepared(load_network(model.path, device))
-    encoding = Encoding(verify(model), request.size, "area", shot.plate.colorspace, repr(shot.plate.canvas), exact=False)
+    precision = choose_precision(request.precision, request.device)
+    network = prepared(load_network(model.path, device), precision)
+    encoding = Encoding(verify(model), request.size, "area", shot.plate.colorspace, repr(shot.plate.canvas), precision, exact=False)
     store = features_folder(cache_root(request.cache)) if request.use_cache else None
     return stack.enter_context(ShotFrames(PlateContent(shot.plate, encoding), network, device, store, listener.warning))
 

@@ -32,6 +32,8 @@ class Encoding:
     resampling: str
     colorspace: str
     canvas: str
+    precision: str
+    """Level of rounding, as `network.inference` names it."""
     exact: bool
     """Features stay as computed, in float32, and are not kept (plain mode)."""
 
@@ -158,8 +160,12 @@ class ShotFrames:
         if index in self._pinned:
             self._kept[index] = picture, features
         return Frame(
-            image, Features(**{name: tensor.to(self.device).float() for name, tensor in features.tensors().items()} | _absent(features))
+            image, Features(**{name: self._widened(name, tensor) for name, tensor in features.tensors().items()} | _absent(features))
         )
+
+    def _widened(self, name: str, tensor: Tensor) -> Tensor:
+        """Bring a kept tensor to what the network computes in."""
+        return tensor.to(self.device, torch.float32 if name in _EXACT else self.network.dtype)
 
     def _fetched(self, index: int) -> tuple[_Picture, Features | None]:
         if index in self._expected:
@@ -197,7 +203,7 @@ class ShotFrames:
         if self.content.encoding.exact:
             return features
         # Also in the memory layout of what is loaded: a convolution rounds differently in another layout.
-        rounded = {name: (tensor if name in _EXACT else tensor.half()).contiguous() for name, tensor in features.tensors().items()}
+        rounded = {name: _rounded(name, tensor).contiguous() for name, tensor in features.tensors().items()}
         if self.store is not None:
             self._save(key, rounded)
         return Features(**rounded | _absent(features))
@@ -214,6 +220,11 @@ class ShotFrames:
         except OSError as error:
             self.store = None
             self._warn(f"The cache cannot be written ({error.strerror}); this run goes on without it.")
+
+
+def _rounded(name: str, tensor: Tensor) -> Tensor:
+    """Round to what is kept; what has half the bits already stays as it is."""
+    return tensor.half() if name not in _EXACT and tensor.dtype == torch.float32 else tensor
 
 
 def _absent(features: Features) -> dict[str, None]:

@@ -1,0 +1,68 @@
+"""The levels of rounding: what is rounded, and what never is."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.engine.small import MadeUpShot, propagate, small_network
+from xmemcore.engine.config import EngineConfig
+from xmemcore.engine.frames import Annotation
+from xmemcore.network.inference import FAST, FLOAT32, MIXED, prepared
+from xmemcore.protocol.requests import SettingUnknown
+from xmemcore.shot import device
+from xmemcore.shot.device import PrecisionUnavailable, choose_precision
+
+# bfloat16 has 8 bits: a probability is off by a few parts in a thousand; fast adds what a wrong match costs.
+CLOSE = {FLOAT32: 1e-5, MIXED: 0.03, FAST: 0.1}
+
+
+@pytest.mark.parametrize("level", [FLOAT32, MIXED, FAST])
+def test_levels_differ_from_the_network_by_rounding_alone(level: str) -> None:
+    network = small_network()
+    annotations = {index: Annotation({0: MadeUpShot(network, 8).mask(index)}) for index in (0, 7)}
+    exact = propagate(MadeUpShot(network, 8), annotations, 1, EngineConfig(mem_every=2))
+    rounded = propagate(MadeUpShot(prepared(network, level), 8), annotations, 1, EngineConfig(mem_every=2))
+    for index in range(8):
+        assert rounded[index].planes.dtype == torch.float32
+        assert (rounded[index].planes - exact[index].planes).abs().max() < CLOSE[level]
+
+
+@pytest.mark.parametrize("level", [MIXED, FAST])
+def test_what_memory_matches_by_and_the_sensory_state_stay_float32(level: str) -> None:
+    network = prepared(small_network(), level)
+    with torch.inference_mode():
+        features = network.kept(network.encode_key(torch.rand(1, 3, 32, 48)))
+        sensory = network.empty_sensory(2, 32, 48)
+        value, after = network.encode_value(torch.rand(1, 3, 32, 48), features, *torch.rand(2, 1, 2, 32, 48), sensory, deep_update=True)
+        after, logits = network.decode(features, value.float(), after, update_sensory=True)
+    assert {features.key.dtype, features.shrinkage.dtype, features.selection.dtype, after.dtype, logits.dtype} == {torch.float32}
+    assert features.skip4.dtype == value.dtype == torch.bfloat16
+
+
+def test_mixed_leaves_the_key_encoder_exact() -> None:
+    network, image = small_network(), torch.rand(1, 3, 32, 48)
+    with torch.inference_mode():
+        exact, mixed = (prepared(network, level).encode_key(image) for level in (FLOAT32, MIXED))
+    assert torch.equal(exact.key, mixed.key)
+
+
+@pytest.mark.parametrize("halves", [False, True])
+def test_auto_is_what_the_device_is_good_at(monkeypatch: pytest.MonkeyPatch, halves: bool) -> None:
+    monkeypatch.setattr(device, "computes_in_half", lambda there: halves)
+    assert choose_precision("auto", "cpu") == (MIXED if halves else FLOAT32)
+    assert choose_precision("auto", "cpu", plain=True) == FLOAT32
+    assert choose_precision(FLOAT32, "cpu") == FLOAT32
+
+
+def test_level_that_a_machine_cannot_compute_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "computes_in_half", lambda there: False)
+    with pytest.raises(PrecisionUnavailable, match="no bfloat16 instructions.*precision mixed.*Choose precision float32"):
+        choose_precision(MIXED, "cpu")
+
+
+def test_precision_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(SettingUnknown, match="no precision 'double'"):
+        choose_precision("double", "cpu")
+    with pytest.raises(SettingUnknown, match="Plain mode computes in float32"):
+        choose_precision(MIXED, "cpu", plain=True)
