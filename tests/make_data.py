@@ -64,6 +64,32 @@ def write_deep(path: Path, width: int = 4, height: int = 3) -> Path:
     return path
 
 
+def with_attributes(path: Path, attributes: Sequence[tuple[str, str, bytes]], part: int = 0) -> Path:
+    """Put attributes (name, type, value as stored) into a part's header, as no library would write them."""
+    content = path.read_bytes()
+    several = bool(int.from_bytes(content[4:8], "little") & 0x1000)
+    ends, place = [], 8
+    while content[place]:
+        while content[place]:
+            place = content.index(b"\0", content.index(b"\0", place) + 1) + 1
+            place += 4 + int.from_bytes(content[place : place + 4], "little")
+        ends.append(place)
+        place += 1
+        if not several:
+            break
+    tables = place + 1 if several else place
+    extra = b"".join(
+        name.encode("latin-1") + b"\0" + kind.encode() + b"\0" + len(value).to_bytes(4, "little") + value
+        for name, kind, value in attributes
+    )
+    # Everything up to the first chunk is offsets.
+    first = min(int(number) for number in np.frombuffer(content[tables : tables + 8], "<u8"))
+    offsets = np.frombuffer(content[tables:first], "<u8") + np.uint64(len(extra))
+    where = ends[part]
+    path.write_bytes(content[:where] + extra + content[where:tables] + offsets.astype("<u8").tobytes() + content[first:])
+    return path
+
+
 def half_noise(height: int, width: int, seed: int = 0, channels: str = "RGB") -> dict[str, np.ndarray]:
     """Make channels of half-float noise in [0, 1)."""
     rng = np.random.default_rng(seed)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmemcore.shot.plate.canvas import Box, Canvas, canvas_of
+from xmemcore.shot.plate.canvas import Box, Canvas, canvas_of, within_reach
 
 sides = st.integers(-60, 60)
 sizes = st.integers(1, 50)
@@ -24,6 +24,8 @@ boxes = st.builds(lambda x, y, w, h: Box(x, y, x + w, y + h), sides, sides, size
         ([Box(0, 0, 180, 50)], Box(0, 0, 180, 50)),
         ([Box(-1000, -1000, 1000, 1000)], Box(-50, -25, 150, 75)),
         ([Box(-10, 0, 900, 50)], Box(-10, 0, 190, 50)),
+        ([Box(150, 0, 160, 50)], Box(0, 0, 160, 50)),
+        ([Box(1000, 1000, 1010, 1010), Box(0, -2, 100, 50)], Box(0, -2, 100, 50)),
     ],
 )
 def test_canvas_is_the_union_of_the_windows_up_to_twice_the_format(windows: list[Box], box: Box) -> None:
@@ -36,7 +38,8 @@ def test_canvas_holds_the_format_and_all_of_every_window_unless_that_is_too_much
     canvas = canvas_of(display, windows, 1.0)
     union = display
     for window in windows:
-        union = union.union(window)
+        if within_reach(window, display):
+            union = union.union(window)
     assert canvas.display == display and canvas.box.union(display) == canvas.box
     assert canvas.box.intersection(union) == canvas.box
     assert canvas.width == min(union.width, 2 * display.width)

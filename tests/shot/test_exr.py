@@ -231,7 +231,33 @@ def test_flipped_bits_never_give_anything_but_pixels_or_a_sentence(good: Path, c
             refused += 1
             assert "a.exr" in str(failure) and "\n" not in str(failure)
     assert refused > 60, "ZIP has checksums"
-    assert capfd.readouterr().out == ""
+    said = capfd.readouterr()
+    assert (said.out, said.err) == ("", "")
+
+
+def test_what_others_write_while_a_damaged_file_is_read_is_passed_on(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = write_exr(tmp_path / "a.exr", half_noise(400, 600), (0, 0, 600, 400))
+    content = bytearray(path.read_bytes())
+    content[-5000] ^= 0xFF
+    path.write_bytes(bytes(content))
+    ended = threading.Event()
+
+    def talk() -> None:
+        for place in range(100_000):
+            os.write(2, f"line {place}\n".encode())
+            lines.append(place)
+            if ended.is_set():
+                return
+
+    lines: list[int] = []
+    thread = threading.Thread(target=talk)
+    thread.start()
+    for _ in range(10):
+        with pytest.raises(exr.ExrUnreadable):
+            read(path, "R")
+    ended.set()
+    thread.join(60)
+    assert capfd.readouterr().err == "".join(f"line {place}\n" for place in lines)
 
 
 def test_damage_in_one_part_does_not_give_the_pixels_of_another(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_absent_files_are_said_to_be_absent(tmp_path: Path, pattern: str, senten
 
 def test_folder_with_two_sequences_asks_which(tmp_path: Path) -> None:
     touch(tmp_path, "a.1.exr", "b.1.exr")
-    with pytest.raises(SequenceAmbiguous, match=r"several sequences \(a.#.exr, b.#.exr\). Name one of them"):
+    with pytest.raises(SequenceAmbiguous, match=r"several sequences \(a.%01d.exr, b.%01d.exr\). Name one of them"):
         Sequence.find(str(tmp_path), "masks")
 
 

@@ -89,6 +89,7 @@ def add_annotation_options(parser: argparse.ArgumentParser) -> None:
 def add_colorspace(parser: argparse.ArgumentParser) -> None:
     """Add how the plate is encoded."""
     parser.add_argument("--colorspace", metavar="C", help=f"{', '.join(COLORSPACES)} (default: linear for EXR, srgb for 8-bit files)")
+    parser.add_argument("--view", metavar="NAME", help="which view (left), or part of multi-part files; also for %%V and %%v in names")
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -150,6 +151,7 @@ def shot_options(chosen: argparse.Namespace) -> dict[str, Any]:
         "keyframes": chosen.keyframes,
         "objects": tuple(chosen.objects) if getattr(chosen, "objects", None) else None,
         "colorspace": chosen.colorspace,
+        "view": chosen.view,
         "model": chosen.model,
         "device": chosen.device,
         "precision": chosen.precision,

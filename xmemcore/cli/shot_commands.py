@@ -125,7 +125,7 @@ def _draw_report(request: PropagateRequest, report: str, listener: Listener) -> 
 
     shared = {field.name: getattr(request, field.name) for field in fields(ShotRequest)}
     picks = suggest(SuggestRequest(**shared, mattes=request.out), listener).suggestions
-    draw_report(request.plate, request.out, report, request.colorspace, [pick.frame for pick in picks])
+    draw_report(request.plate, request.out, report, request.colorspace, [pick.frame for pick in picks], view=request.view)
 
 
 def run_suggest(chosen: argparse.Namespace) -> None:

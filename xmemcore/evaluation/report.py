@@ -47,7 +47,13 @@ class Sheet:
 
 
 def draw_report(
-    plate: str, out: str, path: Path | str, colorspace: str | None = None, suggested: Sequence[int] = (), notes: Sequence[str] = ()
+    plate: str,
+    out: str,
+    path: Path | str,
+    colorspace: str | None = None,
+    suggested: Sequence[int] = (),
+    notes: Sequence[str] = (),
+    view: str | None = None,
 ) -> None:
     """Draw the contact sheet of a matte sequence.
 
@@ -58,11 +64,12 @@ def draw_report(
         colorspace: of the plate.
         suggested: frames to mark, in the order of their use.
         notes: lines to print under the title.
+        view: of the plate.
 
     Raises:
         NotWritable, DiskFailed, and what reading the plate raises.
     """
-    opened = Plate.open(plate, colorspace)
+    opened = Plate.open(plate, colorspace, view)
     pattern = matte_pattern(out)
     result = ResultFile(pattern)
     mattes = read_mattes(str(pattern))

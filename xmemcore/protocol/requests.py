@@ -45,6 +45,8 @@ class ShotRequest:
     """Names of the objects that count, as the answer of a run lists them; None: all. The others are neither learned nor written."""
     colorspace: Optional[str] = None
     """Encoding of the plate; None: linear for EXR, srgb for 8-bit files."""
+    view: Optional[str] = None
+    """Which view of the plate, or which part of its files; None: the first. It also stands in for %V and %v in names."""
     model: Optional[str] = None
     """Name of an installed model, or a file; None: the default model."""
     device: str = "auto"

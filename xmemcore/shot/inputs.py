@@ -50,7 +50,7 @@ def open_shot(request: ShotRequest) -> Shot:
     """
     if (request.roto is None) == (request.masks is None):
         raise NoAnnotation("Give the annotations as either a roto or a folder of masks: one of --roto and --masks.")
-    plate = Plate.open(request.plate, request.colorspace)
+    plate = Plate.open(request.plate, request.colorspace, request.view)
     annotations = _open_annotations(request, plate)
     if not annotations.keyframes:
         raise NoAnnotation(f"Nothing is annotated in {request.roto or request.masks}. Key the roto on at least one frame of the plate.")
@@ -93,5 +93,5 @@ def _open_annotations(request: ShotRequest, plate: Plate) -> Annotations:
         return open_roto(request.roto, plate.canvas, request.roto_node, request.keyframes, request.objects, frames)
     from xmemcore.shot.annotations.masks import MaskAnnotations
 
-    masks = MaskAnnotations.open(request.masks, plate, keyframes=request.keyframes)
+    masks = MaskAnnotations.open(request.masks, plate, keyframes=request.keyframes, view=request.view)
     return masks if request.objects is None else ChosenAnnotations(masks, request.objects)

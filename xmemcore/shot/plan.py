@@ -69,7 +69,7 @@ class ShotPlan:
         names = ", ".join(self.annotations.objects[obj] for obj in unseen[:10])
         if len(unseen) == len(self.annotations.objects):
             raise NothingShown(f"No keyframe shows {names}: absent everywhere, or off the plate. Key a frame on which it is seen.")
-        self.warnings = self.annotations.warnings
+        self.warnings = (*self.plate.warnings, *self.annotations.warnings)
         if unseen:
             self.warnings += (f"No keyframe shows {names}: absent everywhere, or off the plate. Nothing can be found of it.",)
         self.gaps = [plan(len(self.plate.frames), group.annotations, len(group.objects), self.config) for group in self.groups]

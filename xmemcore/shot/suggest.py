@@ -83,6 +83,8 @@ def suggest(request: SuggestRequest, listener: Listener | None = None) -> Sugges
     request.require_possible()
     strategy = STRATEGIES[request.method]
     shot = open_shot(request)
+    for warning in (*shot.plate.warnings, *shot.annotations.warnings):
+        listener.warning(warning)
     obj = _object(request.object, shot.annotations.objects)
     mattes = _mattes(request.mattes, shot, listener) if request.mattes is not None else None
     keyed = [index for frame, index in shot.indices.items() if obj is None or obj in shot.annotations.known(frame)]

@@ -28,7 +28,7 @@ def write_thumbnails(request: SuggestRequest, frames: Iterable[int]) -> dict[str
     folder = cache_root(request.cache) / "nuke" / request.node_id / "thumbnails"
     made: dict[str, str] = {}
     try:
-        plate = Plate.open(request.plate, request.colorspace)
+        plate = Plate.open(request.plate, request.colorspace, request.view)
         mattes = read_mattes(request.mattes) if request.mattes is not None else None
     except RequestError:
         return made

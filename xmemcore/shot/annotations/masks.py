@@ -29,18 +29,19 @@ class MaskAnnotations:
         self._signatures: dict[tuple[int, int], str] = {}
 
     @classmethod
-    def open(cls, pattern: str, plate: Plate, keyframes: Iterable[int] | None = None) -> MaskAnnotations:
+    def open(cls, pattern: str, plate: Plate, keyframes: Iterable[int] | None = None, view: str | None = None) -> MaskAnnotations:
         """Look through the masks once, to learn which objects there are: those of all files, so that they stay when keyframes change.
 
         Args:
             pattern: a folder or a sequence; the files' numbers are the plate's frames.
             plate: what they are masks of.
             keyframes: those that count; None: all.
+            view: stands in for %V and %v in the pattern.
 
         Raises:
             SequenceNotFound, MaskUnreadable, ExrUnreadable.
         """
-        sequence = Sequence.find(pattern, "masks")
+        sequence = Sequence.find(pattern, "masks", view)
         chosen = sequence.frames if keyframes is None else tuple(keyframes)
         for frame in chosen:
             if frame not in sequence.paths:

@@ -1,7 +1,7 @@
 """The one place that talks to OpenEXR: headers, channels of a plate, matte files whole or not at all.
 
-The library's traps are met here: it writes non-contiguous arrays wrongly without a word, takes deep files for images, stores numbers
-of over 32 bits as 0, prints its own messages, and fails with errors of every kind.
+Headers are ours to read (`exr_layout`); the library decodes and writes pixels. Its traps are met here: it writes non-contiguous arrays
+wrongly without a word, stores numbers of over 32 bits as 0, prints its own messages, and fails with errors of every kind.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,11 +22,19 @@ import OpenEXR
 
 from xmemcore.protocol.failures import MachineError, RequestError
 from xmemcore.protocol.whole_file import probe, sweep, whole
-from xmemcore.shot.files.exr_parts import is_multi_part, require_whole, single_part
-from xmemcore.shot.plate.canvas import Box
+from xmemcore.shot.files.exr_layout import (
+    MAGIC,
+    Chromaticities,
+    ExrPart,
+    FileLayout,
+    LayoutDamaged,
+    LayoutRefused,
+    pixel_source,
+    read_layout,
+)
+from xmemcore.shot.files.library_text import kept_off_stderr
+from xmemcore.shot.plate.canvas import Box, require_pixels
 
-MAGIC = b"\x76\x2f\x31\x01"
-DEEP_TYPES = ("deepscanline", "deeptile")
 FULL_DISK_BYTES = 1_000_000
 """Less free space than this explains a failed write."""
 
@@ -50,20 +58,6 @@ class FolderNotWritable(RequestError):
     """The folder of the output cannot be made or written."""
 
 
-class _Subsampled(Exception):
-    """A channel has fewer pixels than its window."""
-
-
-@dataclass(frozen=True)
-class ExrPart:
-    """One image of a file, without its pixels."""
-
-    index: int
-    name: str
-    channels: tuple[str, ...]
-    data_window: Box
-
-
 @dataclass(frozen=True)
 class ExrHeader:
     """What a file says of itself."""
@@ -73,11 +67,22 @@ class ExrHeader:
     pixel_aspect: float
     parts: tuple[ExrPart, ...]
     """The flat ones, in the file's order."""
-    has_deep_parts: bool = False
-    multi_part: bool = False
-    """Said by the file, also when it has one part only."""
-    metadata: dict[str, Any] = field(default_factory=dict)
-    """Of the first part: attributes that are text or numbers."""
+    layout: FileLayout
+    """Where the pixels are."""
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Attributes of the first part that are text or numbers."""
+        return self.layout.metadata
+
+    @property
+    def chromaticities(self) -> Chromaticities | None:
+        """x and y of red, green, blue and white, where the first part names them."""
+        return self.layout.chromaticities
+
+    @property
+    def has_deep_parts(self) -> bool:
+        return len(self.parts) < len(self.layout.parts)
 
 
 @dataclass(frozen=True)
@@ -98,32 +103,16 @@ def read_header(path: Path) -> ExrHeader:
     """
     _require_exr(path)
     try:
-        # Without its pixels a file is read silently and in no time; a deep one cannot be told from an image later.
-        file = OpenEXR.File(os.fspath(path), header_only=True)
-        headers = [dict(part.header) for part in file.parts]
-        parts = [
-            ExrPart(index, str(header.get("name", "")), tuple(channel.name for channel in header["channels"]), _box(header["dataWindow"]))
-            for index, header in enumerate(headers)
-            if _kind(header) not in DEEP_TYPES
-        ]
-        multi_part = is_multi_part(path)
-    except Exception as error:  # the library raises RuntimeError, ValueError, UnicodeDecodeError and more
+        layout = read_layout(path)
+    except LayoutRefused as error:
+        raise ExrUnreadable(f"{path.name} in {path.parent} is not read: {error}. Render it again as a plain EXR.") from error
+    except (LayoutDamaged, OSError) as error:
         raise _damaged(path, error) from error
-    if not headers:
-        raise _damaged(path, None)
+    parts = tuple(part.part for part in layout.parts if not part.deep)
     if not parts:
         raise ExrUnreadable(f"{path.name} in {path.parent} is a deep EXR, which has no single image. Flatten it first (DeepToImage).")
-    first = headers[0]
-    plain = {name: value for name, value in first.items() if isinstance(value, (str, int, float))}
-    return ExrHeader(
-        path,
-        _box(first["displayWindow"]),
-        float(first.get("pixelAspectRatio", 1.0)),
-        tuple(parts),
-        has_deep_parts=len(parts) < len(headers),
-        multi_part=multi_part,
-        metadata=plain,
-    )
+    first = layout.parts[0]
+    return ExrHeader(path, first.display_window, first.pixel_aspect, parts, layout)
 
 
 def read_channels(header: ExrHeader, part: ExrPart, names: Iterable[str]) -> ExrImage:
@@ -133,17 +122,16 @@ def read_channels(header: ExrHeader, part: ExrPart, names: Iterable[str]) -> Exr
         ExrUnreadable.
     """
     names = list(names)
+    planes = {plane.name: plane for plane in part.planes}
+    for name in names:
+        if not planes[name].full_size:
+            raise ExrUnreadable(f"Channel {name} of {header.path.name} in {header.path.parent} is subsampled. Render it at full size.")
+    require_pixels(part.data_window, f"The data window of {header.path.name}")
     try:
-        if header.multi_part:
-            channels = _read(single_part(header.path, part.index), names)
-        else:
-            require_whole(header.path)
-            channels = _read(os.fspath(header.path), names)
-    except _Subsampled as error:
-        raise ExrUnreadable(
-            f"Channel {error} of {header.path.name} in {header.path.parent} is subsampled. Render it at full size."
-        ) from error
-    except Exception as error:
+        source = pixel_source(header.layout, part.index)
+        with kept_off_stderr():
+            channels = _read(source, {name: planes[name].kind for name in names}, part.data_window.width)
+    except Exception as error:  # the library raises RuntimeError, ValueError, OSError and more
         raise _damaged(header.path, error) from error
     return ExrImage(channels, part.data_window, header)
 
@@ -213,20 +201,13 @@ def make_folder(folder: Path) -> None:
     sweep(folder)
 
 
-def _read(file: str | io.BytesIO, names: list[str]) -> dict[str, np.ndarray]:
-    opened = OpenEXR.InputFile(file)
+def _read(source: str | io.BytesIO, kinds: dict[str, str], width: int) -> dict[str, np.ndarray]:
+    half, single = Imath.PixelType(Imath.PixelType.HALF), Imath.PixelType(Imath.PixelType.FLOAT)
+    opened = OpenEXR.InputFile(source)
     try:
-        header = opened.header()
-        window = header["dataWindow"]
-        width = window.max.x - window.min.x + 1
-        half, single = Imath.PixelType(Imath.PixelType.HALF), Imath.PixelType(Imath.PixelType.FLOAT)
-        types = {name: half if header["channels"][name].type == half else single for name in names}
-        for name in names:
-            if (header["channels"][name].xSampling, header["channels"][name].ySampling) != (1, 1):
-                raise _Subsampled(name)
         channels = {}
         for kind, dtype in ((half, np.float16), (single, np.float32)):
-            chosen = [name for name in names if types[name] == kind]
+            chosen = [name for name, stored in kinds.items() if (stored == "half") == (kind is half)]
             if chosen:
                 # Asked together, or every scanline is decompressed once for each.
                 for name, content in zip(chosen, opened.channels(chosen, kind), strict=True):
@@ -282,15 +263,6 @@ def _attribute(name: str, value: str | int | float) -> str | int | float:
         # A path in another encoding has characters that UTF-8 does not.
         return value.encode("utf-8", "replace").decode()
     return int(value) if isinstance(value, bool) else value
-
-
-def _kind(header: Mapping[str, Any]) -> str:
-    return str(header.get("type", "scanlineimage")).rsplit(".", 1)[-1]
-
-
-def _box(window: Any) -> Box:
-    (x0, y0), (x1, y1) = window
-    return Box(int(x0), int(y0), int(x1) + 1, int(y1) + 1)
 
 
 def _corners(box: Box) -> tuple[np.ndarray, np.ndarray]:

@@ -1,55 +1,83 @@
-"""Plates that are no EXR: PNG, JPEG and TIFF by opencv, DPX by OpenImageIO where that is installed."""
+"""Pictures that are no EXR, as plates and masks need them: PNG, JPEG, TIFF, and with OpenImageIO DPX and Cineon.
+
+Every kind is looked through by ourselves first: sizes before anything is allocated, damage before a library meets it, and what a library
+would misread. Which way up a camera was held is one rule for all kinds: pixels count as stored, since that is where the artist's shapes
+lie; a file that is marked as turned is pointed out.
+"""
 
 from __future__ import annotations
 
+import io
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from xmemcore.protocol.failures import RequestError
+from xmemcore.shot.files import film_scans, jpeg_file, png_file, tiff_file
+from xmemcore.shot.files.file_kinds import HEAD_BYTES, kind_of_content, kind_of_name, not_read
+from xmemcore.shot.files.picture_header import PictureDamaged, PictureHeader, PictureUnsupported
 
-JPEG_SUFFIXES = (".jpg", ".jpeg")
-_START_OF_SCAN, _END_OF_IMAGE = b"\xff\xda", b"\xff\xd9"
+KINDS = ("PNG", "JPEG", "TIFF", "DPX", "Cineon")
+EXPORT = "Export it as EXR, or as PNG or TIFF of 8 or 16 bits."
 
-
-# Of a damaged file opencv prints a warning of its own; the artist gets our sentence.
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+# What opencv prints of a damaged file, an artist has as our sentence.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 class PictureUnreadable(RequestError):
     """A picture file is missing, truncated, damaged or of a kind that we do not read."""
 
 
-class ExtraMissing(RequestError):
-    """A picture needs a library that is not installed."""
+@dataclass(frozen=True)
+class StoredPicture:
+    """One file's pixels, as stored."""
+
+    pixels: np.ndarray
+    """(H, W, 1 or 3): unsigned, whose largest value is white, or float32."""
+    alpha: np.ndarray | None
+    """(H, W), of the same kind."""
+    indices: np.ndarray | None = None
+    """(H, W) unsigned, of a palette's entries."""
 
 
 def read_picture(path: Path) -> np.ndarray:
-    """Read the colours of a picture, whichever way up its camera was held; an alpha is dropped, grey is repeated.
+    """Read the colours of a picture; an alpha is dropped, grey is repeated.
 
     Returns:
-        (H, W, 3) RGB: uint8, uint16, or float32 as stored (DPX: in [0, 1]).
+        (H, W, 3) RGB: uint8, uint16, or float32 as stored (DPX and Cineon: in [0, 1]).
 
     Raises:
         PictureUnreadable, ExtraMissing.
     """
-    pixels = _read_dpx(path) if path.suffix.lower() == ".dpx" else _read_opencv(path)
-    if pixels is None or pixels.size == 0:
-        raise PictureUnreadable(f"{path.name} in {path.parent} is truncated, or no image that we can read. Render the frame again.")
-    if pixels.ndim == 2 or pixels.shape[2] < 3:
-        pixels = np.repeat(pixels.reshape(*pixels.shape[:2], -1)[..., :1], 3, axis=2)
-    return np.ascontiguousarray(pixels[..., :3])
+    pixels = read_stored(path).pixels
+    return np.ascontiguousarray(pixels if pixels.shape[2] == 3 else np.repeat(pixels, 3, axis=2))
 
 
-def picture_size(path: Path) -> tuple[int, int] | None:
-    """Give width and height from a file's header, in a moment; None where only reading it would tell."""
-    try:
-        with Image.open(path) as file:
-            return file.size
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return None
+def read_stored(path: Path) -> StoredPicture:
+    """Read a picture with all that it stores.
+
+    Raises:
+        PictureUnreadable, ExtraMissing.
+    """
+    kind, header, _ = look(path)
+    with _sentences(path, kind):
+        if kind in ("DPX", "Cineon"):
+            pixels = film_scans.read_pixels(path)
+            pixels = pixels.reshape(*pixels.shape[:2], -1)
+            colours = pixels[..., : 3 if pixels.shape[2] >= 3 else 1]
+            stored = StoredPicture(colours, pixels[..., colours.shape[2]] if pixels.shape[2] in (2, 4) else None)
+        else:
+            content = path.read_bytes()
+            stored = {"PNG": _png, "JPEG": _jpeg, "TIFF": _tiff}[kind](content)
+        if stored.pixels.shape[:2] != (header.height, header.width):
+            raise PictureDamaged("its pixels are not as many as its header says")
+    return stored
 
 
 def unit_range(pixels: np.ndarray) -> np.ndarray:
@@ -59,45 +87,98 @@ def unit_range(pixels: np.ndarray) -> np.ndarray:
     return pixels.astype(np.float32, copy=False)
 
 
-def _read_opencv(path: Path) -> np.ndarray | None:
+def look(path: Path) -> tuple[str, PictureHeader, str | None]:
+    """Give a file's kind, its header, and what speaks against display values."""
+    kind = "picture"
+    with _sentences(path, kind), open(path, "rb") as file:
+        begins = file.read(HEAD_BYTES)
+        kind = kind_of_content(begins) or ""
+        if kind not in KINDS:
+            raise PictureUnreadable(not_an_image(path, begins))
+        file.seek(0)
+        if kind == "PNG":
+            return kind, png_file.read_layout(file).header, None
+        if kind == "TIFF":
+            return kind, tiff_file.read_layout(file).header, None
+        if kind == "JPEG":
+            return kind, jpeg_file.read_layout(file.read()).header, None
+        film_scans.require_library(path, kind)
+        begins = file.read(film_scans.HEADER_BYTES)
+        if kind == "Cineon":
+            return kind, film_scans.read_cineon_header(begins), None
+        header, coded = film_scans.read_dpx_header(begins, file.seek(0, io.SEEK_END))
+        hint = None if coded is None else (
+            f"The plate's headers say that its numbers are {coded}, but it is read as srgb. Name its colour space with --colorspace."
+        )  # fmt: skip
+        return kind, header, hint
+    raise AssertionError("every way out of the block returns or raises")
+
+
+def not_an_image(path: Path, begins: bytes) -> str:
+    """Say of a file that no reader recognises what it is, as far as its content or its name tells."""
+    kind = kind_of_content(begins) or kind_of_name(path)
+    if kind is not None:
+        return not_read(path.name, kind)
+    if not begins:
+        return f"{path.name} in {path.parent} is truncated to nothing (0 bytes). Render the frame again."
+    if path.suffix.lower() == ".exr":
+        return f"{path.name} in {path.parent} is not an EXR file ({path.stat().st_size} bytes). Render the frame again."
+    return f"{path.name} in {path.parent} is truncated, or no image of a kind that is known. Render the frame again, or give images."
+
+
+@contextmanager
+def _sentences(path: Path, kind: str) -> Iterator[None]:
+    """Turn what goes wrong into a sentence."""
     try:
-        # Not by name: on Windows opencv takes no path with letters of other languages.
-        content = path.read_bytes()
+        yield
+    except PictureUnsupported as error:
+        raise PictureUnreadable(f"{path.name} in {path.parent} is {error}, which is not read. {EXPORT}") from error
+    except PictureDamaged as error:
+        raise PictureUnreadable(f"{path.name} in {path.parent} is truncated or damaged ({error}). Render the frame again.") from error
     except OSError as error:
         raise PictureUnreadable(f"Cannot read {path}: {error.strerror}. Check that the file exists and may be read.") from error
-    if not content or (path.suffix.lower() in JPEG_SUFFIXES and not _whole_jpeg(content)):
-        return None
+
+
+def _png(content: bytes) -> StoredPicture:
+    plain = png_file.pixels_only(content, transparency=True)
+    if png_file.read_layout(io.BytesIO(content)).palette:
+        return _palette_png(plain)
+    pixels = _by_opencv(plain)
+    colours = 3 if pixels.shape[2] >= 3 else 1
+    alpha = pixels[..., -1] if pixels.shape[2] in (2, 4) else None
+    return StoredPicture(pixels[..., colours - 1 :: -1] if colours == 3 else pixels[..., :1], alpha)
+
+
+def _palette_png(content: bytes) -> StoredPicture:
+    """Read a palette's indices with Pillow: opencv gives their colours only."""
+    try:
+        with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
+            if image.mode != "P":
+                raise PictureDamaged("its palette is missing")
+            indices = np.asarray(image)
+            table = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
+        raise PictureDamaged("its compressed pixels are damaged") from error
+    colours = np.zeros((256, 3), np.uint8)
+    colours[: len(table)] = table[:256]
+    return StoredPicture(colours[indices], None, indices)
+
+
+def _jpeg(content: bytes) -> StoredPicture:
+    pixels = _by_opencv(jpeg_file.pixels_only(content))
+    return StoredPicture(pixels[..., ::-1], None)
+
+
+def _tiff(content: bytes) -> StoredPicture:
+    picture = tiff_file.read_tiff(content)
+    return StoredPicture(picture.pixels, picture.alpha, picture.indices)
+
+
+def _by_opencv(content: bytes) -> np.ndarray:
     try:
         pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
-    except cv2.error:
-        return None
-    if pixels is None or pixels.ndim == 2:
-        return pixels
-    return pixels[..., 2::-1] if pixels.shape[2] >= 3 else pixels
-
-
-def _whole_jpeg(content: bytes) -> bool:
-    """Say whether the last scan has an end; of a truncated file opencv makes up the rest in grey, without an error.
-
-    Inside a scan no other marker begins like either of the two; before it, a thumbnail has its own.
-    """
-    return content.rfind(_END_OF_IMAGE) > content.rfind(_START_OF_SCAN)
-
-
-def _read_dpx(path: Path) -> np.ndarray | None:
-    try:
-        import OpenImageIO as oiio
-    except ImportError as error:
-        raise ExtraMissing(
-            f"{path.name} is a DPX file, which needs the extra 'plates'. Install it (pip install 'xmem-roto[plates]'), or render EXR."
-        ) from error
-    image = oiio.ImageInput.open(str(path))
-    if image is None:
-        oiio.geterror()
-        return None
-    try:
-        pixels = image.read_image("float")
-        # An error may come together with pixels.
-        return None if image.geterror() else np.asarray(pixels)
-    finally:
-        image.close()
+    except cv2.error as error:
+        raise PictureDamaged("its compressed pixels are damaged") from error
+    if pixels is None or pixels.size == 0:
+        raise PictureDamaged("its compressed pixels are damaged")
+    return pixels.reshape(*pixels.shape[:2], -1)

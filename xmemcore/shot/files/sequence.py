@@ -1,4 +1,8 @@
-"""Files numbered by frame: `shot.%04d.exr`, `shot.####.exr`, `shot.[1001-1100].exr`, or a folder that holds one sequence."""
+"""Files numbered by frame, as people write them: `shot.%04d.exr`, `shot.####.exr`, `shot.@@@@.exr`, `shot.$F4.exr`, `shot.*.exr`,
+`shot.[1001-1100].exr`, `shot.1001-1100#.exr`, `shot.%04d.exr 1001-1100`, or a folder. `%V` and `%v` stand for a view.
+
+In a folder the frame number is the one number of a name that changes from file to file, wherever it stands.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,25 @@ from pathlib import Path
 
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import MAX_FRAMES, FrameRange
+from xmemcore.shot.files.exr_layout import LayoutDamaged, LayoutRefused, read_layout
+from xmemcore.shot.files.file_kinds import kind_of_name, not_read
 
-IMAGE_SUFFIXES = (".exr", ".dpx", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".exr", ".dpx", ".cin", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
 DEFAULT_DIGITS = 4
+MAX_DIGITS = 10
+"""Of a frame number in a pattern: more makes names that no disk takes."""
+LARGEST_FRAME = 2**31 - 1
+"""A larger number in a name is a date or an id."""
 
-_PLACEHOLDER = re.compile(r"%(?:0?(?P<width>[0-9]+))?d|(?P<hashes>#+)|\[(?P<range>-?[0-9]+--?[0-9]+(?:x[0-9]+)?(?:,[-0-9x,]+)?)\]")
-_NUMBERED = re.compile(r"(.*?)(-?[0-9]+)", re.DOTALL)
+_RANGE = r"-?[0-9]{1,10}--?[0-9]{1,10}(?:x[0-9]{1,10})?(?:,[-0-9x,]+)?"
+# Those that can be nothing else come first: a lone `#`, `@` or bracket may belong to the name.
+_PLACEHOLDERS = (
+    re.compile(rf"%0?(?P<width>[0-9]*)d|\$\{{?F(?P<f>[0-9]*)\}}?|(?P<before>{_RANGE})(?P<marks>#+|@+)"),
+    re.compile(rf"(?P<hashes>#+|@+)|\[(?P<range>{_RANGE})\]|(?P<any>\*+|\?+)"),
+)
+_TRAILING_RANGE = re.compile(rf"(.*\S)\s+({_RANGE}|-?[0-9]{{1,10}})", re.DOTALL)
+_VIEW = re.compile(r"%[Vv]")
+_NUMBER = re.compile(r"-?[0-9]+")
 
 
 class SequenceNotFound(RequestError):
@@ -23,6 +40,10 @@ class SequenceNotFound(RequestError):
 
 class SequenceAmbiguous(RequestError):
     """A folder holds several sequences, or a frame has several files."""
+
+
+class PatternInvalid(RequestError):
+    """A pattern asks for what no file name has."""
 
 
 @dataclass(frozen=True)
@@ -49,24 +70,32 @@ class Sequence:
         return self.paths[frame]
 
     @classmethod
-    def find(cls, pattern: str, what: str = "plate") -> Sequence:
+    def find(cls, pattern: str, what: str = "plate", view: str | None = None) -> Sequence:
         """Look for the files of a pattern.
 
         Args:
             pattern: see the module.
             what: what the sequence is, for the sentence when there is none.
+            view: stands in for %V, its first letter for %v.
 
         Raises:
-            SequenceNotFound, SequenceAmbiguous, FrameRangeInvalid.
+            SequenceNotFound, SequenceAmbiguous, PatternInvalid, FrameRangeInvalid.
         """
-        path = Path(pattern).expanduser().absolute()
+        path, allowed = _path_and_frames(pattern, what, view)
         try:
             if path.is_dir():
-                return _in_folder(path, what)
-            placeholder = _placeholder(path.name)
-            return _one_file(path, what) if placeholder is None else _by_pattern(path, placeholder, what)
+                sequences = sequences_in(path, what)
+                if len(sequences) > 1:
+                    names = ", ".join(sorted(Path(sequence.pattern).name for sequence in sequences.values()))
+                    raise SequenceAmbiguous(f"The folder {path} holds several sequences ({names}). Name one of them.")
+                found = next(iter(sequences.values()))
+            elif path.is_file() or _placeholder(path.name) is None:
+                found = _one_file(path, what)
+            else:
+                found = _by_pattern(path, what)
         except OSError as error:
             raise SequenceNotFound(f"Cannot look into {path.parent} for the {what}: {error.strerror}. Ask for read access.") from error
+        return found if allowed is None else _narrowed(found, allowed, what)
 
 
 def frame_path(pattern: str | Path, frame: int) -> Path:
@@ -90,22 +119,185 @@ def numbered(pattern: Path) -> Path:
     return pattern.with_name(f"{name[: placeholder.start()]}%0{_digits(placeholder)}d{name[placeholder.end() :]}")
 
 
+def names_view(pattern: str) -> bool:
+    """Say whether a pattern has a place for a view."""
+    return _VIEW.search(pattern) is not None
+
+
 def has_frame_number(folder: str) -> bool:
     """Say whether a folder's name has a place for a frame number; a lone `#` or brackets may well belong to it."""
-    return any(match["hashes"] is None or len(match["hashes"]) > 1 for match in _PLACEHOLDER.finditer(folder) if match["range"] is None)
+    return any(_PLACEHOLDERS[0].finditer(folder)) or any(
+        match["hashes"] is not None and len(match["hashes"]) > 1 for match in _PLACEHOLDERS[1].finditer(folder)
+    )
+
+
+def sequences_in(folder: Path, what: str) -> dict[str, Sequence]:
+    """Find the sequences of a folder, by what their names have before the number; mattes of ours count where there is nothing else.
+
+    Raises:
+        SequenceNotFound: there is none.
+        SequenceAmbiguous: a frame has several files, or no single number of the names changes.
+    """
+    families: dict[tuple[str, ...], list[_Name]] = {}
+    others: list[Path] = []
+    for path in folder.iterdir():
+        if path.name.startswith(".") or not path.is_file():
+            continue
+        name = _Name.of(path)
+        if path.suffix.lower() not in IMAGE_SUFFIXES:
+            others.append(path)
+        elif name.numbers:
+            families.setdefault((*name.texts, path.suffix), []).append(name)
+    groups: dict[tuple[str, str], dict[int, list[Path]]] = {}
+    for names in families.values():
+        place = _changing(names)
+        for name in names:
+            frames = groups.setdefault((name.before(place), name.after(place)), {})
+            frames.setdefault(name.frame(place), []).append(name.path)
+    if not groups:
+        raise SequenceNotFound(_nothing_in(folder, others, what))
+    found: dict[str, Sequence] = {}
+    for (before, after), spellings in sorted(groups.items()):
+        spelled = [path.name[len(before) : len(path.name) - len(after)] for paths in spellings.values() for path in paths]
+        digits = _shared_digits(spelled)
+        best = {frame: _best(paths, f"{before}{frame:0{digits}d}{after}") for frame, paths in spellings.items()}
+        found[before + after] = _sequence(folder, f"{before}%0{digits}d{after}", best, what)
+    foreign = {name: sequence for name, sequence in found.items() if len(found) == 1 or not _is_ours(sequence)}
+    return foreign or found
+
+
+@dataclass(frozen=True)
+class _Name:
+    """A file's name without its suffix, cut into texts and the numbers between them."""
+
+    path: Path
+    texts: tuple[str, ...]
+    """One more than there are numbers."""
+    numbers: tuple[str, ...]
+
+    @classmethod
+    def of(cls, path: Path) -> _Name:
+        texts, numbers, place = [], [], 0
+        for match in _NUMBER.finditer(path.stem):
+            start = match.start()
+            # "shot-0001" is frame 1 after a dash; a lone "-0001" or "shot.-0001" is frame -1.
+            if match[0].startswith("-") and start and path.stem[start - 1] not in "._":
+                start += 1
+            texts.append(path.stem[place:start])
+            numbers.append(path.stem[start : match.end()])
+            place = match.end()
+        return cls(path, (*texts, path.stem[place:]), tuple(numbers))
+
+    def before(self, place: int) -> str:
+        return "".join(text + number for text, number in zip(self.texts, self.numbers[:place])) + self.texts[place]
+
+    def after(self, place: int) -> str:
+        rest = "".join(number + text for number, text in zip(self.numbers[place + 1 :], self.texts[place + 2 :], strict=True))
+        return self.texts[place + 1] + rest + self.path.suffix
+
+    def frame(self, place: int) -> int:
+        return int(self.numbers[place])
+
+
+def _changing(names: list[_Name]) -> int:
+    """Say which number of names that are otherwise alike is the frame's.
+
+    It is the one that changes. Where several do, or a file is alone, it is the last one if the name ends with it, as most do; else the
+    one that changes most, or the last that could be a frame's.
+    """
+    places = range(len(names[0].numbers))
+    values = [len({int(name.numbers[place]) for name in names}) for place in places]
+    changing = [place for place in places if values[place] > 1]
+    last = places[-1]
+    if len(changing) == 1:
+        return changing[0]
+    if not names[0].texts[-1] and (not changing or last in changing):
+        return last
+    if changing:
+        return max(changing, key=lambda place: (values[place], place))
+    long = [place for place in places if len(names[0].numbers[place].lstrip("-")) >= DEFAULT_DIGITS]
+    # A frame's number stands between separators; that of a version or a size has a letter beside it.
+    free = [place for place in long if _separate(names[0], place)]
+    return (free or long or [last])[-1]
+
+
+def _separate(name: _Name, place: int) -> bool:
+    before, after = name.texts[place][-1:], name.texts[place + 1][:1]
+    return not before.isalnum() and not after.isalnum()
+
+
+def _path_and_frames(pattern: str, what: str, view: str | None) -> tuple[Path, FrameRange | None]:
+    """Give the path that a pattern stands for, and the frames that it names beside it."""
+    try:
+        path, allowed = Path(pattern).expanduser().absolute(), None
+        trailing = _TRAILING_RANGE.fullmatch(pattern.strip())
+        if trailing is not None and not path.exists():
+            path, allowed = Path(trailing[1]).expanduser().absolute(), FrameRange.parse(trailing[2])
+        if _VIEW.search(str(path)) and not path.exists():
+            path = _of_view(path, what, view)
+        return path, allowed
+    except (ValueError, RuntimeError, OSError) as error:  # a zero byte, an unknown ~user, a name longer than names can be
+        raise SequenceNotFound(f"{pattern[:200]!r} is no path of a {what}. Write a pattern such as shot.%04d.exr, or a folder.") from error
+
+
+def _of_view(path: Path, what: str, view: str | None) -> Path:
+    if view is not None:
+        return Path(str(path).replace("%V", view).replace("%v", view[:1]))
+    folder = path
+    while _VIEW.search(str(folder.parent)):
+        folder = folder.parent
+    escaped = re.escape(folder.name) if folder != path else _frames_of(folder.name)
+    there = re.compile(
+        escaped.replace("%V", "(?P<view>[A-Za-z]\\w*?)", 1).replace("%v", "(?P<letter>[A-Za-z])", 1).replace("%V", "(?P=view)")
+    )
+    try:
+        matches = [there.fullmatch(entry.name) for entry in folder.parent.iterdir()]
+    except (OSError, re.error):
+        matches = []
+    views = sorted({match.groupdict().get("view") or match.groupdict().get("letter") or "" for match in matches if match})
+    found = f"the views {', '.join(views)} are there" if views else "no view is there"
+    raise SequenceNotFound(f"{path.name} in {path.parent} stands for several views of the {what}; {found}. Name one with --view.")
+
+
+def _frames_of(name: str) -> str:
+    """Give a regular expression of a pattern's name, any frame in it."""
+    placeholder = _placeholder(name)
+    if placeholder is None:
+        return re.escape(name)
+    return re.escape(name[: placeholder.start()]) + r"-?[0-9]+" + re.escape(name[placeholder.end() :])
 
 
 def _placeholder(name: str) -> re.Match[str] | None:
     """Find where a file name has its frame number: the last such place, for a `#` or a `[1-2]` may belong to the name."""
-    found = list(_PLACEHOLDER.finditer(name))
-    return found[-1] if found else None
+    for kind in _PLACEHOLDERS:
+        found = list(kind.finditer(name))
+        if found:
+            return found[-1]
+    return None
+
+
+def _allowed(placeholder: re.Match[str]) -> str | None:
+    """Give the range that is part of a placeholder."""
+    groups = placeholder.groupdict()
+    return groups.get("before") or groups.get("range")
 
 
 def _digits(placeholder: re.Match[str]) -> int:
-    """Say how many digits a placeholder stands for at least."""
-    if placeholder["hashes"]:
-        return len(placeholder["hashes"])
-    return int(placeholder["width"] or 1) if placeholder["range"] is None else DEFAULT_DIGITS
+    """Say how many digits a placeholder stands for at least; raises PatternInvalid."""
+    groups = placeholder.groupdict()
+    marks = groups.get("marks") or groups.get("hashes")
+    if groups.get("range") or groups.get("any"):
+        return DEFAULT_DIGITS
+    if groups.get("before") and marks and len(marks) == 1:
+        # A lone # after a range stands for four digits wherever ranges are written so.
+        return DEFAULT_DIGITS
+    text = groups.get("width") or groups.get("f") or ""
+    digits = len(marks) if marks else int(text[:9] or 1)
+    if digits > MAX_DIGITS:
+        raise PatternInvalid(
+            f"{placeholder[0][:40]} asks for frame numbers of {digits} digits; up to {MAX_DIGITS} are possible, 4 are usual (%04d)."
+        )
+    return max(digits, 1)
 
 
 def _one_file(path: Path, what: str) -> Sequence:
@@ -113,12 +305,17 @@ def _one_file(path: Path, what: str) -> Sequence:
         raise SequenceNotFound(
             f"Nothing is at {path}, where the {what} should be. Write a pattern such as shot.%04d.exr or shot.####.exr, or a folder."
         )
-    numbered = _split(path.stem)
-    return Sequence(str(path), {numbered[1] if numbered else 1: path})
+    name = _Name.of(path)
+    frame = name.frame(_changing([name])) if name.numbers else 1
+    return Sequence(str(path), {frame if abs(frame) <= LARGEST_FRAME else 1: path})
 
 
-def _by_pattern(path: Path, placeholder: re.Match[str], what: str) -> Sequence:
-    allowed = FrameRange.parse(placeholder["range"]) if placeholder["range"] else None
+def _by_pattern(path: Path, what: str) -> Sequence:
+    placeholder = _placeholder(path.name)
+    assert placeholder is not None
+    digits = _digits(placeholder)
+    written = _allowed(placeholder)
+    allowed = FrameRange.parse(written) if written else None
     before, after = path.name[: placeholder.start()], path.name[placeholder.end() :]
     number = re.compile(re.escape(before) + r"(-?[0-9]+)" + re.escape(after))
     spellings: dict[int, list[Path]] = {}
@@ -129,40 +326,39 @@ def _by_pattern(path: Path, placeholder: re.Match[str], what: str) -> Sequence:
     if not spellings:
         raise SequenceNotFound(f"There are no files {path.name} in {path.parent}. Check the path of the {what}.")
     # shot.7.exr is taken for %04d too, but not before shot.0007.exr.
-    digits = _digits(placeholder)
     found = {frame: _best(files, f"{before}{frame:0{digits}d}{after}") for frame, files in spellings.items()}
-    if allowed is not None:
+    if written or "any" in placeholder.groupdict() and placeholder["any"]:
         digits = _shared_digits([path.name[len(before) : len(path.name) - len(after)] for path in found.values()])
     return _sequence(path.parent, f"{before}%0{digits}d{after}", found, what)
 
 
-def _in_folder(folder: Path, what: str) -> Sequence:
-    groups: dict[tuple[str, str], dict[int, list[Path]]] = {}
-    for path in folder.iterdir():
-        numbered = _split(path.stem)
-        if path.suffix.lower() in IMAGE_SUFFIXES and numbered and not path.name.startswith(".") and path.is_file():
-            groups.setdefault((numbered[0], path.suffix), {}).setdefault(numbered[1], []).append(path)
-    if not groups:
-        raise SequenceNotFound(f"The folder {folder} holds no numbered images. Choose the folder of the {what}.")
-    if len(groups) > 1:
-        names = ", ".join(f"{stem}#{suffix}" for stem, suffix in sorted(groups))
-        raise SequenceAmbiguous(f"The folder {folder} holds several sequences ({names}). Name one of them, as shot.%04d.exr.")
-    (stem, suffix), spellings = next(iter(groups.items()))
-    digits = _shared_digits([path.stem[len(stem) :] for paths in spellings.values() for path in paths])
-    found = {frame: _best(paths, f"{stem}{frame:0{digits}d}{suffix}") for frame, paths in spellings.items()}
-    return _sequence(folder, f"{stem}%0{digits}d{suffix}", found, what)
+def _narrowed(sequence: Sequence, allowed: FrameRange, what: str) -> Sequence:
+    paths = {frame: path for frame, path in sequence.paths.items() if frame in allowed}
+    if not paths:
+        raise SequenceNotFound(
+            f"None of the frames {allowed} is there; {sequence.pattern} has {sequence.frames[0]}-{sequence.frames[-1]}. "
+            f"Check the range of the {what}."
+        )
+    return Sequence(sequence.pattern, paths)
 
 
-def _split(stem: str) -> tuple[str, int] | None:
-    """Cut a file name without its suffix into what comes before the frame number, and the number."""
-    numbered = _NUMBERED.fullmatch(stem)
-    if numbered is None:
-        return None
-    before, number = numbered[1], numbered[2]
-    # "shot-0001" is frame 1 after a dash; a lone "-0001" or "shot.-0001" is frame -1.
-    if number.startswith("-") and before and before[-1] not in "._":
-        before, number = f"{before}-", number[1:]
-    return before, int(number)
+def _nothing_in(folder: Path, others: list[Path], what: str) -> str:
+    kinds = sorted({(kind_of_name(path) or "", path.name) for path in others if kind_of_name(path)})
+    if kinds:
+        kind, name = kinds[0]
+        return f"The folder {folder} holds no numbered images. {not_read(name, kind)}"
+    return f"The folder {folder} holds no numbered images. Choose the folder of the {what}."
+
+
+def _is_ours(sequence: Sequence) -> bool:
+    """Say whether a sequence is mattes that we wrote: an output folder may be the plate's own."""
+    path = next(iter(sequence.paths.values()))
+    if path.suffix.lower() != ".exr":
+        return False
+    try:
+        return "xmem/version" in read_layout(path).metadata
+    except (LayoutDamaged, LayoutRefused, OSError):
+        return False
 
 
 def _shared_digits(numbers: list[str]) -> int:
@@ -184,7 +380,7 @@ def _best(files: list[Path], expected: str) -> Path:
 
 def _sequence(folder: Path, name: str, found: dict[int, Path], what: str) -> Sequence:
     first, last = min(found), max(found)
-    if last - first >= MAX_FRAMES:
+    if last - first >= MAX_FRAMES or max(abs(first), abs(last)) > LARGEST_FRAME:
         raise SequenceNotFound(
             f"The numbers of {name} in {folder} run from {first} to {last}: these are no frame numbers. Check the path of the {what}."
         )

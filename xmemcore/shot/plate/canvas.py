@@ -6,6 +6,50 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xmemcore.protocol.failures import RequestError
+
+MAX_PIXELS = 48_000_000
+"""Of a picture: 8K with a tenth of overscan on each side. What a header claims beyond it would fill the memory."""
+MAX_RATIO = 16
+"""Of a canvas in square pixels, long side over short: the network's short side is fixed, and the long one follows."""
+PIXEL_ASPECTS = (0.1, 10.0)
+"""Width of a pixel over its height; films and videos have 0.5 to 2."""
+
+
+class CanvasImpossible(RequestError):
+    """A picture is larger, or of another shape, than any that is read."""
+
+
+def require_pixels(box: Box, what: str) -> None:
+    """Raise CanvasImpossible unless a box has pixels, and no more than are read."""
+    if box.empty or box.width * box.height > MAX_PIXELS:
+        raise CanvasImpossible(
+            f"{what} is {box.width}x{box.height}; pictures of up to {MAX_PIXELS // 10**6} million pixels are read. "
+            "Render it smaller, or again if the file is damaged."
+        )
+
+
+def require_possible(box: Box, pixel_aspect: float, what: str) -> None:
+    """Raise CanvasImpossible unless pictures of this size and pixel aspect can be worked on.
+
+    Args:
+        box: the format.
+        pixel_aspect: width of a pixel over its height.
+        what: the pictures, as a sentence begins with them.
+    """
+    require_pixels(box, what)
+    least, most = PIXEL_ASPECTS
+    if not least <= pixel_aspect <= most:
+        raise CanvasImpossible(
+            f"{what} has a pixel aspect of {pixel_aspect:g}; from {least:g} to {most:g} are possible. Render it with the plate's own."
+        )
+    width = box.width * pixel_aspect
+    if max(width, box.height) > MAX_RATIO * min(width, box.height):
+        raise CanvasImpossible(
+            f"{what} is {box.width}x{box.height} at a pixel aspect of {pixel_aspect:g}: one side is over {MAX_RATIO} "
+            "times the other. Crop it."
+        )
+
 
 @dataclass(frozen=True)
 class Box:
@@ -79,13 +123,20 @@ class Canvas:
 
 
 def canvas_of(display: Box, windows: list[Box], pixel_aspect: float) -> Canvas:
-    """Join a format with its data windows, at most twice the format along each axis."""
+    """Join a format with its data windows, at most twice the format along each axis; a window that no such canvas reaches is left out."""
     box = display
     for window in windows:
-        box = box.union(window)
+        if within_reach(window, display):
+            box = box.union(window)
     x0, x1 = _limited(box.x0, box.x1, display.x0, display.x1)
     y0, y1 = _limited(box.y0, box.y1, display.y0, display.y1)
     return Canvas(Box(x0, y0, x1, y1), display, pixel_aspect)
+
+
+def within_reach(window: Box, display: Box) -> bool:
+    """Say whether some pixel of a data window can be on a canvas of this format."""
+    reach = Box(display.x0 - display.width, display.y0 - display.height, display.x1 + display.width, display.y1 + display.height)
+    return not window.intersection(reach).empty
 
 
 def _limited(start: int, end: int, display_start: int, display_end: int) -> tuple[int, int]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,15 +12,12 @@ import cv2
 import numpy as np
 
 from xmemcore.protocol.failures import RequestError
-from xmemcore.shot.files.exr import ExrHeader, ExrPart, ExrUnreadable, read_channels, read_header
-from xmemcore.shot.files.pictures import PictureUnreadable, picture_size, read_picture, unit_range
-from xmemcore.shot.files.sequence import Sequence
-from xmemcore.shot.plate.canvas import Box, Canvas, canvas_of
-from xmemcore.shot.plate.channels import rgb_of
+from xmemcore.shot.files.sequence import Sequence, names_view
+from xmemcore.shot.plate.canvas import Box, Canvas, canvas_of, require_possible, within_reach
 from xmemcore.shot.plate.colour import BRIGHTEST, display_encoded, require_colorspace
+from xmemcore.shot.plate.reader import FrameHeader
+from xmemcore.shot.plate.readers import reader_of
 from xmemcore.shot.plate.resampling import AREA, PUBLISHED, resampled
-
-EXR = ".exr"
 
 
 class PlateUnreadable(RequestError):
@@ -32,27 +31,57 @@ class Plate:
     sequence: Sequence
     canvas: Canvas
     colorspace: str
+    view: str | None = None
+    """Which of several views, or parts, is read; None: the files hold one."""
+    warnings: tuple[str, ...] = ()
+    """What was chosen without being asked for, in sentences."""
     cleaned: dict[int, int] = field(default_factory=dict)
     """By frame, how many values were NaN or infinite when it was read; frames without any are not here."""
 
     @classmethod
-    def open(cls, pattern: str, colorspace: str | None = None) -> Plate:
-        """Find the frames and settle the canvas; reads headers, and of pictures the first frame.
+    def open(cls, pattern: str, colorspace: str | None = None, view: str | None = None) -> Plate:
+        """Find the frames and settle the canvas; reads headers only.
 
         Args:
             pattern: see `shot.sequence`.
-            colorspace: see `shot.colour`; None: linear for EXR and for TIFF in floats, srgb for everything else.
+            colorspace: see `shot.colour`; None: what such files usually are in: linear for EXR and floats, srgb for everything else.
+            view: which of several views or parts of a file; None: the first.
 
         Raises:
             SequenceNotFound, SequenceAmbiguous, ColorspaceUnknown, PlateUnreadable.
         """
         if colorspace is not None:
             require_colorspace(colorspace)
-        sequence = Sequence.find(pattern)
-        if sequence.path(sequence.frames[0]).suffix.lower() == EXR:
-            return cls(sequence, _exr_canvas(sequence), colorspace or "linear")
-        canvas, scene_linear = _picture_canvas(sequence)
-        return cls(sequence, canvas, colorspace or ("linear" if scene_linear else "srgb"))
+        sequence = Sequence.find(pattern, view=view)
+        if names_view(pattern):
+            # The view has chosen the files; what is in them is one.
+            view = None
+        first: FrameHeader | None = None
+        windows: list[Box] = []
+        notes: dict[str, None] = {}
+        elsewhere: list[int] = []
+        for frame in sequence.frames:
+            path = sequence.path(frame)
+            header = _header(path, frame, view)
+            if first is None:
+                first, view = header, view or header.view
+                with _naming(frame):
+                    require_possible(header.display, header.pixel_aspect, f"The format of {path.name}")
+            _require_format(path, frame, header, first.display, first.pixel_aspect)
+            windows.append(header.window)
+            notes.update(dict.fromkeys(header.notes))
+            if not within_reach(header.window, first.display):
+                elsewhere.append(frame)
+        assert first is not None
+        chosen = colorspace or first.colorspace
+        if chosen is None:
+            raise PlateUnreadable(f"Nothing says in which colour space {sequence.pattern} is. Name it with --colorspace.")
+        if colorspace is None and first.colour_hint:
+            notes[first.colour_hint] = None
+        if elsewhere:
+            notes[_black(sequence, elsewhere)] = None
+        canvas = canvas_of(first.display, windows, first.pixel_aspect)
+        return cls(sequence, canvas, chosen, view, tuple(notes))
 
     @property
     def frames(self) -> tuple[int, ...]:
@@ -71,13 +100,12 @@ class Plate:
             PlateUnreadable.
         """
         path = self.sequence.path(frame)
-        if path.suffix.lower() == EXR:
-            return self._read_exr(path, frame)
-        pixels = unit_range(_picture(path, frame))
-        if pixels.shape[:2] != (self.canvas.height, self.canvas.width):
-            raise PlateUnreadable(_other_size(path, frame, pixels.shape[1], pixels.shape[0], self.canvas.display))
-        planes = self._cleaned([np.ascontiguousarray(pixels[..., place]) for place in range(3)], frame)
-        return display_encoded(planes, self.colorspace)
+        header = _header(path, frame, self.view)
+        _require_format(path, frame, header, self.canvas.display, self.canvas.pixel_aspect)
+        with _naming(frame):
+            planes, window = reader_of(path).read(path, self.view)
+        # Encoded first: what lies outside the data window is black in every colour space.
+        return self.canvas.placed(display_encoded(self._cleaned(planes, frame), self.colorspace), window)
 
     def working_image(self, frame: int, size: int, resampling: str = AREA) -> np.ndarray:
         """Read a frame at the network's size, (h, w, 3) float32, square pixels.
@@ -93,18 +121,6 @@ class Plate:
             return cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
         return resampled(picture, (height, width))
 
-    def _read_exr(self, path: Path, frame: int) -> np.ndarray:
-        header = _header(path, frame)
-        _require_format(header, frame, self.canvas.display, self.canvas.pixel_aspect)
-        part, names = _rgb(header, frame)
-        try:
-            image = read_channels(header, part, names)
-        except ExrUnreadable as error:
-            raise PlateUnreadable(f"Frame {frame} cannot be read: {error}") from error
-        planes = self._cleaned([image.channels[name] for name in names], frame)
-        # Encoded first: what lies outside the data window is black in every colour space.
-        return self.canvas.placed(display_encoded(planes, self.colorspace), image.data_window)
-
     def _cleaned(self, planes: list[np.ndarray], frame: int) -> list[np.ndarray]:
         """Replace what is no number by black and infinite light by the brightest there is; count both."""
         bad = [plane.size - int(np.count_nonzero(_finite(plane))) for plane in planes]
@@ -119,67 +135,37 @@ def _finite(plane: np.ndarray) -> np.ndarray:
     return (plane.view(np.uint16) & 0x7C00) != 0x7C00 if plane.dtype == np.float16 else np.isfinite(plane)
 
 
-def _exr_canvas(sequence: Sequence) -> Canvas:
-    first: ExrHeader | None = None
-    windows: list[Box] = []
-    for frame in sequence.frames:
-        header = _header(sequence.path(frame), frame)
-        first = first or header
-        _require_format(header, frame, first.display_window, first.pixel_aspect)
-        windows.append(_rgb(header, frame)[0].data_window)
-    assert first is not None
-    return canvas_of(first.display_window, windows, first.pixel_aspect)
-
-
-def _picture_canvas(sequence: Sequence) -> tuple[Canvas, bool]:
-    """Give the canvas, and whether the pictures hold light rather than display values."""
-    first = sequence.frames[0]
-    pixels = _picture(sequence.path(first), first)
-    box = Box(0, 0, pixels.shape[1], pixels.shape[0])
-    for frame in sequence.frames[1:]:
-        path = sequence.path(frame)
-        size = picture_size(path)
-        # A file that does not tell its size gets its sentence when it is read.
-        if size is not None and size != (box.width, box.height):
-            raise PlateUnreadable(_other_size(path, frame, *size, box))
-    floats = pixels.dtype.kind == "f" and sequence.path(first).suffix.lower() != ".dpx"
-    return Canvas(box, box), floats
-
-
-def _header(path: Path, frame: int) -> ExrHeader:
+@contextmanager
+def _naming(frame: int) -> Iterator[None]:
+    """Say of which frame a reader's sentence is."""
     try:
-        return read_header(path)
-    except ExrUnreadable as error:
+        yield
+    except RequestError as error:
         raise PlateUnreadable(f"Frame {frame} cannot be read: {error}") from error
 
 
-def _picture(path: Path, frame: int) -> np.ndarray:
-    try:
-        return read_picture(path)
-    except PictureUnreadable as error:
-        raise PlateUnreadable(f"Frame {frame} cannot be read: {error}") from error
+def _header(path: Path, frame: int, view: str | None) -> FrameHeader:
+    with _naming(frame):
+        return reader_of(path).header(path, view)
 
 
-def _rgb(header: ExrHeader, frame: int) -> tuple[ExrPart, list[str]]:
-    found = rgb_of(header)
-    if found is not None:
-        return found
-    there = ", ".join(name for part in header.parts for name in part.channels) or "none"
-    deep = "; its deep parts have no single image" if header.has_deep_parts else ""
-    raise PlateUnreadable(
-        f"Frame {frame} ({header.path.name}) has no channels R, G, B; it has {there[:200]}{deep}. Render rgb, or one layer of it."
-    )
-
-
-def _require_format(header: ExrHeader, frame: int, display: Box, pixel_aspect: float) -> None:
-    if header.display_window != display:
-        window = header.display_window
-        raise PlateUnreadable(_other_size(header.path, frame, window.width, window.height, display, window))
-    if not math.isclose(header.pixel_aspect, pixel_aspect, rel_tol=1e-3):
+def _require_format(path: Path, frame: int, header: FrameHeader, display: Box, aspect: float) -> None:
+    if header.display != display:
+        window = header.display
+        raise PlateUnreadable(_other_size(path, frame, window.width, window.height, display, window))
+    if not math.isclose(header.pixel_aspect, aspect, rel_tol=1e-3):
         raise PlateUnreadable(
-            f"Frame {frame} ({header.path.name}) has a pixel aspect of {header.pixel_aspect:g}, but the plate begins with "
-            f"{pixel_aspect:g}. Render all frames in one format."
+            f"Frame {frame} ({path.name}) has a pixel aspect of {header.pixel_aspect:g}, but the plate begins with "
+            f"{aspect:g}. Render all frames in one format."
         )
+
+
+def _black(sequence: Sequence, frames: list[int]) -> str:
+    more = f", nor have {len(frames) - 1} others" if len(frames) > 1 else ""
+    return (
+        f"Frame {frames[0]} ({sequence.path(frames[0]).name}) has no pixel on the format or near it{more}: the data window lies elsewhere. "
+        "It is black."
+    )
 
 
 def _other_size(path: Path, frame: int, width: int, height: int, display: Box, window: Box | None = None) -> str:

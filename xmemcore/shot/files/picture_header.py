@@ -1,0 +1,40 @@
+"""What a picture file's header says, whatever its kind, and how much of a picture is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_DECODED_BYTES = 600_000_000
+"""Of one picture as its file stores it: 8K in four floats. A header that claims more is not believed."""
+
+
+class PictureDamaged(Exception):
+    """A file does not hold together; the text says why, as in "it ends too early"."""
+
+
+class PictureUnsupported(Exception):
+    """A whole file of a kind that is not read; the text names the kind, as in "a CMYK picture"."""
+
+
+@dataclass(frozen=True)
+class PictureHeader:
+    """A picture without its pixels."""
+
+    width: int
+    height: int
+    pixel_aspect: float = 1.0
+    """Width of a pixel over its height, from the file's resolution; 1 where it names none."""
+    orientation: int = 1
+    """As TIFF and EXIF number it, 1 to 8: how a viewer would turn the picture. Pixels are used as stored."""
+    floats: bool = False
+    """Its numbers are light rather than display values."""
+    notes: tuple[str, ...] = ()
+    """What is chosen when it is read, in sentences."""
+
+
+def require_bytes(width: int, height: int, bytes_each: int) -> None:
+    """Raise PictureDamaged where a picture of that size, with so many bytes a pixel, is more than is read."""
+    if width <= 0 or height <= 0:
+        raise PictureDamaged("it has no size")
+    if width * height * bytes_each > MAX_DECODED_BYTES:
+        raise PictureDamaged(f"it claims {width}x{height} pixels, and pictures of up to {MAX_DECODED_BYTES // 10**6} MB are read")

@@ -1,0 +1,42 @@
+"""Pictures that are no EXR as plates: what their headers say, and their colours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from xmemcore.shot.files.file_kinds import kind_of_content
+from xmemcore.shot.files.pictures import KINDS, PictureUnreadable, look, read_picture, unit_range
+from xmemcore.shot.plate.canvas import Box
+from xmemcore.shot.plate.reader import FrameHeader
+
+
+class PicturePlates:
+    """Read picture frames; see PlateReader."""
+
+    suffixes = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dpx", ".cin")
+
+    def recognises(self, content: bytes) -> bool:
+        """Say whether a file that begins so is a picture of these kinds."""
+        return kind_of_content(content) in KINDS
+
+    def header(self, path: Path, view: str | None) -> FrameHeader:
+        """Read what a frame says of itself; raises PictureUnreadable."""
+        if view is not None:
+            raise PictureUnreadable(f"{path.name} holds one view only, and {view!r} was asked for. Leave --view out, or name it with %V.")
+        kind, header, hint = look(path)
+        notes = list(header.notes)
+        if header.orientation != 1:
+            notes.append(
+                f"The pictures of the plate are marked as turned (orientation {header.orientation}); they are used as their pixels are "
+                "stored. If Nuke shows them otherwise, render them there."
+            )
+        box = Box(0, 0, header.width, header.height)
+        usual = None if kind == "Cineon" else "linear" if header.floats else "srgb"
+        return FrameHeader(box, box, header.pixel_aspect, usual, None, tuple(notes), hint)
+
+    def read(self, path: Path, view: str | None) -> tuple[list[np.ndarray], Box]:
+        """Read red, green and blue, and where they are; raises PictureUnreadable."""
+        pixels = unit_range(read_picture(path))
+        return [np.ascontiguousarray(pixels[..., place]) for place in range(3)], Box(0, 0, pixels.shape[1], pixels.shape[0])
