@@ -46,6 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pictures.add_argument(
         "--finetune", nargs=2, action="append", metavar=("PLATES", "MATTES"), help="a finished shot; may be given several times"
     )
+    parser.add_argument(
+        "--scenes", metavar="DIR", help="rendered scenes beside --stills or --procedural, made by `python -m xmemcore.training.render`"
+    )
     parser.add_argument("--out", metavar="DIR", required=True, help="folder for checkpoints, losses, curve and sample sheets")
     parser.add_argument(
         "--config",
@@ -65,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers", type=whole(0, cores, there), default=1, help="processes that make clips; 0: none beside the training (default 1)"
     )
     parser.add_argument("--checkpoint-minutes", type=_minutes_between, default=3.0, help="work between two checkpoints (default 3)")
+    parser.add_argument("--validate-minutes", type=_minutes, default=8.0, help="work between two validations (default 8)")
     parser.add_argument("--clips", metavar="DIR", default=None, help="annotated clips to validate on, never to learn from")
     parser.add_argument("--validate", metavar="NAMES", default=None, help="names of those clips, with commas; default all")
 
@@ -94,6 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
         Habits(),
         workers=arguments.workers,
         checkpoint_seconds=60 * arguments.checkpoint_minutes,
+        validate_seconds=60 * arguments.validate_minutes,
         draws_on_device=run_plan.device.type == "cuda",
     )
     trainer = Trainer(run_plan.network, run_plan.recipe, length, folder, run_plan.device, habits, run_plan.yardstick)

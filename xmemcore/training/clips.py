@@ -11,7 +11,8 @@ import numpy as np
 from xmemcore.training.cutouts import Source
 from xmemcore.training.draw import draw
 from xmemcore.training.plan import ClipPlan
-from xmemcore.training.scene import ClipShape, SceneConfig, stage
+from xmemcore.training.rendered import Scenes
+from xmemcore.training.scene import ClipShape, SceneConfig, stage, stage_rendered
 
 _SEEN = 0.004
 """Share of the canvas that a target needs in some frame, to be annotated there."""
@@ -48,9 +49,20 @@ class ClipSource(Protocol):
 class StagedClips:
     """Clips that are staged from pictures."""
 
-    def __init__(self, source: Source, thin: Source, other: Source | None, other_share: float, config: SceneConfig, seed: int) -> None:
-        """Take pictures from `source`, in a share of the clips from `other`."""
+    def __init__(
+        self,
+        source: Source,
+        thin: Source,
+        other: Source | None,
+        other_share: float,
+        config: SceneConfig,
+        seed: int,
+        scenes: Scenes | None = None,
+        scenes_share: float = 0.0,
+    ) -> None:
+        """Take pictures from `source`, in a share of the clips from `other`, and in another share targets from rendered scenes."""
         self._source, self._thin, self._other, self._share = source, thin, other, other_share
+        self._scenes, self._scenes_share = scenes, scenes_share
         self._config = config
         self._seed = seed
 
@@ -76,6 +88,8 @@ class StagedClips:
 
     def _staged(self, rng: np.random.Generator, shape: ClipShape) -> ClipPlan:
         source = self._other if self._other is not None and rng.random() < self._share else self._source
+        if self._scenes is not None and rng.random() < self._scenes_share:
+            return stage_rendered(rng, self._scenes, source, self._thin, shape, self._config)
         return stage(rng, source, self._thin, shape, self._config)
 
 

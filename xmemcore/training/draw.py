@@ -24,8 +24,11 @@ def draw(plan: ClipPlan) -> tuple[np.ndarray, np.ndarray]:
     pyramids: dict[int, list[tuple[np.ndarray, ...]]] = {}
     for t in range(plan.frames):
         for number, layer in enumerate(plan.layers):
-            levels = pyramids.setdefault(number, [(layer.picture, layer.alpha, layer.back)])
-            _add(plan, layer, levels, t, coarse, frames[t], labels[t])
+            now = layer.at(t)
+            levels = [(now.picture, now.alpha, now.back)]
+            if layer.moments is None:
+                levels = pyramids.setdefault(number, levels)
+            _add(plan, now, levels, t, coarse, frames[t], labels[t])
         if plan.look is not None:
             frames[t] = developed(frames[t], plan.look, t)
     return frames, labels

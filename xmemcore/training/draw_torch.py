@@ -59,8 +59,9 @@ def _add(plan: ClipPlan, layer: Layer, coarse: np.ndarray, colour: Tensor, label
     seen, opacity = _smeared(torch.cat((seen, opacity), dim=1), ways).split((3, 1), dim=1)
     colour.copy_(colour * (1 - opacity) + seen * opacity)
     mark = torch.full_like(labels, layer.label)
-    if layer.regions is not None:
-        regions = torch.from_numpy(layer.regions).float().to(device)[None, None].expand(length, -1, -1, -1)
+    if layer.at(0).regions is not None:
+        marks = np.stack([layer.at(t).regions for t in range(length)])
+        regions = torch.from_numpy(marks).float().to(device)[:, None]
         mark = F.grid_sample(regions, grid, mode="nearest", padding_mode="zeros", align_corners=False)
     labels.copy_(torch.where(opacity > 0.5, mark, labels))
 
@@ -69,8 +70,9 @@ def _planes(plan: ClipPlan, layer: Layer, device: torch.device) -> Tensor:
     """Give picture and opacity for each frame, (T, 4, h, w): the side that is shown, reduced so that no pixel is left out."""
     faces = []
     for t in range(plan.frames):
-        picture = layer.back if layer.back is not None and layer.path.width[t] < 0 else layer.picture
-        alpha = layer.alpha if layer.alpha is not None else np.full(picture.shape[:2], 255, np.uint8)
+        now = layer.at(t)
+        picture = now.back if now.back is not None and now.path.width[t] < 0 else now.picture
+        alpha = now.alpha if now.alpha is not None else np.full(picture.shape[:2], 255, np.uint8)
         face = torch.from_numpy(np.dstack((picture, alpha))).to(device).permute(2, 0, 1).float()
         face = torch.cat((face[:3], face[3:] / 255))[None]
         step = source_step(plan, layer, t)

@@ -5,7 +5,7 @@ Planning is cheap and the same everywhere; drawing is done by `draw` on a CPU or
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -36,6 +36,15 @@ class Layer:
     """(T, 3): light that falls on this thing alone."""
     smear: float = 0.0
     """Shutter: the share of the way to the next frame that is blurred."""
+    moments: list[tuple[np.ndarray, np.ndarray, np.ndarray]] | None = None
+    """Picture, alpha and regions of each of T frames, in place of those above: a thing that was rendered as it moved."""
+
+    def at(self, frame: int) -> Layer:
+        """Give the layer as it is at one frame, its pictures still."""
+        if self.moments is None:
+            return self
+        picture, alpha, marks = self.moments[frame]
+        return replace(self, picture=picture, alpha=alpha, regions=marks, moments=None)
 
 
 @dataclass

@@ -20,6 +20,7 @@ from xmemcore.protocol.whole_file import probe, write_text
 from xmemcore.training import record
 from xmemcore.training.clips import ClipSource
 from xmemcore.training.recipe import Recipe, RecipeInvalid, read_recipe, recipe_of
+from xmemcore.training.rendered import Scenes
 from xmemcore.training.sources import FromNothing, FromStills
 from xmemcore.training.start import new_network
 from xmemcore.training.state import CHECKPOINT, MODEL, read_state_of
@@ -77,6 +78,8 @@ def plan_run(arguments: argparse.Namespace, folder: Path) -> RunPlan:
     chosen = [bool(arguments.stills), arguments.procedural, bool(arguments.finetune)]
     if sum(chosen) != 1:
         raise SourceMissing("A training learns from one of --stills DIR, --procedural, or --finetune PLATES MATTES.")
+    if arguments.scenes and arguments.finetune:
+        raise SourceMissing("--scenes are staged over the pictures of --stills or --procedural. Leave them out of a --finetune.")
     device = _device(arguments.device)
     state = read_state_of(folder) if arguments.resume else None
     if state is None:
@@ -145,12 +148,17 @@ def _yardstick(arguments: argparse.Namespace) -> Yardstick | None:
 
 def _source(arguments: argparse.Namespace, recipe: Recipe) -> tuple[Callable[[], ClipSource], str, str]:
     """Give where clips come from, its terms and the model's name; what is wrong with folders is said here, and not by a process."""
+    scenes = str(Path(arguments.scenes).resolve()) if arguments.scenes else ""
+    if scenes and Scenes(scenes).photographic and arguments.procedural:
+        raise SourceMissing(
+            f"The bodies in {arguments.scenes} wear photographs; --procedural promises none. Render others without --stills."
+        )
     if arguments.stills:
-        stills = FromStills(str(Path(arguments.stills).resolve()), recipe)
+        stills = FromStills(str(Path(arguments.stills).resolve()), recipe, scenes)
         Stills(stills.folder)
         return stills, TERMS_STILLS, "compact"
     if arguments.procedural:
-        return FromNothing(recipe), TERMS_NOTHING, "compact-clean"
+        return FromNothing(recipe, scenes), TERMS_NOTHING, "compact-clean"
     from xmemcore.training.finetune import FromShots, find_shot
 
     shots = FromShots(tuple((plates, mattes) for plates, mattes in arguments.finetune), recipe)

@@ -69,6 +69,8 @@ class Recipe:
     """Share of batches with two targets."""
     procedural: float = 0.1
     """Share of clips made of generated pictures beside photographs."""
+    rendered: float = 0.2
+    """Share of clips whose targets are rendered bodies, where `--scenes` names some."""
     scene: SceneConfig = field(default_factory=SceneConfig)
     roles: RoleConfig = field(default_factory=RoleConfig)
     phases: tuple[Phase, ...] = (

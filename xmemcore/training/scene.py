@@ -14,6 +14,7 @@ from xmemcore.training import motion, regions
 from xmemcore.training.cutouts import Cutout, Source, TooSmall, recoloured, soft_alpha, without
 from xmemcore.training.motion import Path
 from xmemcore.training.plan import ClipPlan, Layer, Look
+from xmemcore.training.rendered import Scenes, targets
 
 _WIDEST = float(np.log(0.75))
 """Log scale at which the background covers three quarters of the canvas."""
@@ -50,6 +51,8 @@ class SceneConfig:
     """Clips over which shadows and patches of light drift."""
     camouflaged: float = 0.0
     """Targets on a foreign background that take on its colours."""
+    hidden: float = 0.0
+    """Clips in which blocks cover the target, and other blocks other frames: what is covered in one must be known from another."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,100 @@ def stage(rng: np.random.Generator, source: Source, thin: Source, shape: ClipSha
             return _stage(rng, source, thin, shape, config)
         except TooSmall:
             continue
+
+
+def stage_rendered(
+    rng: np.random.Generator, scenes: Scenes, source: Source, thin: Source, shape: ClipShape, config: SceneConfig
+) -> ClipPlan:
+    """Plan one clip in which a rendered scene's bodies are the targets, over a picture of the source and among things of it."""
+    while True:
+        try:
+            return _stage_rendered(rng, scenes, source, thin, shape, config)
+        except TooSmall:
+            continue
+
+
+def _stage_rendered(
+    rng: np.random.Generator, scenes: Scenes, source: Source, thin: Source, shape: ClipShape, config: SceneConfig
+) -> ClipPlan:
+    at = motion.times(rng, shape.frames, shape.regular)
+    energy = float(rng.choice((0.2, 0.5, 0.9), p=config.energy))
+    shutter = rng.uniform(0.1, 0.5) if rng.random() < config.smearing else 0.0
+    plan = ClipPlan(shape.size, _camera(rng, at, energy, config))
+    background = source.background(rng)
+    ground = _ground(rng, background, at, energy, None)
+    ground.smear = shutter
+    plan.layers.append(ground)
+    plan.camera.log_scale += max(0.0, _WIDEST - float(plan.camera.log_scale.min()) - ground.path.log_scale[0])
+
+    scene = scenes.scene(rng, at)
+    marks = targets(rng, scene.labels, shape.objects, partial=rng.random() < config.partial)
+    colours = scene.colours[..., :3]
+    if config.camouflaged and rng.random() < config.camouflaged:
+        covered = scene.colours[..., 3].reshape(-1, scene.colours.shape[2])
+        share = rng.uniform(0.4, 1.0)
+        flat = recoloured(np.ascontiguousarray(colours.reshape(-1, *colours.shape[2:])), covered, background, share)
+        colours = flat.reshape(colours.shape)
+    side = scene.colours.shape[2]
+    scale = float(np.exp(rng.uniform(np.log(0.8), np.log(1.5))))
+    bodies = Layer(colours[0], scene.colours[0, ..., 3], motion.still(shape.frames, (0.0, 0.0), scale), (side / 2, side / 2), side / 2)
+    bodies.moments = [(np.ascontiguousarray(c), np.ascontiguousarray(s[..., 3]), m) for c, s, m in zip(colours, scene.colours, marks)]
+    path = bodies.path
+    path.centre += motion.wander(rng, at, 0.25 * energy, 2)
+    path.log_scale += np.clip(motion.wander(rng, at, 0.15 * energy)[:, 0], -0.6, 0.6)
+    path.angle += motion.wander(rng, at, 0.1 * energy)[:, 0]
+    if rng.random() < config.zooming:
+        path.log_scale += _sweep(rng, at, 1.6 if scale > 1.1 else -1.4)
+    if rng.random() < config.leaving:
+        _let_leave(rng, path, at)
+    if rng.random() < config.bending * 0.5:
+        motion.bend(rng, path, at, rng.uniform(0.05, 0.2))
+    bodies.smear = shutter
+    others = [_pasted(rng, source, at, energy, shutter, config, label=0) for _ in range(min(2, int(rng.poisson(config.bystanders * 0.6))))]
+    plan.layers += [*others, bodies]
+    _cover(rng, plan, at, source, thin, shutter, energy, config, path)
+    return plan
+
+
+def _cover(
+    rng: np.random.Generator,
+    plan: ClipPlan,
+    at: np.ndarray,
+    source: Source,
+    thin: Source,
+    shutter: float,
+    energy: float,
+    config: SceneConfig,
+    over: Path,
+) -> None:
+    """Lead things across the target, hide parts of it, and choose light and lens."""
+    if rng.random() < config.occluder:
+        passing = _pasted(rng, source, at, energy, shutter, config, label=0)
+        _let_pass(rng, passing.path, at, over)
+        plan.layers.append(passing)
+    if rng.random() < config.thin_occluder:
+        plan.layers.append(_pasted(rng, thin, at, energy, shutter, config, label=0))
+    if config.hidden and rng.random() < config.hidden:
+        plan.layers += _blocks(rng, at, source, over)
+    plan.look = look(rng, at)
+    if config.shaded and rng.random() < config.shaded:
+        plan.look.shade = motion.shade(rng, at, rng.uniform(0.3, 0.9))
+
+
+def _blocks(rng: np.random.Generator, at: np.ndarray, source: Source, over: Path) -> list[Layer]:
+    """Hide parts of the target behind plain blocks, another block in each frame and none in some; what is hidden is no target there."""
+    blocks = []
+    for frame in range(len(at)):
+        if rng.random() < 0.35:
+            continue
+        picture = cv2.resize(source.background(rng), (64, 64), interpolation=cv2.INTER_AREA)
+        path = motion.still(len(at), (0.0, 0.0), float(rng.uniform(0.25, 0.7) * np.exp(over.log_scale[frame])))
+        # In every other frame the block is far outside of the canvas.
+        path.centre[:] = 40.0
+        path.centre[frame] = over.centre[frame] + rng.uniform(-0.7, 0.7, 2) * np.exp(over.log_scale[frame])
+        path.width *= np.exp(rng.uniform(-0.7, 0.7))
+        blocks.append(Layer(picture, np.full((64, 64), 255, np.uint8), path, (32.0, 32.0), 32.0))
+    return blocks
 
 
 def _stage(rng: np.random.Generator, source: Source, thin: Source, shape: ClipShape, config: SceneConfig) -> ClipPlan:
@@ -140,16 +237,8 @@ def _stage(rng: np.random.Generator, source: Source, thin: Source, shape: ClipSh
     for _ in range(min(3, int(rng.poisson(config.bystanders)))):
         others.append(_pasted(rng, source, at, energy, shutter, config, label=0))
     rng.shuffle(others)
-    if rng.random() < config.occluder:
-        passing = _pasted(rng, source, at, energy, shutter, config, label=0)
-        _let_pass(rng, passing.path, at, main.path)
-        others.append(passing)
-    if rng.random() < config.thin_occluder:
-        others.append(_pasted(rng, thin, at, energy, shutter, config, label=0))
     plan.layers += others
-    plan.look = look(rng, at)
-    if config.shaded and rng.random() < config.shaded:
-        plan.look.shade = motion.shade(rng, at, rng.uniform(0.3, 0.9))
+    _cover(rng, plan, at, source, thin, shutter, energy, config, main.path)
     return plan
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from xmemcore.training.clips import ClipSource, StagedClips
 from xmemcore.training.procedural import Procedural, Thin
 from xmemcore.training.recipe import Recipe
+from xmemcore.training.rendered import Scenes
 from xmemcore.training.stills import Stills
 
 
@@ -16,10 +17,13 @@ class FromStills:
 
     folder: str
     recipe: Recipe
+    scenes: str = ""
+    """Folder of rendered scenes; empty: none."""
 
     def __call__(self) -> ClipSource:
-        stills = Stills(self.folder)
-        return StagedClips(stills, Thin(stills), Procedural(), self.recipe.procedural, self.recipe.scene, self.recipe.seed)
+        stills, recipe = Stills(self.folder), self.recipe
+        scenes = Scenes(self.scenes) if self.scenes else None
+        return StagedClips(stills, Thin(stills), Procedural(), recipe.procedural, recipe.scene, recipe.seed, scenes, recipe.rendered)
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,10 @@ class FromNothing:
     """Clips from generated pictures alone."""
 
     recipe: Recipe
+    scenes: str = ""
+    """Folder of rendered scenes; empty: none."""
 
     def __call__(self) -> ClipSource:
-        pictures = Procedural()
-        return StagedClips(pictures, Thin(pictures), None, 0.0, self.recipe.scene, self.recipe.seed)
+        pictures, recipe = Procedural(), self.recipe
+        scenes = Scenes(self.scenes) if self.scenes else None
+        return StagedClips(pictures, Thin(pictures), None, 0.0, recipe.scene, recipe.seed, scenes, recipe.rendered)
