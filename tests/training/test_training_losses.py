@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xmemcore.engine.aggregation import aggregate
-from xmemcore.training.losses import competing_logits, dice, hard_cross_entropy, hardest_share
+from xmemcore.engine.losses import competing_logits, dice, hard_cross_entropy, hardest_share
 
 
 @settings(max_examples=25, deadline=None)

@@ -29,7 +29,7 @@ from xmemcore.training.finetune import ShotUnusable, read_shot
 from xmemcore.training.plan_run import SourceMissing
 from xmemcore.training.recipe import COMPACT_ENCODERS, Recipe, RecipeInvalid
 from xmemcore.training.record import entries
-from xmemcore.training.sequence import Roles, segment
+from xmemcore.engine.sequence import Roles, segment
 from xmemcore.training.start import new_network
 from xmemcore.training.state import NothingToResume
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from xmemcore.protocol.failures import RequestError
-from xmemcore.protocol.requests import PropagateRequest, SuggestRequest, require_size
+from xmemcore.protocol.requests import LONGEST_LEARNING_SECONDS, PropagateRequest, SuggestRequest, require_size
 
 DEFAULTS = PropagateRequest(plate="")
 COLORSPACES = ("linear", "acescg", "srgb", "logc3", "logc4", "slog3")
@@ -62,6 +62,17 @@ def working_size(text: str) -> int:
     size = positive(text)
     require_size(size)
     return size
+
+
+def learning_seconds(text: str) -> float:
+    """Read for how long a shot may be learned; `off` is 0."""
+    try:
+        value = 0.0 if text == "off" else float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= LONGEST_LEARNING_SECONDS:
+        raise argparse.ArgumentTypeError(f"'{text}' must be off, or a number of seconds from 0 to {LONGEST_LEARNING_SECONDS}")
+    return value
 
 
 def share(text: str) -> float:
@@ -122,6 +133,13 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--augment", action="store_true", help="each annotation also enters in eleven variants")
     parser.add_argument("--mem-every", type=positive, metavar="N", help="frames from one memory frame to the next")
     parser.add_argument("--plain", action="store_true", help="compute exactly as the papers describe: slow, for comparison")
+    parser.add_argument(
+        "--learn",
+        type=learning_seconds,
+        default=DEFAULTS.learn,
+        metavar="SECONDS",
+        help="learn this shot's keyframes first, where that helps: 30 or 120 are usual (default: off)",
+    )
 
 
 def matte_options(chosen: argparse.Namespace) -> dict[str, Any]:
@@ -138,6 +156,7 @@ def matte_options(chosen: argparse.Namespace) -> dict[str, Any]:
         "augment": chosen.augment,
         "mem_every": chosen.mem_every,
         "plain": chosen.plain,
+        "learn": chosen.learn,
     }
 
 

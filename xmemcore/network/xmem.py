@@ -20,6 +20,16 @@ IMAGE_DEVIATION = (0.229, 0.224, 0.225)
 STRIDE = 16
 """Pixels of the working image along one side of a memory element; images are padded to multiples of it."""
 
+PLATE_PARTS = (
+    "key_encoder.",
+    "key_proj.",
+    "decoder.fuser.block1.downsample.",
+    "decoder.fuser.block1.conv1.",
+    "decoder.up_16_8.skip_conv.",
+    "decoder.up_8_4.skip_conv.",
+)
+"""How the names of all weights begin that a frame's kept features depend on. Where these stay as they are, the features stay valid."""
+
 
 class XMem(nn.Module):
     """The network of XMem, in the published or the compact dimensions.

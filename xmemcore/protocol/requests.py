@@ -7,6 +7,7 @@ from typing import Optional, Tuple
 
 from xmemcore.protocol.failures import RequestError
 
+LONGEST_LEARNING_SECONDS = 3600
 SMALLEST_SIZE, LARGEST_SIZE = 64, 4096
 """Of the working image's short side: below, nothing is left of a shape; above, no machine holds it."""
 
@@ -89,6 +90,18 @@ class PropagateRequest(ShotRequest):
     """Path of a contact sheet (PNG) to draw; None: none."""
     plain: bool = False
     """Compute exactly as the papers describe; slow, for comparison."""
+    learn: float = 0.0
+    """Seconds, in [0, 3600], that the network may learn this shot's keyframes before it propagates them; 0: not at all. They become a
+    number of steps, so that equal wishes give equal mattes; a quick machine needs less time for them."""
+
+    def require_learning(self) -> None:
+        """Raise SettingUnknown unless the shot can be learned for so long, whichever door the wish came through."""
+        if not 0 <= self.learn <= LONGEST_LEARNING_SECONDS:
+            raise SettingUnknown(
+                f"Learning for {self.learn} seconds is not possible. Choose 0 to {LONGEST_LEARNING_SECONDS}; 30 and 120 are usual."
+            )
+        if self.learn and self.plain:
+            raise SettingUnknown("Plain mode computes as the papers describe, and these learn nothing of a shot. Leave out one of the two.")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xmemcore.engine.config import MODES, ORDERS, EngineConfig
+from xmemcore.engine.learning import LearningConfig, steps_for
 from xmemcore.engine.propagation import permanent_indices, plan
 from xmemcore.memory.config import MemoryConfig
 from xmemcore.network.catalogue import resolve, verify
@@ -20,6 +21,7 @@ from xmemcore.shot.annotations.objects import Group, competition_groups
 from xmemcore.shot.device import choose_precision
 from xmemcore.shot.files.sequence import Sequence
 from xmemcore.shot.inputs import open_shot, wanted_indices
+from xmemcore.shot.learned import LearnedStore, LearningPlan, learning_inputs
 from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.mattes.mattes import MatteWriter, matte_pattern, require_inputs_kept
 from xmemcore.shot.mattes.result import MatteRecord, ResultFile
@@ -38,6 +40,7 @@ class ShotPlan:
     def __init__(self, request: PropagateRequest) -> None:
         self.request = request
         self.config = engine_config(request)
+        request.require_learning()
         shot = open_shot(request)
         self.plate, self.annotations = shot.plate, shot.annotations
         self.host_alpha = HostAlpha(request.roto_alpha, self.plate.canvas) if request.roto_alpha else None
@@ -73,6 +76,7 @@ class ShotPlan:
         if unseen:
             self.warnings += (f"No keyframe shows {names}: absent everywhere, or off the plate. Nothing can be found of it.",)
         self.gaps = [plan(len(self.plate.frames), group.annotations, len(group.objects), self.config) for group in self.groups]
+        self.learning_config = LearningConfig(steps=steps_for(request.learn)) if request.learn else None
         self.record = ResultFile(self.out)
         self.unproven: dict[int, str] = {}
         """By frame, the version that a matte says it is of, although its bytes prove nothing: it is of 0.2.0 or older, or damaged."""
@@ -89,6 +93,23 @@ class ShotPlan:
         if request.roto_alpha:
             read += Sequence.find(request.roto_alpha, "roto alpha").paths.values()
         return read
+
+    @cached_property
+    def learning(self) -> LearningPlan | None:
+        """What is to be learned of the shot; None where nothing was asked for."""
+        if self.learning_config is None:
+            return None
+        inputs = learning_inputs(self.learning_config, self.content, self.groups)
+        return LearnedStore(self.root, self.node_id).plan(inputs) if self.caching else LearningPlan(inputs, None)
+
+    @cached_property
+    def learned(self) -> str | None:
+        """The hash of the tuned weights that compute the mattes; None for the model as it is. A run says it as soon as it knows;
+        before that, what is not learned yet counts as if it helped."""
+        if self.learning is None:
+            return None
+        found = LearnedStore(self.root, self.node_id).load(self.learning.hash) if self.caching else None
+        return self.learning.hash if found is None or found.used else None
 
     @cached_property
     def memory_keys(self) -> list[dict[int, str]]:
@@ -134,6 +155,7 @@ class ShotPlan:
         """Name what the artist chose, as JSON keeps it."""
         engine = asdict(self.config)
         memory = engine.pop("memory")
+        learning = {"learn": self.request.learn} if self.request.learn else {}
         return {
             "size": self.request.size,
             "colorspace": self.plate.colorspace,
@@ -141,6 +163,7 @@ class ShotPlan:
             "confidence": self.request.confidence,
             **engine,
             **memory,
+            **learning,
         }
 
     def annotation_signatures(self) -> dict[int, dict[str, str]]:
@@ -153,11 +176,14 @@ class ShotPlan:
 
     def _memory_key(self, group: Group, index: int) -> str:
         augmentation = (self.config.augment, self.config.augmentations, self.config.rotation_degrees)
-        return digest(FORMAT, self.content.digest(index), group.signatures[index], len(group.objects), augmentation)
+        parts = (FORMAT, self.content.digest(index), group.signatures[index], len(group.objects), augmentation)
+        # Only where there is something: what was kept before there was such a thing stays valid.
+        return digest(*parts, *([self.learned] if self.learned else []))
 
     def _base_signature(self, number: int) -> str:
         group = self.groups[number]
-        return digest(FORMAT, asdict(self.config), vars(self.encoding), self.memory_keys[number], group.signatures, len(group.objects))
+        parts = (FORMAT, asdict(self.config), vars(self.encoding), self.memory_keys[number], group.signatures, len(group.objects))
+        return digest(*parts, *([self.learned] if self.learned else []))
 
     def _metadata(self) -> dict[str, str]:
         return {

@@ -7,14 +7,17 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from xmemcore.engine.learning import learn, with_weights
 from xmemcore.engine.order import Gap
 from xmemcore.engine.propagation import Propagation
 from xmemcore.network.checkpoint import load_network
 from xmemcore.network.inference import prepared
+from xmemcore.network.xmem import XMem
 from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.frames import counted
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.device import choose_device, out_of_memory_said
+from xmemcore.shot.learned import LearnedStore, learning_keys
 from xmemcore.shot.listener import Listener, Silence
 from xmemcore.shot.mattes.queue import MatteQueue, Written
 from xmemcore.shot.mattes.result import MatteRecord, ResultFile
@@ -100,7 +103,7 @@ class _Run:
         plan.record = ResultFile(plan.out)  # as the run before us left it
         self.caching = plan.caching and self._locked(stack)
         self.device = choose_device(plan.request.device)
-        network = load_network(plan.model.path, self.device)
+        network = self._learned(load_network(plan.model.path, self.device))
         network = network if plan.request.plain else prepared(network, plan.precision)
         store = features_folder(plan.root) if self.caching else None
         self.frames = stack.enter_context(ShotFrames(plan.content, network, self.device, store, self.warn))
@@ -123,6 +126,35 @@ class _Run:
         self.done: set[int] = set()
         self.written: list[int] = []
         self._recorded = -RECORD_SECONDS
+
+    def _learned(self, network: XMem) -> XMem:
+        """Let the network learn the shot where that was asked for and helps; what an earlier run learned is taken as it is."""
+        plan, learning = self.plan, self.plan.learning
+        if learning is None or plan.learning_config is None:
+            return network
+        store = LearnedStore(plan.root, plan.node_id, self.warn) if self.caching else None
+        learned = store.load(learning.hash) if store else None
+        if learned is None:
+            began = store.load(learning.parent) if store and learning.parent else None
+            learned = learn(
+                network,
+                learning_keys(plan.content, plan.groups),
+                plan.learning_config,
+                begin=began.weights if began else None,
+                cancelled=self.listener.cancelled,
+                report=self._say_step,
+                unfinished=store.begun(learning) if store else None,
+                keep=(lambda state: store.keep_begun(learning, state)) if store else lambda state: None,
+            )
+            if store:
+                store.save(learning, learned)
+        self.listener.message(learned.reason)
+        plan.learned = learning.hash if learned.used else None
+        return with_weights(network, learned.weights) if learned.used else network
+
+    def _say_step(self, done: int, total: int) -> None:
+        if done % max(1, total // 20) == 0:
+            self.listener.message(f"Learning this shot: {done} of {total} steps")
 
     def learn(self) -> None:
         """Fill every group's permanent memory, from the cache where it holds an annotation as it is now."""

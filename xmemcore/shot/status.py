@@ -79,18 +79,19 @@ def _reasons(plan: ShotPlan) -> list[str]:
     if last.model_sha256 != plan.model_sha256:
         reasons.append("The model is another one.")
     if last.settings != plan.settings():
-        changed = sorted(name for name, value in plan.settings().items() if last.settings.get(name) != value)
-        reasons.append(f"Settings changed: {', '.join(changed)}.")
+        now = plan.settings()
+        other = sorted(name for name in now.keys() | last.settings.keys() if last.settings.get(name) != now.get(name))
+        reasons.append(f"Settings changed: {', '.join(other)}.")
     plates = [
         frames[index] for index in plan.wanted if last.features.get(frames[index], plan.content.digest(index)) != plan.content.digest(index)
     ]
     if plates:
         reasons.append(f"The plate changed on {counted(plates)}.")
-    now = plan.annotation_signatures()
+    keyed = plan.annotation_signatures()
     for text, changed in (
-        ("New keys on", sorted(set(now) - set(last.annotations))),
-        ("Keys were removed on", sorted(set(last.annotations) - set(now))),
-        ("The roto changed on", sorted(frame for frame in set(now) & set(last.annotations) if now[frame] != last.annotations[frame])),
+        ("New keys on", sorted(set(keyed) - set(last.annotations))),
+        ("Keys were removed on", sorted(set(last.annotations) - set(keyed))),
+        ("The roto changed on", sorted(frame for frame in set(keyed) & set(last.annotations) if keyed[frame] != last.annotations[frame])),
     ):
         if changed:
             reasons.append(f"{text} {counted(changed)}.")

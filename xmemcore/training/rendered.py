@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from xmemcore.protocol.failures import RequestError
-from xmemcore.shot.whole_file import whole, write_text
+from xmemcore.protocol.whole_file import whole, write_text
 
 RECORD = "scenes.json"
 """In a folder of scenes: how they were made, and whether photographs are their bodies' skins."""

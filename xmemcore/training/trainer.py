@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from xmemcore.engine.losses import dice, hard_cross_entropy, hardest_share
+from xmemcore.engine.sequence import Roles, segment
 from xmemcore.network.xmem import XMem
 from xmemcore.training import record
 from xmemcore.training.average import Average
@@ -18,9 +20,7 @@ from xmemcore.training.clips import ClipSource
 from xmemcore.training.cores import Cores
 from xmemcore.training.draw_torch import draw_on
 from xmemcore.training.loader import Batch, Loader, Order
-from xmemcore.training.losses import dice, hard_cross_entropy, hardest_share
 from xmemcore.training.recipe import Recipe
-from xmemcore.training.sequence import Roles, segment
 from xmemcore.training.sequence_roles import choose_roles
 from xmemcore.training.sheet import overlaid, write_sheet
 from xmemcore.training.start import freeze, optimiser

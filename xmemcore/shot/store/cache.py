@@ -5,6 +5,7 @@ It holds only what can be made again, so nothing that is wrong with it is ever f
     <root>/features/<ab>/<hash>.xmemcache      what depends on the plate alone, shared by nodes
     <root>/<node id>/manifest.json             what the node's last run was made of
     <root>/<node id>/memory/<key>.xmemcache    permanent memory, one file for each annotated frame and group
+    <root>/<node id>/learned/<key>.xmemcache   weights that learned the shot, see `learned.py`
 
 A file is our mark, a hash of its key and of all its bytes, and tensors (safetensors). Nothing is parsed before the hash is right,
 and nothing is deleted that has not our name and our mark. Files of version 0.2.0 and older (`.safetensors`) are never read; they
@@ -37,7 +38,7 @@ OLDER_FORMATS = ("1", "2")
 
 MAGIC = b"XMem Roto cache 3\n"
 PROOF_BYTES = 32
-FEATURES = "features"
+FEATURES, MEMORY, LEARNED = "features", "memory", "learned"
 SUFFIX = ".xmemcache"
 OLDER_SUFFIX = ".safetensors"
 OLDER_MARK = b'"_checksum"'
@@ -200,7 +201,7 @@ def cache_files(root: Path, node_id: str | None = None) -> Iterator[CacheFile]:
 
     Args:
         root: of the cache.
-        node_id: only those of this node's permanent memory; None: all.
+        node_id: only those that this node keeps for itself; None: all.
     """
     if node_id is None:
         for shard in _folders(root / FEATURES):
@@ -208,9 +209,9 @@ def cache_files(root: Path, node_id: str | None = None) -> Iterator[CacheFile]:
                 yield from (file for file in _files(shard) if file.path.name.startswith(shard.name))
     for node in _folders(root):
         if node.name != FEATURES and _NODE_ID.fullmatch(node.name) and node_id in (None, node.name):
-            for memory in _folders(node):
-                if memory.name == "memory":
-                    yield from _files(memory)
+            for room in _folders(node):
+                if room.name in (MEMORY, LEARNED):
+                    yield from _files(room)
 
 
 def make_room(root: Path, limit_bytes: int, keep: Iterable[Path] = ()) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from xmemcore.memory.permanent import Entry
-from xmemcore.shot.store.cache import CacheDamaged, CacheFolder, cache_files, node_folder
+from xmemcore.shot.store.cache import MEMORY, CacheDamaged, CacheFolder, cache_files, node_folder
 
 Entries = dict[int, Entry]
 """By variant: 0 for the annotated frame itself, others for its augmentations."""
@@ -19,7 +19,7 @@ class PermanentStore:
 
     def __init__(self, root: Path, node_id: str, warn: Callable[[str], None]) -> None:
         self._root, self._node_id = root, node_id
-        self._files = CacheFolder(node_folder(root, node_id) / "memory")
+        self._files = CacheFolder(node_folder(root, node_id) / MEMORY)
         self._warn = warn
 
     def __contains__(self, key: str) -> bool:
@@ -46,7 +46,7 @@ class PermanentStore:
         kept = {self._files.path(key) for key in keys}
         for file in cache_files(self._root, self._node_id):
             # What an older version kept is left to Clear and to the limit.
-            if file.path not in kept and not file.older:
+            if file.path.parent == self._files.folder and file.path not in kept and not file.older:
                 file.delete()
 
 

@@ -99,8 +99,9 @@ def clear_node(node_id: str, cache: str | None = None) -> None:
         if _format_of(folder / NAME) is not None:
             with suppress(OSError):
                 (folder / NAME).unlink()
-        with suppress(OSError):
-            (folder / "memory").rmdir()
+        for room in (MEMORY, LEARNED):
+            with suppress(OSError):
+                (folder / room).rmdir()
     with suppress(OSError):
         folder.rmdir()
 

@@ -1,4 +1,4 @@
-"""One training clip through the network, as the engine would take it.
+"""A short clip through the network with gradients, as the engine would take it: what learning needs, of a shot or of a model.
 
 Annotated frames are in memory from the start, whether they come before or after a query; predictions enter memory as they
 are made, in a given share; the sensory state goes from frame to frame.
@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from xmemcore.engine.aggregation import others_of
+from xmemcore.engine.losses import competing_logits
 from xmemcore.memory.affinity import similarity, top_k_softmax
 from xmemcore.network.features import Features
-from xmemcore.network.xmem import IMAGE_DEVIATION, IMAGE_MEAN, XMem
-from xmemcore.training.losses import competing_logits
+from xmemcore.network.xmem import IMAGE_DEVIATION, IMAGE_MEAN, STRIDE, XMem
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Roles:
 
 
 def normalised(frames: Tensor) -> Tensor:
-    """Map (B, T, S, S, 3) uint8 to (B * T, 3, S, S) as the network takes it."""
+    """Map (B, T, H, W, 3) uint8 to (B * T, 3, H, W) as the network takes it."""
     x = frames.flatten(0, 1).permute(0, 3, 1, 2).float() / 255
     mean, deviation = (torch.tensor(v, device=x.device).view(1, 3, 1, 1) for v in (IMAGE_MEAN, IMAGE_DEVIATION))
     return ((x - mean) / deviation).contiguous(memory_format=torch.channels_last)
@@ -40,20 +40,20 @@ def segment(network: XMem, frames: Tensor, labels: Tensor, objects: int, roles: 
 
     Args:
         network: in training.
-        frames: (B, T, S, S, 3) uint8.
-        labels: (B, T, S, S), 0..objects.
+        frames: (B, T, H, W, 3) uint8, sides multiples of 16.
+        labels: (B, T, H, W), 0..objects.
         objects: K.
         roles: what each frame is for.
 
     Yields:
-        The frame's index and its competing logits (B, K + 1, S, S).
+        The frame's index and its competing logits (B, K + 1, H, W).
     """
-    batch, length, size = frames.shape[:3]
+    batch, length, height, width = frames.shape[:4]
     images = normalised(frames)
     features = _by_frame(network.plate_terms(network.encode_key(images)), batch)
     images = images.unflatten(0, (batch, length))
     masks = (labels.unsqueeze(2) == torch.arange(1, objects + 1, device=labels.device).view(1, 1, -1, 1, 1)).float()
-    sensory = torch.zeros(batch, objects, network.config.sensory_dim, size // 16, size // 16, device=frames.device)
+    sensory = torch.zeros(batch, objects, network.config.sensory_dim, height // STRIDE, width // STRIDE, device=frames.device)
     memory = _Memory()
     values: dict[int, Tensor] = {}
     for t in range(length):
