@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import save_file
 
 from xmemcore.cli.train import TrainingRequestInvalid, add_arguments, main, run
+from xmemcore.engine.sequence import Roles, segment
 from xmemcore.network.checkpoint import load_network, read_metadata, save_network
 from xmemcore.network.config import COMPACT
 from xmemcore.network.xmem import XMem
@@ -29,7 +30,6 @@ from xmemcore.training.finetune import ShotUnusable, read_shot
 from xmemcore.training.plan_run import SourceMissing
 from xmemcore.training.recipe import COMPACT_ENCODERS, Recipe, RecipeInvalid
 from xmemcore.training.record import entries
-from xmemcore.engine.sequence import Roles, segment
 from xmemcore.training.start import new_network
 from xmemcore.training.state import NothingToResume
 

@@ -97,7 +97,7 @@ def learn(
     """Learn a shot from its keyframes.
 
     Args:
-        network: as it was loaded, not folded; it is not changed.
+        network: as it propagates; it is not changed.
         groups: by competition group, its keyframes.
         config: how.
         begin: weights of an earlier round, from which learning goes on. The rehearsal begins without them: they have seen every

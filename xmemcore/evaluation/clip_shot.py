@@ -16,6 +16,7 @@ import numpy as np
 
 from xmemcore.evaluation.clips import Clip, ClipUnreadable, NothingToScore
 from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot.cache import digest
 from xmemcore.shot.listener import Silence
 from xmemcore.shot.mattes.mattes import Matte, MatteSequence, read_mattes
 from xmemcore.shot.propagate import PropagateResult, propagate
@@ -98,7 +99,10 @@ class ClipShot:
         shutil.rmtree(folder, ignore_errors=True)
         self._last = None
         out = str(folder / "matte.%04d.exr")
-        result = propagate(replace(choices, **self.inputs(annotated), out=out, frames=None), StopsWhenAsked(cancelled))
+        # What is learned goes on from what was learned before: each set of annotations is a node of its own, or figures would depend on
+        # their order. Features are shared all the same.
+        node = {"node_id": f"keys-{digest(annotated)}"} if choices.learn else {}
+        result = propagate(replace(choices, **self.inputs(annotated), **node, out=out, frames=None), StopsWhenAsked(cancelled))
         fps = len(result.frames) / max(result.seconds, 1e-3)
         self._last = ClipRun(annotated, choices, out, fps, result.encoded_frames)
         self._labels_of_layers = self._names(result)

@@ -40,7 +40,6 @@ class ShotPlan:
     def __init__(self, request: PropagateRequest) -> None:
         self.request = request
         self.config = engine_config(request)
-        request.require_learning()
         shot = open_shot(request)
         self.plate, self.annotations = shot.plate, shot.annotations
         self.host_alpha = HostAlpha(request.roto_alpha, self.plate.canvas) if request.roto_alpha else None
@@ -204,6 +203,7 @@ def engine_config(request: PropagateRequest) -> EngineConfig:
         if value not in choices:
             raise SettingUnknown(f"There is no {name} {value!r}. Choose one of: {', '.join(choices)}.")
     require_size(request.size)
+    request.require_learning()
     if request.mem_every is not None and request.mem_every < 1:
         raise SettingUnknown(f"A memory frame every {request.mem_every} frames is not possible. Choose 1 or more; 5 is usual.")
     return EngineConfig(

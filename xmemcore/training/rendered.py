@@ -70,7 +70,7 @@ def save_scene(path: Path, scene: RenderedScene) -> None:
         planes = np.dstack((labels, colour[..., 3]))
         kept[f"colour_{t}"] = cv2.imencode(".jpg", colour[..., 2::-1], (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))[1]
         kept[f"planes_{t}"] = cv2.imencode(".png", planes)[1]
-    with whole(path) as partial, open(partial, "wb") as file:
+    with whole(path) as file:
         np.savez(file, frames=len(scene.colours), **kept)
 
 

@@ -14,6 +14,8 @@ from xmemcore.protocol.whole_file import write_text
 from xmemcore.shot.store.cache import (
     FEATURES,
     FORMAT,
+    LEARNED,
+    MEMORY,
     OLDER_FORMATS,
     OLDER_SUFFIX,
     CacheFile,

@@ -1,0 +1,178 @@
+"""Learning a shot, as an artist meets it: kept per node, part of every signature, stopped and gone on with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.shot.made_shot import write_model, write_plate, write_roto
+from xmemcore.engine import learning
+from xmemcore.engine.learning import Learned, LearningConfig
+from xmemcore.protocol.failures import Cancelled
+from xmemcore.protocol.requests import PropagateRequest, SettingUnknown
+from xmemcore.shot import plan as plan_module
+from xmemcore.shot.learned import LearnedStore, LearningPlan
+from xmemcore.shot.plan import ShotPlan
+from xmemcore.shot.propagate import propagate
+from xmemcore.shot.status import node_status
+
+
+@dataclass
+class Heard:
+    """A listener that remembers what was said, and stops at a sentence."""
+
+    stop_at: str = "\0"
+    said: list[str] = field(default_factory=list)
+
+    def message(self, text: str) -> None:
+        self.said.append(text)
+
+    def warning(self, text: str) -> None:
+        self.said.append(text)
+
+    def progress(self, done: int, total: int) -> None: ...
+
+    def frame_done(self, frame: int, path: Path) -> None: ...
+
+    def cancelled(self) -> bool:
+        return any(self.stop_at in text for text in self.said)
+
+    def steps(self) -> int:
+        return sum("steps" in text for text in self.said)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    write_plate(folder / "plate", last=1008, holes=())
+    write_roto(folder / "roto.nk", (1001, 1005), (1001, 1005))
+    write_roto(folder / "more.nk", (1001, 1005, 1008), (1001, 1005, 1008))
+    write_model(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Learn in few and small steps."""
+    monkeypatch.setattr(plan_module, "LearningConfig", lambda steps: LearningConfig(steps=min(steps, 12), clips=1, frames=3, size=32))
+
+
+@pytest.fixture
+def helps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every answer be better than the one before."""
+    answers = iter(range(1, 100_000))
+    monkeypatch.setattr(learning, "recall", lambda network, question: next(answers) * 0.01)
+
+
+@pytest.fixture
+def request_of(made: Path, tmp_path: Path) -> PropagateRequest:
+    return PropagateRequest(
+        plate=str(made / "plate" / "plate.%04d.exr"),
+        roto=str(made / "roto.nk"),
+        model=str(made / "small.safetensors"),
+        size=64,
+        cache=str(tmp_path / "cache"),
+        node_id="node1",
+        out=str(tmp_path / "out" / "matte.%04d.exr"),
+        learn=12,
+    )
+
+
+def test_a_shot_is_learned_once_and_its_mattes_stay_fresh(request_of: PropagateRequest, helps: None) -> None:
+    first, again = Heard(), Heard()
+    assert propagate(request_of, first).written
+    assert first.steps() and any("Learned this shot" in text for text in first.said)
+    assert propagate(request_of, again).written == ()
+    assert not again.steps()
+    assert node_status(request_of).stale == ()
+
+
+def test_learned_mattes_are_others_and_both_kinds_know_their_own(request_of: PropagateRequest, helps: None) -> None:
+    plain = replace(request_of, learn=0.0)
+    propagate(plain)
+    predicted = set(propagate(request_of, Heard()).written)
+    assert predicted == {1002, 1003, 1004, 1006, 1007, 1008}
+    assert set(node_status(plain).stale) == predicted
+    assert any("learn" in reason for reason in node_status(plain).reasons)
+
+
+def test_where_learning_would_not_help_the_mattes_are_the_same_as_without(
+    request_of: PropagateRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learning, "recall", lambda network, question: 0.5)
+    propagate(replace(request_of, learn=0.0))
+    heard, again = Heard(), Heard()
+    assert propagate(request_of, heard).written == ()
+    assert heard.steps() and any("would not help" in text for text in heard.said)
+    assert propagate(request_of, again).written == () and not again.steps()
+
+
+def test_a_learning_that_is_cancelled_goes_on_where_it_was(request_of: PropagateRequest, helps: None, tmp_path: Path) -> None:
+    stopped = Heard(stop_at="3 of 12")
+    with pytest.raises(Cancelled):
+        propagate(request_of, stopped)
+    resumed = Heard()
+    propagate(request_of, resumed)
+    assert not any("Learning this shot: 2 of" in text for text in resumed.said)
+    assert any("Learning this shot: 4 of" in text for text in resumed.said)
+    assert not list((tmp_path / "cache" / "node1" / "learned").glob("*-begun*"))
+
+
+def test_a_second_round_goes_on_from_the_first_and_says_so_in_its_hash(
+    request_of: PropagateRequest, made: Path, helps: None, tmp_path: Path
+) -> None:
+    propagate(request_of)
+    first = ShotPlan(request_of).learning
+    more = replace(request_of, roto=str(made / "more.nk"))
+    second = ShotPlan(more).learning
+    assert first is not None and second is not None and second.parent == first.hash
+    propagate(more)
+    assert ShotPlan(more).learning == second
+    alone = ShotPlan(replace(more, cache=str(tmp_path / "other"))).learning
+    assert alone is not None and alone.inputs == second.inputs and alone.hash != second.hash
+
+
+def test_other_seconds_keys_and_models_are_learned_anew(request_of: PropagateRequest, made: Path) -> None:
+    plans = [request_of, replace(request_of, learn=10), replace(request_of, roto=str(made / "more.nk")), replace(request_of, size=80)]
+    assert len({ShotPlan(one).learning for one in plans}) == len(plans)
+    assert ShotPlan(replace(request_of, learn=0.0)).learning is None
+
+
+def test_without_a_cache_the_shot_is_learned_all_the_same(request_of: PropagateRequest, helps: None, tmp_path: Path) -> None:
+    heard = Heard()
+    propagate(replace(request_of, use_cache=False, frames="1002"), heard)
+    assert heard.steps() and not (tmp_path / "cache").exists()
+
+
+def test_what_was_learned_and_damaged_is_learned_again(request_of: PropagateRequest, helps: None, tmp_path: Path) -> None:
+    propagate(request_of)
+    (kept,) = (tmp_path / "cache" / "node1" / "learned").glob("*.safetensors")
+    kept.write_bytes(kept.read_bytes()[:-7] + b"damaged")
+    heard = Heard()
+    propagate(request_of, heard)
+    assert heard.steps() and any("damaged" in text for text in heard.said)
+
+
+def test_a_lost_round_is_begun_anew_where_what_it_went_on_from_is_lost_too(tmp_path: Path) -> None:
+    store = LearnedStore(tmp_path)
+    first = store.plan("a")
+    store.save(first, Learned({"w": torch.zeros(2).half()}, 0.1))
+    second = store.plan("b")
+    assert second == LearningPlan("b", first.hash)
+    store.save(second, Learned({"w": torch.ones(2).half()}, 0.1))
+    assert store.plan("b") == second
+    (tmp_path / f"{second.hash}.safetensors").unlink()
+    assert store.plan("b") == second
+    (tmp_path / f"{first.hash}.safetensors").unlink()
+    assert store.plan("b") == LearningPlan("b", None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"), [({"learn": -1.0}, "0 to"), ({"learn": float("nan")}, "0 to"), ({"plain": True}, "Plain mode")]
+)
+def test_a_wish_that_cannot_be_met_is_refused_in_a_sentence(request_of: PropagateRequest, changes: dict, words: str) -> None:
+    with pytest.raises(SettingUnknown, match=words):
+        propagate(replace(request_of, **changes))
