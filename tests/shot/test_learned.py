@@ -14,9 +14,11 @@ from xmemcore.engine.learning import Learned, LearningConfig
 from xmemcore.protocol.failures import Cancelled
 from xmemcore.protocol.requests import PropagateRequest, SettingUnknown
 from xmemcore.shot import plan as plan_module
+from xmemcore.shot.cache import CacheFolder, cache_files
 from xmemcore.shot.learned import LearnedStore, LearningPlan
 from xmemcore.shot.plan import ShotPlan
 from xmemcore.shot.propagate import propagate
+from xmemcore.shot.state import clear_node
 from xmemcore.shot.status import node_status
 
 
@@ -118,7 +120,8 @@ def test_a_learning_that_is_cancelled_goes_on_where_it_was(request_of: Propagate
     propagate(request_of, resumed)
     assert not any("Learning this shot: 2 of" in text for text in resumed.said)
     assert any("Learning this shot: 4 of" in text for text in resumed.said)
-    assert not list((tmp_path / "cache" / "node1" / "learned").glob("*-begun*"))
+    # The weights, and the note which round was last; nothing of the half-done one.
+    assert len(list((tmp_path / "cache" / "node1" / "learned").iterdir())) == 2
 
 
 def test_a_second_round_goes_on_from_the_first_and_says_so_in_its_hash(
@@ -149,7 +152,9 @@ def test_without_a_cache_the_shot_is_learned_all_the_same(request_of: PropagateR
 
 def test_what_was_learned_and_damaged_is_learned_again(request_of: PropagateRequest, helps: None, tmp_path: Path) -> None:
     propagate(request_of)
-    (kept,) = (tmp_path / "cache" / "node1" / "learned").glob("*.safetensors")
+    learning = ShotPlan(request_of).learning
+    assert learning is not None
+    kept = CacheFolder(tmp_path / "cache" / "node1" / "learned").path(learning.hash)
     kept.write_bytes(kept.read_bytes()[:-7] + b"damaged")
     heard = Heard()
     propagate(request_of, heard)
@@ -157,17 +162,26 @@ def test_what_was_learned_and_damaged_is_learned_again(request_of: PropagateRequ
 
 
 def test_a_lost_round_is_begun_anew_where_what_it_went_on_from_is_lost_too(tmp_path: Path) -> None:
-    store = LearnedStore(tmp_path)
+    store, files = LearnedStore(tmp_path, "node1"), CacheFolder(tmp_path / "node1" / "learned")
     first = store.plan("a")
     store.save(first, Learned({"w": torch.zeros(2).half()}, 0.1))
     second = store.plan("b")
     assert second == LearningPlan("b", first.hash)
     store.save(second, Learned({"w": torch.ones(2).half()}, 0.1))
     assert store.plan("b") == second
-    (tmp_path / f"{second.hash}.safetensors").unlink()
+    files.forget(second.hash)
     assert store.plan("b") == second
-    (tmp_path / f"{first.hash}.safetensors").unlink()
+    files.forget(first.hash)
     assert store.plan("b") == LearningPlan("b", None)
+
+
+def test_what_was_learned_counts_against_the_limit_and_goes_with_clear(request_of: PropagateRequest, helps: None, tmp_path: Path) -> None:
+    root = tmp_path / "cache"
+    propagate(request_of)
+    learned = {file.path for file in cache_files(root, "node1") if file.path.parent.name == "learned"}
+    assert len(learned) == 2
+    clear_node("node1", str(root))
+    assert not (root / "node1").exists()
 
 
 @pytest.mark.parametrize(
