@@ -14,12 +14,12 @@ from xmemcore.engine.learning import Learned, LearningConfig
 from xmemcore.protocol.failures import Cancelled
 from xmemcore.protocol.requests import PropagateRequest, SettingUnknown
 from xmemcore.shot import plan as plan_module
-from xmemcore.shot.cache import CacheFolder, cache_files
 from xmemcore.shot.learned import LearnedStore, LearningPlan
 from xmemcore.shot.plan import ShotPlan
 from xmemcore.shot.propagate import propagate
-from xmemcore.shot.state import clear_node
 from xmemcore.shot.status import node_status
+from xmemcore.shot.store.cache import CacheFolder, cache_files
+from xmemcore.shot.store.state import clear_node
 
 
 @dataclass

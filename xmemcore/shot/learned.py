@@ -18,9 +18,9 @@ from torch import Tensor
 
 from xmemcore.engine.learning import Learned, LearningConfig
 from xmemcore.engine.staging import Key
-from xmemcore.shot.store.cache import FORMAT, LEARNED, CacheDamaged, CacheFolder, cache_files, digest, node_folder
-from xmemcore.shot.plate.frame_source import PlateContent
 from xmemcore.shot.annotations.objects import Group
+from xmemcore.shot.plate.frame_source import PlateContent
+from xmemcore.shot.store.cache import FORMAT, LEARNED, CacheDamaged, CacheFolder, cache_files, digest, node_folder
 
 _LATEST = digest(FORMAT, "latest round")
 """Key of the note."""
