@@ -17,7 +17,7 @@ from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.frames import counted
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.device import choose_device, out_of_memory_said
-from xmemcore.shot.learned import LearnedStore, learning_keys
+from xmemcore.shot.learned import LearnedStore, LearningPlan, learning_keys
 from xmemcore.shot.listener import Listener, Silence
 from xmemcore.shot.mattes.queue import MatteQueue, Written
 from xmemcore.shot.mattes.result import MatteRecord, ResultFile
@@ -136,6 +136,9 @@ class _Run:
         learned = store.load(learning.hash) if store else None
         if learned is None:
             began = store.load(learning.parent) if store and learning.parent else None
+            if began is None:
+                # A hash never names a round that did not teach anything here.
+                plan.learning = learning = LearningPlan(learning.inputs, None)
             learned = learn(
                 network,
                 learning_keys(plan.content, plan.groups),
