@@ -25,6 +25,7 @@ from xmemcore.shot.learned import LearnedStore, LearningPlan, learning_inputs
 from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.mattes.mattes import MatteWriter, matte_pattern, require_inputs_kept
 from xmemcore.shot.mattes.result import MatteRecord, ResultFile
+from xmemcore.shot.mattes.steps import chain_of, keys_of
 from xmemcore.shot.plate.frame_source import Encoding, PlateContent
 from xmemcore.shot.signatures import GroupSignatures
 from xmemcore.shot.store.cache import FORMAT, cache_root, digest, node_folder
@@ -76,6 +77,7 @@ class ShotPlan:
             self.warnings += (f"No keyframe shows {names}: absent everywhere, or off the plate. Nothing can be found of it.",)
         self.gaps = [plan(len(self.plate.frames), group.annotations, len(group.objects), self.config) for group in self.groups]
         self.learning_config = LearningConfig(steps=steps_for(request.learn)) if request.learn else None
+        self.chain = chain_of(request, self.plate.canvas)
         self.record = ResultFile(self.out)
         self.unproven: dict[int, str] = {}
         """By frame, the version that a matte says it is of, although its bytes prove nothing: it is of 0.2.0 or older, or damaged."""
@@ -136,6 +138,8 @@ class ShotPlan:
             parts.append(self.model_sha256)
         if absent:
             parts.append(["absent", *sorted(absent)])
+        if keys_of(self.chain) and not complete:
+            parts.append(["steps", *keys_of(self.chain)])
         if complete and self.host_alpha is not None and frame in self.host_alpha.frames:
             parts.append(self.host_alpha.signature(frame))
         return digest(*parts)

@@ -119,6 +119,7 @@ class _Run:
                 plan.request.confidence,
                 waiting_room,
                 plan.signature,
+                plan.chain,
                 plan.host_alpha,
             )
         )

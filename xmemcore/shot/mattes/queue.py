@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -23,6 +24,7 @@ from xmemcore.shot.annotations.objects import Group
 from xmemcore.shot.mattes.matte_proof import metadata
 from xmemcore.shot.mattes.mattes import MatteWriter
 from xmemcore.shot.mattes.result import MatteRecord
+from xmemcore.shot.mattes.steps import Step, finished
 from xmemcore.shot.plate.plate import Plate
 
 FRAMES_BEHIND = 3
@@ -56,6 +58,7 @@ class MatteQueue:
         with_confidence: bool,
         waiting_room: Path,
         signature: Callable[[int], str],
+        chain: Sequence[Step],
         host_alpha: HostAlpha | None = None,
     ) -> None:
         """Prepare to write.
@@ -68,6 +71,7 @@ class MatteQueue:
             with_confidence: whether that layer is written too.
             waiting_room: folder of this run alone, for predictions that wait for another group.
             signature: hash of all that the matte of an index depends on.
+            chain: what each group's prediction goes through.
             host_alpha: the host's own renders of the roto.
         """
         self._host_alpha = host_alpha
@@ -79,6 +83,7 @@ class MatteQueue:
         self._waiting: dict[int, set[int]] = {}
         self._waiting_room = waiting_room
         self._signature = signature
+        self._chain = tuple(chain)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="matte-writer")
         self._pending: deque[Future[Written]] = deque()
 
@@ -123,11 +128,12 @@ class MatteQueue:
         mattes = np.zeros((len(self._annotations.objects), canvas.height, canvas.width), np.float32)
         background = np.ones((canvas.height, canvas.width), np.float32)
         margin = None
+        picture = cache(lambda: self._plate.read(frame))  # once a frame, when a step asks for it
         for number, group in enumerate(self._groups):
             planes = last_planes if number == last_group else self._unspilled(number, index)
             small = planes.astype(np.float32)
             margin = _margin(small) if margin is None else np.minimum(margin, _margin(small))
-            large = [cv2.resize(plane, (canvas.width, canvas.height), interpolation=cv2.INTER_LINEAR) for plane in small]
+            large = finished(self._chain, small, index, picture)
             for place, obj in enumerate(group.objects):
                 if obj in known:
                     mattes[obj] = self._annotations.matte(frame, obj)
