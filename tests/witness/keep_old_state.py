@@ -37,6 +37,7 @@ def request_of(folder: Path, state: Path) -> PropagateRequest:
         masks=str(folder / "masks"),
         model=str(write_network(folder)),
         device="cpu",
+        precision="float32",
         size=64,
         cache=str(state / "cache"),
         node_id=NODE,

@@ -60,6 +60,7 @@ def write_shot(name: str, folder: Path) -> WitnessShot:
         "plate": str(folder / "plate"),
         "model": str(write_network(folder)),
         "device": "cpu",
+        "precision": "float32",
         "size": 64,
         "cache": str(folder / "cache"),
         "node_id": f"witness-{name}",
