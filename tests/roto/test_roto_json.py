@@ -105,14 +105,14 @@ def test_feather_comes_through() -> None:
 
 @pytest.mark.parametrize("version", [0, 2, "1", None])
 def test_another_version_says_which(version: object) -> None:
-    with pytest.raises(RotoJsonVersionUnknown, match=f"version {version}; this program reads 1"):
+    with pytest.raises(RotoJsonVersionUnknown, match=f"version {version!r}; this program reads 1"):
         read_roto(json.dumps({**EXAMPLE, "version": version}))
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ('{"version": 1, "format": [1, 2, 1], "objects": [', "is no JSON: line 1, column"),
+        ('{"version": 1, "format": [1, 2, 1], "objects": [', "it is no JSON .*line 1 column"),
         ('{"a": 1}', "it has no version"),
         ("[1, 2]", "it has no version"),
         ("{}", "it has no version"),
@@ -124,7 +124,7 @@ def test_another_version_says_which(version: object) -> None:
             '{"version": 1, "format": [1, 2, 1], "objects": [{"name": "a", "frames": {"x": {"shapes": []}}}]}',
             "frame 'x', which",
         ),
-        ('{"version": 1, "format": [1, 2, 1], "objects": [{"name": "a", "frames": {"1": {}}}]}', "'shapes' is missing"),
+        ('{"version": 1, "format": [1, 2, 1], "objects": [{"name": "a", "frames": {"1": {}}}]}', "'a' at frame 1: shapes should be a list"),
         ('{"version": 1, "format": [1, 2, 1], "objects": []}', "it has no object"),
         ('{"version": 1, "format": [1, 2, 1], "objects": null}', "objects should be a list"),
         ('{"version": 1, "format": [1, 2, 1], "objects": [{"name": "a", "frames": null}]}', "the frames of 'a' should be"),
@@ -132,7 +132,22 @@ def test_another_version_says_which(version: object) -> None:
             '{"version": 1, "format": [1, 2, 1], "objects": [{"name": "a", "frames": {"3": {"shapes": 1}}}]}',
             "'a' at frame 3: shapes",
         ),
-        (changed(points=[[[float("nan"), 2], [0, 0], [0, 0]]]), "a coordinate that is no number"),
+        (changed(points=[[[float("nan"), 2], [0, 0], [0, 0]]] * 3), "shape 1 of 'sleeve' at frame 1001: a coordinate of a point is nan"),
+        (changed(points=[[[1e300, 2], [0, 0], [0, 0]]] * 3), "a coordinate of a point is 1e[+]300, but must be in"),
+        (changed(points=[[[2**64, 2], [0, 0], [0, 0]]] * 3), "a coordinate of a point is 18446744073709551616, but must be in"),
+        (changed(points=[[[10**39, 2], [0, 0], [0, 0]]] * 3), "a coordinate of a point is 1000"),
+        (changed(points=[[[True, 2], [0, 0], [0, 0]], [["1", 2], [0, 0], [0, 0]]]), "which is no number"),
+        (changed(points=[]), "shape 1 of 'sleeve' at frame 1001: it has 0 points, which enclose nothing"),
+        (changed(opacity=float("nan")), "its opacity is nan, which is no finite number"),
+        (changed(feather_falloff=float("inf")), "its feather falloff is inf"),
+        (changed(widths=[1, float("nan"), 2], closed=False), "a width is nan"),
+        (changed(opacity=[1]), "its opacity is a list, which is no number"),
+        (changed(blending=["over"]), "blending mode a list is unknown"),
+        ("[" * 90_000, "nested too deeply"),
+        ('{"version": ' + "1" * 5000 + "}", "a number of 5000 digits"),
+        ('{"version": 1, "format": [1e9, 2, 1], "objects": [{"name": "a", "frames": {}}]}', "a side of the format is 1e[+]09"),
+        ('{"version": 1, "format": [1, 2, 0], "objects": [{"name": "a", "frames": {}}]}', "the pixel aspect is 0"),
+        ('{"version": 1, "format": [1, 2, 1], "objects": [{"name": "a", "frames": {"1_0": {"shapes": []}}}]}', "frame '1_0', which"),
         (changed(points=[[1, 2]]), "points are"),
         (changed(points=[[[1, 2], [0, 0]], [[1, 2]]]), "no roto JSON of version 1"),
         (changed(points=[["a", "b"]]), "no roto JSON of version 1"),
@@ -143,6 +158,7 @@ def test_another_version_says_which(version: object) -> None:
         (changed(widths=[1]), "has 1 widths"),
         (changed(opacity=None), "no roto JSON of version 1"),
     ],
+    ids=range(39),
 )
 def test_broken_json_says_what_is_wrong(text: str, sentence: str) -> None:
     with pytest.raises(RotoJsonBroken, match=sentence):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from xmemcore.shot.store.cache import (
     node_folder,
     sweep_partial_files,
 )
+from xmemcore.shot.store.permanent import PermanentStore
 from xmemcore.shot.store.state import NodeManifest, clear_node
 
 X, Y = "a1" + 38 * "0", "b2" + 38 * "0"
@@ -64,6 +66,57 @@ def test_foreign_and_truncated_files_are_found(tmp_path: Path, content: bytes) -
     folder.path(X).write_bytes(content)
     with pytest.raises(CacheDamaged):
         folder.load(X)
+
+
+def zero_dimensional(entries: dict[str, torch.Tensor]) -> None:
+    entries["0.key"] = torch.tensor(1.0)
+
+
+def other_kind(entries: dict[str, torch.Tensor]) -> None:
+    entries["0.value.0"] = torch.zeros(6, 8, dtype=torch.int64)
+
+
+def no_number(entries: dict[str, torch.Tensor]) -> None:
+    entries["0.shrinkage"][3] = float("nan")
+
+
+def no_elements_match(entries: dict[str, torch.Tensor]) -> None:
+    entries["0.value.0"] = torch.zeros(5, 8)
+
+
+def no_object(entries: dict[str, torch.Tensor]) -> None:
+    del entries["0.value.0"]
+
+
+def no_names_of_ours(entries: dict[str, torch.Tensor]) -> None:
+    entries["x.key"] = torch.zeros(3)
+
+
+@pytest.mark.parametrize("spoil", [zero_dimensional, other_kind, no_number, no_elements_match, no_object, no_names_of_ours])
+def test_annotation_that_is_whole_but_cannot_be_used_is_deleted_and_said_every_time(tmp_path: Path, spoil) -> None:
+    """Written by a fault of ours, say: every byte is proven, and it is still not believed."""
+    said: list[str] = []
+    store = PermanentStore(tmp_path, "node1", said.append)
+    for _ in range(2):
+        entries = {"0.key": torch.zeros(6, 4), "0.shrinkage": torch.ones(6), "0.value.0": torch.zeros(6, 8).half()}
+        CacheFolder(tmp_path / "node1" / "memory").save(X, entries)
+        assert store.load(X) is not None
+        spoil(entries)
+        CacheFolder(tmp_path / "node1" / "memory").save(X, entries)
+        assert store.load(X) is None and X not in store
+    assert len(said) == 2
+
+
+@pytest.mark.parametrize("case", ["cache-0dim", "cache-header"])
+def test_damaged_files_of_the_older_format_are_found_before_they_are_parsed(
+    tmp_path: Path, shared: Path, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = PermanentStore(tmp_path, "node1", lambda text: None)
+    path = CacheFolder(tmp_path / "node1" / "memory").path(X)
+    path.parent.mkdir(parents=True)
+    shutil.copy(shared / "cases" / "damage" / case / "memory.safetensors", path)
+    monkeypatch.setattr(safetensors.torch, "load", lambda content: pytest.fail("parsed"))
+    assert store.load(X) is None and not path.exists()
 
 
 def test_digest_keeps_its_parts_apart() -> None:

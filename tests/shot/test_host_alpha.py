@@ -32,6 +32,17 @@ def test_the_hosts_numbers_come_through_bit_for_bit_and_in_their_place(tmp_path)
     assert np.array_equal(read[7:10, 14:18], values.astype(np.float32)) and read.sum() == values.astype(np.float32).sum()
 
 
+def test_what_is_no_number_counts_as_0_and_is_said(tmp_path):
+    values = np.full((3, 4), 0.5, np.float16)
+    values[0] = np.nan, np.inf, -np.inf, 0.25
+    exr.write(tmp_path / "alpha.1001.exr", {"A": values}, Box(10, 5, 14, 8), FORMAT, 1.0, {})
+    alpha = HostAlpha(str(tmp_path / "alpha.%04d.exr"), CANVAS)
+    read = alpha.read(1001)
+    assert read[7, 14:18].tolist() == [0, 0, 0, 0.25] and np.isfinite(read).all()
+    assert "alpha of frame 1001 has 3 values that are no numbers" in alpha.unusable(1001)
+    assert alpha.unusable(1002) is None
+
+
 def test_a_render_without_alpha_is_black(tmp_path):
     exr.write(tmp_path / "alpha.1001.exr", {"R": np.zeros((3, 4), np.float16)}, Box(10, 5, 14, 8), FORMAT, 1.0, {})
     alpha = HostAlpha(str(tmp_path / "alpha.%04d.exr"), CANVAS)

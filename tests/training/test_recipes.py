@@ -54,7 +54,16 @@ def test_what_is_wrong_in_a_recipe_is_said_in_its_own_words(tmp_path: Path, cont
         "seed = true",
         "seed = ",
         "[scene]\npartly = 1.0",
+        "rate = 1" + "0" * 400,
+        "rate = 1" + "0" * 5000,
+        "rate = nan",
+        "a = " + "[" * 90_000,
+        "a." * 20_000 + "a = 1",
+        "[[phases]]\nuntil = 1.0\nsize = 1600000000",
+        "[[phases]]\nuntil = 1.0\nbatch = 1000000000",
+        "\0",
     ],
+    ids=range(20),
 )
 def test_unusable_recipes_are_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "mine.toml"

@@ -12,6 +12,7 @@ from xmemcore.cli.options import OptionsInvalid, Parser
 from xmemcore.cli.progress import TerminalListener
 from xmemcore.network import catalogue
 from xmemcore.network.catalogue import KnownModel, Model, NoModel, UnknownModel
+from xmemcore.protocol.outside import parse_json
 
 LONGEST_LINE = 400
 """Characters of a metadata value that `info` prints."""
@@ -140,7 +141,7 @@ def _lines(key: str, value: object) -> list[str]:
 def _record(value: object) -> dict[str, object] | None:
     """Give a value that is a record, or a record's JSON; else None."""
     try:
-        content = json.loads(value) if isinstance(value, str) else value
+        content = parse_json(value) if isinstance(value, str) else value
     except ValueError:
         return None
     return content if isinstance(content, dict) else None

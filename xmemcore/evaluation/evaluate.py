@@ -21,6 +21,7 @@ from xmemcore.evaluation.clip_shot import ClipShot, StopsWhenAsked, never
 from xmemcore.evaluation.clips import VOID, Clip, NothingToScore, require_scorable, spread
 from xmemcore.evaluation.hold import hold
 from xmemcore.protocol.failures import RequestError, not_written
+from xmemcore.protocol.outside import read_json
 from xmemcore.protocol.requests import PropagateRequest, ShotRequest, SuggestRequest
 from xmemcore.protocol.whole_file import write_text
 from xmemcore.shot.listener import Listener, Silence
@@ -212,7 +213,7 @@ class Table:
 
     def _go_on(self, file: Path) -> None:
         try:
-            before = json.loads(file.read_text(encoding="utf-8"))
+            before = read_json(file)
         except (OSError, ValueError) as error:
             raise ResumeMismatch(f"Cannot go on with {file}: it is no table of figures. Name another place, or move it away.") from error
         for key, what in (("model", "another model"), ("model_sha256", "other weights"), ("settings", "other settings")):

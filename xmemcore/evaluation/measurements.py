@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from xmemcore.evaluation.experiments import EXPERIMENTS, Experiment, table_path
 from xmemcore.evaluation.picture import write_picture
 from xmemcore.network.catalogue import Model
+from xmemcore.protocol.outside import read_object
 
 APART = ("caps", "combo-dance-dog-libby")
 """Clips that stand apart from the means: one with five masks only, one that was put together from two others."""
@@ -155,8 +155,5 @@ def draw_curves(lines: Mapping[str, Sequence[tuple[int, float]]]) -> Image.Image
 
 
 def _load(path: Path, model: Model) -> dict[str, Any] | None:
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return table if table.get("model_sha256") == model.sha256 else None
+    table = read_object(path)
+    return table if table is not None and table.get("model_sha256") == model.sha256 else None

@@ -13,6 +13,7 @@ from xmemcore.evaluation.clip_shot import ClipShot
 from xmemcore.evaluation.clips import Clip, NothingToScore
 from xmemcore.evaluation.evaluate import EvaluationSettings, Keys
 from xmemcore.network.catalogue import Model
+from xmemcore.protocol.outside import read_object
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.whole_file import write_text
 from xmemcore.shot.listener import Listener
@@ -128,9 +129,6 @@ def page_text(content: dict[str, Any]) -> str:
 def _earlier(file: Path, model: Model, size: int) -> dict[str, Any]:
     """Read the answers that are there already; those of another model or size do not count."""
     fresh: dict[str, Any] = {"model": model.name, "model_sha256": model.sha256, "size": size, "answers": {}}
-    try:
-        before = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return fresh
-    same = isinstance(before, dict) and all(before.get(key) == fresh[key] for key in ("model", "model_sha256", "size"))
+    before = read_object(file)
+    same = before is not None and all(before.get(key) == fresh[key] for key in ("model", "model_sha256", "size"))
     return before if same else fresh

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.outside import parse_json, read_object
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 BUNDLED_HASHES = "weights.json"
@@ -195,7 +196,7 @@ def read_header(path: Path) -> dict[str, str]:
             (length,) = struct.unpack("<Q", file.read(8))
             if length > LARGEST_HEADER_BYTES:
                 return {}
-            header = json.loads(file.read(length))
+            header = parse_json(file.read(length))
     except (OSError, ValueError, struct.error):
         return {}
     metadata = header.get("__metadata__", {}) if isinstance(header, dict) else {}
@@ -219,8 +220,4 @@ def _model_files(folder: Path) -> list[Path]:
 
 
 def _read_json(path: Path) -> dict[str, object]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    return read_object(path) or {}

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from xmemcore.network.catalogue import hash_file, record_path
 from xmemcore.protocol.failures import MachineError
+from xmemcore.protocol.outside import read_object
 
 CONNECT_TIMEOUT_SECONDS = 30
 BLOCK_BYTES = 1 << 20
@@ -182,11 +183,8 @@ def _foreign(url: str) -> DownloadForeign:
 
 def _compare_with_record(record: Path, url: str, sha256: str, part: Path) -> None:
     """Refuse a file that differs from what the same address gave before."""
-    try:
-        before = json.loads(record.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return
-    if isinstance(before, dict) and before.get("url") == url and before.get("sha256") not in (None, sha256):
+    before = read_object(record)
+    if before is not None and before.get("url") == url and before.get("sha256") not in (None, sha256):
         _discard(part)
         raise DownloadChanged(
             f"{url} now gives another file (SHA-256 {sha256[:12]}...) than before ({str(before['sha256'])[:12]}...). "
@@ -199,11 +197,7 @@ def _state_path(part: Path) -> Path:
 
 
 def _read_state(part: Path) -> dict[str, object]:
-    try:
-        state = json.loads(_state_path(part).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return state if isinstance(state, dict) else {}
+    return read_object(_state_path(part)) or {}
 
 
 def _write_state(part: Path, url: str, validator: str | None, total: int) -> None:

@@ -88,7 +88,11 @@ def short(thing: object, most: int = 60) -> str:
         return "a number of very many digits"
     if isinstance(thing, (list, tuple, dict)):
         return "an object" if isinstance(thing, dict) else "a list"
-    text = str(thing) if isinstance(thing, BaseException) else repr(thing)
+    return cut(str(thing) if isinstance(thing, BaseException) else repr(thing), most)
+
+
+def cut(text: str, most: int = 60) -> str:
+    """Bring words from outside onto one line of bounded length."""
     text = re.sub(r"[\x00-\x1f\x7f]+", " ", text[: 4 * most])
     return text if len(text) <= most else f"{text[: most - 3]}..."
 

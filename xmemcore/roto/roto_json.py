@@ -12,6 +12,7 @@ to the main point, overall feather already added; `shapes: []` says absent. Two 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -19,10 +20,18 @@ import numpy as np
 
 from xmemcore.curves.script import Format
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.outside import NotUsable, number, parse_json, short, whole_number
 from xmemcore.protocol.roto_values import BLENDING, FEATHER_TYPES
+from xmemcore.roto.coverage import FAR_PIXELS
 from xmemcore.roto.shapes import EvaluatedShape, Roto, RotoObject, unique
 
 VERSION = 1
+FRAME = re.compile(r"-?[0-9]{1,9}")
+LARGEST_SIDE = 1_000_000
+"""Of a format; far more than any camera or projection has."""
+LARGEST_ASPECT = 1000.0
+LARGEST_VALUE = 1e6
+"""Of an opacity or a falloff, which are cut to what they can mean when they are used."""
 
 
 class RotoJsonBroken(RequestError):
@@ -44,15 +53,16 @@ def parse(text: str, source: str) -> Roto:
         RotoJsonBroken, RotoJsonVersionUnknown.
     """
     try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise RotoJsonBroken(f"{source} is no JSON: {place}, {error.msg}. Export the roto again.") from error
+        # Numbers that are none are refused below, where the shape that has them can be named.
+        content = parse_json(text, finite=False)
+    except NotUsable as error:
+        raise RotoJsonBroken(f"{source} is no roto JSON: {error}. Export the roto again.") from error
     if not isinstance(content, dict) or "version" not in content:
         raise RotoJsonBroken(f"{source} is no roto JSON: it has no version. Export the roto from Nuke.")
-    if content["version"] != VERSION:
+    if content["version"] != VERSION or isinstance(content["version"], bool):
         raise RotoJsonVersionUnknown(
-            f"{source} is roto JSON of version {content['version']}; this program reads {VERSION}. Bring plugin and core to one release."
+            f"{source} is roto JSON of version {short(content['version'])}; this program reads {VERSION}. "
+            "Bring plugin and core to one release."
         )
     try:
         image_format = _format(content["format"])
@@ -99,9 +109,10 @@ def _warnings(objects: Iterable[RotoObject]) -> tuple[str, ...]:
 
 
 def _format(content: Any) -> Format:
-    if not isinstance(content, list) or len(content) != 3 or not all(isinstance(value, (int, float)) for value in content):
+    if not isinstance(content, list) or len(content) != 3:
         raise ValueError("the format is [width, height, pixel aspect]")
-    return Format(int(content[0]), int(content[1]), float(content[2]))
+    width, height = (whole_number(value, "a side of the format", 0, LARGEST_SIDE) for value in content[:2])
+    return Format(width, height, number(content[2], "the pixel aspect", 1 / LARGEST_ASPECT, LARGEST_ASPECT))
 
 
 def _list(content: Any, what: str) -> list[Any]:
@@ -119,64 +130,78 @@ def _mapping(content: Any, what: str) -> Mapping[str, Any]:
 def _object(name: str, original: str, frames: Mapping[str, Any]) -> RotoObject:
     shapes = {}
     for frame, content in frames.items():
+        if not FRAME.fullmatch(frame):
+            raise ValueError(f"'{name}' has a frame {short(frame)}, which is no number")
         place = f"'{name}' at frame {frame}"
-        try:
-            number = int(frame)
-        except ValueError as error:
-            raise ValueError(f"'{name}' has a frame {frame!r}, which is no number") from error
-        try:
-            listed = _list(_mapping(content, "a frame")["shapes"], "shapes")
-            shapes[number] = [_shape(_mapping(one, "a shape")) for one in listed]
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{place}: {error}") from error
+        listed = _list(_mapping(content, place).get("shapes"), f"{place}: shapes")
+        shapes[int(frame)] = [_named_shape(one, f"shape {count} of {place}") for count, one in enumerate(listed, 1)]
     return RotoObject(name, tuple(sorted(shapes)), lambda frame: shapes[frame], frozenset(shapes), original)
 
 
+def _named_shape(content: Any, place: str) -> EvaluatedShape:
+    """Read a shape; raises ValueError, which says which one cannot be used."""
+    try:
+        return _shape(_mapping(content, "it"))
+    except KeyError as error:
+        raise ValueError(f"{place}: it has no {error}") from error
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{place}: {error}") from error
+
+
 def _shape(content: Mapping[str, Any]) -> EvaluatedShape:
-    points = _triplets(content["points"])
-    feather = None if content.get("feather") is None else _triplets(content["feather"])
+    points = _triplets(content["points"], "a point")
+    if len(points) < 2:
+        raise ValueError(f"it has {len(points)} points, which enclose nothing. Remove it, or give it two or more")
+    feather = None if content.get("feather") is None else _triplets(content["feather"], "a feather point")
     if feather is not None and len(feather) != len(points):
         raise ValueError(f"{len(feather)} feather points for {len(points)} points")
     blending, feather_type = content.get("blending", "over"), content.get("feather_type", "linear")
-    if blending not in BLENDING:
-        raise ValueError(f"blending mode '{blending}' is unknown")
-    if feather_type not in FEATHER_TYPES:
-        raise ValueError(f"feather type '{feather_type}' is unknown")
+    if not isinstance(blending, str) or blending not in BLENDING:
+        raise ValueError(f"blending mode {short(blending)} is unknown")
+    if not isinstance(feather_type, str) or feather_type not in FEATHER_TYPES:
+        raise ValueError(f"feather type {short(feather_type)} is unknown")
     widths = content.get("widths")
     if widths is not None:
-        widths = np.asarray(widths, dtype=np.float64)
-        if widths.shape != (len(points),):
-            raise ValueError(f"an open shape of {len(points)} points has {widths.size} widths")
+        widths = np.array([number(width, "a width", 0, FAR_PIXELS) for width in _list(widths, "widths")])
+        if len(widths) != len(points):
+            raise ValueError(f"an open shape of {len(points)} points has {len(widths)} widths")
     return EvaluatedShape(
         points,
         feather,
         _flag(content.get("closed", True)),
-        float(content.get("opacity", 1.0)),
+        number(content.get("opacity", 1.0), "its opacity", -LARGEST_VALUE, LARGEST_VALUE),
         _flag(content.get("inverted", False)),
         blending,
-        float(content.get("feather_falloff", 1.0)),
+        number(content.get("feather_falloff", 1.0), "its feather falloff", -LARGEST_VALUE, LARGEST_VALUE),
         feather_type,
         widths,
     )
 
 
-def _triplets(content: Any) -> np.ndarray:
+def _triplets(content: Any, what: str) -> np.ndarray:
+    """Read points as (N, 3, 2); raises ValueError."""
+    form = "points are [[x, y], [in_x, in_y], [out_x, out_y]]"
+    if not isinstance(content, list):
+        raise ValueError(form)
     try:
-        triplets = np.asarray(content, dtype=np.float64)
-    except (TypeError, ValueError):
-        triplets = np.zeros(1)
-    if triplets.size == 0:
-        return np.zeros((0, 3, 2))
-    if triplets.ndim != 3 or triplets.shape[1:] != (3, 2):
-        raise ValueError("points are [[x, y], [in_x, in_y], [out_x, out_y]]")
-    if not np.isfinite(triplets).all():
-        raise ValueError("a point has a coordinate that is no number")
-    return triplets
+        usable = np.array(content)
+        if usable.dtype.kind in "if" and usable.ndim == 3 and usable.shape[1:] == (3, 2) and np.abs(usable).max() <= FAR_PIXELS:
+            return usable.astype(np.float64)
+    except (ValueError, TypeError, OverflowError):
+        pass
+    # One by one, to name what is wrong: slow, and seldom.
+    for point in content:
+        pairs = point if isinstance(point, list) and len(point) == 3 else ()
+        if not pairs or any(not isinstance(pair, list) or len(pair) != 2 for pair in pairs):
+            raise ValueError(form)
+    coordinate = f"a coordinate of {what}"
+    flat = [number(value, coordinate, -FAR_PIXELS, FAR_PIXELS) for point in content for pair in point for value in pair]
+    return np.array(flat, np.float64).reshape(-1, 3, 2)
 
 
 def _flag(content: Any) -> bool:
     if not isinstance(content, bool):
-        raise ValueError(f"true or false was expected, not {content!r}")
+        raise ValueError(f"true or false was expected, not {short(content)}")
     return content
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import platform
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from torch import Tensor
 from xmemcore.network.checkpoint import read_state, save_network
 from xmemcore.network.config import NetworkConfig
 from xmemcore.network.xmem import XMem
+from xmemcore.protocol.outside import read_json
 from xmemcore.protocol.version import VERSION
 from xmemcore.training import record
 from xmemcore.training.state import read_state_of
@@ -41,7 +41,7 @@ def export(
         former: that model's weights, of which the recipe keeps a share.
     """
     state = read_state_of(run)
-    recipe = json.loads((run / "recipe.json").read_text(encoding="utf-8"))
+    recipe = read_json(run / "recipe.json")
     weights = state["average"] if former is None else _mixed(state["average"], read_state(former), recipe["keep"])
     network = XMem(NetworkConfig.of_state(weights))
     network.load_state_dict(weights)

@@ -16,6 +16,7 @@ from xmemcore.network.checkpoint import load_network, read_metadata, save_networ
 from xmemcore.network.config import NetworkConfig
 from xmemcore.network.xmem import XMem
 from xmemcore.protocol.failures import MachineError, RequestError, not_written
+from xmemcore.protocol.outside import NotUsable, parse_json, read_json, read_object
 from xmemcore.protocol.whole_file import probe, write_text
 from xmemcore.training import record
 from xmemcore.training.clips import ClipSource
@@ -123,7 +124,7 @@ def _require_free(folder: Path) -> None:
 def _recipe(arguments: argparse.Namespace, folder: Path) -> Recipe:
     if arguments.resume and (folder / RECIPE).exists():
         try:
-            told = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
+            told = read_json(folder / RECIPE)
         except (OSError, ValueError) as error:
             raise RecipeInvalid(f"Cannot read what the training was told, {folder / RECIPE}: {error}. Begin another.") from error
         return recipe_of(told, str(folder / RECIPE))
@@ -174,7 +175,10 @@ def _network(arguments: argparse.Namespace, recipe: Recipe) -> tuple[XMem, dict[
     from xmemcore.network.catalogue import resolve
 
     model = resolve(arguments.model)
-    training = json.loads(read_metadata(model.path).get("training", "{}"))
+    try:
+        training = parse_json(read_metadata(model.path).get("training", "{}"))
+    except NotUsable:
+        training = {}  # what a model says of itself is for the record alone
     network = load_network(model.path)
     torch.manual_seed(recipe.seed)
     return network.requires_grad_(True), {"name": model.name, "terms": model.terms, "training": training}
@@ -186,10 +190,7 @@ def _shaped_as(state: dict[str, Any]) -> XMem:
 
 
 def _before(folder: Path) -> dict[str, Any] | None:
-    try:
-        return json.loads((folder / BEFORE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
+    return read_object(folder / BEFORE)
 
 
 def _device(name: str) -> torch.device:

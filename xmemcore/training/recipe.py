@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.outside import cut, short
+from xmemcore.protocol.whole_file import read_ordinary
 from xmemcore.training.scene import ClipShape, SceneConfig
 from xmemcore.training.sequence_roles import RoleConfig
 
@@ -100,6 +102,12 @@ class Recipe:
         return json.loads(json.dumps(dataclasses.asdict(self)))
 
 
+LARGEST_CLIP = 4096
+"""Pixels of a clip's side, its frames, and clips of a batch: beyond any machine's memory."""
+LARGEST_BYTES = 1 << 20
+"""Of a recipe; every one of ours is a hundred times shorter."""
+
+
 def read_recipe(path: Path | str) -> Recipe:
     """Read a recipe.
 
@@ -110,12 +118,15 @@ def read_recipe(path: Path | str) -> Recipe:
     if not path.exists() and (RECIPES / f"{path.name}.toml").exists():
         path = RECIPES / f"{path.name}.toml"
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_ordinary(path, LARGEST_BYTES).decode("utf-8"))
     except FileNotFoundError as error:
         names = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
         raise RecipeInvalid(f"There is no recipe {path}. Give a TOML file, or one of: {names}.") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise RecipeInvalid(f"Cannot read the recipe {path}: {error}. Compare it with those in {RECIPES}.") from error
+    except RecursionError as error:
+        raise RecipeInvalid(f"Cannot read the recipe {path}: it is nested too deeply. Compare it with those in {RECIPES}.") from error
+    except (OSError, ValueError) as error:
+        # Not only TOMLDecodeError: a number of very many digits is a ValueError of another kind.
+        raise RecipeInvalid(f"Cannot read the recipe {path}: {short(error, 200)}. Compare it with those in {RECIPES}.") from error
     return recipe_of(content, str(path))
 
 
@@ -145,13 +156,15 @@ def recipe_of(content: dict[str, Any], origin: str) -> Recipe:
     if not recipe.phases or recipe.phases[-1].until != 1.0 or not all(_usable(phase) for phase in recipe.phases):
         raise RecipeInvalid(
             f"The recipe {origin} has bad phases: sizes are multiples of 16, clips have 2 frames or more and batches 1 clip or more, "
-            "and the last one ends with until = 1.0."
+            f"none of them over {LARGEST_CLIP}, and the last one ends with until = 1.0."
         )
     return recipe
 
 
 def _usable(phase: Phase) -> bool:
-    return phase.size >= 16 and phase.size % 16 == 0 and phase.frames >= 2 and phase.batch >= 1
+    return (
+        16 <= phase.size <= LARGEST_CLIP and phase.size % 16 == 0 and 2 <= phase.frames <= LARGEST_CLIP and 1 <= phase.batch <= LARGEST_CLIP
+    )
 
 
 def _built(kind: type, content: Any, where: str) -> Any:
@@ -160,10 +173,10 @@ def _built(kind: type, content: Any, where: str) -> Any:
         raise RecipeInvalid(f"{where} is no table. Write fields and their values there.")
     fields = {field.name: field for field in dataclasses.fields(kind)}
     if unknown := [name for name in content if name not in fields]:
-        raise RecipeInvalid(f"{where} has no field {', '.join(unknown)}. Its fields are: {', '.join(fields)}.")
+        raise RecipeInvalid(f"{where} has no field {cut(', '.join(unknown))}. Its fields are: {', '.join(fields)}.")
     for name, value in content.items():
         if (wanted := _wanted(str(fields[name].type), value)) is not None:
-            raise RecipeInvalid(f"{where} gives {name} as {value!r}. Write {wanted}.")
+            raise RecipeInvalid(f"{where} gives {name} as {short(value)}. Write {wanted}.")
     missing = [
         name
         for name, field in fields.items()
@@ -191,4 +204,7 @@ def _wanted(kind: str, value: Any) -> str | None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False  # a whole number beyond every other

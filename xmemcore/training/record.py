@@ -9,6 +9,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from xmemcore.protocol.outside import NotUsable, parse_json
+
 LOSSES = "losses.jsonl"
 VALIDATIONS = "validations.jsonl"
 
@@ -24,8 +26,11 @@ def entries(path: Path) -> list[dict[str, Any]]:
     found = []
     for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         try:
-            found.append(json.loads(text))
-        except ValueError:
+            entry = parse_json(text, finite=False)
+            if not isinstance(entry, dict) or not isinstance(entry.get("step"), int):
+                break
+            found.append(entry)
+        except NotUsable:
             break
     return found
 

@@ -16,6 +16,7 @@ from xmemcore.shot.plate.canvas import Box, Canvas
 
 TOLERATED_DIFFERENCE = 0.02
 """Of one pixel: two good antialiasing filters differ by that much along an edge."""
+HALF_MAX = 65504.0
 TOLERATED_SHARE = 0.001
 """Of the box around both mattes."""
 
@@ -27,6 +28,7 @@ class HostAlpha:
         """Find the files of an EXR pattern; raises SequenceNotFound."""
         self._sequence = Sequence.find(pattern, "roto alpha")
         self._canvas = canvas
+        self._cleaned: dict[int, int] = {}
 
     @property
     def frames(self) -> frozenset[int]:
@@ -34,14 +36,28 @@ class HostAlpha:
         return frozenset(self._sequence.frames)
 
     def read(self, frame: int) -> np.ndarray:
-        """Give (H, W) of the canvas, float32, the very numbers that the host wrote; raises ExrUnreadable."""
+        """Give (H, W) of the canvas, float32, the very numbers that the host wrote, with 0 for what is none; raises ExrUnreadable."""
         header = exr.read_header(self._sequence.path(frame))
         part = next((part for part in header.parts if "A" in part.channels), None)
         if part is None:
             # The host writes no channel that is 0 everywhere: the objects are all absent.
             return np.zeros((self._canvas.height, self._canvas.width), np.float32)
         image = exr.read_channels(header, part, ["A"])
-        return self._canvas.placed(image.channels["A"].astype(np.float32), image.data_window)
+        alpha = image.channels["A"].astype(np.float32)
+        usable = np.isfinite(alpha)
+        self._cleaned[frame] = int(alpha.size - usable.sum())
+        # A matte is written in half precision.
+        alpha = np.where(usable, np.clip(alpha, -HALF_MAX, HALF_MAX), 0)
+        return self._canvas.placed(alpha, image.data_window)
+
+    def unusable(self, frame: int) -> str | None:
+        """Say of a frame that was read that some of its values are no numbers; None where all are."""
+        count = self._cleaned.get(frame, 0)
+        return (
+            f"Nuke's alpha of frame {frame} has {count} values that are no numbers; they count as 0. Look at the roto there."
+            if count
+            else None
+        )
 
     def signature(self, frame: int) -> str:
         """Hash a frame's render; changes when it does."""

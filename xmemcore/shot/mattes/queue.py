@@ -149,7 +149,7 @@ class MatteQueue:
         remark, theirs = None, None
         if complete and self._host_alpha is not None and frame in self._host_alpha.frames:
             theirs = self._host_alpha.read(frame)
-            remark = difference(theirs, union, canvas, frame)
+            remark = self._host_alpha.unusable(frame) or difference(theirs, union, canvas, frame)
             union = theirs
         if complete:
             margin = np.ones_like(margin)

@@ -16,7 +16,7 @@ from xmemcore.engine.frames import Frame, Padding, normalise
 from xmemcore.network.features import Features
 from xmemcore.network.xmem import XMem
 from xmemcore.shot.plate.plate import Plate
-from xmemcore.shot.store.cache import FORMAT, CacheDamaged, FeatureFolder, digest
+from xmemcore.shot.store.cache import FORMAT, CacheDamaged, FeatureFolder, digest, require_tensor
 
 READ_AHEAD_FRAMES = 2
 _EXACT = ("key", "shrinkage", "selection")
@@ -189,8 +189,9 @@ class ShotFrames:
         if self.store is not None:
             try:
                 tensors = self.store.load(key)
-                features = None if tensors is None else Features(**{"f8": None, "f4": None} | tensors)
-            except (CacheDamaged, TypeError):
+                features = None if tensors is None else _checked(Features(**{"f8": None, "f4": None} | tensors))
+            except (CacheDamaged, TypeError, ValueError):
+                self.store.forget(key)
                 warning = f"The cached features of frame {self.content.plate.frames[index]} were damaged; they are made again."
         return _Picture(normalise(image), key, features, warning)
 
@@ -225,6 +226,15 @@ class ShotFrames:
 def _rounded(name: str, tensor: Tensor) -> Tensor:
     """Round to what is kept; what has half the bits already stays as it is."""
     return tensor.half() if name not in _EXACT and tensor.dtype == torch.float32 else tensor
+
+
+def _checked(features: Features) -> Features:
+    """Give features back when their tensors can be of one frame; raises ValueError."""
+    height, width = require_tensor(features.key, 1, None, None, None).shape[2:]
+    for name, tensor in features.tensors().items():
+        scale = {"8": 2, "4": 4}.get(name[-1], 1) if name != "f16" else 1
+        require_tensor(tensor, 1, None, scale * height, scale * width)
+    return features
 
 
 def _absent(features: Features) -> dict[str, None]:

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -254,6 +255,20 @@ def _files(folder: Path) -> Iterator[CacheFile]:
                 with suppress(OSError):
                     status = entry.stat(follow_symlinks=False)
                     yield CacheFile(Path(entry.path), status.st_size, status.st_mtime_ns, dot + suffix == OLDER_SUFFIX)
+
+
+def require_tensor(tensor: Tensor, *sizes: int | None) -> Tensor:
+    """Give a tensor back when it holds finite real numbers in this shape; None stands for any size. Raises ValueError."""
+    if (
+        not tensor.is_floating_point()
+        or tensor.ndim != len(sizes)
+        or any(size not in (None, there) for size, there in zip(sizes, tensor.shape))
+    ):
+        raise ValueError(f"a tensor of {tensor.dtype} and {tuple(tensor.shape)} is not what was asked for")
+    # One number that is none makes the sum none; asking each takes three times as long.
+    if not bool(torch.isfinite(tensor.sum(dtype=torch.float32))):
+        raise ValueError("a tensor holds a number that is none")
+    return tensor
 
 
 def _proof(key: str, payload: bytes) -> bytes:

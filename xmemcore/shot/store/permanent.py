@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from xmemcore.memory.permanent import Entry
-from xmemcore.shot.store.cache import MEMORY, CacheDamaged, CacheFolder, cache_files, node_folder
+from xmemcore.shot.store.cache import MEMORY, CacheDamaged, CacheFolder, cache_files, node_folder, require_tensor
 
 Entries = dict[int, Entry]
 """By variant: 0 for the annotated frame itself, others for its augmentations."""
@@ -31,6 +31,7 @@ class PermanentStore:
             tensors = self._files.load(key)
             return None if tensors is None else _unpacked(tensors)
         except (CacheDamaged, KeyError, ValueError):
+            self._files.forget(key)
             self._warn("A cached annotation was damaged; it is encoded again.")
             return None
 
@@ -68,13 +69,31 @@ def _packed(entries: Entries) -> dict[str, Tensor]:
     return tensors
 
 
+def _checked(entry: Entry) -> Entry:
+    """Give an entry back when its tensors belong together; raises ValueError."""
+    require_tensor(entry.shrinkage, None)
+    elements = len(entry.shrinkage)
+    require_tensor(entry.key, elements, None)
+    if not entry.values:
+        raise ValueError("no object is known")
+    widths = {require_tensor(value, elements, None).shape[1] for value in entry.values.values()}
+    if len(widths) != 1:
+        raise ValueError("values of several widths")
+    if entry.sensory is not None:
+        require_tensor(entry.sensory, None, None, None, None)
+    return entry
+
+
 def _unpacked(tensors: dict[str, Tensor]) -> Entries:
     entries = {}
     for variant in sorted({int(name.split(".")[0]) for name in tensors}):
         mark = f"{variant}.value."
-        values = {int(name[len(mark) :]): tensor.float() for name, tensor in tensors.items() if name.startswith(mark)}
+        values = {
+            int(name[len(mark) :]): require_tensor(tensor, None, None).float() for name, tensor in tensors.items() if name.startswith(mark)
+        }
         sensory = tensors.get(f"{variant}.sensory")
-        entries[variant] = Entry(
-            tensors[f"{variant}.key"], tensors[f"{variant}.shrinkage"], values, None if sensory is None else sensory.float()
-        )
+        entry = Entry(tensors[f"{variant}.key"], tensors[f"{variant}.shrinkage"], values, None if sensory is None else sensory.float())
+        entries[variant] = _checked(entry)
+    if 0 not in entries:
+        raise ValueError("the annotation itself is missing")
     return entries
