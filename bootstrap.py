@@ -37,7 +37,13 @@ CORE_PYTHON = (3, 11)
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 CUDA_INDEX = "https://download.pytorch.org/whl/cu130"
 
-EXTRAS = {"plates": "DPX", "farm": "run a job template here", "train": "nothing more today", "dev": "tests"}
+EXTRAS = {
+    "plates": "DPX and Cineon",
+    "color": "OCIO colour spaces",
+    "farm": "run a job template here",
+    "train": "nothing more today",
+    "dev": "tests",
+}
 """What can be installed beside the core, each a file of requirements/, and what for."""
 EXTRAS_SAID = ", ".join(f"{name} ({purpose})" for name, purpose in EXTRAS.items())
 

@@ -217,7 +217,7 @@ def test_extras_are_the_files_of_requirements_and_help_and_refusal_name_them_all
 
 def test_extra_that_is_no_more_is_forgotten(bootstrap: ModuleType, installs: list) -> None:
     bootstrap.ENVIRONMENT.mkdir()
-    bootstrap.STAMP.write_text(json.dumps({"extras": ["color", "plates"]}))
+    bootstrap.STAMP.write_text(json.dumps({"extras": ["gone", "plates"]}))
     assert bootstrap.main(["setup"]) == 0
     assert bootstrap.read_stamp()["extras"] == ["plates"]
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmemcore.shot.plate import gamut
+from xmemcore.protocol.colorspaces import COLORSPACES
+from xmemcore.shot.plate import gamut, ocio
 from xmemcore.shot.plate.colour import (
     BRIGHTEST,
-    COLORSPACES,
     ColorspaceUnknown,
     display_curve,
     display_encoded,
     logc3_to_linear,
     logc4_to_linear,
-    require_colorspace,
+    settled,
+    signature,
     slog3_to_linear,
 )
 
@@ -168,10 +172,10 @@ def test_very_bright_is_never_black(colorspace: str) -> None:
     assert encoded((3e38,) * 3, colorspace).min() > 0.99
 
 
-@pytest.mark.parametrize("colorspace", ["rec2100", "", "Linear", "cineon"])
+@pytest.mark.parametrize("colorspace", ["rec2100", "", "cineon"])
 def test_other_colour_spaces_are_refused_by_name(colorspace: str) -> None:
     with pytest.raises(ColorspaceUnknown, match=f"There is no colour space '{colorspace}' here. Choose one of: linear, acescg, srgb"):
-        require_colorspace(colorspace)
+        settled(colorspace)
     with pytest.raises(ColorspaceUnknown):
         encoded((0, 0, 0), colorspace)
 
@@ -182,3 +186,92 @@ def test_pictures_keep_their_shape_and_channel_order() -> None:
     assert picture.shape == (2, 3, 3) and picture.dtype == np.float32
     assert np.all(np.diff(picture, axis=-1) > 0)
     assert cv2.resize(picture, (1, 1)).shape == (1, 1, 3), "opencv takes it as it is"
+
+
+@pytest.mark.parametrize(
+    ("name", "space"),
+    [
+        ("ACEScg", "acescg"),
+        ("sRGB", "srgb"),
+        ("LogC3", "logc3"),
+        ("Linear", "linear"),
+        ("ACES - ACEScg", "acescg"),
+        ("scene_linear", "linear"),
+        ("LINEAR", "linear"),
+        ("Utility - Linear - sRGB", "linear"),
+        ("lin_rec709", "linear"),
+        ("Linear Rec.709 (sRGB)", "linear"),
+        ("scene_linear (ACES - ACEScg)", "acescg"),
+        ("ACES/ACEScg", "acescg"),
+        ("ACEScg\tScene-linear", "acescg"),
+        ("sRGB - Texture", "srgb"),
+        ("Output - sRGB", "srgb"),
+        ("AlexaV3LogC", "logc3"),
+        ("ARRI LogC3 (EI800)", "logc3"),
+        ("Input - ARRI - V3 LogC (EI800) - Wide Gamut", "logc3"),
+        ("ARRILogC4", "logc4"),
+        ("S-Log3 S-Gamut3.Cine", "slog3"),
+        ("SLog3", "slog3"),
+    ],
+)
+def test_names_that_nuke_and_ocio_give_the_spaces_are_taken(name: str, space: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OCIO", raising=False)
+    assert settled(name) == space == settled(f"  {name.upper()} ")
+
+
+@pytest.mark.parametrize("name", ["rec709", "aces2065-1", "S-Log3 S-Gamut3", "Raw", "", "linear p3"])
+def test_names_of_other_spaces_are_not_taken_for_ours(name: str) -> None:
+    with pytest.raises(ColorspaceUnknown, match="or write ocio:NAME for a space of an OCIO configuration"):
+        settled(name)
+
+
+def test_ocio_names_the_extra_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PyOpenColorIO", None)
+    ocio._config.cache_clear()
+    with pytest.raises(ocio.OcioUnusable, match="need the extra 'color'. Install it"):
+        settled("ocio:ACES2065-1")
+
+
+@pytest.fixture
+def config(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("PyOpenColorIO", reason="the extra 'color' is not installed")
+    monkeypatch.delenv("OCIO", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"), [("ACEScg", "acescg"), ("ARRI LogC3 (EI800)", "logc3"), ("ARRI LogC4", "logc4"), ("s-log3 s-gamut3.cine", "slog3")]
+)
+def test_spaces_of_ocio_and_ours_of_the_same_name_agree(theirs: str, ours: str, config: None) -> None:
+    rng = np.random.default_rng(0)
+    # Colours as cameras see them: of pure ones the matrices leave small differences of large numbers.
+    planes = [plane.astype(np.float32) for plane in 0.2 + 0.4 * rng.random((20, 30)) + 0.06 * rng.random((3, 20, 30))]
+    there = display_encoded(planes, settled(f"ocio:{theirs}"))
+    # The curves' published constants are rounded in one place or another.
+    assert np.abs(there - display_encoded(planes, ours)).max() < 5e-3
+
+
+def test_any_space_of_ocio_is_taken_whatever_its_case_and_others_are_refused(config: None) -> None:
+    assert settled("OCIO:aces2065-1") == "ocio:ACES2065-1"
+    grey = [np.full((2, 2), 0.18, np.float32)] * 3
+    assert np.allclose(display_encoded(grey, settled("ocio:ACES2065-1")), display_curve(np.float32(0.18)), atol=2e-3)
+    with pytest.raises(ocio.OcioUnusable, match="has no colour space 'nope'; it has .* Write ocio: and one of its names"):
+        settled("ocio:nope")
+    assert signature("linear") == "linear" and signature("ocio:ACEScg").startswith("ocio:ACEScg ")
+
+
+def test_studios_own_configuration_counts_and_its_roles(config: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = """ocio_profile_version: 1
+roles: {scene_linear: light, default: light}
+displays: {screen: [!<View> {name: raw, colorspace: light}]}
+colorspaces:
+  - !<ColorSpace> {name: light}
+  - !<ColorSpace> {name: lin_rec709, to_reference: !<MatrixTransform> {matrix: [0.5, 0, 0, 0, 0, 0.5, 0, 0, 0, 0, 0.5, 0, 0, 0, 0, 1]}}
+"""
+    (tmp_path / "config.ocio").write_text(text)
+    monkeypatch.setenv("OCIO", str(tmp_path / "config.ocio"))
+    assert settled("scene_linear") == "ocio:light"
+    grey = [np.full((2, 2), 0.1, np.float32)] * 3
+    assert np.allclose(display_encoded(grey, "ocio:light"), display_curve(np.float32(0.2)), atol=2e-3)
+    monkeypatch.setenv("OCIO", str(tmp_path / "nowhere.ocio"))
+    with pytest.raises(ocio.OcioUnusable, match="configuration .*nowhere.ocio cannot be read: .*Check .OCIO"):
+        settled("ocio:light")

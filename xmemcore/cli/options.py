@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from xmemcore.protocol.colorspaces import COLORSPACES
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import LONGEST_LEARNING_SECONDS, PropagateRequest, SuggestRequest, require_size
 
 DEFAULTS = PropagateRequest(plate="")
-COLORSPACES = ("linear", "acescg", "srgb", "logc3", "logc4", "slog3")
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
@@ -99,8 +99,12 @@ def add_annotation_options(parser: argparse.ArgumentParser) -> None:
 
 def add_colorspace(parser: argparse.ArgumentParser) -> None:
     """Add how the plate is encoded."""
-    parser.add_argument("--colorspace", metavar="C", help=f"{', '.join(COLORSPACES)} (default: linear for EXR, srgb for 8-bit files)")
-    parser.add_argument("--view", metavar="NAME", help="which view (left), or part of multi-part files; also for %%V and %%v in names")
+    parser.add_argument(
+        "--colorspace",
+        metavar="C",
+        help=f"{', '.join(COLORSPACES)}, as Nuke or OCIO call them, or ocio:NAME (default: linear for EXR, srgb for 8-bit files)",
+    )
+    parser.add_argument("--view", metavar="NAME", help="which view (left), or part of a file; stands in for %%V")
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:

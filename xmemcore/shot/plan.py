@@ -60,7 +60,7 @@ class ShotPlan:
             self.model_sha256,
             request.size,
             "published" if request.plain else "area",
-            self.plate.colorspace,
+            self.plate.encoding,
             repr(self.plate.canvas),
             precision=self.precision,
             exact=request.plain,

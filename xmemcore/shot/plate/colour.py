@@ -1,7 +1,8 @@
 """From what a plate stores to what the network sees: display-encoded Rec.709 in [0, 1].
 
 Scene-linear light goes through the sRGB curve up to 0.8 and is rolled off towards 1 above, so that no highlight wraps or clips flat.
-Camera spaces are decoded to scene-linear light first, and their primaries turned into Rec.709's.
+Camera spaces are decoded to scene-linear light first, and their primaries turned into Rec.709's. Any other space is OpenColorIO's to
+decode, where that is installed (`ocio:NAME`).
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
+from xmemcore.protocol.colorspaces import COLORSPACES, OCIO_PREFIX, canonical, role
 from xmemcore.protocol.failures import RequestError
-from xmemcore.shot.plate import gamut
+from xmemcore.shot.plate import gamut, ocio
 
 SHOULDER = 0.8
 """Display value up to which the sRGB curve is left alone."""
@@ -27,10 +29,34 @@ class ColorspaceUnknown(RequestError):
     """No colour space of that name."""
 
 
-def require_colorspace(colorspace: str) -> None:
-    """Raise ColorspaceUnknown unless we know the colour space."""
-    if colorspace not in COLORSPACES:
-        raise ColorspaceUnknown(f"There is no colour space {colorspace!r} here. Choose one of: {', '.join(COLORSPACES)}.")
+def settled(colorspace: str) -> str:
+    """Give the name of a colour space as we and its configuration write it.
+
+    Args:
+        colorspace: one of COLORSPACES or a name that Nuke or OCIO gives it, or `ocio:` and a space of $OCIO or OCIO's own configuration.
+
+    Raises:
+        ColorspaceUnknown, OcioUnusable.
+    """
+    if colorspace[: len(OCIO_PREFIX)].lower() == OCIO_PREFIX:
+        return OCIO_PREFIX + ocio.space(colorspace[len(OCIO_PREFIX) :].strip())
+    found = canonical(colorspace)
+    if found is None and role(colorspace):
+        # Without a configuration, scene-linear is what it is in Nuke.
+        return OCIO_PREFIX + ocio.space(colorspace) if ocio.chosen() else "linear"
+    if found is None:
+        raise ColorspaceUnknown(
+            f"There is no colour space {colorspace[:80]!r} here. Choose one of: {', '.join(COLORSPACES)}; or write ocio:NAME for a space "
+            "of an OCIO configuration."
+        )
+    return found
+
+
+def signature(colorspace: str) -> str:
+    """Name what decoding from a settled colour space does: a configuration may change under an unchanged name."""
+    if colorspace.startswith(OCIO_PREFIX):
+        return f"{colorspace} {ocio.signature(colorspace[len(OCIO_PREFIX) :])}"
+    return colorspace
 
 
 def display_encoded(planes: Sequence[np.ndarray], colorspace: str) -> np.ndarray:
@@ -44,15 +70,19 @@ def display_encoded(planes: Sequence[np.ndarray], colorspace: str) -> np.ndarray
         (h, w, 3) float32 in [0, 1]; black is 0 in every colour space.
 
     Raises:
-        ColorspaceUnknown.
+        ColorspaceUnknown, OcioUnusable.
     """
-    require_colorspace(colorspace)
+    if colorspace not in COLORSPACES:
+        colorspace = settled(colorspace)
     if colorspace == "srgb":
         return cv2.merge([np.clip(plane.astype(np.float32, copy=False), 0, 1) for plane in planes])
     if colorspace == "linear":
         return cv2.merge([_by_table(plane) for plane in planes])
-    decode, matrix = _CAMERAS[colorspace]
     wide = cv2.merge([plane.astype(np.float32, copy=False) for plane in planes])
+    if colorspace.startswith(OCIO_PREFIX):
+        light = np.nan_to_num(ocio.to_rec709(wide, colorspace[len(OCIO_PREFIX) :]), nan=0.0, posinf=BRIGHTEST, neginf=0.0)
+        return _by_table(np.clip(light, -BRIGHTEST, BRIGHTEST))
+    decode, matrix = _CAMERAS[colorspace]
     with np.errstate(over="ignore"):  # a signal far above 1 decodes to infinite light
         light = np.clip(wide if decode is None else decode(wide), -BRIGHTEST, BRIGHTEST)
     return _by_table(cv2.transform(light, matrix))
@@ -123,4 +153,3 @@ _CAMERAS: dict[str, tuple[Curve | None, np.ndarray]] = {
     "logc4": (logc4_to_linear, gamut.to_rec709(gamut.ARRI_WIDE_GAMUT_4)),
     "slog3": (slog3_to_linear, gamut.to_rec709(gamut.S_GAMUT_3_CINE)),
 }
-COLORSPACES = ("linear", "acescg", "srgb", "logc3", "logc4", "slog3")

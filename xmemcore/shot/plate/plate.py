@@ -14,7 +14,7 @@ import numpy as np
 from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.files.sequence import Sequence, names_view
 from xmemcore.shot.plate.canvas import Box, Canvas, canvas_of, require_possible, within_reach
-from xmemcore.shot.plate.colour import BRIGHTEST, display_encoded, require_colorspace
+from xmemcore.shot.plate.colour import BRIGHTEST, display_encoded, settled, signature
 from xmemcore.shot.plate.reader import FrameHeader
 from xmemcore.shot.plate.readers import reader_of
 from xmemcore.shot.plate.resampling import AREA, PUBLISHED, resampled
@@ -51,7 +51,7 @@ class Plate:
             SequenceNotFound, SequenceAmbiguous, ColorspaceUnknown, PlateUnreadable.
         """
         if colorspace is not None:
-            require_colorspace(colorspace)
+            colorspace = settled(colorspace)
         sequence = Sequence.find(pattern, view=view)
         if names_view(pattern):
             # The view has chosen the files; what is in them is one.
@@ -87,6 +87,11 @@ class Plate:
     def frames(self) -> tuple[int, ...]:
         """Frames that exist, ascending."""
         return self.sequence.frames
+
+    @property
+    def encoding(self) -> str:
+        """Name what decoding the colour space does, for whoever keeps what comes of it."""
+        return signature(self.colorspace)
 
     @property
     def holes(self) -> tuple[int, ...]:
