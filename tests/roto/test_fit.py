@@ -1,0 +1,90 @@
+"""Shapes moved onto a matte keep their points' meaning."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from xmemcore.roto.fit import fit, moved
+from xmemcore.roto.grid import PixelGrid
+from xmemcore.roto.raster import rasterise_hard
+from xmemcore.roto.shapes import EvaluatedShape
+
+GRID = PixelGrid(160, 120)
+
+
+def overlap(first: np.ndarray, second: np.ndarray) -> float:
+    a, b = first >= 0.5, second >= 0.5
+    return float((a & b).sum() / max((a | b).sum(), 1))
+
+
+def polygon(*corners: tuple[float, float], blending: str = "over") -> EvaluatedShape:
+    points = np.zeros((len(corners), 3, 2))
+    points[:, 0] = corners
+    return EvaluatedShape(points, blending=blending)
+
+
+def ellipse(x: float, y: float, across: float, up: float, count: int = 8) -> EvaluatedShape:
+    angle = 2 * np.pi * np.arange(count) / count
+    handle = 4 / 3 * np.tan(np.pi / (2 * count))
+    centres = np.stack((x + across * np.cos(angle), y + up * np.sin(angle)), axis=1)
+    along = handle * np.stack((-across * np.sin(angle), up * np.cos(angle)), axis=1)
+    return EvaluatedShape(np.stack((centres, -along, along), axis=1))
+
+
+SQUARE = polygon((40, 40), (90, 40), (90, 80), (40, 80))
+
+
+@pytest.mark.parametrize("grid", [GRID, PixelGrid(80, 60, -10, 5, 2.0, 2.0)], ids=["plain", "reduced, shifted"])
+def test_polygon_lands_on_a_moved_copy_of_itself(grid: PixelGrid) -> None:
+    target = moved(SQUARE, SQUARE.points[:, 0] + [5, -4])
+    (fitted,) = fit([SQUARE], rasterise_hard([target], grid), grid)
+    assert np.abs(fitted.points[:, 0] - target.points[:, 0]).max() < 1.5 * grid.pixel_width
+    assert not fitted.points[:, 1:].any(), "corners stay corners"
+
+
+def test_smooth_points_stay_smooth_and_follow_another_form() -> None:
+    start, target = ellipse(70, 60, 30, 20), ellipse(76, 57, 24, 27)
+    (fitted,) = fit([start], rasterise_hard([target], GRID), GRID)
+    assert overlap(rasterise_hard([fitted], GRID), rasterise_hard([target], GRID)) > 0.98
+    into, out = fitted.points[:, 1], fitted.points[:, 2]
+    assert np.abs(into[:, 0] * out[:, 1] - into[:, 1] * out[:, 0]).max() < 1e-6
+
+
+def test_shapes_of_one_object_keep_their_parts() -> None:
+    body, arm = polygon((30, 30), (80, 30), (80, 80), (30, 80)), polygon((70, 45), (120, 45), (120, 60), (70, 60))
+    shift = np.array([4.0, 3.0])
+    goal = [moved(shape, shape.points[:, 0] + shift) for shape in (body, arm)]
+    fitted = fit([body, arm], rasterise_hard(goal, GRID), GRID)
+    assert overlap(rasterise_hard(fitted, GRID), rasterise_hard(goal, GRID)) > 0.97
+    # The arm's inner end lies within the body, where no edge is seen: it goes along.
+    assert np.abs(fitted[1].points[:, 0] - goal[1].points[:, 0]).max() < 3
+
+
+def test_hole_is_fitted_to_the_hole() -> None:
+    disc, hole = ellipse(70, 60, 40, 40, 12), polygon((60, 50), (80, 50), (80, 70), (60, 70), blending="minus")
+    goal = [disc, moved(hole, hole.points[:, 0] + [3, 2])]
+    fitted = fit([disc, hole], rasterise_hard(goal, GRID), GRID)
+    assert np.abs(fitted[1].points[:, 0] - goal[1].points[:, 0]).max() < 1
+
+
+def test_feather_turns_and_grows_with_its_point() -> None:
+    feather = np.zeros((4, 3, 2))
+    feather[:, 0] = [[-3, -3], [3, -3], [3, 3], [-3, 3]]
+    shape = EvaluatedShape(SQUARE.points, feather)
+    turned = moved(shape, SQUARE.points[:, 0] @ np.array([[0.0, 2.0], [-2.0, 0.0]]))
+    assert np.allclose(turned.feather[:, 0], feather[:, 0] @ np.array([[0.0, 2.0], [-2.0, 0.0]]))
+
+
+def test_matte_without_an_edge_leaves_the_shape_alone() -> None:
+    assert fit([SQUARE], np.zeros((120, 160), np.float32), GRID) == (SQUARE,)
+    (fitted,) = fit([SQUARE], np.ones((120, 160), np.float32), GRID)
+    assert np.array_equal(fitted.points, SQUARE.points)
+
+
+def test_object_that_leaves_the_picture_has_no_edge_at_the_border() -> None:
+    start = polygon((-20, 30), (50, 30), (50, 70), (-20, 70))
+    goal = moved(start, start.points[:, 0] + [4, 3])
+    (fitted,) = fit([start], rasterise_hard([goal], GRID), GRID)
+    assert np.abs(fitted.points[1:3, 0] - goal.points[1:3, 0]).max() < 1
+    assert (fitted.points[[0, 3], 0, 0] < -8).all()
