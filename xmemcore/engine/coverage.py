@@ -1,0 +1,177 @@
+"""Which key would help most: the one that lowers the shot's expected error the most.
+
+A key explains a frame the better, the nearer it is in time and the more alike the two frames look. What a frame is expected to be
+wrong by, times the share of it that a key there would explain, summed over the shot, is what the key is worth: facility location,
+solved greedily. XMem++'s own Algorithm 1 (`suggestion`) takes the frame that is farthest from all keys: often one that explains
+only itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from xmemcore.protocol.failures import Cancelled
+
+FRAMES_COMPARED = 240
+"""Frames that are compared with each other; of a longer shot every second one, every third one, and so on."""
+GLIMPSE_ROWS = 8
+"""Rows of cells that a frame's key is averaged to before frames are compared."""
+FADING_FRAMES = 10.0
+"""Distance at which half of what a key can explain is lost."""
+FLOOR = 0.05
+"""Expected error on the keyed frame itself, beside 1 for a frame that no key explains."""
+ERROR_SHARE = 0.7
+"""How much the expected errors count; the rest of the weight is the same for every frame, since expectations err too."""
+APPEARANCE_SHARE = 0.5
+"""How much appearance counts in the distance of two frames; the rest is time. The two are multiplied."""
+
+
+def glimpse(key: Tensor) -> Tensor:
+    """Reduce a frame's key to what frames are compared by.
+
+    Args:
+        key: (1, Ck, h, w).
+
+    Returns:
+        (cells, Ck) float32.
+    """
+    rows = min(GLIMPSE_ROWS, key.shape[-2])
+    columns = max(1, round(rows * key.shape[-1] / key.shape[-2]))
+    return F.adaptive_avg_pool2d(key.float(), (rows, columns))[0].flatten(1).T.contiguous()
+
+
+def distances(
+    frames: Sequence[int],
+    glimpses: Callable[[int], Tensor],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> np.ndarray:
+    """Measure how far frames are from each other, in frames.
+
+    Differences of appearance are turned into frames too: into the number of frames after which this shot usually differs by as much.
+    A pose that comes back is near, whenever it comes.
+
+    Args:
+        frames: indices, ascending.
+        glimpses: gives `glimpse` of a frame by its index.
+        progress: called with frames done and their number.
+        cancelled: asked before every frame.
+
+    Returns:
+        (N, N) float64, 0 on the diagonal.
+
+    Raises:
+        Cancelled.
+    """
+    seen = torch.stack([glimpses(index) for index in frames])
+    looks = np.zeros((len(frames), len(frames)))
+    for place in range(1, len(frames)):
+        if cancelled():
+            raise Cancelled("Cancelled. Nothing was changed.")
+        apart = torch.cdist(seen[place][None], seen[:place])  # (place, cells, cells)
+        looks[place, :place] = ((apart.amin(dim=1).mean(dim=1) + apart.amin(dim=2).mean(dim=1)) / 2).numpy()
+        progress(place + 1, len(frames))
+    looks += looks.T
+    times = np.abs(np.subtract.outer(np.asarray(frames), np.asarray(frames))).astype(np.float64)
+    alike = _as_frames(looks, times)
+    apart_frames = times ** (1 - APPEARANCE_SHARE) * np.maximum(alike, 0.5) ** APPEARANCE_SHARE
+    np.fill_diagonal(apart_frames, 0)
+    return apart_frames
+
+
+def gains(apart: np.ndarray, keyed: Sequence[int], error: np.ndarray) -> np.ndarray:
+    """Say how much of the shot's expected error a key would take away, for each frame as that key.
+
+    Args:
+        apart: (N, N), of `distances`.
+        keyed: positions that have a key; may be empty.
+        error: (N,) expected error of each frame, at least 0; only proportions count.
+
+    Returns:
+        (N,) shares of the whole error, in [0, 1]; 0 for keyed frames.
+    """
+    weight = error / error.mean() if error.any() else np.ones(len(error))
+    weight = (1 - ERROR_SHARE) + ERROR_SHARE * weight
+    left = _unexplained(apart[:, list(keyed)].min(axis=1)) if len(keyed) else np.full(len(apart), FLOOR + 1.0)
+    weight[list(keyed)] = 0
+    share = np.maximum(0, 1 - _unexplained(apart) / left[:, None])
+    worth = weight @ share / max(weight.sum(), 1e-12)
+    worth[list(keyed)] = 0
+    return worth
+
+
+def explained(apart: np.ndarray, key: int) -> np.ndarray:
+    """Say how much of each frame's error a key at a position explains: (N,) in [0, 1]."""
+    return 1 - _unexplained(apart[:, key]) / (FLOOR + 1.0)
+
+
+def compared(count: int, must: Sequence[int], may: Sequence[int]) -> list[int]:
+    """Choose the frames that are compared.
+
+    Args:
+        count: frames of the shot.
+        must: indices that are always among them: the keyed ones.
+        may: indices that may be picked.
+
+    Returns:
+        Indices, ascending: all of a short shot, evenly thinned ones of a long shot.
+    """
+    step = -(-count // FRAMES_COMPARED)
+    if step == 1:
+        return list(range(count))
+    return sorted({*range(0, count, step), *must, *may[:: -(-len(may) // FRAMES_COMPARED) or 1]})
+
+
+def picks(
+    frames: Sequence[int], apart: np.ndarray, keyed: Sequence[int], may: Sequence[int], error: np.ndarray, count: int
+) -> Iterator[tuple[int, float, np.ndarray]]:
+    """Pick keys one after another, each as if those before it were keyed.
+
+    Args:
+        frames: indices of the rows of `apart`.
+        apart: of `distances`.
+        keyed: indices that have a key.
+        may: indices that may be picked.
+        error: (N,), of each of `frames`.
+        count: picks at most.
+
+    Yields:
+        Index, its gain, and all frames' gains (N,) in that round.
+    """
+    place = {index: position for position, index in enumerate(frames)}
+    taken = [place[index] for index in keyed]
+    open_places = [place[index] for index in may if index in place and index not in keyed]
+    error = np.asarray(error, np.float64).copy()
+    while open_places and count > 0:
+        worth = gains(apart, taken, error)
+        shown = np.zeros(len(frames))
+        shown[open_places] = worth[open_places]
+        best = int(shown.argmax())
+        if shown[best] <= 0:
+            return
+        yield frames[best], float(shown[best]), shown
+        before = _unexplained(apart[:, taken].min(axis=1)) if taken else np.full(len(frames), FLOOR + 1.0)
+        taken.append(best)
+        open_places.remove(best)
+        # What the new key explains is not expected to be wrong any more.
+        error *= np.minimum(1, _unexplained(apart[:, best]) / before)
+        count -= 1
+
+
+def _unexplained(apart: np.ndarray) -> np.ndarray:
+    return FLOOR + apart / (apart + FADING_FRAMES)
+
+
+def _as_frames(looks: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Turn differences of appearance into frames, by the curve of the mean difference over time, made to rise."""
+    lags = np.unique(times[times > 0])
+    if not len(lags):
+        return np.zeros_like(looks)
+    mean = np.array([looks[times == lag].mean() for lag in lags])
+    rising = np.maximum.accumulate(mean) + np.arange(len(mean)) * 1e-12
+    return np.interp(looks, np.concatenate(([0.0], rising)), np.concatenate(([0.0], lags)))
