@@ -1,0 +1,93 @@
+"""Coverage picks the key that explains most of what is expected to be wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from xmemcore.engine.coverage import FRAMES_COMPARED, compared, distances, gains, glimpse, picks
+from xmemcore.protocol.failures import Cancelled
+
+
+def pose(number: float) -> torch.Tensor:
+    """One frame's glimpse: a point on a curve that never comes back."""
+    return torch.tensor([[number, number**0.5], [number + 1, 0.0]])
+
+
+def apart_of(poses: list[float]) -> np.ndarray:
+    return distances(range(len(poses)), lambda index: pose(poses[index]))
+
+
+def chosen(poses: list[float], keyed: list[int], count: int = 1, error: np.ndarray | None = None) -> list[int]:
+    frames = list(range(len(poses)))
+    wrong = np.ones(len(poses)) if error is None else error
+    return [index for index, _, _ in picks(frames, apart_of(poses), keyed, frames, wrong, count)]
+
+
+def test_distances_are_symmetric_and_grow_with_time() -> None:
+    apart = apart_of([float(n) for n in range(20)])
+    assert np.array_equal(apart, apart.T) and not apart.diagonal().any()
+    assert (np.diff(apart[0]) > 0).all()
+
+
+def test_distance_in_frames_does_not_depend_on_the_unit_of_keys() -> None:
+    poses = [float(n) for n in range(20)]
+    larger = distances(range(20), lambda index: 37 * pose(poses[index]))
+    assert np.allclose(larger, apart_of(poses))
+
+
+def test_second_key_lies_in_the_middle_of_what_the_first_leaves_open() -> None:
+    (pick,) = chosen([float(n) for n in range(60)], [0])
+    assert 20 <= pick <= 45, "an end explains half as many frames"
+
+
+def test_first_key_without_any_other_is_one_that_explains_most() -> None:
+    (pick,) = chosen([float(n) for n in range(41)], [])
+    assert 12 <= pick <= 28
+    repeated = [0.0] * 5 + [50.0 + n / 10 for n in range(30)]
+    assert chosen(repeated, [])[0] >= 5
+
+
+def test_outlier_is_not_picked_before_the_many() -> None:
+    poses = [0.0] * 10 + [float(n) for n in range(10, 40)] + [4000.0] + [float(n) for n in range(40, 50)]
+    assert 40 not in chosen(poses, [0], count=2), "the outlier explains only itself"
+
+
+def test_pose_that_comes_back_is_explained_wherever_it_is_keyed() -> None:
+    there_and_back = [float(n) for n in [*range(30), *range(29, -1, -1)]]
+    apart = apart_of(there_and_back)
+    assert apart[2, 57] < apart[2, 30], "frame 57 shows what frame 2 shows"
+
+
+def test_expected_error_draws_the_pick() -> None:
+    poses = [float(n) for n in range(60)]
+    wrong = np.full(60, 0.02)
+    wrong[8:14] = 0.9
+    assert 6 <= chosen(poses, [0], error=wrong)[0] <= 15
+
+
+def test_picks_are_different_frames_and_never_keyed_ones() -> None:
+    picked = chosen([float(n) for n in range(12)], [3, 7], count=20)
+    assert len(picked) == len(set(picked)) and not {3, 7} & set(picked)
+
+
+def test_gains_of_a_shot_that_is_explained_are_small() -> None:
+    apart = apart_of([float(n) for n in range(30)])
+    assert gains(apart, list(range(0, 30, 2)), np.ones(30)).max() < gains(apart, [0], np.ones(30)).max() / 4
+
+
+def test_long_shots_are_thinned_but_keep_what_must_be_there() -> None:
+    frames = compared(960, [1, 777], list(range(960)))
+    assert len(frames) <= 2 * FRAMES_COMPARED + 2 and {1, 777} <= set(frames)
+    assert compared(60, [], []) == list(range(60))
+
+
+def test_glimpse_is_small_whatever_the_size() -> None:
+    assert glimpse(torch.randn(1, 64, 30, 54)).shape == (8 * 14, 64)
+    assert glimpse(torch.randn(1, 6, 3, 4)).shape == (12, 6)
+
+
+def test_comparing_stops_when_asked() -> None:
+    with pytest.raises(Cancelled):
+        distances(range(4), lambda index: pose(index), cancelled=lambda: True)

@@ -1,0 +1,72 @@
+"""A matte tells by itself how wrong it is expected to be."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from xmemcore.shot.doubt import Sight, doubts, expected_error, sight
+
+
+def disc(x: float = 60, y: float = 40, radius: float = 20, soft: float = 0.0) -> np.ndarray:
+    rows, columns = np.mgrid[:80, :120]
+    sharp = np.clip(radius + 0.5 - np.hypot(columns - x, rows - y), 0, 1).astype(np.float32)
+    return cv2.GaussianBlur(sharp, (0, 0), soft) if soft else sharp
+
+
+def shot(length: int, **odd: np.ndarray) -> list[Sight | None]:
+    mattes = {int(name[1:]): matte for name, matte in odd.items()}
+    return [sight(mattes.get(index, disc())) for index in range(length)]
+
+
+def test_soft_ragged_and_hollow_mattes_are_expected_to_be_worse() -> None:
+    clean = expected_error(sight(disc()), 3)
+    hollow = disc()
+    hollow[hollow > 0.5] = 0.7
+    ragged = disc()
+    ragged[::3] = 0
+    for worse in (disc(soft=4), hollow, ragged):
+        assert expected_error(sight(worse), 3) > clean + 0.02
+
+
+def test_frames_far_from_a_key_are_expected_to_be_worse() -> None:
+    assert expected_error(sight(disc()), 25) > expected_error(sight(disc()), 2)
+
+
+def test_sight_counts_parts_but_no_crumbs() -> None:
+    assert sight(disc()).pieces == 1
+    assert sight(disc(40, 40, 15) + disc(85, 40, 15)).pieces == 2
+    assert sight(np.maximum(disc(), disc(100, 10, 2))).pieces == 1
+    assert sight(np.zeros((80, 120), np.float32)) == Sight(0.0, 0.0, 0.0, 1.0, (0.0, 0.0), 0)
+
+
+def test_keyed_frames_are_right() -> None:
+    assert [doubt.error for doubt in doubts(shot(3), {0: True, 1: True, 2: True})] == [0, 0, 0]
+
+
+def test_lost_object_is_named_until_it_comes_back() -> None:
+    nothing = np.zeros((80, 120), np.float32)
+    found = doubts(shot(8, f3=nothing, f4=nothing), {0: True})
+    assert [doubt.reason for doubt in found] == ["", "", "", "lost", "lost", "", "", ""]
+    assert found[3].error == 1
+
+
+def test_object_that_is_said_to_be_absent_is_not_lost() -> None:
+    nothing = np.zeros((80, 120), np.float32)
+    found = doubts(shot(8, f3=nothing, f4=nothing, f5=nothing), {0: True, 3: False, 7: True})
+    assert {doubt.reason for doubt in found} == {""}
+
+
+def test_sudden_change_and_second_place_are_named() -> None:
+    assert doubts(shot(6, f3=disc(radius=8)), {0: True})[3].reason == "suddenly smaller"
+    assert doubts(shot(6, f3=disc(20, 15)), {0: True})[3].reason == "jumps to another place"
+    assert doubts(shot(6, f3=np.maximum(disc(40, 40, 15), disc(85, 40, 14))), {0: True})[3].reason == "in two places"
+
+
+def test_steady_clean_shot_gives_no_reason() -> None:
+    assert {doubt.reason for doubt in doubts(shot(12), {0: True})} == {""}
+
+
+def test_unknown_matte_is_judged_by_its_distance_alone() -> None:
+    found = doubts([None] * 20, {0: True})
+    assert found[1].error < found[19].error and not found[19].reason
