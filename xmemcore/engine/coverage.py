@@ -25,7 +25,7 @@ FADING_FRAMES = 10.0
 """Distance at which half of what a key can explain is lost."""
 FLOOR = 0.05
 """Expected error on the keyed frame itself, beside 1 for a frame that no key explains."""
-ERROR_SHARE = 0.7
+ERROR_SHARE = 0.9
 """How much the expected errors count; the rest of the weight is the same for every frame, since expectations err too."""
 APPEARANCE_SHARE = 0.5
 """How much appearance counts in the distance of two frames; the rest is time. The two are multiplied."""
