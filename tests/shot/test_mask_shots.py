@@ -112,7 +112,7 @@ def test_suggestion_names_frames_that_are_not_annotated(shot: PropagateRequest) 
 
 def test_reason_tells_keyed_frames_from_suggested_ones(shot: PropagateRequest) -> None:
     common = {name: getattr(shot, name) for name in ("plate", "masks", "model", "size", "cache")}
-    picks = suggest(SuggestRequest(**common, keyframes=(0,), count=5)).suggestions
+    picks = suggest(SuggestRequest(**common, keyframes=(0,), count=5, method="published")).suggestions
     assert picks[0].reason == "it looks least like any keyed frame; closest is 0"
     for number, pick in enumerate(picks[1:], 1):
         assert pick.reason.startswith(f"it looks least like any keyed or suggested frame; closest is {pick.nearest_keyframe}")
@@ -151,7 +151,7 @@ def test_suggestion_says_when_nothing_is_worth_keying(shot: PropagateRequest) ->
 def test_suggestion_tells_which_frames_it_left_out(shot: PropagateRequest, tmp_path: Path) -> None:
     propagate(shot)
     common = {name: getattr(shot, name) for name in ("plate", "masks", "model", "size", "cache")}
-    result = suggest(SuggestRequest(**common, mattes=shot.out, min_pixels=10**6))
+    result = suggest(SuggestRequest(**common, mattes=shot.out, min_pixels=10**6, method="published"))
     assert result.suggestions == ()
     assert "all others but 7 that were left out (their mattes have under 1000000 pixels: frames 1, 2, 3, 5" in result.message
 
@@ -312,6 +312,7 @@ def test_choice_of_object_changes_the_picks_on_a_real_clip(shared: Path, tmp_pat
         cache=str(tmp_path / "cache"),
         mattes=str(tmp_path / "matte.%04d.exr"),
         alpha=1.0,
+        method="published",
         count=3,
     )
     picks = {obj: tuple(s.frame for s in suggest(replace(request, object=obj)).suggestions) for obj in (None, "1", "2", "3")}

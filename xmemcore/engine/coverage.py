@@ -78,6 +78,8 @@ def distances(
         progress(place + 1, len(frames))
     looks += looks.T
     times = np.abs(np.subtract.outer(np.asarray(frames), np.asarray(frames))).astype(np.float64)
+    if looks.max() <= 1e-6:
+        return np.zeros_like(looks)  # a still picture: any key explains it all
     alike = _as_frames(looks, times)
     apart_frames = times ** (1 - APPEARANCE_SHARE) * np.maximum(alike, 0.5) ** APPEARANCE_SHARE
     np.fill_diagonal(apart_frames, 0)

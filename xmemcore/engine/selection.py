@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xmemcore.engine.coverage import compared, distances
+from xmemcore.engine.coverage import picks as covering
 from xmemcore.engine.suggestion import Pick, View, suggest
 
 
@@ -21,11 +23,15 @@ class Situation:
     """What a strategy may look at."""
 
     keyed: tuple[int, ...]
-    """Indices that are annotated. Empty only for a strategy that knows the number of keys beforehand."""
+    """Indices that are annotated. Empty only for a strategy that can choose the first key."""
     eligible: Sequence[bool]
     """For every frame of the plate, whether it may be picked; a keyed frame never is."""
     view: Callable[[int], View]
     """Gives what the network sees of a frame, by index."""
+    glimpse: Callable[[int], Tensor] | None = None
+    """Gives the same much reduced, by index; see `coverage.glimpse`."""
+    errors: Sequence[float] | None = None
+    """For every frame, how wrong its mattes are expected to be, in [0, 1]; None: nothing is known."""
     seed: int = 0
     progress: Callable[[int, int], None] = lambda done, total: None
     """Called with steps done and their number."""
@@ -46,6 +52,8 @@ class Strategy:
     """Gives that many picks, or fewer when nothing more is worth keying."""
     sees: bool
     """Whether it looks at the plate and at the mattes. One that does not needs no network."""
+    judges: bool = False
+    """Whether it asks what mattes are expected to be wrong by, and compares frames by glimpses instead of views."""
     beforehand: bool = False
     """Whether it must know the number of keys before the first one is made."""
     reason: str = ""
@@ -55,6 +63,18 @@ class Strategy:
 def published(situation: Situation, count: int) -> Iterator[Pick]:
     """Pick by Algorithm 1 of XMem++; see `suggestion`."""
     return suggest(situation.view, situation.eligible, situation.keyed, count, situation.progress, situation.cancelled)
+
+
+def coverage(situation: Situation, count: int) -> Iterator[Pick]:
+    """Pick the frame whose key would lower the expected error of the shot most; see `coverage`. Can choose the first key too."""
+    assert situation.glimpse is not None
+    frames = compared(len(situation.eligible), situation.keyed, situation.open)
+    apart = distances(frames, situation.glimpse, situation.progress, situation.cancelled)
+    errors = np.ones(len(frames)) if situation.errors is None else np.asarray(situation.errors, np.float64)[frames]
+    for index, gain, gains in covering(frames, apart, situation.keyed, situation.open, errors, count):
+        scores = torch.zeros(len(situation.eligible), dtype=torch.float64)
+        scores[frames] = torch.from_numpy(gains)
+        yield Pick(index, gain, scores)
 
 
 def uniform(situation: Situation, count: int) -> Iterator[Pick]:
@@ -84,6 +104,7 @@ def random(situation: Situation, count: int) -> Iterator[Pick]:
 
 
 STRATEGIES = {
+    "coverage": Strategy(coverage, sees=True, judges=True),
     "published": Strategy(published, sees=True),
     "uniform": Strategy(uniform, sees=False, beforehand=True, reason="it is farthest from every key"),
     "random": Strategy(random, sees=False, reason="it was drawn at random"),

@@ -11,7 +11,7 @@ LONGEST_LEARNING_SECONDS = 3600
 SMALLEST_SIZE, LARGEST_SIZE = 64, 4096
 """Of the working image's short side: below, nothing is left of a shape; above, no machine holds it."""
 
-METHODS = ("published", "uniform", "random")
+METHODS = ("coverage", "published", "uniform", "random")
 """Strategies that choose frames to key; `engine.selection` has what they do."""
 
 

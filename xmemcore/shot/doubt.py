@@ -20,7 +20,11 @@ PIECE_SHARE = 0.08
 """Of the object's area: smaller pieces are crumbs, not parts."""
 SUDDEN = 1.8
 """Times by which an area changes from one frame to the next when something is wrong."""
+LONGEST_LEAP = 24
+"""Frames; whoever stays away for longer has moved."""
 FAR_FRAMES = 30.0
+LOST = "lost"
+"""The sign of an object that is gone although it is there on both sides."""
 
 _SOFT, _RAGGED, _FAR, _HOLLOW, _ALWAYS = 0.13, 0.97, 0.06, 1.0, -0.025
 """Weights of the expected 1 - J; see `expected_error`."""
@@ -80,6 +84,36 @@ class Doubt:
     """The strongest sign, in words for an artist; empty when there is none."""
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """Neighbouring frames on which one object shows one sign."""
+
+    first: int
+    """Index."""
+    last: int
+    """Index, included."""
+    reason: str
+    error: float
+    """Summed over the stretch."""
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
+
+
+def stretches(found: Sequence[Doubt]) -> list[Stretch]:
+    """Join what an object is doubted for into stretches; a frame or two without the sign do not part them."""
+    joined: list[Stretch] = []
+    for index, doubt in enumerate(found):
+        if not doubt.reason:
+            continue
+        before = joined[-1] if joined else None
+        if before is not None and before.reason == doubt.reason and index - before.last <= 3:
+            joined[-1] = Stretch(before.first, index, doubt.reason, before.error + doubt.error)
+        else:
+            joined.append(Stretch(index, index, doubt.reason, doubt.error))
+    return joined
+
+
 def doubts(sights: Sequence[Sight | None], keyed: Mapping[int, bool]) -> list[Doubt]:
     """Judge an object along a shot.
 
@@ -101,9 +135,11 @@ def doubts(sights: Sequence[Sight | None], keyed: Mapping[int, bool]) -> list[Do
             result.append(Doubt(min(1.0, 0.1 + _FAR * distance / FAR_FRAMES), ""))
         elif not seen.seen:
             between = bool(there) and there[0] < index < there[-1] and not _said_absent(index, keyed)
-            result.append(Doubt(1.0, "lost") if between else Doubt(0.02, ""))
+            result.append(Doubt(1.0, LOST) if between else Doubt(0.02, ""))
         else:
             result.append(_judged(sights, index, seen, distance, keyed))
+    for index, reason in _sudden(sights, keyed).items():
+        result[index] = Doubt(min(1.0, result[index].error + 0.5), reason)
     return result
 
 
@@ -123,17 +159,43 @@ def _judged(sights: Sequence[Sight | None], index: int, seen: Sight, distance: i
     reference = None if nearest is None else sights[nearest]
     if reference is not None and seen.pieces > max(reference.pieces, 1):
         error, reason = min(1.0, error + 0.1), "in two places" if seen.pieces == 2 else f"in {seen.pieces} places"
-    for step in (-1, 1):
-        neighbour = sights[index + step] if 0 <= index + step < len(sights) else None
-        if neighbour is None or not neighbour.seen:
-            continue
-        ratio = max(seen.area, neighbour.area) / min(seen.area, neighbour.area)
-        apart = float(np.hypot(*np.subtract(seen.place, neighbour.place)))
-        if ratio > SUDDEN:
-            error, reason = min(1.0, error + 0.2), "suddenly " + ("smaller" if seen.area < neighbour.area else "larger")
-        elif apart > 0.6 * np.sqrt(seen.area) and apart > 4:
-            error, reason = min(1.0, error + 0.2), "jumps to another place"
     return Doubt(error, reason)
+
+
+def _sudden(sights: Sequence[Sight | None], keyed: Mapping[int, bool]) -> dict[int, str]:
+    """Find frames whose matte leaps: all frames between a leap and the leap back, the frame behind a leap that has none.
+
+    A leap is far beside the object's size and beside what it usually moves from frame to frame; a frame with a key never leaps.
+    """
+    pairs = [
+        (index, before, after)
+        for index, (before, after) in enumerate(zip(sights, sights[1:]))
+        if before is not None and after is not None and before.seen and after.seen
+    ]
+    usual = float(np.median([_apart(before, after) for _, before, after in pairs])) if pairs else 0.0
+    leaps: list[tuple[int, str]] = []
+    for index, before, after in pairs:
+        if max(before.area, after.area) > SUDDEN * min(before.area, after.area):
+            leaps.append((index + 1, "suddenly smaller" if after.area < before.area else "suddenly larger"))
+        elif _apart(before, after) > max(0.6 * np.sqrt(min(before.area, after.area)), 4 * usual, 4.0):
+            leaps.append((index + 1, "jumps to another place"))
+    found: dict[int, str] = {}
+    place = 0
+    while place < len(leaps):
+        start, reason = leaps[place]
+        back = leaps[place + 1][0] if place + 1 < len(leaps) else None
+        if back is not None and back - start <= LONGEST_LEAP and not any(index in keyed for index in range(start, back)):
+            found.update(dict.fromkeys(range(start, back), reason))
+            place += 2
+        else:
+            if start not in keyed:
+                found[start] = reason
+            place += 1
+    return found
+
+
+def _apart(one: Sight, other: Sight) -> float:
+    return float(np.hypot(one.place[0] - other.place[0], one.place[1] - other.place[1]))
 
 
 def _said_absent(index: int, keyed: Mapping[int, bool]) -> bool:

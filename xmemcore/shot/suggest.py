@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 import torch
 
+from xmemcore.engine.coverage import glimpse
 from xmemcore.engine.selection import STRATEGIES, Situation, Strategy
-from xmemcore.engine.suggestion import View, dissimilarity, view
+from xmemcore.engine.suggestion import Pick, View, dissimilarity, view
 from xmemcore.network.catalogue import resolve, verify
 from xmemcore.network.checkpoint import load_network
 from xmemcore.network.inference import prepared
@@ -21,11 +22,15 @@ from xmemcore.protocol.failures import Cancelled, RequestError
 from xmemcore.protocol.frames import counted
 from xmemcore.protocol.names import layer_names
 from xmemcore.protocol.requests import SuggestRequest
+from xmemcore.shot.annotations.annotations import Annotations, NothingAnnotated
 from xmemcore.shot.device import choose_device, choose_precision, out_of_memory_said
+from xmemcore.shot.doubt import LOST, Doubt, Sight, doubts, sight
 from xmemcore.shot.inputs import Shot, open_shot, wanted_indices
 from xmemcore.shot.listener import Listener, Silence
 from xmemcore.shot.mattes.mattes import MatteSequence, NoMattes, read_mattes
 from xmemcore.shot.plate.frame_source import Encoding, PlateContent, ShotFrames
+from xmemcore.shot.plate.plate import Plate
+from xmemcore.shot.reasons import first_key_reason, reason
 from xmemcore.shot.store.cache import cache_root, features_folder
 
 LEAST_SHARE = 1e-3
@@ -45,11 +50,19 @@ class Suggestion:
 
     frame: int
     score: float
-    """Dissimilarity to that nearest frame, above 0; comparable within one shot and one alpha only."""
-    nearest_keyframe: int
-    """The frame that explains it best: a keyed one, or one that is suggested before it."""
+    """What the method maximises, above 0; of `coverage` the share of the shot's expected error that the key would take away."""
+    nearest_keyframe: int | None
+    """The frame that explains it best: a keyed one, or one that is suggested before it; None: nothing is keyed yet."""
     reason: str
     """Why, in a sentence."""
+    object: str | None = None
+    """Whose matte looks wrong around this frame; None: nobody's."""
+    first: int | None = None
+    """First frame of the stretch that looks wrong; the frame itself where none does."""
+    last: int | None = None
+    """Last frame of that stretch."""
+    wrong: bool = False
+    """Whether something looks wrong; False: the key would help, but nothing is amiss."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +72,15 @@ class SuggestResult:
     suggestions: tuple[Suggestion, ...]
     object: str | None
     scores: dict[int, float]
-    """The first round's score of every frame: how badly the keyframes explain it."""
+    """The first round's score of every frame; 0 for frames that may not be picked."""
     message: str
     """What was found, or that nothing is worth keying, in a sentence."""
     lost_frames: tuple[int, ...]
     """Frames whose matte is empty although the object is there on both sides; look at them."""
     encoded_frames: int
     seconds: float
+    expected_j: float | None = None
+    """Jaccard index that the mattes are expected to have, the mean over the frames without a key; None where nobody judged."""
 
     def as_json(self) -> dict[str, Any]:
         """Give what `--json` prints."""
@@ -75,6 +90,8 @@ class SuggestResult:
 def suggest(request: SuggestRequest, listener: Listener | None = None) -> SuggestResult:
     """Name the next frames worth keying; none when the keyframes explain every frame.
 
+    Without a roto and without masks, the best first frame is named.
+
     Raises:
         RequestError, MachineError, Cancelled.
     """
@@ -82,7 +99,7 @@ def suggest(request: SuggestRequest, listener: Listener | None = None) -> Sugges
     listener = listener or Silence()
     request.require_possible()
     strategy = STRATEGIES[request.method]
-    shot = open_shot(request)
+    shot = _opened(request, strategy)
     for warning in (*shot.plate.warnings, *shot.annotations.warnings):
         listener.warning(warning)
     obj = _object(request.object, shot.annotations.objects)
@@ -91,34 +108,81 @@ def suggest(request: SuggestRequest, listener: Listener | None = None) -> Sugges
     wanted = set(wanted_indices(shot.plate, request.frames)[0])
     masks = _Masks(mattes, shot, obj, shot.plate.canvas.working_size(request.size))
     numbers = shot.plate.frames
-    eligible = [index in wanted and _large_enough(masks.pixels(index), request.min_pixels) for index in range(len(numbers))]
+    judged = _judged(masks, listener) if strategy.judges and mattes is not None else []
+    eligible = [
+        index in wanted and (strategy.judges or _large_enough(masks.pixels(index), request.min_pixels)) for index in range(len(numbers))
+    ]
     with out_of_memory_said(request), ExitStack() as stack:
         views: list[View] = []
+        glimpses: list[torch.Tensor] = []
         encoded_frames = 0
         if strategy.sees:
             frames = _frames(request, shot, listener, stack)
-            views = _views(frames, masks, request.alpha if mattes is not None else 0.0, listener)
+            if strategy.judges:
+                glimpses = _glimpses(frames, listener)
+            else:
+                views = _views(frames, masks, request.alpha if mattes is not None else 0.0, listener)
             encoded_frames = frames.encoded_frames
-        situation = Situation(tuple(keyed), eligible, views.__getitem__, request.seed, listener.progress, listener.cancelled)
+        situation = Situation(
+            tuple(keyed),
+            eligible,
+            views.__getitem__,
+            glimpses.__getitem__,
+            np.mean([[doubt.error for doubt in found] for found in judged], axis=0).tolist() if judged else None,
+            request.seed,
+            listener.progress,
+            listener.cancelled,
+        )
         picks = list(strategy.picks(situation, request.count))
-        suggestions, before = [], list(keyed)
-        for pick in picks:
-            if pick.score < LEAST_SHARE * picks[0].score:
-                break
-            closest = _closest(views, before, pick.index)
-            reason = _reason(strategy, masks, pick.index, closest, before[len(keyed) :], numbers)
-            suggestions.append(Suggestion(numbers[pick.index], pick.score, numbers[closest], reason))
-            before.append(pick.index)
+    suggestions, before = [], list(keyed)
+    for pick in picks:
+        if pick.score < LEAST_SHARE * picks[0].score:
+            break
+        suggestions.append(_suggestion(strategy, pick, before, len(keyed), views, masks, judged))
+        before.append(pick.index)
     left_out = [numbers[index] for index, may in enumerate(eligible) if not may and index in wanted and index not in keyed]
     first_round = picks[0].scores.tolist() if picks else [0.0] * len(numbers)
+    lost = _lost(judged) if strategy.judges else masks.lost()
+    expected = _expected_j(judged, keyed)
     return SuggestResult(
         suggestions=tuple(suggestions),
         object=request.object,
         scores=dict(zip(numbers, first_round)),
-        message=_message(suggestions, request, left_out),
-        lost_frames=tuple(numbers[index] for index in masks.lost()),
+        message=_message(suggestions, request, left_out, expected),
+        lost_frames=tuple(numbers[index] for index in lost),
         encoded_frames=encoded_frames,
         seconds=round(time.monotonic() - began, 3),
+        expected_j=expected,
+    )
+
+
+def _opened(request: SuggestRequest, strategy: Strategy) -> Shot:
+    """Open the shot; without annotations the plate alone, for a strategy that can choose the first key."""
+    if request.roto is None and request.masks is None and strategy.judges:
+        return Shot(Plate.open(request.plate, request.colorspace, request.view), NothingAnnotated())
+    return open_shot(request)
+
+
+def _suggestion(
+    strategy: Strategy,
+    pick: Pick,
+    before: Sequence[int],
+    keyed: int,
+    views: Sequence[View],
+    masks: _Masks,
+    judged: Sequence[Sequence[Doubt]],
+) -> Suggestion:
+    """Say of a pick what an artist reads."""
+    numbers = masks.shot.plate.frames
+    if not before:
+        return Suggestion(numbers[pick.index], pick.score, None, first_key_reason(pick.score))
+    closest = _closest(views, before, pick.index)
+    if not strategy.judges:
+        sentence = _reason(strategy, masks, pick.index, closest, before[keyed:], numbers)
+        return Suggestion(numbers[pick.index], pick.score, numbers[closest], sentence)
+    why = reason(pick.index, closest, before, judged, [masks.shot.annotations.objects[obj] for obj in masks.objects], numbers)
+    return Suggestion(
+        numbers[pick.index], pick.score, numbers[closest], why.sentence, why.object, numbers[why.first], numbers[why.last], why.wrong
     )
 
 
@@ -130,17 +194,41 @@ class _Masks:
         self.obj = obj
         self._size = size
         self._propagated = mattes
-        self._layer = None if obj is None else layer_names(shot.annotations.objects)[obj]
+        self._layers = layer_names(shot.annotations.objects)
+        self._layer = None if obj is None else self._layers[obj]
         self._areas: dict[int, int | None] = {}
+
+    @property
+    def objects(self) -> list[int]:
+        """Objects that are looked at."""
+        return list(range(len(self.shot.annotations.objects))) if self.obj is None else [self.obj]
+
+    def sights(self, index: int) -> list[Sight | None]:
+        """Reduce each object's matte at a frame; None where nothing is known of it."""
+        frame = self.shot.plate.frames[index]
+        annotations: Annotations = self.shot.annotations
+        known = annotations.known(frame)
+        layers: dict[str, np.ndarray] = {}
+        if self._propagated is not None and frame in self._propagated.frames and not known.issuperset(self.objects):
+            layers = self._propagated.read(frame, self.shot.plate.canvas).layers
+        seen: list[Sight | None] = []
+        for obj in self.objects:
+            if obj in known:
+                mask = annotations.network_mask(frame, obj, self._size)
+                seen.append(sight(np.zeros(self._size, np.float32) if mask is None else mask))
+            elif self._layers[obj] in layers:
+                seen.append(sight(cv2.resize(layers[self._layers[obj]], self._size[::-1], interpolation=cv2.INTER_AREA)))
+            else:
+                seen.append(None)
+        return seen
 
     def mask(self, index: int) -> np.ndarray | None:
         """Give (h, w) in [0, 1]; None where nothing is known."""
         frame = self.shot.plate.frames[index]
         annotations = self.shot.annotations
-        objects = range(len(annotations.objects)) if self.obj is None else [self.obj]
         matte = None
-        if all(obj in annotations.known(frame) for obj in objects):
-            matte = np.maximum.reduce([annotations.matte(frame, obj) for obj in objects])
+        if all(obj in annotations.known(frame) for obj in self.objects):
+            matte = np.maximum.reduce([annotations.matte(frame, obj) for obj in self.objects])
         elif self._propagated is not None and frame in self._propagated.frames:
             found = self._propagated.read(frame, self.shot.plate.canvas)
             matte = found.union if self._layer is None else found.layers.get(self._layer)
@@ -162,6 +250,38 @@ class _Masks:
         if not there:
             return []
         return [index for index in range(there[0], there[-1]) if self.pixels(index) == 0 and index not in keyed]
+
+
+def _judged(masks: _Masks, listener: Listener) -> list[list[Doubt]]:
+    """Say for each object, frame by frame, what its mattes are expected to be wrong by."""
+    shot = masks.shot
+    listener.message("Looking at the mattes")
+    seen = []
+    for index in range(len(shot.plate.frames)):
+        if listener.cancelled():
+            raise Cancelled("Cancelled. Nothing was changed.")
+        seen.append(masks.sights(index))
+    found = []
+    for place, obj in enumerate(masks.objects):
+        keyed: dict[int, bool] = {}
+        for index, frame in enumerate(shot.plate.frames):
+            if obj in shot.annotations.absent(frame):
+                keyed[index] = False
+            elif obj in shot.annotations.known(frame):
+                now = seen[index][place]
+                keyed[index] = now is not None and now.seen
+        found.append(doubts([sights[place] for sights in seen], keyed))
+    return found
+
+
+def _lost(judged: Sequence[Sequence[Doubt]]) -> list[int]:
+    """List the frames on which some object is lost."""
+    return sorted({index for found in judged for index, doubt in enumerate(found) if doubt.reason == LOST})
+
+
+def _expected_j(judged: Sequence[Sequence[Doubt]], keyed: Sequence[int]) -> float | None:
+    errors = [doubt.error for found in judged for index, doubt in enumerate(found) if index not in keyed]
+    return round(1 - float(np.mean(errors)), 3) if errors else None
 
 
 def _object(name: str | None, objects: Sequence[str]) -> int | None:
@@ -210,6 +330,18 @@ def _views(frames: ShotFrames, masks: _Masks, alpha: float, listener: Listener) 
     return views
 
 
+def _glimpses(frames: ShotFrames, listener: Listener) -> list[torch.Tensor]:
+    """Look at every frame once, roughly: 30 kB a frame are held."""
+    listener.message(f"Looking at {len(frames)} frames")
+    frames.expect(range(len(frames)))
+    seen = []
+    for index in range(len(frames)):
+        if listener.cancelled():
+            raise Cancelled("Cancelled. Nothing was changed.")
+        seen.append(glimpse(frames.frame(index).features.key).cpu())
+    return seen
+
+
 def _large_enough(pixels: int | None, least: int) -> bool:
     return pixels is None or pixels >= least
 
@@ -239,14 +371,22 @@ def _times(ratio: float) -> str:
     return f"{ratio:.1f} times" if ratio < 10 else f"{ratio:.0f} times"
 
 
-def _message(suggestions: Sequence[Suggestion], request: SuggestRequest, left_out: Sequence[int]) -> str:
+def _message(suggestions: Sequence[Suggestion], request: SuggestRequest, left_out: Sequence[int], expected: float | None) -> str:
     others = "all others"
     if left_out:
         few = f"their mattes have under {request.min_pixels} pixels: {counted(left_out)}"
         others = f"all others but {len(left_out)} that were left out ({few})"
     if not suggestions:
         return f"Nothing is worth keying: the keyed frames explain {others}."
+    best = suggestions[0]
+    if expected is not None:
+        quality = f"The mattes are expected to reach J {expected:.2f}."
+        if not any(pick.wrong for pick in suggestions):
+            return f"Nothing looks wrong. {quality} One more key would help most on frame {best.frame}: {best.reason}."
+        return f"Key frame {best.frame} next: {best.reason}. {quality}"
     if len(suggestions) < request.count:
         some = "1 frame is" if len(suggestions) == 1 else f"{len(suggestions)} frames are"
         return f"{some} worth keying; the keyed frames explain {others}."
-    return f"Key frame {suggestions[0].frame} next: {suggestions[0].reason}."
+    if best.nearest_keyframe is None:
+        return f"Key frame {best.frame} first: {best.reason}."
+    return f"Key frame {best.frame} next: {best.reason}."

@@ -38,6 +38,35 @@ class Annotations(Protocol):
         """Hash what was said of a known object at a frame."""
 
 
+class NothingAnnotated:
+    """Annotations of a shot that nobody has keyed yet; see Annotations. No frame is known, so no matte is ever asked for."""
+
+    objects: tuple[str, ...] = ()
+    originals: tuple[str, ...] = ()
+    keyframes: tuple[int, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def known(self, frame: int) -> frozenset[int]:
+        """Name no object."""
+        return frozenset()
+
+    def absent(self, frame: int) -> frozenset[int]:
+        """Name no object."""
+        return frozenset()
+
+    def matte(self, frame: int, obj: int) -> np.ndarray:
+        """Refuse: there is none."""
+        raise KeyError(frame)
+
+    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> np.ndarray | None:
+        """Refuse: there is none."""
+        raise KeyError(frame)
+
+    def signature(self, frame: int, obj: int) -> str:
+        """Refuse: there is none."""
+        raise KeyError(frame)
+
+
 class ObjectNotAnnotated(RequestError):
     """No object of a name that was asked for is annotated."""
 

@@ -1,0 +1,111 @@
+"""Suggestion finds what is wrong with the mattes, says so in an artist's words, and is quiet when nothing is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.shot.made_shot import write_model
+from xmemcore.protocol.requests import SuggestRequest
+from xmemcore.shot.mattes.mattes import MatteWriter
+from xmemcore.shot.plate.plate import Plate
+from xmemcore.shot.suggest import suggest
+
+LENGTH = 40
+KEYED = (0, 39)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(write_model(tmp_path_factory.mktemp("model")))
+
+
+def truth(frame: int) -> np.ndarray:
+    rows, columns = np.mgrid[:96, :128]
+    return np.clip(18.5 - np.hypot(columns - 30 - 1.5 * frame, rows - 48), 0, 1).astype(np.float32)
+
+
+@pytest.fixture
+def request_(tmp_path: Path, model: str) -> SuggestRequest:
+    """A disc that crosses the picture, keyed at both ends; the mattes are right."""
+    for folder in ("plate", "masks"):
+        (tmp_path / folder).mkdir()
+    noise = np.random.default_rng(5).integers(0, 90, (96, 128, 3), np.uint8)
+    for frame in range(LENGTH):
+        mask = truth(frame)
+        picture = noise * (1 - mask[..., None]) + np.array([20.0, 60.0, 220.0]) * mask[..., None]
+        cv2.imwrite(str(tmp_path / "plate" / f"p.{frame:04d}.png"), picture.astype(np.uint8))
+        if frame in KEYED:
+            image = Image.fromarray((mask >= 0.5).astype(np.uint8), "P")
+            image.putpalette([0, 0, 0, 255, 0, 0])
+            image.save(tmp_path / "masks" / f"m.{frame:04d}.png")
+    request = SuggestRequest(
+        plate=str(tmp_path / "plate"),
+        masks=str(tmp_path / "masks"),
+        mattes=str(tmp_path / "mattes" / "matte.%04d.exr"),
+        model=model,
+        size=96,
+        cache=str(tmp_path / "cache"),
+        count=3,
+    )
+    spoil(request, {})
+    return request
+
+
+def spoil(request: SuggestRequest, wrong: dict[int, np.ndarray]) -> None:
+    """Write the mattes, some of them wrong."""
+    plate = Plate.open(request.plate)
+    pattern = Path(str(request.mattes))
+    pattern.parent.mkdir(exist_ok=True)
+    writer = MatteWriter(pattern, plate.canvas, [("obj_1", "1")], {})
+    for frame in range(LENGTH):
+        matte = wrong.get(frame, truth(frame))
+        writer.write(frame, matte[None], matte, keyframe=frame in KEYED)
+
+
+def test_right_mattes_raise_no_alarm(request_: SuggestRequest) -> None:
+    result = suggest(request_)
+    assert not any(pick.wrong for pick in result.suggestions)
+    assert result.message.startswith("Nothing looks wrong.") and result.lost_frames == ()
+    assert result.expected_j is not None and result.expected_j > 0.75
+
+
+def test_lost_stretch_is_suggested_first_and_named(request_: SuggestRequest) -> None:
+    spoil(request_, {frame: np.zeros((96, 128), np.float32) for frame in range(25, 31)})
+    result = suggest(request_)
+    first = result.suggestions[0]
+    assert 23 <= first.frame <= 32 and first.wrong and first.object == "1"
+    assert (first.first, first.last) == (25, 30) and first.reason == "1: lost for 6 frames (25-30)"
+    assert result.lost_frames == (25, 26, 27, 28, 29, 30)
+    assert result.message.startswith(f"Key frame {first.frame} next: 1: lost for 6 frames")
+
+
+@pytest.mark.parametrize("kind", ["other place", "two places", "soft"])
+def test_wrong_stretch_is_among_the_first_two(request_: SuggestRequest, kind: str) -> None:
+    spoils = {
+        "other place": lambda frame: np.roll(truth(frame), (-25, 40), (0, 1)),
+        "two places": lambda frame: np.maximum(truth(frame), np.roll(truth(frame), 45, 1)),
+        "soft": lambda frame: cv2.GaussianBlur(truth(frame), (0, 0), 9) * 0.9,
+    }
+    spoil(request_, {frame: spoils[kind](frame) for frame in range(9, 15)})
+    result = suggest(request_)
+    assert any(5 <= pick.frame <= 18 for pick in result.suggestions[:2])
+    assert any(pick.wrong for pick in result.suggestions[:2])
+
+
+def test_first_key_is_suggested_without_any_annotation(request_: SuggestRequest) -> None:
+    result = suggest(SuggestRequest(plate=request_.plate, model=request_.model, size=96, cache=request_.cache, count=2))
+    first = result.suggestions[0]
+    assert 8 <= first.frame <= 31, "one from the middle looks most like the rest"
+    assert first.nearest_keyframe is None and result.message.startswith(f"Key frame {first.frame} first: ")
+
+
+def test_reason_far_from_keys_names_the_nearest_one(request_: SuggestRequest) -> None:
+    result = suggest(SuggestRequest(**{**vars(request_), "mattes": None}))
+    pick = result.suggestions[0]
+    assert pick.reason == f"{min(pick.frame, 39 - pick.frame)} frames from the nearest key ({0 if pick.frame < 20 else 39})"
+    assert result.expected_j is None

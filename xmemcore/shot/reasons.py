@@ -1,0 +1,81 @@
+"""Why a frame is suggested, in words for an artist: which object, what is wrong with it, and on which frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from xmemcore.shot.doubt import LOST, Doubt, Stretch, stretches
+
+REACH_FRAMES = 24
+"""A stretch that ends farther from a suggested frame is not what the frame is suggested for."""
+ALARM = 0.15
+"""Expected error of a frame, from which on its sign is an alarm; below, it is worth a look at most."""
+FAR_FRAMES = 8
+"""From here on the distance to the nearest key is named; nearer, appearance is what differs."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What a suggested frame would mend."""
+
+    sentence: str
+    object: str | None
+    """Whose matte looks wrong; None: nobody's."""
+    first: int
+    """Index of the first frame of the stretch that looks wrong; the suggested frame itself where none does."""
+    last: int
+    """Index, included."""
+    wrong: bool
+    """Whether something looks wrong, and not only far from a key."""
+
+
+def reason(
+    index: int, nearest: int, keyed: Sequence[int], doubts: Sequence[Sequence[Doubt]], names: Sequence[str], frames: Sequence[int]
+) -> Reason:
+    """Say why a frame is suggested.
+
+    Args:
+        index: of the suggested frame.
+        nearest: index of the key that explains it best.
+        keyed: indices that have a key, or are suggested before this one.
+        doubts: for each object, of every frame; empty where there are no mattes.
+        names: of the objects.
+        frames: the plate's frame numbers.
+    """
+    before = max((key for key in keyed if key < index), default=-1)
+    after = min((key for key in keyed if key > index), default=len(frames))
+    best: tuple[float, int, Stretch] | None = None
+    for obj, found in enumerate(doubts):
+        for stretch in stretches(found):
+            apart = max(stretch.first - index, index - stretch.last, 0)
+            if stretch.last <= before or stretch.first >= after or apart > REACH_FRAMES:
+                continue
+            weight = stretch.error * float(np.exp(-apart / REACH_FRAMES))
+            if stretch.error / len(stretch) >= ALARM and (best is None or weight > best[0]):
+                best = weight, obj, stretch
+    if best is not None:
+        _, obj, stretch = best
+        return Reason(f"{names[obj]}: {_on(stretch, frames)}", names[obj], stretch.first, stretch.last, True)
+    distance = abs(index - nearest)
+    if distance >= FAR_FRAMES:
+        text = f"{distance} frames from the nearest key ({frames[nearest]})"
+    else:
+        text = f"looks different from the keys around it; closest is {frames[nearest]}"
+    return Reason(text, None, index, index, False)
+
+
+def first_key_reason(share: float) -> str:
+    """Say why a frame is the best first key, when `share` of the shot is explained by it."""
+    return f"it looks most like the rest of the shot; a key here explains about {100 * share:.0f} % of it"
+
+
+def _on(stretch: Stretch, frames: Sequence[int]) -> str:
+    first, last = frames[stretch.first], frames[stretch.last]
+    if stretch.first == stretch.last:
+        return f"{stretch.reason} on {first}"
+    if stretch.reason == LOST:
+        return f"{LOST} for {len(stretch)} frames ({first}-{last})"
+    return f"{stretch.reason} on {first}-{last}"
