@@ -25,7 +25,7 @@ def test_working_size_has_limits_that_everybody_can_ask_for() -> None:
         ({"alpha": 1.5}, "An alpha of 1.5 is not possible. Choose 0 to 1"),
         ({"alpha": float("nan")}, "An alpha of nan is not possible"),
         ({"min_pixels": -1}, "A least of -1 pixels is not possible. Choose 0 or more"),
-        ({"method": "best"}, "There is no method 'best' to suggest frames. Choose one of: published, "),
+        ({"method": "best"}, "There is no method 'best' to suggest frames. Choose one of: coverage, published, "),
         ({"size": 20}, "The working size 20 is out of range"),
     ],
 )
