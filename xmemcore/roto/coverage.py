@@ -14,7 +14,7 @@ import numpy as np
 from xmemcore.roto.band import band_edges
 from xmemcore.roto.crossings import crosses_itself
 from xmemcore.roto.exact_area import signed_area
-from xmemcore.roto.flatten import TOLERANCE_PIXELS, control_polygons, pieces, sample
+from xmemcore.roto.flatten import TOLERANCE_PIXELS, at_most, control_polygons, pieces, sample
 from xmemcore.roto.grid import EMPTY, Patch, PixelGrid
 from xmemcore.roto.scanlines import covered_area
 from xmemcore.roto.shapes import EvaluatedShape
@@ -24,6 +24,10 @@ FAR_PIXELS = 1e6
 RESIDUE = 1e-6
 """Sums that should be 0 come out a little beside it."""
 MAX_LEVELS = 256
+MAX_BAND_PIECES = 20_000
+"""Of the line of one open spline."""
+MAX_LEVEL_POINTS = 1_000_000
+"""Points of all outlines of a ramp together; a ramp of a thousand points still has all its levels."""
 Box = tuple[int, int, int, int]
 """Column, row, width and height."""
 
@@ -44,7 +48,7 @@ def coverage(shape: EvaluatedShape, grid: PixelGrid) -> Patch:
         return _filled(main[None], _box(main, grid))
     reach = float(np.hypot(*(outer - main).T).max())
     # With L outlines a ramp of D pixels is off by at most D / (4 L^2), here 1/256.
-    levels = int(np.clip(math.ceil(8 * math.sqrt(reach)), 1, MAX_LEVELS))
+    levels = int(np.clip(math.ceil(8 * math.sqrt(reach)), 1, min(MAX_LEVELS, max(MAX_LEVEL_POINTS // max(len(main), 1), 1))))
     places = (np.arange(levels) + 0.5) / levels
     between = main[None] + places[:, None, None] * (outer - main)[None]
     box = _box(np.concatenate((main, outer)), grid)
@@ -76,14 +80,14 @@ def _outlines(points: np.ndarray, feather: np.ndarray | None, grid: PixelGrid) -
     """Flatten main and feather curve, at the same parameters: (N, 2) each, columns and rows."""
     segments = _placed(control_polygons(points, closed=True), grid)
     if feather is None:
-        return sample(segments, pieces(segments)), None
+        return sample(segments, at_most(pieces(segments))), None
     absolute = feather.copy()
     absolute[:, 0] += points[:, 0]
     outer = _placed(control_polygons(absolute, closed=True), grid)
     # Where the ramp is wide an edge's place matters less, by its width.
     width = np.hypot(*(outer - segments).transpose(2, 0, 1)).min(axis=1)
     tolerance = TOLERANCE_PIXELS * (1 + width)
-    count = np.maximum(pieces(segments, tolerance), pieces(outer, tolerance))
+    count = at_most(np.maximum(pieces(segments, tolerance), pieces(outer, tolerance)))
     return sample(segments, count), sample(outer, count)
 
 
@@ -116,12 +120,13 @@ def _filled(outlines: np.ndarray, box: Box | None, weights: np.ndarray | None = 
 def _band(shape: EvaluatedShape, grid: PixelGrid) -> Patch:
     """Draw an open spline as a band of its width."""
     segments = _placed(control_polygons(shape.points, closed=False), grid)
-    count = pieces(segments)
+    count = at_most(pieces(segments), MAX_BAND_PIECES)
     line = np.concatenate((sample(segments, count), segments[-1:, 3]))
     widths = np.full(len(shape.points), 10.0) if shape.widths is None else np.nan_to_num(shape.widths)
     along = np.interp(np.arange(len(line)), np.concatenate(([0], np.cumsum(count))), widths)
-    starts, ends = band_edges(line, along / 2 / math.sqrt(grid.pixel_width * grid.pixel_height))
-    box = _box(np.concatenate((starts, ends)), grid)
+    radii = np.clip(along / 2 / math.sqrt(grid.pixel_width * grid.pixel_height), 0, FAR_PIXELS)
+    starts, ends = band_edges(line, radii, grid.width, grid.height)
+    box = _box(np.concatenate((starts, ends)), grid) if len(starts) else None
     if box is None:
         return EMPTY
     column, row, width, height = box

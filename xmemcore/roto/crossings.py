@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 PAIRS_AT_ONCE = 1 << 21
+MAX_PAIRS = 50_000_000
+"""Pairs of edges that are looked at; outlines with more are taken for tangled, which costs time and no correctness."""
 
 
 def crosses_itself(outlines: np.ndarray) -> np.ndarray:
@@ -32,6 +34,8 @@ def crosses_itself(outlines: np.ndarray) -> np.ndarray:
     low, high = (low + shift)[order], (high + shift)[order]
     left, right = np.minimum(starts[:, 0], ends[:, 0]), np.maximum(starts[:, 0], ends[:, 0])
     overlapping = np.searchsorted(low, high, side="right") - np.arange(len(low)) - 1
+    if overlapping.sum() > MAX_PAIRS:
+        return np.ones(levels, dtype=bool)
     crossing = np.zeros(levels, dtype=bool)
     begin = 0
     totals = np.cumsum(overlapping)

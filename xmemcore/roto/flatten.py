@@ -8,6 +8,8 @@ TOLERANCE_PIXELS = 0.002
 """Largest distance between curve and polyline: half of 1/255 of a pixel's area along an edge."""
 MAX_PIECES = 2048
 """Pieces of one segment; reached only by curves far larger than any picture."""
+MAX_OUTLINE_PIECES = 100_000
+"""Pieces of one outline; real shapes have some thousands."""
 
 
 def control_polygons(triplets: np.ndarray, closed: bool) -> np.ndarray:
@@ -31,6 +33,12 @@ def pieces(segments: np.ndarray, tolerance: np.ndarray | float = TOLERANCE_PIXEL
     size = np.hypot(bend[..., 0], bend[..., 1]).max(axis=1)
     with np.errstate(over="ignore"):
         return np.clip(np.ceil(np.sqrt(0.75 * size / tolerance)), 1, MAX_PIECES).astype(np.int64)
+
+
+def at_most(count: np.ndarray, most: int = MAX_OUTLINE_PIECES) -> np.ndarray:
+    """Reduce counts of pieces (S,) in proportion, so that they sum up to about `most` where they are more; each keeps at least one."""
+    total = int(count.sum())
+    return count if total <= most else np.maximum(count * most // total, 1)
 
 
 def sample(segments: np.ndarray, count: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+from xmemcore.curves.braces import CurvesTextBroken
 from xmemcore.curves.chain import CLASSES, chain_above, heads
 from xmemcore.curves.links import follower
 from xmemcore.curves.reading import read_tree, require_points
@@ -63,6 +64,13 @@ def read_roto(path_or_text: str | Path, node: str | None = None) -> Roto:
         CurvesTextBroken, RotoJsonBroken, RotoJsonVersionUnknown.
     """
     text, source = _text_of(path_or_text)
+    try:
+        return _read(text, source, node)
+    except CurvesTextBroken as error:
+        raise CurvesTextBroken(f"{source}: {error}") from error
+
+
+def _read(text: str, source: str, node: str | None) -> Roto:
     if JSON.match(text):
         return roto_json.parse(text, source)
     if CURVES_ALONE.match(text):
@@ -125,7 +133,7 @@ def _text_of(path_or_text: str | Path) -> tuple[str, str]:
 
 def _chosen(nodes: Sequence[Node], name: str | None, source: str) -> Node:
     if name is None:
-        last = heads(nodes)
+        last = [one for one in heads(nodes) if any(_has_shapes(above) for above in chain_above(one))] or heads(nodes)
         if len(last) > 1:
             raise SeveralRotoNodes(f"{source} has {len(nodes)} Roto nodes: {_listed(nodes)}. Choose one (--roto-node).")
         return last[0]
@@ -135,6 +143,12 @@ def _chosen(nodes: Sequence[Node], name: str | None, source: str) -> Node:
     if len(found) > 1:
         raise SeveralRotoNodes(f"{source} has {len(found)} Roto nodes '{name}': {_listed(found)}. Give the whole path of one.")
     return found[0]
+
+
+def _has_shapes(node: Node) -> bool:
+    """A RotoPaint may hold paint strokes alone."""
+    extent = node.knob("curves")
+    return extent is not None and (node.text.find("curvegroup", *extent) >= 0 or node.text.find(NUKE_6, *extent) >= 0)
 
 
 def _roto(called: str, rotos: Sequence[tuple[str, Layer]], warnings: Sequence[str], made: roto_json.Format | None) -> Roto:

@@ -133,7 +133,7 @@ class RotoAnnotations:
 
     def _usable(self, obj: int, frames: frozenset[int], warnings: list[str]) -> frozenset[int]:
         """Leave out the frames on which a shape of the object lies nowhere: what is left would not be the object."""
-        lost = sorted(frame for frame in frames if not all(np.isfinite(shape.points).all() for shape in self._shapes(frame, obj)))
+        lost = sorted(frame for frame in frames if not all(_is_somewhere(shape) for shape in self._shapes(frame, obj)))
         if lost:
             name = self._objects[obj].name
             warnings.append(
@@ -193,6 +193,10 @@ def _known_frames(objects: list[RotoObject], keyframes: Iterable[int] | None) ->
             "Export it again with these keyframes."
         )
     return known
+
+
+def _is_somewhere(shape: EvaluatedShape) -> bool:
+    return bool(np.isfinite(shape.points).all() and (shape.feather is None or np.isfinite(shape.feather).all()))
 
 
 def _format_warning(roto: Roto, canvas: Canvas) -> Iterable[str]:
