@@ -72,7 +72,8 @@ def _moved(whole: np.ndarray, base: np.ndarray, triplets: np.ndarray) -> np.ndar
     """Transform triplets whose points are relative to `base`; tangents stay relative to their moved point."""
     centres = base + triplets[:, 0]
     moved = apply(whole, np.stack((centres, centres + triplets[:, 1], centres + triplets[:, 2]), axis=1))
-    moved[:, 1:] -= moved[:, :1]
+    with np.errstate(invalid="ignore"):
+        moved[:, 1:] -= moved[:, :1]
     return moved
 
 

@@ -177,6 +177,12 @@ class ShotPlan:
             for frame in self.annotations.keyframes
         }
 
+    def absent_objects(self) -> dict[int, list[str]]:
+        """By frame of the range, the objects that the artist's word makes absent there, where there are any."""
+        objects = self.annotations.objects
+        absent = {frame: sorted(self.annotations.absent(frame)) for frame in (self.plate.frames[index] for index in self.wanted)}
+        return {frame: [objects[obj] for obj in hidden] for frame, hidden in absent.items() if hidden}
+
     def _memory_key(self, group: Group, index: int) -> str:
         augmentation = (self.config.augment, self.config.augmentations, self.config.rotation_degrees)
         parts = (FORMAT, self.content.digest(index), group.signatures[index], len(group.objects), augmentation)

@@ -238,9 +238,15 @@ class _Run:
         self._save_record()
         if self.caching:
             contents = {plan.plate.frames[index]: plan.content.digest(index) for index in plan.wanted}
-            NodeManifest(plan.plate.sequence.pattern, plan.model_sha256, contents, plan.annotation_signatures(), plan.settings()).save(
-                plan.node
+            manifest = NodeManifest(
+                plan.plate.sequence.pattern,
+                plan.model_sha256,
+                contents,
+                plan.annotation_signatures(),
+                plan.settings(),
+                plan.absent_objects(),
             )
+            manifest.save(plan.node)
             make_room(plan.root, plan.request.cache_limit, [features_folder(plan.root).path(key) for key in contents.values()])
         cleaned = sum(plan.plate.cleaned.values())
         if cleaned:

@@ -227,8 +227,12 @@ class _Masks:
         frame = self.shot.plate.frames[index]
         annotations = self.shot.annotations
         matte = None
-        if all(obj in annotations.known(frame) for obj in self.objects):
-            matte = np.maximum.reduce([annotations.matte(frame, obj) for obj in self.objects])
+        absent = annotations.absent(frame)
+        there = [obj for obj in self.objects if obj not in absent]
+        if not there:
+            return np.zeros(self._size, np.float32)
+        if all(obj in annotations.known(frame) for obj in there):
+            matte = np.maximum.reduce([annotations.matte(frame, obj) for obj in there])
         elif self._propagated is not None and frame in self._propagated.frames:
             found = self._propagated.read(frame, self.shot.plate.canvas)
             matte = found.union if self._layer is None else found.layers.get(self._layer)
@@ -249,7 +253,10 @@ class _Masks:
         there = [index for index in range(len(self.shot.plate.frames)) if (self.pixels(index) or 0) > 0]
         if not there:
             return []
-        return [index for index in range(there[0], there[-1]) if self.pixels(index) == 0 and index not in keyed]
+        return [index for index in range(there[0], there[-1]) if self.pixels(index) == 0 and index not in keyed and not self._hidden(index)]
+
+    def _hidden(self, index: int) -> bool:
+        return self.shot.annotations.absent(self.shot.plate.frames[index]).issuperset(self.objects)
 
 
 def _judged(masks: _Masks, listener: Listener) -> list[list[Doubt]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,8 @@ class NodeManifest:
     annotations: dict[int, dict[str, str]]
     """By frame and object, the hash of what the artist made."""
     settings: dict[str, Any]
+    absent: dict[int, list[str]] = field(default_factory=dict)
+    """By frame, the objects that the roto hides there."""
 
     def save(self, folder: Path) -> None:
         """Write the manifest whole, over none but ours; a cache that cannot be written is no failure."""
@@ -70,6 +72,7 @@ class NodeManifest:
                     for frame, objects in content["annotations"].items()
                 },
                 settings=dict(content["settings"]),
+                absent={int(frame[:20]): [_text(name) for name in names] for frame, names in content.get("absent", {}).items()},
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             return None

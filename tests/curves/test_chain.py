@@ -1,0 +1,102 @@
+"""Rotos one above the other, in a script."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.roto.made_roto import curves, script, square
+from xmemcore.curves.script import read_script
+from xmemcore.roto import read_roto
+from xmemcore.roto.read import SeveralRotoNodes
+
+
+def roto(name: str, shape: str, inputs: str | None = None, knobs: str = "", x: float = 1) -> str:
+    count = "" if inputs is None else f" inputs {inputs}\n"
+    return f"Roto {{\n{count} curves {curves(square(shape, x, 1, 5))}\n{knobs} name {name}\n}}"
+
+
+def names(*nodes: str, node: str | None = None) -> list[str]:
+    return [one.name for one in read_roto(script(*nodes), node).objects]
+
+
+def test_a_chain_is_read_whole_and_the_last_one_lies_on_top() -> None:
+    nodes = (roto("Roto1", "low", "0"), roto("Roto2", "middle"), roto("Roto3", "top"))
+    assert names(*nodes) == ["top", "middle", "low"]
+    assert names(*nodes, node="Roto2") == ["middle", "low"]
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        "Dot {\n name Dot1\n}", "NoOp {\n name NoOp1\n}", "PostageStamp {\n name Stamp1\n postage_stamp true\n}",
+        "Blur {\n size 8\n disable true\n name Blur1\n}", "Merge2 {\n inputs 2\n disable true\n name M\n}",
+        "Dot {\n name Dot1\n}\nset N1 [stack 0]\nBlur {\n name B\n}\npush $N1\nDot {\n name Dot2\n}",
+    ],
+)  # fmt: skip
+def test_what_lets_its_input_through_is_passed(between: str) -> None:
+    first = roto("Roto1", "low", "0")
+    if between.startswith("Merge2"):
+        first = "Constant {\n inputs 0\n name C\n}\n" + first  # input 0 is what was made last
+    assert names(first, between, roto("Roto2", "top")) == ["top", "low"]
+
+
+@pytest.mark.parametrize("between", ["Blur {\n size 8\n name Blur1\n}", "push 0", "Constant {\n inputs 0\n name C\n}"])
+def test_what_changes_the_picture_ends_a_chain(between: str) -> None:
+    nodes = (roto("Roto1", "low", "0"), between, roto("Roto2", "top"))
+    with pytest.raises(SeveralRotoNodes, match="Roto1, Roto2"):
+        names(*nodes)
+    assert names(*nodes, node="Roto2") == ["top"]
+
+
+def test_a_roto_that_replaces_ends_a_chain() -> None:
+    nodes = (roto("Roto1", "low", "0"), roto("Roto2", "top", knobs=" replace true\n"))
+    assert names(*nodes, node="Roto2") == ["top"]
+
+
+def test_a_disabled_roto_in_a_chain_is_passed_and_named() -> None:
+    nodes = (roto("Roto1", "low", "0"), roto("Roto2", "middle", knobs=" disable true\n"), roto("Roto3", "top"))
+    read = read_roto(script(*nodes))
+    assert [one.name for one in read.objects] == ["top", "low"]
+    assert any("Roto2 is disabled" in warning and "do not count" in warning for warning in read.warnings)
+
+
+def test_objects_are_named_by_their_node_where_names_clash() -> None:
+    nodes = (roto("Roto1", "sleeve", "0", x=1), roto("Roto2", "sleeve", x=9), roto("Roto3", "hat"))
+    objects = read_roto(script(*nodes)).objects
+    assert [one.name for one in objects] == ["hat", "Roto2.sleeve", "Roto1.sleeve"]
+    assert [one.original for one in objects] == ["hat", "sleeve", "sleeve"]
+    assert [one.at(1001)[0].points[0, 0, 0] for one in objects[1:]] == [9, 1]
+
+
+def test_a_roto_on_two_branches_is_above_both() -> None:
+    nodes = (roto("Roto1", "low", "0"), "set N1 [stack 0]", roto("Roto2", "a"), "push $N1", roto("Roto3", "b"))
+    assert names(*nodes, node="Roto3") == ["b", "low"]
+    with pytest.raises(SeveralRotoNodes):
+        names(*nodes)
+
+
+def test_masks_are_no_part_of_a_chain() -> None:
+    """`inputs 1+1`: the mask was pushed first."""
+    mask = roto("Mask", "mask", "0")
+    assert names(mask, roto("Roto1", "low", "0"), roto("Roto2", "top", "1+1"), node="Roto2") == ["top", "low"]
+
+
+def test_groups_have_a_stack_of_their_own() -> None:
+    group = (
+        "Group {\n name G\n}\nInput {\n inputs 0\n name Input1\n}\n" + roto("Inner", "inner") + "\nOutput {\n name Output1\n}\nend_group"
+    )
+    nodes = read_script(script(roto("Roto1", "low", "0"), group, "Blur {\n name B\n}")).nodes
+    assert [(node.path, [one and one.path for one in node.inputs]) for node in nodes if node.name in ("G", "Inner", "B")] == [
+        ("G", ["Roto1"]), ("G.Inner", ["G.Input1"]), ("B", ["G"]),
+    ]  # fmt: skip
+
+
+def test_a_clone_has_its_originals_knobs() -> None:
+    nodes = (roto("Roto1", "low", "0"), "set C1 [stack 0]", "push 0", "clone $C1 {\n xpos 3\n}")
+    clone = read_script(script(*nodes)).nodes[-1]
+    assert clone.kind == "Roto" and clone.knob("curves") is not None
+
+
+def test_global_motion_blur_is_named() -> None:
+    warnings = read_roto(script(roto("Roto1", "a", "0", " motionblur_mode global\n"))).warnings
+    assert warnings == ("The global motion blur of Roto1 is left out.",)
