@@ -95,7 +95,7 @@ def _reasons(plan: ShotPlan) -> list[str]:
     ):
         if changed:
             reasons.append(f"{text} {counted(changed)}.")
-    absent, known = plan.absent_objects(), {*now, *last.annotations}
+    absent, known = plan.absent_objects(), {*keyed, *last.annotations}
     differ = [frame for frame in (frames[index] for index in plan.wanted) if last.absent.get(frame, []) != absent.get(frame, [])]
     if shown := [frame for frame in differ if frame not in known]:
         reasons.append(f"The roto shows other objects on {counted(shown)}.")
