@@ -66,7 +66,7 @@ def read_stored(path: Path) -> StoredPicture:
         PictureUnreadable, ExtraMissing.
     """
     kind, header, _ = look(path)
-    with _sentences(path, kind):
+    with _sentences(path):
         if kind in ("DPX", "Cineon"):
             pixels = film_scans.read_pixels(path)
             pixels = pixels.reshape(*pixels.shape[:2], -1)
@@ -89,8 +89,7 @@ def unit_range(pixels: np.ndarray) -> np.ndarray:
 
 def look(path: Path) -> tuple[str, PictureHeader, str | None]:
     """Give a file's kind, its header, and what speaks against display values."""
-    kind = "picture"
-    with _sentences(path, kind), open(path, "rb") as file:
+    with _sentences(path), open(path, "rb") as file:
         begins = file.read(HEAD_BYTES)
         kind = kind_of_content(begins) or ""
         if kind not in KINDS:
@@ -105,7 +104,8 @@ def look(path: Path) -> tuple[str, PictureHeader, str | None]:
         film_scans.require_library(path, kind)
         begins = file.read(film_scans.HEADER_BYTES)
         if kind == "Cineon":
-            return kind, film_scans.read_cineon_header(begins), None
+            density = f"{path.name} in {path.parent} is Cineon, whose numbers are film density. Name its colour space with --colorspace."
+            return kind, film_scans.read_cineon_header(begins), density
         header, coded = film_scans.read_dpx_header(begins, file.seek(0, io.SEEK_END))
         hint = None if coded is None else (
             f"The plate's headers say that its numbers are {coded}, but it is read as srgb. Name its colour space with --colorspace."
@@ -127,7 +127,7 @@ def not_an_image(path: Path, begins: bytes) -> str:
 
 
 @contextmanager
-def _sentences(path: Path, kind: str) -> Iterator[None]:
+def _sentences(path: Path) -> Iterator[None]:
     """Turn what goes wrong into a sentence."""
     try:
         yield

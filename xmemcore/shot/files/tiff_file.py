@@ -225,6 +225,9 @@ def _layout(order: str, big: bool, ifd: _Ifd, several: bool) -> TiffLayout:
         raise PictureUnsupported(f"a TIFF with predictor number {predictor} over {bits}-bit numbers")
     if _number(ifd, FILL_ORDER, order, 1) != 1 and compression != NONE:
         raise PictureUnsupported("a compressed TIFF whose bits are in reverse order")
+    if predictor != 1 and compression not in (LZW, DEFLATE, OLD_DEFLATE):
+        # Readers differ in whether it then counts.
+        raise PictureUnsupported(f"a TIFF with predictor number {predictor}, but with no compression that goes with it")
     if planes not in (1, 2):
         raise PictureDamaged("its planes are arranged in an unknown way")
     separate = planes == 2 and samples > 1

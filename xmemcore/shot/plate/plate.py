@@ -75,7 +75,7 @@ class Plate:
         assert first is not None
         chosen = colorspace or first.colorspace
         if chosen is None:
-            raise PlateUnreadable(f"Nothing says in which colour space {sequence.pattern} is. Name it with --colorspace.")
+            raise PlateUnreadable(str(first.colour_hint))
         if colorspace is None and first.colour_hint:
             notes[first.colour_hint] = None
         if elsewhere:

@@ -21,7 +21,7 @@ class FrameHeader:
     """Where pixels are stored."""
     pixel_aspect: float
     colorspace: str | None
-    """In which such files usually are; None: the artist must say."""
+    """In which such files usually are; None: the artist must say, and `colour_hint` says why."""
     view: str | None = None
     """Which of several views is read."""
     notes: tuple[str, ...] = ()
