@@ -16,7 +16,7 @@ import pytest
 
 from tests.engine.small import small_network
 from xmemcore.cli.main import main, make_parser
-from xmemcore.cli.options import OptionsInvalid, byte_count, propagate_request
+from xmemcore.cli.options import OptionsInvalid, byte_count, request_of
 from xmemcore.network.checkpoint import save_network
 from xmemcore.protocol.failures import Cancelled, MachineError, RequestError
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
@@ -228,7 +228,7 @@ def test_parser_raises_our_failure_not_system_exit() -> None:
 
 def test_negative_frames_can_be_given() -> None:
     chosen = make_parser().parse_args(["propagate", "p", "--masks", "m", "--frames=-5--1", "--keyframes=-5,0"])
-    request = propagate_request(chosen)
+    request = request_of(chosen, PropagateRequest)
     assert request.frames == "-5--1" and request.keyframes == (-5, 0)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from xmemcore.engine.selection import STRATEGIES, Situation, evenly
 from xmemcore.engine.suggestion import View
-from xmemcore.protocol.requests import METHODS
+from xmemcore.protocol.choices import METHODS
 
 
 def unseen(index: int) -> View:

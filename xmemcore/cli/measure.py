@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING
 from xmemcore.cli.options import (
     OptionsInvalid,
     Parser,
-    add_colorspace,
-    add_engine_options,
-    add_model_options,
-    matte_options,
+    add_settings,
     natural,
     positive,
+    request_of,
     share,
 )
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
+from xmemcore.protocol.choices import METHODS
 from xmemcore.protocol.failures import Cancelled, NotWritable, not_written
-from xmemcore.protocol.requests import METHODS, PropagateRequest, SuggestRequest
+from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
 
 if TYPE_CHECKING:
     from xmemcore.evaluation.clips import Clip
@@ -54,9 +53,7 @@ def add_evaluate(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument(
         "--min-pixels", type=int, default=SuggestRequest.min_pixels, metavar="N", help="as of suggest (default: %(default)s)"
     )
-    add_model_options(parser)
-    add_colorspace(parser)
-    add_engine_options(parser)
+    add_settings(parser, PropagateRequest, "plate", "model", "engine")
     _add_json_file(parser)
     parser.add_argument("--resume", action="store_true", help="go on with the table in the --json file")
     parser.set_defaults(run=run_evaluate)
@@ -70,7 +67,7 @@ def add_experiments(commands: argparse._SubParsersAction[Parser]) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--only", type=_names, metavar="A,B", help="just these experiments; `list` names them")
     which.add_argument("--studies", action="store_true", help="instead: long shots, look-alikes, parts of objects")
-    add_model_options(parser)
+    add_settings(parser, PropagateRequest, "model")
     parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="processes, each with its share of the cores (default: 1)")
     parser.set_defaults(run=run_experiments)
 
@@ -84,7 +81,7 @@ def add_bench(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument("--full", action="store_true", help="also run a network of the official size (untrained: for its speed alone)")
     parser.add_argument("--stream", type=positive, metavar="N", help="instead: stream N made-up frames and watch the memory")
     parser.add_argument("--exr", action="store_true", help="instead: what reading and writing 2K EXRs adds to the official size")
-    add_model_options(parser)
+    add_settings(parser, PropagateRequest, "model")
     _add_json_file(parser)
     parser.set_defaults(run=run_bench)
 
@@ -113,7 +110,7 @@ def run_evaluate(chosen: argparse.Namespace) -> None:
         seed=chosen.seed,
         alpha=chosen.alpha,
         min_pixels=chosen.min_pixels,
-        choices=PropagateRequest(plate="", **matte_options(chosen)),
+        choices=request_of(chosen, PropagateRequest, plate=""),
     )
     model = _model(chosen)
     assert model.sha256 is not None

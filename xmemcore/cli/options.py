@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
-from typing import Any, NoReturn
+from dataclasses import fields
+from typing import Any, NoReturn, TypeVar
 
-from xmemcore.protocol.colorspaces import COLORSPACES
 from xmemcore.protocol.failures import RequestError
-from xmemcore.protocol.requests import LONGEST_LEARNING_SECONDS, PropagateRequest, SuggestRequest, require_size
+from xmemcore.protocol.requests import LONGEST_LEARNING_SECONDS, PropagateRequest, ShotRequest
+from xmemcore.protocol.settings import Setting, rows
 
 DEFAULTS = PropagateRequest(plate="")
+Request = TypeVar("Request", bound=ShotRequest)
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
@@ -57,13 +59,6 @@ positive = whole(1)
 natural = whole(0)
 
 
-def working_size(text: str) -> int:
-    """Read a short side; raises SettingUnknown for one that no network works at."""
-    size = positive(text)
-    require_size(size)
-    return size
-
-
 def learning_seconds(text: str) -> float:
     """Read for how long a shot may be learned; `off` is 0."""
     try:
@@ -86,6 +81,42 @@ def share(text: str) -> float:
     return value
 
 
+READERS: dict[str, Callable[[str], Any]] = {
+    "learn": learning_seconds,
+    "alpha": share,
+    "count": positive,
+    "mem_every": positive,
+    "size": positive,
+    "seed": natural,
+}
+"""Settings whose text is read in a way of its own, by name; the others by their kind."""
+
+
+def add_settings(parser: argparse.ArgumentParser, request: type[ShotRequest], *groups: str) -> None:
+    """Add the options of the table's rows that belong to these groups, in the order of the table."""
+    for row in rows(request):
+        if row.option and row.group in groups:
+            _add_setting(parser, row)
+
+
+def _add_setting(parser: argparse.ArgumentParser, row: Setting) -> None:
+    if row.kind is bool:
+        # An option of a setting that is on by default switches it off.
+        parser.add_argument(
+            row.option, dest=row.name, action="store_false" if row.default else "store_true", default=row.default, help=row.help or None
+        )
+        return
+    parser.add_argument(
+        row.option,
+        dest=row.name,
+        type=READERS.get(row.name, row.kind),
+        choices=row.choices or None,
+        default=row.default,
+        metavar=row.metavar,
+        help=row.help or None,
+    )
+
+
 def add_annotation_options(parser: argparse.ArgumentParser) -> None:
     """Add the plate and what is annotated on it."""
     parser.add_argument("plate", metavar="PLATE", help="shot.%%04d.exr, shot.####.exr, shot.[1001-1100].exr or a folder")
@@ -94,120 +125,19 @@ def add_annotation_options(parser: argparse.ArgumentParser) -> None:
     annotations.add_argument("--masks", metavar="DIR", help="index PNGs, or EXR/PNG with one channel or layer per object")
     parser.add_argument("--roto-node", metavar="NAME", help="which Roto node of a .nk that has several")
     parser.add_argument("--keyframes", type=frame_list, metavar="F,F", help="frames that count as annotated (default: those with keys)")
-    add_colorspace(parser)
-
-
-def add_colorspace(parser: argparse.ArgumentParser) -> None:
-    """Add how the plate is encoded."""
-    parser.add_argument(
-        "--colorspace",
-        metavar="C",
-        help=f"{', '.join(COLORSPACES)}, as Nuke or OCIO call them, or ocio:NAME (default: linear for EXR, srgb for 8-bit files)",
-    )
-    parser.add_argument("--view", metavar="NAME", help="which view (left), or part of a file; stands in for %%V")
-
-
-def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Add what computes."""
-    parser.add_argument("--model", metavar="NAME|FILE", help="see `xmem-roto models list` (default: the first one there)")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default=DEFAULTS.device)
-    parser.add_argument(
-        "--precision",
-        choices=("auto", "float32", "mixed", "fast"),
-        default=DEFAULTS.precision,
-        help="how much is rounded; auto: mixed where the device is faster with half the bits (default: %(default)s)",
-    )
-    parser.add_argument("--size", type=working_size, default=DEFAULTS.size, help="short side that the network sees (default: %(default)s)")
+    add_settings(parser, ShotRequest, "plate")
 
 
 def add_cache_options(parser: argparse.ArgumentParser) -> None:
     """Add where what was learned about a shot is kept."""
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--cache", metavar="DIR", help="root of the cache (default: $XMEM_ROTO_CACHE, $NUKE_TEMP_DIR, the platform's)")
-    where.add_argument("--no-cache", action="store_true", help="keep nothing, reuse nothing")
+    where.add_argument("--no-cache", dest="use_cache", action="store_false", help="keep nothing, reuse nothing")
     parser.add_argument("--cache-limit", type=byte_count, default=DEFAULTS.cache_limit, metavar="BYTES", help="such as 20G, the default")
     parser.add_argument("--node-id", metavar="ID", help="whose state this is (default: a hash of plate path and object names)")
 
 
-def add_engine_options(parser: argparse.ArgumentParser) -> None:
-    """Add the modes of the papers."""
-    parser.add_argument("--mode", choices=("xmem++", "xmem"), default=DEFAULTS.mode)
-    parser.add_argument("--order", choices=("outward", "forward"), default=DEFAULTS.order, help="mode xmem is always forward")
-    parser.add_argument("--no-temporary-memory", action="store_true", help="the annotations alone answer")
-    parser.add_argument("--augment", action="store_true", help="each annotation also enters in eleven variants")
-    parser.add_argument("--mem-every", type=positive, metavar="N", help="frames from one memory frame to the next")
-    parser.add_argument("--plain", action="store_true", help="compute exactly as the papers describe: slow, for comparison")
-    parser.add_argument(
-        "--learn",
-        type=learning_seconds,
-        default=DEFAULTS.learn,
-        metavar="SECONDS",
-        help="learn this shot's keyframes first, where that helps: 30 or 120 are usual (default: off)",
-    )
-
-
-def matte_options(chosen: argparse.Namespace) -> dict[str, Any]:
-    """Give the fields of `PropagateRequest` that change mattes, whatever the plate and its annotations are."""
-    return {
-        "colorspace": chosen.colorspace,
-        "model": chosen.model,
-        "device": chosen.device,
-        "precision": chosen.precision,
-        "size": chosen.size,
-        "mode": chosen.mode,
-        "order": chosen.order,
-        "temporary_memory": not chosen.no_temporary_memory,
-        "augment": chosen.augment,
-        "mem_every": chosen.mem_every,
-        "plain": chosen.plain,
-        "learn": chosen.learn,
-    }
-
-
-def shot_options(chosen: argparse.Namespace) -> dict[str, Any]:
-    """Give the fields of `ShotRequest` that a command line states."""
-    return {
-        "plate": chosen.plate,
-        "roto": chosen.roto,
-        "masks": chosen.masks,
-        "roto_node": chosen.roto_node,
-        "keyframes": chosen.keyframes,
-        "objects": tuple(chosen.objects) if getattr(chosen, "objects", None) else None,
-        "colorspace": chosen.colorspace,
-        "view": chosen.view,
-        "model": chosen.model,
-        "device": chosen.device,
-        "precision": chosen.precision,
-        "size": chosen.size,
-        "cache": chosen.cache,
-        "use_cache": not chosen.no_cache,
-        "cache_limit": chosen.cache_limit,
-        "node_id": chosen.node_id,
-    }
-
-
-def propagate_request(chosen: argparse.Namespace) -> PropagateRequest:
-    """Fill in what `propagate` was asked."""
-    return PropagateRequest(
-        **{**shot_options(chosen), **matte_options(chosen)},
-        frames=chosen.frames,
-        out=chosen.out,
-        confidence=chosen.confidence,
-        viewer_frame=chosen.viewer_frame,
-        report=chosen.report,
-    )
-
-
-def suggest_request(chosen: argparse.Namespace) -> SuggestRequest:
-    """Fill in what `suggest` was asked."""
-    return SuggestRequest(
-        **shot_options(chosen),
-        mattes=chosen.mattes,
-        count=chosen.count,
-        alpha=chosen.alpha,
-        min_pixels=chosen.min_pixels,
-        object=chosen.object,
-        method=chosen.method,
-        seed=chosen.seed,
-        frames=chosen.frames,
-    )
+def request_of(chosen: argparse.Namespace, request: type[Request], **others: Any) -> Request:
+    """Fill in a request: every field that the command line has an option for, and `others`."""
+    stated = {field.name: getattr(chosen, field.name) for field in fields(request) if hasattr(chosen, field.name)}
+    return request(**{name: tuple(value) if isinstance(value, list) else value for name, value in {**stated, **others}.items()})

@@ -8,23 +8,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TypeVar
 
-from xmemcore.cli.options import (
-    DEFAULTS,
-    OptionsInvalid,
-    Parser,
-    add_annotation_options,
-    add_cache_options,
-    add_engine_options,
-    add_model_options,
-    natural,
-    positive,
-    propagate_request,
-    share,
-    suggest_request,
-)
+from xmemcore.cli.options import OptionsInvalid, Parser, add_annotation_options, add_cache_options, add_settings, request_of
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
 from xmemcore.protocol.failures import Cancelled, Failure
-from xmemcore.protocol.requests import METHODS, PropagateRequest, ShotRequest, SuggestRequest
+from xmemcore.protocol.requests import PropagateRequest, ShotRequest, SuggestRequest
 from xmemcore.shot.footprint import peak_mb
 from xmemcore.shot.listener import Listener
 
@@ -40,13 +27,7 @@ def add_propagate(commands: argparse._SubParsersAction[Parser]) -> None:
     add_annotation_options(parser)
     which = "which object comes out (repeatable; default: all); the others are not computed"
     parser.add_argument("--object", action="append", dest="objects", metavar="NAME", help=which)
-    parser.add_argument("--frames", metavar="RANGE", help="such as 1001-1100 or 1001-1040x2,1050 (default: every frame of the plate)")
-    parser.add_argument("--out", default=DEFAULTS.out, metavar="PATTERN", help="(default: mattes/matte.%%04d.exr)")
-    add_model_options(parser)
-    add_engine_options(parser)
-    parser.add_argument("--confidence", action="store_true", help="also write a layer confidence.value: 1 sure, 0 guessed")
-    parser.add_argument("--viewer-frame", type=int, metavar="F", help="compute the gap that holds this frame first")
-    parser.add_argument("--report", metavar="PNG", help="draw a contact sheet of the result")
+    add_settings(parser, PropagateRequest, "model", "engine", "propagate")
     add_cache_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
     parser.set_defaults(run=run_propagate)
@@ -54,19 +35,9 @@ def add_propagate(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def add_suggest(commands: argparse._SubParsersAction[Parser]) -> None:
     """Describe the command."""
-    defaults = SuggestRequest(plate="")
     parser = commands.add_parser("suggest", help="name the next frames worth keying")
     add_annotation_options(parser)
-    parser.add_argument("--mattes", metavar="DIR", help="mattes of an earlier propagate; without them alpha is 0")
-    parser.add_argument("--count", type=positive, default=defaults.count, help="(default: %(default)s)")
-    parser.add_argument("--alpha", type=share, default=defaults.alpha, help="weight of what lies under the matte (default: %(default)s)")
-    least = "leave out frames whose matte has fewer at working size (default: %(default)s)"
-    parser.add_argument("--min-pixels", type=int, default=defaults.min_pixels, metavar="N", help=least)
-    parser.add_argument("--object", metavar="NAME", help="suggest for this object (default: all together)")
-    parser.add_argument("--method", choices=METHODS, default=defaults.method, help="how frames are chosen (default: %(default)s)")
-    parser.add_argument("--seed", type=natural, default=defaults.seed, help="of --method random")
-    parser.add_argument("--frames", metavar="RANGE", help="suggest only some of these (default: every frame of the plate)")
-    add_model_options(parser)
+    add_settings(parser, SuggestRequest, "suggest", "model")
     add_cache_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
     parser.set_defaults(run=run_suggest)
@@ -76,7 +47,7 @@ def run_propagate(chosen: argparse.Namespace) -> None:
     """Propagate, draw the contact sheet if asked, and say where everything is."""
     from xmemcore.shot.propagate import propagate
 
-    request = _checked(propagate_request(chosen))
+    request = _checked(request_of(chosen, PropagateRequest))
     if request.report is not None and Path(request.report).suffix.lower() != ".png":
         raise OptionsInvalid(f"The contact sheet is a PNG, but --report says {request.report}. Write a name that ends in .png.")
     undrawn: Failure | None = None
@@ -132,7 +103,7 @@ def run_suggest(chosen: argparse.Namespace) -> None:
     """Suggest, and print one frame a line, the most useful first."""
     from xmemcore.shot.suggest import suggest
 
-    request = _checked(suggest_request(chosen))
+    request = _checked(request_of(chosen, SuggestRequest))
     with listening(TerminalListener("suggest", farm=farm_stream(chosen.json), unit="comparisons")) as listener:
         answer = suggest(request, listener).as_json()
     if chosen.json:

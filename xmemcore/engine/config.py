@@ -5,14 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from xmemcore.memory.config import MemoryConfig
+from xmemcore.protocol.choices import MODES, ORDERS
 
-XMEM_PLUS_PLUS = "xmem++"
-XMEM = "xmem"
-MODES = (XMEM_PLUS_PLUS, XMEM)
-
-OUTWARD = "outward"
-FORWARD = "forward"
-ORDERS = (OUTWARD, FORWARD)
+XMEM_PLUS_PLUS, XMEM = MODES
+OUTWARD, FORWARD = ORDERS
 
 
 @dataclass(frozen=True)

@@ -1,28 +1,35 @@
-"""What an artist can ask of the core. The command line and the worker fill in the same requests."""
+"""What an artist can ask of the core, and the table of settings: every field that is a `setting` is one of its rows; see `settings`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
-from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.choices import DEVICES, FROM_SCRIPT, METHODS, MODES, ORDERS, PRECISIONS, ROTO_INPUTS, SHAPES
+from xmemcore.protocol.colorspaces import COLORSPACES
+from xmemcore.protocol.settings import SettingUnknown, require_possible, row, setting
 
 LONGEST_LEARNING_SECONDS = 3600
-SMALLEST_SIZE, LARGEST_SIZE = 64, 4096
-"""Of the working image's short side: below, nothing is left of a shape; above, no machine holds it."""
+__all__ = ["PanelChoices", "PropagateRequest", "SettingUnknown", "ShotRequest", "SuggestRequest", "require_size"]
 
-METHODS = ("coverage", "published", "uniform", "random")
-"""Strategies that choose frames to key; `engine.selection` has what they do."""
+LONGEST_LEARNING_SECONDS = 3600
 
 
-class SettingUnknown(RequestError):
-    """A setting has a value that does not exist."""
+@dataclass(frozen=True)
+class PanelChoices:
+    """What an artist chooses in the panel and the core is never told: it gets what comes of it."""
 
-
-def require_size(size: int) -> None:
-    """Raise SettingUnknown unless a network can work at this size, whoever asks for it."""
-    if not SMALLEST_SIZE <= size <= LARGEST_SIZE:
-        raise SettingUnknown(f"The working size {size} is out of range. Choose {SMALLEST_SIZE} to {LARGEST_SIZE} pixels; 480 is usual.")
+    roto_input: str = setting(
+        SHAPES,
+        mattes=True,
+        choices=ROTO_INPUTS,
+        knob="roto_input",
+        label="roto",
+        tooltip="What the roto input means. 'each shape or layer': every top-level shape or layer of the connected Roto or RotoPaint is an "
+        "object of its own, with its own layer. 'union of all shapes': they are one object. 'alpha of the input': whatever is connected is "
+        "rendered, and its alpha on the frames that you list with Add current is the matte of one object; use this for paint strokes, "
+        "tracked mattes, or a Roto behind other nodes.",
+    )
 
 
 @dataclass(frozen=True)
@@ -44,17 +51,77 @@ class ShotRequest:
     """Frames that count as annotated; None: those that the annotations have keys on."""
     objects: Optional[Tuple[str, ...]] = None
     """Names of the objects that count, as the answer of a run lists them; None: all. The others are neither learned nor written."""
-    colorspace: Optional[str] = None
+    colorspace: Optional[str] = setting(
+        None,
+        mattes=True,
+        option="--colorspace",
+        group="plate",
+        metavar="C",
+        help=f"{', '.join(COLORSPACES)}, as Nuke or OCIO call them, or ocio:NAME (default: linear for EXR, srgb for 8-bit files)",
+        knob="colorspace",
+        label="plate colour space",
+        knob_choices=(FROM_SCRIPT, *COLORSPACES),
+        knob_none=FROM_SCRIPT,
+        tooltip="How the plate's pixels are encoded where they enter this node. 'from the script' reads the working space of the project "
+        "settings and refuses one that is not known: then convert to ACEScg or linear Rec.709 before this node and choose that.",
+    )
     """Encoding of the plate; None: linear for EXR, srgb for 8-bit files."""
-    view: Optional[str] = None
+    view: Optional[str] = setting(
+        None,
+        mattes=True,
+        option="--view",
+        group="plate",
+        metavar="NAME",
+        help="which view (left), or part of a file; stands in for %%V",
+    )
     """Which view of the plate, or which part of its files; None: the first. It also stands in for %V and %v in names."""
-    model: Optional[str] = None
+    model: Optional[str] = setting(
+        None,
+        mattes=True,
+        option="--model",
+        group="model",
+        metavar="NAME|FILE",
+        help="see `xmem-roto models list` (default: the first one there)",
+        knob="model",
+        label="model",
+        knob_choices=("default",),
+        knob_none="default",
+        tooltip="Which trained model computes. 'default' is the first that is installed. List models asks the core what there is, and "
+        "fetches nothing: `xmem-roto models get NAME` does that.",
+    )
     """Name of an installed model, or a file; None: the default model."""
-    device: str = "auto"
-    """auto, cpu, cuda or mps."""
-    precision: str = "auto"
-    """auto, float32, mixed or fast: how much is rounded. auto is mixed where the device is faster with half the bits, else float32."""
-    size: int = 480
+    device: str = setting(
+        DEVICES[0],
+        choices=DEVICES,
+        option="--device",
+        group="model",
+        knob="device",
+        label="device",
+        tooltip="What computes. auto: CUDA, else Apple's GPU, else the CPU. When the GPU's memory is too small, lower the working size or "
+        "choose cpu.",
+    )
+    precision: str = setting(
+        PRECISIONS[0],
+        mattes=True,
+        choices=PRECISIONS,
+        option="--precision",
+        group="model",
+        help="how much is rounded; auto: mixed where the device is faster with half the bits (default: %(default)s)",
+    )
+    size: int = setting(
+        480,
+        mattes=True,
+        least=64,  # below, nothing is left of a shape
+        most=4096,  # above, no machine holds it
+        refusal="The working size {value} is out of range. Choose {least} to {most} pixels; 480 is usual.",
+        option="--size",
+        group="model",
+        help="short side that the network sees (default: %(default)s)",
+        knob="size",
+        label="working size",
+        tooltip="Short side in pixels of the image that the model sees. 480 is what it was trained for. More finds thin things and costs "
+        "time and memory by the square; less is quick for a first look. The mattes always have the plate's resolution.",
+    )
     """Short side of the working image, in square pixels."""
     cache: Optional[str] = None
     """Root of the cache; None: $XMEM_ROTO_CACHE, $NUKE_TEMP_DIR, else the platform's cache folder."""
@@ -64,42 +131,128 @@ class ShotRequest:
     node_id: Optional[str] = None
     """Stable id of the Nuke node; None: a hash of plate path and object names."""
 
+    def require_possible(self) -> None:
+        """Raise SettingUnknown where a setting is out of range, whichever door it came through."""
+        require_possible(self)
+
 
 @dataclass(frozen=True)
 class PropagateRequest(ShotRequest):
     """Fill the frame range with mattes."""
 
-    frames: Optional[str] = None
+    frames: Optional[str] = setting(
+        None,
+        option="--frames",
+        group="propagate",
+        metavar="RANGE",
+        help="such as 1001-1100 or 1001-1040x2,1050 (default: every frame of the plate)",
+        knob="frame_range",
+        label="frame range",
+        knob_none="",
+        watched=True,
+        tooltip="Frames to fill, such as 1001-1100, 1001-1040x2 or 1001-1020,1050. Empty: every frame of the plate. Keyframes outside the "
+        "range still teach.",
+    )
     """Frame range such as `1001-1100` or `1001-1040x2,1050`; None: every frame of the plate."""
-    out: str = "mattes/matte.%04d.exr"
-    mode: str = "xmem++"
-    """`xmem++` or `xmem`."""
-    order: str = "outward"
-    """`outward` or `forward`; mode `xmem` is always forward."""
-    temporary_memory: bool = True
-    augment: bool = False
+    out: str = setting(
+        "mattes/matte.%04d.exr",
+        option="--out",
+        group="propagate",
+        metavar="PATTERN",
+        help="(default: mattes/matte.%%04d.exr)",
+        knob="output",
+        label="output",
+        knob_type=2,
+        watched=True,
+        tooltip="Where the mattes go, such as /shots/a/mattes/matte.%04d.exr; EXR only. Empty: a folder 'mattes' beside the script, with "
+        "one folder for each node. Former mattes are replaced frame by frame, never deleted first.",
+    )
+    mode: str = setting(MODES[0], mattes=True, choices=MODES, option="--mode", group="engine")
+    order: str = setting(
+        ORDERS[0],
+        mattes=True,
+        choices=ORDERS,
+        option="--order",
+        group="engine",
+        help="mode xmem is always forward",
+        knob="order",
+        label="order",
+        tooltip="outward: from each keyframe to both sides, meeting in the middle; best for most shots. forward: first frame to last, as "
+        "in the papers, with one memory for the whole shot; any change then costs the whole shot.",
+    )
+    """Mode `xmem` is always forward."""
+    temporary_memory: bool = setting(
+        True,
+        mattes=True,
+        option="--no-temporary-memory",
+        group="engine",
+        help="the annotations alone answer",
+        knob="temporary_memory",
+        label="temporary memory",
+        tooltip="Also remember recent frames of the shot, not the keyframes alone. Off: only your keyframes answer; steadier when the "
+        "object barely changes, worse when it turns.",
+    )
+    augment: bool = setting(
+        False,
+        mattes=True,
+        option="--augment",
+        group="engine",
+        help="each annotation also enters in eleven variants",
+        knob="augment",
+        label="augment keyframes",
+        tooltip="Also learn each keyframe brightened, blurred, rotated, and so on (eleven variants). Helps with one or two keyframes; "
+        "costs memory and time for each keyframe.",
+    )
     augmentations: Optional[Tuple[str, ...]] = None
     """Names of single augmentations; None: all eleven. Asked only when `augment` is set."""
-    mem_every: Optional[int] = None
+    mem_every: Optional[int] = setting(
+        None,
+        kind=int,
+        mattes=True,
+        least=1,
+        refusal="A memory frame every {value} frames is not possible. Choose 1 or more; 5 is usual.",
+        option="--mem-every",
+        group="engine",
+        metavar="N",
+        help="frames from one memory frame to the next",
+    )
     """Frames between two memory frames; None: the product's default."""
-    confidence: bool = False
-    """Also write `confidence.value`."""
-    viewer_frame: Optional[int] = None
-    """The gap that holds this frame is computed first."""
-    report: Optional[str] = None
+    confidence: bool = setting(
+        False,
+        mattes=True,
+        option="--confidence",
+        group="propagate",
+        help="also write a layer confidence.value: 1 sure, 0 guessed",
+        knob="confidence",
+        label="confidence",
+        tooltip="Also write the layer confidence: 1 sure, 0 guessed. Files become larger, because it covers the whole picture.",
+    )
+    viewer_frame: Optional[int] = setting(
+        None, kind=int, option="--viewer-frame", group="propagate", metavar="F", help="compute the gap that holds this frame first"
+    )
+    report: Optional[str] = setting(None, option="--report", group="propagate", metavar="PNG", help="draw a contact sheet of the result")
     """Path of a contact sheet (PNG) to draw; None: none."""
-    plain: bool = False
+    plain: bool = setting(
+        False, mattes=True, option="--plain", group="engine", help="compute exactly as the papers describe: slow, for comparison"
+    )
     """Compute exactly as the papers describe; slow, for comparison."""
-    learn: float = 0.0
+    learn: float = setting(
+        0.0,
+        mattes=True,
+        least=0,
+        most=LONGEST_LEARNING_SECONDS,
+        refusal="Learning for {value} seconds is not possible. Choose {least} to {most}; 30 and 120 are usual.",
+        option="--learn",
+        group="engine",
+        metavar="SECONDS",
+        help="learn this shot's keyframes first, where that helps: 30 or 120 are usual (default: off)",
+    )
     """Seconds, in [0, 3600], that the network may learn this shot's keyframes before it propagates them; 0: not at all. They become a
     number of steps, so that equal wishes give equal mattes; a quick machine needs less time for them."""
 
-    def require_learning(self) -> None:
-        """Raise SettingUnknown unless the shot can be learned for so long, whichever door the wish came through."""
-        if not 0 <= self.learn <= LONGEST_LEARNING_SECONDS:
-            raise SettingUnknown(
-                f"Learning for {self.learn} seconds is not possible. Choose 0 to {LONGEST_LEARNING_SECONDS}; 30 and 120 are usual."
-            )
+    def require_possible(self) -> None:
+        """Raise SettingUnknown where a setting is out of range, or two exclude each other."""
+        super().require_possible()
         if self.learn and self.plain:
             raise SettingUnknown("Plain mode computes as the papers describe, and these learn nothing of a shot. Leave out one of the two.")
 
@@ -108,32 +261,78 @@ class PropagateRequest(ShotRequest):
 class SuggestRequest(ShotRequest):
     """Name the next frames worth keying."""
 
-    mattes: Optional[str] = None
+    mattes: Optional[str] = setting(
+        None,
+        option="--mattes",
+        group="suggest",
+        metavar="DIR",
+        help="mattes of an earlier propagate; without them alpha is 0",
+    )
     """Folder or pattern of mattes of an earlier propagate; None: alpha is 0."""
-    count: int = 5
-    alpha: float = 0.5
-    """Weight of the masked key in the composite key, in [0, 1] (XMem++, Algorithm 1)."""
-    min_pixels: int = 9
-    """Frames whose mask has fewer pixels at working size are left out."""
-    object: Optional[str] = None
-    """Suggest for this object; None: for the union of all."""
-    method: str = METHODS[0]
-    """How frames are chosen."""
-    seed: int = 0
-    """Of the method `random`."""
-    frames: Optional[str] = None
+    count: int = setting(
+        5,
+        least=1,
+        refusal="{value} suggestions are not possible. Ask for {least} or more; 5 is usual.",
+        option="--count",
+        group="suggest",
+        help="(default: %(default)s)",
+        knob="suggest_count",
+        label="frames",
+        tooltip="How many frames to suggest.",
+    )
+    alpha: float = setting(
+        0.5,
+        least=0,
+        most=1,
+        refusal="An alpha of {value} is not possible. Choose {least} to {most}; 0.5 is usual.",
+        option="--alpha",
+        group="suggest",
+        help="weight of what lies under the matte (default: %(default)s)",
+        knob="suggest_alpha",
+        label="alpha",
+        tooltip="0 looks at the picture as a whole, 1 at the object alone (alpha of XMem++, Algorithm 1). Without mattes it is 0.",
+    )
+    """Weight of the masked key in the composite key (XMem++, Algorithm 1)."""
+    min_pixels: int = setting(
+        9,
+        least=0,
+        refusal="A least of {value} pixels is not possible. Choose {least} or more; 9 is usual.",
+        option="--min-pixels",
+        group="suggest",
+        metavar="N",
+        help="leave out frames whose matte has fewer at working size (default: %(default)s)",
+    )
+    object: Optional[str] = setting(
+        None,
+        option="--object",
+        group="suggest",
+        metavar="NAME",
+        help="suggest for this object (default: all together)",
+        knob="suggest_object",
+        label="object",
+        knob_choices=("all",),
+        knob_none="all",
+        tooltip="Suggest for this object, or for the union of all.",
+    )
+    method: str = setting(
+        METHODS[0],
+        choices=METHODS,
+        refusal="There is no method {value!r} to suggest frames. Choose one of: {choices}.",
+        option="--method",
+        group="suggest",
+        help="how frames are chosen (default: %(default)s)",
+    )
+    seed: int = setting(0, least=0, option="--seed", group="suggest", help="of --method random")
+    frames: Optional[str] = setting(
+        None,
+        option="--frames",
+        group="suggest",
+        metavar="RANGE",
+        help="suggest only some of these (default: every frame of the plate)",
+    )
     """Frame range of which frames are suggested; None: every frame of the plate."""
 
-    def require_possible(self) -> None:
-        """Raise SettingUnknown where a setting is out of range, whichever door it came through."""
-        require_size(self.size)
-        if self.method not in METHODS:
-            raise SettingUnknown(f"There is no method {self.method!r} to suggest frames. Choose one of: {', '.join(METHODS)}.")
-        if self.count < 1:
-            raise SettingUnknown(f"{self.count} suggestions are not possible. Ask for 1 or more; {SuggestRequest.count} is usual.")
-        if not 0 <= self.alpha <= 1:
-            raise SettingUnknown(f"An alpha of {self.alpha} is not possible. Choose 0 to 1; {SuggestRequest.alpha} is usual.")
-        if self.min_pixels < 0:
-            raise SettingUnknown(
-                f"A least of {self.min_pixels} pixels is not possible. Choose 0 or more; {SuggestRequest.min_pixels} is usual."
-            )
+
+def require_size(size: int) -> None:
+    """Raise SettingUnknown unless a network can work at this size, whoever asks for it."""
+    row(ShotRequest, "size").require(size)

@@ -7,14 +7,10 @@ from contextlib import contextmanager
 
 import torch
 
-from xmemcore.network.inference import FLOAT32, LEVELS, MIXED, computes_in_half
+from xmemcore.network.inference import FLOAT32, MIXED, computes_in_half
+from xmemcore.protocol.choices import PRECISIONS
 from xmemcore.protocol.failures import MachineError, RequestError
 from xmemcore.protocol.requests import SettingUnknown, ShotRequest
-
-DEVICES = ("auto", "cpu", "cuda", "mps")
-
-
-PRECISIONS = ("auto", *LEVELS)
 
 
 class PrecisionUnavailable(RequestError):

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from xmemcore.engine.config import MODES, ORDERS, EngineConfig
+from xmemcore.engine.config import EngineConfig
 from xmemcore.engine.learning import LearningConfig, steps_for
 from xmemcore.engine.propagation import permanent_indices, plan
 from xmemcore.memory.config import MemoryConfig
 from xmemcore.network.catalogue import resolve, verify
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.names import layer_names
-from xmemcore.protocol.requests import PropagateRequest, SettingUnknown, require_size
+from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.version import VERSION
 from xmemcore.shot.annotations.host_alpha import HostAlpha
 from xmemcore.shot.annotations.objects import Group, competition_groups
@@ -204,25 +204,12 @@ class ShotPlan:
 
 
 def engine_config(request: PropagateRequest) -> EngineConfig:
-    """Turn a request's settings into the engine's.
+    """Turn a request's settings into the engine's: those of one name.
 
     Raises:
         SettingUnknown.
     """
-    for name, value, choices in (("mode", request.mode, MODES), ("order", request.order, ORDERS)):
-        if value not in choices:
-            raise SettingUnknown(f"There is no {name} {value!r}. Choose one of: {', '.join(choices)}.")
-    require_size(request.size)
-    request.require_learning()
-    if request.mem_every is not None and request.mem_every < 1:
-        raise SettingUnknown(f"A memory frame every {request.mem_every} frames is not possible. Choose 1 or more; 5 is usual.")
-    return EngineConfig(
-        mode=request.mode,
-        order=request.order,
-        temporary_memory=request.temporary_memory,
-        mem_every=request.mem_every or EngineConfig.mem_every,
-        augment=request.augment,
-        augmentations=request.augmentations,
-        reuse=not request.plain,
-        memory=MemoryConfig(dense=request.plain),
-    )
+    request.require_possible()
+    shared = {field.name: getattr(request, field.name) for field in fields(EngineConfig) if hasattr(request, field.name)}
+    chosen = {name: value for name, value in shared.items() if value is not None}  # None: as the engine has it
+    return EngineConfig(**chosen, reuse=not request.plain, memory=MemoryConfig(dense=request.plain))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-AREA = "area"
-"""Averages what falls into a pixel."""
-PUBLISHED = "published"
-"""The papers': plain bilinear for pictures, nearest neighbour for masks; thin things alias."""
+from xmemcore.protocol.choices import RESAMPLINGS
+
+AREA, PUBLISHED = RESAMPLINGS
+"""AREA averages what falls into a pixel. PUBLISHED is the papers': plain bilinear for pictures, nearest neighbour for masks."""
 
 
 def resampled(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

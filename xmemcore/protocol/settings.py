@@ -1,0 +1,104 @@
+"""What a setting is. The rows of the table are the fields of `requests`; everything that lists settings asks them.
+
+A row gives a setting's default, its choices or range, its option on the command line, its knob in the panel, and whether it changes mattes.
+From the rows come: the requests; the options of the command line; the refusal of what is out of range; the knobs' lines in the gizmo
+(`python -m xmem_roto_nuke.panel.gizmo` writes them); what the plugin reads from a node; which knobs can make a result stale.
+So a new setting is a row in `requests`, a line where the engine uses it, and a test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Dict, Iterator, Optional, Tuple
+
+from xmemcore.protocol.failures import RequestError
+
+METADATA = "setting"
+
+
+class SettingUnknown(RequestError):
+    """A setting has a value that does not exist."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table."""
+
+    name: str
+    """The request's field."""
+    kind: type
+    """bool, int, float or str."""
+    default: Any
+    """None: what the core decides."""
+    mattes: bool = False
+    """Whether it changes mattes: it is part of signatures, and a change makes a node's result stale."""
+    choices: Tuple[str, ...] = ()
+    least: Optional[float] = None
+    most: Optional[float] = None
+    refusal: str = ""
+    """Sentence for another value, with {value}, {least}, {most} and {choices}; empty for a plain one."""
+    option: str = ""
+    """On the command line; empty: none of its own."""
+    group: str = ""
+    """Options of one group are added together."""
+    metavar: Optional[str] = None
+    help: str = ""
+    """Of the option."""
+    knob: str = ""
+    """In the panel; empty: none."""
+    label: str = ""
+    """Of the knob."""
+    tooltip: str = ""
+    """Of the knob."""
+    knob_choices: Tuple[str, ...] = ()
+    """Entries of the knob, where they are not `choices`."""
+    knob_none: Optional[str] = None
+    """Entry or text of the knob that stands for None."""
+    watched: bool = False
+    """Whether the status is to look again when the knob changes, although it changes no matte."""
+    knob_type: int = 0
+    """Nuke's number of the knob type, where the kind does not tell it."""
+
+    def require(self, value: Any) -> None:
+        """Raise SettingUnknown unless the setting can have this value."""
+        if value is None and self.default is None:
+            return
+        name = self.name.replace("_", " ")
+        if self.choices:
+            possible = value in self.choices
+            plain = f"There is no {name} {{value!r}}. Choose one of: {{choices}}."
+        else:
+            possible = (self.least is None or self.least <= value) and (self.most is None or value <= self.most)
+            plain = f"The {name} {{value}} is out of range. Choose {{least}} {'or more' if self.most is None else 'to {most}'}."
+        if not possible:
+            least, most = (f"{bound:g}" if bound is not None else "" for bound in (self.least, self.most))
+            raise SettingUnknown((self.refusal or plain).format(value=value, least=least, most=most, choices=", ".join(self.choices)))
+
+
+def setting(default: Any, kind: Optional[type] = None, **row: Any) -> Any:
+    """Declare a request's field as a row of the table; `kind` where the default does not tell it."""
+    made = Setting(name="", kind=kind or (str if default is None else type(default)), default=default, **row)
+    return field(default=default, metadata={METADATA: made})
+
+
+def rows(request: Any) -> Iterator[Setting]:
+    """Give the settings of a request or its class, in order."""
+    for declared in fields(request):
+        if METADATA in declared.metadata:
+            yield replace(declared.metadata[METADATA], name=declared.name)
+
+
+def row(request: Any, name: str) -> Setting:
+    """Give one setting of a request or its class."""
+    return next(found for found in rows(request) if found.name == name)
+
+
+def require_possible(request: Any) -> None:
+    """Raise SettingUnknown where a setting of a request is out of range, whichever door it came through."""
+    for found in rows(request):
+        found.require(getattr(request, found.name))
+
+
+def values(request: Any, mattes: bool = True) -> Dict[str, Any]:
+    """Give the settings of a request that change mattes; with `mattes` False the others."""
+    return {found.name: getattr(request, found.name) for found in rows(request) if found.mattes == mattes}
