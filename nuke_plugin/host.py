@@ -44,6 +44,10 @@ class ScriptUnreadable(RequestError):
     """Nuke cannot open a script."""
 
 
+class PathNotTaken(RequestError):
+    """Nuke makes something else of a path."""
+
+
 class ContextRefused(RequestError):
     """Nuke is in a state in which plates would come out wrong."""
 
@@ -217,6 +221,18 @@ def refuse_wrong_context(plate: nuke.Node) -> None:
         raise ContextRefused(f"The script has the views {listed}, and XMem Roto works on one. Put a OneView node before the plate input.")
 
 
+def set_path(knob: Any, path: str) -> None:
+    """Write a path into a file knob so that it comes out as it is: Nuke runs what stands in brackets.
+
+    Raises:
+        PathNotTaken: it comes out as something else.
+    """
+    # A backslash does not keep a bracket from being run everywhere; a command that gives a bracket does.
+    knob.setValue(path.replace("[", "[format %c 91]"))
+    if any(letter in path for letter in "[]{}$\\") and knob.getEvaluatedValue() != path:
+        raise PathNotTaken(f"Nuke does not take the path {path} as it is. Save the script, or put the output, where no name has brackets.")
+
+
 def upstream(node: nuke.Node) -> List[nuke.Node]:
     """List what a node is fed by, directly: inputs, what lies outside a Group's Input, hidden inputs, and nodes named in expressions."""
     feeding = [*(node.input(index) for index in range(node.inputs())), outside(node)]
@@ -306,7 +322,7 @@ def render(
             last = build(source, made)
             write = nuke.nodes.Write()
             made.append(write)
-            write["file"].setValue(pattern)
+            set_path(write["file"], pattern)
             write["file_type"].setValue("exr")
             for name, value in (
                 ("datatype", "16 bit half"),
@@ -401,7 +417,7 @@ def create_passes(node: nuke.Node, pattern: str, frames: Tuple[int, int], channe
         for number, channel in enumerate(channels):
             made = nuke.createNode("XMemPass", inpanel=False)
             made.setInput(0, None)
-            made["mattes"].setValue(pattern)
+            set_path(made["mattes"], pattern)
             made["first"].setValue(frames[0])
             made["last"].setValue(frames[1])
             # Not the knob `pass`: that is a link, and only its target surely takes a value.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
 from xmem_roto_nuke.handover.exchange_files import changing, write_json
 from xmem_roto_nuke.handover.plate_files import file_state
+from xmemcore.protocol.outside import read_object
 from xmemcore.protocol.requests import ShotRequest
+
+FRAME = re.compile(r"-?[0-9]{1,9}")
 
 KEPT_BYTES = ShotRequest.cache_limit
 """Of frames set aside, for one folder; the oldest go first."""
@@ -28,11 +31,9 @@ class ExportRecord:
     @classmethod
     def open(cls, folder: Path, stem: str) -> ExportRecord:
         """Read what is there; a damaged record counts as none."""
-        try:
-            stored = json.loads((folder / "plate.json").read_text(encoding="utf-8"))
-            return cls(folder, stem, {int(frame): dict(entry) for frame, entry in stored["frames"].items()})
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return cls(folder, stem)
+        stored = (read_object(folder / "plate.json") or {}).get("frames")
+        listed = stored.items() if isinstance(stored, dict) else ()
+        return cls(folder, stem, {int(frame): entry for frame, entry in listed if FRAME.fullmatch(frame) and isinstance(entry, dict)})
 
     @property
     def pattern(self) -> str:

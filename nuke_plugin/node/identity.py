@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from typing import TYPE_CHECKING, Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set
 
 from xmem_roto_nuke.node.groups import outside
 from xmem_roto_nuke.node.settings import ALPHA
@@ -18,6 +18,8 @@ from xmem_roto_nuke.roto.key_edits import KINDS, KeyEdits
 from xmem_roto_nuke.roto.rotopaint import CLASSES
 from xmem_roto_nuke.staleness.snapshot import Record
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.names import is_node_id
+from xmemcore.protocol.outside import parse_json
 
 if TYPE_CHECKING:
     import nuke
@@ -38,8 +40,8 @@ class RotoInputWrong(RequestError):
 
 
 def node_id(node: nuke.Node) -> str:
-    """Give the node's id; makes one for a node that has none."""
-    if not node["node_id"].value():
+    """Give the node's id; makes one for a node that has none, or one that could leave the cache's folder."""
+    if not is_node_id(node["node_id"].value()):
         give_id(node)
     return str(node["node_id"].value())
 
@@ -47,7 +49,7 @@ def node_id(node: nuke.Node) -> str:
 def register(node: nuke.Node) -> None:
     """Note that a node has come to life: created, loaded, pasted or brought back by undo; a copy of a living one gets its own id."""
     given = str(node["node_id"].value())
-    if not given or _is_anothers(given, node):
+    if not is_node_id(given) or _is_anothers(given, node):
         give_id(node)
     else:
         _living[given] = node
@@ -88,8 +90,8 @@ def _full_name(node: nuke.Node) -> Optional[str]:
 def read_hidden(node: nuke.Node, knob: str) -> Dict[str, Any]:
     """Read a hidden knob's JSON; {} when it is empty or not ours."""
     try:
-        content = json.loads(base64.b64decode(str(node[knob].value()).encode("ascii")).decode("utf-8"))
-    except (ValueError, UnicodeError):
+        content = parse_json(base64.b64decode(str(node[knob].value()).encode("ascii")))
+    except ValueError:
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -102,8 +104,15 @@ def write_hidden(node: nuke.Node, knob: str, content: Dict[str, Any]) -> None:
 def key_edits(node: nuke.Node) -> KeyEdits:
     """Read what the artist changed about the keyframes."""
     stored = read_hidden(node, "key_edits")
-    added, removed, absent = ({name: set(frames) for name, frames in stored.get(kind, {}).items()} for kind in KINDS)
-    return KeyEdits(added, removed, absent, tuple(stored.get("known", ())))
+    added, removed, absent = (_frames_by_name(stored.get(kind)) for kind in KINDS)
+    known = stored.get("known")
+    return KeyEdits(added, removed, absent, tuple(name for name in known if isinstance(name, str)) if isinstance(known, list) else ())
+
+
+def _frames_by_name(stored: Any) -> Dict[str, Set[int]]:
+    """Read frames by object; what is damaged says nothing."""
+    listed = {name: frames for name, frames in stored.items() if isinstance(frames, list)} if isinstance(stored, dict) else {}
+    return {name: {frame for frame in frames if type(frame) is int} for name, frames in listed.items()}
 
 
 def write_key_edits(node: nuke.Node, edits: KeyEdits) -> None:

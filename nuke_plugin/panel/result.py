@@ -23,7 +23,7 @@ RELOAD_EVERY_SECONDS = 1.0
 def show(node: nuke.Node, pattern: str, first: int, last: int) -> None:
     """Let the node put out these mattes; main thread."""
     read = _read(node)
-    read["file"].setValue(pattern)
+    host.set_path(read["file"], pattern)
     for name, frame in (("first", first), ("last", last), ("origfirst", first), ("origlast", last)):
         read[name].setValue(frame)
     node["has_result"].setValue(True)

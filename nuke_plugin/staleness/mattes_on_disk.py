@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Set
 
 from xmem_roto_nuke.staleness.snapshot import Record
 from xmemcore.protocol.frames import FrameRange
+from xmemcore.protocol.outside import read_object
+
+FRAME = re.compile(r"-?[0-9]{1,9}")
 
 
 def stamp(pattern: str) -> str:
@@ -50,19 +54,21 @@ def _sizes(folder: Path) -> Optional[Dict[str, int]]:
 
 def _written(pattern: str) -> Dict[int, int]:
     """Read the size of each finished matte; {} when the file does not tell."""
-    try:
-        return {int(frame): int(entry["bytes"]) for frame, entry in _entry(pattern)["frames"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return {}
+    frames = _entry(pattern).get("frames")
+    sizes: Dict[int, int] = {}
+    for frame, entry in frames.items() if isinstance(frames, dict) else ():
+        size = entry.get("bytes") if isinstance(entry, dict) else None
+        if FRAME.fullmatch(frame) and type(size) is int:
+            sizes[int(frame)] = size
+    return sizes
 
 
 def _entry(pattern: str) -> Dict[str, Any]:
     """Read what `result.json` tells of a sequence; {} when there is none."""
     path = Path(pattern)
-    try:
-        return dict(json.loads((path.parent / "result.json").read_text(encoding="utf-8"))["mattes"][path.name])
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+    mattes = (read_object(path.parent / "result.json") or {}).get("mattes")
+    entry = mattes.get(path.name) if isinstance(mattes, dict) else None
+    return entry if isinstance(entry, dict) else {}
 
 
 def _sentence(frames: List[int], what: str) -> List[str]:

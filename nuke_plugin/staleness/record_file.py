@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Dict, Optional
 
 from xmem_roto_nuke.staleness.snapshot import Record
-from xmemcore.protocol import whole_file
+from xmemcore.protocol.outside import read_object
+from xmemcore.protocol.whole_file import read_ordinary, write_text
 
 VERSION = 1
 NAME = "nuke.json"
@@ -22,9 +23,11 @@ NAME = "nuke.json"
 def keep(record: Record, node_id: str) -> None:
     """Write a run's record beside its mattes; where that is not possible, other scripts do not find them by themselves."""
     path = _path(record.out)
+    if path.exists() and not _is_ours(path):
+        return
     content = {**_stored(path), Path(record.out).name: {"node_id": node_id, "record": record.as_json()}}
     with contextlib.suppress(OSError):
-        whole_file.write_text(path, json.dumps({"version": VERSION, "mattes": content}))
+        write_text(path, json.dumps({"version": VERSION, "mattes": content}))
 
 
 def find(pattern: str, node_id: str) -> Optional[Record]:
@@ -41,9 +44,16 @@ def _path(pattern: str) -> Path:
     return Path(pattern).parent / NAME
 
 
-def _stored(path: Path) -> Dict[str, Any]:
+def _is_ours(path: Path) -> bool:
+    """Say whether the file may be replaced: ours, of whichever version, or one that a power cut left empty."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return dict(content["mattes"]) if content["version"] == VERSION else {}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+        begin = b"".join(read_ordinary(path, 0, begin=200).split()).strip(b"\0")
+    except OSError:
+        return False
+    return b'{"version":'.startswith(begin[:11]) and (len(begin) < 40 or b'"mattes":' in begin)
+
+
+def _stored(path: Path) -> Dict[str, Any]:
+    content = read_object(path) or {}
+    mattes = content.get("mattes")
+    return dict(mattes) if content.get("version") == VERSION and isinstance(mattes, dict) else {}

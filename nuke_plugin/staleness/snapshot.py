@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from xmem_roto_nuke.staleness.fingerprint import is_same
+from xmemcore.protocol.frames import FrameRange, FrameRangeInvalid
+from xmemcore.protocol.kinds import wrong_kind
+from xmemcore.protocol.names import is_layer_name
+
+FRAME = re.compile(r"-?[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -55,15 +61,39 @@ class Record:
 
     @classmethod
     def of_json(cls, content: Mapping[str, Any]) -> Optional[Record]:
-        """Read a record; None when there is none, or one of another version."""
+        """Read a record; None when there is none, one of another version, or one that is damaged or made up."""
         try:
             values = dict(content)
-            values["snapshot"] = Snapshot(**values["snapshot"])
+            values["snapshot"] = _snapshot(values["snapshot"])
             for name in ("objects", "layers", "missing"):
-                values[name] = tuple(values.get(name, ()))
-            return cls(**values)
-        except (KeyError, TypeError):
+                values[name] = tuple(_list(values.get(name, ())))
+            record = cls(**values)
+            FrameRange.parse(record.frames)
+        except (KeyError, TypeError, AttributeError, FrameRangeInvalid):
             return None
+        kinds = {name: value for name, value in values.items() if name not in ("snapshot", "objects", "layers")}
+        sayable = all(isinstance(name, str) for name in record.objects) and all(map(is_layer_name, record.layers))
+        # A layer's name becomes the text of knobs, where brackets would be run.
+        return record if sayable and wrong_kind(cls, kinds) is None else None
+
+
+def _snapshot(content: Any) -> Snapshot:
+    """Read a snapshot; raises TypeError, AttributeError."""
+    snapshot = Snapshot(**content)
+    if not isinstance(snapshot.plate, str) or not isinstance(snapshot.settings, dict):
+        raise TypeError("no snapshot")
+    for by_frame in snapshot.roto.values():
+        for frame, sums in by_frame.items():
+            whole, fractions = _list(sums)[:1], sums[1:]
+            if not FRAME.fullmatch(frame) or not whole or not all(isinstance(one, (int, float)) for one in fractions):
+                raise TypeError("no fingerprint")
+    return snapshot
+
+
+def _list(content: Any) -> Any:
+    if not isinstance(content, (list, tuple)):
+        raise TypeError("no list")
+    return content
 
 
 def differences(before: Snapshot, now: Snapshot) -> List[str]:

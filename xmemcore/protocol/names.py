@@ -17,6 +17,22 @@ MAX_LENGTH = 200
 """Characters; EXR takes 255 for a channel with its layer."""
 
 
+_LAYER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NODE_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
+_TAKEN_FOLDERS = ("features", "nuke")
+"""Folders of the cache that belong to no node."""
+
+
+def is_layer_name(text: object) -> bool:
+    """Say whether something could be a name that `layer_names` gave; other texts must not reach Nuke as a layer."""
+    return isinstance(text, str) and _LAYER.fullmatch(text) is not None and len(text) <= MAX_LENGTH + 20
+
+
+def is_node_id(text: object) -> bool:
+    """Say whether something can name a node's folder in the cache, and no place outside of it."""
+    return isinstance(text, str) and _NODE_ID.fullmatch(text) is not None and text.lower() not in _TAKEN_FOLDERS
+
+
 def layer_names(originals: Sequence[str]) -> List[str]:
     """Name a layer for each object.
 

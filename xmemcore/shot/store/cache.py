@@ -30,6 +30,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.names import is_node_id
 from xmemcore.protocol.outside import short
 from xmemcore.protocol.whole_file import read_ordinary, sweep, whole
 
@@ -48,7 +49,6 @@ OLDER_HEADER_BYTES = 1 << 20
 MAX_FILE_BYTES = 4 << 30
 
 _KEY = re.compile(r"[0-9a-f]{40}")
-_NODE_ID = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
 class NodeIdInvalid(RequestError):
@@ -187,8 +187,8 @@ def node_folder(root: Path, node_id: str) -> Path:
     Raises:
         NodeIdInvalid.
     """
-    if not _NODE_ID.fullmatch(node_id) or node_id in {FEATURES, ".", ".."}:
-        raise NodeIdInvalid(f"The node id {node_id!r} cannot name a folder. Use letters, digits, '_', '.' and '-'.")
+    if not is_node_id(node_id):
+        raise NodeIdInvalid(f"The node id {short(node_id)} cannot name a folder. Use letters, digits, '_', '.' and '-'.")
     return root / node_id
 
 
@@ -209,7 +209,7 @@ def cache_files(root: Path, node_id: str | None = None) -> Iterator[CacheFile]:
             if re.fullmatch("[0-9a-f]{2}", shard.name):
                 yield from (file for file in _files(shard) if file.path.name.startswith(shard.name))
     for node in _folders(root):
-        if node.name != FEATURES and _NODE_ID.fullmatch(node.name) and node_id in (None, node.name):
+        if is_node_id(node.name) and node_id in (None, node.name):
             for room in _folders(node):
                 if room.name in (MEMORY, LEARNED):
                     yield from _files(room)
