@@ -3,7 +3,7 @@ PYTHON ?= python3
 DEVICE ?= auto
 ARGS ?=
 
-.PHONY: help setup demo test nuke lint bench doctor
+.PHONY: help setup demo test test-fast test-all nuke lint bench doctor release
 
 help:
 	@$(PYTHON) bootstrap.py --help
@@ -14,8 +14,8 @@ setup:
 demo:
 	@$(PYTHON) bootstrap.py demo --device $(DEVICE) $(ARGS)
 
-test:
-	@$(PYTHON) bootstrap.py test --device $(DEVICE) $(ARGS)
+test test-fast test-all:
+	@$(PYTHON) bootstrap.py $@ --device $(DEVICE) $(ARGS)
 
 nuke:
 	@$(PYTHON) bootstrap.py nuke $(ARGS)
@@ -25,6 +25,9 @@ lint:
 
 bench:
 	@$(PYTHON) bootstrap.py bench --device $(DEVICE) $(ARGS)
+
+release:
+	@$(PYTHON) bootstrap.py release
 
 doctor:
 	@$(PYTHON) bootstrap.py doctor $(ARGS)

@@ -2,9 +2,11 @@
 
     python bootstrap.py [setup]     make .venv with Python 3.11 and the pinned packages, then check it
     python bootstrap.py demo        set up if needed, then run the demo
-    python bootstrap.py test        set up with the test tools, then run the tests
+    python bootstrap.py test        set up with the test tools, then check style and types and run the tests
+    python bootstrap.py test-fast   the quick tests alone; test-all: all of them, the long ones too
     python bootstrap.py nuke        make Nuke find this folder
     python bootstrap.py doctor      say what is wrong, without setting anything up
+    python bootstrap.py release     build the wheel and the archive of a release into dist/
     python bootstrap.py bench | lint
 
 It is quick when the environment is complete. Each step prints one line, `[2/4] ...`; what failed is the last line on stderr.
@@ -46,6 +48,9 @@ EXTRAS = {
 }
 """What can be installed beside the core, each a file of requirements/, and what for."""
 EXTRAS_SAID = ", ".join(f"{name} ({purpose})" for name, purpose in EXTRAS.items())
+
+CHECKS = {"test": "test", "test-fast": "fast", "test-all": "all", "lint": "lint"}
+"""Commands that check the code, and what tests/checks.py calls them."""
 
 GET_PYTHON = (
     "install it from python.org or with "
@@ -463,7 +468,7 @@ def options(arguments: Sequence[str]) -> Tuple[argparse.Namespace, List[str]]:
     """Read the command line; what we do not know goes to the command that is started."""
     parser = argparse.ArgumentParser(prog="bootstrap.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "command", nargs="?", default="setup", choices=("setup", "demo", "test", "nuke", "doctor", "bench", "lint", "train", "run")
+        "command", nargs="?", default="setup", choices=("setup", "demo", "nuke", "doctor", "bench", "train", "run", *CHECKS, "release")
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: cuda where nvidia-smi finds a GPU")
     parser.add_argument("--extras", default="", metavar="A,B", help="also install: " + EXTRAS_SAID)
@@ -476,7 +481,7 @@ def options(arguments: Sequence[str]) -> Tuple[argparse.Namespace, List[str]]:
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     chosen, rest = options(sys.argv[1:] if arguments is None else arguments)
-    if rest and chosen.command in ("setup", "nuke", "lint"):
+    if rest and chosen.command in ("setup", "nuke", "lint", "release"):
         print(f"bootstrap.py {chosen.command} does not know {' '.join(rest)}. See bootstrap.py --help.", file=sys.stderr)
         return 2
     extras = [name for name in chosen.extras.split(",") if name]
@@ -489,13 +494,13 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         unknown = [name for name in extras if name not in EXTRAS]
         if unknown:
             raise SetupFailed(f"There is no extra called {unknown[0]}. These exist: {EXTRAS_SAID}.")
-        if chosen.command in ("test", "lint"):
+        if chosen.command in (*CHECKS, "release"):
             extras.append("dev")
         setup(chosen.device, extras, chosen.torch_index, chosen.force)
-        if chosen.command == "test":
-            return run([str(environment_python()), "-m", "pytest", *rest], folder=CHECKOUT)
-        if chosen.command == "lint":
-            return run([str(environment_python()), "-m", "ruff", "check", str(CHECKOUT)])
+        if chosen.command in CHECKS:
+            return run([str(environment_python()), "-m", "tests.checks", CHECKS[chosen.command], *rest], folder=CHECKOUT)
+        if chosen.command == "release":
+            return run([str(environment_python()), "-m", "tests.release"], folder=CHECKOUT)
         if chosen.command == "run":
             return core_command(*rest)
         if chosen.command != "setup":

@@ -166,7 +166,10 @@ def go_to(frame: int) -> None:
 
 def read_settings(node: nuke.Node) -> Settings:
     """Copy a node's knobs, as they are now."""
-    value = lambda name: node[name].value()  # noqa: E731
+
+    def value(name: str) -> Any:
+        return node[name].value()
+
     try:
         out = matte_pattern(node)
     except RequestError:

@@ -335,7 +335,8 @@ def test_pins_are_exact_and_each_stands_once(bootstrap: ModuleType) -> None:
 
 def test_makefile_and_ci_call_what_exists() -> None:
     makefile = (CHECKOUT / "Makefile").read_text()
-    for target in ("demo", "test", "setup", "nuke", "lint", "bench", "doctor"):
+    for target in ("demo", "setup", "nuke", "lint", "bench", "doctor", "release"):
         assert f"\n{target}:\n\t@$(PYTHON) bootstrap.py {target}" in makefile
+    assert "\ntest test-fast test-all:\n\t@$(PYTHON) bootstrap.py $@" in makefile
     ci = CHECKOUT / ".ci" / "run"
     assert os.access(ci, os.X_OK) and "\nmake test\n" in ci.read_text()

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-import sys
 import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from tests import release
+
 CHECKOUT = Path(__file__).resolve().parents[2]
-LEFT_OUT = (".venv", ".git", "build", "dist", "*.egg-info", "__pycache__", "demo-output", "runs", ".*_cache", ".hypothesis")
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build both from a copy of the checkout, with the setuptools of this environment."""
-    copy = tmp_path_factory.mktemp("build") / "checkout"
-    shutil.copytree(CHECKOUT, copy, ignore=shutil.ignore_patterns(*LEFT_OUT))
-    for format_ in ("bdist_wheel", "sdist"):
-        answer = subprocess.run([sys.executable, "setup.py", "-q", format_], cwd=copy, capture_output=True, text=True, timeout=300)
-        assert answer.returncode == 0, answer.stderr
-    return copy / "dist"
+    """Build both, as `make release` does."""
+    folder = tmp_path_factory.mktemp("dist")
+    release.build(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")

@@ -173,7 +173,9 @@ class Curve:
 
     def _solved(self, run: List[int]) -> List[float]:
         last = len(self.times) - 1
-        diagonal, right, upper = [], [], []
+        diagonal: List[float] = []
+        right: List[float] = []
+        upper: List[float] = []
         for place in run:
             before, after = 1 / (self.times[place] - self.times[place - 1]), 1 / (self.times[place + 1] - self.times[place])
             middle = 2 * (before + after)

@@ -208,8 +208,10 @@ def knob_curve(text: str, block: Block) -> Curve:
 
 def _bent(key: Key, letter: str, value: float) -> Key:
     """Give a key a slope (`s` left, and right too unless `t` follows) or a handle length (`u` left, `v` right)."""
-    if letter in ("u", "v"):
-        return key._replace(**{"left_length" if letter == "u" else "right_length": _length(value)})
+    if letter == "u":
+        return key._replace(left_length=_length(value))
+    if letter == "v":
+        return key._replace(right_length=_length(value))
     bent = key._replace(interpolation=USER, right_slope=value)
     return bent._replace(left_slope=value) if letter == "s" else bent
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -108,4 +109,5 @@ def _by_frame(features: Features, batch: int) -> list[Features]:
     named = {f.name: getattr(features, f.name) for f in fields(Features)}
     length = features.key.shape[0] // batch
     taken = {name: None if x is None else x.unflatten(0, (batch, length)) for name, x in named.items()}
-    return [Features(**{name: None if x is None else x[:, t] for name, x in taken.items()}) for t in range(length)]
+    frames: list[dict[str, Any]] = [{name: None if x is None else x[:, t] for name, x in taken.items()} for t in range(length)]
+    return [Features(**frame) for frame in frames]

@@ -70,11 +70,13 @@ class Sweep:
             objects = soft_masks(annotation, self.objects, self.padding, self.sensory.device)
             planes = torch.cat((1 - objects.sum(dim=1, keepdim=True), objects), dim=1)
         else:
+            assert frame is not None, "only a frame that `is_given` is left out"
             probabilities = self._decode(frame, update_sensory=not remembers and not last)
             planes = aggregate(probabilities if annotation is None else self._corrected(probabilities, annotation))
         if remembers and is_given(index, annotation, self.objects, self.memory.permanent.frames, self.config):
             self._begin_at(index, begins)
         elif remembers:
+            assert frame is not None, "only a frame that `is_given` is left out"
             self._remember(index, frame, planes[:, 1:], annotation)
         return Prediction(self.padding.unpad(planes[0]))
 
@@ -100,6 +102,7 @@ class Sweep:
     def _begin_at(self, index: int, anew: bool) -> None:
         """Take the sensory state after a keyframe from what permanent memory keeps of it."""
         entry = self.memory.permanent.entry(index)
+        assert entry is not None, "`is_given` asks for frames of permanent memory alone"
         if anew and entry.sensory is not None:
             self.sensory = entry.sensory.unsqueeze(0)
         else:

@@ -71,7 +71,7 @@ class DemoShot:
         coverage = self._coverage(frame)[..., None]
         post = self._post(frame)[..., None]
         picture = background * (1 - coverage) + shape * coverage
-        picture = picture * (1 - post) + np.float32([0.05, 0.045, 0.04]) * (1 + self._background(frame)) * post
+        picture = picture * (1 - post) + np.array([0.05, 0.045, 0.04], np.float32) * (1 + self._background(frame)) * post
         exposure = 1 + 0.1 * math.sin(9 * (frame - FIRST_FRAME) / self.length)
         grain = np.random.default_rng((self.seed, frame)).normal(0, 0.004, picture.shape)
         return np.maximum(picture * exposure + grain, 0).astype(np.float32)
@@ -153,7 +153,7 @@ class DemoShot:
 
     def _background(self, frame: int) -> np.ndarray:
         t = (frame - FIRST_FRAME) / self.length
-        shift = np.float32([[1, 0, -20 - 60 * t], [0, 1, -10 - 8 * math.sin(6 * t)]])
+        shift = np.array([[1, 0, -20 - 60 * t], [0, 1, -10 - 8 * math.sin(6 * t)]], np.float32)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         inverse = cv2.invertAffineTransform(shift)
         return cv2.warpAffine(self._wallpaper, inverse, (self.width, self.height), flags=flags, borderMode=cv2.BORDER_REFLECT)
@@ -184,7 +184,7 @@ class DemoShot:
         return _texture(self.seed + 1, 256, 256, ((0.20, 0.04, 0.02), (0.85, 0.45, 0.12)), highlights=40.0)
 
 
-def _texture(seed: int, height: int, width: int, colours: tuple, highlights: float) -> np.ndarray:
+def _texture(seed: int, height: int, width: int, colours: tuple[tuple[float, ...], tuple[float, ...]], highlights: float) -> np.ndarray:
     """Draw smooth noise on several scales between two colours, float32 (height, width, 3), with some values above 1 if asked."""
     generator = np.random.default_rng(seed)
     noise = np.zeros((height, width), np.float32)
@@ -192,7 +192,7 @@ def _texture(seed: int, height: int, width: int, colours: tuple, highlights: flo
         coarse = generator.normal(size=(max(2, cells * height // width), cells)).astype(np.float32)
         noise += weight * cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
     level = (1 / (1 + np.exp(-1.5 * noise)))[..., None]
-    dark, light = (np.float32(colour) for colour in colours)
+    dark, light = (np.array(colour, np.float32) for colour in colours)
     return dark * (1 - level) + light * level + highlights * np.maximum(level - 0.93, 0)
 
 

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -37,7 +38,7 @@ class Part:
 
 def read_parts(path: Path = LINES) -> list[Part]:
     """Read the hand-made lines."""
-    content: Mapping[str, dict] = json.loads(path.read_text(encoding="utf-8"))
+    content: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return [
         Part(name, part["object"], part["side"] == "right", {int(index): tuple(line) for index, line in part["lines"].items()})
         for name, part in content.items()
@@ -79,14 +80,14 @@ class _Motion:
     def __init__(self, clip: Clip, label: int) -> None:
         self.clip = clip
         self.label = label
-        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
     def carry(self, line: np.ndarray, here: int, there: int) -> np.ndarray:
         """Move a line (2, 2) from one frame to the next or the previous one, with the object's points near it."""
         mask = (self.clip.labels(here) == self.label).astype(np.uint8)
         if not mask.any():
             return line
-        flow = self._flow.calc(self._grey(here), self._grey(there), None)
+        flow = self._flow.calc(self._grey(here), self._grey(there), None)  # type: ignore[call-overload]
         y, x = np.nonzero(cv2.erode(mask, np.ones((5, 5), np.uint8)))
         reach = BAND * np.sqrt(mask.sum())
         direction = (line[1] - line[0]) / max(np.linalg.norm(line[1] - line[0]), 1e-6)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -107,14 +107,14 @@ def over(image: np.ndarray, mattes: Sequence[np.ndarray]) -> np.ndarray:
     """
     image = image.copy()
     for number, matte in enumerate(mattes):
-        colour = np.float32(OBJECT_COLOURS[number % len(OBJECT_COLOURS)]) / 255
+        colour = np.array(OBJECT_COLOURS[number % len(OBJECT_COLOURS)], np.float32) / 255
         image += (colour - image) * (TINT * matte[..., None])
         outlines, _ = cv2.findContours((matte >= 0.5).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(image, outlines, -1, colour.tolist(), 1)
     return image
 
 
-def draw(sheet: Sheet, picture, aspect: float) -> Image.Image:
+def draw(sheet: Sheet, picture: Callable[[int, tuple[int, int]], np.ndarray], aspect: float) -> Image.Image:
     """Draw a sheet.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import torch
@@ -101,4 +102,4 @@ def _gather(segments: list[Segment], where: Tensor, affinity: Tensor, objects: l
         shares.append((segment, torch.where(inside, where - start, 0), torch.where(inside, affinity, 0.0)))
         start += len(segment)
     for obj in objects:
-        value[obj] = sum(gather(segment.value[obj], local, weight) for segment, local, weight in shares).T
+        value[obj] = functools.reduce(torch.add, (gather(segment.value[obj], local, weight) for segment, local, weight in shares)).T

@@ -6,6 +6,7 @@ Source: XMem, Cheng & Schwing, arXiv 2207.07115, "Long-Term Memory": consolidati
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -47,12 +48,14 @@ class Elements:
 
     def take(self, which: Tensor | slice) -> Elements:
         """Choose elements by index, mask or slice."""
-        return Elements(**{f.name: None if (t := getattr(self, f.name)) is None else t[which] for f in fields(self)})
+        taken: dict[str, Any] = {f.name: None if (t := getattr(self, f.name)) is None else t[which] for f in fields(self)}
+        return Elements(**taken)
 
     def joined(self, newer: Elements) -> Elements:
         """Put newer elements behind these."""
         pairs = {f.name: (getattr(self, f.name), getattr(newer, f.name)) for f in fields(self)}
-        return Elements(**{name: None if a is None else torch.cat((a, b)) for name, (a, b) in pairs.items()})
+        joined: dict[str, Any] = {name: None if a is None else torch.cat((a, b)) for name, (a, b) in pairs.items()}
+        return Elements(**joined)
 
     def drawn(self, affinity: Tensor) -> Elements:
         """Count one readout that drew `affinity` (N,) from these elements."""
@@ -78,6 +81,7 @@ def consolidate(candidates: Elements, prototypes: int) -> Elements:
         New elements, most used first.
     """
     chosen = torch.topk(candidates.usage, min(prototypes, len(candidates)), sorted=True).indices
+    assert candidates.selection is not None, "working memory keeps the selection of its elements"
     queries = query_side(candidates.key[chosen], candidates.selection[chosen])
     affinity = torch.softmax(queries @ element_side(candidates.key, candidates.shrinkage).T, dim=1)
     return newborn(candidates.key[chosen], affinity @ candidates.shrinkage, affinity @ candidates.value)
@@ -197,6 +201,7 @@ class TemporaryMemory:
 
     def _consolidate(self) -> None:
         config, working = self.config, self.working
+        assert working is not None, "only a full working memory is consolidated"
         if self.long_term is not None and len(self.long_term) >= config.max_long_term_elements - config.prototypes:
             self.long_term = evict(self.long_term, config.max_long_term_elements - config.prototypes)
         keep = config.min_working_frames * self._cells

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from xmemcore.network.catalogue import hash_file, record_path
 from xmemcore.protocol.failures import MachineError
@@ -160,7 +161,7 @@ def _fetch(url: str, part: Path, progress: Callable[[int, int], None]) -> int:
     return have
 
 
-def _write(file, block: bytes, part: Path) -> None:
+def _write(file: BinaryIO, block: bytes, part: Path) -> None:
     try:
         file.write(block)
         file.flush()

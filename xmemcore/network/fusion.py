@@ -111,6 +111,7 @@ class FusionBlock(nn.Module):
             (B, 2 * out_dim, h, w): the skip's share, then the first convolution's, biases included.
         """
         skip, conv = self.block1.downsample, self.block1.conv1
+        assert skip is not None, "the first block of a fusion always changes the width"
         return torch.cat(
             (
                 F.conv2d(image_features, skip.weight[:, : self.image_dim], skip.bias, padding=1),
@@ -132,6 +133,7 @@ class FusionBlock(nn.Module):
         objects = object_features.shape[1]
         g = fold(object_features)
         image_skip, image_conv = image_half.repeat_interleave(objects, dim=0).chunk(2, dim=1)
+        assert self.block1.downsample is not None
         skip = image_skip + F.conv2d(g, self.block1.downsample.weight[:, self.image_dim :], padding=1)
         hidden = image_conv + F.conv2d(F.relu(g), self.block1.conv1.weight[:, self.image_dim :], padding=1)
         joined = skip + self.block1.conv2(F.relu(hidden))

@@ -29,7 +29,7 @@ def prepared(network: XMem, level: str = FLOAT32) -> XMem:
     for module in list(network.modules()):
         _fold(module)
     # Depthwise convolutions are five times as fast in this layout on a CPU; wide ones do not mind.
-    network.key_encoder.to(memory_format=torch.channels_last)
+    network.key_encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     half = torch.bfloat16 if next(network.parameters()).device.type == "cpu" else torch.float16
     if level != FLOAT32:
         network.decoder.to(half)
@@ -46,7 +46,7 @@ def computes_in_half(device: torch.device) -> bool:
 
 def _fold(module: nn.Module) -> None:
     if isinstance(module, nn.Sequential) and len(module) == 2 and isinstance(module[1], nn.BatchNorm2d):
-        module[0], module[1] = fuse_conv_bn_eval(module[0], module[1]), nn.Identity()
+        module[0], module[1] = fuse_conv_bn_eval(module[0], module[1]), nn.Identity()  # type: ignore[type-var]
         return
     for number in (1, 2, 3):
         norm = getattr(module, f"bn{number}", None)

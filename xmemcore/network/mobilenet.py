@@ -72,6 +72,9 @@ class InvertedResidual(nn.Module):
 class MobileNetFeatures(nn.Module):
     """The compact key encoder. It takes the same normalised image as the published one."""
 
+    gain: Tensor
+    offset: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.stem = StridedConv(3, 32, 1, second=True)

@@ -85,6 +85,7 @@ class LightValueEncoder(ValueEncoder):
     def object_features(self, image: Tensor, features: Features, planes: Tensor) -> Tensor:
         """Map the planes (B, K, 2, H, W), mask then others, to (B, K, object_dim, h, w)."""
         objects = planes.shape[1]
+        assert features.f4 is not None and features.f8 is not None, "kept features lack these only where this encoder is not used"
         f4 = features.f4.repeat_interleave(objects, dim=0)
         f8 = features.f8.repeat_interleave(objects, dim=0)
         x = self.to4(F.relu(self.to2(fold(planes))))

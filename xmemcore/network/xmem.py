@@ -57,8 +57,8 @@ class XMem(nn.Module):
             image: (B, 3, H, W), normalised, H and W multiples of 16.
         """
         f16, f8, f4 = self.key_encoder(image.to(next(self.key_encoder.parameters()).dtype))
-        matched = self.key_proj(f16.to(self.key_proj.key_proj.weight.dtype))
-        return Features(*matched, f16=f16.to(self.dtype), f8=f8.to(self.dtype), f4=f4.to(self.dtype))
+        key, shrinkage, selection = self.key_proj(f16.to(self.key_proj.key_proj.weight.dtype))
+        return Features(key, shrinkage, selection, f16=f16.to(self.dtype), f8=f8.to(self.dtype), f4=f4.to(self.dtype))
 
     def plate_terms(self, features: Features) -> Features:
         """Add what the decoder computes from the plate alone; done once a frame, whatever the objects and sweeps."""

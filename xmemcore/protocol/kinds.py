@@ -22,7 +22,7 @@ def wrong_kind(kind: Type[Any], values: Mapping[str, Any], paths: bool = True) -
         values: of its fields, by name; tuples may be lists, and what is missing is not looked at.
         paths: whether texts are paths and names, which cannot hold every character.
     """
-    hints = _hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]  # a class can be hashed
     for name, value in values.items():
         wanted = [_plain(hint) for hint in (getattr(hints[name], "__args__", ()) if _is_union(hints[name]) else (hints[name],))]
         if Any in wanted or any(_fits(one, value) for one in wanted):
@@ -70,7 +70,7 @@ def _fits(wanted: Any, value: Any) -> bool:
         return isinstance(value, dict)
     if wanted is type(None):
         return value is None
-    return is_dataclass(wanted) and isinstance(value, wanted)
+    return isinstance(wanted, type) and is_dataclass(wanted) and isinstance(value, wanted)
 
 
 def _is_sayable(text: str) -> bool:

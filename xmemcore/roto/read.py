@@ -11,7 +11,7 @@ from xmemcore.curves.braces import CurvesTextBroken
 from xmemcore.curves.chain import CLASSES, chain_above, heads
 from xmemcore.curves.links import follower
 from xmemcore.curves.reading import read_tree, require_points
-from xmemcore.curves.script import Node, read_script
+from xmemcore.curves.script import Format, Node, read_script
 from xmemcore.curves.tree import Layer, strokes_below, with_curves
 from xmemcore.protocol.failures import RequestError
 from xmemcore.roto import roto_json
@@ -101,7 +101,9 @@ def _read(text: str, source: str, node: str | None) -> Roto:
             raise _too_old(one.path)
         root = read_tree(text, *extent)
         if text.find("=", *extent) >= 0:
-            root = with_curves(root, follower(script, one))
+            followed = with_curves(root, follower(script, one))
+            assert isinstance(followed, Layer), "a copy is what it was copied from"
+            root = followed
             require_points(root)
         rotos.append((one.name, root))
     return _roto(last.path, rotos, warnings, last.format or script.format)
@@ -151,7 +153,7 @@ def _has_shapes(node: Node) -> bool:
     return extent is not None and (node.text.find("curvegroup", *extent) >= 0 or node.text.find(NUKE_6, *extent) >= 0)
 
 
-def _roto(called: str, rotos: Sequence[tuple[str, Layer]], warnings: Sequence[str], made: roto_json.Format | None) -> Roto:
+def _roto(called: str, rotos: Sequence[tuple[str, Layer]], warnings: Sequence[str], made: Format | None) -> Roto:
     objects = objects_of(rotos)
     named = (*warnings, *(warning for _, root in rotos for warning in warnings_of(root)))
     if not objects:

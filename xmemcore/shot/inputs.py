@@ -93,5 +93,6 @@ def _open_annotations(request: ShotRequest, plate: Plate) -> Annotations:
         return open_roto(request.roto, plate.canvas, request.roto_node, request.keyframes, request.objects, frames)
     from xmemcore.shot.annotations.masks import MaskAnnotations
 
+    assert request.masks is not None, "one of roto and masks is given"
     masks = MaskAnnotations.open(request.masks, plate, keyframes=request.keyframes, view=request.view)
     return masks if request.objects is None else ChosenAnnotations(masks, request.objects)

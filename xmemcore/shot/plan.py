@@ -199,7 +199,7 @@ class ShotPlan:
             "xmem/version": VERSION,
             "xmem/model": f"{self.model.name} {self.model_sha256[:16]}",
             "xmem/plate": self.plate.sequence.pattern,
-            "xmem/annotations": str(Path(self.request.roto or self.request.masks).expanduser().absolute()),
+            "xmem/annotations": str(Path(self.request.roto or self.request.masks or "").expanduser().absolute()),
         }
 
 

@@ -216,9 +216,9 @@ class _Run:
     def fill(self, gap: Gap, groups: list[int]) -> None:
         """Compute one gap of all groups that share it, frame by frame, so that each frame is finished before the next."""
         todo = (set(self.plan.wanted) - self.done) & set(gap.delivers)
-        steps = [index for visit in gap.visits(todo) for index in visit.indices]
+        visited = [index for visit in gap.visits(todo) for index in visit.indices]
         self.frames.expect(
-            [index for index in steps if any(self.propagations[number].asks_for(index) for number in groups)], twice=gap.blend
+            [index for index in visited if any(self.propagations[number].asks_for(index) for number in groups)], twice=gap.blend
         )
         try:
             for steps in zip(*(self.propagations[number].steps(gap, todo, self.listener.cancelled) for number in groups)):

@@ -88,13 +88,13 @@ def _reasons(plan: ShotPlan) -> list[str]:
     if plates:
         reasons.append(f"The plate changed on {counted(plates)}.")
     keyed = plan.annotation_signatures()
-    for text, changed in (
+    for text, frames_changed in (
         ("New keys on", sorted(set(keyed) - set(last.annotations))),
         ("Keys were removed on", sorted(set(last.annotations) - set(keyed))),
         ("The roto changed on", sorted(frame for frame in set(keyed) & set(last.annotations) if keyed[frame] != last.annotations[frame])),
     ):
-        if changed:
-            reasons.append(f"{text} {counted(changed)}.")
+        if frames_changed:
+            reasons.append(f"{text} {counted(frames_changed)}.")
     absent, known = plan.absent_objects(), {*keyed, *last.annotations}
     differ = [frame for frame in (frames[index] for index in plan.wanted) if last.absent.get(frame, []) != absent.get(frame, [])]
     if shown := [frame for frame in differ if frame not in known]:

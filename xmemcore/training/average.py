@@ -20,10 +20,9 @@ class Average:
     def follow(self, network: XMem, step: int) -> None:
         """Take in the weights after a step."""
         decay = min(self._decay, (1 + step) / (10 + step))
-        pairs = zip(self.network.parameters(), network.parameters(), strict=True)
-        for mine, theirs in pairs:
+        for weight, theirs in zip(self.network.parameters(), network.parameters(), strict=True):
             if theirs.requires_grad:
-                mine.lerp_(theirs, 1 - decay)
+                weight.lerp_(theirs, 1 - decay)
         # Running statistics of batch norm are averages already.
-        for mine, theirs in zip(self.network.buffers(), network.buffers(), strict=True):
-            mine.copy_(theirs)
+        for kept, new in zip(self.network.buffers(), network.buffers(), strict=True):
+            kept.copy_(new)

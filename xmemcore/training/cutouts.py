@@ -66,7 +66,7 @@ def without(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Fill a masked region from its surroundings, coarsely: what a camera would find where the thing has left."""
     hole = cv2.dilate(mask, np.ones((9, 9), np.uint8)) > 0
     known = (~hole).astype(np.float32)
-    levels = [(picture.astype(np.float32) * known[..., None], known)]
+    levels: list[tuple[np.ndarray, np.ndarray]] = [(picture.astype(np.float32) * known[..., None], known)]
     while min(levels[-1][1].shape) > 4:
         colour, weight = levels[-1]
         size = (max(1, weight.shape[1] // 2), max(1, weight.shape[0] // 2))

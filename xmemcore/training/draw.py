@@ -10,6 +10,9 @@ from xmemcore.training.plan import ClipPlan, Layer, Look, canvas_motion, source_
 
 _LONGEST_SMEAR = 13
 
+_Level = tuple[np.ndarray, np.ndarray | None, np.ndarray | None]
+"""Picture, alpha and back of a layer, reduced."""
+
 
 def draw(plan: ClipPlan) -> tuple[np.ndarray, np.ndarray]:
     """Draw every frame.
@@ -21,7 +24,7 @@ def draw(plan: ClipPlan) -> tuple[np.ndarray, np.ndarray]:
     frames = np.zeros((plan.frames, size, size, 3), np.uint8)
     labels = np.zeros((plan.frames, size, size), np.uint8)
     coarse = motion.grid(size)
-    pyramids: dict[int, list[tuple[np.ndarray, ...]]] = {}
+    pyramids: dict[int, list[_Level]] = {}
     for t in range(plan.frames):
         for number, layer in enumerate(plan.layers):
             now = layer.at(t)
@@ -34,7 +37,7 @@ def draw(plan: ClipPlan) -> tuple[np.ndarray, np.ndarray]:
     return frames, labels
 
 
-def _add(plan: ClipPlan, layer: Layer, levels: list, t: int, coarse: np.ndarray, frame: np.ndarray, labels: np.ndarray) -> None:
+def _add(plan: ClipPlan, layer: Layer, levels: list[_Level], t: int, coarse: np.ndarray, frame: np.ndarray, labels: np.ndarray) -> None:
     """Lay one layer over a frame and its labels."""
     step = source_step(plan, layer, t)
     source = warp(plan, layer, t, coarse)
@@ -60,7 +63,8 @@ def _add(plan: ClipPlan, layer: Layer, levels: list, t: int, coarse: np.ndarray,
         frame[place] = colour if smear is None else cv2.filter2D(colour, -1, smear)
         cover = np.full(colour.shape[:2], 1, bool)
     else:
-        opacity = cv2.remap(alpha, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT).astype(np.float32) / 255
+        assert alpha is not None, "the levels of a layer have what the layer has"
+        opacity: np.ndarray = cv2.remap(alpha, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT).astype(np.float32) / 255
         if smear is not None:
             colour, opacity = cv2.filter2D(colour, -1, smear), cv2.filter2D(opacity, -1, smear)
         frame[place] = cv2.blendLinear(frame[place], colour, 1 - opacity, opacity)
@@ -96,14 +100,17 @@ def _reach(layer: Layer, source: np.ndarray, step: float) -> tuple[slice, slice]
     )
 
 
-def _level(levels: list, step: float) -> tuple:
+def _level(levels: list[_Level], step: float) -> _Level:
     """Give the picture, reduced so far that sampling it leaves no pixel out."""
     wanted = int(np.clip(np.floor(np.log2(max(step, 1e-3)) + 0.4), 0, 4))
     while len(levels) <= wanted and min(levels[-1][0].shape[:2]) >= 8:
-        levels.append(
-            tuple(None if plane is None else cv2.resize(plane, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for plane in levels[-1])
-        )
+        picture, alpha, back = levels[-1]
+        levels.append((_halved(picture), None if alpha is None else _halved(alpha), None if back is None else _halved(back)))
     return levels[min(wanted, len(levels) - 1)]
+
+
+def _halved(plane: np.ndarray) -> np.ndarray:
+    return cv2.resize(plane, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
 
 
 def _smear(way: np.ndarray) -> np.ndarray | None:
@@ -135,5 +142,5 @@ def developed(frame: np.ndarray, look: Look, t: int) -> np.ndarray:
         frame = np.clip(frame + grain, 0, 255).astype(np.uint8)
     if look.quality[t] > 0:
         _, stream = cv2.imencode(".jpg", frame, (cv2.IMWRITE_JPEG_QUALITY, int(look.quality[t])))
-        frame = cv2.imdecode(stream, cv2.IMREAD_COLOR)
+        frame = cv2.imdecode(stream, cv2.IMREAD_COLOR)  # type: ignore[assignment]  # what was just encoded can be decoded
     return frame

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -123,7 +124,7 @@ class Loader:
             process.join(timeout=10)
 
 
-def _work(make_source: Callable[[], ClipSource], asked: multiprocessing.Queue, made: multiprocessing.Queue, parent: int) -> None:
+def _work(make_source: Callable[[], ClipSource], asked: multiprocessing.Queue[Any], made: multiprocessing.Queue[Any], parent: int) -> None:
     # A terminal's Ctrl-C reaches every process of the command; the training answers it, with the batches that it still needs.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)

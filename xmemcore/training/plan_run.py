@@ -130,7 +130,7 @@ def _recipe(arguments: argparse.Namespace, folder: Path) -> Recipe:
         return recipe_of(told, str(folder / RECIPE))
     default = "finetune" if arguments.finetune else "compact-clean" if arguments.procedural else "compact"
     recipe = read_recipe(arguments.config or default)
-    changes = {"encoder": str(Path(arguments.encoder).resolve())} if arguments.encoder else {}
+    changes: dict[str, Any] = {"encoder": str(Path(arguments.encoder).resolve())} if arguments.encoder else {}
     return dataclasses.replace(recipe, **changes, **({} if arguments.seed is None else {"seed": arguments.seed}))
 
 

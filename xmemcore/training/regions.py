@@ -18,7 +18,7 @@ def one_side(rng: np.random.Generator, mask: np.ndarray) -> np.ndarray:
         (H, W) uint8: 0 outside, 1 and 2 for the sides.
     """
     ys, xs = np.nonzero(mask)
-    extent = max(np.ptp(xs), np.ptp(ys), 1) / 2
+    extent = max(int(np.ptp(xs)), int(np.ptp(ys)), 1) / 2
     centre = np.array([np.median(xs), np.median(ys)]) + rng.normal(0, 0.2, 2) * extent
     angle, wave, phase = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.3) * rng.integers(0, 2), rng.uniform(0, 2 * np.pi)
     y, x = np.mgrid[: mask.shape[0], : mask.shape[1]].astype(np.float32)

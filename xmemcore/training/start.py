@@ -41,7 +41,7 @@ def new_network(recipe: Recipe) -> XMem:
         weight = network.key_proj.key_proj.weight
         weight.zero_()
         nn.init.orthogonal_(weight[:, :, 1, 1], gain=_KEY_GAIN)
-        network.key_proj.key_proj.bias.zero_()
+        nn.init.zeros_(network.key_proj.key_proj.bias)  # type: ignore[arg-type]
     return network
 
 
@@ -54,7 +54,8 @@ def spread(part: nn.Module) -> None:
     for name, layer in part.named_modules():
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
             # The second half of a residual block adds to its skip; logits begin near 0.
             layer.weight.data *= 0.5 if name.endswith("conv2") else 0.1 if name == "pred" else 1.0
 
@@ -73,7 +74,7 @@ def freeze(network: XMem, blocks: int) -> None:
     """Keep the key encoder's stem and first blocks as they are."""
     if blocks <= 0:
         return
-    for part in (network.key_encoder.stem, *network.key_encoder.blocks[:blocks]):
+    for part in (network.key_encoder.stem, *network.key_encoder.blocks[:blocks]):  # type: ignore[index]
         part.requires_grad_(False)
 
 

@@ -86,7 +86,7 @@ class Stills:
         # Pillow, because opencv turns palette indices into the palette's colours.
         try:
             with Image.open(still.mask) as file:
-                labels = np.asarray(file).astype(np.uint8)
+                labels: np.ndarray = np.asarray(file).astype(np.uint8)
         except OSError as error:
             raise StillsNotFound(f"Cannot read the mask {still.mask} ({error}). Replace it, or take it out of the folder.") from error
         if labels.ndim != 2:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -61,7 +62,7 @@ class Trainer:
         self, network: XMem, recipe: Recipe, length: Length, folder: Path, device: torch.device, habits: Habits, yardstick: Yardstick | None
     ) -> None:
         self.recipe, self.length, self.folder, self.device, self.habits = recipe, length, folder, device, habits
-        self.network = network.to(device, memory_format=torch.channels_last).train()
+        self.network = network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         freeze(self.network, recipe.frozen_blocks)
         self.average = Average(self.network, recipe.average)
         self.optimiser = optimiser(self.network, recipe)
@@ -76,7 +77,7 @@ class Trainer:
     def progress(self) -> float:
         return self.length.progress(self.step, self.seconds)
 
-    def restore(self, state: dict) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
         self.network.load_state_dict(state["network"])
         self.average.network.load_state_dict(state["average"])
@@ -180,7 +181,7 @@ class Trainer:
         rows = torch.arange(len(order), device=self.device).unsqueeze(1)
         return frames[rows, order], labels[rows, order].long()
 
-    def _report(self, entry: dict) -> None:
+    def _report(self, entry: dict[str, Any]) -> None:
         progress = max(self.progress, 1e-9)
         left = self.seconds * (1 - progress) / progress
         print(

@@ -16,6 +16,7 @@ from xmemcore.protocol.messages import (
     Cancelled,
     Cancelling,
     Clear,
+    Failed,
     Finished,
     FrameDone,
     Log,
@@ -124,7 +125,7 @@ class Jobs:
         number = job.request.job
         self._wire.send(Started(number))
         try:
-            answer = Finished(number, self._work(job.request, JobListener(job, self._wire)))
+            answer: Finished | Cancelled | Failed = Finished(number, self._work(job.request, JobListener(job, self._wire)))
         except failures.Cancelled:
             answer = Cancelled(number)
         except Exception as error:

@@ -18,7 +18,12 @@ LOOK_EVERY_SECONDS = 1.0
 def watch(parent: int, gone: Callable[[], None]) -> threading.Thread:
     """Call `gone` once the process `parent` no longer exists; returns the watching thread, which is a daemon."""
     wait = _wait_windows if sys.platform == "win32" else _wait_posix
-    thread = threading.Thread(target=lambda: (wait(parent), gone()), name="parent watch", daemon=True)
+
+    def waits() -> None:
+        wait(parent)
+        gone()
+
+    thread = threading.Thread(target=waits, name="parent watch", daemon=True)
     thread.start()
     return thread
 

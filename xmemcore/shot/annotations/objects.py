@@ -71,7 +71,7 @@ def _group(objects: tuple[int, ...], masks: dict[int, dict[int, np.ndarray | Non
 
 def _overlap(masks: dict[int, dict[int, np.ndarray | None]], one: int, other: int) -> bool:
     """Compare two objects on every frame where both are keyed; where there is none, on the two keyframes that are nearest in time."""
-    ones, others = ({frame: by_object[obj] for frame, by_object in masks.items() if by_object.get(obj) is not None} for obj in (one, other))
+    ones, others = ({frame: mask for frame, by_object in masks.items() if (mask := by_object.get(obj)) is not None} for obj in (one, other))
     pairs = [(frame, frame) for frame in ones.keys() & others.keys()]
     if not pairs and ones and others:
         pairs = [min(((a, b) for a in ones for b in others), key=lambda pair: (abs(pair[0] - pair[1]), pair))]

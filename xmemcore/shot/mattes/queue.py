@@ -127,7 +127,7 @@ class MatteQueue:
         absent = self._annotations.absent(frame) - known
         mattes = np.zeros((len(self._annotations.objects), canvas.height, canvas.width), np.float32)
         background = np.ones((canvas.height, canvas.width), np.float32)
-        margin = None
+        margin: np.ndarray | None = None
         picture = cache(lambda: self._plate.read(frame))  # once a frame, when a step asks for it
         for number, group in enumerate(self._groups):
             planes = last_planes if number == last_group else self._unspilled(number, index)
@@ -144,6 +144,7 @@ class MatteQueue:
             if absent.issuperset(group.objects):
                 continue
             background *= np.prod(1 - mattes[list(group.objects)], axis=0) if known.intersection(group.objects) else large[0]
+        assert margin is not None, "a shot has at least one group"
         union = 1 - background
         complete = len(known | absent) == len(self._annotations.objects)
         remark, theirs = None, None

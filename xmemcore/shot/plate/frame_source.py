@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -148,9 +149,10 @@ class ShotFrames:
 
     def frame(self, index: int) -> Frame:
         """Give one frame, encoded."""
+        features: Features | None
         if self._latest is not None and self._latest[0] == index:
             # The next group's turn at the same frame.
-            picture, features = self._latest[1:]
+            picture, features = self._latest[1], self._latest[2]
         else:
             picture, features = self._kept[index] if index in self._kept else self._fetched(index)
         image = self.padding.pad(picture.image.to(self.device))
@@ -185,11 +187,12 @@ class ShotFrames:
     def _read(self, index: int) -> _Picture:
         image = self.content.read(index)
         key = self.content.digest(index)
-        features, warning = None, None
+        features: Features | None = None
+        warning: str | None = None
         if self.store is not None:
             try:
                 tensors = self.store.load(key)
-                features = None if tensors is None else _checked(Features(**{"f8": None, "f4": None} | tensors))
+                features = None if tensors is None else _checked(Features(**dict[str, Any](f8=None, f4=None) | tensors))
             except (CacheDamaged, TypeError, ValueError):
                 self.store.forget(key)
                 warning = f"The cached features of frame {self.content.plate.frames[index]} were damaged; they are made again."
@@ -216,6 +219,7 @@ class ShotFrames:
         self._writing = self._writer.submit(self._write, key, tensors)
 
     def _write(self, key: str, tensors: dict[str, Tensor]) -> None:
+        assert self.store is not None
         try:
             self.store.save(key, tensors)
         except OSError as error:
@@ -237,5 +241,5 @@ def _checked(features: Features) -> Features:
     return features
 
 
-def _absent(features: Features) -> dict[str, None]:
+def _absent(features: Features) -> dict[str, Any]:
     return {name: None for name in ("f8", "f4") if getattr(features, name) is None}

@@ -143,8 +143,9 @@ def _features_of(folder: Path) -> set[str]:
 def _format_of(path: Path) -> str | None:
     """Give the format of a manifest that is one of ours, of whichever version; None for anything else."""
     content = read_object(path)
-    ours = content is not None and {"format", "plate", "model_sha256", "features", "annotations", "settings"} <= content.keys()
-    return content["format"] if ours and content["format"] in (FORMAT, *OLDER_FORMATS) else None
+    if content is None or not {"format", "plate", "model_sha256", "features", "annotations", "settings"} <= content.keys():
+        return None
+    return content["format"] if content["format"] in (FORMAT, *OLDER_FORMATS) else None
 
 
 def _text(value: Any) -> str:

@@ -1,0 +1,105 @@
+"""What `make lint`, `make test-fast`, `make test` and `make test-all` run, one step after the other, and what each took.
+
+    python -m tests.checks lint | fast | test | all [arguments of pytest]
+
+Every step runs even if one before it failed; the exit code is that of the first that did. With arguments, only pytest runs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+PLUGIN = "xmem_roto_nuke"
+MOST_WORKERS = 4
+"""Test processes: each holds a network or two, and more of them would wait for the disk."""
+
+FAST = "not slow and not exhaustive"
+EVERY_CHANGE = "not exhaustive"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to run."""
+
+    name: str
+    run: Callable[[], int]
+    """Gives an exit code."""
+
+
+def lint() -> list[Step]:
+    """Style, format and types: of everything, but for the types of tests."""
+    return [
+        Step("ruff check", lambda: _python("ruff", "check", ".")),
+        Step("ruff format", lambda: _python("ruff", "format", "--check", ".")),
+        Step("types of the core", lambda: _python("mypy", "xmemcore", "bootstrap.py")),
+        Step("types of the plugin", plugin_types),
+    ]
+
+
+def plugin_types() -> int:
+    """Check the plugin under its import name: mypy knows folders, not the module that lends the folder its name."""
+    with tempfile.TemporaryDirectory(prefix="xmem-roto-types-") as name:
+        package = Path(name) / PLUGIN
+        shutil.copytree(CHECKOUT / "nuke_plugin", package, ignore=shutil.ignore_patterns("__pycache__"))
+        (package / "__init__.py").touch()
+        paths = os.pathsep.join((name, str(CHECKOUT)))
+        command = [sys.executable, "-m", "mypy", "--config-file", "pyproject.toml", "-p", PLUGIN]
+        answer = subprocess.run(command, cwd=CHECKOUT, env={**os.environ, "MYPYPATH": paths}, capture_output=True, text=True)
+    for wrong in (str(package), os.path.relpath(package, CHECKOUT)):
+        answer.stdout = answer.stdout.replace(wrong, "nuke_plugin")
+    print(answer.stdout + answer.stderr, end="", flush=True)
+    return answer.returncode
+
+
+def pytest(marks: str, *arguments: str) -> int:
+    """Run tests in parallel; prints the ten slowest."""
+    workers = max(1, min(os.cpu_count() or 1, MOST_WORKERS))
+    return _python("pytest", "-q", "-n", str(workers), "--dist", "loadgroup", "--durations", "10", "-m", marks, *arguments)
+
+
+def steps(kind: str) -> list[Step]:
+    """List what a command of the Makefile runs."""
+    if kind == "lint":
+        return lint()
+    if kind == "fast":
+        return [Step("tests, the quick ones", lambda: pytest(FAST))]
+    if kind == "test":
+        return [*lint(), Step("tests", lambda: pytest(EVERY_CHANGE))]
+    return [*lint(), Step("all tests", lambda: pytest(""))]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the steps of a kind; returns the exit code."""
+    kinds = ("lint", "fast", "test", "all")
+    kind, rest = (arguments[0], list(arguments[1:])) if arguments else ("", [])
+    if kind not in kinds:
+        print(f"tests.checks needs one of: {', '.join(kinds)}.", file=sys.stderr)
+        return 2
+    if rest:
+        return _python("pytest", *rest)
+    code, lines = 0, []
+    for step in steps(kind):
+        print(f"== {step.name}", flush=True)
+        began = time.monotonic()
+        answer = step.run()
+        lines.append(f"{'ok    ' if answer == 0 else 'failed'} {time.monotonic() - began:7.1f} s  {step.name}")
+        code = code or answer
+    print("\n".join(lines), flush=True)
+    return code
+
+
+def _python(*words: str) -> int:
+    return subprocess.run([sys.executable, "-m", *words], cwd=CHECKOUT).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
