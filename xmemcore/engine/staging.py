@@ -96,8 +96,9 @@ def _crop(
     height, width = key.picture.shape[:2]
     short = min(height, width)
     middle = np.array((width / 2, height / 2))
-    if key.shows(objects[0]):
-        rows, columns = np.nonzero(key.masks[objects[0]])
+    mask = key.masks.get(objects[0])
+    if mask is not None and key.shows(objects[0]):
+        rows, columns = np.nonzero(mask)
         middle = np.array((columns.mean() + 0.5, rows.mean() + 0.5))
     side = short * share * np.exp(rng.uniform(-_SCALE, _SCALE))
     middle = middle + rng.uniform(-0.22, 0.22, 2) * side

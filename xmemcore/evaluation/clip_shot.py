@@ -101,8 +101,9 @@ class ClipShot:
         out = str(folder / "matte.%04d.exr")
         # What is learned goes on from what was learned before: each set of annotations is a node of its own, or figures would depend on
         # their order. Features are shared all the same.
-        node = {"node_id": f"keys-{digest(annotated)}"} if choices.learn else {}
-        result = propagate(replace(choices, **self.inputs(annotated), **node, out=out, frames=None), StopsWhenAsked(cancelled))
+        node_id = f"keys-{digest(annotated)}" if choices.learn else None
+        request = replace(choices, **self.inputs(annotated), node_id=node_id, out=out, frames=None)
+        result = propagate(request, StopsWhenAsked(cancelled))
         fps = len(result.frames) / max(result.seconds, 1e-3)
         self._last = ClipRun(annotated, choices, out, fps, result.encoded_frames)
         self._labels_of_layers = self._names(result)

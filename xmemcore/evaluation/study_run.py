@@ -130,5 +130,6 @@ def _earlier(file: Path, model: Model, size: int) -> dict[str, Any]:
     """Read the answers that are there already; those of another model or size do not count."""
     fresh: dict[str, Any] = {"model": model.name, "model_sha256": model.sha256, "size": size, "answers": {}}
     before = read_object(file)
-    same = before is not None and all(before.get(key) == fresh[key] for key in ("model", "model_sha256", "size"))
-    return before if same else fresh
+    if before is None or any(before.get(key) != fresh[key] for key in ("model", "model_sha256", "size")):
+        return fresh
+    return before

@@ -7,6 +7,7 @@ wheel turns. Nothing here comes from a file: whoever trains on these bodies owes
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -245,7 +246,7 @@ def _animal(rng: np.random.Generator) -> Body:
     throat, crown = np.array((0.8 * long, 0, 0.2 * deep)), np.array((long + 0.2, 0, 0.2 * deep + rise))
     body.parts.append(Part(tube(np.stack((throat, (throat + crown) / 2, crown)), np.array((1.2, 0.8, 0.7)) * deep * 0.6), 0))
     head, small = 1 + patched, rng.uniform(0.16, 0.3)
-    nod = {"joint": tuple(throat), "swing": rng.uniform(0, 0.25), "phase": float(rng.random())}
+    nod: dict[str, Any] = {"joint": tuple(throat), "swing": rng.uniform(0, 0.25), "phase": float(rng.random())}
     body.parts[-1] = Part(body.parts[-1].mesh, 0, **nod)
     body.parts.append(Part(placed(lump(rng, 0.05, 10, 16), (small * 1.5, small, small), tuple(crown + (small * 0.7, 0, 0))), head, **nod))
     for side in (-1, 1):
@@ -271,7 +272,7 @@ def _figure(rng: np.random.Generator) -> Body:
         shoulder, hip = np.array((0, side * broad * 1.05, 0.56)), np.array((0, side * broad * 0.5, 0.0))
         elbow = shoulder + np.array((0, side * (0.07 + 0.25 * lean), -0.28 + 0.25 * lean))
         hand = elbow + np.array((rng.uniform(0, 0.15), side * 0.12 * lean, -0.25 + 0.4 * lean))
-        moved = {"joint": tuple(shoulder), "axis": (0, 1, 0), "swing": swing, "phase": phase}
+        moved: dict[str, Any] = {"joint": tuple(shoulder), "axis": (0, 1, 0), "swing": swing, "phase": phase}
         body.parts.append(Part(tube(np.stack((shoulder, elbow)), np.array((0.085, 0.065)), 10), 0, **moved))
         body.parts.append(Part(tube(np.stack((elbow, (elbow + hand) / 2, hand)), np.array((0.06, 0.05, 0.04)), 10), 1, **moved))
         knee, foot = hip + np.array((0.02, 0, -0.42)), hip + np.array((0, 0, -0.84))
@@ -307,7 +308,7 @@ def _vehicle(rng: np.random.Generator) -> Body:
         for y in sides:
             at = np.linspace(0, 2 * np.pi, 19)
             tyre = np.stack((x + wheel * np.cos(at), np.full(19, y), wheel * np.sin(at)), axis=1)
-            turn = {"joint": (x, y, 0.0), "axis": (0, 1, 0), "rolls": True}
+            turn: dict[str, Any] = {"joint": (x, y, 0.0), "axis": (0, 1, 0), "rolls": True}
             body.parts.append(Part(tube(tyre, np.full(19, 0.05 if thin else 0.1), 8), 2, **turn))
             if thin:
                 for angle in np.linspace(0, np.pi, 4, endpoint=False):

@@ -60,9 +60,9 @@ def _add(plan: ClipPlan, layer: Layer, coarse: np.ndarray, colour: Tensor, label
     colour.copy_(colour * (1 - opacity) + seen * opacity)
     mark = torch.full_like(labels, layer.label)
     if layer.at(0).regions is not None:
-        marks = np.stack([layer.at(t).regions for t in range(length)])
-        regions = torch.from_numpy(marks).float().to(device)[:, None]
-        mark = F.grid_sample(regions, grid, mode="nearest", padding_mode="zeros", align_corners=False)
+        marks = np.stack([regions for t in range(length) if (regions := layer.at(t).regions) is not None])
+        fields = torch.from_numpy(marks).float().to(device)[:, None]
+        mark = F.grid_sample(fields, grid, mode="nearest", padding_mode="zeros", align_corners=False)
     labels.copy_(torch.where(opacity > 0.5, mark, labels))
 
 

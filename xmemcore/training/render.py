@@ -164,8 +164,8 @@ def _render(rng: np.random.Generator, stage: Stage, pictures: Source, size: int,
         colour, numbers = stage.shot(eye + goal[t], goal[t], field, size, light)
         colours.append(colour)
         table = np.zeros((max(stage.labels) + 2, 2), np.uint8)
-        for thing, (body, skin) in stage.labels.items():
-            table[thing] = body, skin
+        for thing, (number, skin) in stage.labels.items():
+            table[thing] = number, skin
         labels.append(table[numbers])
     return RenderedScene(np.stack(colours), np.stack(labels))
 

@@ -65,7 +65,7 @@ def scene_path(folder: Path, number: int) -> Path:
 
 def save_scene(path: Path, scene: RenderedScene) -> None:
     """Keep a scene whole or not at all; raises OSError."""
-    kept = {}
+    kept: dict[str, Any] = {}
     for t, (colour, labels) in enumerate(zip(scene.colours, scene.labels)):
         planes = np.dstack((labels, colour[..., 3]))
         kept[f"colour_{t}"] = cv2.imencode(".jpg", colour[..., 2::-1], (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))[1]
@@ -88,8 +88,8 @@ def load_scene(path: Path, moments: np.ndarray | None = None) -> RenderedScene:
         with np.load(path) as kept:
             frames = int(kept["frames"])
             chosen = np.arange(frames) if moments is None else np.round(moments * (frames - 1)).astype(int)
-            colours = [cv2.imdecode(kept[f"colour_{t}"], cv2.IMREAD_COLOR)[..., ::-1] for t in chosen]
-            planes = [cv2.imdecode(kept[f"planes_{t}"], cv2.IMREAD_COLOR) for t in chosen]
+            colours = [_decoded(kept[f"colour_{t}"])[..., ::-1] for t in chosen]
+            planes = [_decoded(kept[f"planes_{t}"]) for t in chosen]
     except Exception as error:  # a damaged file raises whatever its bytes happen to say
         raise ScenesNotFound(f"The rendered scene {path} is damaged ({error}). Delete it, and render again.") from error
     joined = [np.dstack((colour, plane[..., 2])) for colour, plane in zip(colours, planes)]
@@ -148,3 +148,10 @@ def targets(rng: np.random.Generator, labels: np.ndarray, objects: int, partial:
         found = np.where(bodies == chosen[0], 1, 0)
         second = bodies == chosen[1] if len(chosen) > 1 else np.zeros_like(bodies, bool)
     return (found + 2 * second if objects > 1 else found).astype(np.uint8)
+
+
+def _decoded(stream: np.ndarray) -> np.ndarray:
+    picture = cv2.imdecode(stream, cv2.IMREAD_COLOR)
+    if picture is None:
+        raise ValueError("a picture in it cannot be decoded")
+    return picture

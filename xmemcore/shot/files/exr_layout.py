@@ -330,7 +330,8 @@ def _window(value: bytes) -> Box:
 
 def _texts(value: bytes) -> tuple[str, ...]:
     """Read a list of texts as far as it holds together."""
-    texts, place = [], 0
+    texts: list[str] = []
+    place = 0
     while place + 4 <= len(value) and len(texts) < MAX_PARTS:
         length = struct.unpack_from("<i", value, place)[0]
         if not 0 <= length <= len(value) - place - 4:

@@ -347,12 +347,13 @@ def _numbers_of(rows: np.ndarray, layout: TiffLayout, width: int, samples: int) 
     if bits == 24:
         parts = rows.reshape(*shape, 3).astype(np.uint32)
         weights = (0, 8, 16) if layout.order == "<" else (16, 8, 0)
-        return sum(parts[..., place] << np.uint32(weight) for place, weight in enumerate(weights))
+        shifted = [parts[..., place] << np.uint32(weight) for place, weight in enumerate(weights)]
+        return shifted[0] | shifted[1] | shifted[2]
     numbers = np.empty(shape, np.uint32)
-    weights = (1 << np.arange(bits - 1, -1, -1, dtype=np.uint32)).astype(np.uint32)
+    bit_weights = (1 << np.arange(bits - 1, -1, -1, dtype=np.uint32)).astype(np.uint32)
     for y in range(rows.shape[0]):
         ones = np.unpackbits(rows[y])[: width * samples * bits].reshape(width, samples, bits)
-        numbers[y] = (ones * weights).sum(axis=-1, dtype=np.uint32)
+        numbers[y] = (ones * bit_weights).sum(axis=-1, dtype=np.uint32)
     return numbers
 
 
@@ -404,9 +405,9 @@ def _by_opencv(
     for tag, type_number, values in sorted(tags):
         value = struct.pack(f"{layout.order}{len(values)}{_WHOLE[type_number]}", *values)
         if len(value) > struct.calcsize(wide):
-            where = len(content) + beyond.tell()
+            place = len(content) + beyond.tell()
             beyond.write(value)
-            value = struct.pack(layout.order + wide, where)
+            value = struct.pack(layout.order + wide, place)
         entries.append(struct.pack(f"{layout.order}HH{wide}", tag, type_number, len(values)) + value.ljust(struct.calcsize(wide), b"\0"))
     beyond.write(bytes(-(len(content) + beyond.tell()) % 8))
     where = struct.pack(layout.order + wide, len(content) + beyond.tell())

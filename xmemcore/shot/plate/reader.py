@@ -33,8 +33,9 @@ class FrameHeader:
 class PlateReader(Protocol):
     """One kind of file. Reading is safe from several threads."""
 
-    suffixes: tuple[str, ...]
-    """In lower case, with their dot."""
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """In lower case, with their dot."""
 
     def recognises(self, content: bytes) -> bool:
         """Say whether a file that begins so is of this kind."""
