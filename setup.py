@@ -51,7 +51,7 @@ setup(
     package_data={
         "xmemcore.network": ["weights/*.safetensors", "weights/*.json"],
         "xmemcore.evaluation": ["parts.json"],
-        "xmemcore.training": ["recipes/*.toml"],
+        "xmemcore.training": ["recipes/*.toml", "*.tsv"],
     },
     data_files=nuke_files(),
     install_requires=requirements("core"),

@@ -16,6 +16,8 @@ from xmemcore.training.draw import draw
 from xmemcore.training.draw_torch import draw_on
 from xmemcore.training.procedural import Procedural, Thin
 from xmemcore.training.rendered import (
+    GENERATED,
+    UNSAID,
     RenderedScene,
     Scenes,
     ScenesNotFound,
@@ -43,7 +45,7 @@ def _scene(frames: int = 5, side: int = 32) -> RenderedScene:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    begin_folder(tmp_path, {"photographs": False})
+    begin_folder(tmp_path, {"skins": GENERATED})
     for number in range(2):
         save_scene(scene_path(tmp_path, number), _scene())
     return tmp_path
@@ -82,14 +84,14 @@ def test_a_damaged_scene_and_an_empty_folder_are_refused_in_a_sentence(folder: P
 
 
 def test_scenes_of_two_makings_do_not_mix(folder: Path) -> None:
-    assert not Scenes(folder).photographic
+    assert Scenes(folder).skins == GENERATED
     with pytest.raises(ScenesNotFound, match="made otherwise"):
-        begin_folder(folder, {"photographs": True})
+        begin_folder(folder, {"skins": UNSAID})
 
 
 def test_a_folder_that_does_not_say_is_taken_for_photographs(folder: Path) -> None:
     (folder / "scenes.json").unlink()
-    assert Scenes(folder).photographic
+    assert Scenes(folder).skins == UNSAID
 
 
 @pytest.mark.parametrize("partial", [False, True])
@@ -155,4 +157,4 @@ def test_the_renderer_masks_what_it_shows(tmp_path: Path) -> None:
     again = render_scene(np.random.default_rng(4), Procedural(), size=48, frames=3)
     np.testing.assert_array_equal(again.colours, scene.colours)
     assert main([str(tmp_path), "--count", "1", "--size", "32", "--frames", "2"]) == 0
-    assert len(Scenes(tmp_path)) == 1 and not Scenes(tmp_path).photographic
+    assert len(Scenes(tmp_path)) == 1 and Scenes(tmp_path).skins == GENERATED

@@ -21,11 +21,11 @@ from xmemcore.protocol.whole_file import probe, write_text
 from xmemcore.training import record
 from xmemcore.training.clips import ClipSource
 from xmemcore.training.recipe import Recipe, RecipeInvalid, read_recipe, recipe_of
-from xmemcore.training.rendered import Scenes
+from xmemcore.training.rendered import GENERATED, Scenes
 from xmemcore.training.sources import FromNothing, FromStills
 from xmemcore.training.start import new_network
 from xmemcore.training.state import CHECKPOINT, MODEL, read_state_of
-from xmemcore.training.stills import Stills
+from xmemcore.training.stills import TERMS, Stills
 from xmemcore.training.validate import Yardstick
 
 RECIPE, BEFORE, FORMER_WEIGHTS = "recipe.json", "before.json", "before.safetensors"
@@ -150,15 +150,23 @@ def _yardstick(arguments: argparse.Namespace) -> Yardstick | None:
 def _source(arguments: argparse.Namespace, recipe: Recipe) -> tuple[Callable[[], ClipSource], str, str]:
     """Give where clips come from, its terms and the model's name; what is wrong with folders is said here, and not by a process."""
     scenes = str(Path(arguments.scenes).resolve()) if arguments.scenes else ""
-    if scenes and Scenes(scenes).photographic and arguments.procedural:
-        raise SourceMissing(
-            f"The bodies in {arguments.scenes} wear photographs; --procedural promises none. Render others without --stills."
-        )
+    skins = Scenes(scenes).skins if scenes else GENERATED
     if arguments.stills:
         stills = FromStills(str(Path(arguments.stills).resolve()), recipe, scenes)
-        Stills(stills.folder)
-        return stills, TERMS_STILLS, "compact"
+        said = Stills(stills.folder).terms
+        if said is None:
+            return stills, TERMS_STILLS, "compact"
+        if skins not in (GENERATED, said):
+            raise SourceMissing(
+                f"The bodies in {arguments.scenes} wear other pictures than those that {TERMS} in {arguments.stills} speaks of. "
+                f"Render others with --stills {arguments.stills}."
+            )
+        return stills, said if not recipe.encoder else f"{said}; start: {Path(recipe.encoder).name}", "compact-clean"
     if arguments.procedural:
+        if skins != GENERATED:
+            raise SourceMissing(
+                f"The bodies in {arguments.scenes} wear photographs; --procedural promises none. Render others without --stills."
+            )
         return FromNothing(recipe, scenes), TERMS_NOTHING, "compact-clean"
     from xmemcore.training.finetune import FromShots, find_shot
 

@@ -22,7 +22,7 @@ from xmemcore.training.bodies import Body, Part, make_body, turned
 from xmemcore.training.cutouts import Source
 from xmemcore.training.motion import wander
 from xmemcore.training.procedural import Procedural, shaded, texture
-from xmemcore.training.rendered import RenderedScene, begin_folder, save_scene, scene_path
+from xmemcore.training.rendered import GENERATED, UNSAID, RenderedScene, begin_folder, save_scene, scene_path
 from xmemcore.training.stills import Stills
 
 SIZE, FRAMES = 320, 20
@@ -241,9 +241,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--size", type=int, default=SIZE, help="pixels of a side (default: %(default)s)")
     parser.add_argument("--frames", type=int, default=FRAMES, help="of a scene (default: %(default)s)")
     chosen = parser.parse_args(arguments)
-    pictures: Source = Stills(chosen.stills) if chosen.stills else Procedural()
+    stills = Stills(chosen.stills) if chosen.stills else None
+    pictures: Source = stills or Procedural()
+    skins = GENERATED if stills is None else stills.terms or UNSAID
     folder = Path(chosen.out)
-    begin_folder(folder, {"photographs": bool(chosen.stills), "seed": chosen.seed, "size": chosen.size, "frames": chosen.frames})
+    begin_folder(folder, {"skins": skins, "seed": chosen.seed, "size": chosen.size, "frames": chosen.frames})
     for number in range(chosen.count):
         if not scene_path(folder, number).exists():
             rng = np.random.default_rng([chosen.seed, number])

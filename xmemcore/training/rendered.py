@@ -14,7 +14,9 @@ from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.whole_file import whole, write_text
 
 RECORD = "scenes.json"
-"""In a folder of scenes: how they were made, and whether photographs are their bodies' skins."""
+"""In a folder of scenes: how they were made, and what their bodies' skins were cut from."""
+GENERATED, UNSAID = "generated", "photographs"
+"""Skins that owe nothing to any picture; skins of pictures whose terms nobody wrote down."""
 _QUALITY = 93
 """Of the JPEGs in which colour is kept; cover and labels are kept exactly."""
 
@@ -38,7 +40,7 @@ def begin_folder(folder: Path, made_by: dict[str, Any]) -> None:
 
     Args:
         folder: where.
-        made_by: what the scenes depend on; `photographs` says whether skins are cut from any.
+        made_by: what the scenes depend on; `skins` says what skins are cut from: GENERATED, UNSAID, or the terms of the pictures.
 
     Raises:
         ScenesNotFound: the folder's scenes were made otherwise. OSError.
@@ -103,8 +105,8 @@ class Scenes:
         """List them; raises ScenesNotFound."""
         self._paths = sorted(Path(folder).glob("scene_*.npz"))
         # A folder that does not say is taken for the worse.
-        self.photographic = bool(_record(Path(folder)).get("photographs", True))
-        """Whether photographs are the skins of the bodies."""
+        self.skins = str(_record(Path(folder)).get("skins", UNSAID))
+        """GENERATED, UNSAID, or the terms of the pictures that the bodies' skins were cut from."""
         if not self._paths:
             raise ScenesNotFound(f"There are no rendered scenes in {folder}. Make them: python -m xmemcore.training.render {folder}")
 

@@ -1,7 +1,8 @@
 """Photographs with masks or part labels, as a source of cut-outs; decoded once and kept.
 
 A folder of stills holds sub-folders with `images/` (JPEG or PNG) and, where there are any, `masks/` (index PNGs of the same name):
-two labels are a thing and its background, more are the parts of one thing. Sub-folders without masks are backgrounds.
+two labels are a thing and its background, more are the parts of one thing. Sub-folders without masks are backgrounds. A file `terms.txt`
+beside them says in its first line what the pictures are and what their licences permit.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from PIL import Image
 from xmemcore.protocol.failures import RequestError
 from xmemcore.training.cutouts import Cutout
 
+TERMS = "terms.txt"
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 _SMALLEST_THING = 400
 """Pixels; less is a mislabelled picture or shows nothing worth following."""
@@ -53,6 +55,14 @@ class Stills:
         self._things: dict[Path, Cutout | None] = {}
         if not self._masked:
             raise StillsNotFound(f"No photograph with a mask under {root}. Expected <set>/images and <set>/masks of the same names.")
+
+    @property
+    def terms(self) -> str | None:
+        """What the folder says of its pictures' licences; None where it says nothing."""
+        try:
+            return (self._root / TERMS).read_text(encoding="utf-8").strip().splitlines()[0]
+        except (OSError, ValueError, IndexError):
+            return None
 
     def background(self, rng: np.random.Generator) -> np.ndarray:
         """Give any photograph."""

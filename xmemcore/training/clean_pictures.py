@@ -1,0 +1,176 @@
+"""Pictures whose licences permit any use, from packages of Debian: `python -m xmemcore.training.clean_pictures OUT`.
+
+    apt-get install openclipart-png lomiri-wallpapers-16.04     (or unpack both with dpkg-deb -x, and name the folder with --root)
+
+What enters is listed picture by picture in `clean_pictures.tsv`, with its package, licence, author and hash; a file that is not as listed
+does not enter. Cut-outs are drawings in the public domain, each as the metadata of its own SVG says (package openclipart-svg, same names);
+backgrounds are photographs under CC0 or CC BY, as the package's copyright file says picture by picture. Left out, after reading their
+copyright files: tuxpaint-stamps-default, plasma-workspace-wallpapers and mate-backgrounds (GPL), gnome-backgrounds, ukui-wallpapers and
+the other pictures of lomiri-wallpapers (share-alike), and of openclipart whatever shows logos, flags, signs and buttons.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.whole_file import write_text
+from xmemcore.training.procedural import SIDE, Procedural
+from xmemcore.training.stills import TERMS
+
+MANIFEST = Path(__file__).with_name("clean_pictures.tsv")
+LINE = "clean pictures alone: drawings in the public domain (openclipart), photographs under CC0 and CC BY 4.0 (lomiri-wallpapers)"
+CLIPART = "usr/share/openclipart/png"
+THINGS = (
+    "animals",
+    "buildings",
+    "containers",
+    "decorations",
+    "electronics",
+    "food",
+    "office",
+    "people",
+    "plants",
+    "recreation",
+    "science",
+    "tools",
+    "transportation",
+)
+"""Folders of openclipart that show things."""
+_LARGEST = 272
+"""Pixels of a picture's short side in the set."""
+
+
+class PicturesMissing(RequestError):
+    """A package that the set is built from is not there."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One picture of the manifest."""
+
+    package: str
+    path: str
+    """Below the root of the file system."""
+    sha256: str
+    licence: str
+    author: str
+
+
+def listed(manifest: Path = MANIFEST) -> list[Listed]:
+    """Read the manifest."""
+    first, *rows = manifest.read_text(encoding="utf-8").splitlines()
+    assert first.split("\t") == [field.name for field in fields(Listed)], "the manifest's columns are those of Listed"
+    return [Listed(*row.split("\t")) for row in rows]
+
+
+def build(root: Path, out: Path, manifest: Path = MANIFEST) -> tuple[int, int]:
+    """Build a folder of stills from installed or unpacked packages.
+
+    Returns:
+        How many pictures entered, and how many are not as they are listed.
+
+    Raises:
+        PicturesMissing: there is none at all.
+    """
+    entered, other = 0, 0
+    for number, picture in enumerate(listed(manifest)):
+        path = root / picture.path
+        if not path.is_file() or _hash(path) != picture.sha256:
+            other += 1
+            continue
+        _enter(path, picture, out, number)
+        entered += 1
+    if not entered:
+        raise PicturesMissing(f"Under {root} is none of the listed pictures. Install openclipart-png and lomiri-wallpapers-16.04 first.")
+    write_text(out / TERMS, LINE + "\n")
+    return entered, other
+
+
+def _enter(path: Path, picture: Listed, out: Path, number: int) -> None:
+    folder = out / picture.package
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    read = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    factor = min(1.0, _LARGEST / min(read.shape[:2]))
+    read = cv2.resize(read, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    if picture.package != "openclipart-png":
+        cv2.imwrite(str(folder / "images" / f"{number:05d}.jpg"), read[..., :3], (cv2.IMWRITE_JPEG_QUALITY, 92))
+        return
+    (folder / "masks").mkdir(exist_ok=True)
+    # A drawing has no surroundings; it gets generated ones, always the same.
+    ground = Procedural().background(np.random.default_rng(number))
+    ground = cv2.resize(ground, (max(SIDE, 2 * read.shape[1]), max(SIDE, 2 * read.shape[0])), interpolation=cv2.INTER_LINEAR)
+    top, left = (ground.shape[0] - read.shape[0]) // 2, (ground.shape[1] - read.shape[1]) // 2
+    place = (slice(top, top + read.shape[0]), slice(left, left + read.shape[1]))
+    cover = read[..., 3:].astype(np.float32) / 255
+    ground[place] = np.round(ground[place] * (1 - cover) + read[..., :3] * cover)
+    mask = np.zeros(ground.shape[:2], np.uint8)
+    mask[place] = read[..., 3] > 127
+    factor = min(1.0, _LARGEST / min(mask.shape))
+    ground = cv2.resize(ground, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    mask = cv2.resize(mask, (ground.shape[1], ground.shape[0]), interpolation=cv2.INTER_NEAREST)
+    cv2.imwrite(str(folder / "images" / f"{number:05d}.png"), ground)
+    cv2.imwrite(str(folder / "masks" / f"{number:05d}.png"), mask)
+
+
+def survey(root: Path) -> Iterator[Listed]:
+    """Find all pictures under unpacked packages that may enter the manifest; openclipart-svg must be among them."""
+    drawings = root / CLIPART
+    for path in sorted(drawings.rglob("*.png")):
+        inside = path.relative_to(drawings)
+        svg = root / "usr/share/openclipart/svg" / inside.with_suffix(".svg")
+        if inside.parts[0] not in THINGS or not svg.is_file() or not _shows_a_thing(path):
+            continue
+        said = svg.read_text(encoding="utf-8", errors="replace")
+        licence = re.search(r"<cc:license[^>]*rdf:resource=\"[^\"]*/(PublicDomain|publicdomain/[a-z]+/[0-9.]+)/?\"", said)
+        author = re.search(r"<dc:creator>.*?<dc:title>([^<]{1,80})</dc:title>", said, re.DOTALL)
+        if licence:
+            name = " ".join((author[1] if author else "not named").split())
+            yield Listed("openclipart-png", str(path.relative_to(root)), _hash(path), "public domain", name)
+    copyright_file = root / "usr/share/doc/lomiri-wallpapers-16.04/copyright"
+    said = copyright_file.read_text(encoding="utf-8") if copyright_file.is_file() else ""
+    for stanza in said.split("\n\n"):
+        match = re.match(r"Files: 16\.04/(\S+)\nCopyright: ([^\n]+)\nLicense: (CC-BY-4\.0|CC0-1\.0)$", stanza.strip())
+        if match:
+            for path in sorted(root.rglob(match[1])):
+                yield Listed("lomiri-wallpapers-16.04", str(path.relative_to(root)), _hash(path), match[3], match[2])
+
+
+def _shows_a_thing(path: Path) -> bool:
+    read = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if read is None or read.ndim != 3 or read.shape[2] != 4 or min(read.shape[:2]) < 64:
+        return False
+    return 0.08 < float((read[..., 3] > 127).mean()) < 0.92
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build the set, or write the manifest anew."""
+    parser = argparse.ArgumentParser(prog="python -m xmemcore.training.clean_pictures", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("out", metavar="OUT", type=Path, help="folder of the set, for `xmem-roto train --stills OUT`")
+    parser.add_argument("--root", type=Path, default=Path("/"), help="where the packages are installed or unpacked (default: %(default)s)")
+    parser.add_argument("--survey", action="store_true", help="instead: write the manifest of what may enter to OUT, for a person to read")
+    chosen = parser.parse_args(arguments)
+    if chosen.survey:
+        rows = [astuple(picture) for picture in survey(chosen.root)]
+        write_text(chosen.out, "\n".join("\t".join(row) for row in [tuple(field.name for field in fields(Listed)), *rows]) + "\n")
+        print(f"{len(rows)} pictures: {chosen.out}")
+        return 0
+    entered, other = build(chosen.root, chosen.out)
+    print(f"{entered} pictures in {chosen.out}; {other} of the list are missing or other files")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
