@@ -318,13 +318,13 @@ def _vehicle(rng: np.random.Generator) -> Body:
                 body.parts.append(Part(placed(ball(8, 12), (wheel * 0.8, 0.06, wheel * 0.8), (x, y, 0)), 3, **turn))
     if thin and rng.random() < 0.6:
         seat, neck = np.array((-0.15, 0, 0.55)), np.array((0.1, 0, 1.1))
-        body.parts.append(Part(tube(np.stack((seat, (seat + neck) / 2, neck)), np.array((0.16, 0.18, 0.12))), 4))
-        body.parts.append(Part(placed(ball(10, 14), (0.14, 0.12, 0.15), (0.17, 0, 1.3)), 5))
+        body.parts.append(Part(tube(np.stack((seat, (seat + neck) / 2, neck)), np.array((0.16, 0.18, 0.12))), 3))
+        body.parts.append(Part(placed(ball(10, 14), (0.14, 0.12, 0.15), (0.17, 0, 1.3)), 4))
         for side in (-1, 1):
-            body.parts.append(Part(tube(np.stack((neck, (0.25, side * 0.25, 0.8), (0.5, side * 0.25, 0.62))), np.full(3, 0.06), 8), 4))
+            body.parts.append(Part(tube(np.stack((neck, (0.25, side * 0.25, 0.8), (0.5, side * 0.25, 0.62))), np.full(3, 0.06), 8), 3))
             knee = (0.25, side * 0.13, 0.45)
             leg = tube(np.stack((seat, knee, (0.05, side * 0.12, -0.05))), np.array((0.1, 0.08, 0.06)), 8)
-            body.parts.append(Part(leg, 6, tuple(seat), (0, 1, 0), 0.25, 0.5 * (side > 0)))
+            body.parts.append(Part(leg, 5, tuple(seat), (0, 1, 0), 0.25, 0.5 * (side > 0)))
     return body
 
 
