@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from xmemcore.engine.aggregation import aggregate, others_of
 from xmemcore.engine.augmentation import variants
@@ -13,7 +14,7 @@ from xmemcore.engine.config import EngineConfig
 from xmemcore.engine.frames import Annotation, Frame, Padding
 from xmemcore.memory.permanent import Entry
 from xmemcore.network.features import Features
-from xmemcore.network.xmem import XMem
+from xmemcore.network.xmem import STRIDE, XMem
 
 
 def soft_masks(annotation: Annotation, objects: int, padding: Padding, device: torch.device) -> Tensor:
@@ -53,8 +54,14 @@ def _entry(network: XMem, image: Tensor, features: Features, masks: Tensor, know
         key=elements_first(features.key),
         shrinkage=features.shrinkage.flatten(),
         values={obj: elements_first(value[:, obj]).to(features.key.dtype) for obj in sorted(known)},
+        coverage=coverage_of(masks),
         sensory=sensory[0] if begins else None,
     )
+
+
+def coverage_of(masks: Tensor) -> Tensor:
+    """Say how much of each memory cell each object covers: (1, K, H, W) to (K, h * w)."""
+    return F.avg_pool2d(masks, STRIDE)[0].flatten(1)
 
 
 def elements_first(x: Tensor) -> Tensor:

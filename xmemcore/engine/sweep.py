@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from xmemcore.engine.aggregation import aggregate, others_of
+from xmemcore.engine.boxes import Box, boxes, by_box, cells_of, union
 from xmemcore.engine.config import XMEM, EngineConfig
 from xmemcore.engine.frames import Annotation, Frame, Padding
-from xmemcore.engine.permanent import elements_first, soft_masks
+from xmemcore.engine.permanent import coverage_of, elements_first, soft_masks
 from xmemcore.memory.permanent import PermanentMemory
 from xmemcore.memory.reading import ShotMemory
 from xmemcore.memory.temporary import TemporaryMemory, newborn
-from xmemcore.network.xmem import XMem
+from xmemcore.network.xmem import STRIDE, XMem, part
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Sweep:
         self.objects = permanent.objects
         self.memory = ShotMemory(permanent, TemporaryMemory(config.memory, permanent.objects))
         self.sensory = network.empty_sensory(self.objects, *padding.padded)
+        self._trace: Tensor | None = None
+        """(K, h, w) booleans, the cells of each object's last matte."""
         self._since_memory = 0
         self._begun = False
 
@@ -71,8 +74,12 @@ class Sweep:
             planes = torch.cat((1 - objects.sum(dim=1, keepdim=True), objects), dim=1)
         else:
             assert frame is not None, "only a frame that `is_given` is left out"
-            probabilities = self._decode(frame, update_sensory=not remembers and not last)
-            planes = aggregate(probabilities if annotation is None else self._corrected(probabilities, annotation))
+            probabilities, places = self._decode(frame, update_sensory=not remembers and not last)
+            planes = (
+                self._aggregated(probabilities, places) if annotation is None else aggregate(self._corrected(probabilities, annotation))
+            )
+        if self.config.boxes and not last:
+            self._trace = cells_of(planes[:, 1:])
         if remembers and is_given(index, annotation, self.objects, self.memory.permanent.frames, self.config):
             self._begin_at(index, begins)
         elif remembers:
@@ -80,16 +87,49 @@ class Sweep:
             self._remember(index, frame, planes[:, 1:], annotation)
         return Prediction(self.padding.unpad(planes[0]))
 
-    def _decode(self, frame: Frame, update_sensory: bool) -> Tensor:
-        """Give the objects' own probabilities, (1, K, H, W)."""
+    def _decode(self, frame: Frame, update_sensory: bool) -> tuple[Tensor, list[Box | None]]:
+        """Give the objects' own probabilities, (1, K, H, W), and the boxes outside which they are 0."""
         features = frame.features
+        h, w = features.key.shape[-2:]
+        probabilities = torch.zeros(1, self.objects, *self.padding.padded, device=frame.image.device)
         readout = self.memory.read(elements_first(features.key), elements_first(features.selection))
         if readout is None:
-            return torch.zeros(1, self.objects, *self.padding.padded, device=frame.image.device)
-        h, w = features.key.shape[-2:]
+            return probabilities, [None] * self.objects
         value = readout.value.unflatten(2, (h, w)).unsqueeze(0)
-        self.sensory, logits = self.network.decode(features, value, self.sensory, update_sensory)
-        return torch.sigmoid(logits.float()) * readout.answered.view(1, -1, 1, 1)
+        if self.config.boxes and self._trace is not None and readout.presence is not None:
+            places = boxes(self._trace, readout.presence.unflatten(1, (h, w)))
+        else:
+            places = [(0, 0, h, w)] * self.objects
+        fused = self.network.fuse(features, value, self.sensory)
+        sensory = self.sensory.clone() if update_sensory else self.sensory
+        for box, objects in by_box(places).items():
+            state, logits = self.network.climb(features, fused[:, objects], self.sensory[:, objects], box, update_sensory)
+            answers = readout.answered[objects].view(1, -1, 1, 1)
+            top, left, bottom, right = box
+            if update_sensory:
+                sensory[:, objects, :, top:bottom, left:right] = state
+            rows, columns = slice(STRIDE * top, STRIDE * bottom), slice(STRIDE * left, STRIDE * right)
+            probabilities[:, objects, rows, columns] = torch.sigmoid(logits.float()) * answers
+        self.sensory = sensory
+        return probabilities, places
+
+    def _aggregated(self, probabilities: Tensor, places: list[Box | None]) -> Tensor:
+        """Aggregate where any object can be; elsewhere, and outside its own box, an object is exactly 0."""
+        around = union(places)
+        h, w = self.sensory.shape[-2:]
+        if around == (0, 0, h, w) and all(box == around for box in places):
+            return aggregate(probabilities)
+        planes = torch.cat((torch.ones_like(probabilities[:, :1]), torch.zeros_like(probabilities)), dim=1)
+        if around is not None:
+            part(planes, around, STRIDE).copy_(aggregate(part(probabilities, around, STRIDE)))
+            for obj, box in enumerate(places):
+                if box != around:
+                    plane = planes[:, obj + 1]
+                    inside = None if box is None else part(plane, box, STRIDE).clone()
+                    plane.zero_()
+                    if inside is not None:
+                        part(plane, box, STRIDE).copy_(inside)
+        return planes
 
     def _corrected(self, probabilities: Tensor, annotation: Annotation) -> Tensor:
         """Put the artist's masks in place of the known objects, and clear the others beneath them."""
@@ -123,5 +163,6 @@ class Sweep:
                     features.shrinkage.flatten(),
                     elements_first(value.flatten(1, 2)).to(features.key.dtype),
                     elements_first(features.selection),
+                    coverage_of(masks).T.contiguous(),
                 )
             )

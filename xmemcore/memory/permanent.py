@@ -26,13 +26,16 @@ class Entry:
     """(P,), at least 1."""
     values: Mapping[int, Tensor]
     """(P, Cv) for every object that the annotation knows."""
+    coverage: Tensor | None = None
+    """(K, P), the share of each cell that each object covers, in [0, 1]; 0 where an object is unknown."""
     sensory: Tensor | None = None
     """(K, Ch, h, w), the state of a sweep that begins here; None where an object is unknown, and for variants."""
 
     def to(self, device: torch.device) -> Entry:
         """Move to a device."""
         values = {obj: value.to(device) for obj, value in self.values.items()}
-        return Entry(self.key.to(device), self.shrinkage.to(device), values, None if self.sensory is None else self.sensory.to(device))
+        coverage, sensory = (None if x is None else x.to(device) for x in (self.coverage, self.sensory))
+        return Entry(self.key.to(device), self.shrinkage.to(device), values, coverage, sensory)
 
 
 class PermanentMemory:
@@ -73,7 +76,7 @@ class PermanentMemory:
                 continue
             left = {other: value for other, value in entry.values.items() if obj is not None and other != obj}
             if left:
-                self._entries[place] = Entry(entry.key, entry.shrinkage, left)
+                self._entries[place] = Entry(entry.key, entry.shrinkage, left, entry.coverage)
             else:
                 del self._entries[place]
         self._segment = None
@@ -87,6 +90,7 @@ class PermanentMemory:
                 side=torch.cat([element_side(entry.key, entry.shrinkage) for entry in entries]),
                 value=torch.stack([self._column(entries, obj) for obj in range(self.objects)]),
                 known=known,
+                coverage=None if entries[0].coverage is None else torch.cat([entry.coverage for entry in entries], dim=1),
                 audiences=() if known is None else _audiences(known),
                 keeps_coarse=True,
             )

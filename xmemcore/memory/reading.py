@@ -22,6 +22,8 @@ class Readout:
     """(K, Cv, Q); 0 for an object that nothing is known about."""
     answered: Tensor
     """(K,) booleans: whether any element knows the object."""
+    presence: Tensor | None
+    """(K, Q), how much of each position is the object by the elements that answer, in [0, 1]; None where they do not tell."""
 
 
 class ShotMemory:
@@ -49,6 +51,8 @@ class ShotMemory:
         objects = self.permanent.objects
         value = queries.new_zeros(objects, segments[0].value.shape[2], len(queries))
         answered = torch.zeros(objects, dtype=torch.bool, device=key.device)
+        tells = not self.temporary.config.dense and all(segment.coverage is not None for segment in segments)
+        presence = queries.new_zeros(objects, len(queries)) if tells else None
         usage = queries.new_zeros(sum(map(len, segments)))
         for members, known in _audiences(segments[-1], objects):
             if known is not None and len(segments) == 1 and not known.any():
@@ -61,10 +65,10 @@ class ShotMemory:
                 rows = slice(int(block[0]), int(block[-1]) + 1)
                 where, affinity = self._best(segments, queries[rows], known)
                 usage.scatter_add_(0, where.flatten(), affinity.flatten())
-                _gather(segments, where, affinity, members, value[:, :, rows])
+                _gather(segments, where, affinity, members, value[:, :, rows], presence[:, rows] if tells else None)
         if len(self.temporary):
             self.temporary.count_usage(usage[: len(self.temporary)])
-        return Readout(value, answered)
+        return Readout(value, answered, presence)
 
     def _best(self, segments: list[Segment], queries: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
         """Give indices over all segments and affinities, (Q, k): each segment's best compete for the same places."""
@@ -94,8 +98,8 @@ def _audiences(permanent: Segment, objects: int) -> list[tuple[list[int], Tensor
     return [(list(members), known) for members, known in permanent.audiences] or [(list(range(objects)), None)]
 
 
-def _gather(segments: list[Segment], where: Tensor, affinity: Tensor, objects: list[int], value: Tensor) -> None:
-    """Fill the objects' rows of `value` (K, Cv, Q): each segment answers for the indices that are its own."""
+def _gather(segments: list[Segment], where: Tensor, affinity: Tensor, objects: list[int], value: Tensor, presence: Tensor | None) -> None:
+    """Fill the objects' rows of `value` (K, Cv, Q) and `presence` (K, Q): each segment answers for the indices that are its own."""
     start, shares = 0, []
     for segment in segments:
         inside = (where >= start) & (where < start + len(segment))
@@ -103,3 +107,6 @@ def _gather(segments: list[Segment], where: Tensor, affinity: Tensor, objects: l
         start += len(segment)
     for obj in objects:
         value[obj] = functools.reduce(torch.add, (gather(segment.value[obj], local, weight) for segment, local, weight in shares)).T
+        if presence is not None:
+            found = (segment.coverage[obj][local] * weight for segment, local, weight in shares if segment.coverage is not None)
+            presence[obj] = functools.reduce(torch.add, (each.sum(dim=1) for each in found))

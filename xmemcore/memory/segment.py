@@ -47,6 +47,8 @@ class Segment:
     """(K, N, Cv), each object's values together; 0 where an object is unknown."""
     known: Tensor | None = None
     """(K, N) booleans: which elements answer for which object; None: all for all."""
+    coverage: Tensor | None = None
+    """(K, N), the share of each element's cell that the object covers, in [0, 1]; None where nobody asks where objects are."""
     audiences: tuple[tuple[tuple[int, ...], Tensor | None], ...] = ()
     """Objects that the same elements answer for, with those elements, (N,) booleans; empty: all for all."""
     keeps_coarse: bool = False

@@ -37,6 +37,8 @@ class Elements:
     """(N,), readouts lived through."""
     selection: Tensor | None = None
     """(N, Ck); kept in working memory only, where an element may become a prototype."""
+    coverage: Tensor | None = None
+    """(N, K), the share of the element's cell that each object covers, in [0, 1]."""
 
     def __len__(self) -> int:
         return len(self.shrinkage)
@@ -62,10 +64,10 @@ class Elements:
         return replace(self, use=self.use + affinity, life=self.life + 1)
 
 
-def newborn(key: Tensor, shrinkage: Tensor, value: Tensor, selection: Tensor | None = None) -> Elements:
+def newborn(key: Tensor, shrinkage: Tensor, value: Tensor, selection: Tensor | None = None, coverage: Tensor | None = None) -> Elements:
     """Make elements that nothing has been read from."""
     zeros = torch.zeros_like(shrinkage)
-    return Elements(key, shrinkage, value, use=zeros, life=zeros + _NEWBORN, selection=selection)
+    return Elements(key, shrinkage, value, use=zeros, life=zeros + _NEWBORN, selection=selection, coverage=coverage)
 
 
 def consolidate(candidates: Elements, prototypes: int) -> Elements:
@@ -84,7 +86,8 @@ def consolidate(candidates: Elements, prototypes: int) -> Elements:
     assert candidates.selection is not None, "working memory keeps the selection of its elements"
     queries = query_side(candidates.key[chosen], candidates.selection[chosen])
     affinity = torch.softmax(queries @ element_side(candidates.key, candidates.shrinkage).T, dim=1)
-    return newborn(candidates.key[chosen], affinity @ candidates.shrinkage, affinity @ candidates.value)
+    coverage = None if candidates.coverage is None else affinity @ candidates.coverage
+    return newborn(candidates.key[chosen], affinity @ candidates.shrinkage, affinity @ candidates.value, coverage=coverage)
 
 
 def evict(elements: Elements, size: int) -> Elements:
@@ -138,7 +141,8 @@ class _Working:
 
     def segment(self) -> Segment:
         """Give everything there is, laid out for reading."""
-        return Segment(self._rows["side"][: self._count], self._rows["value"][:, : self._count])
+        coverage = self._rows["coverage"][: self._count].T if "coverage" in self._rows else None
+        return Segment(self._rows["side"][: self._count], self._rows["value"][:, : self._count], coverage=coverage)
 
     def _room(self, name: str, like: Tensor, count: int) -> Tensor:
         column = self._rows.get(name)
@@ -209,4 +213,5 @@ class TemporaryMemory:
         self._working.keep_last(keep)
         self.long_term = prototypes if self.long_term is None else self.long_term.joined(prototypes)
         value = self.long_term.value.unflatten(1, (self._objects, -1)).transpose(0, 1).contiguous()
-        self._long_term_segment = Segment(element_side(self.long_term.key, self.long_term.shrinkage), value)
+        coverage = None if self.long_term.coverage is None else self.long_term.coverage.T.contiguous()
+        self._long_term_segment = Segment(element_side(self.long_term.key, self.long_term.shrinkage), value, coverage=coverage)

@@ -40,7 +40,7 @@ class UpsampleBlock(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Fuse readout, sensory state and image, and climb to stride 4."""
+    """Fuse readout, sensory state and image, then climb to stride 4; the second half can be computed in a part of the frame."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -52,22 +52,36 @@ class Decoder(nn.Module):
         self.up_8_4 = UpsampleBlock(c4, dim8, dim4)
         self.pred = nn.Conv2d(dim4, 1, 3, padding=1)
 
-    def forward(self, features: Features, readout: Tensor, sensory: Tensor, update_sensory: bool) -> tuple[Tensor, Tensor]:
-        """Decode every object of one frame.
+    def fuse(self, features: Features, readout: Tensor, sensory: Tensor) -> Tensor:
+        """Join readout, sensory state and image at stride 16. Its attention weighs channels by the whole frame.
 
         Args:
             features: with their plate terms.
             readout: (B, K, Cv, h, w).
+            sensory: (B, K, Ch, h, w).
+
+        Returns:
+            (B, K, dim16, h, w).
+        """
+        return self.fuser(features.fuse16, torch.cat((readout, sensory.to(readout.dtype)), dim=2))
+
+    def climb(self, skip8: Tensor, skip4: Tensor, fused: Tensor, sensory: Tensor, update_sensory: bool) -> tuple[Tensor, Tensor]:
+        """Climb from stride 16 to stride 4; local, so that any part of the frame can be computed alone.
+
+        Args:
+            skip8: (B, dim16, 2h, 2w), the plate's term.
+            skip4: (B, dim8, 4h, 4w), likewise.
+            fused: (B, K, dim16, h, w), from `fuse`.
             sensory: (B, K, Ch, h, w).
             update_sensory: whether the state takes in this frame.
 
         Returns:
             The sensory state (B, K, Ch, h, w), updated or as it came, and logits at stride 4, (B, K, 4h, 4w).
         """
-        objects = readout.shape[1]
-        g16 = fold(self.fuser(features.fuse16, torch.cat((readout, sensory.to(readout.dtype)), dim=2)))
-        g8 = self.up_16_8(features.skip8, g16)
-        g4 = self.up_8_4(features.skip4, g8)
+        objects = fused.shape[1]
+        g16 = fold(fused)
+        g8 = self.up_16_8(skip8, g16)
+        g4 = self.up_8_4(skip4, g8)
         logits = self.pred(F.relu(g4))
         if update_sensory:
             sensory = unfold(self.hidden_update(g16, g8, torch.cat((g4, logits), dim=1), fold(sensory)), objects)

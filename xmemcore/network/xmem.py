@@ -31,6 +31,12 @@ PLATE_PARTS = (
 """How the names of all weights begin that a frame's kept features depend on. Where these stay as they are, the features stay valid."""
 
 
+def part(x: Tensor, box: tuple[int, int, int, int], cell: int = 1) -> Tensor:
+    """Cut (..., h, w) to a box in cells of `cell` pixels: top, left, bottom, right, half-open."""
+    top, left, bottom, right = (side * cell for side in box)
+    return x[..., top:bottom, left:right]
+
+
 class XMem(nn.Module):
     """The network of XMem, in the published or the compact dimensions.
 
@@ -93,7 +99,31 @@ class XMem(nn.Module):
         Returns:
             The sensory state (B, K, Ch, h, w) and logits (B, K, H, W), before the sigmoid; both at least float32.
         """
-        sensory, logits = self.decoder(self.plate_terms(features), readout.to(self.dtype), sensory, update_sensory)
+        h, w = sensory.shape[-2:]
+        return self.climb(features, self.fuse(features, readout, sensory), sensory, (0, 0, h, w), update_sensory)
+
+    def fuse(self, features: Features, readout: Tensor, sensory: Tensor) -> Tensor:
+        """Begin to decode: (B, K, dim16, h, w), what `climb` goes on from in any part of the frame."""
+        return self.decoder.fuse(self.plate_terms(features), readout.to(self.dtype), sensory)
+
+    def climb(
+        self, features: Features, fused: Tensor, sensory: Tensor, box: tuple[int, int, int, int], update_sensory: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Go on decoding in a part of the frame.
+
+        Args:
+            features: of the whole frame.
+            fused: of the whole frame, from `fuse`; of any objects.
+            sensory: of the whole frame and these objects.
+            box: top, left, bottom, right in cells of stride 16, half-open.
+            update_sensory: whether the state takes in this frame.
+
+        Returns:
+            The sensory state of the box and logits of its pixels.
+        """
+        features = self.plate_terms(features)
+        skip8, skip4 = (part(level, box, STRIDE // stride) for level, stride in ((features.skip8, 8), (features.skip4, 4)))
+        sensory, logits = self.decoder.climb(skip8, skip4, part(fused, box), part(sensory, box), update_sensory)
         return sensory, enlarge(logits.to(sensory.dtype), 4)
 
     def empty_sensory(self, objects: int, height: int, width: int) -> Tensor:

@@ -24,8 +24,8 @@ from xmemcore.shot.inputs import open_shot, wanted_indices
 from xmemcore.shot.learned import LearnedStore, LearningPlan, learning_inputs
 from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.mattes.mattes import MatteWriter, matte_pattern, require_inputs_kept
+from xmemcore.shot.mattes.mattes.steps import chain_of, keys_of
 from xmemcore.shot.mattes.result import MatteRecord, ResultFile
-from xmemcore.shot.mattes.steps import chain_of, keys_of
 from xmemcore.shot.plate.frame_source import Encoding, PlateContent
 from xmemcore.shot.signatures import GroupSignatures
 from xmemcore.shot.store.cache import FORMAT, cache_root, digest, node_folder
@@ -212,4 +212,4 @@ def engine_config(request: PropagateRequest) -> EngineConfig:
     request.require_possible()
     shared = {field.name: getattr(request, field.name) for field in fields(EngineConfig) if hasattr(request, field.name)}
     chosen = {name: value for name, value in shared.items() if value is not None}  # None: as the engine has it
-    return EngineConfig(**chosen, reuse=not request.plain, memory=MemoryConfig(dense=request.plain))
+    return EngineConfig(**chosen, boxes=not request.plain, reuse=not request.plain, memory=MemoryConfig(dense=request.plain))

@@ -54,7 +54,8 @@ class PermanentStore:
 def rounded(entry: Entry) -> Entry:
     """Round an entry to what is kept, so that a first run computes with the values that a second one loads."""
     sensory = None if entry.sensory is None else entry.sensory.half().float()
-    return Entry(entry.key, entry.shrinkage, {obj: value.half().float() for obj, value in entry.values.items()}, sensory)
+    values = {obj: value.half().float() for obj, value in entry.values.items()}
+    return Entry(entry.key, entry.shrinkage, values, entry.coverage, sensory)
 
 
 def _packed(entries: Entries) -> dict[str, Tensor]:
@@ -62,6 +63,7 @@ def _packed(entries: Entries) -> dict[str, Tensor]:
     for variant, entry in entries.items():
         tensors[f"{variant}.key"] = entry.key
         tensors[f"{variant}.shrinkage"] = entry.shrinkage
+        tensors[f"{variant}.coverage"] = entry.coverage
         if entry.sensory is not None:
             tensors[f"{variant}.sensory"] = entry.sensory.half()
         for obj, value in entry.values.items():
@@ -79,6 +81,7 @@ def _checked(entry: Entry) -> Entry:
     widths = {require_tensor(value, elements, None).shape[1] for value in entry.values.values()}
     if len(widths) != 1:
         raise ValueError("values of several widths")
+    require_tensor(entry.coverage, None, elements)
     if entry.sensory is not None:
         require_tensor(entry.sensory, None, None, None, None)
     return entry
@@ -92,7 +95,13 @@ def _unpacked(tensors: dict[str, Tensor]) -> Entries:
             int(name[len(mark) :]): require_tensor(tensor, None, None).float() for name, tensor in tensors.items() if name.startswith(mark)
         }
         sensory = tensors.get(f"{variant}.sensory")
-        entry = Entry(tensors[f"{variant}.key"], tensors[f"{variant}.shrinkage"], values, None if sensory is None else sensory.float())
+        entry = Entry(
+            tensors[f"{variant}.key"],
+            tensors[f"{variant}.shrinkage"],
+            values,
+            tensors[f"{variant}.coverage"],
+            None if sensory is None else sensory.float(),
+        )
         entries[variant] = _checked(entry)
     if 0 not in entries:
         raise ValueError("the annotation itself is missing")

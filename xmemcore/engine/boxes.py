@@ -1,0 +1,81 @@
+"""Where an object can be: boxes in cells of stride 16, from its last matte and from what memory finds in the frame."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from xmemcore.network.xmem import STRIDE
+
+Box = tuple[int, int, int, int]
+"""Top, left, bottom, right in cells, half-open."""
+
+MARGIN = 3
+"""Cells around what is found: 48 pixels, what a pixel of the decoder's last layer sees of stride 8 and 4."""
+STEP = 4
+"""Box sides are multiples of this many cells, so that few shapes occur."""
+MOST = 0.7
+"""Share of the frame from which a box is the whole frame: its copies would cost what it saves."""
+TRACE = 0.05
+"""A cell of the last matte counts when a pixel of it has this probability."""
+SEEN = 0.2
+"""A cell counts when the elements that answer it are this much the object, on average."""
+
+
+def cells_of(planes: Tensor) -> Tensor:
+    """Say in which cells each object's matte has left a trace: (1, K, H, W) to booleans (K, h, w)."""
+    return F.max_pool2d(planes, STRIDE)[0] > TRACE
+
+
+def boxes(trace: Tensor, presence: Tensor) -> list[Box | None]:
+    """Give the box in which each object can be.
+
+    Args:
+        trace: (K, h, w) booleans, cells of the last matte.
+        presence: (K, h, w), what memory finds.
+
+    Returns:
+        A box for each object; None where it is nowhere.
+    """
+    found = (trace | (presence > SEEN)).cpu()
+    return [_around(cells) for cells in found]
+
+
+def _around(cells: Tensor) -> Box | None:
+    """Give the box around some cells, with its margin and in steps; the whole frame when it is most of it."""
+    height, width = cells.shape
+    rows, columns = cells.any(dim=1).nonzero(), cells.any(dim=0).nonzero()
+    if not len(rows):
+        return None
+    top, bottom = _side(int(rows[0]), int(rows[-1]) + 1, height)
+    left, right = _side(int(columns[0]), int(columns[-1]) + 1, width)
+    if (bottom - top) * (right - left) >= MOST * height * width:
+        return 0, 0, height, width
+    return top, left, bottom, right
+
+
+def _side(first: int, last: int, size: int) -> tuple[int, int]:
+    """Widen a half-open range by the margin, then to a multiple of the step, within [0, size)."""
+    first, last = max(0, first - MARGIN), min(size, last + MARGIN)
+    wanted = min(size, last - first + -(last - first) % STEP)
+    first = max(0, min(first, size - wanted))
+    return first, first + wanted
+
+
+def by_box(places: list[Box | None]) -> dict[Box, list[int]]:
+    """Gather the objects that share a box, leaving out those that are nowhere: they are decoded together."""
+    shared: dict[Box, list[int]] = {}
+    for obj, box in enumerate(places):
+        if box is not None:
+            shared.setdefault(box, []).append(obj)
+    return shared
+
+
+def union(places: list[Box | None]) -> Box | None:
+    """Give the box around all boxes; None when there is none."""
+    there = [box for box in places if box is not None]
+    if not there:
+        return None
+    sides = torch.tensor(there)
+    return (*sides[:, :2].amin(dim=0).tolist(), *sides[:, 2:].amax(dim=0).tolist())
