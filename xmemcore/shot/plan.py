@@ -24,8 +24,8 @@ from xmemcore.shot.inputs import open_shot, wanted_indices
 from xmemcore.shot.learned import LearnedStore, LearningPlan, learning_inputs
 from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.mattes.mattes import MatteWriter, matte_pattern, require_inputs_kept
-from xmemcore.shot.mattes.mattes.steps import chain_of, keys_of
 from xmemcore.shot.mattes.result import MatteRecord, ResultFile
+from xmemcore.shot.mattes.steps import chain_of, keys_of
 from xmemcore.shot.plate.frame_source import Encoding, PlateContent
 from xmemcore.shot.signatures import GroupSignatures
 from xmemcore.shot.store.cache import FORMAT, cache_root, digest, node_folder
