@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional
 
 from xmem_roto_nuke import host, run
@@ -20,7 +21,7 @@ from xmem_roto_nuke.words import counted, size
 from xmemcore.protocol import messages
 from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.frames import FrameRange
-from xmemcore.protocol.requests import PropagateRequest, SuggestRequest, require_size
+from xmemcore.protocol.requests import PropagateRequest
 
 if TYPE_CHECKING:
     import nuke
@@ -37,14 +38,13 @@ def propagate(node: nuke.Node) -> Run:
         AlreadyRunning, ScriptUnsaved, OutputInvalid, SettingUnknown; later failures reach the node's status.
     """
     host.matte_pattern(node)
-    require_size(host.read_settings(node).size)  # the core would say so too, after the plate has been rendered
+    host.read_settings(node).propagate.require_possible()  # the core would say so too, after the plate has been rendered
     return run.start(node, "Propagate", _alone(_propagate))
 
 
 def suggest(node: nuke.Node) -> Run:
     """Find the next frames to key; as `propagate`."""
-    settings = host.read_settings(node)
-    SuggestRequest("", size=settings.size, count=settings.count, alpha=settings.alpha).require_possible()
+    host.read_settings(node).suggest.require_possible()
     return run.start(node, "Suggest frames", _alone(_suggest))
 
 
@@ -105,16 +105,7 @@ def _propagate(this: Run) -> None:
 
 
 def _propagate_request(settings: Settings, handed: Handed) -> PropagateRequest:
-    return PropagateRequest(
-        **handed.shot,
-        frames=str(handed.frames),
-        out=settings.out,
-        order=settings.order,
-        temporary_memory=settings.temporary_memory,
-        augment=settings.augment,
-        confidence=settings.confidence,
-        viewer_frame=settings.viewer_frame,
-    )
+    return replace(settings.propagate, **handed.shot, frames=str(handed.frames))
 
 
 def _record(
@@ -138,7 +129,7 @@ def _record(
         computed=written,
         encoded_frames=int((outcome or {}).get("encoded_frames", 0)),
         encoded_annotations=int((outcome or {}).get("encoded_annotations", 0)),
-        model=str((outcome or {}).get("model", this.settings.model or "default")),
+        model=str((outcome or {}).get("model", this.settings.propagate.model or "default")),
         stamp=mattes_on_disk.stamp(this.settings.out),
         node_name=this.settings.node_name,
         missing=tuple(sorted({*handed.missing, *(outcome or {}).get("missing", ())})),
@@ -154,13 +145,9 @@ def _keep_record(node: nuke.Node, record: Record) -> None:
 def _suggest(this: Run) -> None:
     handed = exchange.hand_over(this.node, this.settings, this.node_id, this.show, this.cancelled)
     record = host.in_main(identity.last_record, this.node)
-    request = SuggestRequest(
-        **{name: value for name, value in handed.shot.items() if name != "roto_alpha"},
-        mattes=record.out if record is not None and mattes_on_disk.stamp(record.out) else None,
-        count=this.settings.count,
-        alpha=this.settings.alpha,
-        object=this.settings.suggest_object,
-    )
+    inputs = {name: value for name, value in handed.shot.items() if name != "roto_alpha"}
+    mattes = record.out if record is not None and mattes_on_disk.stamp(record.out) else None
+    request = replace(this.settings.suggest, **inputs, mattes=mattes)
     for message in _converse(this, lambda job: messages.Suggest(job, request)):
         if isinstance(message, messages.Finished):
             host.in_main(_keep_suggestions, this.node, message.result)
@@ -199,7 +186,7 @@ def _next_run(said: Dict[str, Any]) -> str:
 
 
 def _clear(this: Run) -> None:
-    for _ in _converse(this, lambda job: messages.Clear(job, this.node_id, this.settings.cache)):
+    for _ in _converse(this, lambda job: messages.Clear(job, this.node_id, this.settings.propagate.cache)):
         pass
     shutil.rmtree(str(places.exchange_folder(this.node_id)), ignore_errors=True)
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from xmem_roto_nuke import actions, host, run
 from xmem_roto_nuke.node import home, identity, migrate, runs
+from xmem_roto_nuke.node.settings import watched_knobs
 from xmem_roto_nuke.panel import keys, passes, result, status
 from xmemcore.protocol.failures import Failure
 
 if TYPE_CHECKING:
     import nuke
 
-WATCHED = ("showPanel", "inputChange", "roto_input", "frame_range", "model", "size", "colorspace", "order", "temporary_memory", "augment",
-           "confidence", "output")  # fmt: skip
+WATCHED = ("showPanel", "inputChange", *watched_knobs())
 """Knobs whose change can make a result stale; from Nuke 17.1 on, callbacks come for all others too."""
 
 _watching = False

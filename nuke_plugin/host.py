@@ -166,35 +166,16 @@ def go_to(frame: int) -> None:
 
 def read_settings(node: nuke.Node) -> Settings:
     """Copy a node's knobs, as they are now."""
-
-    def value(name: str) -> Any:
-        return node[name].value()
-
     try:
         out = matte_pattern(node)
     except RequestError:
         out = ""  # a status or a suggestion needs no place for mattes; a propagate asks before it begins
-    model = str(value("model"))
-    wanted = str(value("suggest_object"))
-    return Settings(
-        node_name=node.fullName(),
-        roto_input=str(value("roto_input")),
-        frame_range=str(value("frame_range")).strip(),
-        model=None if model == "default" else model,
-        device=str(value("device")),
-        size=int(value("size")),
-        colorspace=str(value("colorspace")),
-        order=str(value("order")),
-        temporary_memory=bool(value("temporary_memory")),
-        augment=bool(value("augment")),
-        confidence=bool(value("confidence")),
-        out=out,
-        count=int(value("suggest_count")),
-        alpha=float(value("suggest_alpha")),
-        suggest_object=None if wanted == "all" else wanted,
-        viewer_frame=current_frame(),
-        cache=None,
-    )
+
+    def read(name: str) -> Any:
+        knob = node.knob(name)
+        return None if knob is None else knob.value()
+
+    return Settings.of_knobs(read, str(node.fullName()), out, current_frame())
 
 
 def matte_pattern(node: nuke.Node) -> str:

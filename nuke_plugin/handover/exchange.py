@@ -12,7 +12,7 @@ from xmem_roto_nuke.handover.pictures import Show, format_of
 from xmem_roto_nuke.host import RotoDrawing
 from xmem_roto_nuke.node import identity
 from xmem_roto_nuke.node.places import exchange_folder
-from xmem_roto_nuke.node.settings import ALPHA, FROM_SCRIPT, UNION, Settings
+from xmem_roto_nuke.node.settings import ALPHA, UNION, Settings
 from xmem_roto_nuke.roto import rotopaint
 from xmem_roto_nuke.roto.key_edits import ONE_OBJECT
 from xmemcore.protocol.failures import RequestError
@@ -90,10 +90,6 @@ def hand_over(node: nuke.Node, settings: Settings, node_id: str, show: Show, can
     shot: Dict[str, Any] = {
         "plate": plate.pattern,
         "colorspace": colorspace,
-        "model": settings.model,
-        "device": settings.device,
-        "size": settings.size,
-        "cache": settings.cache,
         "node_id": node_id,
     }
     alpha: Mapping[int, str] = {}
@@ -159,7 +155,7 @@ def colorspace_of(settings: Settings) -> str:
     Raises:
         WorkingSpaceUnknown.
     """
-    if settings.colorspace != FROM_SCRIPT:
+    if settings.colorspace is not None:
         return settings.colorspace
     return colour.encoding(*host.working_space())
 

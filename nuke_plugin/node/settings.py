@@ -1,16 +1,18 @@
-"""What the knobs said when the button was pressed, frozen: nothing an artist changes later reaches a run under way."""
+"""What the knobs said when the button was pressed, frozen: nothing an artist changes later reaches a run under way.
+
+Which knobs there are, and what they mean, is the table of settings in `xmemcore.protocol.requests`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Callable, Dict, Iterator, Optional, Tuple
 
-SHAPES = "each shape or layer"
-UNION = "union of all shapes"
-ALPHA = "alpha of the input"
-ROTO_INPUTS = (SHAPES, UNION, ALPHA)
+from xmemcore.protocol.choices import ALPHA, FROM_SCRIPT, ROTO_INPUTS, SHAPES, UNION
+from xmemcore.protocol.requests import PanelChoices, PropagateRequest, SuggestRequest
+from xmemcore.protocol.settings import Setting, rows
 
-FROM_SCRIPT = "from the script"
+__all__ = ["ALPHA", "FROM_SCRIPT", "ROTO_INPUTS", "SHAPES", "UNION", "Settings", "counting", "default_of", "watched_knobs"]
 
 
 @dataclass(frozen=True)
@@ -19,26 +21,92 @@ class Settings:
 
     node_name: str
     """Full name, for what the artist reads; never a key."""
-    roto_input: str
-    """One of ROTO_INPUTS."""
-    frame_range: str
-    """Empty: every frame of the plate."""
-    model: Optional[str]
-    """None: the default model."""
-    device: str
-    size: int
-    colorspace: str
-    """FROM_SCRIPT or a name that the core knows."""
-    order: str
-    temporary_memory: bool
-    augment: bool
-    confidence: bool
     out: str
     """Absolute pattern of the mattes, with forward slashes; empty when there is no place for them yet."""
-    count: int
-    alpha: float
-    suggest_object: Optional[str]
-    """None: the union of all."""
-    viewer_frame: int
-    cache: Optional[str]
-    """None: where the core keeps it by itself."""
+    panel: PanelChoices
+    propagate: PropagateRequest
+    """With the artist's choices, and without plate and annotations."""
+    suggest: SuggestRequest
+    """Likewise."""
+
+    @classmethod
+    def of_knobs(cls, read: Callable[[str], Any], node_name: str, out: str, viewer_frame: int) -> Settings:
+        """Fill in every setting that has a knob.
+
+        Args:
+            read: gives a knob's value by its name; None for a knob that the node has not got, which leaves the default.
+            node_name: full name of the node.
+            out: where its mattes go; empty for no place.
+            viewer_frame: the frame that the artist looks at.
+        """
+        propagate = {**_chosen(PropagateRequest, read), "out": out, "viewer_frame": viewer_frame}
+        return cls(
+            node_name,
+            out,
+            PanelChoices(**_chosen(PanelChoices, read)),
+            PropagateRequest("", **propagate),
+            SuggestRequest("", **_chosen(SuggestRequest, read)),
+        )
+
+    @property
+    def roto_input(self) -> str:
+        """One of ROTO_INPUTS."""
+        return self.panel.roto_input
+
+    @property
+    def frame_range(self) -> str:
+        """Empty: every frame of the plate."""
+        return self.propagate.frames or ""
+
+    @property
+    def colorspace(self) -> Optional[str]:
+        """A name that the core knows; None: as the script's working space is."""
+        return self.propagate.colorspace
+
+
+def counting(settings: Settings, colorspace: str) -> Dict[str, Any]:
+    """Give the settings that change mattes, by their labels in the panel.
+
+    Args:
+        settings: of a node.
+        colorspace: that the plate is encoded in, where the artist left it to the script.
+    """
+    counts = {
+        row.label: _said(row, getattr(request, row.name)) for request in (settings.panel, settings.propagate) for row in _counting(request)
+    }
+    return {**counts, _label_of("colorspace"): colorspace}
+
+
+def default_of(label: str) -> Any:
+    """Give what a setting was before it had a knob; None for a label that is none's."""
+    found = [_said(row, row.default) for request in (PanelChoices, PropagateRequest) for row in _counting(request) if row.label == label]
+    return found[0] if found else None
+
+
+def watched_knobs() -> Tuple[str, ...]:
+    """Name the knobs whose change can make a result stale."""
+    every = (row for request in (PanelChoices, PropagateRequest) for row in rows(request))
+    return tuple(row.knob for row in every if row.knob and (row.mattes or row.watched))
+
+
+def _counting(request: Any) -> Iterator[Setting]:
+    return (row for row in rows(request) if row.knob and row.mattes)
+
+
+def _label_of(name: str) -> str:
+    return next(row.label for row in rows(PropagateRequest) if row.name == name)
+
+
+def _said(row: Setting, value: Any) -> Any:
+    return row.knob_none if value is None else value
+
+
+def _chosen(request: Any, read: Callable[[str], Any]) -> Dict[str, Any]:
+    values = ((row, read(row.knob)) for row in rows(request) if row.knob)
+    return {row.name: _value(row, value) for row, value in values if value is not None}
+
+
+def _value(row: Setting, value: Any) -> Any:
+    """Turn a knob's value into the setting's."""
+    made = str(value).strip() if row.kind is str else row.kind(value)
+    return None if row.knob_none is not None and made == row.knob_none else made

@@ -10,7 +10,7 @@ from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import exchange, pictures, plates
 from xmem_roto_nuke.handover.exchange import Annotations, Handed
 from xmem_roto_nuke.node import identity
-from xmem_roto_nuke.node.settings import ALPHA, Settings
+from xmem_roto_nuke.node.settings import ALPHA, Settings, counting
 from xmem_roto_nuke.staleness.fingerprint import fingerprint
 from xmem_roto_nuke.staleness.snapshot import Record, Snapshot, differences
 from xmem_roto_nuke.words import counted
@@ -62,14 +62,14 @@ def look(node: nuke.Node, settings: Settings, plate_frames: Optional[FrameRange]
     warnings = annotations.warnings + plates.beyond(wanted, plate)
     counted = list(wanted if plate_frames is None else plate_frames)
     plate_state = pictures.plate_state(plate, counted, annotations.keyframes)
-    snapshot = Snapshot(plate_state, _roto_state(annotations, _alpha_states(node, annotations)), _settings_that_count(settings, colorspace))
+    snapshot = Snapshot(plate_state, _roto_state(annotations, _alpha_states(node, annotations)), counting(settings, colorspace))
     return Now(snapshot, annotations, wanted, settings.out, warnings)
 
 
 def snapshot_of(handed: Handed, settings: Settings) -> Snapshot:
     """Give what was handed to the core, in the words of `look`: not what the node was before or is since."""
     roto_state = _roto_state(handed.annotations, handed.alpha_states)
-    return Snapshot(handed.plate_state, roto_state, _settings_that_count(settings, handed.shot["colorspace"]))
+    return Snapshot(handed.plate_state, roto_state, counting(settings, handed.shot["colorspace"]))
 
 
 def uncovered(record: Optional[Record], now: Now) -> List[int]:
@@ -144,20 +144,6 @@ def _roto_state(annotations: Annotations, alpha: Mapping[int, str]) -> Dict[str,
         return {one["name"]: {frame: fingerprint(shapes) for frame, shapes in one["frames"].items()} for one in annotations.json["objects"]}
     # A frame without a digest is one on which the object is absent.
     return {name: {str(frame): fingerprint(alpha.get(frame, "absent")) for frame in frames} for name, frames in annotations.frames.items()}
-
-
-def _settings_that_count(settings: Settings, colorspace: str) -> Dict[str, Any]:
-    """Give the settings that change mattes, by their labels in the panel."""
-    return {
-        "roto": settings.roto_input,
-        "model": settings.model or "default",
-        "working size": settings.size,
-        "plate colour space": colorspace,
-        "order": settings.order,
-        "temporary memory": settings.temporary_memory,
-        "augment keyframes": settings.augment,
-        "confidence": settings.confidence,
-    }
 
 
 def keyframe_lines(annotations: Annotations) -> List[str]:

@@ -6,6 +6,7 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
+from xmem_roto_nuke.node.settings import default_of
 from xmem_roto_nuke.staleness.fingerprint import is_same
 from xmemcore.protocol.frames import FrameRange, FrameRangeInvalid
 from xmemcore.protocol.kinds import wrong_kind
@@ -109,7 +110,7 @@ def differences(before: Snapshot, now: Snapshot) -> List[str]:
             reasons.append(f"{name} is gone.")
         else:
             reasons.extend(_object_differences(name, was, is_now))
-    changed = [name for name in now.settings if before.settings.get(name) != now.settings[name]]
+    changed = [name for name in now.settings if before.settings.get(name, default_of(name)) != now.settings[name]]
     if changed:
         reasons.append(f"Changed settings: {', '.join(changed)}.")
     return reasons
