@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import graphlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.rooms import imports, modules
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -35,27 +36,6 @@ OUTSIDE_ONLY = {
     "memory": {"torch", "numpy"},
 }
 """Third-party packages that a layer is limited to."""
-
-
-def modules(folder: str) -> list[Path]:
-    return sorted(p for p in (CHECKOUT / folder).rglob("*.py"))
-
-
-def imports(path: Path) -> set[str]:
-    """List the dotted names that a module imports when it runs, at the top or inside functions; relative ones made absolute."""
-    package = path.relative_to(CHECKOUT).with_suffix("").parts[:-1]
-    found: set[str] = set()
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for block in [node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")]:
-        block.body = []  # seen by type checkers alone
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = list(package[: len(package) - node.level + 1]) if node.level else []
-            module = ".".join([*base, *([node.module] if node.module else [])])
-            found |= {f"{module}.{alias.name}" for alias in node.names} | {module}
-    return found
 
 
 def layer_of(name: str) -> str | None:
