@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ import pytest
 from PIL import Image
 
 from tests.shot.made_shot import write_model
-from xmemcore.cli.main import main
+from xmemcore.cli.main import main, make_parser
 from xmemcore.cli.progress import TerminalListener
 from xmemcore.engine.selection import STRATEGIES
 from xmemcore.evaluation import clip_shot, clips, evaluate
@@ -24,6 +25,7 @@ from xmemcore.evaluation.evaluate import ClipResult, EvaluationSettings, Keys, R
 from xmemcore.evaluation.metrics import Score
 from xmemcore.protocol.failures import Cancelled, RequestError
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
+from xmemcore.protocol.settings import rows
 from xmemcore.shot.files.sequence import Sequence
 from xmemcore.shot.mattes.mattes import Matte, read_mattes
 from xmemcore.shot.suggest import SuggestResult
@@ -272,8 +274,12 @@ def test_table_of_other_settings_is_not_resumed(tmp_path: Path) -> None:
         Table("m", "abc", plain, file, resume=True)
 
 
-def test_fields_that_count_for_no_figure_exist() -> None:
-    assert set(PropagateRequest.__dataclass_fields__) >= evaluate.NO_PART_OF_A_FIGURE
+def test_every_setting_that_changes_mattes_is_an_option_and_counts_for_the_table() -> None:
+    (commands,) = (action for action in make_parser()._actions if isinstance(action, argparse._SubParsersAction))
+    options = commands.choices["evaluate"]._option_string_actions
+    wanted = [row for row in rows(PropagateRequest) if row.mattes and row.group != "propagate"]
+    assert {row.option for row in wanted} <= set(options)
+    assert {row.name for row in wanted} - {"model"} <= set(EvaluationSettings().as_json())
 
 
 def test_labels_are_decided_for_the_most_probable_object_or_the_background() -> None:

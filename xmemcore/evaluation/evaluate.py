@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,10 @@ from xmemcore.evaluation.hold import hold
 from xmemcore.protocol.failures import RequestError, not_written
 from xmemcore.protocol.outside import read_json
 from xmemcore.protocol.requests import PropagateRequest, ShotRequest, SuggestRequest
+from xmemcore.protocol.settings import values
 from xmemcore.protocol.whole_file import write_text
 from xmemcore.shot.listener import Listener, Silence
 from xmemcore.shot.suggest import suggest
-
-NO_PART_OF_A_FIGURE = {
-    "plate", "masks", "roto", "roto_node", "roto_alpha", "keyframes", "frames", "out", "model", "device",
-    "cache", "use_cache", "cache_limit", "node_id", "viewer_frame", "report", "confidence",
-}  # fmt: skip
-"""Fields of a request that change no matte, or that the table names elsewhere. Any other counts, a new one from its first day."""
 
 
 class ResumeMismatch(RequestError):
@@ -57,10 +52,10 @@ class EvaluationSettings:
 
     def as_json(self) -> dict[str, Any]:
         """Give everything that a figure depends on, but the model and the number of annotations."""
-        settings = asdict(self)
-        del settings["annotations"]
-        choices = {name: value for name, value in settings.pop("choices").items() if name not in NO_PART_OF_A_FIGURE}
-        return json.loads(json.dumps({**settings, **choices}))
+        how = {"select": self.select, "seed": self.seed, "alpha": self.alpha, "min_pixels": self.min_pixels}
+        choices = {**values(self.choices), "augmentations": self.choices.augmentations}
+        del choices["model"]  # the table names it, by its hash
+        return json.loads(json.dumps({**how, **choices}))
 
 
 @dataclass(frozen=True)
