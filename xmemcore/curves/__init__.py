@@ -9,7 +9,9 @@ from xmemcore.curves.animation import Curve, Key, keyed
 from xmemcore.curves.attributes import is_shown, surely_absent, unknown_curves
 from xmemcore.curves.braces import CurvesTextBroken
 from xmemcore.curves.keyframes import keyframes
+from xmemcore.curves.objects import TextObject, objects_of
 from xmemcore.curves.reading import read_tree
+from xmemcore.curves.sent import SentRoto
 from xmemcore.curves.tree import ControlCurve, ControlPoint, Element, Layer, Place, Placed, Shape, Stroke, shapes_below, with_curves
 from xmemcore.curves.writing import write_tree
 
@@ -23,11 +25,14 @@ __all__ = [
     "Layer",
     "Place",
     "Placed",
+    "SentRoto",
     "Shape",
     "Stroke",
+    "TextObject",
     "is_shown",
     "keyed",
     "keyframes",
+    "objects_of",
     "read_tree",
     "shapes_below",
     "surely_absent",

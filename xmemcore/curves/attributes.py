@@ -94,7 +94,7 @@ def unknown_curves(placed: Iterable[Placed]) -> List[Tuple[Element, str]]:
                 if curve is not None and curve.unknown
             ]
         for outline in (one.shape.main, one.shape.feather):
-            for point in outline.points if outline is not None else ():
+            for point in outline.points if outline is not None and not outline.plain else ():
                 for curve in (point.x, point.y, *point.attributes.values()):
                     if curve.unknown:
                         found.append((one.shape, curve.expression or ""))

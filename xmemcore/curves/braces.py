@@ -82,12 +82,6 @@ class Sealed(Block):
         """`p` or `px`."""
         return self.keyword
 
-    def opened(self, text: str) -> Block:
-        """Split it like any other block; raises CurvesTextBroken."""
-        block = Block(self.position)
-        block.extend(split(text, self.position + 1, self.end - 1, sealing=False))
-        return block
-
 
 def split(text: str, start: int = 0, end: Optional[int] = None, sealing: bool = True) -> Block:
     """Split a stretch of text into its words and blocks.

@@ -36,7 +36,7 @@ def is_baked(frames: Set[int]) -> bool:
 def _point_times(curve: ControlCurve) -> Set[int]:
     # Nuke gives every point of a curve the same keys; a curve whose points are all expressions has none.
     if curve.key_times:
-        drawn = any(number.expression is None for point in curve.points for number in (point.x, point.y))
+        drawn = curve.plain or any(number.expression is None for point in curve.points for number in (point.x, point.y))
         return {round(time) for time in curve.key_times} if drawn else set()
     return {round(time) for point in curve.points for number in (point.x, point.y) for time in number.key_times}
 

@@ -16,8 +16,9 @@ from contextlib import contextmanager
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 from xmemcore.curves.animation import ZERO, Curve
-from xmemcore.curves.braces import Block, CurvesTextBroken, Sealed, Word, broken, split
+from xmemcore.curves.braces import POINT, Block, CurvesTextBroken, Sealed, Word, broken, split
 from xmemcore.curves.curve_text import Budget, curve, frame_number, number
+from xmemcore.curves.quick_points import quick_point
 from xmemcore.curves.tree import BEZIER, ControlCurve, ControlPoint, Element, Layer, Points, Shape, Stroke, shapes_below
 
 ELEMENTS = ("layer", "curvegroup", "cubiccurve")
@@ -162,10 +163,22 @@ class _Reader:
             raise broken(self.text, stray.position, "points outside of {p ..} and {px ..}")
         flags, still, timed = _named(block, "f"), _named(block, "p"), _named(block, "px")
         number_of_flags = self.whole(flags[1]) if flags is not None and len(flags) > 1 else 0
-        if timed is None:
-            return ControlCurve(number_of_flags, (), self.points(still, 1, None))
-        times = self.times_ahead(timed)
-        return ControlCurve(number_of_flags, times, self.points(timed, 2, times or None))
+        block, skipped = (still, 1) if timed is None else (timed, 2)
+        times = () if timed is None else self.times_ahead(timed)
+        plain = isinstance(block, Sealed) and self.text.find("=", block.position, block.end) < 0
+        return ControlCurve(number_of_flags, times, self.points(block, skipped, times or None), self.count(block, skipped), plain)
+
+    def count(self, block: Optional[Block], skipped: int) -> Optional[int]:
+        """Count points without reading them; None where that is not certain."""
+        if block is None:
+            return 0
+        if not isinstance(block, Sealed):
+            return max(len(block) - skipped, 0)
+        begin = self.text.index(block.keyword, block.position) + len(block.keyword)
+        blocks = [match.span() for match in POINT.finditer(self.text, begin, block.end - 1)]
+        between = zip([begin, *(end for _, end in blocks)], [*(start for start, _ in blocks), block.end - 1])
+        words = [word for start, end in between for word in self.text[start:end].split()]
+        return max(len(blocks) + len(words) - (skipped - 1), 0)
 
     def times_ahead(self, block: Block) -> Tuple[float, ...]:
         """Read the times of a point list without its points."""
@@ -186,10 +199,35 @@ class _Reader:
         def read() -> Points:
             if block is None:
                 return ()
-            listed = block.opened(self.text) if isinstance(block, Sealed) else block
-            return tuple(self.point(item, times) for item in listed[skipped:])
+            if isinstance(block, Sealed):
+                return tuple(self.sealed_points(block, skipped, times))
+            return tuple(self.point(item, times) for item in block[skipped:])
 
         return read
+
+    def sealed_points(self, block: Sealed, skipped: int, times: Optional[Tuple[float, ...]]) -> Iterator[ControlPoint]:
+        """Read points one by one, each the quick way where that is possible."""
+        place = self.text.index(block.keyword, block.position) + len(block.keyword)
+        stop = block.end - 1
+        left = skipped - 1
+        in_order = times is None or all(a < b for a, b in zip(times, times[1:]))
+        while place < stop:
+            match = POINT.search(self.text, place, stop)
+            start, end = match.span() if match else (stop, stop)
+            words = split(self.text, place, start, sealing=False)
+            for word in words[left:]:
+                yield self.point(word, times)
+            left = max(left - len(words), 0)
+            if match and left:
+                left -= 1
+            elif match:
+                quick = quick_point(self.text[start + 1 : end - 1], times) if in_order else None
+                if quick is None:
+                    yield self.point(split(self.text, start, end, sealing=False)[0], times)
+                else:
+                    self.budget.spend(self.text, block, quick[1])
+                    yield quick[0]
+            place = end
 
     def times(self, block: Block) -> Tuple[float, ...]:
         if len(block) < 2:

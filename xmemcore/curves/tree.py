@@ -36,11 +36,33 @@ Points = Tuple[ControlPoint, ...]
 class ControlCurve:
     """The control points of a curve. Bezier: triplets of in tangent, centre, out tangent, tangents relative to the centre."""
 
-    def __init__(self, flags: int = 0, key_times: Tuple[float, ...] = (), points: Union[Points, Callable[[], Points]] = ()) -> None:
-        """Make a curve; `points` may be a function that reads them when they are first wanted, and raises CurvesTextBroken then."""
+    def __init__(
+        self,
+        flags: int = 0,
+        key_times: Tuple[float, ...] = (),
+        points: Union[Points, Callable[[], Points]] = (),
+        count: Optional[int] = None,
+        plain: bool = False,
+    ) -> None:
+        """Make a curve.
+
+        Args:
+            flags: its bits.
+            key_times: frames on which all of its points are keyed.
+            points: the points, or a function that reads them when they are first wanted, and raises CurvesTextBroken then.
+            count: how many points there are, where that is known without reading them.
+            plain: no number of its points can be an expression.
+        """
         self.flags = flags
         self.key_times = key_times
         self._points = points
+        self._count = count
+        self.plain = plain
+
+    @property
+    def count(self) -> int:
+        """How many points it has."""
+        return len(self.points) if self._count is None else self._count
 
     @cached_property
     def points(self) -> Points:
@@ -166,4 +188,4 @@ def _points_with(curve: ControlCurve, change: Callable[[Curve, Place], Curve], p
             for number, point in enumerate(curve.points)
         )
 
-    return ControlCurve(curve.flags, curve.key_times, points)
+    return ControlCurve(curve.flags, curve.key_times, points, curve.count)

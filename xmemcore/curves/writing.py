@@ -72,8 +72,6 @@ def _point(point: ControlPoint, times: Optional[Sequence[float]]) -> str:
 def _curve(curve: Curve, times: Optional[Sequence[float]] = None) -> str:
     if curve.times:
         value = f"{{{' '.join(_keys(curve, timed=times is None))}}}"
-    elif times is not None and len(times) > 1:
-        value = f"{{{{{write_number(curve.constant)}}}}}"
     else:
         value = write_number(curve.constant)
     if curve.expression is None:

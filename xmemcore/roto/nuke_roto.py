@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from xmemcore.curves.animation import USER, Curve
 from xmemcore.curves.attributes import differs, named, surely_absent, unknown_curves
 from xmemcore.curves.keyframes import keyframes
+from xmemcore.curves.objects import TextObject, draws
+from xmemcore.curves.objects import objects_of as text_objects
 from xmemcore.curves.tree import (
     BEZIER,
     BSPLINE,
@@ -22,7 +24,7 @@ from xmemcore.curves.tree import (
 )
 from xmemcore.protocol.roto_values import FEATHER_TYPES
 from xmemcore.roto.evaluate import shape_at
-from xmemcore.roto.shapes import RotoObject, unique
+from xmemcore.roto.shapes import EvaluatedShape, RotoObject
 from xmemcore.roto.transform import is_unverified
 
 SHOWN_NAMES = 5
@@ -32,55 +34,40 @@ VERTEX_EXTRAS = ("t", "rp", "te")
 HOW_TO_BAKE = "Bake it to keys in Nuke's Curve Editor (Edit > Generate, every frame), or propagate from within Nuke, where it is sampled."
 
 
-def objects_of(rotos: Sequence[tuple[str, Layer]]) -> tuple[RotoObject, ...]:
-    """Make an object of every top-level shape and of every top-level layer that holds shapes, in the list's order.
+def objects_of(
+    rotos: Sequence[tuple[str, Layer]],
+    union: str | None = None,
+    keyed: Mapping[str, Sequence[int]] | None = None,
+    absent: Mapping[str, Sequence[int]] | None = None,
+) -> tuple[RotoObject, ...]:
+    """Make the objects of a chain of rotos, in the list's order.
 
     Args:
-        rotos: name and root layer of each node of a chain, the last one first: it is drawn on top.
+        rotos: name and root layer of each node, the last one first: it is drawn on top.
+        union: name of the one object that all shapes are to be; None: each top-level shape or layer is one.
+        keyed: by object, the frames that count as annotated; one that is missing here counts on its own keys.
+        absent: by object, frames on which it is not there, whatever its shapes say.
     """
-    found: list[tuple[str, str, tuple[Placed, ...]]] = []
-    for node, root in rotos:
-        for element in root.children:
-            # The text begins at the top of the stack; shapes are drawn from the bottom.
-            placed = tuple(one for one in reversed(list(shapes_below(element, (root,)))) if _draws(one.shape))
-            if placed:
-                found.append((node, element.name or "shape", placed))
-    owners: dict[str, set[str]] = {}
-    for node, original, _ in found:
-        owners.setdefault(original, set()).add(node)
-    names = unique([original if len(owners[original]) == 1 else f"{node}.{original}" for node, original, _ in found])
-    return tuple(_object(name, original, placed) for name, (_, original, placed) in zip(names, found))
-
-
-def union_of(objects: Sequence[RotoObject], name: str) -> RotoObject:
-    """Make one object of all, the first on top."""
-    below = tuple(reversed(objects))
-    unknown = next((one.unknown for one in objects if one.unknown is not None), None)
-    frames = sorted({frame for one in objects for frame in one.keyframes})
-    return RotoObject(
-        name,
-        tuple(frames),
-        lambda frame: [shape for one in below for shape in one.at(frame)],
-        hides=lambda frame: all(one.absent(frame) for one in below),
-        unknown=unknown,
+    keyed, absent = keyed or {}, absent or {}
+    return tuple(
+        _object(one, tuple(keyed[one.name]) if one.name in keyed else keyframes(one.placed), frozenset(absent.get(one.name, ())))
+        for one in text_objects(rotos, union)
     )
 
 
-def _object(name: str, original: str, placed: tuple[Placed, ...]) -> RotoObject:
-    hanging = unknown_curves(placed)
+def _object(one: TextObject, frames: tuple[int, ...], absent: frozenset[int]) -> RotoObject:
+    def at(frame: int) -> list[EvaluatedShape]:
+        return [] if frame in absent else [shape for each in one.placed if (shape := shape_at(each, frame)) is not None]
+
+    hanging = unknown_curves(one.placed)
     return RotoObject(
-        name,
-        keyframes(placed),
-        lambda frame: [shape for one in placed if (shape := shape_at(one, frame)) is not None],
-        original=original,
-        hides=lambda frame: all(surely_absent(one, frame) for one in placed),
+        one.name,
+        frames,
+        at,
+        original=one.original,
+        hides=lambda frame: frame in absent or all(surely_absent(each, frame) for each in one.placed),
         unknown=f"the expression '{hanging[0][1][:60]}' of {hanging[0][0].name}" if hanging else None,
     )
-
-
-def _draws(shape: Shape) -> bool:
-    """A single point, or none, is no outline and no line."""
-    return len(shape.main.points) >= 2 * (3 if shape.kind == BEZIER else 1)
 
 
 def warnings_of(root: Layer) -> tuple[str, ...]:
@@ -101,7 +88,7 @@ def warnings_of(root: Layer) -> tuple[str, ...]:
     strokes: list[Stroke] = list(strokes_below(root))
     warn(strokes, "Paint strokes are no annotation and are left out: {}.")
     warnings.extend(_expression_warnings(placed))
-    warn(shapes_with(lambda s: not _draws(s)), "Shapes of fewer than two points draw nothing and are left out: {}.")
+    warn(shapes_with(lambda s: not draws(s)), "Shapes of fewer than two points draw nothing and are left out: {}.")
     warn(shapes_with(_has_vertex_extras), "B-splines are drawn as uniform cubic ones; the tension of their vertices is left out: {}.")
     warn(shapes_with(_has_codes), "Keys with interpolation codes are read as Nuke's format page has them, unverified between keys: {}.")
     warn(

@@ -12,8 +12,10 @@ from xmemcore.curves.chain import CLASSES, chain_above, heads
 from xmemcore.curves.links import follower
 from xmemcore.curves.reading import read_tree, require_points
 from xmemcore.curves.script import Format, Node, read_script
+from xmemcore.curves.sent import SentRoto
 from xmemcore.curves.tree import Layer, strokes_below, with_curves
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.outside import NotUsable
 from xmemcore.roto import roto_json
 from xmemcore.roto.nuke_roto import objects_of, warnings_of
 from xmemcore.roto.shapes import Roto
@@ -21,6 +23,7 @@ from xmemcore.roto.shapes import Roto
 CURVES_ALONE = re.compile(r"\s*(?:curves\s+)?\{?\s*(?:AddMode\b[\s\d.]*)?\{\s*\{")
 """How curves text begins when no node is around it."""
 JSON = re.compile(r'\s*(?:\{\s*(?:"|\})|\[)')
+SENT = re.compile(r'\s*\{\s*"version"\s*:\s*2\s*,')
 NUKE_6 = "AnimTree:"
 SHOWN_NODES = 12
 MAX_BYTES = 512 * 2**20
@@ -72,7 +75,7 @@ def read_roto(path_or_text: str | Path, node: str | None = None) -> Roto:
 
 def _read(text: str, source: str, node: str | None) -> Roto:
     if JSON.match(text):
-        return roto_json.parse(text, source)
+        return _sent(text, source) if SENT.match(text) else roto_json.parse(text, source)
     if CURVES_ALONE.match(text):
         if NUKE_6 in text:
             raise _too_old(source)
@@ -107,6 +110,21 @@ def _read(text: str, source: str, node: str | None) -> Roto:
             require_points(root)
         rotos.append((one.name, root))
     return _roto(last.path, rotos, warnings, last.format or script.format)
+
+
+def _sent(text: str, source: str) -> Roto:
+    """Read what the plugin sends: texts of nodes, and the artist's edits."""
+    try:
+        sent = SentRoto.parse(text)
+    except NotUsable as error:
+        raise roto_json.RotoJsonBroken(f"{source} is no roto JSON of version 2: {error}. Export the roto again from Nuke.") from error
+    rotos = []
+    for name, curves in sent.rotos:
+        try:
+            rotos.append((name, read_tree(curves)))
+        except CurvesTextBroken as error:
+            raise CurvesTextBroken(f"{name}: {error}") from error
+    return _roto(" and ".join(name for name, _ in rotos), rotos, (), Format(*sent.format), sent)
 
 
 def _text_of(path_or_text: str | Path) -> tuple[str, str]:
@@ -153,8 +171,10 @@ def _has_shapes(node: Node) -> bool:
     return extent is not None and (node.text.find("curvegroup", *extent) >= 0 or node.text.find(NUKE_6, *extent) >= 0)
 
 
-def _roto(called: str, rotos: Sequence[tuple[str, Layer]], warnings: Sequence[str], made: Format | None) -> Roto:
-    objects = objects_of(rotos)
+def _roto(
+    called: str, rotos: Sequence[tuple[str, Layer]], warnings: Sequence[str], made: Format | None, sent: SentRoto | None = None
+) -> Roto:
+    objects = objects_of(rotos) if sent is None else objects_of(rotos, sent.union, sent.keyframes, sent.absent)
     named = (*warnings, *(warning for _, root in rotos for warning in warnings_of(root)))
     if not objects:
         painted = any(True for _, root in rotos for _ in strokes_below(root))

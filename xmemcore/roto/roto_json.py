@@ -18,12 +18,13 @@ from typing import Any
 
 import numpy as np
 
+from xmemcore.curves.objects import unique
 from xmemcore.curves.script import Format
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.outside import NotUsable, number, parse_json, short, whole_number
 from xmemcore.protocol.roto_values import BLENDING, FEATHER_TYPES
 from xmemcore.roto.coverage import FAR_PIXELS
-from xmemcore.roto.shapes import EvaluatedShape, Roto, RotoObject, unique
+from xmemcore.roto.shapes import EvaluatedShape, Roto, RotoObject
 
 VERSION = 1
 FRAME = re.compile(r"-?[0-9]{1,9}")

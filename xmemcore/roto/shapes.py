@@ -75,17 +75,3 @@ class Roto:
     format: Format | None
     """None where the text does not say."""
     warnings: tuple[str, ...]
-
-
-def unique(names: list[str]) -> list[str]:
-    """Tell objects of one name apart: Nuke allows two shapes of one name."""
-    taken: set[str] = set()
-    result = []
-    for name in names:
-        count, candidate = 1, name
-        while candidate in taken:
-            count += 1
-            candidate = f"{name}_{count}"
-        taken.add(candidate)
-        result.append(candidate)
-    return result

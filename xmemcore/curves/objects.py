@@ -1,0 +1,65 @@
+"""The objects of a roto: its top-level shapes and layers, or all shapes as one, by names that are told apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, List, Optional, Sequence, Set, Tuple
+
+from xmemcore.curves.tree import BEZIER, Layer, Placed, Shape, shapes_below
+
+
+@dataclass(frozen=True)
+class TextObject:
+    """One rotoed thing, as its text has it."""
+
+    name: str
+    """The artist's, made unique among the objects."""
+    original: str
+    """What the artist called it."""
+    node: str
+    """Name of the node that it stands in."""
+    placed: Tuple[Placed, ...]
+    """Its shapes from bottom to top."""
+
+
+def objects_of(rotos: Sequence[Tuple[str, Layer]], union: Optional[str] = None) -> List[TextObject]:
+    """Make an object of every top-level shape and of every top-level layer that holds shapes, in the list's order, the topmost first.
+
+    Args:
+        rotos: name and root layer of each node of a chain, the last one first: it is drawn on top.
+        union: name of the one object that all shapes are to be; None: each is its own.
+    """
+    found: List[Tuple[str, str, Tuple[Placed, ...]]] = []
+    for node, root in rotos:
+        for element in root.children:
+            # The text begins at the top of the stack; shapes are drawn from the bottom.
+            placed = tuple(one for one in reversed(list(shapes_below(element, (root,)))) if draws(one.shape))
+            if placed:
+                found.append((node, element.name or "shape", placed))
+    if union is not None and found:
+        return [TextObject(union, union, found[0][0], tuple(one for _, _, placed in reversed(found) for one in placed))]
+    owners: Dict[str, Set[str]] = {}
+    for node, original, _ in found:
+        owners.setdefault(original, set()).add(node)
+    names = unique([original if len(owners[original]) == 1 else f"{node}.{original}" for node, original, _ in found])
+    return [TextObject(name, original, node, placed) for name, (node, original, placed) in zip(names, found)]
+
+
+def draws(shape: Shape) -> bool:
+    """Say whether a shape has two points or more; a single one is no outline and no line."""
+    return shape.main.count >= 2 * (3 if shape.kind == BEZIER else 1)
+
+
+def unique(names: Sequence[str]) -> List[str]:
+    """Tell objects of one name apart: Nuke allows two shapes of one name."""
+    taken: Set[str] = set()
+    counts: Dict[str, int] = {}
+    result = []
+    for name in names:
+        candidate = name
+        while candidate in taken:
+            counts[name] = counts.get(name, 1) + 1
+            candidate = f"{name}_{counts[name]}"
+        taken.add(candidate)
+        result.append(candidate)
+    return result
