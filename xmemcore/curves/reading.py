@@ -163,10 +163,10 @@ class _Reader:
             raise broken(self.text, stray.position, "points outside of {p ..} and {px ..}")
         flags, still, timed = _named(block, "f"), _named(block, "p"), _named(block, "px")
         number_of_flags = self.whole(flags[1]) if flags is not None and len(flags) > 1 else 0
-        block, skipped = (still, 1) if timed is None else (timed, 2)
+        listed, skipped = (still, 1) if timed is None else (timed, 2)
         times = () if timed is None else self.times_ahead(timed)
-        plain = isinstance(block, Sealed) and self.text.find("=", block.position, block.end) < 0
-        return ControlCurve(number_of_flags, times, self.points(block, skipped, times or None), self.count(block, skipped), plain)
+        plain = isinstance(listed, Sealed) and self.text.find("=", listed.position, listed.end) < 0
+        return ControlCurve(number_of_flags, times, self.points(listed, skipped, times or None), self.count(listed, skipped), plain)
 
     def count(self, block: Optional[Block], skipped: int) -> Optional[int]:
         """Count points without reading them; None where that is not certain."""

@@ -43,8 +43,8 @@ def covered_area(
             continue
         here = np.any((upper < stop) & (lower > first), axis=0)
         if here.any():
-            parts = (values[:, here] for values in (starts, ends, upper, lower))
-            area[first:stop] = _strip(*parts, width, first, stop, scanlines, weights)
+            some = (starts[:, here], ends[:, here], upper[:, here], lower[:, here])
+            area[first:stop] = _strip(*some, width, first, stop, scanlines, weights)
     return area
 
 
