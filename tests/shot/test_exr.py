@@ -257,7 +257,9 @@ def test_what_others_write_while_a_damaged_file_is_read_is_passed_on(tmp_path: P
             read(path, "R")
     ended.set()
     thread.join(60)
-    assert capfd.readouterr().err == "".join(f"line {place}\n" for place in lines)
+    said = capfd.readouterr().err.splitlines()
+    # Where the descriptor turns, two lines may change places.
+    assert sorted(said) == sorted(f"line {place}" for place in lines)
 
 
 def test_damage_in_one_part_does_not_give_the_pixels_of_another(tmp_path: Path) -> None:

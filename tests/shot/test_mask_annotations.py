@@ -10,6 +10,8 @@ import OpenEXR
 import pytest
 from PIL import Image
 
+from tests.make_data import with_attributes
+from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.names import layer_names
 from xmemcore.shot.annotations.annotations import network_mask_from_coverage
 from xmemcore.shot.annotations.mask_files import MaskUnreadable
@@ -255,7 +257,7 @@ def test_truncated_mask_is_refused_by_name(tmp_path: Path, plate: Plate, keep: i
     save_index(tmp_path, 1001, rng.integers(0, 3, (HEIGHT, WIDTH), np.uint8))
     path = tmp_path / "m.1001.png"
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(MaskUnreadable, match="m.1001.png .* is damaged"):
+    with pytest.raises(MaskUnreadable, match="m.1001.png .* is truncated"):
         MaskAnnotations.open(str(tmp_path), plate)
 
 
@@ -309,3 +311,87 @@ def test_thin_object_keeps_its_best_covered_pixels() -> None:
     kept = network_mask_from_coverage(wire)
     assert kept[4].all() and kept.sum() == 9, "a wire stays whole: equal pixels are kept together"
     assert not network_mask_from_coverage(np.zeros((4, 4), np.float32)).any()
+
+
+# Several sequences
+
+
+def test_folder_for_each_object_gives_objects_of_their_names(tmp_path: Path, plate: Plate) -> None:
+    for name, frames in (("arm", (1001, 1002)), ("leg", (1002,))):
+        (tmp_path / name).mkdir()
+        for frame in frames:
+            save_index(tmp_path / name, frame, labels((2, 2, 8, 8, 1)))
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "read me.txt").write_text("nothing")
+    masks = MaskAnnotations.open(str(tmp_path), plate)
+    assert masks.objects == ("arm", "leg") and masks.keyframes == (1001, 1002)
+    assert masks.known(1001) == {0} and masks.known(1002) == {0, 1}
+    assert format_part(masks.matte(1002, 1))[2:8, 2:8].all()
+    assert MaskAnnotations.open(str(tmp_path), plate, keyframes=[1002]).known(1001) == frozenset()
+    with pytest.raises(MaskUnreadable, match="no mask for keyframe 1003 .* Masks exist for 1001, 1002"):
+        MaskAnnotations.open(str(tmp_path), plate, keyframes=[1003])
+
+
+def test_prefix_for_each_object_gives_objects_of_their_names(tmp_path: Path, plate: Plate) -> None:
+    for frame in (1001, 1002):
+        cv2.imwrite(str(tmp_path / f"arm_mask.{frame}.png"), labels((2, 2, 8, 8, 255)))
+        save_exr(tmp_path / f"leg-{frame}.exr", {"A": np.full((3, 3), 0.5, np.float16)}, 4, 5)
+        cv2.imwrite(str(tmp_path / f"{frame}_hand.png"), labels((0, 0, 2, 2, 200)))
+    masks = MaskAnnotations.open(str(tmp_path), plate)
+    assert masks.objects == ("arm_mask", "hand", "leg")
+    assert format_part(masks.matte(1001, 2))[5:8, 4:7].max() == 0.5
+    assert masks.known(1002) == {0, 1, 2}
+
+
+def test_several_objects_in_one_of_several_folders_keep_their_own_names_too(tmp_path: Path, plate: Plate) -> None:
+    for name, pixels in (("crowd", labels((2, 2, 8, 8, 1), (10, 2, 14, 6, 2))), ("hero", labels((0, 0, 2, 2, 1)))):
+        (tmp_path / name).mkdir()
+        save_index(tmp_path / name, 1001, pixels)
+    assert MaskAnnotations.open(str(tmp_path), plate).objects == ("crowd.1", "crowd.2", "hero")
+
+
+def test_versions_are_no_objects_and_one_object_is_not_there_twice(tmp_path: Path, plate: Plate) -> None:
+    for name in ("m_v1.1001.png", "m_v2.1001.png", "m_v1.1002.png", "m_v2.1002.png"):
+        cv2.imwrite(str(tmp_path / name), labels((2, 2, 8, 8, 255)))
+    with pytest.raises(RequestError, match=r"several sequences \(m_v1.%04d.png, m_v2.%04d.png\) that differ in numbers only. Name one"):
+        MaskAnnotations.open(str(tmp_path), plate)
+    for frame in (1001, 1002):
+        (tmp_path / f"m_v2.{frame}.png").unlink()
+    save_exr(tmp_path / "m_v1.1001.exr", {"A": np.ones((3, 3), np.float16)})
+    with pytest.raises(RequestError, match="holds two sequences for the object m_v1. Remove one of them"):
+        MaskAnnotations.open(str(tmp_path), plate)
+
+
+def test_our_own_mattes_beside_masks_and_plates_are_not_taken_for_them(tmp_path: Path, plate: Plate) -> None:
+    for frame in (1001, 1002):
+        cv2.imwrite(str(tmp_path / f"arm.{frame}.png"), labels((2, 2, 8, 8, 255)))
+    canvas = Canvas(Box(0, 0, WIDTH, HEIGHT), Box(0, 0, WIDTH, HEIGHT))
+    for out in (tmp_path / "matte.%04d.exr", tmp_path / "mattes" / "matte.%04d.exr"):
+        writer = MatteWriter(out, canvas, [("arm", "arm")], {"xmem/version": "0.3.0"})
+        writer.write(1001, np.ones((1, HEIGHT, WIDTH), np.float32), np.ones((HEIGHT, WIDTH), np.float32), keyframe=True)
+    assert Sequence.find(str(tmp_path)).frames == (1001, 1002)
+    assert MaskAnnotations.open(str(tmp_path), plate).objects == ("mask",)
+
+
+def test_whole_numbers_in_an_exr_mask_are_no_coverage(tmp_path: Path, plate: Plate) -> None:
+    save_exr(tmp_path / "m.1001.exr", {"id": np.full((3, 3), 7, np.uint32)})
+    with pytest.raises(MaskUnreadable, match="Channel id of the mask m.1001.exr .* holds whole numbers up to 7, as ids do"):
+        MaskAnnotations.open(str(tmp_path), plate)
+    save_exr(tmp_path / "m.1001.exr", {"id": np.ones((3, 3), np.uint32)})
+    assert MaskAnnotations.open(str(tmp_path), plate).matte(1001, 0).max() == 1
+
+
+@pytest.mark.parametrize("suffix", ["exr", "png"])
+def test_masks_with_attributes_that_no_pixel_needs_are_read(tmp_path: Path, plate: Plate, suffix: str) -> None:
+    path = tmp_path / f"m.1001.{suffix}"
+    save_exr(tmp_path / "m.1001.exr", {"A": np.ones((3, 3), np.float16)}, 4, 5)
+    with_attributes(tmp_path / "m.1001.exr", [("preview", "preview", bytes(8)), ("owner", "string", b"\xe9")])
+    (tmp_path / "m.1001.exr").rename(path)
+    assert format_part(MaskAnnotations.open(str(tmp_path), plate).matte(1001, 0))[5:8, 4:7].all(), "what counts is the content"
+
+
+def test_movie_given_as_masks_says_how_to_export_frames(tmp_path: Path, plate: Plate) -> None:
+    (tmp_path / "m.mov").write_bytes(b"\0\0\0\x14ftypqt  ")
+    for pattern in (tmp_path, tmp_path / "m.mov"):
+        with pytest.raises(RequestError, match="is a movie, and movies are not read.*Export the frames"):
+            MaskAnnotations.open(str(pattern), plate)

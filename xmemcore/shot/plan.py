@@ -17,6 +17,7 @@ from xmemcore.protocol.names import layer_names
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.version import VERSION
 from xmemcore.shot.annotations.host_alpha import HostAlpha
+from xmemcore.shot.annotations.mask_folders import mask_sequences
 from xmemcore.shot.annotations.objects import Group, competition_groups
 from xmemcore.shot.device import choose_precision
 from xmemcore.shot.files.sequence import Sequence
@@ -90,7 +91,8 @@ class ShotPlan:
         if request.roto:
             read.append(Path(request.roto).expanduser().absolute())
         if request.masks:
-            read += Sequence.find(request.masks, "masks").paths.values()
+            masks = mask_sequences(request.masks, request.view, self.plate.sequence)
+            read += [path for sequence in masks.values() for path in sequence.paths.values()]
         if request.roto_alpha:
             read += Sequence.find(request.roto_alpha, "roto alpha").paths.values()
         return read

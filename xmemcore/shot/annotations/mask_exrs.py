@@ -86,7 +86,13 @@ class ExrMasks:
         image = read_channels(header, place.part, [place.channel])
         display, theirs = self._canvas.display, header.display_window
         window = image.data_window.moved(display.x0 - theirs.x0, display.y0 - theirs.y0)
-        values = np.clip(np.nan_to_num(image.channels[place.channel].astype(np.float32)), 0, 1)
+        values = np.nan_to_num(image.channels[place.channel].astype(np.float32))
+        if any(plane.kind == "uint" for plane in place.part.planes if plane.name == place.channel) and values.max(initial=0) > 1:
+            raise MaskUnreadable(
+                f"Channel {place.channel} of the mask {header.path.name} in {header.path.parent} holds whole numbers up to "
+                f"{values.max():.0f}, as ids do. Write one channel or layer for each object, or an index PNG."
+            )
+        values = np.clip(values, 0, 1)
         return self._canvas.placed(values.astype(np.float16), window)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +21,8 @@ class MaskFiles(Protocol):
 
     objects: tuple[str, ...]
     """Names, over all files."""
+    warnings: Iterable[str]
+    """What could not be honoured, a sentence each."""
 
     def known(self, frame: int) -> frozenset[str]:
         """Name the objects of which a frame's file says something, be it that they are absent."""

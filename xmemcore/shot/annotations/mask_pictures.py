@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
+from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.annotations.mask_files import MaskUnreadable, in_layer_order, readable, require_size
+from xmemcore.shot.files.pictures import read_stored
 from xmemcore.shot.files.sequence import Sequence
 from xmemcore.shot.plate.canvas import Canvas
 
@@ -155,21 +155,13 @@ class PictureMasks:
 
 def _read(path: Path) -> _Picture:
     try:
-        with Image.open(path) as file:
-            # Palettes are Pillow's: opencv and OpenImageIO turn them into colours.
-            if file.mode in ("P", "L", "LA", "I;16"):
-                return _Picture(np.asarray(file), file.mode == "P")
-            if file.mode == "1":
-                return _Picture(np.asarray(file).astype(np.uint8) * np.uint8(255), False)
-            file.load()  # opencv reads what is left of a truncated picture
-        pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise MaskUnreadable(f"The mask {path.name} in {path.parent} is damaged or no image. Save it as PNG or EXR.") from error
-    if pixels is None or pixels.dtype not in (np.uint8, np.uint16, np.float32):
-        raise MaskUnreadable(f"The mask {path.name} in {path.parent} is of a kind that cannot be read. Save it as PNG or EXR.")
-    if pixels.ndim == 3:
-        pixels = pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]]
-    return _Picture(pixels, False)
+        stored = read_stored(path)
+    except RequestError as error:
+        raise MaskUnreadable(f"A mask cannot be read: {error} Or save it as PNG or EXR.") from error
+    if stored.indices is not None:
+        return _Picture(stored.indices, True)
+    planes = [stored.pixels[..., place] for place in range(stored.pixels.shape[2])] + ([] if stored.alpha is None else [stored.alpha])
+    return _Picture(planes[0] if len(planes) == 1 else np.stack(planes, axis=-1), False)
 
 
 INDEX_AS_RGB = (

@@ -8,10 +8,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from xmemcore.shot.annotations.annotations import network_mask_from_coverage
-from xmemcore.shot.annotations.mask_exrs import ExrMasks
 from xmemcore.shot.annotations.mask_files import MaskFiles, MaskUnreadable
-from xmemcore.shot.annotations.mask_pictures import PictureMasks
-from xmemcore.shot.files.sequence import Sequence
+from xmemcore.shot.annotations.mask_folders import mask_sequences, open_masks
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.plate.resampling import PUBLISHED, nearest, resampled
@@ -33,7 +31,7 @@ class MaskAnnotations:
         """Look through the masks once, to learn which objects there are: those of all files, so that they stay when keyframes change.
 
         Args:
-            pattern: a folder or a sequence; the files' numbers are the plate's frames.
+            pattern: a folder or a sequence, or a folder for each object; the files' numbers are the plate's frames.
             plate: what they are masks of.
             keyframes: those that count; None: all.
             view: stands in for %V and %v in the pattern.
@@ -41,13 +39,13 @@ class MaskAnnotations:
         Raises:
             SequenceNotFound, MaskUnreadable, ExrUnreadable.
         """
-        sequence = Sequence.find(pattern, "masks", view)
-        chosen = sequence.frames if keyframes is None else tuple(keyframes)
+        sequences = mask_sequences(pattern, view, plate.sequence)
+        frames = tuple(sorted({frame for sequence in sequences.values() for frame in sequence.frames}))
+        chosen = frames if keyframes is None else tuple(keyframes)
         for frame in chosen:
-            if frame not in sequence.paths:
-                raise MaskUnreadable(f"There is no mask for keyframe {frame} in {pattern}. Masks exist for {_listed(sequence.frames)}.")
-        exr = sequence.path(sequence.frames[0]).suffix.lower() == ".exr"
-        files = (ExrMasks if exr else PictureMasks)(sequence, plate.canvas, frozenset(chosen))
+            if frame not in frames:
+                raise MaskUnreadable(f"There is no mask for keyframe {frame} in {pattern}. Masks exist for {_listed(frames)}.")
+        files = open_masks(sequences, plate.canvas, frozenset(chosen))
         annotations = cls(files, plate.canvas, chosen, files.warnings)
         if not annotations._shows_anything():
             raise MaskUnreadable(f"The masks in {pattern} are all empty. Paint the object on at least one keyframe.")

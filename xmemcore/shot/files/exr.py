@@ -32,7 +32,7 @@ from xmemcore.shot.files.exr_layout import (
     pixel_source,
     read_layout,
 )
-from xmemcore.shot.files.library_text import kept_off_stderr
+from xmemcore.shot.files.library_text import kept_off_the_terminal
 from xmemcore.shot.plate.canvas import Box, require_pixels
 
 FULL_DISK_BYTES = 1_000_000
@@ -129,7 +129,7 @@ def read_channels(header: ExrHeader, part: ExrPart, names: Iterable[str]) -> Exr
     require_pixels(part.data_window, f"The data window of {header.path.name}")
     try:
         source = pixel_source(header.layout, part.index)
-        with kept_off_stderr():
+        with kept_off_the_terminal():
             channels = _read(source, {name: planes[name].kind for name in names}, part.data_window.width)
     except Exception as error:  # the library raises RuntimeError, ValueError, OSError and more
         raise _damaged(header.path, error) from error

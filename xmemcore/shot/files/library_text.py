@@ -1,12 +1,13 @@
-"""What a library prints of a damaged file, kept off stderr: the artist has our sentence.
+"""What a library prints of a damaged file, kept off the terminal: the artist has our sentence.
 
-OpenEXR prints from its own core, and has no switch for it. While it decodes, file descriptor 2 leads into a file of ours; what others
-write meanwhile is passed on, in order, and the library's own lines are not. Several threads may read at once. Windows cannot read such
-a file beside its writer: there the library's lines stay.
+OpenEXR, libpng and libjpeg print from their own cores, and the packages that hold them have no switch for it. While one of them decodes,
+file descriptors 1 and 2 lead into files of ours; what others write meanwhile is passed on, and the libraries' own lines are not.
+Several threads may read at once. Windows cannot read such a file beside its writer: there the lines stay.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import tempfile
@@ -15,14 +16,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-_MARK = b"(EXR_ERR_"
-"""In every line that the library prints."""
+_MARKS = (
+    b"(EXR_ERR_", b"ojph error", b"ojph warning", b"ojph info", b"libpng error", b"libpng warning", b"Corrupt JPEG data",
+    b"Premature end of JPEG", b"Invalid SOS parameters", b"Inconsistent progression sequence", b"Unknown Adobe color transform",
+    b"unknown JFIF revision", b"Unsupported marker type", b"Invalid component ID", b"Bogus", b"JPEG datastream",
+)  # fmt: skip
+"""In the lines that libraries print: OpenEXR with OpenJPH, libpng, libjpeg."""
+LARGEST_CATCH = 1 << 20
+"""Bytes of a file of ours that are kept at most between two pictures."""
 
 
-class _Stderr:
-    """File descriptor 2, and where it leads while a library decodes."""
+class _Descriptor:
+    """File descriptor 1 or 2, and where it leads while a library decodes."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
+        self._number = number
         self._lock = threading.Lock()
         self._readers = 0
         self._real = -1
@@ -37,54 +45,84 @@ class _Stderr:
             if self._readers > 1:
                 return
             try:
-                self._caught = self._caught or tempfile.TemporaryFile()
+                if self._caught is None:
+                    self._caught = tempfile.TemporaryFile(buffering=0)
                 _flush()
-                self._real = os.dup(2)
-                os.dup2(self._caught.fileno(), 2)
+                self._real = os.dup(self._number)
+                os.dup2(self._caught.fileno(), self._number)
             except OSError:
                 # A process without a stderr, or without room for a temporary file, has nobody to disturb.
                 self._real = -1
 
-    def turn_back(self) -> None:
-        """Lead it back when the last thread is done, and hand on what was caught; also before, so that nothing waits for long."""
+    def turn_back(self) -> bytes:
+        """Lead it back when the last thread is done, and hand on what was caught; also before, so that nothing waits for long.
+
+        Returns:
+            What libraries printed since the last time.
+        """
+        printed = b""
         with self._lock:
             self._readers -= 1
             if self._real < 0 or self._caught is None:
-                return
+                return printed
             _flush()
+            printed += self._pass_on()
             if not self._readers:
-                os.dup2(self._real, 2)
-            while piece := os.pread(self._caught.fileno(), 1 << 16, self._passed):
-                self._passed += len(piece)
-                _write(self._real, b"".join(line for line in piece.splitlines(keepends=True) if _MARK not in line))
-            if not self._readers:
+                os.dup2(self._real, self._number)
+                # What was caught stays, and is cut off only where it grew: what a thread is just writing comes with the next picture.
+                printed += self._pass_on()
                 os.close(self._real)
-                self._real, self._passed = -1, 0
-                self._caught.seek(0)
-                self._caught.truncate()
+                self._real = -1
+                if self._passed > LARGEST_CATCH:
+                    os.ftruncate(self._caught.fileno(), 0)
+                    os.lseek(self._caught.fileno(), 0, os.SEEK_SET)
+                    self._passed = 0
+        return printed
+
+    def _pass_on(self) -> bytes:
+        """Hand on what others wrote; gives what libraries did."""
+        assert self._caught is not None
+        printed = b""
+        while piece := os.pread(self._caught.fileno(), 1 << 16, self._passed):
+            self._passed += len(piece)
+            for line in piece.splitlines(keepends=True):
+                if any(mark in line for mark in _MARKS):
+                    printed += line
+                else:
+                    _write(self._real, line)
+        return printed
 
 
-_stderr = _Stderr()
+_descriptors = (_Descriptor(1), _Descriptor(2))
 
 
 @contextmanager
-def kept_off_stderr() -> Iterator[None]:
-    """Keep a decoding library's lines off stderr."""
+def kept_off_the_terminal() -> Iterator[list[bytes]]:
+    """Keep a decoding library's lines off stdout and stderr; what it printed is in the list that is given, once the block has ended."""
+    printed: list[bytes] = []
     if not hasattr(os, "pread"):
-        yield
+        yield printed
         return
-    _stderr.turn()
+    for descriptor in _descriptors:
+        descriptor.turn()
     try:
-        yield
+        yield printed
     finally:
-        _stderr.turn_back()
+        printed.extend(descriptor.turn_back() for descriptor in _descriptors)
 
 
 def _flush() -> None:
-    if sys.stderr is not None and not sys.stderr.closed:
-        sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and not stream.closed:
+            stream.flush()
+    if _C is not None:
+        # What C code printed may wait in its own buffer.
+        _C.fflush(None)
 
 
 def _write(descriptor: int, text: bytes) -> None:
     while text:
         text = text[os.write(descriptor, text) :]
+
+
+_C = ctypes.CDLL(None) if os.name == "posix" else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import struct
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,12 @@ from PIL import Image
 from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.files import film_scans, jpeg_file, png_file, tiff_file
 from xmemcore.shot.files.file_kinds import HEAD_BYTES, kind_of_content, kind_of_name, not_read
+from xmemcore.shot.files.library_text import kept_off_the_terminal
 from xmemcore.shot.files.picture_header import PictureDamaged, PictureHeader, PictureUnsupported
+
+_decoding = threading.Lock()
+_MADE_UP = (b"premature end of data", b"Premature end of JPEG", b"bad Huffman code", b"Inconsistent progression")
+"""What libjpeg prints before it makes up pixels. Other complaints, such as bytes too many, leave the picture whole."""
 
 KINDS = ("PNG", "JPEG", "TIFF", "DPX", "Cineon")
 EXPORT = "Export it as EXR, or as PNG or TIFF of 8 or 16 bits."
@@ -152,7 +158,7 @@ def _png(content: bytes) -> StoredPicture:
 def _palette_png(content: bytes) -> StoredPicture:
     """Read a palette's indices with Pillow: opencv gives their colours only."""
     try:
-        with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
+        with kept_off_the_terminal(), Image.open(io.BytesIO(content), formats=("PNG",)) as image:
             if image.mode != "P":
                 raise PictureDamaged("its palette is missing")
             indices = np.asarray(image)
@@ -176,9 +182,11 @@ def _tiff(content: bytes) -> StoredPicture:
 
 def _by_opencv(content: bytes) -> np.ndarray:
     try:
-        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+        # One at a time: what libjpeg says of its data has no other way to us than stderr.
+        with _decoding, kept_off_the_terminal() as printed:
+            pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:
         raise PictureDamaged("its compressed pixels are damaged") from error
-    if pixels is None or pixels.size == 0:
+    if pixels is None or pixels.size == 0 or any(mark in text for text in printed for mark in _MADE_UP):
         raise PictureDamaged("its compressed pixels are damaged")
     return pixels.reshape(*pixels.shape[:2], -1)

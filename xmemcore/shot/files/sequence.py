@@ -162,7 +162,7 @@ def sequences_in(folder: Path, what: str) -> dict[str, Sequence]:
         digits = _shared_digits(spelled)
         best = {frame: _best(paths, f"{before}{frame:0{digits}d}{after}") for frame, paths in spellings.items()}
         found[before + after] = _sequence(folder, f"{before}%0{digits}d{after}", best, what)
-    foreign = {name: sequence for name, sequence in found.items() if len(found) == 1 or not _is_ours(sequence)}
+    foreign = {name: sequence for name, sequence in found.items() if len(found) == 1 or not is_ours(sequence)}
     return foreign or found
 
 
@@ -350,7 +350,7 @@ def _nothing_in(folder: Path, others: list[Path], what: str) -> str:
     return f"The folder {folder} holds no numbered images. Choose the folder of the {what}."
 
 
-def _is_ours(sequence: Sequence) -> bool:
+def is_ours(sequence: Sequence) -> bool:
     """Say whether a sequence is mattes that we wrote: an output folder may be the plate's own."""
     path = next(iter(sequence.paths.values()))
     if path.suffix.lower() != ".exr":
