@@ -366,6 +366,7 @@ def test_our_own_mattes_beside_masks_and_plates_are_not_taken_for_them(tmp_path:
     for frame in (1001, 1002):
         cv2.imwrite(str(tmp_path / f"arm.{frame}.png"), labels((2, 2, 8, 8, 255)))
     canvas = Canvas(Box(0, 0, WIDTH, HEIGHT), Box(0, 0, WIDTH, HEIGHT))
+    (tmp_path / "mattes").mkdir()
     for out in (tmp_path / "matte.%04d.exr", tmp_path / "mattes" / "matte.%04d.exr"):
         writer = MatteWriter(out, canvas, [("arm", "arm")], {"xmem/version": "0.3.0"})
         writer.write(1001, np.ones((1, HEIGHT, WIDTH), np.float32), np.ones((HEIGHT, WIDTH), np.float32), keyframe=True)
