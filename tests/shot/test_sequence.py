@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -155,3 +156,105 @@ def test_frames_written_by_a_pattern_are_found_by_it_and_by_their_folder(
         sequence = Sequence.find(str(where))
         assert sequence.frames == tuple(sorted(frames))
         assert set(sequence.holes) == set(range(min(frames), max(frames))) - frames
+
+
+# The number wherever it stands
+
+
+@pytest.mark.parametrize(
+    ("names", "frames", "pattern"),
+    [
+        (["sh_010_1001_lin.exr", "sh_010_1002_lin.exr", "sh_010_1003_lin.exr"], (1001, 1002, 1003), "sh_010_%04d_lin.exr"),
+        (["sh010.1001.2048x1152.exr", "sh010.1002.2048x1152.exr"], (1001, 1002), "sh010.%04d.2048x1152.exr"),
+        (["sh010.1001.2048x1152.exr"], (1001,), "sh010.%04d.2048x1152.exr"),
+        (["sh_010_1001_lin.exr"], (1001,), "sh_010_%04d_lin.exr"),
+        (["0001_plate_v003.png", "0002_plate_v003.png"], (1, 2), "%04d_plate_v003.png"),
+        (["shot_v2.0010-left.exr", "shot_v2.0011-left.exr"], (10, 11), "shot_v2.%04d-left.exr"),
+        (["a1b1c1.png", "a1b2c1.png", "a1b3c1.png"], (1, 2, 3), "a1b%01dc1.png"),
+        (["take1.0998.exr", "take1.0999.exr", "take1.1000.exr"], (998, 999, 1000), "take1.%04d.exr"),
+    ],
+)
+def test_frame_is_the_one_number_that_changes(tmp_path: Path, names: list[str], frames: tuple[int, ...], pattern: str) -> None:
+    touch(tmp_path, *names)
+    sequence = Sequence.find(str(tmp_path))
+    assert (sequence.frames, Path(sequence.pattern).name) == (frames, pattern)
+    assert Sequence.find(sequence.pattern).frames == frames
+
+
+def test_folder_of_two_shots_shows_both_patterns(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"sh{shot}_{frame}_lin.exr" for shot in ("010", "020") for frame in (1001, 1002, 1003)))
+    with pytest.raises(SequenceAmbiguous, match=r"several sequences \(sh010_%04d_lin.exr, sh020_%04d_lin.exr\). Name one of them"):
+        Sequence.find(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "shot.%04d.exr 1001-1003",
+        "shot.####.exr 1001-1003x1",
+        "shot.1001-1003#.exr",
+        "shot.1001-1003@@@@.exr",
+        "shot.1001-1001,1002-1003#.exr",
+        "shot.@@@@.exr",
+        "shot.@.exr",
+        "shot.$F4.exr",
+        "shot.$F.exr",
+        "shot.${F4}.exr",
+        "shot.*.exr",
+        "shot.????.exr",
+        " shot.%04d.exr  1001,1002,1003 ",
+    ],
+)
+def test_spellings_of_other_programs_are_understood(tmp_path: Path, pattern: str) -> None:
+    touch(tmp_path, *(f"shot.{frame}.exr" for frame in (1001, 1002, 1003)), "shot.left.exr", "shot.10x4.exr")
+    if "1001" not in pattern:
+        sequence = Sequence.find(str(tmp_path / pattern))
+        assert sequence.frames == (1001, 1002, 1003)
+    else:
+        touch(tmp_path, "shot.1004.exr")
+        sequence = Sequence.find(f"{tmp_path}/{pattern.strip()}")
+        assert sequence.frames == (1001, 1002, 1003)
+    assert re.fullmatch(r"shot\.%0[14]d\.exr", Path(sequence.pattern).name)
+
+
+def test_range_beside_a_pattern_or_folder_narrows_it_and_must_be_there(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"shot.{frame}.exr" for frame in range(1001, 1011)))
+    assert Sequence.find(f"{tmp_path} 1003-1009x3").frames == (1003, 1006, 1009)
+    with pytest.raises(SequenceNotFound, match="None of the frames 2000-2010 is there; .*shot.%04d.exr has 1001-1010"):
+        Sequence.find(f"{tmp_path}/shot.%04d.exr 2000-2010")
+
+
+def test_name_that_ends_like_a_range_is_a_name_where_it_exists(tmp_path: Path) -> None:
+    touch(tmp_path / "take 1001-1003", "shot.5.exr")
+    assert Sequence.find(str(tmp_path / "take 1001-1003")).frames == (5,)
+    touch(tmp_path, "still #1.exr")
+    assert Sequence.find(str(tmp_path / "still #1.exr")).frames == (1,)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "sentence"),
+    [
+        ("m.%0999999999d.exr", "asks for frame numbers of 999999999 digits; up to 10 are possible"),
+        ("m.%0" + "9" * 200 + "d.exr", "asks for frame numbers of 999999999 digits"),
+        ("m.%0" + "9" * 5000 + "d.exr", "File name too long"),
+        ("m." + "#" * 40 + ".exr", "asks for frame numbers of 40 digits"),
+        ("m.$F99.exr", "asks for frame numbers of 99 digits"),
+        ("a\0b.%04d.exr", "There are no files|is no path of a plate"),
+        ("~nobody-of-that-name/shot.%04d.exr", "is no path of a plate"),
+        ("x" * 5000 + ".%04d.exr", "shot.%04d.exr|no path|Cannot look|no files"),
+        ("m.%04d.exr 5-1", "runs backwards"),
+        ("m.[9999999999-9999999999].exr", "There are no files|no frame numbers"),
+    ],
+)
+def test_patterns_that_no_name_has_are_refused_in_a_sentence(tmp_path: Path, pattern: str, sentence: str) -> None:
+    where = pattern if pattern.startswith("~") else f"{tmp_path}/{pattern}"
+    with pytest.raises(RequestError, match=sentence) as failure:
+        Sequence.find(where)
+    assert "\n" not in str(failure.value)
+
+
+def test_numbers_that_are_no_frames_are_not_taken_for_them(tmp_path: Path) -> None:
+    touch(tmp_path, "IMG_20260101123456789.png")
+    assert Sequence.find(str(tmp_path / "IMG_20260101123456789.png")).frames == (1,)
+    with pytest.raises(SequenceNotFound, match="these are no frame numbers"):
+        Sequence.find(str(tmp_path))

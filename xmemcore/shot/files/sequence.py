@@ -29,7 +29,7 @@ _PLACEHOLDERS = (
     re.compile(rf"%0?(?P<width>[0-9]*)d|\$\{{?F(?P<f>[0-9]*)\}}?|(?P<before>{_RANGE})(?P<marks>#+|@+)"),
     re.compile(rf"(?P<hashes>#+|@+)|\[(?P<range>{_RANGE})\]|(?P<any>\*+|\?+)"),
 )
-_TRAILING_RANGE = re.compile(rf"(.*\S)\s+({_RANGE}|-?[0-9]{{1,10}})", re.DOTALL)
+_TRAILING_RANGE = re.compile(r"(.*\S)\s+(-?[0-9]{1,10}(?:--?[0-9]{1,10})?(?:x[0-9]{1,10})?(?:,[-0-9x,]+)?)", re.DOTALL)
 _VIEW = re.compile(r"%[Vv]")
 _NUMBER = re.compile(r"-?[0-9]+")
 
@@ -211,7 +211,7 @@ def _changing(names: list[_Name]) -> int:
     last = places[-1]
     if len(changing) == 1:
         return changing[0]
-    if not names[0].texts[-1] and (not changing or last in changing):
+    if not names[0].texts[-1] and (last in changing or not changing and _separate(names[0], last)):
         return last
     if changing:
         return max(changing, key=lambda place: (values[place], place))
