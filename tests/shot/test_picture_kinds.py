@@ -18,7 +18,8 @@ from PIL import Image
 from tests.make_data import write_picture
 from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.files import jpeg_file
-from xmemcore.shot.files.pictures import PictureUnreadable, read_picture, read_stored, unit_range
+from xmemcore.shot.files.pictures import PictureUnreadable, read_picture, read_stored
+from xmemcore.shot.plate.colour import unit_range
 from xmemcore.shot.plate.plate import Plate, PlateUnreadable
 
 HEIGHT, WIDTH = 21, 37

@@ -86,13 +86,6 @@ def read_stored(path: Path) -> StoredPicture:
     return stored
 
 
-def unit_range(pixels: np.ndarray) -> np.ndarray:
-    """Give float32: whole numbers by their largest value, so that white is 1; floats as they are."""
-    if pixels.dtype.kind in "ui":
-        return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
-    return pixels.astype(np.float32, copy=False)
-
-
 def look(path: Path) -> tuple[str, PictureHeader, str | None]:
     """Give a file's kind, its header, and what speaks against display values."""
     with _sentences(path), open(path, "rb") as file:

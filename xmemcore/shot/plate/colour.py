@@ -22,6 +22,9 @@ SHOULDER = 0.8
 BRIGHTEST = 65504.0
 """Light that a half can hold; infinity counts as that much."""
 
+STRIP_PIXELS = 1 << 18
+"""Of a strip that is encoded at a time: 3 MB of floats."""
+
 Curve = Callable[[np.ndarray], np.ndarray]
 
 
@@ -63,7 +66,8 @@ def display_encoded(planes: Sequence[np.ndarray], colorspace: str) -> np.ndarray
     """Encode a picture for the network.
 
     Args:
-        planes: red, green and blue, (h, w) float16 or float32 each, finite, as the file has them.
+        planes: red, green and blue, (h, w) each, as the file has them: float16 or float32, finite, or whole numbers whose largest value
+            is 1.
         colorspace: which they are in.
 
     Returns:
@@ -74,6 +78,16 @@ def display_encoded(planes: Sequence[np.ndarray], colorspace: str) -> np.ndarray
     """
     if colorspace not in COLORSPACES:
         colorspace = settled(colorspace)
+    height, width = planes[0].shape
+    encoded = np.empty((height, width, 3), np.float32)
+    # In strips that fit the processor's cache; a large plate would otherwise be held in several copies.
+    rows = max(STRIP_PIXELS // width, 1)
+    for top in range(0, height, rows):
+        encoded[top : top + rows] = _encoded([unit_range(plane[top : top + rows]) for plane in planes], colorspace)
+    return encoded
+
+
+def _encoded(planes: Sequence[np.ndarray], colorspace: str) -> np.ndarray:
     if colorspace == "srgb":
         return cv2.merge([np.clip(plane.astype(np.float32, copy=False), 0, 1) for plane in planes])
     if colorspace == "linear":
@@ -86,6 +100,13 @@ def display_encoded(planes: Sequence[np.ndarray], colorspace: str) -> np.ndarray
     with np.errstate(over="ignore"):  # a signal far above 1 decodes to infinite light
         light = np.clip(wide if decode is None else decode(wide), -BRIGHTEST, BRIGHTEST)
     return _by_table(cv2.transform(light, matrix))
+
+
+def unit_range(pixels: np.ndarray) -> np.ndarray:
+    """Give whole numbers as float32 by their largest value, so that white is 1; floats as they are."""
+    if pixels.dtype.kind in "ui":
+        return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+    return np.ascontiguousarray(pixels)
 
 
 def display_curve(light: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from xmemcore.shot.files.file_kinds import kind_of_content
-from xmemcore.shot.files.pictures import KINDS, PictureUnreadable, look, read_picture, unit_range
+from xmemcore.shot.files.pictures import KINDS, PictureUnreadable, look, read_stored
 from xmemcore.shot.plate.canvas import Box
 from xmemcore.shot.plate.reader import FrameHeader
 
@@ -38,5 +38,6 @@ class PicturePlates:
 
     def read(self, path: Path, view: str | None) -> tuple[list[np.ndarray], Box]:
         """Read red, green and blue, and where they are; raises PictureUnreadable."""
-        pixels = unit_range(read_picture(path))
-        return [np.ascontiguousarray(pixels[..., place]) for place in range(3)], Box(0, 0, pixels.shape[1], pixels.shape[0])
+        pixels = read_stored(path).pixels
+        # A grey picture is three times the same.
+        return [pixels[..., place % pixels.shape[2]] for place in range(3)], Box(0, 0, pixels.shape[1], pixels.shape[0])

@@ -128,7 +128,7 @@ class Plate:
 
     def _cleaned(self, planes: list[np.ndarray], frame: int) -> list[np.ndarray]:
         """Replace what is no number by black and infinite light by the brightest there is; count both."""
-        bad = [plane.size - int(np.count_nonzero(_finite(plane))) for plane in planes]
+        bad = [int(np.count_nonzero(~_finite(plane))) for plane in planes]
         if not any(bad):
             return planes
         self.cleaned[frame] = sum(bad)
@@ -136,8 +136,10 @@ class Plate:
 
 
 def _finite(plane: np.ndarray) -> np.ndarray:
+    if plane.dtype.kind == "u":
+        return np.ones(1, bool)
     # By its bits a half is judged in a fraction of the time: NaN and infinity have all exponent bits set.
-    return (plane.view(np.uint16) & 0x7C00) != 0x7C00 if plane.dtype == np.float16 else np.isfinite(plane)
+    return (np.ascontiguousarray(plane).view(np.uint16) & 0x7C00) != 0x7C00 if plane.dtype == np.float16 else np.isfinite(plane)
 
 
 @contextmanager
