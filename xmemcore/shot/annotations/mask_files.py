@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -21,7 +21,7 @@ class MaskFiles(Protocol):
 
     objects: tuple[str, ...]
     """Names, over all files."""
-    warnings: Iterable[str]
+    warnings: list[str]
     """What could not be honoured, a sentence each."""
 
     def known(self, frame: int) -> frozenset[str]:
