@@ -8,8 +8,8 @@ import numpy as np
 
 from xmemcore.protocol.failures import RequestError
 
-MAX_PIXELS = 48_000_000
-"""Of a picture: 8K with a tenth of overscan on each side. What a header claims beyond it would fill the memory."""
+MAX_PIXELS = 40_000_000
+"""Of a picture: 8K with some overscan. What a header claims beyond it would fill the memory."""
 MAX_RATIO = 16
 """Of a canvas in square pixels, long side over short: the network's short side is fixed, and the long one follows."""
 PIXEL_ASPECTS = (0.1, 10.0)
