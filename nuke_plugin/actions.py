@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 class CoreFailed(Failure):
     """The core said what went wrong; its sentence is ours."""
 
+    def __init__(self, answer: messages.Failed) -> None:
+        super().__init__(answer.sentence)
+        self.code, self.exit_code = answer.code, answer.exit_code
+
 
 def propagate(node: nuke.Node) -> Run:
     """Fill the node's frame range with mattes; main thread, returns at once in the interface.
@@ -212,7 +216,5 @@ def _converse(this: Run, ask: Callable[[int], messages.Message]) -> Iterator[mes
         elif isinstance(message, messages.Cancelled):
             raise Cancelled("Cancelled. Finished frames stay; press the button again to go on.")
         elif isinstance(message, messages.Failed):
-            failure = CoreFailed(message.sentence)
-            failure.exit_code = message.exit_code
-            raise failure
+            raise CoreFailed(message)
         yield message

@@ -14,13 +14,14 @@ from xmem_roto_nuke import host
 from xmem_roto_nuke.node import identity, runs
 from xmem_roto_nuke.node.runs import Run
 from xmem_roto_nuke.panel import status
-from xmemcore.protocol.failures import Cancelled, Failure, RequestError
+from xmemcore.protocol import foreign
+from xmemcore.protocol.failures import Busy, Cancelled, Failure, RequestError
 
 if TYPE_CHECKING:
     import nuke
 
 
-class AlreadyRunning(RequestError):
+class AlreadyRunning(Busy):
     """The node has a run under way."""
 
 
@@ -60,10 +61,12 @@ def _work(run: Run, work: Callable[[Run], None]) -> None:
     except Failure as error:
         run.failure = error
     except Exception as error:
-        traceback.print_exc()
-        run.failure = Failure(
-            f"The plugin met a fault of its own: {type(error).__name__}: {error}. The script editor shows more; please report it."
-        )
+        run.failure = foreign.known(error)
+        if run.failure is None:
+            traceback.print_exc()
+            run.failure = Failure(
+                f"The plugin met a fault of its own: {type(error).__name__}: {error}. The script editor shows more; please report it."
+            )
     finally:
         del runs.under_way[run.node_id]
         if run.bar is not None:

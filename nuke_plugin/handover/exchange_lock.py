@@ -10,11 +10,11 @@ from typing import Iterator
 
 from xmem_roto_nuke.handover.exchange_files import changing
 from xmem_roto_nuke.node import places
-from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.failures import Busy
 from xmemcore.protocol.file_lock import try_lock, unlock
 
 
-class NodeElsewhere(RequestError):
+class NodeElsewhere(Busy):
     """Another Nuke works for the same node."""
 
 

@@ -151,9 +151,17 @@ def test_farm_progress_is_on_stdout_when_a_session_runs_us(
         (MachineError("Disk full. Free some."), 3, "Disk full. Free some."),
         (Cancelled("Cancelled. What was finished stays."), 130, "Cancelled. What was finished stays."),
         (KeyboardInterrupt(), 130, "Cancelled. What was finished stays."),
-        (MemoryError(), 3, "Out of memory. Close other programs or lower --size."),
-        (OSError(28, "No space left on device", "/m/x.exr"), 3, "/m/x.exr: No space left on device. Free some disk, then run this again."),
-        (RuntimeError("CUDA out of memory. Tried to allocate"), 3, "The device is out of memory. Lower --size, or use --device cpu."),
+        (MemoryError(), 3, "The memory is full. Lower the working size, or close what else needs memory."),
+        (
+            OSError(28, "No space left on device", "/m/x.exr"),
+            3,
+            "The disk of /m/x.exr is full. Free some space or choose another output or cache; finished frames are kept.",
+        ),
+        (
+            RuntimeError("CUDA out of memory. Tried to allocate"),
+            3,
+            "The GPU has too little memory. Lower the working size, close what else uses the GPU, or choose device cpu.",
+        ),
     ],
 )
 def test_failures_end_with_one_sentence_and_their_exit_code(

@@ -53,7 +53,7 @@ def test_range_that_would_fill_the_memory_is_refused(text: str) -> None:
 def test_refusal_is_a_wrong_request() -> None:
     with pytest.raises(RequestError) as failure:
         FrameRange.parse("all")
-    assert failure.value.exit_code == 2 and failure.value.code == "FrameRangeInvalid"
+    assert failure.value.exit_code == 2 and failure.value.code == "request"
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import cv2
 import numpy as np
 import pytest
@@ -11,7 +9,6 @@ import pytest
 from tests.shot import made_shot
 from xmemcore.protocol.messages import Clear, Models, Propagate, Status, Suggest
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
-from xmemcore.worker.blame import translate
 from xmemcore.worker.thumbnails import MATTE_COLOUR, outlined, write_thumbnails
 from xmemcore.worker.work import work
 
@@ -63,13 +60,6 @@ def test_each_request_is_answered(shot):
     assert work(Status(5, propagate), heard)["annotations_to_encode"] > 0
     models = work(Models(6), heard)["models"]
     assert all(set(model) == {"name", "summary", "terms", "installed"} for model in models) and any(m["name"] == "xmem" for m in models)
-
-
-def test_a_missing_package_is_no_fault_of_ours_and_a_missing_module_of_ours_is(monkeypatch):
-    monkeypatch.delenv("XMEM_ROTO_PYTHON", raising=False)
-    missing = translate(ModuleNotFoundError("No module named 'torch'", name="torch"))
-    assert str(missing) == f"{sys.executable} lacks the core's packages (torch). Run Set up the core." and missing.exit_code == 2
-    assert translate(ModuleNotFoundError("No module named 'xmemcore.gone'", name="xmemcore.gone")).exit_code == 1
 
 
 def test_thumbnails_need_a_node_and_are_left_out_where_the_plate_is_damaged(shot, tmp_path):

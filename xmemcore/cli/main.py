@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import sys
 import traceback
 from collections.abc import Sequence
 
 from xmemcore.cli import demo, doctor, measure, models, shot_commands
 from xmemcore.cli.options import Parser
-from xmemcore.protocol.failures import DISK_FAILED, Cancelled, Failure, MachineError
+from xmemcore.protocol import foreign
+from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.version import VERSION
 
 DONE = 0
@@ -35,20 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has seen enough, as with `| head`.
         sys.stdout = None  # type: ignore[assignment]
         return DONE
-    except MemoryError:
-        return _refuse("Out of memory. Close other programs or lower --size.", MachineError.exit_code)
-    except OSError as error:
-        if error.errno not in DISK_FAILED | {errno.EROFS}:
-            return _crashed()
-        advice = "Choose another folder" if error.errno == errno.EROFS else "Free some disk, then run this again"
-        return _refuse(f"{error.filename or 'The disk'}: {error.strerror}. {advice}.", MachineError.exit_code)
-    except RuntimeError as error:
-        # torch's own out-of-memory error is a RuntimeError; looking for its text spares importing torch to name it.
-        if "out of memory" not in str(error).lower() and "can't allocate memory" not in str(error).lower():
-            return _crashed()
-        return _refuse("The device is out of memory. Lower --size, or use --device cpu.", MachineError.exit_code)
-    except Exception:
-        return _crashed()
+    except Exception as error:
+        failure = foreign.known(error)
+        return _crashed() if failure is None else _refuse(str(failure), failure.exit_code)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -73,7 +73,7 @@ def compare(
 
     Raises:
         BenchFailed: a run failed; the text has its sentence.
-        DeviceUnavailable: before anything is measured.
+        DeviceMissing: before anything is measured.
     """
     device = choose_device(device).type
     with tempfile.TemporaryDirectory(prefix="xmem-roto-bench-") as name:

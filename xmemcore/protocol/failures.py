@@ -12,32 +12,67 @@ DISK_FAILED = frozenset((errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", errno
 class Failure(Exception):
     """Stop with one sentence that an artist can act on: what, where, what to do.
 
-    The sentence is the exception's text. `code` names the failure on the wire; `exit_code` ends the command line.
+    The sentence is the exception's text. `code` names its kind on the wire, whatever its class is called; `exit_code` ends a program.
     """
 
+    code = "fault"
     exit_code = 1
-
-    @property
-    def code(self) -> str:
-        return type(self).__name__
 
 
 class RequestError(Failure):
     """The request is wrong, or no model is installed; the same request will fail again."""
 
+    code = "request"
     exit_code = 2
 
 
 class MachineError(Failure):
-    """The machine failed: disk, memory or device. The same request may pass later."""
+    """The machine failed or lacks what was asked for: disk, memory or device. The same request may pass later, or elsewhere."""
 
+    code = "machine"
     exit_code = 3
 
 
 class Cancelled(Failure):
     """The artist asked to stop; what was finished stays."""
 
+    code = "cancelled"
     exit_code = 130
+
+
+class Busy(Failure):
+    """Somebody else is at work there; the same request will pass later."""
+
+    code = "busy"
+    exit_code = 75
+
+
+class FaultOfOurs(Failure):
+    """Something that should not be possible; the traceback is on stderr."""
+
+
+class MemoryFull(MachineError):
+    """The machine or the device has no memory left."""
+
+    code = "memory"
+
+
+class DeviceMissing(MachineError):
+    """The device that was asked for is not in this machine, or torch was installed without it."""
+
+    code = "device"
+
+
+class DeviceFailed(MachineError):
+    """The device broke off."""
+
+    code = "device"
+
+
+class PackagesMissing(RequestError):
+    """The Python that runs the core has not got what it imports."""
+
+    code = "packages"
 
 
 class NotWritable(RequestError):
@@ -45,7 +80,9 @@ class NotWritable(RequestError):
 
 
 class DiskFailed(MachineError):
-    """The disk is full or broken."""
+    """The disk is full, broken, or refuses."""
+
+    code = "disk"
 
 
 def not_written(path: Path, error: OSError) -> Failure:

@@ -49,6 +49,8 @@ PROTOCOL = 1
 class MessageUnreadable(MachineError):
     """A line is not a message of this protocol."""
 
+    code = "message"
+
 
 class RequestUnreadable(RequestError):
     """A request names something of the wrong kind; `job` asked for it."""
@@ -214,7 +216,7 @@ class Failed:
 
     job: Optional[int]
     code: str
-    """Name of the error, such as PlateUnreadable."""
+    """Kind of the failure: request, machine, memory, disk, device, packages, busy, message, fault."""
     sentence: str
     """What, where, what to do."""
     exit_code: int

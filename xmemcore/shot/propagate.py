@@ -16,7 +16,7 @@ from xmemcore.network.xmem import XMem
 from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.frames import counted
 from xmemcore.protocol.requests import PropagateRequest
-from xmemcore.shot.device import choose_device, out_of_memory_said
+from xmemcore.shot.device import choose_device
 from xmemcore.shot.learned import LearnedStore, LearningPlan, learning_keys
 from xmemcore.shot.listener import Listener, Silence
 from xmemcore.shot.mattes.queue import MatteQueue, Written
@@ -78,7 +78,7 @@ def propagate(request: PropagateRequest, listener: Listener | None = None) -> Pr
         RequestError, MachineError, Cancelled.
     """
     began = time.monotonic()
-    with out_of_memory_said(request), ExitStack() as stack:
+    with ExitStack() as stack:
         run = _Run(ShotPlan(request), listener or Silence(), stack)
         run.learn()
         for gap, groups in run.work():

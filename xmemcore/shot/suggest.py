@@ -23,7 +23,7 @@ from xmemcore.protocol.frames import counted
 from xmemcore.protocol.names import layer_names
 from xmemcore.protocol.requests import SuggestRequest
 from xmemcore.shot.annotations.annotations import Annotations, NothingAnnotated
-from xmemcore.shot.device import choose_device, choose_precision, out_of_memory_said
+from xmemcore.shot.device import choose_device, choose_precision
 from xmemcore.shot.doubt import LOST, Doubt, Sight, doubts, sight
 from xmemcore.shot.inputs import Shot, open_shot, wanted_indices
 from xmemcore.shot.listener import Listener, Silence
@@ -112,7 +112,7 @@ def suggest(request: SuggestRequest, listener: Listener | None = None) -> Sugges
     eligible = [
         index in wanted and (strategy.judges or _large_enough(masks.pixels(index), request.min_pixels)) for index in range(len(numbers))
     ]
-    with out_of_memory_said(request), ExitStack() as stack:
+    with ExitStack() as stack:
         views: list[View] = []
         glimpses: list[torch.Tensor] = []
         encoded_frames = 0

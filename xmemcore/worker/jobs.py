@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from xmemcore.protocol import failures
+from xmemcore.protocol import failures, foreign
 from xmemcore.protocol.messages import (
     Cancelled,
     Cancelling,
@@ -29,7 +29,6 @@ from xmemcore.protocol.messages import (
     Suggest,
     Warned,
 )  # fmt: skip
-from xmemcore.worker.blame import translate
 from xmemcore.worker.wire import Wire, failed
 
 Request = Propagate | Suggest | Status | Clear | Models
@@ -130,7 +129,7 @@ class Jobs:
             answer = Cancelled(number)
         except Exception as error:
             traceback.print_exc(file=sys.stderr)
-            answer = failed(number, translate(error))
+            answer = failed(number, foreign.of(error))
         with self._change:
             # Under the lock, so that a cancel that arrives now cannot come after the job's last word and hit the next.
             self._current = None

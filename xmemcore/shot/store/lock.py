@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.failures import Busy, RequestError
 from xmemcore.protocol.file_lock import try_lock, unlock
 
 NODE_LOCK = ".xmem-roto.lock"
 
 
-class NodeBusy(RequestError):
+class NodeBusy(Busy):
     """Another process writes for this node."""
 
 

@@ -1,0 +1,131 @@
+"""Foreign exceptions become ours here, for the command line, the worker and the plugin alike: memory, disk, device and library errors.
+
+Libraries that are heavy, or only there on one side, are known by their texts. No other module tells one of these errors by its text.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from typing import Optional
+
+from xmemcore.protocol.failures import (
+    DeviceFailed,
+    DeviceMissing,
+    DiskFailed,
+    Failure,
+    FaultOfOurs,
+    MemoryFull,
+    PackagesMissing,
+)
+
+_MEMORY = (
+    "out of memory",  # CUDA, MPS, HIP
+    "can't allocate memory",  # torch on Linux: DefaultCPUAllocator
+    "cannot allocate memory",  # ENOMEM in a text
+    "not enough memory",  # torch on Windows: DefaultCPUAllocator
+    "could not create a memory object",  # oneDNN
+    "could not create a primitive",  # oneDNN, when its scratchpad does not fit
+    "alloc_failed",  # CUBLAS_STATUS_ALLOC_FAILED, CUDNN_STATUS_ALLOC_FAILED
+    "insufficient memory",  # opencv
+    "failed to allocate",  # opencv
+    "bad_alloc",  # C++
+    "paging file is too small",  # Windows
+)
+_GPU = ("cuda", "cublas", "cudnn", "mps", "hip ", "gpu")
+_NO_DEVICE = (
+    "torch not compiled with cuda",
+    "found no nvidia driver",
+    "no cuda gpus are available",
+    "no cuda-capable device",
+    "driver on your system is too old",
+    "driver version is insufficient",
+    "invalid device ordinal",
+    "not linked with support for mps",
+    "mps backend is not supported",
+    "mps device is not available",
+)
+_DEVICE_FAILED = ("cuda error", "cudnn_status", "cublas_status", "cudnn error", "mps backend", "device-side assert", "command buffer")
+_DISK_FULL = (
+    "no space left on device",
+    "disk quota exceeded",
+    "os error 28",
+    "os error 122",
+    "not enough space on the disk",
+    "os error 112",
+)
+_READ_ONLY = ("read-only file system", "os error 30")
+_LIBRARY_MISSING = ("dll load failed", "cannot open shared object file", "library not loaded", "image not found")
+
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG}
+_NO_MEMORY_ON_WINDOWS = 1455
+
+
+def of(error: BaseException) -> Failure:
+    """Turn any exception into one of ours; one of ours stays as it is, and what should not be possible is a `FaultOfOurs`."""
+    return known(error) or FaultOfOurs(
+        f"The core met a fault of its own: {type(error).__name__}: {error}. The core's last words tell more; please report them."
+    )
+
+
+def known(error: BaseException) -> Optional[Failure]:
+    """Turn an exception that a machine, a disk or an environment can cause into one of ours; None for any other."""
+    if isinstance(error, Failure):
+        return error
+    text = str(error).lower()
+    if isinstance(error, ImportError):
+        return _of_packages(error, text)
+    if _is_memory(error, text):
+        return _of_memory(text)
+    if any(words in text for words in _NO_DEVICE):
+        return DeviceMissing(f"The device that was asked for cannot be used here: {_first_line(error)}. Choose another device, or cpu.")
+    if isinstance(error, OSError):
+        return _of_disk(error)
+    if any(words in text for words in _DISK_FULL):
+        return DiskFailed("The disk is full. Free some space, or choose another output or cache; finished frames are kept.")
+    if any(words in text for words in _READ_ONLY):
+        return DiskFailed("A folder can only be read. Choose another output or cache; finished frames are kept.")
+    if any(words in text for words in _DEVICE_FAILED):
+        return DeviceFailed(f"The GPU failed: {_first_line(error)}. Run this again, or choose device cpu; finished frames are kept.")
+    return None
+
+
+def _is_memory(error: BaseException, text: str) -> bool:
+    # By name: torch is heavy, and where it is not imported it has raised nothing.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM or getattr(error, "winerror", None) == _NO_MEMORY_ON_WINDOWS
+    return isinstance(error, Exception) and any(words in text for words in _MEMORY)
+
+
+def _of_memory(text: str) -> Failure:
+    if any(words in text for words in _GPU):
+        return MemoryFull("The GPU has too little memory. Lower the working size, close what else uses the GPU, or choose device cpu.")
+    return MemoryFull("The memory is full. Lower the working size, or close what else needs memory.")
+
+
+def _of_disk(error: OSError) -> Failure:
+    where = error.filename or "the output or cache folder"
+    if error.errno in _FULL:
+        return DiskFailed(f"The disk of {where} is full. Free some space or choose another output or cache; finished frames are kept.")
+    if error.errno == errno.EROFS:
+        return DiskFailed(f"{where} can only be read. Choose another output or cache; finished frames are kept.")
+    return DiskFailed(f"The system refused {where}: {error.strerror or error}. Check that the folder exists and may be written to.")
+
+
+def _of_packages(error: ImportError, text: str) -> Optional[Failure]:
+    ours = (error.name or "").partition(".")[0] in ("xmemcore", "xmem_roto_nuke")
+    if ours or not (isinstance(error, ModuleNotFoundError) or any(words in text for words in _LIBRARY_MISSING)):
+        return None
+    # The set-up makes an environment of its own, which counts where no other one is named.
+    advice = "Run Set up the core."
+    if os.environ.get("XMEM_ROTO_PYTHON"):
+        advice = "Point XMEM_ROTO_PYTHON at a Python that has them, or unset it and run Set up the core."
+    return PackagesMissing(f"{sys.executable} lacks the core's packages ({error.name or _first_line(error)}). {advice}")
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__).rstrip(".")
