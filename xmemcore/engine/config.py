@@ -29,7 +29,7 @@ class EngineConfig:
     """Names of single variants; None: all eleven. Asked only when `augment` is set."""
     rotation_degrees: float = 45.0
     """Angle of the two rotated variants; 45 in the paper, 30 in the public program."""
-    boxes: bool = True
+    boxes: bool = False
     """Whether each object is decoded where it can be, and is exactly 0 elsewhere; False: in the whole frame, as the papers."""
     reuse: bool = True
     """Whether a keyframe's value and the sensory state after it are computed once; False: wherever they are asked for, for comparison."""
