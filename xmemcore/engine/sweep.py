@@ -117,18 +117,17 @@ class Sweep:
         """Aggregate where any object can be; elsewhere, and outside its own box, an object is exactly 0."""
         around = union(places)
         h, w = self.sensory.shape[-2:]
-        if around == (0, 0, h, w) and all(box == around for box in places):
+        if all(box == (0, 0, h, w) for box in places):
             return aggregate(probabilities)
         planes = torch.cat((torch.ones_like(probabilities[:, :1]), torch.zeros_like(probabilities)), dim=1)
         if around is not None:
-            part(planes, around, STRIDE).copy_(aggregate(part(probabilities, around, STRIDE)))
+            inside = aggregate(part(probabilities, around, STRIDE))
+            part(planes[:, :1], around, STRIDE).copy_(inside[:, :1])
+            top, left = around[:2]
             for obj, box in enumerate(places):
-                if box != around:
-                    plane = planes[:, obj + 1]
-                    inside = None if box is None else part(plane, box, STRIDE).clone()
-                    plane.zero_()
-                    if inside is not None:
-                        part(plane, box, STRIDE).copy_(inside)
+                if box is not None:
+                    within = (box[0] - top, box[1] - left, box[2] - top, box[3] - left)
+                    part(planes[:, obj + 1], box, STRIDE).copy_(part(inside[:, obj + 1], within, STRIDE))
         return planes
 
     def _corrected(self, probabilities: Tensor, annotation: Annotation) -> Tensor:

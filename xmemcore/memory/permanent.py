@@ -86,11 +86,12 @@ class PermanentMemory:
         if self._segment is None and self._entries:
             entries = [self._entries[place] for place in sorted(self._entries)]
             known = self._known(entries)
+            coverage = [entry.coverage for entry in entries if entry.coverage is not None]
             self._segment = Segment(
                 side=torch.cat([element_side(entry.key, entry.shrinkage) for entry in entries]),
                 value=torch.stack([self._column(entries, obj) for obj in range(self.objects)]),
                 known=known,
-                coverage=None if entries[0].coverage is None else torch.cat([entry.coverage for entry in entries], dim=1),
+                coverage=torch.cat(coverage, dim=1) if len(coverage) == len(entries) else None,
                 audiences=() if known is None else _audiences(known),
                 keeps_coarse=True,
             )

@@ -65,7 +65,7 @@ class ShotMemory:
                 rows = slice(int(block[0]), int(block[-1]) + 1)
                 where, affinity = self._best(segments, queries[rows], known)
                 usage.scatter_add_(0, where.flatten(), affinity.flatten())
-                _gather(segments, where, affinity, members, value[:, :, rows], presence[:, rows] if tells else None)
+                _gather(segments, where, affinity, members, value[:, :, rows], None if presence is None else presence[:, rows])
         if len(self.temporary):
             self.temporary.count_usage(usage[: len(self.temporary)])
         return Readout(value, answered, presence)

@@ -122,6 +122,7 @@ class XMem(nn.Module):
             The sensory state of the box and logits of its pixels.
         """
         features = self.plate_terms(features)
+        assert features.skip8 is not None and features.skip4 is not None
         skip8, skip4 = (part(level, box, STRIDE // stride) for level, stride in ((features.skip8, 8), (features.skip4, 4)))
         sensory, logits = self.decoder.climb(skip8, skip4, part(fused, box), part(sensory, box), update_sensory)
         return sensory, enlarge(logits.to(sensory.dtype), 4)
