@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.engine.small import small_network
 from xmemcore.cli.main import main
-from xmemcore.evaluation import bench, bench_exr
+from xmemcore.evaluation import bench, bench_exr, bench_ratios
+from xmemcore.evaluation.clips import find_clips
 from xmemcore.evaluation.untrained import write_untrained
+from xmemcore.network.checkpoint import save_network
 from xmemcore.protocol.failures import Cancelled
 from xmemcore.shot.listener import Silence
 
@@ -41,6 +44,21 @@ def test_product_and_plain_mode_run_on_the_same_frames(clip: Path, tmp_path: Pat
     assert 0 <= content["iou_product_plain"] <= 1
     out = capsys.readouterr().out
     assert "product" in out and "plain" in out and "frames/s" in out
+
+
+def test_full_has_every_ratio_of_the_table(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_ratios, "FOUR_K", (128, 80))
+    monkeypatch.setattr(bench_ratios, "FRAMES_IN_4K", 8)
+    monkeypatch.setattr(bench_ratios, "REPEATS", 1)
+    model = str(tmp_path / "small.safetensors")
+    save_network(Path(model), small_network(), {})
+    content = bench_ratios.ratios(find_clips(clip)[0], 5, model, model, "cpu", 64, Silence())
+    names = "official_1_first official_3_first official_1_second compact_1_first compact_20_keys compact_8_objects compact_4k_io"
+    assert set(names.split()) <= set(content["ratios"]) and all(ratio > 0 for ratio in content["ratios"].values())
+    assert 0 < content["measured"]["official_share_of_boxes"] <= 1
+    for name in names.split()[:-1]:
+        sides = content["measured"][name]
+        assert content["ratios"][name] == pytest.approx(sides["plain"] / sides["ours"], rel=0.05, abs=0.01)
 
 
 def test_plain_alone_is_one_row(clip: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 import torch
+from torch import Tensor
 
 from xmemcore.engine.config import XMEM, EngineConfig
 from xmemcore.engine.frames import Annotation, FrameSource
@@ -20,13 +21,20 @@ class Propagation:
     """Propagate the objects of one competition group; `learn` every one of its `permanent_indices` before the first gap."""
 
     def __init__(
-        self, network: XMem, source: FrameSource, annotations: Mapping[int, Annotation], objects: int, config: EngineConfig
+        self,
+        network: XMem,
+        source: FrameSource,
+        annotations: Mapping[int, Annotation],
+        objects: int,
+        config: EngineConfig,
+        where: Mapping[int, Tensor] | None = None,
     ) -> None:
         assert annotations, "a shot has at least one annotation"
         self.network = network
         self.source = source
         self.annotations = annotations
         self.config = config
+        self._where = where
         self.permanent = PermanentMemory(objects)
 
     @torch.inference_mode()
@@ -79,7 +87,7 @@ class Propagation:
         wanted = set(gap.delivers if wanted is None else wanted) & set(gap.delivers)
         waiting: dict[int, Prediction] = {}
         for number, visit in enumerate(gap.visits(wanted)):
-            sweep = Sweep(self.network, self.permanent, self.source.padding, self.config)
+            sweep = Sweep(self.network, self.permanent, self.source.padding, self.config, self._where)
             for index in visit.indices:
                 if cancelled():
                     raise Cancelled("Cancelled. The mattes that were finished stay.")

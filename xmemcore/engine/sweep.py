@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -43,13 +43,25 @@ class Sweep:
     Source: XMem, arXiv 2207.07115, and XMem++, arXiv 2307.15958; the steps are those of the public programs.
     """
 
-    def __init__(self, network: XMem, permanent: PermanentMemory, padding: Padding, config: EngineConfig) -> None:
+    def __init__(
+        self, network: XMem, permanent: PermanentMemory, padding: Padding, config: EngineConfig, where: Mapping[int, Tensor] | None = None
+    ) -> None:
+        """Begin a sweep.
+
+        Args:
+            network: segments.
+            permanent: memory that is shared.
+            padding: of the frames.
+            config: which variant runs.
+            where: by index, the cells (K, h, w) where each object is, in place of what is found: to measure weights that find nothing.
+        """
         self.network = network
         self.config = config
         self.padding = padding
         self.objects = permanent.objects
         self.memory = ShotMemory(permanent, TemporaryMemory(config.memory, permanent.objects))
         self.sensory = network.empty_sensory(self.objects, *padding.padded)
+        self._where = where
         self._trace: Tensor | None = None
         """(K, h, w) booleans, the cells of each object's last matte."""
         self._since_memory = 0
@@ -74,7 +86,7 @@ class Sweep:
             planes = torch.cat((1 - objects.sum(dim=1, keepdim=True), objects), dim=1)
         else:
             assert frame is not None, "only a frame that `is_given` is left out"
-            probabilities, places = self._decode(frame, update_sensory=not remembers and not last)
+            probabilities, places = self._decode(index, frame, update_sensory=not remembers and not last)
             planes = (
                 self._aggregated(probabilities, places) if annotation is None else aggregate(self._corrected(probabilities, annotation))
             )
@@ -87,7 +99,7 @@ class Sweep:
             self._remember(index, frame, planes[:, 1:], annotation)
         return Prediction(self.padding.unpad(planes[0]))
 
-    def _decode(self, frame: Frame, update_sensory: bool) -> tuple[Tensor, list[Box | None]]:
+    def _decode(self, index: int, frame: Frame, update_sensory: bool) -> tuple[Tensor, list[Box | None]]:
         """Give the objects' own probabilities, (1, K, H, W), and the boxes outside which they are 0."""
         features = frame.features
         h, w = features.key.shape[-2:]
@@ -96,7 +108,9 @@ class Sweep:
         if readout is None:
             return probabilities, [None] * self.objects
         value = readout.value.unflatten(2, (h, w)).unsqueeze(0)
-        if self.config.boxes and self._trace is not None and readout.presence is not None:
+        if self._where is not None and index in self._where:
+            places = boxes(self._where[index], torch.zeros_like(self._where[index], dtype=torch.float32))
+        elif self.config.boxes and self._trace is not None and readout.presence is not None:
             places = boxes(self._trace, readout.presence.unflatten(1, (h, w)))
         else:
             places = [(0, 0, h, w)] * self.objects

@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from xmemcore.evaluation.clips import find_clips
+from xmemcore.evaluation.bench_ratios import ratios
+from xmemcore.evaluation.clips import Clip, find_clips
 from xmemcore.evaluation.demo_shot import DemoShot
 from xmemcore.evaluation.metrics import jaccard
+from xmemcore.evaluation.studies import write_clip
 from xmemcore.evaluation.untrained import write_untrained
 from xmemcore.network.catalogue import NoModel, resolve
 from xmemcore.network.config import FULL
@@ -68,7 +70,7 @@ def compare(
         device: auto, cpu, cuda or mps.
         size: short side that the network sees.
         plain_only: leave the product out.
-        full: also a network of the official size, with untrained weights.
+        full: also a network of the official size, with untrained weights, and the ratios of `bench_ratios`.
         listener: told of the progress.
 
     Raises:
@@ -90,6 +92,10 @@ def compare(
             listener.message(f"Measuring: {contender.name}")
             rows.append(_measure(contender, shot, folder / f"mattes{number}", device, size))
             listener.progress(number + 1, len(contenders))
+        more = {}
+        if full and not plain_only:
+            measured_on = _demo_clip(folder / "clip", frames) if clip is None else find_clips(clip)[0]
+            more = ratios(measured_on, frames, ours, official, device, size, listener)
         overlap = None if plain_only else _overlap(folder / "mattes0", folder / "mattes1")
     return {
         "clip": clip or "made-up, 854x480",
@@ -100,6 +106,7 @@ def compare(
         "trained": trained,
         "rows": [asdict(row) for row in rows],
         "iou_product_plain": overlap,
+        **more,
     }
 
 
@@ -117,6 +124,7 @@ def text(content: dict[str, Any]) -> str:
     for row in content["rows"]:
         memory = "" if row["peak_mb"] is None else f"  peak {row['peak_mb']:.0f} MB"
         lines.append(f"{row['name']:24s} {row['fps']:7.2f} frames/s  {row['fps'] / slowest:5.2f}x  {row['seconds']:8.1f} s{memory}")
+    lines += [f"{name:24s} {ratio:7.2f}x" for name, ratio in content.get("ratios", {}).items()]
     if content["iou_product_plain"] is not None and content["trained"]:
         lines.append(f"Overlap of product and plain mattes (IoU): {content['iou_product_plain']:.4f}")
     if not content["trained"]:
@@ -131,6 +139,13 @@ def _made_up(folder: Path, frames: int) -> list[str]:
     script = folder / "roto.nk"
     script.write_text(shot.script(plates), encoding="utf-8")
     return [plates, "--roto", str(script), "--frames", f"{shot.frames[0]}-{shot.frames[0] + frames - 1}"]
+
+
+def _demo_clip(folder: Path, frames: int) -> Clip:
+    """Draw the same shot as display-encoded pictures with masks."""
+    shot = DemoShot(854, 480, max(frames, 8))
+    pictures = [(np.clip(shot.plate(frame), 0, 1) ** (1 / 2.2) * 255).astype(np.uint8)[..., ::-1] for frame in shot.frames]
+    return write_clip(folder, pictures, [(shot.matte(frame) >= 0.5).astype(np.uint8) for frame in shot.frames])
 
 
 def _from_clip(folder: str, frames: int) -> list[str]:

@@ -26,7 +26,9 @@ from xmemcore.shot.propagate import propagate
 WIDTH, HEIGHT = 2048, 1152
 
 
-def exr_overhead(frames: int, size: int, device: str, listener: Listener, model: str | None = None) -> dict[str, Any]:
+def exr_overhead(
+    frames: int, size: int, device: str, listener: Listener, model: str | None = None, shape: tuple[int, int] | None = None
+) -> dict[str, Any]:
     """Measure one shot twice: from EXR to EXR, and from memory to nothing.
 
     Args:
@@ -35,13 +37,15 @@ def exr_overhead(frames: int, size: int, device: str, listener: Listener, model:
         device: auto, cpu, cuda or mps.
         listener: told of the progress.
         model: name or file; None: an untrained network of the official size.
+        shape: width and height of the plate; None: 2K.
 
     Returns:
         Seconds of both, loading the network included, and their ratio.
     """
     with tempfile.TemporaryDirectory(prefix="xmem-roto-bench-") as name:
         folder = Path(name)
-        shot = DemoShot(WIDTH, HEIGHT, max(frames, 8))
+        width, height = shape or (WIDTH, HEIGHT)
+        shot = DemoShot(width, height, max(frames, 8))
         plates = shot.write_plates(folder / "plates")
         script = folder / "roto.nk"
         script.write_text(shot.script(plates), encoding="utf-8")
@@ -55,7 +59,7 @@ def exr_overhead(frames: int, size: int, device: str, listener: Listener, model:
         seconds = propagate(request).seconds
         listener.progress(2, 2)
     return {
-        "exr": f"{WIDTH}x{HEIGHT}",
+        "exr": f"{width}x{height}",
         "size": size,
         "frames": len(shot.frames),
         "seconds_memory": round(memory, 2),
