@@ -87,11 +87,13 @@ def ratios(clip: Clip, frames: int, compact: str, official: str, device: str, si
 
         for objects in (1, 3):
             plain, ours = (request(objects, official, few, 1, plain) for plain in (True, False))
-            note(f"official_{objects}_first", *_alternately(lambda r=plain: _engine(r), lambda r=ours: _engine(r, _true_cells(r)), 1))
+            cells = _true_cells(ours)
+            note(f"official_{objects}_first", _engine(plain), _engine(ours, cells))
         plain, ours = (request(1, official, few, 2, plain) for plain in (True, False))
         store = FeatureFolder(folder / "features")
         _engine(replace(ours, keyframes=ours.keyframes[:1] if ours.keyframes else None), _true_cells(ours), store)
-        note("official_1_second", *_alternately(lambda: _engine(plain), lambda: _engine(ours, _true_cells(ours), store, known=1), 1))
+        cells = _true_cells(ours)
+        note("official_1_second", _engine(plain), _engine(ours, cells, store, known=1))
 
         plain, ours = (request(1, compact, count, 1, plain) for plain in (True, False))
         note("compact_1_first", *_alternately(lambda: _again(plain), lambda: _again(ours)))
@@ -193,7 +195,7 @@ def _split(clip: Clip, objects: int, frames: int, folder: Path) -> Clip:
     for index in range(frames):
         mask = clip.labels(index) > 0
         columns = np.nonzero(mask)[1]
-        cuts = np.quantile(columns, np.linspace(0, 1, objects + 1)[1:-1]) if len(columns) else []
+        cuts = np.quantile(columns, np.linspace(0, 1, objects + 1)[1:-1]) if len(columns) else np.empty(0)
         strips = np.searchsorted(cuts, np.arange(mask.shape[1]), side="right") + 1
         labels.append(np.where(mask, strips[None], 0).astype(np.uint8))
     return write_clip(folder, [picture_of(clip, index) for index in range(frames)], labels)

@@ -63,7 +63,8 @@ def _packed(entries: Entries) -> dict[str, Tensor]:
     for variant, entry in entries.items():
         tensors[f"{variant}.key"] = entry.key
         tensors[f"{variant}.shrinkage"] = entry.shrinkage
-        tensors[f"{variant}.coverage"] = entry.coverage
+        if entry.coverage is not None:
+            tensors[f"{variant}.coverage"] = entry.coverage
         if entry.sensory is not None:
             tensors[f"{variant}.sensory"] = entry.sensory.half()
         for obj, value in entry.values.items():
@@ -81,6 +82,8 @@ def _checked(entry: Entry) -> Entry:
     widths = {require_tensor(value, elements, None).shape[1] for value in entry.values.values()}
     if len(widths) != 1:
         raise ValueError("values of several widths")
+    if entry.coverage is None:
+        raise ValueError("where the objects are is missing")
     require_tensor(entry.coverage, None, elements)
     if entry.sensory is not None:
         require_tensor(entry.sensory, None, None, None, None)
