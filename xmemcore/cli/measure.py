@@ -23,7 +23,7 @@ from xmemcore.cli.options import (
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
 from xmemcore.protocol.choices import METHODS
 from xmemcore.protocol.failures import Cancelled, NotWritable, not_written
-from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
+from xmemcore.protocol.requests import PropagateRequest, require_size, SuggestRequest
 
 if TYPE_CHECKING:
     from xmemcore.evaluation.clips import Clip
@@ -160,6 +160,7 @@ def run_bench(chosen: argparse.Namespace) -> None:
 
     if chosen.stream and chosen.exr:
         raise OptionsInvalid("--stream and --exr are two measurements. Choose one.")
+    require_size(chosen.size)
     file = _json_file(chosen)
     with _stopped("Nothing was kept."), listening(TerminalListener("bench")) as listener:
         if chosen.stream:
