@@ -23,7 +23,7 @@ from xmemcore.cli.options import (
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
 from xmemcore.protocol.choices import METHODS
 from xmemcore.protocol.failures import Cancelled, NotWritable, not_written
-from xmemcore.protocol.requests import PropagateRequest, require_size, SuggestRequest
+from xmemcore.protocol.requests import PropagateRequest, SuggestRequest, require_size
 
 if TYPE_CHECKING:
     from xmemcore.evaluation.clips import Clip
