@@ -100,6 +100,11 @@ def test_without_options_the_request_has_its_own_defaults(shot: dict[str, Any]) 
     assert shot["asked"] == [PropagateRequest(plate="p", masks="m"), SuggestRequest(plate="p", masks="m")]
 
 
+def test_objects_of_propagate_are_named_one_by_one(shot: dict[str, Any]) -> None:
+    assert main(["propagate", "p", "--masks", "m", "--object", "left sleeve", "--object", "hat"]) == 0
+    assert shot["asked"] == [PropagateRequest(plate="p", masks="m", objects=("left sleeve", "hat"))]
+
+
 def test_every_option_of_suggest_reaches_the_request(shot: dict[str, Any]) -> None:
     shot["suggest"] = lambda request, listener: Answer({"suggestions": [], "message": "Nothing.", "lost_frames": []})
     command = "suggest p --masks m --mattes out --count 3 --alpha 0.25 --min-pixels 0 --object sleeve --cache c"

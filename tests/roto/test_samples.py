@@ -13,6 +13,7 @@ from xmemcore.curves.chain import CLASSES
 from xmemcore.curves.reading import read_tree
 from xmemcore.curves.script import Node, read_script
 from xmemcore.curves.tree import shapes_below, strokes_below
+from xmemcore.protocol.failures import RequestError
 from xmemcore.roto import PixelGrid, Roto, rasterise, read_roto
 from xmemcore.roto.read import NoRotoNode, NoShapes
 
@@ -60,6 +61,20 @@ def test_every_roto_of_every_sample_evaluates_and_rasterises(scripts: list[Path]
                     assert np.isfinite(raster).all() and 0 <= raster.min() <= raster.max() <= 1
                     drawn += 1
     assert drawn > 100
+
+
+def test_every_animated_roto_of_every_sample_is_read(scripts: list[Path]) -> None:
+    """Counted by the keys in its text, apart from the reader."""
+    animated = unreadable = 0
+    for path in scripts:
+        for node in roto_nodes(text_of(path)):
+            if "{px " in node.value("curves") and "curvegroup" in node.value("curves"):
+                animated += 1
+                try:
+                    read_roto(path, node.path)
+                except RequestError:
+                    unreadable += 1
+    assert animated > 20 and unreadable == 0
 
 
 def test_splinewarps_and_colour_lookups_are_no_roto(roto_folder: Path) -> None:
