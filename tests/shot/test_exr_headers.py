@@ -196,6 +196,16 @@ def test_parts_that_all_have_a_picture_are_named_and_can_be_chosen(tmp_path: Pat
     assert Plate.open(str(tmp_path)).warnings == (), "a part named rgba is plainly the picture"
 
 
+def test_layer_can_be_chosen_where_no_picture_is_plain(tmp_path: Path) -> None:
+    layers = {f"{layer}.{name}": plane for seed, layer in enumerate(("left", "right")) for name, plane in half_noise(10, 12, seed).items()}
+    write_exr(tmp_path / "p.1.exr", layers, (0, 0, 12, 10))
+    with pytest.raises(PlateUnreadable, match="no channels R, G, B; it has left.B.* choose a layer with --view"):
+        Plate.open(str(tmp_path))
+    assert seen(Plate.open(str(tmp_path), view="right"), 1, 1)
+    with pytest.raises(PlateUnreadable, match="has no view 'up'; it has one view only, with the layers left and right"):
+        Plate.open(str(tmp_path), view="up")
+
+
 def test_percent_v_asks_for_the_view_and_takes_it(tmp_path: Path) -> None:
     for seed, view in enumerate(("left", "right")):
         write_exr(tmp_path / f"sh_{view}.1001.exr", half_noise(10, 12, seed), (0, 0, 12, 10))

@@ -372,6 +372,7 @@ def test_our_own_mattes_beside_masks_and_plates_are_not_taken_for_them(tmp_path:
         writer.write(1001, np.ones((1, HEIGHT, WIDTH), np.float32), np.ones((HEIGHT, WIDTH), np.float32), keyframe=True)
     assert Sequence.find(str(tmp_path)).frames == (1001, 1002)
     assert MaskAnnotations.open(str(tmp_path), plate).objects == ("mask",)
+    assert Sequence.find(str(tmp_path), "mattes").frames == (1001,)
 
 
 def test_whole_numbers_in_an_exr_mask_are_no_coverage(tmp_path: Path, plate: Plate) -> None:

@@ -300,6 +300,9 @@ def test_resolutions_of_unequal_sides_are_a_pixel_aspect(tmp_path: Path) -> None
         assert Plate.open(str(tmp_path / f"p.%d.{suffix}")).canvas.pixel_aspect == pytest.approx(2, rel=1e-3), suffix
     (tmp_path / "p.1.tif").write_bytes(tiff(picture, bits=8, photometric=RGB, more=((282, 5, (72, 0)), (283, 5, (144, 1)))))
     assert Plate.open(str(tmp_path / "p.%d.tif")).canvas.pixel_aspect == 1, "a resolution of nothing says nothing"
+    content = tiff(picture, bits=8, photometric=RGB, more=((282, 5, (2835, 1)), (283, 5, (2834, 1))))
+    (tmp_path / "p.1.tif").write_bytes(content)
+    assert Plate.open(str(tmp_path / "p.%d.tif")).canvas.pixel_aspect == 1, "rounded, but square"
     Image.fromarray(picture).save(tmp_path / "p.2.png")
     with pytest.raises(PlateUnreadable, match=r"Frame 2 .p.2.png. has a pixel aspect of 1, but the plate begins with 1.99"):
         Plate.open(str(tmp_path / "p.%d.png"))

@@ -122,7 +122,9 @@ def add_annotation_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plate", metavar="PLATE", help="shot.%%04d.exr, shot.####.exr, shot.[1001-1100].exr or a folder")
     annotations = parser.add_mutually_exclusive_group(required=True)
     annotations.add_argument("--roto", metavar="FILE", help="a .nk file, Nuke's curves text, or roto JSON")
-    annotations.add_argument("--masks", metavar="DIR", help="index PNGs, or EXR/PNG with one channel or layer per object")
+    annotations.add_argument(
+        "--masks", metavar="DIR", help="index PNGs, EXR/PNG with one channel or layer per object, or a folder or prefix of files per object"
+    )
     parser.add_argument("--roto-node", metavar="NAME", help="which Roto node of a .nk that has several")
     parser.add_argument("--keyframes", type=frame_list, metavar="F,F", help="frames that count as annotated (default: those with keys)")
     add_settings(parser, ShotRequest, "plate")

@@ -41,7 +41,7 @@ class ShotRequest:
     roto: Optional[str] = None
     """A `.nk` file, Nuke's `curves` text or a roto JSON; exactly one of `roto` and `masks` is given."""
     masks: Optional[str] = None
-    """Folder or pattern of index PNGs, or of EXR/PNG with one channel or layer per object."""
+    """Folder or pattern of index PNGs, or of EXR/PNG with one channel or layer per object; or a folder, or a prefix, per object."""
     roto_node: Optional[str] = None
     """Which Roto node of a `.nk` with several; None when there is one."""
     roto_alpha: Optional[str] = None
@@ -72,9 +72,9 @@ class ShotRequest:
         option="--view",
         group="plate",
         metavar="NAME",
-        help="which view (left), or part of a file; stands in for %%V",
+        help="which view (left), part or layer of the files; stands in for %%V",
     )
-    """Which view of the plate, or which part of its files; None: the first. It also stands in for %V and %v in names."""
+    """Which view of the plate, or which part or layer of its files; None: the first. It also stands in for %V and %v in names."""
     model: Optional[str] = setting(
         None,
         mattes=True,

@@ -47,7 +47,7 @@ def read_dpx_header(begins: bytes, size: int) -> tuple[PictureHeader, str | None
     encoding = struct.unpack_from(order + "H", begins, 806)[0]
     across, down = struct.unpack_from(order + "II", begins, 1628)
     if elements != 1 or descriptor not in (_LUMA, _RGB, _RGBA):
-        raise PictureUnsupported(f"a DPX of {elements} elements, kind {descriptor}, and not one of RGB,")
+        raise PictureUnsupported(f"a DPX of {elements} elements of kind {descriptor}, not one of RGB")
     if depth not in (8, 10, 12, 16):
         raise PictureUnsupported(f"a DPX of {depth} bits")
     channels = {_LUMA: 1, _RGB: 3, _RGBA: 4}[descriptor]

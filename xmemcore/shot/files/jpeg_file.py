@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from xmemcore.shot.files.picture_header import PictureDamaged, PictureHeader, PictureUnsupported, require_bytes
+from xmemcore.shot.files.picture_header import PictureDamaged, PictureHeader, PictureUnsupported, aspect_of, require_bytes
 from xmemcore.shot.files.tiff_file import exif_aspect, exif_orientation
 
 START_OF_IMAGE, END_OF_IMAGE, START_OF_SCAN = b"\xff\xd8", b"\xff\xd9", b"\xff\xda"
@@ -65,7 +65,7 @@ def read_layout(content: bytes) -> JpegLayout:
             size, components = (width, height), segment[5]
         elif marker == _APP0 and segment.startswith(b"JFIF\0") and len(segment) >= 12:
             x, y = struct.unpack(">HH", segment[8:12])
-            jfif = y / x if x and y else None
+            jfif = aspect_of(x, y) if x and y else None
         elif marker == _APP1 and segment.startswith(b"Exif\0\0"):
             exif = segment[6:]
         if not (0xE0 <= marker <= 0xEF or marker == _COMMENT) or marker == _APP14:

@@ -8,6 +8,10 @@ MAX_DECODED_BYTES = 600_000_000
 """Of one picture as its file stores it: 8K in four floats. A header that claims more is not believed."""
 
 
+ROUNDING = 5e-3
+"""By which a whole number of dots may differ from the resolution that was meant."""
+
+
 class PictureDamaged(Exception):
     """A file does not hold together; the text says why, as in "it ends too early"."""
 
@@ -38,3 +42,14 @@ def require_bytes(width: int, height: int, bytes_each: int) -> None:
         raise PictureDamaged("it has no size")
     if width * height * bytes_each > MAX_DECODED_BYTES:
         raise PictureDamaged(f"it claims {width}x{height} pixels, and pictures of up to {MAX_DECODED_BYTES // 10**6} MB are read")
+
+
+def aspect_of(across: float, down: float) -> float:
+    """Give the pixel aspect of a resolution: dots along the width and along the height, in one unit; 1 where one of them is nothing.
+
+    Resolutions are rounded in files; what is square up to that is square.
+    """
+    if not (across > 0 and down > 0):
+        return 1.0
+    aspect = down / across
+    return 1.0 if abs(aspect - 1) < ROUNDING else aspect

@@ -13,7 +13,7 @@ import zlib
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from xmemcore.shot.files.picture_header import PictureDamaged, PictureHeader, require_bytes
+from xmemcore.shot.files.picture_header import PictureDamaged, PictureHeader, aspect_of, require_bytes
 from xmemcore.shot.files.tiff_file import exif_orientation
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -55,7 +55,7 @@ def read_layout(file: BinaryIO) -> PngLayout:
             first = content
         elif kind == b"pHYs" and content is not None and len(content) == 9:
             x, y = struct.unpack(">II", content[:8])
-            aspect = y / x if x and y else 1.0
+            aspect = aspect_of(x, y)
         elif kind == b"eXIf" and content:
             orientation = exif_orientation(content)
     if first is None or len(first) != 13:

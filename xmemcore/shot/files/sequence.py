@@ -132,7 +132,9 @@ def has_frame_number(folder: str) -> bool:
 
 
 def sequences_in(folder: Path, what: str) -> dict[str, Sequence]:
-    """Find the sequences of a folder, by what their names have before the number; mattes of ours count where there is nothing else.
+    """Find the sequences of a folder, by what their names have beside the number.
+
+    Mattes of ours and everything else may lie in one folder: each counts alone where it is looked for, and where there is nothing else.
 
     Raises:
         SequenceNotFound: there is none.
@@ -162,8 +164,9 @@ def sequences_in(folder: Path, what: str) -> dict[str, Sequence]:
         digits = _shared_digits(spelled)
         best = {frame: _best(paths, f"{before}{frame:0{digits}d}{after}") for frame, paths in spellings.items()}
         found[before + after] = _sequence(folder, f"{before}%0{digits}d{after}", best, what)
-    foreign = {name: sequence for name, sequence in found.items() if len(found) == 1 or not is_ours(sequence)}
-    return foreign or found
+    if len(found) == 1:
+        return found
+    return {name: sequence for name, sequence in found.items() if is_ours(sequence) == (what == "mattes")} or found
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from typing import BinaryIO
 import cv2
 import numpy as np
 
-from xmemcore.shot.files.picture_header import PictureDamaged, PictureHeader, PictureUnsupported, require_bytes
+from xmemcore.shot.files.picture_header import PictureDamaged, PictureHeader, PictureUnsupported, aspect_of, require_bytes
 
 MAX_TAGS, MAX_SAMPLES = 4096, 64
 KIND, WIDTH, LENGTH, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 254, 256, 257, 258, 259, 262, 266
@@ -441,7 +441,7 @@ def _aspect(ifd: _Ifd, order: str) -> float:
     """Width of a pixel over its height, from the dots along each side; 1 where the file does not say."""
     try:
         x, y = (struct.unpack(order + "II", ifd[tag][2][:8]) for tag in (X_RESOLUTION, Y_RESOLUTION))
-        return (y[0] / y[1]) / (x[0] / x[1])
+        return aspect_of(x[0] / x[1], y[0] / y[1])
     except (KeyError, struct.error, ZeroDivisionError):
         return 1.0
 

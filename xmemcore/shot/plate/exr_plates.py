@@ -108,10 +108,12 @@ def _picture(header: ExrHeader, view: str | None) -> tuple[_Layer, list[str]]:
     notes: list[str] = []
     if view is not None:
         chosen = [layer for layer in layers if layer.view.lower() == view.lower()] or [
-            layer for layer in layers if layer.part.name.lower() == view.lower()
+            layer for layer in layers if view.lower() in (layer.part.name.lower(), layer.layer.lower())
         ]
         if not chosen:
             there = f"the views {_listed(views)}" if views else f"the parts {_listed(parts)}" if len(parts) > 1 else "one view only"
+            named = [layer.layer for layer in layers if layer.layer]
+            there += f", with the layers {_listed(named)}" if named else ""
             raise ViewUnknown(f"{header.path.name} has no view {view!r}; it has {there}. Name one of these with --view, or none.")
         layers = chosen
     elif len(views) > 1:
@@ -190,7 +192,7 @@ def _nothing_plain(header: ExrHeader) -> str:
         return f"{header.path.name} stores luminance and chroma (Y, RY, BY), which is not read. Render R, G, B."
     deep = "; its deep parts have no single image" if header.has_deep_parts else ""
     there = ", ".join(channels) or "none"
-    return f"{header.path.name} has no channels R, G, B; it has {there[:200]}{deep}. Render rgb, or one layer of it."
+    return f"{header.path.name} has no channels R, G, B; it has {there[:200]}{deep}. Render rgb, or choose a layer with --view."
 
 
 def _colour_hint(header: ExrHeader) -> str | None:
