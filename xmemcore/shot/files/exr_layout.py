@@ -17,6 +17,7 @@ import io
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -38,8 +39,10 @@ MAX_PARTS, MAX_CHANNELS, MAX_ATTRIBUTES = 1024, 4096, 20_000
 """Of a file: more than any program writes; a damaged or hostile file must not fill memory or time."""
 MAX_TEXT_BYTES = 1 << 16
 """Longer text is no metadata that anybody asks for; it is stepped over."""
-FARTHEST = 1 << 24
-"""Coordinates of windows: beyond it, float arithmetic no longer tells two pixels apart."""
+MAX_WORD_BYTES = 255
+"""Of names and types."""
+MAX_TILE_SIDE = 1 << 24
+"""Pixels; a tile may be larger than its picture, but not by so much."""
 
 _FIXED = {
     "box2f": 16, "box2i": 16, "chromaticities": 32, "compression": 1, "double": 8, "float": 4, "int": 4, "lineOrder": 1, "m33f": 36,
@@ -223,7 +226,7 @@ _PLAIN: dict[str, Callable[[bytes], Any]] = {
 class _HeaderReader:
     """Reads the headers of a file one after another, and counts their attributes."""
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
+    def __init__(self, file: BufferedReader, size: int) -> None:
         self._file = file
         self._size = size
         self._attributes = 0
@@ -262,10 +265,14 @@ class _HeaderReader:
 
     def _word(self) -> str:
         """Read a name or a type: bytes up to a zero."""
+        # Usually the word is in the file object's buffer, whole.
+        end = self._file.peek(MAX_WORD_BYTES + 1)[: MAX_WORD_BYTES + 1].find(b"\0")
+        if end >= 0:
+            return self._file.read(end + 1)[:end].decode("latin-1")
         word = bytearray()
         while (letter := _exactly(self._file, 1)) != b"\0":
             word += letter
-            if len(word) > 255:
+            if len(word) > MAX_WORD_BYTES:
                 raise LayoutDamaged("an attribute has no sensible name")
         return word.decode("latin-1")
 
@@ -299,7 +306,7 @@ def _chunk_count(header: _Header, window: Box, compression: int, tiled: bool) ->
         raise LayoutRefused(f"it is compressed in a way (number {compression}) that is newer than this program")
     if tiled:
         across, down, _ = struct.unpack("<IIB", header.values["tiles"])
-        if not (0 < across <= FARTHEST and 0 < down <= FARTHEST):
+        if not (0 < across <= MAX_TILE_SIDE and 0 < down <= MAX_TILE_SIDE):
             raise LayoutDamaged("its tiles have no size")
         return -(-window.width // across) * -(-window.height // down)
     return -(-window.height // ROWS_IN_CHUNK[compression])
