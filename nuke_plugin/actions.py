@@ -91,7 +91,7 @@ def _propagate(this: Run) -> None:
         for message in _converse(this, lambda job: messages.Propagate(job, request)):
             if isinstance(message, messages.FrameDone):
                 if not shown:
-                    host.in_main(result.show, this.node, this.settings.out, first, last)
+                    host.in_main(result.show, this.node, this.settings.out, frames, handed.missing)
                     shown = True
                 reloader.frame_arrived()
             elif isinstance(message, messages.Finished):

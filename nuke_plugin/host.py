@@ -395,19 +395,36 @@ def _context_of(node: nuke.Node) -> Iterator[None]:
         yield
 
 
-def create_passes(node: nuke.Node, pattern: str, frames: Tuple[int, int], channels: Sequence[str]) -> None:
-    """Create one XMemPass for each channel, in a row below the node."""
+def passes_of(node: nuke.Node) -> List[nuke.Node]:
+    """List the XMemPass nodes that were made of a node, where Python may look for them: those in its own graph."""
+    if not may_walk_trees():
+        return []
+    with _context_of(node):
+        groups = nuke.allNodes("Group")
+    made_of = identity.node_id(node)
+    return [one for one in groups if one.knob("made_of") is not None and one["made_of"].value() == made_of]
+
+
+def create_passes(node: nuke.Node, pattern: str, frames: Tuple[int, int], channels: Sequence[str]) -> List[nuke.Node]:
+    """Create one XMemPass for each channel, in a row below the node, and below the passes that are there already."""
+    passes = []
     with one_undo("XMem passes"), _context_of(node):
+        rows = [one.ypos() for one in passes_of(node)]
+        row = max(rows) + 80 if rows else node.ypos() + 120
         for number, channel in enumerate(channels):
             made = nuke.createNode("XMemPass", inpanel=False)
             made.setInput(0, None)
             set_path(made["mattes"], pattern)
             made["first"].setValue(frames[0])
             made["last"].setValue(frames[1])
+            made["made_of"].setValue(identity.node_id(node))
+            made["on_missing"].setValue("black" if node.knob("on_missing") is None else str(node["on_missing"].value()))
             # Not the knob `pass`: that is a link, and only its target surely takes a value.
             made.node("Picked")["from0"].setValue(channel)  # type: ignore[attr-defined]
             made["label"].setValue(channel)
-            made.setXYpos(node.xpos() + 110 * number, node.ypos() + 120)
+            made.setXYpos(node.xpos() + 110 * number, row)
+            passes.append(made)
+    return passes
 
 
 def make_inside(group: nuke.Node, class_name: str, **knobs: Any) -> nuke.Node:

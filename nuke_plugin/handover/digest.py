@@ -25,7 +25,7 @@ COSMETIC = {
     "toolbox", "edit_num", "reload", "updateLocalization", "localizationPolicy", "cacheLocal", "Show",
     # Of an XMemRoto above: its picture comes from the mattes on disk, whoever made them.
     "status", "keyframes", "key_object", "key_edits", "model_terms", "suggestions", "suggest_count", "suggest_alpha", "suggest_object",
-    "strip", "plugin_version", "node_id", "home", "record",
+    "strip", "plugin_version", "node_id", "home", "record", "hole", "made_of",
 }  # fmt: skip
 """Knobs that change no pixel."""
 

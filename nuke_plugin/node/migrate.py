@@ -22,9 +22,13 @@ if TYPE_CHECKING:
 KEPT_LAYERS_SINCE = (0, 2, 0)
 """From this version on the body begins with the plate, so that the plate's other layers and its metadata come out too."""
 
+ERROR_SINCE = (0, 3, 0)
+"""From this version on a missing matte stops a render by default. A node of an earlier one keeps what it did."""
+
 OLD_IMPORT = f"from {doors.OLD_NAME} import"
 """What buttons of version 0.2.0 begin with."""
 
+GIZMO = CHECKOUT / "gizmos" / "XMemRoto.gizmo"
 CALLBACKS = ("onCreate", "knobChanged", "updateUI", "autolabel")
 
 
@@ -46,10 +50,12 @@ def bring_up_to_date(node: nuke.Node) -> None:
 
 
 def _migrate(node: nuke.Node, written: str, of_node: Tuple[int, ...]) -> str:
-    for name, lines in knob_definitions((CHECKOUT / "gizmos" / "XMemRoto.gizmo").read_text(encoding="utf-8")).items():
+    for name, lines in knob_definitions(GIZMO.read_text(encoding="utf-8")).items():
         if node.knob(name) is None or name in CALLBACKS:
             node.readKnobs("\n".join(lines))
     _call_todays_name(node)
+    if of_node < ERROR_SINCE:
+        _obey_on_missing(node)
     said = f"{node.name()} was made with XMem Roto {written or 'of an early version'} and now is of version {VERSION}."
     if of_node < KEPT_LAYERS_SINCE:
         _name_the_one_object(node)
@@ -57,8 +63,19 @@ def _migrate(node: nuke.Node, written: str, of_node: Tuple[int, ...]) -> str:
             said += " Its output now has the plate's other layers and metadata."
         else:
             said += " Its inside was changed by hand, so the output still has no other layers of the plate: make a new XMemRoto for those."
+    if of_node < ERROR_SINCE:
+        said += " Missing mattes stay black in renders, as they were; set 'on missing' to error to be told of them."
     node["plugin_version"].setValue(VERSION)
     return said
+
+
+def _obey_on_missing(node: nuke.Node) -> None:
+    """Let the inner Read obey the knob that came with 0.3.0, which begins with what the Read did until then."""
+    node["on_missing"].setValue("black")
+    read = node.node("Result")  # type: ignore[attr-defined]
+    written = re.search(r'^  on_error \{\{"(.+)"\}\}$', GIZMO.read_text(encoding="utf-8"), re.MULTILINE)
+    if read is not None and written is not None:
+        read["on_error"].setExpression(written[1].replace("\\$", "$"))
 
 
 def _call_todays_name(node: nuke.Node) -> None:

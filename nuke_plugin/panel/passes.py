@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.node import identity, runs
+from xmem_roto_nuke.panel import result
 from xmemcore.protocol.failures import RequestError
 
 if TYPE_CHECKING:
@@ -30,4 +31,6 @@ def make_passes(node: nuke.Node) -> None:
     channels = ["rgba.alpha", *(f"{layer}.alpha" for layer in record.layers)]
     if record.snapshot.settings.get("confidence"):
         channels.append("confidence.value")
-    host.create_passes(node, record.out, (record.first, record.last), channels)
+    pattern = result.shown_pattern(node) or record.out
+    for made in host.create_passes(node, pattern, result.shown_range(node), channels):
+        result.mark_holes(made, record.missing)

@@ -6,12 +6,14 @@ What a run writes into the node is no work of the artist's: none of it is in Und
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Callable, List, Sequence, Tuple
 
 from xmem_roto_nuke import host
+from xmem_roto_nuke.handover import plates
 from xmem_roto_nuke.node import identity
 from xmem_roto_nuke.staleness import mattes_on_disk, record_file
-from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.failures import Failure, RequestError
+from xmemcore.protocol.frames import FrameRange
 
 if TYPE_CHECKING:
     import nuke
@@ -20,14 +22,71 @@ RELOAD_EVERY_SECONDS = 1.0
 
 
 @host.unrecorded()
-def show(node: nuke.Node, pattern: str, first: int, last: int) -> None:
-    """Let the node put out these mattes; main thread."""
-    read = _read(node)
+def show(node: nuke.Node, pattern: str, frames: FrameRange, holes: Sequence[int] = ()) -> None:
+    """Let the node put out these mattes, and every other one of theirs that is on disk; main thread.
+
+    The node's passes follow: those that read its former place, and those made before its range grew.
+
+    Args:
+        node: an XMemRoto.
+        pattern: of the mattes.
+        frames: that have a matte, or get one now.
+        holes: frames without a plate, which need no matte.
+    """
+    read, former = _read(node), shown_pattern(node)
     host.set_path(read["file"], pattern)
+    known = identity.last_record(node)
+    if known is not None and known.out == pattern:
+        holes = [*holes, *known.missing]
+    reach = [*mattes_on_disk.frames(pattern), *frames, *_plate_ends(node)]
+    first, last = min(reach), max(reach)
     for name, frame in (("first", first), ("last", last), ("origfirst", first), ("origlast", last)):
         read[name].setValue(frame)
+    mark_holes(node, holes)
     node["has_result"].setValue(True)
+    for one in host.passes_of(node):
+        if _path_of(one, "mattes") in (pattern, former):
+            host.set_path(one["mattes"], pattern)
+            one["first"].setValue(first)
+            one["last"].setValue(last)
+            mark_holes(one, holes)
     reload(node)
+
+
+def shown_pattern(node: nuke.Node) -> str:
+    """Give the pattern of the mattes that the node puts out; empty when it puts out none."""
+    return _path_of(_read(node), "file") if node["has_result"].value() else ""
+
+
+def _path_of(node: nuke.Node, knob: str) -> str:
+    """Give the path that a knob comes to, frame number still to be filled in."""
+    return str(node[knob].getEvaluatedValue() or "")  # type: ignore[attr-defined]
+
+
+def shown_range(node: nuke.Node) -> Tuple[int, int]:
+    """Give first and last frame that the node puts out mattes for, as far as there are any."""
+    read = _read(node)
+    return int(read["first"].value()), int(read["last"].value())
+
+
+def _plate_ends(node: nuke.Node) -> List[int]:
+    """Give first and last frame of the plate: one without a matte is missing, and not outside. None when they cannot be had."""
+    try:
+        whole = plates.frame_range("", identity.plate_input(node), host.script_range())
+    except Failure:
+        return []
+    return [min(whole), max(whole)]
+
+
+def mark_holes(node: nuke.Node, holes: Sequence[int]) -> None:
+    """Mark the frames that need no matte: 1 on them, 0 elsewhere, as a curve that holds."""
+    knob = node.knob("hole")
+    if knob is None:
+        return  # a node of an earlier version
+    gone = set(holes)
+    keys = sorted({edge for hole in gone for edge in (hole, hole + 1)})
+    steps = " ".join(f"x{frame} {int(frame in gone)}" for frame in ([keys[0] - 1, *keys] if keys else []))
+    knob.fromScript(f"{{curve K {steps}}}" if steps else "0")  # type: ignore[attr-defined]
 
 
 @host.unrecorded()
@@ -38,18 +97,26 @@ def reload(node: nuke.Node) -> None:
 
 @host.unrecorded()
 def take_up(node: nuke.Node) -> None:
-    """Show what was propagated for this node elsewhere: on a farm, or in another version of the script; main thread."""
+    """Show what was propagated for this node elsewhere: on a farm, by the command line, in another version of the script; main thread.
+
+    Mattes without a record of the plugin are shown as well; what they were made of, only the core can tell.
+    """
     try:
         pattern = host.matte_pattern(node)
     except RequestError:
         return  # no place for mattes, so there are none
     found, known = record_file.find(pattern, identity.node_id(node)), identity.last_record(node)
-    if found is None or found.stamp != mattes_on_disk.stamp(pattern):
-        return  # of nobody, or of a run before the last one
-    if known is not None and (known.out, known.stamp) == (found.out, found.stamp):
-        return
-    show(node, pattern, found.first, found.last)
-    identity.write_record(node, found)
+    if found is not None and found.stamp == mattes_on_disk.stamp(pattern):
+        if known is None or (known.out, known.stamp) != (found.out, found.stamp):
+            show(node, pattern, FrameRange.parse(found.frames), found.missing)
+            identity.write_record(node, found)
+            return
+    on_disk = sorted(mattes_on_disk.whole(pattern))
+    if not on_disk or (known is not None and known.out != pattern):
+        return  # nothing, or the node was pointed elsewhere: the next run goes there
+    first, last = shown_range(node)
+    if shown_pattern(node) != pattern or on_disk[0] < first or on_disk[-1] > last:
+        show(node, pattern, FrameRange.of(on_disk), () if known is None else known.missing)
 
 
 def _read(node: nuke.Node) -> nuke.Node:

@@ -53,7 +53,9 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
     else:
         stamp, faults = ("", []) if record is None else (mattes_on_disk.stamp(record.out), mattes_on_disk.faults(record))
         place = now.out or (record.out if record is not None else "")
-        verdict = look.judge(record, now, stamp, faults, mattes_on_disk.whole(place) if place and look.uncovered(record, now) else ())
+        whole = mattes_on_disk.whole(place) if place and look.uncovered(record, now) else ()
+        shown = mattes_on_disk.frames(record.out if record is not None else place) if node["has_result"].value() else ()
+        verdict = look.judge(record, now, stamp, faults, whole, shown)
         notes = list(dict.fromkeys([*notes, *now.warnings, *now.annotations.notes]))
         _show_objects(node, look.keyframe_lines(now.annotations), list(now.annotations.frames))
     node_id = identity.node_id(node)
@@ -96,7 +98,10 @@ def label(node: nuke.Node) -> str:
     state, name = _state(node_id), str(node.name())
     if state in ("stale", "failed"):
         return f"{name}\n({state})"
-    return f"{name}\n(inputs changed)" if state == "fresh" and watch.has_moved(node, node_id) else name
+    if state == "fresh" and watch.has_moved(node, node_id):
+        return f"{name}\n(inputs changed)"
+    former = _verdicts[node_id].former if state == "fresh" else 0
+    return f"{name}\n({counted(former, 'matte')} of earlier runs)" if former else name
 
 
 def _state(node_id: str) -> str:

@@ -42,6 +42,8 @@ class Verdict:
     """`none`, `fresh` or `stale`."""
     reasons: Tuple[str, ...] = ()
     cost: str = ""
+    former: int = 0
+    """Mattes that are shown and that the last run did not vouch for."""
 
 
 def look(node: nuke.Node, settings: Settings, plate_frames: Optional[FrameRange] = None) -> Now:
@@ -78,7 +80,14 @@ def uncovered(record: Optional[Record], now: Now) -> List[int]:
     return [frame for frame in now.frames if frame not in covered]
 
 
-def judge(record: Optional[Record], now: Now, stamp: str, faults: Sequence[str] = (), whole: Collection[int] = ()) -> Verdict:
+def judge(
+    record: Optional[Record],
+    now: Now,
+    stamp: str,
+    faults: Sequence[str] = (),
+    whole: Collection[int] = (),
+    shown: Collection[int] = (),
+) -> Verdict:
     """Compare the last run with the node as it is.
 
     Args:
@@ -87,12 +96,16 @@ def judge(record: Optional[Record], now: Now, stamp: str, faults: Sequence[str] 
         stamp: of `mattes_on_disk.stamp`, now.
         faults: of single mattes on disk; see `mattes_on_disk`.
         whole: frames that have a matte of whichever run where the next one writes.
+        shown: frames that have a file among the mattes that the node puts out.
     """
     new = uncovered(record, now)
     earlier = [frame for frame in new if frame in whole]
     found = f"An earlier run's mattes of {FrameRange.of(earlier)} are on disk; the next run keeps those that hold." if earlier else ""
     if record is None:
-        return Verdict("none", ("Nothing has been propagated yet.", *([found] if found else [])), _cost(record, now, None))
+        foreign = _former(shown, "were not made by this node")
+        return Verdict("none", ("Nothing has been propagated yet.", *filter(None, (found, foreign))), _cost(record, now, None), len(shown))
+    covered = FrameRange.parse(record.frames)
+    former = [frame for frame in shown if frame not in covered]
     reasons = differences(record.snapshot, now.snapshot)
     if not stamp:
         reasons.append(f"The mattes are no longer at {os.path.dirname(record.out)}.")
@@ -108,10 +121,23 @@ def judge(record: Optional[Record], now: Now, stamp: str, faults: Sequence[str] 
     if not record.complete:
         reasons.append("The last run did not finish; the next one goes on from there.")
     moved = f"The next run writes to {now.out}." if now.out and now.out != record.out else ""
-    if not reasons:
-        return Verdict("fresh", cost=moved)
+    if former:
+        reasons.append(_former(former, "are of earlier runs"))
+        moved = moved or "Propagate with their frames in the range tells whether they hold, and makes those again that do not."
+    if not reasons or (former and len(reasons) == 1):
+        return Verdict("fresh", tuple(reasons), cost=moved, former=len(former))
     # Frames alone missing: the others stay as they are.
-    return Verdict("stale", tuple(reasons), _cost(record, now, len(new) if only_frames else None))
+    return Verdict("stale", tuple(reasons), _cost(record, now, len(new) if only_frames else None), len(former))
+
+
+def _former(frames: Collection[int], what: str) -> str:
+    """Say which mattes are shown although nobody vouches for them; empty when there are none."""
+    if not frames:
+        return ""
+    which = str(FrameRange.of(sorted(frames)))
+    if len(frames) == 1:
+        return f"The matte of {which} shows too; it {what.replace('are', 'is', 1).replace('were', 'was', 1)}."
+    return f"The mattes of {which} show too; they {what}."
 
 
 def _cost(record: Optional[Record], now: Now, frames: Optional[int]) -> str:

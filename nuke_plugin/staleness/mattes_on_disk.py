@@ -37,6 +37,21 @@ def faults(record: Record) -> List[str]:
     return [*_sentence(gone, "gone"), *_sentence(other, "not what the core wrote")]
 
 
+def frames(pattern: str) -> Set[int]:
+    """List the frames that have a file, whoever wrote it."""
+    name = Path(pattern).name
+    if "%" not in name:
+        return set()
+    before = name[: name.index("%")]
+    after = name[name.index("d", len(before)) + 1 :]
+    found = set()
+    for one in _sizes(Path(pattern).parent) or {}:
+        number = one[len(before) : len(one) - len(after)] if one.startswith(before) and one.endswith(after) else ""
+        if number.lstrip("-").isdigit() and name % int(number) == one:
+            found.add(int(number))
+    return found
+
+
 def whole(pattern: str) -> Set[int]:
     """List the frames whose matte is as the core wrote it, in whichever run; whether it still holds only the core can tell."""
     sizes, name = _sizes(Path(pattern).parent) or {}, Path(pattern).name

@@ -11,7 +11,7 @@ from .tcl_words import _after_bracket
 
 _TOKENS = re.compile(
     r"\s*(?:(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)|(?P<name>[A-Za-z_][A-Za-z_0-9]*(?:\.[A-Za-z_0-9]+)*)"
-    r"|(?P<op>\*\*|\|\||&&|==|!=|<=|>=|[-+*/%<>?:(),!^&|]))"
+    r"|\$(?P<variable>gui)\b|(?P<op>\*\*|\|\||&&|==|!=|<=|>=|[-+*/%<>?:(),!^&|]))"
 )
 _FUNCTIONS: dict[str, Callable[..., float]] = {
     "abs": abs,
@@ -151,6 +151,9 @@ class _Parser:
         if kind == "tcl":
             self.advance()
             return to_number(self.tcl(value))
+        if kind == "variable":
+            self.advance()
+            return self.name("$" + value)
         if kind == "name":
             self.advance()
             if value in _FUNCTIONS and self.take("("):

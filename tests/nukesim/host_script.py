@@ -188,6 +188,8 @@ class ScriptSide:
             return float(frame)
         if name in ("frame", "t"):
             return float(frame)
+        if name == "$gui":
+            return float(self.gui)
         if name in ("pi", "e", "true", "false", "on", "off"):
             return {"pi": 3.141592653589793, "e": 2.718281828459045, "true": 1.0, "false": 0.0, "on": 1.0, "off": 0.0}[name]
         if name in ("curve", "y") and knob is not None:

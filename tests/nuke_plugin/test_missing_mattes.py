@@ -1,0 +1,148 @@
+"""A smaller range loses no frame, and a matte that is missing is never silent black in a render."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def inside(stage, node, frame: int) -> float:
+    return stage.host.pixels(node, frame).at("rgba.alpha", 9, 48 - 1 - 12)
+
+
+def run(stage, frames: str) -> None:
+    stage.node["frame_range"].setValue(frames)
+    stage.propagate()
+    assert stage.told == []
+
+
+def test_run_over_a_part_of_the_range_leaves_the_other_frames_in_the_picture(stage):
+    run(stage, "1001-1010")
+    run(stage, "1004-1005")
+    assert [inside(stage, stage.node, frame) for frame in (1001, 1004, 1010)] == [1.0, 1.0, 1.0]
+    assert "The mattes of 1001-1003,1006-1010 show too; they are of earlier runs." in stage.status()
+    assert "Up to date</font></b>: 1004-1005" in stage.status()
+    assert stage.host.label(stage.node).endswith("(8 mattes of earlier runs)")
+
+
+def test_passes_follow_a_result_that_grows_or_moves(stage):
+    run(stage, "1004-1005")
+    stage.press("make_passes")
+    union = next(node for node in stage.nuke.allNodes("Group") if node.name().startswith("XMemPass"))
+    run(stage, "1001-1010")
+    assert inside(stage, union, 1001) == inside(stage, union, 1010) == 1.0
+    stage.node["output"].setValue((stage.folder / "elsewhere" / "m.%04d.exr").as_posix())
+    run(stage, "1001-1010")
+    assert union["mattes"].value().endswith("elsewhere/m.%04d.exr") and inside(stage, union, 1010) == 1.0
+
+
+def test_passes_that_are_made_again_lie_below_the_first_ones(stage):
+    run(stage, "1001-1002")
+    stage.press("make_passes")
+    stage.press("make_passes")
+    places = [(node.xpos(), node.ypos()) for node in stage.nuke.allNodes("Group") if node.name().startswith("XMemPass")]
+    assert len(places) == len(set(places)) == 4
+
+
+def saved_with_a_hole(stage):
+    run(stage, "1001-1010")
+    for name in os.listdir(stage.folder / "mattes"):
+        os.remove(stage.folder / "mattes" / name / "matte.1006.exr")
+    return stage.save()
+
+
+@pytest.mark.parametrize("plugin", [True, False], ids=["with the plugin", "without the plugin"])
+def test_missing_matte_stops_a_render_and_names_the_frame(stage, start, plugin):
+    script = saved_with_a_hole(stage)
+    stage.host.close()
+    farm = start(plugin=plugin, gui=False)
+    farm.host.open(script)
+    node = farm.host.node("XMemRoto")
+    assert inside(farm, node, 1005) == 1.0
+    with pytest.raises(Exception, match="1006"):
+        farm.host.pixels(node, 1006)
+
+
+def test_missing_matte_is_black_where_somebody_looks_and_is_counted(stage):
+    saved_with_a_hole(stage)
+    stage.press("refresh")
+    assert inside(stage, stage.node, 1006) == 0.0
+    assert "The matte of 1006 is gone." in stage.status()
+
+
+def test_frame_that_was_never_propagated_stops_a_render_too(stage, start):
+    run(stage, "1004-1005")
+    script = stage.save()
+    stage.host.close()
+    farm = start(plugin=False, gui=False)
+    farm.host.open(script)
+    for frame in (1001, 1010):
+        with pytest.raises(Exception, match=str(frame)):
+            farm.host.pixels(farm.host.node("XMemRoto"), frame)
+
+
+@pytest.mark.parametrize("choice, expected", [("black", 0.0), ("hold nearest", 1.0)])
+def test_other_choices_render_on(stage, start, choice, expected):
+    stage.node["on_missing"].setValue(choice)
+    script = saved_with_a_hole(stage)
+    stage.host.close()
+    farm = start(plugin=False, gui=False)
+    farm.host.open(script)
+    assert inside(farm, farm.host.node("XMemRoto"), 1006) == expected
+
+
+def test_hole_of_the_plate_is_no_missing_matte(stage, start):
+    from xmem_roto_nuke.panel import result
+    from xmemcore.protocol.frames import FrameRange
+
+    run(stage, "1001-1010")
+    pattern = stage.node.node("Result")["file"].value()
+    os.remove(pattern % 1006)
+    result.show(stage.node, pattern, FrameRange.parse("1001-1005,1007-1010"), [1006])
+    script = stage.save()
+    stage.host.close()
+    farm = start(plugin=False, gui=False)
+    farm.host.open(script)
+    node = farm.host.node("XMemRoto")
+    assert [inside(farm, node, frame) for frame in (1005, 1006, 1007)] == [1.0, 0.0, 1.0]
+
+
+def test_terminal_does_not_repoint_an_approved_version(stage, start):
+    run(stage, "1004-1005")
+    approved = stage.save("shot_v001.nk")
+    run(stage, "1001-1010")
+    stage.host.close()
+    farm = start(gui=False)
+    farm.host.open(approved)
+    node = farm.host.node("XMemRoto")
+    assert node["record"].value() and (node.node("Result")["first"].value(), node.node("Result")["last"].value()) == (1001, 1010)
+    assert '"frames": "1004-1005"' in _record(node)
+
+
+def _record(node) -> str:
+    import base64
+
+    return base64.b64decode(node["record"].value()).decode()
+
+
+def test_mattes_of_the_command_line_show_when_the_script_is_opened(stage, start):
+
+    run(stage, "1001-1010")
+    made = stage.folder / "mattes"
+    (folder,) = made.iterdir()
+    (folder / "nuke.json").unlink()
+    stage.node["has_result"].setValue(False)
+    stage.node["record"].setValue("")
+    stage.node.node("Result")["file"].setValue("")
+    script = stage.save()
+    stage.host.close()
+    artist = start()
+    artist.host.open(script)
+    artist.host.pump(0.1)
+    node = artist.host.node("XMemRoto")
+    assert inside(artist, node, 1007) == 1.0
+    artist.press("refresh", node)
+    assert "were not made by this node" in artist.status(node)
