@@ -109,7 +109,9 @@ def test_an_open_script_shows_a_farms_mattes_after_refresh(start, script, tmp_pa
     artist = start()
     artist.host.open(script)
     node = artist.host.node("XMemRoto")
-    assert not node["has_result"].value(), "the farm is still at work"
+    assert node["has_result"].value() and not node["record"].value(), (
+        "the farm may still be at work: its mattes show, and nobody vouches for them"
+    )
     hidden.rename(record)
     size = artist.nuke.Undo.undoSize()
     artist.press("refresh", node)
@@ -129,4 +131,7 @@ def test_a_record_that_is_damaged_or_anothers_is_taken_up_by_nobody(start, scrip
     farm.host.close()
     artist = start()
     artist.host.open(script)
-    assert not artist.host.node("XMemRoto")["has_result"].value() and not artist.host.python_errors
+    node = artist.host.node("XMemRoto")
+    assert not node["record"].value() and not artist.host.python_errors
+    artist.press("refresh", node)
+    assert "were not made by this node" in artist.status(node) and "Up to date" not in artist.status(node)
