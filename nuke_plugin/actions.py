@@ -21,6 +21,7 @@ from xmem_roto_nuke.words import counted, size
 from xmemcore.protocol import messages
 from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.frames import FrameRange
+from xmemcore.protocol.places import cache_root, exchange_folder
 from xmemcore.protocol.requests import PropagateRequest
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def _status(this: Run) -> None:
             this.warnings += said.get("reasons", ())
             this.warnings.append(_next_run(said))
             # The node's own share stands in the status anyway.
-            features = said["bytes_used"] - places.disk_used(places.cache_root() / this.node_id)
+            features = said["bytes_used"] - places.disk_used(cache_root() / this.node_id)
             if features > 0:
                 this.warnings.append(f"Features of the plate in the cache: {size(features)}, which nodes of the same plate share.")
 
@@ -192,7 +193,7 @@ def _next_run(said: Dict[str, Any]) -> str:
 def _clear(this: Run) -> None:
     for _ in _converse(this, lambda job: messages.Clear(job, this.node_id, this.settings.propagate.cache)):
         pass
-    shutil.rmtree(str(places.exchange_folder(this.node_id)), ignore_errors=True)
+    shutil.rmtree(str(exchange_folder(this.node_id)), ignore_errors=True)
 
 
 def _list_models(this: Run) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Dict, List, Mapping
 
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.places import PYTHON_VARIABLE
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 """The folder that holds nuke_plugin, xmemcore and bootstrap.py."""
@@ -15,7 +16,6 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 BOOTSTRAP = "bootstrap.py"
 """What sets up the core; a checkout and a release have it, the folder that a wheel puts under `share` has not."""
 
-INTERPRETER_VARIABLE = "XMEM_ROTO_PYTHON"
 
 _LEAKS = ("LD_LIBRARY_PATH", "LD_PRELOAD", "QT_PLUGIN_PATH", "QT_QPA_PLATFORM_PLUGIN_PATH", "OCIO")
 _LEAK_PREFIXES = ("PYTHON", "DYLD_")
@@ -31,10 +31,10 @@ def interpreter(environment: Mapping[str, str] = os.environ) -> Path:
     Raises:
         CoreMissing: there is none.
     """
-    named = environment.get(INTERPRETER_VARIABLE)
+    named = environment.get(PYTHON_VARIABLE)
     if named:
         if not Path(named).is_file():
-            raise CoreMissing(f"{INTERPRETER_VARIABLE} names {named}, which is not a file. Point it at the core's Python or unset it.")
+            raise CoreMissing(f"{PYTHON_VARIABLE} names {named}, which is not a file. Point it at the core's Python or unset it.")
         return Path(named)
     inside = Path("Scripts", "python.exe") if sys.platform == "win32" else Path("bin", "python")
     path = CHECKOUT / ".venv" / inside
@@ -52,7 +52,7 @@ def how_to_set_up() -> str:
     """Say what to do about a missing core."""
     if can_set_up():
         return f"Choose XMem Roto > Set up the core in the Nodes menu, or run `python {BOOTSTRAP}` in {CHECKOUT}."
-    return f"Set {INTERPRETER_VARIABLE} to the Python into which the wheel of XMem Roto is installed, and start Nuke again."
+    return f"Set {PYTHON_VARIABLE} to the Python into which the wheel of XMem Roto is installed, and start Nuke again."
 
 
 def is_set_up() -> bool:

@@ -11,12 +11,12 @@ from xmem_roto_nuke.handover.exchange_files import write_json
 from xmem_roto_nuke.handover.pictures import Show, format_of
 from xmem_roto_nuke.host import RotoDrawing
 from xmem_roto_nuke.node import identity
-from xmem_roto_nuke.node.places import exchange_folder
 from xmem_roto_nuke.node.settings import ALPHA, UNION, Settings
 from xmem_roto_nuke.roto import rotopaint
 from xmem_roto_nuke.roto.key_edits import ONE_OBJECT
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import FrameRange
+from xmemcore.protocol.places import exchange_folder
 
 if TYPE_CHECKING:
     import nuke

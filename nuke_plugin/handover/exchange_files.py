@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, Dict, Iterator
 
 from xmemcore.protocol.failures import DISK_FAILED, Failure, MachineError, RequestError
+from xmemcore.protocol.places import CACHE_VARIABLE
 from xmemcore.protocol.whole_file import write_text
-
-CACHE_VARIABLE = "XMEM_ROTO_CACHE"
 
 
 class ExchangeUnwritable(RequestError):

@@ -9,7 +9,7 @@ import contextlib
 from typing import Iterator
 
 from xmem_roto_nuke.handover.exchange_files import changing
-from xmem_roto_nuke.node import places
+from xmemcore.protocol import places
 from xmemcore.protocol.failures import Busy
 from xmemcore.protocol.file_lock import try_lock, unlock
 

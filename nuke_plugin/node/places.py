@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from pathlib import Path
-from typing import Mapping, Optional
+from typing import Optional
 
 from xmemcore.protocol.failures import RequestError
 
@@ -21,19 +20,6 @@ class OutputInvalid(RequestError):
     """The output path is no pattern for EXR files."""
 
 
-def cache_root(environment: Mapping[str, str] = os.environ) -> Path:
-    """Find the cache as the core does: $XMEM_ROTO_CACHE, $NUKE_TEMP_DIR, else the platform's cache folder."""
-    if environment.get("XMEM_ROTO_CACHE"):
-        return Path(environment["XMEM_ROTO_CACHE"]).expanduser()
-    if environment.get("NUKE_TEMP_DIR"):
-        return Path(environment["NUKE_TEMP_DIR"]) / "xmem-roto"
-    if sys.platform == "win32":
-        return Path(environment.get("LOCALAPPDATA", str(Path.home() / "AppData/Local"))) / "xmem-roto" / "cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Caches/xmem-roto"
-    return Path(environment.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))) / "xmem-roto"
-
-
 def script_home(script: str) -> str:
     """Name a script whatever its version: `/shots/a/comp_v012.nk` is `/shots/a/comp`, and `comp_v013_jd.nk` is `comp_jd`.
 
@@ -43,11 +29,6 @@ def script_home(script: str) -> str:
         return ""
     path = Path(script.replace("\\", "/"))
     return (path.parent / (re.sub(r"[._-]?v\d+(?=$|[._-])", "", path.stem, flags=re.IGNORECASE) or "script")).as_posix()
-
-
-def exchange_folder(node_id: str, environment: Mapping[str, str] = os.environ) -> Path:
-    """Give the folder in which the plugin hands plates, roto and alphas of one node to the core."""
-    return cache_root(environment) / "nuke" / node_id
 
 
 def matte_pattern(chosen: str, script: str, node_id: str) -> str:

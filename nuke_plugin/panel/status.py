@@ -17,6 +17,7 @@ from xmem_roto_nuke.staleness.snapshot import Record
 from xmem_roto_nuke.words import counted, size
 from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.frames import FrameRange
+from xmemcore.protocol.places import cache_root, exchange_folder
 
 if TYPE_CHECKING:
     import nuke
@@ -149,7 +150,7 @@ def _write(node: nuke.Node, verdict: Verdict, notes: Sequence[str], record: Opti
         learned, seen = counted(record.encoded_annotations, "keyframe"), counted(record.encoded_frames, "plate frame")
         head += f"<br>Last run: {counted(record.computed, 'matte')} in {record.seconds:.0f} s; learned {learned} and looked at {seen} anew."
     holes = f"No plate on {FrameRange.of(record.missing)}." if record is not None and record.missing and verdict.state != "working" else ""
-    used = places.disk_used(places.exchange_folder(node_id)) + places.disk_used(places.cache_root() / node_id)
+    used = places.disk_used(exchange_folder(node_id)) + places.disk_used(cache_root() / node_id)
     disk = f"In the cache for this node alone: {size(used)}." if used else ""
     lines = [head, *map(html.escape, [*verdict.reasons, verdict.cost, holes, *home.notes(node_id), *notes, disk])]
     _set(node, "status", "<br>".join(line for line in lines if line))

@@ -12,13 +12,13 @@ import safetensors.torch
 import torch
 
 from xmemcore.protocol import whole_file
+from xmemcore.protocol.places import cache_root
 from xmemcore.shot.store.cache import (
     CacheDamaged,
     CacheFolder,
     KeyInvalid,
     NodeIdInvalid,
     cache_files,
-    cache_root,
     digest,
     features_folder,
     make_room,

@@ -143,7 +143,7 @@ def _models() -> Lines:
 
 
 def _cache() -> Lines:
-    from xmemcore.shot.store.cache import cache_root
+    from xmemcore.protocol.places import cache_root
 
     return _folder(cache_root(None))
 

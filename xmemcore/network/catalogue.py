@@ -17,6 +17,7 @@ from pathlib import Path
 
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.outside import parse_json, read_object
+from xmemcore.protocol.places import MODELS_VARIABLE
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 BUNDLED_HASHES = "weights.json"
@@ -93,7 +94,7 @@ class Model:
 
 def models_folder(environment: Mapping[str, str] = os.environ) -> Path:
     """Give the folder of downloaded and own models: $XMEM_ROTO_MODELS, else the platform's place for a program's data."""
-    if named := environment.get("XMEM_ROTO_MODELS"):
+    if named := environment.get(MODELS_VARIABLE):
         return Path(named)
     if sys.platform == "win32":
         return Path(environment.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "xmem-roto" / "models"

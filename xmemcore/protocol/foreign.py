@@ -19,6 +19,7 @@ from xmemcore.protocol.failures import (
     MemoryFull,
     PackagesMissing,
 )
+from xmemcore.protocol.places import PYTHON_VARIABLE
 
 _MEMORY = (
     "out of memory",  # CUDA, MPS, HIP
@@ -121,8 +122,8 @@ def _of_packages(error: ImportError, text: str) -> Optional[Failure]:
         return None
     # The set-up makes an environment of its own, which counts where no other one is named.
     advice = "Run Set up the core."
-    if os.environ.get("XMEM_ROTO_PYTHON"):
-        advice = "Point XMEM_ROTO_PYTHON at a Python that has them, or unset it and run Set up the core."
+    if os.environ.get(PYTHON_VARIABLE):
+        advice = f"Point {PYTHON_VARIABLE} at a Python that has them, or unset it and run Set up the core."
     return PackagesMissing(f"{sys.executable} lacks the core's packages ({error.name or _first_line(error)}). {advice}")
 
 

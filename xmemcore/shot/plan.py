@@ -14,6 +14,7 @@ from xmemcore.memory.config import MemoryConfig
 from xmemcore.network.catalogue import resolve, verify
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.names import layer_names
+from xmemcore.protocol.places import cache_root
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.version import VERSION
 from xmemcore.shot.annotations.host_alpha import HostAlpha
@@ -29,7 +30,7 @@ from xmemcore.shot.mattes.result import MatteRecord, ResultFile
 from xmemcore.shot.mattes.steps import chain_of, keys_of
 from xmemcore.shot.plate.frame_source import Encoding, PlateContent
 from xmemcore.shot.signatures import GroupSignatures
-from xmemcore.shot.store.cache import FORMAT, cache_root, digest, node_folder
+from xmemcore.shot.store.cache import FORMAT, digest, node_folder
 
 
 class NothingShown(RequestError):

@@ -21,6 +21,7 @@ from xmemcore.network.inference import prepared
 from xmemcore.protocol.failures import Cancelled, RequestError
 from xmemcore.protocol.frames import counted
 from xmemcore.protocol.names import layer_names
+from xmemcore.protocol.places import cache_root
 from xmemcore.protocol.requests import SuggestRequest
 from xmemcore.shot.annotations.annotations import Annotations, NothingAnnotated
 from xmemcore.shot.device import choose_device, choose_precision
@@ -31,7 +32,7 @@ from xmemcore.shot.mattes.mattes import MatteSequence, NoMattes, read_mattes
 from xmemcore.shot.plate.frame_source import Encoding, PlateContent, ShotFrames
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.reasons import first_key_reason, reason
-from xmemcore.shot.store.cache import cache_root, features_folder
+from xmemcore.shot.store.cache import features_folder
 
 LEAST_SHARE = 1e-3
 """Of the first pick's score: a frame that differs less is explained."""

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.places import thumbnail
 from xmemcore.protocol.requests import SuggestRequest
 from xmemcore.shot.mattes.mattes import read_mattes
 from xmemcore.shot.plate.plate import Plate
-from xmemcore.shot.store.cache import cache_root
 
 SHORT_SIDE = 112
 MATTE_COLOUR = np.array([0.95, 0.62, 0.19], np.float32)
@@ -25,7 +25,6 @@ def write_thumbnails(request: SuggestRequest, frames: Iterable[int]) -> dict[str
     """
     if request.node_id is None:
         return {}
-    folder = cache_root(request.cache) / "nuke" / request.node_id / "thumbnails"
     made: dict[str, str] = {}
     try:
         plate = Plate.open(request.plate, request.colorspace, request.view)
@@ -37,8 +36,8 @@ def write_thumbnails(request: SuggestRequest, frames: Iterable[int]) -> dict[str
             image = plate.working_image(frame, SHORT_SIDE, "area")
             if mattes is not None and frame in mattes.frames:
                 image = outlined(image, mattes.read(frame).union)
-            folder.mkdir(parents=True, exist_ok=True)
-            path = folder / f"{frame}.png"
+            path = thumbnail(request.node_id, frame, request.cache)
+            path.parent.mkdir(parents=True, exist_ok=True)
             if cv2.imwrite(str(path), (image[..., ::-1] * 255.0 + 0.5).clip(0, 255).astype(np.uint8)):
                 made[str(frame)] = path.as_posix()
         except (RequestError, OSError, cv2.error):

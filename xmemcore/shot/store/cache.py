@@ -18,7 +18,6 @@ import hashlib
 import json
 import os
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -78,21 +77,6 @@ class CacheFile:
         except OSError:
             return False
         return ours
-
-
-def cache_root(chosen: str | None) -> Path:
-    """Find the cache: what was asked for, $XMEM_ROTO_CACHE, $NUKE_TEMP_DIR, else the platform's cache folder."""
-    if chosen:
-        return Path(chosen).expanduser()
-    if os.environ.get("XMEM_ROTO_CACHE"):
-        return Path(os.environ["XMEM_ROTO_CACHE"]).expanduser()
-    if os.environ.get("NUKE_TEMP_DIR"):
-        return Path(os.environ["NUKE_TEMP_DIR"]) / "xmem-roto"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local")) / "xmem-roto" / "cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Caches/xmem-roto"
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "xmem-roto"
 
 
 def digest(*parts: object) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from xmemcore.protocol.outside import read_object
+from xmemcore.protocol.places import cache_root
 from xmemcore.protocol.whole_file import write_text
 from xmemcore.shot.store.cache import (
     FEATURES,
@@ -20,7 +21,6 @@ from xmemcore.shot.store.cache import (
     OLDER_SUFFIX,
     CacheFile,
     cache_files,
-    cache_root,
     features_folder,
     is_key,
     node_folder,

@@ -1,0 +1,46 @@
+"""Where things lie, for plugin and core alike: the cache, the exchange between them, models; and the names of environment variables."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Mapping, Optional
+
+CACHE_VARIABLE = "XMEM_ROTO_CACHE"
+"""Root of the cache."""
+NUKE_TEMP_VARIABLE = "NUKE_TEMP_DIR"
+"""Nuke's own folder for what is temporary."""
+MODELS_VARIABLE = "XMEM_ROTO_MODELS"
+"""Folder of models."""
+PYTHON_VARIABLE = "XMEM_ROTO_PYTHON"
+"""The core's interpreter."""
+
+NAME = "xmem-roto"
+"""Of our folder in a place that others use too."""
+
+
+def cache_root(chosen: Optional[str] = None, environment: Optional[Mapping[str, str]] = None) -> Path:
+    """Find the cache: what was asked for, $XMEM_ROTO_CACHE, $NUKE_TEMP_DIR, else the platform's cache folder."""
+    environment = os.environ if environment is None else environment
+    if chosen:
+        return Path(chosen).expanduser()
+    if environment.get(CACHE_VARIABLE):
+        return Path(environment[CACHE_VARIABLE]).expanduser()
+    if environment.get(NUKE_TEMP_VARIABLE):
+        return Path(environment[NUKE_TEMP_VARIABLE]) / NAME
+    if sys.platform == "win32":
+        return Path(environment.get("LOCALAPPDATA", str(Path.home() / "AppData/Local"))) / NAME / "cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches" / NAME
+    return Path(environment.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))) / NAME
+
+
+def exchange_folder(node_id: str, cache: Optional[str] = None) -> Path:
+    """Give the folder in which the plugin hands plates, roto and alphas of one node to the core."""
+    return cache_root(cache) / "nuke" / node_id
+
+
+def thumbnail(node_id: str, frame: int, cache: Optional[str] = None) -> Path:
+    """Say where the core puts the small picture of a frame for the panel's strip."""
+    return exchange_folder(node_id, cache) / "thumbnails" / f"{frame}.png"
