@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import graphlib
 import subprocess
 import sys
@@ -90,6 +91,49 @@ def test_plugin_imports_the_shared_packages_and_the_standard_library_only() -> N
         assert names <= allowed, f"{path.name} imports {sorted(names - allowed)}"
         reached = {layer_of(name) for name in imports(path) if name.startswith("xmemcore.")}
         assert reached <= LEAVES, f"{path.name} imports more of the core than it may: {sorted(map(str, reached))}"
+
+
+ROOMS = {
+    "xmemcore/shot": ("store", "files", "plate", "annotations", "mattes"),
+    "nuke_plugin": ("roto", "core", "host", "node", "handover", "staleness", "panel"),
+}
+"""Rooms in the order in which they may import each other, to the left alone (`host` is a module). What stands in no room may import all."""
+BACK_ARROWS = {
+    # Geometry: boxes and the canvas, which every room asks.
+    ("files.exr", "plate"),
+    ("files.exr_layout", "plate"),
+    # The node's hidden knob holds a record, whose form is that of staleness.
+    ("node.identity", "staleness"),
+    # The door to Nuke reads a node's settings and identity, and says what the disk refuses.
+    ("host", "node"),
+    ("host", "handover"),
+    # Messages and progress of the set-up.
+    ("core.set_up", "host"),
+}
+"""Arrows that run to the right, each with its reason. The list may only become shorter."""
+
+
+@pytest.mark.parametrize("folder", sorted(ROOMS))
+def test_rooms_import_to_the_left(folder: str) -> None:
+    package = {"nuke_plugin": "xmem_roto_nuke"}.get(folder, folder.replace("/", "."))
+    order = ROOMS[folder]
+    found = set()
+    for path in modules(folder):
+        name = ".".join(path.relative_to(CHECKOUT / folder).with_suffix("").parts)
+        room = name.split(".")[0]
+        if room not in order:
+            continue
+        reached = {other[len(package) + 1 :].split(".")[0] for other in imports(path) if other.startswith(f"{package}.")} & set(order)
+        found |= {(name, other) for other in reached if order.index(other) > order.index(room)}
+    known = {arrow for arrow in BACK_ARROWS if arrow[0].split(".")[0] in order}
+    assert found <= known, f"arrows to the right: {sorted(found - known)}"
+    assert known <= found, f"arrows that are gone: take them off the list: {sorted(known - found)}"
+
+
+@pytest.mark.parametrize("folder", sorted(ROOMS))
+def test_every_room_says_what_it_is(folder: str) -> None:
+    for room in sorted(path for path in (CHECKOUT / folder).iterdir() if path.is_dir() and path.name != "__pycache__"):
+        assert (ast.get_docstring(ast.parse((room / "__init__.py").read_text("utf-8"))) or "").strip(), room
 
 
 def test_importing_the_command_line_does_not_import_torch() -> None:

@@ -42,7 +42,7 @@ from xmemcore.protocol.kinds import wrong_kind
 from xmemcore.protocol.outside import NotUsable, parse_json
 from xmemcore.protocol.requests import PropagateRequest, ShotRequest, SuggestRequest
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Raised by one whenever a message gains, loses or changes a field."""
 
 

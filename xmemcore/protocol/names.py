@@ -13,6 +13,9 @@ RESERVED = frozenset(
 )
 """Layers that Nuke or we use for something else, whatever their case."""
 
+ORIGINAL_NAME = "xmem/name/"
+"""Before a layer's name, the metadata of a matte that holds what the artist called the object."""
+
 MAX_LENGTH = 200
 """Characters; EXR takes 255 for a channel with its layer."""
 

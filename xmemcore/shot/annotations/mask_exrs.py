@@ -7,10 +7,10 @@ from functools import lru_cache
 
 import numpy as np
 
+from xmemcore.protocol.names import ORIGINAL_NAME
 from xmemcore.shot.annotations.mask_files import MaskUnreadable, in_layer_order, readable, require_size
 from xmemcore.shot.files.exr import ExrHeader, ExrPart, read_channels, read_header
 from xmemcore.shot.files.sequence import Sequence
-from xmemcore.shot.mattes.mattes import ORIGINAL_NAME
 from xmemcore.shot.plate.canvas import Canvas
 
 MATTE = "mask"

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.names import ORIGINAL_NAME
 from xmemcore.shot.files import exr
 from xmemcore.shot.files import sequence as sequences
 from xmemcore.shot.mattes import matte_proof
@@ -21,8 +22,6 @@ FAINTEST = 1 / 1024
 
 UNION = "A"
 CONFIDENCE = "confidence.value"
-ORIGINAL_NAME = "xmem/name/"
-"""Before a layer's name, the metadata that holds what the artist called the object."""
 
 
 class OutputInvalid(RequestError):
