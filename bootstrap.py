@@ -43,7 +43,7 @@ EXTRAS = {
     "plates": "DPX and Cineon",
     "color": "OCIO colour spaces",
     "farm": "run a job template here",
-    "train": "nothing more today",
+    "train": "render clips to train on",
     "dev": "tests",
 }
 """What can be installed beside the core, each a file of requirements/, and what for."""

@@ -12,6 +12,7 @@ from tests.engine.small import small_network
 from xmemcore.engine import learning
 from xmemcore.engine.learning import Learned, LearningConfig, Tuner, learn, recall, rehearsal_of, steps_for, tunable, with_weights
 from xmemcore.engine.staging import Key, learnable, stage_clip
+from xmemcore.network.config import NetworkConfig
 from xmemcore.network.xmem import XMem
 from xmemcore.protocol.failures import Cancelled
 
@@ -155,3 +156,16 @@ def test_tuning_lowers_the_loss_on_what_it_learns_from(network: XMem) -> None:
 
 def test_seconds_become_steps_once() -> None:
     assert [steps_for(seconds) for seconds in (0, 0.5, 30, 120)] == [0, 10, 30, 120]
+
+
+def test_the_published_network_is_tuned_too_and_keeps_its_statistics() -> None:
+    torch.manual_seed(0)
+    published = NetworkConfig(value_dim=64, object_dim=64, decoder_dims=(64, 32, 32), update_dim=32)
+    network = XMem(published).eval().requires_grad_(False)
+    tuner = Tuner(network, LearningConfig(steps=2, rate=1e-3, clips=1, frames=2, size=32), 1, purpose=1)
+    tuner.run([[key(0), key(4)]], 1, learning._Steps(lambda: False, lambda done, total: None, 0, 1))
+    before, after = network.state_dict(), tuner.mixed(1.0).state_dict()
+    changed = {name for name in before if not torch.equal(before[name].half(), after[name].half())}
+    assert changed and all(tunable(name) for name in changed)
+    assert not any("running" in name for name in changed)
+    assert any(name.startswith("value_encoder.") for name in changed) and any(name.startswith("decoder.") for name in changed)

@@ -79,6 +79,10 @@ class LearnedStore:
             return latest
         return LearningPlan(inputs, latest.hash if latest.hash in self._files else None)
 
+    def paths(self) -> list[Path]:
+        """List the files that are kept."""
+        return [file.path for file in cache_files(self._root, self._node_id) if file.path.parent == self._files.folder]
+
     def load(self, key: str) -> Learned | None:
         """Give what was learned under a hash; None where there is nothing, or something damaged."""
         tensors = self._load(key)

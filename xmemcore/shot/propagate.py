@@ -247,7 +247,8 @@ class _Run:
                 plan.absent_objects(),
             )
             manifest.save(plan.node)
-            make_room(plan.root, plan.request.cache_limit, [features_folder(plan.root).path(key) for key in contents.values()])
+            used = [features_folder(plan.root).path(key) for key in contents.values()]
+            make_room(plan.root, plan.request.cache_limit, [*used, *LearnedStore(plan.root, plan.node_id).paths()])
         cleaned = sum(plan.plate.cleaned.values())
         if cleaned:
             self.warn(f"{cleaned} values of the plate were NaN or infinite; they were replaced.")
