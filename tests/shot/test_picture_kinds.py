@@ -273,6 +273,14 @@ def test_truncated_and_spoiled_tiffs_are_refused_and_nothing_is_printed(tmp_path
     assert capfd.readouterr().err == ""
 
 
+def test_deflate_with_a_wrong_check_sum_is_damaged(tmp_path: Path) -> None:
+    whole = bytearray(tiff(noise(8, 3).astype(np.uint8), bits=8, photometric=RGB, compression=8, rows=HEIGHT))
+    last = zlib.compress(noise(8, 3).astype(np.uint8).tobytes())[-4:]
+    whole[whole.index(last)] ^= 1
+    with pytest.raises(PictureUnreadable, match="p.1.tif .* is truncated or damaged"):
+        read(tmp_path, bytes(whole))
+
+
 # Orientation and pixel aspect
 
 

@@ -318,7 +318,10 @@ def _rows(
         piece = content[offset : offset + length]
         if layout.compression != NONE:
             try:
-                piece = zlib.decompressobj().decompress(piece, rows * row_bytes)
+                unpacking = zlib.decompressobj()
+                piece = unpacking.decompress(piece, rows * row_bytes)
+                # What is left is a check sum, and in some files rows that nobody asked for.
+                unpacking.decompress(unpacking.unconsumed_tail, down * row_bytes + 1)
             except zlib.error as error:
                 raise PictureDamaged("its compressed pixels are damaged") from error
         if len(piece) < rows * row_bytes:
