@@ -23,13 +23,16 @@ from xmemcore.cli.options import (
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
 from xmemcore.protocol.choices import METHODS
 from xmemcore.protocol.failures import Cancelled, NotWritable, not_written
-from xmemcore.protocol.requests import PropagateRequest, SuggestRequest, require_size
+from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
+from xmemcore.protocol.settings import rows
 
 if TYPE_CHECKING:
     from xmemcore.evaluation.clips import Clip
     from xmemcore.network.catalogue import Model
 
 ON_STDOUT = "-"
+SHARED = ("plate", "model", "engine")
+"""Groups of settings that are the same for `propagate` and for what measures it."""
 
 
 def _counts(text: str) -> tuple[int, ...]:
@@ -53,7 +56,7 @@ def add_evaluate(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument(
         "--min-pixels", type=int, default=SuggestRequest.min_pixels, metavar="N", help="as of suggest (default: %(default)s)"
     )
-    add_settings(parser, PropagateRequest, "plate", "model", "engine")
+    add_settings(parser, PropagateRequest, *SHARED)
     _add_json_file(parser)
     parser.add_argument("--resume", action="store_true", help="go on with the table in the --json file")
     parser.set_defaults(run=run_evaluate)
@@ -100,6 +103,7 @@ def run_evaluate(chosen: argparse.Namespace) -> None:
     """Evaluate, and print the table."""
     from xmemcore.evaluation.evaluate import EvaluationSettings, Table, evaluate, line
 
+    _require_possible(chosen)
     file = _json_file(chosen)
     if chosen.resume and file is None:
         raise OptionsInvalid("--resume goes on with a table in a file, and no file is named. Add --json FILE.")
@@ -140,6 +144,7 @@ def run_experiments(chosen: argparse.Namespace) -> None:
         for experiment in experiments.EXPERIMENTS:
             print(f"{experiment.name}: {experiment.question}")
         return
+    _require_possible(chosen)
     clips = _chosen_clips(chosen)
     model = _model(chosen)
     kept = f"The figures that were finished stay in {chosen.out}; the same command goes on."
@@ -160,7 +165,7 @@ def run_bench(chosen: argparse.Namespace) -> None:
 
     if chosen.stream and chosen.exr:
         raise OptionsInvalid("--stream and --exr are two measurements. Choose one.")
-    require_size(chosen.size)
+    _require_possible(chosen)
     file = _json_file(chosen)
     with _stopped("Nothing was kept."), listening(TerminalListener("bench")) as listener:
         if chosen.stream:
@@ -222,6 +227,13 @@ def _chosen_clips(chosen: argparse.Namespace) -> list[Clip]:
     if not clips:
         raise NothingToScore(f"No clip in {chosen.clips} has {chosen.min_frames} frames. Lower --min-frames.")
     return clips
+
+
+def _require_possible(chosen: argparse.Namespace) -> None:
+    """Raise SettingUnknown for a setting that is out of range, before anything is opened or measured."""
+    for setting in rows(PropagateRequest):
+        if setting.group in SHARED and hasattr(chosen, setting.name):
+            setting.require(getattr(chosen, setting.name))
 
 
 def _model(chosen: argparse.Namespace) -> Model:

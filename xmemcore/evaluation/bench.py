@@ -113,7 +113,7 @@ def compare(
 def text(content: dict[str, Any]) -> str:
     """Print what `compare`, `stream` or `exr_overhead` measured."""
     if "overhead" in content:
-        took = f"{content['seconds_exr']:.1f} s from EXR to EXR, {content['seconds_memory']:.1f} s from memory"
+        took = f"{content['seconds_exr']:.1f} s from EXR to EXR, {content['seconds_small']:.1f} s at working size"
         return f"{content['frames']} frames of {content['exr']}, short side {content['size']}: {took}: {content['overhead']:+.1%}"
     if "checkpoints" in content:
         lines = [f"{'frames':>8}  {'memory elements':>15}  {'resident MB':>11}"]
