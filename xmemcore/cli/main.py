@@ -36,8 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout = None  # type: ignore[assignment]
         return DONE
     except Exception as error:
-        failure = foreign.known(error)
-        return _crashed() if failure is None else _refuse(str(failure), failure.exit_code)
+        ours = foreign.known(error)
+        return _crashed() if ours is None else _refuse(str(ours), ours.exit_code)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -142,4 +142,5 @@ def add_cache_options(parser: argparse.ArgumentParser) -> None:
 def request_of(chosen: argparse.Namespace, request: type[Request], **others: Any) -> Request:
     """Fill in a request: every field that the command line has an option for, and `others`."""
     stated = {field.name: getattr(chosen, field.name) for field in fields(request) if hasattr(chosen, field.name)}
-    return request(**{name: tuple(value) if isinstance(value, list) else value for name, value in {**stated, **others}.items()})
+    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in {**stated, **others}.items()}
+    return request(**given)

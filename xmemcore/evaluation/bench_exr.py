@@ -19,7 +19,7 @@ WIDTH, HEIGHT = 2048, 1152
 def exr_overhead(
     frames: int, size: int, device: str, listener: Listener, model: str | None = None, shape: tuple[int, int] | None = None
 ) -> dict[str, Any]:
-    """Propagate one shot twice, as large EXRs and at working size: the network does the same, reading, reducing, enlarging and writing do not.
+    """Propagate one shot twice, as large EXRs and at working size: the network has the same to do, reading and writing have not.
 
     Args:
         frames: of the shot.

@@ -125,7 +125,7 @@ def ratios(clip: Clip, frames: int, compact: str, official: str, device: str, si
         measured["suggest"] = {"seconds": round(time.perf_counter() - began, 2), "frames": count, "picks": len(picked.suggestions)}
         io = exr_overhead(FRAMES_IN_4K, size, device, listener, compact, FOUR_K)
         measured["compact_4k_io"] = io
-        found["compact_4k_io"] = round(io["seconds_exr"] / io["seconds_memory"], 2)
+        found["compact_4k_io"] = round(io["seconds_exr"] / io["seconds_small"], 2)
     return {"ratios": found, "measured": measured}
 
 

@@ -99,6 +99,7 @@ def _enter(path: Path, picture: Listed, out: Path, number: int) -> None:
     folder = out / picture.package
     (folder / "images").mkdir(parents=True, exist_ok=True)
     read = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert read is not None, "it was read when it was listed"
     factor = min(1.0, _LARGEST / min(read.shape[:2]))
     read = cv2.resize(read, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
     if picture.package != "openclipart-png":
@@ -112,7 +113,7 @@ def _enter(path: Path, picture: Listed, out: Path, number: int) -> None:
     place = (slice(top, top + read.shape[0]), slice(left, left + read.shape[1]))
     cover = read[..., 3:].astype(np.float32) / 255
     ground[place] = np.round(ground[place] * (1 - cover) + read[..., :3] * cover)
-    mask = np.zeros(ground.shape[:2], np.uint8)
+    mask: np.ndarray = np.zeros(ground.shape[:2], np.uint8)
     mask[place] = read[..., 3] > 127
     factor = min(1.0, _LARGEST / min(mask.shape))
     ground = cv2.resize(ground, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
