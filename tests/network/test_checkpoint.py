@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -40,7 +40,8 @@ def test_saved_network_comes_back_in_half_precision_with_its_metadata(tmp_path: 
     loaded = load_network(tmp_path / "a.safetensors")
     for name, tensor in network.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], tensor.half().float()), name
-    assert read_metadata(tmp_path / "a.safetensors") == {"terms": "none", "steps": "20"}
+    said = read_metadata(tmp_path / "a.safetensors")
+    assert (said["terms"], said["steps"]) == ("none", "20")
 
 
 def test_pickled_state_dict_loads(tmp_path: Path) -> None:
@@ -115,3 +116,35 @@ def test_checkpoint_with_flat_tensors_is_foreign(tmp_path: Path) -> None:
 def test_missing_file_says_where(tmp_path: Path) -> None:
     with pytest.raises(CheckpointUnreadable, match="There is no model file"):
         load_network(tmp_path / "none.safetensors")
+
+
+def test_our_own_file_says_which_network_it_holds_and_is_believed(tmp_path: Path) -> None:
+    path = tmp_path / "small.safetensors"
+    save_network(path, small_network(), {"terms": "test"})
+    assert NetworkConfig.of_metadata(read_metadata(path)["dimensions"]) == SMALL
+    assert load_network(path).config == SMALL
+
+
+@pytest.mark.parametrize(
+    "dimensions",
+    [
+        '{"key_encoder": "vit_huge"}',
+        "[]",
+        "{",
+        json.dumps({**asdict(SMALL), "key_encoder": "vit"}),
+        json.dumps({**asdict(SMALL), "key_dim": "16"}),
+        json.dumps({**asdict(SMALL), "heads": 8}),
+    ],
+)
+def test_a_network_of_another_kind_is_refused_by_its_own_word(tmp_path: Path, dimensions: str) -> None:
+    path = tmp_path / "other.safetensors"
+    state = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in small_network().state_dict().items()}
+    save_file(state, str(path), metadata={"dimensions": dimensions})
+    with pytest.raises(ForeignCheckpoint, match="dimensions are those of another kind of network"):
+        load_network(path)
+
+
+def test_a_file_that_says_nothing_is_known_by_its_tensors(tmp_path: Path) -> None:
+    path = tmp_path / "official.safetensors"
+    save_file({name: tensor.contiguous() for name, tensor in small_network().state_dict().items()}, str(path))
+    assert load_network(path).config == SMALL

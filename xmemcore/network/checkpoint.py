@@ -6,6 +6,7 @@ import json
 import pickle
 import warnings
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -13,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from xmemcore.network.config import ForeignCheckpoint, NetworkConfig
+from xmemcore.network.config import DIMENSIONS, ForeignCheckpoint, NetworkConfig
 from xmemcore.network.xmem import XMem
 from xmemcore.protocol.failures import RequestError
 
@@ -34,8 +35,9 @@ def load_network(path: Path | str, device: str | torch.device = "cpu") -> XMem:
     """
     path = Path(path)
     state = read_state(path)
+    dimensions = read_metadata(path).get(DIMENSIONS)
     try:
-        network = XMem(NetworkConfig.of_state(state))
+        network = XMem(NetworkConfig.of_state(state) if dimensions is None else NetworkConfig.of_metadata(dimensions))
     except ForeignCheckpoint as error:
         raise ForeignCheckpoint(f"The model {path}: {error}") from error
     try:
@@ -70,9 +72,10 @@ def read_metadata(path: Path | str) -> dict[str, str]:
 
 
 def save_network(path: Path | str, network: XMem, metadata: Mapping[str, object]) -> None:
-    """Write half-precision safetensors; metadata values that are not text are written as JSON."""
+    """Write half-precision safetensors that say which network they hold; metadata values that are not text are written as JSON."""
     state = {name: _halved(tensor) for name, tensor in network.state_dict().items()}
-    text = {name: value if isinstance(value, str) else json.dumps(value, sort_keys=True) for name, value in metadata.items()}
+    said = {**metadata, DIMENSIONS: asdict(network.config)}
+    text = {name: value if isinstance(value, str) else json.dumps(value, sort_keys=True) for name, value in said.items()}
     save_file(state, str(path), metadata=text)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from torch import Tensor
 
@@ -11,6 +12,11 @@ from xmemcore.protocol.failures import RequestError
 
 LEVEL_CHANNELS = {"resnet50": (1024, 512, 256), "mobilenet_v2": (96, 32, 24), "small_resnet": (128, 64, 32)}
 """Channels of f16, f8 and f4 for each key encoder."""
+
+VALUE_ENCODERS = ("resnet18", "light")
+
+DIMENSIONS = "dimensions"
+"""The metadata of our own model files that say which network they hold; official ones are known by their tensors."""
 
 
 class ForeignCheckpoint(RequestError):
@@ -39,6 +45,27 @@ class NetworkConfig:
     def level_channels(self) -> tuple[int, int, int]:
         """Channels of f16, f8 and f4."""
         return LEVEL_CHANNELS[self.key_encoder]
+
+    @classmethod
+    def of_metadata(cls, text: str) -> NetworkConfig:
+        """Read the dimensions from what one of our own model files says of itself.
+
+        Raises:
+            ForeignCheckpoint: they are not those of a network that this version knows.
+        """
+        try:
+            said = json.loads(text)
+            kinds = {field.name: type(field.default) for field in fields(cls)}
+            made = {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
+            if set(made) != set(kinds) or any(type(value) is not kinds[name] for name, value in made.items()):
+                raise ValueError(text)
+            config = cls(**made)
+            if config.key_encoder not in LEVEL_CHANNELS or config.value_encoder not in VALUE_ENCODERS:
+                raise ValueError(text)
+        except (ValueError, AttributeError, TypeError) as error:
+            reason = "its dimensions are those of another kind of network, or of a later version"
+            raise ForeignCheckpoint(f"{reason} ({text[:120]}). Update XMem Roto, or choose another model.") from error
+        return config
 
     @classmethod
     def of_state(cls, state: Mapping[str, Tensor]) -> NetworkConfig:
