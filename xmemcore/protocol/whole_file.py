@@ -70,7 +70,8 @@ def read_ordinary(path: Path, most_bytes: int, begin: Optional[int] = None) -> b
             raise OSError(errno.EINVAL, "it is not an ordinary file", str(path))
         if begin is None and status.st_size > most_bytes:
             raise OSError(errno.EFBIG, f"it has more than {most_bytes} bytes", str(path))
-        return file.read(most_bytes if begin is None else begin)
+        # Asked for more, it would take that much memory first.
+        return file.read(min(status.st_size, most_bytes if begin is None else begin))
 
 
 def require_ordinary(path: Path) -> None:
