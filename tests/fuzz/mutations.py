@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import re
@@ -98,9 +99,9 @@ def damaged_json(content: Any, draw: random.Random) -> str:
         elif kind == 1 and isinstance(holder, dict):
             holder[str(draw.choice(("x", "1_0", "", "-5", "9" * 30, key)))] = holder.pop(key)
         elif kind == 2 and isinstance(holder, list):
-            holder.insert(key, draw.choice(VALUES))
+            holder.insert(key, copy.deepcopy(draw.choice(VALUES)))
         else:
-            holder[key] = draw.choice(VALUES)
+            holder[key] = copy.deepcopy(draw.choice(VALUES))
     return json.dumps(content)
 
 

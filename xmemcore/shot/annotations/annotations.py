@@ -127,9 +127,17 @@ def network_mask_from_coverage(coverage: np.ndarray) -> np.ndarray:
         its best-covered pixels: as many as its area is worth, and those that are at least half as well covered as these,
         so that a wire stays in one piece.
     """
+    # A shape covers a small part of the picture, and a shot may have thousands of masks.
+    rows, columns = np.flatnonzero(coverage.any(axis=1)), np.flatnonzero(coverage.any(axis=0))
+    if not rows.size:
+        return np.zeros(coverage.shape, np.float32)
+    whole = np.zeros(coverage.shape, np.float32)
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    coverage = coverage[box]
     mask = coverage >= 0.5
     worth = int(np.ceil(coverage.sum(dtype=np.float64) - 1e-6))
     if mask.sum() < worth / 2:
         least = np.partition(coverage, -worth, axis=None)[-worth]
         mask |= coverage >= max(least / 2, 1e-6)
-    return mask.astype(np.float32)
+    whole[box] = mask
+    return whole

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +18,53 @@ OVERLAP_SHARE = 0.02
 
 
 @dataclass(frozen=True)
+class BitMask:
+    """A mask of 0 and 1 at working size, eight pixels a byte: a shot may have thousands of them."""
+
+    bits: np.ndarray
+    """uint8, as `numpy.packbits` gives it."""
+    shape: tuple[int, int]
+    pixels: int
+    """How many are 1."""
+
+    @classmethod
+    def of(cls, mask: np.ndarray) -> BitMask:
+        """Pack (h, w)."""
+        bits = np.packbits(mask > 0.5)
+        return cls(bits, (mask.shape[0], mask.shape[1]), int(np.bitwise_count(bits).sum(dtype=np.int64)))
+
+    def shared(self, other: BitMask) -> int:
+        """Count the pixels that are 1 in both."""
+        return int(np.bitwise_count(self.bits & other.bits).sum(dtype=np.int64))
+
+    def unpacked(self) -> torch.Tensor:
+        """Give (h, w) float32."""
+        height, width = self.shape
+        return torch.from_numpy(np.unpackbits(self.bits, count=height * width).reshape(height, width).astype(np.float32))
+
+
+Masks = dict[int, dict[int, "BitMask | None"]]
+"""By frame and object; None: absent."""
+
+
+class Unpacking(Mapping[int, "torch.Tensor | None"]):
+    """Masks by object, each unpacked when it is asked for."""
+
+    def __init__(self, masks: Mapping[int, BitMask | None]) -> None:
+        self._masks = masks
+
+    def __getitem__(self, obj: int) -> torch.Tensor | None:
+        mask = self._masks[obj]
+        return None if mask is None else mask.unpacked()
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._masks)
+
+    def __len__(self) -> int:
+        return len(self._masks)
+
+
+@dataclass(frozen=True)
 class Group:
     """Objects that no annotation lets overlap, so that each pixel is one of them or none."""
 
@@ -25,11 +74,12 @@ class Group:
     """By plate index, what the engine is told: masks at working size."""
     signatures: dict[int, str]
     """By plate index, a hash of what it is told."""
+    seen: frozenset[int]
+    """Objects, counted as the engine does, that are somewhere not absent."""
 
     def unseen(self) -> frozenset[int]:
         """Name the objects that no annotation shows: absent, or off the picture, wherever they are known."""
-        shown = {place for annotation in self.annotations.values() for place, mask in annotation.masks.items() if mask is not None}
-        return frozenset(obj for place, obj in enumerate(self.objects) if place not in shown)
+        return frozenset(obj for place, obj in enumerate(self.objects) if place not in self.seen)
 
 
 def competition_groups(annotations: Annotations, indices: dict[int, int], working_size: tuple[int, int], resampling: str) -> list[Group]:
@@ -41,10 +91,11 @@ def competition_groups(annotations: Annotations, indices: dict[int, int], workin
         working_size: height and width of the network's image.
         resampling: how index masks are reduced, `area` or `published`.
     """
-    masks: dict[int, dict[int, np.ndarray | None]] = {
-        frame: {obj: annotations.network_mask(frame, obj, working_size, resampling=resampling) for obj in sorted(annotations.known(frame))}
-        for frame in annotations.keyframes
-    }
+    masks: Masks = {frame: {} for frame in annotations.keyframes}
+    for frame, by_object in masks.items():
+        for obj in sorted(annotations.known(frame)):
+            mask = annotations.network_mask(frame, obj, working_size, resampling=resampling)
+            by_object[obj] = None if mask is None else BitMask.of(mask)
     members: list[list[int]] = []
     for obj in range(len(annotations.objects)):
         home = next((group for group in members if not any(_overlap(masks, obj, other) for other in group)), None)
@@ -55,32 +106,37 @@ def competition_groups(annotations: Annotations, indices: dict[int, int], workin
     return [_group(tuple(group), masks, indices) for group in members]
 
 
-def _group(objects: tuple[int, ...], masks: dict[int, dict[int, np.ndarray | None]], indices: dict[int, int]) -> Group:
+def _group(objects: tuple[int, ...], masks: Masks, indices: dict[int, int]) -> Group:
     annotations, signatures = {}, {}
+    seen: set[int] = set()
     for frame, by_object in masks.items():
         known = {place: by_object[obj] for place, obj in enumerate(objects) if obj in by_object}
         if known:
-            annotations[indices[frame]] = Annotation(
-                {place: None if mask is None else torch.from_numpy(mask) for place, mask in known.items()}
-            )
+            annotations[indices[frame]] = Annotation(Unpacking(known))
+            seen |= {place for place, mask in known.items() if mask is not None}
             signatures[indices[frame]] = digest(
-                *(part for place, mask in known.items() for part in (place, b"" if mask is None else _packed(mask)))
+                *(part for place, mask in known.items() for part in (place, b"" if mask is None else mask.bits.tobytes()))
             )
-    return Group(objects, annotations, signatures)
+    return Group(objects, annotations, signatures, frozenset(seen))
 
 
-def _overlap(masks: dict[int, dict[int, np.ndarray | None]], one: int, other: int) -> bool:
+def _overlap(masks: Masks, one: int, other: int) -> bool:
     """Compare two objects on every frame where both are keyed; where there is none, on the two keyframes that are nearest in time."""
     ones, others = ({frame: mask for frame, by_object in masks.items() if (mask := by_object.get(obj)) is not None} for obj in (one, other))
     pairs = [(frame, frame) for frame in ones.keys() & others.keys()]
     if not pairs and ones and others:
-        pairs = [min(((a, b) for a in ones for b in others), key=lambda pair: (abs(pair[0] - pair[1]), pair))]
+        pairs = [_nearest(sorted(ones), sorted(others))]
     for a, b in pairs:
-        smaller = min(ones[a].sum(), others[b].sum())
-        if np.minimum(ones[a], others[b]).sum() > OVERLAP_SHARE * smaller:
+        smaller = min(ones[a].pixels, others[b].pixels)
+        if ones[a].shared(others[b]) > OVERLAP_SHARE * smaller:
             return True
     return False
 
 
-def _packed(mask: np.ndarray) -> bytes:
-    return np.packbits(mask > 0.5).tobytes()
+def _nearest(ones: list[int], others: list[int]) -> tuple[int, int]:
+    """Find the two frames of two ascending lists that are nearest to each other; of several such pairs the first."""
+    found = []
+    for frame in ones:
+        place = bisect.bisect_left(others, frame)
+        found += [(frame, near) for near in others[max(place - 1, 0) : place + 1]]
+    return min(found, key=lambda pair: (abs(pair[0] - pair[1]), pair))

@@ -1,0 +1,44 @@
+"""Masks of the plan take one bit a pixel, and say the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from xmemcore.shot.annotations.annotations import network_mask_from_coverage
+from xmemcore.shot.annotations.objects import BitMask, Unpacking, _nearest
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (16, 24), (31, 17)])
+def test_mask_survives_its_bits(shape: tuple[int, int]) -> None:
+    draw = np.random.default_rng(sum(shape))
+    one, other = (draw.integers(0, 2, shape).astype(np.float32) for _ in range(2))
+    packed = BitMask.of(one)
+    assert torch.equal(packed.unpacked(), torch.from_numpy(one)) and packed.pixels == int(one.sum())
+    assert packed.shared(BitMask.of(other)) == int(np.minimum(one, other).sum())
+    assert packed.bits.nbytes == -(-one.size // 8)
+
+
+def test_masks_are_unpacked_by_object_and_absent_stays_absent() -> None:
+    masks = Unpacking({2: BitMask.of(np.ones((2, 3))), 5: None})
+    assert list(masks) == [2, 5] and len(masks) == 2 and masks[5] is None and masks.get(7) is None
+    assert masks[2].shape == (2, 3) and masks[2].dtype == torch.float32
+
+
+def test_nearest_pair_is_the_one_that_a_search_through_all_finds() -> None:
+    draw = np.random.default_rng(0)
+    for _ in range(50):
+        ones, others = (sorted({int(frame) for frame in draw.integers(0, 60, draw.integers(1, 8))}) for _ in range(2))
+        everyone = ((a, b) for a in ones for b in others)
+        assert _nearest(ones, others) == min(everyone, key=lambda pair: (abs(pair[0] - pair[1]), pair))
+
+
+def test_mask_of_a_box_is_the_mask_of_the_whole_picture() -> None:
+    coverage = np.zeros((40, 60), np.float32)
+    coverage[10:14, 20:50] = np.random.default_rng(1).random((4, 30))
+    mask = network_mask_from_coverage(coverage)
+    assert np.array_equal(mask[coverage >= 0.5], np.ones((coverage >= 0.5).sum())) and mask.shape == coverage.shape
+    moved = network_mask_from_coverage(np.roll(coverage, (-10, -20), (0, 1)))
+    assert np.array_equal(np.roll(moved, (10, 20), (0, 1)), mask)
+    assert not network_mask_from_coverage(np.zeros((4, 5), np.float32)).any()
