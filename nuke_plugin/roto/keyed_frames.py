@@ -1,34 +1,38 @@
 """On which frames an object counts as keyed by the artist.
 
-The frames where a point, visibility or opacity is keyed. A keyed transform counts too, each of its parts from two keys on, since Nuke
+The frames where a point is keyed. A keyed transform counts too, each of its parts from two keys on, since Nuke
 gives a transform that nobody touches one key, where it was made; unless it is baked, that is, has keys on more than half of the frames
 that it spans: a tracker made those, not the artist's eye. Expressions never count. Nuke keys at fractional times count
-for the frame they are nearest to.
+for the frame they are nearest to. Keys of visibility and opacity say when a shape is there, not where it is: they are listed apart.
 """
 
 from __future__ import annotations
 
 from typing import Any, Iterable, List, Sequence, Set
 
-COUNTED_ATTRIBUTES = ("vis", "opc")
+SHOWING_ATTRIBUTES = ("vis", "opc")
 """Visibility and opacity."""
 
 
 def keyed_frames(shape: Any, parents: Sequence[Any]) -> Set[int]:
-    """List the frames on which a shape is keyed.
+    """List the frames on which a shape is drawn.
 
     Args:
         shape: of nuke.rotopaint.
-        parents: its layers from Root inwards; their visibility, opacity and transform act on the shape.
+        parents: its layers from Root inwards; their transforms act on the shape.
     """
     frames: Set[int] = set()
     for point in shape:
         for control in control_points(point):
             frames.update(_frames(_position_keys(control)))
     for element in (*parents, shape):
-        frames.update(_frames(_attribute_keys(element.getAttributes())))
         frames.update(transform_frames(element.getTransform()))
     return frames
+
+
+def showing_frames(shape: Any, parents: Sequence[Any]) -> Set[int]:
+    """List the frames on which the visibility or opacity of a shape, or of a layer around it, is keyed."""
+    return {frame for element in (*parents, shape) for frame in _frames(_attribute_keys(element.getAttributes()))}
 
 
 def control_points(point: Any) -> List[Any]:
@@ -82,7 +86,7 @@ def _position_keys(control: Any) -> List[float]:
 
 
 def _attribute_keys(attributes: Any) -> List[float]:
-    return [time for name in COUNTED_ATTRIBUTES if name in attributes for time in _curve_keys(attributes.getCurve(name))]
+    return [time for name in SHOWING_ATTRIBUTES if name in attributes for time in _curve_keys(attributes.getCurve(name))]
 
 
 def _curve_keys(curve: Any) -> List[float]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Sequence, Set, Tuple
 
 from xmem_roto_nuke.roto.key_edits import ONE_OBJECT, KeyEdits
-from xmem_roto_nuke.roto.keyed_frames import keyed_frames
-from xmem_roto_nuke.roto.shape import Kind, shape_at
+from xmem_roto_nuke.roto.keyed_frames import keyed_frames, showing_frames
+from xmem_roto_nuke.roto.shape import Kind, is_shown, shape_at
 from xmemcore.protocol.failures import RequestError
 
 VERSION = 1
@@ -43,8 +43,10 @@ class RotoObject:
     """Its shapes from bottom to top."""
 
     def keyed(self) -> Set[int]:
-        """Give the frames on which any of its shapes is keyed."""
-        return {frame for leaf in self.leaves for frame in keyed_frames(leaf.shape, leaf.parents)}
+        """Give the frames on which any of its shapes is drawn, and those on which a key of visibility or opacity hides them all."""
+        drawn = {frame for leaf in self.leaves for frame in keyed_frames(leaf.shape, leaf.parents)}
+        switched = {frame for leaf in self.leaves for frame in showing_frames(leaf.shape, leaf.parents)}
+        return drawn | {frame for frame in switched - drawn if not any(is_shown(leaf.shape, leaf.parents, frame) for leaf in self.leaves)}
 
     def at(self, frame: int) -> List[Dict[str, Any]]:
         """Evaluate its shapes at a frame, bottom to top; shapes that do not show are left out."""

@@ -85,8 +85,8 @@ def test_all_shapes_as_one_object_keep_their_stacking(roto):
 @pytest.mark.parametrize(
     ("attributes", "transform", "expected"),
     [
-        ("opc {{1001 1} {1007 0.5}}", "{t 0 0}", [1001, 1007]),
-        ("vis {{1003 1} {1009 0}}", "{t 0 0}", [1001, 1003, 1009]),
+        ("opc {{1001 1} {1007 0.5} {1009 0}}", "{t 0 0}", [1001, 1009]),
+        ("vis {{1003 1} {1009 0} {1012 1}}", "{t 0 0}", [1001, 1009]),
         ("ff {{1003 1} {1009 2}}", "{t 0 0}", [1001]),
         ("", "{t 0 0 0 {{1004 0 -} {1008 50 -}}}", [1001, 1004, 1008]),
         ("", "{t {{1004 0 -} {1008 50 -}} 0}", [1001]),
@@ -95,8 +95,8 @@ def test_all_shapes_as_one_object_keep_their_stacking(roto):
         ("", "{t 0 0 0 {=frame*2 20}}", [1001]),
     ],
     ids=[
-        "opacity",
-        "visibility",
+        "opacity 0 is a keyframe, any other is none",
+        "hidden is a keyframe, shown is none",
         "falloff does not count",
         "transform",
         "pivot does not count",
@@ -105,7 +105,9 @@ def test_all_shapes_as_one_object_keep_their_stacking(roto):
         "expressions never",
     ],
 )
-def test_keyframes_are_those_of_points_visibility_opacity_and_transforms_that_are_not_baked(roto, attributes, transform, expected):
+def test_keyframes_are_those_of_points_and_transforms_that_are_not_baked_and_where_a_key_hides_the_shape(
+    roto, attributes, transform, expected
+):
     assert frames(roto(curves(triangle("one", attributes=attributes, transform=transform))))["one"] == expected
 
 
