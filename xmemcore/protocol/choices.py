@@ -17,6 +17,9 @@ ORDERS = ("outward", "forward")
 RESAMPLINGS = ("area", "published")
 """How a plate is reduced to the working size: averaged; or as the papers do, bilinear without antialiasing."""
 
+EDGES = ("refined", "plain")
+"""What becomes of a matte between working size and plate: its edges are solved again from the plate, or it is only enlarged."""
+
 METHODS = ("coverage", "published", "uniform", "random")
 """Strategies that choose frames to key; `engine.selection` has what they do."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
-from xmemcore.protocol.choices import DEVICES, FROM_SCRIPT, METHODS, MODES, ORDERS, PRECISIONS, ROTO_INPUTS, SHAPES
+from xmemcore.protocol.choices import DEVICES, EDGES, FROM_SCRIPT, METHODS, MODES, ORDERS, PRECISIONS, ROTO_INPUTS, SHAPES
 from xmemcore.protocol.colorspaces import COLORSPACES
 from xmemcore.protocol.settings import SettingUnknown, require_possible, row, setting
 
@@ -227,6 +227,20 @@ class PropagateRequest(ShotRequest):
         label="confidence",
         tooltip="Also write the layer confidence: 1 sure, 0 guessed. Files become larger, because it covers the whole picture.",
     )
+    edges: str = setting(
+        EDGES[0],
+        mattes=True,
+        choices=EDGES,
+        option="--edges",
+        group="propagate",
+        help="refined: edges are solved again from the plate at its own resolution; plain: the matte is enlarged (default: %(default)s)",
+        knob="edges",
+        label="edges",
+        tooltip="refined: where the matte is undecided, the plate says at its own resolution where the edge runs; everywhere else the "
+        "matte is solid. It does not look for hair. plain: the model's matte, enlarged; softer, for shots whose colours say nothing "
+        "(smoke, darkness).",
+    )
+    """In plain mode they are plain, whatever is asked for."""
     viewer_frame: Optional[int] = setting(
         None, kind=int, option="--viewer-frame", group="propagate", metavar="F", help="compute the gap that holds this frame first"
     )

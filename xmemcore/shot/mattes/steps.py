@@ -14,7 +14,11 @@ import cv2
 import numpy as np
 
 from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot.mattes import edges
 from xmemcore.shot.plate.canvas import Canvas
+
+PLAIN = "plain"
+"""The choice of `edges` that only enlarges."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +62,21 @@ class Enlarge:
         return planes.with_values(np.stack([cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in planes.values]))
 
 
+@dataclass(frozen=True)
+class Refine:
+    """Move the edges of the enlarged planes to the edges of the plate."""
+
+    key: str | None = f"edges {edges.VERSION}"
+
+    def __call__(self, planes: Planes) -> Planes:
+        return planes.with_values(edges.refined(planes.predicted.astype(np.float32), planes.values, planes.picture()))
+
+
 def chain_of(request: PropagateRequest, canvas: Canvas) -> tuple[Step, ...]:
     """Choose the steps that a request asks for, in order."""
-    return (Enlarge(canvas),)
+    if request.edges == PLAIN or request.plain:
+        return (Enlarge(canvas),)
+    return (Enlarge(canvas), Refine())
 
 
 def keys_of(chain: Sequence[Step]) -> list[str]:

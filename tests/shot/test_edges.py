@@ -1,0 +1,102 @@
+"""Edges solved at the plate's resolution: nearer to the truth, solid outside the band, no snapping to what the matte does not follow."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot.mattes.edges import DECIDED, refined, undecided
+from xmemcore.shot.mattes.steps import Enlarge, Refine, chain_of, keys_of
+from xmemcore.shot.plate.canvas import Box, Canvas
+
+HEIGHT, WIDTH, SCALE = 192, 256, 4
+
+
+def disc(x: float, y: float, radius: float, soft: float = 1.0) -> np.ndarray:
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    return np.clip((radius - np.hypot(columns - x, rows - y)) / soft + 0.5, 0, 1).astype(np.float32)
+
+
+def scene(alpha: np.ndarray, grain: float = 0.01) -> np.ndarray:
+    """A textured thing over a textured ground of another colour."""
+    rng = np.random.default_rng(3)
+    waves = 0.05 * np.sin(np.mgrid[:HEIGHT, :WIDTH][1][..., None] / np.array([5.0, 7.0, 9.0]))
+    front, back = np.array([0.7, 0.35, 0.2]) + waves, np.array([0.2, 0.4, 0.5]) - waves
+    picture = alpha[..., None] * front + (1 - alpha[..., None]) * back + grain * rng.standard_normal((HEIGHT, WIDTH, 3))
+    return picture.clip(0, 1).astype(np.float32)
+
+
+def network(*alphas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What a network would say of the truth at a quarter of the size, and the same enlarged; ground first."""
+    size = (WIDTH // SCALE, HEIGHT // SCALE)
+    objects = [cv2.GaussianBlur(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), (0, 0), 0.8) for alpha in alphas]
+    small = np.stack([1 - np.sum(objects, axis=0), *objects]).astype(np.float32)
+    return small, np.stack([cv2.resize(plane, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR) for plane in small])
+
+
+@pytest.mark.parametrize("soft", [1.0, 5.0], ids=["sharp edge", "soft edge"])
+def test_error_in_the_band_is_at_most_half_of_the_enlarged_mattes(soft: float) -> None:
+    alpha = disc(120, 90, 50, soft)
+    small, enlarged = network(alpha)
+    fine = refined(small, enlarged, scene(alpha))
+    band = cv2.dilate(((alpha > 0) & (alpha < 1)).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    before, after = np.abs(enlarged[1] - alpha)[band].mean(), np.abs(fine[1] - alpha)[band].mean()
+    assert after <= 0.5 * before
+
+
+def test_outside_of_the_band_the_matte_is_solid() -> None:
+    alpha = disc(120, 90, 50)
+    small, enlarged = network(alpha)
+    fine = refined(small, enlarged, scene(alpha))
+    far = cv2.resize(undecided(small[1:]).astype(np.uint8), (WIDTH, HEIGHT), interpolation=cv2.INTER_NEAREST)
+    far = cv2.dilate(far, np.ones((2 * SCALE + 1,) * 2, np.uint8)) == 0
+    assert far.any() and set(np.unique(fine[:, far])) <= {0.0, 1.0}
+    assert np.abs(fine - enlarged)[:, far].max() <= DECIDED
+
+
+def test_planes_sum_to_one_and_stay_within_their_range() -> None:
+    left, right = disc(95, 90, 40), disc(150, 90, 30) * (1 - disc(95, 90, 40))
+    small, enlarged = network(left, right)
+    fine = refined(small, enlarged, scene(left + right))
+    np.testing.assert_allclose(fine.sum(axis=0), 1, atol=1e-5)
+    assert fine.min() >= 0 and fine.max() <= 1
+
+
+@pytest.mark.parametrize("inside", [8, 20])
+def test_region_without_an_edge_does_not_snap_to_one_nearby(inside: int) -> None:
+    picture = scene(disc(120, 90, 50))
+    region = disc(120, 90, 50 - inside)  # all round, some pixels inside of an edge that it has nothing to do with
+    small, enlarged = network(region)
+    fine = refined(small, enlarged, picture)
+    assert np.abs(fine[1] - region).mean() <= 1.5 * np.abs(enlarged[1] - region).mean()
+    assert 0.96 < (fine[1] > 0.5).sum() / (region > 0.5).sum() < 1.04
+
+
+def test_object_that_leaves_the_picture_is_not_bitten_at_the_border() -> None:
+    alpha = disc(5, 90, 50)
+    small, enlarged = network(alpha)
+    fine = refined(small, enlarged, scene(alpha))
+    assert fine[1, 60:120, :20].min() > 0.95
+
+
+@pytest.mark.parametrize("picture", [np.zeros((HEIGHT, WIDTH, 3), np.float32), np.full((HEIGHT, WIDTH, 3), 0.5, np.float32)])
+def test_picture_that_says_nothing_leaves_the_enlarged_matte(picture: np.ndarray) -> None:
+    small, enlarged = network(disc(120, 90, 50))
+    fine = refined(small, enlarged, picture)
+    assert np.abs(fine - enlarged).max() <= DECIDED + 1e-6
+
+
+def test_nothing_to_solve_gives_decided_planes() -> None:
+    small, enlarged = network(np.zeros((HEIGHT, WIDTH), np.float32))
+    fine = refined(small, enlarged, np.zeros((HEIGHT, WIDTH, 3), np.float32))
+    assert (fine[0] == 1).all() and not fine[1].any()
+
+
+def test_refined_is_the_default_and_plain_is_what_it_was() -> None:
+    canvas = Canvas(Box(0, 0, 12, 8), Box(0, 0, 12, 8))
+    assert chain_of(PropagateRequest(plate="p"), canvas) == (Enlarge(canvas), Refine())
+    assert chain_of(PropagateRequest(plate="p", edges="plain"), canvas) == (Enlarge(canvas),)
+    assert chain_of(PropagateRequest(plate="p", plain=True), canvas) == (Enlarge(canvas),)
+    assert keys_of(chain_of(PropagateRequest(plate="p"), canvas)) == ["edges 1"]
