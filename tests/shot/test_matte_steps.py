@@ -39,7 +39,7 @@ def never() -> np.ndarray:
 def test_the_plain_chain_enlarges_and_reads_no_plate() -> None:
     predicted = np.random.default_rng(0).dirichlet((1, 1, 1), (4, 6)).astype(np.float32).transpose(2, 0, 1)
     before = predicted.copy()
-    planes = finished(chain_of(PropagateRequest(plate="p"), CANVAS), predicted, 3, never)
+    planes = finished(chain_of(PropagateRequest(plate="p", edges="plain"), CANVAS), predicted, 3, never)
     assert planes.shape == (3, 8, 12)
     np.testing.assert_allclose(planes.sum(axis=0), 1, atol=1e-6)
     planes[:] = 0
@@ -51,7 +51,7 @@ def test_steps_run_in_order_and_are_named_in_order() -> None:
     predicted = np.random.default_rng(1).dirichlet((1, 1), (4, 6)).astype(np.float32).transpose(2, 0, 1)
     planes = finished(chain, predicted, 0, lambda: np.zeros((8, 12, 3), np.float32))
     assert set(np.unique(planes)) == {0, 1}
-    assert keys_of(chain) == ["harden 1"] and keys_of(chain_of(PropagateRequest(plate="p"), CANVAS)) == []
+    assert keys_of(chain) == ["harden 1"] and keys_of(chain_of(PropagateRequest(plate="p", edges="plain"), CANVAS)) == []
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def exr_overhead(
             script = folder / called / "roto.nk"
             script.write_text(shot.script(plates), encoding="utf-8")
             out = str(folder / called / "mattes" / "matte.%04d.exr")
-            request = PropagateRequest(plates, str(script), model=model, device=device, size=size, use_cache=False, out=out)
+            request = PropagateRequest(plates, str(script), model=model, device=device, size=size, use_cache=False, out=out, edges="plain")
             seconds[called] = propagate(request).seconds
             listener.progress(done + 1, 2)
     return {

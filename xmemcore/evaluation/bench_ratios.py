@@ -83,6 +83,7 @@ def ratios(clip: Clip, frames: int, compact: str, official: str, device: str, si
                 size=size,
                 use_cache=False,
                 plain=plain,
+                edges="plain",  # what edges cost is measured by itself
             )
 
         for objects in (1, 3):
