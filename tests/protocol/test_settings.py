@@ -14,7 +14,7 @@ from tests.witness.shots import write_shot
 from xmem_roto_nuke.node.settings import Settings, counting, default_of, watched_knobs
 from xmem_roto_nuke.panel import gizmo
 from xmemcore.cli.options import Parser, add_settings, request_of
-from xmemcore.protocol.choices import DEVICES, METHODS, MODES, ORDERS, PRECISIONS, RESAMPLINGS
+from xmemcore.protocol.choices import DEVICES, EDGES, METHODS, MODES, ORDERS, PRECISIONS, RESAMPLINGS
 from xmemcore.protocol.colorspaces import COLORSPACES
 from xmemcore.protocol.requests import PanelChoices, PropagateRequest, ShotRequest, SuggestRequest
 from xmemcore.protocol.settings import Setting, SettingUnknown, require_possible, rows, setting
@@ -37,8 +37,8 @@ def another(row: Setting) -> Any:
 class Tomorrow(PropagateRequest):
     """The requests as they are when somebody has added two rows."""
 
-    edges: str = setting(
-        "refined", mattes=True, choices=("refined", "plain"), option="--edges", group="engine", knob="edges", label="edges", tooltip="How."
+    grain: str = setting(
+        "matched", mattes=True, choices=("matched", "none"), option="--grain", group="engine", knob="grain", label="grain", tooltip="How."
     )
     patience: float | None = setting(None, kind=float, least=1, option="--patience", group="engine")
 
@@ -46,10 +46,10 @@ class Tomorrow(PropagateRequest):
 def test_a_new_row_is_an_option_is_refused_when_it_is_wrong_and_reaches_the_request() -> None:
     parser = Parser()
     add_settings(parser, Tomorrow, "engine")
-    asked = request_of(parser.parse_args(["--edges", "plain", "--patience", "2", "--no-temporary-memory"]), Tomorrow, plate="p")
-    assert (asked.edges, asked.patience, asked.temporary_memory, asked.mode) == ("plain", 2.0, False, "xmem++")
-    with pytest.raises(SettingUnknown, match="There is no edges 'soft'. Choose one of: refined, plain."):
-        require_possible(Tomorrow("p", edges="soft"))
+    asked = request_of(parser.parse_args(["--grain", "none", "--patience", "2", "--no-temporary-memory"]), Tomorrow, plate="p")
+    assert (asked.grain, asked.patience, asked.temporary_memory, asked.mode) == ("none", 2.0, False, "xmem++")
+    with pytest.raises(SettingUnknown, match="There is no grain 'soft'. Choose one of: matched, none."):
+        require_possible(Tomorrow("p", grain="soft"))
     with pytest.raises(SettingUnknown, match="The patience 0.5 is out of range. Choose 1 or more."):
         require_possible(Tomorrow("p", patience=0.5))
 
@@ -57,10 +57,10 @@ def test_a_new_row_is_an_option_is_refused_when_it_is_wrong_and_reaches_the_requ
 def test_a_new_row_gets_its_lines_in_the_gizmo_where_somebody_has_put_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gizmo, "PropagateRequest", Tomorrow)
     text = gizmo.GIZMO.read_text()
-    with pytest.raises(KeyError, match="edges"):
+    with pytest.raises(KeyError, match="grain"):
         gizmo.written(text)
-    added = gizmo.written(text.replace(" addUserKnob {3 size", " addUserKnob {0 edges +STARTLINE}\n addUserKnob {3 size"))
-    assert '\n addUserKnob {4 edges l "edges" t "How." M {refined plain} +STARTLINE}\n addUserKnob {3 size' in added
+    added = gizmo.written(text.replace(" addUserKnob {3 size", " addUserKnob {0 grain +STARTLINE}\n addUserKnob {3 size"))
+    assert '\n addUserKnob {4 grain l "grain" t "How." M {matched none} +STARTLINE}\n addUserKnob {3 size' in added
 
 
 def test_the_committed_gizmo_is_what_the_command_writes() -> None:
@@ -101,7 +101,7 @@ def test_every_knob_that_changes_mattes_is_watched_and_counts() -> None:
 
 
 def test_a_setting_that_changes_mattes_is_in_their_signature_and_no_other_is(tmp_path: Path) -> None:
-    request = replace(write_shot("anamorphic", tmp_path).request, augment=False, order="outward")
+    request = replace(write_shot("anamorphic", tmp_path).request, augment=False, order="outward", edges=EDGES[0])
     plain = ShotPlan(request).signature(5)
     for row in rows(PropagateRequest):
         if row.name in ("model", "view", "device"):
@@ -113,7 +113,7 @@ def test_a_setting_that_changes_mattes_is_in_their_signature_and_no_other_is(tmp
 
 def test_choices_stand_in_one_place() -> None:
     checkout = Path(__file__).resolve().parents[2]
-    for choices in (DEVICES, METHODS, MODES, ORDERS, PRECISIONS, RESAMPLINGS, COLORSPACES):
+    for choices in (DEVICES, EDGES, METHODS, MODES, ORDERS, PRECISIONS, RESAMPLINGS, COLORSPACES):
         literal = ", ".join(f'"{choice}"' for choice in choices)
         places = [p for room in ("xmemcore", "nuke_plugin") for p in (checkout / room).rglob("*.py") if f"({literal})" in p.read_text()]
         assert len(places) == 1, (literal, places)
