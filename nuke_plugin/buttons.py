@@ -6,10 +6,10 @@ A callback must never raise into Nuke; a button shows its failure as one sentenc
 from __future__ import annotations
 
 import traceback
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from xmem_roto_nuke import actions, host, run
-from xmem_roto_nuke.node import home, identity, migrate, runs
+from xmem_roto_nuke.node import home, identity, migrate, runs, scarce
 from xmem_roto_nuke.node.settings import watched_knobs
 from xmem_roto_nuke.panel import keys, passes, result, status
 from xmemcore.protocol.failures import Failure
@@ -24,12 +24,21 @@ _watching = False
 """Whether Nuke has been asked to say when it has loaded or saves a script."""
 
 
-def _pressed(act: Callable[[Any], Any], node: nuke.Node) -> None:
+def _pressed(act: Callable[[Any], Any], node: Optional[nuke.Node]) -> None:
+    """Do what a button says; None for a node is what editions of Nuke give that hand out no more of them."""
+    scarce.let_go()
     try:
+        if node is None:
+            raise host.EditionLimited
         _settle(node)
         act(node)
     except Failure as failure:
-        host.tell(str(failure))
+        host.tell(str(host.limit_reached() or failure))
+    except (AttributeError, TypeError):
+        limited = host.limit_reached()
+        if limited is None:
+            raise
+        host.tell(str(limited))
 
 
 def _start(act: Callable[[Any], Any], node: nuke.Node) -> None:
@@ -41,29 +50,29 @@ def _start(act: Callable[[Any], Any], node: nuke.Node) -> None:
         except run.AlreadyRunning:
             raise  # the status is the other run's
         except Failure as failure:
-            status.say_failure(node, failure, ())
+            status.say_failure(node, host.limit_reached() or failure, ())
             raise
 
     _pressed(begin, node)
 
 
-def propagate(node: nuke.Node) -> None:
+def propagate(node: Optional[nuke.Node]) -> None:
     _start(actions.propagate, node)
 
 
-def suggest_frames(node: nuke.Node) -> None:
+def suggest_frames(node: Optional[nuke.Node]) -> None:
     _start(actions.suggest, node)
 
 
-def cancel(node: nuke.Node) -> None:
+def cancel(node: Optional[nuke.Node]) -> None:
     _pressed(runs.cancel, node)
 
 
-def clear(node: nuke.Node) -> None:
+def clear(node: Optional[nuke.Node]) -> None:
     _start(actions.clear, node)
 
 
-def refresh(node: nuke.Node) -> None:
+def refresh(node: Optional[nuke.Node]) -> None:
     _pressed(_refresh, node)
 
 
@@ -72,35 +81,35 @@ def _refresh(node: nuke.Node) -> None:
     status.refresh(node)
 
 
-def ask_core(node: nuke.Node) -> None:
+def ask_core(node: Optional[nuke.Node]) -> None:
     _start(actions.ask_status, node)
 
 
-def list_models(node: nuke.Node) -> None:
+def list_models(node: Optional[nuke.Node]) -> None:
     _start(actions.list_models, node)
 
 
-def add_key(node: nuke.Node) -> None:
+def add_key(node: Optional[nuke.Node]) -> None:
     _pressed(keys.add_current, node)
 
 
-def remove_key(node: nuke.Node) -> None:
+def remove_key(node: Optional[nuke.Node]) -> None:
     _pressed(keys.remove_current, node)
 
 
-def absent_key(node: nuke.Node) -> None:
+def absent_key(node: Optional[nuke.Node]) -> None:
     _pressed(keys.absent_current, node)
 
 
-def make_key(node: nuke.Node) -> None:
+def make_key(node: Optional[nuke.Node]) -> None:
     _pressed(keys.key_roto, node)
 
 
-def make_passes(node: nuke.Node) -> None:
+def make_passes(node: Optional[nuke.Node]) -> None:
     _pressed(passes.make_passes, node)
 
 
-def created(node: nuke.Node) -> None:
+def created(node: Optional[nuke.Node]) -> None:
     """Greet a node that was created, loaded, pasted, or brought back by undo."""
     _quietly(_created, node)
 
@@ -109,6 +118,8 @@ def _created(node: nuke.Node) -> None:
     global _watching
     migrate.bring_up_to_date(node)
     identity.register(node)
+    if host.may_walk_trees():
+        host.delete_leftovers(node)
     if not _watching:
         _watching = True
         host.on_script(loaded=_script_loaded, saving=_script_saving)
@@ -116,6 +127,8 @@ def _created(node: nuke.Node) -> None:
 
 def greet_strangers() -> None:
     """Greet the nodes of a script that nobody has greeted: their own callback found another tool's `nuke_plugin`."""
+    if not host.may_walk_trees():
+        return  # each of them would count against the ten
     known = {str(node.fullName()) for node in identity.living()}
     for node in host.groups():
         if node.knob("propagate") is not None and node.knob("plugin_version") is not None and str(node.fullName()) not in known:
@@ -137,41 +150,43 @@ def _script_saving() -> None:
         _quietly(_settle, node)
 
 
-def _settle(node: nuke.Node) -> None:
+def _settle(node: Optional[nuke.Node]) -> None:
     """Note where the node lives, unless it is at work: a run ends under the id with which it began."""
     if not _at_work(node):
         home.settle(node)
 
 
-def _at_work(node: nuke.Node) -> bool:
+def _at_work(node: Optional[nuke.Node]) -> bool:
     return runs.running(str(node["node_id"].value()))
 
 
-def knob_changed(node: nuke.Node, knob: Any) -> None:
-    """Look again when something changed that a result depends on."""
-    if knob is not None and knob.name() in WATCHED:
+def knob_changed(node: Optional[nuke.Node], knob: Any) -> None:
+    """Look again when something changed that a result depends on; where looks cost nodes, Refresh looks."""
+    if knob is not None and knob.name() in WATCHED and host.may_walk_trees():
         _quietly(_look_again, node)
 
 
-def _look_again(node: nuke.Node) -> None:
+def _look_again(node: Optional[nuke.Node]) -> None:
     if not _at_work(node):
         status.refresh(node)
 
 
-def idle(node: nuke.Node) -> None:
+def idle(node: Optional[nuke.Node]) -> None:
     """Notice changes upstream."""
     if host.has_interface():
         _quietly(_idle, node)
 
 
-def _idle(node: nuke.Node) -> None:
+def _idle(node: Optional[nuke.Node]) -> None:
     if not _at_work(node):
         home.settle(node)
         status.idle_look(node)
 
 
-def label(node: nuke.Node) -> str:
+def label(node: Optional[nuke.Node]) -> str:
     """Give the node's text in the graph: ours, and below it the artist's own, since `autolabel` takes the place of Nuke's."""
+    if node is None:
+        return "XMemRoto"
     try:
         text = status.label(node)
     except Exception:
@@ -183,7 +198,9 @@ def label(node: nuke.Node) -> str:
     return f"{text}\n{own}" if own else text
 
 
-def _quietly(act: Callable[[Any], Any], node: nuke.Node) -> None:
+def _quietly(act: Callable[[Any], Any], node: Optional[nuke.Node]) -> None:
+    if node is None:
+        return  # an edition that hands out no more nodes
     try:
         act(node)
     except Failure:

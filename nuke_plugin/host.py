@@ -7,19 +7,21 @@ Nuke's own way prints an exception and answers None.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import re
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, TypeVar
 
 import nuke
 
 from xmem_roto_nuke.handover.exchange_files import changing
-from xmem_roto_nuke.node import identity, places
+from xmem_roto_nuke.node import identity, places, scarce
 from xmem_roto_nuke.node.groups import outside
 from xmem_roto_nuke.node.settings import Settings
-from xmemcore.protocol.failures import Cancelled, MachineError, RequestError
+from xmemcore.protocol.failures import Cancelled, Failure, MachineError, RequestError
 
 T = TypeVar("T")
 
@@ -50,6 +52,45 @@ class PathNotTaken(RequestError):
 
 class ContextRefused(RequestError):
     """Nuke is in a state in which plates would come out wrong."""
+
+
+class EditionLimited(RequestError):
+    """This edition of Nuke hands out no more nodes."""
+
+    def __init__(self) -> None:
+        """Say what is the matter, and what goes on working."""
+        super().__init__(
+            "This edition of Nuke hands Python ten nodes for each script, and they are used up. Save the script and open it again to go "
+            "on, or run `xmem-roto propagate` on the command line, which has no such limit."
+        )
+
+
+def may_walk_trees() -> bool:
+    """Say whether Python may look at any number of nodes; Non-commercial hands out ten for each script, and Indie perhaps too."""
+    return not any(nuke.env.get(edition) for edition in ("nc", "indie", "ple"))
+
+
+scarce.ration(not may_walk_trees())
+
+
+def limit_reached() -> Optional[EditionLimited]:
+    """Give the failure to speak of when this edition has no node left; None in every other case. Main thread."""
+    return EditionLimited() if not may_walk_trees() and nuke.toNode("root") is None else None
+
+
+def _handed_out(node: Optional[nuke.Node]) -> nuke.Node:
+    """Take a node that Nuke was asked for; where nodes are counted, it gives None past the tenth.
+
+    Raises:
+        EditionLimited.
+    """
+    if node is None:
+        raise EditionLimited
+    return node
+
+
+def _root() -> nuke.Node:
+    return _handed_out(scarce.root(nuke.root))
 
 
 def has_interface() -> bool:
@@ -101,7 +142,7 @@ def tell(text: str) -> None:
 
 def script_path() -> str:
     """Give the path of the script; empty when it was never saved."""
-    name = str(nuke.root()["name"].value())
+    name = str(_root()["name"].value())
     return "" if name in ("", "Root", "Untitled") else name
 
 
@@ -145,23 +186,23 @@ def find_node(name: str) -> Optional[nuke.Node]:
 
 def script_range() -> Tuple[int, int]:
     """Give the first and last frame of the project settings."""
-    return int(nuke.root()["first_frame"].value()), int(nuke.root()["last_frame"].value())
+    return int(_root()["first_frame"].value()), int(_root()["last_frame"].value())
 
 
 def working_space() -> Tuple[str, str, str]:
     """Give colour management, OCIO configuration and working space of the project settings."""
-    root = nuke.root()
+    root = _root()
     return tuple(str(root[name].value()) for name in ("colorManagement", "OCIO_config", "workingSpaceLUT"))  # type: ignore[return-value]
 
 
 def current_frame() -> int:
     """Give the frame that is shown."""
-    return int(nuke.root()["frame"].value())
+    return int(_root()["frame"].value())
 
 
 def go_to(frame: int) -> None:
     """Show a frame."""
-    nuke.root()["frame"].setValue(frame)
+    _root()["frame"].setValue(frame)
 
 
 def read_settings(node: nuke.Node) -> Settings:
@@ -193,10 +234,8 @@ def refuse_wrong_context(plate: nuke.Node) -> None:
     """Refuse what would render wrong plates.
 
     Raises:
-        ContextRefused: proxy mode, several views, a render under way.
+        ContextRefused: several views, a render under way.
     """
-    if nuke.root()["proxy"].value():
-        raise ContextRefused("Proxy mode is on, so the plate would come out reduced. Turn it off and press again.")
     if nuke.executing():
         raise ContextRefused("Nuke is rendering. Press again when it has finished.")
     shown = identity.behind_dots(plate)
@@ -235,13 +274,38 @@ def file_pattern(read: nuke.Node) -> str:
     # Of a gizmo, Nuke gives the files of all Writes inside.
     pattern = found if isinstance(found, str) else ""
     pattern = pattern.replace("%V", nuke.views()[0]).replace("%v", nuke.views()[0][:1])
-    project = str(nuke.root()["project_directory"].evaluate() or "")  # type: ignore[attr-defined]
+    project = str(_root()["project_directory"].evaluate() or "")  # type: ignore[attr-defined]
     return os.path.join(project, pattern) if pattern and project else pattern
 
 
-def may_walk_trees() -> bool:
-    """Say whether Python may look at any number of nodes; Non-commercial and Indie give out ten a session."""
-    return not any(nuke.env.get(edition) for edition in ("nc", "indie", "ple"))
+_OP_LINE = re.compile(r"Op for \{(?P<context>[^}]*\bframe=(?P<frame>-?[\d.]+)[^}]*)\}.*?\bhash=(?P<hash>[0-9a-fA-F]+)")
+"""A line of `nuke.showInfo` about one operation of a node."""
+
+
+def op_hashes(node: Optional[nuke.Node]) -> Dict[str, str]:
+    """Give Nuke's own hashes of what a node shows at the current frame, by the context for which each was taken; main thread.
+
+    {} where they cannot be had. A node has a hash for each frame and scale in use, as old as its last validation, and only a text says
+    which is which; a Dot has none. Comparable within one session, and only where the contexts are the same.
+    """
+    found = identity.behind_dots(node)
+    if found is None:
+        return {}
+    try:
+        found.forceValidate()
+        live = {number & (1 << 64) - 1 for number in found.opHashes()}
+        lines = _OP_LINE.finditer(str(nuke.showInfo(found))) if live else ()
+    except RuntimeError:
+        return {}  # what is above cannot be validated; a render will say why
+    now = current_frame()
+    return {line["context"]: line["hash"] for line in lines if float(line["frame"]) == now and int(line["hash"], 16) in live}
+
+
+def script_state() -> Tuple[str, ...]:
+    """Give the project settings that act on every pixel: colour, and the variables of the script."""
+    root = _root()
+    variables = root.knob("gsv")
+    return (*working_space(), *([] if variables is None else [str(variables.toScript())]))
 
 
 @contextlib.contextmanager
@@ -268,75 +332,191 @@ def one_undo(title: str) -> Iterator[None]:
         nuke.Undo.end()
 
 
-def render(
-    source: nuke.Node,
-    build: Callable[[nuke.Node, List[nuke.Node]], nuke.Node],
-    frames: Sequence[int],
-    pattern: str,
-    channels: str,
-    may_skip: Callable[[RenderFailed], bool] = lambda failure: False,
-) -> List[int]:
-    """Render frames to half-float EXR, linear and untouched, through a Write that exists only for the time of this call.
+OURS = "XMemRender"
+"""Names of nodes that live for one export begin so; see `FrameWriter`."""
+
+Build = Callable[[nuke.Node, List[nuke.Node]], nuke.Node]
+"""Puts stock nodes after a node, adds each to the list, and returns the last one."""
+
+
+class FrameWriter:
+    """Stock nodes that render a node to half-float EXR, linear and untouched, made with the first frame and deleted by `close`.
+
+    One Write serves a whole run: a studio's callbacks on Write and Crop come once. The nodes are made inside of a Group where there is
+    one, so that nobody meets them in the graph. Main thread only.
+    """
+
+    def __init__(self, source: nuke.Node, build: Build, pattern: str, channels: str, inside: Optional[nuke.Node] = None) -> None:
+        """Say what to render; nothing is made yet.
+
+        Args:
+            source: node to render.
+            build: of the nodes between it and the Write.
+            pattern: of the files, with forward slashes; its folder is made.
+            channels: of the Write.
+            inside: a Group to one of whose inputs `source` is connected; None to make the nodes beside it.
+        """
+        self.source, self.pattern = source, pattern
+        self._build, self._channels, self._inside = build, channels, inside
+        self._made: List[nuke.Node] = []
+
+    def write(self, first: int, last: int) -> None:
+        """Render consecutive frames in one call of Nuke's.
+
+        Raises:
+            RuntimeError: Nuke cannot, or was told to cancel.
+        """
+        with unrecorded(), _full_size():
+            if not self._made:
+                self._make()
+            nuke.execute(self._made[-1], first, last, 1, nuke.views()[:1])
+
+    def close(self) -> None:
+        """Delete the nodes; those that went with their Group are gone already."""
+        made, self._made = self._made, []
+        with unrecorded():
+            for node in reversed(made):
+                with contextlib.suppress(ValueError):
+                    nuke.delete(node)
+
+    def _make(self) -> None:
+        folder = Path(self.pattern).parent
+        with changing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        viewer = nuke.activeViewer() if has_interface() else None
+        if viewer is not None:
+            viewer.stop()
+        start = self.source if self._inside is None else _input_inside(self._inside, self.source)
+        with _context_of(start):
+            try:
+                last = self._build(start, self._made)
+                write = _handed_out(nuke.nodes.Write())
+                self._made.append(write)
+                set_path(write["file"], self.pattern)
+                write["file_type"].setValue("exr")
+                for name, value in (
+                    ("datatype", "16 bit half"),
+                    ("compression", "Zip (1 scanline)"),
+                    ("autocrop", False),
+                    ("channels", self._channels),
+                ):
+                    write[name].setValue(value)
+                write["raw"].setValue(True)
+                write.setInput(0, last)
+                for node in self._made:
+                    node.setName(OURS + node.Class())
+            except Exception:
+                self.close()
+                raise
+
+
+CANCELLED = "Cancelled while the plate was rendered. Rendered frames are kept."
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """What became of some frames."""
+
+    done: Tuple[int, ...]
+    skipped: Tuple[int, ...]
+    """Frames without a file to render from."""
+    failure: Optional[Failure]
+    """Why the frames after these were not rendered: RenderFailed or Cancelled."""
+
+
+def render(writer: FrameWriter, frames: Sequence[int], may_skip: Callable[[RenderFailed], bool] = lambda failure: False) -> Rendering:
+    """Render frames, as many as possible in one call of Nuke's; the interface stands still meanwhile.
 
     Args:
-        source: what to render; the nodes are made beside it.
-        build: puts stock nodes after `source`, adds each to the list, and returns the last one.
-        frames: a few; the interface stands still meanwhile.
-        pattern: with forward slashes; its folder is made.
-        channels: of the Write.
+        writer: of one export.
+        frames: ascending.
         may_skip: says of a frame that failed whether the others go on without it.
 
-    Returns:
-        Frames that were skipped.
-
     Raises:
-        RenderFailed: Nuke says so.
         ExchangeUnwritable, ExchangeDiskFailed: there is no folder for them.
     """
-    folder = Path(pattern).parent
-    with changing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    viewer = nuke.activeViewer() if has_interface() else None
-    if viewer is not None:
-        viewer.stop()
-    made: List[nuke.Node] = []
+    done: List[int] = []
     skipped: List[int] = []
-    with unrecorded(), _context_of(source):
+    waiting = list(frames)
+    while waiting:
+        together = [frame for place, frame in enumerate(waiting) if frame == waiting[0] + place]
+        before = {frame: _written_at(writer.pattern % frame) for frame in together}
         try:
-            last = build(source, made)
-            write = nuke.nodes.Write()
-            made.append(write)
-            set_path(write["file"], pattern)
-            write["file_type"].setValue("exr")
-            for name, value in (
-                ("datatype", "16 bit half"),
-                ("compression", "Zip (1 scanline)"),
-                ("autocrop", False),
-                ("channels", channels),
-            ):
-                write[name].setValue(value)
-            write["raw"].setValue(True)
-            write.setInput(0, last)
-            for frame in frames:
-                try:
-                    nuke.execute(write, frame, frame, 1, nuke.views()[:1])
-                except RuntimeError as error:
-                    failure = RenderFailed(f"Nuke cannot render frame {frame} of {source.name()}: {_plain(error)}.")
-                    failure.frame, failure.said = frame, str(error)
-                    if not may_skip(failure):
-                        raise failure from error
-                    skipped.append(frame)
-        finally:
-            for node in reversed(made):
-                nuke.delete(node)
-    return skipped
+            writer.write(together[0], together[-1])
+        except RuntimeError as error:
+            finished = _new_since(before, writer.pattern)
+            done += finished
+            if _is_cancel(error):
+                return Rendering(tuple(done), tuple(skipped), Cancelled(CANCELLED))
+            lost = together[min(len(finished), len(together) - 1)]
+            failure = RenderFailed(f"Nuke cannot render frame {lost} of {writer.source.name()}: {_plain(error)}.")
+            failure.frame, failure.said = lost, str(error)
+            if lost in finished or not may_skip(failure):
+                return Rendering(tuple(done), tuple(skipped), failure)
+            skipped.append(lost)
+            waiting = waiting[len(finished) + 1 :]
+        else:
+            done += together
+            waiting = waiting[len(together) :]
+    return Rendering(tuple(done), tuple(skipped), None)
+
+
+def _is_cancel(error: RuntimeError) -> bool:
+    """Say whether Nuke was told to stop: what Foundry's own dialogues look for (render_panel, flipbook)."""
+    return bool(error.args) and str(error.args[0]).startswith("Cancelled")
+
+
+def _new_since(before: Dict[int, Optional[Tuple[int, int, int]]], pattern: str) -> List[int]:
+    """List the frames, from the first on, whose file is another one than before."""
+    return list(itertools.takewhile(lambda frame: _written_at(pattern % frame) != before[frame], before))
+
+
+def _written_at(path: str) -> Optional[Tuple[int, int, int]]:
+    """Say which file this is: another one after it was written anew."""
+    try:
+        state = os.stat(path)
+    except OSError:
+        return None
+    return state.st_mtime_ns, state.st_size, state.st_ino
+
+
+@contextlib.contextmanager
+def _full_size() -> Iterator[None]:
+    """Switch proxy mode off, in which the plate would come out reduced, and put it back."""
+    proxy = _root()["proxy"]
+    was_on = bool(proxy.value())
+    if was_on:
+        proxy.setValue(False)
+    try:
+        yield
+    finally:
+        if was_on:
+            proxy.setValue(True)
+
+
+def _input_inside(group: nuke.Node, source: nuke.Node) -> nuke.Node:
+    """Find the Input of a Group to which a node is connected; the node itself when there is none, as in a body changed by hand."""
+    for child in group.nodes():  # type: ignore[attr-defined]
+        if child.Class() == "Input":
+            outer = group.input(int(child["number"].value()))
+            if outer is not None and outer.fullName() == source.fullName():
+                return child  # type: ignore[no-any-return]
+    return source
+
+
+def delete_leftovers(group: nuke.Node) -> None:
+    """Delete what a script has kept of an export because it was saved in the midst of one."""
+    with unrecorded():
+        for child in group.nodes():  # type: ignore[attr-defined]
+            if child.name().startswith(OURS):
+                nuke.delete(child)
 
 
 def make_crop(source: nuke.Node, made: List[nuke.Node]) -> nuke.Node:
     """Keep overscan to twice the format, the most that the core's canvas holds, whatever the bounding box says."""
     image_format = source.format()
     width, height = image_format.width(), image_format.height()
-    crop = nuke.nodes.Crop()
+    crop = _handed_out(nuke.nodes.Crop())
     made.append(crop)
     crop["box"].setValue((-width / 2, -height / 2, width * 1.5, height * 1.5))
     crop["intersect"].setValue(True)
@@ -361,7 +541,7 @@ class RotoDrawing:
     def build(self, source: nuke.Node, made: List[nuke.Node]) -> nuke.Node:
         """Draw the shapes over black of the source's format: their own alpha and nothing behind it."""
         black = make_black(source, made)
-        copy: nuke.Node = getattr(nuke.nodes, self.class_name)()
+        copy = _handed_out(getattr(nuke.nodes, self.class_name)())
         made.append(copy)
         copy["curves"].fromScript(self.curves)
         copy["output"].setValue("alpha")
@@ -377,7 +557,7 @@ def make_nothing(source: nuke.Node, made: List[nuke.Node]) -> nuke.Node:
 
 def make_black(source: nuke.Node, made: List[nuke.Node]) -> nuke.Node:
     """Put black of the source's format in its place."""
-    shuffle = nuke.nodes.Shuffle()
+    shuffle = _handed_out(nuke.nodes.Shuffle())
     made.append(shuffle)
     for name in ("red", "green", "blue", "alpha"):
         shuffle[name].setValue("black")
@@ -390,7 +570,7 @@ def _context_of(node: nuke.Node) -> Iterator[None]:
     """Make nodes in the group in which a node lives: nodes of two groups cannot be connected."""
     group = node.parent()
     if group is None:
-        group = nuke.root()
+        group = _root()
     with group:
         yield
 
@@ -412,7 +592,7 @@ def create_passes(node: nuke.Node, pattern: str, frames: Tuple[int, int], channe
         rows = [one.ypos() for one in passes_of(node)]
         row = max(rows) + 80 if rows else node.ypos() + 120
         for number, channel in enumerate(channels):
-            made = nuke.createNode("XMemPass", inpanel=False)
+            made = _handed_out(nuke.createNode("XMemPass", inpanel=False))
             made.setInput(0, None)
             set_path(made["mattes"], pattern)
             made["first"].setValue(frames[0])
@@ -430,7 +610,7 @@ def create_passes(node: nuke.Node, pattern: str, frames: Tuple[int, int], channe
 def make_inside(group: nuke.Node, class_name: str, **knobs: Any) -> nuke.Node:
     """Create a stock node inside a Group."""
     with group:  # type: ignore[attr-defined]
-        made: nuke.Node = getattr(nuke.nodes, class_name)(**knobs)
+        made = _handed_out(getattr(nuke.nodes, class_name)(**knobs))
     return made
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import traceback
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Callable, Optional
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.node import identity, runs
@@ -61,7 +61,7 @@ def _work(run: Run, work: Callable[[Run], None]) -> None:
     except Failure as error:
         run.failure = error
     except Exception as error:
-        run.failure = foreign.known(error)
+        run.failure = _limit() or foreign.known(error)
         if run.failure is None:
             traceback.print_exc()
             run.failure = Failure(
@@ -78,11 +78,21 @@ def _work(run: Run, work: Callable[[Run], None]) -> None:
             pass  # the node itself is gone; there is nobody to tell
 
 
+def _limit() -> Optional[Failure]:
+    """Give the true reason where an edition of Nuke handed out None for a node."""
+    try:
+        return host.in_main(host.limit_reached)
+    except Cancelled:
+        return None
+
+
 def _say_end(run: Run) -> None:
     """Put the outcome into the status, and a failure before the artist's eyes; main thread."""
     if isinstance(run.failure, host.NodeGone):
         # Not this node, unless its own name cannot be had either.
         run.failure = InputGone(f"A node that feeds {run.node.name()} was deleted meanwhile. Look what is connected now, and press again.")
+    if run.failure is not None and not isinstance(run.failure, Cancelled):
+        run.failure = host.limit_reached() or run.failure
     if run.failure is None:
         status.refresh(run.node, run.warnings)
         return

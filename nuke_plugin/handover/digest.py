@@ -1,8 +1,8 @@
 """What a tree of nodes renders, reduced to one text: changed text, changed pixels.
 
-Nuke's op hashes cover everything above a node, but speak of the current frame and are promised to nobody from one session
-to the next. So ours counts what a script would save of each node upstream, names and the layout of the graph aside, and the files
-that are read: by path, size and time for the frame in question.
+Nuke's op hashes cover everything above a node, but speak of one frame as it was last validated, are not there for every class, and are
+promised to nobody from one session to the next. So ours counts what a script would save of each node upstream, names and the layout of the
+graph aside, and the files that are read: by path, size and time for the frame in question.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Mapping, Optional, Sequence
 
 from xmem_roto_nuke.handover.reads import ReadFiles
 from xmem_roto_nuke.node.groups import outside
@@ -23,6 +23,7 @@ COSMETIC = {
     "dope_sheet", "bookmark", "postage_stamp", "postage_stamp_frame", "hide_input", "cached", "indicators", "panel", "help", "window",
     "autolabel", "updateUI", "knobChanged", "onCreate", "onDestroy", "lock_connections",
     "toolbox", "edit_num", "reload", "updateLocalization", "localizationPolicy", "cacheLocal", "Show",
+    "in_colorspace", "out_colorspace",  # of a Read: they change by themselves, once, after the first look at its file
     # Of an XMemRoto above: its picture comes from the mattes on disk, whoever made them.
     "status", "keyframes", "key_object", "key_edits", "model_terms", "suggestions", "suggest_count", "suggest_alpha", "suggest_object",
     "strip", "plugin_version", "node_id", "home", "record", "hole", "made_of",
@@ -32,7 +33,10 @@ COSMETIC = {
 OTHER_FRAMES = re.compile(r"Time|Frame(?!Range)|Retime|OFlow|Kronos|Append|Temporal|MotionBlur|Denoise|Stabili", re.IGNORECASE)
 """Classes that may read other frames than the one that is asked for."""
 
-CHOOSERS = {"Switch", "Dissolve", "Constant", "Group", "LiveGroup"}
+SCRIPTS = ("Precomp", "LiveGroup")
+"""Classes whose inside is a script on disk."""
+
+CHOOSERS = {"Switch", "Dissolve", "Constant", "Group", "LiveGroup", "VariableGroup", "VariableSwitch", "Precomp"}
 """Classes with one input that need not look at it."""
 
 
@@ -57,7 +61,11 @@ class Tree:
             whole: False where Python may not look at many nodes; then only `top` is read, and `exact` is False.
         """
         self.exact = whole
-        nodes = _walk(top, upstream) if whole else {top.fullName(): top}
+        nodes = {top.fullName(): top}
+        if whole:
+            nodes.clear()
+            for _ in _walk(top, upstream, nodes):
+                pass
         numbers = {name: number for number, name in enumerate(nodes)}
         lines = list(root_state)
         for node in nodes.values():
@@ -121,28 +129,59 @@ class Tree:
         return self._listings[read.pattern]
 
 
-def op_hashes(node: nuke.Node) -> Tuple[int, ...]:
-    """Give Nuke's own hashes of a node at the current frame; comparable within one session only."""
-    return tuple(node.opHashes())
+Witness = Mapping[str, str]
+"""Nuke's own hashes, by the context of each; see `host.op_hashes`."""
 
 
-def _walk(top: nuke.Node, upstream: Callable[[nuke.Node], List[nuke.Node]]) -> Dict[str, nuke.Node]:
-    """List every node above by its full name, each once, in an order that no name decides."""
-    found: Dict[str, nuke.Node] = {}
+def speaks_against(before: Witness, now: Witness) -> bool:
+    """Say whether Nuke's hashes tell of a change: one of the same context differs. Where none can be compared they say nothing."""
+    return any(now[context] != known for context, known in before.items() if context in now)
+
+
+def vouches_for(before: Witness, now: Witness) -> bool:
+    """Say whether Nuke's hashes tell that nothing changed."""
+    return bool(before.keys() & now.keys()) and not speaks_against(before, now)
+
+
+def text_in_steps(top: nuke.Node, upstream: Callable[[nuke.Node], List[nuke.Node]], root_state: Sequence[str]) -> Iterator[str]:
+    """Digest the texts of a tree node by node, for who has little time at once: yields "" after each step, and in the end the digest.
+
+    What is changed while the steps are taken is noticed the next time round. Files are not looked at.
+    """
+    nodes: Dict[str, nuke.Node] = {}
+    for _ in _walk(top, upstream, nodes):
+        yield ""
+    numbers = {name: number for number, name in enumerate(nodes)}
+    lines = list(root_state)
+    for node in nodes.values():
+        lines.extend(_lines(node, numbers))
+        if _counts_reloads(node):
+            lines.append(f"reloads {node['version'].value()}")
+        yield ""
+    yield of_lines(lines)
+
+
+def _walk(top: nuke.Node, upstream: Callable[[nuke.Node], List[nuke.Node]], found: Dict[str, nuke.Node]) -> Iterator[None]:
+    """Fill in every node above by its full name, each once, in an order that no name decides; one a step."""
     waiting = [top]
     while waiting:
         node = waiting.pop()
-        if node.fullName() in found:
+        name = node.fullName()
+        if name in found:
             continue
-        found[node.fullName()] = node
+        found[name] = node
         waiting.extend(upstream(node))
         waiting.extend(_outputs(node))
-    return found
+        yield
 
 
 def _outputs(node: nuke.Node) -> List[nuke.Node]:
-    """List where the picture of a Group comes from; what hangs on none of them changes no pixel."""
-    return [child for child in node.nodes() if child.Class() == "Output"] if node.Class() in ("Group", "LiveGroup") else []  # type: ignore[attr-defined]
+    """List where the picture of a Group, gizmo, LiveGroup, VariableGroup or Precomp comes from: its Outputs, else anything inside.
+
+    What hangs on no Output changes no pixel.
+    """
+    inside: List[nuke.Node] = list(node.nodes()) if hasattr(node, "nodes") and node.Class() != "Root" else []
+    return [child for child in inside if child.Class() == "Output"] or inside
 
 
 def _lone_read(top: nuke.Node, upstream: Callable[[nuke.Node], List[nuke.Node]]) -> Optional[nuke.Node]:
@@ -160,7 +199,7 @@ def _reads_files(node: nuke.Node) -> bool:
     # A Write passes its input on, unless it is told to read what it wrote.
     if node.Class() == "Write" and not node["reading"].value():
         return False
-    return node.knob("file") is not None and node.knob("first") is not None
+    return node.knob("file") is not None and (node.knob("first") is not None or node.Class() in SCRIPTS)
 
 
 def _counts_reloads(node: nuke.Node) -> bool:
@@ -182,8 +221,12 @@ def _lines(node: nuke.Node, numbers: Optional[Dict[str, int]]) -> List[str]:
     lines = [f"{node.Class()} {places}"]
     for name, knob in sorted(node.knobs().items()):
         if not _is_cosmetic(node, name):
-            lines.append(f"{name} {knob.toScript()}")
+            lines.append(f"{name} {_LOOKED_UP_DEFAULT.sub('default', knob.toScript())}")
     return lines
+
+
+_LOOKED_UP_DEFAULT = re.compile(r"default \([^()]*\)")
+"""How a Read writes `default` once it has looked at its file."""
 
 
 def _is_cosmetic(node: nuke.Node, name: str) -> bool:

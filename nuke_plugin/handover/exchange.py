@@ -85,7 +85,7 @@ def hand_over(node: nuke.Node, settings: Settings, node_id: str, show: Show, can
     wanted = host.in_main(lambda: plates.frame_range(settings.frame_range, plate_node, host.script_range()))
     beyond = host.in_main(plates.beyond, wanted, plate_node)
     host.in_main(_refuse_keys_off_plate, annotations, plate_node)
-    plate = pictures.hand_plate(plate_node, folder, list(wanted), annotations.keyframes, show, cancelled)
+    plate = pictures.hand_plate(node, plate_node, folder, list(wanted), annotations.keyframes, show, cancelled)
     _refuse_keys_without_picture(annotations, plate.missing)
     shot: Dict[str, Any] = {
         "plate": plate.pattern,
@@ -97,10 +97,10 @@ def hand_over(node: nuke.Node, settings: Settings, node_id: str, show: Show, can
         write_json(folder / "roto.json", annotations.json)
         shot["roto"] = (folder / "roto.json").as_posix()
         if drawing is not None and annotations.complete:
-            shot["roto_alpha"] = pictures.hand_own_union(plate_node, drawing, folder, annotations.complete, show, cancelled)
+            shot["roto_alpha"] = pictures.hand_own_union(node, plate_node, drawing, folder, annotations.complete, show, cancelled)
     else:
         source = host.in_main(identity.roto_input, node, ALPHA)
-        handed = pictures.hand_alpha(source, folder, annotations.keyframes, absent, show, cancelled)
+        handed = pictures.hand_alpha(node, source, folder, annotations.keyframes, absent, show, cancelled)
         shot["masks"], alpha = handed.pattern, handed.states
         shot["keyframes"] = tuple(annotations.keyframes)
     return Handed(shot, wanted, annotations, plate.missing, annotations.warnings + beyond, plate.state, alpha)

@@ -65,12 +65,19 @@ def _check_paths(node: nuke.Node) -> str:
 
 
 def hand_plate(
-    plate: nuke.Node, folder: Path, wanted: Sequence[int], keyframes: Sequence[int], show: Show, cancelled: Callable[[], bool]
+    node: nuke.Node,
+    plate: nuke.Node,
+    folder: Path,
+    wanted: Sequence[int],
+    keyframes: Sequence[int],
+    show: Show,
+    cancelled: Callable[[], bool],
 ) -> HandedPlate:
     """Make the plate ready: its own files where they will do, else rendered.
 
     Args:
-        plate: the plate input.
+        node: an XMemRoto, inside of which nodes for rendering may live for a while.
+        plate: its plate input.
         folder: for the exchange with the core.
         wanted: frames to fill.
         keyframes: that teach, also outside those.
@@ -84,7 +91,7 @@ def hand_plate(
     files = host.in_main(_direct_files, plate, ordered)
     if files is not None:
         return HandedPlate(files.pattern, tuple(plate_files.missing(files, ordered)), plate_files.signature(files, wanted))
-    export = host.in_main(PlateExport, plate, folder / "plate")
+    export = host.in_main(lambda: PlateExport(plate, folder / "plate", inside=node))
     made = export.render(ordered, lambda done, total: show(done, total, "rendering the plate"), cancelled)
     if not made.there:
         advice = host.in_main(_check_paths, plate) or "Check the frame range."
@@ -107,11 +114,12 @@ def _direct_files(plate: nuke.Node, ordered: List[int]) -> Optional[ReadFiles]:
 
 
 def hand_own_union(
-    plate: nuke.Node, drawing: RotoDrawing, folder: Path, frames: Sequence[int], show: Show, cancelled: Callable[[], bool]
+    node: nuke.Node, plate: nuke.Node, drawing: RotoDrawing, folder: Path, frames: Sequence[int], show: Show, cancelled: Callable[[], bool]
 ) -> str:
     """Render the roto's own alpha on the frames where every object is keyed.
 
     Args:
+        node: an XMemRoto, as in `hand_plate`.
         plate: whose format counts.
         drawing: of the roto, from the very moment at which its shapes were read.
         folder: for the exchange with the core.
@@ -123,19 +131,25 @@ def hand_own_union(
     def depends() -> str:
         return "\n".join([drawing.class_name, drawing.clip, "x".join(map(str, format_of(plate))), drawing.curves])
 
-    export = host.in_main(PlateExport, plate, folder / "roto_alpha", "alpha", "alpha", drawing.build, depends)
+    export = host.in_main(PlateExport, plate, folder / "roto_alpha", "alpha", "alpha", drawing.build, depends, node)
     made = export.render(frames, lambda done, total: show(done, total, "rendering the roto's alpha"), cancelled)
     export.record.keep_only(made.there)
     return export.record.pattern
 
 
 def hand_alpha(
-    source: nuke.Node, folder: Path, frames: Sequence[int], absent: Collection[int], show: Show, cancelled: Callable[[], bool]
+    node: nuke.Node,
+    source: nuke.Node,
+    folder: Path,
+    frames: Sequence[int],
+    absent: Collection[int],
+    show: Show,
+    cancelled: Callable[[], bool],
 ) -> HandedAlpha:
     """Render an input's alpha; frames on which the object is declared absent come out black."""
 
-    def render(wanted: List[int], *how: Any) -> Tuple[PlateExport, Rendered]:
-        export = host.in_main(PlateExport, source, folder / "alpha", "alpha", "alpha", *how)
+    def render(wanted: List[int], build: Any, depends: Optional[Callable[[], str]] = None) -> Tuple[PlateExport, Rendered]:
+        export = host.in_main(PlateExport, source, folder / "alpha", "alpha", "alpha", build, depends, node)
         return export, export.render(wanted, lambda done, total: show(done, total, "rendering the alpha"), cancelled)
 
     export, shown = render([frame for frame in frames if frame not in absent], host.make_nothing)

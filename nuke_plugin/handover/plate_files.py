@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, List, Optional, Sequence
+from typing import TYPE_CHECKING, Callable, List, Optional, Sequence, Set
 
 from xmem_roto_nuke.handover import digest
 from xmem_roto_nuke.handover.reads import NUMBER, ReadFiles
@@ -36,9 +36,7 @@ def direct_files(
     # The core knows one form of number, in the name; what brackets give may differ from frame to frame.
     if NUMBER.search(os.path.dirname(pattern)) or re.search(r"\[|%v", str(read["file"].value()), re.IGNORECASE):
         return None
-    encoded = str(read["colorspace"].value()).split("\t")[0]
-    same_space = encoded in ("default", working_space, "linear", "scene_linear") if working_space == "linear" else encoded == working_space
-    if not read["raw"].value() and not same_space:
+    if not read["raw"].value() and not _is_same_space(str(read["colorspace"].value()), working_space):
         return None
     files = ReadFiles.of_node(read, pattern)
     if not files.is_plain or not all(files.covers(frame) for frame in frames):
@@ -46,6 +44,21 @@ def direct_files(
     there = [os.path.exists(files.named(frame)) for frame in frames]
     # None at all: Nuke may look elsewhere. Some: holes, if the Read takes them for errors and not for black.
     return files if not frames or all(there) or any(there) and files.strict else None
+
+
+def _is_same_space(encoded: str, working_space: str) -> bool:
+    """Say whether a Read's colour space is the script's, in whichever words the two knobs have it."""
+    if working_space == "linear" and encoded.split("\t")[0] in ("default", "linear", "scene_linear"):
+        return True
+    return bool(_names_of_space(encoded) & _names_of_space(working_space))
+
+
+def _names_of_space(text: str) -> Set[str]:
+    """List what a knob's entry calls a colour space: `default (linear)` is linear, `scene_linear (ACEScg)` both, `Menu/ACEScg` ACEScg."""
+    name = text.split("\t")[0].strip()
+    role = re.fullmatch(r"(\w+) \((.*)\)", name)
+    names = [role[2]] if role and role[1] == "default" else [role[1], role[2], name] if role else [name]
+    return {one.rsplit("/", 1)[-1] for one in names} - {"default"}
 
 
 def missing(files: ReadFiles, frames: Sequence[int]) -> List[int]:

@@ -7,6 +7,7 @@ the tree only when the tree had that digest before and after, and frames of anot
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 BITE_SECONDS = 0.25
 """How long the interface may stand still; a single frame may take longer and cannot be divided."""
+READING_SHARE = 4.0
+"""A bite takes at least so many times as long as reading the tree after it: else a large tree would be read more than rendered."""
 
 ENDLESS_FRAMES = 100_000
 """A plate of so many frames has no end of its own: a Constant, for one."""
@@ -34,7 +37,7 @@ HOW_TO_NAME_THE_RANGE = "If Nuke does not know the plate's range, as behind some
 MOST_CHANGES = 8
 """How often a tree may change while it is rendered, before we ask for a pause."""
 
-_session_hashes: Dict[Tuple[str, int], Tuple[Tuple[int, ...], Tuple[str, Tuple[int, ...]]]] = {}
+_session_hashes: Dict[Tuple[str, int], Tuple[digest.Witness, Tuple[str, Tuple[int, ...]]]] = {}
 """Nuke's op hashes, and our digest with the reloads of Reads, by export folder and frame: comparable within this session only."""
 
 
@@ -109,7 +112,7 @@ def beyond(wanted: FrameRange, plate: nuke.Node) -> Tuple[str, ...]:
 
 def tree_above(node: nuke.Node) -> digest.Tree:
     """Read everything above a node; main thread."""
-    return digest.Tree(node, host.upstream, host.file_pattern, host.working_space(), whole=host.may_walk_trees())
+    return digest.Tree(node, host.upstream, host.file_pattern, host.script_state(), whole=host.may_walk_trees())
 
 
 def state_of(states: Sequence[str]) -> str:
@@ -128,6 +131,7 @@ class PlateExport:
         channels: str = "rgb",
         build: Any = None,
         depends: Optional[Callable[[], str]] = None,
+        inside: Optional[nuke.Node] = None,
     ) -> None:
         """Say what to render; main thread, but nothing is read yet.
 
@@ -138,14 +142,19 @@ class PlateExport:
             channels: of the Write.
             build: puts nodes between plate and Write; overscan is cropped to what the core takes by default.
             depends: gives a text on which alone the pixels depend, and not on what is above `plate`; main thread.
+            inside: a Group to which `plate` is connected, and in which nodes may be made.
         """
-        self._plate, self._channels, self._depends = plate, channels, depends
+        self._plate, self._depends = plate, depends
         self._name = plate.name()  # a node that was deleted cannot be asked
         self._frugal = not host.may_walk_trees()
         # Every node that is made counts against the ten that Non-commercial and Indie give out, also after it is deleted:
         # there one Write does it all in one bite, and overscan is left to the core.
-        self._build = host.make_nothing if self._frugal and build is None else build or host.make_crop
+        chosen = host.make_nothing if self._frugal and build is None else build or host.make_crop
         self.record = ExportRecord.open(folder, stem)
+        self._writer = host.FrameWriter(plate, chosen, self.record.pattern, channels, None if self._frugal else inside)
+        self._at_once = 1
+        """Frames of the next bite."""
+        self._reading_seconds = 0.0
         self._tree = digest.Tree.of_text("")
         self._frames: List[int] = []
         self._states: Dict[int, str] = {}
@@ -170,7 +179,7 @@ class PlateExport:
             while self._todo:
                 if cancelled():
                     host.in_main(self._settle)
-                    raise Cancelled("Cancelled while the plate was rendered. Rendered frames are kept.")
+                    raise Cancelled(host.CANCELLED)
                 show(len(self._rendered), len(self._rendered) + len(self._todo))
                 if not host.in_main(self._bite):
                     changes += 1
@@ -184,6 +193,8 @@ class PlateExport:
                 f"{self._name} was deleted while its frames were rendered. Look what is connected in its place, and press again."
             ) from error
         finally:
+            with contextlib.suppress(Cancelled):  # Nuke is leaving, or the node is gone, and with it what was made for it
+                host.in_main(self._writer.close)
             if self._record_changed:
                 self.record.save()
         there = tuple(frame for frame in self._frames if frame not in self._holes)
@@ -201,29 +212,30 @@ class PlateExport:
         self._todo = [frame for frame in self._frames if frame not in self._holes and not self.record.is_fresh(frame, self._states[frame])]
 
     def _bite(self) -> bool:
-        """Render until the bite is over, at least one frame, and see whether the tree is still the same; main thread."""
+        """Render some frames in one go, and see whether the tree is still the same; main thread."""
         host.refuse_wrong_context(self._plate)
-        until = time.monotonic() + BITE_SECONDS
-        try:
-            self._render(self._todo if self._frugal else self._todo[:1])
-            while self._todo and time.monotonic() < until:
-                self._render(self._todo[:1])
-        except RenderFailed:
-            self._settle()  # the frames before it were rendered
-            raise
-        return self._settle()
+        began = time.monotonic()
+        rendering = self._render(self._todo if self._frugal else self._todo[: self._at_once])
+        a_frame = (time.monotonic() - began) / max(len(rendering.done) + len(rendering.skipped), 1)
+        bite = max(BITE_SECONDS, READING_SHARE * self._reading_seconds) if BITE_SECONDS else 0.0
+        self._at_once = max(1, min(2 * self._at_once, int(bite / max(a_frame, 1e-6))))
+        same = self._settle()  # frames before one that failed were rendered
+        if rendering.failure is not None:
+            raise rendering.failure
+        return same
 
-    def _render(self, frames: List[int]) -> None:
+    def _render(self, frames: List[int]) -> host.Rendering:
         self._record_changed = True
         for frame in frames:
             # Taken before the pixels: a file that is replaced meanwhile makes the frame stale at the next look.
             self._states[frame] = self._tree.at(frame)
             self.record.forget(frame)
-        skipped = host.render(self._plate, self._build, frames, self.record.pattern, self._channels, self._is_hole)
-        self._holes.update(skipped)
-        self._unsettled.update({frame: self._states[frame] for frame in frames if frame not in self._holes})
-        done = set(frames)
-        self._todo = [frame for frame in self._todo if frame not in done]
+        rendering = host.render(self._writer, frames, self._is_hole)
+        self._holes.update(rendering.skipped)
+        self._unsettled.update({frame: self._states[frame] for frame in rendering.done})
+        gone = {*rendering.done, *rendering.skipped}
+        self._todo = [frame for frame in self._todo if frame not in gone]
+        return rendering
 
     def _settle(self) -> bool:
         """Count the frames of the last bite, if what they were rendered from is what is there now; else begin anew.
@@ -259,6 +271,13 @@ class PlateExport:
         return True
 
     def _read_tree(self) -> digest.Tree:
+        began = time.monotonic()
+        try:
+            return self._tree_now()
+        finally:
+            self._reading_seconds = time.monotonic() - began
+
+    def _tree_now(self) -> digest.Tree:
         return tree_above(self._plate) if self._depends is None else digest.Tree.of_text(self._depends())
 
     def _forget_former_frames(self) -> None:
@@ -270,12 +289,12 @@ class PlateExport:
     def _is_trusted(self) -> bool:
         """Say whether our digest can be believed: Nuke's own hash, where one is known for this frame, must not speak against it."""
         frame, folder = host.current_frame(), str(self.record.folder)
-        place, now = (folder, frame), (digest.op_hashes(self._plate), (self._tree.at(frame), self._tree.reloads))
+        place, now = (folder, frame), (host.op_hashes(self._plate), (self._tree.at(frame), self._tree.reloads))
         before = _session_hashes.get(place)
-        # Where the tree could not be walked, Nuke's hash is the only witness.
-        trusted = (
-            before is None or before[0] == now[0] or before[1] != now[1] if self._tree.exact else before is not None and before[0] == now[0]
-        )
+        if self._tree.exact:
+            trusted = before is None or before[1] != now[1] or not digest.speaks_against(before[0], now[0])
+        else:  # the tree could not be walked, and Nuke's hash is the only witness
+            trusted = before is not None and digest.vouches_for(before[0], now[0])
         if not trusted:
             for known in [known for known in _session_hashes if known[0] == folder]:
                 del _session_hashes[known]

@@ -130,13 +130,14 @@ def _whole_number(read: nuke.Node, name: str) -> int:
 def _mapping(mode: str, text: str, first: int) -> Optional[Tuple[int, int]]:
     """Say how a file's number follows from the frame.
 
-    Source: Nuke's user guide, "Changing the Relation Between the Current Frame and the Frame Read In"; it does not say to which side an
-    offset goes, so that one stays unknown.
+    Source: Nuke's user guide, "Changing the Relation Between the Current Frame and the Frame Read In"; measured in 17.0 by others: under
+    an offset of N, frame F shows file F + N.
     """
     if not text or text == "0" and mode == "offset":
         return 1, 0
-    if mode == "start at":
-        return (1, first - int(text)) if re.fullmatch(r"-?\d+", text) else None
+    if mode in ("start at", "offset"):
+        number = int(text) if re.fullmatch(r"[+-]?\d+", text) else None
+        return None if number is None else (1, first - number if mode == "start at" else number)
     if mode == "expression":
         shift = _SHIFT.fullmatch(text)
         if shift is not None:

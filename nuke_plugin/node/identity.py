@@ -12,6 +12,7 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set
 
+from xmem_roto_nuke.node import scarce
 from xmem_roto_nuke.node.groups import outside
 from xmem_roto_nuke.node.settings import ALPHA
 from xmem_roto_nuke.roto.key_edits import KINDS, KeyEdits
@@ -132,13 +133,18 @@ def write_record(node: nuke.Node, record: Record) -> None:
     write_hidden(node, "record", record.as_json())
 
 
+def connected(node: nuke.Node, number: int) -> Optional[nuke.Node]:
+    """Give what is connected to an input; None when nothing is."""
+    return scarce.held(node, f"input {number}", lambda: node.input(number))
+
+
 def plate_input(node: nuke.Node) -> nuke.Node:
     """Give what is connected to `plate`.
 
     Raises:
         InputMissing.
     """
-    plate = node.input(PLATE)
+    plate = connected(node, PLATE)
     if plate is None:
         raise InputMissing(f"Nothing is connected to the plate input of {node.name()}. Connect the footage.")
     return plate
@@ -150,7 +156,7 @@ def roto_input(node: nuke.Node, meaning: str) -> nuke.Node:
     Raises:
         InputMissing, RotoInputWrong.
     """
-    source = node.input(ROTO)
+    source = connected(node, ROTO)
     if source is None:
         raise InputMissing(f"Nothing is connected to the roto input of {node.name()}. Connect a Roto or RotoPaint.")
     if meaning == ALPHA:
@@ -165,8 +171,12 @@ def roto_input(node: nuke.Node, meaning: str) -> nuke.Node:
     return found
 
 
+PASSING = ("Dot", "NoOp", "PostageStamp")
+"""Classes that hand on what is connected to them, untouched; Dot and NoOp have no operation in Nuke's tree, and no hash."""
+
+
 def behind_dots(node: Optional[nuke.Node]) -> Optional[nuke.Node]:
-    """Follow Dots up to the node that they carry, out of Groups too."""
-    while node is not None and node.Class() in ("Dot", "Input"):
-        node = node.input(0) if node.Class() == "Dot" else outside(node)
+    """Follow Dots, NoOps and PostageStamps up to the node that they carry, out of Groups too."""
+    while node is not None and (node.Class() in PASSING or node.Class() == "Input"):
+        node = outside(node) if node.Class() == "Input" else node.input(0)
     return node

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Callable, List, Sequence, Tuple
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import plates
-from xmem_roto_nuke.node import identity
+from xmem_roto_nuke.node import identity, scarce
 from xmem_roto_nuke.staleness import mattes_on_disk, record_file
 from xmemcore.protocol.failures import Failure, RequestError
 from xmemcore.protocol.frames import FrameRange
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     import nuke
 
 RELOAD_EVERY_SECONDS = 1.0
+
+
+class BodyChanged(RequestError):
+    """The inside of a node is not as the gizmo makes it."""
 
 
 @host.unrecorded()
@@ -120,9 +124,12 @@ def take_up(node: nuke.Node) -> None:
 
 
 def _read(node: nuke.Node) -> nuke.Node:
-    read = node.node("Result")  # type: ignore[attr-defined]
-    assert read is not None, "the gizmo's body has a Read called Result"
-    return read  # type: ignore[no-any-return]
+    read = scarce.held(node, "Result", lambda: node.node("Result"))  # type: ignore[attr-defined, no-any-return]
+    if read is None:
+        raise host.limit_reached() or BodyChanged(
+            f"{node.name()} has no Read called Result inside. Make a new XMemRoto, or undo the change."
+        )
+    return read
 
 
 class Reloader:

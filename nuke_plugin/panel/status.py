@@ -50,7 +50,7 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
         now = look.look(node, host.read_settings(node), None if record is None else FrameRange.parse(record.frames))
     except Failure as failure:
         # Nothing connected yet, for one: no fault, and no verdict on mattes that may be there.
-        verdict = Verdict("none" if record is None else "stale", (str(failure),))
+        verdict = Verdict("none" if record is None else "stale", (str(host.limit_reached() or failure),))
     else:
         stamp, faults = ("", []) if record is None else (mattes_on_disk.stamp(record.out), mattes_on_disk.faults(record))
         place = now.out or (record.out if record is not None else "")
@@ -79,6 +79,8 @@ def say_failure(node: nuke.Node, failure: Failure, notes: Sequence[str]) -> None
 def idle_look(node: nuke.Node) -> None:
     """Notice a change upstream while nobody presses anything; called by Nuke whenever its interface is idle."""
     node_id = identity.node_id(node)
+    if not host.may_walk_trees():
+        return  # every look costs nodes, which this edition counts: Refresh looks
     if not node["has_result"].value() or _state(node_id) == "failed":
         return
     try:
@@ -99,7 +101,7 @@ def label(node: nuke.Node) -> str:
     state, name = _state(node_id), str(node.name())
     if state in ("stale", "failed"):
         return f"{name}\n({state})"
-    if state == "fresh" and watch.has_moved(node, node_id):
+    if state == "fresh" and host.may_walk_trees() and watch.has_moved(node, node_id, validate=False):
         return f"{name}\n(inputs changed)"
     former = _verdicts[node_id].former if state == "fresh" else 0
     return f"{name}\n({counted(former, 'matte')} of earlier runs)" if former else name

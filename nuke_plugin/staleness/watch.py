@@ -1,15 +1,17 @@
 """Cheap answers to one question: has anything above a node moved since its result was last judged? Main thread only.
 
-Nuke's own hashes answer at once, but only for a frame on which they were taken before. Artists key other frames than the last one they
-looked at, so there is a second witness that knows no frame: the texts of the knobs above, and of the roto's shapes. It costs a walk
-up the tree, and is asked at most every two seconds, and less often where it takes long.
+Nuke's own hashes answer at once, but only for a frame on which they were taken before, and not for every node. Artists key other frames
+than the last one they looked at, so there is a second witness that knows no frame: the texts of the knobs above, and of the roto's shapes.
+It costs a walk up the tree. The walk begins at most every two seconds, goes on by a few nodes at each moment, however large the tree
+is, and begins less often where it takes long.
 """
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Dict, Optional
+from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Tuple
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import digest, plates
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     import nuke
 
 LOOK_EVERY_SECONDS = 2.0
+NODES_AT_ONCE = 25
+"""Of the tree, at one idle moment."""
 SHARE = 0.05
 """Of the interface's time, at most, for looking."""
 
@@ -29,16 +33,27 @@ class _Seen:
     """A node's inputs when its result was judged."""
 
     token: str
-    hashes: Dict[int, Any] = field(default_factory=dict)
+    hashes: Dict[int, Tuple[digest.Witness, ...]] = field(default_factory=dict)
     """Nuke's hashes of the inputs, by the frame that was shown."""
     moved: bool = False
     """What the last look at the token said."""
+
+
+@dataclass
+class _Walk:
+    """A look at the texts above a node, under way."""
+
+    steps: Iterator[str]
+    seconds: float = 0.0
+    """That it has taken so far."""
 
 
 _seen: Dict[str, _Seen] = {}
 """By node id."""
 _due: Dict[str, float] = {}
 """By node id: when the inputs may be looked at again."""
+_walks: Dict[str, _Walk] = {}
+"""By node id: a look at the texts that has begun."""
 
 
 def settle(node: nuke.Node, began: Optional[float] = None) -> None:
@@ -51,6 +66,7 @@ def settle(node: nuke.Node, began: Optional[float] = None) -> None:
     began = time.monotonic() if began is None else began
     node_id, hashes = identity.node_id(node), _input_hashes(node)
     before, token = _seen.get(node_id), _token(node)
+    _walks.pop(node_id, None)
     _seen[node_id] = _Seen(token, {host.current_frame(): hashes})
     if before is not None and before.token == token:
         _seen[node_id].hashes = {**before.hashes, host.current_frame(): hashes}
@@ -58,13 +74,14 @@ def settle(node: nuke.Node, began: Optional[float] = None) -> None:
 
 
 def is_due(node_id: str) -> bool:
-    """Say whether the inputs may be looked at again."""
-    return time.monotonic() >= _due.get(node_id, float("-inf"))
+    """Say whether the inputs may be looked at again, or a look has begun."""
+    return node_id in _walks or time.monotonic() >= _due.get(node_id, float("-inf"))
 
 
 def rest(node_id: str) -> None:
     """Look no more until the result is judged again: what failed once would fail, and be printed, at every idle moment."""
     _due[node_id] = float("inf")
+    _walks.pop(node_id, None)
     if node_id in _seen:
         _seen[node_id].moved = False
 
@@ -74,20 +91,31 @@ def is_marked(node_id: str) -> bool:
     return node_id in _seen and _seen[node_id].moved
 
 
-def has_moved(node: nuke.Node, node_id: str) -> bool:
-    """Say whether the inputs differ from those of the last judging; changes nothing in the script."""
+def has_moved(node: nuke.Node, node_id: str, validate: bool = True) -> bool:
+    """Say whether the inputs differ from those of the last judging; changes nothing in the script.
+
+    Args:
+        node: an XMemRoto.
+        node_id: of it.
+        validate: ask for Nuke's hashes too, for which the inputs are validated; not while Nuke draws.
+    """
     seen = _seen.get(node_id)
     if seen is None:
         return True
-    hashes, known = _input_hashes(node), seen.hashes.get(host.current_frame())
-    if known is not None and known != hashes:
-        return True
+    began = time.monotonic()
+    if validate:
+        frame, hashes = host.current_frame(), _input_hashes(node)
+        known = seen.hashes.setdefault(frame, hashes) if not seen.moved else seen.hashes.get(frame, hashes)
+        if any(digest.speaks_against(before, now) for before, now in zip(known, hashes)):
+            return True
     if is_due(node_id):
-        began = time.monotonic()
-        seen.moved = _token(node) != seen.token
-        if not seen.moved:
-            seen.hashes[host.current_frame()] = hashes
-        _wait(node_id, began)
+        walk = _walks.setdefault(node_id, _Walk(_token_in_steps(node)))
+        token = next((text for text in itertools.islice(walk.steps, NODES_AT_ONCE) if text), "")
+        walk.seconds += time.monotonic() - began
+        if token:
+            del _walks[node_id]
+            seen.moved = token != seen.token
+            _wait(node_id, time.monotonic() - walk.seconds)
     return seen.moved
 
 
@@ -96,25 +124,36 @@ def _wait(node_id: str, began: float) -> None:
     _due[node_id] = now + max(LOOK_EVERY_SECONDS, (now - began) / SHARE)
 
 
-def _input_hashes(node: nuke.Node) -> Any:
-    inputs = (node.input(identity.PLATE), node.input(identity.ROTO))
-    return tuple(digest.op_hashes(source) if source is not None else () for source in inputs)
+def _input_hashes(node: nuke.Node) -> Tuple[digest.Witness, ...]:
+    return tuple(host.op_hashes(identity.connected(node, number)) for number in (identity.PLATE, identity.ROTO))
 
 
 def _token(node: nuke.Node) -> str:
     """Reduce what is above a node, on whatever frame, to a text; files are not looked at."""
+    return [text for text in _token_in_steps(node) if text][-1]
+
+
+def _token_in_steps(node: nuke.Node) -> Iterator[str]:
+    """Do that by a node at a time: "" until the last step."""
     texts = [str(node["key_edits"].value())]
-    plate, source = node.input(identity.PLATE), node.input(identity.ROTO)
+    plate, source = identity.connected(node, identity.PLATE), identity.connected(node, identity.ROTO)
     if plate is not None:
-        texts.append(_tree_text(plate))
+        yield from _tree_text(plate, texts)
     drawn = identity.behind_dots(source)
     if drawn is not None and drawn.knob("curves") is not None and str(node["roto_input"].value()) != ALPHA:
         texts.append(f"{drawn.fullName()} {drawn['curves'].toScript()}")
     elif source is not None:
-        texts.append(_tree_text(source))
-    return digest.of_lines(texts)
+        yield from _tree_text(source, texts)
+    yield digest.of_lines(texts)
 
 
-def _tree_text(node: nuke.Node) -> str:
-    tree = plates.tree_above(node)
-    return f"{tree.digest} {tree.reloads}"
+def _tree_text(node: nuke.Node, texts: List[str]) -> Iterator[str]:
+    """Add the digest of a tree to `texts`; yields "" meanwhile."""
+    if not host.may_walk_trees():
+        texts.append(plates.tree_above(node).digest)
+        return
+    for text in digest.text_in_steps(node, host.upstream, host.script_state()):
+        if text:
+            texts.append(text)
+        else:
+            yield ""

@@ -86,8 +86,22 @@ def forget_plugin() -> None:
         del sys.modules[name]
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what uses the stand-in in both of its tempers, or in the one that --temper names."""
+    if "temper" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--temper")
+        metafunc.parametrize("temper", ["plain", "hostile"] if chosen == "both" else [chosen], indirect=True)
+
+
 @pytest.fixture
-def start(tmp_path, monkeypatch):
+def temper(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Set the temper of every stand-in that is started in this process or below it."""
+    monkeypatch.setenv("NUKESIM_TEMPER", request.param)
+    return str(request.param)
+
+
+@pytest.fixture
+def start(temper, tmp_path, monkeypatch):
     """Start a stand-in with the plugin on its path and a core that plays; closed at the end."""
     import nukesim
 

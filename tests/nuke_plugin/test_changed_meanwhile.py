@@ -33,7 +33,7 @@ def at_frame(stage, monkeypatch):
         waiting = [act]
 
         def render(*arguments):
-            frames.extend(arguments[2])
+            frames.extend(arguments[1])
             now = waiting and len(frames) == number
             if now and not between:
                 waiting.pop()()
@@ -65,15 +65,17 @@ def test_a_plate_changed_while_it_is_rendered_is_rendered_as_it_is_in_the_end(st
     assert frames == list(range(1001, 1011)) and min(red(stage, frame) for frame in range(1001, 1011)) > 0
 
 
-def test_proxy_mode_switched_on_meanwhile_stops_the_run_and_no_frame_of_it_counts(stage, at_frame):
-    frames = at_frame(5, lambda: stage.nuke.root()["proxy"].setValue(True), between=False)
+def test_proxy_mode_is_switched_off_for_each_bite_and_put_back(stage, at_frame):
+    proxy = stage.nuke.root()["proxy"]
+    frames = at_frame(5, lambda: proxy.setValue(True))
+    before = stage.host.proxy_renders
     stage.propagate()
-    assert "Proxy mode is on" in stage.told[-1] and stage.mattes() == []
-    stage.nuke.root()["proxy"].setValue(False)
+    assert "Up to date" in stage.status() and len(stage.mattes()) == 10 and proxy.value() is True
+    assert len(frames) == 11 and stage.host.proxy_renders >= before
+    proxy.setValue(False)
     frames.clear()
     stage.propagate()
-    assert frames[:6] == list(range(1005, 1011)) and 1002 not in frames, "what was rendered before is kept"
-    assert "Up to date" in stage.status()
+    assert frames == [], "what was rendered in full size counts"
 
 
 def test_a_plate_that_is_deleted_while_it_is_rendered_is_said_by_name(stage, at_frame):

@@ -127,6 +127,54 @@ def test_cancel_on_the_progress_bar_stops_the_run(stage, monkeypatch):
     assert len(stage.mattes()) < 10 and not any(record.open for record in stage.host.progress_records)
 
 
+@pytest.fixture
+def bites(stage, monkeypatch):
+    """Let a bite hold all frames; gives the calls of nuke.execute so far."""
+    from xmem_roto_nuke.handover import plates
+
+    monkeypatch.setattr(plates, "BITE_SECONDS", 60.0)
+    return stage.host.meters
+
+
+def test_cancel_on_nukes_own_meter_is_a_cancel_and_keeps_what_was_rendered(stage, bites):
+    stage.host.cancel_at_frame = 1003
+    stage.propagate()
+    assert stage.told == [] and "Cancelled" in stage.status() and stage.mattes() == []
+    assert stage.host.frames_rendered == [("XMemRoto.XMemRenderWrite", 1001), ("XMemRoto.XMemRenderWrite", 1002)]
+    stage.host.cancel_at_frame = None
+    stage.propagate()
+    rendered = [frame for name, frame in stage.host.frames_rendered if name == "XMemRoto.XMemRenderWrite"]
+    assert rendered[:10] == list(range(1001, 1011)) and len(stage.mattes()) == 10
+
+
+def test_a_bite_is_one_execute_and_a_run_one_write_and_one_crop(stage, bites):
+    stage.host.visit_of_studio()
+    stage.nuke.connectViewer(0, stage.node)
+    stage.nuke.activeViewer().play()
+    stage.propagate()
+    assert len(stage.mattes()) == 10 and stage.host.studio_calls.count("Crop onCreate") == 1
+    # The plate in bites of 1, 2, 4 frames and the rest; then the roto's alpha with a Write of its own.
+    plate = [line for line in bites if "frames" in line][:-1]
+    assert len(plate) <= 4 and stage.host.studio_calls.count("Write onCreate") == 2
+    assert not any(node.name().startswith("XMemRender") for node in stage.host.all_nodes())
+
+
+def test_a_studio_callback_that_fails_is_a_failure_in_its_own_words(stage):
+    stage.host.visit_of_studio()
+    stage.host.studio_raises = True
+    stage.propagate()
+    assert "the studio's own callback failed" in stage.told[-1] and "Failed" in stage.status()
+    assert not any(node.Class() == "Write" for node in stage.host.all_nodes())
+
+
+def test_what_a_script_kept_of_a_render_is_deleted_when_it_is_opened(stage):
+    with stage.node:
+        stage.nuke.nodes.Write(name="XMemRenderWrite")
+    stage.save("midst.nk")
+    stage.host.open(stage.folder / "midst.nk")
+    assert not any(node.Class() == "Write" for node in stage.host.all_nodes())
+
+
 def test_cancel_while_the_plate_is_rendered_keeps_what_was_rendered(stage):
     frames = stage.host.frames_rendered
     stage.host.on_frame_rendered = lambda frame, done, total: stage.host.cancel_progress("Propagate")

@@ -14,7 +14,7 @@ def rendered(stage):
 
     frames: list[int] = []
     original = plates.host.render
-    plates.host.render = lambda *arguments: (frames.extend(arguments[2]), original(*arguments))[1]
+    plates.host.render = lambda *arguments: (frames.extend(arguments[1]), original(*arguments))[1]
     return frames
 
 
@@ -59,10 +59,9 @@ def test_the_label_tells_before_idle_comes_round(stage):
     watch._due.clear()
     assert "changed" not in stage.host.label(stage.node)
     move_the_roto(stage)
-    assert "inputs changed" in stage.host.label(stage.node), "the hash of a frame that was looked at"
-    stage.nuke.root()["frame"].setValue(1009)
+    stage.nuke.root()["frame"].setValue(1009)  # at which Nuke asks for labels after a change upstream, and not before
     watch._due.clear()
-    assert "inputs changed" in stage.host.label(stage.node), "the shapes, on a frame that never was"
+    assert "inputs changed" in stage.host.label(stage.node), "the shapes, on a frame that never was looked at"
     let_idle_run(stage)
     assert "(stale)" in stage.host.label(stage.node)
 
@@ -85,8 +84,8 @@ def test_looking_at_other_frames_is_cheap_and_changes_nothing(stage, monkeypatch
     refreshed = []
     monkeypatch.setattr(status, "refresh", lambda node: refreshed.append(node))
     walked = []
-    original = watch._token
-    monkeypatch.setattr(watch, "_token", lambda node: (walked.append(node), original(node))[1])
+    original = watch._token_in_steps
+    monkeypatch.setattr(watch, "_token_in_steps", lambda node: (walked.append(node), original(node))[1])
     for frame in range(1001, 1011):
         stage.nuke.root()["frame"].setValue(frame)
         assert "changed" not in stage.host.label(stage.node)
@@ -297,7 +296,8 @@ def test_a_lifetime_is_a_change(stage):
 
 
 def test_what_nukes_hash_speaks_against_is_rendered_again_though_not_at_once(stage, rendered, monkeypatch):
-    from xmem_roto_nuke.handover import digest, plates
+    from xmem_roto_nuke import host
+    from xmem_roto_nuke.handover import plates
     from xmemcore.protocol.failures import Cancelled
 
     monkeypatch.setattr(plates, "BITE_SECONDS", 0.0)
@@ -312,7 +312,10 @@ def test_what_nukes_hash_speaks_against_is_rendered_again_though_not_at_once(sta
         return list(rendered)
 
     assert render(range(1001, 1007)) == list(range(1001, 1007)) and render(range(1001, 1007)) == []
-    monkeypatch.setattr(digest, "op_hashes", lambda node: (7,))  # a change that our text of the tree does not show
+    contexts = host.op_hashes(stage.plate)
+    assert len(contexts) == 1
+    # A change that our text of the tree does not show.
+    monkeypatch.setattr(host, "op_hashes", lambda node: dict.fromkeys(contexts, "7"))
     assert render(range(1001, 1005), most=2) == [1001, 1002], "cancelled, and a part of the range"
     assert render(range(1001, 1007)) == [1003, 1004, 1005, 1006]
     assert render(range(1001, 1007)) == []

@@ -27,12 +27,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from .host import Host, NodeLimit, WrongThread
+from .host import Host, WrongThread
 from .mainthread import Deadlock
 from .reader import ScriptError
 from .state import SimError
 
-__all__ = ["Deadlock", "Host", "NodeLimit", "ScriptError", "SimError", "WrongThread", "start"]
+__all__ = ["Deadlock", "Host", "ScriptError", "SimError", "WrongThread", "start"]
 
 
 def start(gui: bool = True, version: tuple[int, ...] = (16, 0), nc: bool = False, **editions: Any) -> Host:

@@ -19,7 +19,6 @@ from . import (
     mainthread,
     menus,
     nodes,
-    nukescripts_api,
     state,
     undo,
     vectors,
@@ -223,23 +222,6 @@ def thisGroup() -> Any:
     return state.current()._current_group()
 
 
-def thisParent() -> Any:
-    node = state.current()._context_node()
-    return node._parent()
-
-
-def thisClass() -> str:
-    return str(state.current()._context_node()._class)
-
-
-def thisRoot() -> Any:
-    return state.current()._root
-
-
-def thisView() -> str:
-    return str(state.current()._view)
-
-
 def allNodes(filter: str | None = None, group: Any = None, recurseGroups: bool = False) -> list[Any]:
     host = state.current()
     where = group if group is not None else host._current_group()
@@ -254,71 +236,12 @@ def selectedNodes(filter: str | None = None) -> list[Any]:
     return [node for node in found if not filter or node._class == filter]
 
 
-def selectedNode() -> Any:
-    found = selectedNodes()
-    if not found:
-        raise ValueError("no node selected")
-    return found[0]
-
-
-def nodesSelected() -> bool:
-    return bool(selectedNodes())
-
-
-def selectAll() -> None:
-    for node in state.current()._current_group()._child_nodes():
-        node._knobs_by_name["selected"]._values[0] = 1.0
-
-
-def invertSelection() -> None:
-    for node in state.current()._current_group()._child_nodes():
-        knob = node._knobs_by_name["selected"]
-        knob._values[0] = float(not knob._values[0])
-
-
-def exists(s: str) -> bool:
-    host = state.current()
-    return host._cmd_exists(s) == "1"
-
-
-def canCreateNode(name: str) -> bool:
-    from .classes import TABLE
-
-    host = state.current()
-    return name in TABLE and name != "Root" or host._gizmo_path(name) is not None
-
-
-def nodeTypes(force_plugin_load: bool = False) -> list[str]:
-    from .classes import TABLE
-
-    return sorted(TABLE)
-
-
-def endGroup() -> None:
-    host = state.current()
-    if len(host._groups) > 1:
-        host._groups.pop()
-
-
 def clone(n: Any, args: str = "", inpanel: bool = True) -> Any:
     host = state.current()
     made = host._clone(n, n._parent())
-    host._fire("onCreate", made)
+    if host.hostile:
+        host._fire("onCreate", made)
     return made
-
-
-def dependencies(nodes: Any, what: int = 15) -> list[Any]:
-    found: list[Any] = []
-    for node in nodes if isinstance(nodes, (list, tuple)) else [nodes]:
-        found += [one for one in node.dependencies(what) if one not in found]
-    return found
-
-
-def dependentNodes(what: int = 15, nodes: Any = (), evaluateAll: bool = True) -> list[Any]:
-    found: list[Any] = []
-    for node in nodes if isinstance(nodes, (list, tuple)) else [nodes]:
-        found += [one for one in node.dependent(what) if one not in found]
-    return found
 
 
 def connectViewer(inputNum: int, node: Any) -> None:
@@ -331,6 +254,10 @@ def connectViewer(inputNum: int, node: Any) -> None:
     viewer._knobs_by_name["input_number"]._values[0] = float(inputNum)
 
 
+def showInfo(n: Any) -> str:
+    return str(n.showInfo())
+
+
 def activeViewer() -> Any:
     """The viewer on screen; None without one, and without an interface."""
     host = state.current()
@@ -340,16 +267,6 @@ def activeViewer() -> Any:
     return ViewerWindow(viewer) if viewer is not None else None
 
 
-def show(n: Any = None, forceFloat: bool = False) -> None:
-    host = state.current()
-    for node in [n] if n is not None else selectedNodes():
-        host._open_panel(node)
-
-
-def openPanels() -> list[str]:
-    return [node._full_name() for node in state.current().all_nodes() if node._panel_open]
-
-
 # --- scripts ---------------------------------------------------------------------------------------------------------
 
 
@@ -357,19 +274,9 @@ def scriptOpen(filename: str | None = None) -> None:
     state.current()._open(filename, None)
 
 
-def scriptReadFile(s: str) -> None:
-    host = state.current()
-    with open(s, encoding="utf-8", errors="surrogateescape", newline="") as file:
-        host._load(file.read(), host._current_group(), s, None, rename=True)
-
-
 def scriptReadText(s: str) -> None:
     host = state.current()
     host._load(s, host._current_group(), "text", None, rename=True)
-
-
-def scriptSource(filename: str) -> None:
-    scriptReadFile(filename)
 
 
 def scriptSave(filename: str | None = None) -> bool:
@@ -384,46 +291,10 @@ def scriptSaveAs(filename: str | None = None, overwrite: Any = -1) -> None:
     state.current()._save(filename)
 
 
-def scriptSaveToTemp(str: str) -> str:
-    from . import writer
-
-    with open(str, "w", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(writer.write_script(state.current()))
-    return str
-
-
 def scriptClear(resetFormats: bool = False, ignoreUnsavedChanges: bool = False) -> None:
     host = state.current()
     host._clear()
     host._fire("onCreate", host._root)
-
-
-def scriptClose(filename: str | None = None, ignoreUnsavedChanges: bool = False) -> bool:
-    scriptClear()
-    return True
-
-
-def scriptNew(filename: str | None = None) -> None:
-    scriptClear()
-
-
-def scriptName() -> str:
-    name = state.current()._root._knobs_by_name["name"]._text_value
-    if not name:
-        raise RuntimeError("no script name: the script has not been saved")
-    return str(name)
-
-
-def script_directory() -> str:
-    name = state.current()._root._knobs_by_name["name"]._text_value
-    return os.path.dirname(name).replace("\\", "/") if name else ""
-
-
-def modified(*args: Any) -> bool:
-    host = state.current()
-    if args:
-        host._modified = bool(args[0])
-    return bool(host._modified)
 
 
 def nodeCopy(s: str) -> None:
@@ -447,30 +318,6 @@ def nodePaste(s: str) -> Any:
         return host._paste(file.read())
 
 
-def nodeDelete(s: bool = True) -> bool:
-    host = state.current()
-    chosen = selectedNodes()
-    for node in chosen:
-        host._delete(node)
-    return bool(chosen)
-
-
-def duplicateSelectedNodes() -> None:
-    nodeCopy("%clipboard%")
-    nodePaste("%clipboard%")
-
-
-def load(s: str) -> None:
-    """Load a plugin by name: a gizmo or a python file on the plugin path."""
-    host = state.current()
-    for folder in host._plugin_path:
-        path = os.path.join(folder, s if s.endswith(".py") else s + ".py")
-        if os.path.isfile(path):
-            host.run_file(path)
-            return
-    raise RuntimeError(f"{s}: Unknown command")
-
-
 # --- values ----------------------------------------------------------------------------------------------------------
 
 
@@ -481,23 +328,8 @@ def frame(f: Any = None) -> int:
     return int(host._frame)
 
 
-def expression(s: str) -> float:
-    host = state.current()
-    return float(host._expression(s, host._context_node(), host._frame, None, 0))
-
-
 def value(knob: str, default: str | None = None) -> str:
     return str(state.current()._cmd_value(knob, default))
-
-
-def numvalue(knob: str, default: float | None = None) -> float:
-    host = state.current()
-    try:
-        return float(host._expression(knob, host._context_node(), host._frame, None, 0))
-    except RuntimeError:
-        if default is None:
-            raise
-        return default
 
 
 def tcl(cmd: str, *args: str) -> str:
@@ -507,42 +339,6 @@ def tcl(cmd: str, *args: str) -> str:
 
         cmd = " ".join([cmd, *(quote(str(a)) for a in args)])
     return str(host._tcl(cmd))
-
-
-def runIn(object: str, cmd: str) -> bool:
-    host = state.current()
-    node = host._node_named(object, host._root)
-    if node is None:
-        raise RuntimeError(f"{object}: no such node")
-    host._in_context(node, None, lambda: host._run_python(cmd, "<runIn>"))
-    return True
-
-
-def knob(name: str, value: str | None = None, getType: bool = False, getClass: bool = False) -> Any:
-    from .user_knobs import _NUMBERS
-
-    host = state.current()
-    found = host._find_knob(name, host._context_node())
-    if found is None:
-        raise RuntimeError(f"{name}: no such knob")
-    if getType:
-        return _NUMBERS.get(type(found), 0)
-    if getClass:
-        return found._type
-    if value is not None:
-        found.fromScript(value)
-        return None
-    return found._to_script()
-
-
-def knobDefault(classknob: str, value: str | None = None) -> Any:
-    host = state.current()
-    class_name, _, name = classknob.rpartition(".")
-    key = (class_name or "*", name)
-    if value is None:
-        return host._knob_defaults.get(key)
-    host._knob_defaults[key] = value
-    return None
 
 
 def filename(node: Any, i: int = 0) -> str | None:
@@ -558,28 +354,8 @@ def sample(node: Any, channel: str, x: float, y: float, dx: Any = None, dy: Any 
     return float(state.current()._sample(node, channel, x, y, dx, dy, None))
 
 
-def channels(node: Any = None) -> list[str]:
-    host = state.current()
-    return list(host._image_info(node)["channels"]) if node is not None else host._all_channels()
-
-
-def layers(node: Any = None) -> list[str]:
-    host = state.current()
-    if node is None:
-        return list(host._layers)
-    return list(dict.fromkeys(channel.split(".")[0] for channel in host._image_info(node)["channels"]))
-
-
 def views() -> list[str]:
     return list(state.current()._views)
-
-
-def addView(s: str) -> None:
-    state.current()._add_view(s)
-
-
-def deleteView(s: str) -> None:
-    state.current()._delete_view(s)
 
 
 def addFormat(s: str) -> Any:
@@ -591,27 +367,9 @@ def addFormat(s: str) -> Any:
     return made
 
 
-def formats_() -> list[Any]:
-    return list(state.current()._formats.values())
-
-
-def pluginPath() -> list[str]:
-    return list(state.current()._plugin_path)
-
-
 def pluginAddPath(args: Any, addToSysPath: bool = True) -> None:
     for one in args if isinstance(args, (list, tuple)) else [args]:
         state.current()._add_plugin_path(one, front=True)
-
-
-def pluginAppendPath(args: Any, addToSysPath: bool = True) -> None:
-    for one in args if isinstance(args, (list, tuple)) else [args]:
-        state.current()._add_plugin_path(one, front=False)
-
-
-def pluginExists(name: str) -> bool:
-    host = state.current()
-    return any(os.path.isfile(os.path.join(folder, name + ending)) for folder in host._plugin_path for ending in ("", ".gizmo", ".py"))
 
 
 # --- rendering -------------------------------------------------------------------------------------------------------
@@ -638,13 +396,6 @@ def execute(nameOrNode: Any, *args: Any, **kwargs: Any) -> None:
     host._execute(nameOrNode, ranges, chosen, bool(keep_going))
 
 
-def executeMultiple(nodes: Any, ranges: Any = None, views: Any = None, continueOnError: bool = False) -> None:
-    host = state.current()
-    every = formats.FrameRanges([formats.FrameRange(*(int(v) for v in one)) for one in ranges])
-    for node in nodes:
-        host._execute(node, every, views, continueOnError)
-
-
 def executing(f: Any = None) -> bool:
     return bool(state.current()._executing)
 
@@ -663,70 +414,8 @@ def _told(kind: str, text: str) -> None:
         print(text)
 
 
-def _asked(kind: str, text: str) -> Any:
-    host = state.current()
-    if not host._gui:
-        raise RuntimeError(f"nobody to ask: {text}")
-    host.messages.append((kind, text))
-    if kind not in host.answers:
-        raise state.SimError(f"nuke.{kind}({text!r}) waits for the user: set host.answers[{kind!r}]")
-    answer = host.answers[kind]
-    return answer.pop(0) if isinstance(answer, list) else answer
-
-
 def message(prompt: str) -> None:
     _told("message", prompt)
-
-
-def alert(prompt: str) -> None:
-    _told("alert", prompt)
-
-
-def critical(message: str) -> None:
-    _told("critical", message)
-
-
-def error(message: str) -> None:
-    _told("error", message)
-
-
-def warning(message: str) -> None:
-    _told("warning", message)
-
-
-def debug(message: str) -> None:
-    _told("debug", message)
-
-
-def display(title: str, node: Any = None, text: str = "", width: int = 0) -> None:
-    _told("display", str(text))
-
-
-def ask(prompt: str) -> bool:
-    return bool(_asked("ask", prompt))
-
-
-def askWithCancel(prompt: str) -> bool:
-    answer = _asked("askWithCancel", prompt)
-    if answer is None:
-        raise CancelledError("Cancelled")
-    return bool(answer)
-
-
-def getInput(prompt: str, default: str = "") -> Any:
-    return _asked("getInput", prompt)
-
-
-def getFilename(message: str, pattern: str = "", default: str = "", favorites: str = "", type: str = "", multiple: bool = False) -> Any:
-    return _asked("getFilename", message)
-
-
-def getClipname(prompt: str, pattern: str = "", default: str = "", multiple: bool = False) -> Any:
-    return _asked("getClipname", prompt)
-
-
-def choice(title: str, prompt: str, options: Any, default: int = 0) -> Any:
-    return _asked("choice", prompt)
 
 
 def tprint(*args: Any, sep: str = " ", end: str = "\n", file: Any = None) -> None:
@@ -740,29 +429,12 @@ def menu(name: str) -> Any:
     return host._menus.get(name) if host._gui else None
 
 
-def toolbar(name: str, create: bool = True) -> Any:
-    host = state.current()
-    if not host._gui:
-        return None
-    if name not in host._toolbars and create:
-        host._toolbars[name] = menus.ToolBar(name)
-    return host._toolbars.get(name)
-
-
 def undo_() -> None:
     state.current()._undo.undo()
 
 
 def redo() -> None:
     state.current()._undo.redo()
-
-
-def clearRAMCache() -> None:
-    state.current()._info_cache.clear()
-
-
-def clearDiskCache() -> None:
-    pass
 
 
 _FUNCTIONS = {
@@ -775,89 +447,34 @@ _FUNCTIONS = {
         thisNode,
         thisKnob,
         thisGroup,
-        thisParent,
-        thisClass,
-        thisRoot,
-        thisView,
         allNodes,
         selectedNodes,
-        selectedNode,
-        nodesSelected,
-        selectAll,
-        invertSelection,
-        exists,
-        canCreateNode,
-        nodeTypes,
-        endGroup,
         clone,
-        dependencies,
-        dependentNodes,
         connectViewer,
         activeViewer,
-        show,
-        openPanels,
+        showInfo,
         scriptOpen,
-        scriptReadFile,
         scriptReadText,
-        scriptSource,
         scriptSave,
         scriptSaveAs,
-        scriptSaveToTemp,
         scriptClear,
-        scriptClose,
-        scriptNew,
-        scriptName,
-        script_directory,
-        modified,
         nodeCopy,
         nodePaste,
-        nodeDelete,
-        duplicateSelectedNodes,
-        load,
         frame,
-        expression,
         value,
-        numvalue,
         tcl,
-        runIn,
-        knob,
-        knobDefault,
         filename,
         sample,
-        channels,
-        layers,
         views,
-        addView,
-        deleteView,
         addFormat,
-        formats_,
-        pluginPath,
         pluginAddPath,
-        pluginAppendPath,
-        pluginExists,
         execute,
-        executeMultiple,
         executing,
         cancel,
         message,
-        alert,
-        critical,
-        error,
-        warning,
-        debug,
-        display,
-        ask,
-        askWithCancel,
-        getInput,
-        getFilename,
-        getClipname,
-        choice,
         menu,
-        toolbar,
         undo_,
         redo,
-        clearRAMCache,
-        clearDiskCache,
     )
 }
 _FREE = {
@@ -937,7 +554,6 @@ def modules(host: Any) -> dict[str, Any]:
         "env": GlobalsEnvironment(environment(host)),
         "nodes": nodes.Nodes(),
         "render": _FUNCTIONS["execute"],
-        "expr": _FUNCTIONS["expression"],
     }
     for name in callbacks.NAMES:
         contents[name] = getattr(callbacks, name)
@@ -955,7 +571,6 @@ def modules(host: Any) -> dict[str, Any]:
     vars(roto).update({name: thing for name, thing in vars(knob_module).items() if not name.startswith("__")})
     nuke_callbacks = types.ModuleType("nuke.callbacks")
     vars(nuke_callbacks).update({name: getattr(callbacks, name) for name in callbacks.NAMES})
-    scripts, panels = nukescripts_api.modules()
     nuke.rotopaint, nuke.curveknob, nuke.curvelib, nuke.callbacks = roto, knob_module, lib, nuke_callbacks  # type: ignore[attr-defined]
     return {
         "nuke": nuke,
@@ -963,6 +578,4 @@ def modules(host: Any) -> dict[str, Any]:
         "nuke.curveknob": knob_module,
         "nuke.curvelib": lib,
         "nuke.callbacks": nuke_callbacks,
-        "nukescripts": scripts,
-        "nukescripts.panels": panels,
     }

@@ -522,6 +522,8 @@ class Enumeration_Knob(Unsigned_Knob):
             return
         host = state.current()
         if self._open_list() or host._lenient:
+            if self._open_list():
+                host.warnings.append(f"{self._name}: {text} is not in this configuration")
             self._items.append(text)
             self._put_plain(len(self._items) - 1)
             return

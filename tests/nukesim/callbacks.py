@@ -23,20 +23,13 @@ _EVENTS = {
     "afterRenders": {},
     "renderProgresses": {},
     "filenameFilters": {},
-    "validateFilenames": {},
-    "autoSaveFilters": {},
-    "autoSaveRestoreFilters": {},
-    "autoSaveDeleteFilters": {},
 }  # type: dict[str, dict[str, list[Any]]]
-_BACKGROUND = {"beforeBackgroundRenders": [], "afterBackgroundFrameRenders": [], "afterBackgroundRenders": []}  # type: dict[str, list[Any]]
 
 
 def clear() -> None:
     """Forget every function; a new host starts empty."""
     for table in _EVENTS.values():
         table.clear()
-    for entries in _BACKGROUND.values():
-        entries.clear()
 
 
 def _add(table: dict[str, list[Any]], call: Callable[..., Any], args: Any, kwargs: Any, nodeClass: str, node: Any = None) -> None:
@@ -153,18 +146,6 @@ def filenameFilter(filename: str) -> str:
     return filename
 
 
-def addBeforeBackgroundRender(call: Any, args: Any = (), kwargs: Any = {}) -> None:  # noqa: B006
-    _BACKGROUND["beforeBackgroundRenders"].append((call, args, kwargs))
-
-
-def addAfterBackgroundRender(call: Any, args: Any = (), kwargs: Any = {}) -> None:  # noqa: B006
-    _BACKGROUND["afterBackgroundRenders"].append((call, args, kwargs))
-
-
-def addAfterBackgroundFrameRender(call: Any, args: Any = (), kwargs: Any = {}) -> None:  # noqa: B006
-    _BACKGROUND["afterBackgroundFrameRenders"].append((call, args, kwargs))
-
-
 NAMES = sorted(
     [
         *_made,
@@ -177,9 +158,6 @@ NAMES = sorted(
         "addFilenameFilter",
         "removeFilenameFilter",
         "filenameFilter",
-        "addBeforeBackgroundRender",
-        "addAfterBackgroundRender",
-        "addAfterBackgroundFrameRender",
     ]
 )
 """What the nuke module offers of this one."""

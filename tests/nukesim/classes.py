@@ -114,6 +114,8 @@ class NodeClass:
     inert: bool = False
     defined_by: Any = field(default=None, compare=False)
     """Path of the gizmo file, for gizmos."""
+    without: tuple[str, ...] = ()
+    """Common knobs that this class has not got."""
 
 
 _COLORSPACES = (
@@ -311,9 +313,36 @@ _ROTO = (
     real("brush_spacing", "0.05"),
 )
 
+_BARE = ("disable", "useLifetime", "lifetimeStart", "lifetimeEnd", "postage_stamp", "postage_stamp_frame", "dope_sheet")
+"""What NoOp and Dot lack (S17)."""
+_SHARED_SCRIPT = (
+    file("file"),
+    text("output"),
+    check("useOutput"),
+    check("reading"),
+    choice("on_error", ("error", "black", "checkerboard", "read input"), "error"),
+    integer("version"),
+    button("reload_script", ""),
+)
+"""Of LiveGroup and Precomp (S17)."""
+
+
+def _variables() -> k.Knob:
+    from .gsv import _Gsv_Knob
+
+    return _Gsv_Knob("gsv")
+
+
+_GROUP = (button("Show", ""), check("lock_connections"), free("window"), check("addNode"))
+
 _TABLE = (
-    NodeClass("NoOp"),
-    NodeClass("Dot"),
+    NodeClass("NoOp", without=_BARE),
+    NodeClass("Dot", without=_BARE),
+    NodeClass("PostageStamp"),
+    NodeClass("LiveGroup", (*_SHARED_SCRIPT, _variables, *_GROUP), 0, 100, kind="group"),
+    NodeClass("VariableGroup", (_variables, *_GROUP), 0, 100, kind="group"),
+    NodeClass("Precomp", _SHARED_SCRIPT, 0, 1, kind="group"),
+    NodeClass("VariableSwitch", (text("variable"),), 0, 100),
     NodeClass("Input", (integer("number"), check("showframe")), 0, 0),
     NodeClass("Output"),
     NodeClass("StickyNote", (), 0, 0),
@@ -324,7 +353,7 @@ _TABLE = (
         0,
         kind="backdrop",
     ),
-    NodeClass("Group", (button("Show", ""), check("lock_connections"), free("window"), check("addNode")), 0, 100, kind="group"),
+    NodeClass("Group", _GROUP, 0, 100, kind="group"),
     NodeClass(
         "Viewer",
         (
@@ -359,6 +388,7 @@ _TABLE = (
             integer("frame", "1"),
             integer("first_frame", "1"),
             integer("last_frame", "100"),
+            _variables,
             check("lock_range"),
             real("fps", "24"),
             image_format("format", "2048 1556 0 0 2048 1556 1 2K_Super_35(full-ap)"),
@@ -414,7 +444,11 @@ _TABLE = (
             file("proxy"),
             image_format("format"),
             image_format("proxy_format"),
-            choice("localizationPolicy", ("on", "from auto-localize path", "on demand", "off"), "from auto-localize path"),
+            choice(
+                "localizationPolicy",
+                ("on", "fromAutoLocalizePath\tfrom auto-localize path", "onDemand\ton demand", "off"),
+                "fromAutoLocalizePath",
+            ),
             button("updateLocalization", ""),
             check("cacheLocal"),
             integer("first", "1"),
@@ -432,8 +466,8 @@ _TABLE = (
             check("premultiplied"),
             check("raw"),
             check("auto_alpha"),
-            text("in_colorspace", "linear"),
-            text("out_colorspace", "linear"),
+            text("in_colorspace", "scene_linear"),
+            text("out_colorspace", "scene_linear"),
             integer("version"),
             check("checkHashOnRead", "true"),
             text("views", ""),
@@ -470,10 +504,10 @@ _TABLE = (
             _made(k.MultiView_Knob, "views", "main"),
             real("render_order", "1"),
             check("reading"),
-            choice("on_error", ("error", "black", "checkerboard", "read frame"), "error"),
+            choice("on_error", ("error", "black", "checkerboard", "read input"), "error"),
             check("checkHashOnRead", "true"),
             integer("version"),
-            button("Render", "nukescripts.render_panel((nuke.thisNode(),), False)"),
+            button("Render", ""),
             python("beforeRender"),
             python("beforeFrameRender"),
             python("afterFrameRender"),
@@ -481,8 +515,8 @@ _TABLE = (
             python("renderProgress"),
             check("read_all_lines"),
             button("reload", ""),
-            text("in_colorspace", "linear"),
-            text("out_colorspace", "linear"),
+            text("in_colorspace", "scene_linear"),
+            text("out_colorspace", "scene_linear"),
             integer("field"),
         ),
     ),
@@ -522,7 +556,7 @@ _TABLE = (
             channels("channels", "none"),
             choice("bbox", ("union", "B\tB side", "A\tA side"), "union"),
             choice("metainput", ("B", "A", "All"), "B"),
-            choice("rangeinput", ("B", "A", "All"), "All"),
+            choice("rangeinput", ("B", "A", "All"), "B"),
             *_MASKED,
         ),
         2,
@@ -702,7 +736,7 @@ _TABLE = (
     NodeClass(
         "Clamp",
         (
-            channels("channels", "rgba"),
+            channels("channels", "all"),
             colour("minimum", "0"),
             check("minimum_enable", "true"),
             colour("maximum", "1"),
@@ -728,6 +762,13 @@ _TABLE = (
             integer("quality", "15"),
             *_MASKED,
         ),
+        1,
+        2,
+        mask=1,
+    ),
+    NodeClass(
+        "FilterErode",
+        (channels("channels", "alpha"), size("size", "1"), choice("filter", ("box", "triangle", "quadratic", "gaussian"), "box"), *_MASKED),
         1,
         2,
         mask=1,
@@ -769,9 +810,9 @@ _TABLE = (
         ),
     ),
     NodeClass("BlackOutside"),
-    NodeClass("FrameHold", (integer("first_frame"), integer("increment"), integer("firstFrame"), button("setToCurrentFrame", ""))),
-    NodeClass("TimeOffset", (integer("time_offset"), check("reverse_input"), free("time"))),
-    NodeClass("FrameRange", (integer("first_frame", "1"), integer("last_frame", "100"))),
+    NodeClass("FrameHold", (integer("firstFrame"), integer("increment"), free("rounding_mode"), button("setToCurrentFrame", ""))),
+    NodeClass("TimeOffset", (integer("time_offset"), real("dtime_offset"), check("reverse_input"), free("rounding_mode"), free("time"))),
+    NodeClass("FrameRange", (integer("first_frame", "0"), integer("last_frame", "-123"))),
     NodeClass("ModifyMetaData", (free("metadata"),)),
 )
 

@@ -12,7 +12,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import callbacks, classes, formats, menus, nodes, state
+from . import callbacks, classes, constants, formats, menus, nodes, state
 from .host_images import ImageSide
 from .host_nodes import NodeSide
 from .host_script import ScriptSide
@@ -20,23 +20,33 @@ from .mainthread import MainQueue, ProgressRecord
 from .render_client import Renderer
 from .undo import UndoStack
 
-MODULES = ("nuke", "nuke.rotopaint", "nuke.curveknob", "nuke.curvelib", "nuke.callbacks", "nukescripts", "nukescripts.panels")
+MODULES = ("nuke", "nuke.rotopaint", "nuke.curveknob", "nuke.curvelib", "nuke.callbacks")
 
 
 class WrongThread(RuntimeError):
     """A node or knob was touched from another thread than the main one; Nuke crashes or raises."""
 
 
-class NodeLimit(RuntimeError):
-    """Non-commercial and Indie give python ten nodes a session."""
+NODES_OF_LIMITED_EDITIONS = 10
+"""Node objects that python gets in Non-commercial, counted as they are handed out, the same node twice too (NUKE_MEASURED 1)."""
+HOSTILE_VARIABLE = "NUKESIM_TEMPER"
+"""`hostile` makes every Nuke that is started here a hostile one; see README.md."""
 
 
 class Host(ScriptSide, NodeSide, ImageSide):
     """A running Nuke. Everything without an underscore is for tests; the plugin sees only the modules."""
 
     def __init__(
-        self, gui: bool = True, version: tuple[int, ...] = (16, 0), nc: bool = False, nukex: bool = False, indie: bool = False
+        self,
+        gui: bool = True,
+        version: tuple[int, ...] = (16, 0),
+        nc: bool = False,
+        nukex: bool = False,
+        indie: bool = False,
+        hostile: bool | None = None,
     ) -> None:
+        self.hostile = os.environ.get(HOSTILE_VARIABLE) == "hostile" if hostile is None else hostile
+        """Where Nuke leaves room, it does what hurts."""
         self.gui = self._gui = gui
         self._version = tuple(version)
         self.nc, self.indie, self.nukex = nc, indie, nukex
@@ -47,9 +57,7 @@ class Host(ScriptSide, NodeSide, ImageSide):
         self.progress_records: list[ProgressRecord] = []
         """Every ProgressTask that was made, with what it showed."""
         self.messages: list[tuple[str, str]] = []
-        """(kind, text) of message, ask, alert, critical, display, warning, error, debug."""
-        self.answers: dict[str, Any] = {}
-        """What the user answers: {"ask": True, "getInput": "text", "choice": 0, "getFilename": path}."""
+        """(kind, text) of what was told: ("message", "...")."""
         self.python_errors: list[BaseException] = []
         """Exceptions of callbacks and of panel code, which Nuke shows in its console."""
         self.printed_errors: list[BaseException] = []
@@ -58,11 +66,31 @@ class Host(ScriptSide, NodeSide, ImageSide):
         """(Write, frame) of every frame that nuke.execute wrote."""
         self.on_frame_rendered: Callable[[int, int, int], None] | None = None
         """Called after each rendered frame with (frame, done, total): a test may press Cancel here."""
+        self.meters: list[str] = []
+        """One line for each progress bar that nuke.execute opened."""
+        self.cancel_at_frame: int | None = None
+        """The frame before which a user presses Cancel on that bar."""
         self.proxy_renders = 0
         """Renders that happened while proxy mode was on; this stand-in does not scale them."""
         self.frame_control_log: list[int] = []
-        self.nodes_obtained: set[int] = set()
-        """Numbers of the nodes that user code was handed."""
+        self.nodes_obtained = 0
+        """Node objects that user code was handed in this script."""
+        self.calls = 0
+        """Calls of the API by user code so far: what a budget counts."""
+        self.studio_calls: list[str] = []
+        """Class and event of each callback that a studio hangs on Write and Crop (see `visit_of_studio`)."""
+        self.studio_raises = False
+        """Whether a studio's callback on onCreate and beforeRender fails."""
+        self.warnings: list[str] = []
+        """What Nuke prints about values that it takes all the same."""
+        self._ops: dict[int, dict[float, str]] = {}
+        """Validated operations: by node and frame, the hash of that time."""
+        self._labels: dict[int, tuple[str, list[int]]] = {}
+        """Labels as the node graph shows them, and how often knobs that they hang on had been changed."""
+        self._labels_due: set[int] | None = None
+        """Nodes whose label is asked for at the next draw; None for all of them."""
+        self._knob_since_frame = True
+        """Whether a knob was changed, or a callback registered, since the last change of frame."""
         self._errors: list[tuple[str, str]] = []
         self._by_uid: dict[int, Any] = {}
         self._graveyard: dict[int, Any] = {}
@@ -81,7 +109,6 @@ class Host(ScriptSide, NodeSide, ImageSide):
         self._frame_override: float | None = None
         self._viewer_playing = False
         self._widgets: dict[tuple[int, str], Any] = {}
-        self._knob_defaults: dict[tuple[str, str], str] = {}
         self._plugin_path: list[str] = []
         self._script_folder: list[str] = []
         self._views = ["main"]
@@ -90,7 +117,6 @@ class Host(ScriptSide, NodeSide, ImageSide):
         self._timers: list[tuple[float, Callable[[], None]]] = []
         self._formats = formats.standard_formats()
         self._menus: dict[str, Any] = {name: menus.MenuBar(name) for name in menus.BARS}
-        self._toolbars: dict[str, Any] = {"Nodes": self._menus["Nodes"]}
         self._renderer = Renderer()
         self._root: Any = None
         self._saved_modules: dict[str, Any] = {}
@@ -111,7 +137,7 @@ class Host(ScriptSide, NodeSide, ImageSide):
             self._saved_modules[name] = sys.modules.get(name)
         for name, module in api.modules(self).items():
             sys.modules[name] = module
-        vars(self.main_module).update(nuke=sys.modules["nuke"], nukescripts=sys.modules["nukescripts"])
+        vars(self.main_module).update(nuke=sys.modules["nuke"])
         self._plugin_path = []
         return self
 
@@ -156,6 +182,10 @@ class Host(ScriptSide, NodeSide, ImageSide):
         self._undo = UndoStack()
         self._read_seen.clear()
         self._modified = False
+        self.nodes_obtained = 0
+        self._ops.clear()
+        self._labels.clear()
+        self._labels_due = None
 
     # --- the gate
     def _enter(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -170,21 +200,29 @@ class Host(ScriptSide, NodeSide, ImageSide):
                 alive()
         depth = getattr(self._local, "depth", 0)
         self._local.depth = depth + 1
+        self.calls += depth == 0
         try:
             result = function(*args, **kwargs)
         finally:
             self._local.depth = depth
-        if depth == 0 and (self.nc or self.indie):
-            self._count_nodes(result)
+        if depth == 0 and (self.nc or self.indie) and function.__name__ != "__enter__":
+            return self._handed_out(function, result)
         return result
 
-    def _count_nodes(self, result: Any) -> None:
-        found = result if isinstance(result, (list, tuple, set)) else result.values() if isinstance(result, dict) else [result]
-        for one in found:
-            if isinstance(one, nodes.Node):
-                self.nodes_obtained.add(one._uid)
-        if len(self.nodes_obtained) > 10:
-            raise NodeLimit("Python may obtain 10 nodes in this edition of Nuke, and has asked for more")
+    def _handed_out(self, function: Callable[..., Any], result: Any) -> Any:
+        """Count node objects; past the tenth there is None, or an empty list, and nothing raises (NUKE_MEASURED 1).
+
+        What the context gives (root, thisNode, thisGroup) is not said there to count; a hostile Nuke counts it.
+        """
+        if isinstance(result, list) and any(isinstance(one, nodes.Node) for one in result):
+            self.nodes_obtained += sum(isinstance(one, nodes.Node) for one in result)
+            return result if self.nodes_obtained <= NODES_OF_LIMITED_EDITIONS else []
+        if isinstance(result, nodes.Node):
+            if function.__name__ in ("root", "thisNode", "thisGroup", "thisRoot", "thisParent") and not self.hostile:
+                return result
+            self.nodes_obtained += 1
+            return result if self.nodes_obtained <= NODES_OF_LIMITED_EDITIONS else None
+        return result
 
     @contextlib.contextmanager
     def _user_code(self) -> Iterator[None]:
@@ -294,6 +332,20 @@ class Host(ScriptSide, NodeSide, ImageSide):
 
     def _set_frame(self, frame: float) -> None:
         self._root._knobs_by_name["frame"]._values[0] = float(frame)
+        self._frame_shown()
+
+    def _frame_shown(self) -> None:
+        """Have labels asked for: all after something was changed, else those of animated nodes (NUKE_MEASURED 4)."""
+        if self._knob_since_frame:
+            self._labels_due = None
+        elif self._labels_due is not None:
+            self._labels_due |= {
+                node._uid
+                for node in self._root._child_nodes()
+                if "[" in node._knobs_by_name["label"]._text_value
+                or any(knob._key_list() or any(getattr(knob, "_expressions", ())) for knob in node._knob_list)
+            }
+        self._knob_since_frame = False
 
     # --- time passing
     def pump(self, seconds: float = 0.0, until: Callable[[], bool] | None = None) -> bool:
@@ -339,7 +391,10 @@ class Host(ScriptSide, NodeSide, ImageSide):
                 app.processEvents()
 
     def _run_update_ui(self) -> None:
+        """Call updateUI of what was touched, as the documentation has it; a hostile Nuke knows open panels only (LM)."""
         touched, self._touched = self._touched, set()
+        if self.hostile:
+            touched = {node._uid for node in self.all_nodes() if node._panel_open}
         for uid in touched:
             node = self._by_uid.get(uid)
             if node is not None:
@@ -355,31 +410,87 @@ class Host(ScriptSide, NodeSide, ImageSide):
             raise state.SimError(f"{node._name}.{knob._name} is grey: a user cannot edit it")
         self._user_editing = True
         try:
-            knob.setValue(value)
+            with self._by_hand("edit"):
+                knob.setValue(value)
         finally:
             self._user_editing = False
         self._knob_changed_callbacks(node, knob)
+
+    @contextlib.contextmanager
+    def _by_hand(self, name: str) -> Iterator[None]:
+        """What a user does is one step of Undo; what python does outside of begin and end is none (NUKE_MEASURED 4)."""
+        self._undo.begin(name)
+        try:
+            yield
+        finally:
+            self._undo.end()
+
+    def visit_of_studio(self) -> None:
+        """Hang a studio's callbacks on every Write and Crop: they are counted in `studio_calls`, and fail with `studio_raises`."""
+
+        def hook(event: str, fails: bool) -> Callable[[], None]:
+            def call() -> None:
+                self.studio_calls.append(f"{self._context_node()._class} {event}")
+                if fails and self.studio_raises:
+                    raise RuntimeError("the studio's own callback failed")
+
+            return call
+
+        for name in ("Write", "Crop"):
+            callbacks.addOnCreate(hook("onCreate", True), nodeClass=name)
+            callbacks.addKnobChanged(hook("knobChanged", False), nodeClass=name)
+            callbacks.addOnDestroy(hook("onDestroy", False), nodeClass=name)
+        for event in ("BeforeRender", "AfterRender", "BeforeFrameRender", "AfterFrameRender"):
+            getattr(callbacks, "add" + event)(hook(event[0].lower() + event[1:], event == "BeforeRender"), nodeClass="Write")
+
+    def preset_of(self, node: Any) -> str:
+        """What a node preset keeps; in a hostile Nuke the hidden knobs too."""
+        kept = []
+        for knob in node._knob_list:
+            hidden = knob._flags & (constants.INVISIBLE | constants.CONSTANTS["DONT_SAVE_TO_NODEPRESET"])
+            if knob._name and knob._user and knob._saved() and knob._not_default() and (self.hostile or not hidden):
+                if not knob._flags & (constants.DO_NOT_WRITE | constants.CONSTANTS["DONT_SAVE_TO_NODEPRESET"]):
+                    kept.append(f"{knob._name} {knob._script_word()}")
+        return "\n".join(kept)
+
+    def apply_preset(self, node: Any, preset: str) -> None:
+        """Choose a node preset in the panel."""
+        with self._by_hand("preset"):
+            self._read_knobs(node, preset)
 
     def press(self, node: Any, name: str) -> None:
         """Press a button; a grey or hidden one cannot be pressed."""
         knob = node[name]
         if not knob.enabled() or not knob.visible():
             raise state.SimError(f"{node._name}.{name} cannot be pressed: it is grey or hidden")
-        knob.execute()
+        with self._by_hand(name):
+            knob.execute()
 
     def click(self, path: str, menu: str = "Nuke") -> None:
         """Choose a menu item by path."""
         item = self._menus[menu].findItem(path)
         if item is None:
             raise state.SimError(f"There is no menu item {path} in {menu}")
-        item.invoke()
+        with self._by_hand(path):
+            item.invoke()
 
     def widget(self, node: Any, name: str) -> Any:
         """The widget that a PyCustom knob built when the panel opened."""
         return self._widgets.get((node._uid, name))
 
     def label(self, node: Any) -> str:
-        """What the node graph draws: autolabel's text, else the name and label."""
+        """What the node graph shows: the text of the last time that Nuke asked for it, which it does on few events (NUKE_MEASURED 4)."""
+        if self._labels_due is None:
+            self._labels_due = {uid for uid in self._by_uid if uid not in self._labels or self._by_uid[uid]._parent() is self._root}
+        edits = [node._knob_edits, *(other._knob_edits for other in self._expression_nodes(node))]
+        known = self._labels.get(node._uid)
+        if node._uid in self._labels_due or known is None or known[1] != edits:
+            self._labels_due.discard(node._uid)
+            self._labels[node._uid] = (self._asked_label(node), edits)
+        return self._labels[node._uid][0]
+
+    def _asked_label(self, node: Any) -> str:
+        """Autolabel's text, else the name and label."""
         own = node._knobs_by_name["autolabel"]._text_value
         text = self._in_context(node, None, lambda: self._eval_python(own)) if own.strip() else None
         if text is None:

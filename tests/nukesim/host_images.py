@@ -28,6 +28,8 @@ _BUILTIN = {
 }
 _NICK = {"red": "rgba.red", "green": "rgba.green", "blue": "rgba.blue", "alpha": "rgba.alpha"}
 _EXECUTABLE = ("Write",)
+_WITHOUT_OP = ("Dot", "NoOp", "FrameHold", "TimeOffset")
+"""Classes whose nodes have no hashes: they hand on other nodes' operations."""
 
 
 class Picture:
@@ -171,6 +173,8 @@ class ImageSide:
             form = self._root_format()
             return {"format": form, "bbox": (0, 0, form._width, form._height), "channels": [], "metadata": {}}
         lowering, target = self._lowered(node, frame)
+        if not self.hostile:
+            self._note_ops(lowering)
         key = _digest(lowering.ops, target)
         if key not in self._info_cache:
             self._info_cache[key] = self._ask(lowering, target, "info")
@@ -201,6 +205,8 @@ class ImageSide:
             if not (left <= x < right and bottom <= y < top):
                 raise RuntimeError("unable to sample node at given location")
         lowering, target = self._lowered(node, frame)
+        if not self.hostile:
+            self._note_ops(lowering)
         return float(self._ask(lowering, target, "sample", channel=self._channel_name(channel), x=x, y=y, dx=dx, dy=dy)["value"])
 
     def pixels(self: Any, node: Any, frame: float | None = None, channels: list[str] | None = None, own_box: bool = False) -> Picture:
@@ -208,10 +214,45 @@ class ImageSide:
         lowering, target = self._lowered(node, frame)
         return Picture(self._ask(lowering, target, "pixels", channels=channels, own_box=own_box))
 
-    def _op_hashes(self: Any, node: Any) -> list[int]:
-        """One number per operation of this node, over everything upstream at the current frame."""
-        lowering, target = self._lowered(node)
-        return [int(_digest(lowering.ops, target)[:16], 16)]
+    def _validate(self: Any, node: Any, frame: float | None) -> None:
+        """Bring a node's operation, and those above it, up to date at a frame."""
+        try:
+            self._note_ops(self._lowered(node, frame)[0])
+        except RuntimeError:
+            pass  # what cannot be rendered has no operation
+
+    def _note_ops(self: Any, lowering: Lowering) -> None:
+        """Keep the hash of every node at every frame that was gone through; a Read says what its colour space is from then on."""
+        digests: dict[int, str] = {}
+        for (uid, frame), number in lowering.known.items():
+            self._ops.setdefault(uid, {})[frame] = _digest(lowering.ops, number, digests)
+            node = self._by_uid[uid]
+            if node._class == "Read":
+                self._read_validated(node)
+
+    def _live_ops(self: Any, node: Any) -> dict[float, str]:
+        """Hashes of a node by frame, as they were when it was last validated there (NUKE_MEASURED 3).
+
+        None for classes that have no operation of their own. What a Viewer shows is live; nothing else is.
+        """
+        if node._class in _WITHOUT_OP:
+            return {}
+        for viewer in [one for one in self._by_uid.values() if one._class == "Viewer"] if self._gui else []:
+            shown = viewer._input(int(viewer._knobs_by_name["input_number"]._values[0]))
+            if shown is not None and (shown is node or node._uid in shown._ancestors()):
+                self._validate(shown, None)
+        return dict(self._ops.get(node._uid, {}))
+
+    def _read_validated(self: Any, node: Any) -> None:
+        """What changes of a Read by itself, once (NUKE_MEASURED 3 and 6)."""
+        space, path = node._knobs_by_name["colorspace"], node._knobs_by_name["file"]._text_value
+        meant = "linear" if path.lower().endswith(".exr") else "sRGB"
+        if space._items[0] == "default":
+            at_default = not space._not_default()
+            space._items[0] = f"default ({meant})"
+            if at_default:
+                space._default = space._get_state()
+            node._knobs_by_name["in_colorspace"]._text_value = meant
 
     def _frame_range(self: Any, node: Any) -> tuple[int, int]:
         """First and last frame: the Reads above, else the script's."""
@@ -222,6 +263,8 @@ class ImageSide:
             mode, start = node._knobs_by_name["frame_mode"], self._substitute(node._knobs_by_name["frame"]._text_value, node, None).strip()
             if mode._item(int(mode._field(0))) == "start at" and start:
                 return int(float(start)), int(float(start)) + last - first
+            if mode._item(int(mode._field(0))) == "offset" and start:
+                return first - int(float(start)), last - int(float(start))
             return first, last
         if node._class == "FrameRange":
             return int(node._knobs_by_name["first_frame"]._field(0)), int(node._knobs_by_name["last_frame"]._field(0))
@@ -290,9 +333,10 @@ class ImageSide:
         if knobs["use_limit"]._field(0):
             frames = [f for f in frames if knobs["first"]._field(0) <= f <= knobs["last"]._field(0)]
         before = self._root._knobs_by_name["frame"]._values[0]
+        self.meters.append(f"{name}: {len(frames)} frames")
         for index, frame in enumerate(frames):
-            if self._cancel_requested:
-                raise RuntimeError("Cancelled")
+            if self._cancel_requested or frame == self.cancel_at_frame:
+                raise RuntimeError(f"Cancelled {index} of {len(frames)} frames.")
             try:
                 self._frame_override = float(frame)
                 self._fire("beforeFrameRender", write, strict=True)
@@ -320,6 +364,8 @@ class ImageSide:
                 raise RuntimeError(f"{name}: {path}: No such file or directory")
             os.makedirs(folder, exist_ok=True)
         lowering, target = self._lowered(write._input(0), frame)
+        self._note_ops(lowering)
+        self._refuse_large(name, write._input(0), frame)
 
         def text(knob: str, default: str) -> str:
             found = knobs.get(knob)
@@ -344,14 +390,23 @@ class ImageSide:
             message = str(error)
             raise RuntimeError(message if ":" in message and not message.startswith("[Errno") else f"{name}: {message}") from error
 
+    def _refuse_large(self: Any, name: str, source: Any, frame: float) -> None:
+        """Non-commercial renders up to HD, the bounding box included (NUKE_MEASURED 1)."""
+        if not self.nc:
+            return
+        info = self._image_info(source, frame)
+        left, bottom, right, top = info["bbox"]
+        if max(info["format"]._width, right - left) > 1920 or max(info["format"]._height, top - bottom) > 1080:
+            raise RuntimeError(f"{name}: images larger than 1920x1080 cannot be rendered in Nuke Non-commercial")
+
     def cancel_render(self: Any) -> None:
         """Press Cancel on the render's progress bar; it takes effect before the next frame."""
         self._cancel_requested = True
 
 
-def _digest(ops: list[dict[str, Any]], target: int) -> str:
-    """Hash of an operation and all it needs."""
-    known: dict[int, str] = {}
+def _digest(ops: list[dict[str, Any]], target: int, known: dict[int, str] | None = None) -> str:
+    """Hash of an operation and all it needs; `known` keeps those of the others."""
+    known = {} if known is None else known
 
     def of(number: int) -> str:
         if number not in known:

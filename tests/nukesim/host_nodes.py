@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from typing import Any
@@ -58,14 +59,7 @@ class NodeSide:
         node = nodes.PYTHON_CLASS[kind.kind]._make(self, kind, parent)
         node._gizmo_knobs, node._gizmo_links = set(), {}
         self._adopt(node, parent)
-        self._apply_knob_defaults(node)
         return node
-
-    def _apply_knob_defaults(self: Any, node: Any) -> None:
-        for (class_name, knob_name), value in self._knob_defaults.items():
-            if class_name in (node._class, "*") and knob_name in node._knobs_by_name:
-                knob = node._knobs_by_name[knob_name]
-                knob._from_script(value)
 
     def _clone(self: Any, original: Any, parent: Any) -> Any:
         """A clone shares every knob but its place and selection."""
@@ -90,11 +84,18 @@ class NodeSide:
     def _node_created(self: Any, node: Any) -> None:
         self._fire("onCreate", node)
 
+    def _select(self: Any, node: Any, selected: bool) -> None:
+        """Select a node; a hostile Nuke tells knobChanged, with the panel closed and for python too (17.0, NUKE_MEASURED 4)."""
+        knob = node._knobs_by_name["selected"]
+        before, knob._values[0] = knob._values[0], float(selected)
+        if self.hostile and before != knob._values[0]:
+            self._knob_changed_callbacks(node, knob)
+
     def _create(self: Any, class_name: str, values: str, inpanel: bool) -> Any:
         """nuke.createNode: after the selected node, selected itself, its panel open."""
         group = self._current_group()
         chosen = [node for node in group._child_nodes() if node._knobs_by_name["selected"]._values[0]]
-        self._undo.begin("create " + class_name)
+        self._undo.join("create " + class_name)
         try:
             node = self._new_node(class_name, group)
             if not node._knobs_by_name["name"]._text_value:
@@ -111,11 +112,11 @@ class NodeSide:
                         self._inputs_changed(below, before)
                 node._connect(0, above)
             for other in group._child_nodes():
-                other._knobs_by_name["selected"]._values[0] = float(other is node)
+                self._select(other, other is node)
             self._fire("onUserCreate", node)
             self._fire("onCreate", node)
         finally:
-            self._undo.end()
+            self._undo.part()
         if inpanel and self._gui:
             self._open_panel(node)
         return node
@@ -123,7 +124,7 @@ class NodeSide:
     def _nodes_call(self: Any, class_name: str, values: dict[str, Any]) -> Any:
         """nuke.nodes.X(knob=value, inputs=[...])."""
         group = self._current_group()
-        self._undo.begin("create " + class_name)
+        self._undo.join("create " + class_name)
         try:
             node = self._new_node(class_name, group)
             if not node._knobs_by_name["name"]._text_value:
@@ -140,7 +141,7 @@ class NodeSide:
                     node._knobs_by_name[name].setValue(value)
             self._fire("onCreate", node)
         finally:
-            self._undo.end()
+            self._undo.part()
         return node
 
     def _make_group(self: Any, gizmo: Any) -> Any:
@@ -222,11 +223,18 @@ class NodeSide:
             knob._put_state(self._free_name(node._parent(), knob._text_value, node))
         after, uid, name = knob._get_state(), knob._uid, knob._name
         self._modified = True
+        if node is self._root and name == "frame":
+            self._frame_shown()
+        elif name not in ("xpos", "ypos", "selected", "tile_color"):
+            self._knob_since_frame = True
+            for one in (node, *self._clones_of(node)):
+                one._knob_edits += 1
         if name != "selected" and not knob._flags & c.NO_UNDO:
             self._undo.record(lambda: self._put_knob(uid, name, before), lambda: self._put_knob(uid, name, after))
         self._after_load(node, knob)
         self._touched.add(uid)
-        if (self._version >= (17, 1) or knob._flags & c.EXTRAS["KNOB_CHANGED_ALWAYS"]) and not self._user_editing:
+        always = self._version >= (17, 1) or knob._flags & c.EXTRAS["KNOB_CHANGED_ALWAYS"] or self.hostile and name in ("xpos", "ypos")
+        if always and not self._user_editing:
             self._knob_changed_callbacks(node, knob)
 
     def _put_knob(self: Any, uid: int, name: str, saved: Any) -> None:
@@ -270,6 +278,8 @@ class NodeSide:
             return change
 
         self._undo.record(put(before), put(after))
+        if node._class == "Viewer":
+            self._labels_due = None
         if node._panel_open:
             self._knob_changed_callbacks(node, knobs.Knob("inputChange"))
 
@@ -277,6 +287,17 @@ class NodeSide:
         """What follows from a value: a Write's file type makes its own knobs."""
         if node._class == "Write" and knob._name in ("file", "file_type"):
             self._write_type_knobs(node)
+        if node._class == "Precomp" and knob._name == "file" and os.path.isfile(knob._text_value):
+            self._fill_precomp(node, knob._text_value)
+
+    def _fill_precomp(self: Any, node: Any, path: str) -> None:
+        """Read a Precomp's script into it."""
+        for child in node._child_nodes():
+            self._by_uid.pop(child._uid, None)
+            child._alive = False
+        node._children = []
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            self._load(file.read(), node, path, None, rename=False)
 
     def _write_type(self: Any, node: Any) -> str:
         chosen = node._knobs_by_name["file_type"]._item(int(node._knobs_by_name["file_type"]._values[0])).strip()
@@ -364,4 +385,4 @@ class NodeSide:
 
     def _select_only(self: Any, node: Any) -> None:
         for other in (node._parent() or self._root)._child_nodes():
-            other._knobs_by_name["selected"]._values[0] = float(other is node)
+            self._select(other, other is node)

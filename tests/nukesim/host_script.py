@@ -8,7 +8,7 @@ import tkinter
 from pathlib import Path
 from typing import Any
 
-from . import array_knobs, classes, expressions, knobs, nodes, reader, writer
+from . import array_knobs, classes, expressions, gsv, knobs, nodes, reader, writer
 from .formats import Format, parse_format
 
 _UNKNOWN = r"""
@@ -139,19 +139,20 @@ class ScriptSide:
     def _substitute(self: Any, text: str, node: Any, frame: float | None) -> str:
         """Run the [brackets] of a text in the context of a node (and frame)."""
         if "[" not in text:
-            return text
+            return gsv.expand(text, node) if node is not None else text
         self._contexts.append((node or self._root, None))
         before = self._frame_override
         if frame is not None:
             self._frame_override = frame
         try:
-            return str(
+            answer = str(
                 self._tcl(
                     f"subst -nobackslashes -novariables {{{text}}}"
                     if "{" not in text and "}" not in text
                     else f"subst -nobackslashes -novariables {self._list_word(text)}"
                 )
             )
+            return gsv.expand(answer, node) if node is not None else answer
         finally:
             self._frame_override = before
             self._contexts.pop()
@@ -356,11 +357,11 @@ class ScriptSide:
     def _load(self: Any, text: str, group: Any, name: str, unknown: str | None, rename: bool) -> list[Any]:
         """Load text into a group; the nodes at its top level."""
         loading = reader.ScriptReader(self, group, unknown, rename)
-        self._undo.begin("load")
+        self._undo.join("load")
         try:
             loading.run(text, os.path.basename(name))
         finally:
-            self._undo.end()
+            self._undo.part()
         return loading.top
 
     def load_gizmo(self: Any, path: Any, unknown: str | None = None) -> Any:
@@ -463,11 +464,11 @@ class ScriptSide:
             node._knobs_by_name["selected"]._values[0] = 0.0
         loading = reader.ScriptReader(self, group, None, rename=True)
         loading.stacks[-1].append(above[0]._uid if above else None)
-        self._undo.begin("paste")
+        self._undo.join("paste")
         try:
             loading.run(text, "clipboard")
         finally:
-            self._undo.end()
+            self._undo.part()
         made = loading.top
         for node in made:
             node._knobs_by_name["selected"]._values[0] = 1.0

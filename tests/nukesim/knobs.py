@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -377,11 +378,16 @@ class PyCustom_Knob(Script_Knob):
         host._in_context(owner, self, make)
 
     def _drop(self) -> None:
-        """The widget dies with the panel."""
+        """The widget dies with the panel; in a hostile Nuke getObject() still answers, with an object whose widget is no more."""
         host = state.running()
-        if host is not None:
-            host._widgets.pop((self._uid, self._name), None)
-        self._object = None
+        widget = host._widgets.pop((self._uid, self._name), None) if host is not None else None
+        if host is None or not host.hostile:
+            self._object = None
+            return
+        for binding in ("shiboken6", "shiboken2"):
+            shiboken = sys.modules.get(binding)
+            if widget is not None and shiboken is not None and shiboken.isValid(widget):
+                shiboken.delete(widget)
 
 
 @public_class

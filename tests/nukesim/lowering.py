@@ -92,6 +92,10 @@ class Lowering:
         if disable is not None and disable._field(0, frame):
             return self.input(node, 0, frame)
         output = node._output_node()
+        if node._class == "Precomp":
+            named = node._knobs_by_name["output"]._text_value if self.flag(node, "useOutput", frame) else ""
+            inside = [child for child in node._child_nodes() if child._name == named or not named and child._class == "Write"]
+            output = inside[0] if inside else output
         if output is None:
             raise RenderError(f"{node._full_name()}: no Output node")
         return self.node(output, frame)
@@ -149,7 +153,7 @@ class Lowering:
         """A picture that goes through; an operation of its own, so that its hash differs from the input's where Nuke's would not matter."""
         return self.input(node, 0, frame)
 
-    do_NoOp = do_Dot = do_Output = do_Viewer = do_ModifyMetaData = do_FrameRange = passed
+    do_NoOp = do_Dot = do_PostageStamp = do_Output = do_Viewer = do_ModifyMetaData = do_FrameRange = passed
 
     def do_Write(self, node: Any, frame: float) -> int:
         if self.flag(node, "reading", frame):
@@ -170,8 +174,12 @@ class Lowering:
         count = max(len(node._input_uids), 1)
         return self.input(node, min(max(int(self.value(node, "which", frame)), 0), count - 1), frame)
 
+    def do_VariableSwitch(self, node: Any, frame: float) -> int:
+        """Without a match it gives input 0; how its patterns are named was not seen (NUKE_MEASURED 7)."""
+        return self.input(node, 0, frame)
+
     def do_FrameHold(self, node: Any, frame: float) -> int:
-        first = self.value(node, "first_frame", frame) or self.value(node, "firstFrame", frame)
+        first = self.value(node, "firstFrame", frame)
         step = self.value(node, "increment", frame)
         if step:
             first += ((frame - first) // step) * step
@@ -251,7 +259,8 @@ class Lowering:
                 wanted += first - int(float(text))
             else:
                 wanted = int(self.host._expression(text, node, frame, None, 0))
-        if not re.search(r"%0?\d*d|#+", self.text(node, "file")):
+        sequence = r"%0?\d*d|#+" if not self.host.hostile else r"%0?\d*d|#+|\[value "  # whether brackets hide a sequence is not known
+        if not re.search(sequence, self.text(node, "file")):
             return wanted
         span = last - first + 1
         outside = "before" if wanted < first else "after" if wanted > last else None
@@ -269,7 +278,7 @@ class Lowering:
 
     def space(self, node: Any, path: str) -> str:
         chosen = node._knobs_by_name["colorspace"]._item(int(node._knobs_by_name["colorspace"]._values[0]))
-        if chosen == "default":
+        if chosen.split(" ")[0] == "default":
             return "linear" if path.lower().endswith(".exr") else "sRGB"
         if chosen not in _COLOUR_AREAS:
             raise RenderError(f"{node._full_name()}: this stand-in does not know colorspace {chosen}")
@@ -495,6 +504,11 @@ class Lowering:
 
     def do_Blur(self, node: Any, frame: float) -> int:
         return self.simple(node, frame, "blur", size=(self.fields(node, "size", frame) * 2)[:2], filter=self.choice(node, "filter", frame))
+
+    def do_FilterErode(self, node: Any, frame: float) -> int:
+        if self.choice(node, "filter", frame) != "box":
+            raise RenderError(f"{node._full_name()}: this stand-in knows the filter box alone")
+        return self.simple(node, frame, "erode", size=(self.fields(node, "size", frame) * 2)[:2])
 
     def premult(self, node: Any, frame: float) -> int:
         return self.add(

@@ -76,6 +76,8 @@ def executeInMainThreadWithResult(call: Callable[..., Any], args: Any = (), kwar
     if host is None:
         raise state.SimError("executeInMainThreadWithResult after the host was closed: the caller outlived Nuke")
     if threading.current_thread() is host._main_thread:
+        if host.hostile:
+            raise SystemError("error return without exception set")  # 11.x; 10 and later raise on purpose (NUKE_MEASURED 5)
         raise Deadlock("executeInMainThreadWithResult was called from the main thread: Nuke would wait for itself for ever")
     done, answer = host._queue.put(call, args, kwargs)
     while not done.wait(0.2):

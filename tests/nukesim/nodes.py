@@ -36,9 +36,13 @@ class Node:
         node._children = []
         node._user_label = ""
         node._locked = False
+        node._knob_edits = 0
         node._messages = []
-        for maker in (*kind.knobs, *classes.COMMON):
+        for maker in kind.knobs:
             node._attach(maker())
+        for knob in (maker() for maker in classes.COMMON):
+            if knob._name not in kind.without:
+                node._attach(knob)
         return node
 
     # structure
@@ -332,7 +336,7 @@ class Node:
         return bool(self._knobs_by_name["selected"]._values[0])
 
     def setSelected(self, selected: bool) -> None:
-        self._knobs_by_name["selected"]._values[0] = float(bool(selected))
+        self._host._select(self, bool(selected))
 
     def selectOnly(self) -> None:
         self._host._select_only(self)
@@ -375,17 +379,26 @@ class Node:
     def channels(self) -> list[str]:
         return list(self._host._image_info(self)["channels"])
 
+    def showInfo(self) -> str:
+        """Text about the node, with one line for each operation (NUKE_MEASURED 3, T NFY; the rest of its wording is made up)."""
+        lines = [
+            f"Op for {{0x{self._uid:x} view=1 frame={frame:g}}} of {self._class} hash={int(one[:16], 16):x}"
+            for frame, one in self._host._live_ops(self).items()
+        ]
+        return "\n".join([f"Node: {self._name}", *lines])
+
     def metadata(self, key: Any = None, time: Any = None, view: Any = None) -> Any:
         if isinstance(key, (int, float)):
             key, time = None, key
         found = self._host._image_info(self, time)["metadata"]
+        self._host._validate(self, time)
         return found if key is None else found.get(key)
 
     def sample(self, c: str, x: float, y: float, dx: float | None = None, dy: float | None = None, frame: float | None = None) -> float:
         return float(self._host._sample(self, c, x, y, dx, dy, frame))
 
     def opHashes(self) -> list[int]:
-        return self._host._op_hashes(self)
+        return [int(one[:16], 16) for one in self._host._live_ops(self).values()]
 
     def proxy(self) -> bool:
         return bool(self._host._root._knobs_by_name["proxy"]._values[0])
@@ -410,7 +423,7 @@ class Node:
         return self._host._image_error(self) is not None
 
     def forceValidate(self) -> None:
-        self._host._image_error(self)
+        self._host._validate(self, None)
 
     # the rest
     def clones(self) -> int:

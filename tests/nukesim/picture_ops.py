@@ -386,6 +386,28 @@ def blur(op: dict[str, Any], inputs: list[Picture]) -> Picture:
     return source.with_planes({name: (lambda n=name: make(n)) for name in chosen}, box)
 
 
+def erode(op: dict[str, Any], inputs: list[Picture]) -> Picture:
+    """A size above 0 shrinks, below 0 grows (S17); whole pixels alone."""
+    source = inputs[0]
+    reach = [int(round(abs(size))) for size in op["size"]]
+    x, y, r, t = source.box
+    box = (x - reach[0], y - reach[1], r + reach[0], t + reach[1])
+    choose = np.minimum if op["size"][0] > 0 else np.maximum
+
+    def make(name: str) -> np.ndarray:
+        plane = source.over(name, box)
+        for axis, by in ((1, reach[0]), (0, reach[1])):
+            best = plane
+            for step in range(1, by + 1):
+                for shift in (step, -step):
+                    best = choose(best, np.roll(plane, shift, axis))
+            plane = best
+        return plane.astype(np.float32)
+
+    chosen = [name for name in source.planes if op["channels"] == "all" or name in op["channels"]]
+    return source.with_planes({name: (lambda n=name: make(n)) for name in chosen}, box)
+
+
 def premult(op: dict[str, Any], inputs: list[Picture]) -> Picture:
     source = inputs[0]
     chosen = [n for n in source.planes if (op["channels"] == "all" or n in op["channels"]) and n != op["alpha"]]
@@ -501,6 +523,7 @@ TABLE: dict[str, Callable[[dict[str, Any], list[Picture]], Picture]] = {
         "clamp",
         "invert",
         "blur",
+        "erode",
         "premult",
         "unpremult",
         "merge",

@@ -106,7 +106,7 @@ class ScriptReader:
         node = host._new_node(class_name, self.groups[-1], unknown=self.unknown, reader=self)
         self.created.append(node)
         self.finish(node, pairs)
-        is_open = node._class == "Group" and len(self.stacks) == before and not node._children
+        is_open = node._class in ("Group", "LiveGroup", "VariableGroup") and len(self.stacks) == before and not node._children
         self.stacks[-1].append(node._uid)
         if is_open:
             self.groups.append(node)
@@ -213,7 +213,8 @@ class ScriptReader:
         self.stacks[-1].append(node._uid)
         if len(self.groups) == 1:
             self.top.append(node)
-        self.host._node_created(node)
+        if self.host.hostile:  # whether cloning runs onCreate is open (NUKE_MEASURED 4 and 8)
+            self.host._node_created(node)
         return _HANDLE + str(node._uid)
 
     def root(self, pairs: list[tuple[str, str]]) -> None:

@@ -20,16 +20,24 @@ class UndoStack:
         self.depth = 0
         self.off = 0
         self.replaying = False
+        self.joined: list[bool] = []
 
     def record(self, back: Callable[[], None], forth: Callable[[], None]) -> None:
-        """Remember one change in the open step (or a step of its own when none is open)."""
-        if self.off or self.replaying:
+        """Remember one change in the open step; there is no step without begin and end, and no Undo without interface (NUKE_MEASURED 4)."""
+        if self.off or self.replaying or not self.depth or not state.current()._gui:
             return
-        if self.depth:
-            self.open.append((back, forth))
-        else:
-            self.done.append(("", [(back, forth)]))
+        self.open.append((back, forth))
         self.undone.clear()
+
+    def join(self, name: str) -> None:
+        """Go on in the open step, if there is one: making a node opens none."""
+        self.depth += self.depth > 0
+        self.joined.append(self.depth > 0)
+
+    def part(self) -> None:
+        """End what `join` began."""
+        if self.joined.pop():
+            self.end()
 
     def begin(self, name: str | None = None) -> None:
         self.depth += 1

@@ -1,4 +1,4 @@
-"""A running stand-in for each test; in CI and without pytest alike (see plain_pytest.py)."""
+"""A running stand-in of the plain temper for each test; in CI and without pytest alike (see plain_pytest.py)."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ import shared_data  # noqa: E402
 @pytest.fixture
 def host():
     """A Nuke 16 with an interface."""
-    with nukesim.start() as running:
+    with nukesim.start(hostile=False) as running:
         yield running
 
 
 @pytest.fixture
 def terminal():
     """A Nuke 16 under -t."""
-    with nukesim.start(gui=False) as running:
+    with nukesim.start(gui=False, hostile=False) as running:
         yield running
 
 

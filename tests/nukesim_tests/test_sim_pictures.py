@@ -195,7 +195,7 @@ def test_a_read_does_not_see_a_changed_file_until_reload(host, tmp_path):
     for node in (read, later):
         node["reload"].execute()
         assert node.sample("red", 1, 1) == 0.75
-    assert read.opHashes() != before
+    assert read.opHashes() != before  # asking for a sample validated it
 
 
 def test_eight_bit_files_are_srgb_unless_raw(host, tmp_path):
@@ -220,7 +220,7 @@ def test_layers_travel_through_files_copy_and_shuffle(host, tmp_path):
     copy["from0"].setValue("rgba.green")
     copy["to0"].setValue("sleeve.alpha")
     read = written(host, copy, tmp_path / "l.%04d.exr", channels="all", datatype="32 bit float")
-    assert read.channels() == ["rgba.red", "rgba.green", "rgba.blue", "rgba.alpha", "sleeve.alpha"] and "sleeve" in nuke.layers(read)
+    assert read.channels() == ["rgba.red", "rgba.green", "rgba.blue", "rgba.alpha", "sleeve.alpha"]
     assert read.sample("sleeve.alpha", 2, 2) == pytest.approx(0.6, abs=1e-6) and read.sample("alpha", 2, 2) == pytest.approx(0.4, abs=1e-6)
     nuke.scriptReadText(
         "Shuffle { inputs 0\n in sleeve\n red alpha\n green black\n blue white\n name S1 }\nShuffle2 { inputs 0\n in1 sleeve\n"
@@ -302,28 +302,55 @@ def test_exr_keeps_metadata_and_pixel_aspect(host, tmp_path):
     assert read.pixelAspect() == 2 and read.channels() == ["rgba.alpha", "dog.alpha"] and read.sample("dog.alpha", 5, 3) == 0.5
 
 
+def hashes(node):
+    node.forceValidate()
+    return node.opHashes()
+
+
 def test_hashes_follow_the_picture_and_nothing_else(host):
     import nuke
 
     constant = solid([0.5, 0.5, 0.5, 1])
     grade = nuke.nodes.Grade(inputs=[constant])
-    last = nuke.nodes.Dot(inputs=[grade])
     other = nuke.nodes.Blur(inputs=[constant])
-    before = last.opHashes()
+    before = hashes(grade)
     assert all(isinstance(number, int) for number in before)
     other["size"].setValue(5)
     grade.setXYpos(100, 200)
     grade["label"].setValue("x")
     constant.setName("Renamed")
-    assert last.opHashes() == before
+    assert hashes(grade) == before
     grade["multiply"].setValue(2)
-    changed = last.opHashes()
+    changed = hashes(grade)
     assert changed != before
     constant["color"].setValue([0.5, 0.5, 0.5, 0.5])
-    assert last.opHashes() not in (before, changed)
+    assert hashes(grade) not in (before, changed)
     constant["color"].setValue([0.5, 0.5, 0.5, 1])
     grade["multiply"].setValue(1)
-    assert last.opHashes() == before
+    assert hashes(grade) == before
+
+
+def test_hashes_are_those_of_the_last_validation_one_for_each_frame(host):
+    """NUKE_MEASURED 3: none for Dot and NoOp or before a node was validated; one for each frame in use; live where a Viewer looks."""
+    import nuke
+
+    grade = nuke.nodes.Grade(inputs=[solid(0.5)])
+    dot, nothing = nuke.nodes.Dot(inputs=[grade]), nuke.nodes.NoOp(inputs=[grade])
+    assert grade.opHashes() == []
+    first = hashes(grade)
+    assert (dot.opHashes(), hashes(dot), hashes(nothing)) == ([], [], [])
+    grade["multiply"].setValue(2)
+    assert grade.opHashes() == first  # nobody looks
+    second = hashes(grade)
+    assert len(second) == 1 and second != first
+    grade.metadata("none", 7)
+    assert len(grade.opHashes()) == 2
+    nuke.connectViewer(0, dot)
+    grade["multiply"].setValue(3)
+    assert grade.opHashes()[0] not in (first[0], second[0])
+    lines = [line for line in grade.showInfo().splitlines() if "hash=" in line]
+    assert [line.split("hash=")[1] for line in lines] == [f"{number:x}" for number in grade.opHashes()]
+    assert "frame=1" in lines[0] and "frame=7" in lines[1]
 
 
 def test_hashes_follow_the_frame_only_where_it_matters(host):
@@ -331,11 +358,11 @@ def test_hashes_follow_the_frame_only_where_it_matters(host):
 
     still, moving = solid(0.5), solid(0.5)
     moving["color"].setExpression("frame/10", 0)
-    hold = nuke.nodes.FrameHold(inputs=[moving], first_frame=3)
-    before = [node.opHashes() for node in (still, moving, hold)]
+    hold = nuke.nodes.FrameHold(inputs=[moving], firstFrame=3)
+    nuke.frame(1)
+    hashes(still), hashes(moving)
     nuke.frame(7)
-    after = [node.opHashes() for node in (still, moving, hold)]
-    assert [a == b for a, b in zip(before, after)] == [True, False, True]
+    assert [len(set(hashes(node))) for node in (still, moving)] == [1, 2] and hashes(hold) == []
     assert hold.sample("red", 1, 1) == pytest.approx(0.3, abs=1e-6)
     offset = nuke.nodes.TimeOffset(inputs=[moving], time_offset=2)
     assert offset.sample("red", 1, 1) == pytest.approx(0.5, abs=1e-6)

@@ -1,18 +1,17 @@
-"""Undo, and the ten nodes of Non-commercial."""
+"""Undo, and the ten nodes of Non-commercial (NUKE_MEASURED 1 and 4)."""
 
 from __future__ import annotations
 
 import nukesim
 import pytest
-from nukesim import NodeLimit
 
 
 def test_knob_changes_go_back_and_forth(host):
     import nuke
 
     blur = nuke.createNode("Blur")
-    blur["size"].setValue(3)
-    blur["size"].setValue(8)
+    host.user_edit(blur["size"], 3)
+    host.user_edit(blur["size"], 8)
     host.undo()
     assert blur["size"].value() == 3
     host.undo()
@@ -20,6 +19,27 @@ def test_knob_changes_go_back_and_forth(host):
     host.redo()
     host.redo()
     assert blur["size"].value() == 8
+
+
+def test_what_python_does_is_in_no_step_outside_of_begin_and_end(host):
+    import nuke
+
+    blur = nuke.createNode("Blur")
+    host.user_edit(blur["size"], 3)
+    blur["size"].setValue(8)
+    blur.setInput(0, nuke.nodes.Constant())
+    host.undo()  # takes back the step before
+    assert blur["size"].value() == 0 and blur.input(0) is not None
+
+
+def test_undo_does_nothing_without_an_interface(terminal):
+    import nuke
+
+    with nuke.Undo("step"):
+        blur = nuke.createNode("Blur")
+        blur["size"].setValue(3)
+    nuke.undo()
+    assert blur["size"].value() == 3
 
 
 def test_begin_and_end_make_one_step(host):
@@ -73,7 +93,8 @@ def test_a_deleted_group_comes_back_with_its_id_under_new_objects(host):
     below.setInput(0, group)
     group.addKnob(nuke.String_Knob("uuid"))
     group["uuid"].setValue("1234")
-    nuke.delete(group)
+    with nuke.Undo("delete"):
+        nuke.delete(group)
     assert nuke.toNode("Group1") is None and below.input(0) is above
     created.clear()
     host.undo()
@@ -93,7 +114,8 @@ def test_undo_of_a_creation_destroys_it(host):
 
     gone = []
     nuke.addOnDestroy(lambda: gone.append(nuke.thisNode().name()))
-    node = nuke.createNode("NoOp")
+    with nuke.Undo("create"):
+        node = nuke.createNode("NoOp")
     host.undo()
     assert gone == ["NoOp1"] and nuke.toNode("NoOp1") is None
     host.redo()
@@ -104,34 +126,33 @@ def test_added_knobs_and_connections_are_undone(host):
     import nuke
 
     first, second = nuke.nodes.NoOp(), nuke.nodes.NoOp()
-    second.setInput(0, first)
+    with nuke.Undo("connect"):
+        second.setInput(0, first)
     host.undo()
     assert second.input(0) is None
-    second.addKnob(nuke.Int_Knob("number"))
+    with nuke.Undo("add"):
+        second.addKnob(nuke.Int_Knob("number"))
     host.undo()
     assert second.knob("number") is None
 
 
-def test_non_commercial_hands_out_ten_nodes():
-    with nukesim.start(nc=True) as host:
+def test_non_commercial_hands_out_ten_node_objects_and_then_none():
+    with nukesim.start(nc=True, hostile=False) as host:
         import nuke
 
-        nodes = [nuke.nodes.NoOp() for _ in range(9)]
-        assert nuke.env["nc"] and len(host.nodes_obtained) == 9
-        nodes[0].setName("Again")
-        assert nuke.toNode("Again") is nodes[0]
-        assert len(host.nodes_obtained) == 9
+        nodes = [nuke.nodes.NoOp() for _ in range(8)]
+        assert nuke.env["nc"] and host.nodes_obtained == 8
+        assert nuke.toNode("NoOp1") is nodes[0]  # held already, and costs one more
+        nuke.delete(nodes[1])  # gives none back
+        assert nuke.toNode("NoOp3") is nodes[2] and host.nodes_obtained == 10
         nuke.root()
-        with pytest.raises(NodeLimit):
-            nuke.nodes.NoOp()
-    with nukesim.start(nc=True) as host:
+        assert (nuke.toNode("NoOp1"), nuke.nodes.NoOp(), nuke.createNode("Blur"), nodes[0].input(0)) == (None,) * 4
+        assert nuke.allNodes() == [] and nuke.tcl("value root.first_frame") == "1"
+        nuke.scriptClear()
+        assert nuke.nodes.NoOp().name() == "NoOp1"
+        with pytest.raises(ValueError):
+            nodes[0].name()
+    with nukesim.start(nc=True, hostile=True) as host:
         import nuke
 
-        nuke.Undo.disable()
-        group = nuke.createNode("Group")
-        for _ in range(12):
-            nuke.tcl("value root.first_frame")
-            host._new_node("NoOp", host.root)
-        assert len(host.nodes_obtained) == 1 and group.name()
-        with pytest.raises(NodeLimit):
-            nuke.allNodes()
+        assert [nuke.root() is None for _ in range(11)] == [False] * 10 + [True]

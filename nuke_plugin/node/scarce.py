@@ -1,0 +1,59 @@
+"""Node objects where Nuke hands Python ten for each script, the same node counted again: what was handed out is held for a while.
+
+Non-commercial counts every object it hands out, gives None past the tenth without a word, and begins anew only when the script is closed.
+So nothing is asked for twice between two presses of a button; then all is let go, since inputs may have been changed meanwhile.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable, Dict, Optional, Tuple
+
+if TYPE_CHECKING:
+    import nuke
+
+_held: Dict[Tuple[str, str], nuke.Node] = {}
+_root: Optional[nuke.Node] = None
+_rationed = False
+
+
+def ration(wanted: bool) -> None:
+    """Say whether this Nuke counts; `host` knows."""
+    global _rationed, _root
+    _rationed, _root = wanted, None
+    _held.clear()
+
+
+def held(owner: nuke.Node, what: str, ask: Callable[[], Optional[nuke.Node]]) -> Optional[nuke.Node]:
+    """Give a node that belongs to another one, asked for once where nodes are counted; main thread."""
+    if not _rationed:
+        return ask()
+    place = (str(owner.fullName()), what)
+    known = _held.get(place)
+    if known is None or not _is_alive(known):
+        known = ask()
+        if known is not None:
+            _held[place] = known
+    return known
+
+
+def root(ask: Callable[[], Optional[nuke.Node]]) -> Optional[nuke.Node]:
+    """Give the script's Root, which stays the same until the script is closed; main thread."""
+    global _root
+    if not _rationed:
+        return ask()
+    if _root is None or not _is_alive(_root):
+        _root = ask()
+    return _root
+
+
+def let_go() -> None:
+    """Hold nothing any more."""
+    _held.clear()
+
+
+def _is_alive(node: nuke.Node) -> bool:
+    try:
+        node.Class()
+    except ValueError:
+        return False
+    return True
