@@ -24,7 +24,8 @@ def test_the_check_for_a_real_nuke_runs_through_and_ends_with_its_page(start, ca
 
 def test_the_list_says_which_of_its_numbers_are_tried():
     page = (CHECKOUT / "docs" / "unverified-in-nuke.md").read_text("utf-8")
-    listed = [int(number) for number in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)]
+    open_ones = page.split("## Settled")[0]
+    listed = [int(number) for number in re.findall(r"^\| (\d+) \|", open_ones, re.MULTILINE)]
     tried = sorted(
         {int(number) for number in re.findall(r"^@check\((\d+)\)", (CHECKOUT / "tests/in_nuke/check.py").read_text("utf-8"), re.MULTILINE)}
     )
