@@ -83,12 +83,12 @@ def test_a_cache_that_is_no_folder_is_said_with_advice_that_fits(stage, monkeypa
     [(errno.ENOSPC, "Free some space"), (errno.EIO, "at another disk"), (errno.EROFS, "Point XMEM_ROTO_CACHE at a folder")],
 )
 def test_a_disk_that_refuses_the_plate_is_said_with_advice_that_fits(stage, monkeypatch, number, advice):
-    from xmem_roto_nuke.handover import exchange_files
+    from xmemcore.protocol import whole_file
 
     def refuse(path, to):
         raise OSError(number, os.strerror(number), str(path))
 
-    monkeypatch.setattr(exchange_files.os, "replace", refuse)
+    monkeypatch.setattr(whole_file.os, "replace", refuse)
     stage.propagate()
     assert os.strerror(number) in stage.told[-1] and advice in stage.told[-1] and advice in stage.status()
     assert ("Free some space" in stage.told[-1]) == (number == errno.ENOSPC)
@@ -198,7 +198,7 @@ def test_the_node_deleted_while_it_runs_stops_its_run_and_nothing_else(stage, mo
     monkeypatch.setenv("PRETEND", "slow")
     stage.press("propagate")
     assert stage.host.pump(30, until=lambda: len(stage.mattes()) >= 2)
-    stage.nuke.delete(stage.node)
+    stage.host.user_delete(stage.node)
     stage.wait()
     assert stage.told == [] and clean(stage) and len(stage.mattes()) < 10
     stage.host.undo()

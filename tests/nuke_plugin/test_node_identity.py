@@ -35,7 +35,7 @@ def test_rename_save_reopen_and_undo_keep_the_id(stage):
     stage.host.open(path)
     node = stage.host.node("sleeve")
     assert id_of(node) == before
-    stage.nuke.delete(node)
+    stage.host.user_delete(node)
     stage.host.undo()
     assert id_of(stage.host.node("sleeve")) == before
 

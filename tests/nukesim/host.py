@@ -458,6 +458,11 @@ class Host(ScriptSide, NodeSide, ImageSide):
         with self._by_hand("preset"):
             self._read_knobs(node, preset)
 
+    def user_delete(self, node: Any) -> None:
+        """Press Delete on a node."""
+        with self._by_hand("delete"):
+            self._delete(node)
+
     def press(self, node: Any, name: str) -> None:
         """Press a button; a grey or hidden one cannot be pressed."""
         knob = node[name]
