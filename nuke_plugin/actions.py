@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional, Tuple
 
 from xmem_roto_nuke import host, run
 from xmem_roto_nuke.core.client import session_core
@@ -17,7 +17,7 @@ from xmem_roto_nuke.node.settings import Settings
 from xmem_roto_nuke.panel import result, status
 from xmem_roto_nuke.staleness import look, mattes_on_disk, record_file
 from xmem_roto_nuke.staleness.snapshot import Record, Snapshot
-from xmem_roto_nuke.words import counted, size
+from xmem_roto_nuke.words import counted, duration, size
 from xmemcore.protocol import messages
 from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.frames import FrameRange
@@ -164,7 +164,7 @@ def _keep_suggestions(node: nuke.Node, found: Dict[str, Any]) -> None:
     with host.unrecorded():
         identity.write_hidden(node, "suggestions", kept)
     strip = node["strip"].getObject()  # type: ignore[attr-defined]
-    if strip is not None:  # None until the panel has been opened
+    if strip is not None:  # None until the panel has been opened; the widget of a closed one is nobody's fault, see StripKnob
         strip.updateValue()
 
 
@@ -202,12 +202,31 @@ def _list_models(this: Run) -> None:
             host.in_main(status.show_models, this.node, message.result["models"])
 
 
+class Pace:
+    """How fast a job goes, and so how long it still takes."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Take what counts seconds."""
+        self._clock = clock
+        self._began: Optional[Tuple[float, int]] = None
+
+    def left(self, done: int, total: int) -> str:
+        """Say how long the rest takes, from the second step on; the first may have waited for much else."""
+        if self._began is None or done < self._began[1]:
+            self._began = (self._clock(), done)
+        since, first = self._began
+        if done == first or done >= total:
+            return ""
+        return f", about {duration((self._clock() - since) / (done - first) * (total - done))} left"
+
+
 def _converse(this: Run, ask: Callable[[int], messages.Message]) -> Iterator[messages.Message]:
     """Ask the core and pass its messages on; its failure becomes ours, its cancel too."""
     this.show(0, 1, "starting the core" if not session_core().running else "waiting for the core")
+    pace = Pace()
     for message in session_core().ask(ask, this.cancelled):
         if isinstance(message, messages.Progress):
-            this.show(message.done, message.total, f"{message.done} of {message.total}")
+            this.show(message.done, message.total, f"{message.done} of {message.total}{pace.left(message.done, message.total)}")
         elif isinstance(message, messages.Queued):
             this.show(0, 1, f"waiting: {message.ahead} before this one")
         elif isinstance(message, messages.Log):

@@ -188,6 +188,8 @@ def label(node: Optional[nuke.Node]) -> str:
     if node is None:
         return "XMemRoto"
     try:
+        if host.may_walk_trees():
+            host.show_indicators(node)
         text = status.label(node)
     except Exception:
         text = str(node.name())

@@ -140,6 +140,41 @@ def tell(text: str) -> None:
         nuke.tprint(f"XMem Roto: {text}")
 
 
+def say(text: str) -> None:
+    """Print a text into the Script Editor's output, or the terminal."""
+    nuke.tprint(text)
+
+
+_together: List[str] = []
+"""Sentences of one moment, to be told in one message."""
+
+
+def tell_together(text: str) -> None:
+    """Tell a sentence together with others of the same moment: a script with ten old nodes is no reason for ten dialogues. Main thread."""
+    if not has_interface():
+        tell(text)
+        return
+    _together.append(text)
+    if len(_together) == 1:
+        nuke.executeInMainThread(_tell_collected)
+
+
+def _tell_collected() -> None:
+    texts = list(dict.fromkeys(_together))
+    _together.clear()
+    tell("\n".join(texts))
+
+
+def show_indicators(node: nuke.Node) -> None:
+    """Set the marks in a node's corner, which Nuke's own label sets and ours must: 1 keys, 2 expressions, 8 clones. Main thread."""
+    knobs = [knob for name, knob in node.knobs().items() if name != "indicators"]
+    marks = any(knob.isAnimated() for knob in knobs) + 2 * any(knob.hasExpression() for knob in knobs) + 8 * (node.clones() > 0)
+    found = node.knob("indicators")
+    if found is not None and found.toScript() != str(marks):
+        with unrecorded():
+            found.fromScript(str(marks))
+
+
 def script_path() -> str:
     """Give the path of the script; empty when it was never saved."""
     name = str(_root()["name"].value())

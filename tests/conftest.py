@@ -52,7 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--temper",
         choices=("plain", "hostile", "both"),
-        default="both",
+        default="plain",
         help="of the stand-in for Nuke in the plugin's tests; see tests/nukesim/README.md",
     )
     parser.addoption("--parity-cases", help="folder of golden cases for tests/parity; default: parity/ of the shared data")

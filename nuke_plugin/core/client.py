@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import itertools
+import os
 import queue
 import threading
 import time
@@ -12,6 +13,7 @@ from typing import Callable, Dict, Iterator, List, Optional
 
 from xmem_roto_nuke.core import launch
 from xmem_roto_nuke.core.process import CoreProcess, CoreSilent
+from xmem_roto_nuke.node import places
 from xmemcore.protocol.messages import Cancel, Cancelled, Cancelling, Failed, Finished, Message, Ping
 
 LAST = (Finished, Failed, Cancelled)
@@ -160,7 +162,8 @@ class Core:
     def _running_process(self) -> CoreProcess:
         with self._starting:
             if self._process is None or not self._process.alive:
-                self._process = CoreProcess.start(self._command(), self._environment(), self.patience.greeting_seconds)
+                log = places.log_folder() / f"core-{os.getpid()}.log"
+                self._process = CoreProcess.start(self._command(), self._environment(), self.patience.greeting_seconds, log)
             return self._process
 
 

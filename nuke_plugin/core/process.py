@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import subprocess
 import sys
 import threading
 from collections import deque
-from typing import Deque, Dict, List, Optional, Sequence
+from pathlib import Path
+from typing import IO, Deque, Dict, List, Optional, Sequence
 
 from xmemcore.protocol.failures import MachineError, RequestError
 from xmemcore.protocol.messages import (
@@ -31,6 +33,10 @@ QUOTED_CHARACTERS = 2000
 """Of one line; more is noise."""
 
 
+LOGS_KEPT = 10
+"""Of this and former sessions; the oldest go."""
+
+
 class CoreCrashed(MachineError):
     """The core's process ended while it was needed."""
 
@@ -46,8 +52,9 @@ class CoreForeign(RequestError):
 class CoreProcess:
     """Start with `start`; afterwards `listen`, `send`, and in the end `close` or `kill`."""
 
-    def __init__(self, command: Sequence[str], environment: Dict[str, str]) -> None:
+    def __init__(self, command: Sequence[str], environment: Dict[str, str], log: Optional[Path] = None) -> None:
         """Start the process and its readers without waiting; use `start`."""
+        self._log = log
         try:
             self._process = subprocess.Popen(
                 list(command),
@@ -72,15 +79,23 @@ class CoreProcess:
         self._read_in_thread(self._read_answers)
 
     @classmethod
-    def start(cls, command: Sequence[str], environment: Dict[str, str], greeting_timeout_seconds: float) -> CoreProcess:
+    def start(
+        cls, command: Sequence[str], environment: Dict[str, str], greeting_timeout_seconds: float, log: Optional[Path] = None
+    ) -> CoreProcess:
         """Start a core and wait for its greeting.
+
+        Args:
+            command: its command line.
+            environment: of its process.
+            greeting_timeout_seconds: how long to wait.
+            log: file that takes all that it writes to stderr; None for none.
 
         Raises:
             CoreCrashed: it ended before it greeted.
             CoreSilent: no greeting in time.
             CoreForeign: it speaks another protocol.
         """
-        process = cls(command, environment)
+        process = cls(command, environment, log)
         try:
             process._expect_greeting(greeting_timeout_seconds)
         except Exception:
@@ -143,6 +158,7 @@ class CoreProcess:
         return CoreCrashed(
             f"The core stopped ({how}). Press the button again: a new core starts and goes on with what is unfinished."
             + (f" Its last words: {words}" if words else "")
+            + (f" All that it said: {self._log}" if words and self._log is not None and self._log.is_file() else "")
         )
 
     def last_words(self, lines: int = 3) -> str:
@@ -232,8 +248,14 @@ class CoreProcess:
 
     def _read_errors(self) -> None:
         assert self._process.stderr is not None
-        for raw in lines(self._process.stderr):
-            self._words.append(raw[:QUOTED_CHARACTERS].decode("utf-8", errors="replace").rstrip())
+        with contextlib.ExitStack() as stack:
+            log = _opened_log(stack, self._log)
+            for raw in lines(self._process.stderr):
+                self._words.append(raw[:QUOTED_CHARACTERS].decode("utf-8", errors="replace").rstrip())
+                if log is not None:
+                    with contextlib.suppress(OSError):  # a full disk is no reason to stop listening
+                        log.write(raw)
+                        log.flush()
 
     def _read_in_thread(self, read) -> threading.Thread:  # type: ignore[no-untyped-def]
         thread = threading.Thread(target=read, name=f"core {read.__name__}", daemon=True)
@@ -246,3 +268,17 @@ class CoreProcess:
                 self._process.stdin.close()
             except OSError:
                 pass
+
+
+def _opened_log(stack: contextlib.ExitStack, path: Optional[Path]) -> Optional[IO[bytes]]:
+    """Open the file for what a core says; None where there is no place for it, which is no reason not to work."""
+    if path is None:
+        return None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for old in sorted(path.parent.glob("core-*.log"), key=lambda one: one.stat().st_mtime)[: -LOGS_KEPT + 1 or None]:
+            if old != path:
+                old.unlink()
+        return stack.enter_context(open(path, "ab"))
+    except OSError:
+        return None

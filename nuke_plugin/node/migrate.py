@@ -42,11 +42,13 @@ def bring_up_to_date(node: nuke.Node) -> None:
     if of_node == ours:
         return
     if of_node > ours:
-        host.tell(f"{node.name()} was made with XMem Roto {written}; this is {VERSION}. Update the plugin before you change the node.")
+        host.tell_together(
+            f"{node.name()} was made with XMem Roto {written}; this is {VERSION}. Update the plugin before you change the node."
+        )
         return
     with host.unrecorded():
         said = _migrate(node, written, of_node)
-    host.tell(said)
+    host.tell_together(said)
 
 
 def _migrate(node: nuke.Node, written: str, of_node: Tuple[int, ...]) -> str:

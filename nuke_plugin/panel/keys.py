@@ -12,10 +12,15 @@ from xmem_roto_nuke.panel import status
 from xmem_roto_nuke.roto import rotopaint
 from xmem_roto_nuke.roto.key_edits import ONE_OBJECT
 from xmem_roto_nuke.roto.keyed_frames import control_points
+from xmem_roto_nuke.words import counted
 from xmemcore.protocol.failures import RequestError
 
 if TYPE_CHECKING:
     import nuke
+
+
+MOST_NAMED = 5
+"""Shapes that the status names as left alone."""
 
 
 class NothingToKey(RequestError):
@@ -63,7 +68,8 @@ def _shapes(node: nuke.Node) -> List[str]:
 def key_roto(node: nuke.Node) -> None:
     """Key every point of the roto's shapes on the current frame where it stands, so that the artist corrects instead of drawing.
 
-    Only shapes of the object that suggestions are for, when one is chosen. One entry in Undo.
+    Only shapes of the object that suggestions are for, when one is chosen. What is locked or hidden, or follows an expression, is left
+    alone, and the status says so. One entry in Undo.
 
     Raises:
         InputMissing, RotoInputWrong, NothingKeyed, NothingToKey.
@@ -75,16 +81,37 @@ def key_roto(node: nuke.Node) -> None:
     leaves = [leaf for name, one in zip(rotopaint.names(reading), reading.objects) if chosen in ("all", name) for leaf in one.leaves]
     if not leaves:
         raise NothingToKey(f"{source.name()} has no shape called {chosen}. Choose another object.")
+    may = {leaf: _why_not(leaf, frame) for leaf in leaves}
+    left = [f"{leaf.shape.name} is {why} and was left alone." for leaf, why in may.items() if why]
+    if len(left) == len(leaves):
+        raise NothingToKey(f"Nothing was keyed on {frame}: {' '.join(left[:MOST_NAMED])} Unlock or show what you want to key.")
     with host.one_undo("Key roto"):
-        for leaf in leaves:
-            _key_shape(leaf.shape, frame)
+        for leaf in [leaf for leaf, why in may.items() if not why]:
+            driven = _key_shape(leaf.shape, frame)
+            if driven:
+                left.append(f"{counted(driven, 'point')} of {leaf.shape.name} follow expressions and were left alone.")
         source["curves"].changed()  # type: ignore[attr-defined]
-    status.refresh(node)
+    status.refresh(node, left[:MOST_NAMED])
 
 
-def _key_shape(shape: Any, frame: int) -> None:
+def _why_not(leaf: rotopaint.Leaf, frame: int) -> str:
+    """Say why a shape is not to be keyed on a frame; empty when it may be."""
+    around = (*leaf.parents, leaf.shape)
+    if any(element.locked for element in around):
+        return "locked"
+    return "" if all(element.getVisible(frame) for element in around) else "hidden"
+
+
+def _key_shape(shape: Any, frame: int) -> int:
+    """Key the points of a shape that nothing drives; gives the number of the others."""
+    driven = 0
     for point in shape:
-        for control in control_points(point):
+        controls = control_points(point)
+        if any(control.getPositionAnimCurve(axis).useExpression for control in controls for axis in (0, 1)):
+            driven += 1
+            continue
+        for control in controls:
             # Read before any of them is keyed: a key changes what lies between its neighbours.
             position = control.getPosition(frame)
             control.addPositionKey(frame, (position.x, position.y))
+    return driven

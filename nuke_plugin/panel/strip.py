@@ -187,7 +187,11 @@ def _picture(path: Optional[str]) -> QtWidgets.QLabel:
         label.setStyleSheet("background: #1e1e1e;")
         return label
     ratio = QtCore.Qt.AspectRatioMode.KeepAspectRatio
-    label.setPixmap(picture.scaled(THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT, ratio, QtCore.Qt.TransformationMode.SmoothTransformation))
+    dense = label.devicePixelRatioF()  # as many pixels as the screen has, where it has more than points
+    size = QtCore.QSize(round(THUMBNAIL_WIDTH * dense), round(THUMBNAIL_HEIGHT * dense))
+    picture = picture.scaled(size, ratio, QtCore.Qt.TransformationMode.SmoothTransformation)
+    picture.setDevicePixelRatio(dense)
+    label.setPixmap(picture)
     label.setStyleSheet("background: #1e1e1e;")
     return label
 
@@ -212,8 +216,11 @@ class StripKnob:
         """Show what the node holds now."""
         if self.widget is None:
             return
-        found = identity.read_hidden(self._node, "suggestions")
-        self.widget.show_cards(message_of(found), cards_of(found))
+        try:
+            found = identity.read_hidden(self._node, "suggestions")
+            self.widget.show_cards(message_of(found), cards_of(found))
+        except (RuntimeError, ValueError):
+            self.widget = None  # Nuke closed the panel, and with it the widget, or the node is gone
 
     def _go_to(self, frame: int) -> None:
         host.go_to(frame)

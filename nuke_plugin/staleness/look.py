@@ -13,7 +13,7 @@ from xmem_roto_nuke.node import identity
 from xmem_roto_nuke.node.settings import ALPHA, Settings, counting
 from xmem_roto_nuke.staleness.fingerprint import fingerprint
 from xmem_roto_nuke.staleness.snapshot import Record, Snapshot, differences
-from xmem_roto_nuke.words import counted
+from xmem_roto_nuke.words import counted, duration
 from xmemcore.protocol.frames import FrameRange
 
 if TYPE_CHECKING:
@@ -147,13 +147,7 @@ def _cost(record: Optional[Record], now: Now, frames: Optional[int]) -> str:
     text = f"Next run: at most {counted(count, 'frame')} from {counted(keys, 'keyframe')}"
     if record is None or record.seconds_per_frame <= 0:
         return text + "; how long is known after the first run."
-    return text + f", about {_duration(count * record.seconds_per_frame)}."
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(round(seconds), 1)} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    return text + f", about {duration(count * record.seconds_per_frame)}."
 
 
 def _alpha_states(node: nuke.Node, annotations: Annotations) -> Dict[int, str]:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import nuke
 
 LOOK_EVERY_SECONDS = 2.0
-NODES_AT_ONCE = 25
-"""Of the tree, at one idle moment."""
+STEPS_AT_ONCE = 16
+"""Of a walk, at one idle moment; each node takes two."""
 SHARE = 0.05
 """Of the interface's time, at most, for looking."""
 
@@ -110,7 +110,7 @@ def has_moved(node: nuke.Node, node_id: str, validate: bool = True) -> bool:
             return True
     if is_due(node_id):
         walk = _walks.setdefault(node_id, _Walk(_token_in_steps(node)))
-        token = next((text for text in itertools.islice(walk.steps, NODES_AT_ONCE) if text), "")
+        token = next((text for text in itertools.islice(walk.steps, STEPS_AT_ONCE) if text), "")
         walk.seconds += time.monotonic() - began
         if token:
             del _walks[node_id]

@@ -53,7 +53,7 @@ class Stage:
 
         return xmem_roto_nuke.node.runs.under_way
 
-    def wait(self, seconds: float = 30.0) -> None:
+    def wait(self, seconds: float = 90.0) -> None:
         """Let the interface run until no run is under way."""
         assert self.host.pump(seconds, until=lambda: not self.runs), "a run did not end"
         self.host.pump(0.1)

@@ -1,0 +1,117 @@
+"""How often Nuke's API is called: for a look, at an idle moment, in a run. There a call costs 10 to 130 microseconds, as others measured."""
+
+# ruff: noqa: UP031 -- curves text is all braces
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.timeout(120)
+
+IDLE_CALLS = 1500
+"""At most, at one idle moment, however large the tree is: about 20 milliseconds."""
+
+
+def big_roto(shapes: int, points: int, keys: int) -> str:
+    """Curves text of that many shapes, each point keyed on that many frames from 1001 on."""
+    times = " ".join(str(1001 + key) for key in range(keys))
+    number = lambda value: "{%s}" % " ".join("{%d -}" % (value + key % 3) for key in range(keys))  # noqa: E731
+    words = []
+    for shape in range(shapes):
+        corners = " ".join(
+            "{0 0} {%s %s} {0 0}" % (number(shape + place % 20), number(10 + (place * 7 + shape) % 30)) for place in range(points)
+        )
+        words.append("{curvegroup s%d 512 bezier {{cc {f 8192} {px {%s} %s}} idem} {t 0 0} {a}}" % (shape, times, corners))
+    return "{v x3f99999a} {f 0} {n {layer Root {f 0} {t 32 24} {a} %s}}" % " ".join(words)
+
+
+def large_tree(stage, count: int) -> None:
+    """Put that many nodes above the plate, many of them side by side."""
+    nuke = stage.nuke
+    merge = None
+    while count > 0:
+        merge = nuke.nodes.Merge2(inputs=[merge or stage.grade])
+        for place in range(min(90, count - 1)):
+            merge.setInput(3 + place, nuke.nodes.Grade(inputs=[stage.grade]))
+        count -= 91
+    stage.plate.setInput(0, merge)
+
+
+@pytest.fixture
+def calls(stage):
+    """Count the calls of Nuke's API that something makes."""
+
+    def count(act) -> int:
+        before = stage.host.calls
+        with stage.host._user_code():
+            act()
+        return stage.host.calls - before
+
+    return count
+
+
+def look(stage):
+    from xmem_roto_nuke import host
+    from xmem_roto_nuke.staleness import look
+
+    return look.look(stage.node, host.read_settings(stage.node))
+
+
+@pytest.mark.xfail(strict=True, reason="the roto is read point by point; it is to be read once, as text")
+def test_a_look_makes_no_call_for_a_point(stage, calls):
+    counted = []
+    for points in (4, 12):
+        stage.roto["curves"].fromScript(big_roto(2, points, 3))
+        counted.append(calls(lambda: look(stage)))
+    assert counted[0] == counted[1]
+
+
+@pytest.mark.xfail(strict=True, reason="the roto is read point by point; it is to be read once, as text")
+def test_a_run_makes_no_call_for_a_point(stage, calls):
+    counted = []
+    for points in (4, 12):
+        stage.roto["curves"].fromScript(big_roto(2, points, 3))
+        counted.append(calls(stage.propagate))
+    assert abs(counted[0] - counted[1]) < 100, "the interface's own moments vary"
+
+
+def test_an_idle_moment_costs_the_same_however_large_the_tree_and_the_roto(stage, calls, monkeypatch):
+    from xmem_roto_nuke.panel import status
+    from xmem_roto_nuke.staleness import watch
+
+    stage.propagate()
+    monkeypatch.setattr(status, "refresh", lambda *_: None)  # what follows when something has moved is no idle moment any more
+    most = []
+    for nodes, points in ((20, 4), (1000, 40)):
+        large_tree(stage, nodes)
+        stage.roto["curves"].fromScript(big_roto(1, points, 3))
+        watch._due.clear()
+        watch._walks.clear()
+        most.append(max(calls(lambda: status.idle_look(stage.node)) for _ in range(8)))
+    assert max(most) < IDLE_CALLS and most[1] < 1.5 * most[0], most
+
+
+def test_a_walk_of_many_moments_comes_to_its_end_and_notices(stage, monkeypatch):
+    from xmem_roto_nuke.staleness import watch
+
+    large_tree(stage, 300)
+    stage.propagate()
+    watch._due.clear()
+    stage.nuke.root()["frame"].setValue(1009)  # of which there is no hash
+    stage.grade["multiply"].setValue(0.5)
+    node_id = stage.node["node_id"].value()
+    assert not any(watch.has_moved(stage.node, node_id, validate=False) for _ in range(3))
+    assert any(watch.has_moved(stage.node, node_id, validate=False) for _ in range(200))
+
+
+def test_a_run_asks_no_more_for_a_longer_shot_than_a_few_calls_a_frame(stage, calls, monkeypatch):
+    from xmem_roto_nuke.handover import plates
+
+    monkeypatch.setattr(plates, "BITE_SECONDS", 60.0)
+    counted = []
+    for frames in ("1001-1004", "1001-1010"):
+        stage.grade["multiply"].setValue(0.1 * len(counted) + 0.3)
+        stage.node["frame_range"].setValue(frames)
+        export = plates.PlateExport(stage.plate, stage.folder / f"plate{len(counted)}")
+        wanted = range(1001, 1005) if not counted else range(1001, 1011)
+        counted.append(calls(lambda export=export, wanted=wanted: export.render(wanted, lambda *_: None, lambda: False)))
+    assert counted[1] - counted[0] < 6 * 900, "bites double: one or two more, each with a look at the tree"

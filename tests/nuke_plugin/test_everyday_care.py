@@ -1,0 +1,99 @@
+"""What an artist meets every day: keys that respect locks, labels with Nuke's marks, one message for many nodes, time that is left."""
+
+# ruff: noqa: UP031 -- curves text is all braces
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.timeout(120)
+
+CORNERS = "{0 0} {%s 10} {0 0} {0 0} {40 10} {0 0} {0 0} {25 36} {0 0}"
+SHAPE = "{curvegroup %s %d bezier {{cc {f 8192} {p " + CORNERS + "}} idem} {t 25 18} {a %s}}"
+TREE = "{v x3f99999a} {f 0} {n {layer Root {f 0} {t 32 24} {a} %s}}"
+
+
+def keyed_on(roto, name, frame):
+    shape = roto["curves"].toElement(name)
+    return [frame in point.center.getControlPointKeyTimes() for point in shape]
+
+
+def test_make_key_leaves_locked_hidden_and_driven_points_alone_and_says_so(stage):
+    shapes = [SHAPE % ("free", 512, "10", ""), SHAPE % ("shut", 1536, "10", ""), SHAPE % ("unseen", 512, "10", "vis 0")]
+    shapes.append(SHAPE % ("led", 512, "{=frame 10}", ""))
+    stage.roto["curves"].fromScript(TREE % " ".join(shapes))
+    stage.press("make_key")
+    assert keyed_on(stage.roto, "free", 1004) == [True] * 3 and keyed_on(stage.roto, "led", 1004) == [False, True, True]
+    assert not any(keyed_on(stage.roto, "shut", 1004)) and not any(keyed_on(stage.roto, "unseen", 1004))
+    for said in ("shut is locked", "unseen is hidden", "1 point of led follow expressions"):
+        assert said in stage.status(), stage.status()
+    stage.roto["curves"].fromScript(TREE % shapes[1])
+    stage.press("make_key")
+    assert "Nothing was keyed on 1004: shut is locked" in stage.told[-1]
+
+
+def test_the_label_keeps_the_marks_that_nukes_own_would_set(stage):
+    node = stage.node
+    stage.host.label(node)
+    assert node["indicators"].toScript() == "0"
+    node["size"].setExpression("400 + 80")
+    stage.host.label(node)
+    assert node["indicators"].toScript() == "2"
+    node["suggest_alpha"].setAnimated()
+    stage.host.label(node)
+    assert node["indicators"].toScript() in ("3", '"3"')
+
+
+def test_several_sentences_of_one_moment_are_one_message(stage):
+    from xmem_roto_nuke import host
+
+    for number in (1, 2, 3, 3):
+        host.tell_together(f"XMemRoto{number} is of version 0.1.0.")
+    assert stage.told == []
+    stage.host.pump(0.05)
+    assert stage.told == ["XMemRoto1 is of version 0.1.0.\nXMemRoto2 is of version 0.1.0.\nXMemRoto3 is of version 0.1.0."]
+
+
+def test_progress_says_how_long_the_rest_takes(stage):
+    from xmem_roto_nuke.actions import Pace
+
+    now = iter([0.0, 10.0, 20.0, 3000.0])
+    pace = Pace(lambda: next(now))
+    assert [pace.left(0, 10), pace.left(5, 10)] == ["", ", about 10 s left"]
+    assert pace.left(6, 606) == ", about 33 min left" and pace.left(606, 606) == ""
+
+
+def test_all_that_a_core_says_to_stderr_is_kept(start, tmp_path):
+    start()
+    from xmem_roto_nuke.core.process import CoreCrashed, CoreProcess
+
+    log = tmp_path / "logs" / "core-1.log"
+    talk = "import sys; [print(f'line {n} ' + 'x' * 50, file=sys.stderr) for n in range(500)]; sys.exit(3)"
+    with pytest.raises(CoreCrashed, match="core-1.log"):
+        CoreProcess.start([sys.executable, "-c", talk], {}, 30.0, log)
+    assert log.read_text().count("line") == 500
+
+
+def test_a_widget_that_died_with_its_panel_is_no_fault(start):
+    pytest.importorskip("PySide6")
+    stage = start().build()
+    from xmem_roto_nuke.panel import strip
+
+    class Dead:
+        def show_cards(self, *_):
+            raise RuntimeError("Internal C++ object (Strip) already deleted.")
+
+    knob = strip.StripKnob(stage.node)
+    knob.widget = Dead()
+    knob.updateValue()
+    assert knob.widget is None
+
+
+def test_the_diagnosis_can_be_copied(start, capsys):
+    stage = start()
+    from xmem_roto_nuke.core import set_up
+
+    said = set_up._kept("torch 2.9 on cpu")
+    path = next(stage.cache().glob("logs/diagnosis.txt"))
+    assert str(path) in said and path.read_text() == "torch 2.9 on cpu\n" and "torch 2.9 on cpu" in capsys.readouterr().out
