@@ -41,7 +41,7 @@ def _pressed(act: Callable[[Any], Any], node: Optional[nuke.Node]) -> None:
         host.tell(str(limited))
 
 
-def _start(act: Callable[[Any], Any], node: nuke.Node) -> None:
+def _start(act: Callable[[Any], Any], node: Optional[nuke.Node]) -> None:
     """Begin a run; one that is refused before it begins ends as one that fails: an older failure must not stay in the status."""
 
     def begin(node: nuke.Node) -> None:
@@ -150,13 +150,13 @@ def _script_saving() -> None:
         _quietly(_settle, node)
 
 
-def _settle(node: Optional[nuke.Node]) -> None:
+def _settle(node: nuke.Node) -> None:
     """Note where the node lives, unless it is at work: a run ends under the id with which it began."""
     if not _at_work(node):
         home.settle(node)
 
 
-def _at_work(node: Optional[nuke.Node]) -> bool:
+def _at_work(node: nuke.Node) -> bool:
     return runs.running(str(node["node_id"].value()))
 
 
@@ -166,7 +166,7 @@ def knob_changed(node: Optional[nuke.Node], knob: Any) -> None:
         _quietly(_look_again, node)
 
 
-def _look_again(node: Optional[nuke.Node]) -> None:
+def _look_again(node: nuke.Node) -> None:
     if not _at_work(node):
         status.refresh(node)
 
@@ -177,7 +177,7 @@ def idle(node: Optional[nuke.Node]) -> None:
         _quietly(_idle, node)
 
 
-def _idle(node: Optional[nuke.Node]) -> None:
+def _idle(node: nuke.Node) -> None:
     if not _at_work(node):
         home.settle(node)
         status.idle_look(node)

@@ -124,7 +124,7 @@ def take_up(node: nuke.Node) -> None:
 
 
 def _read(node: nuke.Node) -> nuke.Node:
-    read = scarce.held(node, "Result", lambda: node.node("Result"))  # type: ignore[attr-defined, no-any-return]
+    read = scarce.held(node, "Result", lambda: node.node("Result"))  # type: ignore[attr-defined]
     if read is None:
         raise host.limit_reached() or BodyChanged(
             f"{node.name()} has no Read called Result inside. Make a new XMemRoto, or undo the change."
