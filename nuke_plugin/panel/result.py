@@ -90,7 +90,7 @@ def mark_holes(node: nuke.Node, holes: Sequence[int]) -> None:
     gone = set(holes)
     keys = sorted({edge for hole in gone for edge in (hole, hole + 1)})
     steps = " ".join(f"x{frame} {int(frame in gone)}" for frame in ([keys[0] - 1, *keys] if keys else []))
-    knob.fromScript(f"{{curve K {steps}}}" if steps else "0")  # type: ignore[attr-defined]
+    knob.fromScript(f"{{curve K {steps}}}" if steps else "0")
 
 
 @host.unrecorded()

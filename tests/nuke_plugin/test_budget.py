@@ -1,4 +1,4 @@
-"""How often Nuke's API is called: for a look, at an idle moment, in a run. There a call costs 10 to 130 microseconds, as others measured."""
+"""How often Nuke's API is called for a look, at an idle moment, in a run. A call costs 10 to 130 microseconds, as others measured."""
 
 # ruff: noqa: UP031 -- curves text is all braces
 from __future__ import annotations
