@@ -13,7 +13,6 @@ from typing import Callable, Dict, Iterator, List, Optional
 
 from xmem_roto_nuke.core import launch
 from xmem_roto_nuke.core.process import CoreProcess, CoreSilent
-from xmem_roto_nuke.node import places
 from xmemcore.protocol.messages import Cancel, Cancelled, Cancelling, Failed, Finished, Message, Ping
 
 LAST = (Finished, Failed, Cancelled)
@@ -162,7 +161,7 @@ class Core:
     def _running_process(self) -> CoreProcess:
         with self._starting:
             if self._process is None or not self._process.alive:
-                log = places.log_folder() / f"core-{os.getpid()}.log"
+                log = launch.log_folder() / f"core-{os.getpid()}.log"
                 self._process = CoreProcess.start(self._command(), self._environment(), self.patience.greeting_seconds, log)
             return self._process
 

@@ -77,3 +77,8 @@ def worker_command(python: Path) -> List[str]:
 def clean_environment(environment: Mapping[str, str] = os.environ) -> Dict[str, str]:
     """Copy the environment without what Nuke sets for itself: its PYTHONHOME ends any other Python at once."""
     return {name: value for name, value in environment.items() if name not in _LEAKS and not name.startswith(_LEAK_PREFIXES)}
+
+
+def log_folder() -> Path:
+    """Give the folder of what the core says, and of the diagnosis."""
+    return cache_root() / "logs"

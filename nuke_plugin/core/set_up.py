@@ -12,9 +12,8 @@ from typing import Callable, Iterator, List, Optional, Tuple
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.core.client import session_core
-from xmem_roto_nuke.core.launch import BOOTSTRAP, CHECKOUT, can_set_up, clean_environment, how_to_set_up, interpreter
+from xmem_roto_nuke.core.launch import BOOTSTRAP, CHECKOUT, can_set_up, clean_environment, how_to_set_up, interpreter, log_folder
 from xmem_roto_nuke.core.set_up_process import SetUpProcess
-from xmem_roto_nuke.node import places
 from xmemcore.protocol.failures import Cancelled, Failure, MachineError, RequestError
 
 DOCTOR_TIMEOUT_SECONDS = 120
@@ -142,7 +141,7 @@ def _kept(page: str) -> str:
     """Write the page where its text can be taken from, since no text can be copied out of Nuke's message; say where."""
     nowhere = "It stands in the Script Editor too, from where it can be copied."
     host.in_main(host.say, page)
-    path = places.log_folder() / "diagnosis.txt"
+    path = log_folder() / "diagnosis.txt"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(page + "\n", encoding="utf-8")

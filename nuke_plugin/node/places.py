@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Optional
 
 from xmemcore.protocol.failures import RequestError
-from xmemcore.protocol.places import cache_root
 
 _ONE_NUMBER = re.compile(r"[^%]*%(0\d+)?d[^%]*")
 
@@ -30,11 +29,6 @@ def script_home(script: str) -> str:
         return ""
     path = Path(script.replace("\\", "/"))
     return (path.parent / (re.sub(r"[._-]?v\d+(?=$|[._-])", "", path.stem, flags=re.IGNORECASE) or "script")).as_posix()
-
-
-def log_folder() -> Path:
-    """Give the folder of what the core says, and of the diagnosis."""
-    return cache_root() / "logs"
 
 
 def matte_pattern(chosen: str, script: str, node_id: str) -> str:
