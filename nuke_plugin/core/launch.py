@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Dict, List, Mapping
 
 from xmemcore.protocol.failures import RequestError
-from xmemcore.protocol.places import PYTHON_VARIABLE
+from xmemcore.protocol.places import PYTHON_VARIABLE, cache_root
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 """The folder that holds nuke_plugin, xmemcore and bootstrap.py."""
