@@ -11,6 +11,7 @@ from xmem_roto_nuke.staleness.fingerprint import is_same
 from xmemcore.protocol.frames import FrameRange, FrameRangeInvalid
 from xmemcore.protocol.kinds import wrong_kind
 from xmemcore.protocol.names import is_layer_name
+from xmemcore.protocol.words import listed
 
 FRAME = re.compile(r"-?[0-9]{1,9}")
 
@@ -123,10 +124,5 @@ def _object_differences(name: str, was: Dict[str, List[Any]], is_now: Dict[str, 
     sentences = []
     for verb, frames in (("has a new key on", added), ("has lost its key on", removed), ("was changed on", altered)):
         if frames:
-            sentences.append(f"{name} {verb} {_listed(frames)}.")
+            sentences.append(f"{name} {verb} {listed(sorted(frames, key=int), 6)}.")
     return sentences
-
-
-def _listed(frames: List[str]) -> str:
-    ordered = sorted(frames, key=int)
-    return ", ".join(ordered[:6]) + (f" and {len(ordered) - 6} more" if len(ordered) > 6 else "")

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import FrozenSet, Iterable, Iterator, List, Sequence, Tuple
 
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.words import listed
 
 MAX_FRAMES = 1_000_000
 """More than any shot has; a slip of the keyboard must not fill the memory."""
@@ -96,6 +97,4 @@ def _run(frames: Tuple[int, ...], start: int) -> Tuple[int, int]:
 
 def counted(frames: Sequence[int]) -> str:
     """Name frames, the first eight of many."""
-    shown = ", ".join(str(frame) for frame in frames[:8])
-    more = f" and {len(frames) - 8} more" if len(frames) > 8 else ""
-    return f"frame{'s' if len(frames) > 1 else ''} {shown}{more}"
+    return f"frame{'s' if len(frames) > 1 else ''} {listed(frames)}"

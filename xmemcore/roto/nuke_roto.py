@@ -23,6 +23,7 @@ from xmemcore.curves.tree import (
     strokes_below,
 )
 from xmemcore.protocol.roto_values import FEATHER_TYPES
+from xmemcore.protocol.words import listed
 from xmemcore.roto.evaluate import shape_at
 from xmemcore.roto.shapes import EvaluatedShape, RotoObject
 from xmemcore.roto.transform import is_unverified
@@ -79,7 +80,7 @@ def warnings_of(root: Layer) -> tuple[str, ...]:
     def warn(elements: Iterable[Element], sentence: str) -> None:
         names = list(dict.fromkeys(element.name for element in elements))
         if names:
-            warnings.append(sentence.format(_listed(names)))
+            warnings.append(sentence.format(listed(names, SHOWN_NAMES)))
 
     def shapes_with(test: Callable[[Shape], bool]) -> list[Shape]:
         return [shape for shape in shapes if test(shape)]
@@ -122,7 +123,7 @@ def _expression_warnings(placed: Iterable[Placed]) -> Iterator[str]:
     for element, expression in unknown_curves(placed):
         by_expression.setdefault(expression, []).append(element.name)
     for expression, names in by_expression.items():
-        shown = _listed(list(dict.fromkeys(names)))
+        shown = listed(list(dict.fromkeys(names)), SHOWN_NAMES)
         yield (
             f"What hangs on the expression '{expression[:80]}' of {shown} is not known and is not taken as drawn: "
             f"the script does not hold its value. {HOW_TO_BAKE}"
@@ -158,8 +159,3 @@ def _of_value(shapes: Iterable[Shape], name: str, names: tuple[str, ...], wanted
 def _is_hidden_in_a_view(shape: Shape) -> bool:
     """Say whether a shape is for some views only: fewer are listed than counted, or one has number 0."""
     return any(name.startswith("view") and curve.at(0) == 0 for name, curve in shape.attributes.items())
-
-
-def _listed(names: list[str]) -> str:
-    rest = len(names) - SHOWN_NAMES
-    return ", ".join(names[:SHOWN_NAMES]) + (f" and {rest} more" if rest > 0 else "")

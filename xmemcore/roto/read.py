@@ -16,6 +16,7 @@ from xmemcore.curves.sent import SentRoto
 from xmemcore.curves.tree import Layer, strokes_below, with_curves
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.outside import NotUsable
+from xmemcore.protocol.words import listed
 from xmemcore.roto import roto_json
 from xmemcore.roto.nuke_roto import objects_of, warnings_of
 from xmemcore.roto.shapes import Roto
@@ -155,13 +156,13 @@ def _chosen(nodes: Sequence[Node], name: str | None, source: str) -> Node:
     if name is None:
         last = [one for one in heads(nodes) if any(_has_shapes(above) for above in chain_above(one))] or heads(nodes)
         if len(last) > 1:
-            raise SeveralRotoNodes(f"{source} has {len(nodes)} Roto nodes: {_listed(nodes)}. Choose one (--roto-node).")
+            raise SeveralRotoNodes(f"{source} has {len(nodes)} Roto nodes: {_paths(nodes)}. Choose one (--roto-node).")
         return last[0]
     found = [one for one in nodes if one.path == name] or [one for one in nodes if one.name == name]
     if not found:
-        raise RotoNodeUnknown(f"{source} has no Roto node '{name}'. It has: {_listed(nodes)}.")
+        raise RotoNodeUnknown(f"{source} has no Roto node '{name}'. It has: {_paths(nodes)}.")
     if len(found) > 1:
-        raise SeveralRotoNodes(f"{source} has {len(found)} Roto nodes '{name}': {_listed(found)}. Give the whole path of one.")
+        raise SeveralRotoNodes(f"{source} has {len(found)} Roto nodes '{name}': {_paths(found)}. Give the whole path of one.")
     return found[0]
 
 
@@ -187,6 +188,5 @@ def _too_old(source: str) -> RotoTooOld:
     return RotoTooOld(f"The shapes of {source} are in the format of Nuke 6 (AnimTree). Open it in Nuke 7 or later and save it again.")
 
 
-def _listed(nodes: Sequence[Node]) -> str:
-    rest = len(nodes) - SHOWN_NODES
-    return ", ".join(one.path for one in nodes[:SHOWN_NODES]) + (f" and {rest} more" if rest > 0 else "")
+def _paths(nodes: Sequence[Node]) -> str:
+    return listed([one.path for one in nodes], SHOWN_NODES)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from xmemcore.protocol.words import listed
 from xmemcore.shot.annotations.annotations import network_mask_from_coverage
 from xmemcore.shot.annotations.mask_files import MaskFiles, MaskUnreadable
 from xmemcore.shot.annotations.mask_folders import mask_sequences, open_masks
@@ -44,7 +45,7 @@ class MaskAnnotations:
         chosen = frames if keyframes is None else tuple(keyframes)
         for frame in chosen:
             if frame not in frames:
-                raise MaskUnreadable(f"There is no mask for keyframe {frame} in {pattern}. Masks exist for {_listed(frames)}.")
+                raise MaskUnreadable(f"There is no mask for keyframe {frame} in {pattern}. Masks exist for {listed(frames)}.")
         files = open_masks(sequences, plate.canvas, frozenset(chosen))
         annotations = cls(files, plate.canvas, chosen, files.warnings)
         if not annotations._shows_anything():
@@ -94,7 +95,3 @@ class MaskAnnotations:
 
     def _shows_anything(self) -> bool:
         return any(self.matte(frame, obj).any() for frame in self.keyframes for obj in self.known(frame))
-
-
-def _listed(frames: tuple[int, ...]) -> str:
-    return ", ".join(str(frame) for frame in frames[:8]) + (", ..." if len(frames) > 8 else "")
