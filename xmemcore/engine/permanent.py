@@ -13,8 +13,9 @@ from xmemcore.engine.augmentation import variants
 from xmemcore.engine.config import EngineConfig
 from xmemcore.engine.frames import Annotation, Frame, Padding
 from xmemcore.memory.permanent import Entry
+from xmemcore.network.backend import Backend
 from xmemcore.network.features import Features
-from xmemcore.network.xmem import STRIDE, XMem
+from xmemcore.network.xmem import STRIDE
 
 
 def soft_masks(annotation: Annotation, objects: int, padding: Padding, device: torch.device) -> Tensor:
@@ -31,7 +32,7 @@ def soft_masks(annotation: Annotation, objects: int, padding: Padding, device: t
 
 
 def entries(
-    network: XMem, frame: Frame, annotation: Annotation, objects: int, padding: Padding, config: EngineConfig
+    network: Backend, frame: Frame, annotation: Annotation, objects: int, padding: Padding, config: EngineConfig
 ) -> Iterator[tuple[int, Entry]]:
     """Encode an annotated frame, and its variants when augmentation is on.
 
@@ -47,7 +48,7 @@ def entries(
             yield number, _entry(network, image, network.encode_key(image), planes, annotation.known)
 
 
-def _entry(network: XMem, image: Tensor, features: Features, masks: Tensor, known: frozenset[int], begins: bool = False) -> Entry:
+def _entry(network: Backend, image: Tensor, features: Features, masks: Tensor, known: frozenset[int], begins: bool = False) -> Entry:
     sensory = network.empty_sensory(masks.shape[1], *image.shape[-2:])
     value, sensory = network.encode_value(image, features, masks, others_of(masks), sensory, deep_update=begins)
     return Entry(

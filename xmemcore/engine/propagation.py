@@ -13,7 +13,7 @@ from xmemcore.engine.order import Gap, forward_gap, outward_gaps
 from xmemcore.engine.permanent import entries
 from xmemcore.engine.sweep import Prediction, Sweep, is_given
 from xmemcore.memory.permanent import Entry, PermanentMemory
-from xmemcore.network.xmem import XMem
+from xmemcore.network.backend import Backend
 from xmemcore.protocol.failures import Cancelled
 
 
@@ -22,7 +22,7 @@ class Propagation:
 
     def __init__(
         self,
-        network: XMem,
+        network: Backend,
         source: FrameSource,
         annotations: Mapping[int, Annotation],
         objects: int,

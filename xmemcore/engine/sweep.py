@@ -16,7 +16,8 @@ from xmemcore.engine.permanent import coverage_of, elements_first, soft_masks
 from xmemcore.memory.permanent import PermanentMemory
 from xmemcore.memory.reading import ShotMemory
 from xmemcore.memory.temporary import TemporaryMemory, newborn
-from xmemcore.network.xmem import STRIDE, XMem, part
+from xmemcore.network.backend import Backend
+from xmemcore.network.xmem import STRIDE, part
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,12 @@ class Sweep:
     """
 
     def __init__(
-        self, network: XMem, permanent: PermanentMemory, padding: Padding, config: EngineConfig, where: Mapping[int, Tensor] | None = None
+        self,
+        network: Backend,
+        permanent: PermanentMemory,
+        padding: Padding,
+        config: EngineConfig,
+        where: Mapping[int, Tensor] | None = None,
     ) -> None:
         """Begin a sweep.
 

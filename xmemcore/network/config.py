@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 from torch import Tensor
 
@@ -56,7 +57,7 @@ class NetworkConfig:
         try:
             said = json.loads(text)
             kinds = {field.name: type(field.default) for field in fields(cls)}
-            made = {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
+            made: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
             if set(made) != set(kinds) or any(type(value) is not kinds[name] for name, value in made.items()):
                 raise ValueError(text)
             config = cls(**made)

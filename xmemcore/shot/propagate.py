@@ -10,8 +10,8 @@ from typing import Any
 from xmemcore.engine.learning import learn, with_weights
 from xmemcore.engine.order import Gap
 from xmemcore.engine.propagation import Propagation
+from xmemcore.network.backend import backend_of
 from xmemcore.network.checkpoint import load_network
-from xmemcore.network.inference import prepared
 from xmemcore.network.xmem import XMem
 from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.frames import counted
@@ -103,8 +103,7 @@ class _Run:
         plan.record = ResultFile(plan.out)  # as the run before us left it
         self.caching = plan.caching and self._locked(stack)
         self.device = choose_device(plan.request.device)
-        network = self._learned(load_network(plan.model.path, self.device))
-        network = network if plan.request.plain else prepared(network, plan.precision)
+        network = backend_of(self._learned(load_network(plan.model.path, self.device)), plan.precision, plan.request.plain)
         store = features_folder(plan.root) if self.caching else None
         self.frames = stack.enter_context(ShotFrames(plan.content, network, self.device, store, self.warn))
         self.propagations = [Propagation(network, self.frames, group.annotations, len(group.objects), plan.config) for group in plan.groups]

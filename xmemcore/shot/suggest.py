@@ -15,9 +15,9 @@ import torch
 from xmemcore.engine.coverage import glimpse
 from xmemcore.engine.selection import STRATEGIES, Situation, Strategy
 from xmemcore.engine.suggestion import Pick, View, dissimilarity, view
+from xmemcore.network.backend import backend_of
 from xmemcore.network.catalogue import resolve, verify
 from xmemcore.network.checkpoint import load_network
-from xmemcore.network.inference import prepared
 from xmemcore.protocol.failures import Cancelled, RequestError
 from xmemcore.protocol.frames import counted
 from xmemcore.protocol.names import layer_names
@@ -317,7 +317,7 @@ def _frames(request: SuggestRequest, shot: Shot, listener: Listener, stack: Exit
     device = choose_device(request.device)
     model = resolve(request.model)
     precision = choose_precision(request.precision, request.device)
-    network = prepared(load_network(model.path, device), precision)
+    network = backend_of(load_network(model.path, device), precision)
     encoding = Encoding(verify(model), request.size, "area", shot.plate.encoding, repr(shot.plate.canvas), precision, exact=False)
     store = features_folder(cache_root(request.cache)) if request.use_cache else None
     return stack.enter_context(ShotFrames(PlateContent(shot.plate, encoding), network, device, store, listener.warning))

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from xmemcore.engine.frames import Frame, Padding, normalise
+from xmemcore.network.backend import Backend
 from xmemcore.network.features import Features
-from xmemcore.network.xmem import XMem
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.store.cache import FORMAT, CacheDamaged, FeatureFolder, digest, require_tensor
 
@@ -88,7 +88,7 @@ class ShotFrames:
     def __init__(
         self,
         content: PlateContent,
-        network: XMem,
+        network: Backend,
         device: torch.device,
         store: FeatureFolder | None,
         warn: Callable[[str], None] = lambda text: None,

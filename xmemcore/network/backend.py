@@ -1,0 +1,65 @@
+"""What computes the network: the few calls that a propagation makes, and who answers them. Today that is plain torch alone.
+
+Another one (compiled, quantised, another library) is a class with these calls and a line in `BACKENDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from xmemcore.network.features import Features
+from xmemcore.network.inference import prepared
+from xmemcore.network.xmem import XMem
+
+
+class Backend(Protocol):
+    """Computes one XMem. Tensors are on the device that it was made for; shapes are those of `XMem`, which says what each call means."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the decoder and the value encoder compute in."""
+
+    def encode_key(self, image: Tensor) -> Features:
+        """Encode a frame, (1, 3, H, W), normalised."""
+
+    def kept(self, features: Features) -> Features:
+        """Leave out what no later call asks for."""
+
+    def encode_value(
+        self, image: Tensor, features: Features, masks: Tensor, others: Tensor, sensory: Tensor, deep_update: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Encode the objects of a frame whose masks are known."""
+
+    def reinforce(self, value: Tensor, sensory: Tensor) -> Tensor:
+        """Give the sensory state after a memory frame whose value is known."""
+
+    def fuse(self, features: Features, readout: Tensor, sensory: Tensor) -> Tensor:
+        """Begin to decode."""
+
+    def climb(
+        self, features: Features, fused: Tensor, sensory: Tensor, box: tuple[int, int, int, int], update_sensory: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Go on decoding in a part of the frame."""
+
+    def empty_sensory(self, objects: int, height: int, width: int) -> Tensor:
+        """Start the sensory state at nothing."""
+
+
+BACKENDS: dict[str, Callable[[XMem, str], Backend]] = {"torch": prepared}
+"""By name: makes one of a network in float32 and a level of rounding."""
+
+
+def backend_of(network: XMem, level: str, plain: bool = False, name: str = "torch") -> Backend:
+    """Choose what computes a network.
+
+    Args:
+        network: in float32, on its device.
+        level: of rounding; see `inference`.
+        plain: as the papers describe, which is the network itself.
+        name: of BACKENDS.
+    """
+    return network if plain else BACKENDS[name](network, level)
