@@ -74,6 +74,8 @@ class ClipResult:
     """Frames a second, reading and writing included."""
     encoded_frames: int
     """How often the run had to encode a frame; 0 where all features were kept from this clip's run before."""
+    f_at_one_pixel: float = 0.0
+    """Boundary F over the frames that were not annotated, where a boundary may be off by one pixel of the plate alone."""
 
     def as_json(self) -> dict[str, Any]:
         """Give a row of the table."""
@@ -88,6 +90,7 @@ class ClipResult:
             "annotated": list(self.annotated),
             "fps": round(self.fps, 3),
             "encoded_frames": self.encoded_frames,
+            "F_1px": round(self.f_at_one_pixel, 4),
         }
 
 
@@ -160,6 +163,7 @@ def score_clip(clip: Clip, predicted: dict[int, np.ndarray], annotated: Sequence
         annotated=tuple(clip.frame_number(index) for index in annotated),
         fps=fps,
         encoded_frames=encoded_frames,
+        f_at_one_pixel=metrics.clip_score(metrics.score_labels(predicted[i], clip.labels(i), clip.objects, VOID, radius=1) for i in left).f,
     )
 
 
@@ -222,7 +226,7 @@ class Table:
         self.content["mean"] = {}
         for k in sorted({k for figures in clips.values() for k in figures}, key=int):
             figures = [by_k[k] for by_k in clips.values() if k in by_k]
-            names = ("J", "F", "JF", "JF_all", "J_hold", "F_hold", "JF_hold")
+            names = [n for n in ("J", "F", "JF", "JF_all", "J_hold", "F_hold", "JF_hold", "F_1px") if all(n in f for f in figures)]
             means = {name: round(sum(f[name] for f in figures) / len(figures), 4) for name in names}
             self.content["mean"][k] = {**means, "clips": len(figures)}
 

@@ -96,12 +96,14 @@ def _share_within(edge: np.ndarray, other: np.ndarray, radius: int) -> float:
     return int(np.count_nonzero(distance[edge] <= radius + 1e-3)) / int(np.count_nonzero(edge))
 
 
-def score(predicted: np.ndarray, truth: np.ndarray) -> Score:
-    """Score one object on one frame; both are boolean (H, W)."""
-    return Score(jaccard(predicted, truth), boundary_f(predicted, truth))
+def score(predicted: np.ndarray, truth: np.ndarray, radius: int | None = None) -> Score:
+    """Score one object on one frame; both are boolean (H, W). `radius` as in `boundary_f`."""
+    return Score(jaccard(predicted, truth), boundary_f(predicted, truth, radius))
 
 
-def score_labels(predicted: np.ndarray, truth: np.ndarray, objects: Iterable[int], void: int | None = None) -> dict[int, Score]:
+def score_labels(
+    predicted: np.ndarray, truth: np.ndarray, objects: Iterable[int], void: int | None = None, radius: int | None = None
+) -> dict[int, Score]:
     """Score every object of two label images (H, W), 0 being the background.
 
     Args:
@@ -109,11 +111,12 @@ def score_labels(predicted: np.ndarray, truth: np.ndarray, objects: Iterable[int
         truth: label of each pixel by the annotator.
         objects: the labels to score; one that is in neither image scores 1, as for DAVIS.
         void: label in `truth` of pixels that count nowhere, or None.
+        radius: pixels that a boundary may be off; None: as DAVIS.
     """
     if void is not None and (ignored := truth == void).any():
         predicted = np.where(ignored, 0, predicted)
         truth = np.where(ignored, 0, truth)
-    return {label: score(predicted == label, truth == label) for label in objects}
+    return {label: score(predicted == label, truth == label, radius) for label in objects}
 
 
 def mean(scores: Iterable[Score]) -> Score:
