@@ -157,7 +157,8 @@ def _read(path: Path) -> _Picture:
     try:
         stored = read_stored(path)
     except RequestError as error:
-        raise MaskUnreadable(f"A mask cannot be read: {error} Or save it as PNG or EXR.") from error
+        text = str(error).replace("Render the frame again.", "Save it again, as PNG or EXR.")
+        raise MaskUnreadable(f"The mask {text}" if text.startswith(path.name) else text) from error
     if stored.indices is not None:
         return _Picture(stored.indices, True)
     planes = [stored.pixels[..., place] for place in range(stored.pixels.shape[2])] + ([] if stored.alpha is None else [stored.alpha])
