@@ -54,11 +54,14 @@ def test_look_alike_leaves_one_of_two_equal_copies_behind(tmp_path: Path) -> Non
 def test_absence_and_drift_are_judged_over_frames_that_are_not_annotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     choices = PropagateRequest(plate="", model=str(write_model(tmp_path)), device="cpu", size=64)
     clip = studies.look_alike(made(tmp_path / "a", 5, (0, 0, 255)), made(tmp_path / "b", 5, (90, 90, 90)), tmp_path / "look", 18)
-    result = studies.absence(clip, (0, 4), (16,), choices)
-    assert 0 <= result.j_present <= 1 and 0 <= result.wrong_share <= 1 and result.wrong_pixels >= 0
     monkeypatch.setattr(studies, "LONG_STRETCH", 5)
     right_then_wrong = {i: clip.labels(i) if i < 9 else np.ones_like(clip.labels(i)) for i in range(18)}
     monkeypatch.setattr(ClipShot, "labels", lambda *_: right_then_wrong)
+    # Right up to frame 8, then everything is taken for the object, which leaves after two thirds of the shot.
+    there = [i for i in range(18) if clip.labels(i).any() and i not in (0, 4, 16)]
+    result = studies.absence(clip, (0, 4), (16,), choices)
+    expected = np.mean([1.0 if i < 9 else (clip.labels(i) == 1).mean() for i in there])
+    assert result.j_present == pytest.approx(expected) and result.wrong_share == 1.0 and result.wrong_pixels == clip.labels(0).size
     ends = studies.drift(clip, 2, choices)
     assert ends.annotated == (0, 17) and ends.j_first == 1.0 and ends.j_last == 0.0
 

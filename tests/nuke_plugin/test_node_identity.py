@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
@@ -104,7 +103,6 @@ def test_a_node_of_an_older_version_is_migrated_with_a_message(stage):
     assert node["plugin_version"].value() == VERSION
     assert node["confidence"].value() is False, "a knob that came later is added"
     assert "0.0.1" in stage.told[-1]
-    assert json.dumps(stage.told)
 
 
 def test_a_node_of_a_later_version_is_left_alone_with_a_message(stage):
