@@ -3,7 +3,7 @@ PYTHON ?= python3
 DEVICE ?= auto
 ARGS ?=
 
-.PHONY: help setup demo test test-fast test-all nuke lint bench doctor release
+.PHONY: help setup demo test test-fast test-all fuzz kills nuke lint bench doctor release
 
 help:
 	@$(PYTHON) bootstrap.py --help
@@ -25,6 +25,13 @@ lint:
 
 bench:
 	@$(PYTHON) bootstrap.py bench --device $(DEVICE) $(ARGS)
+
+# Outside of every test run. Linux and macOS: the attack is made in forked processes.
+fuzz:
+	@.venv/bin/python -m tests.fuzz $(or $(MINUTES),5) $(ARGS)
+
+kills:
+	@.venv/bin/python -m tests.fuzz.kills $(ARGS)
 
 release:
 	@$(PYTHON) bootstrap.py release

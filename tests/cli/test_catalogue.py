@@ -134,3 +134,10 @@ def test_model_that_cannot_be_read_has_its_sentence(folders: tuple[Path, Path], 
     model = catalogue.Model("gone", tmp_path / "gone.safetensors", None, "", "")
     with pytest.raises(catalogue.ModelUnreadable, match="gone.safetensors cannot be read: No such file"):
         catalogue.verify(model)
+
+
+def test_name_too_long_for_a_disk_is_no_model():
+    for name in ("x" * 300 + ".safetensors", "x" * 3000):
+        with pytest.raises(catalogue.UnknownModel) as refusal:
+            catalogue.resolve(name)
+        assert len(str(refusal.value)) < 500

@@ -63,6 +63,7 @@ def _kill(folder: Path, count: int, draw: random.Random) -> int:
     kills = ended = 0
     harms: list[str] = []
     while kills < count:
+        print(f"{kills} runs killed, {ended} had ended before, {len(harms)} harms", file=sys.stderr, flush=True)
         _fresh(folder)
         ours = replace(request, cache=str(folder / "cache"), out=str(folder / "out" / "matte.%04d.exr"))
         theirs = replace(other, cache=ours.cache, out=ours.out)

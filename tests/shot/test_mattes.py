@@ -260,3 +260,12 @@ def test_margin_is_the_best_plane_minus_the_second(planes: int) -> None:
     drawn = np.random.default_rng(planes).random((planes, 5, 7), dtype=np.float32)
     ordered = np.sort(drawn, axis=0)
     assert np.array_equal(_margin(drawn), ordered[-1] - ordered[-2])
+
+
+@pytest.mark.parametrize(
+    "out", ["x" * 300 + ".%04d.exr", "d" * 300 + "/m.%04d.exr", "ä" * 200 + ".exr", "/".join(["d" * 100] * 50), "x" * 300]
+)
+def test_name_too_long_for_a_disk_is_a_wrong_request(out: str) -> None:
+    with pytest.raises(OutputInvalid, match="is too long for a disk") as refusal:
+        matte_pattern(out)
+    assert len(str(refusal.value)) < 200

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from xmemcore.protocol.failures import RequestError
-from xmemcore.protocol.outside import parse_json, read_object
+from xmemcore.protocol.outside import cut, parse_json, read_object
 from xmemcore.protocol.places import MODELS_VARIABLE
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
@@ -148,15 +148,16 @@ def resolve(model: str | None, folder: Path | None = None, weights: Path = WEIGH
         if candidate.name == model:
             return candidate
     path = Path(model)
-    if path.suffix in SUFFIXES and path.is_file():
+    # os.path answers no where pathlib raises: a name may be too long for a disk.
+    if path.suffix in SUFFIXES and os.path.isfile(path):
         return Model(path.stem, path, None, read_header(path).get("terms", OWN_TERMS), "a file of your own")
     if path.suffix in SUFFIXES:
-        raise UnknownModel(f"There is no model file {path}. Check the path, or see `xmem-roto models list`.")
+        raise UnknownModel(f"There is no model file {cut(str(path), 200)}. Check the path, or see `xmem-roto models list`.")
     known = next((k for k in KNOWN if k.name == model), None)
     if known is not None and known.url is not None:
         raise NoModel(f"The model {model} is not installed. Run `xmem-roto models get {model}`.")
     names = ", ".join(sorted({m.name for m in here} | {k.name for k in KNOWN if k.url})) or "none"
-    raise UnknownModel(f"There is no model called {model}. These exist: {names}; a .safetensors or .pth file will do too.")
+    raise UnknownModel(f"There is no model called {cut(model)}. These exist: {names}; a .safetensors or .pth file will do too.")
 
 
 def verify(model: Model) -> str:

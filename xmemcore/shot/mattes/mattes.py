@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.names import ORIGINAL_NAME
+from xmemcore.protocol.outside import cut
 from xmemcore.shot.files import exr
 from xmemcore.shot.files import sequence as sequences
 from xmemcore.shot.mattes import matte_proof
@@ -20,6 +22,9 @@ from xmemcore.shot.plate.canvas import Box, Canvas
 FAINTEST = 1 / 1024
 """Smaller values are written as 0, so that the data window ends where the matte does."""
 
+LONGEST_NAME_BYTES = 240
+"""Of a file or folder; disks take 255, and a frame number comes in."""
+LONGEST_PATH_BYTES = 4000
 UNION = "A"
 CONFIDENCE = "confidence.value"
 
@@ -42,6 +47,9 @@ def matte_pattern(out: str) -> Path:
         OutputInvalid.
     """
     path = Path(out).expanduser().absolute()
+    long = [part for part in path.parts if len(os.fsencode(part)) > LONGEST_NAME_BYTES]
+    if long or len(os.fsencode(path)) > LONGEST_PATH_BYTES:
+        raise OutputInvalid(f"The output {cut(out)} is too long for a disk. Choose a name of up to {LONGEST_NAME_BYTES} letters.")
     if path.is_dir() or not path.suffix:
         pattern = path / "matte.%04d.exr"
     elif path.suffix.lower() != ".exr":
