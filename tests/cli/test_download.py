@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 from xmemcore.network import download as downloading
 from xmemcore.network.catalogue import record_path
-from xmemcore.network.download import DownloadChanged, DownloadFailed, DownloadForeign, download
+from xmemcore.network.download import DownloadChanged, DownloadFailed, DownloadForeign, StaysSafe, download
 from xmemcore.protocol.failures import RequestError
 
 
@@ -149,3 +150,15 @@ def test_full_disk_stops_at_once_and_keeps_nothing_half_accepted(release, tmp_pa
     with pytest.raises(DownloadFailed, match="No space left on device"):
         download(release.url, tmp_path / "model.pth", pause_seconds=60)
     assert len(release.asked) == 1 and not (tmp_path / "model.pth").exists()
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "allowed"), [("https", "http", False), ("https", "file", False), ("https", "https", True), ("http", "http", True)]
+)
+def test_redirect_never_leaves_https(first: str, then: str, allowed: bool) -> None:
+    request = urllib.request.Request(f"{first}://example.org/a")
+    if allowed:
+        assert StaysSafe().redirect_request(request, None, 302, "", {}, f"{then}://example.org/b").full_url == f"{then}://example.org/b"
+        return
+    with pytest.raises(DownloadFailed, match="leads away from https"):
+        StaysSafe().redirect_request(request, None, 302, "", {}, f"{then}://example.org/b")

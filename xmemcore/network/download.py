@@ -11,11 +11,11 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from xmemcore.network.catalogue import hash_file, record_path
 from xmemcore.protocol.failures import MachineError
-from xmemcore.protocol.outside import read_object
+from xmemcore.protocol.outside import cut, read_object
 
 CONNECT_TIMEOUT_SECONDS = 30
 BLOCK_BYTES = 1 << 20
@@ -113,6 +113,16 @@ def _fetch_all(url: str, part: Path, progress: Callable[[int, int], None], attem
     raise DownloadFailed(f"The download of {url} stopped at {have / 1e6:.1f} MB ({reason}). Run this again: it goes on from there.")
 
 
+class StaysSafe(urllib.request.HTTPRedirectHandler):
+    """Follow redirects, but never from https to anything else."""
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> urllib.request.Request | None:
+        """Refuse to leave https; raises DownloadFailed."""
+        if req.full_url.startswith("https:") and not newurl.startswith("https:"):
+            raise DownloadFailed(f"{cut(req.full_url, 200)} leads away from https, to {cut(newurl, 200)}. Ask who runs the server.")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
 class _Cut(http.client.HTTPException):
     """The connection ended before the promised length."""
 
@@ -130,7 +140,7 @@ def _fetch(url: str, part: Path, progress: Callable[[int, int], None]) -> int:
         if validator := state.get("validator"):
             # The server then sends the whole new file if it has changed meanwhile.
             request.add_header("If-Range", str(validator))
-    with urllib.request.urlopen(request, timeout=CONNECT_TIMEOUT_SECONDS) as answer:
+    with urllib.request.build_opener(StaysSafe).open(request, timeout=CONNECT_TIMEOUT_SECONDS) as answer:
         resumed = answer.status == 206
         if resumed and not str(answer.headers.get("Content-Range", "")).startswith(f"bytes {have}-"):
             raise _Cut("the server resumed at another place")
