@@ -232,7 +232,7 @@ class PropagateRequest(ShotRequest):
         mattes=True,
         choices=EDGES,
         option="--edges",
-        group="propagate",
+        group="engine",
         help="refined: edges are solved again from the plate at its own resolution; plain: the matte is enlarged (default: %(default)s)",
         knob="edges",
         label="edges",
