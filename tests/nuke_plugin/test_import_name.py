@@ -45,6 +45,7 @@ def test_with_a_foreign_package_an_old_script_is_migrated_with_one_sentence_and_
     stage = start()
     stage.host.open(script)
     node = stage.host.node("XMemRoto")
+    assert stage.host.pump(5, until=lambda: stage.told), "told together, after loading"
     assert [text for text in stage.told if "0.2.0" in text] == stage.told and len(stage.told) == 1
     assert "from xmem_roto_nuke import" in node["propagate"].value()
     stage.press("refresh", node)

@@ -30,6 +30,7 @@ def test_it_shows_its_mattes_keeps_its_choices_and_every_button_works(opened):
     assert opened.node["frame_range"].value() == "1001-1008" and opened.node["augment"].value() is True
     assert "1004" in opened.node["keyframes"].value(), "added with the button"
     assert set(BUTTONS) <= {name for name, knob in opened.node.knobs().items() if knob.Class() == "PyScript_Knob"}
+    assert opened.host.pump(5, until=lambda: opened.told) and "0.2.0" in opened.told[0], "what was migrated is told together, after loading"
     told = len(opened.told)
     for button in BUTTONS:
         opened.press(button)

@@ -63,7 +63,7 @@ class ShotPlan:
             request.size,
             "published" if request.plain else "area",
             self.plate.encoding,
-            repr(self.plate.canvas),
+            self.plate.canvas.key,
             precision=self.precision,
             exact=request.plain,
         )
@@ -135,7 +135,7 @@ class ShotPlan:
         absent = self.annotations.absent(frame) - known
         complete = len(known | absent) == len(self.annotations.objects)
         predicted = [] if complete else [signatures.of(index) for signatures in self._signatures]
-        parts = [FORMAT, self.layers, repr(self.plate.canvas), self.request.confidence, keyed, predicted]
+        parts = [FORMAT, self.layers, self.plate.canvas.key, self.request.confidence, keyed, predicted]
         if complete:
             # The network has no part in these mattes; their metadata name it all the same, and a rewrite is cheap.
             parts.append(self.model_sha256)

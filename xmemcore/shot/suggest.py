@@ -318,7 +318,7 @@ def _frames(request: SuggestRequest, shot: Shot, listener: Listener, stack: Exit
     model = resolve(request.model)
     precision = choose_precision(request.precision, request.device)
     network = backend_of(load_network(model.path, device), precision)
-    encoding = Encoding(verify(model), request.size, "area", shot.plate.encoding, repr(shot.plate.canvas), precision, exact=False)
+    encoding = Encoding(verify(model), request.size, "area", shot.plate.encoding, shot.plate.canvas.key, precision, exact=False)
     store = features_folder(cache_root(request.cache)) if request.use_cache else None
     return stack.enter_context(ShotFrames(PlateContent(shot.plate, encoding), network, device, store, listener.warning))
 

@@ -96,6 +96,12 @@ class Canvas:
     pixel_aspect: float = 1.0
 
     @property
+    def key(self) -> str:
+        """Name the canvas for signatures and cache keys; equal canvases have equal keys, whatever the class looks like."""
+        edges = (self.box.x0, self.box.y0, self.box.x1, self.box.y1, self.display.x0, self.display.y0, self.display.x1, self.display.y1)
+        return " ".join([*map(str, edges), float(self.pixel_aspect).hex()])
+
+    @property
     def width(self) -> int:
         return self.box.width
 
