@@ -22,6 +22,8 @@ PLUGIN = "xmem_roto_nuke"
 MOST_WORKERS = 4
 """Test processes: each holds a network or two, and more of them would wait for the disk."""
 
+ATTACK_MINUTES = 10
+
 FAST = "not slow and not exhaustive"
 EVERY_CHANGE = "not exhaustive"
 
@@ -74,7 +76,15 @@ def steps(kind: str) -> list[Step]:
         return [Step("tests, the quick ones", lambda: pytest(FAST))]
     if kind == "test":
         return [*lint(), Step("tests", lambda: pytest(EVERY_CHANGE))]
-    return [*lint(), Step("all tests", lambda: pytest(""))]
+    return [*lint(), Step("all tests", lambda: pytest("")), *attacks()]
+
+
+def attacks() -> list[Step]:
+    """Damaged inputs for every reader, and propagates that are killed at random moments; seeded, and too long for every change."""
+    return [
+        Step("damaged inputs", lambda: _python("tests.fuzz", str(ATTACK_MINUTES))),
+        Step("kills", lambda: _python("tests.fuzz.kills")),
+    ]
 
 
 def main(arguments: Sequence[str]) -> int:
