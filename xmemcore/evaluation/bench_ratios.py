@@ -67,11 +67,12 @@ def ratios(clip: Clip, frames: int, compact: str, official: str, device: str, si
         folder = Path(name)
         few = min(FRAMES_OF_THE_OFFICIAL_SIZE, len(clip), frames)
         count = min(frames, len(clip))
-        clips = {objects: _split(clip, objects, count, folder / f"split{objects}") for objects in (1, 3, 8)}
+        length = min(len(clip), max(count, 3 * MOST_KEYS))
+        clips = {objects: _split(clip, objects, length, folder / f"split{objects}") for objects in (1, 3, 8)}
 
-        def request(objects: int, model: str, frames: int, keys: int, plain: bool) -> PropagateRequest:
+        def request(objects: int, model: str, frames: int, keys: int, plain: bool, spread: int | None = None) -> PropagateRequest:
             split = clips[objects]
-            places = sorted({index * (frames - 1) // max(1, keys - 1) for index in range(keys)})
+            places = sorted({index * ((spread or frames) - 1) // max(1, keys - 1) for index in range(keys)})
             return PropagateRequest(
                 plate=split.plate,
                 masks=split.mask_files,
@@ -98,8 +99,8 @@ def ratios(clip: Clip, frames: int, compact: str, official: str, device: str, si
 
         plain, ours = (request(1, compact, count, 1, plain) for plain in (True, False))
         note("compact_1_first", *_alternately(lambda: _again(plain), lambda: _again(ours)))
-        keys = min(MOST_KEYS, count // 2)
-        plain, ours = (request(1, compact, count, keys, plain) for plain in (True, False))
+        keys = min(MOST_KEYS, length // 2)
+        plain, ours = (request(1, compact, count, keys, plain, spread=length) for plain in (True, False))
         note("compact_20_keys", *_alternately(lambda: _engine(plain, known=keys), lambda: _engine(ours, known=keys)))
         plain, ours = (request(8, compact, count, 1, plain) for plain in (True, False))
         note("compact_8_objects", *_alternately(lambda: _again(plain), lambda: _again(ours), 1))
