@@ -107,6 +107,11 @@ class ShotRequest:
         option="--precision",
         group="model",
         help="how much is rounded; auto: mixed where the device is faster with half the bits (default: %(default)s)",
+        knob="precision",
+        label="precision",
+        tooltip="How much is rounded. auto: mixed where the device is faster with half the bits, else float32. mixed: matching in full "
+        "precision, the rest in half the bits. fast: all in half the bits. Mattes of another level are stale, so choose one level for "
+        "machines that share a shot; a machine that cannot compute it says so.",
     )
     size: int = setting(
         480,
