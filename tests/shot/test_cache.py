@@ -98,7 +98,12 @@ def test_annotation_that_is_whole_but_cannot_be_used_is_deleted_and_said_every_t
     said: list[str] = []
     store = PermanentStore(tmp_path, "node1", said.append)
     for _ in range(2):
-        entries = {"0.key": torch.zeros(6, 4), "0.shrinkage": torch.ones(6), "0.value.0": torch.zeros(6, 8).half()}
+        entries = {
+            "0.key": torch.zeros(6, 4),
+            "0.shrinkage": torch.ones(6),
+            "0.coverage": torch.ones(2, 6),
+            "0.value.0": torch.zeros(6, 8).half(),
+        }
         CacheFolder(tmp_path / "node1" / "memory").save(X, entries)
         assert store.load(X) is not None
         spoil(entries)
