@@ -70,7 +70,9 @@ class Stage:
 
     @property
     def told(self) -> list[str]:
-        """What dialogues said."""
+        """What dialogues said, those included that wait for the interface to live again."""
+        if self.host.gui:
+            self.host.pump()
         return [text for _, text in self.host.messages]
 
     def mattes(self) -> list[str]:
