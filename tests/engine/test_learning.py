@@ -169,3 +169,11 @@ def test_the_published_network_is_tuned_too_and_keeps_its_statistics() -> None:
     assert changed and all(tunable(name) for name in changed)
     assert not any("running" in name for name in changed)
     assert any(name.startswith("value_encoder.") for name in changed) and any(name.startswith("decoder.") for name in changed)
+
+
+def test_learning_computes_on_one_core_and_leaves_the_others_to_what_follows(network: XMem, helps: Callable[[float], None]) -> None:
+    helps(-1.0)
+    seen = []
+    torch.set_num_threads(2)
+    learn(network, [[key(f) for f in (0, 4, 9)]], TINY, report=lambda done, total: seen.append(torch.get_num_threads()))
+    assert set(seen) == {1} and torch.get_num_threads() == 2

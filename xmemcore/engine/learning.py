@@ -11,7 +11,8 @@ plate stay valid, for this shot and for every other node that sees the plate.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -114,6 +115,23 @@ def learn(
     studied, questions = rehearsal_of(groups, config)
     if not questions:
         return Learned(reason="One keyframe cannot say whether learning this shot helps. Key a second frame that shows the object.")
+    with _one_thread(next(network.parameters()).device):
+        return _learned(network, groups, studied, questions, config, begin, cancelled, report, unfinished, keep)
+
+
+def _learned(
+    network: XMem,
+    groups: Sequence[Sequence[Key]],
+    studied: Sequence[Sequence[Key]],
+    questions: Sequence[Question],
+    config: LearningConfig,
+    begin: Mapping[str, Tensor] | None,
+    cancelled: Callable[[], bool],
+    report: Callable[[int, int], None],
+    unfinished: Mapping[str, Tensor] | None,
+    keep: Callable[[dict[str, Tensor]], None],
+) -> Learned:
+    """Rehearse, and learn where that helps; arguments of `learn`."""
     half = config.steps // 2
     state = dict(unfinished or {})
     verdict = _Verdict.of(state)
@@ -328,6 +346,19 @@ def _fitted(frames: Tensor) -> Tensor:
     planes = frames[0].permute(0, 3, 1, 2).float()
     planes = F.interpolate(planes, size=_sides(planes.shape[-2:]), mode="bilinear", align_corners=False)
     return planes.round().to(torch.uint8).permute(0, 2, 3, 1)[None]
+
+
+@contextmanager
+def _one_thread(device: torch.device) -> Iterator[None]:
+    """Compute on one core: sums of another number of threads round differently, and equal steps would give other weights on a machine
+    with other cores. Threads that wait for each other on a busy machine would also be several times slower than one."""
+    before = torch.get_num_threads()
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _quick(device: torch.device) -> torch.autocast:
