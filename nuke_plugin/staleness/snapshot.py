@@ -124,5 +124,6 @@ def _object_differences(name: str, was: Dict[str, List[Any]], is_now: Dict[str, 
     sentences = []
     for verb, frames in (("has a new key on", added), ("has lost its key on", removed), ("was changed on", altered)):
         if frames:
-            sentences.append(f"{name} {verb} {listed(sorted(frames, key=lambda frame: int(frame)), 6)}.")
+            in_order = sorted(frames, key=int)
+            sentences.append(f"{name} {verb} {listed(in_order, 6)}.")
     return sentences
