@@ -47,6 +47,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     shot_commands.add_propagate(commands)
     shot_commands.add_suggest(commands)
+    shot_commands.add_fit(commands)
     measure.add_evaluate(commands)
     measure.add_experiments(commands)
     measure.add_bench(commands)

@@ -11,7 +11,7 @@ from typing import TypeVar
 from xmemcore.cli.options import OptionsInvalid, Parser, add_annotation_options, add_cache_options, add_settings, request_of
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
 from xmemcore.protocol.failures import Cancelled, Failure
-from xmemcore.protocol.requests import PropagateRequest, ShotRequest, SuggestRequest
+from xmemcore.protocol.requests import FitRequest, PropagateRequest, ShotRequest, SuggestRequest
 from xmemcore.shot.footprint import peak_mb
 from xmemcore.shot.listener import Listener
 
@@ -41,6 +41,35 @@ def add_suggest(commands: argparse._SubParsersAction[Parser]) -> None:
     add_cache_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
     parser.set_defaults(run=run_suggest)
+
+
+def add_fit(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Describe the command."""
+    parser = commands.add_parser("fit", help="move the roto's own shapes onto the matte of a frame")
+    add_annotation_options(parser)
+    parser.add_argument("--object", action="append", dest="objects", metavar="NAME", help="which object (repeatable; default: all)")
+    add_settings(parser, FitRequest, "fit")
+    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
+    parser.set_defaults(run=run_fit)
+
+
+def run_fit(chosen: argparse.Namespace) -> None:
+    """Fit, and say how well each object's shapes cover its matte."""
+    from xmemcore.shot.fit import fit_shapes
+
+    request = _checked(request_of(chosen, FitRequest))
+    if not request.mattes:
+        raise OptionsInvalid("Name the mattes of a propagate: --mattes DIR.")
+    with listening(TerminalListener("fit", unit="objects")) as listener:
+        answer = fit_shapes(request, listener).as_json()
+    if chosen.json:
+        print(json.dumps(answer))
+        return
+    for one in answer["objects"]:
+        print(f"{one['name']}: shapes of frame {one['keyed_on']} on frame {answer['frame']}, overlap with the matte {one['iou']:.3f}")
+    for warning in answer["warnings"]:
+        print(warning)
+    print(f"Roto: {answer['out']}")
 
 
 def run_propagate(chosen: argparse.Namespace) -> None:

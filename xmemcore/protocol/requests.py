@@ -356,6 +356,16 @@ class SuggestRequest(ShotRequest):
     """Frame range of which frames are suggested; None: every frame of the plate."""
 
 
+@dataclass(frozen=True)
+class FitRequest(ShotRequest):
+    """Move the roto's own shapes onto the matte of a frame."""
+
+    mattes: str = setting("", option="--mattes", group="fit", metavar="DIR", help="mattes of a propagate (required)")
+    """Folder or pattern of the mattes."""
+    frame: int = setting(0, option="--frame", group="fit", metavar="F", help="frame whose matte the shapes are moved onto (required)")
+    out: str = setting("fitted.json", option="--out", group="fit", metavar="FILE", help="roto JSON to write (default: %(default)s)")
+
+
 def require_size(size: int) -> None:
     """Raise SettingUnknown unless a network can work at this size, whoever asks for it."""
     row(ShotRequest, "size").require(size)

@@ -119,8 +119,12 @@ class RotoAnnotations:
         shapes = self._shapes(frame, obj)
         if not shapes:
             return None
-        mask = network_mask_from_coverage(rasterise_hard(shapes, self._grid(working_size)))
+        mask = network_mask_from_coverage(rasterise_hard(shapes, self.grid(working_size)))
         return mask if mask.any() else None
+
+    def shapes(self, frame: int, obj: int) -> tuple[EvaluatedShape, ...]:
+        """Give an object's shapes at a frame, from bottom to top; none: it is absent."""
+        return self._shapes(frame, obj)
 
     def signature(self, frame: int, obj: int) -> str:
         """Hash a known object's shapes and their attributes at a frame."""
@@ -152,9 +156,9 @@ class RotoAnnotations:
         return tuple(self._objects[obj].at(frame))
 
     def _drawn(self, frame: int, obj: int) -> np.ndarray:
-        return rasterise(self._shapes(frame, obj), self._grid((self._canvas.height, self._canvas.width)))
+        return rasterise(self._shapes(frame, obj), self.grid((self._canvas.height, self._canvas.width)))
 
-    def _grid(self, size: tuple[int, int]) -> PixelGrid:
+    def grid(self, size: tuple[int, int]) -> PixelGrid:
         """Lay pixels over the canvas. The roto's origin is the lower left corner of the format, EXR's the upper left one of the world."""
         box, display = self._canvas.box, self._canvas.display
         height, width = size

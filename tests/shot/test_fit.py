@@ -1,0 +1,113 @@
+"""The artist's shapes are brought to another frame: same points, on the matte."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from xmemcore.cli.main import main
+from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.requests import FitRequest
+from xmemcore.roto import read_roto
+from xmemcore.shot.fit import fit_shapes
+from xmemcore.shot.mattes.mattes import MatteWriter
+from xmemcore.shot.plate.plate import Plate
+
+WIDTH, HEIGHT, LENGTH = 128, 96, 9
+
+
+def middle(frame: int) -> tuple[float, float]:
+    return 36 + 5.0 * frame, 40 + 2.0 * frame
+
+
+def truth(frame: int) -> np.ndarray:
+    """A disc that moves, grows and has a notch, row 0 at the top."""
+    x, y = middle(frame)
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    return np.clip(20.5 + 0.4 * frame - np.hypot(columns + 0.5 - x, rows + 0.5 - y), 0, 1).astype(np.float32)
+
+
+def roto() -> dict:
+    """The disc of frame 0 as eight points with straight tangents; y up."""
+    angle = 2 * np.pi * np.arange(8) / 8
+    x, y = middle(0)
+    handle = 20.5 * 4 / 3 * np.tan(np.pi / 16)
+    points = [
+        [
+            [x + 20.5 * np.cos(a), HEIGHT - y + 20.5 * np.sin(a)],
+            [handle * np.sin(a), -handle * np.cos(a)],
+            [-handle * np.sin(a), handle * np.cos(a)],
+        ]
+        for a in angle
+    ]
+    shape = {
+        "points": points,
+        "feather": None,
+        "closed": True,
+        "opacity": 1.0,
+        "inverted": False,
+        "blending": "over",
+        "feather_falloff": 1.0,
+    }
+    return {"version": 1, "format": [WIDTH, HEIGHT, 1.0], "objects": [{"name": "disc", "frames": {"0": {"shapes": [shape]}}}]}
+
+
+@pytest.fixture
+def request_(tmp_path: Path) -> FitRequest:
+    (tmp_path / "plate").mkdir()
+    rng = np.random.default_rng(2)
+    ground = cv2.GaussianBlur(rng.integers(0, 255, (HEIGHT, WIDTH, 3)).astype(np.float32), (0, 0), 2) * 0.5
+    skin = cv2.GaussianBlur(rng.integers(0, 255, (HEIGHT, WIDTH, 3)).astype(np.float32), (0, 0), 2) * 0.5 + 100
+    for frame in range(LENGTH):
+        x, y = (int(round(now - then)) for now, then in zip(middle(frame), middle(0)))
+        mask = truth(frame)[..., None]
+        cv2.imwrite(str(tmp_path / "plate" / f"p.{frame:04d}.png"), ground * (1 - mask) + np.roll(skin, (y, x), (0, 1)) * mask)
+    (tmp_path / "roto.json").write_text(json.dumps(roto()))
+    plate = Plate.open(str(tmp_path / "plate"))
+    writer = MatteWriter(tmp_path / "mattes" / "matte.%04d.exr", plate.canvas, [("disc", "disc")], {})
+    (tmp_path / "mattes").mkdir()
+    for frame in range(LENGTH):
+        writer.write(frame, truth(frame)[None], truth(frame), keyframe=frame == 0)
+    return FitRequest(
+        plate=str(tmp_path / "plate"),
+        roto=str(tmp_path / "roto.json"),
+        mattes=str(tmp_path / "mattes"),
+        frame=8,
+        size=HEIGHT,
+        out=str(tmp_path / "fitted.json"),
+    )
+
+
+def test_fitted_shape_covers_the_matte_and_keeps_its_points_places(request_: FitRequest) -> None:
+    result = fit_shapes(request_)
+    assert [(one.name, one.keyed_on) for one in result.objects] == [("disc", 0)] and result.objects[0].iou >= 0.97
+    (disc,) = read_roto(result.out, None).objects
+    (shape,) = disc.at(8)
+    x, y = middle(8)
+    around = np.arctan2(shape.points[:, 0, 1] - (HEIGHT - y), shape.points[:, 0, 0] - x)
+    turned = np.degrees(np.angle(np.exp(1j * (around - 2 * np.pi * np.arange(8) / 8))))
+    assert np.abs(turned).max() < 8, "a point stays on its place of the object"
+    assert disc.keyframes == (8,)
+
+
+def test_command_says_how_well_the_shapes_cover_the_matte(request_: FitRequest, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["fit", request_.plate, "--roto", str(request_.roto), "--mattes", request_.mattes, "--frame", "5", "--out", request_.out]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert float(said.split("disc: shapes of frame 0 on frame 5, overlap with the matte ")[1].split()[0]) >= 0.97
+
+
+def test_frame_without_a_matte_is_refused_in_a_sentence(request_: FitRequest) -> None:
+    with pytest.raises(RequestError, match="Frame 99 has no plate or no matte"):
+        fit_shapes(FitRequest(**{**vars(request_), "frame": 99}))
+
+
+def test_masks_have_no_shapes(request_: FitRequest, tmp_path: Path) -> None:
+    (tmp_path / "masks").mkdir()
+    cv2.imwrite(str(tmp_path / "masks" / "m.0000.png"), (truth(0) >= 0.5).astype(np.uint8))
+    with pytest.raises(RequestError, match="Masks have no shapes"):
+        fit_shapes(FitRequest(**{**vars(request_), "roto": None, "masks": str(tmp_path / "masks")}))

@@ -1,0 +1,189 @@
+"""The artist's own shapes, moved onto the predicted matte of a frame: a key that needs a hand only where it is wrong.
+
+The shapes begin where they were keyed nearest to that frame. From frame to frame they go along with the object's own motion (optical
+flow, weighted by the matte), and are fitted to each matte on the way, so that a point stays on its place of the object.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from xmemcore.curves.script import Format
+from xmemcore.protocol.failures import Cancelled, RequestError, not_written
+from xmemcore.protocol.names import layer_names
+from xmemcore.protocol.requests import FitRequest
+from xmemcore.protocol.whole_file import write_text
+from xmemcore.roto.fit import fit, moved
+from xmemcore.roto.grid import PixelGrid
+from xmemcore.roto.raster import rasterise_hard
+from xmemcore.roto.roto_json import write
+from xmemcore.roto.shapes import EvaluatedShape, Roto, RotoObject
+from xmemcore.shot.annotations.annotations import positions
+from xmemcore.shot.annotations.roto import RotoAnnotations
+from xmemcore.shot.inputs import Shot, open_shot
+from xmemcore.shot.listener import Listener, Silence
+from xmemcore.shot.mattes.mattes import MatteSequence, read_mattes
+
+STEP_REACH = 0.05
+"""Of the object's extent: how far from the carried shape an edge is looked for on the way."""
+NEIGHBOURHOOD = 0.02
+"""Of the object's extent: width of the window over which the object's motion is averaged around a point."""
+
+
+class NotARoto(RequestError):
+    """Masks have no shapes."""
+
+
+class NothingToFit(RequestError):
+    """A frame has no matte, or no shape could be brought there."""
+
+
+@dataclass(frozen=True)
+class FittedObject:
+    """One object's shapes at the frame."""
+
+    name: str
+    keyed_on: int
+    """Frame whose shapes were moved."""
+    iou: float
+    """Overlap of the fitted shapes with the matte, in [0, 1], both cut at one half."""
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a fit came to."""
+
+    frame: int
+    out: str
+    """The roto JSON with the fitted shapes."""
+    objects: tuple[FittedObject, ...]
+    warnings: tuple[str, ...]
+    seconds: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Give what `--json` prints."""
+        return asdict(self)
+
+
+def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResult:
+    """Move shapes onto the mattes of a frame, and write them as a roto JSON.
+
+    Raises:
+        RequestError, MachineError, Cancelled.
+    """
+    began = time.monotonic()
+    listener = listener or Silence()
+    shot = open_shot(request)
+    if not isinstance(shot.annotations, RotoAnnotations):
+        raise NotARoto("Masks have no shapes that could be moved. Give --roto.")
+    mattes = read_mattes(request.mattes)
+    if request.frame not in shot.plate.frames or request.frame not in mattes.frames:
+        raise NothingToFit(f"Frame {request.frame} has no plate or no matte in {request.mattes}. Propagate over it first.")
+    work = _Work(shot, shot.annotations, mattes, request)
+    chosen = range(len(shot.annotations.objects)) if request.objects is None else positions(request.objects, shot.annotations.objects)
+    fitted, found, warnings = [], [], []
+    for place, obj in enumerate(chosen):
+        listener.progress(place, len(chosen))
+        name = shot.annotations.objects[obj]
+        start = work.nearest_key(obj)
+        if start is None or not work.seen(request.frame, obj):
+            warnings.append(f"{name} has no shape or no matte that could be used; it is left out.")
+            continue
+        shapes = work.carried(obj, start, listener)
+        grid = work.grid((shot.plate.canvas.height, shot.plate.canvas.width))
+        target = mattes.read(request.frame, shot.plate.canvas).layers[work.layers[obj]]
+        shapes = fit(shapes, target, grid, STEP_REACH)
+        fitted.append(RotoObject(name, (request.frame,), lambda _, shapes=shapes: list(shapes), frozenset({request.frame})))
+        found.append(FittedObject(name, start, round(_overlap(rasterise_hard(shapes, grid), target), 4)))
+    listener.progress(len(chosen), len(chosen))
+    if not fitted:
+        raise NothingToFit(f"No shape could be brought to frame {request.frame}. " + " ".join(warnings))
+    out = Path(request.out).expanduser().absolute()
+    try:
+        display = shot.plate.canvas.display
+        size = Format(display.width, display.height, shot.plate.canvas.pixel_aspect)
+        write_text(out, write(Roto(tuple(fitted), size, ())))
+    except OSError as error:
+        raise not_written(out, error) from error
+    return FitResult(request.frame, str(out), tuple(found), tuple(warnings), round(time.monotonic() - began, 3))
+
+
+class _Work:
+    """A shot on the way from a key to a frame."""
+
+    def __init__(self, shot: Shot, annotations: RotoAnnotations, mattes: MatteSequence, request: FitRequest) -> None:
+        self._shot, self._annotations, self._mattes, self._request = shot, annotations, mattes, request
+        self._size = shot.plate.canvas.working_size(request.size)
+        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self.layers = layer_names(annotations.objects)
+
+    def grid(self, size: tuple[int, int]) -> PixelGrid:
+        """Lay pixels over the canvas."""
+        return self._annotations.grid(size)
+
+    def nearest_key(self, obj: int) -> int | None:
+        """Give the frame nearest in time on which an object has shapes; None when it has none anywhere."""
+        keyed = [f for f in self._annotations.keyframes if obj in self._annotations.known(f) and self._annotations.shapes(f, obj)]
+        return min(keyed, key=lambda frame: (abs(frame - self._request.frame), frame), default=None)
+
+    def seen(self, frame: int, obj: int) -> bool:
+        """Say whether an object's matte shows anything at a frame."""
+        return float(self._matte(frame, obj).max(initial=0)) >= 0.5
+
+    def carried(self, obj: int, start: int, listener: Listener) -> tuple[EvaluatedShape, ...]:
+        """Bring an object's shapes from a key to the frame, one existing frame after the other."""
+        frames = self._shot.plate.frames
+        first, last = frames.index(start), frames.index(self._request.frame)
+        shapes = tuple(self._annotations.shapes(start, obj))
+        grid = self.grid(self._size)
+        before, matte = self._grey(start), self._matte(start, obj)
+        for index in range(first + 1, last + 1) if last > first else range(first - 1, last - 1, -1):
+            if listener.cancelled():
+                raise Cancelled("Cancelled. Nothing was changed.")
+            now = self._grey(frames[index])
+            shapes = _along(shapes, self._flow.calc(before, now, None), matte, grid)
+            before, matte = now, self._matte(frames[index], obj)
+            if matte.max(initial=0) >= 0.5:
+                shapes = fit(shapes, matte, grid, STEP_REACH)
+        return shapes
+
+    def _grey(self, frame: int) -> np.ndarray:
+        picture = self._shot.plate.working_image(frame, self._request.size)
+        return cv2.cvtColor((picture * 255).astype(np.uint8), cv2.COLOR_RGB2GRAY)
+
+    def _matte(self, frame: int, obj: int) -> np.ndarray:
+        """Give an object's matte at working size, (h, w); empty where there is none."""
+        if obj in self._annotations.known(frame):
+            mask = self._annotations.network_mask(frame, obj, self._size)
+            return np.zeros(self._size, np.float32) if mask is None else mask
+        if frame not in self._mattes.frames:
+            return np.zeros(self._size, np.float32)
+        layer = self._mattes.read(frame, self._shot.plate.canvas).layers.get(self.layers[obj])
+        if layer is None:
+            return np.zeros(self._size, np.float32)
+        return cv2.resize(layer, self._size[::-1], interpolation=cv2.INTER_AREA)
+
+
+def _along(shapes: Sequence[EvaluatedShape], flow: np.ndarray, matte: np.ndarray, grid: PixelGrid) -> tuple[EvaluatedShape, ...]:
+    """Move shapes by the flow of what lies under the matte: at an edge, the ground behind it moves otherwise."""
+    width = max(2.0, NEIGHBOURHOOD * float(np.sqrt(max((matte >= 0.5).sum(), 1))))
+    amount = cv2.GaussianBlur(matte, (0, 0), width) + 1e-4
+    own = [cv2.GaussianBlur(flow[..., axis] * matte, (0, 0), width) / amount for axis in (0, 1)]
+    result = []
+    for shape in shapes:
+        places = grid.place(shape.points[:, 0]).astype(np.float32) - np.float32(0.5)
+        steps = [cv2.remap(plane, places[:, :1], places[:, 1:], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0] for plane in own]
+        result.append(moved(shape, shape.points[:, 0] + np.stack(steps, axis=1) * [grid.pixel_width, -grid.pixel_height]))
+    return tuple(result)
+
+
+def _overlap(first: np.ndarray, second: np.ndarray) -> float:
+    a, b = first >= 0.5, second >= 0.5
+    return float((a & b).sum() / max((a | b).sum(), 1))
