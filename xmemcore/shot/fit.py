@@ -100,7 +100,7 @@ def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResu
         grid = work.grid((shot.plate.canvas.height, shot.plate.canvas.width))
         target = mattes.read(request.frame, shot.plate.canvas).layers[work.layers[obj]]
         shapes = fit(shapes, target, grid, STEP_REACH)
-        fitted.append(RotoObject(name, (request.frame,), lambda _, shapes=shapes: list(shapes), frozenset({request.frame})))
+        fitted.append(RotoObject(name, (request.frame,), {request.frame: list(shapes)}.__getitem__, frozenset({request.frame})))
         found.append(FittedObject(name, start, round(_overlap(rasterise_hard(shapes, grid), target), 4)))
     listener.progress(len(chosen), len(chosen))
     if not fitted:
@@ -121,7 +121,7 @@ class _Work:
     def __init__(self, shot: Shot, annotations: RotoAnnotations, mattes: MatteSequence, request: FitRequest) -> None:
         self._shot, self._annotations, self._mattes, self._request = shot, annotations, mattes, request
         self._size = shot.plate.canvas.working_size(request.size)
-        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self.layers = layer_names(annotations.objects)
 
     def grid(self, size: tuple[int, int]) -> PixelGrid:
