@@ -148,7 +148,7 @@ class _Work:
             if listener.cancelled():
                 raise Cancelled("Cancelled. Nothing was changed.")
             now = self._grey(frames[index])
-            shapes = _along(shapes, self._flow.calc(before, now, None), matte, grid)
+            shapes = _along(shapes, self._flow.calc(before, now, None), matte, grid)  # type: ignore[call-overload]
             before, matte = now, self._matte(frames[index], obj)
             if matte.max(initial=0) >= 0.5:
                 shapes = fit(shapes, matte, grid, STEP_REACH)
