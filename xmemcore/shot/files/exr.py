@@ -32,7 +32,7 @@ from xmemcore.shot.files.exr_layout import (
     pixel_source,
     read_layout,
 )
-from xmemcore.shot.files.library_text import kept_off_the_terminal
+from xmemcore.shot.files.terminal_noise import kept_off_the_terminal
 from xmemcore.shot.plate.canvas import Box, require_pixels
 
 FULL_DISK_BYTES = 1_000_000

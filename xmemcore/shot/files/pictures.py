@@ -22,8 +22,8 @@ from PIL import Image
 from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.files import film_scans, jpeg_file, png_file, tiff_file
 from xmemcore.shot.files.file_kinds import HEAD_BYTES, kind_of_content, kind_of_name, not_read
-from xmemcore.shot.files.library_text import kept_off_the_terminal
 from xmemcore.shot.files.picture_header import PictureDamaged, PictureHeader, PictureUnsupported
+from xmemcore.shot.files.terminal_noise import kept_off_the_terminal
 
 _decoding = threading.Lock()
 _MADE_UP = (b"premature end of data", b"Premature end of JPEG", b"bad Huffman code", b"Inconsistent progression")
