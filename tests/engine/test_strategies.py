@@ -55,7 +55,8 @@ def test_random_picks_depend_on_the_seed_and_on_the_number_of_keys() -> None:
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
 def test_scores_are_those_of_frames_that_may_be_picked(name: str) -> None:
     looks = [View(torch.randn(3, 5), torch.randn(3, 5)) for _ in range(8)]
-    situation = Situation((2,), [index != 5 for index in range(8)], looks.__getitem__)
+    glimpses = torch.randn(8, 4, 5)
+    situation = Situation((2,), [index != 5 for index in range(8)], looks.__getitem__, glimpse=glimpses.__getitem__)
     first = next(STRATEGIES[name].picks(situation, 1))
     assert first.scores.shape == (8,) and first.scores[2] == first.scores[5] == 0
     assert first.score == float(first.scores[first.index]) == float(first.scores.max()) > 0

@@ -28,15 +28,15 @@ class Situation:
     """For every frame of the plate, whether it may be picked; a keyed frame never is."""
     view: Callable[[int], View]
     """Gives what the network sees of a frame, by index."""
-    glimpse: Callable[[int], Tensor] | None = None
-    """Gives the same much reduced, by index; see `coverage.glimpse`."""
-    errors: Sequence[float] | None = None
-    """For every frame, how wrong its mattes are expected to be, in [0, 1]; None: nothing is known."""
     seed: int = 0
     progress: Callable[[int, int], None] = lambda done, total: None
     """Called with steps done and their number."""
     cancelled: Callable[[], bool] = lambda: False
     """Asked before every step."""
+    glimpse: Callable[[int], Tensor] | None = None
+    """Gives what the network sees of a frame, much reduced, by index; see `coverage.glimpse`. For a strategy that judges."""
+    errors: Sequence[float] | None = None
+    """For every frame, how wrong its mattes are expected to be, in [0, 1]; None: nothing is known."""
 
     @property
     def open(self) -> list[int]:

@@ -128,11 +128,11 @@ def suggest(request: SuggestRequest, listener: Listener | None = None) -> Sugges
             tuple(keyed),
             eligible,
             views.__getitem__,
-            glimpses.__getitem__,
-            np.mean([[doubt.error for doubt in found] for found in judged], axis=0).tolist() if judged else None,
             request.seed,
             listener.progress,
             listener.cancelled,
+            glimpse=glimpses.__getitem__,
+            errors=np.mean([[doubt.error for doubt in found] for found in judged], axis=0).tolist() if judged else None,
         )
         picks = list(strategy.picks(situation, request.count))
     suggestions, before = [], list(keyed)
