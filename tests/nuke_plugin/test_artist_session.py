@@ -20,7 +20,7 @@ POINTS = 96
 PIECES = 4
 """Into which poles and trunks may cut an animal."""
 CASES = [("3.11", "dog"), ("3.9", "libby"), ("3.10", "libby"), ("3.13", "libby")]
-"""Python and clip; each is found on the machine or skipped."""
+"""Python and clip; each is found on the machine or skipped. A session takes minutes: all but the first are for `make test-all`."""
 SESSION_TIMEOUT_SECONDS = 1700
 
 pytestmark = [pytest.mark.weights, pytest.mark.slow, pytest.mark.timeout(2400)]
@@ -82,7 +82,10 @@ def bundled_model():
     return catalogue.installed()[0].name
 
 
-@pytest.mark.parametrize(("version", "clip"), CASES, ids=[f"{version}-{clip}" for version, clip in CASES])
+@pytest.mark.parametrize(
+    ("version", "clip"),
+    [pytest.param(*case, id="-".join(case), marks=[pytest.mark.exhaustive] * (place > 0)) for place, case in enumerate(CASES)],
+)
 def test_an_artist_keys_propagates_is_told_where_to_key_and_corrects(version, clip, shared, tmp_path, bundled_model):
     from tests.nuke_plugin.test_plugin_source import find_python
 
