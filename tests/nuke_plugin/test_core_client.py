@@ -137,7 +137,7 @@ def test_plugin_whose_reading_fails_says_so(core, monkeypatch):
 
 
 def test_failure_comes_with_its_sentence(core):
-    assert list(ask(core, "refuse"))[-1] == Failed(1, "RequestError", "Frame 1001 is missing. Render it first.", 2)
+    assert list(ask(core, "refuse"))[-1] == Failed(1, "request", "Frame 1001 is missing. Render it first.", 2)
 
 
 def test_a_long_job_is_not_taken_for_silence(core):
