@@ -7,7 +7,6 @@ mattes out of range. Inputs that failed are kept in the folder that is named.
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import resource
 import signal
@@ -16,6 +15,7 @@ import warnings
 from collections import Counter
 from pathlib import Path
 
+from tests import shared_data
 from tests.roto.damage import damaged
 from xmemcore.curves.chain import CLASSES
 from xmemcore.curves.script import read_script
@@ -37,7 +37,7 @@ class Hang(Exception):
 
 def seeds() -> list[str]:
     """Give real scripts, of large ones the rotos alone, and the cases of the tests."""
-    shared = Path(os.environ.get("XMEM_ROTO_SHARED", Path(__file__).parents[3] / "shared")) / "nuke-samples"
+    shared = shared_data.folder() / "nuke-samples"
     paths = [*sorted(shared.rglob("*.nk")), *sorted(shared.rglob("*.gizmo")), *sorted((Path(__file__).parent / "cases").glob("[!d]*.nk"))]
     found = []
     for text in (path.read_text(encoding="utf-8", errors="replace") for path in paths):
