@@ -71,12 +71,15 @@ class ShotMemory:
         return Readout(value, answered, presence)
 
     def _best(self, segments: list[Segment], queries: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Give indices over all segments and affinities, (Q, k): each segment's best compete for the same places."""
+        """Give indices over all segments and affinities, (Q, k): each segment's best compete for the same places.
+
+        Of elements that match equally well, which a repeated frame gives, the permanent one goes first: it is the artist's word.
+        """
         k, start, scores, places = self.temporary.config.top_k, 0, [], []
         for segment in segments:
             best, where = segment.best(queries, min(k, len(segment)), known if segment is segments[-1] else None, self._buffers)
-            scores.append(best)
-            places.append(where + start)
+            scores.insert(0, best)
+            places.insert(0, where + start)
             start += len(segment)
         at, affinity = best_elements(torch.cat(scores, dim=1), k)
         return torch.cat(places, dim=1).gather(1, at), affinity
