@@ -8,10 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from xmemcore.memory.affinity import best_elements, gather, query_side, top_k_softmax
+from xmemcore.memory.affinity import gather, query_side, top_k_softmax
 from xmemcore.memory.permanent import PermanentMemory
 from xmemcore.memory.segment import SCORES_AT_ONCE, Buffers, Segment
 from xmemcore.memory.temporary import TemporaryMemory
+
+EQUALLY_WELL = 1e-5
+"""Share of a score by which two elements may differ and still match equally well."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,11 @@ class ShotMemory:
             scores.insert(0, best)
             places.insert(0, where + start)
             start += len(segment)
-        at, affinity = best_elements(torch.cat(scores, dim=1), k)
-        return torch.cat(places, dim=1).gather(1, at), affinity
+        everything = torch.cat(scores, dim=1)
+        # Equal up to rounding, which differs from machine to machine.
+        favoured = torch.cat([scores[0] * (1 - EQUALLY_WELL), *scores[1:]], dim=1)
+        at = favoured.topk(min(k, favoured.shape[1]), dim=1).indices
+        return torch.cat(places, dim=1).gather(1, at), torch.softmax(everything.gather(1, at), dim=1)
 
     def _read_densely(self, segments: list[Segment], queries: Tensor, known: Tensor | None, members: list[int], value: Tensor) -> Tensor:
         """Compute the whole affinity, (N, Q), fill the objects' rows of `value`, and give each element's usage."""
