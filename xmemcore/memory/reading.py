@@ -78,7 +78,9 @@ class ShotMemory:
 
         Of elements that match equally well, which a repeated frame gives, the permanent one goes first: it is the artist's word.
         """
-        k, start, scores, places = self.temporary.config.top_k, 0, [], []
+        k, start = self.temporary.config.top_k, 0
+        scores: list[Tensor] = []
+        places: list[Tensor] = []
         for segment in segments:
             best, where = segment.best(queries, min(k, len(segment)), known if segment is segments[-1] else None, self._buffers)
             scores.insert(0, best)
