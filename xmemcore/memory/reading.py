@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from xmemcore.memory.affinity import gather, query_side, top_k_softmax
+from xmemcore.memory.affinity import best_elements, gather, query_side, top_k_softmax
 from xmemcore.memory.permanent import PermanentMemory
 from xmemcore.memory.segment import SCORES_AT_ONCE, Buffers, Segment
 from xmemcore.memory.temporary import TemporaryMemory
@@ -89,7 +89,7 @@ class ShotMemory:
         everything = torch.cat(scores, dim=1)
         # Equal up to rounding, which differs from machine to machine.
         favoured = torch.cat([scores[0] * (1 - EQUALLY_WELL), *scores[1:]], dim=1)
-        at = favoured.topk(min(k, favoured.shape[1]), dim=1).indices
+        at, _ = best_elements(favoured, k)
         return torch.cat(places, dim=1).gather(1, at), torch.softmax(everything.gather(1, at), dim=1)
 
     def _read_densely(self, segments: list[Segment], queries: Tensor, known: Tensor | None, members: list[int], value: Tensor) -> Tensor:
