@@ -125,7 +125,7 @@ def test_json_is_one_object_and_nothing_else_on_stdout(
         listener.progress(2, 2)
         return Answer(PROPAGATED)
 
-    monkeypatch.setenv("OPENJD_SESSION_ID", "session-1")
+    monkeypatch.setenv("OPENJD_SESSION_WORKING_DIR", "/sessions/1")
     shot["propagate"] = talkative
     assert main(["propagate", "p", "--masks", "m", "--json"]) == 0
     out, err = capsys.readouterr()
@@ -144,7 +144,7 @@ def test_farm_progress_is_on_stdout_when_a_session_runs_us(
     shot["propagate"] = halfway
     main(["propagate", "p", "--masks", "m"])
     assert "openjd" not in capsys.readouterr().out
-    monkeypatch.setenv("OPENJD_SESSION_ID", "session-1")
+    monkeypatch.setenv("OPENJD_SESSION_WORKING_DIR", "/sessions/1")
     main(["propagate", "p", "--masks", "m"])
     assert "openjd_progress: 50\n" in capsys.readouterr().out
 

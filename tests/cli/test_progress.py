@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from xmemcore.cli.progress import TerminalListener, farm_stream
+from xmemcore.cli.progress import TerminalListener, farm_stream, say_failed
 
 
 def test_log_gets_one_line_per_five_percent() -> None:
@@ -58,9 +58,17 @@ def test_farm_gets_each_percent_once() -> None:
 
 
 def test_farm_is_told_only_in_its_session_and_never_beside_json() -> None:
-    assert farm_stream(False, {}) is None
-    assert farm_stream(True, {"OPENJD_SESSION_ID": "s"}) is None
-    assert farm_stream(False, {"OPENJD_SESSION_ID": "s"}) is not None
+    assert farm_stream(False, {}) is None and farm_stream(False, {"OPENJD_SESSION_ID": "no engine sets it"}) is None
+    for name in ("OPENJD_SESSION_WORKING_DIR", "DEADLINE_SESSION_ID"):
+        assert farm_stream(True, {name: "s"}) is None
+        assert farm_stream(False, {name: "s"}) is not None
+
+
+def test_a_farm_hears_a_failure_on_one_line() -> None:
+    farm = io.StringIO()
+    say_failed("The plate is gone.\nBring it back.", farm)
+    say_failed("Nobody listens.", None)
+    assert farm.getvalue() == "openjd_fail: The plate is gone. Bring it back.\n"
 
 
 def test_nothing_to_do_is_all_done() -> None:

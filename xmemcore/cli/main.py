@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from xmemcore.cli import demo, doctor, measure, models, shot_commands
 from xmemcore.cli.options import Parser
+from xmemcore.cli.progress import farm_stream, say_failed
 from xmemcore.protocol import foreign
 from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.version import VERSION
@@ -18,7 +19,7 @@ OUR_MISTAKE = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code: 0 done, 2 wrong request or no model, 3 the machine failed, 130 cancelled."""
+    """Run one command; returns its exit code: 0 done, 2 wrong request or no model, 3 the machine failed, 75 busy, 130 cancelled."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         if arguments[:1] == ["train"]:
@@ -28,16 +29,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chosen = make_parser().parse_args(arguments)
         return chosen.run(chosen) or DONE
     except Failure as failure:
-        return _refuse(str(failure), failure.exit_code)
+        return _refuse(str(failure), failure.exit_code, arguments)
     except KeyboardInterrupt:
-        return _refuse("Cancelled. What was finished stays.", Cancelled.exit_code)
+        return _refuse("Cancelled. What was finished stays.", Cancelled.exit_code, arguments)
     except BrokenPipeError:
         # Whoever read our output has seen enough, as with `| head`.
         sys.stdout = None  # type: ignore[assignment]
         return DONE
     except Exception as error:
         ours = foreign.known(error)
-        return _crashed() if ours is None else _refuse(str(ours), ours.exit_code)
+        return _crashed(arguments) if ours is None else _refuse(str(ours), ours.exit_code, arguments)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -72,11 +73,14 @@ def _worker() -> int:
     return DONE
 
 
-def _refuse(sentence: str, exit_code: int) -> int:
+def _refuse(sentence: str, exit_code: int, arguments: Sequence[str]) -> int:
     print(f"xmem-roto: {sentence}", file=sys.stderr)
+    if exit_code != Cancelled.exit_code:
+        say_failed(sentence, farm_stream("--json" in arguments))
     return exit_code
 
 
-def _crashed() -> int:
+def _crashed(arguments: Sequence[str]) -> int:
     traceback.print_exc()
-    return _refuse("That is a mistake of ours. Please report it with the lines above and what `xmem-roto doctor` prints.", OUR_MISTAKE)
+    advice = "Please report it with the lines above and what `xmem-roto doctor` prints."
+    return _refuse(f"That is a mistake of ours. {advice}", OUR_MISTAKE, arguments)

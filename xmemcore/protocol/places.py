@@ -16,6 +16,9 @@ MODELS_VARIABLE = "XMEM_ROTO_MODELS"
 PYTHON_VARIABLE = "XMEM_ROTO_PYTHON"
 """The core's interpreter."""
 
+FARM_VARIABLES = ("OPENJD_SESSION_WORKING_DIR", "DEADLINE_SESSION_ID")
+"""One of these is set in a session of Open Job Description, or of AWS Deadline Cloud: progress goes to stdout in its words."""
+
 NAME = "xmem-roto"
 """Of our folder in a place that others use too."""
 
