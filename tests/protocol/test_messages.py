@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from xmemcore.protocol import messages
 from xmemcore.protocol.messages import KINDS, MessageUnreadable, RequestUnreadable, decode, encode
-from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
+from xmemcore.protocol.requests import ApproveRequest, FitRequest, PropagateRequest, SuggestRequest
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)))
 WHOLE = st.integers(-(2**53), 2**53)
@@ -25,7 +25,9 @@ SAMPLES = {
     "Optional[int]": st.none() | WHOLE,
     "Dict[str, Any]": st.dictionaries(TEXT, st.integers() | TEXT | st.lists(st.integers())),
     "PropagateRequest": st.builds(PropagateRequest, plate=TEXT, keyframes=st.none() | st.tuples(WHOLE, WHOLE), viewer_frame=WHOLE),
-    "SuggestRequest": st.builds(SuggestRequest, plate=TEXT, alpha=st.floats(0, 1)),
+    "SuggestRequest": st.builds(SuggestRequest, plate=TEXT, alpha=st.floats(0, 1), absent=st.none() | st.tuples(TEXT, TEXT)),
+    "FitRequest": st.builds(FitRequest, plate=TEXT, mattes=TEXT, frame=WHOLE),
+    "ApproveRequest": st.builds(ApproveRequest, mattes=TEXT, frames=TEXT, objects=st.none() | st.tuples(TEXT), undo=st.booleans()),
 }
 
 
@@ -76,6 +78,8 @@ def test_other_lines_are_refused_with_what_they_said(line):
         ("confidence", 1, "must be true or false"),
         ("keyframes", [1, "2"], "must be a list of whole numbers"),
         ("keyframes", {"1": 2}, "must be a list of whole numbers"),
+        ("objects", ["sleeve", 2], "must be a list of texts"),
+        ("absent", "sleeve:1010-1032", "must be a list of texts"),
         ("viewer_frame", [1], "must be a whole number"),
         ("node_id", ["x"], "must be text"),
     ],

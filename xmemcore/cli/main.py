@@ -49,6 +49,7 @@ def make_parser() -> argparse.ArgumentParser:
     shot_commands.add_propagate(commands)
     shot_commands.add_suggest(commands)
     shot_commands.add_fit(commands)
+    shot_commands.add_approve(commands)
     measure.add_evaluate(commands)
     measure.add_experiments(commands)
     measure.add_bench(commands)

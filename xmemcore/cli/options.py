@@ -9,11 +9,11 @@ from dataclasses import fields
 from typing import Any, NoReturn, TypeVar
 
 from xmemcore.protocol.failures import RequestError
-from xmemcore.protocol.requests import LONGEST_LEARNING_SECONDS, PropagateRequest, ShotRequest
+from xmemcore.protocol.requests import LONGEST_LEARNING_SECONDS, ApproveRequest, PropagateRequest, ShotRequest
 from xmemcore.protocol.settings import Setting, rows
 
 DEFAULTS = PropagateRequest(plate="")
-Request = TypeVar("Request", bound=ShotRequest)
+Request = TypeVar("Request", bound="ShotRequest | ApproveRequest")
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
@@ -128,6 +128,13 @@ def add_annotation_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--roto-node", metavar="NAME", help="which Roto node of a .nk that has several")
     parser.add_argument("--keyframes", type=frame_list, metavar="F,F", help="frames that count as annotated (default: those with keys)")
     add_settings(parser, ShotRequest, "plate")
+
+
+def add_word_options(parser: argparse.ArgumentParser) -> None:
+    """Add what the artist says of mattes besides drawing: where an object is absent, and which mattes are right."""
+    absent = "frames on which an object is not to be seen, such as sleeve:1010-1032 (repeatable)"
+    parser.add_argument("--absent", action="append", metavar="NAME:RANGE", help=absent)
+    parser.add_argument("--approved", metavar="DIR", help="approved mattes, which stay and count as annotations; see `approve`")
 
 
 def add_cache_options(parser: argparse.ArgumentParser) -> None:

@@ -8,10 +8,18 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TypeVar
 
-from xmemcore.cli.options import OptionsInvalid, Parser, add_annotation_options, add_cache_options, add_settings, request_of
+from xmemcore.cli.options import (
+    OptionsInvalid,
+    Parser,
+    add_annotation_options,
+    add_cache_options,
+    add_settings,
+    add_word_options,
+    request_of,
+)
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
 from xmemcore.protocol.failures import Cancelled, Failure
-from xmemcore.protocol.requests import FitRequest, PropagateRequest, ShotRequest, SuggestRequest
+from xmemcore.protocol.requests import ApproveRequest, FitRequest, PropagateRequest, ShotRequest, SuggestRequest
 from xmemcore.shot.footprint import peak_mb
 from xmemcore.shot.listener import Listener
 
@@ -25,6 +33,7 @@ def add_propagate(commands: argparse._SubParsersAction[Parser]) -> None:
     """Describe the command."""
     parser = commands.add_parser("propagate", help="fill a frame range with mattes")
     add_annotation_options(parser)
+    add_word_options(parser)
     which = "which object comes out (repeatable; default: all); the others are not computed"
     parser.add_argument("--object", action="append", dest="objects", metavar="NAME", help=which)
     add_settings(parser, PropagateRequest, "model", "engine", "propagate")
@@ -37,6 +46,7 @@ def add_suggest(commands: argparse._SubParsersAction[Parser]) -> None:
     """Describe the command."""
     parser = commands.add_parser("suggest", help="name the next frames worth keying")
     add_annotation_options(parser)
+    add_word_options(parser)
     add_settings(parser, SuggestRequest, "suggest", "model")
     add_cache_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
@@ -51,6 +61,36 @@ def add_fit(commands: argparse._SubParsersAction[Parser]) -> None:
     add_settings(parser, FitRequest, "fit")
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
     parser.set_defaults(run=run_fit)
+
+
+def add_approve(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Describe the command."""
+    parser = commands.add_parser("approve", help="mark mattes as right: they stay in every later run, and count as annotations")
+    parser.add_argument("mattes", metavar="MATTES", help="mattes of a propagate, a folder or a pattern")
+    parser.add_argument("--frames", required=True, metavar="RANGE", help="such as 1010-1032")
+    parser.add_argument("--object", action="append", dest="objects", metavar="NAME", help="which object (repeatable; default: all)")
+    parser.add_argument("--approved", metavar="DIR", help="folder of the copies (default: approved, beside the mattes)")
+    parser.add_argument("--undo", action="store_true", help="take the mark back")
+    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
+    parser.set_defaults(run=run_approve)
+
+
+def run_approve(chosen: argparse.Namespace) -> None:
+    """Approve, and list what is approved now."""
+    from xmemcore.protocol.frames import counted
+    from xmemcore.shot.approved import approve
+
+    answer = approve(request_of(chosen, ApproveRequest)).as_json()
+    if chosen.json:
+        print(json.dumps(answer))
+        return
+    for warning in answer["warnings"]:
+        print(warning)
+    print(f"{'Taken back' if chosen.undo else 'Approved'}: {counted(answer['changed'])}")
+    for name, frames in answer["approved"].items():
+        print(f"{name}: {frames}")
+    if answer["approved"]:
+        print(f"Add to the next runs: --approved {answer['folder']}")
 
 
 def run_fit(chosen: argparse.Namespace) -> None:

@@ -5,13 +5,21 @@ from __future__ import annotations
 import math
 from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import Any, Dict, Mapping, Optional, Type, Union, get_type_hints
+from typing import Any, Dict, Mapping, Optional, Tuple, Type, Union, get_type_hints
 
 from xmemcore.protocol.outside import short
 
 LARGEST_WHOLE = 2**53
 """Beyond, a number is not the same on both sides of every JSON."""
-_NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false", dict: "an object", tuple: "a list of whole numbers"}
+_NAMES = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    dict: "an object",
+    Tuple[int, ...]: "a list of whole numbers",
+    Tuple[str, ...]: "a list of texts",
+}
 
 
 def wrong_kind(kind: Type[Any], values: Mapping[str, Any], paths: bool = True) -> Optional[str]:
@@ -51,8 +59,9 @@ def _is_union(hint: Any) -> bool:
 
 
 def _plain(hint: Any) -> Any:
-    """Reduce Tuple[int, ...] and Dict[str, Any] to their origins."""
-    return getattr(hint, "__origin__", hint)
+    """Reduce Dict[str, Any] to its origin; of a tuple, what is in it matters."""
+    origin = getattr(hint, "__origin__", hint)
+    return hint if origin is tuple else origin
 
 
 def _fits(wanted: Any, value: Any) -> bool:
@@ -64,8 +73,9 @@ def _fits(wanted: Any, value: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_WHOLE
     if wanted is float:
         return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST_WHOLE and math.isfinite(value)
-    if wanted is tuple:
-        return isinstance(value, (list, tuple)) and all(_fits(int, one) for one in value)
+    if getattr(wanted, "__origin__", None) is tuple:
+        item = _plain(wanted.__args__[0])
+        return isinstance(value, (list, tuple)) and all(item is Any or _fits(item, one) for one in value)
     if wanted is dict:
         return isinstance(value, dict)
     if wanted is type(None):

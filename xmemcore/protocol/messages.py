@@ -9,8 +9,8 @@ The order of a conversation:
     worker                                  Nuke
     greeting, once, before anything heavy
     is imported                      ---->  closes the worker when `protocol` is not its own
-                                     <----  propagate | suggest | status | clear |
-                                            models, each with a job number of Nuke's choice
+                                     <----  propagate | suggest | fit | approve | status |
+                                            clear | models, each with a job number of Nuke's choice
     queued (others are ahead) or
     started                          ---->
     any of progress, frame_done,
@@ -27,8 +27,8 @@ read is answered by `failed` with job null; it never ends the worker. Fields tha
 two sides with one protocol number agree on every field.
 
 `result` of finished is, per request: PropagateResult.as_json(), SuggestResult.as_json() with "thumbnails" (frame as text: path
-of a PNG), node_status(...).as_json(), {} after clear, and {"models": [{"name", "summary", "terms", "installed"}, ...]}. Frames are Nuke's
-numbers. Paths are absolute, of the machine both run on.
+of a PNG), FitResult.as_json(), ApproveResult.as_json(), node_status(...).as_json(), {} after clear, and
+{"models": [{"name", "summary", "terms", "installed"}, ...]}. Frames are Nuke's numbers. Paths are absolute, of the machine both run on.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from typing import IO, Any, Dict, Iterator, Optional, Tuple, Type, Union
 from xmemcore.protocol.failures import MachineError, RequestError
 from xmemcore.protocol.kinds import wrong_kind
 from xmemcore.protocol.outside import NotUsable, parse_json
-from xmemcore.protocol.requests import PropagateRequest, ShotRequest, SuggestRequest
+from xmemcore.protocol.requests import ApproveRequest, FitRequest, PropagateRequest, SuggestRequest
 
 PROTOCOL = 2
 """Raised by one whenever a message gains, loses or changes a field."""
@@ -77,6 +77,22 @@ class Suggest:
 
     job: int
     request: SuggestRequest
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Queue a fit of the roto's own shapes to the matte of a frame."""
+
+    job: int
+    request: FitRequest
+
+
+@dataclass(frozen=True)
+class Approve:
+    """Queue a mark that mattes are right, or that it is taken back; answered like a status."""
+
+    job: int
+    request: ApproveRequest
 
 
 @dataclass(frozen=True)
@@ -229,13 +245,13 @@ class Pong:
 
 
 Message = Union[
-    Propagate, Suggest, Status, Clear, Models, Cancel, Ping, Leave,
+    Propagate, Suggest, Fit, Approve, Status, Clear, Models, Cancel, Ping, Leave,
     Greeting, Queued, Started, Progress, FrameDone, Warned, Log, Cancelling, Cancelled, Finished, Failed, Pong,
 ]  # fmt: skip
 
 KINDS: Dict[str, Type[Any]] = {
-    "propagate": Propagate, "suggest": Suggest, "status": Status, "clear": Clear, "models": Models, "cancel": Cancel,
-    "ping": Ping, "leave": Leave,
+    "propagate": Propagate, "suggest": Suggest, "fit": Fit, "approve": Approve, "status": Status, "clear": Clear, "models": Models,
+    "cancel": Cancel, "ping": Ping, "leave": Leave,
     "greeting": Greeting, "queued": Queued, "started": Started, "progress": Progress, "frame_done": FrameDone, "warning": Warned,
     "log": Log, "cancelling": Cancelling, "cancelled": Cancelled, "finished": Finished, "failed": Failed, "pong": Pong,
 }  # fmt: skip
@@ -247,7 +263,9 @@ SHOWN_CHARACTERS = 200
 """Of a line that cannot be read, in its sentence."""
 
 _KIND_OF = {message: kind for kind, message in KINDS.items()}
-_REQUEST_OF: Dict[Type[Any], Type[ShotRequest]] = {Propagate: PropagateRequest, Suggest: SuggestRequest, Status: PropagateRequest}
+_REQUEST_OF: Dict[Type[Any], Type[Any]] = {
+    Propagate: PropagateRequest, Suggest: SuggestRequest, Fit: FitRequest, Approve: ApproveRequest, Status: PropagateRequest,
+}  # fmt: skip
 
 
 def encode(message: Message) -> str:
@@ -297,8 +315,9 @@ def _build(kind: Type[Any], values: Any, shown: str, job: Optional[int] = None) 
         raise MessageUnreadable(
             f"The fields of message {shown} are not those of {kind.__name__}. Do plugin and core come from one checkout?"
         )
-    wrong = wrong_kind(kind, known, paths=issubclass(kind, ShotRequest))
-    if wrong is not None and issubclass(kind, ShotRequest):
+    is_request = kind in _REQUEST_OF.values()
+    wrong = wrong_kind(kind, known, paths=is_request)
+    if wrong is not None and is_request:
         raise RequestUnreadable(f"The request cannot be read: {wrong}. Correct it and ask again.", job)
     if wrong is not None:
         raise MessageUnreadable(f"In message {shown}, {wrong}. Do plugin and core come from one checkout?")

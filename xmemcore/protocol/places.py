@@ -39,6 +39,15 @@ def cache_root(chosen: Optional[str] = None, environment: Optional[Mapping[str, 
     return Path(environment.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))) / NAME
 
 
+APPROVED = "approved"
+"""Folder of approved mattes, beside the mattes that they are copies of."""
+
+
+def approved_folder(mattes: str) -> Path:
+    """Say where the approved copies of a sequence of mattes are kept, by the pattern of its files."""
+    return Path(mattes).parent / APPROVED
+
+
 def exchange_folder(node_id: str, cache: Optional[str] = None) -> Path:
     """Give the folder in which the plugin hands plates, roto and alphas of one node to the core."""
     return cache_root(cache) / "nuke" / node_id

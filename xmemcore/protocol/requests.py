@@ -51,6 +51,10 @@ class ShotRequest:
     """Frames that count as annotated; None: those that the annotations have keys on."""
     objects: Optional[Tuple[str, ...]] = None
     """Names of the objects that count, as the answer of a run lists them; None: all. The others are neither learned nor written."""
+    absent: Optional[Tuple[str, ...]] = None
+    """Frames on which an object is not to be seen, as `Absence` writes them: `sleeve:1010-1032`."""
+    approved: Optional[str] = None
+    """Folder of mattes that the artist has marked as right: they stay as they are, and count as annotations. None: there are none."""
     colorspace: Optional[str] = setting(
         None,
         mattes=True,
@@ -364,6 +368,22 @@ class FitRequest(ShotRequest):
     """Folder or pattern of the mattes."""
     frame: int = setting(0, option="--frame", group="fit", metavar="F", help="frame whose matte the shapes are moved onto (required)")
     out: str = setting("fitted.json", option="--out", group="fit", metavar="FILE", help="roto JSON to write (default: %(default)s)")
+
+
+@dataclass(frozen=True)
+class ApproveRequest:
+    """Mark mattes as right, or take that back."""
+
+    mattes: str
+    """Folder or pattern of the mattes."""
+    frames: str
+    """Frame range."""
+    objects: Optional[Tuple[str, ...]] = None
+    """Names of the objects whose mattes are meant; None: all that the mattes have."""
+    approved: Optional[str] = None
+    """Folder of the copies; None: `approved` beside the mattes."""
+    undo: bool = False
+    """Take the mark back: the copies are deleted, the mattes stay until the next run."""
 
 
 def require_size(size: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResu
     """
     began = time.monotonic()
     listener = listener or Silence()
-    shot = open_shot(request)
+    shot = open_shot(replace(request, absent=None, approved=None))  # shapes are drawn; neither of the two has any
     if not isinstance(shot.annotations, RotoAnnotations):
         raise NotARoto("Masks have no shapes that could be moved. Give --roto.")
     mattes = read_mattes(request.mattes)

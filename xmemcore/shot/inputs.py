@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from xmemcore.protocol.absences import Absence
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.requests import ShotRequest
+from xmemcore.shot.annotations.absences import AbsentAnnotations
 from xmemcore.shot.annotations.annotations import Annotations, ChosenAnnotations
+from xmemcore.shot.approved import ApprovedAnnotations
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.store.cache import digest
 
@@ -86,6 +89,20 @@ def wanted_indices(plate: Plate, frames: str | None) -> tuple[list[int], list[in
 
 
 def _open_annotations(request: ShotRequest, plate: Plate) -> Annotations:
+    """Open what was drawn, and add what was said besides: approved mattes, then absent ranges, which count most."""
+    annotations = _drawn(request, plate)
+    if request.approved is not None:
+        annotations = ApprovedAnnotations(annotations, request.approved, plate)
+    if request.absent:
+        absences = [Absence.parse(text) for text in request.absent]
+        if request.objects is not None:
+            # What is said of objects that do not count does not count either.
+            absences = [absence for absence in absences if absence.name in annotations.objects]
+        annotations = AbsentAnnotations(annotations, absences, plate.frames, plate.canvas)
+    return annotations
+
+
+def _drawn(request: ShotRequest, plate: Plate) -> Annotations:
     if request.roto is not None:
         from xmemcore.shot.annotations.roto import open_roto
 

@@ -20,6 +20,7 @@ from xmemcore.protocol.version import VERSION
 from xmemcore.shot.annotations.host_alpha import HostAlpha
 from xmemcore.shot.annotations.mask_folders import mask_sequences
 from xmemcore.shot.annotations.objects import Group, competition_groups
+from xmemcore.shot.approved import approved_paths
 from xmemcore.shot.device import choose_precision
 from xmemcore.shot.files.sequence import Sequence
 from xmemcore.shot.inputs import open_shot, wanted_indices
@@ -96,6 +97,8 @@ class ShotPlan:
             read += [path for sequence in masks.values() for path in sequence.paths.values()]
         if request.roto_alpha:
             read += Sequence.find(request.roto_alpha, "roto alpha").paths.values()
+        if request.approved:
+            read += approved_paths(request.approved)
         return read
 
     @cached_property

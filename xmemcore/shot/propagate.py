@@ -16,6 +16,7 @@ from xmemcore.network.xmem import XMem
 from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.frames import counted
 from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot.approved import forgotten
 from xmemcore.shot.device import choose_device
 from xmemcore.shot.learned import LearnedStore, LearningPlan, learning_keys
 from xmemcore.shot.listener import Listener, Silence
@@ -98,6 +99,8 @@ class _Run:
             self.warn(warning)
         if plan.missing:
             self.warn(f"The plate has no {counted(plan.missing)}; no matte is written there.")
+        if plan.request.approved is None and (sentence := forgotten(plan.out)):
+            self.warn(sentence)
         plan.writer.prepare()
         stack.enter_context(locked(result_lock(plan.out), busy=ResultBusy, sentence=BUSY))
         plan.record = ResultFile(plan.out)  # as the run before us left it

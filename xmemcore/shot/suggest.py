@@ -111,7 +111,10 @@ def suggest(request: SuggestRequest, listener: Listener | None = None) -> Sugges
     numbers = shot.plate.frames
     judged = _judged(masks, listener) if strategy.judges and mattes is not None else []
     eligible = [
-        index in wanted and (strategy.judges or _large_enough(masks.pixels(index), request.min_pixels)) for index in range(len(numbers))
+        index in wanted
+        and not (masks.objects and masks.hidden(index))
+        and (strategy.judges or _large_enough(masks.pixels(index), request.min_pixels))
+        for index in range(len(numbers))
     ]
     with ExitStack() as stack:
         views: list[View] = []
@@ -141,7 +144,8 @@ def suggest(request: SuggestRequest, listener: Listener | None = None) -> Sugges
             break
         suggestions.append(_suggestion(strategy, pick, before, len(keyed), views, masks, judged))
         before.append(pick.index)
-    left_out = [numbers[index] for index, may in enumerate(eligible) if not may and index in wanted and index not in keyed]
+    small = [index for index, may in enumerate(eligible) if not may and index in wanted and index not in keyed]
+    left_out = [numbers[index] for index in small if not masks.hidden(index)]
     first_round = picks[0].scores.tolist() if picks else [0.0] * len(numbers)
     lost = _lost(judged) if strategy.judges else masks.lost()
     expected = _expected_j(judged, keyed)
@@ -254,9 +258,10 @@ class _Masks:
         there = [index for index in range(len(self.shot.plate.frames)) if (self.pixels(index) or 0) > 0]
         if not there:
             return []
-        return [index for index in range(there[0], there[-1]) if self.pixels(index) == 0 and index not in keyed and not self._hidden(index)]
+        return [index for index in range(there[0], there[-1]) if self.pixels(index) == 0 and index not in keyed and not self.hidden(index)]
 
-    def _hidden(self, index: int) -> bool:
+    def hidden(self, index: int) -> bool:
+        """Say whether the artist's word makes every object that is looked at absent: there is nothing to key."""
         return self.shot.annotations.absent(self.shot.plate.frames[index]).issuperset(self.objects)
 
 

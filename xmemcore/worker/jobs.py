@@ -13,11 +13,13 @@ from typing import Any
 
 from xmemcore.protocol import failures, foreign
 from xmemcore.protocol.messages import (
+    Approve,
     Cancelled,
     Cancelling,
     Clear,
     Failed,
     Finished,
+    Fit,
     FrameDone,
     Log,
     Models,
@@ -31,8 +33,8 @@ from xmemcore.protocol.messages import (
 )  # fmt: skip
 from xmemcore.worker.wire import Wire, failed
 
-Request = Propagate | Suggest | Status | Clear | Models
-REQUESTS = (Propagate, Suggest, Status, Clear, Models)
+Request = Propagate | Suggest | Fit | Approve | Status | Clear | Models
+REQUESTS = (Propagate, Suggest, Fit, Approve, Status, Clear, Models)
 Work = Callable[[Request, "JobListener"], "dict[str, Any]"]
 """Does one request and returns the `result` of Finished; raises to fail."""
 
@@ -81,7 +83,7 @@ class Jobs:
         """Queue a request. A short question goes ahead of propagates and suggestions: an artist looks at it."""
         with self._change:
             ahead = len(self._waiting) + (self._current is not None)
-            if isinstance(request, (Status, Models)):
+            if isinstance(request, (Approve, Status, Models)):
                 self._waiting.appendleft(Job(request))
             else:
                 self._waiting.append(Job(request))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xmemcore.protocol.messages import Clear, Models, Propagate, Status, Suggest
+from xmemcore.protocol.messages import Approve, Clear, Fit, Models, Propagate, Status, Suggest
 from xmemcore.worker.jobs import JobListener, Request
 
 
@@ -20,6 +20,14 @@ def work(request: Request, listener: JobListener) -> dict[str, Any]:
 
         found = suggest(request.request, listener)
         return {**found.as_json(), "thumbnails": write_thumbnails(request.request, [one.frame for one in found.suggestions])}
+    if isinstance(request, Fit):
+        from xmemcore.shot.fit import fit_shapes
+
+        return fit_shapes(request.request, listener).as_json()
+    if isinstance(request, Approve):
+        from xmemcore.shot.approved import approve
+
+        return approve(request.request).as_json()
     if isinstance(request, Status):
         from xmemcore.shot.status import node_status
 

@@ -28,6 +28,9 @@ class Annotations(Protocol):
     def absent(self, frame: int) -> frozenset[int]:
         """Name the objects that the artist's word makes absent at a frame, keyed or not: hidden, or out of their lifetime."""
 
+    def approved(self, frame: int) -> frozenset[int]:
+        """Name the known objects that nobody drew at a frame: a run's matte was marked as right there."""
+
     def matte(self, frame: int, obj: int) -> np.ndarray:
         """Give the artist's own soft matte of a known object, (H, W) float32 in [0, 1]; zeros when absent."""
 
@@ -51,6 +54,10 @@ class NothingAnnotated:
         return frozenset()
 
     def absent(self, frame: int) -> frozenset[int]:
+        """Name no object."""
+        return frozenset()
+
+    def approved(self, frame: int) -> frozenset[int]:
         """Name no object."""
         return frozenset()
 
@@ -100,6 +107,10 @@ class ChosenAnnotations:
         """Name the chosen objects that are absent at a frame."""
         return self._of(self._all.absent(frame))
 
+    def approved(self, frame: int) -> frozenset[int]:
+        """Name the chosen objects whose matte was marked as right at a frame."""
+        return self._of(self._all.approved(frame))
+
     def matte(self, frame: int, obj: int) -> np.ndarray:
         """Give a chosen object's matte."""
         return self._all.matte(frame, self._chosen[obj])
@@ -114,6 +125,41 @@ class ChosenAnnotations:
 
     def _of(self, objects: frozenset[int]) -> frozenset[int]:
         return frozenset(place for place, obj in enumerate(self._chosen) if obj in objects)
+
+
+class AddedAnnotations:
+    """Annotations with more said of some frames; see Annotations. A class that adds something says what, and hands on the rest."""
+
+    def __init__(self, annotations: Annotations, keyframes: Iterable[int], warnings: Iterable[str]) -> None:
+        """Add keyframes and warnings."""
+        self._before = annotations
+        self.objects, self.originals = annotations.objects, annotations.originals
+        self.keyframes = tuple(sorted({*annotations.keyframes, *keyframes}))
+        self.warnings = (*annotations.warnings, *warnings)
+
+    def known(self, frame: int) -> frozenset[int]:
+        """Name the objects that are known at a frame."""
+        return self._before.known(frame)
+
+    def absent(self, frame: int) -> frozenset[int]:
+        """Name the objects that are absent at a frame."""
+        return self._before.absent(frame)
+
+    def approved(self, frame: int) -> frozenset[int]:
+        """Name the objects whose matte was marked as right at a frame."""
+        return self._before.approved(frame)
+
+    def matte(self, frame: int, obj: int) -> np.ndarray:
+        """Give a known object's matte."""
+        return self._before.matte(frame, obj)
+
+    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> np.ndarray | None:
+        """Give what the network is told of a known object."""
+        return self._before.network_mask(frame, obj, working_size, resampling)
+
+    def signature(self, frame: int, obj: int) -> str:
+        """Hash what was said of a known object."""
+        return self._before.signature(frame, obj)
 
 
 def network_mask_from_coverage(coverage: np.ndarray) -> np.ndarray:

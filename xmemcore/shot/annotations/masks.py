@@ -63,6 +63,10 @@ class MaskAnnotations:
         """Masks say nothing about frames that have none."""
         return frozenset()
 
+    def approved(self, frame: int) -> frozenset[int]:
+        """Name no object: what is drawn needs no mark."""
+        return frozenset()
+
     def matte(self, frame: int, obj: int) -> np.ndarray:
         """Give an object's mask, soft as it is, (H, W) float32 of the canvas."""
         return self._files.mask(frame, self.objects[obj])

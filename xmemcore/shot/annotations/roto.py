@@ -100,6 +100,10 @@ class RotoAnnotations:
             self._absent[frame] = frozenset(obj for obj, one in enumerate(self._objects) if one.absent(frame))
         return self._absent[frame]
 
+    def approved(self, frame: int) -> frozenset[int]:
+        """Name no object: what is drawn needs no mark."""
+        return frozenset()
+
     def matte(self, frame: int, obj: int) -> np.ndarray:
         """Draw a known object with feather, opacity, inversion and blending: (H, W) float32 of the canvas."""
         return self._matte(frame, obj).copy()

@@ -153,6 +153,10 @@ class MatteSequence:
         """Frames that have a matte, ascending."""
         return self._sequence.frames
 
+    def path(self, frame: int) -> Path:
+        """Give the file of a frame that has a matte."""
+        return self._sequence.path(frame)
+
     def require_layers(self, layers: Sequence[str]) -> None:
         """See that these are mattes of such layers: one of them in one frame will do, for a roto goes on to change.
 

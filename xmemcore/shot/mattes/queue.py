@@ -143,7 +143,7 @@ class MatteQueue:
                     mattes[obj] = large[place + 1]
             if absent.issuperset(group.objects):
                 continue
-            background *= np.prod(1 - mattes[list(group.objects)], axis=0) if known.intersection(group.objects) else large[0]
+            background *= self._behind(frame, mattes[list(group.objects)], known.intersection(group.objects), large[0])
         assert margin is not None, "a shot has at least one group"
         union = 1 - background
         complete = len(known | absent) == len(self._annotations.objects)
@@ -167,6 +167,14 @@ class MatteQueue:
             proof=metadata(signature, areas, sureness),
         )
         return Written(index, path, MatteRecord(signature, path.stat().st_size, bool(known), areas, sureness), remark)
+
+    def _behind(self, frame: int, mattes: np.ndarray, known: frozenset[int], predicted: np.ndarray) -> np.ndarray:
+        """Say how much of what is behind a group's objects shows, (H, W): `predicted`, but where the artist knows objects of the group."""
+        if not known:
+            return predicted
+        if known <= self._annotations.approved(frame):
+            return np.maximum(1 - mattes.sum(axis=0), 0)  # neighbours share the pixels of their edge, as in the run that made them
+        return np.prod(1 - mattes, axis=0)
 
     def _spill(self, group: int, index: int, planes: np.ndarray) -> None:
         content = io.BytesIO()

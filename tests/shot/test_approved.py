@@ -1,0 +1,148 @@
+"""An approved matte stays as it is in every later run, counts as an annotation, and can be taken back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import OpenEXR
+import pytest
+
+from tests.shot.made_shot import write_model, write_plate, write_roto
+from xmemcore.cli.main import main
+from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.requests import ApproveRequest, PropagateRequest
+from xmemcore.shot.approved import approve
+from xmemcore.shot.propagate import propagate
+from xmemcore.shot.status import node_status
+
+LAST = 1012
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    write_plate(folder / "plate", last=LAST, holes=())
+    write_model(folder)
+    write_roto(folder / "roto.nk", body_keys=(1001, LAST), sleeve_keys=(1002, 1010))
+    return folder
+
+
+@pytest.fixture
+def request_(made: Path, tmp_path: Path) -> PropagateRequest:
+    return PropagateRequest(
+        plate=str(made / "plate" / "plate.%04d.exr"),
+        roto=str(made / "roto.nk"),
+        model=str(made / "small.safetensors"),
+        size=64,
+        device="cpu",
+        out=str(tmp_path / "mattes" / "matte.%04d.exr"),
+        cache=str(tmp_path / "cache"),
+    )
+
+
+def channels(request: PropagateRequest, frame: int) -> dict[str, np.ndarray]:
+    """Read a matte on the whole canvas, overscan included."""
+    with OpenEXR.File(request.out.replace("%04d", str(frame)), separate_channels=True) as file:
+        header = file.header()
+        (x0, y0), (x1, y1) = header["dataWindow"]
+        planes = {}
+        for name, channel in file.channels().items():
+            planes[name] = np.zeros((80, 112), np.float32)
+            planes[name][y0 + 8 : y1 + 9, x0 + 8 : x1 + 9] = channel.pixels
+        return planes
+
+
+def approved(request: PropagateRequest) -> str:
+    return str(Path(request.out).parent / "approved")
+
+
+def test_an_approved_matte_stays_while_the_others_learn_from_it(request_: PropagateRequest, made: Path) -> None:
+    propagate(request_)
+    before = {frame: channels(request_, frame) for frame in range(1001, LAST + 1)}
+    found = approve(ApproveRequest(request_.out, "1006"))
+    assert found.approved == {"body": "1006", "sleeve": "1006"} and found.changed == (1006,)
+    # The roto changes elsewhere: every prediction moves, the approved frame does not.
+    write_roto(made / "other.nk", body_keys=(1001, 1003, LAST), sleeve_keys=(1002, 1010))
+    later = replace(request_, roto=str(made / "other.nk"), approved=approved(request_))
+    result = propagate(later)
+    assert 1006 in result.keyframes
+    after = {frame: channels(later, frame) for frame in range(1001, LAST + 1)}
+    for name in ("body.alpha", "sleeve.alpha"):
+        assert np.array_equal(after[1006][name], before[1006][name])
+        assert not np.array_equal(after[1005][name], before[1005][name])
+    assert np.abs(after[1006]["A"] - before[1006]["A"]).max() <= 2**-10
+    assert node_status(later).stale == ()
+
+
+def test_one_object_is_approved_and_the_other_is_predicted(request_: PropagateRequest) -> None:
+    propagate(request_)
+    before = channels(request_, 1006)
+    approve(ApproveRequest(request_.out, "1006", ("sleeve",)))
+    later = replace(request_, approved=approved(request_))
+    propagate(later)
+    after = channels(later, 1006)
+    assert np.array_equal(after["sleeve.alpha"], before["sleeve.alpha"])
+    assert not np.array_equal(channels(later, 1005)["sleeve.alpha"], np.zeros_like(after["A"]))
+    # The second object joins the first one's copy; the first one's approved values stay.
+    found = approve(ApproveRequest(later.out, "1005-1006", ("body",)))
+    assert found.approved == {"body": "1005-1006", "sleeve": "1006"}
+    again = propagate(later)
+    assert 1005 in again.keyframes
+    assert np.array_equal(channels(later, 1006)["sleeve.alpha"], before["sleeve.alpha"])
+
+
+def test_what_is_taken_back_is_predicted_again(request_: PropagateRequest) -> None:
+    propagate(request_)
+    before = channels(request_, 1006)
+    approve(ApproveRequest(request_.out, "1004-1008"))
+    assert approve(ApproveRequest(request_.out, "1005", ("body",), undo=True)).approved == {"body": "1004,1006-1008", "sleeve": "1004-1008"}
+    assert approve(ApproveRequest(request_.out, "1001-1012", undo=True)).approved == {}
+    assert not Path(approved(request_)).exists()
+    result = propagate(request_)
+    assert result.written == () and np.array_equal(channels(request_, 1006)["A"], before["A"])
+    with pytest.raises(RequestError, match="Nothing is approved on 1005"):
+        approve(ApproveRequest(request_.out, "1005", undo=True))
+
+
+def test_what_is_drawn_counts_more_than_what_was_approved(request_: PropagateRequest, made: Path) -> None:
+    propagate(request_)
+    approve(ApproveRequest(request_.out, "1006"))
+    write_roto(made / "drawn.nk", body_keys=(1001, 1006, LAST), sleeve_keys=(1002, 1006, 1010))
+    drawn = replace(request_, roto=str(made / "drawn.nk"))
+    propagate(drawn)
+    alone = channels(drawn, 1006)
+    propagate(replace(drawn, approved=approved(request_)))
+    assert all(np.array_equal(plane, channels(drawn, 1006)[name]) for name, plane in alone.items())
+
+
+def test_a_run_that_is_not_told_of_approved_mattes_says_so(request_: PropagateRequest) -> None:
+    propagate(request_)
+    approve(ApproveRequest(request_.out, "1006"))
+    assert any("1006 are approved, but this run does not count them" in warning for warning in propagate(request_).warnings)
+
+
+def test_what_cannot_be_approved_is_said(request_: PropagateRequest, tmp_path: Path) -> None:
+    propagate(replace(request_, frames="1001-1004"))
+    with pytest.raises(RequestError, match="There is no matte of 1008"):
+        approve(ApproveRequest(request_.out, "1008"))
+    with pytest.raises(RequestError, match="has no matte of 'hat'. It has: body, sleeve"):
+        approve(ApproveRequest(request_.out, "1003", ("hat",)))
+    assert approve(ApproveRequest(request_.out, "1003-1006")).warnings == (
+        "There is no matte on frames 1005, 1006: nothing is approved there.",
+    )
+    with pytest.raises(RequestError, match="There is no folder .* of approved mattes"):
+        propagate(replace(request_, approved=str(tmp_path / "nowhere")))
+    with pytest.raises(RequestError, match="mattes would replace"):
+        propagate(replace(request_, approved=approved(request_), out=f"{approved(request_)}/matte.%04d.exr"))
+
+
+def test_the_command_approves_and_takes_back(request_: PropagateRequest, capsys: pytest.CaptureFixture[str]) -> None:
+    propagate(request_)
+    capsys.readouterr()
+    assert main(["approve", request_.out, "--frames", "1004-1006", "--object", "body", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["approved"] == {"body": "1004-1006"}
+    assert main(["approve", request_.out, "--frames", "1005", "--undo"]) == 0
+    assert "body: 1004,1006" in capsys.readouterr().out

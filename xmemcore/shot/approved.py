@@ -1,0 +1,276 @@
+"""Approved mattes: what a run made and the artist has marked as right. It stays as it is in every later run, and counts as annotation.
+
+The mark is a copy in a folder of its own, beside the mattes, with the layers of the objects that were approved. A run replaces
+mattes, never copies; what is taken back is deleted here alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xmemcore.protocol.failures import RequestError, not_written
+from xmemcore.protocol.frames import FrameRange, counted
+from xmemcore.protocol.names import ORIGINAL_NAME, layer_names
+from xmemcore.protocol.places import approved_folder
+from xmemcore.protocol.requests import ApproveRequest
+from xmemcore.shot.annotations.annotations import AddedAnnotations, Annotations, network_mask_from_coverage
+from xmemcore.shot.files import exr
+from xmemcore.shot.mattes.matte_proof import MADE_BY
+from xmemcore.shot.mattes.mattes import UNION, read_mattes
+from xmemcore.shot.plate.plate import Plate
+from xmemcore.shot.plate.resampling import PUBLISHED, nearest, resampled
+
+LAYER = ".alpha"
+"""End of an object's channel."""
+FRAME = "xmem/approved"
+"""Metadata of a copy: its frame."""
+
+
+class NothingToApprove(RequestError):
+    """A frame has no matte, or an object has none."""
+
+
+@dataclass(frozen=True)
+class ApproveResult:
+    """What is approved now."""
+
+    folder: str
+    """Of the copies."""
+    changed: tuple[int, ...]
+    """Frames that were marked, or whose mark was taken back."""
+    approved: dict[str, str]
+    """By object, its approved frames as a range; only objects that have any."""
+    warnings: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Give what `--json` prints."""
+        return asdict(self)
+
+
+def approve(request: ApproveRequest) -> ApproveResult:
+    """Copy mattes to where no run replaces them, or delete such copies.
+
+    Raises:
+        FrameRangeInvalid, NothingToApprove, SequenceNotFound, ExrUnreadable, ExrNotWritten, FolderNotWritable.
+    """
+    frames = FrameRange.parse(request.frames)
+    if request.undo:
+        folder = Path(request.approved).expanduser().absolute() if request.approved else approved_folder(request.mattes).absolute()
+        copies = _copies(folder)
+        changed = [frame for frame in frames if frame in copies and _take_back(copies[frame], request.objects)]
+        if not changed:
+            raise NothingToApprove(f"Nothing is approved on {frames} in {folder}: there is no mark to take back.")
+        return ApproveResult(str(folder), tuple(changed), _listed(folder), ())
+    mattes = read_mattes(request.mattes)
+    there = [frame for frame in frames if frame in mattes.frames]
+    if not there:
+        raise NothingToApprove(f"There is no matte of {frames} in {request.mattes}. Propagate over these frames first.")
+    first = mattes.path(there[0])
+    folder = Path(request.approved).expanduser().absolute() if request.approved else approved_folder(str(first)).absolute()
+    exr.make_folder(folder)
+    copies = _copies(folder)
+    for frame in there:
+        path = mattes.path(frame)
+        if frame not in copies and (folder / path.name).exists():
+            raise NothingToApprove(f"{folder / path.name} is no approved matte of frame {frame}: it stays. Name another folder for them.")
+        _copy(frame, path, folder / path.name, request.objects)
+    missing = [frame for frame in frames if frame not in mattes.frames]
+    warnings = (f"There is no matte on {counted(missing)}: nothing is approved there.",) if missing else ()
+    return ApproveResult(str(folder), tuple(there), _listed(folder), warnings)
+
+
+def _copy(frame: int, path: Path, to: Path, objects: Iterable[str] | None) -> None:
+    """Copy the layers of some objects, value for value, beside those that the copy has already."""
+    header = exr.read_header(path)
+    part = header.parts[0]
+    image = exr.read_channels(header, part, part.channels)
+    of_object = {_original(header, name): name for name in image.channels if name.endswith(LAYER)}
+    wanted = list(of_object) if objects is None else list(objects)
+    for name in wanted:
+        if name not in of_object:
+            raise NothingToApprove(f"{path.name} in {path.parent} has no matte of '{name}'. It has: {', '.join(of_object)}.")
+    kept = {of_object[name] for name in wanted} | _layers(to)
+    planes = {name: plane for name, plane in image.channels.items() if name in kept}
+    if to.exists():
+        # What was approved before stays as it was then.
+        old = exr.read_header(to)
+        before = exr.read_channels(old, old.parts[0], [name for name in old.parts[0].channels if name.endswith(LAYER)])
+        window = image.data_window.union(before.data_window)
+        planes = {name: _moved(plane, image.data_window, window) for name, plane in planes.items()}
+        chosen = {of_object[name] for name in wanted}
+        planes |= {name: _moved(plane, before.data_window, window) for name, plane in before.channels.items() if name not in chosen}
+    else:
+        window = image.data_window
+    union = 1 - np.prod([1 - plane.astype(np.float32) for plane in planes.values()], axis=0)
+    exr.write(to, {**planes, UNION: union}, window, header.display_window, header.pixel_aspect, {**_kept(header), FRAME: frame})
+
+
+def _take_back(path: Path, objects: Iterable[str] | None) -> bool:
+    """Delete a copy, or some objects' layers of it; say whether there was anything."""
+    header = exr.read_header(path)
+    layers = [name for name in header.parts[0].channels if name.endswith(LAYER)]
+    gone = [name for name in layers if objects is None or _original(header, name) in objects]
+    if not gone:
+        return False
+    left = [name for name in layers if name not in gone]
+    if not left:
+        try:
+            path.unlink()
+        except OSError as error:
+            raise not_written(path, error) from error
+        with suppress(OSError):
+            path.parent.rmdir()  # only an empty folder goes
+        return True
+    image = exr.read_channels(header, header.parts[0], left)
+    union = 1 - np.prod([1 - plane.astype(np.float32) for plane in image.channels.values()], axis=0)
+    exr.write(path, {**image.channels, UNION: union}, image.data_window, header.display_window, header.pixel_aspect, _kept(header))
+    return True
+
+
+def _kept(header: exr.ExrHeader) -> dict[str, str | int | float]:
+    """Give the metadata that a copy has from its matte."""
+    names = (MADE_BY, "xmem/model", FRAME)
+    return {name: value for name, value in header.metadata.items() if name in names or name.startswith(ORIGINAL_NAME)}
+
+
+def _moved(plane: np.ndarray, window: exr.Box, to: exr.Box) -> np.ndarray:
+    """Put a plane of a data window into a larger one."""
+    large = np.zeros((to.height, to.width), plane.dtype)
+    top, left = window.y0 - to.y0, window.x0 - to.x0
+    large[top : top + window.height, left : left + window.width] = plane
+    return large
+
+
+def _original(header: exr.ExrHeader, channel: str) -> str:
+    """Give what the artist called a layer's object."""
+    layer = channel.removesuffix(LAYER)
+    return str(header.metadata.get(f"{ORIGINAL_NAME}{layer}", layer))
+
+
+def _layers(path: Path) -> set[str]:
+    return {name for name in exr.read_header(path).parts[0].channels if name.endswith(LAYER)} if path.exists() else set()
+
+
+def _copies(folder: Path) -> dict[int, Path]:
+    """Find the copies by frame, as they say it themselves; files that are no copies are left alone. None where there is no folder."""
+    found: dict[int, Path] = {}
+    for path in sorted(folder.glob("*.exr")) if folder.is_dir() else ():
+        frame = exr.read_header(path).metadata.get(FRAME)
+        if not isinstance(frame, int):
+            continue
+        if frame in found:
+            names = f"{found[frame].name} and {path.name}"
+            raise NothingToApprove(f"{names} in {folder} are both approved for frame {frame}. Give each sequence a folder of its own.")
+        found[frame] = path
+    return found
+
+
+def _listed(folder: Path) -> dict[str, str]:
+    found: dict[str, list[int]] = {}
+    for frame, path in _copies(folder).items():
+        header = exr.read_header(path)
+        for channel in sorted(_layers(path)):
+            found.setdefault(_original(header, channel), []).append(frame)
+    return {name: str(FrameRange.of(sorted(frames))) for name, frames in sorted(found.items())}
+
+
+class ApprovedAnnotations(AddedAnnotations):
+    """Annotations with approved mattes. What the artist drew counts more: it is newer, or the same."""
+
+    def __init__(self, annotations: Annotations, folder: str, plate: Plate) -> None:
+        """Add the approved mattes of a folder.
+
+        Args:
+            annotations: what was drawn.
+            folder: of the copies.
+            plate: whose frames and canvas count.
+
+        Raises:
+            SequenceNotFound, ExrUnreadable.
+        """
+        self._canvas = plate.canvas
+        self._paths = _copies_of(folder)
+        self._layers = dict(zip(layer_names(annotations.objects), range(len(annotations.objects))))
+        self._of_frame: dict[int, dict[int, str]] = {}
+        self._signatures: dict[tuple[int, int], str] = {}
+        strangers: set[str] = set()
+        here = [frame for frame in self._paths if frame in plate.frames]
+        for frame in here:
+            channels = _layers(self._paths[frame])
+            strangers |= {name.removesuffix(LAYER) for name in channels} - set(self._layers)
+            named = {self._layers[name.removesuffix(LAYER)]: name for name in channels if name.removesuffix(LAYER) in self._layers}
+            self._of_frame[frame] = {obj: name for obj, name in named.items() if obj not in annotations.known(frame)}
+        warnings = []
+        if strangers:
+            warnings.append(f"{', '.join(sorted(strangers))} is approved in {folder}, but is no object of this shot; it does not count.")
+        off = sorted(set(self._paths) - set(here))
+        if off:
+            warnings.append(f"The approved mattes of {counted(off)} have no plate, and do not count.")
+        super().__init__(annotations, [frame for frame, named in self._of_frame.items() if named], warnings)
+
+    def known(self, frame: int) -> frozenset[int]:
+        """Name the objects that are known at a frame: drawn, or approved."""
+        return self._before.known(frame) | self.approved(frame)
+
+    def approved(self, frame: int) -> frozenset[int]:
+        """Name the objects whose matte was marked as right at a frame, and that nobody drew there."""
+        return frozenset(self._of_frame.get(frame, ()))
+
+    def matte(self, frame: int, obj: int) -> np.ndarray:
+        """Give a known object's matte."""
+        name = self._of_frame.get(frame, {}).get(obj)
+        if name is None:
+            return self._before.matte(frame, obj)
+        header = exr.read_header(self._paths[frame])
+        image = exr.read_channels(header, header.parts[0], [name])
+        plane = np.nan_to_num(image.channels[name].astype(np.float32), nan=0.0, posinf=1.0, neginf=0.0)
+        return self._canvas.placed(np.clip(plane, 0, 1), image.data_window)
+
+    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> np.ndarray | None:
+        """Give what the network is told of a known object."""
+        if obj not in self.approved(frame):
+            return self._before.network_mask(frame, obj, working_size, resampling)
+        matte = self.matte(frame, obj)
+        if not matte.any():
+            return None
+        if resampling == PUBLISHED:
+            return (nearest(matte, working_size) >= 0.5).astype(np.float32)
+        return network_mask_from_coverage(resampled(matte, working_size))
+
+    def signature(self, frame: int, obj: int) -> str:
+        """Hash what was said of a known object."""
+        if obj not in self.approved(frame):
+            return self._before.signature(frame, obj)
+        if (frame, obj) not in self._signatures:
+            content = self.matte(frame, obj)
+            hasher = hashlib.blake2b(b"approved" + repr(content.shape).encode() + content.tobytes(), digest_size=20)
+            self._signatures[frame, obj] = hasher.hexdigest()
+        return self._signatures[frame, obj]
+
+
+def _copies_of(folder: str) -> dict[int, Path]:
+    path = Path(folder).expanduser().absolute()
+    if not path.is_dir():
+        raise NothingToApprove(f"There is no folder {path} of approved mattes. Approve some first, or leave --approved out.")
+    return _copies(path)
+
+
+def approved_paths(folder: str) -> list[Path]:
+    """List the files of a folder of approved mattes."""
+    return list(_copies_of(folder).values())
+
+
+def forgotten(pattern: Path) -> str | None:
+    """Say, of a run that was told of no approved mattes, that there are some beside its output; None where there are none."""
+    folder = approved_folder(str(pattern))
+    frames = sorted(_copies(folder))
+    if not frames:
+        return None
+    return f"The mattes of {counted(frames)} are approved, but this run does not count them. Add --approved {folder} to keep them."
