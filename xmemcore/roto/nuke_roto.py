@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from xmemcore.curves.animation import USER, Curve
-from xmemcore.curves.attributes import differs, named, surely_absent, unknown_curves
+from xmemcore.curves.attributes import differs, is_shown, named, surely_absent, unknown_curves
 from xmemcore.curves.keyframes import keyframes
 from xmemcore.curves.objects import TextObject, draws
 from xmemcore.curves.objects import objects_of as text_objects
@@ -25,6 +25,7 @@ from xmemcore.curves.tree import (
 from xmemcore.protocol.roto_values import FEATHER_TYPES
 from xmemcore.protocol.words import listed
 from xmemcore.roto.evaluate import shape_at
+from xmemcore.roto.own_points import OwnShape, own_shape
 from xmemcore.roto.shapes import EvaluatedShape, RotoObject
 from xmemcore.roto.transform import is_unverified
 
@@ -50,15 +51,20 @@ def objects_of(
         absent: by object, frames on which it is not there, whatever its shapes say.
     """
     keyed, absent = keyed or {}, absent or {}
+    nodes = {id(root): name for name, root in rotos}
     return tuple(
-        _object(one, tuple(keyed[one.name]) if one.name in keyed else keyframes(one.placed), frozenset(absent.get(one.name, ())))
+        _object(one, nodes, tuple(keyed[one.name]) if one.name in keyed else keyframes(one.placed), frozenset(absent.get(one.name, ())))
         for one in text_objects(rotos, union)
     )
 
 
-def _object(one: TextObject, frames: tuple[int, ...], absent: frozenset[int]) -> RotoObject:
+def _object(one: TextObject, nodes: Mapping[int, str], frames: tuple[int, ...], absent: frozenset[int]) -> RotoObject:
     def at(frame: int) -> list[EvaluatedShape]:
         return [] if frame in absent else [shape for each in one.placed if (shape := shape_at(each, frame)) is not None]
+
+    def own(start: int, frame: int, shapes: Sequence[EvaluatedShape]) -> list[OwnShape]:
+        shown = [each for each in one.placed if is_shown(each, start)]
+        return [own_shape(each, frame, shape, nodes) for each, shape in zip(shown, shapes, strict=True)]
 
     hanging = unknown_curves(one.placed)
     return RotoObject(
@@ -66,6 +72,7 @@ def _object(one: TextObject, frames: tuple[int, ...], absent: frozenset[int]) ->
         frames,
         at,
         original=one.original,
+        own=own,
         hides=lambda frame: frame in absent or all(surely_absent(each, frame) for each in one.placed),
         unknown=f"the expression '{hanging[0][1][:60]}' of {hanging[0][0].name}" if hanging else None,
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from xmemcore.curves.script import Format
+
+if TYPE_CHECKING:
+    from xmemcore.roto.own_points import OwnShape
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class RotoObject:
     """What the artist called it, which another object may be called as well; None: `name`."""
     hides: Callable[[int], bool] | None = None
     """Says whether the roto makes it absent at a frame, keyed there or not; None: only where `evaluate` gives no shape."""
+    own: Callable[[int, int, Sequence[EvaluatedShape]], list[OwnShape]] | None = None
+    """Brings shapes that were evaluated at one frame, and moved, into their node's coordinates at another; None: there is no node."""
     unknown: str | None = None
     """Why its shapes cannot be told at any frame, in a few words; None: they can."""
 

@@ -22,6 +22,7 @@ from xmemcore.protocol.requests import FitRequest
 from xmemcore.protocol.whole_file import write_text
 from xmemcore.roto.fit import fit, moved
 from xmemcore.roto.grid import PixelGrid
+from xmemcore.roto.own_points import OwnShape
 from xmemcore.roto.raster import rasterise_hard
 from xmemcore.roto.roto_json import write
 from xmemcore.roto.shapes import EvaluatedShape, Roto, RotoObject
@@ -54,6 +55,8 @@ class FittedObject:
     """Frame whose shapes were moved."""
     iou: float
     """Overlap of the fitted shapes with the matte, in [0, 1], both cut at one half."""
+    own: tuple[OwnShape, ...]
+    """The same shapes in their node's coordinates, for whoever keys them there; empty for a roto JSON, which has no node."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,8 @@ def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResu
         target = mattes.read(request.frame, shot.plate.canvas).layers[work.layers[obj]]
         shapes = fit(shapes, target, grid, STEP_REACH)
         fitted.append(RotoObject(name, (request.frame,), {request.frame: list(shapes)}.__getitem__, frozenset({request.frame})))
-        found.append(FittedObject(name, start, round(_overlap(rasterise_hard(shapes, grid), target), 4)))
+        overlap = round(_overlap(rasterise_hard(shapes, grid), target), 4)
+        found.append(FittedObject(name, start, overlap, tuple(shot.annotations.own(start, request.frame, obj, shapes))))
     listener.progress(len(chosen), len(chosen))
     if not fitted:
         raise NothingToFit(f"No shape could be brought to frame {request.frame}. " + " ".join(warnings))

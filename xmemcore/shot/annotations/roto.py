@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import counted
 from xmemcore.roto import EvaluatedShape, PixelGrid, Roto, RotoObject, rasterise, rasterise_hard, read_roto
 from xmemcore.roto.nuke_roto import HOW_TO_BAKE
+from xmemcore.roto.own_points import OwnShape
 from xmemcore.shot.annotations.annotations import network_mask_from_coverage, positions
 from xmemcore.shot.plate.canvas import Canvas
 
@@ -129,6 +130,11 @@ class RotoAnnotations:
     def shapes(self, frame: int, obj: int) -> tuple[EvaluatedShape, ...]:
         """Give an object's shapes at a frame, from bottom to top; none: it is absent."""
         return self._shapes(frame, obj)
+
+    def own(self, start: int, frame: int, obj: int, shapes: Sequence[EvaluatedShape]) -> list[OwnShape]:
+        """Bring shapes of one frame, which were moved, into their node's coordinates at another; [] where there is no node."""
+        own = self._objects[obj].own
+        return [] if own is None else own(start, frame, shapes)
 
     def signature(self, frame: int, obj: int) -> str:
         """Hash a known object's shapes and their attributes at a frame."""
