@@ -70,6 +70,8 @@ def add_experiments(commands: argparse._SubParsersAction[Parser]) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--only", type=_names, metavar="A,B", help="just these experiments; `list` names them")
     which.add_argument("--studies", action="store_true", help="instead: long shots, look-alikes, parts of objects")
+    which.add_argument("--failures", action="store_true", help="instead: whether suggest finds failures, planted and the model's own")
+    parser.add_argument("--seed", type=natural, default=0, help="of --failures (default: %(default)s)")
     add_settings(parser, PropagateRequest, "model")
     parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="processes, each with its share of the cores (default: 1)")
     parser.set_defaults(run=run_experiments)
@@ -149,7 +151,11 @@ def run_experiments(chosen: argparse.Namespace) -> None:
     model = _model(chosen)
     kept = f"The figures that were finished stay in {chosen.out}; the same command goes on."
     with _stopped(kept), listening(TerminalListener("experiments")) as listener:
-        if chosen.studies:
+        if chosen.failures:
+            from xmemcore.evaluation.failures import run_failures
+
+            written = run_failures(model, chosen.device, clips, chosen.out, chosen.size, chosen.seed, listener)
+        elif chosen.studies:
             written = run_studies(model, chosen.device, clips, chosen.out, chosen.size, listener)
         else:
             run_all(model, chosen.device, clips, chosen.out, chosen.only, chosen.size, chosen.jobs, listener)

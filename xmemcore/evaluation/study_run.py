@@ -69,11 +69,17 @@ def _questions(choices: PropagateRequest, named: dict[str, Clip], out: Path, lis
         questions["long shot, outward"] = long
         questions["long shot, forward"] = long_forward
     if {ACTOR, STAGE} <= set(named):
-        for label, absent in (("without absence", ()), ("one absence", ABSENT[:1]), ("two absences", ABSENT)):
+        said: dict[str, tuple[tuple[int, ...], tuple[str, ...] | None]] = {
+            "without absence": ((), None),
+            "one absence": (ABSENT[:1], None),
+            "two absences": (ABSENT, None),
+            "an absent range": ((), (f"1:{ABSENT[0]}-{ABSENT[1]}",)),
+        }
+        for label, (absent, ranges) in said.items():
 
-            def alike(absent: tuple[int, ...] = absent) -> Answer:
+            def alike(absent: tuple[int, ...] = absent, ranges: tuple[str, ...] | None = ranges) -> Answer:
                 clip = studies.look_alike(named[ACTOR], named[STAGE], out / "clips" / "look-alike")
-                return asdict(studies.absence(clip, PRESENT, absent, choices, listener.cancelled))
+                return asdict(studies.absence(clip, PRESENT, absent, replace(choices, absent=ranges), listener.cancelled))
 
             questions[f"look-alike, {label}"] = alike
     for part in parts.read_parts():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import cv2
@@ -82,6 +82,8 @@ class SuggestResult:
     seconds: float
     expected_j: float | None = None
     """Jaccard index that the mattes are expected to have, the mean over the frames without a key; None where nobody judged."""
+    expected: dict[int, float] = field(default_factory=dict)
+    """The same of each frame, the mean over the objects; 1 on keys; empty where nobody judged."""
 
     def as_json(self) -> dict[str, Any]:
         """Give what `--json` prints."""
@@ -135,7 +137,7 @@ def suggest(request: SuggestRequest, listener: Listener | None = None) -> Sugges
             listener.progress,
             listener.cancelled,
             glimpse=glimpses.__getitem__,
-            errors=np.mean([[doubt.error for doubt in found] for found in judged], axis=0).tolist() if judged else None,
+            errors=_errors(judged) or None,
         )
         picks = list(strategy.picks(situation, request.count))
     suggestions, before = [], list(keyed)
@@ -158,6 +160,7 @@ def suggest(request: SuggestRequest, listener: Listener | None = None) -> Sugges
         encoded_frames=encoded_frames,
         seconds=round(time.monotonic() - began, 3),
         expected_j=expected,
+        expected={numbers[index]: round(1 - error, 3) for index, error in enumerate(_errors(judged))},
     )
 
 
@@ -285,6 +288,11 @@ def _judged(masks: _Masks, listener: Listener) -> list[list[Doubt]]:
                 keyed[index] = now is not None and now.seen
         found.append(doubts([sights[place] for sights in seen], keyed))
     return found
+
+
+def _errors(judged: Sequence[Sequence[Doubt]]) -> list[float]:
+    """Give the expected error of each frame, the mean over the objects; [] where nobody judged."""
+    return np.mean([[doubt.error for doubt in found] for found in judged], axis=0).tolist() if judged else []
 
 
 def _lost(judged: Sequence[Sequence[Doubt]]) -> list[int]:

@@ -1,0 +1,69 @@
+"""Failures are planted where the mattes were right, and it is told which of them were found."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.evaluation.test_studies import made
+from tests.shot.made_shot import write_model
+from xmemcore.cli.main import main
+from xmemcore.evaluation import failures
+from xmemcore.evaluation.clip_shot import ClipShot
+from xmemcore.evaluation.failures import Case, failing, page_text, planted, rank_correlation
+
+
+def test_a_planted_failure_spoils_one_object() -> None:
+    planes = np.zeros((2, 40, 60), np.float32)
+    planes[0, 5:15, 5:15] = planes[1, 20:30, 40:50] = 1
+    for kind in failures.PLANTED:
+        assert np.array_equal(planted(planes, kind, 0)[1], planes[1])
+    assert not planted(planes, "lost", 0)[0].any()
+    assert np.array_equal(planted(planes, "swapped", 0)[0], planes[1])
+    bled = planted(planes, "bled", 0)[0]
+    assert (bled >= planes[0]).all() and (bled >= 0.5).sum() > 1.5 * planes[0].sum()
+    alone = planted(planes[:1], "swapped", 0)[0]
+    assert alone.sum() == planes[0].sum() and not (alone * planes[0]).any()
+
+
+def test_a_stretch_is_frames_in_a_row_that_are_wrong() -> None:
+    truth = dict.fromkeys(range(20), 0.9) | dict.fromkeys((3, 4, 5, 6, 10, 11, 15, 16, 17), 0.2)
+    assert failing(truth, [16]) == [(3, 6)]
+    assert failing(truth, []) == [(3, 6), (15, 17)]
+
+
+def test_rank_correlation_is_spearmans() -> None:
+    assert rank_correlation([0.1, 0.5, 0.3, 0.9], [1, 3, 2, 4]) == 1
+    assert rank_correlation([4, 3, 2, 1], [0.1, 0.2, 0.3, 0.4]) == -1
+    # Ties share their ranks: (1.5, 1.5, 3) against (1, 2, 3).
+    assert rank_correlation([1, 1, 2], [1, 2, 3]) == pytest.approx(np.sqrt(3) / 2, abs=1e-3)
+    assert rank_correlation([1, 1, 1], [1, 2, 3]) is None
+
+
+def test_page_counts_what_was_found_and_false_alarms() -> None:
+    def case(kind: str, found: bool, by_chance: bool = False) -> Case:
+        return Case("dog", kind, (0, 9), 3, 5, found, by_chance, (), None)
+
+    text = page_text([case("lost", True, True), case("lost", False), case("own", True), case("right", True), case("right", False)])
+    assert "| lost | 2 | 1 (50%) | 1 (50%) |" in text and "| all | 3 | 2 (67%) | 1 (33%) |" in text
+    assert "False alarms: 1 of 2 right shots." in text
+
+
+def test_the_command_plants_failures_and_tells_which_were_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = made(tmp_path / "clips" / "patch", 24, (0, 0, 255))
+    model = write_model(tmp_path)
+    # What the network answers is right: the truth stands in for it.
+    monkeypatch.setattr(ClipShot, "labels", lambda self, run: {index: clip.labels(index) for index in clip.masks})
+    words = ["experiments", str(tmp_path / "clips"), "--failures", "--out", str(tmp_path / "out"), "--size", "64", "--model", str(model)]
+    assert main([*words, "--device", "cpu"]) == 0
+    cases = json.loads((tmp_path / "out" / "failures.json").read_text())["cases"]
+    kinds = [case["kind"] for case in cases]
+    assert kinds.count("right") == 3 and kinds.count("lost") == 1
+    for case in cases:
+        if case["kind"] != "right":
+            assert 3 < case["last"] - case["first"] + 1 < 9
+            assert not any(case["first"] <= key <= case["last"] for key in case["keys"])
+    assert "False alarms" in (tmp_path / "out" / "failures.md").read_text()

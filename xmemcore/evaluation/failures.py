@@ -1,0 +1,277 @@
+"""Are failures found? What `suggest` says of shots with a stretch that is wrong, planted or the model's own, and of shots that are right.
+
+A case is found when one of the first two suggestions lies in the stretch, or names a stretch that overlaps it. Beside it stands what two
+frames would find that are evenly spaced between the keys and know nothing. A false alarm is a shot that is right and of which a suggestion
+says that something looks wrong.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from xmemcore.evaluation.clip_shot import ClipRun, ClipShot, StopsWhenAsked
+from xmemcore.evaluation.clips import VOID, Clip, NothingToScore, require_scorable, spread
+from xmemcore.evaluation.metrics import score_labels
+from xmemcore.network.catalogue import Model
+from xmemcore.protocol.names import layer_names
+from xmemcore.protocol.requests import PropagateRequest, ShotRequest, SuggestRequest
+from xmemcore.protocol.whole_file import write_text
+from xmemcore.shot.inputs import open_shot
+from xmemcore.shot.listener import Listener
+from xmemcore.shot.mattes.mattes import MatteWriter, read_mattes
+from xmemcore.shot.suggest import SuggestResult, suggest
+
+PLANTED = ("lost", "swapped", "bled")
+GOOD_KEYS = 5
+"""Keys of the run in which a failure is planted: most of its mattes are right."""
+FEW_KEYS = (1, 2)
+"""Keys of the runs that fail by themselves."""
+FAILS, RIGHT = 0.5, 0.7
+"""J below which a frame is wrong, and J that every frame of a right shot has at least."""
+LEAST_FRAMES = 3
+"""Of a stretch that counts."""
+NEAR_FRAMES = 2
+"""A suggestion this close to a stretch is within it: its key mends the stretch."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One shot, and what was said of it."""
+
+    clip: str
+    kind: str
+    """`lost`, `swapped`, `bled`, `own`, or `right` for a shot without a failure."""
+    keys: tuple[int, ...]
+    first: int | None
+    """Index of the stretch's first frame; None: the shot is right."""
+    last: int | None
+    found: bool
+    """Whether the first two suggestions have the stretch; of a right shot, whether one of them is a false alarm."""
+    by_chance: bool
+    """The same of two evenly spaced frames."""
+    said: tuple[str, ...]
+    rank_correlation: float | None
+    """Of expected and true J over the frames without a key, of a run as it is; None for a planted failure."""
+
+
+def run_failures(model: Model, device: str, clips: Sequence[Clip], out: Path, size: int, seed: int, listener: Listener) -> list[Path]:
+    """Make the cases, ask for suggestions, and write a table and a page.
+
+    Raises:
+        NothingToScore: no clip has enough masks.
+    """
+    choices = PropagateRequest(plate="", model=str(model.path), device=device, size=size)
+    cases: list[Case] = []
+    for number, clip in enumerate(clips):
+        listener.progress(number, len(clips))
+        try:
+            require_scorable(clip, GOOD_KEYS)
+        except NothingToScore:
+            continue
+        with ClipShot(clip) as shot:
+            for case in _Clip(shot, choices, out / "failures" / clip.name, seed, listener.cancelled).cases():
+                found = "" if case.kind == "right" else " found" if case.found else " missed"
+                listener.message(f"{case.clip}, {case.kind}{found}: {' | '.join(case.said) or 'quiet'}")
+                cases.append(case)
+    if not cases:
+        raise NothingToScore(f"No clip has {GOOD_KEYS} masks and a frame to score.")
+    content = {"model": model.name, "size": size, "seed": seed, "cases": [asdict(case) for case in cases]}
+    write_text(out / "failures.json", json.dumps(content, indent=1))
+    page = out / "failures.md"
+    page.write_text(page_text(cases), encoding="utf-8")
+    return [page]
+
+
+class _Clip:
+    """The cases of one clip."""
+
+    def __init__(self, shot: ClipShot, choices: PropagateRequest, folder: Path, seed: int, cancelled: Callable[[], bool]) -> None:
+        self._shot, self._clip, self._choices = shot, shot.clip, choices
+        self._folder, self._cancelled = folder, cancelled
+        # The name makes clips differ, in a way that does not depend on which clips are looked at together.
+        self._random = np.random.default_rng([seed, *shot.clip.name.encode()])
+        self._mean: dict[int, float] = {}
+        """Of the last run, the mean J of its objects on each frame."""
+
+    def cases(self) -> Iterator[Case]:
+        """Make and judge every case."""
+        masks = list(self._clip.masks)
+        for count in FEW_KEYS:
+            keys = tuple(sorted({masks[0], *self._random.choice(masks[1:], count - 1, replace=False).tolist()}))
+            yield from self._as_it_is(keys)
+        keys = spread(self._clip, GOOD_KEYS)
+        run = self._shot.propagate(keys, self._choices, self._cancelled)
+        yield from self._as_it_is(keys)
+        truth = self._truth(run)
+        for kind in PLANTED[: 2 if len(self._clip) < 60 else 3]:
+            stretch = self._stretch(keys, truth)
+            if stretch is None:
+                continue
+            found = self._asked(keys, self._planted(run, kind, *stretch))
+            yield self._judged(kind, keys, stretch, found, None)
+
+    def _as_it_is(self, keys: tuple[int, ...]) -> Iterator[Case]:
+        """Judge a run of the model: its worst stretch, if it has one; a shot that is neither right nor clearly wrong says nothing."""
+        run = self._shot.propagate(keys, self._choices, self._cancelled)
+        truth = self._truth(run)
+        found = self._asked(keys, run.out)
+        expected = {self._place(frame): value for frame, value in found.expected.items()}
+        left = [index for index in truth if index not in keys]
+        correlation = rank_correlation([expected[index] for index in left], [self._mean[index] for index in left])
+        wrong = failing(truth, keys)
+        if wrong:
+            worst = max(wrong, key=lambda stretch: sum(1 - truth[index] for index in range(stretch[0], stretch[1] + 1)))
+            yield self._judged("own", keys, worst, found, correlation)
+        elif min(truth[index] for index in left) >= RIGHT:
+            yield self._judged("right", keys, None, found, correlation)
+
+    def _truth(self, run: ClipRun) -> dict[int, float]:
+        """Give the J of the worst object on each frame that has a mask."""
+        labels = self._shot.labels(run)
+        scores = {
+            index: [score.j for score in score_labels(labels[index], self._clip.labels(index), self._clip.objects, VOID).values()]
+            for index in self._clip.masks
+        }
+        self._mean = {index: float(np.mean(by_object)) for index, by_object in scores.items()}
+        return {index: min(by_object) for index, by_object in scores.items()}
+
+    def _stretch(self, keys: Sequence[int], truth: dict[int, float]) -> tuple[int, int] | None:
+        """Draw a stretch between two keys on which the mattes are right; None where there is no room."""
+        for _ in range(50):
+            place = int(self._random.integers(len(keys) - 1))
+            length = int(self._random.integers(LEAST_FRAMES + 1, 9))
+            room = keys[place + 1] - keys[place] - 1 - length
+            if room < 0:
+                continue
+            first = keys[place] + 1 + int(self._random.integers(room + 1))
+            if all(truth.get(index, 0) >= RIGHT for index in range(first, first + length)):
+                return first, first + length - 1
+        return None
+
+    def _planted(self, run: ClipRun, kind: str, first: int, last: int) -> str:
+        """Write a run's mattes with a failure of one object in them."""
+        folder = self._folder / kind
+        folder.mkdir(parents=True, exist_ok=True)
+        shot = open_shot(ShotRequest(**self._shot.inputs(run.annotated)))
+        layers = layer_names(shot.annotations.objects)
+        writer = MatteWriter(folder / "matte.%04d.exr", shot.plate.canvas, list(zip(layers, shot.annotations.originals)), {})
+        mattes = read_mattes(run.out)
+        victim = int(self._random.integers(len(layers)))
+        for index, frame in enumerate(shot.plate.frames):
+            matte = mattes.read(frame, shot.plate.canvas)
+            planes = np.stack([matte.layers[layer] for layer in layers])
+            if first <= index <= last:
+                planes = planted(planes, kind, victim)
+            writer.write(frame, planes, 1 - np.prod(1 - planes, axis=0), keyframe=index in run.annotated)
+        return str(folder)
+
+    def _asked(self, keys: tuple[int, ...], mattes: str) -> SuggestResult:
+        shared = {name: getattr(self._choices, name) for name in ShotRequest.__dataclass_fields__}
+        request = SuggestRequest(**{**shared, **self._shot.inputs(keys)}, mattes=mattes, count=2)
+        return suggest(request, StopsWhenAsked(self._cancelled))
+
+    def _judged(
+        self, kind: str, keys: tuple[int, ...], stretch: tuple[int, int] | None, found: SuggestResult, correlation: float | None
+    ) -> Case:
+        said = tuple(f"{pick.frame} {pick.reason}" for pick in found.suggestions if pick.wrong)
+        first, last = stretch if stretch is not None else (None, None)
+        if stretch is None:
+            return Case(self._clip.name, kind, keys, None, None, bool(said), False, said, correlation)
+        near = range(stretch[0] - NEAR_FRAMES, stretch[1] + NEAR_FRAMES + 1)
+        hits = [
+            self._place(pick.frame) in near or (pick.wrong and self._place(pick.first) <= near[-1] and self._place(pick.last) >= near[0])
+            for pick in found.suggestions
+        ]
+        return Case(
+            self._clip.name, kind, keys, first, last, any(hits), any(index in near for index in self._blind(keys)), said, correlation
+        )
+
+    def _blind(self, keys: Sequence[int]) -> list[int]:
+        """Give two frames that halve the longest stretches between the keys."""
+        known = list(keys)
+        for _ in range(2):
+            known.append(max(range(len(self._clip)), key=lambda index: min(abs(index - key) for key in known)))
+        return known[len(keys) :]
+
+    def _place(self, frame: int | None) -> int:
+        assert frame is not None, "coverage names a stretch"
+        return next(index for index in range(len(self._clip)) if self._clip.frame_number(index) == frame)
+
+
+def planted(planes: np.ndarray, kind: str, victim: int) -> np.ndarray:
+    """Spoil one object of a frame's mattes.
+
+    Args:
+        planes: (K, H, W) in [0, 1].
+        kind: `lost`: it is gone; `swapped`: it lies on another object, or elsewhere where there is none; `bled`: it has run over as much
+            again, half transparent.
+        victim: which object.
+    """
+    result = planes.copy()
+    own = planes[victim]
+    if kind == "lost":
+        result[victim] = 0
+    elif kind == "swapped":
+        result[victim] = planes[(victim + 1) % len(planes)] if len(planes) > 1 else np.roll(own, own.shape[1] // 2, axis=1)
+    else:
+        across = max(1, int(np.sqrt(max((own >= 0.5).sum(), 1))))
+        run_over = np.maximum.reduce([np.roll(own, (step, step // 2), (0, 1)) for step in range(0, across, max(1, across // 12))])
+        result[victim] = np.maximum(own, run_over * 0.6)
+    return result
+
+
+def failing(truth: dict[int, float], keys: Sequence[int]) -> list[tuple[int, int]]:
+    """List the stretches of frames whose J says that they are wrong, as first and last index."""
+    found: list[tuple[int, int]] = []
+    for index in sorted(truth):
+        if truth[index] >= FAILS or index in keys:
+            continue
+        if found and found[-1][1] == index - 1:
+            found[-1] = (found[-1][0], index)
+        else:
+            found.append((index, index))
+    return [stretch for stretch in found if stretch[1] - stretch[0] + 1 >= LEAST_FRAMES]
+
+
+def rank_correlation(expected: Sequence[float], true: Sequence[float]) -> float | None:
+    """Give Spearman's correlation; None where one of the two never changes."""
+    ranks = [_ranks(values) for values in (expected, true)]
+    if any(rank.std() < 1e-12 for rank in ranks):
+        return None
+    return round(float(np.corrcoef(ranks[0], ranks[1])[0, 1]), 3)
+
+
+def _ranks(values: Sequence[float]) -> np.ndarray:
+    """Rank values; equal ones share the mean of their ranks."""
+    array = np.asarray(values, np.float64)
+    _, group, counts = np.unique(array, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts + 1) / 2)[group]
+
+
+def page_text(cases: Sequence[Case]) -> str:
+    """Tell the figures."""
+    lines = ["| failure | cases | found by the first two suggestions | by two evenly spaced frames |", "|---|---|---|---|"]
+    kinds = [*PLANTED, "own"]
+    groups: list[tuple[str, list[Case]]] = [(kind, [case for case in cases if case.kind == kind]) for kind in kinds]
+    groups.append(("all", [case for case in cases if case.kind in kinds]))
+    for name, some in groups:
+        if some:
+            lines.append(f"| {name} | {len(some)} | {_share(some, 'found')} | {_share(some, 'by_chance')} |")
+    right = [case for case in cases if case.kind == "right"]
+    lines.append(f"\nFalse alarms: {sum(case.found for case in right)} of {len(right)} right shots.\n")
+    lines += ["| clip | rank correlation of expected and true J, by run |", "|---|---|"]
+    by_clip: dict[str, list[str]] = {}
+    for case in cases:
+        if case.rank_correlation is not None:
+            by_clip.setdefault(case.clip, []).append(f"{case.rank_correlation:.2f} ({len(case.keys)} key{'s' * (len(case.keys) > 1)})")
+    lines += [f"| {clip} | {', '.join(values)} |" for clip, values in by_clip.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _share(cases: Sequence[Case], name: str) -> str:
+    return f"{sum(getattr(case, name) for case in cases)} ({sum(getattr(case, name) for case in cases) / len(cases):.0%})"
