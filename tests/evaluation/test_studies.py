@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -72,4 +73,6 @@ def test_annotated_absence_is_a_frame_without_the_object(tmp_path: Path) -> None
     clip = studies.look_alike(made(tmp_path / "a", 5, (0, 0, 255)), made(tmp_path / "b", 5, (90, 90, 90)), tmp_path / "look", 18)
     with ClipShot(clip) as shot:
         labels = shot.labels(shot.propagate((0, 16), choices))
+        ranged = shot.labels(shot.propagate((0,), replace(choices, absent=("1:13-16",))))
     assert not labels[16].any() and np.array_equal(labels[0], clip.labels(0))
+    assert not any(ranged[index].any() for index in range(13, 17)) and np.array_equal(ranged[0], clip.labels(0))
