@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from xmemcore.shot.annotations.annotations import network_mask_from_coverage
-from xmemcore.shot.annotations.objects import BitMask, Unpacking, _nearest
+from xmemcore.shot.annotations.bit_masks import BitMask
+from xmemcore.shot.annotations.objects import Unpacking, _nearest
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (16, 24), (31, 17)])
@@ -15,9 +16,23 @@ def test_mask_survives_its_bits(shape: tuple[int, int]) -> None:
     draw = np.random.default_rng(sum(shape))
     one, other = (draw.integers(0, 2, shape).astype(np.float32) for _ in range(2))
     packed = BitMask.of(one)
-    assert torch.equal(packed.unpacked(), torch.from_numpy(one)) and packed.pixels == int(one.sum())
+    assert np.array_equal(packed.unpacked(), one) and packed.pixels == int(one.sum())
     assert packed.shared(BitMask.of(other)) == int(np.minimum(one, other).sum())
-    assert packed.bits.nbytes == -(-one.size // 8)
+    assert packed.bits.nbytes <= shape[0] * -(-shape[1] // 8)
+
+
+def test_mask_of_a_part_is_that_of_the_picture() -> None:
+    draw = np.random.default_rng(5)
+    for _ in range(60):
+        whole = np.zeros((23, 37), np.float32)
+        row, column, height, width = (int(draw.integers(0, most)) for most in (20, 30, 9, 9))
+        part = whole[row : row + height, column : column + width]
+        part[:] = draw.integers(0, 2, part.shape)
+        of_part, of_whole = BitMask.of(part, whole.shape, row, column), BitMask.of(whole)
+        assert of_part.content == of_whole.content and of_part.pixels == of_whole.pixels == whole.sum()
+        assert np.array_equal(of_part.unpacked(), whole)
+        other = (draw.random(whole.shape) > 0.5).astype(np.float32)
+        assert of_part.shared(BitMask.of(other)) == np.minimum(whole, other).sum()
 
 
 def test_masks_are_unpacked_by_object_and_absent_stays_absent() -> None:

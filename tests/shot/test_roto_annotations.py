@@ -77,7 +77,7 @@ def test_a_display_window_that_begins_elsewhere_keeps_the_shape_in_the_format() 
 
 def test_the_network_mask_is_the_hard_shape_at_working_size() -> None:
     made = annotations(square("a", 8, 8, 16, attributes="opc 0.1 fx 9 fy 9"))
-    mask = made.network_mask(1001, 0, (24, 32))
+    mask = made.network_mask(1001, 0, (24, 32)).unpacked()
     assert mask.shape == (24, 32) and mask.dtype == np.float32 and set(np.unique(mask)) == {0, 1}
     assert np.argwhere(mask).min(axis=0).tolist() == [12, 4] and np.argwhere(mask).max(axis=0).tolist() == [19, 11]
 
@@ -88,14 +88,14 @@ def test_pixel_aspect_widens_the_working_image_not_the_roto() -> None:
     assert size == (24, 64)
     made = annotations(square("a", 8, 8, 16), canvas=wide)
     assert np.argwhere(made.matte(1001, 0)).min(axis=0).tolist() == [24, 8]
-    assert np.argwhere(made.network_mask(1001, 0, size))[:, 1].tolist() == [*range(8, 24)] * 8
+    assert np.argwhere(made.network_mask(1001, 0, size).unpacked())[:, 1].tolist() == [*range(8, 24)] * 8
 
 
 def test_a_thin_shape_keeps_its_best_pixels() -> None:
     thin = "{curvegroup line 512 bezier {{cc {f 8192} {px 1001 " + " ".join(
         f"{{0 0}} {{{x} {y}}} {{0 0}}" for x, y in ((10, 4), (10.3, 4), (10.3, 44), (10, 44))
     ) + "}} idem} {t 0 0} {a}}"  # fmt: skip
-    mask = annotations(thin).network_mask(1001, 0, (24, 32))
+    mask = annotations(thin).network_mask(1001, 0, (24, 32)).unpacked()
     assert mask.sum() >= 3 and set(np.nonzero(mask)[1]) == {5}
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from xmemcore.roto.grid import PixelGrid
-from xmemcore.roto.raster import rasterise, rasterise_hard
+from xmemcore.roto.raster import drawn_hard, rasterise, rasterise_hard
 from xmemcore.roto.read import read_roto
 from xmemcore.roto.shapes import EvaluatedShape, Roto, RotoObject
 
-__all__ = ["EvaluatedShape", "PixelGrid", "Roto", "RotoObject", "rasterise", "rasterise_hard", "read_roto"]
+__all__ = ["EvaluatedShape", "PixelGrid", "Roto", "RotoObject", "drawn_hard", "rasterise", "rasterise_hard", "read_roto"]

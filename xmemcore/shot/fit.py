@@ -166,7 +166,7 @@ class _Work:
         """Give an object's matte at working size, (h, w); empty where there is none."""
         if obj in self._annotations.known(frame):
             mask = self._annotations.network_mask(frame, obj, self._size)
-            return np.zeros(self._size, np.float32) if mask is None else mask
+            return np.zeros(self._size, np.float32) if mask is None else mask.unpacked()
         if frame not in self._mattes.frames:
             return np.zeros(self._size, np.float32)
         layer = self._mattes.read(frame, self._shot.plate.canvas).layers.get(self.layers[obj])

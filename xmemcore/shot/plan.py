@@ -32,6 +32,7 @@ from xmemcore.shot.mattes.steps import chain_of, keys_of
 from xmemcore.shot.plate.frame_source import Encoding, PlateContent
 from xmemcore.shot.signatures import GroupSignatures
 from xmemcore.shot.store.cache import FORMAT, digest, node_folder
+from xmemcore.shot.store.state import NodeManifest
 
 
 class NothingShown(RequestError):
@@ -68,7 +69,9 @@ class ShotPlan:
             precision=self.precision,
             exact=request.plain,
         )
-        self.content = PlateContent(self.plate, self.encoding)
+        self.last = NodeManifest.load(self.node) if self.caching else None
+        """What the node's last run was made of."""
+        self.content = PlateContent(self.plate, self.encoding, self.last.plate_files if self.last else None)
         padding = self.content.padding
         self.groups = competition_groups(self.annotations, shot.indices, (padding.height, padding.width), self.encoding.resampling)
         unseen = sorted(obj for group in self.groups for obj in group.unseen())

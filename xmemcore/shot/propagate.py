@@ -247,6 +247,7 @@ class _Run:
                 plan.annotation_signatures(),
                 plan.settings(),
                 plan.absent_objects(),
+                plan.content.files.remembered(),
             )
             manifest.save(plan.node)
             used = [features_folder(plan.root).path(key) for key in contents.values()]

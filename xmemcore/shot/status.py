@@ -11,7 +11,7 @@ from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.plan import ShotPlan
 from xmemcore.shot.store.cache import features_folder
 from xmemcore.shot.store.permanent import PermanentStore
-from xmemcore.shot.store.state import NodeManifest, bytes_used
+from xmemcore.shot.store.state import bytes_used
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def node_status(request: PropagateRequest) -> NodeStatus:
 
 def _reasons(plan: ShotPlan) -> list[str]:
     """Name what differs from the last run, in the artist's words."""
-    last = NodeManifest.load(plan.node)
+    last = plan.last
     if last is None:
         return ["Nothing has been propagated yet."]
     frames = plan.plate.frames

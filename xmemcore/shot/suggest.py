@@ -223,7 +223,7 @@ class _Masks:
         for obj in self.objects:
             if obj in known:
                 mask = annotations.network_mask(frame, obj, self._size)
-                seen.append(sight(np.zeros(self._size, np.float32) if mask is None else mask))
+                seen.append(sight(np.zeros(self._size, np.float32) if mask is None else mask.unpacked()))
             elif self._layers[obj] in layers:
                 seen.append(sight(cv2.resize(layers[self._layers[obj]], self._size[::-1], interpolation=cv2.INTER_AREA)))
             else:

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from xmemcore.protocol.failures import RequestError
+from xmemcore.shot.annotations.bit_masks import BitMask
 
 
 class Annotations(Protocol):
@@ -34,8 +35,8 @@ class Annotations(Protocol):
     def matte(self, frame: int, obj: int) -> np.ndarray:
         """Give the artist's own soft matte of a known object, (H, W) float32 in [0, 1]; zeros when absent."""
 
-    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> np.ndarray | None:
-        """Give what the network is told of a known object, (h, w) float32 of 0 and 1; None when absent."""
+    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> BitMask | None:
+        """Give what the network is told of a known object; None when absent."""
 
     def signature(self, frame: int, obj: int) -> str:
         """Hash what was said of a known object at a frame."""
@@ -65,7 +66,7 @@ class NothingAnnotated:
         """Refuse: there is none."""
         raise KeyError(frame)
 
-    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> np.ndarray | None:
+    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> BitMask | None:
         """Refuse: there is none."""
         raise KeyError(frame)
 
@@ -115,7 +116,7 @@ class ChosenAnnotations:
         """Give a chosen object's matte."""
         return self._all.matte(frame, self._chosen[obj])
 
-    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> np.ndarray | None:
+    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> BitMask | None:
         """Give what the network is told of a chosen object."""
         return self._all.network_mask(frame, self._chosen[obj], working_size, resampling)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from xmemcore.protocol.words import listed
 from xmemcore.shot.annotations.annotations import network_mask_from_coverage
+from xmemcore.shot.annotations.bit_masks import BitMask
 from xmemcore.shot.annotations.mask_files import MaskFiles, MaskUnreadable
 from xmemcore.shot.annotations.mask_folders import mask_sequences, open_masks
 from xmemcore.shot.plate.canvas import Canvas
@@ -71,7 +72,7 @@ class MaskAnnotations:
         """Give an object's mask, soft as it is, (H, W) float32 of the canvas."""
         return self._files.mask(frame, self.objects[obj])
 
-    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> np.ndarray | None:
+    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> BitMask | None:
         """Reduce an object's mask to working size.
 
         Args:
@@ -81,14 +82,14 @@ class MaskAnnotations:
             resampling: `area`, or `published` for nearest neighbour.
 
         Returns:
-            (h, w) float32 of 0 and 1; None when the object has no pixel.
+            None when the object has no pixel.
         """
         matte = self.matte(frame, obj)
         if not matte.any():
             return None
         if resampling == PUBLISHED:
-            return (nearest(matte, working_size) >= 0.5).astype(np.float32)
-        return network_mask_from_coverage(resampled(matte, working_size))
+            return BitMask.of(nearest(matte, working_size) >= 0.5)
+        return BitMask.of(network_mask_from_coverage(resampled(matte, working_size)))
 
     def signature(self, frame: int, obj: int) -> str:
         """Hash an object's mask, as it is on the canvas."""

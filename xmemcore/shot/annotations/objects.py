@@ -6,44 +6,18 @@ import bisect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from xmemcore.engine.frames import Annotation
 from xmemcore.shot.annotations.annotations import Annotations
+from xmemcore.shot.annotations.bit_masks import BitMask
 from xmemcore.shot.store.cache import digest
 
 OVERLAP_SHARE = 0.02
 """Two objects overlap when they share more than this part of the smaller one; neighbours that merely touch share less."""
 
 
-@dataclass(frozen=True)
-class BitMask:
-    """A mask of 0 and 1 at working size, eight pixels a byte: a shot may have thousands of them."""
-
-    bits: np.ndarray
-    """uint8, as `numpy.packbits` gives it."""
-    shape: tuple[int, int]
-    pixels: int
-    """How many are 1."""
-
-    @classmethod
-    def of(cls, mask: np.ndarray) -> BitMask:
-        """Pack (h, w)."""
-        bits = np.packbits(mask > 0.5)
-        return cls(bits, (mask.shape[0], mask.shape[1]), int(np.bitwise_count(bits).sum(dtype=np.int64)))
-
-    def shared(self, other: BitMask) -> int:
-        """Count the pixels that are 1 in both."""
-        return int(np.bitwise_count(self.bits & other.bits).sum(dtype=np.int64))
-
-    def unpacked(self) -> torch.Tensor:
-        """Give (h, w) float32."""
-        height, width = self.shape
-        return torch.from_numpy(np.unpackbits(self.bits, count=height * width).reshape(height, width).astype(np.float32))
-
-
-Masks = dict[int, dict[int, "BitMask | None"]]
+Masks = dict[int, dict[int, BitMask | None]]
 """By frame and object; None: absent."""
 
 
@@ -51,17 +25,17 @@ class Unpacking(Mapping[int, "torch.Tensor | None"]):
     """Masks by object, each unpacked when it is asked for."""
 
     def __init__(self, masks: Mapping[int, BitMask | None]) -> None:
-        self._masks = masks
+        self.packed = masks
 
     def __getitem__(self, obj: int) -> torch.Tensor | None:
-        mask = self._masks[obj]
-        return None if mask is None else mask.unpacked()
+        mask = self.packed[obj]
+        return None if mask is None else torch.from_numpy(mask.unpacked())
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._masks)
+        return iter(self.packed)
 
     def __len__(self) -> int:
-        return len(self._masks)
+        return len(self.packed)
 
 
 @dataclass(frozen=True)
@@ -94,8 +68,7 @@ def competition_groups(annotations: Annotations, indices: dict[int, int], workin
     masks: Masks = {frame: {} for frame in annotations.keyframes}
     for frame, by_object in masks.items():
         for obj in sorted(annotations.known(frame)):
-            mask = annotations.network_mask(frame, obj, working_size, resampling=resampling)
-            by_object[obj] = None if mask is None else BitMask.of(mask)
+            by_object[obj] = annotations.network_mask(frame, obj, working_size, resampling=resampling)
     members: list[list[int]] = []
     for obj in range(len(annotations.objects)):
         home = next((group for group in members if not any(_overlap(masks, obj, other) for other in group)), None)
@@ -115,7 +88,7 @@ def _group(objects: tuple[int, ...], masks: Masks, indices: dict[int, int]) -> G
             annotations[indices[frame]] = Annotation(Unpacking(known))
             seen |= {place for place, mask in known.items() if mask is not None}
             signatures[indices[frame]] = digest(
-                *(part for place, mask in known.items() for part in (place, b"" if mask is None else mask.bits.tobytes()))
+                *(part for place, mask in known.items() for part in (place, b"" if mask is None else mask.content))
             )
     return Group(objects, annotations, signatures, frozenset(seen))
 

@@ -11,10 +11,11 @@ import numpy as np
 
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import counted
-from xmemcore.roto import EvaluatedShape, PixelGrid, Roto, RotoObject, rasterise, rasterise_hard, read_roto
+from xmemcore.roto import EvaluatedShape, PixelGrid, Roto, RotoObject, drawn_hard, rasterise, read_roto
 from xmemcore.roto.nuke_roto import HOW_TO_BAKE
 from xmemcore.roto.own_points import OwnShape
 from xmemcore.shot.annotations.annotations import network_mask_from_coverage, positions
+from xmemcore.shot.annotations.bit_masks import BitMask
 from xmemcore.shot.plate.canvas import Canvas
 
 KEPT_MATTES = 8
@@ -109,7 +110,7 @@ class RotoAnnotations:
         """Draw a known object with feather, opacity, inversion and blending: (H, W) float32 of the canvas."""
         return self._matte(frame, obj).copy()
 
-    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> np.ndarray | None:
+    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> BitMask | None:
         """Draw a known object at working size, without feather and opacity.
 
         Args:
@@ -119,13 +120,14 @@ class RotoAnnotations:
             resampling: of the plate; a raster made at working size needs none.
 
         Returns:
-            (h, w) float32 of 0 and 1; None when the object is absent, or lies off the canvas.
+            None when the object is absent, or lies off the canvas.
         """
         shapes = self._shapes(frame, obj)
         if not shapes:
             return None
-        mask = network_mask_from_coverage(rasterise_hard(shapes, self.grid(working_size)))
-        return mask if mask.any() else None
+        drawn = drawn_hard(shapes, self.grid(working_size))
+        mask = BitMask.of(network_mask_from_coverage(drawn.values), working_size, drawn.row, drawn.column)
+        return mask if mask.pixels else None
 
     def shapes(self, frame: int, obj: int) -> tuple[EvaluatedShape, ...]:
         """Give an object's shapes at a frame, from bottom to top; none: it is absent."""

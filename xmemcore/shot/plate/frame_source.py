@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +16,7 @@ from torch import Tensor
 from xmemcore.engine.frames import Frame, Padding, normalise
 from xmemcore.network.backend import Backend
 from xmemcore.network.features import Features
+from xmemcore.shot.plate.known_files import KnownFiles, SeenFile
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.store.cache import FORMAT, CacheDamaged, FeatureFolder, digest, require_tensor
 
@@ -46,9 +47,17 @@ class Encoding:
 class PlateContent:
     """What each plate frame shows the network, by index: its working image and that image's hash."""
 
-    def __init__(self, plate: Plate, encoding: Encoding) -> None:
+    def __init__(self, plate: Plate, encoding: Encoding, known: Mapping[str, str] | None = None) -> None:
+        """Take a plate.
+
+        Args:
+            plate: of the shot.
+            encoding: what the hashes depend on besides pixels.
+            known: `files.remembered()` of an earlier run.
+        """
         self.plate = plate
         self.encoding = encoding
+        self.files = KnownFiles(plate.colorspace, FORMAT, vars(encoding), plate.view, known=known)
         self._digests: dict[int, str] = {}
 
     @property
@@ -58,15 +67,25 @@ class PlateContent:
 
     def read(self, index: int) -> np.ndarray:
         """Read a working image (h, w, 3) in [0, 1], and remember its hash. Safe to call from several threads."""
-        image = self.plate.working_image(self.plate.frames[index], self.encoding.size, self.encoding.resampling)
-        self._digests[index] = self.encoding.key(image)
-        return image
+        return self._read(index, self.files.see(self.plate.sequence.path(self.plate.frames[index])))
 
     def digest(self, index: int) -> str:
-        """Name a frame's content; reads the frame when it was not read yet."""
+        """Name a frame's content; reads the frame when it was not read yet and its file is not known."""
         if index not in self._digests:
-            self.read(index)
+            seen = self.files.see(self.plate.sequence.path(self.plate.frames[index]))
+            known = self.files.content(seen)
+            if known is None:
+                self._read(index, seen)
+            else:
+                self.files.remember(seen, known)
+                self._digests[index] = known
         return self._digests[index]
+
+    def _read(self, index: int, seen: SeenFile | None) -> np.ndarray:
+        image = self.plate.working_image(self.plate.frames[index], self.encoding.size, self.encoding.resampling)
+        self._digests[index] = self.encoding.key(image)
+        self.files.remember(seen, self._digests[index])
+        return image
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from xmemcore.shot.store.cache import (
     OLDER_SUFFIX,
     CacheFile,
     cache_files,
+    digest,
     features_folder,
     is_key,
     node_folder,
@@ -29,6 +30,8 @@ from xmemcore.shot.store.cache import (
 from xmemcore.shot.store.lock import locked, node_lock
 
 NAME = "manifest.json"
+PROOF = "proof"
+"""Hash of all else in the manifest: it says what need not be read again."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,14 @@ class NodeManifest:
     settings: dict[str, Any]
     absent: dict[int, list[str]] = field(default_factory=dict)
     """By frame, the objects that the roto hides there."""
+    plate_files: dict[str, str] = field(default_factory=dict)
+    """By plate file, the hash of its content; see `known_files`."""
 
     def save(self, folder: Path) -> None:
         """Write the manifest whole, over none but ours; a cache that cannot be written is no failure."""
         path = folder / NAME
         content = {"format": FORMAT, **asdict(self)}
+        content[PROOF] = _proof(content)
         if path.exists() and _format_of(path) is None:
             return
         with suppress(OSError):
@@ -60,7 +66,7 @@ class NodeManifest:
         """Read the manifest; None when there is none, one of another format, or one that is damaged."""
         path = folder / NAME
         content = read_object(path) if _format_of(path) == FORMAT else None
-        if content is None:
+        if content is None or content.pop(PROOF, None) != _proof(content):
             return None
         try:
             return cls(
@@ -72,7 +78,8 @@ class NodeManifest:
                     for frame, objects in content["annotations"].items()
                 },
                 settings=dict(content["settings"]),
-                absent={int(frame[:20]): [_text(name) for name in names] for frame, names in content.get("absent", {}).items()},
+                absent={int(frame[:20]): [_text(name) for name in names] for frame, names in content["absent"].items()},
+                plate_files={_key(name): _key(key) for name, key in content["plate_files"].items()},
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             return None
@@ -146,6 +153,17 @@ def _format_of(path: Path) -> str | None:
     if content is None or not {"format", "plate", "model_sha256", "features", "annotations", "settings"} <= content.keys():
         return None
     return content["format"] if content["format"] in (FORMAT, *OLDER_FORMATS) else None
+
+
+def _proof(content: dict[str, Any]) -> str:
+    # As JSON gives it back, whose names are texts.
+    return digest(json.loads(json.dumps(content)))
+
+
+def _key(value: Any) -> str:
+    if not is_key(value):
+        raise ValueError("no hash of ours")
+    return _text(value)
 
 
 def _text(value: Any) -> str:

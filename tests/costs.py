@@ -1,0 +1,127 @@
+"""What judging and planning a shot cost, at 1920x1080: `python -m tests.costs judge|plan`. Prints processor time and memory."""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import OpenEXR
+
+from tests.shot.made_shot import write_model
+from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot.plan import ShotPlan
+from xmemcore.shot.propagate import propagate
+from xmemcore.shot.status import node_status
+
+WIDTH, HEIGHT, FIRST = 1920, 1080, 1001
+CORNERS = 24
+"""Of a shape: as many as an artist draws around a body."""
+
+
+def write_plate(folder: Path, frames: int) -> str:
+    """Write half-float frames of noise, 5 MB each."""
+    folder.mkdir()
+    rng = np.random.default_rng(1)
+    for frame in range(FIRST, FIRST + frames):
+        planes = {name: (rng.random((HEIGHT, WIDTH)) * 0.5).astype(np.float16) for name in "RGB"}
+        header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+        OpenEXR.File(header, planes).write(str(folder / f"p.{frame}.exr"))
+    return str(folder / "p.%04d.exr")
+
+
+def write_roto(path: Path, objects: int, keys: int, spread: int = 1) -> str:
+    """Write round shapes of 24 corners that move, side by side, each keyed on `keys` frames."""
+    times = [FIRST + spread * key for key in range(keys)]
+    shapes = []
+    for number in range(objects):
+        x0, y0 = 100 + 1700 * (number % 6) / 6, 100 + 850 * (number // 6) / max(objects / 6, 1)
+        points = []
+        for corner in range(CORNERS):
+            turn = 2 * np.pi * corner / CORNERS
+            xs = " ".join(f"{{{x0 + 100 + 90 * np.cos(turn) + key:.3f} -}}" for key in range(keys))
+            ys = " ".join(f"{{{y0 + 100 + 70 * np.sin(turn) + key / 2:.3f} -}}" for key in range(keys))
+            along = -90 * np.sin(turn) / 12, 70 * np.cos(turn) / 12
+            points += [f"{{{-along[0]:.3f} {-along[1]:.3f}}}", f"{{{{{xs}}} {{{ys}}}}}", f"{{{along[0]:.3f} {along[1]:.3f}}}"]
+        listed = " ".join(map(str, times))
+        shapes.append(
+            f"{{curvegroup s{number} 512 bezier {{{{cc {{f 8192}} {{px {{{listed}}} {' '.join(points)}}}}} idem}} {{t 0 0}} {{a}}}}"
+        )
+    curves = f"{{{{v x3f99999a}} {{f 0}} {{n {{layer Root {{f 0}} {{t 960 540}} {{a}} {' '.join(shapes)}}}}}}}"
+    root = f'Root {{\n inputs 0\n format "{WIDTH} {HEIGHT} 0 0 {WIDTH} {HEIGHT} 1 HD"\n}}'
+    path.write_text(f"version 15.0 v4\n{root}\nRoto {{\n inputs 0\n output alpha\n curves {{{curves}}}\n name Roto1\n}}\n")
+    return str(path)
+
+
+def judge(folder: Path, frames: int) -> None:
+    """Propagate a shot once, then ask what the next propagate would find; contents are compared."""
+    request = PropagateRequest(
+        plate=write_plate(folder / "plate", frames),
+        roto=write_roto(folder / "roto.nk", 2, 2, spread=frames - 1),
+        model=str(write_model(folder)),
+        size=64,
+        cache=str(folder / "cache"),
+        node_id="node1",
+        out=str(folder / "out" / "m.%04d.exr"),
+    )
+    propagate(request)
+    for name, asked in (("status", request), ("status, the plate decoded", replace(request, cache=str(folder / "another")))):
+        status, seconds = _timed(lambda asked=asked: node_status(asked))
+        assert not status.stale, status.reasons
+        print(f"{name}: {1000 * seconds / frames:.1f} ms of CPU a frame")
+
+
+def plan(folder: Path, objects: int, keys: int) -> None:
+    """Plan a shot."""
+    request = PropagateRequest(
+        plate=write_plate(folder / "plate", 1),
+        roto=write_roto(folder / "roto.nk", objects, keys),
+        model=str(write_model(folder)),
+        cache=str(folder / "cache"),
+        out=str(folder / "out" / "m.%04d.exr"),
+    )
+    first = folder / "plate" / f"p.{FIRST}.exr"
+    for frame in range(FIRST + 1, FIRST + keys):
+        (folder / "plate" / f"p.{frame}.exr").symlink_to(first)
+    ShotPlan(replace(request, objects=("s0",), keyframes=(FIRST,)))  # what a process pays once is left out
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    planned, seconds = _timed(lambda: ShotPlan(request))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    masks = sum(mask.nbytes for mask in bits(planned))
+    memory = f"masks {masks / 1e6:.1f} MB; peak {peak >> 10} MB, {(peak - before) >> 10} more"
+    print(f"{objects} objects x {keys} keys: {seconds:.1f} s of CPU; {memory}")
+
+
+def bits(planned: ShotPlan) -> list[np.ndarray]:
+    """List the masks that a plan holds."""
+    told = [annotation.masks for group in planned.groups for annotation in group.annotations.values()]
+    return [mask.bits for masks in told for mask in masks.packed.values() if mask is not None]
+
+
+def _timed(call: Callable[[], object]) -> tuple[object, float]:
+    began = time.process_time()
+    return call(), time.process_time() - began
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.costs", description=__doc__)
+    parser.add_argument("what", choices=("judge", "plan"))
+    parser.add_argument("--frames", type=int, default=40)
+    parser.add_argument("--objects", type=int, default=20)
+    parser.add_argument("--keys", type=int, default=300)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if asked.what == "judge":
+            judge(Path(folder), asked.frames)
+        else:
+            plan(Path(folder), asked.objects, asked.keys)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""A plate file that did not change is not decoded to be compared, and one that did is never taken for the former one."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.shot.made_shot import FIRST, write_frame, write_model, write_plate, write_roto
+from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot.plate.known_files import KnownFiles
+from xmemcore.shot.plate.plate import Plate
+from xmemcore.shot.propagate import propagate
+from xmemcore.shot.status import node_status
+
+LAST = FIRST + 5
+CONTENT, OTHER = "ab" * 20, "cd" * 20
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> PropagateRequest:
+    folder = tmp_path_factory.mktemp("known")
+    request = PropagateRequest(
+        plate=write_plate(folder / "plate", last=LAST, holes=()),
+        roto=write_roto(folder / "a.nk", (FIRST, LAST), (FIRST, LAST)),
+        model=str(write_model(folder)),
+        size=64,
+        cache=str(folder / "cache"),
+        node_id="node1",
+        out=str(folder / "out" / "matte.%04d.exr"),
+    )
+    propagate(request)
+    return request
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    frames: list[int] = []
+    read = Plate.read
+
+    def noted(self: Plate, frame: int) -> object:
+        frames.append(frame)
+        return read(self, frame)
+
+    monkeypatch.setattr(Plate, "read", noted)
+    return frames
+
+
+def test_unchanged_plate_is_judged_without_decoding_it(done: PropagateRequest, decoded: list[int]) -> None:
+    assert node_status(done).stale == () and propagate(done).written == ()
+    assert decoded == []
+
+
+def test_changed_frame_is_decoded_and_its_mattes_are_stale(done: PropagateRequest, decoded: list[int]) -> None:
+    path = Path(done.plate % (FIRST + 2))
+    kept, times = path.read_bytes(), path.stat()
+    try:
+        write_frame(path, FIRST + 2, brightness=0.5)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        assert FIRST + 2 in node_status(done).stale
+        assert decoded == [FIRST + 2]
+    finally:
+        path.write_bytes(kept)
+    assert node_status(done).stale == (), "its former content is known again"
+
+
+def test_another_way_to_read_a_plate_is_another_content(done: PropagateRequest, decoded: list[int]) -> None:
+    for other in (replace(done, colorspace="acescg"), replace(done, size=96)):
+        decoded.clear()
+        assert node_status(other).stale
+        assert decoded
+
+
+@pytest.mark.parametrize("damage", ["proof", "plate_files"])
+def test_damaged_manifest_vouches_for_no_file(done: PropagateRequest, decoded: list[int], damage: str) -> None:
+    path = Path(done.cache or "") / "node1" / "manifest.json"
+    text = path.read_text()
+    content = json.loads(text)
+    if damage == "proof":
+        content["proof"] = "0" * 40
+    else:
+        content["plate_files"] = dict.fromkeys(content["plate_files"], CONTENT)
+    try:
+        path.write_text(json.dumps(content))
+        assert node_status(done).stale == () and len(decoded) == LAST - FIRST + 1
+    finally:
+        path.write_text(text)
+
+
+def test_file_that_changes_while_it_is_read_is_not_remembered(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"one")
+    files = KnownFiles("linear", 1)
+    seen = files.see(path)
+    path.write_bytes(b"another")
+    files.remember(seen, CONTENT)
+    assert files.content(seen) is None
+    seen = files.see(path)
+    files.remember(seen, CONTENT)
+    assert files.content(files.see(path)) == CONTENT
+    assert KnownFiles("linear", 1, known=files.remembered()).content(seen) == CONTENT
+
+
+def test_what_ocio_decodes_is_never_looked_up(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"one")
+    assert KnownFiles("ocio:ACES2065-1", 1).see(tmp_path / "a") is None
+    assert KnownFiles("linear", 1).see(tmp_path / "missing") is None

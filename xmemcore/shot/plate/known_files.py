@@ -1,0 +1,83 @@
+"""Which content a plate file shows, by the hash of its bytes: a file that did not change need not be decoded to be compared."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import OpenEXR
+
+from xmemcore.protocol.colorspaces import OCIO_PREFIX
+from xmemcore.protocol.version import VERSION
+from xmemcore.shot.store.cache import digest
+
+KEPT_FILES = 20_000
+"""Files of a node that are remembered; those that were met longest ago are forgotten first."""
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class SeenFile:
+    """A plate file as it was when its bytes were hashed."""
+
+    path: Path
+    state: tuple[int, int, int]
+    name: str
+    """Hash of its bytes and of how it is read."""
+
+
+class KnownFiles:
+    """Hashes of contents, by plate file. Safe to use from several threads."""
+
+    def __init__(self, colorspace: str, *reading: object, known: Mapping[str, str] | None = None) -> None:
+        """Prepare to look files up.
+
+        Args:
+            colorspace: of the plate. What OpenColorIO decodes is never looked up: it may read further files.
+            reading: everything else, besides the file, that decides what is read from it.
+            known: what an earlier run remembered.
+        """
+        self._reading = digest(VERSION, cv2.__version__, OpenEXR.__version__, colorspace, *reading)
+        self._usable = not colorspace.startswith(OCIO_PREFIX)
+        self._known = dict(known or {})
+
+    def see(self, path: Path) -> SeenFile | None:
+        """Hash a file; None when it is not to be looked up, or cannot be read."""
+        if not self._usable:
+            return None
+        try:
+            state = _state(path)
+            hasher = hashlib.sha256()
+            with open(path, "rb") as file:
+                while chunk := file.read(CHUNK_BYTES):
+                    hasher.update(chunk)
+        except OSError:
+            return None
+        return SeenFile(path, state, digest(self._reading, hasher.digest()))
+
+    def content(self, seen: SeenFile | None) -> str | None:
+        """Give the hash of the content that a file shows; None when that is not known."""
+        return None if seen is None else self._known.get(seen.name)
+
+    def remember(self, seen: SeenFile | None, content: str) -> None:
+        """Note what a file shows, unless it was changed since its bytes were hashed."""
+        if seen is None:
+            return
+        with suppress(OSError):
+            if _state(seen.path) == seen.state:
+                self._known.pop(seen.name, None)
+                self._known[seen.name] = content
+
+    def remembered(self) -> dict[str, str]:
+        """Give what the next run should know."""
+        return dict(list(self._known.items())[-KEPT_FILES:])
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    status = os.stat(path)
+    return status.st_size, status.st_mtime_ns, status.st_ino
