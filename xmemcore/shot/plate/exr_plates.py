@@ -83,9 +83,10 @@ class ExrPlates:
             picture.part.data_window,
             header.pixel_aspect,
             "linear",
-            view or picture.view or None,
+            view or picture.view or _part_of_several(header, picture),
             tuple(notes),
             _colour_hint(header),
+            picture.layer.lower(),
         )
 
     def read(self, path: Path, view: str | None) -> tuple[list[np.ndarray], Box]:
@@ -107,9 +108,11 @@ def _picture(header: ExrHeader, view: str | None) -> tuple[_Layer, list[str]]:
     parts = [part.name for part in header.parts if part.name]
     notes: list[str] = []
     if view is not None:
-        chosen = [layer for layer in layers if layer.view.lower() == view.lower()] or [
-            layer for layer in layers if view.lower() in (layer.part.name.lower(), layer.layer.lower())
-        ]
+        chosen = (
+            [layer for layer in layers if layer.view.lower() == view.lower()]
+            or [layer for layer in layers if layer.part.name.lower() == view.lower()]
+            or [layer for layer in layers if layer.layer.lower() == view.lower()]
+        )
         if not chosen:
             there = f"the views {_listed(views)}" if views else f"the parts {_listed(parts)}" if len(parts) > 1 else "one view only"
             named = [layer.layer for layer in layers if layer.layer]
@@ -128,6 +131,12 @@ def _picture(header: ExrHeader, view: str | None) -> tuple[_Layer, list[str]]:
             own = picture.part.name
             notes.append(f"The plate's parts {_listed([own, *rivals])} all have a picture; {own} is used. Choose another one with --view.")
     return picture, notes
+
+
+def _part_of_several(header: ExrHeader, picture: _Layer) -> str | None:
+    """Name the picture's part where others have such a picture too: every frame of the plate is to be read from this part."""
+    others = any(layer.layer == picture.layer and layer.part is not picture.part for layer in _layers(header))
+    return picture.part.name or None if others else None
 
 
 def _best(layers: list[_Layer]) -> _Layer | None:

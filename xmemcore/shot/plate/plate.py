@@ -68,6 +68,7 @@ class Plate:
                 with _naming(frame):
                     require_possible(header.display, header.pixel_aspect, f"The format of {path.name}")
             _require_format(path, frame, header, first.display, first.pixel_aspect)
+            _require_layer(path, frame, header.layer, first.layer)
             windows.append(header.window)
             notes.update(dict.fromkeys(header.notes))
             if not within_reach(header.window, first.display):
@@ -164,6 +165,15 @@ def _require_format(path: Path, frame: int, header: FrameHeader, display: Box, a
         raise PlateUnreadable(
             f"Frame {frame} ({path.name}) has a pixel aspect of {header.pixel_aspect:g}, but the plate begins with "
             f"{aspect:g}. Render all frames in one format."
+        )
+
+
+def _require_layer(path: Path, frame: int, layer: str, first: str) -> None:
+    if layer != first:
+        there, begins = (f"in the layer {name[:60]}" if name else "in plain R, G, B" for name in (layer, first))
+        raise PlateUnreadable(
+            f"Frame {frame} ({path.name}) has its picture {there}, but the plate begins with one {begins}. Render all frames with the same "
+            "layers, or choose one with --view."
         )
 
 

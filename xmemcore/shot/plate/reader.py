@@ -23,11 +23,13 @@ class FrameHeader:
     colorspace: str | None
     """In which such files usually are; None: the artist must say, and `colour_hint` says why."""
     view: str | None = None
-    """Which of several views is read."""
+    """Which of several views, or parts, is read: the same one in all frames."""
     notes: tuple[str, ...] = ()
     """What was chosen, in sentences."""
     colour_hint: str | None = None
     """What speaks against that colour space; of no interest once the artist has named one."""
+    layer: str = ""
+    """Which layer is read; empty: the plain channels."""
 
 
 class PlateReader(Protocol):
