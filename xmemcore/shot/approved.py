@@ -20,12 +20,12 @@ from xmemcore.protocol.frames import FrameRange, counted
 from xmemcore.protocol.names import ORIGINAL_NAME, layer_names
 from xmemcore.protocol.places import approved_folder
 from xmemcore.protocol.requests import ApproveRequest
-from xmemcore.shot.annotations.annotations import AddedAnnotations, Annotations, network_mask_from_coverage
+from xmemcore.shot.annotations.annotations import AddedAnnotations, Annotations, network_mask_from_matte
+from xmemcore.shot.annotations.bit_masks import BitMask
 from xmemcore.shot.files import exr
 from xmemcore.shot.mattes.matte_proof import MADE_BY
 from xmemcore.shot.mattes.mattes import UNION, read_mattes
 from xmemcore.shot.plate.plate import Plate
-from xmemcore.shot.plate.resampling import PUBLISHED, nearest, resampled
 
 LAYER = ".alpha"
 """End of an object's channel."""
@@ -233,16 +233,11 @@ class ApprovedAnnotations(AddedAnnotations):
         plane = np.nan_to_num(image.channels[name].astype(np.float32), nan=0.0, posinf=1.0, neginf=0.0)
         return self._canvas.placed(np.clip(plane, 0, 1), image.data_window)
 
-    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> np.ndarray | None:
+    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> BitMask | None:
         """Give what the network is told of a known object."""
         if obj not in self.approved(frame):
             return self._before.network_mask(frame, obj, working_size, resampling)
-        matte = self.matte(frame, obj)
-        if not matte.any():
-            return None
-        if resampling == PUBLISHED:
-            return (nearest(matte, working_size) >= 0.5).astype(np.float32)
-        return network_mask_from_coverage(resampled(matte, working_size))
+        return network_mask_from_matte(self.matte(frame, obj), working_size, resampling)
 
     def signature(self, frame: int, obj: int) -> str:
         """Hash what was said of a known object."""

@@ -10,6 +10,7 @@ from xmemcore.protocol.absences import Absence
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import counted
 from xmemcore.shot.annotations.annotations import AddedAnnotations, Annotations, positions
+from xmemcore.shot.annotations.bit_masks import BitMask
 from xmemcore.shot.plate.canvas import Canvas
 
 
@@ -74,7 +75,7 @@ class AbsentAnnotations(AddedAnnotations):
             return np.zeros((self._canvas.height, self._canvas.width), np.float32)
         return self._before.matte(frame, obj)
 
-    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> np.ndarray | None:
+    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> BitMask | None:
         """Give what the network is told of a known object: that it is absent, in an absent range."""
         if obj in self._hidden.get(frame, ()):
             return None

@@ -9,6 +9,7 @@ import numpy as np
 
 from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.annotations.bit_masks import BitMask
+from xmemcore.shot.plate.resampling import PUBLISHED, nearest, resampled
 
 
 class Annotations(Protocol):
@@ -154,13 +155,31 @@ class AddedAnnotations:
         """Give a known object's matte."""
         return self._before.matte(frame, obj)
 
-    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> np.ndarray | None:
+    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> BitMask | None:
         """Give what the network is told of a known object."""
         return self._before.network_mask(frame, obj, working_size, resampling)
 
     def signature(self, frame: int, obj: int) -> str:
         """Hash what was said of a known object."""
         return self._before.signature(frame, obj)
+
+
+def network_mask_from_matte(matte: np.ndarray, working_size: tuple[int, int], resampling: str) -> BitMask | None:
+    """Reduce a matte (H, W) to what the network is told.
+
+    Args:
+        matte: of the canvas, in [0, 1].
+        working_size: height and width.
+        resampling: `area`, or `published` for nearest neighbour.
+
+    Returns:
+        None when the object has no pixel.
+    """
+    if not matte.any():
+        return None
+    if resampling == PUBLISHED:
+        return BitMask.of(nearest(matte, working_size) >= 0.5)
+    return BitMask.of(network_mask_from_coverage(resampled(matte, working_size)))
 
 
 def network_mask_from_coverage(coverage: np.ndarray) -> np.ndarray:

@@ -8,13 +8,12 @@ from collections.abc import Iterable
 import numpy as np
 
 from xmemcore.protocol.words import listed
-from xmemcore.shot.annotations.annotations import network_mask_from_coverage
+from xmemcore.shot.annotations.annotations import network_mask_from_matte
 from xmemcore.shot.annotations.bit_masks import BitMask
 from xmemcore.shot.annotations.mask_files import MaskFiles, MaskUnreadable
 from xmemcore.shot.annotations.mask_folders import mask_sequences, open_masks
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.plate import Plate
-from xmemcore.shot.plate.resampling import PUBLISHED, nearest, resampled
 
 
 class MaskAnnotations:
@@ -73,23 +72,8 @@ class MaskAnnotations:
         return self._files.mask(frame, self.objects[obj])
 
     def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> BitMask | None:
-        """Reduce an object's mask to working size.
-
-        Args:
-            frame: a keyframe at which the object is known.
-            obj: its position.
-            working_size: height and width.
-            resampling: `area`, or `published` for nearest neighbour.
-
-        Returns:
-            None when the object has no pixel.
-        """
-        matte = self.matte(frame, obj)
-        if not matte.any():
-            return None
-        if resampling == PUBLISHED:
-            return BitMask.of(nearest(matte, working_size) >= 0.5)
-        return BitMask.of(network_mask_from_coverage(resampled(matte, working_size)))
+        """Reduce an object's mask to working size; None when it has no pixel."""
+        return network_mask_from_matte(self.matte(frame, obj), working_size, resampling)
 
     def signature(self, frame: int, obj: int) -> str:
         """Hash an object's mask, as it is on the canvas."""
