@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Iterator, Optional, Tuple, Type, TypeVar
 
 from xmem_roto_nuke import host, run
 from xmem_roto_nuke.core.client import session_core
@@ -23,9 +23,13 @@ from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.places import cache_root, exchange_folder
 from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.protocol.results import ModelList, NodeStatus, PropagateResult, SuggestResult
 
 if TYPE_CHECKING:
     import nuke
+
+
+Answer = TypeVar("Answer")
 
 
 class CoreFailed(Failure):
@@ -87,7 +91,7 @@ def _propagate(this: Run) -> None:
     shown = False
     began = time.monotonic()
     reloader = result.Reloader(lambda: host.in_main(result.reload, this.node))
-    outcome: Optional[Dict[str, Any]] = None
+    outcome: Optional[PropagateResult] = None
     try:
         for message in _converse(this, lambda job: messages.Propagate(job, request)):
             if isinstance(message, messages.FrameDone):
@@ -96,7 +100,7 @@ def _propagate(this: Run) -> None:
                     shown = True
                 reloader.frame_arrived()
             elif isinstance(message, messages.Finished):
-                outcome = message.result
+                outcome = _answer(message, PropagateResult)
             reloader.catch_up()
     finally:
         try:
@@ -114,9 +118,9 @@ def _propagate_request(settings: Settings, handed: Handed) -> PropagateRequest:
 
 
 def _record(
-    this: Run, handed: Handed, snapshot: Snapshot, first: int, last: int, outcome: Optional[Dict[str, Any]], seconds: float
+    this: Run, handed: Handed, snapshot: Snapshot, first: int, last: int, outcome: Optional[PropagateResult], seconds: float
 ) -> Record:
-    written = len((outcome or {}).get("written", ()))
+    written = 0 if outcome is None else len(outcome.written)
     before = host.in_main(identity.last_record, this.node)
     # A run that computed nothing says nothing about speed.
     per_frame = seconds / written if written else before.seconds_per_frame if before is not None else 0.0
@@ -127,17 +131,17 @@ def _record(
         last=last,
         frames=str(handed.frames),
         complete=outcome is not None,
-        objects=tuple((outcome or {}).get("objects", handed.annotations.frames)),
-        layers=tuple((outcome or {}).get("layers", ())),
+        objects=tuple(handed.annotations.frames) if outcome is None else outcome.objects,
+        layers=() if outcome is None else outcome.layers,
         seconds=round(seconds, 1),
         seconds_per_frame=round(per_frame, 3),
         computed=written,
-        encoded_frames=int((outcome or {}).get("encoded_frames", 0)),
-        encoded_annotations=int((outcome or {}).get("encoded_annotations", 0)),
-        model=str((outcome or {}).get("model", this.settings.propagate.model or "default")),
+        encoded_frames=0 if outcome is None else outcome.encoded_frames,
+        encoded_annotations=0 if outcome is None else outcome.encoded_annotations,
+        model=this.settings.propagate.model or "default" if outcome is None else outcome.model,
         stamp=mattes_on_disk.stamp(this.settings.out),
         node_name=this.settings.node_name,
-        missing=tuple(sorted({*handed.missing, *(outcome or {}).get("missing", ())})),
+        missing=tuple(sorted({*handed.missing, *(() if outcome is None else outcome.missing)})),
     )
 
 
@@ -155,12 +159,13 @@ def _suggest(this: Run) -> None:
     request = replace(this.settings.suggest, **inputs, mattes=mattes)
     for message in _converse(this, lambda job: messages.Suggest(job, request)):
         if isinstance(message, messages.Finished):
-            host.in_main(_keep_suggestions, this.node, message.result)
+            host.in_main(_keep_suggestions, this.node, _answer(message, SuggestResult))
 
 
-def _keep_suggestions(node: nuke.Node, found: Dict[str, Any]) -> None:
+def _keep_suggestions(node: nuke.Node, found: SuggestResult) -> None:
     """Keep what the strip shows; the scores of all frames stay out of the script."""
-    kept = {name: found.get(name) for name in ("suggestions", "object", "message", "lost_frames", "thumbnails")}
+    content = found.as_json()
+    kept = {name: content[name] for name in ("suggestions", "object", "message", "lost_frames")}
     with host.unrecorded():
         identity.write_hidden(node, "suggestions", kept)
     strip = node["strip"].getObject()  # type: ignore[attr-defined]
@@ -173,20 +178,20 @@ def _status(this: Run) -> None:
     request = _propagate_request(this.settings, handed)
     for message in _converse(this, lambda job: messages.Status(job, request)):
         if isinstance(message, messages.Finished):
-            said = message.result
-            this.warnings += said.get("reasons", ())
-            this.warnings.append(_next_run(said))
+            found = _answer(message, NodeStatus)
+            this.warnings += found.reasons
+            this.warnings.append(_next_run(found))
             # The node's own share stands in the status anyway.
-            features = said["bytes_used"] - places.disk_used(cache_root() / this.node_id)
+            features = found.bytes_used - places.disk_used(cache_root() / this.node_id)
             if features > 0:
                 this.warnings.append(f"Features of the plate in the cache: {size(features)}, which nodes of the same plate share.")
 
 
-def _next_run(said: Dict[str, Any]) -> str:
-    total = len(said["stale"]) + len(said["fresh"])
+def _next_run(found: NodeStatus) -> str:
+    total = len(found.stale) + len(found.fresh)
     return (
-        f"Next run: {len(said['stale'])} of {counted(total, 'matte')}, {counted(said['frames_to_compute'], 'frame')} to compute, "
-        f"{counted(said['frames_to_encode'], 'plate frame')} and {counted(said['annotations_to_encode'], 'keyframe')} to learn."
+        f"Next run: {len(found.stale)} of {counted(total, 'matte')}, {counted(found.frames_to_compute, 'frame')} to compute, "
+        f"{counted(found.frames_to_encode, 'plate frame')} and {counted(found.annotations_to_encode, 'keyframe')} to learn."
     )
 
 
@@ -199,7 +204,20 @@ def _clear(this: Run) -> None:
 def _list_models(this: Run) -> None:
     for message in _converse(this, lambda job: messages.Models(job)):
         if isinstance(message, messages.Finished):
-            host.in_main(status.show_models, this.node, message.result["models"])
+            host.in_main(status.show_models, this.node, _answer(message, ModelList).models)
+
+
+def _answer(message: messages.Finished, kind: Type[Answer]) -> Answer:
+    """Give the result of the kind that the request asked for.
+
+    Raises:
+        MessageUnreadable: the core answered another request.
+    """
+    if not isinstance(message.result, kind):
+        raise messages.MessageUnreadable(
+            f"The core answered with {type(message.result).__name__} where {kind.__name__} was asked for. Set up the core again."
+        )
+    return message.result
 
 
 class Pace:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import time
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence
+from typing import TYPE_CHECKING, Dict, Optional, Sequence
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.node import home, identity, places, runs
@@ -18,6 +18,7 @@ from xmem_roto_nuke.words import counted, size
 from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.places import cache_root, exchange_folder
+from xmemcore.protocol.results import ModelEntry
 
 if TYPE_CHECKING:
     import nuke
@@ -113,18 +114,17 @@ def _state(node_id: str) -> str:
 
 
 @host.unrecorded()
-def show_models(node: nuke.Node, models: List[Dict[str, Any]]) -> None:
+def show_models(node: nuke.Node, models: Sequence[ModelEntry]) -> None:
     """Fill the model knob with what is installed; the terms of all stand beside it."""
     knob = node["model"]
     chosen = str(knob.value())
-    names = ["default", *(str(model["name"]) for model in models if model["installed"])]
+    names = ["default", *(model.name for model in models if model.installed)]
     if chosen not in names:
         names.append(chosen)
     knob.setValues(names)  # type: ignore[attr-defined]
     knob.setValue(chosen)
     lines = [
-        f"<b>{html.escape(model['name'])}</b>{'' if model['installed'] else ' (not installed)'}: {html.escape(model['terms'])}"
-        for model in models
+        f"<b>{html.escape(model.name)}</b>{'' if model.installed else ' (not installed)'}: {html.escape(model.terms)}" for model in models
     ]
     node["model_terms"].setValue("<br>".join(lines) or "No model is installed.")
 

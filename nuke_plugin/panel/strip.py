@@ -56,7 +56,7 @@ def cards_of(found: Dict[str, Any]) -> List[Card]:
     """Make cards of what the hidden knob holds."""
     suggestions = found.get("suggestions") or []
     best = max((float(one["score"]) for one in suggestions), default=0.0) or 1.0
-    thumbnails = found.get("thumbnails") or {}
+    thumbnails = found.get("thumbnails") or {}  # in nodes saved by 0.2.0
     return [
         Card(
             frame=int(one["frame"]),
@@ -64,7 +64,7 @@ def cards_of(found: Dict[str, Any]) -> List[Card]:
             score=float(one["score"]),
             object=str(found.get("object") or "all objects"),
             reason=str(one["reason"]),
-            thumbnail=thumbnails.get(str(one["frame"])),
+            thumbnail=one.get("thumbnail") or thumbnails.get(str(one["frame"])),
         )
         for one in suggestions
     ]

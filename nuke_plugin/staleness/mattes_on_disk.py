@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import re
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Set
+from typing import Dict, List, Optional, Set
 
 from xmem_roto_nuke.staleness.snapshot import Record
 from xmemcore.protocol.frames import FrameRange
-from xmemcore.protocol.outside import read_object
-
-FRAME = re.compile(r"-?[0-9]{1,9}")
+from xmemcore.protocol.result_file import ResultFile
 
 
 def stamp(pattern: str) -> str:
     """Digest what `result.json` tells of these mattes, and of no others in the folder; empty when it tells nothing."""
-    entry = _entry(pattern)
-    return hashlib.sha1(json.dumps(entry, sort_keys=True).encode()).hexdigest() if entry else ""
+    return ResultFile(Path(pattern)).stamp
 
 
 def faults(record: Record) -> List[str]:
@@ -28,7 +22,7 @@ def faults(record: Record) -> List[str]:
     sizes = _sizes(folder)
     if sizes is None:
         return []  # the folder is gone, which is said of result.json
-    written = _written(record.out)
+    written = ResultFile(Path(record.out)).sizes
     asked = [frame for frame in FrameRange.parse(record.frames) if frame not in record.missing]
     # The core's own list, where there is one: a run that was cut short has made less than it was asked for.
     made = [frame for frame in asked if frame in written] if written else asked if record.complete else []
@@ -55,7 +49,7 @@ def frames(pattern: str) -> Set[int]:
 def whole(pattern: str) -> Set[int]:
     """List the frames whose matte is as the core wrote it, in whichever run; whether it still holds only the core can tell."""
     sizes, name = _sizes(Path(pattern).parent) or {}, Path(pattern).name
-    return {frame for frame, size in _written(pattern).items() if sizes.get(name % frame) == size}
+    return {frame for frame, size in ResultFile(Path(pattern)).sizes.items() if sizes.get(name % frame) == size}
 
 
 def _sizes(folder: Path) -> Optional[Dict[str, int]]:
@@ -65,25 +59,6 @@ def _sizes(folder: Path) -> Optional[Dict[str, int]]:
             return {one.name: one.stat().st_size for one in listed if one.name.endswith(".exr")}
     except OSError:
         return None
-
-
-def _written(pattern: str) -> Dict[int, int]:
-    """Read the size of each finished matte; {} when the file does not tell."""
-    frames = _entry(pattern).get("frames")
-    sizes: Dict[int, int] = {}
-    for frame, entry in frames.items() if isinstance(frames, dict) else ():
-        size = entry.get("bytes") if isinstance(entry, dict) else None
-        if FRAME.fullmatch(frame) and type(size) is int:
-            sizes[int(frame)] = size
-    return sizes
-
-
-def _entry(pattern: str) -> Dict[str, Any]:
-    """Read what `result.json` tells of a sequence; {} when there is none."""
-    path = Path(pattern)
-    mattes = (read_object(path.parent / "result.json") or {}).get("mattes")
-    entry = mattes.get(path.name) if isinstance(mattes, dict) else None
-    return entry if isinstance(entry, dict) else {}
 
 
 def _sentence(frames: List[int], what: str) -> List[str]:

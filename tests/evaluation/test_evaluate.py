@@ -25,10 +25,10 @@ from xmemcore.evaluation.evaluate import ClipResult, EvaluationSettings, Keys, R
 from xmemcore.evaluation.metrics import Score
 from xmemcore.protocol.failures import Cancelled, RequestError
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
+from xmemcore.protocol.results import SuggestResult
 from xmemcore.protocol.settings import rows
 from xmemcore.shot.files.sequence import Sequence
 from xmemcore.shot.mattes.mattes import Matte, read_mattes
-from xmemcore.shot.suggest import SuggestResult
 
 LENGTH, HEIGHT, WIDTH = 7, 48, 64
 

@@ -26,11 +26,11 @@ from xmemcore.network.checkpoint import load_network, save_network
 from xmemcore.protocol.failures import Failure
 from xmemcore.protocol.messages import Propagate, Suggest, decode, encode
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
+from xmemcore.protocol.result_file import MatteRecord, ResultFile, ResultHeader
 from xmemcore.roto import PixelGrid, rasterise, read_roto
 from xmemcore.shot.files import exr, pictures
 from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.mattes.mattes import MatteWriter
-from xmemcore.shot.mattes.result import MatteRecord, ResultFile
 from xmemcore.shot.plate.canvas import Box, Canvas
 from xmemcore.shot.store.cache import CacheDamaged, CacheFolder
 from xmemcore.shot.store.state import NodeManifest
@@ -248,7 +248,7 @@ def _records(folder: Path) -> Kind:
     result.path.parent.mkdir()
     for frame in (1001, 1002):
         result.records[frame] = MatteRecord("ab" * 20, 1000, frame == 1001, (0.25, 0.5), 0.9)
-    result.save({"plate": "p", "objects": ["a"], "layers": ["a"], "keyframes": [1001]})
+    result.write(ResultHeader(plate="p", objects=("a",), layers=("a",), keyframes=(1001,)))
     NodeManifest("p", "m", {1001: KEY}, {1001: {"a": "b"}}, {"size": 480}).save(folder / "records")
     bases = {name: json.loads((folder / "records" / name).read_text()) for name in ("result.json", "manifest.json")}
 
@@ -267,7 +267,7 @@ def _records(folder: Path) -> Kind:
         for record in read.records.values():
             if not all(0 <= area <= 1 for area in (*record.areas, record.confidence)):
                 raise Wrong("a record has a share outside of 0 to 1")
-        read.save({})
+        read.write(ResultHeader())
 
     return Kind(damage, attempt)
 

@@ -22,22 +22,23 @@ FORMAT = (64, 48)
 
 def work(request, listener):
     from xmemcore.protocol.messages import Clear, Models, Propagate, Status, Suggest
+    from xmemcore.protocol.results import Cleared, ModelEntry, ModelList, NodeStatus, Suggestion, SuggestResult
 
     if isinstance(request, Propagate):
         return propagate(request.request, listener)
     if isinstance(request, Suggest):
         frames = plate_frames(request.request.plate)
-        suggestions = [
-            {"frame": frame, "score": 1.0 / (1 + index), "nearest_keyframe": frames[0], "reason": "The object is turned away here."}
+        suggestions = tuple(
+            Suggestion(frame, 1.0 / (1 + index), frames[0], "The object is turned away here.")
             for index, frame in enumerate(frames[-1 : -1 - request.request.count : -1])
-        ]
-        return {"suggestions": suggestions, "object": request.request.object, "message": f"{len(suggestions)} frames.", "lost_frames": []}
+        )
+        return SuggestResult(suggestions, request.request.object, {}, f"{len(suggestions)} frames.", (), 0, 0.0)
     if isinstance(request, Status):
-        return {"fresh": [], "stale": [1], "frames_to_compute": 1, "frames_to_encode": 1, "annotations_to_encode": 1, "bytes_used": 10}
+        return NodeStatus(request.request.node_id, 10, (), (1,), (), 1, 1, 1)
     if isinstance(request, Models):
-        return {"models": [{"name": "compact", "summary": "small", "terms": "Apache-2.0 & more", "installed": True}]}
+        return ModelList((ModelEntry("compact", "small", "Apache-2.0 & more", installed=True),))
     assert isinstance(request, Clear)
-    return {}
+    return Cleared()
 
 
 def propagate(request, listener):
@@ -45,6 +46,7 @@ def propagate(request, listener):
     import OpenEXR
 
     from xmemcore.protocol.failures import Cancelled
+    from xmemcore.protocol.results import PropagateResult
 
     annotated = json.loads(Path(request.roto).read_text())["objects"] if request.roto else [{"name": "alpha", "frames": {}}]
     frames = wanted(request)
@@ -79,7 +81,8 @@ def propagate(request, listener):
         listener.progress(number + 1, len(frames))
     names = [one["name"] for one in annotated]
     keep_result(Path(request.out), frames)
-    return {"written": frames, "objects": names, "layers": names, "model": "pretend"}
+    made, names = tuple(frames), tuple(names)
+    return PropagateResult(request.out, made, made, (), (), names, names, 0, 0, 0.0, "pretend", "float32", request.node_id, ())
 
 
 def keep_result(out, frames):

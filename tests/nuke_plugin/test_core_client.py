@@ -15,6 +15,7 @@ from xmem_roto_nuke.core.client import Core, Patience
 from xmem_roto_nuke.core.process import CoreCrashed, CoreForeign, CoreProcess, CoreSilent
 from xmemcore.protocol.messages import Cancelled, Failed, Finished, FrameDone, Propagate, Started
 from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.protocol.results import Cleared, ModelEntry, ModelList
 
 PRETEND = Path(__file__).resolve().parents[1] / "worker" / "pretend_worker.py"
 PATIENCE = Patience(
@@ -38,6 +39,11 @@ def ask(core: Core, behaviour: str):
     return core.ask(lambda job: Propagate(job, PropagateRequest(plate=behaviour)))
 
 
+def echo(behaviour: str) -> ModelList:
+    """Give the result with which the playing worker answers an unknown behaviour."""
+    return ModelList((ModelEntry(behaviour, "plate", "", False),))
+
+
 def test_a_job_ends_with_its_result(core):
     heard = list(ask(core, "frames"))
     assert [message.frame for message in heard if isinstance(message, FrameDone)] == list(range(1001, 1051))
@@ -52,8 +58,8 @@ def test_one_core_serves_several_nodes_each_with_its_own_messages(core):
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert heard[0][-1] == Finished(1, {"frames": 50})
-    assert heard[1][-1] == Finished(2, {"echo": "second node"})
+    assert heard[0][-1] == Finished(1, Cleared())
+    assert heard[1][-1] == Finished(2, echo("second node"))
     assert {message.job for message in heard[1]} == {2}
 
 
@@ -79,7 +85,7 @@ def test_a_core_that_does_not_stop_in_time_is_killed(core):
 def test_a_crash_is_noticed_with_its_last_words_and_the_next_press_starts_a_new_core(core):
     with pytest.raises(CoreCrashed, match="code 77.*about to fall over"):
         list(ask(core, "die"))
-    assert list(ask(core, "again"))[-1] == Finished(2, {"echo": "again"})
+    assert list(ask(core, "again"))[-1] == Finished(2, echo("again"))
 
 
 def test_a_killed_core_ends_every_conversation(core):
@@ -100,11 +106,12 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from xmemcore.protocol.messages import PROTOCOL, Finished, Greeting, encode
+from xmemcore.protocol.results import Cleared
 sys.stdout.write(encode(Greeting(PROTOCOL, "1", 1, "3.11")))
 sys.stdout.flush()
 sys.stdin.readline()
 sys.stdout.write(Path(sys.argv[2]).read_text() + "\\n")
-sys.stdout.write(encode(Finished(1, {"heard": True})))
+sys.stdout.write(encode(Finished(1, Cleared())))
 sys.stdout.flush()
 sys.stdin.read()
 """
@@ -122,7 +129,7 @@ def test_no_line_can_deafen_the_plugin(lines, tmp_path):
     (tmp_path / "lines.txt").write_text(lines)
     core = Core(lambda: [*program(SPEAKS), str(PRETEND.parents[2]), str(tmp_path / "lines.txt")], patience=PATIENCE)
     try:
-        assert list(ask(core, "anything"))[-1] == Finished(1, {"heard": True})
+        assert list(ask(core, "anything"))[-1] == Finished(1, Cleared())
     finally:
         core.close()
 

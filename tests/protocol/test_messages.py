@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+from collections.abc import Mapping
+from typing import Union, get_type_hints
 
 import pytest
 from hypothesis import given, settings
@@ -13,9 +15,28 @@ from hypothesis import strategies as st
 from xmemcore.protocol import messages
 from xmemcore.protocol.messages import KINDS, MessageUnreadable, RequestUnreadable, decode, encode
 from xmemcore.protocol.requests import ApproveRequest, FitRequest, PropagateRequest, SuggestRequest
+from xmemcore.protocol.results import RESULTS
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)))
 WHOLE = st.integers(-(2**53), 2**53)
+SHARE = st.floats(0, 1)
+
+
+def _of(hint) -> st.SearchStrategy:
+    """Any value of a field of a result."""
+    arguments = getattr(hint, "__args__", ())
+    origin = getattr(hint, "__origin__", hint)
+    if origin is Union:
+        return st.none() | _of(arguments[0])
+    if origin is tuple:
+        return st.lists(_of(arguments[0]), max_size=3).map(tuple)
+    if origin is Mapping:
+        return st.dictionaries(_of(arguments[0]), _of(arguments[1]), max_size=3)
+    if dataclasses.is_dataclass(hint):
+        return st.builds(hint, **{name: _of(part) for name, part in get_type_hints(hint).items()})
+    return {int: st.integers(-(10**9), 10**9), float: SHARE, str: TEXT, bool: st.booleans()}[hint]
+
+
 SAMPLES = {
     int: WHOLE,
     str: TEXT,
@@ -23,7 +44,9 @@ SAMPLES = {
     "str": TEXT,
     "Optional[str]": st.none() | TEXT,
     "Optional[int]": st.none() | WHOLE,
-    "Dict[str, Any]": st.dictionaries(TEXT, st.integers() | TEXT | st.lists(st.integers())),
+    "Result": st.one_of(
+        *(st.builds(kind, **{name: _of(hint) for name, hint in get_type_hints(kind).items()}) for kind in RESULTS.values())
+    ),
     "PropagateRequest": st.builds(PropagateRequest, plate=TEXT, keyframes=st.none() | st.tuples(WHOLE, WHOLE), viewer_frame=WHOLE),
     "SuggestRequest": st.builds(SuggestRequest, plate=TEXT, alpha=st.floats(0, 1), absent=st.none() | st.tuples(TEXT, TEXT)),
     "FitRequest": st.builds(FitRequest, plate=TEXT, mattes=TEXT, frame=WHOLE),
@@ -56,6 +79,9 @@ def test_every_message_of_the_union_has_a_kind():
      '{"kind": []}', '{"kind": {}}',
      '{"kind": "cancel", "job": "1"}', '{"kind": "cancel", "job": true}', '{"kind": "cancel", "job": 1e400}',
      '{"kind": "frame_done", "job": 1, "frame": 1, "path": 5}', '{"kind": "finished", "job": 1, "result": []}', "[" * 90_000,
+     '{"kind": "finished", "job": 1, "result": {}}', '{"kind": "finished", "job": 1, "result": {"kind": "models"}}',
+     '{"kind": "finished", "job": 1, "result": {"kind": "clear", "extra": 1}}',
+     '{"kind": "finished", "job": 1, "result": {"kind": "models", "models": [{"name": 5, "summary": "", "terms": "", "installed": true}]}}',
      '{"kind": "suggest", "job": 1, "request": {"plate": "p", "colour": "red"}}', '{"kind": "propagate", "job": 1, "request": 5}'],
 )  # fmt: skip
 def test_other_lines_are_refused_with_what_they_said(line):

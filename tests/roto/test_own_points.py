@@ -34,7 +34,7 @@ def test_points_come_back_through_all_transforms(attributes: str) -> None:
     assert np.allclose(np.array(points).reshape(-1, 2), numbers(BENT), atol=1e-6)
     feather = [six[3:] for six in own.points]
     if attributes == "fo 0":
-        assert feather == [[None] * 3] * 3, "what is switched off stays as it is"
+        assert feather == [(None,) * 3] * 3, "what is switched off stays as it is"
     else:
         assert np.allclose(np.array(feather).reshape(-1, 2), numbers(FEATHERED), atol=1e-6)
 

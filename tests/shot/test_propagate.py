@@ -31,8 +31,9 @@ from tests.shot.made_shot import (
 from xmemcore.network.checkpoint import save_network
 from xmemcore.protocol.failures import Cancelled, MachineError, RequestError
 from xmemcore.protocol.requests import PropagateRequest
-from xmemcore.shot.mattes.result import ResultFile
-from xmemcore.shot.propagate import PropagateResult, propagate
+from xmemcore.protocol.result_file import ResultFile
+from xmemcore.protocol.results import PropagateResult
+from xmemcore.shot.propagate import propagate
 from xmemcore.shot.status import node_status
 from xmemcore.shot.store.cache import features_folder
 from xmemcore.shot.store.lock import NODE_LOCK

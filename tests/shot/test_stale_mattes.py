@@ -18,10 +18,10 @@ import pytest
 from tests.shot.made_shot import FIRST, write_model, write_plate, write_roto
 from tests.shot.test_killed import RUN, planes
 from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.protocol.result_file import ResultFile
 from xmemcore.shot.listener import Silence
 from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.mattes.mattes import OutputInvalid
-from xmemcore.shot.mattes.result import ResultFile
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.status import node_status
 from xmemcore.shot.store.lock import ResultBusy

@@ -13,6 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from xmemcore.protocol.results import Cleared, ModelEntry, ModelList
 from xmemcore.worker.wire import Wire
 
 
@@ -31,14 +32,14 @@ def work(request, listener):
             time.sleep(0.02)
             listener.frame_done(1001 + index, f"/out/matte.{1001 + index}.exr")
             listener.progress(index + 1, 50)
-        return {"frames": 50}
+        return Cleared()
     if behaviour == "chatter":
         print("a library says hello")
         os.write(1, b"and so does C code\n")
         sys.__stdout__.write("even past sys.stdout\n")
         sys.__stdout__.flush()
         listener.message("still here")
-        return {}
+        return Cleared()
     if behaviour == "refuse":
         raise RequestError("Frame 1001 is missing. Render it first.")
     if behaviour == "disk full":
@@ -53,7 +54,7 @@ def work(request, listener):
     if behaviour == "stuck":
         while True:
             time.sleep(60)
-    return {"echo": behaviour}
+    return ModelList((ModelEntry(str(behaviour), "plate", "", False),))
 
 
 if __name__ == "__main__":

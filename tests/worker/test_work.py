@@ -9,6 +9,7 @@ import pytest
 from tests.shot import made_shot
 from xmemcore.protocol.messages import Clear, Models, Propagate, Status, Suggest
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
+from xmemcore.protocol.results import Cleared
 from xmemcore.worker.thumbnails import MATTE_COLOUR, outlined, write_thumbnails
 from xmemcore.worker.work import work
 
@@ -48,18 +49,15 @@ def test_each_request_is_answered(shot):
     propagate = PropagateRequest(**fields, frames="1001-1012", out=out)
     heard = Heard()
     done = work(Propagate(1, propagate), heard)
-    assert sorted(heard.frames) == list(range(1001, 1013)) and done["layers"] == ("sleeve", "body") and done["encoded_frames"] > 0
+    assert sorted(heard.frames) == list(range(1001, 1013)) and done.layers == ("sleeve", "body") and done.encoded_frames > 0
     status = work(Status(2, propagate), heard)
-    assert status["stale"] == () and status["bytes_used"] > 0
+    assert status.stale == () and status.bytes_used > 0
     found = work(Suggest(3, SuggestRequest(**fields, mattes=out, count=2)), heard)
-    frames = [one["frame"] for one in found["suggestions"]]
-    assert sorted(found["thumbnails"]) == sorted(map(str, frames))
-    for path in found["thumbnails"].values():
-        assert cv2.imread(path).shape == (112, 156, 3)
-    assert work(Clear(4, "0123abcd", fields["cache"]), heard) == {}
-    assert work(Status(5, propagate), heard)["annotations_to_encode"] > 0
-    models = work(Models(6), heard)["models"]
-    assert all(set(model) == {"name", "summary", "terms", "installed"} for model in models) and any(m["name"] == "xmem" for m in models)
+    for suggestion in found.suggestions:
+        assert cv2.imread(suggestion.thumbnail).shape == (112, 156, 3)
+    assert work(Clear(4, "0123abcd", fields["cache"]), heard) == Cleared()
+    assert work(Status(5, propagate), heard).annotations_to_encode > 0
+    assert any(model.name == "xmem" for model in work(Models(6), heard).models)
 
 
 def test_thumbnails_need_a_node_and_are_left_out_where_the_plate_is_damaged(shot, tmp_path):

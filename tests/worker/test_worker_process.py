@@ -32,6 +32,7 @@ from xmemcore.protocol.messages import (
     encode,
 )  # fmt: skip
 from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.protocol.results import Cleared
 
 PRETEND = Path(__file__).with_name("pretend_worker.py")
 
@@ -83,12 +84,12 @@ def test_finished_carries_the_result_and_every_frame_precedes_it(worker):
     worker.propagate(4, "frames")
     heard = worker.hear_until(Finished)
     assert [message.frame for message in heard if isinstance(message, FrameDone)] == list(range(1001, 1051))
-    assert heard[-1] == Finished(4, {"frames": 50})
+    assert heard[-1] == Finished(4, Cleared())
 
 
 def test_what_libraries_print_never_reaches_the_protocol(worker):
     worker.propagate(1, "chatter")
-    assert worker.hear_until(Finished)[-2:] == [Log(1, "still here"), Finished(1, {})]
+    assert worker.hear_until(Finished)[-2:] == [Log(1, "still here"), Finished(1, Cleared())]
     worker.say(Leave())
     _, errors = worker.process.communicate(timeout=20)
     for line in (b"a library says hello", b"and so does C code", b"even past sys.stdout"):
@@ -119,7 +120,7 @@ def test_jobs_of_two_nodes_are_done_one_after_the_other(worker):
     worker.propagate(2, "other node")
     heard = worker.hear_until(Finished, job=2)
     assert Queued(2, 1) in heard
-    assert heard.index(Finished(1, {"frames": 50})) < heard.index(Started(2))
+    assert heard.index(Finished(1, Cleared())) < heard.index(Started(2))
 
 
 def test_cancel_of_a_job_that_is_over_is_heard_and_harmless(worker):

@@ -16,9 +16,10 @@ import numpy as np
 
 from xmemcore.evaluation.clips import Clip, ClipUnreadable, NothingToScore
 from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.protocol.results import PropagateResult
 from xmemcore.shot.listener import Silence
 from xmemcore.shot.mattes.mattes import Matte, MatteSequence, read_mattes
-from xmemcore.shot.propagate import PropagateResult, propagate
+from xmemcore.shot.propagate import propagate
 from xmemcore.shot.store.cache import digest
 
 Cancelled = Callable[[], bool]

@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from xmemcore.evaluation.picture import write_picture
+from xmemcore.protocol.result_file import ResultFile
 from xmemcore.shot.mattes.mattes import matte_pattern, read_mattes
-from xmemcore.shot.mattes.result import ResultFile
 from xmemcore.shot.plate.plate import Plate
 
 SHEET_WIDTH = 1600
@@ -75,15 +75,15 @@ def draw_report(
     mattes = read_mattes(str(pattern))
     header = result.header
     sheet = Sheet(
-        title=f"{Path(opened.sequence.pattern).name}   {header.get('model', '')}   {len(result.records)} mattes",
+        title=f"{Path(opened.sequence.pattern).name}   {header.model}   {len(result.records)} mattes",
         frames=tuple(opened.frames),
-        objects=tuple(header.get("objects", ())),
-        keyed=tuple(header.get("keyframes", ())),
+        objects=header.objects,
+        keyed=header.keyframes,
         suggested=tuple(suggested),
         confidence={frame: record.confidence for frame, record in result.records.items()},
         notes=tuple(notes),
     )
-    layers = [str(layer) for layer in header.get("layers", ())]
+    layers = header.layers
 
     def picture(frame: int, size: tuple[int, int]) -> np.ndarray:
         image = cv2.resize(opened.read(frame), size[::-1], interpolation=cv2.INTER_AREA)

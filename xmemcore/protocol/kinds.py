@@ -1,16 +1,21 @@
-"""Whether values from outside are of the kinds that a dataclass says: asked before one is made of them."""
+"""Dataclasses made of values from outside, once these are found to be of the kinds that the dataclass says."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import fields, is_dataclass
+import re
+from collections import abc
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
-from typing import Any, Dict, Mapping, Optional, Tuple, Type, Union, get_type_hints
+from typing import Any, Dict, Mapping, Optional, Tuple, Type, TypeVar, Union, get_type_hints
 
-from xmemcore.protocol.outside import short
+from xmemcore.protocol.outside import NotUsable, short
+
+T = TypeVar("T")
 
 LARGEST_WHOLE = 2**53
 """Beyond, a number is not the same on both sides of every JSON."""
+_FRAME = re.compile(r"-?[0-9]{1,15}")
 _NAMES = {
     str: "text",
     int: "a whole number",
@@ -47,6 +52,54 @@ def wrong_kind(kind: Type[Any], values: Mapping[str, Any], paths: bool = True) -
 def wrong_field(instance: Any) -> Optional[str]:
     """`wrong_kind` of a dataclass that exists."""
     return wrong_kind(type(instance), {field.name: getattr(instance, field.name) for field in fields(instance)})
+
+
+def of_json(kind: Type[T], content: Any) -> T:
+    """Make a dataclass of parsed JSON, and the dataclasses inside of it.
+
+    Raises:
+        NotUsable: a field is missing, unknown, or has a value of another kind.
+    """
+    if not isinstance(content, dict):
+        raise NotUsable(f"{kind.__name__} is {short(content)}, but must be an object")
+    hints = _hints(kind)  # type: ignore[arg-type]  # a class can be hashed
+    declared = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
+    for name in content:
+        if name not in declared:
+            raise NotUsable(f"{kind.__name__} has no field {short(name)}")
+    for name, field in declared.items():
+        if name not in content and field.default is MISSING and field.default_factory is MISSING:
+            raise NotUsable(f"{kind.__name__} lacks its field {name}")
+    return kind(**{name: _made_of(hints[name], value, name) for name, value in content.items()})
+
+
+def _made_of(hint: Any, value: Any, name: str) -> Any:
+    """Make a field's value of JSON; raises NotUsable, which names the field."""
+    arguments: Tuple[Any, ...] = getattr(hint, "__args__", ())
+    if _is_union(hint):
+        if value is None and type(None) in arguments:
+            return None
+        (hint,) = (argument for argument in arguments if argument is not type(None))
+        return _made_of(hint, value, name)
+    plain = _plain(hint)
+    if getattr(plain, "__origin__", None) is tuple and isinstance(value, list):
+        return tuple(_made_of(arguments[0], element, name) for element in value)
+    if plain in (dict, abc.Mapping) and isinstance(value, dict):
+        return {_key(arguments[0], key, name): _made_of(arguments[1], element, name) for key, element in value.items()}
+    if is_dataclass(plain) and isinstance(plain, type):
+        return of_json(plain, value)
+    if plain is Any or (isinstance(value, str) if plain is str else _fits(plain, value)):
+        return value
+    raise NotUsable(f"{name} is {short(value)}, but must be {_NAMES.get(plain, 'something else')}")
+
+
+def _key(hint: Any, key: str, name: str) -> Any:
+    """Turn the text that JSON has for a key into what it stands for; raises NotUsable."""
+    if hint is not int:
+        return key
+    if _FRAME.fullmatch(key) is None:
+        raise NotUsable(f"{name} has the key {short(key)}, but must have whole numbers for keys")
+    return int(key)
 
 
 @cache

@@ -26,9 +26,11 @@ The worker leaves after `leave`, at end of file on its stdin, and when its paren
 read is answered by `failed` with job null; it never ends the worker. Fields that a reader does not know are an error:
 two sides with one protocol number agree on every field.
 
-`result` of finished is, per request: PropagateResult.as_json(), SuggestResult.as_json() with "thumbnails" (frame as text: path
-of a PNG), FitResult.as_json(), ApproveResult.as_json(), node_status(...).as_json(), {} after clear, and
-{"models": [{"name", "summary", "terms", "installed"}, ...]}. Frames are Nuke's numbers. Paths are absolute, of the machine both run on.
+`result` of finished is one of the dataclasses of `results`; its own `kind` is that of the request which it answers:
+
+    {"kind": "finished", "job": 3, "result": {"kind": "models", "models": [{"name": "compact", ...}]}}
+
+Frames are Nuke's numbers; as keys of an object they are text. Paths are absolute, of the machine both run on.
 """
 
 from __future__ import annotations
@@ -38,9 +40,10 @@ from dataclasses import asdict, dataclass, fields
 from typing import IO, Any, Dict, Iterator, Optional, Tuple, Type, Union
 
 from xmemcore.protocol.failures import MachineError, RequestError
-from xmemcore.protocol.kinds import wrong_kind
+from xmemcore.protocol.kinds import of_json, wrong_kind
 from xmemcore.protocol.outside import NotUsable, parse_json
 from xmemcore.protocol.requests import ApproveRequest, FitRequest, PropagateRequest, SuggestRequest
+from xmemcore.protocol.results import RESULTS, Result
 
 PROTOCOL = 2
 """Raised by one whenever a message gains, loses or changes a field."""
@@ -223,7 +226,7 @@ class Finished:
     """The job is done."""
 
     job: int
-    result: Dict[str, Any]
+    result: Result
 
 
 @dataclass(frozen=True)
@@ -262,7 +265,7 @@ LONGEST_LINE_BYTES = 64 << 20
 SHOWN_CHARACTERS = 200
 """Of a line that cannot be read, in its sentence."""
 
-_KIND_OF = {message: kind for kind, message in KINDS.items()}
+_KIND_OF = {message: kind for kind, message in (*KINDS.items(), *RESULTS.items())}
 _REQUEST_OF: Dict[Type[Any], Type[Any]] = {
     Propagate: PropagateRequest, Suggest: SuggestRequest, Fit: FitRequest, Approve: ApproveRequest, Status: PropagateRequest,
 }  # fmt: skip
@@ -273,7 +276,10 @@ def encode(message: Message) -> str:
 
     Only ASCII is used (JSON escapes the rest), so that no console encoding of any platform can break the line.
     """
-    return json.dumps({"kind": _KIND_OF[type(message)], **asdict(message)}) + "\n"
+    content = {"kind": _KIND_OF[type(message)], **asdict(message)}
+    if isinstance(message, Finished):
+        content["result"]["kind"] = _KIND_OF[type(message.result)]
+    return json.dumps(content) + "\n"
 
 
 def decode(line: str) -> Message:
@@ -285,7 +291,7 @@ def decode(line: str) -> Message:
     """
     shown = repr(line[:400].strip()[:SHOWN_CHARACTERS])
     try:
-        # Numbers of requests are looked at below; in a result, one that is none is for its reader to see.
+        # Numbers that are none are named below, with the field that holds them.
         spoken = parse_json(line, finite=False)
     except NotUsable as error:
         raise MessageUnreadable(f"A line is not a message but {shown}: {error}. Do plugin and core come from one checkout?") from error
@@ -296,6 +302,8 @@ def decode(line: str) -> Message:
     if kind in _REQUEST_OF and "request" in spoken:
         job = spoken.get("job")
         spoken["request"] = _build(_REQUEST_OF[kind], spoken["request"], shown, job if type(job) is int else None)
+    if kind is Finished and "result" in spoken:
+        spoken["result"] = _result(spoken["result"], shown)
     return _build(kind, spoken, shown)
 
 
@@ -325,6 +333,16 @@ def _build(kind: Type[Any], values: Any, shown: str, job: Optional[int] = None) 
         return kind(**known)
     except TypeError as error:
         raise MessageUnreadable(f"Message {shown} lacks a field of {kind.__name__}. Do plugin and core come from one checkout?") from error
+
+
+def _result(values: Any, shown: str) -> Any:
+    kind = values.pop("kind", None) if isinstance(values, dict) else None
+    if not isinstance(kind, str) or kind not in RESULTS:
+        raise MessageUnreadable(f"The kind of result in message {shown} is unknown. Do plugin and core come from one checkout?")
+    try:
+        return of_json(RESULTS[kind], values)
+    except NotUsable as error:
+        raise MessageUnreadable(f"In message {shown}, {error}. Do plugin and core come from one checkout?") from error
 
 
 def _immutable(value: Any) -> Union[Any, Tuple[Any, ...]]:

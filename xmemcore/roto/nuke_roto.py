@@ -22,10 +22,11 @@ from xmemcore.curves.tree import (
     shapes_below,
     strokes_below,
 )
+from xmemcore.protocol.results import OwnShape
 from xmemcore.protocol.roto_values import FEATHER_TYPES
 from xmemcore.protocol.words import listed
 from xmemcore.roto.evaluate import shape_at
-from xmemcore.roto.own_points import OwnShape, own_shape
+from xmemcore.roto.own_points import own_shape
 from xmemcore.roto.shapes import EvaluatedShape, RotoObject
 from xmemcore.roto.transform import is_unverified
 

@@ -7,28 +7,15 @@ points carry the overall feather in the picture, but not in the node. `evaluate`
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from xmemcore.curves.attributes import value
 from xmemcore.curves.tree import BSPLINE, Element, Layer, Placed
+from xmemcore.protocol.results import OwnShape
 from xmemcore.roto.overall_feather import with_overall_feather
 from xmemcore.roto.shapes import EvaluatedShape
 from xmemcore.roto.transform import apply, to_picture
-
-
-@dataclass(frozen=True)
-class OwnShape:
-    """One shape of a node, and where its points are to be."""
-
-    node: str
-    path: tuple[int, ...]
-    """Where it stands: its position among the children of each layer, from Root's on."""
-    name: str
-    points: list[list[list[float] | None]]
-    """For each point: in tangent, centre, out tangent, then the same three of the feather, as x and y; tangents and the feather's centre
-    are relative, as in the node. None: it stays as it is."""
 
 
 def own_shape(placed: Placed, frame: float, shape: EvaluatedShape, nodes: Mapping[int, str]) -> OwnShape:
@@ -55,7 +42,11 @@ def own_shape(placed: Placed, frame: float, shape: EvaluatedShape, nodes: Mappin
                 own[place][4] = list(map(float, offset))
     else:
         own = [_six(main, None if feather is None else feather[place]) for place, main in enumerate(points)]
-    return OwnShape(nodes[id(placed.parents[0])], _path(placed), placed.shape.name, own)
+    return OwnShape(nodes[id(placed.parents[0])], _path(placed), placed.shape.name, tuple(map(_frozen, own)))
+
+
+def _frozen(six: list[list[float] | None]) -> tuple[tuple[float, ...] | None, ...]:
+    return tuple(None if place is None else tuple(place) for place in six)
 
 
 def _own_feather(back: np.ndarray, placed: Placed, frame: float, shape: EvaluatedShape, points: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 from xmemcore.curves.script import Format
 
 if TYPE_CHECKING:
-    from xmemcore.roto.own_points import OwnShape
+    from xmemcore.protocol.results import OwnShape
 
 
 @dataclass(frozen=True)

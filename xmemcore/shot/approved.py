@@ -9,9 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,6 +18,7 @@ from xmemcore.protocol.frames import FrameRange, counted
 from xmemcore.protocol.names import ORIGINAL_NAME, layer_names
 from xmemcore.protocol.places import approved_folder
 from xmemcore.protocol.requests import ApproveRequest
+from xmemcore.protocol.results import ApproveResult
 from xmemcore.shot.annotations.annotations import AddedAnnotations, Annotations, network_mask_from_matte
 from xmemcore.shot.annotations.bit_masks import BitMask
 from xmemcore.shot.files import exr
@@ -35,23 +34,6 @@ FRAME = "xmem/approved"
 
 class NothingToApprove(RequestError):
     """A frame has no matte, or an object has none."""
-
-
-@dataclass(frozen=True)
-class ApproveResult:
-    """What is approved now."""
-
-    folder: str
-    """Of the copies."""
-    changed: tuple[int, ...]
-    """Frames that were marked, or whose mark was taken back."""
-    approved: dict[str, str]
-    """By object, its approved frames as a range; only objects that have any."""
-    warnings: tuple[str, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """Give what `--json` prints."""
-        return asdict(self)
 
 
 def approve(request: ApproveRequest) -> ApproveResult:

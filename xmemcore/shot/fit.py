@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -19,10 +18,10 @@ from xmemcore.curves.script import Format
 from xmemcore.protocol.failures import Cancelled, RequestError, not_written
 from xmemcore.protocol.names import layer_names
 from xmemcore.protocol.requests import FitRequest
+from xmemcore.protocol.results import FitResult, FittedObject
 from xmemcore.protocol.whole_file import write_text
 from xmemcore.roto.fit import fit, moved
 from xmemcore.roto.grid import PixelGrid
-from xmemcore.roto.own_points import OwnShape
 from xmemcore.roto.raster import rasterise_hard
 from xmemcore.roto.roto_json import write
 from xmemcore.roto.shapes import EvaluatedShape, Roto, RotoObject
@@ -44,35 +43,6 @@ class NotARoto(RequestError):
 
 class NothingToFit(RequestError):
     """A frame has no matte, or no shape could be brought there."""
-
-
-@dataclass(frozen=True)
-class FittedObject:
-    """One object's shapes at the frame."""
-
-    name: str
-    keyed_on: int
-    """Frame whose shapes were moved."""
-    iou: float
-    """Overlap of the fitted shapes with the matte, in [0, 1], both cut at one half."""
-    own: tuple[OwnShape, ...]
-    """The same shapes in their node's coordinates, for whoever keys them there; empty for a roto JSON, which has no node."""
-
-
-@dataclass(frozen=True)
-class FitResult:
-    """What a fit came to."""
-
-    frame: int
-    out: str
-    """The roto JSON with the fitted shapes."""
-    objects: tuple[FittedObject, ...]
-    warnings: tuple[str, ...]
-    seconds: float
-
-    def as_json(self) -> dict[str, Any]:
-        """Give what `--json` prints."""
-        return asdict(self)
 
 
 def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResult:

@@ -16,6 +16,7 @@ from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.names import layer_names
 from xmemcore.protocol.places import cache_root
 from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.protocol.result_file import MatteRecord, ResultFile
 from xmemcore.protocol.version import VERSION
 from xmemcore.shot.annotations.host_alpha import HostAlpha
 from xmemcore.shot.annotations.mask_folders import mask_sequences
@@ -27,7 +28,6 @@ from xmemcore.shot.inputs import open_shot, wanted_indices
 from xmemcore.shot.learned import LearnedStore, LearningPlan, learning_inputs
 from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.mattes.mattes import MatteWriter, matte_pattern, require_inputs_kept
-from xmemcore.shot.mattes.result import MatteRecord, ResultFile
 from xmemcore.shot.mattes.steps import chain_of, keys_of
 from xmemcore.shot.plate.frame_source import Encoding, PlateContent
 from xmemcore.shot.signatures import GroupSignatures

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
-from typing import Any
 
 from xmemcore.engine.learning import learn, with_weights
 from xmemcore.engine.order import Gap
@@ -16,16 +14,17 @@ from xmemcore.network.xmem import XMem
 from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.frames import counted
 from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.protocol.result_file import MatteRecord, ResultFile, ResultHeader
+from xmemcore.protocol.results import PropagateResult
 from xmemcore.shot.approved import forgotten
 from xmemcore.shot.device import choose_device
 from xmemcore.shot.learned import LearnedStore, LearningPlan, learning_keys
 from xmemcore.shot.listener import Listener, Silence
 from xmemcore.shot.mattes.queue import MatteQueue, Written
-from xmemcore.shot.mattes.result import MatteRecord, ResultFile
 from xmemcore.shot.plan import ShotPlan
 from xmemcore.shot.plate.frame_source import ShotFrames
 from xmemcore.shot.store.cache import features_folder, make_room, sweep_partial_files
-from xmemcore.shot.store.lock import LockNotWritable, ResultBusy, locked, node_lock, result_lock
+from xmemcore.shot.store.lock import LockNotWritable, ResultBusy, locked, node_lock, record_lock, result_lock
 from xmemcore.shot.store.permanent import PermanentStore, rounded
 from xmemcore.shot.store.state import NodeManifest, is_older
 from xmemcore.shot.store.work_folder import work_folder
@@ -35,38 +34,6 @@ RECORD_SECONDS = 5.0
 
 
 BUSY = "Another propagate writes these mattes at the moment (lock {path}). Wait for it, cancel it, or choose another output."
-
-
-@dataclass(frozen=True)
-class PropagateResult:
-    """What a propagate did."""
-
-    out: str
-    """Pattern of the matte files."""
-    frames: tuple[int, ...]
-    """Frames whose matte is up to date now."""
-    written: tuple[int, ...]
-    """Those of them that this run computed."""
-    missing: tuple[int, ...]
-    """Frames that were asked for and have no plate."""
-    keyframes: tuple[int, ...]
-    objects: tuple[str, ...]
-    layers: tuple[str, ...]
-    """Name of each object's layer."""
-    encoded_frames: int
-    """Frames that went through the key encoder; the others' features were kept."""
-    encoded_annotations: int
-    """Annotated frames that were encoded; the others' memory was kept."""
-    seconds: float
-    model: str
-    precision: str
-    """Level at which the mattes were computed: float32, mixed or fast."""
-    node_id: str
-    warnings: tuple[str, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """Give what `--json` prints."""
-        return asdict(self)
 
 
 def propagate(request: PropagateRequest, listener: Listener | None = None) -> PropagateResult:
@@ -322,18 +289,20 @@ class _Run:
     def _save_record(self) -> None:
         plan = self.plan
         frames = plan.plate.frames
-        header = {
-            "plate": plan.plate.sequence.pattern,
-            "model": plan.model.name,
-            "node": plan.node_id,
-            "objects": list(plan.annotations.objects),
-            "layers": list(plan.layers),
-            "keyframes": list(plan.annotations.keyframes),
-            "range": [frames[plan.wanted[0]], frames[plan.wanted[-1]]],
-            "settings": plan.settings(),
-        }
+        header = ResultHeader(
+            plate=plan.plate.sequence.pattern,
+            model=plan.model.name,
+            node=plan.node_id,
+            objects=tuple(plan.annotations.objects),
+            layers=tuple(plan.layers),
+            keyframes=tuple(plan.annotations.keyframes),
+            range=(frames[plan.wanted[0]], frames[plan.wanted[-1]]),
+            settings=plan.settings(),
+        )
         try:
-            plan.record.save(header)
+            # Two sequences of one folder share the file.
+            with locked(record_lock(plan.out.parent), patience_seconds=10):
+                plan.record.write(header)
         except OSError as error:
             self.warn(f"result.json cannot be written beside the mattes ({error.strerror}); Nuke will not find them by itself.")
         except Failure as failure:

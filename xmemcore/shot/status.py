@@ -2,40 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
-
 from xmemcore.engine.propagation import asks_for
 from xmemcore.protocol.frames import counted
 from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.protocol.results import NodeStatus
 from xmemcore.shot.plan import ShotPlan
 from xmemcore.shot.store.cache import features_folder
 from xmemcore.shot.store.permanent import PermanentStore
 from xmemcore.shot.store.state import bytes_used
-
-
-@dataclass(frozen=True)
-class NodeStatus:
-    """What a node holds, and what its next propagate would cost."""
-
-    node_id: str
-    bytes_used: int
-    """On disk: the node's own memory, and the features of its plate, which other nodes may share."""
-    fresh: tuple[int, ...]
-    """Frames whose matte is up to date."""
-    stale: tuple[int, ...]
-    """Frames whose matte is missing or was made of something else."""
-    reasons: tuple[str, ...]
-    """What changed since the last run, a sentence each."""
-    frames_to_encode: int
-    """Plate frames that would go through the key encoder."""
-    annotations_to_encode: int
-    frames_to_compute: int
-    """Frames that would be propagated, those behind a wanted frame included."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Give what the worker answers."""
-        return asdict(self)
 
 
 def node_status(request: PropagateRequest) -> NodeStatus:

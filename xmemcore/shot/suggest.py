@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import cv2
 import numpy as np
@@ -23,6 +21,7 @@ from xmemcore.protocol.frames import counted
 from xmemcore.protocol.names import layer_names
 from xmemcore.protocol.places import cache_root
 from xmemcore.protocol.requests import SuggestRequest
+from xmemcore.protocol.results import Suggestion, SuggestResult
 from xmemcore.shot.annotations.annotations import Annotations, NothingAnnotated
 from xmemcore.shot.device import choose_device, choose_precision
 from xmemcore.shot.doubt import LOST, Doubt, Sight, doubts, sight
@@ -43,51 +42,6 @@ FEW_MATTES = 0.5
 
 class ObjectUnknown(RequestError):
     """No object of that name is annotated."""
-
-
-@dataclass(frozen=True)
-class Suggestion:
-    """One frame worth keying."""
-
-    frame: int
-    score: float
-    """What the method maximises, above 0; of `coverage` the share of the shot's expected error that the key would take away."""
-    nearest_keyframe: int | None
-    """The frame that explains it best: a keyed one, or one that is suggested before it; None: nothing is keyed yet."""
-    reason: str
-    """Why, in a sentence."""
-    object: str | None = None
-    """Whose matte looks wrong around this frame; None: nobody's."""
-    first: int | None = None
-    """First frame of the stretch that looks wrong; the frame itself where none does."""
-    last: int | None = None
-    """Last frame of that stretch."""
-    wrong: bool = False
-    """Whether something looks wrong; False: the key would help, but nothing is amiss."""
-
-
-@dataclass(frozen=True)
-class SuggestResult:
-    """What a suggestion came to."""
-
-    suggestions: tuple[Suggestion, ...]
-    object: str | None
-    scores: dict[int, float]
-    """The first round's score of every frame; 0 for frames that may not be picked."""
-    message: str
-    """What was found, or that nothing is worth keying, in a sentence."""
-    lost_frames: tuple[int, ...]
-    """Frames whose matte is empty although the object is there on both sides; look at them."""
-    encoded_frames: int
-    seconds: float
-    expected_j: float | None = None
-    """Jaccard index that the mattes are expected to have, the mean over the frames without a key; None where nobody judged."""
-    expected: dict[int, float] = field(default_factory=dict)
-    """The same of each frame, the mean over the objects; 1 on keys; empty where nobody judged."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Give what `--json` prints."""
-        return asdict(self)
 
 
 def suggest(request: SuggestRequest, listener: Listener | None = None) -> SuggestResult:

@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from xmemcore.protocol import failures, foreign
 from xmemcore.protocol.messages import (
@@ -31,11 +30,12 @@ from xmemcore.protocol.messages import (
     Suggest,
     Warned,
 )  # fmt: skip
+from xmemcore.protocol.results import Result
 from xmemcore.worker.wire import Wire, failed
 
 Request = Propagate | Suggest | Fit | Approve | Status | Clear | Models
 REQUESTS = (Propagate, Suggest, Fit, Approve, Status, Clear, Models)
-Work = Callable[[Request, "JobListener"], "dict[str, Any]"]
+Work = Callable[[Request, "JobListener"], Result]
 """Does one request and returns the `result` of Finished; raises to fail."""
 
 

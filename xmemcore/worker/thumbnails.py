@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.places import thumbnail
 from xmemcore.protocol.requests import SuggestRequest
+from xmemcore.protocol.results import SuggestResult
 from xmemcore.shot.mattes.mattes import read_mattes
 from xmemcore.shot.plate.plate import Plate
 
@@ -17,20 +19,27 @@ SHORT_SIDE = 112
 MATTE_COLOUR = np.array([0.95, 0.62, 0.19], np.float32)
 
 
-def write_thumbnails(request: SuggestRequest, frames: Iterable[int]) -> dict[str, str]:
-    """Write one PNG a frame, the matte's outline drawn where there is a matte.
+def with_thumbnails(request: SuggestRequest, result: SuggestResult) -> SuggestResult:
+    """Write one PNG for each suggestion, with the matte's outline where there is a matte, and name the files in the suggestions.
 
-    Returns:
-        Path by frame (text, as JSON has it). A frame whose picture cannot be made is left out: it is only a picture.
+    A picture that cannot be made is left out: the suggestion holds without it.
     """
+    paths = write_thumbnails(request, [suggestion.frame for suggestion in result.suggestions])
+    return replace(
+        result, suggestions=tuple(replace(suggestion, thumbnail=paths.get(suggestion.frame)) for suggestion in result.suggestions)
+    )
+
+
+def write_thumbnails(request: SuggestRequest, frames: Iterable[int]) -> dict[int, str]:
+    """Write one PNG a frame; give the path of each that could be made."""
     if request.node_id is None:
         return {}
-    made: dict[str, str] = {}
+    paths: dict[int, str] = {}
     try:
         plate = Plate.open(request.plate, request.colorspace, request.view)
         mattes = read_mattes(request.mattes) if request.mattes is not None else None
     except RequestError:
-        return made
+        return paths
     for frame in frames:
         try:
             image = plate.working_image(frame, SHORT_SIDE, "area")
@@ -39,10 +48,10 @@ def write_thumbnails(request: SuggestRequest, frames: Iterable[int]) -> dict[str
             path = thumbnail(request.node_id, frame, request.cache)
             path.parent.mkdir(parents=True, exist_ok=True)
             if cv2.imwrite(str(path), (image[..., ::-1] * 255.0 + 0.5).clip(0, 255).astype(np.uint8)):
-                made[str(frame)] = path.as_posix()
+                paths[frame] = path.as_posix()
         except (RequestError, OSError, cv2.error):
             continue
-    return made
+    return paths
 
 
 def outlined(image: np.ndarray, matte: np.ndarray) -> np.ndarray:

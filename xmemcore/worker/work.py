@@ -2,53 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from xmemcore.protocol.messages import Approve, Clear, Fit, Models, Propagate, Status, Suggest
+from xmemcore.protocol.results import Cleared, ModelEntry, ModelList, Result
 from xmemcore.worker.jobs import JobListener, Request
 
 
-def work(request: Request, listener: JobListener) -> dict[str, Any]:
+def work(request: Request, listener: JobListener) -> Result:
     """Do one request; the shot and with it torch come in with the first one, so that the greeting does not wait for them."""
     if isinstance(request, Propagate):
         from xmemcore.shot.propagate import propagate
 
-        return propagate(request.request, listener).as_json()
+        return propagate(request.request, listener)
     if isinstance(request, Suggest):
         from xmemcore.shot.suggest import suggest
-        from xmemcore.worker.thumbnails import write_thumbnails
+        from xmemcore.worker.thumbnails import with_thumbnails
 
-        found = suggest(request.request, listener)
-        return {**found.as_json(), "thumbnails": write_thumbnails(request.request, [one.frame for one in found.suggestions])}
+        return with_thumbnails(request.request, suggest(request.request, listener))
     if isinstance(request, Fit):
         from xmemcore.shot.fit import fit_shapes
 
-        return fit_shapes(request.request, listener).as_json()
+        return fit_shapes(request.request, listener)
     if isinstance(request, Approve):
         from xmemcore.shot.approved import approve
 
-        return approve(request.request).as_json()
+        return approve(request.request)
     if isinstance(request, Status):
         from xmemcore.shot.status import node_status
 
-        return node_status(request.request).as_json()
+        return node_status(request.request)
     if isinstance(request, Models):
-        return {"models": models()}
+        return model_list()
     assert isinstance(request, Clear)
     from xmemcore.shot.store.state import clear_node
 
     clear_node(request.node_id, request.cache)
-    return {}
+    return Cleared()
 
 
-def models() -> list[dict[str, Any]]:
+def model_list() -> ModelList:
     """List what is installed, the default first, and what can be fetched."""
     from xmemcore.network import catalogue
 
-    here = catalogue.installed()
-    names = {model.name for model in here}
-    return [{"name": m.name, "summary": m.summary, "terms": m.terms, "installed": True} for m in here] + [
-        {"name": known.name, "summary": known.summary, "terms": known.terms, "installed": False}
-        for known in catalogue.KNOWN
-        if known.name not in names
-    ]
+    installed = catalogue.installed()
+    names = {model.name for model in installed}
+    return ModelList(
+        tuple(ModelEntry(model.name, model.summary, model.terms, installed=True) for model in installed)
+        + tuple(ModelEntry(known.name, known.summary, known.terms, installed=False) for known in catalogue.KNOWN if known.name not in names)
+    )

@@ -11,9 +11,9 @@ import numpy as np
 
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import counted
+from xmemcore.protocol.results import OwnShape
 from xmemcore.roto import EvaluatedShape, PixelGrid, Roto, RotoObject, drawn_hard, rasterise, read_roto
 from xmemcore.roto.nuke_roto import HOW_TO_BAKE
-from xmemcore.roto.own_points import OwnShape
 from xmemcore.shot.annotations.annotations import network_mask_from_coverage, positions
 from xmemcore.shot.annotations.bit_masks import BitMask
 from xmemcore.shot.plate.canvas import Canvas

@@ -14,8 +14,8 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from xmemcore.protocol.result_file import MatteRecord
 from xmemcore.protocol.whole_file import read_ordinary
-from xmemcore.shot.mattes.result import MatteRecord
 
 DIGEST, SIGNATURE, KEYFRAME, AREAS, SURENESS, MADE_BY = (
     "xmem/digest",

@@ -12,11 +12,11 @@ import numpy as np
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.names import ORIGINAL_NAME
 from xmemcore.protocol.outside import cut
+from xmemcore.protocol.result_file import NAME as RECORD_NAME
 from xmemcore.shot.files import exr
 from xmemcore.shot.files import sequence as sequences
 from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.mattes.kept_inputs import replaced_input
-from xmemcore.shot.mattes.result import NAME as RECORD_NAME
 from xmemcore.shot.plate.canvas import Box, Canvas
 
 FAINTEST = 1 / 1024

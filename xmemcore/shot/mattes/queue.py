@@ -18,12 +18,12 @@ import numpy as np
 
 from xmemcore.engine.sweep import Prediction
 from xmemcore.protocol.failures import MachineError
+from xmemcore.protocol.result_file import MatteRecord
 from xmemcore.shot.annotations.annotations import Annotations
 from xmemcore.shot.annotations.host_alpha import HostAlpha, difference
 from xmemcore.shot.annotations.objects import Group
 from xmemcore.shot.mattes.matte_proof import metadata
 from xmemcore.shot.mattes.mattes import MatteWriter
-from xmemcore.shot.mattes.result import MatteRecord
 from xmemcore.shot.mattes.steps import Step, finished
 from xmemcore.shot.plate.plate import Plate
 

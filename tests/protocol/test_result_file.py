@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from xmemcore.shot.mattes.result import MatteRecord, RecordForeign, ResultFile
+from xmemcore.protocol.result_file import MatteRecord, RecordForeign, ResultFile, ResultHeader
 
 
 def record(signature: str = "abc", size: int = 3) -> MatteRecord:
@@ -18,19 +18,19 @@ def record(signature: str = "abc", size: int = 3) -> MatteRecord:
 def test_records_come_back(tmp_path: Path) -> None:
     result = ResultFile(tmp_path / "matte.%04d.exr")
     result.records[1001] = record()
-    result.save({"plate": "p"})
+    result.write(ResultHeader(plate="p"))
     again = ResultFile(tmp_path / "matte.%04d.exr")
     assert again.records == result.records
-    assert again.header == {"plate": "p"}
-    assert [path.name for path in tmp_path.iterdir()] == ["result.json"], "no lock stays"
+    assert again.header == ResultHeader(plate="p")
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
 
 
 def test_other_sequences_of_the_folder_are_left_alone(tmp_path: Path) -> None:
     one, two = ResultFile(tmp_path / "a.%04d.exr"), ResultFile(tmp_path / "b.%04d.exr")
     one.records[1] = record("one")
-    one.save({})
+    one.write(ResultHeader())
     two.records[1] = record("two")
-    two.save({})
+    two.write(ResultHeader())
     assert ResultFile(tmp_path / "a.%04d.exr").records[1].signature == "one"
     assert set(json.loads((tmp_path / "result.json").read_text())["mattes"]) == {"a.%04d.exr", "b.%04d.exr"}
 
@@ -58,7 +58,7 @@ def test_damaged_or_older_file_counts_as_nothing(tmp_path: Path, content: str) -
     result = ResultFile(tmp_path / "m.%04d.exr")
     assert result.records == {}
     result.records[5] = record()
-    result.save({})
+    result.write(ResultHeader())
     assert ResultFile(tmp_path / "m.%04d.exr").records == {5: record()}
 
 
@@ -68,14 +68,14 @@ def test_foreign_file_stays_as_it_is(tmp_path: Path, content: str) -> None:
     result = ResultFile(tmp_path / "m.%04d.exr")
     assert result.records == {}
     with pytest.raises(RecordForeign, match="not a record of mattes"):
-        result.save({})
+        result.write(ResultHeader())
     assert (tmp_path / "result.json").read_text() == content
 
 
 def test_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "result.json")
     with pytest.raises(OSError, match="not an ordinary file"):
-        ResultFile(tmp_path / "m.%04d.exr").save({})
+        ResultFile(tmp_path / "m.%04d.exr").write(ResultHeader())
 
 
 def test_full_disk_leaves_no_half_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,5 +85,5 @@ def test_full_disk_leaves_no_half_of_it(tmp_path: Path, monkeypatch: pytest.Monk
     result = ResultFile(tmp_path / "m.%04d.exr")
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="No space"):
-        result.save({})
+        result.write(ResultHeader())
     assert list(tmp_path.iterdir()) == []

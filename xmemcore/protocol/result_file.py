@@ -1,0 +1,150 @@
+"""`result.json` beside a matte sequence: which mattes the core has made, and how sure it is of them. The core writes, the plugin reads.
+
+{"version": 1, "mattes": {"matte.%04d.exr": {...ResultHeader..., "frames": {"1001": {...MatteRecord...}}}}}
+
+The file is a hint for those who cannot read mattes or plates. Whether a matte is up to date, the matte's own metadata say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional, Tuple
+
+from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.kinds import of_json
+from xmemcore.protocol.outside import MAX_JSON_BYTES, NotUsable, parse_json
+from xmemcore.protocol.whole_file import read_ordinary, write_text
+
+VERSION = 1
+NAME = "result.json"
+
+_FRAME = re.compile(r"-?[0-9]{1,15}")
+
+
+class RecordForeign(RequestError):
+    """A `result.json` that is not ours has the place of the record."""
+
+
+@dataclass(frozen=True)
+class MatteRecord:
+    """One finished frame."""
+
+    signature: str
+    """Hash of all that the matte depends on."""
+    bytes: int
+    """Size of its file; another size means that somebody else wrote it."""
+    keyframe: bool
+    areas: Tuple[float, ...]
+    """Share of the canvas that each object covers, in [0, 1]."""
+    confidence: float
+    """Mean margin between the best and the second plane around the objects, in [0, 1]; 1 on keyframes."""
+
+    @classmethod
+    def of_json(cls, content: Any) -> MatteRecord:
+        """Read one; raises NotUsable."""
+        record = of_json(cls, content)
+        if record.bytes < 0 or not all(0 <= share <= 1 for share in (*record.areas, record.confidence)):
+            raise NotUsable("a frame's record has a size below 0, or a share outside of 0 to 1")
+        return record
+
+
+@dataclass(frozen=True)
+class ResultHeader:
+    """What all mattes of a sequence have in common."""
+
+    plate: str = ""
+    """Pattern of its files."""
+    model: str = ""
+    node: str = ""
+    """Id of the node, which names its folder in the cache."""
+    objects: Tuple[str, ...] = ()
+    layers: Tuple[str, ...] = ()
+    """Name of each object's layer."""
+    keyframes: Tuple[int, ...] = ()
+    range: Tuple[int, ...] = ()
+    """First and last frame that the last run was asked for."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """That changed the mattes, by name."""
+
+
+class ResultFile:
+    """The part of a `result.json` that is about one matte sequence; other sequences of the folder are left alone."""
+
+    def __init__(self, pattern: Path) -> None:
+        """Read what is there; what is missing, damaged or of another version counts as nothing."""
+        self.path = pattern.parent / NAME
+        self._name = pattern.name
+        content = self._sequences().get(self._name)
+        self._stored: Dict[str, Any] = content if isinstance(content, dict) else {}
+        stored = dict(self._stored)
+        frames = stored.pop("frames", None)
+        self.header = _header(stored)
+        self.records: Dict[int, MatteRecord] = {}
+        """By frame, those of this version; an older or damaged one is made anew with the matte's own word."""
+        self.sizes: Dict[int, int] = {}
+        """By frame, the size of its file in bytes, as any version's record says it."""
+        for frame, record in frames.items() if isinstance(frames, dict) else ():
+            if _FRAME.fullmatch(frame) is None or not isinstance(record, dict):
+                continue
+            if type(record.get("bytes")) is int:
+                self.sizes[int(frame)] = record["bytes"]
+            try:
+                self.records[int(frame)] = MatteRecord.of_json(record)
+            except NotUsable:
+                continue
+
+    @property
+    def stamp(self) -> str:
+        """Digest what the file said of these mattes, and of no others in the folder; empty when it said nothing."""
+        return hashlib.sha1(json.dumps(self._stored, sort_keys=True).encode()).hexdigest() if self._stored else ""
+
+    def write(self, header: ResultHeader) -> None:
+        """Write the file whole. Two sequences of one folder share it, so the caller holds the folder's lock.
+
+        Raises:
+            RecordForeign: somebody else's file is there; it stays.
+            OSError.
+        """
+        if not self._is_ours():
+            raise RecordForeign(f"{self.path} is not a record of mattes: it stays as it is. Name a folder of its own for the mattes.")
+        self.header = header
+        self._stored = {**asdict(header), "frames": {str(frame): asdict(self.records[frame]) for frame in sorted(self.records)}}
+        mattes = {**self._sequences(), self._name: self._stored}
+        write_text(self.path, json.dumps({"version": VERSION, "mattes": mattes}, indent=1))
+
+    def _sequences(self) -> Dict[str, Any]:
+        try:
+            content = parse_json(read_ordinary(self.path, MAX_JSON_BYTES))
+            return dict(content["mattes"]) if content["version"] == VERSION else {}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
+    def _is_ours(self) -> bool:
+        """Say whether what has the record's place may be replaced: nothing, a record of any version, or what a power cut left of one."""
+        try:
+            begin = read_ordinary(self.path, MAX_JSON_BYTES, begin=4096)
+        except FileNotFoundError:
+            return True
+        begin = b"".join(begin.split()).strip(b"\0")
+        return b'{"version":'.startswith(begin[:11]) and (len(begin) < 64 or b'"mattes":' in begin[:64])
+
+
+def _header(content: Dict[str, Any]) -> ResultHeader:
+    """Read the fields that are known and right; others count as not there."""
+    known: Dict[str, Any] = {}
+    for name, value in content.items():
+        found = _field(name, value)
+        if found is not None:
+            known[name] = getattr(found, name)
+    return ResultHeader(**known)
+
+
+def _field(name: str, value: Any) -> Optional[ResultHeader]:
+    try:
+        return of_json(ResultHeader, {name: value})
+    except NotUsable:
+        return None

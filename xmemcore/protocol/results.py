@@ -1,0 +1,194 @@
+"""What each job comes to: the answers of the core, for the worker's `finished` and for `--json` alike."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Dict, Mapping, Optional, Tuple, Type, Union
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What all answers have in common."""
+
+    def as_json(self) -> Dict[str, Any]:
+        """Give the fields by name, as `--json` prints them."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class PropagateResult(JobResult):
+    """What a propagate did."""
+
+    out: str
+    """Pattern of the matte files."""
+    frames: Tuple[int, ...]
+    """Frames whose matte is up to date now."""
+    written: Tuple[int, ...]
+    """Those of them that this run computed."""
+    missing: Tuple[int, ...]
+    """Frames that were asked for and have no plate."""
+    keyframes: Tuple[int, ...]
+    objects: Tuple[str, ...]
+    layers: Tuple[str, ...]
+    """Name of each object's layer."""
+    encoded_frames: int
+    """Frames that went through the key encoder; the others' features were kept."""
+    encoded_annotations: int
+    """Annotated frames that were encoded; the others' memory was kept."""
+    seconds: float
+    model: str
+    precision: str
+    """Level at which the mattes were computed: float32, mixed or fast."""
+    node_id: str
+    warnings: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """One frame worth keying."""
+
+    frame: int
+    score: float
+    """What the method maximises, above 0; of `coverage` the share of the shot's expected error that the key would take away."""
+    nearest_keyframe: Optional[int]
+    """The frame that explains it best: a keyed one, or one that is suggested before it; None: nothing is keyed yet."""
+    reason: str
+    """Why, in a sentence."""
+    object: Optional[str] = None
+    """Whose matte looks wrong around this frame; None: nobody's."""
+    first: Optional[int] = None
+    """First frame of the stretch that looks wrong; the frame itself where none does."""
+    last: Optional[int] = None
+    """Last frame of that stretch."""
+    wrong: bool = False
+    """Whether something looks wrong; False: the key would help, but nothing is amiss."""
+    thumbnail: Optional[str] = None
+    """PNG of the frame for the panel; None where there is none, and always on the command line."""
+
+
+@dataclass(frozen=True)
+class SuggestResult(JobResult):
+    """What a suggestion came to."""
+
+    suggestions: Tuple[Suggestion, ...]
+    object: Optional[str]
+    scores: Mapping[int, float]
+    """The first round's score of every frame; 0 for frames that may not be picked."""
+    message: str
+    """What was found, or that nothing is worth keying, in a sentence."""
+    lost_frames: Tuple[int, ...]
+    """Frames whose matte is empty although the object is there on both sides; look at them."""
+    encoded_frames: int
+    seconds: float
+    expected_j: Optional[float] = None
+    """Jaccard index that the mattes are expected to have, the mean over the frames without a key; None where nobody judged."""
+    expected: Mapping[int, float] = field(default_factory=dict)
+    """The same of each frame, the mean over the objects; 1 on keys; empty where nobody judged."""
+
+
+@dataclass(frozen=True)
+class OwnShape:
+    """One shape of a node, and where its points are to be."""
+
+    node: str
+    path: Tuple[int, ...]
+    """Where it stands: its position among the children of each layer, from Root's on."""
+    name: str
+    points: Tuple[Tuple[Optional[Tuple[float, ...]], ...], ...]
+    """For each point: in tangent, centre, out tangent, then the same three of the feather, as x and y; tangents and the feather's centre
+    are relative, as in the node. None: it stays as it is."""
+
+
+@dataclass(frozen=True)
+class FittedObject:
+    """One object's shapes at the frame of a fit."""
+
+    name: str
+    keyed_on: int
+    """Frame whose shapes were moved."""
+    iou: float
+    """Overlap of the fitted shapes with the matte, in [0, 1], both cut at one half."""
+    own: Tuple[OwnShape, ...]
+    """The same shapes in their node's coordinates, for whoever keys them there; empty for a roto JSON, which has no node."""
+
+
+@dataclass(frozen=True)
+class FitResult(JobResult):
+    """What a fit came to."""
+
+    frame: int
+    out: str
+    """The roto JSON with the fitted shapes."""
+    objects: Tuple[FittedObject, ...]
+    warnings: Tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ApproveResult(JobResult):
+    """What is approved now."""
+
+    folder: str
+    """Of the copies."""
+    changed: Tuple[int, ...]
+    """Frames that were marked, or whose mark was taken back."""
+    approved: Mapping[str, str]
+    """By object, its approved frames as a range; only objects that have any."""
+    warnings: Tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NodeStatus(JobResult):
+    """What a node holds, and what its next propagate would cost."""
+
+    node_id: str
+    bytes_used: int
+    """On disk: the node's own memory, and the features of its plate, which other nodes may share."""
+    fresh: Tuple[int, ...]
+    """Frames whose matte is up to date."""
+    stale: Tuple[int, ...]
+    """Frames whose matte is missing or was made of something else."""
+    reasons: Tuple[str, ...]
+    """What changed since the last run, a sentence each."""
+    frames_to_encode: int
+    """Plate frames that would go through the key encoder."""
+    annotations_to_encode: int
+    frames_to_compute: int
+    """Frames that would be propagated, those behind a wanted frame included."""
+
+
+@dataclass(frozen=True)
+class Cleared(JobResult):
+    """The node's cache is gone."""
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One model that is installed, or can be fetched."""
+
+    name: str
+    summary: str
+    terms: str
+    """Licence and conditions."""
+    installed: bool
+
+
+@dataclass(frozen=True)
+class ModelList(JobResult):
+    """The installed models, the default first, then those that can be fetched."""
+
+    models: Tuple[ModelEntry, ...]
+
+
+Result = Union[PropagateResult, SuggestResult, FitResult, ApproveResult, NodeStatus, Cleared, ModelList]
+
+RESULTS: Dict[str, Type[Any]] = {
+    "propagate": PropagateResult,
+    "suggest": SuggestResult,
+    "fit": FitResult,
+    "approve": ApproveResult,
+    "status": NodeStatus,
+    "clear": Cleared,
+    "models": ModelList,
+}
+"""`kind` of a result on the wire: that of the request it answers."""
