@@ -47,6 +47,7 @@ def test_product_and_plain_mode_run_on_the_same_frames(clip: Path, tmp_path: Pat
 
 
 def test_full_has_every_ratio_of_the_table(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_ratios, "TWO_K", (96, 64))
     monkeypatch.setattr(bench_ratios, "FOUR_K", (128, 80))
     monkeypatch.setattr(bench_ratios, "FRAMES_IN_4K", 8)
     monkeypatch.setattr(bench_ratios, "REPEATS", 1)
@@ -59,6 +60,30 @@ def test_full_has_every_ratio_of_the_table(clip: Path, tmp_path: Path, monkeypat
     for name in names.split()[:-1]:
         sides = content["measured"][name]
         assert content["ratios"][name] == pytest.approx(sides["plain"] / sides["ours"], rel=0.05, abs=0.01)
+
+
+def test_ratio_is_measured_by_itself_at_the_precision_that_was_chosen(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = str(tmp_path / "small.safetensors")
+    save_network(Path(model), small_network(), {})
+    command = ["bench", str(clip), "--frames", "3", "--size", "64", "--model", model, "--device", "cpu", "--precision", "float32"]
+    assert main([*command, "--only", "compact_3_objects", "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert list(content["ratios"]) == ["compact_3_objects"] and content["rows"] == []
+    assert content["precision"] == "float32" and content["measured"]["peak_mb"] > 0
+    assert main([*command, "--only", "compact_3_objects,unknown"]) == 2
+    assert "There is no ratio unknown." in capsys.readouterr().err
+
+
+def test_product_computes_at_the_precision_that_was_chosen(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[list[str]] = []
+    monkeypatch.setattr(bench, "choose_precision", lambda name, device: "fast")
+    monkeypatch.setattr(bench.subprocess, "Popen", lambda command, **_: commands.append(command) or pytest.fail("a first run is enough"))
+    model = str(write_untrained(tmp_path / "model.safetensors"))
+    with pytest.raises(pytest.fail.Exception):
+        bench.compare(str(clip), 2, model, "cpu", 64, plain_only=False, full=False, listener=Silence(), precision="fast")
+    assert commands[0][commands[0].index("--precision") + 1] == "fast"
 
 
 def test_plain_alone_is_one_row(clip: Path, tmp_path: Path) -> None:

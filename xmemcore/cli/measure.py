@@ -84,6 +84,7 @@ def add_bench(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument("--frames", type=positive, default=40, help="of the clip, from its start (default: %(default)s)")
     parser.add_argument("--plain", action="store_true", help="run the plain mode alone")
     parser.add_argument("--full", action="store_true", help="also run a network of the official size (untrained: for its speed alone)")
+    parser.add_argument("--only", metavar="RATIO,...", help="instead: these ratios of --full, such as compact_1_first")
     parser.add_argument("--stream", type=positive, metavar="N", help="instead: stream N made-up frames and watch the memory")
     parser.add_argument("--exr", action="store_true", help="instead: what reading and writing 2K EXRs adds to the official size")
     add_settings(parser, PropagateRequest, "model")
@@ -167,10 +168,15 @@ def run_experiments(chosen: argparse.Namespace) -> None:
 def run_bench(chosen: argparse.Namespace) -> None:
     """Measure, and print the rows side by side."""
     from xmemcore.evaluation import bench
+    from xmemcore.evaluation.bench_ratios import MEASUREMENTS
     from xmemcore.protocol.whole_file import write_text
 
     if chosen.stream and chosen.exr:
         raise OptionsInvalid("--stream and --exr are two measurements. Choose one.")
+    only = tuple(name for name in (chosen.only or "").split(",") if name)
+    unknown = sorted(set(only) - set(MEASUREMENTS))
+    if unknown:
+        raise OptionsInvalid(f"There is no ratio {unknown[0]}. Choose of: {', '.join(MEASUREMENTS)}.")
     _require_possible(chosen)
     file = _json_file(chosen)
     with _stopped("Nothing was kept."), listening(TerminalListener("bench")) as listener:
@@ -182,7 +188,16 @@ def run_bench(chosen: argparse.Namespace) -> None:
             content = exr_overhead(chosen.frames, chosen.size, chosen.device, listener, chosen.model)
         else:
             content = bench.compare(
-                chosen.clip, chosen.frames, chosen.model, chosen.device, chosen.size, chosen.plain, chosen.full, listener
+                chosen.clip,
+                chosen.frames,
+                chosen.model,
+                chosen.device,
+                chosen.size,
+                chosen.plain,
+                chosen.full,
+                listener,
+                chosen.precision,
+                only,
             )
     if chosen.json == ON_STDOUT:
         print(json.dumps(content))

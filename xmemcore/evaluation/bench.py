@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from xmemcore.evaluation.untrained import write_untrained
 from xmemcore.network.catalogue import NoModel, resolve
 from xmemcore.network.config import FULL
 from xmemcore.protocol.failures import Cancelled, MachineError
-from xmemcore.shot.device import choose_device
+from xmemcore.shot.device import choose_device, choose_precision
 from xmemcore.shot.footprint import resident_mb
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.mattes.mattes import read_mattes
@@ -59,7 +59,16 @@ class _Contender:
 
 
 def compare(
-    clip: str | None, frames: int, model: str | None, device: str, size: int, plain_only: bool, full: bool, listener: Listener
+    clip: str | None,
+    frames: int,
+    model: str | None,
+    device: str,
+    size: int,
+    plain_only: bool,
+    full: bool,
+    listener: Listener,
+    precision: str = "auto",
+    only: Collection[str] = (),
 ) -> dict[str, Any]:
     """Measure the product and its plain mode on the same frames.
 
@@ -72,35 +81,39 @@ def compare(
         plain_only: leave the product out.
         full: also a network of the official size, with untrained weights, and the ratios of `bench_ratios`.
         listener: told of the progress.
+        precision: level of rounding of the product.
+        only: ratios of `bench_ratios.MEASUREMENTS` to measure, and nothing else; empty: everything.
 
     Raises:
         BenchFailed: a run failed; the text has its sentence.
-        DeviceMissing: before anything is measured.
+        DeviceMissing, PrecisionUnavailable: before anything is measured.
     """
     device = choose_device(device).type
+    precision = choose_precision(precision, device)
     with tempfile.TemporaryDirectory(prefix="xmem-roto-bench-") as name:
         folder = Path(name)
         shot = _made_up(folder, frames) if clip is None else _from_clip(clip, frames)
         ours, trained = _installed(model, folder)
         sides = (True,) if plain_only else (False, True)
-        contenders = [_Contender("plain" if plain else "product", ours, plain) for plain in sides]
-        if full:
-            official = str(write_untrained(folder / "full-untrained.safetensors", FULL))
+        contenders = [] if only else [_Contender("plain" if plain else "product", ours, plain) for plain in sides]
+        official = str(write_untrained(folder / "full-untrained.safetensors", FULL)) if full or only else ""
+        if full and not only:
             contenders += [_Contender(f"official size, {'plain' if plain else 'product'}", official, plain) for plain in sides]
         rows = []
         for number, contender in enumerate(contenders):
             listener.message(f"Measuring: {contender.name}")
-            rows.append(_measure(contender, shot, folder / f"mattes{number}", device, size))
+            rows.append(_measure(contender, shot, folder / f"mattes{number}", device, size, precision))
             listener.progress(number + 1, len(contenders))
         more = {}
-        if full and not plain_only:
+        if only or full and not plain_only:
             measured_on = _demo_clip(folder / "clip", frames) if clip is None else find_clips(clip)[0]
-            more = ratios(measured_on, frames, ours, official, device, size, listener)
-        overlap = None if plain_only else _overlap(folder / "mattes0", folder / "mattes1")
+            more = ratios(measured_on, frames, ours, official, device, size, listener, precision, only)
+        overlap = None if plain_only or only else _overlap(folder / "mattes0", folder / "mattes1")
     return {
         "clip": clip or "made-up, 854x480",
         "size": size,
         "device": device,
+        "precision": precision,
         "processor": platform.processor() or platform.machine(),
         "threads": torch.get_num_threads(),
         "trained": trained,
@@ -119,8 +132,8 @@ def text(content: dict[str, Any]) -> str:
         lines = [f"{'frames':>8}  {'memory elements':>15}  {'resident MB':>11}"]
         lines += [f"{c['frame']:8d}  {c['elements']:15d}  {c['resident_mb']:11.1f}" for c in content["checkpoints"]]
         return "\n".join([*lines, f"{content['fps']:.1f} frames/s at short side {content['size']}"])
-    lines = [f"{content['clip']}, short side {content['size']}, {content['device']}, {content['threads']} threads"]
-    slowest = min(row["fps"] for row in content["rows"])
+    lines = [f"{content['clip']}, short side {content['size']}, {content['device']}, {content['precision']}, {content['threads']} threads"]
+    slowest = min((row["fps"] for row in content["rows"]), default=1.0)
     for row in content["rows"]:
         memory = "" if row["peak_mb"] is None else f"  peak {row['peak_mb']:.0f} MB"
         lines.append(f"{row['name']:24s} {row['fps']:7.2f} frames/s  {row['fps'] / slowest:5.2f}x  {row['seconds']:8.1f} s{memory}")
@@ -168,10 +181,10 @@ def _installed(model: str | None, folder: Path) -> tuple[str, bool]:
         return str(write_untrained(folder / "untrained.safetensors")), False
 
 
-def _measure(contender: _Contender, shot: Sequence[str], out: Path, device: str, size: int) -> Row:
+def _measure(contender: _Contender, shot: Sequence[str], out: Path, device: str, size: int, precision: str) -> Row:
     command = [
         sys.executable, "-m", "xmemcore", "propagate", *shot, "--out", str(out / "matte.%04d.exr"), "--model", contender.model,
-        "--device", device, "--size", str(size), "--no-cache", "--json", *(["--plain"] if contender.plain else []),
+        "--device", device, "--size", str(size), "--no-cache", "--json", *(["--plain"] if contender.plain else ["--precision", precision]),
     ]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         out_text, err_text = child.communicate(timeout=RUN_LIMIT_SECONDS)

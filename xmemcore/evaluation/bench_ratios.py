@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from xmemcore.network.checkpoint import load_network
 from xmemcore.network.inference import prepared
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
 from xmemcore.shot.device import choose_device
+from xmemcore.shot.footprint import peak_mb
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.plan import ShotPlan
 from xmemcore.shot.plate.frame_source import ShotFrames
@@ -35,13 +36,23 @@ from xmemcore.shot.suggest import suggest
 
 FRAMES_OF_THE_OFFICIAL_SIZE = 6
 MOST_KEYS = 20
-FOUR_K = (4096, 2160)
+TWO_K, FOUR_K = (2048, 1152), (4096, 2160)
 FRAMES_IN_4K = 8
 REPEATS = 2
 
 
-def ratios(clip: Clip, frames: int, compact: str, official: str, device: str, size: int, listener: Listener) -> dict[str, Any]:
-    """Measure every ratio of one clip.
+def ratios(
+    clip: Clip,
+    frames: int,
+    compact: str,
+    official: str,
+    device: str,
+    size: int,
+    listener: Listener,
+    precision: str = "auto",
+    only: Collection[str] = (),
+) -> dict[str, Any]:
+    """Measure the ratios of one clip.
 
     Args:
         clip: with dense masks.
@@ -51,84 +62,139 @@ def ratios(clip: Clip, frames: int, compact: str, official: str, device: str, si
         device: cpu, cuda or mps.
         size: short side that the network sees.
         listener: told of the progress.
+        precision: level of rounding on our side.
+        only: of MEASUREMENTS; empty: all.
 
     Returns:
         `ratios` by name, and under `measured` the seconds behind them.
     """
-    measured: dict[str, Any] = {}
-    found: dict[str, float] = {}
-
-    def note(name: str, plain: float, ours: float) -> None:
-        measured[name] = {"plain": round(plain, 3), "ours": round(ours, 3)}
-        found[name] = round(plain / ours, 2)
-        listener.message(f"{name}: {found[name]:.2f}")
-
     with tempfile.TemporaryDirectory(prefix="xmem-roto-bench-") as name:
-        folder = Path(name)
-        few = min(FRAMES_OF_THE_OFFICIAL_SIZE, len(clip), frames)
-        count = min(frames, len(clip))
-        length = min(len(clip), max(count, 3 * MOST_KEYS))
-        clips = {objects: _split(clip, objects, length, folder / f"split{objects}") for objects in (1, 3, 8)}
+        bench = _Ratios(clip, frames, compact, official, device, size, precision, Path(name), listener)
+        for measurement, measure in MEASUREMENTS.items():
+            if not only or measurement in only:
+                measure(bench)
+    return {"ratios": bench.ratios, "measured": {**bench.measured, "peak_mb": peak_mb()}}
 
-        def request(objects: int, model: str, frames: int, keys: int, plain: bool, spread: int | None = None) -> PropagateRequest:
-            split = clips[objects]
-            places = sorted({index * ((spread or frames) - 1) // max(1, keys - 1) for index in range(keys)})
-            return PropagateRequest(
-                plate=split.plate,
-                masks=split.mask_files,
-                keyframes=tuple(split.frame_number(place) for place in places),
-                frames=f"{split.frame_number(0)}-{split.frame_number(frames - 1)}",
-                out=str(folder / f"mattes{objects}{plain}" / "matte.%04d.exr"),
-                model=model,
-                device=device,
-                size=size,
-                use_cache=False,
-                plain=plain,
-                edges="plain",  # what edges cost is measured by itself
-            )
 
-        for objects in (1, 3):
-            plain, ours = (request(objects, official, few, 1, plain) for plain in (True, False))
-            cells = _true_cells(ours)
-            note(f"official_{objects}_first", _engine(plain), _engine(ours, cells))
-        plain, ours = (request(1, official, few, 2, plain) for plain in (True, False))
-        store = FeatureFolder(folder / "features")
-        _engine(replace(ours, keyframes=ours.keyframes[:1] if ours.keyframes else None), _true_cells(ours), store)
+class _Ratios:
+    """One clip, ready to be measured on."""
+
+    def __init__(
+        self, clip: Clip, frames: int, compact: str, official: str, device: str, size: int, precision: str, folder: Path, listener: Listener
+    ) -> None:
+        self.ratios: dict[str, float] = {}
+        self.measured: dict[str, Any] = {}
+        self._clip, self._device, self._size, self._precision, self._listener = clip, device, size, precision, listener
+        self._compact, self._official, self._folder = compact, official, folder
+        self._few = min(FRAMES_OF_THE_OFFICIAL_SIZE, len(clip), frames)
+        self._count = min(frames, len(clip))
+        self._length = min(len(clip), max(self._count, 3 * MOST_KEYS))
+        self._splits: dict[int, Clip] = {}
+
+    def official_first(self, objects: int) -> None:
+        """A first pass of the official size: keyframe and frames, features included."""
+        plain, ours = (self._request(objects, self._official, self._few, 1, plain) for plain in (True, False))
         cells = _true_cells(ours)
-        note("official_1_second", _engine(plain), _engine(ours, cells, store, known=1))
+        self._note(f"official_{objects}_first", _engine(plain), _engine(ours, cells))
+        self.measured["official_share_of_boxes"] = share_of_boxes(cells)
 
-        plain, ours = (request(1, compact, count, 1, plain) for plain in (True, False))
-        note("compact_1_first", *_alternately(lambda: _again(plain), lambda: _again(ours)))
-        keys = min(MOST_KEYS, length // 2)
-        plain, ours = (request(1, compact, count, keys, plain, spread=length) for plain in (True, False))
-        note("compact_20_keys", *_alternately(lambda: _engine(plain, known=keys), lambda: _engine(ours, known=keys)))
-        plain, ours = (request(8, compact, count, 1, plain) for plain in (True, False))
-        note("compact_8_objects", *_alternately(lambda: _again(plain), lambda: _again(ours), 1))
+    def official_second(self) -> None:
+        """A second round of the official size: a key more, and what the first round kept."""
+        plain, ours = (self._request(1, self._official, self._few, 2, plain) for plain in (True, False))
+        cells = _true_cells(ours)
+        store = FeatureFolder(self._folder / "features")
+        first = replace(ours, keyframes=ours.keyframes[:1] if ours.keyframes else None)
+        seconds = _engine(first, cells, store)
+        second = _engine(ours, cells, store, known=1)
+        self.ratios["official_1_second_of_first"] = round(second / seconds, 2)
+        self._note("official_1_second", _engine(plain), second)
 
-        cached = replace(request(1, compact, count, 1, False), use_cache=True, cache=str(folder / "cache"))
+    def compact_first(self, objects: int) -> None:
+        """A first pass from file to file."""
+        plain, ours = (self._request(objects, self._compact, self._count, 1, plain) for plain in (True, False))
+        name = f"compact_{objects}_first" if objects == 1 else f"compact_{objects}_objects"
+        self._note(name, *_alternately(lambda: _again(plain), lambda: _again(ours), REPEATS if objects == 1 else 1))
+
+    def compact_keys(self, keys: int) -> None:
+        """A predicted frame, with so many keys over the clip."""
+        known = min(keys, self._length // 2)
+        plain, ours = (self._request(1, self._compact, self._count, known, plain, self._length) for plain in (True, False))
+        self._note(f"compact_{keys}_keys", *_alternately(lambda: _engine(plain, known=known), lambda: _engine(ours, known=known)))
+
+    def compact_second(self) -> None:
+        """A second round of the compact model from file to file, and a suggestion after it."""
+        cached = replace(self._request(1, self._compact, self._count, 1, False), use_cache=True, cache=str(self._folder / "cache"))
         first = propagate(cached).seconds
-        second = propagate(replace(cached, keyframes=(*(cached.keyframes or ()), clip.frame_number(count - 1)))).seconds
-        measured["compact_1_second"] = {"first": first, "second": second}
-        found["compact_1_second_of_first"] = round(second / first, 2)
+        last = self._split(1).frame_number(self._count - 1)
+        second = propagate(replace(cached, keyframes=(*(cached.keyframes or ()), last))).seconds
+        unchanged = propagate(replace(cached, keyframes=(*(cached.keyframes or ()), last))).seconds
+        self.measured["compact_1_second"] = {"first": first, "second": second, "unchanged": unchanged, "frames": self._count}
+        self.ratios["compact_1_second_of_first"] = round(second / first, 2)
         began = time.perf_counter()
         picked = suggest(
             SuggestRequest(
                 plate=cached.plate,
                 masks=cached.masks,
                 keyframes=cached.keyframes,
-                model=compact,
-                device=device,
-                size=size,
+                model=self._compact,
+                device=self._device,
+                size=self._size,
                 cache=cached.cache,
                 mattes=cached.out,
-            )  # fmt: skip
+            )
         )
-        measured["official_share_of_boxes"] = share_of_boxes(_true_cells(request(1, official, few, 1, False)))
-        measured["suggest"] = {"seconds": round(time.perf_counter() - began, 2), "frames": count, "picks": len(picked.suggestions)}
-        io = exr_overhead(FRAMES_IN_4K, size, device, listener, compact, FOUR_K)
-        measured["compact_4k_io"] = io
-        found["compact_4k_io"] = round(io["seconds_exr"] / io["seconds_small"], 2)
-    return {"ratios": found, "measured": measured}
+        seconds = round(time.perf_counter() - began, 2)
+        self.measured["suggest"] = {"seconds": seconds, "frames": self._count, "picks": len(picked.suggestions)}
+
+    def compact_io(self, name: str, shape: tuple[int, int]) -> None:
+        """What large EXRs add to the compact model."""
+        io = exr_overhead(FRAMES_IN_4K, self._size, self._device, self._listener, self._compact, shape)
+        self.measured[name] = io
+        self.ratios[name] = round(io["seconds_exr"] / io["seconds_small"], 2)
+
+    def _note(self, name: str, plain: float, ours: float) -> None:
+        self.measured[name] = {"plain": round(plain, 3), "ours": round(ours, 3)}
+        self.ratios[name] = round(plain / ours, 2)
+        self._listener.message(f"{name}: {self.ratios[name]:.2f}")
+
+    def _split(self, objects: int) -> Clip:
+        if objects not in self._splits:
+            self._splits[objects] = _split(self._clip, objects, self._length, self._folder / f"split{objects}")
+        return self._splits[objects]
+
+    def _request(self, objects: int, model: str, frames: int, keys: int, plain: bool, spread: int | None = None) -> PropagateRequest:
+        split = self._split(objects)
+        places = sorted({index * ((spread or frames) - 1) // max(1, keys - 1) for index in range(keys)})
+        return PropagateRequest(
+            plate=split.plate,
+            masks=split.mask_files,
+            keyframes=tuple(split.frame_number(place) for place in places),
+            frames=f"{split.frame_number(0)}-{split.frame_number(frames - 1)}",
+            out=str(self._folder / f"mattes{objects}{plain}" / "matte.%04d.exr"),
+            model=model,
+            device=self._device,
+            size=self._size,
+            precision="auto" if plain else self._precision,
+            use_cache=False,
+            plain=plain,
+            edges="plain",  # what edges cost is measured by itself
+        )
+
+
+MEASUREMENTS: dict[str, Callable[[_Ratios], None]] = {
+    "official_1_first": lambda bench: bench.official_first(1),
+    "official_3_first": lambda bench: bench.official_first(3),
+    "official_1_second": lambda bench: bench.official_second(),
+    "compact_1_first": lambda bench: bench.compact_first(1),
+    "compact_5_keys": lambda bench: bench.compact_keys(5),
+    "compact_20_keys": lambda bench: bench.compact_keys(MOST_KEYS),
+    "compact_3_objects": lambda bench: bench.compact_first(3),
+    "compact_8_objects": lambda bench: bench.compact_first(8),
+    "compact_1_second": lambda bench: bench.compact_second(),
+    "compact_2k_io": lambda bench: bench.compact_io("compact_2k_io", TWO_K),
+    "compact_4k_io": lambda bench: bench.compact_io("compact_4k_io", FOUR_K),
+}
+"""What can be measured by itself; `compact_1_second` measures a suggestion too."""
 
 
 def _alternately(plain: Callable[[], float], ours: Callable[[], float], repeats: int = REPEATS) -> tuple[float, float]:
