@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from tests.engine.small import SMALL, small_network
+from xmemcore.network import fused
 from xmemcore.network.config import NetworkConfig
 from xmemcore.network.inference import prepared
 from xmemcore.network.xmem import XMem
@@ -43,3 +45,22 @@ def test_kept_features_are_enough_to_decode() -> None:
     _, whole = network.decode(features, readout, sensory, True)
     _, kept = network.decode(network.kept(features), readout, sensory, True)
     assert torch.equal(whole, kept)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("size", [(32, 48), (48, 80), (112, 64)])
+@pytest.mark.parametrize("strip_bytes", [None, 1, 40_000])
+def test_fused_key_encoder_computes_the_same_whole_and_in_strips(
+    monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], strip_bytes: int | None
+) -> None:
+    if not fused.can_fuse():
+        pytest.skip("this torch has no convolutions with an activation inside")
+    network = small_network()
+    image = torch.randn(2, 3, *size)
+    expected = network.key_encoder(image)
+    if strip_bytes is not None:
+        monkeypatch.setattr(fused, "WIDE_BYTES", 0)
+        monkeypatch.setattr(fused, "STRIP_BYTES", strip_bytes)
+    for found, level in zip(prepared(network).key_encoder(image), expected):
+        assert found.shape == level.shape
+        assert torch.allclose(found, level, atol=1e-5)

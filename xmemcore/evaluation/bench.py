@@ -224,7 +224,7 @@ def stream(frames: int, size: int, device: str, listener: Listener) -> dict[str,
     from xmemcore.network.inference import prepared
 
     there = choose_device(device)
-    network = prepared(untrained()).to(there)
+    network = prepared(untrained().to(there))
     padding = Padding(size, size * 16 // 9)
     noise = np.random.default_rng(0).random((size, 2 * padding.width, 3), dtype=np.float32)
     config, permanent = EngineConfig(order="forward"), PermanentMemory(1)

@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from xmemcore.network.fused import FusedMobileNet, can_fuse
+from xmemcore.network.mobilenet import MobileNetFeatures
 from xmemcore.network.xmem import XMem
 
 FLOAT32, MIXED, FAST = "float32", "mixed", "fast"
@@ -28,9 +30,13 @@ def prepared(network: XMem, level: str = FLOAT32) -> XMem:
     network = copy.deepcopy(network).eval()
     for module in list(network.modules()):
         _fold(module)
+    on_cpu = next(network.parameters()).device.type == "cpu"
     # Depthwise convolutions are five times as fast in this layout on a CPU; wide ones do not mind.
     network.key_encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    half = torch.bfloat16 if next(network.parameters()).device.type == "cpu" else torch.float16
+    fuses = can_fuse() and (level != FAST or computes_in_half(torch.device("cpu")))
+    if on_cpu and fuses and isinstance(network.key_encoder, MobileNetFeatures):
+        network.key_encoder = FusedMobileNet(network.key_encoder)
+    half = torch.bfloat16 if on_cpu else torch.float16
     if level != FLOAT32:
         network.decoder.to(half)
         network.value_encoder.to(half)

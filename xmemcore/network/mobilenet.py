@@ -25,7 +25,7 @@ _BLOCKS = (
     (6, 96, 96, 1),
     (6, 96, 96, 1),
 )
-_LEVELS = {2: "f4", 5: "f8", 12: "f16"}
+LEVELS = {2: "f4", 5: "f8", 12: "f16"}
 
 FEATURE_SCALE = 1 / 6
 """The trained features have an rms of 4 to 7; scaled to about 1 they suit the layers that follow and half precision."""
@@ -90,6 +90,6 @@ class MobileNetFeatures(nn.Module):
         levels = {}
         for number, block in enumerate(self.blocks):
             x = block(x)
-            if number in _LEVELS:
-                levels[_LEVELS[number]] = x * FEATURE_SCALE
+            if number in LEVELS:
+                levels[LEVELS[number]] = x * FEATURE_SCALE
         return levels["f16"], levels["f8"], levels["f4"]
