@@ -88,3 +88,13 @@ def test_object_that_leaves_the_picture_has_no_edge_at_the_border() -> None:
     (fitted,) = fit([start], rasterise_hard([goal], GRID), GRID)
     assert np.abs(fitted.points[1:3, 0] - goal.points[1:3, 0]).max() < 1
     assert (fitted.points[[0, 3], 0, 0] < -8).all()
+
+
+def test_an_outline_that_has_lost_its_edge_finds_the_nearest_one() -> None:
+    """One point lies far out, where the normals around it meet no edge within reach."""
+    rows, columns = np.mgrid[: GRID.height, : GRID.width]
+    matte = np.clip(20.5 - np.hypot(columns + 0.5 - 50, rows + 0.5 - 60), 0, 1).astype(np.float32)
+    points = ellipse(50, 60, 20.5, 20.5).points.copy()
+    points[0, 0, 0] += 45
+    (found,) = fit([EvaluatedShape(points)], matte, GRID, 0.05)
+    assert overlap(rasterise_hard([found], GRID), matte) > 0.95

@@ -71,6 +71,7 @@ def add_experiments(commands: argparse._SubParsersAction[Parser]) -> None:
     which.add_argument("--only", type=_names, metavar="A,B", help="just these experiments; `list` names them")
     which.add_argument("--studies", action="store_true", help="instead: long shots, look-alikes, parts of objects")
     which.add_argument("--failures", action="store_true", help="instead: whether suggest finds failures, planted and the model's own")
+    which.add_argument("--fits", action="store_true", help="instead: what fit saves an artist between two keys")
     parser.add_argument("--seed", type=natural, default=0, help="of --failures (default: %(default)s)")
     add_settings(parser, PropagateRequest, "model")
     parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="processes, each with its share of the cores (default: 1)")
@@ -156,6 +157,10 @@ def run_experiments(chosen: argparse.Namespace) -> None:
             from xmemcore.evaluation.failures import run_failures
 
             written = run_failures(model, chosen.device, clips, chosen.out, chosen.size, chosen.seed, listener)
+        elif chosen.fits:
+            from xmemcore.evaluation.fit_study import run_fits
+
+            written = run_fits(model, chosen.device, clips, chosen.out, chosen.size, listener)
         elif chosen.studies:
             written = run_studies(model, chosen.device, clips, chosen.out, chosen.size, listener)
         else:

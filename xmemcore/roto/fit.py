@@ -29,6 +29,10 @@ ADDING = frozenset({"over", "max", "screen", "plus"})
 """Blending modes in which what a shape covers is covered; of the others an edge of either kind is taken."""
 STIFFNESS = 0.3
 """Weight of a neighbour's movement beside one sample's distance to the edge, at last; stiffer at first."""
+LOST_WEIGHT = 0.2
+"""How much a sample that finds no edge along its normal is drawn to the nearest one, beside one that finds its own."""
+BORDER = 2.0
+"""Pixels from the picture's border within which an outline need not follow an edge."""
 SMOOTH_DEGREES = 5.0
 """In and out tangents that are straight to within this stay straight."""
 
@@ -52,13 +56,14 @@ def fit(
         return tuple(shapes)
     outlines = [_Outline(shape, grid) for shape in shapes]
     smooth = cv2.GaussianBlur(np.ascontiguousarray(matte, np.float32), (0, 0), 0.7)
+    nearest = _Nearest(smooth)
     extent = float(np.sqrt((matte >= EDGE).sum()))
     for number in range(ROUNDS):
         rest = 1 - number / (ROUNDS - 1)
         reach = max(reach_share * extent * rest * rest, LEAST_REACH_PIXELS)
         for place, outline in enumerate(outlines):
             covered = _covered_by(outlines[:place] + outlines[place + 1 :], matte.shape)
-            outline.approach(smooth, covered, reach, STIFFNESS * (1 + 200 * rest**3))
+            outline.approach(smooth, covered, nearest, reach, STIFFNESS * (1 + 200 * rest**3))
     return tuple(outline.shape() for outline in outlines)
 
 
@@ -94,8 +99,8 @@ class _Outline:
         polygons = control_polygons(np.concatenate((self._centres[:, None], self._tangents), axis=1), self._origin.closed)
         return np.einsum("sk,pkd->psd", _bernstein(), polygons).reshape(-1, 2)
 
-    def approach(self, matte: np.ndarray, covered: np.ndarray | None, reach: float, stiffness: float) -> None:
-        """Move once towards the edges that lie within reach, in pixels."""
+    def approach(self, matte: np.ndarray, covered: np.ndarray | None, nearest: _Nearest, reach: float, stiffness: float) -> None:
+        """Move once towards the edges that lie within reach, in pixels; what has lost its edge, towards the nearest one anywhere."""
         if len(self._centres) < 2:
             return
         samples = self.polyline()
@@ -113,6 +118,15 @@ class _Outline:
         along = np.concatenate((rows * normal[:, :1], rows * normal[:, 1:]), axis=1)  # (F, 2N)
         system += along.T @ (along * weight[:, None])
         right += along.T @ (weight * distance[found])
+        lost = ~found & nearest.inside(samples)
+        if covered is not None:
+            lost &= _sampled(covered, samples) < EDGE
+        if self.adds and lost.any():
+            rows, way = LOST_WEIGHT * self._basis[lost], nearest.way(samples[lost])
+            for axis in (0, 1):
+                part = slice(axis * count, (axis + 1) * count)
+                system[part, part] += rows.T @ self._basis[lost]
+                right[part] += rows.T @ way[:, axis]
         keep = stiffness * _stiffness(count, self._origin.closed) + 1e-3 * np.eye(count)
         system[:count, :count] += keep
         system[count:, count:] += keep
@@ -160,6 +174,31 @@ class _Outline:
         carried = moved(self._origin, centres)
         points = np.concatenate((centres[:, None], self._tangents * self._scale), axis=1)
         return replace(carried, points=points)
+
+
+class _Nearest:
+    """The edge of a matte that is nearest to a place."""
+
+    def __init__(self, matte: np.ndarray) -> None:
+        """Find the pixels that lie on the edge of (H, W)."""
+        inside = (matte >= EDGE).astype(np.uint8)
+        edge = inside - cv2.erode(inside, np.ones((3, 3), np.uint8), borderValue=1)
+        _, self._labels = cv2.distanceTransformWithLabels(1 - edge, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+        rows, columns = np.nonzero(edge)
+        self._places = np.zeros((int(self._labels.max()) + 1, 2))
+        self._places[self._labels[rows, columns]] = np.stack((columns, rows), axis=1) + 0.5
+        self._any = bool(len(rows))
+
+    def inside(self, samples: np.ndarray) -> np.ndarray:
+        """Say which places (S, 2) lie in the picture, away from its border: (S,); an object that is cut off has no edge there."""
+        height, width = self._labels.shape
+        x, y = samples.T
+        return self._any & (x > BORDER) & (x < width - BORDER) & (y > BORDER) & (y < height - BORDER)
+
+    def way(self, samples: np.ndarray) -> np.ndarray:
+        """Give the way to the nearest edge from places in the picture, (S, 2)."""
+        columns, rows = samples.astype(int).T
+        return self._places[self._labels[rows, columns]] - samples
 
 
 def _covered_by(others: Sequence[_Outline], size: tuple[int, int]) -> np.ndarray | None:

@@ -33,8 +33,10 @@ from xmemcore.shot.mattes.mattes import MatteSequence, read_mattes
 
 STEP_REACH = 0.05
 """Of the object's extent: how far from the carried shape an edge is looked for on the way."""
-NEIGHBOURHOOD = 0.02
-"""Of the object's extent: width of the window over which the object's motion is averaged around a point."""
+NEIGHBOURHOODS = (0.02, 0.1, 0.4)
+"""Of the object's extent: widths of the windows over which the object's motion is averaged around a point."""
+NEAR = 0.2
+"""Share of a window that the object covers, from which on its motion there is what counts."""
 
 
 class NotARoto(RequestError):
@@ -147,15 +149,31 @@ class _Work:
 
 def _along(shapes: Sequence[EvaluatedShape], flow: np.ndarray, matte: np.ndarray, grid: PixelGrid) -> tuple[EvaluatedShape, ...]:
     """Move shapes by the flow of what lies under the matte: at an edge, the ground behind it moves otherwise."""
-    width = max(2.0, NEIGHBOURHOOD * float(np.sqrt(max((matte >= 0.5).sum(), 1))))
-    amount = cv2.GaussianBlur(matte, (0, 0), width) + 1e-4
-    own = [cv2.GaussianBlur(flow[..., axis] * matte, (0, 0), width) / amount for axis in (0, 1)]
+    own = _own_flow(flow, matte)
     result = []
     for shape in shapes:
         places = grid.place(shape.points[:, 0]).astype(np.float32) - np.float32(0.5)
         steps = [cv2.remap(plane, places[:, :1], places[:, 1:], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0] for plane in own]
         result.append(moved(shape, shape.points[:, 0] + np.stack(steps, axis=1) * [grid.pixel_width, -grid.pixel_height]))
     return tuple(result)
+
+
+def _own_flow(flow: np.ndarray, matte: np.ndarray) -> list[np.ndarray]:
+    """Average the flow (h, w, 2) over what the matte (h, w) covers around each pixel, x and y: near by, and farther where nothing is near.
+
+    A point that has lost the object goes along with it, and is not left behind.
+    """
+    extent = float(np.sqrt(max((matte >= 0.5).sum(), 1)))
+    covered = matte if matte.any() else np.ones_like(matte)
+    own = [np.full(matte.shape, float((flow[..., axis] * covered).sum() / covered.sum()), np.float32) for axis in (0, 1)]
+    for share in reversed(NEIGHBOURHOODS):
+        width = max(2.0, share * extent)
+        amount = cv2.GaussianBlur(covered, (0, 0), width)
+        near = np.minimum(amount / NEAR, 1)
+        for axis in (0, 1):
+            mean = cv2.GaussianBlur(flow[..., axis] * covered, (0, 0), width) / np.maximum(amount, 1e-4)
+            own[axis] += near * (mean - own[axis])
+    return own
 
 
 def _overlap(first: np.ndarray, second: np.ndarray) -> float:

@@ -1,0 +1,284 @@
+"""What `fit` saves: an artist's shapes on two keys of a clip, the frame between them, and how many points a hand has to move there.
+
+The artist is made up: an outline of the true mask as Bezier points, as few as cover it, moved onto the true mask of the second key.
+Between the keys stand the in-between shape, which is what a Roto shows there, and the fitted one, which starts from the nearest key and
+the mattes of a propagate from both.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from xmemcore.curves.script import Format
+from xmemcore.evaluation.clip_shot import ClipShot, StopsWhenAsked
+from xmemcore.evaluation.clips import Clip, NothingToScore
+from xmemcore.evaluation.studies import picture_of, write_clip
+from xmemcore.network.catalogue import Model
+from xmemcore.protocol.requests import FitRequest, PropagateRequest, ShotRequest
+from xmemcore.protocol.whole_file import write_text
+from xmemcore.roto import EvaluatedShape, PixelGrid, Roto, RotoObject, rasterise_hard, read_roto
+from xmemcore.roto.fit import fit
+from xmemcore.roto.roto_json import write
+from xmemcore.shot.fit import fit_shapes
+from xmemcore.shot.inputs import open_shot
+from xmemcore.shot.listener import Listener
+from xmemcore.shot.mattes.mattes import MatteWriter, read_mattes
+
+POINTS = (12, 16, 24, 32, 48, 64)
+"""Numbers of points that the artist tries; the first that covers the mask well is kept."""
+COVERS = 0.97
+"""Overlap from which on an outline covers a mask well."""
+PIECE_SHARE = 0.02
+"""Of the mask: smaller pieces get no shape of their own."""
+LONGEST = 40
+"""Frames from the first key to the second at most."""
+TOLERATED_PIXELS = 2.0
+"""Of the plate: a point whose outline is this near to the true one on average needs no hand."""
+SAMPLES = 12
+NAME = "subject"
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The figures of one clip."""
+
+    clip: str
+    keys: tuple[int, int]
+    frame: int
+    """Between them."""
+    points: int
+    iou_with_matte: float
+    """Of the fitted shape, at the plate's size."""
+    iou_with_truth: float
+    iou_in_between: float
+    """Of the in-between shape with the truth."""
+    matte_iou: float
+    """Of the matte with the truth: what a fit could reach."""
+    moved_by_hand: int
+    """Points that a hand has to move after the fit."""
+    moved_in_between: int
+    """The same of the in-between shape."""
+    slipped: float
+    """Distance along the outline between a fitted point and where dense flow of another kind takes it from the key: the median over the
+    points, as a share of the object's extent."""
+
+
+def run_fits(model: Model, device: str, clips: Sequence[Clip], out: Path, size: int, listener: Listener) -> list[Path]:
+    """Measure every clip whose masks lie on both keys, and write a table.
+
+    Raises:
+        NothingToScore: there is no such clip.
+    """
+    choices = PropagateRequest(plate="", model=str(model.path), device=device, size=size)
+    found = []
+    for number, clip in enumerate(clips):
+        listener.progress(number, len(clips))
+        if clip.sparse or len(clip) < 3 or not all((clip.labels(index) > 0).any() for index in _frames(clip)):
+            continue
+        found.append(measure(clip, choices, out / "fits" / clip.name, listener.cancelled))
+        listener.message(line(found[-1]))
+    if not found:
+        raise NothingToScore("No clip has an object on its first frame and on those after it.")
+    write_text(out / "fits.json", json.dumps({"model": model.name, "size": size, "clips": [asdict(one) for one in found]}, indent=1))
+    page = out / "fits.md"
+    head = [
+        "| clip | keys, frame | points | IoU with the matte | with the truth | in-between with the truth | matte with the truth | "
+        "points to move, fitted | in-between | slipped |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    page.write_text("\n".join([*head, *map(line, found)]) + "\n", encoding="utf-8")
+    return [page]
+
+
+def line(one: Saved) -> str:
+    """Write a row of the table."""
+    return (
+        f"| {one.clip} | {one.keys[0]} and {one.keys[1]}, {one.frame} | {one.points} | **{one.iou_with_matte:.3f}** | "
+        f"{one.iou_with_truth:.3f} | {one.iou_in_between:.3f} | {one.matte_iou:.3f} | **{one.moved_by_hand}** | {one.moved_in_between} | "
+        f"{one.slipped:.3f} |"
+    )
+
+
+def measure(clip: Clip, choices: PropagateRequest, folder: Path, cancelled: Callable[[], bool]) -> Saved:
+    """Key two frames, propagate, and fit the frame between them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    first, frame, second = _frames(clip)
+    truth = {index: (clip.labels(index) > 0).astype(np.float32) for index in range(first, second + 1)}
+    height, width = truth[first].shape
+    grid = PixelGrid(width, height)
+    drawn = outlined(truth[first], grid)
+    with ClipShot(_one_object(clip, folder / "clip")) as shot:
+        shared = {name: getattr(choices, name) for name in ShotRequest.__dataclass_fields__}
+        inputs = {**shared, **shot.inputs((first, second))}
+        number = shot.clip.frame_number
+        # The second key: the same points on the true mask, by way of the true masks between.
+        plate = open_shot(ShotRequest(**inputs)).plate
+        true_mattes = MatteWriter(folder / "true" / "matte.%04d.exr", plate.canvas, [(NAME, NAME)], {})
+        true_mattes.prepare()
+        for index, mask in truth.items():
+            true_mattes.write(number(index), mask[None], mask, keyframe=False)
+        roto = folder / "roto.json"
+
+        def keyed(shapes: dict[int, tuple[EvaluatedShape, ...]]) -> None:
+            frames = {number(index): list(one) for index, one in shapes.items()}
+            one = RotoObject(NAME, tuple(sorted(frames)), frames.__getitem__, frozenset(frames))
+            write_text(roto, write(Roto((one,), Format(width, height, 1.0), ())))
+
+        def fitted(index: int, mattes: str) -> tuple[EvaluatedShape, ...]:
+            asked = {**inputs, "masks": None, "keyframes": None, "roto": str(roto)}
+            out = str(folder / f"fitted.{index}.json")
+            fit_shapes(FitRequest(**asked, mattes=mattes, frame=number(index), out=out), StopsWhenAsked(cancelled))
+            return tuple(read_roto(out).objects[0].at(number(index)))
+
+        keyed({first: drawn})
+        last = fitted(second, str(folder / "true"))
+        keyed({first: drawn, second: last})
+        run = shot.propagate((first, second), choices, cancelled)
+        layers = read_mattes(run.out).read(number(frame)).layers
+        matte = np.maximum.reduce(list(layers.values()))
+        renamed = MatteWriter(folder / "mattes" / "matte.%04d.exr", plate.canvas, [(NAME, NAME)], {})
+        renamed.prepare()
+        for index in range(first, second + 1):
+            planes = read_mattes(run.out).read(number(index)).layers
+            union = np.maximum.reduce(list(planes.values()))
+            renamed.write(number(index), union[None], union, keyframe=False)
+        shapes = fitted(frame, str(folder / "mattes"))
+    share = (frame - first) / (second - first)
+    between = tuple(replace(a, points=a.points * (1 - share) + b.points * share) for a, b in zip(drawn, last))
+    _draw(clip, frame, {"fitted": shapes, "in-between": between}, grid, folder / "look.png")
+    now, then = truth[frame], rasterise_hard(shapes, grid)
+    return Saved(
+        clip.name,
+        (number(first), number(second)),
+        number(frame),
+        sum(len(one.points) for one in drawn),
+        round(overlap(then, matte), 4),
+        round(overlap(then, now), 4),
+        round(overlap(rasterise_hard(between, grid), now), 4),
+        round(overlap(matte, now), 4),
+        to_move(shapes, now, grid),
+        to_move(between, now, grid),
+        round(_slipped(clip, drawn, shapes, truth, range(first, frame + 1), grid), 4),
+    )
+
+
+def _frames(clip: Clip) -> tuple[int, int, int]:
+    """Give first key, the frame between, and second key."""
+    second = min(LONGEST, len(clip) - 1)
+    return 0, second // 2, second
+
+
+def _one_object(clip: Clip, folder: Path) -> Clip:
+    """Copy a clip with all its objects as one."""
+    count = _frames(clip)[2] + 1
+    return write_clip(folder, [picture_of(clip, i) for i in range(count)], [(clip.labels(i) > 0).astype(np.uint8) for i in range(count)])
+
+
+def outlined(mask: np.ndarray, grid: PixelGrid) -> tuple[EvaluatedShape, ...]:
+    """Draw a mask (H, W) as an artist would: one closed shape for each piece, with as few points as cover it well."""
+    contours, _ = cv2.findContours((mask >= 0.5).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    least = PIECE_SHARE * float((mask >= 0.5).sum())
+    pieces = [contour[:, 0].astype(np.float64) + 0.5 for contour in contours if cv2.contourArea(contour) >= max(least, 12)]
+    shapes: tuple[EvaluatedShape, ...] = ()
+    for count in POINTS:
+        shapes = fit([_smooth_outline(piece, count, grid) for piece in pieces], mask, grid, 0.03)
+        if overlap(rasterise_hard(shapes, grid), mask) >= COVERS:
+            break
+    return shapes
+
+
+def _smooth_outline(contour: np.ndarray, count: int, grid: PixelGrid) -> EvaluatedShape:
+    """Lay smooth points along a contour (N, 2) of columns and rows, evenly."""
+    steps = np.hypot(*(np.roll(contour, -1, axis=0) - contour).T)
+    along = np.concatenate(([0.0], np.cumsum(steps)))
+    closed = np.concatenate((contour, contour[:1]))
+    places = np.linspace(0, along[-1], count, endpoint=False)
+    points = np.stack([np.interp(places, along, closed[:, axis]) for axis in (0, 1)], axis=1)
+    points = points * [1, -1] + [0, grid.height]  # y up
+    slope = (np.roll(points, -1, axis=0) - np.roll(points, 1, axis=0)) / 6
+    return EvaluatedShape(np.stack((points, -slope, slope), axis=1))
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    """Give the Jaccard index of two planes, both cut at one half."""
+    a, b = one >= 0.5, other >= 0.5
+    return float((a & b).sum() / max((a | b).sum(), 1))
+
+
+def to_move(shapes: Sequence[EvaluatedShape], truth: np.ndarray, grid: PixelGrid) -> int:
+    """Count the points on either side of which the outline is off the true one by more than is tolerated, on average."""
+    inside = (truth >= 0.5).astype(np.uint8)
+    away = 1 - (cv2.dilate(inside, np.ones((3, 3), np.uint8)) - cv2.erode(inside, np.ones((3, 3), np.uint8)))
+    distance = cv2.distanceTransform(away.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    count = 0
+    for shape in shapes:
+        samples = _samples(shape)  # (N, SAMPLES, 2): of the segment behind each point
+        places = grid.place(samples)
+        columns = np.clip(places[..., 0].astype(int), 0, grid.width - 1)
+        rows = np.clip(places[..., 1].astype(int), 0, grid.height - 1)
+        off = distance[rows, columns].mean(axis=1)
+        count += int(((off + np.roll(off, 1)) / 2 > TOLERATED_PIXELS).sum())
+    return count
+
+
+def _samples(shape: EvaluatedShape) -> np.ndarray:
+    """Give places along each segment of a closed shape, (N, SAMPLES, 2)."""
+    start, end = shape.points, np.roll(shape.points, -1, axis=0)
+    t = (np.arange(SAMPLES) / SAMPLES)[None, :, None]
+    control = (start[:, :1], start[:, :1] + start[:, 2:], end[:, :1] + end[:, 1:2], end[:, :1])
+    return (1 - t) ** 3 * control[0] + 3 * (1 - t) ** 2 * t * control[1] + 3 * (1 - t) * t * t * control[2] + t**3 * control[3]
+
+
+def _slipped(
+    clip: Clip,
+    drawn: Sequence[EvaluatedShape],
+    shapes: Sequence[EvaluatedShape],
+    truth: dict[int, np.ndarray],
+    indices: Sequence[int],
+    grid: PixelGrid,
+) -> float:
+    """Follow the points by Farneback's flow of the object alone, and compare along the outline; see `Saved.slipped`."""
+    places = [grid.place(shape.points[:, 0]) for shape in drawn]
+    before = cv2.cvtColor(picture_of(clip, indices[0]), cv2.COLOR_BGR2GRAY)
+    for index in indices[1:]:
+        now = cv2.cvtColor(picture_of(clip, index), cv2.COLOR_BGR2GRAY)
+        flow: Any = cv2.calcOpticalFlowFarneback(before, now, None, 0.5, 4, 21, 3, 7, 1.5, 0)  # type: ignore[call-overload]
+        inside = truth[index - 1]
+        width = max(3.0, 0.03 * float(np.sqrt(inside.sum())))
+        amount = cv2.GaussianBlur(inside, (0, 0), width) + 1e-4
+        own = np.stack([cv2.GaussianBlur(flow[..., axis] * inside, (0, 0), width) / amount for axis in (0, 1)], axis=-1)
+        for place in places:
+            rows = np.clip(place[:, 1].astype(int), 0, grid.height - 1)
+            columns = np.clip(place[:, 0].astype(int), 0, grid.width - 1)
+            place += own[rows, columns]
+        before = now
+    extent = float(np.sqrt(truth[indices[-1]].sum()))
+    apart = []
+    for place, shape in zip(places, shapes):
+        points = grid.place(shape.points[:, 0])
+        along = np.roll(points, -1, axis=0) - np.roll(points, 1, axis=0)
+        along /= np.maximum(np.hypot(*along.T), 1e-9)[:, None]
+        apart += np.abs(((points - place) * along).sum(axis=1)).tolist()
+    return float(np.median(apart)) / max(extent, 1.0)
+
+
+def _draw(clip: Clip, frame: int, drawn: dict[str, Sequence[EvaluatedShape]], grid: PixelGrid, path: Path) -> None:
+    """Draw shapes over the frame, one picture beside the other."""
+    pictures = []
+    for name, shapes in drawn.items():
+        picture = picture_of(clip, frame)
+        for shape in shapes:
+            line_ = grid.place(_samples(shape).reshape(-1, 2)).round().astype(np.int32)
+            cv2.polylines(picture, [line_], True, (60, 200, 255), 1, cv2.LINE_AA)
+            for x, y in grid.place(shape.points[:, 0]).round().astype(int):
+                cv2.circle(picture, (int(x), int(y)), 3, (60, 60, 255), -1, cv2.LINE_AA)
+        cv2.putText(picture, name, (10, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (255, 255, 255), 1, cv2.LINE_AA)
+        pictures.append(picture)
+    cv2.imwrite(str(path), np.concatenate(pictures, axis=1))
