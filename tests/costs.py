@@ -15,7 +15,8 @@ import OpenEXR
 
 from tests.shot.made_shot import write_model
 from xmemcore.protocol.requests import PropagateRequest
-from xmemcore.shot.plan import ShotPlan
+from xmemcore.shot import plan as set_up
+from xmemcore.shot.opened import open_propagate
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.status import node_status
 
@@ -88,18 +89,22 @@ def plan(folder: Path, objects: int, keys: int) -> None:
     first = folder / "plate" / f"p.{FIRST}.exr"
     for frame in range(FIRST + 1, FIRST + keys):
         (folder / "plate" / f"p.{frame}.exr").symlink_to(first)
-    ShotPlan(replace(request, objects=("s0",), keyframes=(FIRST,)))  # what a process pays once is left out
+    _planned(replace(request, objects=("s0",), keyframes=(FIRST,)))  # what a process pays once is left out
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    planned, seconds = _timed(lambda: ShotPlan(request))
+    planned, seconds = _timed(lambda: _planned(request))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     masks = sum(mask.nbytes for mask in bits(planned))
     memory = f"masks {masks / 1e6:.1f} MB; peak {peak >> 10} MB, {(peak - before) >> 10} more"
     print(f"{objects} objects x {keys} keys: {seconds:.1f} s of CPU; {memory}")
 
 
-def bits(planned: ShotPlan) -> list[np.ndarray]:
+def _planned(request: PropagateRequest) -> set_up.Plan:
+    return set_up.plan(open_propagate(request))
+
+
+def bits(planned: set_up.Plan) -> list[np.ndarray]:
     """List the masks that a plan holds."""
-    told = [annotation.masks for group in planned.groups for annotation in group.annotations.values()]
+    told = [annotation.masks for each in planned.groups for annotation in each.group.annotations.values()]
     return [mask.bits for masks in told for mask in masks.packed.values() if mask is not None]
 
 

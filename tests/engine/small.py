@@ -9,7 +9,7 @@ import torch
 
 from xmemcore.engine.config import EngineConfig
 from xmemcore.engine.frames import Annotation, Frame, Padding, normalise
-from xmemcore.engine.propagation import Propagation, permanent_indices, plan
+from xmemcore.engine.propagation import Propagation, permanent_indices, plan_gaps
 from xmemcore.engine.sweep import Prediction
 from xmemcore.network.config import NetworkConfig
 from xmemcore.network.xmem import XMem
@@ -79,5 +79,5 @@ def propagate(
     propagation = Propagation(shot.network, shot, annotations, objects, config)
     for index in permanent_indices(annotations, config):
         propagation.learn(index)
-    gaps = plan(len(shot), annotations, objects, config)
+    gaps = plan_gaps(len(shot), annotations, objects, config)
     return {index: prediction for gap in (order(gaps) if order else gaps) for index, prediction in propagation.run(gap)}

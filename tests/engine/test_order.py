@@ -23,11 +23,11 @@ def test_every_index_is_delivered_by_exactly_one_gap(shot: tuple[int, set[int]])
 def test_passes_begin_at_keyframes_and_step_by_one(shot: tuple[int, set[int]]) -> None:
     length, keyframes = shot
     for gap in outward_gaps(length, keyframes):
-        for sweep in gap.passes:
-            assert sweep.indices[0] in keyframes
-            steps = {b - a for a, b in zip(sweep.indices, sweep.indices[1:])}
+        for sweep in gap.sweeps:
+            assert sweep[0] in keyframes
+            steps = {b - a for a, b in zip(sweep, sweep[1:])}
             assert steps in (set(), {1}, {-1})
-            assert not keyframes.intersection(sweep.indices[1:])
+            assert not keyframes.intersection(sweep[1:])
 
 
 @given(shots)
@@ -41,7 +41,7 @@ def test_weights_of_a_cross_fade_sum_to_one_and_move_one_way(shot: tuple[int, se
         for index in gap.blend:
             assert abs(gap.weight(0, index) + gap.weight(1, index) - 1) < 1e-9
         for index in gap.delivers:
-            visited = [number for number, sweep in enumerate(gap.passes) if index in sweep.indices]
+            visited = [number for number, sweep in enumerate(gap.sweeps) if index in sweep]
             assert len(visited) == (2 if index in gap.blend else 1)
 
 
@@ -51,11 +51,11 @@ def test_cut_passes_end_at_a_wanted_frame(shot: tuple[int, set[int]], draw: st.D
     length, keyframes = shot
     wanted = draw.draw(st.sets(st.integers(0, length - 1)))
     for gap in outward_gaps(length, keyframes):
-        for full, cut in zip(gap.passes, gap.visits(wanted)):
-            assert full.indices[: len(cut.indices)] == cut.indices
-            assert not cut.indices or cut.indices[-1] in wanted
+        for full, cut in zip(gap.sweeps, gap.sweeps_for(wanted)):
+            assert full[: len(cut)] == cut
+            assert not cut or cut[-1] in wanted
 
 
 def test_forward_is_one_sweep_over_everything() -> None:
     gap = forward_gap(5)
-    assert gap.passes[0].indices == gap.delivers == (0, 1, 2, 3, 4)
+    assert gap.sweeps[0] == gap.delivers == (0, 1, 2, 3, 4)

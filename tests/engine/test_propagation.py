@@ -9,7 +9,7 @@ from tests.engine.small import HEIGHT, WIDTH, MadeUpShot, propagate, small_netwo
 from xmemcore.engine.augmentation import AUGMENTATIONS
 from xmemcore.engine.config import FORWARD, XMEM, EngineConfig
 from xmemcore.engine.frames import Annotation
-from xmemcore.engine.propagation import Propagation, permanent_indices, plan
+from xmemcore.engine.propagation import Propagation, permanent_indices, plan_gaps
 from xmemcore.memory.config import MemoryConfig
 from xmemcore.protocol.failures import Cancelled
 
@@ -57,7 +57,7 @@ def test_mattes_of_a_part_are_those_of_the_whole(shot: MadeUpShot) -> None:
     propagation = Propagation(shot.network, shot, annotations, 1, QUICK)
     for index in permanent_indices(annotations, QUICK):
         propagation.learn(index)
-    for gap in plan(14, annotations, 1, QUICK):
+    for gap in plan_gaps(14, annotations, 1, QUICK):
         for index, prediction in propagation.run(gap, wanted={5, 7, 13}):
             assert index in {5, 7, 13}
             assert torch.equal(prediction.planes, whole[index].planes)
@@ -93,7 +93,7 @@ def test_object_without_a_key_is_predicted_while_the_keyed_one_is_the_artists(sh
 def test_sweeps_pass_through_a_keyframe_that_does_not_know_every_object(shot: MadeUpShot) -> None:
     both = {index: Annotation({0: shot.mask(index), 1: shot.mask(index, dx=12)}) for index in (0, 13)}
     partly = {**both, 6: Annotation({0: shot.mask(6)})}
-    starts = {sweep.indices[0] for gap in plan(14, partly, 2, QUICK) for sweep in gap.passes}
+    starts = {indices[0] for gap in plan_gaps(14, partly, 2, QUICK) for indices in gap.sweeps}
     assert starts == {0, 13}, "beginning anew at 6 would make the unknown object jump there"
 
 
@@ -157,6 +157,6 @@ def test_cancelling_stops_before_the_next_frame(shot: MadeUpShot) -> None:
     propagation.learn(0)
     came = []
     with pytest.raises(Cancelled):
-        for index, _ in propagation.run(plan(14, annotations, 1, QUICK)[0], cancelled=lambda: len(came) == 3):
+        for index, _ in propagation.run(plan_gaps(14, annotations, 1, QUICK)[0], cancelled=lambda: len(came) == 3):
             came.append(index)
     assert came == [0, 1, 2]

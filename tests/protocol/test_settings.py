@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.shot.set_up import depends
 from tests.witness.shots import write_shot
 from xmem_roto_nuke.node.settings import Settings, counting, default_of, watched_knobs
 from xmem_roto_nuke.panel import gizmo
@@ -18,7 +19,6 @@ from xmemcore.protocol.choices import DEVICES, EDGES, METHODS, MODES, ORDERS, PR
 from xmemcore.protocol.colorspaces import COLORSPACES
 from xmemcore.protocol.requests import PanelChoices, PropagateRequest, ShotRequest, SuggestRequest
 from xmemcore.protocol.settings import Setting, SettingUnknown, require_possible, rows, setting
-from xmemcore.shot.plan import ShotPlan
 
 TABLE = [(request, row) for request in (PanelChoices, PropagateRequest, SuggestRequest) for row in rows(request)]
 OTHER_VALUES: dict[str, Any] = {"colorspace": "srgb", "model": None, "learn": 30.0, "mem_every": 7, "precision": "fast"}
@@ -103,13 +103,13 @@ def test_every_knob_that_changes_mattes_is_watched_and_counts() -> None:
 def test_a_setting_that_changes_mattes_is_in_their_signature_and_no_other_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("xmemcore.shot.device.computes_in_half", lambda device: True)  # every level can be asked for on every processor
     request = replace(write_shot("anamorphic", tmp_path).request, augment=False, order="outward", edges=EDGES[0])
-    plain = ShotPlan(request).signature(5)
+    plain = depends(request).signature(5)
     for row in rows(PropagateRequest):
         if row.name in ("model", "view", "device"):
             continue  # the model's bytes and the view's pixels count; no other device is here
         value = {"out": str(tmp_path / "other" / "m.%04d.exr"), "frames": "24-26", "report": "r.png"}.get(row.name) or another(row)
         assert value != getattr(request, row.name), row.name
-        assert (ShotPlan(replace(request, **{row.name: value})).signature(5) != plain) == row.mattes, row.name
+        assert (depends(replace(request, **{row.name: value})).signature(5) != plain) == row.mattes, row.name
 
 
 def test_choices_stand_in_one_place() -> None:

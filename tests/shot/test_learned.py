@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from tests.shot.made_shot import write_model, write_plate, write_roto
+from tests.shot.set_up import round_of
 from xmemcore.engine import learning
 from xmemcore.engine.learning import Learned, LearningConfig
 from xmemcore.protocol.failures import Cancelled
 from xmemcore.protocol.requests import PropagateRequest, SettingUnknown
 from xmemcore.shot import plan as plan_module
-from xmemcore.shot.learned import LearnedStore, LearningPlan
-from xmemcore.shot.plan import ShotPlan
+from xmemcore.shot.learned import LearnedStore, LearningRound
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.status import node_status
 from xmemcore.shot.store.cache import CacheFolder, cache_files
@@ -128,20 +128,20 @@ def test_a_second_round_goes_on_from_the_first_and_says_so_in_its_hash(
     request_of: PropagateRequest, made: Path, helps: None, tmp_path: Path
 ) -> None:
     propagate(request_of)
-    first = ShotPlan(request_of).learning
+    first = round_of(request_of)
     more = replace(request_of, roto=str(made / "more.nk"))
-    second = ShotPlan(more).learning
+    second = round_of(more)
     assert first is not None and second is not None and second.parent == first.hash
     propagate(more)
-    assert ShotPlan(more).learning == second
-    alone = ShotPlan(replace(more, cache=str(tmp_path / "other"))).learning
+    assert round_of(more) == second
+    alone = round_of(replace(more, cache=str(tmp_path / "other")))
     assert alone is not None and alone.inputs == second.inputs and alone.hash != second.hash
 
 
 def test_other_seconds_keys_and_models_are_learned_anew(request_of: PropagateRequest, made: Path) -> None:
     plans = [request_of, replace(request_of, learn=10), replace(request_of, roto=str(made / "more.nk")), replace(request_of, size=80)]
-    assert len({ShotPlan(one).learning for one in plans}) == len(plans)
-    assert ShotPlan(replace(request_of, learn=0.0)).learning is None
+    assert len({round_of(one) for one in plans}) == len(plans)
+    assert round_of(replace(request_of, learn=0.0)) is None
 
 
 def test_without_a_cache_the_shot_is_learned_all_the_same(request_of: PropagateRequest, helps: None, tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_without_a_cache_the_shot_is_learned_all_the_same(request_of: PropagateR
 
 def test_what_was_learned_and_damaged_is_learned_again(request_of: PropagateRequest, helps: None, tmp_path: Path) -> None:
     propagate(request_of)
-    learning = ShotPlan(request_of).learning
+    learning = round_of(request_of)
     assert learning is not None
     kept = CacheFolder(tmp_path / "cache" / "node1" / "learned").path(learning.hash)
     kept.write_bytes(kept.read_bytes()[:-7] + b"damaged")
@@ -163,16 +163,16 @@ def test_what_was_learned_and_damaged_is_learned_again(request_of: PropagateRequ
 
 def test_a_lost_round_is_begun_anew_where_what_it_went_on_from_is_lost_too(tmp_path: Path) -> None:
     store, files = LearnedStore(tmp_path, "node1"), CacheFolder(tmp_path / "node1" / "learned")
-    first = store.plan("a")
+    first = store.next_round("a")
     store.save(first, Learned({"w": torch.zeros(2).half()}, 0.1))
-    second = store.plan("b")
-    assert second == LearningPlan("b", first.hash)
+    second = store.next_round("b")
+    assert second == LearningRound("b", first.hash)
     store.save(second, Learned({"w": torch.ones(2).half()}, 0.1))
-    assert store.plan("b") == second
+    assert store.next_round("b") == second
     files.forget(second.hash)
-    assert store.plan("b") == second
+    assert store.next_round("b") == second
     files.forget(first.hash)
-    assert store.plan("b") == LearningPlan("b", None)
+    assert store.next_round("b") == LearningRound("b", None)
 
 
 def test_what_was_learned_counts_against_the_limit_and_goes_with_clear(request_of: PropagateRequest, helps: None, tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.shot.set_up import depends
 from tests.witness.pixels import decoded
 from tests.witness.shots import WitnessShot, write_shot
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot import plan as plans
 from xmemcore.shot.mattes.steps import Enlarge, Planes, chain_of, finished, keys_of
-from xmemcore.shot.plan import ShotPlan
 from xmemcore.shot.plate.canvas import Box, Canvas
 from xmemcore.shot.propagate import propagate
 
@@ -64,9 +64,9 @@ def test_a_step_makes_other_mattes_with_another_signature_and_leaves_keyed_frame
 ) -> None:
     folder = Path(shot.request.out).parent
     propagate(shot.request)
-    before, plain = decoded(folder, shot.window), ShotPlan(shot.request)
+    before, plain = decoded(folder, shot.window), depends(shot.request)
     monkeypatch.setattr(plans, "chain_of", lambda request, canvas: (Enlarge(canvas), Harden()))
-    hardened = ShotPlan(shot.request)
+    hardened = depends(shot.request)
     assert hardened.signature(1) != plain.signature(1)
     assert hardened.signature(0) == plain.signature(0), "a frame on which everything is keyed has no part of the network's"
     result = propagate(replace(shot.request, frames="1-2"))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from xmemcore.engine.order import outward_gaps
-from xmemcore.shot.signatures import GroupSignatures
+from xmemcore.shot.dependencies import PredictionHashes
 
 
 def signatures(changed: int | None = None, base: str = "settings") -> list[str]:
-    group = GroupSignatures(base, outward_gaps(20, {4, 15}), lambda index: f"frame {index}{' changed' if index == changed else ''}")
-    return [group.of(index) for index in range(20)]
+    group = PredictionHashes(base, outward_gaps(20, {4, 15}), lambda index: f"frame {index}{' changed' if index == changed else ''}")
+    return [group.hash(index) for index in range(20)]
 
 
 def changed_by(frame: int) -> set[int]:
@@ -27,5 +27,5 @@ def test_every_frame_depends_on_annotations_and_settings() -> None:
 
 
 def test_order_of_asking_does_not_matter() -> None:
-    group = GroupSignatures("settings", outward_gaps(20, {4, 15}), lambda index: f"frame {index}")
-    assert [group.of(index) for index in reversed(range(20))] == signatures()[::-1]
+    group = PredictionHashes("settings", outward_gaps(20, {4, 15}), lambda index: f"frame {index}")
+    assert [group.hash(index) for index in reversed(range(20))] == signatures()[::-1]

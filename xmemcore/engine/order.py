@@ -10,34 +10,27 @@ MAX_BLEND_FRAMES = 8
 
 
 @dataclass(frozen=True)
-class Pass:
-    """One sweep of a gap."""
-
-    indices: tuple[int, ...]
-    """Frames in the order in which they are stepped, the keyframe that it begins with first."""
-
-
-@dataclass(frozen=True)
 class Gap:
     """Frames that are computed together and depend on no other gap: the unit of work."""
 
-    passes: tuple[Pass, ...]
-    """One or two. Of two, the second runs against the first."""
+    sweeps: tuple[tuple[int, ...], ...]
+    """One or two, each the indices in the order in which they are stepped, beginning with a keyframe. Of two, the second runs against the
+    first."""
     blend: tuple[int, ...] = ()
-    """Indices that both passes give, ascending."""
+    """Indices that both sweeps give, ascending."""
     delivers: tuple[int, ...] = ()
     """Indices that this gap gives, ascending; a keyframe is delivered by the gap that follows it."""
 
-    def visits(self, wanted: Collection[int]) -> list[Pass]:
-        """Cut each pass behind the last frame that anybody wants; one that nobody wants anything of is empty."""
+    def sweeps_for(self, wanted: Collection[int]) -> list[tuple[int, ...]]:
+        """Cut each sweep behind the last frame that is wanted; a sweep of which no frame is wanted becomes empty."""
         cut = []
-        for sweep in self.passes:
-            asked = [place for place, index in enumerate(sweep.indices) if index in wanted and index in self.delivers]
-            cut.append(Pass(sweep.indices[: asked[-1] + 1] if asked else ()))
+        for sweep in self.sweeps:
+            asked = [place for place, index in enumerate(sweep) if index in wanted and index in self.delivers]
+            cut.append(sweep[: asked[-1] + 1] if asked else ())
         return cut
 
     def weight(self, number: int, index: int) -> float:
-        """Say how much pass `number` counts at an index that it visits, in [0, 1]."""
+        """Say how much sweep `number` counts at an index that it steps through, in [0, 1]."""
         if index not in self.blend:
             return 1.0
         second = (self.blend.index(index) + 1) / (len(self.blend) + 1)
@@ -47,7 +40,7 @@ class Gap:
 def forward_gap(length: int) -> Gap:
     """Plan the papers' order: every frame once, first to last."""
     everything = tuple(range(length))
-    return Gap((Pass(everything),), delivers=everything)
+    return Gap((everything,), delivers=everything)
 
 
 def outward_gaps(length: int, keyframes: Collection[int]) -> list[Gap]:
@@ -62,22 +55,22 @@ def outward_gaps(length: int, keyframes: Collection[int]) -> list[Gap]:
     """
     places = sorted(keyframes)
     first, last = places[0], places[-1]
-    gaps = [Gap((Pass(tuple(range(first, -1, -1))),), delivers=tuple(range(first)))] if first > 0 else []
+    gaps = [Gap((tuple(range(first, -1, -1)),), delivers=tuple(range(first)))] if first > 0 else []
     gaps += [_between(left, right) for left, right in zip(places, places[1:])]
-    gaps.append(Gap((Pass(tuple(range(last, length))),), delivers=tuple(range(last, length))))
+    gaps.append(Gap((tuple(range(last, length)),), delivers=tuple(range(last, length))))
     return gaps
 
 
 def _between(left: int, right: int) -> Gap:
     inner = right - left - 1
     if inner == 0:
-        return Gap((Pass((left,)),), delivers=(left,))
+        return Gap(((left,),), delivers=(left,))
     # A third of the gap at most: frames of the cross-fade are computed twice.
     fade = min(MAX_BLEND_FRAMES, -(-inner // 3))
     start = left + 1 + (inner - fade) // 2
     blend = tuple(range(start, start + fade))
     return Gap(
-        (Pass(tuple(range(left, start + fade))), Pass(tuple(range(right, start - 1, -1)))),
+        (tuple(range(left, start + fade)), tuple(range(right, start - 1, -1))),
         blend,
         delivers=tuple(range(left, right)),
     )

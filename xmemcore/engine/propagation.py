@@ -60,7 +60,7 @@ class Propagation:
         """Compute a gap.
 
         Args:
-            gap: one of those that `plan` gave.
+            gap: one of those that `plan_gaps` gave.
             wanted: indices that are asked for; sweeps end where nothing more is. None: all that the gap delivers.
             cancelled: asked before every frame.
 
@@ -77,22 +77,22 @@ class Propagation:
     def steps(
         self, gap: Gap, wanted: Collection[int] | None = None, cancelled: Callable[[], bool] = lambda: False
     ) -> Iterator[tuple[int, Prediction | None]]:
-        """Compute a gap as `run` does, but stop at every frame that is visited.
+        """Compute a gap as `run` does, but stop at every frame that is stepped through.
 
-        Groups that share a gap visit the same frames: whoever takes a step of each in turn has the frame at hand for all of them.
+        Groups that share a gap step through the same frames: whoever takes a step of each in turn has the frame at hand for all of them.
 
         Yields:
             Index, and its prediction if that is ready.
         """
         wanted = set(gap.delivers if wanted is None else wanted) & set(gap.delivers)
         waiting: dict[int, Prediction] = {}
-        for number, visit in enumerate(gap.visits(wanted)):
+        for number, indices in enumerate(gap.sweeps_for(wanted)):
             sweep = Sweep(self.network, self.permanent, self.source.padding, self.config, self._where)
-            for index in visit.indices:
+            for index in indices:
                 if cancelled():
                     raise Cancelled("Cancelled. The mattes that were finished stay.")
                 frame = self.source.frame(index) if self.asks_for(index) else None
-                prediction = sweep.step(index, frame, self.annotations.get(index), last=index == visit.indices[-1])
+                prediction = sweep.step(index, frame, self.annotations.get(index), last=index == indices[-1])
                 if index not in wanted:
                     yield index, None
                 elif index not in gap.blend:
@@ -115,10 +115,10 @@ def asks_for(index: int, annotations: Mapping[int, Annotation], objects: int, co
     return not is_given(index, annotations.get(index), objects, permanent_indices(annotations, config), config)
 
 
-def plan(length: int, annotations: Mapping[int, Annotation], objects: int, config: EngineConfig) -> list[Gap]:
+def plan_gaps(length: int, annotations: Mapping[int, Annotation], objects: int, config: EngineConfig) -> list[Gap]:
     """Plan the gaps of one group, in the order of the shot.
 
-    Sweeps begin at keyframes that know every object. One that does not is passed through instead: the unknown object
+    Sweeps begin at keyframes that know every object. A sweep goes on through one that does not: the unknown object
     is predicted there like anywhere else, and would jump if its sensory state began anew. Where no keyframe knows all,
     the outermost serve.
     """

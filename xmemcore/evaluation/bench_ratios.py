@@ -28,7 +28,8 @@ from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
 from xmemcore.shot.device import choose_device
 from xmemcore.shot.footprint import peak_mb
 from xmemcore.shot.listener import Listener
-from xmemcore.shot.plan import ShotPlan
+from xmemcore.shot.opened import open_propagate
+from xmemcore.shot.plan import plan
 from xmemcore.shot.plate.frame_source import ShotFrames
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.store.cache import FeatureFolder
@@ -214,23 +215,25 @@ def _engine(
     request: PropagateRequest, where: Mapping[int, Tensor] | None = None, store: FeatureFolder | None = None, known: int = 0
 ) -> float:
     """Run the engine over a request's frames; give the seconds of learning all keyframes but the `known` first, and of the sweeps."""
-    plan = ShotPlan(request)
+    opened = open_propagate(request)
+    planned = plan(opened)
     device = choose_device(request.device)
-    network = load_network(plan.model.path, device)
-    network = network if request.plain else prepared(network, plan.precision)
-    (group,), (gaps,), (keys,) = plan.groups, plan.gaps, plan.memory_keys
-    with ShotFrames(plan.content, network, device, store) as frames:
-        propagation = Propagation(network, frames, group.annotations, len(group.objects), plan.config, where)
+    network = load_network(opened.model.path, device)
+    network = network if request.plain else prepared(network, opened.precision)
+    (each,) = planned.groups
+    group = each.group
+    with ShotFrames(opened.content, network, device, store) as frames:
+        propagation = Propagation(network, frames, group.annotations, len(group.objects), planned.config, where)
         began = time.perf_counter()
-        for number, index in enumerate(keys):
+        for number, index in enumerate(each.permanent):
             with frames.learning():
                 propagation.learn(index)
             if number < known:
                 began = time.perf_counter()
-        for gap in gaps:
-            wanted = set(plan.wanted) & set(gap.delivers)
-            steps = [index for visit in gap.visits(wanted) for index in visit.indices]
-            frames.expect([i for i in steps if asks_for(i, group.annotations, len(group.objects), plan.config)], twice=gap.blend)
+        for gap in each.gaps:
+            wanted = set(opened.wanted) & set(gap.delivers)
+            steps = [index for indices in gap.sweeps_for(wanted) for index in indices]
+            frames.expect([i for i in steps if asks_for(i, group.annotations, len(group.objects), planned.config)], twice=gap.blend)
             for _ in propagation.run(gap, wanted):
                 pass
         return time.perf_counter() - began
@@ -238,11 +241,12 @@ def _engine(
 
 def _true_cells(request: PropagateRequest) -> dict[int, Tensor]:
     """By index, the cells where each object is by the masks of the clip, grown as a matte's are."""
-    plan = ShotPlan(replace(request, keyframes=None))
-    (group,) = plan.groups
+    opened = open_propagate(replace(request, keyframes=None))
+    (each,) = plan(opened).groups
+    group = each.group
     device = choose_device(request.device)
     return {
-        index: cells_of(soft_masks(annotation, len(group.objects), plan.content.padding, device))
+        index: cells_of(soft_masks(annotation, len(group.objects), opened.content.padding, device))
         for index, annotation in group.annotations.items()
     }
 

@@ -16,9 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xmemcore.engine.learning import Learned, LearningConfig
+from xmemcore.engine.learning import Learned, LearningConfig, learn, with_weights
 from xmemcore.engine.staging import Key
+from xmemcore.network.xmem import XMem
 from xmemcore.shot.annotations.objects import Group
+from xmemcore.shot.listener import Listener
+from xmemcore.shot.opened import OpenedShot
+from xmemcore.shot.plan import Plan
 from xmemcore.shot.plate.frame_source import PlateContent
 from xmemcore.shot.store.cache import FORMAT, LEARNED, CacheDamaged, CacheFolder, cache_files, digest, node_folder
 
@@ -27,8 +31,8 @@ _LATEST = digest(FORMAT, "latest round")
 
 
 @dataclass(frozen=True)
-class LearningPlan:
-    """What is to be learned, and what it goes on from."""
+class LearningRound:
+    """One learning of a shot: of what, and from which round it goes on."""
 
     inputs: str
     """Hash of model, settings and keyframes."""
@@ -39,6 +43,73 @@ class LearningPlan:
     def hash(self) -> str:
         """Name what is learned."""
         return digest(FORMAT, self.inputs, self.parent)
+
+
+def learning_round(opened: OpenedShot, plan: Plan) -> LearningRound | None:
+    """Say what is to be learned of a shot; None where nothing was asked for."""
+    if plan.learning is None:
+        return None
+    inputs = learning_inputs(plan.learning, opened.content, [planned.group for planned in plan.groups])
+    places = opened.places
+    return LearnedStore(places.cache, places.node_id).next_round(inputs) if places.caching else LearningRound(inputs, None)
+
+
+def expected_weights(opened: OpenedShot, round: LearningRound | None) -> str | None:
+    """Give the hash of the tuned weights with which a run would compute; None for the model as it is.
+
+    What is not learned yet counts as if it helped; a run knows better once it has learned.
+    """
+    if round is None:
+        return None
+    places = opened.places
+    found = LearnedStore(places.cache, places.node_id).load(round.hash) if places.caching else None
+    return round.hash if found is None or found.used else None
+
+
+def taught(network: XMem, opened: OpenedShot, plan: Plan, store: LearnedStore | None, listener: Listener) -> tuple[XMem, str | None]:
+    """Let a network learn the shot where that was asked for and helps; what an earlier run learned is taken as it is.
+
+    Args:
+        network: the model as it is.
+        opened: inputs of a propagate.
+        plan: of its gaps.
+        store: what is kept of the node; None: nothing.
+        listener: hears how the learning goes.
+
+    Returns:
+        The network to compute with, and the hash of its weights; None for the model as it is.
+
+    Raises:
+        Cancelled.
+    """
+    round = learning_round(opened, plan)
+    if round is None or plan.learning is None:
+        return network, None
+    learned = store.load(round.hash) if store else None
+    if learned is None:
+        began = store.load(round.parent) if store and round.parent else None
+        if began is None:
+            # A hash never names a round that did not teach anything here.
+            round = LearningRound(round.inputs, None)
+        learned = learn(
+            network,
+            learning_keys(opened.content, [planned.group for planned in plan.groups]),
+            plan.learning,
+            begin=began.weights if began else None,
+            cancelled=listener.cancelled,
+            report=lambda done, total: _say_step(listener, done, total),
+            unfinished=store.begun(round) if store else None,
+            keep=(lambda state: store.keep_begun(round, state)) if store else lambda state: None,
+        )
+        if store:
+            store.save(round, learned)
+    listener.message(learned.reason)
+    return (with_weights(network, learned.weights), round.hash) if learned.used else (network, None)
+
+
+def _say_step(listener: Listener, done: int, total: int) -> None:
+    if done % max(1, total // 20) == 0:
+        listener.message(f"Learning this shot: {done} of {total} steps")
 
 
 def learning_inputs(config: LearningConfig, content: PlateContent, groups: Sequence[Group]) -> str:
@@ -70,14 +141,14 @@ class LearnedStore:
         self._files = CacheFolder(node_folder(root, node_id) / LEARNED)
         self._warn = warn
 
-    def plan(self, inputs: str) -> LearningPlan:
+    def next_round(self, inputs: str) -> LearningRound:
         """Say what learning these inputs is called here: the latest round itself where nothing has changed, else the next one."""
         latest = self._latest()
         if latest is None:
-            return LearningPlan(inputs, None)
+            return LearningRound(inputs, None)
         if latest.inputs == inputs and (latest.hash in self._files or latest.parent is None or latest.parent in self._files):
             return latest
-        return LearningPlan(inputs, latest.hash if latest.hash in self._files else None)
+        return LearningRound(inputs, latest.hash if latest.hash in self._files else None)
 
     def paths(self) -> list[Path]:
         """List the files that are kept."""
@@ -91,24 +162,24 @@ class LearnedStore:
         gain = float(tensors.pop("_gain", torch.zeros(1)))
         return Learned(tensors, gain, "This shot was learned before." if tensors else "Learning this shot would not help, as before.")
 
-    def begun(self, plan: LearningPlan) -> dict[str, Tensor] | None:
+    def begun(self, round: LearningRound) -> dict[str, Tensor] | None:
         """Give the state of a learning that was stopped."""
-        return self._load(_begun(plan))
+        return self._load(_begun(round))
 
-    def keep_begun(self, plan: LearningPlan, state: dict[str, Tensor]) -> None:
+    def keep_begun(self, round: LearningRound, state: dict[str, Tensor]) -> None:
         """Keep the state of a learning that is being stopped; where that fails, it begins anew."""
         with suppress(OSError):
-            self._files.save(_begun(plan), state)
+            self._files.save(_begun(round), state)
 
-    def save(self, plan: LearningPlan, learned: Learned) -> None:
+    def save(self, round: LearningRound, learned: Learned) -> None:
         """Keep what was learned, and forget all but it and what it went on from; a cache that cannot be written is only slower."""
         try:
-            self._files.save(plan.hash, {**learned.weights, "_gain": torch.tensor([learned.gain])})
-            self._files.save(_LATEST, {"inputs": _spelled(plan.inputs), "parent": _spelled(plan.parent or "")})
+            self._files.save(round.hash, {**learned.weights, "_gain": torch.tensor([learned.gain])})
+            self._files.save(_LATEST, {"inputs": _spelled(round.inputs), "parent": _spelled(round.parent or "")})
         except OSError as error:
             self._warn(f"The cache cannot be written ({error.strerror}); this shot will be learned again next time.")
             return
-        kept = {self._files.path(key) for key in (plan.hash, plan.parent, _LATEST) if key}
+        kept = {self._files.path(key) for key in (round.hash, round.parent, _LATEST) if key}
         for file in cache_files(self._root, self._node_id):
             if file.path.parent == self._files.folder and file.path not in kept:
                 file.delete()
@@ -120,16 +191,16 @@ class LearnedStore:
             self._warn("What was learned of this shot was damaged in the cache; it is learned again.")
             return None
 
-    def _latest(self) -> LearningPlan | None:
+    def _latest(self) -> LearningRound | None:
         try:
             note = self._files.load(_LATEST)
         except CacheDamaged:
             return None
-        return None if note is None else LearningPlan(_read(note["inputs"]), _read(note["parent"]) or None)
+        return None if note is None else LearningRound(_read(note["inputs"]), _read(note["parent"]) or None)
 
 
-def _begun(plan: LearningPlan) -> str:
-    return digest(plan.hash, "begun")
+def _begun(round: LearningRound) -> str:
+    return digest(round.hash, "begun")
 
 
 def _spelled(text: str) -> Tensor:

@@ -6,10 +6,14 @@ from xmemcore.engine.propagation import asks_for
 from xmemcore.protocol.frames import counted
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.results import NodeStatus
-from xmemcore.shot.plan import ShotPlan
+from xmemcore.shot.dependencies import Dependencies
+from xmemcore.shot.learned import expected_weights, learning_round
+from xmemcore.shot.mattes.matte_proof import FormerMattes
+from xmemcore.shot.opened import open_propagate
+from xmemcore.shot.plan import plan
 from xmemcore.shot.store.cache import features_folder
 from xmemcore.shot.store.permanent import PermanentStore
-from xmemcore.shot.store.state import bytes_used
+from xmemcore.shot.store.state import NodeManifest, bytes_used
 
 
 def node_status(request: PropagateRequest) -> NodeStatus:
@@ -18,50 +22,49 @@ def node_status(request: PropagateRequest) -> NodeStatus:
     Raises:
         RequestError: the inputs cannot be opened.
     """
-    plan = ShotPlan(request)
-    frames = plan.plate.frames
-    stale = [index for index in plan.wanted if plan.up_to_date(index) is None]
+    opened = open_propagate(request)
+    planned = plan(opened)
+    depends = Dependencies(opened, planned, expected_weights(opened, learning_round(opened, planned)))
+    frames, places = opened.shot.plate.frames, opened.places
+    former = FormerMattes(lambda index: opened.writer.path(frames[index]), depends.signature)
+    stale = [index for index in opened.wanted if former.up_to_date(index) is None]
     steps = [
         index
-        for group, gaps in zip(plan.groups, plan.gaps)
-        for gap in gaps
-        for visit in gap.visits(stale)
-        for index in visit.indices
-        if asks_for(index, group.annotations, len(group.objects), plan.config)
+        for each in planned.groups
+        for gap in each.gaps
+        for indices in gap.sweeps_for(stale)
+        for index in indices
+        if asks_for(index, each.group.annotations, len(each.group.objects), planned.config)
     ]
-    features = features_folder(plan.root)
-    memory = PermanentStore(plan.root, plan.node_id, warn=lambda text: None)
+    features = features_folder(places.cache)
+    memory = PermanentStore(places.cache, places.node_id, warn=lambda text: None)
     return NodeStatus(
-        node_id=plan.node_id,
-        bytes_used=bytes_used(plan.root, plan.node_id),
-        fresh=tuple(frames[index] for index in plan.wanted if index not in set(stale)),
+        node_id=places.node_id,
+        bytes_used=bytes_used(places.cache, places.node_id),
+        fresh=tuple(frames[index] for index in opened.wanted if index not in set(stale)),
         stale=tuple(frames[index] for index in stale),
-        reasons=tuple(_reasons(plan)) if stale else (),
-        frames_to_encode=sum(plan.content.digest(index) not in features for index in sorted(set(steps))),
-        annotations_to_encode=sum(key not in memory for keys in plan.memory_keys for key in keys.values()),
+        reasons=tuple(_reasons(opened.last, depends.manifest())) if stale else (),
+        frames_to_encode=sum(opened.content.digest(index) not in features for index in sorted(set(steps))),
+        annotations_to_encode=sum(key not in memory for keys in depends.memory_keys for key in keys.values()),
         frames_to_compute=len(steps),
     )
 
 
-def _reasons(plan: ShotPlan) -> list[str]:
+def _reasons(last: NodeManifest | None, now: NodeManifest) -> list[str]:
     """Name what differs from the last run, in the artist's words."""
-    last = plan.last
     if last is None:
         return ["Nothing has been propagated yet."]
-    frames = plan.plate.frames
     reasons = []
-    if last.model_sha256 != plan.model_sha256:
+    if last.model_sha256 != now.model_sha256:
         reasons.append("The model is another one.")
-    if last.settings != plan.settings():
-        now = plan.settings()
-        other = sorted(name for name in now.keys() | last.settings.keys() if last.settings.get(name) != now.get(name))
-        reasons.append(f"Settings changed: {', '.join(other)}.")
-    plates = [
-        frames[index] for index in plan.wanted if last.features.get(frames[index], plan.content.digest(index)) != plan.content.digest(index)
-    ]
+    if last.settings != now.settings:
+        names = now.settings.keys() | last.settings.keys()
+        changed = sorted(name for name in names if last.settings.get(name) != now.settings.get(name))
+        reasons.append(f"Settings changed: {', '.join(changed)}.")
+    plates = [frame for frame, content in now.features.items() if last.features.get(frame, content) != content]
     if plates:
         reasons.append(f"The plate changed on {counted(plates)}.")
-    keyed = plan.annotation_signatures()
+    keyed = now.annotations
     for text, frames_changed in (
         ("New keys on", sorted(set(keyed) - set(last.annotations))),
         ("Keys were removed on", sorted(set(last.annotations) - set(keyed))),
@@ -69,8 +72,8 @@ def _reasons(plan: ShotPlan) -> list[str]:
     ):
         if frames_changed:
             reasons.append(f"{text} {counted(frames_changed)}.")
-    absent, known = plan.absent_objects(), {*keyed, *last.annotations}
-    differ = [frame for frame in (frames[index] for index in plan.wanted) if last.absent.get(frame, []) != absent.get(frame, [])]
+    differ = [frame for frame in now.features if last.absent.get(frame, []) != now.absent.get(frame, [])]
+    known = {*keyed, *last.annotations}
     if shown := [frame for frame in differ if frame not in known]:
         reasons.append(f"The roto shows other objects on {counted(shown)}.")
     return reasons or ["Some mattes are missing."]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,32 @@ class MatteOnDisk:
     """Only when every byte is as we wrote it."""
     version: str | None
     """Of the program that says to have written it; None for a foreign file."""
+
+
+class FormerMattes:
+    """The mattes of earlier runs, each judged by its own word."""
+
+    def __init__(self, path: Callable[[int], Path], signature: Callable[[int], str]) -> None:
+        """Take how mattes are looked for.
+
+        Args:
+            path: of the matte of a plate index.
+            signature: that the matte of a plate index would have now; it may have to read the plate.
+        """
+        self._path, self._signature = path, signature
+        self.unproven: dict[int, str] = {}
+        """By index, the version that a matte says it is of, although its bytes prove nothing: it is of 0.2.0 or older, or damaged."""
+
+    def up_to_date(self, index: int) -> MatteRecord | None:
+        """Give the record of a matte that is what a run would write now; None for every other one."""
+        found = read(self._path(index))
+        if found is None:
+            return None
+        if found.record is None:
+            if found.version is not None:
+                self.unproven[index] = found.version
+            return None  # without a proof it is not worth reading the plate
+        return found.record if found.record.signature == self._signature(index) else None
 
 
 def metadata(signature: str, areas: tuple[float, ...], confidence: float) -> dict[str, str]:

@@ -1,0 +1,22 @@
+"""The set-up of a propagate without the run: what a test compares."""
+
+from __future__ import annotations
+
+from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot.dependencies import Dependencies
+from xmemcore.shot.learned import LearningRound, expected_weights, learning_round
+from xmemcore.shot.opened import open_propagate
+from xmemcore.shot.plan import plan
+
+
+def depends(request: PropagateRequest) -> Dependencies:
+    """Take the three steps: open, plan, hash."""
+    opened = open_propagate(request)
+    planned = plan(opened)
+    return Dependencies(opened, planned, expected_weights(opened, learning_round(opened, planned)))
+
+
+def round_of(request: PropagateRequest) -> LearningRound | None:
+    """Say what a run would learn."""
+    opened = open_propagate(request)
+    return learning_round(opened, plan(opened))

@@ -1,0 +1,126 @@
+"""The third step of a propagate: what each matte depends on, as one hash. Change anything it was made of, and its hash changes.
+
+A prediction depends on permanent memory, on the settings, and on the frames that its sweep has seen so far. So the
+hash of a frame is chained along its sweep, and two frames of one gap need not go stale together. Plate frames are read
+where their hash is asked for; nothing else is read or written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+
+from xmemcore.engine.order import Gap
+from xmemcore.shot.annotations.objects import Group
+from xmemcore.shot.mattes.steps import keys_of
+from xmemcore.shot.opened import OpenedShot
+from xmemcore.shot.plan import GroupPlan, Plan, chosen_settings
+from xmemcore.shot.store.cache import FORMAT, digest
+from xmemcore.shot.store.state import NodeManifest
+
+
+class Dependencies:
+    """The hashes of one propagate."""
+
+    def __init__(self, opened: OpenedShot, plan: Plan, learned: str | None) -> None:
+        """Take the first two steps.
+
+        Args:
+            opened: inputs.
+            plan: of the gaps.
+            learned: hash of the tuned weights that compute the mattes; None for the model as it is.
+        """
+        self._opened, self._plan, self._learned = opened, plan, learned
+
+    @cached_property
+    def memory_keys(self) -> list[dict[int, str]]:
+        """For every group, by permanent index, the hash of what that annotation's memory is made of."""
+        return [{index: self._memory_key(planned.group, index) for index in planned.permanent} for planned in self._plan.groups]
+
+    def signature(self, index: int) -> str:
+        """Hash what a matte depends on. Where every object is keyed, that is the artist's own mattes; a predicted one keeps the
+        plate path that it was computed from in its metadata, when the plate is moved."""
+        opened, annotations, chain = self._opened, self._opened.shot.annotations, self._plan.chain
+        frame = opened.shot.plate.frames[index]
+        known = annotations.known(frame)
+        keyed = [annotations.signature(frame, obj) for obj in sorted(known)]
+        absent = annotations.absent(frame) - known
+        complete = len(known | absent) == len(annotations.objects)
+        predicted = [] if complete else [predictions.hash(index) for predictions in self._predictions]
+        parts = [FORMAT, opened.layers, opened.shot.plate.canvas.key, opened.request.confidence, keyed, predicted]
+        if complete:
+            # The network has no part in these mattes; their metadata name it all the same, and a rewrite is cheap.
+            parts.append(opened.model_sha256)
+        if absent:
+            parts.append(["absent", *sorted(absent)])
+        if keys_of(chain) and not complete:
+            parts.append(["steps", *keys_of(chain)])
+        if complete and opened.host_alpha is not None and frame in opened.host_alpha.frames:
+            parts.append(opened.host_alpha.signature(frame))
+        return digest(*parts)
+
+    def manifest(self) -> NodeManifest:
+        """List what the range is made of now, for a later run to say what changed."""
+        opened, annotations, objects = self._opened, self._opened.shot.annotations, self._opened.shot.annotations.objects
+        frames = {opened.shot.plate.frames[index]: index for index in opened.wanted}
+        absent = {frame: sorted(annotations.absent(frame)) for frame in frames}
+        return NodeManifest(
+            opened.shot.plate.sequence.pattern,
+            opened.model_sha256,
+            {frame: opened.content.digest(index) for frame, index in frames.items()},
+            {
+                frame: {objects[obj]: annotations.signature(frame, obj) for obj in sorted(annotations.known(frame))}
+                for frame in annotations.keyframes
+            },
+            chosen_settings(opened, self._plan.config),
+            {frame: [objects[obj] for obj in hidden] for frame, hidden in absent.items() if hidden},
+            opened.content.files.remembered(),
+        )
+
+    @cached_property
+    def _predictions(self) -> list[PredictionHashes]:
+        return [
+            PredictionHashes(self._base(planned, keys), planned.gaps, self._opened.content.digest)
+            for planned, keys in zip(self._plan.groups, self.memory_keys)
+        ]
+
+    def _memory_key(self, group: Group, index: int) -> str:
+        config = self._plan.config
+        augmentation = (config.augment, config.augmentations, config.rotation_degrees)
+        parts = (FORMAT, self._opened.content.digest(index), group.signatures[index], len(group.objects), augmentation)
+        return digest(*parts, *self._weights())
+
+    def _base(self, planned: GroupPlan, keys: dict[int, str]) -> str:
+        """Hash settings, model and every annotation of a group."""
+        group, encoding = planned.group, self._opened.content.encoding
+        parts = (FORMAT, asdict(self._plan.config), vars(encoding), keys, group.signatures, len(group.objects))
+        return digest(*parts, *self._weights())
+
+    def _weights(self) -> list[str]:
+        # Nothing where nothing was learned: what was kept before there was learning stays valid.
+        return [self._learned] if self._learned else []
+
+
+@dataclass
+class PredictionHashes:
+    """The hashes of one competition group's predictions."""
+
+    base: str
+    """Hash of settings, model and every annotation."""
+    gaps: Sequence[Gap]
+    content: Callable[[int], str]
+    """Gives the hash of a plate frame's content by index; may read it."""
+    _chains: dict[tuple[int, int], list[str]] = field(default_factory=dict)
+
+    def hash(self, index: int) -> str:
+        """Hash what the group's prediction at an index depends on."""
+        number, gap = next((number, gap) for number, gap in enumerate(self.gaps) if index in gap.delivers)
+        return digest(*(self._chained((number, place), indices, index) for place, indices in enumerate(gap.sweeps) if index in indices))
+
+    def _chained(self, sweep: tuple[int, int], indices: Sequence[int], index: int) -> str:
+        place = indices.index(index)
+        chain = self._chains.setdefault(sweep, [])
+        for step in range(len(chain), place + 1):
+            chain.append(digest(chain[-1] if chain else self.base, indices[step], self.content(indices[step])))
+        return chain[place]
