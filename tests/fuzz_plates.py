@@ -28,8 +28,9 @@ from PIL import Image
 from tests.make_data import half_noise, with_attributes, write_exr, write_index_mask, write_parts, write_picture
 from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.annotations.masks import MaskAnnotations
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.sequence import Sequence
-from xmemcore.shot.plate.canvas import Box, Canvas
+from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.plate import Plate
 
 HEIGHT, WIDTH = 40, 64

@@ -29,9 +29,10 @@ from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
 from xmemcore.protocol.result_file import MatteRecord, ResultFile, ResultHeader
 from xmemcore.roto import PixelGrid, rasterise, read_roto
 from xmemcore.shot.files import exr, pictures
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.mattes.mattes import MatteWriter
-from xmemcore.shot.plate.canvas import Box, Canvas
+from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.store.cache import CacheDamaged, CacheFolder
 from xmemcore.shot.store.state import NodeManifest
 from xmemcore.training.recipe import RECIPES, read_recipe

@@ -36,7 +36,7 @@ def test_the_output_keeps_every_layer_of_the_plate(stage):
 
 def test_the_output_has_the_plates_metadata(stage):
     from xmemcore.shot.files import exr
-    from xmemcore.shot.plate.canvas import Box
+    from xmemcore.shot.files.box import Box
 
     folder = stage.folder / "plate"
     folder.mkdir()

@@ -9,7 +9,7 @@ import OpenEXR
 import pytest
 
 from xmemcore.shot.files import exr
-from xmemcore.shot.plate.canvas import Box
+from xmemcore.shot.files.box import Box
 
 pytestmark = pytest.mark.timeout(120)
 

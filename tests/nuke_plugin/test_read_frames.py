@@ -9,7 +9,7 @@ import pytest
 
 from xmem_roto_nuke.handover.reads import ReadFiles
 from xmemcore.shot.files import exr
-from xmemcore.shot.plate.canvas import Box
+from xmemcore.shot.files.box import Box
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -10,7 +10,8 @@ import pytest
 from tests.nuke_plugin.test_roto_reading import FEATHERED, NESTED, curves, edits, triangle
 from xmemcore.roto import PixelGrid, rasterise, read_roto
 from xmemcore.shot.annotations.host_alpha import difference
-from xmemcore.shot.plate.canvas import Box, Canvas
+from xmemcore.shot.files.box import Box
+from xmemcore.shot.plate.canvas import Canvas
 
 pytestmark = pytest.mark.timeout(120)
 WIDTH, HEIGHT = 480, 400

@@ -23,7 +23,8 @@ from xmemcore.protocol.failures import RequestError
 from xmemcore.roto import Roto, read_roto
 from xmemcore.roto.read import SeveralRotoNodes
 from xmemcore.shot.annotations.roto import RotoAnnotations, RotoWithoutKeys
-from xmemcore.shot.plate.canvas import Box, Canvas
+from xmemcore.shot.files.box import Box
+from xmemcore.shot.plate.canvas import Canvas
 
 LIMIT_SECONDS = 20
 LONGEST_SEED = 60_000

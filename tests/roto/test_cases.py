@@ -130,7 +130,8 @@ def test_deep_nesting_is_one_sentence() -> None:
 
 def test_a_shape_at_infinity_is_named(tmp_path: Path) -> None:
     from xmemcore.shot.annotations.roto import RotoAnnotations
-    from xmemcore.shot.plate.canvas import Box, Canvas
+    from xmemcore.shot.files.box import Box
+    from xmemcore.shot.plate.canvas import Canvas
 
     identity = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]
     lost = square("lost", 4, 4, 9, transform="{t " + " ".join(map(str, [0] * 9 + [1] * 3 + [0] * 7 + identity)) + "}")

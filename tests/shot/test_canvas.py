@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmemcore.shot.plate.canvas import Box, Canvas, canvas_of, within_reach
+from xmemcore.shot.files.box import Box
+from xmemcore.shot.plate.canvas import Canvas, canvas_of, within_reach
 
 sides = st.integers(-60, 60)
 sizes = st.integers(1, 50)

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.mattes.edges import DECIDED, refined, undecided
 from xmemcore.shot.mattes.steps import Enlarge, Refine, chain_of, keys_of
-from xmemcore.shot.plate.canvas import Box, Canvas
+from xmemcore.shot.plate.canvas import Canvas
 
 HEIGHT, WIDTH, SCALE = 192, 256, 4
 

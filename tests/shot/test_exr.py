@@ -21,7 +21,7 @@ from tests.make_data import exr_header, half_noise, write_deep, write_exr, write
 from xmemcore.protocol import whole_file
 from xmemcore.protocol.failures import MachineError, RequestError
 from xmemcore.shot.files import exr
-from xmemcore.shot.plate.canvas import Box
+from xmemcore.shot.files.box import Box
 
 WHOLE = (0, 0, 24, 16)
 DISPLAY = Box(0, 0, 24, 16)

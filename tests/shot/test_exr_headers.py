@@ -11,7 +11,7 @@ import pytest
 
 from tests.make_data import half_noise, with_attributes, write_exr, write_parts
 from xmemcore.shot.files import exr, exr_layout
-from xmemcore.shot.plate.canvas import Box, CanvasImpossible
+from xmemcore.shot.files.box import Box, CanvasImpossible
 from xmemcore.shot.plate.plate import Plate, PlateUnreadable
 
 WINDOW = (0, 0, 24, 40)

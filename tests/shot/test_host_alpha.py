@@ -10,8 +10,9 @@ import pytest
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.annotations.host_alpha import HostAlpha, difference
 from xmemcore.shot.files import exr
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.mattes.mattes import read_mattes
-from xmemcore.shot.plate.canvas import Box, Canvas
+from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.propagate import propagate
 
 FORMAT = Box(0, 0, 40, 30)

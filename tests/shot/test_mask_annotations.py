@@ -17,9 +17,10 @@ from xmemcore.shot.annotations.annotations import network_mask_from_coverage
 from xmemcore.shot.annotations.mask_files import MaskUnreadable
 from xmemcore.shot.annotations.mask_pictures import PictureMasks
 from xmemcore.shot.annotations.masks import MaskAnnotations
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.sequence import Sequence
 from xmemcore.shot.mattes.mattes import MatteWriter
-from xmemcore.shot.plate.canvas import Box, Canvas
+from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.plate.resampling import nearest, resampled
 

@@ -13,8 +13,9 @@ from tests.witness.pixels import decoded
 from tests.witness.shots import WitnessShot, write_shot
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot import plan as plans
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.mattes.steps import Enlarge, Planes, chain_of, finished, keys_of
-from xmemcore.shot.plate.canvas import Box, Canvas
+from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.propagate import propagate
 
 CANVAS = Canvas(Box(0, 0, 12, 8), Box(0, 0, 12, 8))

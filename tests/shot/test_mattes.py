@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xmemcore.protocol.names import layer_names
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.exr import ExrNotWritten, FolderNotWritable
 from xmemcore.shot.mattes.mattes import MatteWriter, OutputInvalid, matte_pattern, read_mattes, require_inputs_kept
 from xmemcore.shot.mattes.queue import _margin
-from xmemcore.shot.plate.canvas import Box, Canvas
+from xmemcore.shot.plate.canvas import Canvas
 
 DISPLAY = Box(10, 5, 42, 29)
 CANVAS = Canvas(Box(6, 3, 46, 31), DISPLAY, 2.0)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from tests import make_data
 from xmemcore.protocol.failures import RequestError
-from xmemcore.shot.plate.canvas import Box
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.plate.colour import display_curve
 from xmemcore.shot.plate.plate import Plate, PlateUnreadable
 

@@ -13,8 +13,8 @@ from PIL import Image
 
 from tests.make_data import half_noise, write_exr, write_overscan_plate, write_picture
 from xmemcore.protocol.failures import RequestError
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.pictures import PictureUnreadable, read_picture
-from xmemcore.shot.plate.canvas import Box
 from xmemcore.shot.plate.colour import ColorspaceUnknown, display_curve
 from xmemcore.shot.plate.plate import Plate, PlateUnreadable
 

@@ -17,7 +17,8 @@ from xmemcore.shot.annotations.roto import (
     RotoWithoutKeys,
     open_roto,
 )
-from xmemcore.shot.plate.canvas import Box, Canvas
+from xmemcore.shot.files.box import Box
+from xmemcore.shot.plate.canvas import Canvas
 
 FORMAT = Box(0, 0, 64, 48)
 CANVAS = Canvas(FORMAT, FORMAT)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from xmemcore.protocol.failures import RequestError
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.sequence import Sequence
-from xmemcore.shot.plate.canvas import Box
 from xmemcore.shot.plate.plate import Plate, PlateUnreadable
 
 

@@ -23,8 +23,9 @@ from xmemcore.network.checkpoint import load_network, read_metadata, save_networ
 from xmemcore.network.config import COMPACT
 from xmemcore.network.xmem import XMem
 from xmemcore.shot.files import exr
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.mattes.mattes import MatteWriter
-from xmemcore.shot.plate.canvas import Box, Canvas
+from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.training.average import Average
 from xmemcore.training.finetune import ShotUnusable, read_shot
 from xmemcore.training.plan_run import SourceMissing

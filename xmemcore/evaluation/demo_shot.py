@@ -16,7 +16,7 @@ import numpy as np
 
 from xmemcore.protocol.failures import not_written
 from xmemcore.shot.files import exr
-from xmemcore.shot.plate.canvas import Box
+from xmemcore.shot.files.box import Box
 
 FIRST_FRAME = 1001
 POINTS = 16

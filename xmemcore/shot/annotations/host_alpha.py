@@ -11,8 +11,9 @@ import hashlib
 import numpy as np
 
 from xmemcore.shot.files import exr
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.sequence import Sequence
-from xmemcore.shot.plate.canvas import Box, Canvas
+from xmemcore.shot.plate.canvas import Canvas
 
 TOLERATED_DIFFERENCE = 0.02
 """Of one pixel: two good antialiasing filters differ by that much along an edge."""

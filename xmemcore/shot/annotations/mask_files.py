@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from xmemcore.protocol.failures import RequestError
-from xmemcore.shot.plate.canvas import Box
+from xmemcore.shot.files.box import Box
 
 
 class MaskUnreadable(RequestError):

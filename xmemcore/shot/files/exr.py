@@ -22,6 +22,7 @@ import OpenEXR
 
 from xmemcore.protocol.failures import MachineError, RequestError
 from xmemcore.protocol.whole_file import probe, sweep, whole
+from xmemcore.shot.files.box import Box, require_pixels
 from xmemcore.shot.files.exr_layout import (
     MAGIC,
     Chromaticities,
@@ -33,7 +34,6 @@ from xmemcore.shot.files.exr_layout import (
     read_layout,
 )
 from xmemcore.shot.files.terminal_noise import kept_off_the_terminal
-from xmemcore.shot.plate.canvas import Box, require_pixels
 
 FULL_DISK_BYTES = 1_000_000
 """Less free space than this explains a failed write."""

@@ -21,7 +21,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from xmemcore.shot.plate.canvas import Box
+from xmemcore.shot.files.box import Box
 
 MAGIC = b"\x76\x2f\x31\x01"
 TILED, LONG_NAMES, NOT_AN_IMAGE, MULTI_PART = 0x200, 0x400, 0x800, 0x1000

@@ -15,9 +15,10 @@ from xmemcore.protocol.outside import cut
 from xmemcore.protocol.result_file import NAME as RECORD_NAME
 from xmemcore.shot.files import exr
 from xmemcore.shot.files import sequence as sequences
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.mattes.kept_inputs import replaced_input
-from xmemcore.shot.plate.canvas import Box, Canvas
+from xmemcore.shot.plate.canvas import Canvas
 
 FAINTEST = 1 / 1024
 """Smaller values are written as 0, so that the data window ends where the matte does."""

@@ -1,4 +1,4 @@
-"""Where pixels are: boxes, and the one canvas of a shot. Row 0 is the top, as in EXR."""
+"""The canvas of a shot: the pixels that it is computed on. Row 0 is the top, as in EXR."""
 
 from __future__ import annotations
 
@@ -6,27 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xmemcore.protocol.failures import RequestError
+from xmemcore.shot.files.box import Box, CanvasImpossible, require_pixels
 
-MAX_PIXELS = 40_000_000
-"""Of a picture: 8K with some overscan. What a header claims beyond it would fill the memory."""
 MAX_RATIO = 16
 """Of a canvas in square pixels, long side over short: the network's short side is fixed, and the long one follows."""
 PIXEL_ASPECTS = (0.1, 10.0)
 """Width of a pixel over its height; films and videos have 0.5 to 2."""
-
-
-class CanvasImpossible(RequestError):
-    """A picture is larger, or of another shape, than any that is read."""
-
-
-def require_pixels(box: Box, what: str) -> None:
-    """Raise CanvasImpossible unless a box has pixels, and no more than are read."""
-    if box.empty or box.width * box.height > MAX_PIXELS:
-        raise CanvasImpossible(
-            f"{what} is {box.width}x{box.height}; pictures of up to {MAX_PIXELS // 10**6} million pixels are read. "
-            "Render it smaller, or again if the file is damaged."
-        )
 
 
 def require_possible(box: Box, pixel_aspect: float, what: str) -> None:
@@ -49,40 +34,6 @@ def require_possible(box: Box, pixel_aspect: float, what: str) -> None:
             f"{what} is {box.width}x{box.height} at a pixel aspect of {pixel_aspect:g}: one side is over {MAX_RATIO} "
             "times the other. Crop it."
         )
-
-
-@dataclass(frozen=True)
-class Box:
-    """A half-open rectangle of pixels, [x0, x1) x [y0, y1), y down."""
-
-    x0: int
-    y0: int
-    x1: int
-    y1: int
-
-    @property
-    def width(self) -> int:
-        return self.x1 - self.x0
-
-    @property
-    def height(self) -> int:
-        return self.y1 - self.y0
-
-    @property
-    def empty(self) -> bool:
-        return self.width <= 0 or self.height <= 0
-
-    def union(self, other: Box) -> Box:
-        """Give the smallest box around both."""
-        return Box(min(self.x0, other.x0), min(self.y0, other.y0), max(self.x1, other.x1), max(self.y1, other.y1))
-
-    def intersection(self, other: Box) -> Box:
-        """Give what both have; may be empty."""
-        return Box(max(self.x0, other.x0), max(self.y0, other.y0), min(self.x1, other.x1), min(self.y1, other.y1))
-
-    def moved(self, dx: int, dy: int) -> Box:
-        """Shift the box."""
-        return Box(self.x0 + dx, self.y0 + dy, self.x1 + dx, self.y1 + dy)
 
 
 @dataclass(frozen=True)

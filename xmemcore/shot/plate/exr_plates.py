@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from xmemcore.protocol.failures import RequestError
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.exr import ExrHeader, ExrPart, read_channels, read_header
 from xmemcore.shot.files.exr_layout import MAGIC
-from xmemcore.shot.plate.canvas import Box
 from xmemcore.shot.plate.gamut import ACES_AP0, ALEXA_WIDE_GAMUT_3, AP1, ARRI_WIDE_GAMUT_4, P3_D65, REC_709, REC_2020, S_GAMUT_3_CINE, Gamut
 from xmemcore.shot.plate.reader import FrameHeader
 

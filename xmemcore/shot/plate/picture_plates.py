@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.file_kinds import kind_of_content
 from xmemcore.shot.files.pictures import KINDS, PictureUnreadable, look, read_stored
-from xmemcore.shot.plate.canvas import Box
 from xmemcore.shot.plate.reader import FrameHeader
 
 

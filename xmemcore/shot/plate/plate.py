@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 
 from xmemcore.protocol.failures import RequestError
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.sequence import Sequence, names_view
-from xmemcore.shot.plate.canvas import Box, Canvas, canvas_of, require_possible, within_reach
+from xmemcore.shot.plate.canvas import Canvas, canvas_of, require_possible, within_reach
 from xmemcore.shot.plate.colour import BRIGHTEST, display_encoded, settled, signature
 from xmemcore.shot.plate.reader import FrameHeader
 from xmemcore.shot.plate.readers import reader_of

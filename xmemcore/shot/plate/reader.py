@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from xmemcore.shot.plate.canvas import Box
+from xmemcore.shot.files.box import Box
 
 
 @dataclass(frozen=True)
