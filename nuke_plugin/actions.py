@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Callable, Iterator, Optional, Tuple, Type, Typ
 
 from xmem_roto_nuke import host, run
 from xmem_roto_nuke.core.client import session_core
-from xmem_roto_nuke.handover import exchange, exchange_lock
+from xmem_roto_nuke.handover import exchange, shared_folder
 from xmem_roto_nuke.handover.exchange import Handed
-from xmem_roto_nuke.node import home, identity, places
+from xmem_roto_nuke.node import home, identity, knobs, places
 from xmem_roto_nuke.node.runs import Run
 from xmem_roto_nuke.node.settings import Settings
 from xmem_roto_nuke.panel import result, status
-from xmem_roto_nuke.staleness import look, mattes_on_disk, record_file
-from xmem_roto_nuke.staleness.snapshot import Record, Snapshot
+from xmem_roto_nuke.staleness import look, mattes_on_disk
+from xmem_roto_nuke.staleness.record import Record, keep_record, last_record, write_record
+from xmem_roto_nuke.staleness.snapshot import Snapshot
 from xmem_roto_nuke.words import counted, duration, size
 from xmemcore.protocol import messages
 from xmemcore.protocol.failures import Cancelled, Failure
@@ -46,14 +47,14 @@ def propagate(node: nuke.Node) -> Run:
     Raises:
         AlreadyRunning, ScriptUnsaved, OutputInvalid, SettingUnknown; later failures reach the node's status.
     """
-    host.matte_pattern(node)
-    host.read_settings(node).propagate.require_possible()  # the core would say so too, after the plate has been rendered
+    knobs.matte_pattern(node)
+    knobs.read_settings(node).propagate.require_possible()  # the core would say so too, after the plate has been rendered
     return run.start(node, "Propagate", _alone(_propagate))
 
 
 def suggest(node: nuke.Node) -> Run:
     """Find the next frames to key; as `propagate`."""
-    host.read_settings(node).suggest.require_possible()
+    knobs.read_settings(node).suggest.require_possible()
     return run.start(node, "Suggest frames", _alone(_suggest))
 
 
@@ -76,7 +77,7 @@ def _alone(work: Callable[[Run], None]) -> Callable[[Run], None]:
     """Do the work while no other Nuke may touch what the node gives the core."""
 
     def locked(this: Run) -> None:
-        with exchange_lock.held(this.node_id, this.settings.node_name):
+        with shared_folder.held(this.node_id, this.settings.node_name):
             work(this)
 
     return locked
@@ -108,7 +109,7 @@ def _propagate(this: Run) -> None:
             if shown:
                 record = _record(this, handed, look.snapshot_of(handed, this.settings), first, last, outcome, time.monotonic() - began)
                 host.in_main(_keep_record, this.node, record)
-                record_file.keep(record, this.node_id)
+                keep_record(record, this.node_id)
         except Cancelled:
             pass  # the node is gone; the exception under way says why
 
@@ -121,7 +122,7 @@ def _record(
     this: Run, handed: Handed, snapshot: Snapshot, first: int, last: int, outcome: Optional[PropagateResult], seconds: float
 ) -> Record:
     written = 0 if outcome is None else len(outcome.written)
-    before = host.in_main(identity.last_record, this.node)
+    before = host.in_main(last_record, this.node)
     # A run that computed nothing says nothing about speed.
     per_frame = seconds / written if written else before.seconds_per_frame if before is not None else 0.0
     return Record(
@@ -147,13 +148,13 @@ def _record(
 
 @host.unrecorded()
 def _keep_record(node: nuke.Node, record: Record) -> None:
-    identity.write_record(node, record)
+    write_record(node, record)
     home.forget_note(identity.node_id(node))
 
 
 def _suggest(this: Run) -> None:
     handed = exchange.hand_over(this.node, this.settings, this.node_id, this.show, this.cancelled)
-    record = host.in_main(identity.last_record, this.node)
+    record = host.in_main(last_record, this.node)
     inputs = {name: value for name, value in handed.shot.items() if name != "roto_alpha"}
     mattes = record.out if record is not None and mattes_on_disk.stamp(record.out) else None
     request = replace(this.settings.suggest, **inputs, mattes=mattes)

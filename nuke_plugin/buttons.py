@@ -8,8 +8,8 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from xmem_roto_nuke import actions, host, run
-from xmem_roto_nuke.node import home, identity, migrate, runs, scarce
+from xmem_roto_nuke import actions, graph, host, migrate, run
+from xmem_roto_nuke.node import home, identity, runs
 from xmem_roto_nuke.node.settings import watched_knobs
 from xmem_roto_nuke.panel import keys, passes, result, status
 from xmemcore.protocol.failures import Failure
@@ -26,7 +26,7 @@ _watching = False
 
 def _pressed(act: Callable[[Any], Any], node: Optional[nuke.Node]) -> None:
     """Do what a button says; None for a node is what editions of Nuke give that hand out no more of them."""
-    scarce.let_go()
+    graph.let_go()
     try:
         if node is None:
             raise host.EditionLimited

@@ -12,15 +12,11 @@ import os
 import re
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, TypeVar
 
 import nuke
 
-from xmem_roto_nuke.handover.exchange_files import changing
-from xmem_roto_nuke.node import identity, places, scarce
-from xmem_roto_nuke.node.groups import outside
-from xmem_roto_nuke.node.settings import Settings
+from xmem_roto_nuke import graph
 from xmemcore.protocol.failures import Cancelled, Failure, MachineError, RequestError
 
 T = TypeVar("T")
@@ -70,7 +66,7 @@ def may_walk_trees() -> bool:
     return not any(nuke.env.get(edition) for edition in ("nc", "indie", "ple"))
 
 
-scarce.ration(not may_walk_trees())
+graph.ration(not may_walk_trees())
 
 
 def limit_reached() -> Optional[EditionLimited]:
@@ -90,7 +86,7 @@ def _handed_out(node: Optional[nuke.Node]) -> nuke.Node:
 
 
 def _root() -> nuke.Node:
-    return _handed_out(scarce.root(nuke.root))
+    return _handed_out(graph.root(nuke.root))
 
 
 def has_interface() -> bool:
@@ -240,31 +236,6 @@ def go_to(frame: int) -> None:
     _root()["frame"].setValue(frame)
 
 
-def read_settings(node: nuke.Node) -> Settings:
-    """Copy a node's knobs, as they are now."""
-    try:
-        out = matte_pattern(node)
-    except RequestError:
-        out = ""  # a status or a suggestion needs no place for mattes; a propagate asks before it begins
-
-    def read(name: str) -> Any:
-        knob = node.knob(name)
-        return None if knob is None else knob.value()
-
-    return Settings.of_knobs(read, str(node.fullName()), out, current_frame())
-
-
-def matte_pattern(node: nuke.Node) -> str:
-    """Say where a node's mattes go.
-
-    Raises:
-        ScriptUnsaved, OutputInvalid: there is no place for them.
-    """
-    # Not evaluate(): that puts a frame number where the pattern has its place for one.
-    chosen = str(node["output"].getEvaluatedValue() or "")  # type: ignore[attr-defined]
-    return places.matte_pattern(chosen, script_path(), identity.node_id(node))
-
-
 def refuse_wrong_context(plate: nuke.Node) -> None:
     """Refuse what would render wrong plates.
 
@@ -273,7 +244,7 @@ def refuse_wrong_context(plate: nuke.Node) -> None:
     """
     if nuke.executing():
         raise ContextRefused("Nuke is rendering. Press again when it has finished.")
-    shown = identity.behind_dots(plate)
+    shown = graph.behind_dots(plate)
     if len(nuke.views()) > 1 and (shown is None or shown.Class() != "OneView"):
         listed = ", ".join(nuke.views())
         raise ContextRefused(f"The script has the views {listed}, and XMem Roto works on one. Put a OneView node before the plate input.")
@@ -293,7 +264,7 @@ def set_path(knob: Any, path: str) -> None:
 
 def upstream(node: nuke.Node) -> List[nuke.Node]:
     """List what a node is fed by, directly: inputs, what lies outside a Group's Input, hidden inputs, and nodes named in expressions."""
-    feeding = [*(node.input(index) for index in range(node.inputs())), outside(node)]
+    feeding = [*(node.input(index) for index in range(node.inputs())), graph.outside(node)]
     # Nuke lists in no order of its own; the inputs have one, and the others' names, as expressions have them, are part of the digest.
     others = sorted(node.dependencies(nuke.INPUTS | nuke.HIDDEN_INPUTS | nuke.EXPRESSIONS), key=lambda other: other.fullName())
     found = {one.fullName(): one for one in [*feeding, *others] if one is not None}
@@ -323,7 +294,7 @@ def op_hashes(node: Optional[nuke.Node]) -> Dict[str, str]:
     {} where they cannot be had. A node has a hash for each frame and scale in use, as old as its last validation, and only a text says
     which is which; a Dot has none. Comparable within one session, and only where the contexts are the same.
     """
-    found = identity.behind_dots(node)
+    found = graph.behind_dots(node)
     if found is None:
         return {}
     try:
@@ -387,7 +358,7 @@ class FrameWriter:
         Args:
             source: node to render.
             build: of the nodes between it and the Write.
-            pattern: of the files, with forward slashes; its folder is made.
+            pattern: of the files, with forward slashes, in a folder that is there.
             channels: of the Write.
             inside: a Group to one of whose inputs `source` is connected; None to make the nodes beside it.
         """
@@ -415,9 +386,6 @@ class FrameWriter:
                     nuke.delete(node)
 
     def _make(self) -> None:
-        folder = Path(self.pattern).parent
-        with changing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
         viewer = nuke.activeViewer() if has_interface() else None
         if viewer is not None:
             viewer.stop()
@@ -466,9 +434,6 @@ def render(writer: FrameWriter, frames: Sequence[int], may_skip: Callable[[Rende
         writer: of one export.
         frames: ascending.
         may_skip: says of a frame that failed whether the others go on without it.
-
-    Raises:
-        ExchangeUnwritable, ExchangeDiskFailed: there is no folder for them.
     """
     done: List[int] = []
     skipped: List[int] = []
@@ -610,21 +575,20 @@ def _context_of(node: nuke.Node) -> Iterator[None]:
         yield
 
 
-def passes_of(node: nuke.Node) -> List[nuke.Node]:
-    """List the XMemPass nodes that were made of a node, where Python may look for them: those in its own graph."""
+def passes_of(node: nuke.Node, made_of: str) -> List[nuke.Node]:
+    """List the XMemPass nodes that were made of the node with this id, where Python may look for them: those in its own graph."""
     if not may_walk_trees():
         return []
     with _context_of(node):
         groups = nuke.allNodes("Group")
-    made_of = identity.node_id(node)
-    return [one for one in groups if one.knob("made_of") is not None and one["made_of"].value() == made_of]
+    return [group for group in groups if group.knob("made_of") is not None and group["made_of"].value() == made_of]
 
 
-def create_passes(node: nuke.Node, pattern: str, frames: Tuple[int, int], channels: Sequence[str]) -> List[nuke.Node]:
+def create_passes(node: nuke.Node, made_of: str, pattern: str, frames: Tuple[int, int], channels: Sequence[str]) -> List[nuke.Node]:
     """Create one XMemPass for each channel, in a row below the node, and below the passes that are there already."""
     passes = []
     with one_undo("XMem passes"), _context_of(node):
-        rows = [one.ypos() for one in passes_of(node)]
+        rows = [one.ypos() for one in passes_of(node, made_of)]
         row = max(rows) + 80 if rows else node.ypos() + 120
         for number, channel in enumerate(channels):
             made = _handed_out(nuke.createNode("XMemPass", inpanel=False))
@@ -632,7 +596,7 @@ def create_passes(node: nuke.Node, pattern: str, frames: Tuple[int, int], channe
             set_path(made["mattes"], pattern)
             made["first"].setValue(frames[0])
             made["last"].setValue(frames[1])
-            made["made_of"].setValue(identity.node_id(node))
+            made["made_of"].setValue(made_of)
             made["on_missing"].setValue("black" if node.knob("on_missing") is None else str(node["on_missing"].value()))
             # Not the knob `pass`: that is a link, and only its target surely takes a value.
             made.node("Picked")["from0"].setValue(channel)  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ import traceback
 from typing import TYPE_CHECKING, Callable, Optional
 
 from xmem_roto_nuke import host
-from xmem_roto_nuke.node import identity, runs
+from xmem_roto_nuke.node import identity, knobs, runs
 from xmem_roto_nuke.node.runs import Run
 from xmem_roto_nuke.panel import status
 from xmemcore.protocol import foreign
@@ -43,7 +43,7 @@ def start(node: nuke.Node, title: str, work: Callable[[Run], None]) -> Run:
     node_id = identity.node_id(node)
     if node_id in runs.under_way:
         raise AlreadyRunning(f"{node.name()} is at work already: {runs.under_way[node_id].title}. Cancel it, or wait for it.")
-    run = Run(node, node_id, host.read_settings(node), title)
+    run = Run(node, node_id, knobs.read_settings(node), title)
     runs.under_way[node_id] = run
     status.say_working(node)
     if host.has_interface():

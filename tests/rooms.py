@@ -16,7 +16,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 PICTURE = CHECKOUT / "docs" / "rooms.svg"
 PLUGIN, PLUGIN_NAME = "nuke_plugin", "xmem_roto_nuke"
 CORE = "xmemcore"
-FOUNDATIONS = {"nuke_plugin/host.py": "nuke_plugin/host", "nuke_plugin/words.py": "nuke_plugin/host"}
+FOUNDATIONS = {f"nuke_plugin/{name}.py": "nuke_plugin/host" for name in ("graph", "host", "words")}
 """Modules that stand apart from the folder they lie in: what every room of the plugin speaks to Nuke through."""
 SPLIT = ("shot",)
 """Packages of the core whose folders are rooms of their own."""

@@ -12,8 +12,8 @@ import os
 import re
 from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Mapping, Optional, Sequence
 
+from xmem_roto_nuke.graph import outside
 from xmem_roto_nuke.handover.reads import ReadFiles
-from xmem_roto_nuke.node.groups import outside
 
 if TYPE_CHECKING:
     import nuke

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, 
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import colour, pictures, plates
-from xmem_roto_nuke.handover.exchange_files import write_json
 from xmem_roto_nuke.handover.pictures import Show, format_of
+from xmem_roto_nuke.handover.shared_folder import write_json
 from xmem_roto_nuke.host import RotoDrawing
 from xmem_roto_nuke.node import identity
 from xmem_roto_nuke.node.settings import ALPHA, UNION, Settings

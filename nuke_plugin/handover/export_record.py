@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
-from xmem_roto_nuke.handover.exchange_files import changing, write_json
 from xmem_roto_nuke.handover.plate_files import file_state
+from xmem_roto_nuke.handover.shared_folder import changing, write_json
 from xmemcore.protocol.outside import read_object
 from xmemcore.protocol.requests import ShotRequest
 

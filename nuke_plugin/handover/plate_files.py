@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, List, Optional, Sequence, Set
 
+from xmem_roto_nuke.graph import behind_dots
 from xmem_roto_nuke.handover import digest
 from xmem_roto_nuke.handover.reads import NUMBER, ReadFiles
-from xmem_roto_nuke.node.identity import behind_dots
 
 if TYPE_CHECKING:
     import nuke

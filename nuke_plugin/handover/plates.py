@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence,
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import digest
-from xmem_roto_nuke.handover.exchange_files import changing
 from xmem_roto_nuke.handover.export_record import ExportRecord
+from xmem_roto_nuke.handover.shared_folder import changing
 from xmem_roto_nuke.host import RenderFailed
 from xmemcore.protocol.failures import Cancelled, Failure, RequestError
 from xmemcore.protocol.frames import FrameRange
@@ -230,6 +230,9 @@ class PlateExport:
             # Taken before the pixels: a file that is replaced meanwhile makes the frame stale at the next look.
             self._states[frame] = self._tree.at(frame)
             self.record.forget(frame)
+        folder = self.record.folder
+        with changing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         rendering = host.render(self._writer, frames, self._is_hole)
         self._holes.update(rendering.skipped)
         self._unsettled.update({frame: self._states[frame] for frame in rendering.done})

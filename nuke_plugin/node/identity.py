@@ -12,12 +12,10 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set
 
-from xmem_roto_nuke.node import scarce
-from xmem_roto_nuke.node.groups import outside
+from xmem_roto_nuke import graph
 from xmem_roto_nuke.node.settings import ALPHA
 from xmem_roto_nuke.roto.key_edits import KINDS, KeyEdits
 from xmem_roto_nuke.roto.rotopaint import CLASSES
-from xmem_roto_nuke.staleness.snapshot import Record
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.names import is_node_id
 from xmemcore.protocol.outside import parse_json
@@ -123,19 +121,9 @@ def write_key_edits(node: nuke.Node, edits: KeyEdits) -> None:
     write_hidden(node, "key_edits", {**kept, "known": list(edits.known)} if kept else {})
 
 
-def last_record(node: nuke.Node) -> Optional[Record]:
-    """Read what is known of the node's last run; None when there was none."""
-    return Record.of_json(read_hidden(node, "record"))
-
-
-def write_record(node: nuke.Node, record: Record) -> None:
-    """Keep what is known of the node's last run."""
-    write_hidden(node, "record", record.as_json())
-
-
 def connected(node: nuke.Node, number: int) -> Optional[nuke.Node]:
     """Give what is connected to an input; None when nothing is."""
-    return scarce.held(node, f"input {number}", lambda: node.input(number))
+    return graph.held(node, f"input {number}", lambda: node.input(number))
 
 
 def plate_input(node: nuke.Node) -> nuke.Node:
@@ -161,7 +149,7 @@ def roto_input(node: nuke.Node, meaning: str) -> nuke.Node:
         raise InputMissing(f"Nothing is connected to the roto input of {node.name()}. Connect a Roto or RotoPaint.")
     if meaning == ALPHA:
         return source
-    found = behind_dots(source)
+    found = graph.behind_dots(source)
     if found is None or found.Class() not in CLASSES:
         shown = source.name() if found is None else f"{found.name()}, a {found.Class()}"
         raise RotoInputWrong(
@@ -169,14 +157,3 @@ def roto_input(node: nuke.Node, meaning: str) -> nuke.Node:
             "Connect the Roto or RotoPaint itself, or choose 'alpha of the input' and list the frames."
         )
     return found
-
-
-PASSING = ("Dot", "NoOp", "PostageStamp")
-"""Classes that hand on what is connected to them, untouched; Dot and NoOp have no operation in Nuke's tree, and no hash."""
-
-
-def behind_dots(node: Optional[nuke.Node]) -> Optional[nuke.Node]:
-    """Follow Dots, NoOps and PostageStamps up to the node that they carry, out of Groups too."""
-    while node is not None and (node.Class() in PASSING or node.Class() == "Input"):
-        node = outside(node) if node.Class() == "Input" else node.input(0)
-    return node

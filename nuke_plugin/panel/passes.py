@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from xmem_roto_nuke import host
 from xmem_roto_nuke.node import identity, runs
 from xmem_roto_nuke.panel import result
+from xmem_roto_nuke.staleness.record import last_record
 from xmemcore.protocol.failures import RequestError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def make_passes(node: nuke.Node) -> None:
     Raises:
         NoResult.
     """
-    record = identity.last_record(node)
+    record = last_record(node)
     if record is None or not record.layers:
         title = runs.title(identity.node_id(node))
         todo = f"{title} is at work: press again when it has finished." if title else "Propagate first."
@@ -32,5 +33,5 @@ def make_passes(node: nuke.Node) -> None:
     if record.snapshot.settings.get("confidence"):
         channels.append("confidence.value")
     pattern = result.shown_pattern(node) or record.out
-    for made in host.create_passes(node, pattern, result.shown_range(node), channels):
+    for made in host.create_passes(node, identity.node_id(node), pattern, result.shown_range(node), channels):
         result.mark_holes(made, record.missing)

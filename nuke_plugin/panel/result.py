@@ -8,10 +8,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Callable, List, Sequence, Tuple
 
-from xmem_roto_nuke import host
+from xmem_roto_nuke import graph, host
 from xmem_roto_nuke.handover import plates
-from xmem_roto_nuke.node import identity, scarce
-from xmem_roto_nuke.staleness import mattes_on_disk, record_file
+from xmem_roto_nuke.node import identity, knobs
+from xmem_roto_nuke.staleness import mattes_on_disk
+from xmem_roto_nuke.staleness.record import find_record, last_record, write_record
 from xmemcore.protocol.failures import Failure, RequestError
 from xmemcore.protocol.frames import FrameRange
 
@@ -39,7 +40,7 @@ def show(node: nuke.Node, pattern: str, frames: FrameRange, holes: Sequence[int]
     """
     read, former = _read(node), shown_pattern(node)
     host.set_path(read["file"], pattern)
-    known = identity.last_record(node)
+    known = last_record(node)
     if known is not None and known.out == pattern:
         holes = [*holes, *known.missing]
     reach = [*mattes_on_disk.frames(pattern), *frames, *_plate_ends(node)]
@@ -48,7 +49,7 @@ def show(node: nuke.Node, pattern: str, frames: FrameRange, holes: Sequence[int]
         read[name].setValue(frame)
     mark_holes(node, holes)
     node["has_result"].setValue(True)
-    for one in host.passes_of(node):
+    for one in host.passes_of(node, identity.node_id(node)):
         if _path_of(one, "mattes") in (pattern, former):
             host.set_path(one["mattes"], pattern)
             one["first"].setValue(first)
@@ -106,14 +107,14 @@ def take_up(node: nuke.Node) -> None:
     Mattes without a record of the plugin are shown as well; what they were made of, only the core can tell.
     """
     try:
-        pattern = host.matte_pattern(node)
+        pattern = knobs.matte_pattern(node)
     except RequestError:
         return  # no place for mattes, so there are none
-    found, known = record_file.find(pattern, identity.node_id(node)), identity.last_record(node)
+    found, known = find_record(pattern, identity.node_id(node)), last_record(node)
     if found is not None and found.stamp == mattes_on_disk.stamp(pattern):
         if known is None or (known.out, known.stamp) != (found.out, found.stamp):
             show(node, pattern, FrameRange.parse(found.frames), found.missing)
-            identity.write_record(node, found)
+            write_record(node, found)
             return
     on_disk = sorted(mattes_on_disk.whole(pattern))
     if not on_disk or (known is not None and known.out != pattern):
@@ -124,7 +125,7 @@ def take_up(node: nuke.Node) -> None:
 
 
 def _read(node: nuke.Node) -> nuke.Node:
-    read = scarce.held(node, "Result", lambda: node.node("Result"))  # type: ignore[attr-defined]
+    read = graph.held(node, "Result", lambda: node.node("Result"))  # type: ignore[attr-defined]
     if read is None:
         raise host.limit_reached() or BodyChanged(
             f"{node.name()} has no Read called Result inside. Make a new XMemRoto, or undo the change."

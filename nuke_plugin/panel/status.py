@@ -10,10 +10,10 @@ import time
 from typing import TYPE_CHECKING, Dict, Optional, Sequence
 
 from xmem_roto_nuke import host
-from xmem_roto_nuke.node import home, identity, places, runs
+from xmem_roto_nuke.node import home, identity, knobs, places, runs
 from xmem_roto_nuke.staleness import look, mattes_on_disk, watch
 from xmem_roto_nuke.staleness.look import Verdict
-from xmem_roto_nuke.staleness.snapshot import Record
+from xmem_roto_nuke.staleness.record import Record, last_record
 from xmem_roto_nuke.words import counted, size
 from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.frames import FrameRange
@@ -45,10 +45,10 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
         notes: sentences to show below.
     """
     began = time.monotonic()
-    record = identity.last_record(node)
+    record = last_record(node)
     try:
         # The plate is compared over the frames that were propagated; more or fewer frames wanted now are another matter.
-        now = look.look(node, host.read_settings(node), None if record is None else FrameRange.parse(record.frames))
+        now = look.look(node, knobs.read_settings(node), None if record is None else FrameRange.parse(record.frames))
     except Failure as failure:
         # Nothing connected yet, for one: no fault, and no verdict on mattes that may be there.
         verdict = Verdict("none" if record is None else "stale", (str(host.limit_reached() or failure),))
@@ -74,7 +74,7 @@ def say_failure(node: nuke.Node, failure: Failure, notes: Sequence[str]) -> None
         return
     verdict = Verdict("failed", (str(failure),))
     _verdicts[identity.node_id(node)] = verdict
-    _write(node, verdict, notes, identity.last_record(node))
+    _write(node, verdict, notes, last_record(node))
 
 
 def idle_look(node: nuke.Node) -> None:

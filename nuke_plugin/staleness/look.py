@@ -12,7 +12,8 @@ from xmem_roto_nuke.handover.exchange import Annotations, Handed
 from xmem_roto_nuke.node import identity
 from xmem_roto_nuke.node.settings import ALPHA, Settings, counting
 from xmem_roto_nuke.staleness.fingerprint import fingerprint
-from xmem_roto_nuke.staleness.snapshot import Record, Snapshot, differences
+from xmem_roto_nuke.staleness.record import Record
+from xmem_roto_nuke.staleness.snapshot import Snapshot, differences
 from xmem_roto_nuke.words import counted, duration
 from xmemcore.protocol.frames import FrameRange
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Dict, List, Optional, Set
 
-from xmem_roto_nuke.staleness.snapshot import Record
+from xmem_roto_nuke.staleness.record import Record
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.result_file import ResultFile
 

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Tuple
 
-from xmem_roto_nuke import host
+from xmem_roto_nuke import graph, host
 from xmem_roto_nuke.handover import digest, plates
 from xmem_roto_nuke.node import identity
 from xmem_roto_nuke.node.settings import ALPHA
@@ -139,7 +139,7 @@ def _token_in_steps(node: nuke.Node) -> Iterator[str]:
     plate, source = identity.connected(node, identity.PLATE), identity.connected(node, identity.ROTO)
     if plate is not None:
         yield from _tree_text(plate, texts)
-    drawn = identity.behind_dots(source)
+    drawn = graph.behind_dots(source)
     if drawn is not None and drawn.knob("curves") is not None and str(node["roto_input"].value()) != ALPHA:
         texts.append(f"{drawn.fullName()} {drawn['curves'].toScript()}")
     elif source is not None:

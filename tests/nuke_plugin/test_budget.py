@@ -50,10 +50,10 @@ def calls(stage):
 
 
 def look(stage):
-    from xmem_roto_nuke import host
+    from xmem_roto_nuke.node import knobs
     from xmem_roto_nuke.staleness import look
 
-    return look.look(stage.node, host.read_settings(stage.node))
+    return look.look(stage.node, knobs.read_settings(stage.node))
 
 
 @pytest.mark.xfail(strict=True, reason="the roto is read point by point; it is to be read once, as text")

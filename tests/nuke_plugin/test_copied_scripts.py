@@ -146,8 +146,8 @@ def another_session(cache, node_id):
     """A second Nuke that is at work for the same node."""
     hold = (
         f"import os, sys; os.environ['XMEM_ROTO_CACHE'] = {str(cache)!r}; sys.path.insert(0, {str(CHECKOUT)!r})\n"
-        "from xmem_roto_nuke.handover import exchange_lock\n"
-        f"with exchange_lock.held({node_id!r}, 'XMemRoto'):\n    print('held', flush=True)\n    sys.stdin.read()"
+        "from xmem_roto_nuke.handover import shared_folder\n"
+        f"with shared_folder.held({node_id!r}, 'XMemRoto'):\n    print('held', flush=True)\n    sys.stdin.read()"
     )
     with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "held\n"

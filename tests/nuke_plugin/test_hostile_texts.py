@@ -94,7 +94,7 @@ WHOLE = {
     ids=range(19),
 )  # fmt: skip
 def test_record_with_a_value_of_another_kind_counts_as_none(change):
-    from xmem_roto_nuke.staleness.snapshot import Record
+    from xmem_roto_nuke.staleness.record import Record
 
     assert Record.of_json(WHOLE) is not None
     assert Record.of_json({**WHOLE, **change}) is None

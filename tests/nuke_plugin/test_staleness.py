@@ -171,15 +171,14 @@ def test_changes_outside_a_group_are_noticed_and_rendered(stage, inside, rendere
 
 
 def test_files_outside_a_group_are_used_as_they_are(stage, inside):
-    from xmem_roto_nuke import host
-    from xmem_roto_nuke.node import identity
+    from xmem_roto_nuke import graph, host
 
     read = stage.nuke.nodes.Read(file="/plates/a.%04d.exr", raw=True)
     inside.parent().setInput(0, stage.nuke.nodes.Dot(inputs=[read]))
-    assert identity.behind_dots(inside.input(0)) is read
+    assert graph.behind_dots(inside.input(0)) is read
     assert [node.Class() for node in host.upstream(inside.input(0))] == ["Dot"]
     inside.parent().setInput(0, None)
-    assert host.upstream(inside.input(0)) == [] and identity.behind_dots(inside.input(0)) is None
+    assert host.upstream(inside.input(0)) == [] and graph.behind_dots(inside.input(0)) is None
 
 
 def test_mattes_that_are_gone_are_named(stage):
@@ -223,7 +222,7 @@ def test_mattes_of_another_size_are_named_where_the_core_has_said_theirs(stage):
     result.write_text(json.dumps({"version": 1, "mattes": {"matte.%04d.exr": {"frames": sizes}}}))
     from xmem_roto_nuke.node import identity
     from xmem_roto_nuke.staleness import mattes_on_disk
-    from xmem_roto_nuke.staleness.snapshot import Record
+    from xmem_roto_nuke.staleness.record import Record
 
     record = Record.of_json(identity.read_hidden(stage.node, "record"))
     assert mattes_on_disk.faults(record) == [] and before.st_size

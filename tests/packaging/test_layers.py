@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import rooms
 from tests.rooms import imports, modules
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -95,39 +96,35 @@ def test_plugin_imports_the_shared_packages_and_the_standard_library_only() -> N
 
 ROOMS = {
     "xmemcore/shot": ("store", "files", "plate", "annotations", "mattes"),
-    "nuke_plugin": ("roto", "core", "host", "node", "handover", "staleness", "panel"),
+    "nuke_plugin": ("host", "roto", "core", "node", "handover", "staleness", "panel"),
 }
-"""Rooms in the order in which they may import each other, to the left alone (`host` is a module). What stands in no room may import all."""
-BACK_ARROWS = {
-    # Geometry: boxes and the canvas, which every room asks.
-    ("files.exr", "plate"),
-    ("files.exr_layout", "plate"),
-    # The node's hidden knob holds a record, whose form is that of staleness.
-    ("node.identity", "staleness"),
-    # The door to Nuke reads a node's settings and identity, and says what the disk refuses.
-    ("host", "node"),
-    ("host", "handover"),
-    # Messages and progress of the set-up.
-    ("core.set_up", "host"),
-}
-"""Arrows that run to the right, each with its reason. The list may only become shorter."""
+"""Rooms in the order in which they may import each other, to the left alone. What stands in no room may import all of them, and
+none imports it."""
 
 
 @pytest.mark.parametrize("folder", sorted(ROOMS))
 def test_rooms_import_to_the_left(folder: str) -> None:
     package = {"nuke_plugin": "xmem_roto_nuke"}.get(folder, folder.replace("/", "."))
     order = ROOMS[folder]
-    found = set()
     for path in modules(folder):
-        name = ".".join(path.relative_to(CHECKOUT / folder).with_suffix("").parts)
-        room = name.split(".")[0]
-        if room not in order:
+        room = room_of(folder, path.relative_to(CHECKOUT / folder).with_suffix("").as_posix())
+        if room is None:
             continue
-        reached = {other[len(package) + 1 :].split(".")[0] for other in imports(path) if other.startswith(f"{package}.")} & set(order)
-        found |= {(name, other) for other in reached if order.index(other) > order.index(room)}
-    known = {arrow for arrow in BACK_ARROWS if arrow[0].split(".")[0] in order}
-    assert found <= known, f"arrows to the right: {sorted(found - known)}"
-    assert known <= found, f"arrows that are gone: take them off the list: {sorted(known - found)}"
+        tops = {name[len(package) + 1 :].split(".")[0] for name in imports(path) if name.startswith(f"{package}.")}
+        reached = {
+            room_of(folder, top) for top in tops if (CHECKOUT / folder / top).is_dir() or (CHECKOUT / folder / f"{top}.py").is_file()
+        }
+        assert None not in reached, f"{path} imports what stands above all rooms: {sorted(tops)}"
+        higher = sorted(other for other in reached if other is not None and order.index(other) > order.index(room))
+        assert not higher, f"{path.relative_to(CHECKOUT)} is of room {room} and imports from {higher}"
+
+
+def room_of(folder: str, module: str) -> str | None:
+    """Name the room of a module below a folder; None for what stands above all rooms."""
+    top = module.split("/")[0]
+    foundation = rooms.FOUNDATIONS.get(f"{folder}/{top}.py")
+    name = top if foundation is None else foundation.rpartition("/")[2]
+    return name if name in ROOMS[folder] else None
 
 
 @pytest.mark.parametrize("folder", sorted(ROOMS))

@@ -1,7 +1,8 @@
-"""Node objects where Nuke hands Python ten for each script, the same node counted again: what was handed out is held for a while.
+"""The ways of Nuke's graph: out of Groups, through Dots; and node objects held where Nuke counts them. Main thread only.
 
-Non-commercial counts every object it hands out, gives None past the tenth without a word, and begins anew only when the script is closed.
-So nothing is asked for twice between two presses of a button; then all is let go, since inputs may have been changed meanwhile.
+Non-commercial hands Python ten node objects for each script and counts the same node again. It gives None past the tenth without a word,
+and begins anew only when the script is closed. So nothing is asked for twice between two presses of a button; then all is let go, since
+inputs may have been changed meanwhile.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from typing import TYPE_CHECKING, Callable, Dict, Optional, Tuple
 
 if TYPE_CHECKING:
     import nuke
+
+PASSING = ("Dot", "NoOp", "PostageStamp")
+"""Classes that hand on what is connected to them, untouched; Dot and NoOp have no operation in Nuke's tree, and no hash."""
 
 _held: Dict[Tuple[str, str], nuke.Node] = {}
 _root: Optional[nuke.Node] = None
@@ -57,3 +61,21 @@ def _is_alive(node: nuke.Node) -> bool:
     except ValueError:
         return False
     return True
+
+
+def outside(node: nuke.Node) -> Optional[nuke.Node]:
+    """Give what feeds an Input node through the Group around it; None when nothing does, and for any other node."""
+    if node.Class() != "Input":
+        return None
+    group = node.parent()
+    # An Input at the top of a script has the Root around it, which has no inputs.
+    if group is None or group.Class() == "Root":
+        return None
+    return group.input(int(node["number"].value()))
+
+
+def behind_dots(node: Optional[nuke.Node]) -> Optional[nuke.Node]:
+    """Follow Dots, NoOps and PostageStamps up to the node that they carry, out of Groups too."""
+    while node is not None and (node.Class() in PASSING or node.Class() == "Input"):
+        node = outside(node) if node.Class() == "Input" else node.input(0)
+    return node

@@ -1,4 +1,8 @@
-"""Files in the folder for exchange with the core: whole or not there at all; a disk that refuses them is spoken of in one way."""
+"""The folder for exchange with the core: whole files, one Nuke at a time, and one way to speak of a disk that refuses.
+
+Two sessions with the same script would overwrite each other's plates while a core reads them. The core has a lock for its own files; the
+one here covers the exchange folder.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,9 @@ import json
 from pathlib import Path
 from typing import Any, Dict, Iterator
 
-from xmemcore.protocol.failures import DISK_FAILED, Failure, MachineError, RequestError
+from xmemcore.protocol import places
+from xmemcore.protocol.failures import DISK_FAILED, Busy, Failure, MachineError, RequestError
+from xmemcore.protocol.file_lock import try_lock, unlock
 from xmemcore.protocol.places import CACHE_VARIABLE
 from xmemcore.protocol.whole_file import write_text
 
@@ -54,3 +60,33 @@ def write_json(path: Path, content: Dict[str, Any]) -> None:
     """
     with changing(path):
         write_text(path, json.dumps(content))
+
+
+class NodeElsewhere(Busy):
+    """Another Nuke works for the same node."""
+
+
+@contextlib.contextmanager
+def held(node_id: str, node_name: str) -> Iterator[None]:
+    """Keep other sessions from a node's exchange folder while the body runs.
+
+    Raises:
+        NodeElsewhere: one is there.
+        ExchangeUnwritable, ExchangeDiskFailed: there is no place for the lock.
+    """
+    folder = places.exchange_folder(node_id)
+    # Beside the folder: Clear deletes what is in it.
+    path = folder.with_name(f"{folder.name}.lock")
+    with changing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        opened = open(path, "a+b")  # noqa: SIM115  (closed below)
+    with opened as file:
+        if not try_lock(file.fileno()):
+            raise NodeElsewhere(
+                f"Another Nuke is at work for {node_name}: this script is open twice. Wait until that one has finished, "
+                "or save this script under another name and press again; the node then becomes one of its own."
+            )
+        try:
+            yield
+        finally:
+            unlock(file.fileno())

@@ -1,0 +1,151 @@
+"""The record of a node's last run: in the node's hidden knob, and beside the mattes for scripts that do not hold it.
+
+Those are a script that a farm propagated, and a version saved before. `nuke.json` in the folder of the mattes holds
+{"version": 1, "mattes": {"matte.%04d.exr": {"node_id": ..., "record": {...Record...}}}}. The script's own record counts for as long as it
+tells of the same result; the core's `result.json` says which one that is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
+
+from xmem_roto_nuke.node import identity
+from xmem_roto_nuke.staleness.snapshot import Snapshot
+from xmemcore.protocol.frames import FrameRange, FrameRangeInvalid
+from xmemcore.protocol.kinds import wrong_kind
+from xmemcore.protocol.names import is_layer_name
+from xmemcore.protocol.outside import read_object
+from xmemcore.protocol.whole_file import read_ordinary, write_text
+
+if TYPE_CHECKING:
+    import nuke
+
+VERSION = 1
+NAME = "nuke.json"
+FRAME = re.compile(r"-?[0-9]{1,9}")
+
+
+@dataclass(frozen=True)
+class Record:
+    """The last run of a node."""
+
+    snapshot: Snapshot
+    out: str
+    """Pattern of the mattes."""
+    first: int
+    last: int
+    frames: str
+    """Range that was asked for."""
+    complete: bool
+    """False when the run was cancelled or failed."""
+    objects: Tuple[str, ...]
+    layers: Tuple[str, ...]
+    seconds: float
+    """That the core took."""
+    seconds_per_frame: float
+    """Of frames that were computed; 0 when none ever was."""
+    computed: int
+    """Mattes that were written; the others were up to date."""
+    encoded_frames: int
+    """Plate frames that the network had to look at; the others' features were kept."""
+    encoded_annotations: int
+    """Keyframes that had to be learned; the others' memory was kept."""
+    model: str
+    stamp: str
+    """Of what result.json tells of the mattes: another stamp, and somebody else has written them."""
+    node_name: str
+    missing: Tuple[int, ...] = ()
+    """Frames that were asked for and have no plate, and so no matte."""
+
+    def as_json(self) -> Dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def of_json(cls, content: Mapping[str, Any]) -> Optional[Record]:
+        """Read a record; None when there is none, one of another version, or one that is damaged or made up."""
+        try:
+            values = dict(content)
+            values["snapshot"] = _snapshot(values["snapshot"])
+            for name in ("objects", "layers", "missing"):
+                values[name] = tuple(_list(values.get(name, ())))
+            record = cls(**values)
+            FrameRange.parse(record.frames)
+        except (KeyError, TypeError, AttributeError, FrameRangeInvalid):
+            return None
+        kinds = {name: value for name, value in values.items() if name not in ("snapshot", "objects", "layers")}
+        sayable = all(isinstance(name, str) for name in record.objects) and all(map(is_layer_name, record.layers))
+        # A layer's name becomes the text of knobs, where brackets would be run.
+        return record if sayable and wrong_kind(cls, kinds) is None else None
+
+
+def last_record(node: nuke.Node) -> Optional[Record]:
+    """Read what is known of the node's last run; None when there was none."""
+    return Record.of_json(identity.read_hidden(node, "record"))
+
+
+def write_record(node: nuke.Node, record: Record) -> None:
+    """Keep what is known of the node's last run."""
+    identity.write_hidden(node, "record", record.as_json())
+
+
+def keep_record(record: Record, node_id: str) -> None:
+    """Write a run's record beside its mattes; where that is not possible, other scripts do not find them by themselves."""
+    path = _path(record.out)
+    if path.exists() and not _is_ours(path):
+        return
+    content = {**_stored(path), Path(record.out).name: {"node_id": node_id, "record": record.as_json()}}
+    with contextlib.suppress(OSError):
+        write_text(path, json.dumps({"version": VERSION, "mattes": content}))
+
+
+def find_record(pattern: str, node_id: str) -> Optional[Record]:
+    """Read the record of a node's mattes; None when there is none, or it is another node's or version's."""
+    entry = _stored(_path(pattern)).get(Path(pattern).name)
+    if not isinstance(entry, dict) or entry.get("node_id") != node_id or not isinstance(entry.get("record"), dict):
+        return None
+    record = Record.of_json(entry["record"])
+    # The machine that made it may have another name for the disk.
+    return None if record is None else replace(record, out=pattern)
+
+
+def _path(pattern: str) -> Path:
+    return Path(pattern).parent / NAME
+
+
+def _is_ours(path: Path) -> bool:
+    """Say whether the file may be replaced: ours, of whichever version, or one that a power cut left empty."""
+    try:
+        begin = b"".join(read_ordinary(path, 0, begin=200).split()).strip(b"\0")
+    except OSError:
+        return False
+    return b'{"version":'.startswith(begin[:11]) and (len(begin) < 40 or b'"mattes":' in begin)
+
+
+def _stored(path: Path) -> Dict[str, Any]:
+    content = read_object(path) or {}
+    mattes = content.get("mattes")
+    return dict(mattes) if content.get("version") == VERSION and isinstance(mattes, dict) else {}
+
+
+def _snapshot(content: Any) -> Snapshot:
+    """Read a snapshot; raises TypeError, AttributeError."""
+    snapshot = Snapshot(**content)
+    if not isinstance(snapshot.plate, str) or not isinstance(snapshot.settings, dict):
+        raise TypeError("no snapshot")
+    for by_frame in snapshot.roto.values():
+        for frame, sums in by_frame.items():
+            whole, fractions = _list(sums)[:1], sums[1:]
+            if not FRAME.fullmatch(frame) or not whole or not all(isinstance(one, (int, float)) for one in fractions):
+                raise TypeError("no fingerprint")
+    return snapshot
+
+
+def _list(content: Any) -> Any:
+    if not isinstance(content, (list, tuple)):
+        raise TypeError("no list")
+    return content
