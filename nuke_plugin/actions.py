@@ -7,21 +7,20 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Callable, Iterator, Optional, Tuple, Type, TypeVar
 
-from xmem_roto_nuke import host, run
+from xmem_roto_nuke import host
 from xmem_roto_nuke.core.client import session_core
 from xmem_roto_nuke.handover import exchange, shared_folder
-from xmem_roto_nuke.handover.exchange import Handed
+from xmem_roto_nuke.handover.exchange import Handed, NodeRead, read_to_hand_over
 from xmem_roto_nuke.node import home, identity, knobs, places
 from xmem_roto_nuke.node.runs import Run
 from xmem_roto_nuke.node.settings import Settings
 from xmem_roto_nuke.panel import result, status
+from xmem_roto_nuke.run import start
 from xmem_roto_nuke.staleness import look, mattes_on_disk
 from xmem_roto_nuke.staleness.record import Record, keep_record, last_record, write_record
-from xmem_roto_nuke.staleness.snapshot import Snapshot
 from xmem_roto_nuke.words import counted, duration, size
 from xmemcore.protocol import messages
 from xmemcore.protocol.failures import Cancelled, Failure
-from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.places import cache_root, exchange_folder
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.results import ModelList, NodeStatus, PropagateResult, SuggestResult
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
 
 Answer = TypeVar("Answer")
+Read = TypeVar("Read")
 
 
 class CoreFailed(Failure):
@@ -49,55 +49,53 @@ def propagate(node: nuke.Node) -> Run:
     """
     knobs.matte_pattern(node)
     knobs.read_settings(node).propagate.require_possible()  # the core would say so too, after the plate has been rendered
-    return run.start(node, "Propagate", _alone(_propagate))
+    return start(node, "Propagate", read_to_hand_over, _alone(_propagate))
 
 
 def suggest(node: nuke.Node) -> Run:
     """Find the next frames to key; as `propagate`."""
     knobs.read_settings(node).suggest.require_possible()
-    return run.start(node, "Suggest frames", _alone(_suggest))
+    return start(node, "Suggest frames", read_to_hand_over, _alone(_suggest))
 
 
 def ask_status(node: nuke.Node) -> Run:
     """Ask the core what is up to date and what the next run costs; as `propagate`."""
-    return run.start(node, "Status", _alone(_status))
+    return start(node, "Status", read_to_hand_over, _alone(_status))
 
 
 def clear(node: nuke.Node) -> Run:
     """Delete what the node keeps in the cache; as `propagate`."""
-    return run.start(node, "Clear", _alone(_clear))
+    return start(node, "Clear", knobs.read_settings, _alone(_clear))
 
 
 def list_models(node: nuke.Node) -> Run:
     """Fill the model knob; as `propagate`."""
-    return run.start(node, "List models", _list_models)
+    return start(node, "List models", knobs.read_settings, _list_models)
 
 
-def _alone(work: Callable[[Run], None]) -> Callable[[Run], None]:
+def _alone(work: Callable[[Run, Read], None]) -> Callable[[Run, Read], None]:
     """Do the work while no other Nuke may touch what the node gives the core."""
 
-    def locked(this: Run) -> None:
-        with shared_folder.held(this.node_id, this.settings.node_name):
-            work(this)
+    def locked(run: Run, read: Read) -> None:
+        with shared_folder.held(run.node_id, run.node_name):
+            work(run, read)
 
     return locked
 
 
-def _propagate(this: Run) -> None:
-    handed = exchange.hand_over(this.node, this.settings, this.node_id, this.show, this.cancelled)
-    this.warnings += handed.warnings
-    request = _propagate_request(this.settings, handed)
-    frames = FrameRange.of(handed.frames)
-    first, last = min(frames), max(frames)
+def _propagate(run: Run, read: NodeRead) -> None:
+    handed = exchange.hand_over(read, run.show, run.cancelled)
+    run.warnings += read.warnings
+    request = _propagate_request(read, handed)
     shown = False
     began = time.monotonic()
-    reloader = result.Reloader(lambda: host.in_main(result.reload, this.node))
+    reloader = result.Reloader(lambda: host.in_main(result.reload, run.node))
     outcome: Optional[PropagateResult] = None
     try:
-        for message in _converse(this, lambda job: messages.Propagate(job, request)):
+        for message in _converse(run, lambda job: messages.Propagate(job, request)):
             if isinstance(message, messages.FrameDone):
                 if not shown:
-                    host.in_main(result.show, this.node, this.settings.out, frames, handed.missing)
+                    host.in_main(result.show, run.node, read.settings.out, read.frames, handed.missing)
                     shown = True
                 reloader.frame_arrived()
             elif isinstance(message, messages.Finished):
@@ -107,41 +105,48 @@ def _propagate(this: Run) -> None:
         try:
             reloader.finish()
             if shown:
-                record = _record(this, handed, look.snapshot_of(handed, this.settings), first, last, outcome, time.monotonic() - began)
-                host.in_main(_keep_record, this.node, record)
-                keep_record(record, this.node_id)
+                record = _record(run.node, read, handed, outcome, time.monotonic() - began)
+                host.in_main(_keep_record, run.node, record)
+                keep_record(record, run.node_id)
         except Cancelled:
             pass  # the node is gone; the exception under way says why
 
 
-def _propagate_request(settings: Settings, handed: Handed) -> PropagateRequest:
-    return replace(settings.propagate, **handed.shot, frames=str(handed.frames))
+def _propagate_request(read: NodeRead, handed: Handed) -> PropagateRequest:
+    return handed.shot.into(replace(read.settings.propagate, frames=str(read.frames)))
 
 
-def _record(
-    this: Run, handed: Handed, snapshot: Snapshot, first: int, last: int, outcome: Optional[PropagateResult], seconds: float
-) -> Record:
+def _record(node: nuke.Node, read: NodeRead, handed: Handed, outcome: Optional[PropagateResult], seconds: float) -> Record:
+    """Say what a run was made of and came to.
+
+    Args:
+        node: of the run.
+        read: as it was when the run began.
+        handed: what the core was given.
+        outcome: what the core answered; None when the run was cut short.
+        seconds: that the core took.
+    """
     written = 0 if outcome is None else len(outcome.written)
-    before = host.in_main(last_record, this.node)
+    before = host.in_main(last_record, node)
     # A run that computed nothing says nothing about speed.
     per_frame = seconds / written if written else before.seconds_per_frame if before is not None else 0.0
     return Record(
-        snapshot=snapshot,
-        out=this.settings.out,
-        first=first,
-        last=last,
-        frames=str(handed.frames),
+        snapshot=look.snapshot_of(read, handed),
+        out=read.settings.out,
+        first=min(read.frames),
+        last=max(read.frames),
+        frames=str(read.frames),
         complete=outcome is not None,
-        objects=tuple(handed.annotations.frames) if outcome is None else outcome.objects,
+        objects=tuple(read.annotations.frames) if outcome is None else outcome.objects,
         layers=() if outcome is None else outcome.layers,
         seconds=round(seconds, 1),
         seconds_per_frame=round(per_frame, 3),
         computed=written,
         encoded_frames=0 if outcome is None else outcome.encoded_frames,
         encoded_annotations=0 if outcome is None else outcome.encoded_annotations,
-        model=this.settings.propagate.model or "default" if outcome is None else outcome.model,
-        stamp=mattes_on_disk.stamp(this.settings.out),
-        node_name=this.settings.node_name,
+        model=read.settings.propagate.model or "default" if outcome is None else outcome.model,
+        stamp=mattes_on_disk.stamp(read.settings.out),
+        node_name=read.settings.node_name,
         missing=tuple(sorted({*handed.missing, *(() if outcome is None else outcome.missing)})),
     )
 
@@ -152,15 +157,14 @@ def _keep_record(node: nuke.Node, record: Record) -> None:
     home.forget_note(identity.node_id(node))
 
 
-def _suggest(this: Run) -> None:
-    handed = exchange.hand_over(this.node, this.settings, this.node_id, this.show, this.cancelled)
-    record = host.in_main(last_record, this.node)
-    inputs = {name: value for name, value in handed.shot.items() if name != "roto_alpha"}
+def _suggest(run: Run, read: NodeRead) -> None:
+    handed = exchange.hand_over(read, run.show, run.cancelled)
+    record = host.in_main(last_record, run.node)
     mattes = record.out if record is not None and mattes_on_disk.stamp(record.out) else None
-    request = replace(this.settings.suggest, **inputs, mattes=mattes)
-    for message in _converse(this, lambda job: messages.Suggest(job, request)):
+    request = handed.shot.into(replace(read.settings.suggest, mattes=mattes))
+    for message in _converse(run, lambda job: messages.Suggest(job, request)):
         if isinstance(message, messages.Finished):
-            host.in_main(_keep_suggestions, this.node, _answer(message, SuggestResult))
+            host.in_main(_keep_suggestions, run.node, _answer(message, SuggestResult))
 
 
 def _keep_suggestions(node: nuke.Node, found: SuggestResult) -> None:
@@ -174,18 +178,18 @@ def _keep_suggestions(node: nuke.Node, found: SuggestResult) -> None:
         strip.updateValue()
 
 
-def _status(this: Run) -> None:
-    handed = exchange.hand_over(this.node, this.settings, this.node_id, this.show, this.cancelled)
-    request = _propagate_request(this.settings, handed)
-    for message in _converse(this, lambda job: messages.Status(job, request)):
+def _status(run: Run, read: NodeRead) -> None:
+    handed = exchange.hand_over(read, run.show, run.cancelled)
+    request = _propagate_request(read, handed)
+    for message in _converse(run, lambda job: messages.Status(job, request)):
         if isinstance(message, messages.Finished):
             found = _answer(message, NodeStatus)
-            this.warnings += found.reasons
-            this.warnings.append(_next_run(found))
+            run.warnings += found.reasons
+            run.warnings.append(_next_run(found))
             # The node's own share stands in the status anyway.
-            features = found.bytes_used - places.disk_used(cache_root() / this.node_id)
+            features = found.bytes_used - places.disk_used(cache_root() / run.node_id)
             if features > 0:
-                this.warnings.append(f"Features of the plate in the cache: {size(features)}, which nodes of the same plate share.")
+                run.warnings.append(f"Features of the plate in the cache: {size(features)}, which nodes of the same plate share.")
 
 
 def _next_run(found: NodeStatus) -> str:
@@ -196,16 +200,16 @@ def _next_run(found: NodeStatus) -> str:
     )
 
 
-def _clear(this: Run) -> None:
-    for _ in _converse(this, lambda job: messages.Clear(job, this.node_id, this.settings.propagate.cache)):
+def _clear(run: Run, settings: Settings) -> None:
+    for _ in _converse(run, lambda job: messages.Clear(job, run.node_id, settings.propagate.cache)):
         pass
-    shutil.rmtree(str(exchange_folder(this.node_id)), ignore_errors=True)
+    shutil.rmtree(str(exchange_folder(run.node_id)), ignore_errors=True)
 
 
-def _list_models(this: Run) -> None:
-    for message in _converse(this, lambda job: messages.Models(job)):
+def _list_models(run: Run, settings: Settings) -> None:
+    for message in _converse(run, lambda job: messages.Models(job)):
         if isinstance(message, messages.Finished):
-            host.in_main(status.show_models, this.node, _answer(message, ModelList).models)
+            host.in_main(status.show_models, run.node, _answer(message, ModelList).models)
 
 
 def _answer(message: messages.Finished, kind: Type[Answer]) -> Answer:
@@ -239,19 +243,19 @@ class Pace:
         return f", about {duration((self._clock() - since) / (done - first) * (total - done))} left"
 
 
-def _converse(this: Run, ask: Callable[[int], messages.Message]) -> Iterator[messages.Message]:
+def _converse(run: Run, ask: Callable[[int], messages.Message]) -> Iterator[messages.Message]:
     """Ask the core and pass its messages on; its failure becomes ours, its cancel too."""
-    this.show(0, 1, "starting the core" if not session_core().running else "waiting for the core")
+    run.show(0, 1, "starting the core" if not session_core().running else "waiting for the core")
     pace = Pace()
-    for message in session_core().ask(ask, this.cancelled):
+    for message in session_core().ask(ask, run.cancelled):
         if isinstance(message, messages.Progress):
-            this.show(message.done, message.total, f"{message.done} of {message.total}{pace.left(message.done, message.total)}")
+            run.show(message.done, message.total, f"{message.done} of {message.total}{pace.left(message.done, message.total)}")
         elif isinstance(message, messages.Queued):
-            this.show(0, 1, f"waiting: {message.ahead} before this one")
+            run.show(0, 1, f"waiting: {message.ahead} before this one")
         elif isinstance(message, messages.Log):
-            this.show(0, 1, message.text)
+            run.show(0, 1, message.text)
         elif isinstance(message, messages.Warned):
-            this.warnings.append(message.text)
+            run.warnings.append(message.text)
         elif isinstance(message, messages.Cancelled):
             raise Cancelled("Cancelled. Finished frames stay; press the button again to go on.")
         elif isinstance(message, messages.Failed):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import threading
 import traceback
-from typing import TYPE_CHECKING, Callable, Optional
+from typing import TYPE_CHECKING, Callable, List, Optional, TypeVar
 
 from xmem_roto_nuke import host
-from xmem_roto_nuke.node import identity, knobs, runs
+from xmem_roto_nuke.node import identity, runs
 from xmem_roto_nuke.node.runs import Run
 from xmem_roto_nuke.panel import status
 from xmemcore.protocol import foreign
@@ -19,6 +19,9 @@ from xmemcore.protocol.failures import Busy, Cancelled, Failure, RequestError
 
 if TYPE_CHECKING:
     import nuke
+
+
+Read = TypeVar("Read")
 
 
 class AlreadyRunning(Busy):
@@ -29,13 +32,14 @@ class InputGone(RequestError):
     """A node upstream was deleted while the run read it."""
 
 
-def start(node: nuke.Node, title: str, work: Callable[[Run], None]) -> Run:
+def start(node: nuke.Node, title: str, read: Callable[[nuke.Node], Read], work: Callable[[Run, Read], None]) -> Run:
     """Begin a run; main thread, returns at once in the interface.
 
     Args:
         node: an XMemRoto.
         title: of the progress bar.
-        work: does it; what it raises becomes the node's status.
+        read: reads the node now; what it raises becomes the node's status.
+        work: does it with that value; what it raises becomes the node's status.
 
     Raises:
         AlreadyRunning.
@@ -43,21 +47,35 @@ def start(node: nuke.Node, title: str, work: Callable[[Run], None]) -> Run:
     node_id = identity.node_id(node)
     if node_id in runs.under_way:
         raise AlreadyRunning(f"{node.name()} is at work already: {runs.under_way[node_id].title}. Cancel it, or wait for it.")
-    run = Run(node, node_id, knobs.read_settings(node), title)
+    run = Run(node, node_id, str(node.fullName()), title)
     runs.under_way[node_id] = run
     status.say_working(node)
-    if host.has_interface():
-        threading.Thread(target=_work, args=(run, work), name=f"XMem {title}", daemon=True).start()
+    values: List[Read] = []
+    _attempt(run, lambda: values.append(read(node)))
+    if not values:
+        _end(run)
+    elif host.has_interface():
+        threading.Thread(target=_work, args=(run, work, values[0]), name=f"XMem {title}", daemon=True).start()
     else:
-        _work(run, work)
+        _work(run, work, values[0])
     return run
 
 
-def _work(run: Run, work: Callable[[Run], None]) -> None:
+def _work(run: Run, work: Callable[[Run, Read], None], value: Read) -> None:
     """Do a run; whatever happens becomes the node's status, and nothing leaves the thread."""
+
+    def act() -> None:
+        run.bar = host.ProgressBar(f"XMem Roto: {run.title} {run.node_name}")
+        work(run, value)
+
+    _attempt(run, act)
+    _end(run)
+
+
+def _attempt(run: Run, act: Callable[[], None]) -> None:
+    """Do a part of a run; what it raises becomes the run's failure."""
     try:
-        run.bar = host.ProgressBar(f"XMem Roto: {run.title} {run.settings.node_name}")
-        work(run)
+        act()
     except Failure as error:
         run.failure = error
     except Exception as error:
@@ -67,10 +85,13 @@ def _work(run: Run, work: Callable[[Run], None]) -> None:
             run.failure = Failure(
                 f"The plugin met a fault of its own: {type(error).__name__}: {error}. The script editor shows more; please report it."
             )
-    finally:
-        del runs.under_way[run.node_id]
-        if run.bar is not None:
-            run.bar.close()
+
+
+def _end(run: Run) -> None:
+    """Let go of the node, and tell the artist how it went."""
+    del runs.under_way[run.node_id]
+    if run.bar is not None:
+        run.bar.close()
     if not isinstance(run.failure, host.HostGone):
         try:
             host.in_main(_say_end, run)

@@ -1,25 +1,29 @@
-"""Everything a node gives the core, made ready: the plate, the annotations, and Nuke's own alpha on keyframes."""
+"""A node read, and what it gives the core made ready: the plate, the annotations, and Nuke's own alpha on keyframes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Set, Tuple, TypeVar
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import colour, pictures, plates
 from xmem_roto_nuke.handover.pictures import Show, format_of
 from xmem_roto_nuke.handover.shared_folder import write_json
 from xmem_roto_nuke.host import RotoDrawing
-from xmem_roto_nuke.node import identity
+from xmem_roto_nuke.node import identity, knobs
 from xmem_roto_nuke.node.settings import ALPHA, UNION, Settings
 from xmem_roto_nuke.roto import rotopaint
 from xmem_roto_nuke.roto.key_edits import ONE_OBJECT
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.places import exchange_folder
+from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
 
 if TYPE_CHECKING:
     import nuke
+
+
+AnyRequest = TypeVar("AnyRequest", PropagateRequest, SuggestRequest)
 
 
 class NoKeyframe(RequestError):
@@ -55,62 +59,130 @@ class Annotations:
 
 
 @dataclass(frozen=True)
-class Handed:
-    """Fields of the core's request that are about the shot, and what the node looked like."""
+class NodeRead:
+    """An XMemRoto at one moment, read in Nuke's main thread.
 
-    shot: Dict[str, Any]
+    A run works with this value alone: what the artist changes later is not in it.
+    """
+
+    node: nuke.Node
+    """To render beside, and to put the result into; its knobs are read no more."""
+    node_id: str
+    settings: Settings
+    colorspace: str
+    """That the plate is encoded in."""
+    plate: nuke.Node
+    """What is connected to the plate input."""
     frames: FrameRange
+    """That a propagate fills."""
     annotations: Annotations
+    alpha: Optional[nuke.Node]
+    """Whose alpha is the annotation; None where the roto's shapes are."""
+    absent: FrozenSet[int]
+    """Frames on which the one object of an alpha is declared absent."""
+    warnings: Tuple[str, ...]
+    """About the annotations and the frames."""
+    drawing: Optional[RotoDrawing] = None
+    """What Nuke is to draw as the union of all objects; None where nothing is drawn, or nothing is handed over."""
+
+
+def read_node(node: nuke.Node) -> NodeRead:
+    """Read what a result would be made of; main thread, renders nothing.
+
+    Raises:
+        RequestError: with the sentence to show.
+    """
+    settings = knobs.read_settings(node)
+    colorspace = colorspace_of(settings)
+    annotations = read_annotations(node, settings)
+    plate = identity.plate_input(node)
+    frames = plates.frame_range(settings.frame_range, plate, host.script_range())
+    return NodeRead(
+        node,
+        identity.node_id(node),
+        settings,
+        colorspace,
+        plate,
+        frames,
+        annotations,
+        identity.roto_input(node, ALPHA) if annotations.json is None else None,
+        frozenset(absent_frames(node)),
+        annotations.warnings + plates.beyond(frames, plate),
+    )
+
+
+def read_to_hand_over(node: nuke.Node) -> NodeRead:
+    """Read a node that is to be handed over, and refuse what could not be; main thread.
+
+    Raises:
+        RequestError: with the sentence to show.
+    """
+    read = read_node(node)
+    host.refuse_wrong_context(read.plate)
+    _refuse_keys_off_plate(read.annotations, read.plate)
+    if not read.annotations.own_union:
+        return read
+    return replace(read, drawing=RotoDrawing.of_node(identity.roto_input(node, read.settings.roto_input)))
+
+
+@dataclass(frozen=True)
+class HandedShot:
+    """Fields of the core's requests that are about the shot."""
+
+    plate: str
+    colorspace: str
+    node_id: str
+    roto: Optional[str] = None
+    roto_alpha: Optional[str] = None
+    masks: Optional[str] = None
+    keyframes: Optional[Tuple[int, ...]] = None
+
+    def into(self, request: AnyRequest) -> AnyRequest:
+        """Fill in those of its fields that the request has."""
+        names = {field.name for field in fields(request)}
+        return replace(request, **{name: value for name, value in vars(self).items() if name in names})
+
+
+@dataclass(frozen=True)
+class Handed:
+    """What the core was given of a node."""
+
+    shot: HandedShot
     missing: Tuple[int, ...]
     """Frames that were asked for and have no plate."""
-    warnings: Tuple[str, ...]
     plate_state: str
     """Digest of the plate as it was handed over."""
     alpha_states: Mapping[int, str]
     """Digests of the rendered alpha, by frame; empty for shapes."""
 
 
-def hand_over(node: nuke.Node, settings: Settings, node_id: str, show: Show, cancelled: Callable[[], bool]) -> Handed:
+def hand_over(read: NodeRead, show: Show, cancelled: Callable[[], bool]) -> Handed:
     """Make plate and annotations ready; from a thread of ours, or the main thread of a terminal.
+
+    Args:
+        read: of `read_to_hand_over`.
+        show: says how far it is.
+        cancelled: says whether to stop.
 
     Raises:
         RequestError, MachineError, Cancelled: with the sentence to show.
     """
-    folder = exchange_folder(node_id)
-    colorspace = host.in_main(colorspace_of, settings)
-    show(0, 1, "reading the roto")
-    annotations, drawing, absent = host.in_main(_read_roto, node, settings)
-    plate_node = host.in_main(identity.plate_input, node)
-    host.in_main(host.refuse_wrong_context, plate_node)
-    wanted = host.in_main(lambda: plates.frame_range(settings.frame_range, plate_node, host.script_range()))
-    beyond = host.in_main(plates.beyond, wanted, plate_node)
-    host.in_main(_refuse_keys_off_plate, annotations, plate_node)
-    plate = pictures.hand_plate(node, plate_node, folder, list(wanted), annotations.keyframes, show, cancelled)
+    folder, annotations = exchange_folder(read.node_id), read.annotations
+    plate = pictures.hand_plate(read.node, read.plate, folder, list(read.frames), annotations.keyframes, show, cancelled)
     _refuse_keys_without_picture(annotations, plate.missing)
-    shot: Dict[str, Any] = {
-        "plate": plate.pattern,
-        "colorspace": colorspace,
-        "node_id": node_id,
-    }
+    shot = HandedShot(plate.pattern, read.colorspace, read.node_id)
     alpha: Mapping[int, str] = {}
     if annotations.json is not None:
         write_json(folder / "roto.json", annotations.json)
-        shot["roto"] = (folder / "roto.json").as_posix()
-        if drawing is not None and annotations.complete:
-            shot["roto_alpha"] = pictures.hand_own_union(node, plate_node, drawing, folder, annotations.complete, show, cancelled)
-    else:
-        source = host.in_main(identity.roto_input, node, ALPHA)
-        handed = pictures.hand_alpha(node, source, folder, annotations.keyframes, absent, show, cancelled)
-        shot["masks"], alpha = handed.pattern, handed.states
-        shot["keyframes"] = tuple(annotations.keyframes)
-    return Handed(shot, wanted, annotations, plate.missing, annotations.warnings + beyond, plate.state, alpha)
-
-
-def _read_roto(node: nuke.Node, settings: Settings) -> Tuple[Annotations, Optional[RotoDrawing], Set[int]]:
-    """Read the annotations and all that must be of the same moment, since the artist goes on: what Nuke is to draw, and what is absent."""
-    annotations = read_annotations(node, settings)
-    own = RotoDrawing.of_node(identity.roto_input(node, settings.roto_input)) if annotations.own_union else None
-    return annotations, own, absent_frames(node)
+        shot = replace(shot, roto=(folder / "roto.json").as_posix())
+        if read.drawing is not None and annotations.complete:
+            union = pictures.hand_own_union(read.node, read.plate, read.drawing, folder, annotations.complete, show, cancelled)
+            shot = replace(shot, roto_alpha=union)
+    elif read.alpha is not None:
+        handed = pictures.hand_alpha(read.node, read.alpha, folder, annotations.keyframes, read.absent, show, cancelled)
+        alpha = handed.states
+        shot = replace(shot, masks=handed.pattern, keyframes=tuple(annotations.keyframes))
+    return Handed(shot, plate.missing, plate.state, alpha)
 
 
 def absent_frames(node: nuke.Node) -> Set[int]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Dict, List, Optional
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.node import identity
-from xmem_roto_nuke.node.settings import Settings
 from xmemcore.protocol.failures import Cancelled, Failure
 
 if TYPE_CHECKING:
@@ -22,7 +21,8 @@ class Run:
 
     node: nuke.Node
     node_id: str
-    settings: Settings
+    node_name: str
+    """Full name, for what the artist reads."""
     title: str
     stop: threading.Event = field(default_factory=threading.Event)
     bar: Optional[host.ProgressBar] = None

@@ -10,7 +10,8 @@ import time
 from typing import TYPE_CHECKING, Dict, Optional, Sequence
 
 from xmem_roto_nuke import host
-from xmem_roto_nuke.node import home, identity, knobs, places, runs
+from xmem_roto_nuke.handover import exchange
+from xmem_roto_nuke.node import home, identity, places, runs
 from xmem_roto_nuke.staleness import look, mattes_on_disk, watch
 from xmem_roto_nuke.staleness.look import Verdict
 from xmem_roto_nuke.staleness.record import Record, last_record
@@ -48,7 +49,7 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
     record = last_record(node)
     try:
         # The plate is compared over the frames that were propagated; more or fewer frames wanted now are another matter.
-        now = look.look(node, knobs.read_settings(node), None if record is None else FrameRange.parse(record.frames))
+        now = look.look(exchange.read_node(node), None if record is None else FrameRange.parse(record.frames))
     except Failure as failure:
         # Nothing connected yet, for one: no fault, and no verdict on mattes that may be there.
         verdict = Verdict("none" if record is None else "stale", (str(host.limit_reached() or failure),))

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from xmem_roto_nuke import host
-from xmem_roto_nuke.handover import exchange, pictures, plates
-from xmem_roto_nuke.handover.exchange import Annotations, Handed
-from xmem_roto_nuke.node import identity
-from xmem_roto_nuke.node.settings import ALPHA, Settings, counting
+from xmem_roto_nuke.handover import pictures, plates
+from xmem_roto_nuke.handover.exchange import Annotations, Handed, NodeRead
+from xmem_roto_nuke.node.settings import counting
 from xmem_roto_nuke.staleness.fingerprint import fingerprint
 from xmem_roto_nuke.staleness.record import Record
 from xmem_roto_nuke.staleness.snapshot import Snapshot, differences
 from xmem_roto_nuke.words import counted, duration
 from xmemcore.protocol.frames import FrameRange
-
-if TYPE_CHECKING:
-    import nuke
 
 
 @dataclass(frozen=True)
@@ -47,32 +42,25 @@ class Verdict:
     """Mattes that are shown and that the last run did not vouch for."""
 
 
-def look(node: nuke.Node, settings: Settings, plate_frames: Optional[FrameRange] = None) -> Now:
-    """Read a node's inputs and settings; main thread, renders nothing.
+def look(read: NodeRead, plate_frames: Optional[FrameRange] = None) -> Now:
+    """Reduce a node as it was read to what is compared; main thread, renders nothing.
 
     Args:
-        node: an XMemRoto.
-        settings: of its knobs.
+        read: an XMemRoto.
         plate_frames: whose plate counts; None for those that a propagate would fill.
 
     Raises:
         RequestError: as a propagate would.
     """
-    colorspace = exchange.colorspace_of(settings)
-    annotations = exchange.read_annotations(node, settings)
-    plate = identity.plate_input(node)
-    wanted = plates.frame_range(settings.frame_range, plate, host.script_range())
-    warnings = annotations.warnings + plates.beyond(wanted, plate)
-    counted = list(wanted if plate_frames is None else plate_frames)
-    plate_state = pictures.plate_state(plate, counted, annotations.keyframes)
-    snapshot = Snapshot(plate_state, _roto_state(annotations, _alpha_states(node, annotations)), counting(settings, colorspace))
-    return Now(snapshot, annotations, wanted, settings.out, warnings)
+    frames = list(read.frames if plate_frames is None else plate_frames)
+    plate_state = pictures.plate_state(read.plate, frames, read.annotations.keyframes)
+    snapshot = Snapshot(plate_state, _roto_state(read.annotations, _alpha_states(read)), counting(read.settings, read.colorspace))
+    return Now(snapshot, read.annotations, read.frames, read.settings.out, read.warnings)
 
 
-def snapshot_of(handed: Handed, settings: Settings) -> Snapshot:
+def snapshot_of(read: NodeRead, handed: Handed) -> Snapshot:
     """Give what was handed to the core, in the words of `look`: not what the node was before or is since."""
-    roto_state = _roto_state(handed.annotations, handed.alpha_states)
-    return Snapshot(handed.plate_state, roto_state, counting(settings, handed.shot["colorspace"]))
+    return Snapshot(handed.plate_state, _roto_state(read.annotations, handed.alpha_states), counting(read.settings, read.colorspace))
 
 
 def uncovered(record: Optional[Record], now: Now) -> List[int]:
@@ -151,12 +139,12 @@ def _cost(record: Optional[Record], now: Now, frames: Optional[int]) -> str:
     return text + f", about {duration(count * record.seconds_per_frame)}."
 
 
-def _alpha_states(node: nuke.Node, annotations: Annotations) -> Dict[int, str]:
+def _alpha_states(read: NodeRead) -> Dict[int, str]:
     """Digest what the input's alpha would be rendered from, where it is the annotation."""
-    if annotations.json is not None:
+    if read.alpha is None:
         return {}
-    tree, absent = plates.tree_above(identity.roto_input(node, ALPHA)), exchange.absent_frames(node)
-    return {frame: tree.at(frame) for frame in annotations.keyframes if frame not in absent}
+    tree = plates.tree_above(read.alpha)
+    return {frame: tree.at(frame) for frame in read.annotations.keyframes if frame not in read.absent}
 
 
 def _roto_state(annotations: Annotations, alpha: Mapping[int, str]) -> Dict[str, Dict[str, List[Any]]]:

@@ -50,10 +50,10 @@ def calls(stage):
 
 
 def look(stage):
-    from xmem_roto_nuke.node import knobs
+    from xmem_roto_nuke.handover.exchange import read_node
     from xmem_roto_nuke.staleness import look
 
-    return look.look(stage.node, knobs.read_settings(stage.node))
+    return look.look(read_node(stage.node))
 
 
 @pytest.mark.xfail(strict=True, reason="the roto is read point by point; it is to be read once, as text")
