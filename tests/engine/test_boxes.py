@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.engine.small import MadeUpShot, propagate, small_network
-from xmemcore.engine.boxes import MARGIN, STEP, by_box, cells_of, union
+from xmemcore.engine.boxes import CONTEXT, MARGIN, STEP, by_box, cells_of, positions, shared, union, widened, within
 from xmemcore.engine.boxes import boxes as boxes_of
 from xmemcore.engine.config import EngineConfig
 from xmemcore.engine.frames import Annotation, Frame, Padding, normalise
@@ -59,6 +59,18 @@ def test_object_that_is_nowhere_has_no_box_and_one_that_is_everywhere_the_frame(
     assert places[0] is None and places[1] == (0, 0, 30, 54)
     assert by_box(places) == {places[1]: [1], places[2]: [2]}
     assert union([None, (2, 3, 6, 7), (4, 1, 8, 5)]) == (2, 1, 8, 7) and union([None]) is None
+
+
+def test_boxes_share_plate_terms_where_that_is_less_work() -> None:
+    near, overlapping, far = (2, 2, 10, 10), (4, 6, 12, 14), (20, 40, 28, 52)
+    around = shared([near, overlapping, far])
+    assert around == {near: (2, 2, 12, 14), overlapping: (2, 2, 12, 14), far: far}
+    assert within(overlapping, around[overlapping]) == (2, 4, 10, 12)
+
+
+def test_context_stays_within_the_frame_and_cells_are_numbered_by_rows() -> None:
+    assert widened((0, 4, 26, 8), 27, 30) == (0, 4 - CONTEXT, 27, 8 + CONTEXT)
+    assert positions((1, 2, 3, 4), 10).tolist() == [12, 13, 22, 23]
 
 
 def test_trace_of_a_matte_is_where_a_pixel_of_it_is() -> None:

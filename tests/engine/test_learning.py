@@ -84,7 +84,7 @@ def test_what_is_tuned_leaves_the_features_of_the_plate_as_they_are(network: XMe
     assert shaken
     image = torch.randn(1, 3, 32, 48, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        before, after = (n.kept(n.encode_key(image)).tensors() for n in (network, with_weights(network, shaken)))
+        before, after = (n.plate_terms(n.encode_key(image)).tensors() for n in (network, with_weights(network, shaken)))
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 

@@ -50,7 +50,7 @@ def test_readout_is_the_formula(top_k: int, dense: bool) -> None:
     scores = reference.similarity(torch.cat((one.key, two.key)), torch.cat((one.shrinkage, two.shrinkage)), key, selection)
     for obj in range(2):
         expected, _ = reference.readout(scores, torch.cat((one.values[obj], two.values[obj])), top_k)
-        assert torch.allclose(readout.value[obj].T.double(), expected, atol=ROUNDING)
+        assert torch.allclose(readout.value([obj])[0].T.double(), expected, atol=ROUNDING)
 
 
 @pytest.mark.parametrize("dense", [False, True])
@@ -60,14 +60,14 @@ def test_unknown_object_draws_nothing_from_that_frame(dense: bool) -> None:
     key, selection = query(3)
     readout = memory.read(key, selection)
     alone = shot_memory(2, (0, both)).read(key, selection)
-    assert torch.allclose(readout.value[1], alone.value[1], atol=ROUNDING)
-    assert not torch.allclose(readout.value[0], alone.value[0], atol=ROUNDING)
+    assert torch.allclose(readout.value([1])[0], alone.value([1])[0], atol=ROUNDING)
+    assert not torch.allclose(readout.value([0])[0], alone.value([0])[0], atol=ROUNDING)
 
 
 def test_object_that_nothing_knows_is_not_answered() -> None:
     readout = shot_memory(2, (0, entry(1, (0,)))).read(*query(2))
     assert readout.answered.tolist() == [True, False]
-    assert not readout.value[1].any()
+    assert not readout.value([1])[0].any()
 
 
 def test_order_of_annotations_does_not_matter() -> None:
@@ -75,7 +75,7 @@ def test_order_of_annotations_does_not_matter() -> None:
     key, selection = query(5)
     forth = shot_memory(2, *entries).read(key, selection)
     back = shot_memory(2, *reversed(entries)).read(key, selection)
-    assert torch.equal(forth.value, back.value)
+    assert torch.equal(forth.value([0, 1]), back.value([0, 1]))
 
 
 def test_removing_one_annotation_leaves_the_others_as_they_were() -> None:
@@ -84,7 +84,7 @@ def test_removing_one_annotation_leaves_the_others_as_they_were() -> None:
     kept = shot_memory(2, (0, entry(1, (0, 1))), (9, entry(3, (0, 1))))
     key, selection = query(5)
     assert memory.permanent.frames == (0, 9)
-    assert torch.equal(memory.read(key, selection).value, kept.read(key, selection).value)
+    assert torch.equal(memory.read(key, selection).value([0, 1]), kept.read(key, selection).value([0, 1]))
 
 
 def test_removing_one_object_at_a_frame_makes_it_unknown_there() -> None:
@@ -93,7 +93,7 @@ def test_removing_one_object_at_a_frame_makes_it_unknown_there() -> None:
     key, selection = query(5)
     assert memory.permanent.known(4) == {0}
     assert torch.allclose(
-        memory.read(key, selection).value[1], shot_memory(2, (0, entry(1, (0, 1)))).read(key, selection).value[1], atol=ROUNDING
+        memory.read(key, selection).value([1])[0], shot_memory(2, (0, entry(1, (0, 1)))).read(key, selection).value([1])[0], atol=ROUNDING
     )
 
 
@@ -102,7 +102,7 @@ def test_replacing_an_annotation_forgets_the_old_one() -> None:
     memory.permanent.put(0, entry(2, (0, 1)))
     assert len(memory.permanent) == CELLS
     key, selection = query(5)
-    assert torch.equal(memory.read(key, selection).value, shot_memory(2, (0, entry(2, (0, 1)))).read(key, selection).value)
+    assert torch.equal(memory.read(key, selection).value([0, 1]), shot_memory(2, (0, entry(2, (0, 1)))).read(key, selection).value([0, 1]))
 
 
 def test_permanent_and_temporary_memory_compete_for_the_same_top_k() -> None:
@@ -113,7 +113,7 @@ def test_permanent_and_temporary_memory_compete_for_the_same_top_k() -> None:
     readout = memory.read(key, selection)
     scores = reference.similarity(torch.cat((two.key, one.key)), torch.cat((two.shrinkage, one.shrinkage)), key, selection)
     expected, usage = reference.readout(scores, torch.cat((two.values[0], one.values[0])), 4)
-    assert torch.allclose(readout.value[0].T.double(), expected, atol=ROUNDING)
+    assert torch.allclose(readout.value([0])[0].T.double(), expected, atol=ROUNDING)
     assert torch.allclose(memory.temporary.working.use.double(), usage[:CELLS], atol=ROUNDING)
     assert torch.allclose(memory.temporary.working.life, torch.ones(CELLS))
 
@@ -121,9 +121,19 @@ def test_permanent_and_temporary_memory_compete_for_the_same_top_k() -> None:
 def test_reading_in_blocks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     memory = shot_memory(2, (0, entry(1, (0, 1))), (1, entry(2, (0,))))
     key, selection = query(3)
-    whole = memory.read(key, selection).value
+    whole = memory.read(key, selection).value([0, 1])
     monkeypatch.setattr("xmemcore.memory.reading.SCORES_AT_ONCE", 3 * 2 * CELLS)
-    assert torch.allclose(memory.read(key, selection).value, whole, atol=1e-6)
+    assert torch.allclose(memory.read(key, selection).value([0, 1]), whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_values_of_some_positions_are_those_of_all(dense: bool) -> None:
+    one, two = entry(1, (0, 1)), entry(2, (0,))
+    memory = shot_memory(2, (0, one), (1, two), config=MemoryConfig(top_k=4, dense=dense))
+    memory.temporary.add(newborn(two.key, two.shrinkage, torch.cat((two.values[0], one.values[1]), dim=1), two.key.sigmoid()))
+    readout, some = memory.read(*query(3)), torch.tensor([2, 7, 10])
+    for objects in ([0, 1], [1]):
+        assert torch.equal(readout.value(objects, some), readout.value(objects)[..., some])
 
 
 def test_weak_matches_do_not_underflow_in_half_precision() -> None:

@@ -8,8 +8,9 @@ import torch
 from tests.engine.small import SMALL, small_network
 from xmemcore.network import fused
 from xmemcore.network.config import NetworkConfig
+from xmemcore.network.features import Box
 from xmemcore.network.inference import prepared
-from xmemcore.network.xmem import XMem
+from xmemcore.network.xmem import XMem, part
 
 
 def resnets() -> XMem:
@@ -38,13 +39,28 @@ def test_prepared_network_differs_by_rounding_alone() -> None:
 
 
 @torch.inference_mode()
-def test_kept_features_are_enough_to_decode() -> None:
+@pytest.mark.parametrize("box", [(0, 0, 3, 4), (0, 0, 2, 3), (1, 1, 2, 3), (2, 3, 3, 4)])
+def test_plate_terms_of_a_part_are_those_of_the_frame(box: Box) -> None:
     network = small_network()
     features = network.encode_key(torch.randn(1, 3, 48, 64))
-    readout, sensory = torch.randn(1, 2, SMALL.value_dim, 3, 4), network.empty_sensory(2, 48, 64)
-    _, whole = network.decode(features, readout, sensory, True)
-    _, kept = network.decode(network.kept(features), readout, sensory, True)
-    assert torch.equal(whole, kept)
+    whole, found = network.plate_terms(features), network.part_of(features, box)
+    for name, cell in (("fuse16", 1), ("skip8", 2), ("skip4", 4), ("f16", 1), ("f8", 2), ("f4", 4), ("key", 1)):
+        assert torch.allclose(getattr(found, name), part(getattr(whole, name), box, cell), atol=1e-5), name
+    assert network.part_of(features, box) is found
+    again = network.part_of(network.part_of(features, (0, 0, 3, 4)), box)
+    assert torch.equal(again.skip4, part(whole.skip4, box, 4))
+
+
+@torch.inference_mode()
+def test_inner_box_of_a_part_is_decoded_as_it_is_in_the_whole_part() -> None:
+    network = small_network()
+    features = network.encode_key(torch.randn(1, 3, 160, 192))
+    readout, sensory = torch.randn(1, 2, SMALL.value_dim, 10, 12), torch.randn(1, 2, SMALL.sensory_dim, 10, 12)
+    states, logits = network.decode(features, readout, sensory, True)
+    state, inner = network.decode(features, readout, sensory, True, inner=(1, 2, 9, 11))
+    # What is farther from the border of a box than the decoder looks is the same.
+    assert torch.allclose(inner[..., 48:-48, 48:-48], logits[..., 64:-64, 80:-64], atol=1e-5)
+    assert torch.allclose(state[..., 3:-3, 3:-3], states[..., 4:-4, 5:-4], atol=1e-5)
 
 
 @torch.inference_mode()

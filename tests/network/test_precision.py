@@ -32,7 +32,7 @@ def test_levels_differ_from_the_network_by_rounding_alone(level: str) -> None:
 def test_what_memory_matches_by_and_the_sensory_state_stay_float32(level: str) -> None:
     network = prepared(small_network(), level)
     with torch.inference_mode():
-        features = network.kept(network.encode_key(torch.rand(1, 3, 32, 48)))
+        features = network.plate_terms(network.encode_key(torch.rand(1, 3, 32, 48)))
         sensory = network.empty_sensory(2, 32, 48)
         value, after = network.encode_value(torch.rand(1, 3, 32, 48), features, *torch.rand(2, 1, 2, 32, 48), sensory, deep_update=True)
         after, logits = network.decode(features, value.float(), after, update_sensory=True)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from xmemcore.network.features import Box
 from xmemcore.network.xmem import STRIDE
-
-Box = tuple[int, int, int, int]
-"""Top, left, bottom, right in cells, half-open."""
 
 MARGIN = 3
 """Cells around what is found: 48 pixels, what a pixel of the decoder's last layer sees of stride 8 and 4."""
+CONTEXT = 2
+"""Cells around a box that the decoder sees at stride 16, where it looks farther."""
 STEP = 4
 """Box sides are multiples of this many cells, so that few shapes occur."""
 MOST = 0.7
@@ -77,5 +79,46 @@ def union(places: list[Box | None]) -> Box | None:
     there = [box for box in places if box is not None]
     if not there:
         return None
-    sides = torch.tensor(there)
-    return (*sides[:, :2].amin(dim=0).tolist(), *sides[:, 2:].amax(dim=0).tolist())
+    tops, lefts, bottoms, rights = zip(*there)
+    return min(tops), min(lefts), max(bottoms), max(rights)
+
+
+def widened(box: Box, height: int, width: int) -> Box:
+    """Add the context around a box, within the frame."""
+    top, left, bottom, right = box
+    return max(0, top - CONTEXT), max(0, left - CONTEXT), min(height, bottom + CONTEXT), min(width, right + CONTEXT)
+
+
+def within(inner: Box, outer: Box) -> Box:
+    """Give a box in the cells of another one that contains it."""
+    top, left = outer[:2]
+    return inner[0] - top, inner[1] - left, inner[2] - top, inner[3] - left
+
+
+def positions(box: Box, width: int) -> Tensor:
+    """Number the cells of a box in a frame so wide, row by row."""
+    top, left, bottom, right = box
+    return (torch.arange(top, bottom).unsqueeze(1) * width + torch.arange(left, right)).flatten()
+
+
+def shared(boxes: Collection[Box]) -> dict[Box, Box]:
+    """Say for each box in which larger one its plate terms are computed: boxes share one where that is no more work than each alone."""
+    around: list[Box] = []
+    for box in boxes:
+        grown = True
+        while grown:
+            grown = False
+            for other in around:
+                both = union([box, other])
+                assert both is not None, "two boxes have one around them"
+                if area(both) <= area(box) + area(other):
+                    around.remove(other)
+                    box, grown = both, True
+                    break
+        around.append(box)
+    return {box: next(outer for outer in around if union([box, outer]) == outer) for box in boxes}
+
+
+def area(box: Box) -> int:
+    """Count the cells of a box."""
+    return (box[2] - box[0]) * (box[3] - box[1])

@@ -7,7 +7,7 @@ are made, in a given share; the sensory state goes from frame to frame.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -106,8 +106,7 @@ class _Memory:
 
 def _by_frame(features: Features, batch: int) -> list[Features]:
     """Take the features of a folded batch apart, one for each frame."""
-    named = {f.name: getattr(features, f.name) for f in fields(Features)}
     length = features.key.shape[0] // batch
-    taken = {name: None if x is None else x.unflatten(0, (batch, length)) for name, x in named.items()}
-    frames: list[dict[str, Any]] = [{name: None if x is None else x[:, t] for name, x in taken.items()} for t in range(length)]
+    taken = {name: x.unflatten(0, (batch, length)) for name, x in features.tensors().items()}
+    frames: list[dict[str, Any]] = [{name: x[:, t] for name, x in taken.items()} for t in range(length)]
     return [Features(**frame) for frame in frames]

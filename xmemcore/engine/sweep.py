@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from xmemcore.engine.aggregation import aggregate, others_of
-from xmemcore.engine.boxes import Box, boxes, by_box, cells_of, union
+from xmemcore.engine.boxes import boxes, by_box, cells_of, positions, shared, union, widened, within
 from xmemcore.engine.config import XMEM, EngineConfig
 from xmemcore.engine.frames import Annotation, Frame, Padding
 from xmemcore.engine.permanent import coverage_of, elements_first, soft_masks
@@ -17,6 +17,7 @@ from xmemcore.memory.permanent import PermanentMemory
 from xmemcore.memory.reading import ShotMemory
 from xmemcore.memory.temporary import TemporaryMemory, newborn
 from xmemcore.network.backend import Backend
+from xmemcore.network.features import Box
 from xmemcore.network.xmem import STRIDE, part
 
 
@@ -113,17 +114,22 @@ class Sweep:
         readout = self.memory.read(elements_first(features.key), elements_first(features.selection))
         if readout is None:
             return probabilities, [None] * self.objects
-        value = readout.value.unflatten(2, (h, w)).unsqueeze(0)
         if self._where is not None and index in self._where:
             places = boxes(self._where[index], torch.zeros_like(self._where[index], dtype=torch.float32))
         elif self.config.boxes and self._trace is not None and readout.presence is not None:
             places = boxes(self._trace, readout.presence.unflatten(1, (h, w)))
         else:
             places = [(0, 0, h, w)] * self.objects
-        fused = self.network.fuse(features, value, self.sensory)
         sensory = self.sensory.clone() if update_sensory else self.sensory
+        wide = {box: widened(box, h, w) for box in by_box(places)}
+        around = shared(wide.values())
         for box, objects in by_box(places).items():
-            state, logits = self.network.climb(features, fused[:, objects], self.sensory[:, objects], box, update_sensory)
+            outer = wide[box]
+            plate = self.network.part_of(self.network.part_of(features, around[outer]), within(outer, around[outer]))
+            asked = None if outer == (0, 0, h, w) else positions(outer, w).to(features.key.device)
+            value = readout.value(objects, asked).unflatten(2, (outer[2] - outer[0], outer[3] - outer[1])).unsqueeze(0)
+            inner = None if box == outer else within(box, outer)
+            state, logits = self.network.decode(plate, value, part(self.sensory[:, objects], outer), update_sensory, inner)
             answers = readout.answered[objects].view(1, -1, 1, 1)
             top, left, bottom, right = box
             if update_sensory:
@@ -143,11 +149,9 @@ class Sweep:
         if around is not None:
             inside = aggregate(part(probabilities, around, STRIDE))
             part(planes[:, :1], around, STRIDE).copy_(inside[:, :1])
-            top, left = around[:2]
             for obj, box in enumerate(places):
                 if box is not None:
-                    within = (box[0] - top, box[1] - left, box[2] - top, box[3] - left)
-                    part(planes[:, obj + 1], box, STRIDE).copy_(part(inside[:, obj + 1], within, STRIDE))
+                    part(planes[:, obj + 1], box, STRIDE).copy_(part(inside[:, obj + 1], within(box, around), STRIDE))
         return planes
 
     def _corrected(self, probabilities: Tensor, annotation: Annotation) -> Tensor:

@@ -233,7 +233,7 @@ def stream(frames: int, size: int, device: str, listener: Listener) -> dict[str,
         left = index * 3 % padding.width
         image = padding.pad(normalise(noise[:, left : left + padding.width], there))
         with torch.inference_mode():
-            return Frame(image, network.kept(network.encode_key(image)))
+            return Frame(image, network.encode_key(image))
 
     mask = torch.zeros(size, padding.width, device=there)
     mask[size // 4 : size // 2, size // 4 : size // 2] = 1

@@ -226,8 +226,7 @@ def _engine(
         propagation = Propagation(network, frames, group.annotations, len(group.objects), planned.config, where)
         began = time.perf_counter()
         for number, index in enumerate(each.permanent):
-            with frames.learning():
-                propagation.learn(index)
+            propagation.learn(index)
             if number < known:
                 began = time.perf_counter()
         for gap in each.gaps:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -17,16 +17,102 @@ EQUALLY_WELL = 1e-5
 """Share of a score by which two elements may differ and still match equally well."""
 
 
-@dataclass(frozen=True)
 class Readout:
-    """What memory gave back for one frame."""
+    """What memory gives back for one frame. Values are summed where they are asked for, and only until memory takes in the next frame."""
 
-    value: Tensor
-    """(K, Cv, Q); 0 for an object that nothing is known about."""
-    answered: Tensor
-    """(K,) booleans: whether any element knows the object."""
-    presence: Tensor | None
-    """(K, Q), how much of each position is the object by the elements that answer, in [0, 1]; None where they do not tell."""
+    def __init__(self, answers: Sequence[_Answer], objects: int, queries: int, tells: bool) -> None:
+        self._answer_of = {obj: answer for answer in answers for obj in answer.members}
+        self._queries = queries
+        like = answers[0].segments[0].value if answers else torch.empty(0)
+        self.answered = torch.tensor([obj in self._answer_of for obj in range(objects)], device=like.device)
+        """(K,) booleans: whether any element knows the object."""
+        self.presence: Tensor | None = None
+        """(K, Q), how much of each position is the object by the elements that answer, in [0, 1]; None where they do not tell."""
+        if tells and answers:
+            self.presence = torch.stack([self._presence(obj) for obj in range(objects)])
+
+    def value(self, objects: Sequence[int], positions: Tensor | None = None) -> Tensor:
+        """Sum the elements that answer.
+
+        Args:
+            objects: whose values.
+            positions: (R,) indices of queries; None: all.
+
+        Returns:
+            (len(objects), Cv, R); 0 for an object that nothing is known about.
+        """
+        known = next(iter(self._answer_of.values()), None)
+        assert known is not None, "something answers, or there is no readout"
+        width = known.segments[0].value.shape[2]
+        count = self._queries if positions is None else len(positions)
+        value = known.segments[0].value.new_zeros(len(objects), width, count)
+        for row, obj in enumerate(objects):
+            if obj in self._answer_of:
+                value[row] = self._answer_of[obj].value(obj, positions)
+        return value
+
+    def _presence(self, obj: int) -> Tensor:
+        answer = self._answer_of.get(obj)
+        if answer is None:
+            return next(iter(self._answer_of.values())).segments[0].side.new_zeros(self._queries)
+        return answer.presence(obj)
+
+
+class _Answer:
+    """The elements that answer each query, for objects that share an affinity."""
+
+    def __init__(self, members: Sequence[int], segments: Sequence[Segment], where: Tensor, affinity: Tensor) -> None:
+        """Take indices over all segments and affinities, (Q, k)."""
+        self.members = members
+        self.segments = segments
+        self._where, self._affinity = where, affinity
+
+    def value(self, obj: int, positions: Tensor | None) -> Tensor:
+        """Give (Cv, R)."""
+        where, affinity = self._where, self._affinity
+        if positions is not None:
+            where, affinity = where.index_select(0, positions), affinity.index_select(0, positions)
+        found = (gather(segment.value[obj], local, weight) for segment, local, weight in self._shares(where, affinity))
+        return functools.reduce(torch.add, found).T
+
+    def presence(self, obj: int) -> Tensor:
+        """Give (Q,)."""
+        found = (
+            (segment.coverage[obj][local] * weight).sum(dim=1)
+            for segment, local, weight in self._all_shares
+            if segment.coverage is not None
+        )
+        return functools.reduce(torch.add, found)
+
+    @functools.cached_property
+    def _all_shares(self) -> list[tuple[Segment, Tensor, Tensor]]:
+        return self._shares(self._where, self._affinity)
+
+    def _shares(self, where: Tensor, affinity: Tensor) -> list[tuple[Segment, Tensor, Tensor]]:
+        """Cut answers up by segment: each answers for the indices that are its own, with local ones."""
+        if len(self.segments) == 1:
+            return [(self.segments[0], where, affinity)]
+        start, shares = 0, []
+        for segment in self.segments:
+            inside = (where >= start) & (where < start + len(segment))
+            shares.append((segment, torch.where(inside, where - start, 0), torch.where(inside, affinity, 0.0)))
+            start += len(segment)
+        return shares
+
+
+class _DenseAnswer(_Answer):
+    """The same from a whole affinity, as the papers describe it."""
+
+    def __init__(self, members: Sequence[int], segments: Sequence[Segment], affinity: Tensor) -> None:
+        """Take (N, Q)."""
+        self.members = members
+        self.segments = segments
+        self._dense = affinity
+
+    def value(self, obj: int, positions: Tensor | None) -> Tensor:
+        """Give (Cv, R)."""
+        table = torch.cat([segment.value[obj] for segment in self.segments])
+        return table.T @ (self._dense if positions is None else self._dense[:, positions])
 
 
 class ShotMemory:
@@ -52,26 +138,25 @@ class ShotMemory:
             return None
         queries = query_side(key, selection)
         objects = self.permanent.objects
-        value = queries.new_zeros(objects, segments[0].value.shape[2], len(queries))
-        answered = torch.zeros(objects, dtype=torch.bool, device=key.device)
-        tells = not self.temporary.config.dense and all(segment.coverage is not None for segment in segments)
-        presence = queries.new_zeros(objects, len(queries)) if tells else None
+        dense = self.temporary.config.dense
+        tells = not dense and all(segment.coverage is not None for segment in segments)
         usage = queries.new_zeros(sum(map(len, segments)))
+        answers: list[_Answer] = []
         for members, known in _audiences(segments[-1], objects):
             if known is not None and len(segments) == 1 and not known.any():
                 continue
-            answered[members] = True
-            if self.temporary.config.dense:
-                usage += self._read_densely(segments, queries, known, members, value)
+            if dense:
+                affinity = self._dense(segments, queries, known)
+                usage += affinity.sum(dim=1)
+                answers.append(_DenseAnswer(members, segments, affinity))
                 continue
-            for block in torch.arange(len(queries)).split(max(1, SCORES_AT_ONCE // max(map(len, segments)))):
-                rows = slice(int(block[0]), int(block[-1]) + 1)
-                where, affinity = self._best(segments, queries[rows], known)
-                usage.scatter_add_(0, where.flatten(), affinity.flatten())
-                _gather(segments, where, affinity, members, value[:, :, rows], None if presence is None else presence[:, rows])
+            size = max(1, SCORES_AT_ONCE // max(map(len, segments)))
+            where, affinity = (torch.cat(x) for x in zip(*(self._best(segments, block, known) for block in queries.split(size))))
+            usage.scatter_add_(0, where.flatten(), affinity.flatten())
+            answers.append(_Answer(members, segments, where, affinity))
         if len(self.temporary):
             self.temporary.count_usage(usage[: len(self.temporary)])
-        return Readout(value, answered, presence)
+        return Readout(answers, objects, len(queries), tells) if answers else None
 
     def _best(self, segments: list[Segment], queries: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
         """Give indices over all segments and affinities, (Q, k): each segment's best compete for the same places.
@@ -92,32 +177,15 @@ class ShotMemory:
         at, _ = best_elements(favoured, k)
         return torch.cat(places, dim=1).gather(1, at), torch.softmax(everything.gather(1, at), dim=1)
 
-    def _read_densely(self, segments: list[Segment], queries: Tensor, known: Tensor | None, members: list[int], value: Tensor) -> Tensor:
-        """Compute the whole affinity, (N, Q), fill the objects' rows of `value`, and give each element's usage."""
+    def _dense(self, segments: list[Segment], queries: Tensor, known: Tensor | None) -> Tensor:
+        """Compute the whole affinity, (N, Q)."""
         side = torch.cat([segment.side for segment in segments])
         scores = side @ queries.T
         if known is not None:
             scores[-len(known) :].masked_fill_(~known.unsqueeze(1), -torch.inf)
-        affinity = top_k_softmax(scores.unsqueeze(0), self.temporary.config.top_k)[0]
-        table = torch.cat([segment.value[members] for segment in segments], dim=1)
-        value[members] = table.transpose(1, 2) @ affinity
-        return affinity.sum(dim=1)
+        return top_k_softmax(scores.unsqueeze(0), self.temporary.config.top_k)[0]
 
 
 def _audiences(permanent: Segment, objects: int) -> list[tuple[list[int], Tensor | None]]:
     """Say which objects share an affinity; the last segment alone may know some objects and not others."""
     return [(list(members), known) for members, known in permanent.audiences] or [(list(range(objects)), None)]
-
-
-def _gather(segments: list[Segment], where: Tensor, affinity: Tensor, objects: list[int], value: Tensor, presence: Tensor | None) -> None:
-    """Fill the objects' rows of `value` (K, Cv, Q) and `presence` (K, Q): each segment answers for the indices that are its own."""
-    start, shares = 0, []
-    for segment in segments:
-        inside = (where >= start) & (where < start + len(segment))
-        shares.append((segment, torch.where(inside, where - start, 0), torch.where(inside, affinity, 0.0)))
-        start += len(segment)
-    for obj in objects:
-        value[obj] = functools.reduce(torch.add, (gather(segment.value[obj], local, weight) for segment, local, weight in shares)).T
-        if presence is not None:
-            found = (segment.coverage[obj][local] * weight for segment, local, weight in shares if segment.coverage is not None)
-            presence[obj] = functools.reduce(torch.add, (each.sum(dim=1) for each in found))

@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from xmemcore.network.features import Features
+from xmemcore.network.features import Box, Features
 from xmemcore.network.inference import prepared
 from xmemcore.network.xmem import XMem
 
@@ -26,8 +26,8 @@ class Backend(Protocol):
     def encode_key(self, image: Tensor) -> Features:
         """Encode a frame, (1, 3, H, W), normalised."""
 
-    def kept(self, features: Features) -> Features:
-        """Leave out what no later call asks for."""
+    def part_of(self, features: Features, box: Box) -> Features:
+        """Cut a frame's features to a box, with the decoder's plate terms."""
 
     def encode_value(
         self, image: Tensor, features: Features, masks: Tensor, others: Tensor, sensory: Tensor, deep_update: bool
@@ -37,13 +37,10 @@ class Backend(Protocol):
     def reinforce(self, value: Tensor, sensory: Tensor) -> Tensor:
         """Give the sensory state after a memory frame whose value is known."""
 
-    def fuse(self, features: Features, readout: Tensor, sensory: Tensor) -> Tensor:
-        """Begin to decode."""
-
-    def climb(
-        self, features: Features, fused: Tensor, sensory: Tensor, box: tuple[int, int, int, int], update_sensory: bool
+    def decode(
+        self, features: Features, readout: Tensor, sensory: Tensor, update_sensory: bool, inner: Box | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Go on decoding in a part of the frame."""
+        """Decode objects in a part of a frame."""
 
     def empty_sensory(self, objects: int, height: int, width: int) -> Tensor:
         """Start the sensory state at nothing."""

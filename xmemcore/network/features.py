@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 from torch import Tensor
+
+Box = tuple[int, int, int, int]
+"""Top, left, bottom, right in cells of stride 16, half-open."""
 
 
 @dataclass(frozen=True)
@@ -19,17 +22,19 @@ class Features:
     """(B, Ck, h, w), in (0, 1): the frame as query."""
     f16: Tensor
     """(B, C16, h, w)."""
-    f8: Tensor | None
-    """(B, C8, 2h, 2w); None where only the plate terms are kept and the value encoder does not ask for it."""
-    f4: Tensor | None
-    """(B, C4, 4h, 4w); None as `f8`."""
+    f8: Tensor
+    """(B, C8, 2h, 2w)."""
+    f4: Tensor
+    """(B, C4, 4h, 4w)."""
     fuse16: Tensor | None = None
     """(B, 2 * D16, h, w), the image's half of the decoder's fusion; None until `XMem.plate_terms` has been asked."""
     skip8: Tensor | None = None
     """(B, D16, 2h, 2w), the decoder's skip connection at stride 8."""
     skip4: Tensor | None = None
     """(B, D8, 4h, 4w), the decoder's skip connection at stride 4."""
+    parts: dict[Box, Features] = field(default_factory=dict, init=False, compare=False)
+    """Parts of the frame whose plate terms are computed, for whoever asks for the same part again."""
 
     def tensors(self) -> dict[str, Tensor]:
         """Name the tensors that are there."""
-        return {field.name: tensor for field in fields(self) if (tensor := getattr(self, field.name)) is not None}
+        return {each.name: tensor for each in fields(self) if isinstance(tensor := getattr(self, each.name), Tensor)}

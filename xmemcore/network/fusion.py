@@ -101,11 +101,12 @@ class FusionBlock(nn.Module):
         self.attention = Attention(out_dim)
         self.block2 = ResidualBlock(out_dim, out_dim)
 
-    def image_half(self, image_features: Tensor) -> Tensor:
+    def image_half(self, image_features: Tensor, padding: int = 1) -> Tensor:
         """Compute what block1 draws from the image alone.
 
         Args:
-            image_features: (B, image_dim, h, w).
+            image_features: (B, image_dim, h, w); with padding 0 one cell more on every side.
+            padding: zeros around it.
 
         Returns:
             (B, 2 * out_dim, h, w): the skip's share, then the first convolution's, biases included.
@@ -114,8 +115,8 @@ class FusionBlock(nn.Module):
         assert skip is not None, "the first block of a fusion always changes the width"
         return torch.cat(
             (
-                F.conv2d(image_features, skip.weight[:, : self.image_dim], skip.bias, padding=1),
-                F.conv2d(F.relu(image_features), conv.weight[:, : self.image_dim], conv.bias, padding=1),
+                F.conv2d(image_features, skip.weight[:, : self.image_dim], skip.bias, padding=padding),
+                F.conv2d(F.relu(image_features), conv.weight[:, : self.image_dim], conv.bias, padding=padding),
             ),
             dim=1,
         )

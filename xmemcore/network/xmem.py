@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from xmemcore.network.config import NetworkConfig
 from xmemcore.network.decoder import Decoder, enlarge
-from xmemcore.network.features import Features
+from xmemcore.network.features import Box, Features
 from xmemcore.network.key_encoder import KeyProjection, key_encoder
 from xmemcore.network.value_encoder import value_encoder
 
@@ -28,13 +29,21 @@ PLATE_PARTS = (
     "decoder.up_16_8.skip_conv.",
     "decoder.up_8_4.skip_conv.",
 )
-"""How the names of all weights begin that a frame's kept features depend on. Where these stay as they are, the features stay valid."""
+"""How the names of all weights begin that a frame's features and plate terms depend on. Learning a shot leaves them as they are."""
 
 
-def part(x: Tensor, box: tuple[int, int, int, int], cell: int = 1) -> Tensor:
-    """Cut (..., h, w) to a box in cells of `cell` pixels: top, left, bottom, right, half-open."""
+def part(x: Tensor, box: Box, cell: int = 1) -> Tensor:
+    """Cut (..., h, w) to a box in cells of `cell` pixels."""
     top, left, bottom, right = (side * cell for side in box)
     return x[..., top:bottom, left:right]
+
+
+def _framed(x: Tensor, box: Box, cell: int) -> Tensor:
+    """Cut as `part`, with one pixel more on every side, which is 0 outside of the frame, as a convolution's padding."""
+    top, left, bottom, right = (side * cell for side in box)
+    height, width = x.shape[-2:]
+    inside = x[..., max(top - 1, 0) : bottom + 1, max(left - 1, 0) : right + 1]
+    return F.pad(inside, (int(left == 0), int(right == width), int(top == 0), int(bottom == height)))
 
 
 class XMem(nn.Module):
@@ -77,10 +86,24 @@ class XMem(nn.Module):
             skip4=self.decoder.up_8_4.skip_conv(features.f4),
         )
 
-    def kept(self, features: Features) -> Features:
-        """Leave out the levels that nothing asks for once the plate terms are there."""
-        features = self.plate_terms(features)
-        return features if self.config.value_encoder == "light" else replace(features, f8=None, f4=None)
+    def part_of(self, features: Features, box: Box) -> Features:
+        """Cut a frame's features to a box, and compute the decoder's plate terms there; asked a second time, give the same again."""
+        h, w = features.key.shape[-2:]
+        if box not in features.parts:
+            whole = box == (0, 0, h, w)
+            features.parts[box] = self.plate_terms(features) if whole else self._part_of(features, box)
+        return features.parts[box]
+
+    def _part_of(self, features: Features, box: Box) -> Features:
+        cut = {
+            name: part(level, box, {"8": 2, "4": 4}.get(name[-1], 1) if name != "f16" else 1) for name, level in features.tensors().items()
+        }
+        if features.skip4 is None:
+            up8, up4 = self.decoder.up_16_8.skip_conv, self.decoder.up_8_4.skip_conv
+            cut["fuse16"] = self.decoder.fuser.image_half(_framed(features.f16, box, 1), padding=0)
+            cut["skip8"] = F.conv2d(_framed(features.f8, box, 2), up8.weight, up8.bias)
+            cut["skip4"] = F.conv2d(_framed(features.f4, box, 4), up4.weight, up4.bias)
+        return Features(**cut)
 
     def encode_value(
         self, image: Tensor, features: Features, masks: Tensor, others: Tensor, sensory: Tensor, deep_update: bool
@@ -93,38 +116,28 @@ class XMem(nn.Module):
         """Give the sensory state (B, K, Ch, h, w) after a memory frame whose value (B, K, Cv, h, w) is known."""
         return self.value_encoder.hidden_reinforce(value.to(self.dtype), sensory)
 
-    def decode(self, features: Features, readout: Tensor, sensory: Tensor, update_sensory: bool) -> tuple[Tensor, Tensor]:
-        """Decode every object of a frame.
-
-        Returns:
-            The sensory state (B, K, Ch, h, w) and logits (B, K, H, W), before the sigmoid; both at least float32.
-        """
-        h, w = sensory.shape[-2:]
-        return self.climb(features, self.fuse(features, readout, sensory), sensory, (0, 0, h, w), update_sensory)
-
-    def fuse(self, features: Features, readout: Tensor, sensory: Tensor) -> Tensor:
-        """Begin to decode: (B, K, dim16, h, w), what `climb` goes on from in any part of the frame."""
-        return self.decoder.fuse(self.plate_terms(features), readout.to(self.dtype), sensory)
-
-    def climb(
-        self, features: Features, fused: Tensor, sensory: Tensor, box: tuple[int, int, int, int], update_sensory: bool
+    def decode(
+        self, features: Features, readout: Tensor, sensory: Tensor, update_sensory: bool, inner: Box | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Go on decoding in a part of the frame.
+        """Decode objects in a frame, or in a part of it: features, readout and state are then those of the part.
 
         Args:
-            features: of the whole frame.
-            fused: of the whole frame, from `fuse`; of any objects.
-            sensory: of the whole frame and these objects.
-            box: top, left, bottom, right in cells of stride 16, half-open.
+            features: (B, ., h, w), of `part_of` or of the whole frame.
+            readout: (B, K, Cv, h, w).
+            sensory: (B, K, Ch, h, w).
             update_sensory: whether the state takes in this frame.
+            inner: box in the part that is asked for; what is around it is seen at stride 16 alone. None: all of it.
 
         Returns:
-            The sensory state of the box and logits of its pixels.
+            The sensory state (B, K, Ch, ., .) and logits (B, K, ., .), before the sigmoid, of the inner box; both at least float32.
         """
         features = self.plate_terms(features)
+        fused = self.decoder.fuse(features, readout.to(self.dtype), sensory)
         assert features.skip8 is not None and features.skip4 is not None
-        skip8, skip4 = (part(level, box, STRIDE // stride) for level, stride in ((features.skip8, 8), (features.skip4, 4)))
-        sensory, logits = self.decoder.climb(skip8, skip4, part(fused, box), part(sensory, box), update_sensory)
+        skip8, skip4 = features.skip8, features.skip4
+        if inner is not None:
+            fused, sensory, skip8, skip4 = part(fused, inner), part(sensory, inner), part(skip8, inner, 2), part(skip4, inner, 4)
+        sensory, logits = self.decoder.climb(skip8, skip4, fused, sensory, update_sensory)
         return sensory, enlarge(logits.to(sensory.dtype), 4)
 
     def empty_sensory(self, objects: int, height: int, width: int) -> Tensor:

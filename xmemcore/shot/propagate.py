@@ -117,8 +117,7 @@ class _Run:
                     raise Cancelled("Cancelled. The mattes that were finished stay.")
                 entries = store.load(key) if store is not None else None
                 if entries is None:
-                    with self.frames.learning():
-                        entries = propagation.encode(index)
+                    entries = propagation.encode(index)
                     self.encoded_annotations += 1
                     if not self.opened.request.plain:
                         entries = {variant: rounded(entry) for variant, entry in entries.items()}

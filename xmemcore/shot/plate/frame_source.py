@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +21,8 @@ from xmemcore.shot.store.cache import FORMAT, CacheDamaged, FeatureFolder, diges
 READ_AHEAD_FRAMES = 2
 _EXACT = ("key", "shrinkage", "selection")
 """Kept in float32: they are small, and a match is a difference of large numbers. All else is kept in half precision."""
+_KEPT = frozenset((*_EXACT, "f16", "f8", "f4"))
+"""What is kept of a frame. The decoder's plate terms are made of it, where they are asked for."""
 
 
 @dataclass(frozen=True)
@@ -119,10 +119,9 @@ class ShotFrames:
         self.encoded_frames = 0
         """Key encodings computed so far; 0 when everything was kept from an earlier run."""
         self._warn = warn
-        self._key_only = False
         self._pinned: frozenset[int] = frozenset()
         self._kept: OrderedDict[int, tuple[_Picture, Features]] = OrderedDict()
-        self._latest: tuple[int, _Picture, Features] | None = None
+        self._latest: tuple[int, Frame] | None = None
         self._expected: list[int] = []
         self._arriving: dict[int, Future[_Picture]] = {}
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="plate-reader")
@@ -156,33 +155,21 @@ class ShotFrames:
         self._kept = OrderedDict((index, kept) for index, kept in self._kept.items() if index in self._pinned)
         self._fetch_ahead()
 
-    @contextmanager
-    def learning(self) -> Iterator[None]:
-        """Leave out what only a sweep asks for, as long as nothing is kept of it."""
-        self._key_only = self.store is None and not self.content.encoding.exact
-        try:
-            yield
-        finally:
-            if self._key_only:
-                self._key_only, self._latest = False, None
-
     def frame(self, index: int) -> Frame:
         """Give one frame, encoded."""
-        features: Features | None
         if self._latest is not None and self._latest[0] == index:
-            # The next group's turn at the same frame.
-            picture, features = self._latest[1], self._latest[2]
-        else:
-            picture, features = self._kept[index] if index in self._kept else self._fetched(index)
+            return self._latest[1]  # the next group's turn at the same frame
+        picture, features = self._kept[index] if index in self._kept else self._fetched(index)
         image = self.padding.pad(picture.image.to(self.device))
         if features is None:
             features = self._encode(image, picture.digest)
-        self._latest = index, picture, features
         if index in self._pinned:
             self._kept[index] = picture, features
-        return Frame(
-            image, Features(**{name: self._widened(name, tensor) for name, tensor in features.tensors().items()} | _absent(features))
-        )
+        if not self.content.encoding.exact:
+            features = Features(**{name: self._widened(name, tensor) for name, tensor in features.tensors().items()})
+        frame = Frame(image, features)
+        self._latest = index, frame
+        return frame
 
     def _widened(self, name: str, tensor: Tensor) -> Tensor:
         """Bring a kept tensor to what the network computes in."""
@@ -211,8 +198,8 @@ class ShotFrames:
         if self.store is not None:
             try:
                 tensors = self.store.load(key)
-                features = None if tensors is None else _checked(Features(**dict[str, Any](f8=None, f4=None) | tensors))
-            except (CacheDamaged, TypeError, ValueError):
+                features = None if tensors is None else _checked(tensors)
+            except (CacheDamaged, ValueError):
                 self.store.forget(key)
                 warning = f"The cached features of frame {self.content.plate.frames[index]} were damaged; they are made again."
         return _Picture(normalise(image), key, features, warning)
@@ -222,14 +209,13 @@ class ShotFrames:
         """Encode, and round to what is kept, so that a later run computes with the very same values."""
         self.encoded_frames += 1
         features = self.network.encode_key(image)
-        features = features if self._key_only else self.network.kept(features)
         if self.content.encoding.exact:
             return features
         # Also in the memory layout of what is loaded: a convolution rounds differently in another layout.
         rounded = {name: _rounded(name, tensor).contiguous() for name, tensor in features.tensors().items()}
         if self.store is not None:
             self._save(key, rounded)
-        return Features(**rounded | _absent(features))
+        return Features(**rounded)
 
     def _save(self, key: str, tensors: dict[str, Tensor]) -> None:
         if self._writing is not None:
@@ -251,14 +237,12 @@ def _rounded(name: str, tensor: Tensor) -> Tensor:
     return tensor.half() if name not in _EXACT and tensor.dtype == torch.float32 else tensor
 
 
-def _checked(features: Features) -> Features:
-    """Give features back when their tensors can be of one frame; raises ValueError."""
-    height, width = require_tensor(features.key, 1, None, None, None).shape[2:]
-    for name, tensor in features.tensors().items():
+def _checked(tensors: dict[str, Tensor]) -> Features:
+    """Give the features that kept tensors are, when they can be of one frame; raises ValueError."""
+    if tensors.keys() != _KEPT:
+        raise ValueError("other tensors than a frame has")
+    height, width = require_tensor(tensors["key"], 1, None, None, None).shape[2:]
+    for name, tensor in tensors.items():
         scale = {"8": 2, "4": 4}.get(name[-1], 1) if name != "f16" else 1
         require_tensor(tensor, 1, None, scale * height, scale * width)
-    return features
-
-
-def _absent(features: Features) -> dict[str, Any]:
-    return {name: None for name in ("f8", "f4") if getattr(features, name) is None}
+    return Features(**tensors)
