@@ -45,7 +45,7 @@ def propagate(node: nuke.Node) -> Run:
     """Fill the node's frame range with mattes; main thread, returns at once in the interface.
 
     Raises:
-        AlreadyRunning, ScriptUnsaved, OutputInvalid, SettingUnknown; later failures reach the node's status.
+        AlreadyRunning, RequestError; later failures reach the node's status.
     """
     knobs.matte_pattern(node)
     knobs.read_settings(node).propagate.require_possible()  # the core would say so too, after the plate has been rendered

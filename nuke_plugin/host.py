@@ -33,21 +33,12 @@ class HostGone(Cancelled):
 class RenderFailed(MachineError):
     """Nuke could not render a frame."""
 
-    frame: int
-    said: str
-    """What Nuke said."""
-
-
-class ScriptUnreadable(RequestError):
-    """Nuke cannot open a script."""
-
-
-class PathNotTaken(RequestError):
-    """Nuke makes something else of a path."""
-
-
-class ContextRefused(RequestError):
-    """Nuke is in a state in which plates would come out wrong."""
+    def __init__(self, node_name: str, frame: int, error: RuntimeError) -> None:
+        """Say which frame of which node it was, and what Nuke said."""
+        super().__init__(f"Nuke cannot render frame {frame} of {node_name}: {_plain(error)}.")
+        self.frame = frame
+        self.reason = str(error)
+        """Nuke's own text."""
 
 
 class EditionLimited(RequestError):
@@ -181,14 +172,14 @@ def open_script(path: str) -> None:
     """Open a script in this terminal.
 
     Raises:
-        ScriptUnreadable.
+        RequestError.
     """
     if not os.path.isfile(path):
-        raise ScriptUnreadable(f"There is no script {path}. Check the path.")
+        raise RequestError(f"There is no script {path}. Check the path.")
     try:
         nuke.scriptOpen(path)
     except RuntimeError as error:
-        raise ScriptUnreadable(f"Nuke cannot open {path}: {_plain(error)}.") from error
+        raise RequestError(f"Nuke cannot open {path}: {_plain(error)}.") from error
 
 
 def save_script() -> None:
@@ -240,26 +231,26 @@ def refuse_wrong_context(plate: nuke.Node) -> None:
     """Refuse what would render wrong plates.
 
     Raises:
-        ContextRefused: several views, a render under way.
+        RequestError: several views, a render under way.
     """
     if nuke.executing():
-        raise ContextRefused("Nuke is rendering. Press again when it has finished.")
+        raise RequestError("Nuke is rendering. Press again when it has finished.")
     shown = graph.behind_dots(plate)
     if len(nuke.views()) > 1 and (shown is None or shown.Class() != "OneView"):
         listed = ", ".join(nuke.views())
-        raise ContextRefused(f"The script has the views {listed}, and XMem Roto works on one. Put a OneView node before the plate input.")
+        raise RequestError(f"The script has the views {listed}, and XMem Roto works on one. Put a OneView node before the plate input.")
 
 
 def set_path(knob: Any, path: str) -> None:
     """Write a path into a file knob so that it comes out as it is: Nuke runs what stands in brackets.
 
     Raises:
-        PathNotTaken: it comes out as something else.
+        RequestError: it comes out as something else.
     """
     # A backslash does not keep a bracket from being run everywhere; a command that gives a bracket does.
     knob.setValue(path.replace("[", "[format %c 91]"))
     if any(letter in path for letter in "[]{}$\\") and knob.getEvaluatedValue() != path:
-        raise PathNotTaken(f"Nuke does not take the path {path} as it is. Save the script, or put the output, where no name has brackets.")
+        raise RequestError(f"Nuke does not take the path {path} as it is. Save the script, or put the output, where no name has brackets.")
 
 
 def upstream(node: nuke.Node) -> List[nuke.Node]:
@@ -449,8 +440,7 @@ def render(writer: FrameWriter, frames: Sequence[int], may_skip: Callable[[Rende
             if _is_cancel(error):
                 return Rendering(tuple(done), tuple(skipped), Cancelled(CANCELLED))
             lost = together[min(len(finished), len(together) - 1)]
-            failure = RenderFailed(f"Nuke cannot render frame {lost} of {writer.source.name()}: {_plain(error)}.")
-            failure.frame, failure.said = lost, str(error)
+            failure = RenderFailed(writer.source.name(), lost, error)
             if lost in finished or not may_skip(failure):
                 return Rendering(tuple(done), tuple(skipped), failure)
             skipped.append(lost)

@@ -15,14 +15,10 @@ from typing import List, Sequence
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from xmem_roto_nuke import actions, host  # noqa: E402
-from xmemcore.protocol.failures import Failure, RequestError  # noqa: E402
+from xmemcore.protocol.failures import Failure, RequestError
 
 USAGE = "Usage: nuke -t nuke_plugin/render.py [--save] script.nk NodeName [NodeName ...]"
 SAVE = "--save"
-
-
-class NodeUnknown(RequestError):
-    """The script has no such node."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -42,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
             for name in names:
                 node = host.find_node(name)
                 if node is None or node.knob("propagate") is None:
-                    raise NodeUnknown(f"{script} has no XMemRoto node called {name}. Names within Groups are written Group1.XMemRoto1.")
+                    raise RequestError(f"{script} has no XMemRoto node called {name}. Names within Groups are written Group1.XMemRoto1.")
                 run = actions.propagate(node)
                 if run.failure is not None:
                     return run.failure.exit_code  # its sentence has been told

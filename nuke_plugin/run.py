@@ -28,10 +28,6 @@ class AlreadyRunning(Busy):
     """The node has a run under way."""
 
 
-class InputGone(RequestError):
-    """A node upstream was deleted while the run read it."""
-
-
 def start(node: nuke.Node, title: str, read: Callable[[nuke.Node], Read], work: Callable[[Run, Read], None]) -> Run:
     """Begin a run; main thread, returns at once in the interface.
 
@@ -111,7 +107,9 @@ def _say_end(run: Run) -> None:
     """Put the outcome into the status, and a failure before the artist's eyes; main thread."""
     if isinstance(run.failure, host.NodeGone):
         # Not this node, unless its own name cannot be had either.
-        run.failure = InputGone(f"A node that feeds {run.node.name()} was deleted meanwhile. Look what is connected now, and press again.")
+        run.failure = RequestError(
+            f"A node that feeds {run.node.name()} was deleted meanwhile. Look what is connected now, and press again."
+        )
     if run.failure is not None and not isinstance(run.failure, Cancelled):
         run.failure = host.limit_reached() or run.failure
     if run.failure is None:

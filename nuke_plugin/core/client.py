@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Callable, Dict, Iterator, List, Optional
 
 from xmem_roto_nuke.core import launch
-from xmem_roto_nuke.core.process import CoreProcess, CoreSilent
+from xmem_roto_nuke.core.process import CoreProcess
+from xmemcore.protocol.failures import MachineError
 from xmemcore.protocol.messages import Cancel, Cancelled, Cancelling, Failed, Finished, Message, Ping
 
 LAST = (Finished, Failed, Cancelled)
@@ -59,7 +60,7 @@ class Conversation:
 
         Raises:
             CoreCrashed: the process ended, by itself or because it did not stop or answer in time.
-            CoreSilent: as above, when it was us who ended it.
+            MachineError: as above, when it was us who ended it.
         """
         try:
             while True:
@@ -108,7 +109,7 @@ class Conversation:
 
     def _lose(self, why: str) -> None:
         self._process.kill(why)
-        raise CoreSilent(f"The core was ended: {why}. Finished frames are kept; press the button again to go on.")
+        raise MachineError(f"The core was ended: {why}. Finished frames are kept; press the button again to go on.")
 
 
 class Core:
@@ -145,7 +146,7 @@ class Core:
             cancelled: asked a few times a second; the job is cancelled once it says so.
 
         Raises:
-            CoreMissing, CoreCrashed, CoreSilent, CoreForeign: no core to be had.
+            CoreMissing, CoreCrashed, MachineError, RequestError: no core to be had.
         """
         process = self._running_process()
         job = next(self._numbers)

@@ -41,14 +41,6 @@ class CoreCrashed(MachineError):
     """The core's process ended while it was needed."""
 
 
-class CoreSilent(MachineError):
-    """The core's process lives but does not answer."""
-
-
-class CoreForeign(RequestError):
-    """The core speaks another version of the protocol."""
-
-
 class CoreProcess:
     """Start with `start`; afterwards `listen`, `send`, and in the end `close` or `kill`."""
 
@@ -92,8 +84,8 @@ class CoreProcess:
 
         Raises:
             CoreCrashed: it ended before it greeted.
-            CoreSilent: no greeting in time.
-            CoreForeign: it speaks another protocol.
+            MachineError: no greeting in time.
+            RequestError: it speaks another protocol.
         """
         process = cls(command, environment, log)
         try:
@@ -185,7 +177,7 @@ class CoreProcess:
         try:
             line = self._first_line.get(timeout=timeout_seconds)
         except queue.Empty:
-            raise CoreSilent(
+            raise MachineError(
                 f"The core did not greet within {timeout_seconds:g} s. Is the disk that holds it very slow? Choose Diagnosis in the menu."
             ) from None
         if not line:
@@ -196,9 +188,9 @@ class CoreProcess:
             spoken = parse_json(line)
             protocol, version = spoken["protocol"], str(spoken.get("version"))[:40]
         except (NotUsable, KeyError, TypeError, AttributeError):
-            raise CoreForeign(f"The core began with {line.strip()[:200]!r} instead of a greeting. Run the set-up again.") from None
+            raise RequestError(f"The core began with {line.strip()[:200]!r} instead of a greeting. Run the set-up again.") from None
         if protocol != PROTOCOL:
-            raise CoreForeign(
+            raise RequestError(
                 f"The core is of version {version} and speaks protocol {protocol}; "
                 f"this plugin is of version {VERSION} and speaks {PROTOCOL}. "
                 "Update the core to the plugin's version (Set up the core), or unset XMEM_ROTO_PYTHON."

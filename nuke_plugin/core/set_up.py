@@ -19,14 +19,6 @@ from xmemcore.protocol.failures import Cancelled, Failure, MachineError, Request
 DOCTOR_TIMEOUT_SECONDS = 120
 
 
-class NoPython(RequestError):
-    """There is no Python to run the set-up with."""
-
-
-class SetupFailed(MachineError):
-    """The set-up ended with an error."""
-
-
 _running: List[threading.Thread] = []
 
 
@@ -52,12 +44,12 @@ def python() -> str:
     """Find a plain Python of version 3.9 or later: Nuke's own, else one on the PATH. Nuke's executable is none.
 
     Raises:
-        NoPython.
+        RequestError.
     """
     for candidate in _candidates():
         if candidate and os.path.isfile(candidate):
             return candidate
-    raise NoPython(f"No Python was found to run the set-up. Install Python 3.11, then run `python bootstrap.py` in {CHECKOUT}.")
+    raise RequestError(f"No Python was found to run the set-up. Install Python 3.11, then run `python bootstrap.py` in {CHECKOUT}.")
 
 
 def _candidates() -> Iterator[str]:
@@ -107,7 +99,7 @@ def _set_up(bar: host.ProgressBar) -> str:
             process.kill()
             raise Cancelled("The set-up was stopped; run it again to go on.")
     if process.exit_code != 0:
-        raise SetupFailed(f"The set-up failed: {last} Run `python bootstrap.py` in {CHECKOUT} to see everything it says.")
+        raise MachineError(f"The set-up failed: {last} Run `python bootstrap.py` in {CHECKOUT} to see everything it says.")
     return "The core is set up. Create an XMemRoto node and press Propagate."
 
 
@@ -130,7 +122,7 @@ def _diagnose(bar: host.ProgressBar) -> str:
             timeout=DOCTOR_TIMEOUT_SECONDS, text=True, errors="replace",
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise SetupFailed(
+        raise MachineError(
             f"The doctor did not answer within {DOCTOR_TIMEOUT_SECONDS} s. Run `{interpreter()} -m xmemcore doctor` in {CHECKOUT}."
         ) from None
     page = answer.stdout.strip()

@@ -11,10 +11,6 @@ SCENE_LINEAR = ("linear", "acescg")
 ACES_CONFIGS = ("aces", "fn-nuke_cg", "fn-nuke_studio", "cg-config", "studio-config")
 
 
-class WorkingSpaceUnknown(RequestError):
-    """The script works in a colour space that the core has no curve for."""
-
-
 def encoding(colour_management: str, config: str, working_space: str) -> str:
     """Name the core's encoding of scene-linear pixels rendered from this script.
 
@@ -24,7 +20,7 @@ def encoding(colour_management: str, config: str, working_space: str) -> str:
         working_space: Root's `workingSpaceLUT`.
 
     Raises:
-        WorkingSpaceUnknown.
+        RequestError.
     """
     name, of_role = canonical(working_space), role(working_space)
     if (colour_management != "OCIO" or config == "nuke-default") and (name == "linear" or of_role):
@@ -33,7 +29,7 @@ def encoding(colour_management: str, config: str, working_space: str) -> str:
         return name
     if of_role and config.lower().startswith(ACES_CONFIGS):
         return "acescg"
-    raise WorkingSpaceUnknown(
+    raise RequestError(
         f"The script's working space is {working_space!r}, which the core does not know. Convert the plate to ACEScg or linear Rec.709 "
         "before the plate input, and choose that in the colour space knob."
     )

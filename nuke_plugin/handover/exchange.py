@@ -26,14 +26,6 @@ if TYPE_CHECKING:
 AnyRequest = TypeVar("AnyRequest", PropagateRequest, SuggestRequest)
 
 
-class NoKeyframe(RequestError):
-    """Nothing is annotated."""
-
-
-class KeyframeOffPlate(RequestError):
-    """A keyframe where the plate has no frame."""
-
-
 @dataclass(frozen=True)
 class Annotations:
     """What the artist says about the objects, read in Nuke's main thread."""
@@ -194,14 +186,16 @@ def read_annotations(node: nuke.Node, settings: Settings) -> Annotations:
     """Read what the artist keyed, with the panel's edits; main thread.
 
     Raises:
-        InputMissing, RotoInputWrong, NothingKeyed, NoKeyframe.
+        RequestError.
     """
     edits = identity.key_edits(node)
     source = identity.roto_input(node, settings.roto_input)
     if settings.roto_input == ALPHA:
         frames = sorted(edits.frames(ONE_OBJECT, set()))
         if not frames:
-            raise NoKeyframe(f"No frame is listed for the alpha of {source.name()}. Go to a frame where it is right and press Add current.")
+            raise RequestError(
+                f"No frame is listed for the alpha of {source.name()}. Go to a frame where it is right and press Add current."
+            )
         return Annotations({ONE_OBJECT: frames}, None, own_union=False)
     reading = rotopaint.read_objects(source["curves"], source.name(), one_object=settings.roto_input == UNION)
     disabled = (f"{source.name()} is disabled; its shapes count all the same.",) if source["disable"].value() else ()
@@ -225,7 +219,7 @@ def colorspace_of(settings: Settings) -> str:
     """Name the plate's encoding for the core; main thread.
 
     Raises:
-        WorkingSpaceUnknown.
+        RequestError.
     """
     if settings.colorspace is not None:
         return settings.colorspace
@@ -241,7 +235,7 @@ def _refuse_keys_off_plate(annotations: Annotations, plate: nuke.Node) -> None:
     off = [frame for frame in annotations.keyframes if not first <= frame <= last]
     if off:
         shown = ", ".join(map(str, off[:6]))
-        raise KeyframeOffPlate(
+        raise RequestError(
             f"The plate {plate.name()} has the frames {first}-{last}, but the roto is keyed on {shown}. "
             f"Go there and press Remove, or move the keys to frames that the plate has. {plates.HOW_TO_NAME_THE_RANGE}"
         )
@@ -251,7 +245,7 @@ def _refuse_keys_without_picture(annotations: Annotations, missing: Sequence[int
     """The core would refuse them too, but knows no button."""
     lost = [frame for frame in annotations.keyframes if frame in missing]
     if lost:
-        raise KeyframeOffPlate(
+        raise RequestError(
             f"The plate has no picture on {FrameRange.of(lost)}, but the roto is keyed there. "
             "Bring the files back, go there and press Remove, or move the keys to frames that the plate has."
         )

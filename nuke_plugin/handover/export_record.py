@@ -60,7 +60,7 @@ class ExportRecord:
         """Write the record whole.
 
         Raises:
-            ExchangeUnwritable, ExchangeDiskFailed.
+            RequestError, DiskFailed.
         """
         write_json(self.folder / "plate.json", {"frames": {str(frame): entry for frame, entry in sorted(self.frames.items())}})
 
@@ -68,7 +68,7 @@ class ExportRecord:
         """Leave no file of another frame here, since the core takes every file for a part of the plate; set those aside.
 
         Raises:
-            ExchangeUnwritable, ExchangeDiskFailed.
+            RequestError, DiskFailed.
         """
         wanted = {self.path(frame).name for frame in frames}
         for path in self._files(self.folder):
@@ -85,7 +85,7 @@ class ExportRecord:
         """Put files that were set aside to their place again; whether they are fresh is another question.
 
         Raises:
-            ExchangeUnwritable, ExchangeDiskFailed.
+            RequestError, DiskFailed.
         """
         there = {path.name: path for path in self._files(self._aside)}
         for frame in frames:

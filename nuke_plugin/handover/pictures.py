@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 Show = Callable[[int, int, str], None]
 
 
-class NoPictureHere(RequestError):
-    """A node's format cannot be had on the frame that is shown."""
-
-
 @dataclass(frozen=True)
 class HandedPlate:
     """A plate the core can open."""
@@ -48,13 +44,13 @@ def format_of(node: nuke.Node) -> Tuple[int, int, float]:
     """Give width, height and pixel aspect of a node's format; main thread.
 
     Raises:
-        NoPictureHere.
+        RequestError.
     """
     try:
         image_format = node.format()
     except RuntimeError as error:
         advice = _check_paths(node) or "Go to a frame that it has, and press again."
-        raise NoPictureHere(f"{node.name()} has no picture on frame {host.current_frame()}: {error}. {advice}") from error
+        raise RequestError(f"{node.name()} has no picture on frame {host.current_frame()}: {error}. {advice}") from error
     return int(image_format.width()), int(image_format.height()), float(image_format.pixelAspect())
 
 
@@ -85,7 +81,7 @@ def hand_plate(
         cancelled: says whether to stop.
 
     Raises:
-        FramesUnusable: there is no frame at all; and what `PlateExport.render` raises.
+        RequestError: there is no frame at all; and what `PlateExport.render` raises.
     """
     ordered = sorted({*wanted, *keyframes})
     files = host.in_main(_direct_files, plate, ordered)
@@ -95,7 +91,7 @@ def hand_plate(
     made = export.render(ordered, lambda done, total: show(done, total, "rendering the plate"), cancelled)
     if not made.there:
         advice = host.in_main(_check_paths, plate) or "Check the frame range."
-        raise plates.FramesUnusable(f"None of the frames {FrameRange.of(ordered)} can be rendered: their files are missing. {advice}")
+        raise RequestError(f"None of the frames {FrameRange.of(ordered)} can be rendered: their files are missing. {advice}")
     export.record.keep_only(made.there)
     return HandedPlate(export.record.pattern, made.missing, plates.state_of([made.states[frame] for frame in wanted]))
 

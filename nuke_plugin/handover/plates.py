@@ -41,18 +41,6 @@ _session_hashes: Dict[Tuple[str, int], Tuple[digest.Witness, Tuple[str, Tuple[in
 """Nuke's op hashes, and our digest with the reloads of Reads, by export folder and frame: comparable within this session only."""
 
 
-class FramesUnusable(RequestError):
-    """The frame range names no frame that could be rendered."""
-
-
-class PlateGone(RequestError):
-    """What is rendered was deleted; the XMemRoto may well be there still."""
-
-
-class TreeKeepsChanging(RequestError):
-    """The artist works on what is being rendered."""
-
-
 @dataclass(frozen=True)
 class Rendered:
     """What is in a folder of rendered frames."""
@@ -72,13 +60,13 @@ def frame_range(chosen: str, plate: nuke.Node, script_range: Tuple[int, int]) ->
 
     Raises:
         FrameRangeInvalid: the text is no range.
-        FramesUnusable: it is empty.
+        RequestError: it is empty.
     """
     if chosen:
         return FrameRange.parse(chosen)
     first, last = known_range(plate) or script_range
     if last < first:
-        raise FramesUnusable(f"The plate {plate.name()} has no frames. Name the frame range.")
+        raise RequestError(f"The plate {plate.name()} has no frames. Name the frame range.")
     return FrameRange.of(range(first, last + 1))
 
 
@@ -96,7 +84,7 @@ def beyond(wanted: FrameRange, plate: nuke.Node) -> Tuple[str, ...]:
     is a slip, unless Nuke tells of one frame: that is what a still, a FrameHold or a generator may have, whose picture stands for all.
 
     Raises:
-        FramesUnusable: none of the frames is on the plate.
+        RequestError: none of the frames is on the plate.
     """
     known = known_range(plate)
     off = [] if known is None else [frame for frame in wanted if not known[0] <= frame <= known[1]]
@@ -104,7 +92,7 @@ def beyond(wanted: FrameRange, plate: nuke.Node) -> Tuple[str, ...]:
         return ()
     has = FrameRange.of(range(known[0], known[1] + 1))
     if len(off) == len(wanted) and len(has) > 1:
-        raise FramesUnusable(
+        raise RequestError(
             f"None of the frames {wanted} is on the plate {plate.name()}, which has {has}. Check the frame range. {HOW_TO_NAME_THE_RANGE}"
         )
     return (f"The plate {plate.name()} has {has}; {FrameRange.of(off)} is filled from what Nuke shows there: held, looped or black.",)
@@ -170,7 +158,7 @@ class PlateExport:
         """Render the frames that changed; from a thread of ours, or the main thread of a terminal.
 
         Raises:
-            RenderFailed, ExchangeUnwritable, ExchangeDiskFailed, ContextRefused, TreeKeepsChanging, PlateGone, Cancelled.
+            RenderFailed, RequestError, DiskFailed, Cancelled.
         """
         self._frames = sorted(set(frames))
         changes = 0
@@ -184,12 +172,12 @@ class PlateExport:
                 if not host.in_main(self._bite):
                     changes += 1
                 if changes > MOST_CHANGES:
-                    raise TreeKeepsChanging(
+                    raise RequestError(
                         f"{self._name}, or something above it, was changed again and again while it was rendered. "
                         "Frames that still hold are kept; press again."
                     )
         except host.NodeGone as error:
-            raise PlateGone(
+            raise RequestError(
                 f"{self._name} was deleted while its frames were rendered. Look what is connected in its place, and press again."
             ) from error
         finally:
@@ -246,7 +234,7 @@ class PlateExport:
         Nuke's interface lives between bites, and something may have been changed in the midst of one: by a callback, for one.
 
         Raises:
-            ContextRefused: as in the end, so perhaps in between.
+            RequestError: as in the end, so perhaps in between.
         """
         try:
             host.refuse_wrong_context(self._plate)
@@ -266,7 +254,7 @@ class PlateExport:
 
     def _is_hole(self, failure: RenderFailed) -> bool:
         """Say of a frame that failed whether it has no file to render from; no old picture then stands for it."""
-        if not self._tree.explains(failure.frame, failure.said):
+        if not self._tree.explains(failure.frame, failure.reason):
             return False
         path = self.record.path(failure.frame)
         with changing(path):

@@ -13,18 +13,10 @@ from pathlib import Path
 from typing import Any, Dict, Iterator
 
 from xmemcore.protocol import places
-from xmemcore.protocol.failures import DISK_FAILED, Busy, Failure, MachineError, RequestError
+from xmemcore.protocol.failures import DISK_FAILED, Busy, DiskFailed, Failure, RequestError
 from xmemcore.protocol.file_lock import try_lock, unlock
 from xmemcore.protocol.places import CACHE_VARIABLE
 from xmemcore.protocol.whole_file import write_text
-
-
-class ExchangeUnwritable(RequestError):
-    """The folder for exchange with the core is at a place that cannot be written."""
-
-
-class ExchangeDiskFailed(MachineError):
-    """The disk of the folder for exchange with the core is full or broken."""
 
 
 @contextlib.contextmanager
@@ -32,7 +24,7 @@ def changing(path: Path) -> Iterator[None]:
     """Say of what the disk refuses inside that it is about this path.
 
     Raises:
-        ExchangeUnwritable, ExchangeDiskFailed.
+        RequestError, DiskFailed.
     """
     try:
         yield
@@ -44,26 +36,22 @@ def _refusal(path: Path, error: OSError) -> Failure:
     """Say what to do about it: only a disk that is full is helped by space."""
     what = f"Cannot write {path}: {error.strerror or error}."
     if error.errno == errno.EIO:
-        return ExchangeDiskFailed(f"{what} Point {CACHE_VARIABLE} at another disk.")
+        return DiskFailed(f"{what} Point {CACHE_VARIABLE} at another disk.")
     if error.errno in DISK_FAILED:
-        return ExchangeDiskFailed(f"{what} Free some space, or point {CACHE_VARIABLE} at another disk.")
+        return DiskFailed(f"{what} Free some space, or point {CACHE_VARIABLE} at another disk.")
     # Windows says so too of a file that another program has open.
     close = "Close the program that has it open, or point" if isinstance(error, PermissionError) else "Point"
-    return ExchangeUnwritable(f"{what} {close} {CACHE_VARIABLE} at a folder that may be written.")
+    return RequestError(f"{what} {close} {CACHE_VARIABLE} at a folder that may be written.")
 
 
 def write_json(path: Path, content: Dict[str, Any]) -> None:
     """Write a file whole, and its folder where there is none.
 
     Raises:
-        ExchangeUnwritable, ExchangeDiskFailed.
+        RequestError, DiskFailed.
     """
     with changing(path):
         write_text(path, json.dumps(content))
-
-
-class NodeElsewhere(Busy):
-    """Another Nuke works for the same node."""
 
 
 @contextlib.contextmanager
@@ -71,8 +59,8 @@ def held(node_id: str, node_name: str) -> Iterator[None]:
     """Keep other sessions from a node's exchange folder while the body runs.
 
     Raises:
-        NodeElsewhere: one is there.
-        ExchangeUnwritable, ExchangeDiskFailed: there is no place for the lock.
+        Busy: one is there.
+        RequestError, DiskFailed: there is no place for the lock.
     """
     folder = places.exchange_folder(node_id)
     # Beside the folder: Clear deletes what is in it.
@@ -82,7 +70,7 @@ def held(node_id: str, node_name: str) -> Iterator[None]:
         opened = open(path, "a+b")  # noqa: SIM115  (closed below)
     with opened as file:
         if not try_lock(file.fileno()):
-            raise NodeElsewhere(
+            raise Busy(
                 f"Another Nuke is at work for {node_name}: this script is open twice. Wait until that one has finished, "
                 "or save this script under another name and press again; the node then becomes one of its own."
             )

@@ -30,14 +30,6 @@ _living: Dict[str, nuke.Node] = {}
 """Nodes of this session by id."""
 
 
-class InputMissing(RequestError):
-    """Nothing is connected where a plate or roto should be."""
-
-
-class RotoInputWrong(RequestError):
-    """The roto input is no Roto, and its shapes are wanted."""
-
-
 def node_id(node: nuke.Node) -> str:
     """Give the node's id; makes one for a node that has none, or one that could leave the cache's folder."""
     if not is_node_id(node["node_id"].value()):
@@ -130,11 +122,11 @@ def plate_input(node: nuke.Node) -> nuke.Node:
     """Give what is connected to `plate`.
 
     Raises:
-        InputMissing.
+        RequestError.
     """
     plate = connected(node, PLATE)
     if plate is None:
-        raise InputMissing(f"Nothing is connected to the plate input of {node.name()}. Connect the footage.")
+        raise RequestError(f"Nothing is connected to the plate input of {node.name()}. Connect the footage.")
     return plate
 
 
@@ -142,17 +134,17 @@ def roto_input(node: nuke.Node, meaning: str) -> nuke.Node:
     """Give what is connected to `roto`; behind Dots and Inputs, the Roto itself when its shapes are wanted.
 
     Raises:
-        InputMissing, RotoInputWrong.
+        RequestError.
     """
     source = connected(node, ROTO)
     if source is None:
-        raise InputMissing(f"Nothing is connected to the roto input of {node.name()}. Connect a Roto or RotoPaint.")
+        raise RequestError(f"Nothing is connected to the roto input of {node.name()}. Connect a Roto or RotoPaint.")
     if meaning == ALPHA:
         return source
     found = graph.behind_dots(source)
     if found is None or found.Class() not in CLASSES:
         shown = source.name() if found is None else f"{found.name()}, a {found.Class()}"
-        raise RotoInputWrong(
+        raise RequestError(
             f"The roto input of {node.name()} is {shown}. "
             "Connect the Roto or RotoPaint itself, or choose 'alpha of the input' and list the frames."
         )

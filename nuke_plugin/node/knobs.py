@@ -31,7 +31,7 @@ def matte_pattern(node: nuke.Node) -> str:
     """Say where a node's mattes go.
 
     Raises:
-        ScriptUnsaved, OutputInvalid: there is no place for them.
+        RequestError: there is no place for them.
     """
     # Not evaluate(): that puts a frame number where the pattern has its place for one.
     chosen = str(node["output"].getEvaluatedValue() or "")  # type: ignore[attr-defined]

@@ -12,14 +12,6 @@ from xmemcore.protocol.failures import RequestError
 _ONE_NUMBER = re.compile(r"[^%]*%(0\d+)?d[^%]*")
 
 
-class ScriptUnsaved(RequestError):
-    """A default beside the script needs a script that has a place."""
-
-
-class OutputInvalid(RequestError):
-    """The output path is no pattern for EXR files."""
-
-
 def script_home(script: str) -> str:
     """Name a script whatever its version: `/shots/a/comp_v012.nk` is `/shots/a/comp`, and `comp_v013_jd.nk` is `comp_jd`.
 
@@ -43,12 +35,12 @@ def matte_pattern(chosen: str, script: str, node_id: str) -> str:
         An absolute pattern with forward slashes, as Nuke wants them.
 
     Raises:
-        ScriptUnsaved: the default needs a script.
-        OutputInvalid: no frame number, something else to fill in such as %V, not EXR, or relative to nothing.
+        RequestError: the default needs a script.
+        RequestError: no frame number, something else to fill in such as %V, not EXR, or relative to nothing.
     """
     if not chosen:
         if not script:
-            raise ScriptUnsaved("The script has no place yet. Save it, or name an output path such as /shots/a/matte.%04d.exr.")
+            raise RequestError("The script has no place yet. Save it, or name an output path such as /shots/a/matte.%04d.exr.")
         home = Path(script_home(script))
         folder = home.parent / "mattes" / f"{home.name}_{node_id[:8]}"
         return (folder / "matte.%04d.exr").as_posix()
@@ -56,10 +48,10 @@ def matte_pattern(chosen: str, script: str, node_id: str) -> str:
     path = Path(chosen.replace("\\", "/"))
     path = path.with_name(re.sub("#+", lambda hashes: f"%0{len(hashes.group())}d", path.name)) if path.name else path
     if not _ONE_NUMBER.fullmatch(path.name) or "%" in path.parent.as_posix() or path.suffix.lower() != ".exr":
-        raise OutputInvalid(f"The output path {chosen} is no pattern for EXR frames. Use one like matte.%04d.exr.")
+        raise RequestError(f"The output path {chosen} is no pattern for EXR frames. Use one like matte.%04d.exr.")
     if not path.is_absolute():
         if not script:
-            raise ScriptUnsaved(f"The output path {chosen} is relative and the script has no place yet. Save it, or use an absolute path.")
+            raise RequestError(f"The output path {chosen} is relative and the script has no place yet. Save it, or use an absolute path.")
         path = Path(script).parent / path
     return path.as_posix()
 

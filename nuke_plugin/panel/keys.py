@@ -23,10 +23,6 @@ MOST_NAMED = 5
 """Shapes that the status names as left alone."""
 
 
-class NothingToKey(RequestError):
-    """The roto has no shape that could be keyed."""
-
-
 def add_current(node: nuke.Node) -> None:
     """Count the current frame as annotated for the chosen object."""
     _edit(node, "added")
@@ -72,7 +68,7 @@ def key_roto(node: nuke.Node) -> None:
     alone, and the status says so. One entry in Undo.
 
     Raises:
-        InputMissing, RotoInputWrong, NothingKeyed, NothingToKey.
+        RequestError.
     """
     source = identity.roto_input(node, UNION)
     frame = host.current_frame()
@@ -80,11 +76,11 @@ def key_roto(node: nuke.Node) -> None:
     reading = rotopaint.read_objects(source["curves"], source.name(), one_object=False)
     leaves = [leaf for name, one in zip(rotopaint.names(reading), reading.objects) if chosen in ("all", name) for leaf in one.leaves]
     if not leaves:
-        raise NothingToKey(f"{source.name()} has no shape called {chosen}. Choose another object.")
+        raise RequestError(f"{source.name()} has no shape called {chosen}. Choose another object.")
     may = {leaf: _why_not(leaf, frame) for leaf in leaves}
     left = [f"{leaf.shape.name} is {why} and was left alone." for leaf, why in may.items() if why]
     if len(left) == len(leaves):
-        raise NothingToKey(f"Nothing was keyed on {frame}: {' '.join(left[:MOST_NAMED])} Unlock or show what you want to key.")
+        raise RequestError(f"Nothing was keyed on {frame}: {' '.join(left[:MOST_NAMED])} Unlock or show what you want to key.")
     with host.one_undo("Key roto"):
         for leaf in [leaf for leaf, why in may.items() if not why]:
             driven = _key_shape(leaf.shape, frame)

@@ -14,21 +14,17 @@ if TYPE_CHECKING:
     import nuke
 
 
-class NoResult(RequestError):
-    """There are no mattes to make passes of."""
-
-
 def make_passes(node: nuke.Node) -> None:
     """Create the passes of a node's result below it.
 
     Raises:
-        NoResult.
+        RequestError.
     """
     record = last_record(node)
     if record is None or not record.layers:
         title = runs.title(identity.node_id(node))
         todo = f"{title} is at work: press again when it has finished." if title else "Propagate first."
-        raise NoResult(f"{node.name()} has no finished result yet. {todo}")
+        raise RequestError(f"{node.name()} has no finished result yet. {todo}")
     channels = ["rgba.alpha", *(f"{layer}.alpha" for layer in record.layers)]
     if record.snapshot.settings.get("confidence"):
         channels.append("confidence.value")

@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 RELOAD_EVERY_SECONDS = 1.0
 
 
-class BodyChanged(RequestError):
-    """The inside of a node is not as the gizmo makes it."""
-
-
 @host.unrecorded()
 def show(node: nuke.Node, pattern: str, frames: FrameRange, holes: Sequence[int] = ()) -> None:
     """Let the node put out these mattes, and every other one of theirs that is on disk; main thread.
@@ -127,7 +123,7 @@ def take_up(node: nuke.Node) -> None:
 def _read(node: nuke.Node) -> nuke.Node:
     read = graph.held(node, "Result", lambda: node.node("Result"))  # type: ignore[attr-defined]
     if read is None:
-        raise host.limit_reached() or BodyChanged(
+        raise host.limit_reached() or RequestError(
             f"{node.name()} has no Read called Result inside. Make a new XMemRoto, or undo the change."
         )
     return read

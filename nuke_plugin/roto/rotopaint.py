@@ -21,10 +21,6 @@ OPEN_FLAG = 1 << 5
 """Bit of a control curve's flags: its ends are not joined."""
 
 
-class NothingKeyed(RequestError):
-    """The roto has no shape, or none with a key."""
-
-
 @dataclass(frozen=True)
 class Leaf:
     """A shape with the layers around it, from Root inwards."""
@@ -74,7 +70,7 @@ def read_objects(curves: Any, node_name: str, one_object: bool) -> RotoReading:
         one_object: take the union of all shapes as one object.
 
     Raises:
-        NothingKeyed: there is no shape at all.
+        RequestError: there is no shape at all.
     """
     root = curves.rootLayer
     kinds = iter(_kinds(curves.toScript()))
@@ -86,7 +82,7 @@ def read_objects(curves: Any, node_name: str, one_object: bool) -> RotoReading:
         if leaves:
             objects.append(RotoObject(_name(element), leaves))
     if not objects:
-        raise NothingKeyed(f"{node_name} has no shapes. Draw and key a shape, or choose the input's alpha as roto input.")
+        raise RequestError(f"{node_name} has no shapes. Draw and key a shape, or choose the input's alpha as roto input.")
     if one_object:
         objects = [RotoObject(ONE_OBJECT, tuple(leaf for one in reversed(objects) for leaf in one.leaves))]
     warnings = []
@@ -126,7 +122,7 @@ def roto_json(reading: RotoReading, edits: KeyEdits, image_format: Sequence[floa
         image_format: width, height and pixel aspect of the plate's format.
 
     Raises:
-        NothingKeyed: no object has a keyframe.
+        RequestError: no object has a keyframe.
     """
     objects = []
     for name, one in zip(names(reading), reading.objects):
@@ -134,7 +130,7 @@ def roto_json(reading: RotoReading, edits: KeyEdits, image_format: Sequence[floa
         frames = sorted(edits.frames(name, one.keyed()))
         objects.append({"name": name, "frames": {str(frame): {"shapes": [] if frame in absent else one.at(frame)} for frame in frames}})
     if not any(one["frames"] for one in objects):
-        raise NothingKeyed(
+        raise RequestError(
             "No shape of the roto has a key. Key one on at least one frame, or use Add current for the frames that are right."
         )
     return {"version": VERSION, "format": list(image_format), "objects": objects}

@@ -10,7 +10,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from xmemcore.network import catalogue
-from xmemcore.network.catalogue import NoModel, UnknownModel
+from xmemcore.network.catalogue import NoModel
+from xmemcore.protocol.failures import RequestError
 
 
 def put(folder: Path, name: str, **metadata: str) -> Path:
@@ -72,9 +73,9 @@ def test_a_file_is_a_model(folders: tuple[Path, Path], tmp_path: Path) -> None:
 
 def test_missing_file_and_unknown_name_have_their_sentences(folders: tuple[Path, Path]) -> None:
     put(folders[1], "compact.safetensors")
-    with pytest.raises(UnknownModel, match=r"There is no model file /no/where\.pth"):
+    with pytest.raises(RequestError, match=r"There is no model file /no/where\.pth"):
         catalogue.resolve("/no/where.pth", *folders)
-    with pytest.raises(UnknownModel, match="There is no model called hugo. These exist: compact, xmem"):
+    with pytest.raises(RequestError, match="There is no model called hugo. These exist: compact, xmem"):
         catalogue.resolve("hugo", *folders)
 
 
@@ -132,12 +133,12 @@ def test_every_bundled_model_has_its_hash_recorded() -> None:
 
 def test_model_that_cannot_be_read_has_its_sentence(folders: tuple[Path, Path], tmp_path: Path) -> None:
     model = catalogue.Model("gone", tmp_path / "gone.safetensors", None, "", "")
-    with pytest.raises(catalogue.ModelUnreadable, match="gone.safetensors cannot be read: No such file"):
+    with pytest.raises(RequestError, match="gone.safetensors cannot be read: No such file"):
         catalogue.verify(model)
 
 
 def test_name_too_long_for_a_disk_is_no_model():
     for name in ("x" * 300 + ".safetensors", "x" * 3000):
-        with pytest.raises(catalogue.UnknownModel) as refusal:
+        with pytest.raises(RequestError) as refusal:
             catalogue.resolve(name)
         assert len(str(refusal.value)) < 500

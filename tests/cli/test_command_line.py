@@ -16,7 +16,7 @@ import pytest
 
 from tests.engine.small import small_network
 from xmemcore.cli.main import main, make_parser
-from xmemcore.cli.options import OptionsInvalid, byte_count, request_of
+from xmemcore.cli.options import byte_count, request_of
 from xmemcore.network.checkpoint import save_network
 from xmemcore.protocol.failures import Cancelled, MachineError, RequestError
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
@@ -235,7 +235,7 @@ def test_sizes_are_read_with_their_unit(text: str, size: int) -> None:
 
 
 def test_parser_raises_our_failure_not_system_exit() -> None:
-    with pytest.raises(OptionsInvalid):
+    with pytest.raises(RequestError, match="--roto --masks is required"):
         make_parser().parse_args(["propagate", "p"])
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from xmemcore.network import download as downloading
 from xmemcore.network.catalogue import record_path
-from xmemcore.network.download import DownloadChanged, DownloadFailed, DownloadForeign, StaysSafe, download
-from xmemcore.protocol.failures import RequestError
+from xmemcore.network.download import StaysSafe, download
+from xmemcore.protocol.failures import MachineError, RequestError
 
 
 def part_of(target: Path) -> Path:
@@ -45,7 +45,7 @@ def test_cut_connection_is_resumed_within_one_call(release, tmp_path: Path) -> N
 def test_cut_download_goes_on_with_the_next_call(release, tmp_path: Path) -> None:
     release.cut_after = [100_000]
     target = tmp_path / "model.pth"
-    with pytest.raises(DownloadFailed, match=r"stopped at 0\.1 MB .*it goes on from there"):
+    with pytest.raises(MachineError, match=r"stopped at 0\.1 MB .*it goes on from there"):
         download(release.url, target, attempts=1)
     assert not target.exists()
     assert part_of(target).stat().st_size == 100_000
@@ -57,7 +57,7 @@ def test_cut_download_goes_on_with_the_next_call(release, tmp_path: Path) -> Non
 def test_file_that_changed_meanwhile_is_taken_anew(release, tmp_path: Path) -> None:
     release.cut_after = [100_000]
     target = tmp_path / "model.pth"
-    with pytest.raises(DownloadFailed):
+    with pytest.raises(MachineError):
         download(release.url, target, attempts=1)
     release.content, release.etag = b"PK\x03\x04" + b"other" * 60_000, '"two"'
     download(release.url, target, attempts=1)
@@ -74,7 +74,7 @@ def test_server_without_ranges_starts_over(release, tmp_path: Path) -> None:
 def test_longer_announcement_than_content_is_never_accepted(release, tmp_path: Path) -> None:
     release.announce, release.ranges = len(release.content) + 1000, False
     target = tmp_path / "model.pth"
-    with pytest.raises(DownloadFailed, match=f"ended after {len(release.content)} of {release.announce} bytes"):
+    with pytest.raises(MachineError, match=f"ended after {len(release.content)} of {release.announce} bytes"):
         download(release.url, target, attempts=2, pause_seconds=0.01)
     assert not target.exists()
 
@@ -97,7 +97,7 @@ def test_shorter_announcement_than_content_is_caught_by_loading(release, tmp_pat
 def test_web_page_is_no_model_whatever_it_calls_itself(release, tmp_path: Path, content_type: str) -> None:
     release.content, release.content_type = b"<!DOCTYPE html><html>Please log in</html>" * 50, content_type
     target = tmp_path / "model.pth"
-    with pytest.raises(DownloadForeign, match="no model, perhaps a log-in or error page"):
+    with pytest.raises(MachineError, match="no model, perhaps a log-in or error page"):
         download(release.url, target)
     assert not target.exists()
     release.content, release.content_type = b"PK\x03\x04" + b"model" * 100, "application/octet-stream"
@@ -106,20 +106,20 @@ def test_web_page_is_no_model_whatever_it_calls_itself(release, tmp_path: Path, 
 
 def test_missing_file_is_said_at_once(release, tmp_path: Path) -> None:
     release.status = 404
-    with pytest.raises(DownloadFailed, match="answers 404 Not Found"):
+    with pytest.raises(MachineError, match="answers 404 Not Found"):
         download(release.url, tmp_path / "model.pth", pause_seconds=60)
     assert len(release.asked) == 1
 
 
 def test_overloaded_server_is_asked_again(release, tmp_path: Path) -> None:
     release.status = 503
-    with pytest.raises(DownloadFailed, match="503 Service Unavailable"):
+    with pytest.raises(MachineError, match="503 Service Unavailable"):
         download(release.url, tmp_path / "model.pth", attempts=3, pause_seconds=0.01)
     assert len(release.asked) == 3
 
 
 def test_refused_connection_has_its_sentence(tmp_path: Path) -> None:
-    with pytest.raises(DownloadFailed, match=r"127\.0\.0\.1:9/x\.pth stopped at 0\.0 MB"):
+    with pytest.raises(MachineError, match=r"127\.0\.0\.1:9/x\.pth stopped at 0\.0 MB"):
         download("http://127.0.0.1:9/x.pth", tmp_path / "x.pth", attempts=1)
 
 
@@ -128,7 +128,7 @@ def test_other_content_at_the_same_address_is_refused_until_it_is_meant(release,
     download(release.url, target)
     target.unlink()
     release.content = b"PK\x03\x04" + b"tampered" * 1000
-    with pytest.raises(DownloadChanged, match="now gives another file"):
+    with pytest.raises(MachineError, match="now gives another file"):
         download(release.url, target)
     assert not target.exists()
     record_path(target).unlink()
@@ -138,7 +138,7 @@ def test_other_content_at_the_same_address_is_refused_until_it_is_meant(release,
 
 def test_folder_that_cannot_be_made_has_its_sentence(release, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DownloadFailed, match="Cannot make .*XMEM_ROTO_MODELS"):
+    with pytest.raises(MachineError, match="Cannot make .*XMEM_ROTO_MODELS"):
         download(release.url, tmp_path / "file" / "model.pth")
 
 
@@ -147,7 +147,7 @@ def test_full_disk_stops_at_once_and_keeps_nothing_half_accepted(release, tmp_pa
         raise OSError(28, "No space left on device", str(part))
 
     monkeypatch.setattr(downloading, "_write", full)
-    with pytest.raises(DownloadFailed, match="No space left on device"):
+    with pytest.raises(MachineError, match="No space left on device"):
         download(release.url, tmp_path / "model.pth", pause_seconds=60)
     assert len(release.asked) == 1 and not (tmp_path / "model.pth").exists()
 
@@ -160,5 +160,5 @@ def test_redirect_never_leaves_https(first: str, then: str, allowed: bool) -> No
     if allowed:
         assert StaysSafe().redirect_request(request, None, 302, "", {}, f"{then}://example.org/b").full_url == f"{then}://example.org/b"
         return
-    with pytest.raises(DownloadFailed, match="leads away from https"):
+    with pytest.raises(MachineError, match="leads away from https"):
         StaysSafe().redirect_request(request, None, 302, "", {}, f"{then}://example.org/b")

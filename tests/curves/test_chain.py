@@ -6,8 +6,8 @@ import pytest
 
 from tests.roto.made_roto import curves, script, square
 from xmemcore.curves.script import read_script
+from xmemcore.protocol.failures import RequestError
 from xmemcore.roto import read_roto
-from xmemcore.roto.read import SeveralRotoNodes
 
 
 def roto(name: str, shape: str, inputs: str | None = None, knobs: str = "", x: float = 1) -> str:
@@ -43,7 +43,7 @@ def test_what_lets_its_input_through_is_passed(between: str) -> None:
 @pytest.mark.parametrize("between", ["Blur {\n size 8\n name Blur1\n}", "push 0", "Constant {\n inputs 0\n name C\n}"])
 def test_what_changes_the_picture_ends_a_chain(between: str) -> None:
     nodes = (roto("Roto1", "low", "0"), between, roto("Roto2", "top"))
-    with pytest.raises(SeveralRotoNodes, match="Roto1, Roto2"):
+    with pytest.raises(RequestError, match="Roto1, Roto2"):
         names(*nodes)
     assert names(*nodes, node="Roto2") == ["top"]
 
@@ -71,7 +71,7 @@ def test_objects_are_named_by_their_node_where_names_clash() -> None:
 def test_a_roto_on_two_branches_is_above_both() -> None:
     nodes = (roto("Roto1", "low", "0"), "set N1 [stack 0]", roto("Roto2", "a"), "push $N1", roto("Roto3", "b"))
     assert names(*nodes, node="Roto3") == ["b", "low"]
-    with pytest.raises(SeveralRotoNodes):
+    with pytest.raises(RequestError, match="Choose one"):
         names(*nodes)
 
 

@@ -16,7 +16,7 @@ from xmemcore.evaluation import bench, bench_exr, bench_ratios
 from xmemcore.evaluation.clips import find_clips
 from xmemcore.evaluation.untrained import write_untrained
 from xmemcore.network.checkpoint import save_network
-from xmemcore.protocol.failures import Cancelled
+from xmemcore.protocol.failures import Cancelled, MachineError
 from xmemcore.shot.listener import Silence
 
 
@@ -95,7 +95,7 @@ def test_plain_alone_is_one_row(clip: Path, tmp_path: Path) -> None:
 def test_run_that_fails_has_its_own_sentence(clip: Path, tmp_path: Path) -> None:
     (clip / "frames" / "00002.jpg").write_bytes(b"no picture")
     model = str(write_untrained(tmp_path / "model.safetensors"))
-    with pytest.raises(bench.BenchFailed, match="The plain run failed: .*00002|The plain run failed: .*frame 2"):
+    with pytest.raises(MachineError, match="The plain run failed: .*00002|The plain run failed: .*frame 2"):
         bench.compare(str(clip), 4, model, "cpu", 64, plain_only=True, full=False, listener=Silence())
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from xmemcore.engine.selection import evenly
 from xmemcore.evaluation import clips, hold, metrics
 from xmemcore.evaluation.clips import Clip
+from xmemcore.protocol.failures import RequestError
 
 
 def write_clip(frames: Path, masks: Path, labels: list[np.ndarray | None], stem: str = "{:05d}") -> None:
@@ -63,9 +64,9 @@ def test_folder_without_masks_is_no_clip(tmp_path: Path) -> None:
 
 
 def test_missing_folder_and_empty_folder_have_their_sentences(tmp_path: Path) -> None:
-    with pytest.raises(clips.ClipsNotFound, match="There is no folder .*nowhere"):
+    with pytest.raises(RequestError, match="There is no folder .*nowhere"):
         clips.find_clips(tmp_path / "nowhere")
-    with pytest.raises(clips.ClipsNotFound, match="No clip with frames and masks"):
+    with pytest.raises(RequestError, match="No clip with frames and masks"):
         clips.find_clips(tmp_path)
 
 
@@ -96,7 +97,7 @@ def test_255_beside_other_labels_is_void(tmp_path: Path) -> None:
 def test_colour_mask_is_refused_by_name(tmp_path: Path) -> None:
     write_clip(tmp_path / "a/frames", tmp_path / "a/masks", [labels(1)])
     Image.new("RGB", (8, 6)).save(tmp_path / "a/masks/00000.png")
-    with pytest.raises(clips.ClipUnreadable, match="00000.png is a RGB picture"):
+    with pytest.raises(RequestError, match="00000.png is a RGB picture"):
         clips.find_clips(tmp_path)[0].labels(0)
 
 
@@ -104,7 +105,7 @@ def test_truncated_mask_is_refused_by_name(tmp_path: Path) -> None:
     write_clip(tmp_path / "a/frames", tmp_path / "a/masks", [labels(1)])
     path = tmp_path / "a/masks/00000.png"
     path.write_bytes(path.read_bytes()[:60])
-    with pytest.raises(clips.ClipUnreadable, match="Cannot read the mask .*00000.png"):
+    with pytest.raises(RequestError, match="Cannot read the mask .*00000.png"):
         clips.find_clips(tmp_path)[0].labels(0)
 
 
@@ -133,7 +134,7 @@ def test_no_annotation_is_refused() -> None:
 
 
 def test_unknown_clip_name_lists_the_known_ones() -> None:
-    with pytest.raises(clips.ClipsNotFound, match="no clip cat. These exist: ant, bee"):
+    with pytest.raises(RequestError, match="no clip cat. These exist: ant, bee"):
         clips.named([dense(3, "ant"), dense(3, "bee")], ["cat"])
 
 

@@ -21,7 +21,7 @@ from xmemcore.engine.selection import STRATEGIES
 from xmemcore.evaluation import clip_shot, clips, evaluate
 from xmemcore.evaluation.clip_shot import ClipShot, decided
 from xmemcore.evaluation.clips import Clip
-from xmemcore.evaluation.evaluate import ClipResult, EvaluationSettings, Keys, ResumeMismatch, Table
+from xmemcore.evaluation.evaluate import ClipResult, EvaluationSettings, Keys, Table
 from xmemcore.evaluation.metrics import Score
 from xmemcore.protocol.failures import Cancelled, RequestError
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
@@ -265,12 +265,12 @@ def test_table_of_other_settings_is_not_resumed(tmp_path: Path) -> None:
     Table("m", "abc", plain, file).put("pair", 1, RESULT)
     Table("m", "abc", EvaluationSettings(annotations=(10,)), file, resume=True)
     for other in ({"size": 96}, {"plain": True}, {"mode": "xmem"}, {"colorspace": "linear"}):
-        with pytest.raises(ResumeMismatch, match="made with other settings"):
+        with pytest.raises(RequestError, match="made with other settings"):
             Table("m", "abc", replace(plain, choices=replace(plain.choices, **other)), file, resume=True)
-    with pytest.raises(ResumeMismatch, match="made with other weights"):
+    with pytest.raises(RequestError, match="made with other weights"):
         Table("m", "def", plain, file, resume=True)
     file.write_text("{")
-    with pytest.raises(ResumeMismatch, match="it is no table of figures. Name another place"):
+    with pytest.raises(RequestError, match="it is no table of figures. Name another place"):
         Table("m", "abc", plain, file, resume=True)
 
 
@@ -299,14 +299,14 @@ def test_frames_without_numbers_are_refused(folder: Path) -> None:
     for name in ("frames/00003.jpg", "masks/00003.png"):
         path = folder / "pair" / name
         path.rename(path.with_stem("three"))
-    with pytest.raises(clips.ClipUnreadable, match="not numbered in one way"):
+    with pytest.raises(RequestError, match="not numbered in one way"):
         _ = clips.find_clips(folder)[0].plate
 
 
 def test_masks_that_propagate_reads_as_one_matte_are_refused(folder: Path, choices: PropagateRequest) -> None:
     for path in (folder / "pair/masks").iterdir():
         Image.fromarray(np.asarray(Image.open(path)) * np.uint8(80)).save(path)
-    with ClipShot(clips.find_clips(folder)[0]) as shot, pytest.raises(clips.ClipUnreadable, match="hold the labels 80, 160, but propagate"):
+    with ClipShot(clips.find_clips(folder)[0]) as shot, pytest.raises(RequestError, match="hold the labels 80, 160, but propagate"):
         shot.propagate((0,), choices)
 
 

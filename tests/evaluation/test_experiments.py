@@ -15,7 +15,7 @@ from xmemcore.evaluation.evaluate import ClipResult, EvaluationSettings, Keys
 from xmemcore.evaluation.metrics import Score
 from xmemcore.evaluation.studies import write_clip
 from xmemcore.network.catalogue import Model, resolve
-from xmemcore.protocol.failures import Cancelled
+from xmemcore.protocol.failures import Cancelled, RequestError
 from xmemcore.shot.listener import Silence
 
 MODEL = Model("seeded", Path("seeded.safetensors"), "abc", "none", "none")
@@ -154,7 +154,7 @@ def test_rows_with_few_clips_are_compared_over_the_clips_of_all_rows(tmp_path: P
 
 
 def test_unknown_experiment_lists_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(experiments.ExperimentUnknown, match="There is no experiment colour. These exist: annotations, order"):
+    with pytest.raises(RequestError, match="There is no experiment colour. These exist: annotations, order"):
         run(tmp_path, [clip("a")], ["colour"])
 
 

@@ -10,7 +10,7 @@ import pytest
 from xmemcore.evaluation import report
 from xmemcore.evaluation.picture import require_writable, write_picture
 from xmemcore.evaluation.report import Sheet
-from xmemcore.protocol.failures import NotWritable
+from xmemcore.protocol.failures import RequestError
 
 
 def sheet(**changes: object) -> Sheet:
@@ -91,7 +91,7 @@ def test_picture_is_written_whole_or_refused_with_a_sentence(tmp_path: Path) -> 
     write_picture(image, tmp_path / "new" / "sheet.png")
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["sheet.png"]
     (tmp_path / "file").write_text("")
-    with pytest.raises(NotWritable, match="Cannot write .*Name another"):
+    with pytest.raises(RequestError, match="Cannot write .*Name another"):
         write_picture(image, tmp_path / "file" / "sheet.png")
 
 
@@ -99,7 +99,7 @@ def test_picture_is_written_whole_or_refused_with_a_sentence(tmp_path: Path) -> 
 def test_place_of_a_picture_is_looked_at_before_the_work(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(NotWritable, match="Cannot write .*Name another"):
+    with pytest.raises(RequestError, match="Cannot write .*Name another"):
         require_writable(tmp_path / name)
     require_writable(tmp_path / "new" / "sheet.png")
     assert list((tmp_path / "new").iterdir()) == []

@@ -11,9 +11,10 @@ import torch
 from safetensors.torch import save_file
 
 from tests.engine.small import SMALL, small_network
-from xmemcore.network.checkpoint import CheckpointUnreadable, load_network, read_metadata, save_network
+from xmemcore.network.checkpoint import load_network, read_metadata, save_network
 from xmemcore.network.config import COMPACT, FULL, ForeignCheckpoint, NetworkConfig
 from xmemcore.network.xmem import XMem
+from xmemcore.protocol.failures import RequestError
 
 
 def test_full_network_has_the_official_checkpoints_tensors(shared: Path) -> None:
@@ -67,7 +68,7 @@ def test_truncated_files_are_damaged(tmp_path: Path) -> None:
     torch.save(small_network().state_dict(), tmp_path / "a.pth")
     for path in (tmp_path / "a.safetensors", tmp_path / "a.pth"):
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-        with pytest.raises(CheckpointUnreadable, match="damaged or not a checkpoint"):
+        with pytest.raises(RequestError, match="damaged or not a checkpoint"):
             load_network(path)
 
 
@@ -75,13 +76,13 @@ def test_truncated_files_are_damaged(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"X", b"J\x01", b"s", b"a", b"R", b""])
 def test_chance_bytes_are_damaged(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.pth").write_bytes(content)
-    with pytest.raises(CheckpointUnreadable, match=r"a\.pth is damaged or not a checkpoint \(.+\)\. Install it again\."):
+    with pytest.raises(RequestError, match=r"a\.pth is damaged or not a checkpoint \(.+\)\. Install it again\."):
         load_network(tmp_path / "a.pth")
 
 
 def test_pickle_with_code_in_it_is_refused(tmp_path: Path) -> None:
     torch.save({"weights": Path("x")}, tmp_path / "a.pth")
-    with pytest.raises(CheckpointUnreadable, match=r"damaged or not a checkpoint \(it is no file of tensors alone\)"):
+    with pytest.raises(RequestError, match=r"damaged or not a checkpoint \(it is no file of tensors alone\)"):
         load_network(tmp_path / "a.pth")
 
 
@@ -89,7 +90,7 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     network = small_network()
     network.decoder.pred.bias.data[:] = float("nan")
     save_network(tmp_path / "a.safetensors", network, {})
-    with pytest.raises(CheckpointUnreadable, match=r"a.safetensors holds numbers that are not finite"):
+    with pytest.raises(RequestError, match=r"a.safetensors holds numbers that are not finite"):
         load_network(tmp_path / "a.safetensors")
 
 
@@ -114,7 +115,7 @@ def test_checkpoint_with_flat_tensors_is_foreign(tmp_path: Path) -> None:
 
 
 def test_missing_file_says_where(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointUnreadable, match="There is no model file"):
+    with pytest.raises(RequestError, match="There is no model file"):
         load_network(tmp_path / "none.safetensors")
 
 

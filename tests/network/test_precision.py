@@ -9,9 +9,9 @@ from tests.engine.small import MadeUpShot, propagate, small_network
 from xmemcore.engine.config import EngineConfig
 from xmemcore.engine.frames import Annotation
 from xmemcore.network.inference import FAST, FLOAT32, MIXED, prepared
-from xmemcore.protocol.requests import SettingUnknown
+from xmemcore.protocol.failures import RequestError
 from xmemcore.shot import device
-from xmemcore.shot.device import PrecisionUnavailable, choose_precision
+from xmemcore.shot.device import choose_precision
 
 # bfloat16 has 8 bits: a probability is off by a few parts in a thousand; fast adds what a wrong match costs.
 CLOSE = {FLOAT32: 1e-5, MIXED: 0.03, FAST: 0.1}
@@ -57,12 +57,12 @@ def test_auto_is_what_the_device_is_good_at(monkeypatch: pytest.MonkeyPatch, hal
 
 def test_level_that_a_machine_cannot_compute_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "computes_in_half", lambda there: False)
-    with pytest.raises(PrecisionUnavailable, match="no bfloat16 instructions.*precision mixed.*Choose precision float32"):
+    with pytest.raises(RequestError, match="no bfloat16 instructions.*precision mixed.*Choose precision float32"):
         choose_precision(MIXED, "cpu")
 
 
 def test_precision_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(SettingUnknown, match="no precision 'double'"):
+    with pytest.raises(RequestError, match="no precision 'double'"):
         choose_precision("double", "cpu")
-    with pytest.raises(SettingUnknown, match="Plain mode computes in float32"):
+    with pytest.raises(RequestError, match="Plain mode computes in float32"):
         choose_precision(MIXED, "cpu", plain=True)

@@ -12,7 +12,8 @@ import pytest
 
 from xmem_roto_nuke.core import launch
 from xmem_roto_nuke.core.client import Core, Patience
-from xmem_roto_nuke.core.process import CoreCrashed, CoreForeign, CoreProcess, CoreSilent
+from xmem_roto_nuke.core.process import CoreCrashed, CoreProcess
+from xmemcore.protocol.failures import MachineError, RequestError
 from xmemcore.protocol.messages import Cancelled, Failed, Finished, FrameDone, Propagate, Started
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.results import Cleared, ModelEntry, ModelList
@@ -75,7 +76,7 @@ def test_cancel_stops_after_a_frame(core):
 
 def test_a_core_that_does_not_stop_in_time_is_killed(core):
     conversation = ask(core, "stuck")
-    with pytest.raises(CoreSilent, match="did not stop within"):
+    with pytest.raises(MachineError, match="did not stop within"):
         for message in conversation:
             if isinstance(message, Started):
                 conversation.cancel()
@@ -159,7 +160,7 @@ def test_a_long_job_is_not_taken_for_silence(core):
 def iter_until_killed(conversation):
     try:
         yield from conversation
-    except (CoreCrashed, CoreSilent):
+    except (CoreCrashed, MachineError):
         return
 
 
@@ -168,7 +169,7 @@ def test_a_process_that_is_stopped_counts_as_lost(core):
 
     conversation = ask(core, "stuck")
     os.kill(core.pid, signal.SIGSTOP)
-    with pytest.raises(CoreSilent, match="no sign of life"):
+    with pytest.raises(MachineError, match="no sign of life"):
         list(conversation)
 
 
@@ -178,14 +179,14 @@ GREETING = '{{"kind": "greeting", "protocol": {}, "version": "9.9", "pid": 1, "p
 @pytest.mark.parametrize(
     ("text", "error", "words"),
     [
-        (f"import time; print('{GREETING.format(99)}'); time.sleep(60)", CoreForeign, "version 9.9 and speaks protocol 99"),
-        ("import time; print('Hello!'); time.sleep(60)", CoreForeign, "Hello!"),
-        ("import time; time.sleep(60)", CoreSilent, "did not greet within 0.7 s"),
+        (f"import time; print('{GREETING.format(99)}'); time.sleep(60)", RequestError, "version 9.9 and speaks protocol 99"),
+        ("import time; print('Hello!'); time.sleep(60)", RequestError, "Hello!"),
+        ("import time; time.sleep(60)", MachineError, "did not greet within 0.7 s"),
         ("raise SystemExit('no torch here')", CoreCrashed, "code 1.*no torch here"),
     ],
 )
 def test_a_wrong_beginning_is_refused_and_leaves_no_process(text, error, words):
-    core = Core(lambda: program(text), patience=Patience(greeting_seconds=0.7 if error is CoreSilent else 20))
+    core = Core(lambda: program(text), patience=Patience(greeting_seconds=0.7 if error is MachineError else 20))
     with pytest.raises(error, match=words):
         ask(core, "frames")
     assert not core.running

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from xmem_roto_nuke.node.places import OutputInvalid, matte_pattern
+from xmem_roto_nuke.node.places import matte_pattern
+from xmemcore.protocol.failures import RequestError
 
 
 @pytest.mark.parametrize(
@@ -25,5 +26,5 @@ def test_patterns_are_taken_as_nuke_takes_them(chosen: str, pattern: str) -> Non
     "name", ["matte.exr", "matte.%04d.png", "matte.%V.exr", "matte.%V.%04d.exr", "%V/matte.%04d.exr", "m.%04d.%04d.exr", "/"]
 )
 def test_what_is_no_pattern_is_refused(name: str) -> None:
-    with pytest.raises(OutputInvalid, match="is no pattern for EXR frames. Use one like matte.%04d.exr."):
+    with pytest.raises(RequestError, match="is no pattern for EXR frames. Use one like matte.%04d.exr."):
         matte_pattern(f"/shots/a/{name}", "/shots/a/comp.nk", "0" * 32)

@@ -210,10 +210,11 @@ def test_the_roto_alpha_is_the_rotos_own_whatever_lies_behind_it(stage):
     ],
 )
 def test_working_space_is_known_or_refused(stage, management, config, space, expected):
-    from xmem_roto_nuke.handover.colour import WorkingSpaceUnknown, encoding
+    from xmem_roto_nuke.handover.colour import encoding
+    from xmemcore.protocol.failures import RequestError
 
     if expected is None:
-        with pytest.raises(WorkingSpaceUnknown, match="does not know"):
+        with pytest.raises(RequestError, match="does not know"):
             encoding(management, config, space)
     else:
         assert encoding(management, config, space) == expected

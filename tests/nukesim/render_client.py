@@ -9,11 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from xmemcore.protocol.failures import MachineError
+
 _SERVER = Path(__file__).resolve().parent / "render_server.py"
-
-
-class RendererMissing(RuntimeError):
-    """No interpreter with numpy, OpenEXR and Pillow was found."""
 
 
 def interpreter() -> str:
@@ -44,10 +42,10 @@ class Renderer:
         except OSError as error:
             line = ""
             self._process = None
-            raise RendererMissing(f"The renderer went away: {error}") from error
+            raise MachineError(f"The renderer went away: {error}") from error
         if not line:
             self._process = None
-            raise RendererMissing(f"The renderer died; it needs numpy, OpenEXR and Pillow in {interpreter()}")
+            raise MachineError(f"The renderer died; it needs numpy, OpenEXR and Pillow in {interpreter()}")
         answer: dict[str, Any] = json.loads(line)
         return answer
 

@@ -118,7 +118,7 @@ def test_one_of_ours_stays_and_what_nobody_thought_of_asks_for_a_report() -> Non
 
 
 def test_a_renamed_class_is_the_same_on_the_wire() -> None:
-    class PlateGone(RequestError):
+    class Renamed(RequestError):
         """Under whatever name."""
 
-    assert PlateGone("x").code == RequestError("x").code == "request" and Failure("x").code == "fault"
+    assert Renamed("x").code == RequestError("x").code == "request" and Failure("x").code == "fault"

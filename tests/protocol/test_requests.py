@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from xmemcore.protocol.requests import SettingUnknown, SuggestRequest, require_size
+from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.requests import SuggestRequest, require_size
 
 
 def test_working_size_has_limits_that_everybody_can_ask_for() -> None:
     for size in (64, 480, 4096):
         require_size(size)
     for size in (63, 0, -480, 4097):
-        with pytest.raises(SettingUnknown, match=f"working size {size} is out of range. Choose 64 to 4096 pixels"):
+        with pytest.raises(RequestError, match=f"working size {size} is out of range. Choose 64 to 4096 pixels"):
             require_size(size)
 
 
@@ -31,5 +32,5 @@ def test_working_size_has_limits_that_everybody_can_ask_for() -> None:
 )
 def test_impossible_suggestion_is_refused(setting: dict[str, Any], sentence: str) -> None:
     SuggestRequest(plate="p", count=1, alpha=0.0, min_pixels=0).require_possible()
-    with pytest.raises(SettingUnknown, match=sentence):
+    with pytest.raises(RequestError, match=sentence):
         SuggestRequest(plate="p", **setting).require_possible()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from xmemcore.protocol.result_file import MatteRecord, RecordForeign, ResultFile, ResultHeader
+from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.result_file import MatteRecord, ResultFile, ResultHeader
 
 
 def record(signature: str = "abc", size: int = 3) -> MatteRecord:
@@ -67,7 +68,7 @@ def test_foreign_file_stays_as_it_is(tmp_path: Path, content: str) -> None:
     (tmp_path / "result.json").write_text(content)
     result = ResultFile(tmp_path / "m.%04d.exr")
     assert result.records == {}
-    with pytest.raises(RecordForeign, match="not a record of mattes"):
+    with pytest.raises(RequestError, match="not a record of mattes"):
         result.write(ResultHeader())
     assert (tmp_path / "result.json").read_text() == content
 

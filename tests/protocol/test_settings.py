@@ -17,8 +17,9 @@ from xmem_roto_nuke.panel import gizmo
 from xmemcore.cli.options import Parser, add_settings, request_of
 from xmemcore.protocol.choices import DEVICES, EDGES, METHODS, MODES, ORDERS, PRECISIONS, RESAMPLINGS
 from xmemcore.protocol.colorspaces import COLORSPACES
+from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import PanelChoices, PropagateRequest, ShotRequest, SuggestRequest
-from xmemcore.protocol.settings import Setting, SettingUnknown, require_possible, rows, setting
+from xmemcore.protocol.settings import Setting, require_possible, rows, setting
 
 TABLE = [(request, row) for request in (PanelChoices, PropagateRequest, SuggestRequest) for row in rows(request)]
 OTHER_VALUES: dict[str, Any] = {"colorspace": "srgb", "model": None, "learn": 30.0, "mem_every": 7, "precision": "fast"}
@@ -48,9 +49,9 @@ def test_a_new_row_is_an_option_is_refused_when_it_is_wrong_and_reaches_the_requ
     add_settings(parser, Tomorrow, "engine")
     asked = request_of(parser.parse_args(["--grain", "none", "--patience", "2", "--no-temporary-memory"]), Tomorrow, plate="p")
     assert (asked.grain, asked.patience, asked.temporary_memory, asked.mode) == ("none", 2.0, False, "xmem++")
-    with pytest.raises(SettingUnknown, match="There is no grain 'soft'. Choose one of: matched, none."):
+    with pytest.raises(RequestError, match="There is no grain 'soft'. Choose one of: matched, none."):
         require_possible(Tomorrow("p", grain="soft"))
-    with pytest.raises(SettingUnknown, match="The patience 0.5 is out of range. Choose 1 or more."):
+    with pytest.raises(RequestError, match="The patience 0.5 is out of range. Choose 1 or more."):
         require_possible(Tomorrow("p", patience=0.5))
 
 

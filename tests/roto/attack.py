@@ -21,8 +21,7 @@ from xmemcore.curves.chain import CLASSES
 from xmemcore.curves.script import read_script
 from xmemcore.protocol.failures import RequestError
 from xmemcore.roto import Roto, read_roto
-from xmemcore.roto.read import SeveralRotoNodes
-from xmemcore.shot.annotations.roto import RotoAnnotations, RotoWithoutKeys
+from xmemcore.shot.annotations.roto import RotoAnnotations
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.plate.canvas import Canvas
 
@@ -56,7 +55,7 @@ def read(text: str, rng: random.Random) -> Roto:
     """Read a text, of several nodes any one."""
     try:
         return read_roto(text)
-    except SeveralRotoNodes:
+    except RequestError:
         return read_roto(text, rng.choice(read_script(text).of(CLASSES)).path)
 
 
@@ -64,7 +63,7 @@ def use(roto: Roto, rng: random.Random) -> None:
     """Draw some frames as a propagate would."""
     try:
         made = RotoAnnotations(roto, CANVAS)
-    except RotoWithoutKeys:
+    except RequestError:
         made = RotoAnnotations(roto, CANVAS, keyframes=(1, 1001))
     for frame in rng.sample(made.keyframes, min(2, len(made.keyframes))):
         made.absent(frame + 1)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from tests.make_data import exr_header, half_noise, write_deep, write_exr, write_parts
 from xmemcore.protocol import whole_file
-from xmemcore.protocol.failures import MachineError, RequestError
+from xmemcore.protocol.failures import DiskFailed, MachineError, RequestError
 from xmemcore.shot.files import exr
 from xmemcore.shot.files.box import Box
 
@@ -152,7 +152,7 @@ def test_library_works_on_several_threads() -> None:
 
 
 def test_deep_files_are_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(exr.ExrUnreadable, match="a.exr in .* is a deep EXR, which has no single image. Flatten it first"):
+    with pytest.raises(RequestError, match="a.exr in .* is a deep EXR, which has no single image. Flatten it first"):
         exr.read_header(write_deep(tmp_path / "a.exr"))
 
 
@@ -162,7 +162,7 @@ def test_subsampled_channels_are_refused_by_name(tmp_path: Path) -> None:
     place = content.index(b"channels\0chlist\0") + len(b"channels\0chlist\0") + 4 + len(b"R\0") + 8
     assert content[place : place + 8] == np.array((1, 1), np.int32).tobytes()
     path.write_bytes(content[:place] + np.array((2, 2), np.int32).tobytes() + content[place + 8 :])
-    with pytest.raises(exr.ExrUnreadable, match="Channel R of a.exr in .* is subsampled. Render it at full size."):
+    with pytest.raises(RequestError, match="Channel R of a.exr in .* is subsampled. Render it at full size."):
         read(path)
 
 
@@ -179,14 +179,14 @@ def test_subsampled_channels_are_refused_by_name(tmp_path: Path) -> None:
 def test_files_that_are_no_exr_are_told_apart(tmp_path: Path, content: bytes | None, sentence: str) -> None:
     if content is not None:
         (tmp_path / "a.exr").write_bytes(content)
-    with pytest.raises(exr.ExrUnreadable, match=sentence) as failure:
+    with pytest.raises(RequestError, match=sentence) as failure:
         exr.read_header(tmp_path / "a.exr")
     assert isinstance(failure.value, RequestError) and "\n" not in str(failure.value)
 
 
 def test_folder_named_like_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.exr").mkdir()
-    with pytest.raises(exr.ExrUnreadable, match="Cannot read .*a.exr"):
+    with pytest.raises(RequestError, match="Cannot read .*a.exr"):
         exr.read_header(tmp_path / "a.exr")
 
 
@@ -205,7 +205,7 @@ def test_file_cut_anywhere_is_refused_by_name_and_nothing_is_printed(good: Path,
     content = good.read_bytes()
     for size in [*range(4, len(content), len(content) // 60), len(content) - 1]:
         good.write_bytes(content[:size])
-        with pytest.raises(exr.ExrUnreadable, match="a.exr in .* is truncated or damaged"):
+        with pytest.raises(RequestError, match="a.exr in .* is truncated or damaged"):
             header = exr.read_header(good)
             part = header.parts[-1]
             exr.read_channels(header, part, part.channels)
@@ -227,7 +227,7 @@ def test_flipped_bits_never_give_anything_but_pixels_or_a_sentence(good: Path, c
             part = header.parts[-1]
             for name, plane in exr.read_channels(header, part, part.channels).channels.items():
                 assert plane.shape == (part.data_window.height, part.data_window.width), name
-        except exr.ExrUnreadable as failure:
+        except RequestError as failure:
             refused += 1
             assert "a.exr" in str(failure) and "\n" not in str(failure)
     assert refused > 60, "ZIP has checksums"
@@ -253,7 +253,7 @@ def test_what_others_write_while_a_damaged_file_is_read_is_passed_on(tmp_path: P
     thread = threading.Thread(target=talk)
     thread.start()
     for _ in range(10):
-        with pytest.raises(exr.ExrUnreadable):
+        with pytest.raises(RequestError):
             read(path, "R")
     ended.set()
     thread.join(60)
@@ -270,7 +270,7 @@ def test_damage_in_one_part_does_not_give_the_pixels_of_another(tmp_path: Path) 
     for place in range(len(content) // 4, len(content) // 2, 97):
         content[place] ^= 0xFF
     path.write_bytes(bytes(content))
-    with pytest.raises(exr.ExrUnreadable, match="truncated or damaged"):
+    with pytest.raises(RequestError, match="truncated or damaged"):
         read(path, "R", part=0)
     assert np.array_equal(read(path, "R", part=1)["R"], two["R"])
 
@@ -354,7 +354,7 @@ def test_former_file_stays_when_writing_fails(tmp_path: Path, monkeypatch: pytes
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(exr.ExrNotWritten, match=r"a.exr was not written \(.*Input/output error\)") as failure:
+    with pytest.raises(MachineError, match=r"a.exr was not written \(.*Input/output error\)") as failure:
         write(path, half_noise(16, 24, seed=9))
     assert isinstance(failure.value, MachineError) and failure.value.exit_code == 3
     assert path.read_bytes() == before
@@ -372,7 +372,7 @@ def test_interrupted_writing_leaves_nothing(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_folder_that_went_away_is_said_to_be_the_cause(tmp_path: Path) -> None:
-    with pytest.raises(exr.ExrNotWritten, match="was not written .* Check that its folder is there"):
+    with pytest.raises(MachineError, match="was not written .* Check that its folder is there"):
         write(tmp_path / "gone" / "a.exr", half_noise(16, 24))
 
 
@@ -392,7 +392,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_full_disk_is_the_machines_fault_and_leaves_what_was_finished(small_disk: Path) -> None:
     write(small_disk / "m.0001.exr", half_noise(64, 96))
     before = (small_disk / "m.0001.exr").read_bytes()
-    with pytest.raises(exr.DiskFull, match="The disk is full: .*m.0002.exr was not written. Make room and run again") as failure:
+    with pytest.raises(DiskFailed, match="The disk is full: .*m.0002.exr was not written. Make room and run again") as failure:
         write(small_disk / "m.0002.exr", half_noise(400, 600))
     assert failure.value.exit_code == 3
     assert [left.name for left in small_disk.iterdir()] == ["m.0001.exr"]
@@ -402,7 +402,7 @@ def test_full_disk_is_the_machines_fault_and_leaves_what_was_finished(small_disk
 def test_small_file_that_found_no_room_does_not_appear_either(small_disk: Path) -> None:
     with pytest.raises(OSError):
         (small_disk / "other").write_bytes(bytes(1 << 20))
-    with pytest.raises(exr.DiskFull):
+    with pytest.raises(DiskFailed):
         write(small_disk / "m.0001.exr", half_noise(2, 2))
     assert [left.name for left in small_disk.iterdir()] == ["other"]
 
@@ -412,7 +412,7 @@ def test_full_disk_is_recognised_by_its_error(tmp_path: Path, monkeypatch: pytes
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(exr.DiskFull):
+    with pytest.raises(DiskFailed):
         write(tmp_path / "a.exr", half_noise(16, 24))
 
 
@@ -449,7 +449,7 @@ def test_remains_of_a_killed_run_are_cleared_and_those_of_a_running_one_stay(tmp
 
 def test_folder_that_cannot_be_made_is_a_wrong_request(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(exr.FolderNotWritable, match="The output folder .*file/out cannot be written: .*Choose another") as failure:
+    with pytest.raises(RequestError, match="The output folder .*file/out cannot be written: .*Choose another") as failure:
         exr.make_folder(tmp_path / "file" / "out")
     assert failure.value.exit_code == 2
 

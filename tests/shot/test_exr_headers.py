@@ -10,9 +10,10 @@ import OpenEXR
 import pytest
 
 from tests.make_data import half_noise, with_attributes, write_exr, write_parts
+from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.files import exr, exr_layout
-from xmemcore.shot.files.box import Box, CanvasImpossible
-from xmemcore.shot.plate.plate import Plate, PlateUnreadable
+from xmemcore.shot.files.box import Box
+from xmemcore.shot.plate.plate import Plate
 
 WINDOW = (0, 0, 24, 40)
 ATTRIBUTES = {
@@ -133,7 +134,7 @@ def test_text_that_is_not_utf_8_is_still_text(tmp_path: Path) -> None:
 )
 def test_headers_without_end_are_refused(tmp_path: Path, attributes: list[tuple[str, str, bytes]], sentence: str) -> None:
     path = with_attributes(write_exr(tmp_path / "a.exr", half_noise(4, 4), (0, 0, 4, 4)), attributes)
-    with pytest.raises(exr.ExrUnreadable, match=sentence):
+    with pytest.raises(RequestError, match=sentence):
         exr.read_header(path)
 
 
@@ -162,7 +163,7 @@ def test_view_that_is_used_is_said_and_can_be_chosen(tmp_path: Path) -> None:
     assert plate.view == "right" and seen(plate, 1, 0)
     left = Plate.open(str(tmp_path), view="LEFT")
     assert left.warnings == () and seen(left, 1, 1)
-    with pytest.raises(PlateUnreadable, match=r"p.1.exr has no view 'up'; it has the views right and left. Name one of these"):
+    with pytest.raises(RequestError, match=r"p.1.exr has no view 'up'; it has the views right and left. Name one of these"):
         Plate.open(str(tmp_path), view="up")
 
 
@@ -199,10 +200,10 @@ def test_parts_that_all_have_a_picture_are_named_and_can_be_chosen(tmp_path: Pat
 def test_layer_can_be_chosen_where_no_picture_is_plain(tmp_path: Path) -> None:
     layers = {f"{layer}.{name}": plane for seed, layer in enumerate(("left", "right")) for name, plane in half_noise(10, 12, seed).items()}
     write_exr(tmp_path / "p.1.exr", layers, (0, 0, 12, 10))
-    with pytest.raises(PlateUnreadable, match="no channels R, G, B; it has left.B.* choose a layer with --view"):
+    with pytest.raises(RequestError, match="no channels R, G, B; it has left.B.* choose a layer with --view"):
         Plate.open(str(tmp_path))
     assert seen(Plate.open(str(tmp_path), view="right"), 1, 1)
-    with pytest.raises(PlateUnreadable, match="has no view 'up'; it has one view only, with the layers left and right"):
+    with pytest.raises(RequestError, match="has no view 'up'; it has one view only, with the layers left and right"):
         Plate.open(str(tmp_path), view="up")
 
 
@@ -252,13 +253,13 @@ def test_luminance_alone_is_grey_and_with_chroma_is_refused_by_name(tmp_path: Pa
     assert picture.std() > 0.1
     channels = half_noise(10, 12, channels="Y") | {"RY": grey["Y"], "BY": grey["Y"]}
     write_exr(tmp_path / "p.1.exr", channels, (0, 0, 12, 10))
-    with pytest.raises(PlateUnreadable, match="stores luminance and chroma .Y, RY, BY., which is not read. Render R, G, B"):
+    with pytest.raises(RequestError, match="stores luminance and chroma .Y, RY, BY., which is not read. Render R, G, B"):
         Plate.open(str(tmp_path))
 
 
 def test_vectors_are_no_grey_picture(tmp_path: Path) -> None:
     write_exr(tmp_path / "p.1.exr", {f"N.{name}": plane for name, plane in half_noise(4, 4, channels="XYZ").items()}, (0, 0, 4, 4))
-    with pytest.raises(PlateUnreadable, match="no channels R, G, B; it has N.X"):
+    with pytest.raises(RequestError, match="no channels R, G, B; it has N.X"):
         Plate.open(str(tmp_path))
 
 
@@ -301,7 +302,7 @@ def rewritten(path: Path, old: tuple[str, str], value: bytes) -> Path:
 )
 def test_formats_beyond_the_limits_are_refused_by_name(tmp_path: Path, attribute: tuple[str, str], value: bytes, sentence: str) -> None:
     rewritten(write_exr(tmp_path / "p.1.exr", half_noise(40, 64), (0, 0, 64, 40)), attribute, value)
-    with pytest.raises(PlateUnreadable, match=f"Frame 1 cannot be read: .*{sentence}"):
+    with pytest.raises(RequestError, match=f"Frame 1 cannot be read: .*{sentence}"):
         Plate.open(str(tmp_path))
 
 
@@ -310,7 +311,7 @@ def test_data_window_beyond_the_limit_is_refused_before_anything_is_allocated(tm
         write_exr(tmp_path / "p.1.exr", half_noise(16, 64), (0, 0, 64, 16)), ("dataWindow", "box2i"), struct.pack("<4i", 0, 0, 2**30, 15)
     )
     header = exr.read_header(path)
-    with pytest.raises(CanvasImpossible, match="The data window of p.1.exr is 1073741825x16; pictures of up to 40 million pixels"):
+    with pytest.raises(RequestError, match="The data window of p.1.exr is 1073741825x16; pictures of up to 40 million pixels"):
         exr.read_channels(header, header.parts[0], ["R"])
 
 

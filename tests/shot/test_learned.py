@@ -12,8 +12,8 @@ from tests.shot.made_shot import write_model, write_plate, write_roto
 from tests.shot.set_up import round_of
 from xmemcore.engine import learning
 from xmemcore.engine.learning import Learned, LearningConfig
-from xmemcore.protocol.failures import Cancelled
-from xmemcore.protocol.requests import PropagateRequest, SettingUnknown
+from xmemcore.protocol.failures import Cancelled, RequestError
+from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot import plan as plan_module
 from xmemcore.shot.learned import LearnedStore, LearningRound
 from xmemcore.shot.propagate import propagate
@@ -188,5 +188,5 @@ def test_what_was_learned_counts_against_the_limit_and_goes_with_clear(request_o
     ("changes", "words"), [({"learn": -1.0}, "0 to"), ({"learn": float("nan")}, "0 to"), ({"plain": True}, "Plain mode")]
 )
 def test_a_wish_that_cannot_be_met_is_refused_in_a_sentence(request_of: PropagateRequest, changes: dict, words: str) -> None:
-    with pytest.raises(SettingUnknown, match=words):
+    with pytest.raises(RequestError, match=words):
         propagate(replace(request_of, **changes))

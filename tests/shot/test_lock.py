@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from xmemcore.shot.store.lock import NodeBusy, locked
+from xmemcore.protocol.failures import Busy
+from xmemcore.shot.store.lock import locked
 
 HOLDER = """
 import sys
@@ -31,7 +32,7 @@ def holder(tmp_path: Path):
 
 
 def test_second_writer_is_refused_with_a_sentence(tmp_path: Path, holder: subprocess.Popen) -> None:
-    with pytest.raises(NodeBusy, match="Another propagate is running for this node"), locked(tmp_path / "lock", patience_seconds=0.1):
+    with pytest.raises(Busy, match="Another propagate is running for this node"), locked(tmp_path / "lock", patience_seconds=0.1):
         pass
 
 

@@ -14,7 +14,6 @@ from tests.make_data import with_attributes
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.names import layer_names
 from xmemcore.shot.annotations.annotations import network_mask_from_coverage
-from xmemcore.shot.annotations.mask_files import MaskUnreadable
 from xmemcore.shot.annotations.mask_pictures import PictureMasks
 from xmemcore.shot.annotations.masks import MaskAnnotations
 from xmemcore.shot.files.box import Box
@@ -248,7 +247,7 @@ def test_mask_of_another_size_is_refused_by_name(tmp_path: Path, plate: Plate, s
     save_exr(tmp_path / "exr" / "m.1001.exr", {"A": np.ones((3, 3), np.float16)}, size=size)
     save_index(tmp_path / "png", 1001, np.ones(size[::-1], np.uint8))
     for folder, name in (("exr", "m.1001.exr"), ("png", "m.1001.png")):
-        with pytest.raises(MaskUnreadable, match=rf"{name} .* is {size[0]}x{size[1]}, but the plate's format is {WIDTH}x{HEIGHT}"):
+        with pytest.raises(RequestError, match=rf"{name} .* is {size[0]}x{size[1]}, but the plate's format is {WIDTH}x{HEIGHT}"):
             MaskAnnotations.open(str(tmp_path / folder), plate)
 
 
@@ -258,7 +257,7 @@ def test_truncated_mask_is_refused_by_name(tmp_path: Path, plate: Plate, keep: i
     save_index(tmp_path, 1001, rng.integers(0, 3, (HEIGHT, WIDTH), np.uint8))
     path = tmp_path / "m.1001.png"
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(MaskUnreadable, match="m.1001.png .* is truncated"):
+    with pytest.raises(RequestError, match="m.1001.png .* is truncated"):
         MaskAnnotations.open(str(tmp_path), plate)
 
 
@@ -272,9 +271,9 @@ def test_damaged_mask_that_is_no_keyframe_is_left_out_with_a_warning(tmp_path: P
 
 def test_keyframe_without_a_mask_and_empty_masks_have_their_sentences(tmp_path: Path, plate: Plate) -> None:
     save_index(tmp_path, 1001, labels())
-    with pytest.raises(MaskUnreadable, match="no mask for keyframe 1005 .* Masks exist for 1001"):
+    with pytest.raises(RequestError, match="no mask for keyframe 1005 .* Masks exist for 1001"):
         MaskAnnotations.open(str(tmp_path), plate, keyframes=(1005,))
-    with pytest.raises(MaskUnreadable, match="are all empty"):
+    with pytest.raises(RequestError, match="are all empty"):
         MaskAnnotations.open(str(tmp_path), plate)
 
 
@@ -329,7 +328,7 @@ def test_folder_for_each_object_gives_objects_of_their_names(tmp_path: Path, pla
     assert masks.known(1001) == {0} and masks.known(1002) == {0, 1}
     assert format_part(masks.matte(1002, 1))[2:8, 2:8].all()
     assert MaskAnnotations.open(str(tmp_path), plate, keyframes=[1002]).known(1001) == frozenset()
-    with pytest.raises(MaskUnreadable, match="no mask for keyframe 1003 .* Masks exist for 1001, 1002"):
+    with pytest.raises(RequestError, match="no mask for keyframe 1003 .* Masks exist for 1001, 1002"):
         MaskAnnotations.open(str(tmp_path), plate, keyframes=[1003])
 
 
@@ -378,7 +377,7 @@ def test_our_own_mattes_beside_masks_and_plates_are_not_taken_for_them(tmp_path:
 
 def test_whole_numbers_in_an_exr_mask_are_no_coverage(tmp_path: Path, plate: Plate) -> None:
     save_exr(tmp_path / "m.1001.exr", {"id": np.full((3, 3), 7, np.uint32)})
-    with pytest.raises(MaskUnreadable, match="Channel id of the mask m.1001.exr .* holds whole numbers up to 7, as ids do"):
+    with pytest.raises(RequestError, match="Channel id of the mask m.1001.exr .* holds whole numbers up to 7, as ids do"):
         MaskAnnotations.open(str(tmp_path), plate)
     save_exr(tmp_path / "m.1001.exr", {"id": np.ones((3, 3), np.uint32)})
     assert MaskAnnotations.open(str(tmp_path), plate).matte(1001, 0).max() == 1

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from xmemcore.protocol.failures import MachineError, RequestError
 from xmemcore.protocol.names import layer_names
 from xmemcore.shot.files.box import Box
-from xmemcore.shot.files.exr import ExrNotWritten, FolderNotWritable
-from xmemcore.shot.mattes.mattes import MatteWriter, OutputInvalid, matte_pattern, read_mattes, require_inputs_kept
+from xmemcore.shot.mattes.mattes import MatteWriter, matte_pattern, read_mattes, require_inputs_kept
 from xmemcore.shot.mattes.queue import _margin
 from xmemcore.shot.plate.canvas import Canvas
 
@@ -130,7 +130,7 @@ def test_failed_write_keeps_the_former_result_and_leaves_nothing_behind(tmp_path
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", refuse)
-    with pytest.raises(ExrNotWritten, match="The disk is full: .*matte.0001.exr was not written"):
+    with pytest.raises(MachineError, match="The disk is full: .*matte.0001.exr was not written"):
         made.write(1, planes(), planes(1)[0], keyframe=False)
     assert path.read_bytes() == before and [path.name for path in tmp_path.iterdir()] == ["matte.0001.exr"]
 
@@ -144,7 +144,7 @@ def test_making_a_writer_makes_no_folder_and_preparing_does(tmp_path: Path) -> N
 
 def test_folder_that_cannot_be_made_is_the_requests_fault(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(FolderNotWritable, match="cannot be written") as failure:
+    with pytest.raises(RequestError, match="cannot be written") as failure:
         writer(tmp_path / "file" / "folder").prepare()
     assert failure.value.exit_code == 2
 
@@ -174,14 +174,14 @@ def test_output_is_a_pattern_or_a_folder(tmp_path: Path, out: str, pattern: str)
 
 @pytest.mark.parametrize("out", ["m.%04d.png", "m.%04d", "m.####.exr.tif"])
 def test_output_of_another_format_is_refused(tmp_path: Path, out: str) -> None:
-    with pytest.raises(OutputInvalid, match=f"Mattes are EXR files, but the output is {out}. Write a pattern") as failure:
+    with pytest.raises(RequestError, match=f"Mattes are EXR files, but the output is {out}. Write a pattern") as failure:
         matte_pattern(str(tmp_path / out))
     assert failure.value.exit_code == 2
 
 
 @pytest.mark.parametrize("out", ["%d/m.%04d.exr", "%04d/deeper/m.exr", "shot.####/m.####.exr", "%d"])
 def test_folder_has_no_place_for_a_frame_number(tmp_path: Path, out: str) -> None:
-    with pytest.raises(OutputInvalid, match="has a place for the frame number in the folder .*: only a file may have one"):
+    with pytest.raises(RequestError, match="has a place for the frame number in the folder .*: only a file may have one"):
         matte_pattern(str(tmp_path / out))
     (tmp_path / out).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / "%d").mkdir(exist_ok=True)
@@ -208,7 +208,7 @@ def kept(out: Path, plate_files: list[Path], report: Path | None = None) -> None
 
 
 def test_mattes_never_replace_what_they_are_made_from(tmp_path: Path, plate_files: list[Path]) -> None:
-    with pytest.raises(OutputInvalid, match="would replace .*p.0007.exr, which they are made from. Choose another output"):
+    with pytest.raises(RequestError, match="would replace .*p.0007.exr, which they are made from. Choose another output"):
         kept(tmp_path / "plate" / "p.####.exr", plate_files)
     kept(tmp_path / "plate" / "matte.####.exr", plate_files)
 
@@ -225,7 +225,7 @@ def test_link_to_an_input_is_the_input(tmp_path: Path, plate_files: list[Path], 
     if way == "hard":
         os.link(plate_files[1], other / "m.0008.exr")
     out = {"folder": other / "p.%04d.exr", "dots": other / ".." / "plate" / "p.%04d.exr"}.get(way, other / "m.%04d.exr")
-    with pytest.raises(OutputInvalid, match="would replace .*which they are made from"):
+    with pytest.raises(RequestError, match="would replace .*which they are made from"):
         kept(out, plate_files)
 
 
@@ -243,15 +243,15 @@ def test_file_that_two_mounts_show_is_one_file(tmp_path: Path, plate_files: list
 
     real = os.stat
     monkeypatch.setattr(os, "stat", lambda path, **how: Elsewhere(real(path, **how)) if "mount" in str(path) else real(path, **how))
-    with pytest.raises(OutputInvalid, match="would replace"):
+    with pytest.raises(RequestError, match="would replace"):
         kept(tmp_path / "mount" / "p.%04d.exr", plate_files)
 
 
 def test_contact_sheet_and_record_never_replace_an_input(tmp_path: Path, plate_files: list[Path]) -> None:
     (tmp_path / "sheet.png").symlink_to(plate_files[0])
-    with pytest.raises(OutputInvalid, match="The contact sheet would replace .*p.0007.exr"):
+    with pytest.raises(RequestError, match="The contact sheet would replace .*p.0007.exr"):
         kept(tmp_path / "mattes", plate_files, tmp_path / "sheet.png")
-    with pytest.raises(OutputInvalid, match="The mattes would replace .*result.json"):
+    with pytest.raises(RequestError, match="The mattes would replace .*result.json"):
         (tmp_path / "result.json").write_text("{}")
         kept(tmp_path / "m.%04d.exr", [*plate_files, tmp_path / "result.json"])
 
@@ -267,6 +267,6 @@ def test_margin_is_the_best_plane_minus_the_second(planes: int) -> None:
     "out", ["x" * 300 + ".%04d.exr", "d" * 300 + "/m.%04d.exr", "ä" * 200 + ".exr", "/".join(["d" * 100] * 50), "x" * 300]
 )
 def test_name_too_long_for_a_disk_is_a_wrong_request(out: str) -> None:
-    with pytest.raises(OutputInvalid, match="is too long for a disk") as refusal:
+    with pytest.raises(RequestError, match="is too long for a disk") as refusal:
         matte_pattern(out)
     assert len(str(refusal.value)) < 200

@@ -18,9 +18,9 @@ from PIL import Image
 from tests.make_data import write_picture
 from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.files import jpeg_file
-from xmemcore.shot.files.pictures import PictureUnreadable, read_picture, read_stored
+from xmemcore.shot.files.pictures import read_picture, read_stored
 from xmemcore.shot.plate.colour import unit_range
-from xmemcore.shot.plate.plate import Plate, PlateUnreadable
+from xmemcore.shot.plate.plate import Plate
 
 HEIGHT, WIDTH = 21, 37
 GREY_WHITE_0, GREY, RGB, PALETTE, CMYK, YCBCR, LAB = 0, 1, 2, 3, 5, 6, 8
@@ -254,7 +254,7 @@ def test_kinds_that_are_not_read_are_named(
     tmp_path: Path, changes: dict[str, object], sentence: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "p.1.tif").write_bytes(tiff(noise(8, 3).astype(np.uint8), **({"bits": 8, "photometric": RGB} | changes)))
-    with pytest.raises(PlateUnreadable, match=f"Frame 1 cannot be read: p.1.tif .*{sentence}"):
+    with pytest.raises(RequestError, match=f"Frame 1 cannot be read: p.1.tif .*{sentence}"):
         Plate.open(str(tmp_path)).read(1)
     assert capfd.readouterr().err == ""
 
@@ -268,7 +268,7 @@ def test_truncated_and_spoiled_tiffs_are_refused_and_nothing_is_printed(tmp_path
             spoiled[rng.integers(len(spoiled))] ^= 0xFF
             try:
                 read(tmp_path, bytes(spoiled))
-            except PictureUnreadable as failure:
+            except RequestError as failure:
                 assert "p.1.tif" in str(failure) and "\n" not in str(failure)
     assert capfd.readouterr().err == ""
 
@@ -277,7 +277,7 @@ def test_deflate_with_a_wrong_check_sum_is_damaged(tmp_path: Path) -> None:
     whole = bytearray(tiff(noise(8, 3).astype(np.uint8), bits=8, photometric=RGB, compression=8, rows=HEIGHT))
     last = zlib.compress(noise(8, 3).astype(np.uint8).tobytes())[-4:]
     whole[whole.index(last)] ^= 1
-    with pytest.raises(PictureUnreadable, match="p.1.tif .* is truncated or damaged"):
+    with pytest.raises(RequestError, match="p.1.tif .* is truncated or damaged"):
         read(tmp_path, bytes(whole))
 
 
@@ -312,7 +312,7 @@ def test_resolutions_of_unequal_sides_are_a_pixel_aspect(tmp_path: Path) -> None
     (tmp_path / "p.1.tif").write_bytes(content)
     assert Plate.open(str(tmp_path / "p.%d.tif")).canvas.pixel_aspect == 1, "rounded, but square"
     Image.fromarray(picture).save(tmp_path / "p.2.png")
-    with pytest.raises(PlateUnreadable, match=r"Frame 2 .p.2.png. has a pixel aspect of 1, but the plate begins with 1.99"):
+    with pytest.raises(RequestError, match=r"Frame 2 .p.2.png. has a pixel aspect of 1, but the plate begins with 1.99"):
         Plate.open(str(tmp_path / "p.%d.png"))
 
 
@@ -365,7 +365,7 @@ def test_png_with_a_wrong_check_sum_or_a_chunk_without_end_is_refused(tmp_path: 
         whole[:16] + struct.pack(">II", 13000, 13000) + whole[24:],
     ):
         path.write_bytes(spoiled)
-        with pytest.raises(PictureUnreadable, match="p.png .* is truncated or damaged"):
+        with pytest.raises(RequestError, match="p.png .* is truncated or damaged"):
             read_picture(path)
 
 
@@ -379,14 +379,14 @@ def test_png_text_that_unfolds_to_gigabytes_is_left_folded(tmp_path: Path) -> No
 
 def test_jpegs_that_are_not_read_are_named(tmp_path: Path) -> None:
     Image.new("CMYK", (16, 16)).save(tmp_path / "p.jpg")
-    with pytest.raises(PictureUnreadable, match="p.jpg .* is a CMYK JPEG, which is not read"):
+    with pytest.raises(RequestError, match="p.jpg .* is a CMYK JPEG, which is not read"):
         read_picture(tmp_path / "p.jpg")
     Image.fromarray(noise(8, 3).astype(np.uint8)).save(tmp_path / "p.jpg", progressive=True)
     whole = (tmp_path / "p.jpg").read_bytes()
     assert read_picture(tmp_path / "p.jpg").shape == (HEIGHT, WIDTH, 3)
     scan = whole[whole.rindex(b"\xff\xda") : whole.rindex(b"\xff\xd9")]
     (tmp_path / "p.jpg").write_bytes(whole[:-2] + scan * (jpeg_file.MAX_SCANS + 1) + b"\xff\xd9")
-    with pytest.raises(PictureUnreadable, match="it goes over its pixels [0-9]+ times"):
+    with pytest.raises(RequestError, match="it goes over its pixels [0-9]+ times"):
         read_picture(tmp_path / "p.jpg")
 
 
@@ -451,7 +451,7 @@ def test_cineon_asks_for_its_colour_space(tmp_path: Path) -> None:
     header[680:684] = bytes((0, 5, 0, 0))
     pixels = struct.pack(">I", 512 << 22 | 256 << 12 | 1023 << 2) * 48
     (tmp_path / "p.1.cin").write_bytes(bytes(header) + pixels)
-    with pytest.raises(PlateUnreadable, match="is Cineon, whose numbers are film density. Name its colour space with --colorspace"):
+    with pytest.raises(RequestError, match="is Cineon, whose numbers are film density. Name its colour space with --colorspace"):
         Plate.open(str(tmp_path))
     picture = Plate.open(str(tmp_path), "srgb").read(1)
     assert np.allclose(picture, np.array((512, 256, 1023)) / 1023, atol=1e-3)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from tests.make_data import half_noise, write_exr, write_parts
+from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.plate.colour import display_curve
-from xmemcore.shot.plate.plate import Plate, PlateUnreadable
+from xmemcore.shot.plate.plate import Plate
 
 WHOLE = (0, 0, 24, 16)
 ONE, OTHER = half_noise(16, 24, 1), half_noise(16, 24, 2)
@@ -31,14 +32,14 @@ def test_part_is_the_same_whatever_order_the_frames_have_them_in(tmp_path: Path,
 def test_frame_without_the_chosen_part_is_refused(tmp_path: Path) -> None:
     write_parts(tmp_path / "p.1001.exr", [("main", ONE, WHOLE), ("other", OTHER, WHOLE)], WHOLE)
     write_parts(tmp_path / "p.1002.exr", [("other", OTHER, WHOLE), ("third", OTHER, WHOLE)], WHOLE)
-    with pytest.raises(PlateUnreadable, match=r"Frame 1002.*has no view 'main'"):
+    with pytest.raises(RequestError, match=r"Frame 1002.*has no view 'main'"):
         Plate.open(str(tmp_path))
 
 
 def test_frame_with_its_picture_in_another_layer_is_refused(tmp_path: Path) -> None:
     write_exr(tmp_path / "p.1001.exr", ONE, WHOLE)
     write_exr(tmp_path / "p.1002.exr", {f"beauty.{name}": plane for name, plane in ONE.items()}, WHOLE)
-    with pytest.raises(PlateUnreadable, match=r"Frame 1002.*layer beauty.*plain R, G, B"):
+    with pytest.raises(RequestError, match=r"Frame 1002.*layer beauty.*plain R, G, B"):
         Plate.open(str(tmp_path))
 
 

@@ -14,9 +14,9 @@ from PIL import Image
 from tests.make_data import half_noise, write_exr, write_overscan_plate, write_picture
 from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.files.box import Box
-from xmemcore.shot.files.pictures import PictureUnreadable, read_picture
-from xmemcore.shot.plate.colour import ColorspaceUnknown, display_curve
-from xmemcore.shot.plate.plate import Plate, PlateUnreadable
+from xmemcore.shot.files.pictures import read_picture
+from xmemcore.shot.plate.colour import display_curve
+from xmemcore.shot.plate.plate import Plate
 
 WHOLE = (0, 0, 24, 16)
 
@@ -93,7 +93,7 @@ def test_picture_is_found_under_the_names_that_renderers_give(tmp_path: Path, na
 def test_other_pixel_aspect_is_refused_with_the_frame(tmp_path: Path) -> None:
     write_exr(tmp_path / "p.1.exr", half_noise(16, 24), WHOLE, pixel_aspect=2.0)
     write_exr(tmp_path / "p.2.exr", half_noise(16, 24), WHOLE)
-    with pytest.raises(PlateUnreadable, match="Frame 2 .* has a pixel aspect of 1, but the plate begins with 2"):
+    with pytest.raises(RequestError, match="Frame 2 .* has a pixel aspect of 1, but the plate begins with 2"):
         Plate.open(str(tmp_path))
 
 
@@ -103,7 +103,7 @@ def test_truncated_frame_is_refused_with_its_number_and_nothing_is_printed(tmp_p
     path.write_bytes(path.read_bytes()[:-2000])
     plate = Plate.open(pattern)
     plate.read(1001)
-    with pytest.raises(PlateUnreadable, match="Frame 1002 cannot be read: p.1002.exr in .* is truncated or damaged") as failure:
+    with pytest.raises(RequestError, match="Frame 1002 cannot be read: p.1002.exr in .* is truncated or damaged") as failure:
         plate.read(1002)
     assert isinstance(failure.value, RequestError)
     assert capfd.readouterr().out == ""
@@ -226,7 +226,7 @@ def test_jpeg_with_a_thumbnail_and_bytes_after_its_end_is_whole(tmp_path: Path) 
     path.write_bytes(with_thumbnail)
     assert np.array_equal(read_picture(path), whole)
     path.write_bytes(with_thumbnail[: len(thumbnail) + len(content) // 2])
-    with pytest.raises(PictureUnreadable):
+    with pytest.raises(RequestError):
         read_picture(path)
 
 
@@ -238,7 +238,7 @@ def test_orientation_in_a_jpeg_is_ignored(tmp_path: Path) -> None:
 
 
 def test_unknown_colour_space_is_refused_before_files_are_looked_for() -> None:
-    with pytest.raises(ColorspaceUnknown):
+    with pytest.raises(RequestError, match="There is no colour space"):
         Plate.open("/nowhere/p.%04d.exr", "rec2100")
 
 
@@ -256,5 +256,5 @@ def test_dpx_is_read_and_truncated_dpx_refused(tmp_path: Path) -> None:
     assert plate.colorspace == "srgb"
     assert np.abs(plate.read(1001) - pixels).max() < 1.1e-3
     path.write_bytes(path.read_bytes()[:3000])
-    with pytest.raises(PlateUnreadable, match="Frame 1001 cannot be read: p.1001.dpx"):
+    with pytest.raises(RequestError, match="Frame 1001 cannot be read: p.1001.dpx"):
         plate.read(1001)

@@ -9,14 +9,9 @@ import pytest
 
 from tests.roto.made_roto import curves, node, script, square
 from xmemcore.curves.script import Format
+from xmemcore.protocol.failures import RequestError
 from xmemcore.roto import read_roto, roto_json
-from xmemcore.shot.annotations.annotations import ObjectNotAnnotated
-from xmemcore.shot.annotations.roto import (
-    KeyframeNotInRoto,
-    RotoAnnotations,
-    RotoWithoutKeys,
-    open_roto,
-)
+from xmemcore.shot.annotations.roto import RotoAnnotations, open_roto
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.plate.canvas import Canvas
 
@@ -138,12 +133,12 @@ def test_the_callers_pixels_are_their_own() -> None:
 def test_objects_can_be_chosen_and_must_exist() -> None:
     shapes = (square("a", 1, 1, 3), square("b", 1, 1, 3))
     assert annotations(*shapes, objects=["b"]).objects == ("b",)
-    with pytest.raises(ObjectNotAnnotated, match="called 'c'. The annotations have: a, b"):
+    with pytest.raises(RequestError, match="called 'c'. The annotations have: a, b"):
         annotations(*shapes, objects=["c"])
 
 
 def test_a_roto_without_keys_says_so() -> None:
-    with pytest.raises(RotoWithoutKeys, match=r"No shape of the roto has a key \(a, b\)"):
+    with pytest.raises(RequestError, match=r"No shape of the roto has a key \(a, b\)"):
         annotations(square("a", 1, 1, 3, None), square("b", 1, 1, 3, None))
 
 
@@ -155,7 +150,7 @@ def test_an_object_without_keys_beside_others_is_left_out_and_named() -> None:
 def test_json_has_only_its_own_frames() -> None:
     text = roto_json.write(read_roto(curves(square("a", 1, 1, 3, "{5 7}"))))
     assert RotoAnnotations(read_roto(text), CANVAS, keyframes=[5]).keyframes == (5,)
-    with pytest.raises(KeyframeNotInRoto, match="nothing for frame 6; it has 5, 7"):
+    with pytest.raises(RequestError, match="nothing for frame 6; it has 5, 7"):
         RotoAnnotations(read_roto(text), CANVAS, keyframes=[5, 6])
 
 

@@ -17,14 +17,13 @@ import pytest
 
 from tests.shot.made_shot import FIRST, write_model, write_plate, write_roto
 from tests.shot.test_killed import RUN, planes
+from xmemcore.protocol.failures import Busy, RequestError
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.result_file import ResultFile
 from xmemcore.shot.listener import Silence
 from xmemcore.shot.mattes import matte_proof
-from xmemcore.shot.mattes.mattes import OutputInvalid
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.status import node_status
-from xmemcore.shot.store.lock import ResultBusy
 
 LAST = FIRST + 9
 
@@ -169,7 +168,7 @@ def test_two_runs_never_write_one_result(request_of: PropagateRequest, tmp_path:
     thread.start()
     try:
         assert begun.wait(60)
-        with pytest.raises(ResultBusy, match="Another propagate writes these mattes"):
+        with pytest.raises(Busy, match="Another propagate writes these mattes"):
             propagate(other)
         beside = replace(other, out=str(tmp_path / "out" / "b.%04d.exr"))
         assert len(propagate(beside).written) == 10, "another sequence of the folder is nobody's concern"
@@ -185,10 +184,10 @@ def test_two_runs_never_write_one_result(request_of: PropagateRequest, tmp_path:
 def test_output_that_reaches_the_plate_through_a_link_is_refused(request_of: PropagateRequest, tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in (tmp_path / "plate").iterdir()}
     (tmp_path / "link").symlink_to(tmp_path / "plate")
-    with pytest.raises(OutputInvalid, match="would replace"):
+    with pytest.raises(RequestError, match="would replace"):
         propagate(replace(request_of, out=str(tmp_path / "link" / "plate.%04d.exr")))
     (tmp_path / "sheet.png").symlink_to(tmp_path / "plate" / f"plate.{FIRST}.exr")
-    with pytest.raises(OutputInvalid, match="contact sheet would replace"):
+    with pytest.raises(RequestError, match="contact sheet would replace"):
         propagate(replace(request_of, report=str(tmp_path / "sheet.png")))
     assert {path: path.read_bytes() for path in (tmp_path / "plate").iterdir()} == before
 

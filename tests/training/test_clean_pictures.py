@@ -14,9 +14,10 @@ import pytest
 
 from tests.training.test_rendered_clips import _scene
 from xmemcore.cli.train import add_arguments
+from xmemcore.protocol.failures import RequestError
 from xmemcore.training import clean_pictures
-from xmemcore.training.clean_pictures import Listed, PicturesMissing, build, listed, survey
-from xmemcore.training.plan_run import SourceMissing, _source
+from xmemcore.training.clean_pictures import Listed, build, listed, survey
+from xmemcore.training.plan_run import _source
 from xmemcore.training.recipe import Recipe
 from xmemcore.training.rendered import GENERATED, UNSAID, begin_folder, save_scene, scene_path
 from xmemcore.training.stills import Stills
@@ -83,7 +84,7 @@ def test_only_files_that_are_as_listed_enter_and_the_set_says_its_terms(tmp_path
 
 
 def test_without_the_packages_it_says_which_to_install(tmp_path: Path) -> None:
-    with pytest.raises(PicturesMissing, match="openclipart-png"):
+    with pytest.raises(RequestError, match="openclipart-png"):
         build(tmp_path, tmp_path / "set")
 
 
@@ -100,7 +101,7 @@ def test_a_training_on_clean_pictures_says_so_and_takes_no_other_skins(tmp_path:
         _, terms, name = _source(chosen, Recipe())
         assert (terms, name) == (clean_pictures.LINE, "compact-clean")
     else:
-        with pytest.raises(SourceMissing, match="Render others"):
+        with pytest.raises(RequestError, match="Render others"):
             _source(chosen, Recipe())
 
 
@@ -110,5 +111,5 @@ def test_generated_pictures_alone_means_generated_skins(tmp_path: Path, skins: s
     save_scene(scene_path(tmp_path, 0), _scene(2))
     parser = argparse.ArgumentParser()
     add_arguments(parser)
-    with pytest.raises(SourceMissing, match="promises none"):
+    with pytest.raises(RequestError, match="promises none"):
         _source(parser.parse_args(["--procedural", "--scenes", str(tmp_path), "--out", "x"]), Recipe())

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from xmemcore.training.recipe import RECIPES, Recipe, RecipeInvalid, read_recipe, recipe_of
+from xmemcore.protocol.failures import RequestError
+from xmemcore.training.recipe import RECIPES, Recipe, read_recipe, recipe_of
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in RECIPES.glob("*.toml")))
@@ -18,7 +19,7 @@ def test_bundled_recipes_are_found_by_name_and_survive_json(name: str) -> None:
 def test_an_unknown_field_is_named(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text("learning_rate = 1e-3\n")
-    with pytest.raises(RecipeInvalid, match=r"mine.toml has no field learning_rate. Its fields are: seed, key_encoder, .*, phases\.$"):
+    with pytest.raises(RequestError, match=r"mine.toml has no field learning_rate. Its fields are: seed, key_encoder, .*, phases\.$"):
         read_recipe(path)
 
 
@@ -35,7 +36,7 @@ def test_an_unknown_field_is_named(tmp_path: Path) -> None:
 def test_what_is_wrong_in_a_recipe_is_said_in_its_own_words(tmp_path: Path, content: str, sentence: str) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(content)
-    with pytest.raises(RecipeInvalid, match=sentence):
+    with pytest.raises(RequestError, match=sentence):
         read_recipe(path)
 
 
@@ -68,13 +69,13 @@ def test_what_is_wrong_in_a_recipe_is_said_in_its_own_words(tmp_path: Path, cont
 def test_unusable_recipes_are_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(content)
-    with pytest.raises(RecipeInvalid):
+    with pytest.raises(RequestError):
         read_recipe(path)
 
 
 def test_a_missing_recipe_names_the_bundled_ones() -> None:
     with pytest.raises(
-        RecipeInvalid, match="compact, compact-clean, compact-fourth, compact-resnet, compact-second, compact-third, finetune"
+        RequestError, match="compact, compact-clean, compact-fourth, compact-resnet, compact-second, compact-third, finetune"
     ):
         read_recipe("no-such-recipe")
 

@@ -10,23 +10,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from xmemcore.protocol.failures import RequestError
 from xmemcore.training import bodies
 from xmemcore.training.clips import StagedClips
 from xmemcore.training.draw import draw
 from xmemcore.training.draw_torch import draw_on
 from xmemcore.training.procedural import Procedural, Thin
-from xmemcore.training.rendered import (
-    GENERATED,
-    UNSAID,
-    RenderedScene,
-    Scenes,
-    ScenesNotFound,
-    begin_folder,
-    load_scene,
-    save_scene,
-    scene_path,
-    targets,
-)
+from xmemcore.training.rendered import GENERATED, UNSAID, RenderedScene, Scenes, begin_folder, load_scene, save_scene, scene_path, targets
 from xmemcore.training.scene import ClipShape, SceneConfig, stage, stage_rendered
 
 
@@ -77,15 +67,15 @@ def test_a_scene_comes_back_with_its_masks_exact_and_its_colours_near(folder: Pa
 def test_a_damaged_scene_and_an_empty_folder_are_refused_in_a_sentence(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = scene_path(folder, 1)
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(ScenesNotFound, match="damaged"):
+    with pytest.raises(RequestError, match="damaged"):
         load_scene(path)
-    with pytest.raises(ScenesNotFound, match="no rendered scenes"):
+    with pytest.raises(RequestError, match="no rendered scenes"):
         Scenes(tmp_path_factory.mktemp("empty"))
 
 
 def test_scenes_of_two_makings_do_not_mix(folder: Path) -> None:
     assert Scenes(folder).skins == GENERATED
-    with pytest.raises(ScenesNotFound, match="made otherwise"):
+    with pytest.raises(RequestError, match="made otherwise"):
         begin_folder(folder, {"skins": UNSAID})
 
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from xmemcore.protocol.failures import RequestError
 from xmemcore.training import motion, regions
 from xmemcore.training.clips import StagedClips, processing_order
 from xmemcore.training.cutouts import Cutout, recoloured, without
@@ -22,7 +23,7 @@ from xmemcore.training.plan import ClipPlan, Layer
 from xmemcore.training.procedural import Procedural, Thin, strokes
 from xmemcore.training.scene import ClipShape, SceneConfig, stage
 from xmemcore.training.sequence_roles import RoleConfig, choose_roles
-from xmemcore.training.stills import Stills, StillsNotFound
+from xmemcore.training.stills import Stills
 
 
 def _procedural(config: SceneConfig = SceneConfig()) -> StagedClips:  # noqa: B008  (frozen)
@@ -183,9 +184,9 @@ def test_roles_leave_something_to_predict(seed: int, length: int, in_order: bool
 def test_stills_need_masks(tmp_path: Path) -> None:
     (tmp_path / "set" / "images").mkdir(parents=True)
     cv2.imwrite(str(tmp_path / "set" / "images" / "a.jpg"), np.zeros((30, 30, 3), np.uint8))
-    with pytest.raises(StillsNotFound, match="No photograph with a mask"):
+    with pytest.raises(RequestError, match="No photograph with a mask"):
         Stills(tmp_path)
-    with pytest.raises(StillsNotFound):
+    with pytest.raises(RequestError, match="There is no folder"):
         Stills(tmp_path / "nowhere")
 
 
@@ -236,5 +237,5 @@ def _write_stills(folder: Path, mask: np.ndarray | None) -> Path:
 )
 def test_masks_of_photographs_that_show_nothing_are_said(tmp_path: Path, mask: np.ndarray | None, sentence: str) -> None:
     stills = Stills(_write_stills(tmp_path, mask))
-    with pytest.raises(StillsNotFound, match=sentence):
+    with pytest.raises(RequestError, match=sentence):
         stills.cutout(np.random.default_rng(0))

@@ -17,22 +17,21 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from xmemcore.cli.train import TrainingRequestInvalid, add_arguments, main, run
+from xmemcore.cli.train import add_arguments, main, run
 from xmemcore.engine.sequence import Roles, segment
 from xmemcore.network.checkpoint import load_network, read_metadata, save_network
 from xmemcore.network.config import COMPACT
 from xmemcore.network.xmem import XMem
+from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.files import exr
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.mattes.mattes import MatteWriter
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.training.average import Average
-from xmemcore.training.finetune import ShotUnusable, read_shot
-from xmemcore.training.plan_run import SourceMissing
-from xmemcore.training.recipe import COMPACT_ENCODERS, Recipe, RecipeInvalid
+from xmemcore.training.finetune import read_shot
+from xmemcore.training.recipe import COMPACT_ENCODERS, Recipe
 from xmemcore.training.record import entries
 from xmemcore.training.start import new_network
-from xmemcore.training.state import NothingToResume
 
 SMALL = """
 seed = 3
@@ -186,7 +185,7 @@ def test_a_finished_shot_is_read_with_its_labels_in_place(tmp_path: Path) -> Non
 def test_shots_without_common_frames_are_refused(tmp_path: Path) -> None:
     plates, _ = _write_shot(tmp_path / "a")
     _, mattes = _write_shot(tmp_path / "b", frames=1)
-    with pytest.raises(ShotUnusable, match="share 1 frames"):
+    with pytest.raises(RequestError, match="share 1 frames"):
         read_shot(plates, mattes)
 
 
@@ -231,7 +230,7 @@ def test_frozen_blocks_stay_as_they_are(tmp_path: Path) -> None:
 def test_an_encoder_that_knows_nothing_is_not_frozen(tmp_path: Path) -> None:
     config = tmp_path / "frozen.toml"
     config.write_text(SMALL.format(frozen=6))
-    with pytest.raises(RecipeInvalid, match="freezes 6 blocks of a key encoder that begins from nothing. Give its start with --encoder"):
+    with pytest.raises(RequestError, match="freezes 6 blocks of a key encoder that begins from nothing. Give its start with --encoder"):
         _train("--procedural", "--out", tmp_path / "run", "--config", config, "--steps", 2)
 
 
@@ -266,17 +265,17 @@ def test_a_new_networks_logits_depend_on_the_mask() -> None:
 
 @pytest.mark.parametrize("words", [(), ("--procedural", "--stills", "x")])
 def test_exactly_one_kind_of_picture_is_asked_for(words: tuple[str, ...], tmp_path: Path) -> None:
-    with pytest.raises(SourceMissing):
+    with pytest.raises(RequestError):
         _train(*words, "--out", tmp_path / "run")
 
 
 def test_steps_and_minutes_exclude_each_other(tmp_path: Path) -> None:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
-    with pytest.raises(TrainingRequestInvalid):
+    with pytest.raises(RequestError, match="--steps or --minutes, not both"):
         run(parser.parse_args(["--procedural", "--out", str(tmp_path), "--steps", "1", "--minutes", "1"]))
 
 
 def test_nothing_to_resume_is_said(tmp_path: Path) -> None:
-    with pytest.raises(NothingToResume, match="Leave out --resume"):
+    with pytest.raises(RequestError, match="Leave out --resume"):
         _train("--procedural", "--out", tmp_path / "none", "--resume", "--steps", 2)

@@ -11,18 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xmemcore.cli.options import (
-    OptionsInvalid,
-    Parser,
-    add_settings,
-    natural,
-    positive,
-    request_of,
-    share,
-)
+from xmemcore.cli.options import Parser, add_settings, natural, positive, request_of, share
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
 from xmemcore.protocol.choices import METHODS
-from xmemcore.protocol.failures import Cancelled, NotWritable, not_written
+from xmemcore.protocol.failures import Cancelled, RequestError, not_written
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
 from xmemcore.protocol.settings import rows
 
@@ -110,7 +102,7 @@ def run_evaluate(chosen: argparse.Namespace) -> None:
     _require_possible(chosen)
     file = _json_file(chosen)
     if chosen.resume and file is None:
-        raise OptionsInvalid("--resume goes on with a table in a file, and no file is named. Add --json FILE.")
+        raise RequestError("--resume goes on with a table in a file, and no file is named. Add --json FILE.")
     clips = _chosen_clips(chosen)
     settings = EvaluationSettings(
         annotations=chosen.annotations,
@@ -177,11 +169,11 @@ def run_bench(chosen: argparse.Namespace) -> None:
     from xmemcore.protocol.whole_file import write_text
 
     if chosen.stream and chosen.exr:
-        raise OptionsInvalid("--stream and --exr are two measurements. Choose one.")
+        raise RequestError("--stream and --exr are two measurements. Choose one.")
     only = tuple(name for name in (chosen.only or "").split(",") if name)
     unknown = sorted(set(only) - set(MEASUREMENTS))
     if unknown:
-        raise OptionsInvalid(f"There is no ratio {unknown[0]}. Choose of: {', '.join(MEASUREMENTS)}.")
+        raise RequestError(f"There is no ratio {unknown[0]}. Choose of: {', '.join(MEASUREMENTS)}.")
     _require_possible(chosen)
     file = _json_file(chosen)
     with _stopped("Nothing was kept."), listening(TerminalListener("bench")) as listener:
@@ -226,14 +218,14 @@ def _stopped(kept: str) -> Iterator[None]:
 
 
 def _json_file(chosen: argparse.Namespace) -> Path | None:
-    """Give the file that --json names; raises NotWritable before anything is measured."""
+    """Give the file that --json names; raises RequestError before anything is measured."""
     from xmemcore.protocol.whole_file import probe
 
     if chosen.json in (None, ON_STDOUT):
         return None
     file = Path(chosen.json)
     if file.is_dir():
-        raise NotWritable(f"Cannot write {file}: it is a folder. Name a file in it, such as {file / 'table.json'}.")
+        raise RequestError(f"Cannot write {file}: it is a folder. Name a file in it, such as {file / 'table.json'}.")
     try:
         probe(file.parent)
     except OSError as error:
@@ -256,7 +248,7 @@ def _chosen_clips(chosen: argparse.Namespace) -> list[Clip]:
 
 
 def _require_possible(chosen: argparse.Namespace) -> None:
-    """Raise SettingUnknown for a setting that is out of range, before anything is opened or measured."""
+    """Raise RequestError for a setting that is out of range, before anything is opened or measured."""
     for setting in rows(PropagateRequest):
         if setting.group in SHARED and hasattr(chosen, setting.name):
             setting.require(getattr(chosen, setting.name))

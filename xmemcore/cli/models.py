@@ -8,10 +8,11 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from xmemcore.cli.options import OptionsInvalid, Parser
+from xmemcore.cli.options import Parser
 from xmemcore.cli.progress import TerminalListener
 from xmemcore.network import catalogue
-from xmemcore.network.catalogue import KnownModel, Model, NoModel, UnknownModel
+from xmemcore.network.catalogue import KnownModel, Model, NoModel
+from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.outside import parse_json
 
 LONGEST_LINE = 400
@@ -31,7 +32,7 @@ def add_models(commands: argparse._SubParsersAction[Parser]) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Do what was asked and print the answer."""
     if chosen.action == "list" and chosen.name is not None:
-        raise OptionsInvalid(f"`models list` shows all models and takes no name. More of one: `xmem-roto models info {chosen.name}`.")
+        raise RequestError(f"`models list` shows all models and takes no name. More of one: `xmem-roto models info {chosen.name}`.")
     answer = {"list": _list, "get": _get, "verify": _verify, "info": _info}[chosen.action](chosen)
     if chosen.json:
         print(json.dumps(answer))
@@ -84,13 +85,13 @@ def _downloadable(name: str | None) -> KnownModel:
     public = [model for model in catalogue.KNOWN if model.url]
     names = ", ".join(model.name for model in public)
     if name is None:
-        raise UnknownModel(f"Say which model to get. These can be had: {names}.")
+        raise RequestError(f"Say which model to get. These can be had: {names}.")
     for model in public:
         if model.name == name:
             return model
     if any(model.name == name for model in catalogue.KNOWN):
-        raise UnknownModel(f"{name} comes with the package and cannot be downloaded. These can: {names}.")
-    raise UnknownModel(f"There is no model called {name}. These can be had: {names}.")
+        raise RequestError(f"{name} comes with the package and cannot be downloaded. These can: {names}.")
+    raise RequestError(f"There is no model called {name}. These can be had: {names}.")
 
 
 def _check_loads(path: Path) -> None:

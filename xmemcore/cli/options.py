@@ -17,15 +17,11 @@ Request = TypeVar("Request", bound="ShotRequest | ApproveRequest")
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
-class OptionsInvalid(RequestError):
-    """The command line makes no sense."""
-
-
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one sentence, like all of ours."""
 
     def error(self, message: str) -> NoReturn:
-        raise OptionsInvalid(f"{message[:1].upper()}{message[1:].rstrip('.')}. See `{self.prog} --help`.")
+        raise RequestError(f"{message[:1].upper()}{message[1:].rstrip('.')}. See `{self.prog} --help`.")
 
 
 def byte_count(text: str) -> int:

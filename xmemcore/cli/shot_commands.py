@@ -8,17 +8,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TypeVar
 
-from xmemcore.cli.options import (
-    OptionsInvalid,
-    Parser,
-    add_annotation_options,
-    add_cache_options,
-    add_settings,
-    add_word_options,
-    request_of,
-)
+from xmemcore.cli.options import Parser, add_annotation_options, add_cache_options, add_settings, add_word_options, request_of
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
-from xmemcore.protocol.failures import Cancelled, Failure
+from xmemcore.protocol.failures import Cancelled, Failure, RequestError
 from xmemcore.protocol.requests import ApproveRequest, FitRequest, PropagateRequest, ShotRequest, SuggestRequest
 from xmemcore.shot.footprint import peak_mb
 from xmemcore.shot.listener import Listener
@@ -99,7 +91,7 @@ def run_fit(chosen: argparse.Namespace) -> None:
 
     request = _checked(request_of(chosen, FitRequest))
     if not request.mattes:
-        raise OptionsInvalid("Name the mattes of a propagate: --mattes DIR.")
+        raise RequestError("Name the mattes of a propagate: --mattes DIR.")
     with listening(TerminalListener("fit", unit="objects")) as listener:
         answer = fit_shapes(request, listener).as_json()
     if chosen.json:
@@ -118,7 +110,7 @@ def run_propagate(chosen: argparse.Namespace) -> None:
 
     request = _checked(request_of(chosen, PropagateRequest))
     if request.report is not None and Path(request.report).suffix.lower() != ".png":
-        raise OptionsInvalid(f"The contact sheet is a PNG, but --report says {request.report}. Write a name that ends in .png.")
+        raise RequestError(f"The contact sheet is a PNG, but --report says {request.report}. Write a name that ends in .png.")
     undrawn: Failure | None = None
     with listening(TerminalListener("propagate", farm=farm_stream(chosen.json), unit="frames")) as listener:
         if request.report is not None:
@@ -152,9 +144,9 @@ def run_propagate(chosen: argparse.Namespace) -> None:
 
 
 def _checked(request: AnyRequest) -> AnyRequest:
-    """Refuse an option that would say nothing; raises OptionsInvalid."""
+    """Refuse an option that would say nothing; raises RequestError."""
     if request.roto_node is not None and request.masks is not None:
-        raise OptionsInvalid("--roto-node chooses a node of --roto, and masks have none. Leave one of the two out.")
+        raise RequestError("--roto-node chooses a node of --roto, and masks have none. Leave one of the two out.")
     return request
 
 

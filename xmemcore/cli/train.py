@@ -18,10 +18,6 @@ DESCRIPTION = "Train a model, or fine-tune one on your own finished shots. Ctrl-
 DEFAULT_MINUTES = 90.0
 
 
-class TrainingRequestInvalid(RequestError):
-    """The options of a training contradict each other."""
-
-
 def _minutes(text: str, zero: bool = False) -> float:
     """Read a number of minutes; 0 only where it means something."""
     try:
@@ -86,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     from xmemcore.training.trainer import Habits, Length, Trainer
 
     if arguments.steps is not None and arguments.minutes is not None:
-        raise TrainingRequestInvalid("A training has --steps or --minutes, not both.")
+        raise RequestError("A training has --steps or --minutes, not both.")
     folder = Path(arguments.out)
     if arguments.threads is not None:
         # Before the network is made: the key's orthogonal start, too, rounds by the number of threads.

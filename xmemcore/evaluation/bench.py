@@ -33,10 +33,6 @@ from xmemcore.shot.mattes.mattes import read_mattes
 RUN_LIMIT_SECONDS = 4 * 3600
 
 
-class BenchFailed(MachineError):
-    """A run that was to be measured failed."""
-
-
 @dataclass(frozen=True)
 class Row:
     """One measured run."""
@@ -85,8 +81,8 @@ def compare(
         only: ratios of `bench_ratios.MEASUREMENTS` to measure, and nothing else; empty: everything.
 
     Raises:
-        BenchFailed: a run failed; the text has its sentence.
-        DeviceMissing, PrecisionUnavailable: before anything is measured.
+        MachineError: a run failed; the text has its sentence.
+        DeviceMissing, RequestError: before anything is measured.
     """
     device = choose_device(device).type
     precision = choose_precision(precision, device)
@@ -190,7 +186,7 @@ def _measure(contender: _Contender, shot: Sequence[str], out: Path, device: str,
         out_text, err_text = child.communicate(timeout=RUN_LIMIT_SECONDS)
     if child.returncode != 0:
         last = err_text.strip().splitlines()[-1] if err_text.strip() else f"exit code {child.returncode}"
-        raise BenchFailed(f"The {contender.name} run failed: {last.removeprefix('xmem-roto: ')}")
+        raise MachineError(f"The {contender.name} run failed: {last.removeprefix('xmem-roto: ')}")
     answer = json.loads(out_text)
     frames, seconds = len(answer["written"]), answer["seconds"]
     return Row(contender.name, answer["model"], frames, seconds, round(frames / seconds, 3), answer.get("peak_mb"))

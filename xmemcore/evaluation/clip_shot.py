@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from xmemcore.evaluation.clips import Clip, ClipUnreadable, NothingToScore
+from xmemcore.evaluation.clips import Clip, NothingToScore
+from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.results import PropagateResult
 from xmemcore.shot.listener import Silence
@@ -120,7 +121,7 @@ class ClipShot:
         """Say which layer of the mattes holds which label of the ground truth."""
         of_layer = {layer: self.clip.label_of(name) for name, layer in zip(result.objects, result.layers)}
         if sorted(of_layer.values()) != list(self.clip.objects):
-            raise ClipUnreadable(
+            raise RequestError(
                 f"The masks of {self.clip.name} hold the labels {', '.join(map(str, self.clip.objects))}, but propagate reads them as "
                 f"{', '.join(result.objects)}. Save them as PNGs with a palette."
             )

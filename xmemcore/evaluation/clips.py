@@ -26,14 +26,6 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 RESOLUTIONS = ("480p", "Full-Resolution", "1080p")
 
 
-class ClipsNotFound(RequestError):
-    """There is no clip with ground truth where the user pointed."""
-
-
-class ClipUnreadable(RequestError):
-    """A clip's mask cannot be used."""
-
-
 class NothingToScore(RequestError):
     """The annotations that were asked for leave no frame with a mask to score, or there are too few masks."""
 
@@ -58,12 +50,12 @@ class Clip:
 
     @property
     def plate(self) -> str:
-        """Name the frames as `propagate` takes a plate; raises ClipUnreadable."""
+        """Name the frames as `propagate` takes a plate; raises RequestError."""
         return _pattern(self.name, self.frames)
 
     @property
     def mask_files(self) -> str:
-        """Name the masks as `propagate` takes them; raises ClipUnreadable."""
+        """Name the masks as `propagate` takes them; raises RequestError."""
         return _pattern(self.name, tuple(self.masks.values()))
 
     def frame_number(self, index: int) -> int:
@@ -75,7 +67,7 @@ class Clip:
         """Read the ground truth of an index as uint8 labels (H, W), 0 the background, `VOID` where nothing counts.
 
         Raises:
-            ClipUnreadable: the file is no index or grey image.
+            RequestError: the file is no index or grey image.
         """
         labels = _read_labels(self.masks[index])
         return np.where(labels == VOID, 1, labels).astype(np.uint8) if self._binary else labels
@@ -107,7 +99,7 @@ def _pattern(clip: str, paths: Sequence[Path]) -> str:
     around = {(path.parent, match[1] if match else None, path.suffix) for path, match in zip(paths, numbered)}
     folder, before, suffix = next(iter(around))
     if len(around) > 1 or before is None:
-        raise ClipUnreadable(
+        raise RequestError(
             f"The files of {clip} in {folder} are not numbered in one way, as {paths[0].name} is. "
             f"Call them 00000{paths[0].suffix} and so on."
         )
@@ -122,10 +114,10 @@ def _read_labels(path: Path) -> np.ndarray:
     try:
         with Image.open(path) as image:
             if image.mode not in ("P", "L", "1"):
-                raise ClipUnreadable(f"The mask {path} is a {image.mode} picture. Ground truth must be an index or grey PNG.")
+                raise RequestError(f"The mask {path} is a {image.mode} picture. Ground truth must be an index or grey PNG.")
             labels = np.asarray(image)
     except OSError as error:
-        raise ClipUnreadable(f"Cannot read the mask {path} ({error}). Is the data set complete?") from error
+        raise RequestError(f"Cannot read the mask {path} ({error}). Is the data set complete?") from error
     return np.where(labels, 255, 0).astype(np.uint8) if labels.dtype == bool else labels
 
 
@@ -133,15 +125,15 @@ def find_clips(root: Path | str) -> list[Clip]:
     """List the clips under a folder, by name, whichever of the known layouts it has; the folder may itself be one clip.
 
     Raises:
-        ClipsNotFound: the folder does not exist or has none of the layouts.
+        RequestError: the folder does not exist or has none of the layouts.
     """
     root = Path(root)
     if not root.is_dir():
-        raise ClipsNotFound(f"There is no folder {root}. Give the folder that holds the clips.")
+        raise RequestError(f"There is no folder {root}. Give the folder that holds the clips.")
     pairs = _own_layout(root) or _benchmark_layout(root)
     clips = [clip for name, frames, masks in pairs if (clip := _pair(name, frames, masks)) is not None]
     if not clips:
-        raise ClipsNotFound(
+        raise RequestError(
             f"No clip with frames and masks under {root}. "
             "Expected <clip>/frames and <clip>/masks, or JPEGImages/<clip> and Annotations/<clip>."
         )
@@ -202,12 +194,12 @@ def named(clips: Sequence[Clip], names: Sequence[str] | None) -> list[Clip]:
     """Keep the clips with these names, in the order of the folder; None keeps all.
 
     Raises:
-        ClipsNotFound: a name belongs to no clip.
+        RequestError: a name belongs to no clip.
     """
     if names is None:
         return list(clips)
     known = [clip.name for clip in clips]
     for name in names:
         if name not in known:
-            raise ClipsNotFound(f"There is no clip {name}. These exist: {', '.join(known)}.")
+            raise RequestError(f"There is no clip {name}. These exist: {', '.join(known)}.")
     return [clip for clip in clips if clip.name in names]

@@ -116,7 +116,7 @@ def run_demo(folder: Path, model: str | None, device: str, listener: Listener, s
 
 
 def is_trained(model: str | None) -> bool:
-    """Tell whether the demo would run with a trained model; raises UnknownModel for a name that does not exist."""
+    """Tell whether the demo would run with a trained model; raises RequestError for a name that does not exist."""
     try:
         resolve(model)
     except NoModel:

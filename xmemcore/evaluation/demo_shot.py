@@ -119,7 +119,7 @@ class DemoShot:
             Their pattern.
 
         Raises:
-            NotWritable, DiskFailed: the folder cannot be written.
+            RequestError, DiskFailed: the folder cannot be written.
         """
         box = Box(0, 0, self.width, self.height)
         try:

@@ -29,10 +29,6 @@ from xmemcore.shot.listener import Listener, Silence
 from xmemcore.shot.suggest import suggest
 
 
-class ResumeMismatch(RequestError):
-    """The file to resume was made with other settings."""
-
-
 @dataclass(frozen=True)
 class EvaluationSettings:
     """What is varied between two evaluations."""
@@ -174,7 +170,7 @@ class Table:
         """Begin a table, or go on with the one in `file`.
 
         Raises:
-            ResumeMismatch: the file was made with another model or other settings.
+            RequestError: the file was made with another model or other settings.
         """
         self.file = file
         self.content: dict[str, Any] = {
@@ -214,10 +210,10 @@ class Table:
         try:
             before = read_json(file)
         except (OSError, ValueError) as error:
-            raise ResumeMismatch(f"Cannot go on with {file}: it is no table of figures. Name another place, or move it away.") from error
+            raise RequestError(f"Cannot go on with {file}: it is no table of figures. Name another place, or move it away.") from error
         for key, what in (("model", "another model"), ("model_sha256", "other weights"), ("settings", "other settings")):
             if not isinstance(before, dict) or before.get(key) != self.content[key]:
-                raise ResumeMismatch(f"Cannot go on with {file}: it was made with {what}. Name another place, or move it away.")
+                raise RequestError(f"Cannot go on with {file}: it was made with {what}. Name another place, or move it away.")
         for key in ("clips", "skipped", "mean"):
             self.content[key] = before[key]
 

@@ -30,10 +30,6 @@ LISTEN_SECONDS = 0.2
 """How long a process of several works between two looks at whether to stop."""
 
 
-class ProcessLost(MachineError):
-    """A process of several has ended by itself."""
-
-
 @dataclass(frozen=True)
 class Question:
     """One figure that is wanted."""
@@ -89,8 +85,8 @@ def run_all(
         listener: hears of every figure.
 
     Raises:
-        ExperimentUnknown, ResumeMismatch: a table in `out` is of another model or size.
-        Cancelled, ProcessLost: the figures that were finished are kept.
+        RequestError: a table in `out` is of another model or size.
+        Cancelled, MachineError: the figures that were finished are kept.
     """
     rows = [
         _Filled(experiment, row, _settings(model, device, row, size), _table(model, row, size, table_path(out, experiment, row)))
@@ -162,7 +158,7 @@ def _answers(questions: Sequence[Question], jobs: int, cancelled: Callable[[], b
 
 
 def _awaited(future: Future[Answer], cancelled: Callable[[], bool]) -> Answer:
-    """Wait for an answer; raises Cancelled, or ProcessLost."""
+    """Wait for an answer; raises Cancelled, or MachineError."""
     done = False
     while not done:
         # Asked first: answers that came meanwhile must not keep the run from hearing.
@@ -174,7 +170,7 @@ def _awaited(future: Future[Answer], cancelled: Callable[[], bool]) -> Answer:
     except BrokenProcessPool as error:
         if cancelled():
             raise Cancelled from error
-        raise ProcessLost("A process that measures was stopped from outside, perhaps for want of memory. Try fewer --jobs.") from error
+        raise MachineError("A process that measures was stopped from outside, perhaps for want of memory. Try fewer --jobs.") from error
 
 
 _here: Measurer | None = None

@@ -22,10 +22,6 @@ PLUS = PropagateRequest(plate="")
 XMEM_MODE = PropagateRequest(plate="", mode="xmem", order="forward")
 
 
-class ExperimentUnknown(RequestError):
-    """No experiment has that name."""
-
-
 @dataclass(frozen=True)
 class Row:
     """One setting that an experiment tries."""
@@ -127,14 +123,14 @@ def chosen(names: Sequence[str] | None) -> list[Experiment]:
     """Give the experiments of these names, or all.
 
     Raises:
-        ExperimentUnknown: a name is none.
+        RequestError: a name is none.
     """
     if names is None:
         return list(EXPERIMENTS)
     known = {experiment.name: experiment for experiment in EXPERIMENTS}
     for name in names:
         if name not in known:
-            raise ExperimentUnknown(f"There is no experiment {name}. These exist: {', '.join(known)}.")
+            raise RequestError(f"There is no experiment {name}. These exist: {', '.join(known)}.")
     return [known[name] for name in names]
 
 

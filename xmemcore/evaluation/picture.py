@@ -11,7 +11,7 @@ from xmemcore.protocol.whole_file import probe, require_ordinary, whole
 
 
 def require_writable(path: Path) -> None:
-    """See that a picture can be written before long work is done for it; raises NotWritable, DiskFailed."""
+    """See that a picture can be written before long work is done for it; raises RequestError, DiskFailed."""
     try:
         require_ordinary(path)
         probe(path.parent)
@@ -20,7 +20,7 @@ def require_writable(path: Path) -> None:
 
 
 def write_picture(image: Image.Image, path: Path) -> None:
-    """Write a PNG whole, or not at all; raises NotWritable, DiskFailed."""
+    """Write a PNG whole, or not at all; raises RequestError, DiskFailed."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as file:

@@ -67,7 +67,7 @@ def draw_report(
         view: of the plate.
 
     Raises:
-        NotWritable, DiskFailed, and what reading the plate raises.
+        RequestError, DiskFailed, and what reading the plate raises.
     """
     opened = Plate.open(plate, colorspace, view)
     pattern = matte_pattern(out)

@@ -15,8 +15,9 @@ from PIL import Image
 
 from xmemcore.engine.selection import evenly
 from xmemcore.evaluation.clip_shot import ClipShot, never
-from xmemcore.evaluation.clips import Clip, ClipUnreadable, find_clips
+from xmemcore.evaluation.clips import Clip, find_clips
 from xmemcore.evaluation.metrics import jaccard
+from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import PropagateRequest
 
 LONG_STRETCH = 100
@@ -40,10 +41,10 @@ def write_clip(folder: Path, frames: Sequence[np.ndarray], labels: Sequence[np.n
 
 
 def picture_of(clip: Clip, index: int) -> np.ndarray:
-    """Read a frame as BGR uint8 (H, W, 3); raises ClipUnreadable."""
+    """Read a frame as BGR uint8 (H, W, 3); raises RequestError."""
     picture = cv2.imread(str(clip.frames[index]), cv2.IMREAD_COLOR)
     if picture is None:
-        raise ClipUnreadable(f"Cannot read the frame {clip.frames[index]}. Is the data set complete?")
+        raise RequestError(f"Cannot read the frame {clip.frames[index]}. Is the data set complete?")
     return picture
 
 

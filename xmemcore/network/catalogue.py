@@ -30,16 +30,8 @@ class NoModel(RequestError):
     """No model is installed, or not the one that was asked for."""
 
 
-class UnknownModel(RequestError):
-    """No model of that name exists."""
-
-
 class ModelDamaged(RequestError):
     """An installed model is not what was recorded when it was installed."""
-
-
-class ModelUnreadable(RequestError):
-    """A model's file cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +129,7 @@ def resolve(model: str | None, folder: Path | None = None, weights: Path = WEIGH
 
     Raises:
         NoModel: none is installed, or the named one is not.
-        UnknownModel: the name is no model and no file.
+        RequestError: the name is no model and no file.
     """
     here = installed(folder, weights)
     if model is None:
@@ -152,12 +144,12 @@ def resolve(model: str | None, folder: Path | None = None, weights: Path = WEIGH
     if path.suffix in SUFFIXES and os.path.isfile(path):
         return Model(path.stem, path, None, read_header(path).get("terms", OWN_TERMS), "a file of your own")
     if path.suffix in SUFFIXES:
-        raise UnknownModel(f"There is no model file {cut(str(path), 200)}. Check the path, or see `xmem-roto models list`.")
+        raise RequestError(f"There is no model file {cut(str(path), 200)}. Check the path, or see `xmem-roto models list`.")
     known = next((k for k in KNOWN if k.name == model), None)
     if known is not None and known.url is not None:
         raise NoModel(f"The model {model} is not installed. Run `xmem-roto models get {model}`.")
     names = ", ".join(sorted({m.name for m in here} | {k.name for k in KNOWN if k.url})) or "none"
-    raise UnknownModel(f"There is no model called {cut(model)}. These exist: {names}; a .safetensors or .pth file will do too.")
+    raise RequestError(f"There is no model called {cut(model)}. These exist: {names}; a .safetensors or .pth file will do too.")
 
 
 def verify(model: Model) -> str:
@@ -168,13 +160,13 @@ def verify(model: Model) -> str:
 
     Raises:
         ModelDamaged: it differs.
-        ModelUnreadable.
+        RequestError.
     """
     try:
         sha256 = hash_file(model.path)
     except OSError as error:
         advice = "Check its permissions, or install it again."
-        raise ModelUnreadable(f"The model {model.path} cannot be read: {error.strerror}. {advice}") from error
+        raise RequestError(f"The model {model.path} cannot be read: {error.strerror}. {advice}") from error
     if model.sha256 is not None and sha256 != model.sha256:
         raise ModelDamaged(
             f"The model {model.name} at {model.path} is damaged: its SHA-256 is {sha256[:12]}..., recorded was {model.sha256[:12]}.... "

@@ -19,10 +19,6 @@ from xmemcore.network.xmem import XMem
 from xmemcore.protocol.failures import RequestError
 
 
-class CheckpointUnreadable(RequestError):
-    """The model file is missing, truncated or not a checkpoint."""
-
-
 def load_network(path: Path | str, device: str | torch.device = "cpu") -> XMem:
     """Build the network that a checkpoint holds, in float32, ready to infer.
 
@@ -31,7 +27,7 @@ def load_network(path: Path | str, device: str | torch.device = "cpu") -> XMem:
         device: where it goes.
 
     Raises:
-        CheckpointUnreadable, ForeignCheckpoint.
+        RequestError, ForeignCheckpoint.
     """
     path = Path(path)
     state = read_state(path)
@@ -52,7 +48,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     """Read a checkpoint's tensors, widened to float32; a single-object checkpoint gets its second plane, empty."""
     state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
     if any(tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()) for tensor in state.values()):
-        raise CheckpointUnreadable(f"The model {path} holds numbers that are not finite: its training failed. Choose another.")
+        raise RequestError(f"The model {path} holds numbers that are not finite: its training failed. Choose another.")
     state = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
     planes = state.get("value_encoder.conv1.weight")
     if planes is not None and planes.dim() == 4 and planes.shape[1] == 4:
@@ -106,10 +102,10 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     return dict(state)
 
 
-def _unreadable(path: Path, error: Exception) -> CheckpointUnreadable:
+def _unreadable(path: Path, error: Exception) -> RequestError:
     if not path.exists():
-        return CheckpointUnreadable(f"There is no model file {path}. Check the path, or see `xmem-roto models list`.")
+        return RequestError(f"There is no model file {path}. Check the path, or see `xmem-roto models list`.")
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     if isinstance(error, pickle.UnpicklingError):
         reason = "it is no file of tensors alone"  # torch says at length how to load what might be dangerous
-    return CheckpointUnreadable(f"The model {path} is damaged or not a checkpoint ({reason[:120]}). Install it again.")
+    return RequestError(f"The model {path} is damaged or not a checkpoint ({reason[:120]}). Install it again.")

@@ -28,18 +28,6 @@ ZIP_MAGIC, PICKLE_MAGIC = b"PK\x03\x04", b"\x80"
 """How a torch file of today and one of before 1.6 begin."""
 
 
-class DownloadFailed(MachineError):
-    """The model did not come, or not whole; what came is kept and the next attempt goes on from there."""
-
-
-class DownloadForeign(MachineError):
-    """What came is no model: a log-in page, an error page, another file."""
-
-
-class DownloadChanged(MachineError):
-    """What came is not what came the last time from the same address."""
-
-
 @dataclass(frozen=True)
 class Download:
     """A model that has been brought, and its hash."""
@@ -68,13 +56,13 @@ def download(
         pause_seconds: before the second attempt.
 
     Raises:
-        DownloadFailed, DownloadForeign, DownloadChanged, or what `check` raises.
+        MachineError, or what `check` raises.
     """
     part = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DownloadFailed(f"Cannot make {target.parent}: {error.strerror}. Set XMEM_ROTO_MODELS to another folder.") from error
+        raise MachineError(f"Cannot make {target.parent}: {error.strerror}. Set XMEM_ROTO_MODELS to another folder.") from error
     total = _fetch_all(url, part, progress, attempts, pause_seconds)
     try:
         check(part)
@@ -102,24 +90,24 @@ def _fetch_all(url: str, part: Path, progress: Callable[[int, int], None], attem
                 # What we have does not fit what is there now: begin again.
                 _discard(part)
             elif error.code < 500 and error.code != 429:
-                raise DownloadFailed(f"{url} answers {error.code} {error.reason}. Is this machine allowed to reach it?") from error
+                raise MachineError(f"{url} answers {error.code} {error.reason}. Is this machine allowed to reach it?") from error
             reason = f"{error.code} {error.reason}"
         except (OSError, http.client.HTTPException) as error:
             # OSError holds urllib's URLError, timeouts, and connections that are refused or reset.
             if isinstance(error, OSError) and error.filename is not None:
-                raise DownloadFailed(f"Cannot write {part}: {error.strerror}. Free some disk or set XMEM_ROTO_MODELS.") from error
+                raise MachineError(f"Cannot write {part}: {error.strerror}. Free some disk or set XMEM_ROTO_MODELS.") from error
             reason = str(getattr(error, "reason", None) or error) or type(error).__name__
     have = part.stat().st_size if part.exists() else 0
-    raise DownloadFailed(f"The download of {url} stopped at {have / 1e6:.1f} MB ({reason}). Run this again: it goes on from there.")
+    raise MachineError(f"The download of {url} stopped at {have / 1e6:.1f} MB ({reason}). Run this again: it goes on from there.")
 
 
 class StaysSafe(urllib.request.HTTPRedirectHandler):
     """Follow redirects, but never from https to anything else."""
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> urllib.request.Request | None:
-        """Refuse to leave https; raises DownloadFailed."""
+        """Refuse to leave https; raises MachineError."""
         if req.full_url.startswith("https:") and not newurl.startswith("https:"):
-            raise DownloadFailed(f"{cut(req.full_url, 200)} leads away from https, to {cut(newurl, 200)}. Ask who runs the server.")
+            raise MachineError(f"{cut(req.full_url, 200)} leads away from https, to {cut(newurl, 200)}. Ask who runs the server.")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -185,8 +173,8 @@ def _looks_like_model(block: bytes) -> bool:
     return block.startswith((ZIP_MAGIC, PICKLE_MAGIC)) or block[8:9] == b"{"
 
 
-def _foreign(url: str) -> DownloadForeign:
-    return DownloadForeign(
+def _foreign(url: str) -> MachineError:
+    return MachineError(
         f"{url} answered with something that is no model, perhaps a log-in or error page. "
         "Open the address in a browser, or ask who runs the proxy."
     )
@@ -197,7 +185,7 @@ def _compare_with_record(record: Path, url: str, sha256: str, part: Path) -> Non
     before = read_object(record)
     if before is not None and before.get("url") == url and before.get("sha256") not in (None, sha256):
         _discard(part)
-        raise DownloadChanged(
+        raise MachineError(
             f"{url} now gives another file (SHA-256 {sha256[:12]}...) than before ({str(before['sha256'])[:12]}...). "
             f"If that is meant, delete {record} and try again."
         )

@@ -8,10 +8,6 @@ from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import FrameRange, FrameRangeInvalid
 
 
-class AbsenceInvalid(RequestError):
-    """A text names no object and no frames."""
-
-
 @dataclass(frozen=True)
 class Absence:
     """One object, and frames that do not show it."""
@@ -24,15 +20,15 @@ class Absence:
         """Read `sleeve:1010-1032`; what stands before the last colon is the name.
 
         Raises:
-            AbsenceInvalid.
+            RequestError.
         """
         name, colon, frames = text.rpartition(":")
         if not colon or not name.strip():
-            raise AbsenceInvalid(f"'{text}' names no object and its frames. Write NAME:FIRST-LAST, such as sleeve:1010-1032.")
+            raise RequestError(f"'{text}' names no object and its frames. Write NAME:FIRST-LAST, such as sleeve:1010-1032.")
         try:
             return cls(name.strip(), FrameRange.parse(frames))
         except FrameRangeInvalid as error:
-            raise AbsenceInvalid(f"In '{text}', {error}") from error
+            raise RequestError(f"In '{text}', {error}") from error
 
     def __str__(self) -> str:
         return f"{self.name}:{self.frames}"

@@ -47,10 +47,6 @@ class Busy(Failure):
     exit_code = 75
 
 
-class FaultOfOurs(Failure):
-    """Something that should not be possible; the traceback is on stderr."""
-
-
 class MemoryFull(MachineError):
     """The machine or the device has no memory left."""
 
@@ -75,10 +71,6 @@ class PackagesMissing(RequestError):
     code = "packages"
 
 
-class NotWritable(RequestError):
-    """A file that was asked for cannot be written where it was asked for."""
-
-
 class DiskFailed(MachineError):
     """The disk is full, broken, or refuses."""
 
@@ -90,4 +82,4 @@ def not_written(path: Path, error: OSError) -> Failure:
     reason = error.strerror or str(error)
     if error.errno in DISK_FAILED:
         return DiskFailed(f"{path} was not written: {reason}. Make room, then run this again.")
-    return NotWritable(f"Cannot write {path}: {reason}. Name another file or folder.")
+    return RequestError(f"Cannot write {path}: {reason}. Name another file or folder.")

@@ -10,15 +10,7 @@ import os
 import sys
 from typing import Optional
 
-from xmemcore.protocol.failures import (
-    DeviceFailed,
-    DeviceMissing,
-    DiskFailed,
-    Failure,
-    FaultOfOurs,
-    MemoryFull,
-    PackagesMissing,
-)
+from xmemcore.protocol.failures import DeviceFailed, DeviceMissing, DiskFailed, Failure, MemoryFull, PackagesMissing
 from xmemcore.protocol.places import PYTHON_VARIABLE
 
 _MEMORY = (
@@ -64,8 +56,8 @@ _NO_MEMORY_ON_WINDOWS = 1455
 
 
 def of(error: BaseException) -> Failure:
-    """Turn any exception into one of ours; one of ours stays as it is, and what should not be possible is a `FaultOfOurs`."""
-    return known(error) or FaultOfOurs(
+    """Turn any exception into one of ours; one of ours stays as it is, and what should not be possible is a `Failure`."""
+    return known(error) or Failure(
         f"The core met a fault of its own: {type(error).__name__}: {error}. The core's last words tell more; please report them."
     )
 

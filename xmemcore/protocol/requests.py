@@ -7,10 +7,11 @@ from typing import Optional, Tuple
 
 from xmemcore.protocol.choices import DEVICES, EDGES, FROM_SCRIPT, METHODS, MODES, ORDERS, PRECISIONS, ROTO_INPUTS, SHAPES
 from xmemcore.protocol.colorspaces import COLORSPACES
-from xmemcore.protocol.settings import SettingUnknown, require_possible, row, setting
+from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.settings import require_possible, row, setting
 
 LONGEST_LEARNING_SECONDS = 3600
-__all__ = ["PanelChoices", "PropagateRequest", "SettingUnknown", "ShotRequest", "SuggestRequest", "require_size"]
+__all__ = ["PanelChoices", "PropagateRequest", "RequestError", "ShotRequest", "SuggestRequest", "require_size"]
 
 LONGEST_LEARNING_SECONDS = 3600
 
@@ -141,7 +142,7 @@ class ShotRequest:
     """Stable id of the Nuke node; None: a hash of plate path and object names."""
 
     def require_possible(self) -> None:
-        """Raise SettingUnknown where a setting is out of range, whichever door it came through."""
+        """Raise RequestError where a setting is out of range, whichever door it came through."""
         require_possible(self)
 
 
@@ -278,10 +279,10 @@ class PropagateRequest(ShotRequest):
     number of steps, so that equal wishes give equal mattes; a quick machine needs less time for them."""
 
     def require_possible(self) -> None:
-        """Raise SettingUnknown where a setting is out of range, or two exclude each other."""
+        """Raise RequestError where a setting is out of range, or two exclude each other."""
         super().require_possible()
         if self.learn and self.plain:
-            raise SettingUnknown("Plain mode computes as the papers describe, and these learn nothing of a shot. Leave out one of the two.")
+            raise RequestError("Plain mode computes as the papers describe, and these learn nothing of a shot. Leave out one of the two.")
 
 
 @dataclass(frozen=True)
@@ -387,5 +388,5 @@ class ApproveRequest:
 
 
 def require_size(size: int) -> None:
-    """Raise SettingUnknown unless a network can work at this size, whoever asks for it."""
+    """Raise RequestError unless a network can work at this size, whoever asks for it."""
     row(ShotRequest, "size").require(size)

@@ -25,10 +25,6 @@ NAME = "result.json"
 _FRAME = re.compile(r"-?[0-9]{1,15}")
 
 
-class RecordForeign(RequestError):
-    """A `result.json` that is not ours has the place of the record."""
-
-
 @dataclass(frozen=True)
 class MatteRecord:
     """One finished frame."""
@@ -106,11 +102,11 @@ class ResultFile:
         """Write the file whole. Two sequences of one folder share it, so the caller holds the folder's lock.
 
         Raises:
-            RecordForeign: somebody else's file is there; it stays.
+            RequestError: somebody else's file is there; it stays.
             OSError.
         """
         if not self._is_ours():
-            raise RecordForeign(f"{self.path} is not a record of mattes: it stays as it is. Name a folder of its own for the mattes.")
+            raise RequestError(f"{self.path} is not a record of mattes: it stays as it is. Name a folder of its own for the mattes.")
         self.header = header
         self._stored = {**asdict(header), "frames": {str(frame): asdict(self.records[frame]) for frame in sorted(self.records)}}
         mattes = {**self._sequences(), self._name: self._stored}

@@ -16,10 +16,6 @@ from xmemcore.protocol.failures import RequestError
 METADATA = "setting"
 
 
-class SettingUnknown(RequestError):
-    """A setting has a value that does not exist."""
-
-
 @dataclass(frozen=True)
 class Setting:
     """One row of the table."""
@@ -60,7 +56,7 @@ class Setting:
     """Nuke's number of the knob type, where the kind does not tell it."""
 
     def require(self, value: Any) -> None:
-        """Raise SettingUnknown unless the setting can have this value."""
+        """Raise RequestError unless the setting can have this value."""
         if value is None and self.default is None:
             return
         name = self.name.replace("_", " ")
@@ -72,7 +68,7 @@ class Setting:
             plain = f"The {name} {{value}} is out of range. Choose {{least}} {'or more' if self.most is None else 'to {most}'}."
         if not possible:
             least, most = (f"{bound:g}" if bound is not None else "" for bound in (self.least, self.most))
-            raise SettingUnknown((self.refusal or plain).format(value=value, least=least, most=most, choices=", ".join(self.choices)))
+            raise RequestError((self.refusal or plain).format(value=value, least=least, most=most, choices=", ".join(self.choices)))
 
 
 def setting(default: Any, kind: Optional[type] = None, **row: Any) -> Any:
@@ -94,7 +90,7 @@ def row(request: Any, name: str) -> Setting:
 
 
 def require_possible(request: Any) -> None:
-    """Raise SettingUnknown where a setting of a request is out of range, whichever door it came through."""
+    """Raise RequestError where a setting of a request is out of range, whichever door it came through."""
     for found in rows(request):
         found.require(getattr(request, found.name))
 

@@ -31,30 +31,6 @@ MAX_BYTES = 512 * 2**20
 """Of a roto file; the largest scripts of whole productions have a tenth."""
 
 
-class RotoUnreadable(RequestError):
-    """A roto file is missing, is not text, or holds nothing that we know."""
-
-
-class NoRotoNode(RequestError):
-    """A script has no Roto or RotoPaint node."""
-
-
-class SeveralRotoNodes(RequestError):
-    """A script has several Roto nodes, and none was chosen."""
-
-
-class RotoNodeUnknown(RequestError):
-    """A script has no Roto node of the name that was asked for."""
-
-
-class RotoTooOld(RequestError):
-    """The shapes were written by Nuke 6."""
-
-
-class NoShapes(RequestError):
-    """A roto holds no shape."""
-
-
 def read_roto(path_or_text: str | Path, node: str | None = None) -> Roto:
     """Read a roto.
 
@@ -64,8 +40,8 @@ def read_roto(path_or_text: str | Path, node: str | None = None) -> Roto:
             None when there is one node, or one chain.
 
     Raises:
-        RotoUnreadable, NoRotoNode, SeveralRotoNodes, RotoNodeUnknown, RotoTooOld, NoShapes,
-        CurvesTextBroken, RotoJsonBroken, RotoJsonVersionUnknown.
+        RequestError,
+        CurvesTextBroken, RequestError.
     """
     text, source = _text_of(path_or_text)
     try:
@@ -86,7 +62,7 @@ def _read(text: str, source: str, node: str | None) -> Roto:
     if not nodes:
         if NUKE_6 in text:
             raise _too_old(source)
-        raise NoRotoNode(f"{source} has no Roto or RotoPaint node. Save the script with the roto in it, or export the roto.")
+        raise RequestError(f"{source} has no Roto or RotoPaint node. Save the script with the roto in it, or export the roto.")
     last = _chosen(nodes, node, source)
     warnings: list[str] = []
     rotos: list[tuple[str, Layer]] = []
@@ -118,7 +94,7 @@ def _sent(text: str, source: str) -> Roto:
     try:
         sent = SentRoto.parse(text)
     except NotUsable as error:
-        raise roto_json.RotoJsonBroken(f"{source} is no roto JSON of version 2: {error}. Export the roto again from Nuke.") from error
+        raise RequestError(f"{source} is no roto JSON of version 2: {error}. Export the roto again from Nuke.") from error
     rotos = []
     for name, curves in sent.rotos:
         try:
@@ -136,19 +112,19 @@ def _text_of(path_or_text: str | Path) -> tuple[str, str]:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise RotoUnreadable(f"The roto {path} is no file. Give a .nk or .gizmo, curves text or roto JSON.")
+            raise RequestError(f"The roto {path} is no file. Give a .nk or .gizmo, curves text or roto JSON.")
         if status.st_size > MAX_BYTES:
-            raise RotoUnreadable(f"The roto {path} has {status.st_size >> 20} MB, over {MAX_BYTES >> 20} MB. Export the Roto node alone.")
+            raise RequestError(f"The roto {path} has {status.st_size >> 20} MB, over {MAX_BYTES >> 20} MB. Export the Roto node alone.")
         content = path.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise RotoUnreadable(f"Cannot read the roto {path}: {reason}. Check the path.") from error
+        raise RequestError(f"Cannot read the roto {path}: {reason}. Check the path.") from error
     if b"\0" in content:
-        raise RotoUnreadable(f"{path} is not text. Give a .nk or .gizmo (not the encrypted .nknc and .nkind), curves text or roto JSON.")
+        raise RequestError(f"{path} is not text. Give a .nk or .gizmo (not the encrypted .nknc and .nkind), curves text or roto JSON.")
     # Labels of old scripts may be in any encoding; names and numbers of the roto are not hurt by this.
     text = content.decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
     if not text.strip():
-        raise RotoUnreadable(f"{path} is empty. Save the roto again.")
+        raise RequestError(f"{path} is empty. Save the roto again.")
     return text, str(path)
 
 
@@ -156,13 +132,13 @@ def _chosen(nodes: Sequence[Node], name: str | None, source: str) -> Node:
     if name is None:
         last = [one for one in heads(nodes) if any(_has_shapes(above) for above in chain_above(one))] or heads(nodes)
         if len(last) > 1:
-            raise SeveralRotoNodes(f"{source} has {len(nodes)} Roto nodes: {_paths(nodes)}. Choose one (--roto-node).")
+            raise RequestError(f"{source} has {len(nodes)} Roto nodes: {_paths(nodes)}. Choose one (--roto-node).")
         return last[0]
     found = [one for one in nodes if one.path == name] or [one for one in nodes if one.name == name]
     if not found:
-        raise RotoNodeUnknown(f"{source} has no Roto node '{name}'. It has: {_paths(nodes)}.")
+        raise RequestError(f"{source} has no Roto node '{name}'. It has: {_paths(nodes)}.")
     if len(found) > 1:
-        raise SeveralRotoNodes(f"{source} has {len(found)} Roto nodes '{name}': {_paths(found)}. Give the whole path of one.")
+        raise RequestError(f"{source} has {len(found)} Roto nodes '{name}': {_paths(found)}. Give the whole path of one.")
     return found[0]
 
 
@@ -180,12 +156,12 @@ def _roto(
     if not objects:
         painted = any(True for _, root in rotos for _ in strokes_below(root))
         strokes = ", only paint strokes, which are no annotation" if painted else ""
-        raise NoShapes(f"{called} has no shapes{strokes}. Draw and key a shape.")
+        raise RequestError(f"{called} has no shapes{strokes}. Draw and key a shape.")
     return Roto(objects, made, tuple(dict.fromkeys(named)))
 
 
-def _too_old(source: str) -> RotoTooOld:
-    return RotoTooOld(f"The shapes of {source} are in the format of Nuke 6 (AnimTree). Open it in Nuke 7 or later and save it again.")
+def _too_old(source: str) -> RequestError:
+    return RequestError(f"The shapes of {source} are in the format of Nuke 6 (AnimTree). Open it in Nuke 7 or later and save it again.")
 
 
 def _paths(nodes: Sequence[Node]) -> str:

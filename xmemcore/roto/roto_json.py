@@ -35,14 +35,6 @@ LARGEST_VALUE = 1e6
 """Of an opacity or a falloff, which are cut to what they can mean when they are used."""
 
 
-class RotoJsonBroken(RequestError):
-    """A roto JSON does not follow its version's form."""
-
-
-class RotoJsonVersionUnknown(RequestError):
-    """A roto JSON is of a version that this program does not know."""
-
-
 def parse(text: str, source: str) -> Roto:
     """Read a roto JSON.
 
@@ -51,17 +43,17 @@ def parse(text: str, source: str) -> Roto:
         source: where it came from, for errors.
 
     Raises:
-        RotoJsonBroken, RotoJsonVersionUnknown.
+        RequestError.
     """
     try:
         # Numbers that are none are refused below, where the shape that has them can be named.
         content = parse_json(text, finite=False)
     except NotUsable as error:
-        raise RotoJsonBroken(f"{source} is no roto JSON: {error}. Export the roto again.") from error
+        raise RequestError(f"{source} is no roto JSON: {error}. Export the roto again.") from error
     if not isinstance(content, dict) or "version" not in content:
-        raise RotoJsonBroken(f"{source} is no roto JSON: it has no version. Export the roto from Nuke.")
+        raise RequestError(f"{source} is no roto JSON: it has no version. Export the roto from Nuke.")
     if content["version"] != VERSION or isinstance(content["version"], bool):
-        raise RotoJsonVersionUnknown(
+        raise RequestError(
             f"{source} is roto JSON of version {short(content['version'])}; this program reads {VERSION}. "
             "Bring plugin and core to one release."
         )
@@ -77,7 +69,7 @@ def parse(text: str, source: str) -> Roto:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         missing = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise RotoJsonBroken(f"{source} is no roto JSON of version {VERSION}: {missing}. Export the roto again from Nuke.") from error
+        raise RequestError(f"{source} is no roto JSON of version {VERSION}: {missing}. Export the roto again from Nuke.") from error
     return Roto(objects, image_format, _warnings(objects))
 
 

@@ -32,15 +32,11 @@ FRAME = "xmem/approved"
 """Metadata of a copy: its frame."""
 
 
-class NothingToApprove(RequestError):
-    """A frame has no matte, or an object has none."""
-
-
 def approve(request: ApproveRequest) -> ApproveResult:
     """Copy mattes to where no run replaces them, or delete such copies.
 
     Raises:
-        FrameRangeInvalid, NothingToApprove, SequenceNotFound, ExrUnreadable, ExrNotWritten, FolderNotWritable.
+        FrameRangeInvalid, RequestError, SequenceNotFound, MachineError.
     """
     frames = FrameRange.parse(request.frames)
     if request.undo:
@@ -48,12 +44,12 @@ def approve(request: ApproveRequest) -> ApproveResult:
         copies = _copies(folder)
         changed = [frame for frame in frames if frame in copies and _take_back(copies[frame], request.objects)]
         if not changed:
-            raise NothingToApprove(f"Nothing is approved on {frames} in {folder}: there is no mark to take back.")
+            raise RequestError(f"Nothing is approved on {frames} in {folder}: there is no mark to take back.")
         return ApproveResult(str(folder), tuple(changed), _listed(folder), ())
     mattes = read_mattes(request.mattes)
     there = [frame for frame in frames if frame in mattes.frames]
     if not there:
-        raise NothingToApprove(f"There is no matte of {frames} in {request.mattes}. Propagate over these frames first.")
+        raise RequestError(f"There is no matte of {frames} in {request.mattes}. Propagate over these frames first.")
     first = mattes.path(there[0])
     folder = Path(request.approved).expanduser().absolute() if request.approved else approved_folder(str(first)).absolute()
     exr.make_folder(folder)
@@ -61,7 +57,7 @@ def approve(request: ApproveRequest) -> ApproveResult:
     for frame in there:
         path = mattes.path(frame)
         if frame not in copies and (folder / path.name).exists():
-            raise NothingToApprove(f"{folder / path.name} is no approved matte of frame {frame}: it stays. Name another folder for them.")
+            raise RequestError(f"{folder / path.name} is no approved matte of frame {frame}: it stays. Name another folder for them.")
         _copy(frame, path, folder / path.name, request.objects)
     missing = [frame for frame in frames if frame not in mattes.frames]
     warnings = (f"There is no matte on {counted(missing)}: nothing is approved there.",) if missing else ()
@@ -77,7 +73,7 @@ def _copy(frame: int, path: Path, to: Path, objects: Iterable[str] | None) -> No
     wanted = list(of_object) if objects is None else list(objects)
     for name in wanted:
         if name not in of_object:
-            raise NothingToApprove(f"{path.name} in {path.parent} has no matte of '{name}'. It has: {', '.join(of_object)}.")
+            raise RequestError(f"{path.name} in {path.parent} has no matte of '{name}'. It has: {', '.join(of_object)}.")
     kept = {of_object[name] for name in wanted} | _layers(to)
     planes = {name: plane for name, plane in image.channels.items() if name in kept}
     if to.exists():
@@ -149,7 +145,7 @@ def _copies(folder: Path) -> dict[int, Path]:
             continue
         if frame in found:
             names = f"{found[frame].name} and {path.name}"
-            raise NothingToApprove(f"{names} in {folder} are both approved for frame {frame}. Give each sequence a folder of its own.")
+            raise RequestError(f"{names} in {folder} are both approved for frame {frame}. Give each sequence a folder of its own.")
         found[frame] = path
     return found
 
@@ -175,7 +171,7 @@ class ApprovedAnnotations(AddedAnnotations):
             plate: whose frames and canvas count.
 
         Raises:
-            SequenceNotFound, ExrUnreadable.
+            SequenceNotFound, RequestError.
         """
         self._canvas = plate.canvas
         self._paths = _copies_of(folder)
@@ -235,7 +231,7 @@ class ApprovedAnnotations(AddedAnnotations):
 def _copies_of(folder: str) -> dict[int, Path]:
     path = Path(folder).expanduser().absolute()
     if not path.is_dir():
-        raise NothingToApprove(f"There is no folder {path} of approved mattes. Approve some first, or leave --approved out.")
+        raise RequestError(f"There is no folder {path} of approved mattes. Approve some first, or leave --approved out.")
     return _copies(path)
 
 

@@ -7,11 +7,6 @@ import torch
 from xmemcore.network.inference import FLOAT32, MIXED, computes_in_half
 from xmemcore.protocol.choices import PRECISIONS
 from xmemcore.protocol.failures import DeviceMissing, RequestError
-from xmemcore.protocol.requests import SettingUnknown
-
-
-class PrecisionUnavailable(RequestError):
-    """This machine cannot compute at the level that was asked for, and another level gives other mattes."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -34,20 +29,20 @@ def choose_precision(name: str, device: str, plain: bool = False) -> str:
         plain: whether the papers' own arithmetic is asked for, which is float32.
 
     Raises:
-        SettingUnknown, PrecisionUnavailable: a result of this level would have to be computed elsewhere.
+        RequestError: a result of this level would have to be computed elsewhere.
     """
     if name not in PRECISIONS:
-        raise SettingUnknown(f"There is no precision {name!r}. Choose one of: {', '.join(PRECISIONS)}.")
+        raise RequestError(f"There is no precision {name!r}. Choose one of: {', '.join(PRECISIONS)}.")
     if plain:
         if name not in ("auto", FLOAT32):
-            raise SettingUnknown(f"Plain mode computes in float32; it has no precision {name}. Leave out one of the two.")
+            raise RequestError(f"Plain mode computes in float32; it has no precision {name}. Leave out one of the two.")
         return FLOAT32
     kind = choose_device("auto").type if device == "auto" else device
     able = computes_in_half(torch.device(kind))
     if name == "auto":
         return MIXED if able else FLOAT32
     if name != FLOAT32 and not able:
-        raise PrecisionUnavailable(
+        raise RequestError(
             f"This processor has no bfloat16 instructions, so it cannot compute at precision {name}. Choose precision float32, or compute "
             "on another machine."
         )

@@ -39,14 +39,6 @@ NEAR = 0.2
 """Share of a window that the object covers, from which on its motion there is what counts."""
 
 
-class NotARoto(RequestError):
-    """Masks have no shapes."""
-
-
-class NothingToFit(RequestError):
-    """A frame has no matte, or no shape could be brought there."""
-
-
 def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResult:
     """Move shapes onto the mattes of a frame, and write them as a roto JSON.
 
@@ -57,10 +49,10 @@ def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResu
     listener = listener or Silence()
     shot = open_shot(replace(request, absent=None, approved=None))  # shapes are drawn; neither of the two has any
     if not isinstance(shot.annotations, RotoAnnotations):
-        raise NotARoto("Masks have no shapes that could be moved. Give --roto.")
+        raise RequestError("Masks have no shapes that could be moved. Give --roto.")
     mattes = read_mattes(request.mattes)
     if request.frame not in shot.plate.frames or request.frame not in mattes.frames:
-        raise NothingToFit(f"Frame {request.frame} has no plate or no matte in {request.mattes}. Propagate over it first.")
+        raise RequestError(f"Frame {request.frame} has no plate or no matte in {request.mattes}. Propagate over it first.")
     work = _Work(shot, shot.annotations, mattes, request)
     chosen = range(len(shot.annotations.objects)) if request.objects is None else positions(request.objects, shot.annotations.objects)
     fitted, found, warnings = [], [], []
@@ -80,7 +72,7 @@ def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResu
         found.append(FittedObject(name, start, overlap, tuple(shot.annotations.own(start, request.frame, obj, shapes))))
     listener.progress(len(chosen), len(chosen))
     if not fitted:
-        raise NothingToFit(f"No shape could be brought to frame {request.frame}. " + " ".join(warnings))
+        raise RequestError(f"No shape could be brought to frame {request.frame}. " + " ".join(warnings))
     out = Path(request.out).expanduser().absolute()
     try:
         display = shot.plate.canvas.display

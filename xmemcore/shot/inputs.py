@@ -15,18 +15,6 @@ from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.store.cache import digest
 
 
-class NoAnnotation(RequestError):
-    """Nothing says what is to be rotoed."""
-
-
-class KeyframeOffPlate(RequestError):
-    """A keyframe has no plate frame."""
-
-
-class FramesOffPlate(RequestError):
-    """None of the frames that were asked for is on the plate."""
-
-
 @dataclass(frozen=True)
 class Shot:
     """A plate with its annotations."""
@@ -49,18 +37,18 @@ def open_shot(request: ShotRequest) -> Shot:
     """Open plate and annotations, and check that they belong together.
 
     Raises:
-        NoAnnotation, KeyframeOffPlate, and whatever reading plate, roto or masks raises.
+        RequestError, and whatever reading plate, roto or masks raises.
     """
     if (request.roto is None) == (request.masks is None):
-        raise NoAnnotation("Give the annotations as either a roto or a folder of masks: one of --roto and --masks.")
+        raise RequestError("Give the annotations as either a roto or a folder of masks: one of --roto and --masks.")
     plate = Plate.open(request.plate, request.colorspace, request.view)
     annotations = _open_annotations(request, plate)
     if not annotations.keyframes:
-        raise NoAnnotation(f"Nothing is annotated in {request.roto or request.masks}. Key the roto on at least one frame of the plate.")
+        raise RequestError(f"Nothing is annotated in {request.roto or request.masks}. Key the roto on at least one frame of the plate.")
     for frame in annotations.keyframes:
         if frame not in plate.frames:
             reason = "is missing on disk" if frame in plate.holes else "is not on the plate"
-            raise KeyframeOffPlate(
+            raise RequestError(
                 f"Keyframe {frame} {reason} ({plate.sequence.pattern}, {plate.frames[0]}-{plate.frames[-1]}). "
                 "Move the key to a frame that exists, or leave that keyframe out."
             )
@@ -74,14 +62,14 @@ def wanted_indices(plate: Plate, frames: str | None) -> tuple[list[int], list[in
         Indices that exist, ascending, and the frames of the range that do not.
 
     Raises:
-        FrameRangeInvalid, FramesOffPlate.
+        FrameRangeInvalid, RequestError.
     """
     if frames is None:
         return list(range(len(plate.frames))), list(plate.holes)
     asked = FrameRange.parse(frames)
     found = [index for index, frame in enumerate(plate.frames) if frame in asked]
     if not found:
-        raise FramesOffPlate(
+        raise RequestError(
             f"None of the frames {frames} is on the plate, which has {plate.frames[0]}-{plate.frames[-1]}. Check the frame range."
         )
     present = set(plate.frames)

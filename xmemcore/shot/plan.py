@@ -18,10 +18,6 @@ from xmemcore.shot.mattes.steps import Step, chain_of
 from xmemcore.shot.opened import OpenedShot
 
 
-class NothingShown(RequestError):
-    """Frames are annotated, but no object is seen on any of them."""
-
-
 @dataclass(frozen=True)
 class GroupPlan:
     """How one competition group is computed."""
@@ -50,7 +46,7 @@ def plan(opened: OpenedShot) -> Plan:
     """Plan every group's gaps.
 
     Raises:
-        NothingShown, SettingUnknown.
+        RequestError.
     """
     request, shot, content = opened.request, opened.shot, opened.content
     config = engine_config(request)
@@ -73,11 +69,11 @@ def plan(opened: OpenedShot) -> Plan:
 
 
 def _unseen(groups: Sequence[Group], objects: Sequence[str]) -> list[str]:
-    """Warn of objects that no keyframe shows; raises NothingShown when that is all of them."""
+    """Warn of objects that no keyframe shows; raises RequestError when that is all of them."""
     unseen = sorted(obj for group in groups for obj in group.unseen())
     sentence = f"No keyframe shows {', '.join(objects[obj] for obj in unseen[:10])}: absent everywhere, or off the plate."
     if len(unseen) == len(objects):
-        raise NothingShown(f"{sentence} Key a frame on which it is seen.")
+        raise RequestError(f"{sentence} Key a frame on which it is seen.")
     return [f"{sentence} Nothing can be found of it."] if unseen else []
 
 
@@ -102,7 +98,7 @@ def engine_config(request: PropagateRequest) -> EngineConfig:
     """Turn a request's settings into the engine's: those of one name.
 
     Raises:
-        SettingUnknown.
+        RequestError.
     """
     request.require_possible()
     shared = {field.name: getattr(request, field.name) for field in fields(EngineConfig) if hasattr(request, field.name)}

@@ -26,7 +26,7 @@ from xmemcore.shot.opened import OpenedShot, open_propagate
 from xmemcore.shot.plan import Plan, chosen_settings, plan
 from xmemcore.shot.plate.frame_source import ShotFrames
 from xmemcore.shot.store.cache import features_folder, make_room, sweep_partial_files
-from xmemcore.shot.store.lock import LockNotWritable, ResultBusy, locked, node_lock, record_lock, result_lock
+from xmemcore.shot.store.lock import LockNotWritable, locked, node_lock, record_lock, result_lock
 from xmemcore.shot.store.permanent import PermanentStore, rounded
 from xmemcore.shot.store.state import is_older
 from xmemcore.shot.store.work_folder import work_folder
@@ -73,7 +73,7 @@ class _Run:
         if request.approved is None and (sentence := forgotten(places.out)):
             self.warn(sentence)
         opened.writer.prepare()
-        stack.enter_context(locked(result_lock(places.out), busy=ResultBusy, sentence=BUSY))
+        stack.enter_context(locked(result_lock(places.out), sentence=BUSY))
         self.record = ResultFile(places.out)  # as the run before this one left it
         self.caching = places.caching and self._locked(stack)
         self.device = choose_device(request.device)

@@ -27,7 +27,7 @@ from xmemcore.shot.device import choose_device, choose_precision
 from xmemcore.shot.doubt import LOST, Doubt, Sight, doubts, sight
 from xmemcore.shot.inputs import Shot, open_shot, wanted_indices
 from xmemcore.shot.listener import Listener, Silence
-from xmemcore.shot.mattes.mattes import MatteSequence, NoMattes, read_mattes
+from xmemcore.shot.mattes.mattes import MatteSequence, read_mattes
 from xmemcore.shot.plate.frame_source import Encoding, PlateContent, ShotFrames
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.reasons import first_key_reason, reason
@@ -38,10 +38,6 @@ LEAST_SHARE = 1e-3
 
 FEW_MATTES = 0.5
 """Share of the plate's frames; with fewer mattes the artist is told."""
-
-
-class ObjectUnknown(RequestError):
-    """No object of that name is annotated."""
 
 
 def suggest(request: SuggestRequest, listener: Listener | None = None) -> SuggestResult:
@@ -263,7 +259,7 @@ def _object(name: str | None, objects: Sequence[str]) -> int | None:
     if name is None:
         return None
     if name not in objects:
-        raise ObjectUnknown(f"No object is called {name!r}. The annotations have: {', '.join(map(repr, objects))}.")
+        raise RequestError(f"No object is called {name!r}. The annotations have: {', '.join(map(repr, objects))}.")
     return list(objects).index(name)
 
 
@@ -274,7 +270,9 @@ def _mattes(pattern: str, shot: Shot, listener: Listener) -> MatteSequence:
     frames = shot.plate.frames
     here = len(set(frames).intersection(mattes.frames))
     if not here:
-        raise NoMattes(f"No frame of the plate has a matte in {pattern}: it holds {counted(mattes.frames)}. Name the mattes of this shot.")
+        raise RequestError(
+            f"No frame of the plate has a matte in {pattern}: it holds {counted(mattes.frames)}. Name the mattes of this shot."
+        )
     if here < FEW_MATTES * len(frames):
         listener.warning(f"Only {here} of {len(frames)} frames have a matte in {pattern}; the others are judged by the plate alone.")
     return mattes

@@ -49,10 +49,6 @@ _LARGEST = 272
 """Pixels of a picture's short side in the set."""
 
 
-class PicturesMissing(RequestError):
-    """A package that the set is built from is not there."""
-
-
 @dataclass(frozen=True)
 class Listed:
     """One picture of the manifest."""
@@ -79,7 +75,7 @@ def build(root: Path, out: Path, manifest: Path = MANIFEST) -> tuple[int, int]:
         How many pictures entered, and how many are not as they are listed.
 
     Raises:
-        PicturesMissing: there is none at all.
+        RequestError: there is none at all.
     """
     entered, other = 0, 0
     for number, picture in enumerate(listed(manifest)):
@@ -90,7 +86,7 @@ def build(root: Path, out: Path, manifest: Path = MANIFEST) -> tuple[int, int]:
         _enter(path, picture, out, number)
         entered += 1
     if not entered:
-        raise PicturesMissing(f"Under {root} is none of the listed pictures. Install openclipart-png and lomiri-wallpapers-16.04 first.")
+        raise RequestError(f"Under {root} is none of the listed pictures. Install openclipart-png and lomiri-wallpapers-16.04 first.")
     write_text(out / TERMS, LINE + "\n")
     return entered, other
 

@@ -23,10 +23,6 @@ _SHORT_SIDE = 480
 _TRIES = 50
 
 
-class ShotUnusable(RequestError):
-    """A finished shot has nothing to learn from."""
-
-
 @dataclass(frozen=True)
 class FinishedShot:
     """Frames of one shot that have a matte."""
@@ -42,7 +38,7 @@ def find_shot(plates: str, mattes: str) -> tuple[Plate, MatteSequence, list[int]
     plate, matte = Plate.open(plates), read_mattes(mattes)
     common = sorted(set(plate.frames) & set(matte.frames))
     if len(common) < 2:
-        raise ShotUnusable(f"The plate {plates} and the mattes {mattes} share {len(common)} frames. Training needs at least 2.")
+        raise RequestError(f"The plate {plates} and the mattes {mattes} share {len(common)} frames. Training needs at least 2.")
     return plate, matte, common
 
 
@@ -54,7 +50,7 @@ def read_shot(plates: str, mattes: str) -> FinishedShot:
         mattes: pattern or folder of EXRs with a layer for each object, or an alpha alone.
 
     Raises:
-        ShotUnusable: under two frames in common, or empty mattes; SequenceNotFound, PlateUnreadable, ExrUnreadable.
+        RequestError: under two frames in common, or empty mattes; SequenceNotFound, RequestError.
     """
     plate, matte, common = find_shot(plates, mattes)
     size = plate.canvas.working_size(_SHORT_SIDE)
@@ -67,7 +63,7 @@ def read_shot(plates: str, mattes: str) -> FinishedShot:
         planes = np.stack([cv2.resize(plane, size[::-1], interpolation=cv2.INTER_AREA) for plane in planes])
         labels.append(np.where(planes.max(axis=0) >= 0.5, planes.argmax(axis=0) + 1, 0).astype(np.uint8))
     if not any(plane.any() for plane in labels):
-        raise ShotUnusable(f"The mattes {mattes} are empty in all frames that the plate has. Check that they belong to the plate.")
+        raise RequestError(f"The mattes {mattes} are empty in all frames that the plate has. Check that they belong to the plate.")
     return FinishedShot(tuple(frames), tuple(labels))
 
 
@@ -87,7 +83,7 @@ class ShotClips:
             frames, labels = _cut(rng, shot, chosen, shape, in_order)
             if (order := processing_order(rng, labels, len(chosen), in_order)) is not None:
                 return TrainingClip(frames[order], labels[order])
-        raise ShotUnusable("In none of 50 crops all chosen objects were to be seen. Are the mattes empty in most frames?")
+        raise RequestError("In none of 50 crops all chosen objects were to be seen. Are the mattes empty in most frames?")
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,6 @@ _GLANCE_SECONDS = 0.5
 """Between two looks at whether the process is still there, and whether the training is asked to stop."""
 
 
-class LoaderDied(MachineError):
-    """A process that makes clips has ended."""
-
-
 @dataclass(frozen=True)
 class Batch:
     """The clips of one step: drawn, or to be drawn."""
@@ -95,7 +91,7 @@ class Loader:
             The batch; None where `stopped` says so before it is there.
 
         Raises:
-            LoaderDied; what the pictures made the process refuse.
+            MachineError; what the pictures made the process refuse.
         """
         if self._source is not None:
             return make_batch(self._source, self._waiting.pop(0))
@@ -106,7 +102,7 @@ class Loader:
             except queue.Empty:
                 # Who ends a training may end all its processes at once.
                 if not self._processes[worker].is_alive() and not stopped():
-                    raise LoaderDied(
+                    raise MachineError(
                         "The process that makes training clips has ended; see its message above. Go on with --resume."
                     ) from None
                 continue

@@ -15,12 +15,12 @@ import torch
 from xmemcore.network.checkpoint import load_network, read_metadata, save_network
 from xmemcore.network.config import NetworkConfig
 from xmemcore.network.xmem import XMem
-from xmemcore.protocol.failures import MachineError, RequestError, not_written
+from xmemcore.protocol.failures import DeviceMissing, RequestError, not_written
 from xmemcore.protocol.outside import NotUsable, parse_json, read_json, read_object
 from xmemcore.protocol.whole_file import probe, write_text
 from xmemcore.training import record
 from xmemcore.training.clips import ClipSource
-from xmemcore.training.recipe import Recipe, RecipeInvalid, read_recipe, recipe_of
+from xmemcore.training.recipe import Recipe, read_recipe, recipe_of
 from xmemcore.training.rendered import GENERATED, Scenes
 from xmemcore.training.sources import FromNothing, FromStills
 from xmemcore.training.start import new_network
@@ -36,22 +36,6 @@ TERMS_STILLS = (
     "research photographs (ECSSD, BSDS500: no licence for commercial use given; CCP: photographs of third parties); start: ImageNet"
 )
 TERMS_NOTHING = "generated pictures alone in training"
-
-
-class SourceMissing(RequestError):
-    """Nothing was named to learn from, or too much."""
-
-
-class FolderTaken(RequestError):
-    """The folder for the training holds another one, or is no folder."""
-
-
-class ClipsUnnamed(RequestError):
-    """Clips to validate on were named, but not where they are, or the other way round."""
-
-
-class DeviceMissing(MachineError):
-    """The device that was asked for is not there."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +62,9 @@ def plan_run(arguments: argparse.Namespace, folder: Path) -> RunPlan:
     """Read the recipe (a resumed run's own), build the network, choose pictures and device; writes nothing."""
     chosen = [bool(arguments.stills), arguments.procedural, bool(arguments.finetune)]
     if sum(chosen) != 1:
-        raise SourceMissing("A training learns from one of --stills DIR, --procedural, or --finetune PLATES MATTES.")
+        raise RequestError("A training learns from one of --stills DIR, --procedural, or --finetune PLATES MATTES.")
     if arguments.scenes and arguments.finetune:
-        raise SourceMissing("--scenes are staged over the pictures of --stills or --procedural. Leave them out of a --finetune.")
+        raise RequestError("--scenes are staged over the pictures of --stills or --procedural. Leave them out of a --finetune.")
     device = _device(arguments.device)
     state = read_state_of(folder) if arguments.resume else None
     if state is None:
@@ -96,7 +80,7 @@ def plan_run(arguments: argparse.Namespace, folder: Path) -> RunPlan:
 
 
 def open_folder(plan: RunPlan, folder: Path) -> None:
-    """Make a new training's folder and write down what it was told; raises NotWritable, DiskFailed."""
+    """Make a new training's folder and write down what it was told; raises RequestError, DiskFailed."""
     try:
         probe(folder)
         if plan.state is None:
@@ -114,11 +98,11 @@ def open_folder(plan: RunPlan, folder: Path) -> None:
 
 def _require_free(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
-        raise FolderTaken(f"{folder} is a file. Name a folder with --out.")
+        raise RequestError(f"{folder} is a file. Name a folder with --out.")
     if (folder / CHECKPOINT).exists():
-        raise FolderTaken(f"{folder} holds a training. Add --resume to go on with it, or name another folder.")
+        raise RequestError(f"{folder} holds a training. Add --resume to go on with it, or name another folder.")
     if (folder / MODEL).exists():
-        raise FolderTaken(f"{folder} holds the model of a training. Name another folder.")
+        raise RequestError(f"{folder} holds the model of a training. Name another folder.")
 
 
 def _recipe(arguments: argparse.Namespace, folder: Path) -> Recipe:
@@ -126,7 +110,7 @@ def _recipe(arguments: argparse.Namespace, folder: Path) -> Recipe:
         try:
             told = read_json(folder / RECIPE)
         except (OSError, ValueError) as error:
-            raise RecipeInvalid(f"Cannot read what the training was told, {folder / RECIPE}: {error}. Begin another.") from error
+            raise RequestError(f"Cannot read what the training was told, {folder / RECIPE}: {error}. Begin another.") from error
         return recipe_of(told, str(folder / RECIPE))
     default = "finetune" if arguments.finetune else "compact-clean" if arguments.procedural else "compact"
     recipe = read_recipe(arguments.config or default)
@@ -136,12 +120,12 @@ def _recipe(arguments: argparse.Namespace, folder: Path) -> Recipe:
 
 def _yardstick(arguments: argparse.Namespace) -> Yardstick | None:
     if arguments.validate is not None and not arguments.clips:
-        raise ClipsUnnamed("--validate names clips of a folder. Name the folder too, with --clips DIR.")
+        raise RequestError("--validate names clips of a folder. Name the folder too, with --clips DIR.")
     if not arguments.clips:
         return None
     names = tuple(name.strip() for name in (arguments.validate or "").split(",") if name.strip())
     if arguments.validate is not None and not names:
-        raise ClipsUnnamed("--validate names no clip. Leave it out to validate on all of --clips.")
+        raise RequestError("--validate names no clip. Leave it out to validate on all of --clips.")
     yardstick = Yardstick(arguments.clips, names)
     yardstick.clips()
     return yardstick
@@ -157,14 +141,14 @@ def _source(arguments: argparse.Namespace, recipe: Recipe) -> tuple[Callable[[],
         if said is None:
             return stills, TERMS_STILLS, "compact"
         if skins not in (GENERATED, said):
-            raise SourceMissing(
+            raise RequestError(
                 f"The bodies in {arguments.scenes} wear other pictures than those that {TERMS} in {arguments.stills} speaks of. "
                 f"Render others with --stills {arguments.stills}."
             )
         return stills, said if not recipe.encoder else f"{said}; start: {Path(recipe.encoder).name}", "compact-clean"
     if arguments.procedural:
         if skins != GENERATED:
-            raise SourceMissing(
+            raise RequestError(
                 f"The bodies in {arguments.scenes} wear photographs; --procedural promises none. Render others without --stills."
             )
         return FromNothing(recipe, scenes), TERMS_NOTHING, "compact-clean"

@@ -22,10 +22,6 @@ COMPACT_ENCODERS = ("mobilenet_v2", "small_resnet")
 RECIPES = Path(__file__).parent / "recipes"
 
 
-class RecipeInvalid(RequestError):
-    """The training's configuration cannot be used."""
-
-
 @dataclass(frozen=True)
 class Phase:
     """A stretch of the training with clips of one kind."""
@@ -112,7 +108,7 @@ def read_recipe(path: Path | str) -> Recipe:
     """Read a recipe.
 
     Raises:
-        RecipeInvalid: no such file, no TOML, or a field that does not exist.
+        RequestError: no such file, no TOML, or a field that does not exist.
     """
     path = Path(path)
     if not path.exists() and (RECIPES / f"{path.name}.toml").exists():
@@ -121,19 +117,19 @@ def read_recipe(path: Path | str) -> Recipe:
         content = tomllib.loads(read_ordinary(path, LARGEST_BYTES).decode("utf-8"))
     except FileNotFoundError as error:
         names = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
-        raise RecipeInvalid(f"There is no recipe {path}. Give a TOML file, or one of: {names}.") from error
+        raise RequestError(f"There is no recipe {path}. Give a TOML file, or one of: {names}.") from error
     except RecursionError as error:
-        raise RecipeInvalid(f"Cannot read the recipe {path}: it is nested too deeply. Compare it with those in {RECIPES}.") from error
+        raise RequestError(f"Cannot read the recipe {path}: it is nested too deeply. Compare it with those in {RECIPES}.") from error
     except (OSError, ValueError) as error:
         # Not only TOMLDecodeError: a number of very many digits is a ValueError of another kind.
-        raise RecipeInvalid(f"Cannot read the recipe {path}: {short(error, 200)}. Compare it with those in {RECIPES}.") from error
+        raise RequestError(f"Cannot read the recipe {path}: {short(error, 200)}. Compare it with those in {RECIPES}.") from error
     return recipe_of(content, str(path))
 
 
 def recipe_of(content: dict[str, Any], origin: str) -> Recipe:
-    """Build a recipe from parsed TOML or JSON; raises RecipeInvalid for a field that does not exist, or whose value makes no sense."""
+    """Build a recipe from parsed TOML or JSON; raises RequestError for a field that does not exist, or whose value makes no sense."""
     if not isinstance(content, dict):
-        raise RecipeInvalid(f"The recipe {origin} holds no fields. Compare it with those in {RECIPES}.")
+        raise RequestError(f"The recipe {origin} holds no fields. Compare it with those in {RECIPES}.")
     content = dict(content)
     if "scene" in content:
         content["scene"] = _built(SceneConfig, content["scene"], f"[scene] of the recipe {origin}")
@@ -143,18 +139,18 @@ def recipe_of(content: dict[str, Any], origin: str) -> Recipe:
     if isinstance(phases, list):
         content["phases"] = tuple(_built(Phase, phase, f"[[phases]] of the recipe {origin}") for phase in phases)
     elif phases is not None:
-        raise RecipeInvalid(f"The recipe {origin} has phases that are none. Begin each with a line [[phases]].")
+        raise RequestError(f"The recipe {origin} has phases that are none. Begin each with a line [[phases]].")
     recipe = _built(Recipe, content, f"The recipe {origin}")
     if not 0 <= recipe.seed < 2**63:
-        raise RecipeInvalid(f"The recipe {origin} has the seed {recipe.seed}. Choose a whole number from 0 to {2**63 - 1}.")
+        raise RequestError(f"The recipe {origin} has the seed {recipe.seed}. Choose a whole number from 0 to {2**63 - 1}.")
     if recipe.precision not in ("float32", "bfloat16"):
-        raise RecipeInvalid(f"The recipe {origin} asks for precision {recipe.precision}. Choose float32 or bfloat16.")
+        raise RequestError(f"The recipe {origin} asks for precision {recipe.precision}. Choose float32 or bfloat16.")
     if recipe.key_encoder not in COMPACT_ENCODERS:
-        raise RecipeInvalid(f"The recipe {origin} asks for key_encoder {recipe.key_encoder}. Choose {' or '.join(COMPACT_ENCODERS)}.")
+        raise RequestError(f"The recipe {origin} asks for key_encoder {recipe.key_encoder}. Choose {' or '.join(COMPACT_ENCODERS)}.")
     if not 0 <= recipe.keep < 1:
-        raise RecipeInvalid(f"The recipe {origin} keeps {recipe.keep} of the former weights. Choose a share from 0 to under 1.")
+        raise RequestError(f"The recipe {origin} keeps {recipe.keep} of the former weights. Choose a share from 0 to under 1.")
     if not recipe.phases or recipe.phases[-1].until != 1.0 or not all(_usable(phase) for phase in recipe.phases):
-        raise RecipeInvalid(
+        raise RequestError(
             f"The recipe {origin} has bad phases: sizes are multiples of 16, clips have 2 frames or more and batches 1 clip or more, "
             f"none of them over {LARGEST_CLIP}, and the last one ends with until = 1.0."
         )
@@ -168,22 +164,22 @@ def _usable(phase: Phase) -> bool:
 
 
 def _built(kind: type, content: Any, where: str) -> Any:
-    """Build a configuration; raises RecipeInvalid for a field that does not exist, that is missing or of another type."""
+    """Build a configuration; raises RequestError for a field that does not exist, that is missing or of another type."""
     if not isinstance(content, dict):
-        raise RecipeInvalid(f"{where} is no table. Write fields and their values there.")
+        raise RequestError(f"{where} is no table. Write fields and their values there.")
     fields = {field.name: field for field in dataclasses.fields(kind)}
     if unknown := [name for name in content if name not in fields]:
-        raise RecipeInvalid(f"{where} has no field {cut(', '.join(unknown))}. Its fields are: {', '.join(fields)}.")
+        raise RequestError(f"{where} has no field {cut(', '.join(unknown))}. Its fields are: {', '.join(fields)}.")
     for name, value in content.items():
         if (wanted := _wanted(str(fields[name].type), value)) is not None:
-            raise RecipeInvalid(f"{where} gives {name} as {short(value)}. Write {wanted}.")
+            raise RequestError(f"{where} gives {name} as {short(value)}. Write {wanted}.")
     missing = [
         name
         for name, field in fields.items()
         if name not in content and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     ]
     if missing:
-        raise RecipeInvalid(f"{where} does not say {', '.join(missing)}. Add it.")
+        raise RequestError(f"{where} does not say {', '.join(missing)}. Add it.")
     # TOML and JSON know lists only; frozen configurations compare by tuples.
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in content.items()})
 

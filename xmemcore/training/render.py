@@ -32,21 +32,15 @@ _PHOTOGRAPHIC = 0.6
 """Share of skins cut from photographs, where there are any."""
 
 
-class RendererMissing(MachineError):
-    """The package that renders is not installed."""
-
-
 class Stage:
     """One renderer with the bodies of one scene in it."""
 
     def __init__(self) -> None:
-        """Start the renderer; raises RendererMissing."""
+        """Start the renderer; raises MachineError."""
         try:
             import pybullet
         except ImportError as error:
-            raise RendererMissing(
-                "Rendering clips needs the package pybullet. Install it: pip install -r requirements/train.txt"
-            ) from error
+            raise MachineError("Rendering clips needs the package pybullet. Install it: pip install -r requirements/train.txt") from error
         self._bullet: Any = pybullet
         self._client = pybullet.connect(pybullet.DIRECT)
         self._parts: list[tuple[int, Part]] = []
@@ -111,7 +105,7 @@ class Stage:
 
 
 def render_scene(rng: np.random.Generator, pictures: Source, size: int = SIZE, frames: int = FRAMES) -> RenderedScene:
-    """Make up a scene and render it; raises RendererMissing."""
+    """Make up a scene and render it; raises MachineError."""
     stage = Stage()
     try:
         return _render(rng, stage, pictures, size, frames)

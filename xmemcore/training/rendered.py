@@ -21,10 +21,6 @@ _QUALITY = 93
 """Of the JPEGs in which colour is kept; cover and labels are kept exactly."""
 
 
-class ScenesNotFound(RequestError):
-    """The folder of rendered scenes holds none, or a damaged one."""
-
-
 @dataclass(frozen=True)
 class RenderedScene:
     """A few bodies before nothing."""
@@ -43,12 +39,12 @@ def begin_folder(folder: Path, made_by: dict[str, Any]) -> None:
         made_by: what the scenes depend on; `skins` says what skins are cut from: GENERATED, UNSAID, or the terms of the pictures.
 
     Raises:
-        ScenesNotFound: the folder's scenes were made otherwise. OSError.
+        RequestError: the folder's scenes were made otherwise. OSError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     there = _record(folder)
     if there and there != made_by:
-        raise ScenesNotFound(f"The scenes in {folder} were made otherwise ({json.dumps(there)}). Name another folder.")
+        raise RequestError(f"The scenes in {folder} were made otherwise ({json.dumps(there)}). Name another folder.")
     write_text(folder / RECORD, json.dumps(made_by, indent=1))
 
 
@@ -84,7 +80,7 @@ def load_scene(path: Path, moments: np.ndarray | None = None) -> RenderedScene:
         moments: in [0, 1], which of its frames; None: all.
 
     Raises:
-        ScenesNotFound: it is damaged.
+        RequestError: it is damaged.
     """
     try:
         with np.load(path) as kept:
@@ -93,7 +89,7 @@ def load_scene(path: Path, moments: np.ndarray | None = None) -> RenderedScene:
             colours = [_decoded(kept[f"colour_{t}"])[..., ::-1] for t in chosen]
             planes = [_decoded(kept[f"planes_{t}"]) for t in chosen]
     except Exception as error:  # a damaged file raises whatever its bytes happen to say
-        raise ScenesNotFound(f"The rendered scene {path} is damaged ({error}). Delete it, and render again.") from error
+        raise RequestError(f"The rendered scene {path} is damaged ({error}). Delete it, and render again.") from error
     joined = [np.dstack((colour, plane[..., 2])) for colour, plane in zip(colours, planes)]
     return RenderedScene(np.stack(joined), np.stack([plane[..., :2] for plane in planes]))
 
@@ -102,13 +98,13 @@ class Scenes:
     """All scenes of a folder."""
 
     def __init__(self, folder: Path | str) -> None:
-        """List them; raises ScenesNotFound."""
+        """List them; raises RequestError."""
         self._paths = sorted(Path(folder).glob("scene_*.npz"))
         # A folder that does not say is taken for the worse.
         self.skins = str(_record(Path(folder)).get("skins", UNSAID))
         """GENERATED, UNSAID, or the terms of the pictures that the bodies' skins were cut from."""
         if not self._paths:
-            raise ScenesNotFound(f"There are no rendered scenes in {folder}. Make them: python -m xmemcore.training.render {folder}")
+            raise RequestError(f"There are no rendered scenes in {folder}. Make them: python -m xmemcore.training.render {folder}")
 
     def __len__(self) -> int:
         return len(self._paths)

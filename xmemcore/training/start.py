@@ -11,7 +11,8 @@ from torch import nn
 from xmemcore.network.checkpoint import read_state
 from xmemcore.network.config import COMPACT
 from xmemcore.network.xmem import XMem
-from xmemcore.training.recipe import Recipe, RecipeInvalid
+from xmemcore.protocol.failures import RequestError
+from xmemcore.training.recipe import Recipe
 
 _KEY_GAIN = 1.2
 """Of the key's first projection. Features reach it scaled to an rms of about 1; distances between unlike cells then come to about 10."""
@@ -21,10 +22,10 @@ def new_network(recipe: Recipe) -> XMem:
     """Build a compact network from a recipe's seed, its key encoder from a file where the recipe names one.
 
     Raises:
-        RecipeInvalid: part of an encoder that begins from nothing would not learn, or the encoder's file does not fit.
+        RequestError: part of an encoder that begins from nothing would not learn, or the encoder's file does not fit.
     """
     if recipe.frozen_blocks and not recipe.encoder:
-        raise RecipeInvalid(
+        raise RequestError(
             f"The recipe freezes {recipe.frozen_blocks} blocks of a key encoder that begins from nothing. "
             "Give its start with --encoder, or set frozen_blocks to 0."
         )
@@ -61,12 +62,12 @@ def spread(part: nn.Module) -> None:
 
 
 def load_encoder(network: XMem, path: str) -> None:
-    """Load the key encoder's start; raises RecipeInvalid where a tensor is missing."""
+    """Load the key encoder's start; raises RequestError where a tensor is missing."""
     state = read_state(Path(path))
     wanted = network.key_encoder.state_dict()
     missing = [name for name in wanted if name not in state or state[name].shape != wanted[name].shape]
     if missing:
-        raise RecipeInvalid(f"The encoder {path} has no {missing[0]} of the right shape. It must be MobileNetV2 with folded batch norm.")
+        raise RequestError(f"The encoder {path} has no {missing[0]} of the right shape. It must be MobileNetV2 with folded batch norm.")
     network.key_encoder.load_state_dict({name: state[name] for name in wanted})
 
 

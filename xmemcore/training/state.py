@@ -14,10 +14,6 @@ CHECKPOINT, MODEL = "training.pt", "model.safetensors"
 _PARTS = {"network", "average", "optimiser", "step", "seconds", "next_validation", "next_sheet"}
 
 
-class NothingToResume(RequestError):
-    """There is no training at the place that should be resumed, or it is damaged."""
-
-
 def write_state(folder: Path, state: dict[str, Any]) -> None:
     """Write a state whole or not at all."""
     with whole(folder / CHECKPOINT) as file:
@@ -25,13 +21,13 @@ def write_state(folder: Path, state: dict[str, Any]) -> None:
 
 
 def read_state_of(folder: Path) -> dict[str, Any]:
-    """Read the last state of a run; raises NothingToResume."""
+    """Read the last state of a run; raises RequestError."""
     try:
         state = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise NothingToResume(f"There is no training to resume in {folder}. Leave out --resume to begin one.") from error
+        raise RequestError(f"There is no training to resume in {folder}. Leave out --resume to begin one.") from error
     except Exception as error:  # a damaged file raises whatever its bytes happen to say
-        raise NothingToResume(f"The training in {folder} is damaged ({error}). Begin a new one in another folder.") from error
+        raise RequestError(f"The training in {folder} is damaged ({error}). Begin a new one in another folder.") from error
     if not isinstance(state, dict) or not state.keys() >= _PARTS:
-        raise NothingToResume(f"{folder / CHECKPOINT} is not the state of a training. Begin a new one in another folder.")
+        raise RequestError(f"{folder / CHECKPOINT} is not the state of a training. Begin a new one in another folder.")
     return state

@@ -23,10 +23,6 @@ _SMALLEST_THING = 400
 """Pixels; less is a mislabelled picture or shows nothing worth following."""
 
 
-class StillsNotFound(RequestError):
-    """The folder of photographs holds nothing to train on."""
-
-
 @dataclass(frozen=True)
 class _Still:
     image: Path
@@ -37,24 +33,24 @@ class Stills:
     """All photographs under one folder."""
 
     def __init__(self, root: Path | str) -> None:
-        """List the photographs; raises StillsNotFound."""
+        """List the photographs; raises RequestError."""
         root = Path(root)
         if not root.is_dir():
-            raise StillsNotFound(f"There is no folder {root}. Give the folder that holds the sets of photographs.")
+            raise RequestError(f"There is no folder {root}. Give the folder that holds the sets of photographs.")
         try:
             folders = sorted(f for f in root.iterdir() if (f / "images").is_dir())
             stills = [
                 _pair(image) for folder in folders for image in sorted((folder / "images").iterdir()) if image.suffix.lower() in _SUFFIXES
             ]
         except OSError as error:
-            raise StillsNotFound(f"Cannot look into {error.filename}: {error.strerror}. Ask for read access.") from error
+            raise RequestError(f"Cannot look into {error.filename}: {error.strerror}. Ask for read access.") from error
         self._root = root
         self._masked = [still for still in stills if still.mask is not None]
         self._all = stills
         self._pictures: dict[Path, np.ndarray] = {}
         self._things: dict[Path, Cutout | None] = {}
         if not self._masked:
-            raise StillsNotFound(f"No photograph with a mask under {root}. Expected <set>/images and <set>/masks of the same names.")
+            raise RequestError(f"No photograph with a mask under {root}. Expected <set>/images and <set>/masks of the same names.")
 
     @property
     def terms(self) -> str | None:
@@ -79,15 +75,15 @@ class Stills:
                 return thing
 
     def _require_any(self) -> None:
-        """Raise StillsNotFound when all masks have been read and none shows a thing."""
+        """Raise RequestError when all masks have been read and none shows a thing."""
         if len(self._things) == len(self._masked) and all(thing is None for thing in self._things.values()):
-            raise StillsNotFound(f"No mask under {self._root} covers {_SMALLEST_THING} pixels. Are they empty, or very small?")
+            raise RequestError(f"No mask under {self._root} covers {_SMALLEST_THING} pixels. Are they empty, or very small?")
 
     def _picture(self, path: Path) -> np.ndarray:
         if path not in self._pictures:
             encoded = cv2.imread(str(path), cv2.IMREAD_COLOR)
             if encoded is None:
-                raise StillsNotFound(f"Cannot read the photograph {path}. Replace it, or take it out of the folder.")
+                raise RequestError(f"Cannot read the photograph {path}. Replace it, or take it out of the folder.")
             self._pictures[path] = cv2.cvtColor(encoded, cv2.COLOR_BGR2RGB)
         return self._pictures[path]
 
@@ -98,9 +94,9 @@ class Stills:
             with Image.open(still.mask) as file:
                 labels: np.ndarray = np.asarray(file).astype(np.uint8)
         except OSError as error:
-            raise StillsNotFound(f"Cannot read the mask {still.mask} ({error}). Replace it, or take it out of the folder.") from error
+            raise RequestError(f"Cannot read the mask {still.mask} ({error}). Replace it, or take it out of the folder.") from error
         if labels.ndim != 2:
-            raise StillsNotFound(f"The mask {still.mask} has colours. Masks are index or grey PNGs, 0 where the background is.")
+            raise RequestError(f"The mask {still.mask} has colours. Masks are index or grey PNGs, 0 where the background is.")
         picture = self._picture(still.image)
         if labels.shape != picture.shape[:2]:
             labels = cv2.resize(labels, (picture.shape[1], picture.shape[0]), interpolation=cv2.INTER_NEAREST)

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from xmemcore.evaluation.clip_shot import ClipShot
-from xmemcore.evaluation.clips import Clip, ClipsNotFound, NothingToScore, find_clips, spread
+from xmemcore.evaluation.clips import Clip, NothingToScore, find_clips, spread
 from xmemcore.evaluation.evaluate import score_clip
 from xmemcore.network.checkpoint import save_network
 from xmemcore.network.xmem import XMem
-from xmemcore.protocol.failures import Cancelled
+from xmemcore.protocol.failures import Cancelled, RequestError
 from xmemcore.protocol.requests import PropagateRequest
 
 
@@ -32,14 +32,14 @@ class Yardstick:
     annotations: tuple[int, ...] = (1, 5)
 
     def clips(self) -> list[Clip]:
-        """Find them; raises ClipsNotFound, and NothingToScore for one with too few masks."""
+        """Find them; raises RequestError, and NothingToScore for one with too few masks."""
         there = find_clips(self.folder)
         names = [clip.name for clip in there]
         if unknown := [name for name in self.names if name not in names]:
-            raise ClipsNotFound(f"There is no clip {', '.join(unknown)} in {self.folder}. These exist: {', '.join(names)}.")
+            raise RequestError(f"There is no clip {', '.join(unknown)} in {self.folder}. These exist: {', '.join(names)}.")
         found = [clip for clip in there if (clip.name in self.names if self.names else not clip.sparse)]
         if not found:
-            raise ClipsNotFound(f"No clip in {self.folder} has a mask for each of its frames. Name clips with --validate.")
+            raise RequestError(f"No clip in {self.folder} has a mask for each of its frames. Name clips with --validate.")
         thinned = [_thinned(clip, self.frames) for clip in found]
         for clip in thinned:
             if len(clip.masks) <= max(self.annotations):

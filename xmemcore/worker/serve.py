@@ -17,10 +17,6 @@ LEAVE_WITHIN_SECONDS = 3.0
 """Patience for the frame in work once nobody listens any more. Files appear whole or not at all, so a cut harms nothing."""
 
 
-class NoRequest(RequestError):
-    """A message that only a worker sends has come to one."""
-
-
 def serve(wire: Wire, work: Work, parent_pid: int) -> None:
     """Answer requests until told to leave or left alone.
 
@@ -49,7 +45,7 @@ def _read(wire: Wire, jobs: Jobs) -> None:
             elif isinstance(message, REQUESTS):
                 jobs.add(message)
             else:
-                wire.send(failed(None, NoRequest(f"A worker is not told {type(message).__name__}: that is for it to say.")))
+                wire.send(failed(None, RequestError(f"A worker is not told {type(message).__name__}: that is for it to say.")))
     finally:
         # However the reading ends: a worker that hears nobody must not live on.
         _leave(jobs)

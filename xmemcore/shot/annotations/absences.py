@@ -14,10 +14,6 @@ from xmemcore.shot.annotations.bit_masks import BitMask
 from xmemcore.shot.plate.canvas import Canvas
 
 
-class AbsenceOffPlate(RequestError):
-    """An absent range has no frame of the plate."""
-
-
 class AbsentAnnotations(AddedAnnotations):
     """Annotations with absent ranges: taught to memory at both ends of each range, enforced on every frame between."""
 
@@ -31,7 +27,7 @@ class AbsentAnnotations(AddedAnnotations):
             canvas: of the plate.
 
         Raises:
-            ObjectNotAnnotated, AbsenceOffPlate.
+            RequestError.
         """
         self._canvas = canvas
         self._hidden: dict[int, set[int]] = {}
@@ -41,7 +37,7 @@ class AbsentAnnotations(AddedAnnotations):
             (obj,) = positions([absence.name], annotations.objects)
             hidden = {place for place, frame in enumerate(frames) if frame in absence.frames}
             if not hidden:
-                raise AbsenceOffPlate(
+                raise RequestError(
                     f"{absence.name} is said to be absent on {absence.frames}, but the plate has {frames[0]}-{frames[-1]}. "
                     "Correct the range."
                 )

@@ -76,16 +76,12 @@ class NothingAnnotated:
         raise KeyError(frame)
 
 
-class ObjectNotAnnotated(RequestError):
-    """No object of a name that was asked for is annotated."""
-
-
 def positions(names: Iterable[str], objects: Sequence[str]) -> list[int]:
-    """Find objects by name, in the objects' own order; raises ObjectNotAnnotated."""
+    """Find objects by name, in the objects' own order; raises RequestError."""
     wanted = dict.fromkeys(names)
     for name in wanted:
         if name not in objects:
-            raise ObjectNotAnnotated(f"No object is called '{name}'. The annotations have: {', '.join(objects[:20])}.")
+            raise RequestError(f"No object is called '{name}'. The annotations have: {', '.join(objects[:20])}.")
     return [place for place, name in enumerate(objects) if name in wanted]
 
 
@@ -93,7 +89,7 @@ class ChosenAnnotations:
     """Some objects of annotations; see Annotations."""
 
     def __init__(self, annotations: Annotations, names: Iterable[str]) -> None:
-        """Choose by name; raises ObjectNotAnnotated."""
+        """Choose by name; raises RequestError."""
         self._all = annotations
         self._chosen = positions(names, annotations.objects)
         self.objects = tuple(annotations.objects[place] for place in self._chosen)

@@ -37,7 +37,7 @@ class HostAlpha:
         return frozenset(self._sequence.frames)
 
     def read(self, frame: int) -> np.ndarray:
-        """Give (H, W) of the canvas, float32, the very numbers that the host wrote, with 0 for what is none; raises ExrUnreadable."""
+        """Give (H, W) of the canvas, float32, the very numbers that the host wrote, with 0 for what is none; raises RequestError."""
         header = exr.read_header(self._sequence.path(frame))
         part = next((part for part in header.parts if "A" in part.channels), None)
         if part is None:

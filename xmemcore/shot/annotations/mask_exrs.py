@@ -7,8 +7,9 @@ from functools import lru_cache
 
 import numpy as np
 
+from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.names import ORIGINAL_NAME
-from xmemcore.shot.annotations.mask_files import MaskUnreadable, in_layer_order, readable, require_size
+from xmemcore.shot.annotations.mask_files import in_layer_order, readable, require_size
 from xmemcore.shot.files.exr import ExrHeader, ExrPart, read_channels, read_header
 from xmemcore.shot.files.sequence import Sequence
 from xmemcore.shot.plate.canvas import Canvas
@@ -38,7 +39,7 @@ class ExrMasks:
         """Look through all headers.
 
         Raises:
-            MaskUnreadable, ExrUnreadable: a file of a needed frame cannot be read or has no mask.
+            RequestError: a file of a needed frame cannot be read or has no mask.
         """
         self._sequence = sequence
         self._canvas = canvas
@@ -62,7 +63,7 @@ class ExrMasks:
         require_size(path, header.display_window.width, header.display_window.height, self._canvas.display)
         places = _places(header)
         if not places:
-            raise MaskUnreadable(f"The mask {path.name} in {path.parent} has no mask channel. Write one channel or layer for each object.")
+            raise RequestError(f"The mask {path.name} in {path.parent} has no mask channel. Write one channel or layer for each object.")
         self._files[frame] = header, places
 
     def _join_equal_colours(self, frames: list[int]) -> None:
@@ -88,7 +89,7 @@ class ExrMasks:
         window = image.data_window.moved(display.x0 - theirs.x0, display.y0 - theirs.y0)
         values = np.nan_to_num(image.channels[place.channel].astype(np.float32))
         if any(plane.kind == "uint" for plane in place.part.planes if plane.name == place.channel) and values.max(initial=0) > 1:
-            raise MaskUnreadable(
+            raise RequestError(
                 f"Channel {place.channel} of the mask {header.path.name} in {header.path.parent} holds whole numbers up to "
                 f"{values.max():.0f}, as ids do. Write one channel or layer for each object, or an index PNG."
             )

@@ -12,10 +12,6 @@ from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.files.box import Box
 
 
-class MaskUnreadable(RequestError):
-    """A mask file cannot be read, or does not fit the plate."""
-
-
 class MaskFiles(Protocol):
     """The masks of a shot, one file a frame."""
 
@@ -28,7 +24,7 @@ class MaskFiles(Protocol):
         """Name the objects of which a frame's file says something, be it that they are absent."""
 
     def mask(self, frame: int, name: str) -> np.ndarray:
-        """Give a known object's mask, (H, W) float32 of the canvas in [0, 1]; raises MaskUnreadable."""
+        """Give a known object's mask, (H, W) float32 of the canvas in [0, 1]; raises RequestError."""
 
 
 def in_layer_order(names: set[str]) -> tuple[str, ...]:
@@ -37,9 +33,9 @@ def in_layer_order(names: set[str]) -> tuple[str, ...]:
 
 
 def require_size(path: Path, width: int, height: int, display: Box) -> None:
-    """Raise MaskUnreadable unless a mask has the size of the plate's format."""
+    """Raise RequestError unless a mask has the size of the plate's format."""
     if (width, height) != (display.width, display.height):
-        raise MaskUnreadable(
+        raise RequestError(
             f"The mask {path.name} in {path.parent} is {width}x{height}, but the plate's format is {display.width}x{display.height}. "
             "Save masks at the plate's size."
         )

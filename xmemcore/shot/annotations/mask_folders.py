@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.annotations.mask_exrs import ExrMasks
-from xmemcore.shot.annotations.mask_files import MaskFiles, MaskUnreadable, in_layer_order
+from xmemcore.shot.annotations.mask_files import MaskFiles, in_layer_order
 from xmemcore.shot.annotations.mask_pictures import PictureMasks
 from xmemcore.shot.files.file_kinds import HEAD_BYTES, kind_of_content
-from xmemcore.shot.files.sequence import Sequence, SequenceAmbiguous, SequenceNotFound, is_ours, sequences_in
+from xmemcore.shot.files.sequence import Sequence, SequenceNotFound, is_ours, sequences_in
 from xmemcore.shot.plate.canvas import Canvas
 
 MAX_OBJECTS = 1000
@@ -30,7 +31,7 @@ def mask_sequences(pattern: str, view: str | None, plate: Sequence) -> dict[str,
         The sequences by object; one without a name is all there is.
 
     Raises:
-        SequenceNotFound, SequenceAmbiguous, PatternInvalid.
+        SequenceNotFound, RequestError.
     """
     folder = Path(pattern).expanduser()
     if not folder.is_dir():
@@ -56,14 +57,14 @@ def mask_sequences(pattern: str, view: str | None, plate: Sequence) -> dict[str,
         named[prefix] = sequence
     if len({re.sub("[0-9]+", "#", name) for name in named}) < len(named):
         names = ", ".join(Path(sequence.pattern).name for sequence in named.values())
-        raise SequenceAmbiguous(f"The folder {folder} holds several sequences ({names}) that differ in numbers only. Name one of them.")
+        raise RequestError(f"The folder {folder} holds several sequences ({names}) that differ in numbers only. Name one of them.")
     return named
 
 
 def open_masks(sequences: dict[str, Sequence], canvas: Canvas, needed: frozenset[int]) -> MaskFiles:
-    """Look through masks of any kind; raises MaskUnreadable and what reading a file raises."""
+    """Look through masks of any kind; raises RequestError and what reading a file raises."""
     if len(sequences) > MAX_OBJECTS:
-        raise MaskUnreadable(f"There are {len(sequences)} sequences of masks; up to {MAX_OBJECTS} objects are possible. Check the path.")
+        raise RequestError(f"There are {len(sequences)} sequences of masks; up to {MAX_OBJECTS} objects are possible. Check the path.")
     if set(sequences) == {""}:
         return _of_one(sequences[""], canvas, needed)
     return NamedMasks(sequences, canvas, needed)
@@ -73,7 +74,7 @@ class NamedMasks:
     """Masks of which each object has files of its own; see MaskFiles. A frame that an object has no file for says nothing of it."""
 
     def __init__(self, sequences: dict[str, Sequence], canvas: Canvas, needed: frozenset[int]) -> None:
-        """Look through all files; raises MaskUnreadable and what reading a file raises."""
+        """Look through all files; raises RequestError and what reading a file raises."""
         self._places: dict[str, tuple[MaskFiles, str]] = {}
         self._frames: dict[str, frozenset[int]] = {}
         warnings: list[str] = []
@@ -105,7 +106,7 @@ def _of_one(sequence: Sequence, canvas: Canvas, needed: frozenset[int]) -> MaskF
         with open(path, "rb") as file:
             kind = kind_of_content(file.read(HEAD_BYTES))
     except OSError as error:
-        raise MaskUnreadable(f"Cannot read the mask {path}: {error.strerror}. Check that the file may be read.") from error
+        raise RequestError(f"Cannot read the mask {path}: {error.strerror}. Check that the file may be read.") from error
     exr = kind == "OpenEXR" or (kind is None and path.suffix.lower() == ".exr")
     return (ExrMasks if exr else PictureMasks)(sequence, canvas, needed)
 
@@ -122,5 +123,5 @@ def _folders_of(folder: Path) -> dict[str, Sequence]:
     return {name: sequence for name, sequence in found.items() if not is_ours(sequence)} or found
 
 
-def _twice(folder: Path, name: str) -> SequenceAmbiguous:
-    return SequenceAmbiguous(f"The folder {folder} holds two sequences for the object {name}. Remove one of them, or give each a name.")
+def _twice(folder: Path, name: str) -> RequestError:
+    return RequestError(f"The folder {folder} holds two sequences for the object {name}. Remove one of them, or give each a name.")

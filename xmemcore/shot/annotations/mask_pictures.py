@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from xmemcore.protocol.failures import RequestError
-from xmemcore.shot.annotations.mask_files import MaskUnreadable, in_layer_order, readable, require_size
+from xmemcore.shot.annotations.mask_files import in_layer_order, readable, require_size
 from xmemcore.shot.files.pictures import read_stored
 from xmemcore.shot.files.sequence import Sequence
 from xmemcore.shot.plate.canvas import Canvas
@@ -72,7 +72,7 @@ class PictureMasks:
         """Look through all files.
 
         Raises:
-            MaskUnreadable: a file of a needed frame cannot be read, or the files are of several kinds.
+            RequestError: a file of a needed frame cannot be read, or the files are of several kinds.
         """
         self._sequence = sequence
         self._canvas = canvas
@@ -84,7 +84,7 @@ class PictureMasks:
         self._palette = self._deep = self._use_alpha = self._any_grey = False
         frames, self.warnings = readable(sequence.paths, needed, self._look)
         if self._palette and self._coloured:
-            raise MaskUnreadable(f"Some masks of {sequence.pattern} hold indices and others colours. Save all of them in one way.")
+            raise RequestError(f"Some masks of {sequence.pattern} hold indices and others colours. Save all of them in one way.")
         faint = not self._deep and not self._use_alpha and 0 < self._largest_grey <= LARGEST_GREY_INDEX
         self._indexed = self._palette or (faint and not self._coloured)
         self.objects = self._names()
@@ -158,7 +158,7 @@ def _read(path: Path) -> _Picture:
         stored = read_stored(path)
     except RequestError as error:
         text = str(error).replace("Render the frame again.", "Save it again, as PNG or EXR.")
-        raise MaskUnreadable(f"The mask {text}" if text.startswith(path.name) else text) from error
+        raise RequestError(f"The mask {text}" if text.startswith(path.name) else text) from error
     if stored.indices is not None:
         return _Picture(stored.indices, True)
     planes = [stored.pixels[..., place] for place in range(stored.pixels.shape[2])] + ([] if stored.alpha is None else [stored.alpha])

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.words import listed
 from xmemcore.shot.annotations.annotations import network_mask_from_matte
 from xmemcore.shot.annotations.bit_masks import BitMask
-from xmemcore.shot.annotations.mask_files import MaskFiles, MaskUnreadable
+from xmemcore.shot.annotations.mask_files import MaskFiles
 from xmemcore.shot.annotations.mask_folders import mask_sequences, open_masks
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.plate import Plate
@@ -38,18 +39,18 @@ class MaskAnnotations:
             view: stands in for %V and %v in the pattern.
 
         Raises:
-            SequenceNotFound, MaskUnreadable, ExrUnreadable.
+            SequenceNotFound, RequestError.
         """
         sequences = mask_sequences(pattern, view, plate.sequence)
         frames = tuple(sorted({frame for sequence in sequences.values() for frame in sequence.frames}))
         chosen = frames if keyframes is None else tuple(keyframes)
         for frame in chosen:
             if frame not in frames:
-                raise MaskUnreadable(f"There is no mask for keyframe {frame} in {pattern}. Masks exist for {listed(frames)}.")
+                raise RequestError(f"There is no mask for keyframe {frame} in {pattern}. Masks exist for {listed(frames)}.")
         files = open_masks(sequences, plate.canvas, frozenset(chosen))
         annotations = cls(files, plate.canvas, chosen, files.warnings)
         if not annotations._shows_anything():
-            raise MaskUnreadable(f"The masks in {pattern} are all empty. Paint the object on at least one keyframe.")
+            raise RequestError(f"The masks in {pattern} are all empty. Paint the object on at least one keyframe.")
         return annotations
 
     def known(self, frame: int) -> frozenset[int]:

@@ -29,22 +29,6 @@ so that the last digit of a computation never decides which side of a border it 
 GRID_OFFSET = 0.31
 
 
-class RotoWithoutKeys(RequestError):
-    """No shape of a roto has a key, and no keyframes were named."""
-
-
-class KeyframeNotInRoto(RequestError):
-    """A roto JSON holds nothing for a keyframe that was asked for."""
-
-
-class RotoNotKnown(RequestError):
-    """Every object of a roto hangs on something that its file does not hold."""
-
-
-class RotoOffPlate(RequestError):
-    """No key of a roto is on the plate."""
-
-
 class RotoAnnotations:
     """Every object is known on its own keyframes, or, when keyframes are named, on those; without a shape there it is absent."""
 
@@ -66,7 +50,7 @@ class RotoAnnotations:
             frames: of the plate, its holes included; keys elsewhere are left out with a warning. None: every frame.
 
         Raises:
-            RotoWithoutKeys, RotoNotKnown, RotoOffPlate, ObjectNotAnnotated, KeyframeNotInRoto.
+            RequestError.
         """
         warnings = [*roto.warnings, *_format_warning(roto, canvas)]
         self._canvas = canvas
@@ -204,7 +188,7 @@ def _known_frames(objects: list[RotoObject], keyframes: Iterable[int] | None) ->
     missing = sorted(wanted - frozenset().union(*known))
     if missing:
         held = sorted(frozenset().union(*(one.frames or frozenset() for one in objects)))
-        raise KeyframeNotInRoto(
+        raise RequestError(
             f"The roto holds nothing for frame {', '.join(map(str, missing))}; it has {', '.join(map(str, held[:20]))}. "
             "Export it again with these keyframes."
         )
@@ -225,7 +209,7 @@ def _format_warning(roto: Roto, canvas: Canvas) -> Iterable[str]:
 
 
 def _on_plate(objects: list[RotoObject], known: list[frozenset[int]], frames: Collection[int]) -> tuple[list[frozenset[int]], list[str]]:
-    """Leave out keys that have no plate frame; raises RotoOffPlate when none is left."""
+    """Leave out keys that have no plate frame; raises RequestError when none is left."""
     kept = [keys.intersection(frames) for keys in known]
     every, left = sorted(frozenset().union(*known)), frozenset().union(*kept)
     off = [frame for frame in every if frame not in left]
@@ -233,7 +217,7 @@ def _on_plate(objects: list[RotoObject], known: list[frozenset[int]], frames: Co
         return known, []
     there = f"{min(frames)}-{max(frames)}"
     if not left:
-        raise RotoOffPlate(f"No key of the roto is on the plate, which has {there}: keys are on {counted(off)}. Check the plate's numbers.")
+        raise RequestError(f"No key of the roto is on the plate, which has {there}: keys are on {counted(off)}. Check the plate's numbers.")
     gone = [one.name for one, before, after in zip(objects, known, kept) if before and not after]
     lost = f"; nothing is left of {', '.join(gone[:SHOWN_NAMES])}" if gone else ""
     return kept, [f"Keys of the roto on {counted(off)} are not on the plate, which has {there}, and are left out{lost}."]
@@ -243,8 +227,8 @@ def _nothing_known(objects: list[RotoObject]) -> RequestError:
     hanging = [one for one in objects if one.unknown is not None]
     names = ", ".join(one.name for one in objects[:SHOWN_NAMES])
     if hanging:
-        return RotoNotKnown(f"No shape of the roto is known ({names}): {hanging[0].name} hangs on {hanging[0].unknown}. {HOW_TO_BAKE}")
-    return RotoWithoutKeys(f"No shape of the roto has a key ({names}). Key one on at least one frame, or name the keyframes to use.")
+        return RequestError(f"No shape of the roto is known ({names}): {hanging[0].name} hangs on {hanging[0].unknown}. {HOW_TO_BAKE}")
+    return RequestError(f"No shape of the roto has a key ({names}). Key one on at least one frame, or name the keyframes to use.")
 
 
 def _unkeyed_warning(objects: list[RotoObject]) -> Iterable[str]:

@@ -10,14 +10,10 @@ MAX_PIXELS = 40_000_000
 """Of a picture: 8K with some overscan. What a header claims beyond it would fill the memory."""
 
 
-class CanvasImpossible(RequestError):
-    """A picture is larger, or of another shape, than any that is read."""
-
-
 def require_pixels(box: Box, what: str) -> None:
-    """Raise CanvasImpossible unless a box has pixels, and no more than are read."""
+    """Raise RequestError unless a box has pixels, and no more than are read."""
     if box.empty or box.width * box.height > MAX_PIXELS:
-        raise CanvasImpossible(
+        raise RequestError(
             f"{what} is {box.width}x{box.height}; pictures of up to {MAX_PIXELS // 10**6} million pixels are read. "
             "Render it smaller, or again if the file is damaged."
         )

@@ -20,7 +20,7 @@ import Imath
 import numpy as np
 import OpenEXR
 
-from xmemcore.protocol.failures import MachineError, RequestError
+from xmemcore.protocol.failures import DiskFailed, MachineError, RequestError
 from xmemcore.protocol.whole_file import probe, sweep, whole
 from xmemcore.shot.files.box import Box, require_pixels
 from xmemcore.shot.files.exr_layout import (
@@ -40,22 +40,6 @@ FULL_DISK_BYTES = 1_000_000
 
 # 0 by default, which reads and writes on one thread; more than 8 bring nothing at 4K.
 OpenEXR.set_global_thread_count(max(1, min(os.cpu_count() or 1, 8)))
-
-
-class ExrUnreadable(RequestError):
-    """An EXR file is missing, truncated, damaged or of a kind that holds no image."""
-
-
-class ExrNotWritten(MachineError):
-    """An EXR file could not be written; nothing of it stays."""
-
-
-class DiskFull(ExrNotWritten):
-    """There is no room for an EXR file; nothing of it stays."""
-
-
-class FolderNotWritable(RequestError):
-    """The folder of the output cannot be made or written."""
 
 
 @dataclass(frozen=True)
@@ -99,18 +83,18 @@ def read_header(path: Path) -> ExrHeader:
     """Read what a file says of itself.
 
     Raises:
-        ExrUnreadable: also for a deep file.
+        RequestError: also for a deep file.
     """
     _require_exr(path)
     try:
         layout = read_layout(path)
     except LayoutRefused as error:
-        raise ExrUnreadable(f"{path.name} in {path.parent} is not read: {error}. Render it again as a plain EXR.") from error
+        raise RequestError(f"{path.name} in {path.parent} is not read: {error}. Render it again as a plain EXR.") from error
     except (LayoutDamaged, OSError) as error:
         raise _damaged(path, error) from error
     parts = tuple(part.part for part in layout.parts if not part.deep)
     if not parts:
-        raise ExrUnreadable(f"{path.name} in {path.parent} is a deep EXR, which has no single image. Flatten it first (DeepToImage).")
+        raise RequestError(f"{path.name} in {path.parent} is a deep EXR, which has no single image. Flatten it first (DeepToImage).")
     first = layout.parts[0]
     return ExrHeader(path, first.display_window, first.pixel_aspect, parts, layout)
 
@@ -119,13 +103,13 @@ def read_channels(header: ExrHeader, part: ExrPart, names: Iterable[str]) -> Exr
     """Read some channels of one part, and no others where the file lets us.
 
     Raises:
-        ExrUnreadable.
+        RequestError.
     """
     names = list(names)
     planes = {plane.name: plane for plane in part.planes}
     for name in names:
         if not planes[name].full_size:
-            raise ExrUnreadable(f"Channel {name} of {header.path.name} in {header.path.parent} is subsampled. Render it at full size.")
+            raise RequestError(f"Channel {name} of {header.path.name} in {header.path.parent} is subsampled. Render it at full size.")
     require_pixels(part.data_window, f"The data window of {header.path.name}")
     try:
         source = pixel_source(header.layout, part.index)
@@ -157,7 +141,7 @@ def write(
         seal: gives the finished file's bytes as they are to be stored.
 
     Raises:
-        ExrNotWritten, DiskFull.
+        MachineError, DiskFailed.
     """
     header = {
         "compression": OpenEXR.ZIP_COMPRESSION,
@@ -180,7 +164,7 @@ def write(
             except Exception as error:
                 # Room is looked at before the half-written file is gone.
                 raise _not_written(path, error) from error
-    except ExrNotWritten:
+    except MachineError:
         raise
     except Exception as error:
         raise _not_written(path, error) from error
@@ -190,12 +174,12 @@ def make_folder(folder: Path) -> None:
     """Make the output's folder, see that it can be written, and clear what a killed run left half-written.
 
     Raises:
-        FolderNotWritable.
+        RequestError.
     """
     try:
         probe(folder)
     except OSError as error:
-        raise FolderNotWritable(
+        raise RequestError(
             f"The output folder {folder} cannot be written: {error.strerror}. Choose another, or ask for write access."
         ) from error
     sweep(folder)
@@ -222,22 +206,22 @@ def _require_exr(path: Path) -> None:
         with open(path, "rb") as file:
             begins = file.read(4)
     except OSError as error:
-        raise ExrUnreadable(f"Cannot read {path}: {error.strerror}. Check that the file exists and may be read.") from error
+        raise RequestError(f"Cannot read {path}: {error.strerror}. Check that the file exists and may be read.") from error
     if begins != MAGIC:
-        raise ExrUnreadable(f"{path.name} in {path.parent} is not an EXR file ({path.stat().st_size} bytes). Render the frame again.")
+        raise RequestError(f"{path.name} in {path.parent} is not an EXR file ({path.stat().st_size} bytes). Render the frame again.")
 
 
-def _damaged(path: Path, error: Exception | None) -> ExrUnreadable:
+def _damaged(path: Path, error: Exception | None) -> RequestError:
     reason = f" ({str(error).splitlines()[0][:100]})" if error is not None and str(error) else ""
-    return ExrUnreadable(f"{path.name} in {path.parent} is truncated or damaged{reason}. Render the frame again.")
+    return RequestError(f"{path.name} in {path.parent} is truncated or damaged{reason}. Render the frame again.")
 
 
-def _not_written(path: Path, error: BaseException) -> ExrNotWritten:
+def _not_written(path: Path, error: BaseException) -> MachineError:
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
     if full or "No space left" in str(error) or _free_bytes(path.parent) < FULL_DISK_BYTES:
-        return DiskFull(f"The disk is full: {path} was not written. Make room and run again; what is finished stays.")
-    return ExrNotWritten(f"{path} was not written ({reason}). Check that its folder is there and writable; what is finished stays.")
+        return DiskFailed(f"The disk is full: {path} was not written. Make room and run again; what is finished stays.")
+    return MachineError(f"{path} was not written ({reason}). Check that its folder is there and writable; what is finished stays.")
 
 
 def _free_bytes(folder: Path) -> int:

@@ -22,10 +22,6 @@ _DENSITY = {1: "printing density", 3: "logarithmic"}
 """Transfer characteristics that are far from display values."""
 
 
-class ExtraMissing(RequestError):
-    """A picture needs a library that is not installed."""
-
-
 def read_dpx_header(begins: bytes, size: int) -> tuple[PictureHeader, str | None]:
     """Read a DPX file's header.
 
@@ -75,11 +71,11 @@ def read_cineon_header(begins: bytes) -> PictureHeader:
 
 
 def require_library(path: Path, kind: str) -> None:
-    """Raise ExtraMissing unless OpenImageIO is there."""
+    """Raise RequestError unless OpenImageIO is there."""
     try:
         import OpenImageIO  # noqa: F401
     except ImportError as error:
-        raise ExtraMissing(
+        raise RequestError(
             f"{path.name} is a {kind} file, which needs the extra 'plates'. Install it (pip install 'xmem-roto[plates]'), or render EXR."
         ) from error
 

@@ -36,10 +36,6 @@ EXPORT = "Export it as EXR, or as PNG or TIFF of 8 or 16 bits."
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-class PictureUnreadable(RequestError):
-    """A picture file is missing, truncated, damaged or of a kind that we do not read."""
-
-
 @dataclass(frozen=True)
 class StoredPicture:
     """One file's pixels, as stored."""
@@ -59,7 +55,7 @@ def read_picture(path: Path) -> np.ndarray:
         (H, W, 3) RGB: uint8, uint16, or float32 as stored (DPX and Cineon: in [0, 1]).
 
     Raises:
-        PictureUnreadable, ExtraMissing.
+        RequestError.
     """
     pixels = read_stored(path).pixels
     return np.ascontiguousarray(pixels if pixels.shape[2] == 3 else np.repeat(pixels, 3, axis=2))
@@ -69,7 +65,7 @@ def read_stored(path: Path) -> StoredPicture:
     """Read a picture with all that it stores.
 
     Raises:
-        PictureUnreadable, ExtraMissing.
+        RequestError.
     """
     kind, header, _ = look(path)
     with _sentences(path):
@@ -92,7 +88,7 @@ def look(path: Path) -> tuple[str, PictureHeader, str | None]:
         begins = file.read(HEAD_BYTES)
         kind = kind_of_content(begins) or ""
         if kind not in KINDS:
-            raise PictureUnreadable(not_an_image(path, begins))
+            raise RequestError(not_an_image(path, begins))
         file.seek(0)
         if kind == "PNG":
             return kind, png_file.read_layout(file).header, None
@@ -131,11 +127,11 @@ def _sentences(path: Path) -> Iterator[None]:
     try:
         yield
     except PictureUnsupported as error:
-        raise PictureUnreadable(f"{path.name} in {path.parent} is {error}, which is not read. {EXPORT}") from error
+        raise RequestError(f"{path.name} in {path.parent} is {error}, which is not read. {EXPORT}") from error
     except PictureDamaged as error:
-        raise PictureUnreadable(f"{path.name} in {path.parent} is truncated or damaged ({error}). Render the frame again.") from error
+        raise RequestError(f"{path.name} in {path.parent} is truncated or damaged ({error}). Render the frame again.") from error
     except OSError as error:
-        raise PictureUnreadable(f"Cannot read {path}: {error.strerror}. Check that the file exists and may be read.") from error
+        raise RequestError(f"Cannot read {path}: {error.strerror}. Check that the file exists and may be read.") from error
 
 
 def _png(content: bytes) -> StoredPicture:

@@ -38,14 +38,6 @@ class SequenceNotFound(RequestError):
     """There are no files where the pattern looks."""
 
 
-class SequenceAmbiguous(RequestError):
-    """A folder holds several sequences, or a frame has several files."""
-
-
-class PatternInvalid(RequestError):
-    """A pattern asks for what no file name has."""
-
-
 @dataclass(frozen=True)
 class Sequence:
     """The files of a sequence that exist."""
@@ -79,7 +71,7 @@ class Sequence:
             view: stands in for %V, its first letter for %v.
 
         Raises:
-            SequenceNotFound, SequenceAmbiguous, PatternInvalid, FrameRangeInvalid.
+            SequenceNotFound, RequestError, FrameRangeInvalid.
         """
         path, allowed = _path_and_frames(pattern, what, view)
         try:
@@ -87,7 +79,7 @@ class Sequence:
                 sequences = sequences_in(path, what)
                 if len(sequences) > 1:
                     names = ", ".join(sorted(Path(sequence.pattern).name for sequence in sequences.values()))
-                    raise SequenceAmbiguous(f"The folder {path} holds several sequences ({names}). Name one of them.")
+                    raise RequestError(f"The folder {path} holds several sequences ({names}). Name one of them.")
                 found = next(iter(sequences.values()))
             elif path.is_file() or _placeholder(path.name) is None:
                 found = _one_file(path, what)
@@ -138,7 +130,7 @@ def sequences_in(folder: Path, what: str) -> dict[str, Sequence]:
 
     Raises:
         SequenceNotFound: there is none.
-        SequenceAmbiguous: a frame has several files, or no single number of the names changes.
+        RequestError: a frame has several files, or no single number of the names changes.
     """
     families: dict[tuple[str, ...], list[_Name]] = {}
     others: list[Path] = []
@@ -286,7 +278,7 @@ def _allowed(placeholder: re.Match[str]) -> str | None:
 
 
 def _digits(placeholder: re.Match[str]) -> int:
-    """Say how many digits a placeholder stands for at least; raises PatternInvalid."""
+    """Say how many digits a placeholder stands for at least; raises RequestError."""
     groups = placeholder.groupdict()
     marks = groups.get("marks") or groups.get("hashes")
     if groups.get("range") or groups.get("any"):
@@ -297,7 +289,7 @@ def _digits(placeholder: re.Match[str]) -> int:
     text = groups.get("width") or groups.get("f") or ""
     digits = len(marks) if marks else int(text[:9] or 1)
     if digits > MAX_DIGITS:
-        raise PatternInvalid(
+        raise RequestError(
             f"{placeholder[0][:40]} asks for frame numbers of {digits} digits; up to {MAX_DIGITS} are possible, 4 are usual (%04d)."
         )
     return max(digits, 1)
@@ -378,7 +370,7 @@ def _best(files: list[Path], expected: str) -> Path:
         if path.name == expected:
             return path
     names = " and ".join(sorted(path.name for path in files))
-    raise SequenceAmbiguous(f"{names} in {files[0].parent} are one and the same frame. Remove all but one.")
+    raise RequestError(f"{names} in {files[0].parent} are one and the same frame. Remove all but one.")
 
 
 def _sequence(folder: Path, name: str, found: dict[int, Path], what: str) -> Sequence:

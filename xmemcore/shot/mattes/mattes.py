@@ -30,14 +30,6 @@ UNION = "A"
 CONFIDENCE = "confidence.value"
 
 
-class OutputInvalid(RequestError):
-    """The output is no pattern of EXR files, or would replace what the mattes are made from."""
-
-
-class NoMattes(RequestError):
-    """What was named as the mattes of an earlier propagate is something else."""
-
-
 def matte_pattern(out: str) -> Path:
     """Turn what the artist wrote as output into an absolute pattern with a place for the frame number.
 
@@ -45,33 +37,33 @@ def matte_pattern(out: str) -> Path:
         out: `matte.%04d.exr`, `matte.####.exr`, `matte.exr`, or a folder.
 
     Raises:
-        OutputInvalid.
+        RequestError.
     """
     path = Path(out).expanduser().absolute()
     long = [part for part in path.parts if len(os.fsencode(part)) > LONGEST_NAME_BYTES]
     if long or len(os.fsencode(path)) > LONGEST_PATH_BYTES:
-        raise OutputInvalid(f"The output {cut(out)} is too long for a disk. Choose a name of up to {LONGEST_NAME_BYTES} letters.")
+        raise RequestError(f"The output {cut(out)} is too long for a disk. Choose a name of up to {LONGEST_NAME_BYTES} letters.")
     if path.is_dir() or not path.suffix:
         pattern = path / "matte.%04d.exr"
     elif path.suffix.lower() != ".exr":
-        raise OutputInvalid(f"Mattes are EXR files, but the output is {path.name}. Write a pattern such as matte.%04d.exr.")
+        raise RequestError(f"Mattes are EXR files, but the output is {path.name}. Write a pattern such as matte.%04d.exr.")
     else:
         pattern = sequences.numbered(path)
     for folder in pattern.parents:
         if sequences.has_frame_number(folder.name) and not folder.is_dir():
-            raise OutputInvalid(f"The output {out} has a place for the frame number in the folder {folder.name}: only a file may have one.")
+            raise RequestError(f"The output {out} has a place for the frame number in the folder {folder.name}: only a file may have one.")
     return pattern
 
 
 def require_inputs_kept(pattern: Path, frames: Iterable[int], report: Path | None, inputs: Iterable[Path]) -> None:
-    """Raise OutputInvalid when a matte, their record or the contact sheet would replace what they are made from."""
+    """Raise RequestError when a matte, their record or the contact sheet would replace what they are made from."""
     inputs = list(inputs)
     found = replaced_input([pattern.parent / RECORD_NAME, *(sequences.frame_path(pattern, frame) for frame in frames)], inputs)
     if found is not None:
-        raise OutputInvalid(f"The mattes would replace {found[1]}, which they are made from. Choose another output folder or name.")
+        raise RequestError(f"The mattes would replace {found[1]}, which they are made from. Choose another output folder or name.")
     found = None if report is None else replaced_input([report], inputs)
     if found is not None:
-        raise OutputInvalid(f"The contact sheet would replace {found[1]}, which the mattes are made from. Choose another name (--report).")
+        raise RequestError(f"The contact sheet would replace {found[1]}, which the mattes are made from. Choose another name (--report).")
 
 
 class MatteWriter:
@@ -91,7 +83,7 @@ class MatteWriter:
         return sequences.frame_path(self._pattern, frame)
 
     def prepare(self) -> None:
-        """Make the folder, and clear what a killed run left; raises FolderNotWritable."""
+        """Make the folder, and clear what a killed run left; raises RequestError."""
         exr.make_folder(self._pattern.parent)
 
     def write(
@@ -116,7 +108,7 @@ class MatteWriter:
             proof: `matte_proof.metadata`; the file is sealed with it.
 
         Raises:
-            ExrNotWritten.
+            MachineError.
         """
         planes = {f"{name}.alpha": _faint_cut(matte) for (name, _), matte in zip(self._layers, mattes)}
         planes[UNION] = union if union_as_is else _faint_cut(union)
@@ -162,11 +154,11 @@ class MatteSequence:
         """See that these are mattes of such layers: one of them in one frame will do, for a roto goes on to change.
 
         Raises:
-            NoMattes, ExrUnreadable.
+            RequestError.
         """
         wanted = {f"{layer}.alpha" for layer in layers}
         if all(wanted.isdisjoint(exr.read_header(path).parts[0].channels) for path in self._sequence.paths.values()):
-            raise NoMattes(
+            raise RequestError(
                 f"{self._sequence.pattern} has no layer {' or '.join(layers)}: these are no mattes of this roto or these masks. "
                 "Name the output of their propagate, or propagate again."
             )
@@ -175,7 +167,7 @@ class MatteSequence:
         """Read one frame on a canvas; None: on its display window.
 
         Raises:
-            ExrUnreadable.
+            RequestError.
         """
         header = exr.read_header(self._sequence.path(frame))
         target = canvas or Canvas(header.display_window, header.display_window)
@@ -188,11 +180,13 @@ class MatteSequence:
 
 
 def read_mattes(pattern: str) -> MatteSequence:
-    """Open the mattes of an earlier propagate, by pattern or folder; raises SequenceNotFound, SequenceAmbiguous, NoMattes."""
+    """Open the mattes of an earlier propagate, by pattern or folder; raises SequenceNotFound, RequestError."""
     sequence = sequences.Sequence.find(pattern, "mattes")
     suffix = sequence.path(sequence.frames[0]).suffix
     if suffix.lower() != ".exr":
-        raise NoMattes(f"{sequence.pattern} are no mattes: those are EXR files, not {suffix or 'files without a suffix'}. Name such files.")
+        raise RequestError(
+            f"{sequence.pattern} are no mattes: those are EXR files, not {suffix or 'files without a suffix'}. Name such files."
+        )
     return MatteSequence(sequence)
 
 

@@ -31,10 +31,6 @@ FRAMES_BEHIND = 3
 """Frames that may wait for the disk; more would only fill the memory."""
 
 
-class WaitingRoomFull(MachineError):
-    """A prediction cannot be kept until the other groups have given theirs."""
-
-
 @dataclass(frozen=True)
 class Written:
     """One frame that is on disk."""
@@ -97,7 +93,7 @@ class MatteQueue:
         """Hand in one group's prediction; give the frames that were finished meanwhile.
 
         Raises:
-            What writing raised, for this frame or an earlier one; WaitingRoomFull.
+            What writing raised, for this frame or an earlier one; MachineError.
         """
         # Half is what the matte is written in, and what a spilled prediction is kept in: both paths give the same bits.
         planes = prediction.planes.half().cpu().numpy()
@@ -182,7 +178,7 @@ class MatteQueue:
         try:
             self._spilled(group, index).write_bytes(content.getbuffer())
         except OSError as error:
-            raise WaitingRoomFull(
+            raise MachineError(
                 f"Predictions that wait for other objects cannot be kept in {self._waiting_room}: {error.strerror}. "
                 "Free some disk there or point $TMPDIR at another, then run this again; the mattes that were finished stay."
             ) from error

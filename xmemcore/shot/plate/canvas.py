@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xmemcore.shot.files.box import Box, CanvasImpossible, require_pixels
+from xmemcore.protocol.failures import RequestError
+from xmemcore.shot.files.box import Box, require_pixels
 
 MAX_RATIO = 16
 """Of a canvas in square pixels, long side over short: the network's short side is fixed, and the long one follows."""
@@ -15,7 +16,7 @@ PIXEL_ASPECTS = (0.1, 10.0)
 
 
 def require_possible(box: Box, pixel_aspect: float, what: str) -> None:
-    """Raise CanvasImpossible unless pictures of this size and pixel aspect can be worked on.
+    """Raise RequestError unless pictures of this size and pixel aspect can be worked on.
 
     Args:
         box: the format.
@@ -25,12 +26,12 @@ def require_possible(box: Box, pixel_aspect: float, what: str) -> None:
     require_pixels(box, what)
     least, most = PIXEL_ASPECTS
     if not least <= pixel_aspect <= most:
-        raise CanvasImpossible(
+        raise RequestError(
             f"{what} has a pixel aspect of {pixel_aspect:g}; from {least:g} to {most:g} are possible. Render it with the plate's own."
         )
     width = box.width * pixel_aspect
     if max(width, box.height) > MAX_RATIO * min(width, box.height):
-        raise CanvasImpossible(
+        raise RequestError(
             f"{what} is {box.width}x{box.height} at a pixel aspect of {pixel_aspect:g}: one side is over {MAX_RATIO} "
             "times the other. Crop it."
         )

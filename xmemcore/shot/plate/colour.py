@@ -28,10 +28,6 @@ STRIP_PIXELS = 1 << 18
 Curve = Callable[[np.ndarray], np.ndarray]
 
 
-class ColorspaceUnknown(RequestError):
-    """No colour space of that name."""
-
-
 def settled(colorspace: str) -> str:
     """Give the name of a colour space as we and its configuration write it.
 
@@ -39,7 +35,7 @@ def settled(colorspace: str) -> str:
         colorspace: one of COLORSPACES or a name that Nuke or OCIO gives it, or `ocio:` and a space of $OCIO or OCIO's own configuration.
 
     Raises:
-        ColorspaceUnknown, OcioUnusable.
+        RequestError.
     """
     if colorspace[: len(OCIO_PREFIX)].lower() == OCIO_PREFIX:
         return OCIO_PREFIX + ocio.space(colorspace[len(OCIO_PREFIX) :].strip())
@@ -48,7 +44,7 @@ def settled(colorspace: str) -> str:
         # Without a configuration, scene-linear is what it is in Nuke.
         return OCIO_PREFIX + ocio.space(colorspace) if ocio.chosen() else "linear"
     if found is None:
-        raise ColorspaceUnknown(
+        raise RequestError(
             f"There is no colour space {colorspace[:80]!r} here. Choose one of: {', '.join(COLORSPACES)}; or write ocio:NAME for a space "
             "of an OCIO configuration."
         )
@@ -74,7 +70,7 @@ def display_encoded(planes: Sequence[np.ndarray], colorspace: str) -> np.ndarray
         (h, w, 3) float32 in [0, 1]; black is 0 in every colour space.
 
     Raises:
-        ColorspaceUnknown, OcioUnusable.
+        RequestError.
     """
     if colorspace not in COLORSPACES:
         colorspace = settled(colorspace)

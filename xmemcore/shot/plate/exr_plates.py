@@ -35,14 +35,6 @@ _GAMUTS: tuple[tuple[str, Gamut, str], ...] = (
 )
 
 
-class PictureNotFound(RequestError):
-    """Nothing in an EXR is plainly the picture."""
-
-
-class ViewUnknown(RequestError):
-    """A plate has no view, or no part, of that name."""
-
-
 @dataclass(frozen=True)
 class _Layer:
     """Three channels that could be the picture."""
@@ -69,7 +61,7 @@ class ExrPlates:
         """Read what a frame says of itself.
 
         Raises:
-            ExrUnreadable, PictureNotFound, ViewUnknown.
+            RequestError.
         """
         header = read_header(path)
         picture, notes = _picture(header, view)
@@ -93,7 +85,7 @@ class ExrPlates:
         """Read red, green and blue as stored, and where they are.
 
         Raises:
-            ExrUnreadable, PictureNotFound, ViewUnknown.
+            RequestError.
         """
         header = read_header(path)
         picture, _ = _picture(header, view)
@@ -117,14 +109,14 @@ def _picture(header: ExrHeader, view: str | None) -> tuple[_Layer, list[str]]:
             there = f"the views {_listed(views)}" if views else f"the parts {_listed(parts)}" if len(parts) > 1 else "one view only"
             named = [layer.layer for layer in layers if layer.layer]
             there += f", with the layers {_listed(named)}" if named else ""
-            raise ViewUnknown(f"{header.path.name} has no view {view!r}; it has {there}. Name one of these with --view, or none.")
+            raise RequestError(f"{header.path.name} has no view {view!r}; it has {there}. Name one of these with --view, or none.")
         layers = chosen
     elif len(views) > 1:
         notes.append(f"The plate has the views {_listed(views)}; {views[0]} is used. Choose another one with --view.")
         layers = [layer for layer in layers if layer.view in ("", views[0])]
     picture = _best(layers)
     if picture is None:
-        raise PictureNotFound(_nothing_plain(header))
+        raise RequestError(_nothing_plain(header))
     if view is None and len(views) < 2:
         rivals = [layer.part.name for layer in layers if layer.layer == picture.layer and layer.part is not picture.part]
         if rivals and _last(picture.part.name) not in PICTURE_LAYERS[1:]:

@@ -17,17 +17,13 @@ BUILT_IN = "studio-config-v2.2.0_aces-v1.3_ocio-v2.4"
 TARGET = "Linear Rec.709 (sRGB)"
 
 
-class OcioUnusable(RequestError):
-    """OpenColorIO is not installed, its configuration is damaged, or has no such space."""
-
-
 def chosen() -> str | None:
     """Give the configuration that the studio chose, in $OCIO."""
     return os.environ.get("OCIO") or None
 
 
 def space(name: str) -> str:
-    """Find a colour space by name, alias or role, whatever its case, and give its own name; raises OcioUnusable."""
+    """Find a colour space by name, alias or role, whatever its case, and give its own name; raises RequestError."""
     config = _config(chosen())
     found = config.getColorSpace(name)
     if found is None:
@@ -37,7 +33,7 @@ def space(name: str) -> str:
     if found is None:
         names = list(config.getColorSpaceNames())
         alike = [other for other in names if name.lower() in other.lower()] or names
-        raise OcioUnusable(
+        raise RequestError(
             f"{_called(chosen())} has no colour space {name[:80]!r}; it has {', '.join(alike[:12])}{', ...' if len(alike) > 12 else ''}. "
             "Write ocio: and one of its names."
         )
@@ -45,12 +41,12 @@ def space(name: str) -> str:
 
 
 def signature(name: str) -> str:
-    """Hash what decoding from a space does; raises OcioUnusable."""
+    """Hash what decoding from a space does; raises RequestError."""
     return hashlib.blake2b(_processor(chosen(), name).getCacheID().encode(), digest_size=8).hexdigest()
 
 
 def to_rec709(pixels: np.ndarray, name: str) -> np.ndarray:
-    """Decode (h, w, 3) float32 from a space to linear Rec.709; changes the array. Raises OcioUnusable."""
+    """Decode (h, w, 3) float32 from a space to linear Rec.709; changes the array. Raises RequestError."""
     light = np.ascontiguousarray(pixels, np.float32)
     _processor(chosen(), name).applyRGB(light)
     return light
@@ -61,7 +57,7 @@ def _config(path: str | None) -> Any:
     try:
         import PyOpenColorIO
     except ImportError as error:
-        raise OcioUnusable(
+        raise RequestError(
             "Colour spaces of OCIO need the extra 'color'. Install it (pip install 'xmem-roto[color]'), or convert the plate to ACEScg or "
             "linear Rec.709."
         ) from error
@@ -71,7 +67,7 @@ def _config(path: str | None) -> Any:
             return PyOpenColorIO.Config.CreateFromBuiltinConfig(BUILT_IN)
         return PyOpenColorIO.Config.CreateFromFile(path)
     except (PyOpenColorIO.Exception, PyOpenColorIO.ExceptionMissingFile) as error:
-        raise OcioUnusable(f"{_called(path)} cannot be read: {_first_line(error)}. Check $OCIO.") from error
+        raise RequestError(f"{_called(path)} cannot be read: {_first_line(error)}. Check $OCIO.") from error
 
 
 @lru_cache(maxsize=8)
@@ -88,7 +84,7 @@ def _processor(path: str | None, name: str) -> Any:
         built_in = PyOpenColorIO.Config.CreateFromBuiltinConfig(BUILT_IN)
         return PyOpenColorIO.Config.GetProcessorFromConfigs(config, name, built_in, TARGET).getDefaultCPUProcessor()
     except (PyOpenColorIO.Exception, PyOpenColorIO.ExceptionMissingFile) as error:
-        raise OcioUnusable(
+        raise RequestError(
             f"{_called(path)} does not tell how {name!r} relates to linear Rec.709: {_first_line(error)}. Convert the plate to ACEScg or "
             "linear Rec.709."
         ) from error

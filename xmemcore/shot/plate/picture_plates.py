@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.file_kinds import kind_of_content
-from xmemcore.shot.files.pictures import KINDS, PictureUnreadable, look, read_stored
+from xmemcore.shot.files.pictures import KINDS, look, read_stored
 from xmemcore.shot.plate.reader import FrameHeader
 
 
@@ -22,9 +23,9 @@ class PicturePlates:
         return kind_of_content(content) in KINDS
 
     def header(self, path: Path, view: str | None) -> FrameHeader:
-        """Read what a frame says of itself; raises PictureUnreadable."""
+        """Read what a frame says of itself; raises RequestError."""
         if view is not None:
-            raise PictureUnreadable(f"{path.name} holds one view only, and {view!r} was asked for. Leave --view out, or name it with %V.")
+            raise RequestError(f"{path.name} holds one view only, and {view!r} was asked for. Leave --view out, or name it with %V.")
         kind, header, hint = look(path)
         notes = list(header.notes)
         if header.orientation != 1:
@@ -37,7 +38,7 @@ class PicturePlates:
         return FrameHeader(box, box, header.pixel_aspect, usual, None, tuple(notes), hint)
 
     def read(self, path: Path, view: str | None) -> tuple[list[np.ndarray], Box]:
-        """Read red, green and blue, and where they are; raises PictureUnreadable."""
+        """Read red, green and blue, and where they are; raises RequestError."""
         pixels = read_stored(path).pixels
         # A grey picture is three times the same.
         return [pixels[..., place % pixels.shape[2]] for place in range(3)], Box(0, 0, pixels.shape[1], pixels.shape[0])

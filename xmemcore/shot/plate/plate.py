@@ -21,10 +21,6 @@ from xmemcore.shot.plate.readers import reader_of
 from xmemcore.shot.plate.resampling import AREA, PUBLISHED, resampled
 
 
-class PlateUnreadable(RequestError):
-    """A frame of the plate cannot be read, or is not like the others."""
-
-
 @dataclass(frozen=True)
 class Plate:
     """A sequence of pictures of one format. Reading is safe from several threads."""
@@ -49,7 +45,7 @@ class Plate:
             view: which of several views or parts of a file; None: the first.
 
         Raises:
-            SequenceNotFound, SequenceAmbiguous, ColorspaceUnknown, PlateUnreadable.
+            SequenceNotFound, RequestError.
         """
         if colorspace is not None:
             colorspace = settled(colorspace)
@@ -77,7 +73,7 @@ class Plate:
         assert first is not None
         chosen = colorspace or first.colorspace
         if chosen is None:
-            raise PlateUnreadable(str(first.colour_hint))
+            raise RequestError(str(first.colour_hint))
         if colorspace is None and first.colour_hint:
             notes[first.colour_hint] = None
         if elsewhere:
@@ -104,7 +100,7 @@ class Plate:
         """Read a frame, (H, W, 3) float32 of the canvas, display-encoded in [0, 1].
 
         Raises:
-            PlateUnreadable.
+            RequestError.
         """
         path = self.sequence.path(frame)
         header = _header(path, frame, self.view)
@@ -150,7 +146,7 @@ def _naming(frame: int) -> Iterator[None]:
     try:
         yield
     except RequestError as error:
-        raise PlateUnreadable(f"Frame {frame} cannot be read: {error}") from error
+        raise RequestError(f"Frame {frame} cannot be read: {error}") from error
 
 
 def _header(path: Path, frame: int, view: str | None) -> FrameHeader:
@@ -161,9 +157,9 @@ def _header(path: Path, frame: int, view: str | None) -> FrameHeader:
 def _require_format(path: Path, frame: int, header: FrameHeader, display: Box, aspect: float) -> None:
     if header.display != display:
         window = header.display
-        raise PlateUnreadable(_other_size(path, frame, window.width, window.height, display, window))
+        raise RequestError(_other_size(path, frame, window.width, window.height, display, window))
     if not math.isclose(header.pixel_aspect, aspect, rel_tol=1e-3):
-        raise PlateUnreadable(
+        raise RequestError(
             f"Frame {frame} ({path.name}) has a pixel aspect of {header.pixel_aspect:g}, but the plate begins with "
             f"{aspect:g}. Render all frames in one format."
         )
@@ -172,7 +168,7 @@ def _require_format(path: Path, frame: int, header: FrameHeader, display: Box, a
 def _require_layer(path: Path, frame: int, layer: str, first: str) -> None:
     if layer != first:
         there, begins = (f"in the layer {name[:60]}" if name else "in plain R, G, B" for name in (layer, first))
-        raise PlateUnreadable(
+        raise RequestError(
             f"Frame {frame} ({path.name}) has its picture {there}, but the plate begins with one {begins}. Render all frames with the same "
             "layers, or choose one with --view."
         )

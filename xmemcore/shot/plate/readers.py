@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.files.file_kinds import HEAD_BYTES
-from xmemcore.shot.files.pictures import PictureUnreadable, not_an_image
+from xmemcore.shot.files.pictures import not_an_image
 from xmemcore.shot.plate.exr_plates import ExrPlates
 from xmemcore.shot.plate.picture_plates import PicturePlates
 from xmemcore.shot.plate.reader import PlateReader
@@ -17,14 +18,14 @@ def reader_of(path: Path) -> PlateReader:
     """Choose the reader of a file.
 
     Raises:
-        PictureUnreadable: the file cannot be opened, or is of no kind that is read.
+        RequestError: the file cannot be opened, or is of no kind that is read.
     """
     try:
         with open(path, "rb") as file:
             begins = file.read(HEAD_BYTES)
     except OSError as error:
-        raise PictureUnreadable(f"Cannot read {path}: {error.strerror}. Check that the file exists and may be read.") from error
+        raise RequestError(f"Cannot read {path}: {error.strerror}. Check that the file exists and may be read.") from error
     for reader in READERS:
         if reader.recognises(begins):
             return reader
-    raise PictureUnreadable(not_an_image(path, begins))
+    raise RequestError(not_an_image(path, begins))

@@ -50,10 +50,6 @@ MAX_FILE_BYTES = 4 << 30
 _KEY = re.compile(r"[0-9a-f]{40}")
 
 
-class NodeIdInvalid(RequestError):
-    """A node id that could leave the cache folder."""
-
-
 @dataclass(frozen=True)
 class CacheFile:
     """A file of the cache that has one of our names."""
@@ -169,10 +165,10 @@ def node_folder(root: Path, node_id: str) -> Path:
     """Say where a node keeps its own.
 
     Raises:
-        NodeIdInvalid.
+        RequestError.
     """
     if not is_node_id(node_id):
-        raise NodeIdInvalid(f"The node id {short(node_id)} cannot name a folder. Use letters, digits, '_', '.' and '-'.")
+        raise RequestError(f"The node id {short(node_id)} cannot name a folder. Use letters, digits, '_', '.' and '-'.")
     return root / node_id
 
 

@@ -17,14 +17,6 @@ from xmemcore.protocol.file_lock import try_lock, unlock
 NODE_LOCK = ".xmem-roto.lock"
 
 
-class NodeBusy(Busy):
-    """Another process writes for this node."""
-
-
-class ResultBusy(NodeBusy):
-    """Another process writes these mattes."""
-
-
 class LockNotWritable(RequestError):
     """There is no place for the lock."""
 
@@ -50,7 +42,6 @@ def record_lock(folder: Path) -> Path:
 def locked(
     path: Path,
     patience_seconds: float = 2.0,
-    busy: type[NodeBusy] = NodeBusy,
     sentence: str = "Another propagate is running for this node (lock {path}). Wait for it, or cancel it.",
 ) -> Iterator[None]:
     """Hold a lock file while the body runs; nothing of it stays.
@@ -58,11 +49,10 @@ def locked(
     Args:
         path: of the lock file, by a name that only we give.
         patience_seconds: how long another holder is waited for.
-        busy: what to raise when it still holds the lock then.
-        sentence: what to say then.
+        sentence: what to say when it still holds the lock then.
 
     Raises:
-        NodeBusy: `busy`.
+        Busy.
         LockNotWritable: the file cannot be made or opened.
     """
     deadline = time.monotonic() + patience_seconds
@@ -81,7 +71,7 @@ def locked(
                     break
                 unlock(descriptor)  # its last holder deleted it between our two steps
             elif time.monotonic() > deadline:
-                raise busy(sentence.format(path=path))
+                raise Busy(sentence.format(path=path))
             else:
                 time.sleep(0.05)
         except BaseException:

@@ -94,7 +94,7 @@ def clear_node(node_id: str, cache: str | None = None) -> None:
     """Delete what a node keeps in the cache, and the features that only its manifest names; mattes and foreign files stay.
 
     Raises:
-        NodeIdInvalid, NodeBusy, LockNotWritable.
+        RequestError, Busy, LockNotWritable.
     """
     root = cache_root(cache)
     folder = node_folder(root, node_id)

@@ -17,13 +17,9 @@ MARKER = "made-by-xmem-roto"
 _NAME = re.compile(r"xmem-roto-work-(?P<host>[^.]{1,40})-(?P<process>[0-9]{1,10})-[a-z0-9_]{8}")
 
 
-class NoWorkFolder(MachineError):
-    """There is no place for work in progress."""
-
-
 @contextmanager
 def work_folder() -> Iterator[Path]:
-    """Give an empty folder that goes when the body ends; raises NoWorkFolder."""
+    """Give an empty folder that goes when the body ends; raises MachineError."""
     root = Path(tempfile.gettempdir())
     sweep_work_folders(root)
     try:
@@ -31,7 +27,7 @@ def work_folder() -> Iterator[Path]:
         folder = Path(tempfile.mkdtemp(prefix=f"xmem-roto-work-{machine()}-{os.getpid()}-", dir=root))
         (folder / MARKER).touch()
     except OSError as error:
-        raise NoWorkFolder(f"No temporary folder can be made in {root}: {error.strerror}. Point $TMPDIR at a disk with room.") from error
+        raise MachineError(f"No temporary folder can be made in {root}: {error.strerror}. Point $TMPDIR at a disk with room.") from error
     try:
         yield folder
     finally:
