@@ -1,4 +1,4 @@
-"""What judging and planning a shot cost, at 1920x1080: `python -m tests.costs judge|plan`. Prints processor time and memory."""
+"""What judging and planning a shot cost, and a plate of 40 million pixels: `python -m tests.costs judge|plan|large`."""
 
 from __future__ import annotations
 
@@ -98,6 +98,28 @@ def plan(folder: Path, objects: int, keys: int) -> None:
     print(f"{objects} objects x {keys} keys: {seconds:.1f} s of CPU; {memory}")
 
 
+def large(folder: Path, objects: int) -> None:
+    """Propagate over two frames of 40 million pixels that take 0.3 MB each."""
+    (folder / "plate").mkdir()
+    planes = {name: np.full((5000, 8000), 0.2, np.float16) for name in "RGB"}
+    planes["R"][1000:2000, 1000:3000] = 0.7
+    for frame in (FIRST, FIRST + 1):
+        header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+        OpenEXR.File(header, planes).write(str(folder / "plate" / f"p.{frame}.exr"))
+    request = PropagateRequest(
+        plate=str(folder / "plate" / "p.%04d.exr"),
+        roto=write_roto(folder / "roto.nk", objects, 1),
+        model=str(write_model(folder)),
+        size=240,
+        use_cache=False,
+        out=str(folder / "out" / "m.%04d.exr"),
+    )
+    del planes
+    _, seconds = _timed(lambda: propagate(request))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"40 million pixels, {objects} objects: {seconds / 2:.1f} s of CPU a frame; peak {peak >> 10} MB")
+
+
 def _planned(request: PropagateRequest) -> set_up.Plan:
     return set_up.plan(open_propagate(request))
 
@@ -116,13 +138,15 @@ def _timed(call: Callable[[], object]) -> tuple[object, float]:
 def main() -> None:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.costs", description=__doc__)
-    parser.add_argument("what", choices=("judge", "plan"))
+    parser.add_argument("what", choices=("judge", "plan", "large"))
     parser.add_argument("--frames", type=int, default=40)
     parser.add_argument("--objects", type=int, default=20)
     parser.add_argument("--keys", type=int, default=300)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        if asked.what == "judge":
+        if asked.what == "large":
+            large(Path(folder), asked.objects)
+        elif asked.what == "judge":
             judge(Path(folder), asked.frames)
         else:
             plan(Path(folder), asked.objects, asked.keys)

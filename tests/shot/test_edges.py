@@ -8,11 +8,15 @@ import pytest
 
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.files.box import Box
-from xmemcore.shot.mattes.edges import DECIDED, refined, undecided
+from xmemcore.shot.mattes.edges import DECIDED, Refinement, undecided
 from xmemcore.shot.mattes.steps import Enlarge, Refine, chain_of, keys_of
 from xmemcore.shot.plate.canvas import Canvas
 
 HEIGHT, WIDTH, SCALE = 192, 256, 4
+
+
+def refined(small: np.ndarray, enlarged: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    return Refinement(small, picture).rows(slice(0, enlarged.shape[1]), enlarged)
 
 
 def disc(x: float, y: float, radius: float, soft: float = 1.0) -> np.ndarray:

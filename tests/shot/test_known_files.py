@@ -39,13 +39,13 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> PropagateRequest:
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     frames: list[int] = []
-    read = Plate.read
+    read = Plate._read
 
     def noted(self: Plate, frame: int) -> object:
         frames.append(frame)
         return read(self, frame)
 
-    monkeypatch.setattr(Plate, "read", noted)
+    monkeypatch.setattr(Plate, "_read", noted)
     return frames
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -14,7 +16,8 @@ from tests.witness.shots import WitnessShot, write_shot
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot import plan as plans
 from xmemcore.shot.files.box import Box
-from xmemcore.shot.mattes.steps import Enlarge, Planes, chain_of, finished, keys_of
+from xmemcore.shot.mattes import steps
+from xmemcore.shot.mattes.steps import Enlarge, Predicted, Refine, Rows, Step, chain_of, finished, keys_of
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.propagate import propagate
 
@@ -27,10 +30,19 @@ class Harden:
 
     key: str | None = "harden 1"
 
-    def __call__(self, planes: Planes) -> Planes:
-        assert planes.picture().shape[:2] == planes.values.shape[1:]
-        best = planes.values.argmax(axis=0)
-        return planes.with_values(np.stack([(best == place).astype(np.float32) for place in range(len(planes.values))]))
+    def begun(self, predicted: Predicted) -> Rows:
+        width = predicted.picture().shape[1]
+
+        def rows(band: slice, planes: np.ndarray) -> np.ndarray:
+            assert planes.shape == (len(predicted.values), band.stop - band.start, width)
+            best = planes.argmax(axis=0)
+            return np.stack([(best == place).astype(np.float32) for place in range(len(planes))])
+
+        return rows
+
+
+def whole(chain: Sequence[Step], predicted: np.ndarray, picture: Callable[[], np.ndarray], canvas: Canvas = CANVAS) -> np.ndarray:
+    return np.concatenate([planes for _, planes in finished(chain, canvas, predicted, 3, picture)], axis=1)
 
 
 def never() -> np.ndarray:
@@ -40,17 +52,40 @@ def never() -> np.ndarray:
 def test_the_plain_chain_enlarges_and_reads_no_plate() -> None:
     predicted = np.random.default_rng(0).dirichlet((1, 1, 1), (4, 6)).astype(np.float32).transpose(2, 0, 1)
     before = predicted.copy()
-    planes = finished(chain_of(PropagateRequest(plate="p", edges="plain"), CANVAS), predicted, 3, never)
+    planes = whole(chain_of(PropagateRequest(plate="p", edges="plain"), CANVAS), predicted, never)
     assert planes.shape == (3, 8, 12)
     np.testing.assert_allclose(planes.sum(axis=0), 1, atol=1e-6)
     planes[:] = 0
     np.testing.assert_array_equal(predicted, before)
 
 
+@pytest.mark.parametrize(("size", "small"), [((40, 30), (6, 4)), ((64, 48), (64, 48)), ((31, 97), (40, 13)), ((7, 5), (1, 1))])
+def test_bands_are_the_rows_of_the_enlarged_planes(monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], small: tuple[int, int]) -> None:
+    canvas = Canvas(Box(0, 0, *size), Box(0, 0, *size))
+    predicted = np.random.default_rng(2).dirichlet((1, 1, 1), small[::-1]).astype(np.float32).transpose(2, 0, 1)
+    by_library = np.stack([cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in predicted])
+    for pixels in (1 << 20, size[0] * 4, 1):
+        monkeypatch.setattr(steps, "BAND_PIXELS", pixels)
+        np.testing.assert_allclose(
+            whole((Enlarge(canvas),), predicted, never, canvas), by_library, atol=1e-5
+        )  # the library rounds where a row lies
+
+
+def test_edges_do_not_know_where_bands_meet(monkeypatch: pytest.MonkeyPatch) -> None:
+    canvas, draw = Canvas(Box(0, 0, 96, 80), Box(0, 0, 96, 80)), np.random.default_rng(3)
+    inside = cv2.GaussianBlur((np.hypot(*(np.mgrid[:20, :24] - 11)) < 6).astype(np.float32), (0, 0), 1)
+    picture = draw.random((80, 96, 3)).astype(np.float32)
+    planes = []
+    for pixels in (1 << 20, 96 * 7):
+        monkeypatch.setattr(steps, "BAND_PIXELS", pixels)
+        planes.append(whole((Enlarge(canvas), Refine()), np.stack((1 - inside, inside)), lambda: picture, canvas))
+    np.testing.assert_allclose(*planes, atol=2e-3)
+
+
 def test_steps_run_in_order_and_are_named_in_order() -> None:
     chain = (Enlarge(CANVAS), Harden())
     predicted = np.random.default_rng(1).dirichlet((1, 1), (4, 6)).astype(np.float32).transpose(2, 0, 1)
-    planes = finished(chain, predicted, 0, lambda: np.zeros((8, 12, 3), np.float32))
+    planes = whole(chain, predicted, lambda: np.zeros((8, 12, 3), np.float32))
     assert set(np.unique(planes)) == {0, 1}
     assert keys_of(chain) == ["harden 1"] and keys_of(chain_of(PropagateRequest(plate="p", edges="plain"), CANVAS)) == []
 

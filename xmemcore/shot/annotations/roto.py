@@ -18,8 +18,8 @@ from xmemcore.shot.annotations.annotations import network_mask_from_coverage, po
 from xmemcore.shot.annotations.bit_masks import BitMask
 from xmemcore.shot.plate.canvas import Canvas
 
-KEPT_MATTES = 8
-"""Mattes that stay in memory; one at 2K is 13 MB."""
+KEPT_MATTE_PIXELS = 20_000_000
+"""Of mattes that stay in memory, together: 80 MB, nine at 2K; the latest one stays whatever its size."""
 KEPT_SHAPES = 8192
 """Objects at a frame that stay in memory, some kB each."""
 SHOWN_NAMES = 5
@@ -55,7 +55,7 @@ class RotoAnnotations:
         warnings = [*roto.warnings, *_format_warning(roto, canvas)]
         self._canvas = canvas
         self._objects = _chosen(roto, objects)
-        self._matte = lru_cache(maxsize=KEPT_MATTES)(self._drawn)
+        self._matte = lru_cache(maxsize=max(KEPT_MATTE_PIXELS // (canvas.width * canvas.height), 1))(self._drawn)
         self._shapes = lru_cache(maxsize=KEPT_SHAPES)(self._evaluated)
         known = _known_frames(self._objects, keyframes)
         if frames is not None and keyframes is None:

@@ -9,7 +9,7 @@ Source: He, Sun & Tang, "Guided Image Filtering", ECCV 2010, with its coefficien
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -31,40 +31,57 @@ BAND_CELLS = 2
 """How far "all around" is, at working size."""
 
 
-def refined(small: np.ndarray, enlarged: np.ndarray, picture: np.ndarray) -> np.ndarray:
-    """Move the edges of a group's planes to the edges of the plate.
+class Refinement:
+    """One group's prediction for one frame, explained by the plate's colours."""
 
-    Args:
-        small: (1 + K, h, w) float32 in [0, 1] at working size, what is behind the objects first.
-        enlarged: (1 + K, H, W) float32, the same at the plate's size; they sum to 1.
-        picture: (H, W, 3) float32, display-encoded in [0, 1].
+    def __init__(self, small: np.ndarray, picture: np.ndarray) -> None:
+        """Explain.
 
-    Returns:
-        (1 + K, H, W) float32, which sum to 1; exactly 0 or 1 where the matte is decided.
-    """
-    band = undecided(small[1:])
-    values = np.round(enlarged)
-    if not band.any():
+        Args:
+            small: (1 + K, h, w) float32 in [0, 1] at working size, what is behind the objects first.
+            picture: (H, W, 3) float32, display-encoded in [0, 1].
+        """
+        self._picture = picture
+        band = undecided(small[1:])
+        self._window = window = _Window.around(band, picture.shape[:2]) if band.any() else None
+        if window is None:
+            return
+        self._near = window.of_cells(band.astype(np.float32))
+        guide = _Guide(window.of_cells(cv2.resize(picture, band.shape[::-1], interpolation=cv2.INTER_AREA)))
+        self._explained = [guide.explain(window.of_cells(cells)) for cells in small[1:]]
+
+    def rows(self, band: slice, enlarged: np.ndarray) -> np.ndarray:
+        """Move the edges of some rows to the edges of the plate.
+
+        Args:
+            band: rows of the plate.
+            enlarged: (1 + K, n, W) float32, the planes of these rows at the plate's size; they sum to 1.
+
+        Returns:
+            (1 + K, n, W) float32, which sum to 1; exactly 0 or 1 where the matte is decided.
+        """
+        values = np.round(enlarged)
+        window = self._window.within(band) if self._window is not None else None
+        if window is None:
+            return values
+        rows, columns = window.pixels
+        near = window.enlarged(self._near) > 0
+        place = slice(None), slice(rows.start - band.start, rows.stop - band.start), columns
+        sharp, part = self._picture[window.pixels], enlarged[place].copy()
+        for plane, (colour, constant, trust) in zip(part[1:], self._explained):
+            fitted = window.enlarged(constant)
+            for channel in range(3):
+                fitted += window.enlarged(colour[..., channel]) * sharp[..., channel]
+            solid, empty = plane >= 1 - DECIDED, plane <= DECIDED
+            plane += window.enlarged(trust) * (np.clip(fitted, 0, 1) - plane)
+            # Where the network is sure, the plate may move an edge, but texture must leave no haze.
+            plane[solid & (plane > 1 - HAZE)] = 1
+            plane[empty & (plane < HAZE)] = 0
+        total = part[1:].sum(axis=0)
+        np.divide(part[1:], total, out=part[1:], where=total > 1)
+        part[0] = np.maximum(1 - part[1:].sum(axis=0), 0)
+        values[place] = np.where(near, part, values[place])
         return values
-    window = _Window.around(band, picture.shape[:2])
-    near = window.enlarged(window.of_cells(band.astype(np.float32))) > 0
-    guide = _Guide(window.of_cells(cv2.resize(picture, band.shape[::-1], interpolation=cv2.INTER_AREA)))
-    sharp, part = window.of_pixels(picture), enlarged[(slice(None), *window.pixels)].copy()
-    for plane, cells in zip(part[1:], small[1:]):
-        colour, constant, trust = guide.explain(window.of_cells(cells))
-        fitted = window.enlarged(constant)
-        for channel in range(3):
-            fitted += window.enlarged(colour[..., channel]) * sharp[..., channel]
-        solid, empty = plane >= 1 - DECIDED, plane <= DECIDED
-        plane += window.enlarged(trust) * (np.clip(fitted, 0, 1) - plane)
-        # Where the network is sure, the plate may move an edge, but texture must leave no haze.
-        plane[solid & (plane > 1 - HAZE)] = 1
-        plane[empty & (plane < HAZE)] = 0
-    total = part[1:].sum(axis=0)
-    np.divide(part[1:], total, out=part[1:], where=total > 1)
-    part[0] = np.maximum(1 - part[1:].sum(axis=0), 0)
-    values[(slice(None), *window.pixels)] = np.where(near, part, values[(slice(None), *window.pixels)])
-    return values
 
 
 def undecided(objects: np.ndarray) -> np.ndarray:
@@ -104,9 +121,11 @@ class _Window:
         """Cut the part out of a plane at working size."""
         return np.ascontiguousarray(plane[self.cells])
 
-    def of_pixels(self, plane: np.ndarray) -> np.ndarray:
-        """Cut the part out of a plane at the plate's size."""
-        return plane[self.pixels]
+    def within(self, band: slice) -> _Window | None:
+        """Keep the rows of a band; None where it has none of the part."""
+        rows, columns = self.pixels
+        first, stop = max(rows.start, band.start), min(rows.stop, band.stop)
+        return replace(self, pixels=(slice(first, stop), columns)) if first < stop else None
 
     def enlarged(self, part: np.ndarray) -> np.ndarray:
         """Bring a part at working size to the plate's size, bilinear, exactly where the whole would lie."""

@@ -18,10 +18,8 @@ from xmemcore.shot.files import sequence as sequences
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.mattes.kept_inputs import replaced_input
+from xmemcore.shot.mattes.layers import Layer, box_of
 from xmemcore.shot.plate.canvas import Canvas
-
-FAINTEST = 1 / 1024
-"""Smaller values are written as 0, so that the data window ends where the matte does."""
 
 LONGEST_NAME_BYTES = 240
 """Of a file or folder; disks take 255, and a frame number comes in."""
@@ -89,38 +87,37 @@ class MatteWriter:
     def write(
         self,
         frame: int,
-        mattes: np.ndarray,
-        union: np.ndarray,
+        mattes: Iterable[np.ndarray | Layer],
+        union: np.ndarray | Layer,
         keyframe: bool,
         confidence: np.ndarray | None = None,
-        union_as_is: bool = False,
         proof: Mapping[str, str] | None = None,
     ) -> Path:
         """Write one frame.
 
         Args:
             frame: its number.
-            mattes: (K, H, W) float32 of the canvas, in [0, 1].
-            union: (H, W).
+            mattes: of each layer, (H, W) float32 of the canvas, in [0, 1], or what was collected of it.
+            union: likewise.
             keyframe: whether any object is annotated here.
             confidence: (H, W) in [0, 1]; with it the data window is the whole canvas, so that outside is not read as 0.
-            union_as_is: the host rendered the union; its faintest values are the artist's and stay.
             proof: `matte_proof.metadata`; the file is sealed with it.
 
         Raises:
             MachineError.
         """
-        planes = {f"{name}.alpha": _faint_cut(matte) for (name, _), matte in zip(self._layers, mattes)}
-        planes[UNION] = union if union_as_is else _faint_cut(union)
+        layers = {f"{name}.alpha": _collected(matte) for (name, _), matte in zip(self._layers, mattes)}
+        layers[UNION] = _collected(union)
         whole = Box(0, 0, self._canvas.width, self._canvas.height)
-        box = whole if confidence is not None else _box_of(planes.values())
+        # One pixel where there is nothing: an EXR has no empty window.
+        box = whole if confidence is not None else box_of(layers.values()) or Box(0, 0, 1, 1)
+        planes = {name: layer.placed(box) for name, layer in layers.items()}
         if confidence is not None:
             planes[CONFIDENCE] = confidence
-        cut = {name: plane[box.y0 : box.y1, box.x0 : box.x1] for name, plane in planes.items()}
         path = self.path(frame)
         metadata: dict[str, str | int | float] = {**self._metadata, **(proof or {}), matte_proof.KEYFRAME: int(keyframe)}
         window = box.moved(self._canvas.box.x0, self._canvas.box.y0)
-        exr.write(path, cut, window, self._canvas.display, self._canvas.pixel_aspect, metadata, matte_proof.sealed if proof else bytes)
+        exr.write(path, planes, window, self._canvas.display, self._canvas.pixel_aspect, metadata, matte_proof.sealed if proof else bytes)
         return path
 
 
@@ -190,14 +187,5 @@ def read_mattes(pattern: str) -> MatteSequence:
     return MatteSequence(sequence)
 
 
-def _faint_cut(plane: np.ndarray) -> np.ndarray:
-    return np.where(plane < FAINTEST, 0, plane)
-
-
-def _box_of(planes: Iterable[np.ndarray]) -> Box:
-    """Find the box of everything above 0; one pixel where there is nothing."""
-    anything = np.any([plane > 0 for plane in planes], axis=0)
-    rows, columns = np.flatnonzero(anything.any(axis=1)), np.flatnonzero(anything.any(axis=0))
-    if not rows.size:
-        return Box(0, 0, 1, 1)
-    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+def _collected(plane: np.ndarray | Layer) -> Layer:
+    return plane if isinstance(plane, Layer) else Layer.of(plane)

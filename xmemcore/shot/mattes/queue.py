@@ -22,6 +22,7 @@ from xmemcore.protocol.result_file import MatteRecord
 from xmemcore.shot.annotations.annotations import Annotations
 from xmemcore.shot.annotations.host_alpha import HostAlpha, difference
 from xmemcore.shot.annotations.objects import Group
+from xmemcore.shot.mattes.layers import Drawn, Layer
 from xmemcore.shot.mattes.matte_proof import metadata
 from xmemcore.shot.mattes.mattes import MatteWriter
 from xmemcore.shot.mattes.steps import Step, finished
@@ -121,7 +122,7 @@ class MatteQueue:
         frame = self._plate.frames[index]
         known = self._annotations.known(frame)
         absent = self._annotations.absent(frame) - known
-        mattes = np.zeros((len(self._annotations.objects), canvas.height, canvas.width), np.float32)
+        layers = [Layer() for _ in self._annotations.objects]
         background = np.ones((canvas.height, canvas.width), np.float32)
         margin: np.ndarray | None = None
         picture = cache(lambda: self._plate.read(frame))  # once a frame, when a step asks for it
@@ -129,17 +130,19 @@ class MatteQueue:
             planes = last_planes if number == last_group else self._unspilled(number, index)
             small = planes.astype(np.float32)
             margin = _margin(small) if margin is None else np.minimum(margin, _margin(small))
-            large = finished(self._chain, small, index, picture)
-            for place, obj in enumerate(group.objects):
-                if obj in known:
-                    mattes[obj] = self._annotations.matte(frame, obj)
-                elif obj in absent:
-                    large[0] += large[place + 1]  # what is not there shows what is behind it
-                else:
-                    mattes[obj] = large[place + 1]
-            if absent.issuperset(group.objects):
-                continue
-            background *= self._behind(frame, mattes[list(group.objects)], known.intersection(group.objects), large[0])
+            drawn = {obj: Drawn.of(self._annotations.matte(frame, obj)) for obj in group.objects if obj in known}
+            for band, large in finished(self._chain, canvas, small, index, picture):
+                mattes = np.zeros_like(large[1:])
+                for place, obj in enumerate(group.objects):
+                    if obj in known:
+                        mattes[place] = drawn[obj].rows(band, canvas.width)
+                    elif obj in absent:
+                        large[0] += large[place + 1]  # what is not there shows what is behind it
+                    else:
+                        mattes[place] = large[place + 1]
+                    layers[obj].add(band.start, mattes[place])
+                if not absent.issuperset(group.objects):
+                    background[band] *= self._behind(frame, mattes, known.intersection(group.objects), large[0])
         assert margin is not None, "a shot has at least one group"
         union = 1 - background
         complete = len(known | absent) == len(self._annotations.objects)
@@ -151,15 +154,14 @@ class MatteQueue:
         if complete:
             margin = np.ones_like(margin)
         confidence = cv2.resize(margin, (canvas.width, canvas.height), interpolation=cv2.INTER_LINEAR) if self._with_confidence else None
-        areas = tuple(round(float(matte.mean()), 6) for matte in mattes)
+        areas = tuple(layer.area(canvas.width * canvas.height) for layer in layers)
         sureness = 1.0 if complete else _around_objects(margin, union)
         path = self._writer.write(
             frame,
-            mattes,
-            union,
+            layers,
+            Layer.of(union, cut_faint=theirs is None),  # what the host rendered is the artist's, its faintest values too
             keyframe=bool(known),
             confidence=confidence,
-            union_as_is=theirs is not None,
             proof=metadata(signature, areas, sureness),
         )
         return Written(index, path, MatteRecord(signature, path.stat().st_size, bool(known), areas, sureness), remark)

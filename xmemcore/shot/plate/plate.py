@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,10 @@ from xmemcore.shot.plate.colour import BRIGHTEST, display_encoded, settled, sign
 from xmemcore.shot.plate.reader import FrameHeader
 from xmemcore.shot.plate.readers import reader_of
 from xmemcore.shot.plate.resampling import AREA, PUBLISHED, resampled
+
+LARGE_PIXELS = 16_000_000
+"""Frames of more are read one at a time: two at once would take 2 GB."""
+_large = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,13 @@ class Plate:
         Raises:
             RequestError.
         """
+        with self._in_turn():
+            return self._read(frame)
+
+    def _in_turn(self) -> AbstractContextManager[object]:
+        return _large if self.canvas.width * self.canvas.height > LARGE_PIXELS else nullcontext()
+
+    def _read(self, frame: int) -> np.ndarray:
         path = self.sequence.path(frame)
         header = _header(path, frame, self.view)
         _require_format(path, frame, header, self.canvas.display, self.canvas.pixel_aspect)
@@ -118,11 +130,12 @@ class Plate:
             size: short side, in pixels.
             resampling: `area`, or `published` for the papers' bilinear without antialiasing.
         """
-        picture = self.read(frame)
         height, width = self.canvas.working_size(size)
-        if resampling == PUBLISHED and picture.shape[:2] != (height, width):
-            return cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
-        return resampled(picture, (height, width))
+        with self._in_turn():
+            picture = self._read(frame)
+            if resampling == PUBLISHED and picture.shape[:2] != (height, width):
+                return cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
+            return resampled(picture, (height, width))
 
     def _cleaned(self, planes: list[np.ndarray], frame: int) -> list[np.ndarray]:
         """Replace what is no number by black and infinite light by the brightest there is; count both."""

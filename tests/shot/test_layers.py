@@ -1,0 +1,50 @@
+"""Layers are collected row by row and hold what was drawn, whatever pieces it came in."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from xmemcore.shot.files.box import Box
+from xmemcore.shot.mattes.layers import FAINTEST, Drawn, Layer, box_of
+
+
+def drawn(seed: int, height: int = 24, width: int = 40) -> np.ndarray:
+    draw = np.random.default_rng(seed)
+    plane = np.zeros((height, width), np.float32)
+    plane[5:17, 9:31] = draw.random((12, 22)) * (draw.random((12, 22)) > 0.5)
+    return plane
+
+
+@pytest.mark.parametrize("rows", [1, 5, 24])
+def test_layer_is_what_was_added_whatever_its_pieces(rows: int) -> None:
+    plane, layer = drawn(1), Layer()
+    for top in range(0, 24, rows):
+        layer.add(top, plane[top : top + rows])
+    kept = np.where(plane < FAINTEST, 0, plane).astype(np.float16)
+    there = np.argwhere(kept)
+    (top, left), (bottom, right) = there.min(axis=0), there.max(axis=0) + 1
+    assert layer.box == Box(left, top, right, bottom)
+    assert np.array_equal(layer.placed(Box(0, 0, 40, 24)), kept)
+    assert np.array_equal(layer.placed(Box(2, 3, 40, 20)), kept[3:20, 2:])
+    assert layer.area(plane.size) == pytest.approx(plane.mean(), abs=1e-6)
+
+
+def test_faint_values_go_unless_they_are_the_artists() -> None:
+    plane = np.full((4, 6), FAINTEST / 2, np.float32)
+    assert Layer.of(plane).box is None and not Layer.of(plane).placed(Box(0, 0, 6, 4)).any()
+    assert np.array_equal(Layer.of(plane, cut_faint=False).placed(Box(0, 0, 6, 4)), plane.astype(np.float16))
+
+
+def test_box_holds_all_layers_and_empty_ones_have_none() -> None:
+    one, other = np.zeros((8, 8), np.float32), np.zeros((8, 8), np.float32)
+    one[1, 2], other[6, 5] = 1, 1
+    assert box_of([Layer.of(one), Layer(), Layer.of(other)]) == Box(2, 1, 6, 7)
+    assert box_of([Layer()]) is None
+
+
+def test_drawn_matte_gives_back_its_rows() -> None:
+    plane = drawn(2)
+    for band in (slice(0, 24), slice(0, 4), slice(4, 9), slice(16, 24)):
+        assert np.array_equal(Drawn.of(plane).rows(band, 40), plane[band])
+    assert not Drawn.of(np.zeros((8, 40), np.float32)).rows(slice(0, 8), 40).any()

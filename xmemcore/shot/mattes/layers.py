@@ -1,0 +1,104 @@
+"""A frame's layers on their way to the file: collected rows by rows, in half precision, only where there is something.
+
+So a frame of many objects takes the memory of what the objects cover, and not that of the picture for each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from xmemcore.shot.files.box import Box
+
+FAINTEST = 1 / 1024
+"""Smaller values are written as 0, so that the data window ends where the matte does."""
+
+
+class Layer:
+    """One layer of a frame; what was not added is 0."""
+
+    def __init__(self, cut_faint: bool = True) -> None:
+        """Begin empty; values below FAINTEST become 0 unless they are to stay."""
+        self._cut_faint = cut_faint
+        self._pieces: list[tuple[int, int, np.ndarray]] = []
+        self._sum = 0.0
+
+    @classmethod
+    def of(cls, plane: np.ndarray, cut_faint: bool = True) -> Layer:
+        """Take a whole plane (H, W)."""
+        layer = cls(cut_faint)
+        layer.add(0, plane)
+        return layer
+
+    def add(self, top: int, rows: np.ndarray) -> None:
+        """Take some rows (n, W), of which `top` is the first."""
+        self._sum += float(rows.sum(dtype=np.float64))
+        least = rows >= FAINTEST if self._cut_faint else rows != 0
+        down, across = np.flatnonzero(least.any(axis=1)), np.flatnonzero(least.any(axis=0))
+        if not down.size:
+            return
+        inside = slice(down[0], down[-1] + 1), slice(across[0], across[-1] + 1)
+        values = np.where(least[inside], rows[inside], 0) if self._cut_faint else rows[inside]
+        self._pieces.append((top + int(down[0]), int(across[0]), values.astype(np.float16)))
+
+    @property
+    def box(self) -> Box | None:
+        """The box of everything that is not 0; None where there is nothing."""
+        return box_of([self])
+
+    def area(self, pixels: int) -> float:
+        """Give the mean over so many pixels, as it was before anything was cut."""
+        return round(self._sum / pixels, 6)
+
+    def placed(self, box: Box) -> np.ndarray:
+        """Give the part in a box that holds everything, float16."""
+        # Memory that stays 0 is not taken by the system.
+        plane = np.zeros((box.height, box.width), np.float16)
+        for row, column, values in self._pieces:
+            height, width = values.shape
+            plane[row - box.y0 : row - box.y0 + height, column - box.x0 : column - box.x0 + width] = values
+        return plane
+
+    def corners(self) -> Iterable[tuple[int, int, int, int]]:
+        """List the boxes of its pieces: left, top, right, bottom."""
+        return ((column, row, column + values.shape[1], row + values.shape[0]) for row, column, values in self._pieces)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A matte that the artist drew, cut to what is not 0."""
+
+    row: int
+    column: int
+    values: np.ndarray
+    """(h, w) float32."""
+
+    @classmethod
+    def of(cls, plane: np.ndarray) -> Drawn:
+        """Cut a plane (H, W)."""
+        down, across = np.flatnonzero(plane.any(axis=1)), np.flatnonzero(plane.any(axis=0))
+        if not down.size:
+            return cls(0, 0, np.zeros((0, 0), np.float32))
+        row, column = int(down[0]), int(across[0])
+        return cls(row, column, plane[row : down[-1] + 1, column : across[-1] + 1].copy())
+
+    def rows(self, band: slice, width: int) -> np.ndarray:
+        """Give some rows of the plane, (n, width)."""
+        plane = np.zeros((band.stop - band.start, width), np.float32)
+        height, wide = self.values.shape
+        first, stop = max(band.start, self.row), min(band.stop, self.row + height)
+        if first < stop:
+            part = self.values[first - self.row : stop - self.row]
+            plane[first - band.start : stop - band.start, self.column : self.column + wide] = part
+        return plane
+
+
+def box_of(layers: Iterable[Layer]) -> Box | None:
+    """Find the box of everything that is not 0; None where there is nothing."""
+    corners = [one for layer in layers for one in layer.corners()]
+    if not corners:
+        return None
+    left, top, right, bottom = zip(*corners)
+    return Box(min(left), min(top), max(right), max(bottom))
