@@ -80,6 +80,7 @@ def add_bench(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument("--only", metavar="RATIO,...", help="instead: these ratios of --full, such as compact_1_first")
     parser.add_argument("--stream", type=positive, metavar="N", help="instead: stream N made-up frames and watch the memory")
     parser.add_argument("--exr", action="store_true", help="instead: what reading and writing 2K EXRs adds to the official size")
+    parser.add_argument("--edges", action="store_true", help="instead: edges against known alpha, on drawn 2K and 4K shots; needs no model")
     add_settings(parser, PropagateRequest, "model")
     _add_json_file(parser)
     parser.set_defaults(run=run_bench)
@@ -168,16 +169,23 @@ def run_bench(chosen: argparse.Namespace) -> None:
     from xmemcore.evaluation.bench_ratios import MEASUREMENTS
     from xmemcore.protocol.whole_file import write_text
 
-    if chosen.stream and chosen.exr:
-        raise RequestError("--stream and --exr are two measurements. Choose one.")
+    instead = [option for option in ("stream", "exr", "edges") if getattr(chosen, option)]
+    if len(instead) > 1:
+        raise RequestError(f"--{instead[0]} and --{instead[1]} are two measurements. Choose one.")
     only = tuple(name for name in (chosen.only or "").split(",") if name)
     unknown = sorted(set(only) - set(MEASUREMENTS))
     if unknown:
         raise RequestError(f"There is no ratio {unknown[0]}. Choose of: {', '.join(MEASUREMENTS)}.")
     _require_possible(chosen)
     file = _json_file(chosen)
+    text = bench.text
     with _stopped("Nothing was kept."), listening(TerminalListener("bench")) as listener:
-        if chosen.stream:
+        if chosen.edges:
+            from xmemcore.evaluation import bench_edges
+
+            text = bench_edges.text
+            content = bench_edges.compare_edges(chosen.size, listener)
+        elif chosen.stream:
             content = bench.stream(chosen.stream, chosen.size, chosen.device, listener)
         elif chosen.exr:
             from xmemcore.evaluation.bench_exr import exr_overhead
@@ -199,7 +207,7 @@ def run_bench(chosen: argparse.Namespace) -> None:
     if chosen.json == ON_STDOUT:
         print(json.dumps(content))
         return
-    print(bench.text(content))
+    print(text(content))
     if file is not None:
         try:
             write_text(file, json.dumps(content, indent=1))

@@ -1,0 +1,67 @@
+"""Steady edges: where a matte is undecided, it is averaged with its neighbours in time, brought here along the optical flow.
+
+The network answers each frame by itself, so an edge trembles by parts of a pixel. Where the matte is decided nothing changes, and neither
+does a keyed frame; where a neighbour says something else altogether (it is hidden there, or the flow is wrong) it does not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import cv2
+import numpy as np
+
+from xmemcore.shot.mattes.edges import undecided
+from xmemcore.shot.plate.flow import Flows
+
+VERSION = 1
+"""Raised whenever the same inputs would be averaged in another way: it is part of every signature."""
+
+DIFFERENT = 0.5
+"""From this difference on a neighbour says something else."""
+
+
+def steadied(planes: np.ndarray, index: int, around: Mapping[int, np.ndarray], flows: Flows) -> np.ndarray:
+    """Average a prediction (1 + K, h, w) with those of neighbouring frames, where it is undecided; planes still sum to 1."""
+    size = (planes.shape[1], planes.shape[2])
+    ways = {neighbour: flows.way(index, neighbour, size) for neighbour in around}
+    objects = planes[1:].astype(np.float32)
+    for obj, plane in enumerate(objects):
+        total, weight = plane.copy(), np.ones_like(plane)
+        for neighbour, way in ways.items():
+            there = around[neighbour][obj + 1].astype(np.float32)
+            brought = cv2.remap(there, way.columns, way.rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            counts = np.abs(brought - plane) < DIFFERENT
+            total += counts * brought
+            weight += counts
+        objects[obj] = np.where(undecided(plane[None]), total / weight, plane)
+    total = objects.sum(axis=0)
+    np.divide(objects, total, out=objects, where=total > 1)
+    return np.concatenate((np.maximum(1 - objects.sum(axis=0, keepdims=True), 0), objects))
+
+
+def neighbours(index: int, delivers: Collection[int]) -> list[int]:
+    """Name the frames of a gap that count for one of its frames."""
+    return [place for place in (index - 1, index + 1) if place in delivers]
+
+
+class Waiting:
+    """Predictions of one group in one gap, until their neighbours are there."""
+
+    def __init__(self, todo: Collection[int], delivers: Collection[int]) -> None:
+        """Expect every frame of `todo` and its neighbours among those that the gap delivers."""
+        self._left, self._delivers = set(todo), delivers
+        self._held: dict[int, np.ndarray] = {}
+
+    def put(self, index: int, planes: np.ndarray) -> list[tuple[int, np.ndarray, dict[int, np.ndarray]]]:
+        """Take a prediction; give those that are complete now, each with its neighbours by index."""
+        self._held[index] = planes
+        ready = []
+        for place in sorted({index, *neighbours(index, self._delivers)} & self._left & self._held.keys()):
+            around = neighbours(place, self._delivers)
+            if all(other in self._held for other in around):
+                ready.append((place, self._held[place], {other: self._held[other] for other in around}))
+                self._left.discard(place)
+        needed = {other for place in self._left for other in (place, *neighbours(place, self._delivers))}
+        self._held = {place: held for place, held in self._held.items() if place in needed}
+        return ready
