@@ -42,6 +42,7 @@ CUDA_INDEX = "https://download.pytorch.org/whl/cu130"
 EXTRAS = {
     "plates": "DPX and Cineon",
     "color": "OCIO colour spaces",
+    "cryptomatte": "Cryptomatte layers",
     "farm": "run a job template here",
     "train": "render clips to train on",
     "dev": "tests",

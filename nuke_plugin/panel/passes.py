@@ -1,4 +1,4 @@
-"""XMemPass nodes made from a result: the union, each object, and the confidence where there is one."""
+"""XMemPass nodes made from a result: the union, each object, and confidence, core and edge where there are such."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ def make_passes(node: nuke.Node) -> None:
     channels = ["rgba.alpha", *(f"{layer}.alpha" for layer in record.layers)]
     if record.snapshot.settings.get("confidence"):
         channels.append("confidence.value")
+    if record.snapshot.settings.get("bands"):
+        channels += ["core.value", "edge.value"]
     pattern = result.shown_pattern(node) or record.out
     for made in host.create_passes(node, identity.node_id(node), pattern, result.shown_range(node), channels):
         result.mark_holes(made, record.missing)

@@ -79,7 +79,7 @@ def _roto(folder: Path, settings: dict) -> WitnessShot:
             write_frame(folder / "plate" / f"plate.{frame}.exr", frame)
     first = write_roto(folder / "roto.nk", (1001, 1020), (1006, 1015))
     second = write_roto(folder / "corrected.nk", (1001, 1012, 1020), (1006, 1015))
-    common = {**settings, "edges": "plain", "mode": "xmem++", "order": "outward", "augment": False, "confidence": True}
+    common = {**settings, "edges": "plain", "carry": False, "mode": "xmem++", "order": "outward", "augment": False, "confidence": True}
     request = PropagateRequest(roto=first, **common)
     return WitnessShot(request, PropagateRequest(roto=second, **common), ("1001-1010", "1011-1022"), (-8, -8, 104, 72))
 
@@ -98,7 +98,7 @@ def _pictures(folder: Path, settings: dict) -> WitnessShot:
             if frame in frames:
                 (folder / part).mkdir(exist_ok=True)
                 write_index_mask(folder / part / f"m.{frame:04d}.png", mask)
-    common = {**settings, "edges": "plain", "mode": "xmem", "order": "forward", "augment": False, "confidence": False}
+    common = {**settings, "edges": "plain", "carry": False, "mode": "xmem", "order": "forward", "augment": False, "confidence": False}
     request = PropagateRequest(masks=str(folder / "masks"), **common)
     return WitnessShot(request, PropagateRequest(masks=str(folder / "corrected"), **common), ("0-4", "5-11"), (0, 0, 64, 48))
 
@@ -118,7 +118,7 @@ def _anamorphic(folder: Path, settings: dict) -> WitnessShot:
         for part, frames in (("masks", (20, 27)), ("corrected", (20, 24, 27))):
             if frame in frames:
                 write_exr(folder / part / f"m.{frame}.exr", {"thing.alpha": mask}, (0, 0, 48, 64), pixel_aspect=2.0)
-    common = {**settings, "edges": "plain", "mode": "xmem++", "order": "forward", "augment": True, "confidence": False}
+    common = {**settings, "edges": "plain", "carry": False, "mode": "xmem++", "order": "forward", "augment": True, "confidence": False}
     request = PropagateRequest(masks=str(folder / "masks"), **common)
     return WitnessShot(request, PropagateRequest(masks=str(folder / "corrected"), **common), ("20-24", "25-30"), (0, 0, 48, 64))
 

@@ -50,6 +50,11 @@ class Propagation:
         for variant, entry in encoded.items():
             self.permanent.put(index, entry, variant)
 
+    def answer(self, index: int) -> Prediction:
+        """Give the network's own answer at a keyframe of permanent memory: what the next frame would get if nothing moved."""
+        sweep = Sweep(self.network, self.permanent, self.source.padding, self.config, self._where)
+        return sweep.answer(index, self.source.frame(index))
+
     def asks_for(self, index: int) -> bool:
         """Say whether a sweep that comes to an index asks for its frame."""
         return asks_for(index, self.annotations, self.permanent.objects, self.config)

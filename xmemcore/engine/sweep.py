@@ -106,6 +106,14 @@ class Sweep:
             self._remember(index, frame, planes[:, 1:], annotation)
         return Prediction(self.padding.unpad(planes[0]))
 
+    @torch.inference_mode()
+    def answer(self, index: int, frame: Frame) -> Prediction:
+        """Segment a keyframe of permanent memory as if nobody had keyed it, with the sensory state that a sweep leaves it with."""
+        entry = self.memory.permanent.entry(index)
+        if entry is not None and entry.sensory is not None:
+            self.sensory = entry.sensory.unsqueeze(0)
+        return Prediction(self.padding.unpad(self._aggregated(*self._decode(index, frame, update_sensory=False))[0]))
+
     def _decode(self, index: int, frame: Frame, update_sensory: bool) -> tuple[Tensor, list[Box | None]]:
         """Give the objects' own probabilities, (1, K, H, W), and the boxes outside which they are 0."""
         features = frame.features

@@ -14,10 +14,11 @@ from xmemcore.evaluation.alpha_shots import KINDS, AlphaFrame, AlphaShot, answer
 from xmemcore.evaluation.metrics import boundary_f
 from xmemcore.protocol.choices import EDGES
 from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.mattes.edges import undecided
 from xmemcore.shot.mattes.steps import chain_of, finished
-from xmemcore.shot.plate.canvas import Box, Canvas
+from xmemcore.shot.plate.canvas import Canvas
 
 SIZES = ((2048, 1152), (4096, 2304))
 BAND_PIXELS = 4

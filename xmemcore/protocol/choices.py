@@ -20,6 +20,12 @@ RESAMPLINGS = ("area", "published")
 EDGES = ("refined", "plain")
 """What becomes of a matte between working size and plate: its edges are solved again from the plate, or it is only enlarged."""
 
+COMPRESSIONS = ("zip", "zips", "piz", "none")
+"""Of the mattes' files; all keep every bit. ZIP packs 16 lines at a time, ZIPS one."""
+
+PICTURES = ("none", "png16", "index")
+"""What is written beside the EXRs for those who cannot read them: 16-bit PNGs, one an object, or one PNG of labels with a palette."""
+
 METHODS = ("coverage", "published", "uniform", "random")
 """Strategies that choose frames to key; `engine.selection` has what they do."""
 

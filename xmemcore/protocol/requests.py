@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
-from xmemcore.protocol.choices import DEVICES, EDGES, FROM_SCRIPT, METHODS, MODES, ORDERS, PRECISIONS, ROTO_INPUTS, SHAPES
+from xmemcore.protocol.choices import (
+    COMPRESSIONS,
+    DEVICES,
+    EDGES,
+    FROM_SCRIPT,
+    METHODS,
+    MODES,
+    ORDERS,
+    PICTURES,
+    PRECISIONS,
+    ROTO_INPUTS,
+    SHAPES,
+)
 from xmemcore.protocol.colorspaces import COLORSPACES
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.settings import require_possible, row, setting
@@ -237,6 +249,51 @@ class PropagateRequest(ShotRequest):
         label="confidence",
         tooltip="Also write the layer confidence: 1 sure, 0 guessed. Files become larger, because it covers the whole picture.",
     )
+    bands: bool = setting(
+        False,
+        mattes=True,
+        option="--bands",
+        group="propagate",
+        help="also write layers core.value (solid) and edge.value (in between)",
+        knob="bands",
+        label="core and edge",
+        tooltip="Also write the layers core and edge: core is 1 where the matte is solid, edge is 1 where it is in between. One holds a "
+        "key closed, the other says where an edge treatment belongs.",
+    )
+    cryptomatte: bool = setting(
+        False,
+        mattes=True,
+        option="--cryptomatte",
+        group="propagate",
+        help="also write Cryptomatte layers; needs `bootstrap.py setup --extras cryptomatte`",
+        knob="cryptomatte",
+        label="cryptomatte",
+        tooltip="Also write Cryptomatte layers, so that Nuke's Cryptomatte node picks your shapes by name in the viewer. Needs a package: "
+        "bootstrap.py setup --extras cryptomatte.",
+    )
+    compression: str = setting(
+        COMPRESSIONS[0],
+        mattes=True,
+        choices=COMPRESSIONS,
+        option="--compression",
+        group="propagate",
+        help="of the mattes' EXRs; all keep every bit (default: %(default)s)",
+        knob="compression",
+        label="compression",
+        tooltip="How the mattes' EXRs are packed; no bit is lost. zip: smallest for most mattes. zips: a line at a time, which Nuke reads "
+        "fastest. piz: for grainy layers. none: large, and quick on a fast disk.",
+    )
+    pictures: str = setting(
+        PICTURES[0],
+        choices=PICTURES,
+        option="--pictures",
+        group="propagate",
+        help="also write PNGs beside the EXRs: png16, 16 bits for each object; index, labels with a palette (default: %(default)s)",
+        knob="pictures",
+        label="also as PNG",
+        tooltip="Also write the mattes as PNGs, in a folder 'png' beside the EXRs. png16: a sequence of 16 bits for each object. index: "
+        "one sequence with a palette, each pixel the number of its object, 0 for none.",
+    )
     edges: str = setting(
         EDGES[0],
         mattes=True,
@@ -251,6 +308,18 @@ class PropagateRequest(ShotRequest):
         "(smoke, darkness).",
     )
     """In plain mode they are plain, whatever is asked for."""
+    carry: bool = setting(
+        True,
+        mattes=True,
+        option="--no-carry",
+        group="engine",
+        help="do not carry what the network misses of a keyed shape to the frames around it",
+        knob="carry",
+        label="carry keys",
+        tooltip="What the model does not find of your own shape on a keyed frame (a strap, the exact line of a sleeve) goes along with the "
+        "picture's motion to the frames around, and fades. So a matte does not pop at a keyframe. Off: the model's own mattes.",
+    )
+    """In plain mode nothing is carried."""
     viewer_frame: Optional[int] = setting(
         None, kind=int, option="--viewer-frame", group="propagate", metavar="F", help="compute the gap that holds this frame first"
     )

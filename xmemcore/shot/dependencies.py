@@ -56,6 +56,10 @@ class Dependencies:
             parts.append(["absent", *sorted(absent)])
         if keys_of(chain) and not complete:
             parts.append(["steps", *keys_of(chain)])
+        if opened.writer.passes.key:
+            parts.append(["passes", *opened.writer.passes.key])
+        if self._plan.carries and not complete:
+            parts.append(["carried", *self._carried(index)])
         if complete and opened.host_alpha is not None and frame in opened.host_alpha.frames:
             parts.append(opened.host_alpha.signature(frame))
         return digest(*parts)
@@ -77,6 +81,19 @@ class Dependencies:
             {frame: [objects[obj] for obj in hidden] for frame, hidden in absent.items() if hidden},
             opened.content.files.remembered(),
         )
+
+    def _carried(self, index: int) -> list[str]:
+        """Hash what is carried to a frame: the artist's soft shapes on the keys around it, and the pictures from there to here."""
+        shot, hashes = self._opened.shot, []
+        for differences, planned in zip(self._plan.differences, self._plan.groups):
+            keys = differences.keys_for(index)
+            hashes += [
+                shot.annotations.signature(shot.plate.frames[key], planned.group.objects[obj])
+                for key in keys
+                for obj in sorted(planned.group.annotations[key].known)
+            ]
+            hashes += [self._opened.content.digest(place) for place in differences.looked_at(index)]
+        return hashes
 
     @cached_property
     def _predictions(self) -> list[PredictionHashes]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xmemcore.network.catalogue import Model, resolve, verify
+from xmemcore.protocol.choices import PICTURES
 from xmemcore.protocol.names import layer_names
 from xmemcore.protocol.places import cache_root
 from xmemcore.protocol.requests import PropagateRequest
@@ -16,7 +17,9 @@ from xmemcore.shot.approved import approved_paths
 from xmemcore.shot.device import choose_precision
 from xmemcore.shot.files.sequence import Sequence
 from xmemcore.shot.inputs import Shot, open_shot, wanted_indices
-from xmemcore.shot.mattes.mattes import MatteWriter, matte_pattern, require_inputs_kept
+from xmemcore.shot.mattes import cryptomatte
+from xmemcore.shot.mattes.mattes import MatteWriter, Passes, matte_pattern, require_inputs_kept
+from xmemcore.shot.mattes.pictures import picture_paths
 from xmemcore.shot.plate.frame_source import Encoding, PlateContent
 from xmemcore.shot.store.cache import node_folder
 from xmemcore.shot.store.state import NodeManifest
@@ -98,7 +101,12 @@ def open_propagate(request: PropagateRequest) -> OpenedShot:
     )
     out = matte_pattern(request.out)
     report = Path(request.report).expanduser().absolute() if request.report else None
-    require_inputs_kept(out, [plate.frames[index] for index in wanted], report, _files_read(request, shot, model))
+    frames, layers = [plate.frames[index] for index in wanted], layer_names(annotations.objects)
+    pictures = [] if request.pictures == PICTURES[0] else [path for f in frames for path in picture_paths(out, layers, f, request.pictures)]
+    require_inputs_kept(out, frames, report, _files_read(request, shot, model), pictures)
+    if request.cryptomatte:
+        cryptomatte.require_usable()
+    passes = Passes(request.bands, request.cryptomatte, request.compression)
     metadata = {
         "xmem/version": VERSION,
         "xmem/model": f"{model.name} {encoding.model_sha256[:16]}",
@@ -115,7 +123,7 @@ def open_propagate(request: PropagateRequest) -> OpenedShot:
         model,
         PlateContent(plate, encoding, last.plate_files if last else None),
         HostAlpha(request.roto_alpha, plate.canvas) if request.roto_alpha else None,
-        MatteWriter(out, plate.canvas, list(zip(layer_names(annotations.objects), annotations.originals)), metadata),
+        MatteWriter(out, plate.canvas, list(zip(layers, annotations.originals)), metadata, passes),
         places,
         last,
     )

@@ -14,7 +14,8 @@ from xmemcore.memory.config import MemoryConfig
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.annotations.objects import Group, competition_groups
-from xmemcore.shot.mattes.steps import Step, chain_of
+from xmemcore.shot.mattes.carry import KeyDifferences
+from xmemcore.shot.mattes.steps import Carry, Chain, chain_of
 from xmemcore.shot.opened import OpenedShot
 
 
@@ -35,11 +36,18 @@ class Plan:
 
     config: EngineConfig
     groups: list[GroupPlan]
-    chain: tuple[Step, ...]
+    chain: Chain
     """What each group's prediction goes through before it is a matte."""
+    differences: list[KeyDifferences]
+    """Of each group, what the artist's shapes and the network's own answers differ by at keys; a run fills them."""
     learning: LearningConfig | None
     """How the network learns the shot; None where that was not asked for."""
     warnings: tuple[str, ...]
+
+    @property
+    def carries(self) -> bool:
+        """Say whether what keys differ by is carried to other frames."""
+        return any(isinstance(step, Carry) for step in self.chain)
 
 
 def plan(opened: OpenedShot) -> Plan:
@@ -52,17 +60,23 @@ def plan(opened: OpenedShot) -> Plan:
     config = engine_config(request)
     padding = content.padding
     groups = competition_groups(shot.annotations, shot.indices, (padding.height, padding.width), content.encoding.resampling)
+    planned = [
+        GroupPlan(
+            group,
+            plan_gaps(len(shot.plate.frames), group.annotations, len(group.objects), config),
+            permanent_indices(group.annotations, config),
+        )
+        for group in groups
+    ]
+    differences = [
+        KeyDifferences({key: each.group.annotations[key].known for key in each.permanent}, len(each.group.objects), content.grey)
+        for each in planned
+    ]
     return Plan(
         config,
-        [
-            GroupPlan(
-                group,
-                plan_gaps(len(shot.plate.frames), group.annotations, len(group.objects), config),
-                permanent_indices(group.annotations, config),
-            )
-            for group in groups
-        ],
-        chain_of(request, shot.plate.canvas),
+        planned,
+        chain_of(request, shot.plate.canvas, differences),
+        differences,
         LearningConfig(steps=steps_for(request.learn)) if request.learn else None,
         (*shot.plate.warnings, *shot.annotations.warnings, *_unseen(groups, shot.annotations.objects)),
     )

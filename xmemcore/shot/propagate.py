@@ -6,10 +6,13 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
+
 from xmemcore.engine.order import Gap
 from xmemcore.engine.propagation import Propagation
 from xmemcore.network.backend import backend_of
 from xmemcore.network.checkpoint import load_network
+from xmemcore.protocol.choices import PICTURES
 from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.frames import counted
 from xmemcore.protocol.requests import PropagateRequest
@@ -21,10 +24,12 @@ from xmemcore.shot.device import choose_device
 from xmemcore.shot.learned import LearnedStore, taught
 from xmemcore.shot.listener import Listener, Silence
 from xmemcore.shot.mattes.matte_proof import FormerMattes
+from xmemcore.shot.mattes.pictures import picture_paths, write_pictures
 from xmemcore.shot.mattes.queue import MatteQueue, Written
 from xmemcore.shot.opened import OpenedShot, open_propagate
 from xmemcore.shot.plan import Plan, chosen_settings, plan
 from xmemcore.shot.plate.frame_source import ShotFrames
+from xmemcore.shot.plate.resampling import resampled
 from xmemcore.shot.store.cache import features_folder, make_room, sweep_partial_files
 from xmemcore.shot.store.lock import LockNotWritable, locked, node_lock, record_lock, result_lock
 from xmemcore.shot.store.permanent import PermanentStore, rounded
@@ -159,6 +164,8 @@ class _Run:
     def fill(self, gap: Gap, groups: list[int]) -> None:
         """Compute one gap of all groups that share it, frame by frame, so that each frame is finished before the next."""
         todo = (set(self.opened.wanted) - self.done) & set(gap.delivers)
+        if self.plan.carries:
+            self._compare_keys(groups, todo)
         stepped = [index for indices in gap.sweeps_for(todo) for index in indices]
         self.frames.expect(
             [index for index in stepped if any(self.propagations[number].asks_for(index) for number in groups)], twice=gap.blend
@@ -174,11 +181,32 @@ class _Run:
             self._save_record()
             raise
 
+    def _compare_keys(self, groups: list[int], todo: set[int]) -> None:
+        """Let the network answer the keyframes around some frames, where it has not, and keep what the artist's shapes differ by."""
+        differences = self.plan.differences
+        wanted = {number: {key for index in todo for key in differences[number].keys_for(index)} for number in groups}
+        for key in sorted(set().union(*wanted.values())):
+            # Key by key, so that its frame is at hand for all groups.
+            for number in groups:
+                if key in wanted[number] and not differences[number].has(key):
+                    own = self.propagations[number].answer(key).planes.half().cpu().numpy()
+                    differences[number].put(key, self._artists_shapes(number, key), own)
+
+    def _artists_shapes(self, number: int, index: int) -> dict[int, np.ndarray]:
+        """Give a group's soft shapes (h, w) at working size on a keyed frame, by object as the group counts; empty where it is absent."""
+        group, padding = self.plan.groups[number].group, self.opened.content.padding
+        annotations, frame = self.opened.shot.annotations, self.plate.frames[index]
+        return {
+            place: resampled(annotations.matte(frame, group.objects[place]).astype(np.float32), (padding.height, padding.width))
+            for place in sorted(group.annotations[index].known)
+        }
+
     def finish(self) -> None:
         """Wait for the last file, and leave the cache tidy."""
         places = self.opened.places
         self._note(self.queue.drain())
         self._save_record()
+        self._write_pictures()
         if self.caching:
             manifest = self.depends.manifest()
             manifest.save(places.node)
@@ -187,6 +215,16 @@ class _Run:
         cleaned = sum(self.plate.cleaned.values())
         if cleaned:
             self.warn(f"{cleaned} values of the plate were NaN or infinite; they were replaced.")
+
+    def _write_pictures(self) -> None:
+        """Write the PNGs that were asked for: of new mattes, and of those that have none yet."""
+        out, layers, kind = self.opened.places.out, self.opened.layers, self.opened.request.pictures
+        if kind == PICTURES[0]:
+            return
+        done, new = [self.plate.frames[index] for index in sorted(self.done)], set(self.written)
+        todo = [frame for frame in done if frame in new or not all(path.is_file() for path in picture_paths(out, layers, frame, kind))]
+        self.listener.message(f"Writing PNGs of {len(todo)} frames")
+        write_pictures(out, layers, todo, kind)
 
     def result(self, seconds: float) -> PropagateResult:
         """Say what was done."""

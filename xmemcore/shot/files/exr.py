@@ -14,12 +14,14 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 import Imath
 import numpy as np
 import OpenEXR
 
+from xmemcore.protocol.choices import COMPRESSIONS
 from xmemcore.protocol.failures import DiskFailed, MachineError, RequestError
 from xmemcore.protocol.whole_file import probe, sweep, whole
 from xmemcore.shot.files.box import Box, require_pixels
@@ -34,6 +36,10 @@ from xmemcore.shot.files.exr_layout import (
     read_layout,
 )
 from xmemcore.shot.files.terminal_noise import kept_off_the_terminal
+
+_COMPRESSION = dict(
+    zip(COMPRESSIONS, (OpenEXR.ZIP_COMPRESSION, OpenEXR.ZIPS_COMPRESSION, OpenEXR.PIZ_COMPRESSION, OpenEXR.NO_COMPRESSION), strict=True)
+)
 
 FULL_DISK_BYTES = 1_000_000
 """Less free space than this explains a failed write."""
@@ -128,8 +134,10 @@ def write(
     pixel_aspect: float,
     metadata: Mapping[str, str | int | float],
     seal: Callable[[bytes], bytes] = bytes,
+    exact: Mapping[str, np.ndarray] = MappingProxyType({}),
+    compression: str = COMPRESSIONS[0],
 ) -> None:
-    """Write a scanline file, ZIP, in half precision, under its own name only when it is whole and on disk.
+    """Write a scanline file in half precision, under its own name only when it is whole and on disk.
 
     Args:
         path: replaced when it exists.
@@ -139,12 +147,14 @@ def write(
         pixel_aspect: width of a pixel over its height.
         metadata: text and numbers.
         seal: gives the finished file's bytes as they are to be stored.
+        exact: channels that are kept in single precision.
+        compression: one of COMPRESSIONS.
 
     Raises:
         MachineError, DiskFailed.
     """
     header = {
-        "compression": OpenEXR.ZIP_COMPRESSION,
+        "compression": _COMPRESSION[compression],
         "type": OpenEXR.scanlineimage,
         "dataWindow": _corners(data_window),
         "displayWindow": _corners(display_window),
@@ -153,6 +163,7 @@ def write(
     }
     # Other arrays than contiguous ones are written as wrong pixels, without an error.
     pixels = {name: np.ascontiguousarray(plane, dtype=np.float16) for name, plane in channels.items()}
+    pixels |= {name: np.ascontiguousarray(plane, dtype=np.float32) for name, plane in exact.items()}
     try:
         # Written to memory first: with a file of its own, the library does not notice that a small one found no room.
         content = io.BytesIO()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from xmemcore.protocol.choices import COMPRESSIONS
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.names import ORIGINAL_NAME
 from xmemcore.protocol.outside import cut
@@ -16,9 +17,9 @@ from xmemcore.protocol.result_file import NAME as RECORD_NAME
 from xmemcore.shot.files import exr
 from xmemcore.shot.files import sequence as sequences
 from xmemcore.shot.files.box import Box
-from xmemcore.shot.mattes import matte_proof
+from xmemcore.shot.mattes import cryptomatte, matte_proof
 from xmemcore.shot.mattes.kept_inputs import replaced_input
-from xmemcore.shot.mattes.layers import Layer, box_of
+from xmemcore.shot.mattes.layers import FAINTEST, Layer, box_of
 from xmemcore.shot.plate.canvas import Canvas
 
 LONGEST_NAME_BYTES = 240
@@ -26,6 +27,24 @@ LONGEST_NAME_BYTES = 240
 LONGEST_PATH_BYTES = 4000
 UNION = "A"
 CONFIDENCE = "confidence.value"
+CORE, EDGE = "core.value", "edge.value"
+"""1 where the union is solid, and where it is in between."""
+
+
+@dataclass(frozen=True)
+class Passes:
+    """What is written beside the objects' layers, and how."""
+
+    bands: bool = False
+    cryptomatte: bool = False
+    compression: str = COMPRESSIONS[0]
+
+    @property
+    def key(self) -> list[str]:
+        """List for signatures what is not usual."""
+        return [name for name in ("bands", "cryptomatte") if getattr(self, name)] + (
+            [self.compression] if self.compression != COMPRESSIONS[0] else []
+        )
 
 
 def matte_pattern(out: str) -> Path:
@@ -53,8 +72,10 @@ def matte_pattern(out: str) -> Path:
     return pattern
 
 
-def require_inputs_kept(pattern: Path, frames: Iterable[int], report: Path | None, inputs: Iterable[Path]) -> None:
-    """Raise RequestError when a matte, their record or the contact sheet would replace what they are made from."""
+def require_inputs_kept(
+    pattern: Path, frames: Iterable[int], report: Path | None, inputs: Iterable[Path], pictures: Iterable[Path] = ()
+) -> None:
+    """Raise RequestError when a matte, their record, the contact sheet or a PNG would replace what they are made from."""
     inputs = list(inputs)
     found = replaced_input([pattern.parent / RECORD_NAME, *(sequences.frame_path(pattern, frame) for frame in frames)], inputs)
     if found is not None:
@@ -62,16 +83,32 @@ def require_inputs_kept(pattern: Path, frames: Iterable[int], report: Path | Non
     found = None if report is None else replaced_input([report], inputs)
     if found is not None:
         raise RequestError(f"The contact sheet would replace {found[1]}, which the mattes are made from. Choose another name (--report).")
+    found = replaced_input(pictures, inputs)
+    if found is not None:
+        raise RequestError(f"The PNGs would replace {found[1]}, which the mattes are made from. Choose another output folder or name.")
 
 
 class MatteWriter:
     """Write the mattes of one shot; each file appears whole or not at all."""
 
-    def __init__(self, pattern: Path, canvas: Canvas, layers: Sequence[tuple[str, str]], metadata: Mapping[str, str]) -> None:
+    def __init__(
+        self, pattern: Path, canvas: Canvas, layers: Sequence[tuple[str, str]], metadata: Mapping[str, str], passes: Passes = Passes()
+    ) -> None:
+        """Prepare.
+
+        Args:
+            pattern: of the files.
+            canvas: of the shot.
+            layers: by object, its layer's name and what the artist calls it.
+            metadata: of every file.
+            passes: what is written beside the layers, and how.
+        """
         self._pattern = pattern
         self._canvas = canvas
         self._layers = tuple(layers)
-        self._metadata = dict(metadata)
+        self.passes = passes
+        self._originals = [original for _, original in layers]
+        self._metadata = {**metadata, **(cryptomatte.metadata(self._originals) if passes.cryptomatte else {})}
         for name, original in layers:
             if name != original:
                 self._metadata[f"{ORIGINAL_NAME}{name}"] = original
@@ -114,10 +151,27 @@ class MatteWriter:
         planes = {name: layer.placed(box) for name, layer in layers.items()}
         if confidence is not None:
             planes[CONFIDENCE] = confidence
+        exact: dict[str, np.ndarray] = {}
+        if self.passes.cryptomatte:
+            shares = (planes[f"{name}.alpha"] for name, _ in self._layers)
+            exact = cryptomatte.ranked(self._originals, shares, (box.height, box.width)).channels()
+        if self.passes.bands:
+            solid = planes[UNION] >= 1 - FAINTEST
+            planes[CORE], planes[EDGE] = solid, (planes[UNION] > 0) & ~solid
         path = self.path(frame)
         metadata: dict[str, str | int | float] = {**self._metadata, **(proof or {}), matte_proof.KEYFRAME: int(keyframe)}
         window = box.moved(self._canvas.box.x0, self._canvas.box.y0)
-        exr.write(path, planes, window, self._canvas.display, self._canvas.pixel_aspect, metadata, matte_proof.sealed if proof else bytes)
+        exr.write(
+            path,
+            planes,
+            window,
+            self._canvas.display,
+            self._canvas.pixel_aspect,
+            metadata,
+            matte_proof.sealed if proof else bytes,
+            exact,
+            self.passes.compression,
+        )
         return path
 
 

@@ -131,7 +131,7 @@ class MatteQueue:
             small = planes.astype(np.float32)
             margin = _margin(small) if margin is None else np.minimum(margin, _margin(small))
             drawn = {obj: Drawn.of(self._annotations.matte(frame, obj)) for obj in group.objects if obj in known}
-            for band, large in finished(self._chain, canvas, small, index, picture):
+            for band, large in finished(self._chain, canvas, small, index, picture, number):
                 mattes = np.zeros_like(large[1:])
                 for place, obj in enumerate(group.objects):
                     if obj in known:

@@ -1,21 +1,23 @@
 """What is done to a prediction between the network and the file: a chain of steps, each of which takes planes and gives planes.
 
-A plate may be large and have many objects, so a frame goes through the chain band by band: some rows of all planes at a time.
-A new step is a class below with a `key` and a `begun`, and its place in `chain_of`. The keys of a chain are part of every signature that
+Some steps come before all others and work at working size (`Before`). A plate may be large and have many objects, so through the others a
+frame goes band by band: some rows of all planes at a time. A new step is a class below with a `key` and a `begun` (or a `changed`), and
+its place in `chain_of`. The keys of a chain are part of every signature that
 the chain has a hand in, so a step that works in another way needs another key.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import cv2
 import numpy as np
 
 from xmemcore.protocol.requests import PropagateRequest
-from xmemcore.shot.mattes import edges
+from xmemcore.shot.mattes import carry, edges
+from xmemcore.shot.mattes.carry import KeyDifferences
 from xmemcore.shot.plate.canvas import Canvas
 
 PLAIN = "plain"
@@ -33,11 +35,24 @@ class Predicted:
     """One competition group's prediction for one frame."""
 
     values: np.ndarray
-    """(1 + K, h, w) float32: the network's own answer at working size."""
+    """(1 + K, h, w) float32 at working size: the network's own answer, and what steps before have made of it."""
     index: int
     """Of the frame."""
     picture: Callable[[], np.ndarray]
     """Reads the plate's frame, (H, W, 3) float32, display-encoded in [0, 1]; a step that does not ask for it costs no reading."""
+    group: int = 0
+    """Number of the competition group."""
+
+
+class Before(Protocol):
+    """A step at working size. It must keep the sum over planes at 1."""
+
+    @property
+    def key(self) -> str | None:
+        """As of `Step`."""
+
+    def changed(self, predicted: Predicted) -> Predicted:
+        """Give the prediction with other values; called from the thread that writes mattes."""
 
 
 class Step(Protocol):
@@ -49,6 +64,19 @@ class Step(Protocol):
 
     def begun(self, predicted: Predicted) -> Rows:
         """Look at one group's prediction as a whole; called from the thread that writes mattes."""
+
+
+@dataclass(frozen=True)
+class Carry:
+    """Add what the artist's shapes at the keys around a frame and the network's own answers there differ by."""
+
+    differences: Sequence[KeyDifferences]
+    """Of each group."""
+    key: str | None = f"carry {carry.VERSION}"
+
+    def changed(self, predicted: Predicted) -> Predicted:
+        """Add the differences of the prediction's group."""
+        return replace(predicted, values=self.differences[predicted.group].added_to(predicted.values, predicted.index))
 
 
 @dataclass(frozen=True)
@@ -88,20 +116,26 @@ class Refine:
         return edges.Refinement(predicted.values, predicted.picture()).rows
 
 
-def chain_of(request: PropagateRequest, canvas: Canvas) -> tuple[Step, ...]:
+Chain = Sequence[Before | Step]
+"""Those that work at working size come first."""
+
+
+def chain_of(request: PropagateRequest, canvas: Canvas, differences: Sequence[KeyDifferences] = ()) -> Chain:
     """Choose the steps that a request asks for, in order."""
-    if request.edges == PLAIN or request.plain:
+    if request.plain:
         return (Enlarge(canvas),)
-    return (Enlarge(canvas), Refine())
+    before = (Carry(differences),) if request.carry and differences else ()
+    after = () if request.edges == PLAIN else (Refine(),)
+    return (*before, Enlarge(canvas), *after)
 
 
-def keys_of(chain: Sequence[Step]) -> list[str]:
+def keys_of(chain: Chain) -> list[str]:
     """List what a signature needs to know about a chain; empty for the plain one."""
     return [step.key for step in chain if step.key is not None]
 
 
 def finished(
-    chain: Sequence[Step], canvas: Canvas, predicted: np.ndarray, index: int, picture: Callable[[], np.ndarray]
+    chain: Chain, canvas: Canvas, predicted: np.ndarray, index: int, picture: Callable[[], np.ndarray], group: int = 0
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Send one group's prediction through a chain, band by band.
 
@@ -111,11 +145,17 @@ def finished(
         predicted: (1 + K, h, w) float32; it is not changed.
         index: of the frame.
         picture: see `Predicted`.
+        group: number of the group.
 
     Yields:
         Rows of the canvas from top to bottom, and their planes (1 + K, n, W) float32, the caller's own.
     """
-    steps = [step.begun(Predicted(predicted, index, picture)) for step in chain]
+    prediction, steps = Predicted(predicted, index, picture, group), []
+    for step in chain:
+        if hasattr(step, "changed"):
+            prediction = step.changed(prediction)
+        else:
+            steps.append(step.begun(prediction))
     height = max(BAND_PIXELS // canvas.width, 1)
     for top in range(0, canvas.height, height):
         band = slice(top, min(top + height, canvas.height))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,11 +15,15 @@ from torch import Tensor
 from xmemcore.engine.frames import Frame, Padding, normalise
 from xmemcore.network.backend import Backend
 from xmemcore.network.features import Features
+from xmemcore.shot.plate.flow import flow_size
 from xmemcore.shot.plate.known_files import KnownFiles, SeenFile
 from xmemcore.shot.plate.plate import Plate
+from xmemcore.shot.plate.resampling import resampled
 from xmemcore.shot.store.cache import FORMAT, CacheDamaged, FeatureFolder, digest, require_tensor
 
 READ_AHEAD_FRAMES = 2
+KEPT_GREYS = 128
+"""Small grey pictures that stay in memory, 0.2 MB each."""
 _EXACT = ("key", "shrinkage", "selection")
 """Kept in float32: they are small, and a match is a difference of large numbers. All else is kept in half precision."""
 _KEPT = frozenset((*_EXACT, "f16", "f8", "f4"))
@@ -59,6 +64,7 @@ class PlateContent:
         self.encoding = encoding
         self.files = KnownFiles(plate.colorspace, FORMAT, vars(encoding), plate.view, known=known)
         self._digests: dict[int, str] = {}
+        self._greys: OrderedDict[int, np.ndarray] = OrderedDict()
 
     @property
     def padding(self) -> Padding:
@@ -68,6 +74,11 @@ class PlateContent:
     def read(self, index: int) -> np.ndarray:
         """Read a working image (h, w, 3) in [0, 1], and remember its hash. Safe to call from several threads."""
         return self._read(index, self.files.see(self.plate.sequence.path(self.plate.frames[index])))
+
+    def grey(self, index: int) -> np.ndarray:
+        """Give the small grey picture (h, w) uint8 in which motion is searched; reads the frame when it was not read lately."""
+        kept = self._greys.get(index)
+        return _grey(self.read(index)) if kept is None else kept
 
     def digest(self, index: int) -> str:
         """Name a frame's content; reads the frame when it was not read yet and its file is not known."""
@@ -85,6 +96,9 @@ class PlateContent:
         image = self.plate.working_image(self.plate.frames[index], self.encoding.size, self.encoding.resampling)
         self._digests[index] = self.encoding.key(image)
         self.files.remember(seen, self._digests[index])
+        self._greys[index] = _grey(image)
+        if len(self._greys) > KEPT_GREYS:
+            self._greys.popitem(last=False)
         return image
 
 
@@ -246,3 +260,9 @@ def _checked(tensors: dict[str, Tensor]) -> Features:
         scale = {"8": 2, "4": 4}.get(name[-1], 1) if name != "f16" else 1
         require_tensor(tensor, 1, None, scale * height, scale * width)
     return Features(**tensors)
+
+
+def _grey(image: np.ndarray) -> np.ndarray:
+    height, width = flow_size(*image.shape[:2])
+    small = resampled(image, (height, width))
+    return np.rint(255 * cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)).astype(np.uint8)

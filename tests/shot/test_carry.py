@@ -1,0 +1,129 @@
+"""What keys teach the frames around them: what the network misses of a shape goes along with the picture, fades, and pops nowhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.witness.pixels import decoded
+from tests.witness.shots import WitnessShot, write_shot
+from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot.files.box import Box
+from xmemcore.shot.mattes.carry import REACH, KeyDifferences
+from xmemcore.shot.mattes.steps import Carry, Enlarge, chain_of, keys_of
+from xmemcore.shot.plate.canvas import Canvas
+from xmemcore.shot.plate.flow import Flows
+from xmemcore.shot.propagate import propagate
+
+HEIGHT, WIDTH, SPEED = 96, 160, 2.0
+_CLOTH = cv2.GaussianBlur(np.random.default_rng(5).standard_normal((HEIGHT, 2 * WIDTH)).astype(np.float32), (0, 0), 2.5)
+_CLOTH = ((_CLOTH - _CLOTH.min()) / np.ptp(_CLOTH) * 255).astype(np.float32)
+
+
+def moved(plane: np.ndarray, index: int) -> np.ndarray:
+    matrix = np.array(((1, 0, SPEED * index), (0, 1, 0)), np.float32)
+    return cv2.warpAffine(plane, matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT)
+
+
+def grey(index: int) -> np.ndarray:
+    """A cloth that moves to the right."""
+    return moved(_CLOTH, index).astype(np.uint8)
+
+
+def body(index: int, strap: bool = True) -> np.ndarray:
+    """A block, with a strap of two pixels that a network would not find."""
+    plane = np.zeros((HEIGHT, WIDTH), np.float32)
+    plane[40:70, 40:70] = 1
+    if strap:
+        plane[20:40, 54:56] = 1
+    return moved(plane, index)
+
+
+def planes(*objects: np.ndarray) -> np.ndarray:
+    return np.stack((1 - np.sum(objects, axis=0), *objects)).astype(np.float32)
+
+
+def differences(*keys: int) -> KeyDifferences:
+    found = KeyDifferences({key: frozenset({0}) for key in keys}, 1, grey)
+    for key in keys:
+        found.put(key, {0: body(key)}, planes(body(key, strap=False)))
+    return found
+
+
+def test_a_part_that_the_network_misses_goes_along_with_the_picture() -> None:
+    carried = differences(10).added_to(planes(body(13, strap=False)), 13)
+    strap = body(13) - body(13, strap=False)
+    assert carried[1][strap > 0.5].min() > 0.5, "the strap is where the picture has moved it"
+    assert np.abs(carried[1] - body(13)).mean() < 0.4 * strap.mean()
+    np.testing.assert_allclose(carried.sum(axis=0), 1, atol=1e-5)
+
+
+def test_what_is_carried_fades_with_distance_and_ends() -> None:
+    def left(distance: int) -> float:
+        return float(differences(10).added_to(planes(body(10 + distance, strap=False)), 10 + distance)[1][:36].sum())
+
+    near, middle = left(1), left(REACH // 2)
+    assert near > middle > 0
+    assert differences(10).keys_for(10 + REACH + 1) == [] and left(REACH + 1) == 0
+
+
+def test_two_keys_share_a_short_gap_and_a_keyed_frame_takes_nothing() -> None:
+    both = differences(10, 14)
+    assert both.keys_for(12) == [10, 14] and both.keys_for(10) == [] and both.looked_at(12) == [10, 11, 12, 13, 14]
+    carried = both.added_to(planes(body(12, strap=False)), 12)
+    strap = body(12) - body(12, strap=False) > 0.5
+    assert carried[1][strap].min() > 0.5, "both keys know the strap, so it does not fade between them"
+
+
+def test_the_edge_of_a_moving_shape_does_not_jump_at_a_key() -> None:
+    def network(index: int) -> np.ndarray:
+        """Two pixels too far to the left, whatever the frame."""
+        return np.roll(body(index, strap=False), -2, axis=1)
+
+    found = KeyDifferences({10: frozenset({0})}, 1, grey)
+    found.put(10, {0: body(10, strap=False)}, planes(network(10)))
+    wrong, right = network(11), found.added_to(planes(network(11)), 11)[1]
+    truth = body(11, strap=False)
+    assert np.abs(wrong - truth).sum() / 60 > 1.5, "the matte of before jumps by two pixels on each side"
+    assert np.abs(right - truth).sum() / 60 < 0.5
+
+
+def test_flow_does_not_depend_on_what_was_asked_before() -> None:
+    fresh, used = Flows(grey), Flows(grey)
+    for index in (3, 7, 2, 9):
+        used.way(index, 5, (HEIGHT, WIDTH))
+    for a, b in zip(vars(fresh.way(8, 5, (HEIGHT, WIDTH))).values(), vars(used.way(8, 5, (HEIGHT, WIDTH))).values()):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_plain_mode_carries_nothing_and_the_choice_is_in_the_signature() -> None:
+    canvas, found = Canvas(Box(0, 0, 12, 8), Box(0, 0, 12, 8)), [differences(0)]
+    assert chain_of(PropagateRequest("p", plain=True), canvas, found) == (Enlarge(canvas),)
+    assert chain_of(PropagateRequest("p", carry=False, edges="plain"), canvas, found) == (Enlarge(canvas),)
+    chain = chain_of(PropagateRequest("p", edges="plain"), canvas, found)
+    assert isinstance(chain[0], Carry) and keys_of(chain) == ["carry 1"]
+
+
+@pytest.fixture
+def shot(tmp_path: Path) -> WitnessShot:
+    return write_shot("roto", tmp_path)
+
+
+def test_a_part_of_the_range_gives_the_mattes_of_the_whole(shot: WitnessShot) -> None:
+    request = replace(shot.request, carry=True)
+    folder = Path(request.out).parent
+    propagate(request)
+    whole = decoded(folder, shot.window)
+    frames = sorted({int(name.split("/")[0]) for name in whole})
+    assert propagate(request).written == (), "every matte is what its signature says"
+    parts = replace(request, out=str(folder / "parts" / "matte.%04d.exr"), cache=str(folder / "other"))
+    propagate(replace(parts, frames=str(frames[len(frames) // 2])))
+    propagate(parts)
+    again = decoded(folder / "parts", shot.window)
+    assert whole.keys() == again.keys()
+    for name, plane in whole.items():
+        np.testing.assert_array_equal(plane, again[name], err_msg=name)

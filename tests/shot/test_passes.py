@@ -1,0 +1,171 @@
+"""Passes beside the objects' layers: bands, Cryptomatte as its specification says, compression that proves itself, PNGs."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import OpenEXR
+import pytest
+from PIL import Image
+
+from tests.witness.shots import WitnessShot, write_shot
+from xmemcore.protocol.choices import COMPRESSIONS
+from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot.files.box import Box
+from xmemcore.shot.mattes import matte_proof
+from xmemcore.shot.mattes.cryptomatte import metadata, name_bits, name_id, ranked, require_usable
+from xmemcore.shot.mattes.layers import FAINTEST
+from xmemcore.shot.mattes.mattes import MatteWriter, Passes, read_mattes
+from xmemcore.shot.opened import open_propagate
+from xmemcore.shot.plate.canvas import Canvas
+from xmemcore.shot.propagate import propagate
+
+CANVAS = Canvas(Box(0, 0, 40, 30), Box(0, 0, 40, 30))
+NAMES = [("body", "body"), ("obj_1_arm", "1 arm é"), ("hat", "hat")]
+
+
+def mattes() -> np.ndarray:
+    rng = np.random.default_rng(2)
+    planes = rng.dirichlet((0.3, 0.3, 0.3, 0.3), (30, 40)).transpose(2, 0, 1)[1:].astype(np.float32)
+    planes[:, :5] = 0
+    planes[:, 5:9] = np.array([1, 0, 0], np.float32)[:, None, None]
+    return planes.astype(np.float16).astype(np.float32)
+
+
+def write(folder: Path, passes: Passes) -> Path:
+    writer = MatteWriter(folder / "matte.%04d.exr", CANVAS, NAMES, {"xmem/version": "test"}, passes)
+    planes = mattes()
+    return writer.write(7, planes, planes.sum(axis=0).clip(0, 1), False, proof=matte_proof.metadata("sig", (0.1, 0.1, 0.1), 1.0))
+
+
+@pytest.fixture
+def hashes() -> None:
+    pytest.importorskip("mmh3", reason="the extra cryptomatte is not installed")
+
+
+@pytest.mark.usefixtures("hashes")
+@pytest.mark.parametrize(
+    "name, value",
+    [("hello", 6.0705627102400005616e-17), ("равнина", -1.3192631212399999468e-25), ("mädchen", 6.2361298211599995797e25)],
+)
+def test_names_have_the_published_values(name: str, value: float) -> None:
+    assert name_id(name) == np.float32(value)
+
+
+@pytest.mark.usefixtures("hashes")
+def test_the_manifest_has_the_published_hashes() -> None:
+    content = metadata(["bunny", "default"])
+    (manifest,) = (text for key, text in content.items() if key.endswith("/manifest"))
+    assert json.loads(manifest) == {"bunny": "13851a76", "default": "42c9679f"}
+
+
+@pytest.mark.usefixtures("hashes")
+def test_no_id_is_a_number_that_pictures_do_not_carry() -> None:
+    for number in range(5000):
+        assert (name_bits(f"shape{number}") >> 23) & 255 not in (0, 255)
+
+
+@pytest.mark.usefixtures("hashes")
+def test_another_reader_finds_every_object_in_the_file(tmp_path: Path) -> None:
+    """Decoded with the library alone, as Nuke's node does it: the manifest's hash, then the sum of the ranks that bear it."""
+    path = write(tmp_path, Passes(cryptomatte=True))
+    file = OpenEXR.File(str(path), separate_channels=True)
+    header, channels = file.header(), file.channels()
+    (stem,) = {key.rsplit("/", 1)[0] for key in header if key.startswith("cryptomatte/")}
+    assert (header[f"{stem}/hash"], header[f"{stem}/conversion"]) == ("MurmurHash3_32", "uint32_to_float32")
+    layer, manifest = header[f"{stem}/name"], json.loads(header[f"{stem}/manifest"])
+    assert set(manifest) == {original for _, original in NAMES} and len(stem.split("/")[1]) == 7
+    pairs = [(f"{layer}{level:02d}.{a}", f"{layer}{level:02d}.{b}") for level in range(2) for a, b in ("RG", "BA")]
+    x0, y0 = header["dataWindow"][0]
+    truth = mattes()
+    for (_, original), wanted in zip(NAMES, truth):
+        bits = np.float32(struct.unpack("<f", struct.pack("<I", int(manifest[original], 16)))[0])
+        found = sum(np.where(channels[i].pixels == bits, channels[c].pixels, 0) for i, c in pairs)
+        wanted = np.where(wanted < FAINTEST, 0, wanted)[y0 : y0 + found.shape[0], x0 : x0 + found.shape[1]]
+        np.testing.assert_array_equal(found, wanted)
+    coverage = np.stack([channels[c].pixels for _, c in pairs])
+    assert (np.diff(coverage, axis=0) <= 0).all(), "the strongest comes first"
+
+
+@pytest.mark.usefixtures("hashes")
+def test_more_objects_than_ranks_keep_the_strongest() -> None:
+    shares = np.linspace(0.9, 0.1, 9, dtype=np.float32)[:, None, None] * np.ones((1, 2, 2), np.float32)
+    found = ranked([f"shape{number}" for number in range(9)], shares[::-1], (2, 2))
+    np.testing.assert_allclose(found.coverage[:, 0, 0], np.linspace(0.9, 0.1, 9)[:6], rtol=1e-6)
+    assert found.ids[0, 0, 0] == name_id("shape8")
+
+
+def test_without_the_package_a_sentence_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "mmh3", None)
+    with pytest.raises(RequestError, match="--extras cryptomatte"):
+        require_usable()
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_every_compression_keeps_every_bit_and_proves_itself(tmp_path: Path, compression: str) -> None:
+    path = write(tmp_path, Passes(compression=compression))
+    found = matte_proof.read(path)
+    assert found is not None and found.record is not None and found.record.signature == "sig"
+    kind = compression.upper().replace("NONE", "NO")
+    assert OpenEXR.File(str(path)).header()["compression"] == getattr(OpenEXR, f"{kind}_COMPRESSION")
+    layer = read_mattes(str(path.parent)).read(7).layers["hat"]
+    np.testing.assert_array_equal(layer, np.where(mattes()[2] < FAINTEST, 0, mattes()[2]))
+    content = bytearray(path.read_bytes())
+    content[-9] ^= 1
+    path.write_bytes(content)
+    damaged = matte_proof.read(path)
+    assert damaged is not None and damaged.record is None, "one bit of a pixel is wrong"
+
+
+def test_core_and_edge_share_out_the_matte(tmp_path: Path) -> None:
+    channels = OpenEXR.File(str(write(tmp_path, Passes(bands=True))), separate_channels=True).channels()
+    union, core, edge = (channels[name].pixels.astype(np.float32) for name in ("A", "core.value", "edge.value"))
+    np.testing.assert_array_equal(core, union >= 1 - FAINTEST)
+    np.testing.assert_array_equal(core + edge, union > 0)
+    assert core.any() and edge.any()
+    assert set(read_mattes(str(tmp_path)).read(7).layers) == {"body", "obj_1_arm", "hat"}, "a band is no object"
+
+
+@pytest.fixture
+def shot(tmp_path: Path) -> WitnessShot:
+    return write_shot("pictures", tmp_path)
+
+
+def test_png16_says_what_the_exrs_say_and_comes_back_when_it_is_gone(shot: WitnessShot) -> None:
+    request = replace(shot.request, pictures="png16")
+    result = propagate(request)
+    folder = Path(request.out).parent
+    frame, layer = result.frames[1], result.layers[0]
+    path = folder / "png" / layer / f"matte.{frame:04d}.png"
+    stored = np.asarray(Image.open(path)).astype(np.float64) / 65535
+    np.testing.assert_allclose(stored, read_mattes(request.out).read(frame).layers[layer], atol=1e-5)
+    path.unlink()
+    assert propagate(request).written == () and path.is_file()
+
+
+def test_index_pngs_have_a_label_for_each_object(shot: WitnessShot) -> None:
+    request = replace(shot.request, pictures="index")
+    result = propagate(request)
+    path = Path(request.out).parent / "png" / "index" / f"matte.{result.frames[0]:04d}.png"
+    image = Image.open(path)
+    assert image.mode == "P"
+    matte = read_mattes(request.out).read(result.frames[0])
+    stack = np.stack([1 - matte.union, *(matte.layers[layer] for layer in result.layers)])
+    np.testing.assert_array_equal(np.asarray(image), stack.argmax(axis=0))
+
+
+def test_a_png_never_replaces_a_mask_that_it_is_made_from(shot: WitnessShot, tmp_path: Path) -> None:
+    (tmp_path / "new" / "png").mkdir(parents=True)
+    (tmp_path / "new" / "png" / "index").symlink_to(str(shot.request.masks))
+    with pytest.raises(RequestError, match="The PNGs would replace .*m.0000.png"):
+        open_propagate(replace(shot.request, pictures="index", out=str(tmp_path / "new" / "m.%04d.exr")))
+
+
+def test_the_usual_passes_leave_signatures_as_they_were() -> None:
+    assert Passes().key == [] and Passes(bands=True, compression="piz").key == ["bands", "piz"]
+    assert PropagateRequest("p").compression == "zip"

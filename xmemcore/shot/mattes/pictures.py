@@ -1,0 +1,88 @@
+"""Mattes as PNGs, for those who are not in EXR: read back from the finished EXRs, so that the two say the same."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from xmemcore.protocol.failures import not_written
+from xmemcore.protocol.whole_file import probe, whole
+from xmemcore.shot.files import sequence as sequences
+from xmemcore.shot.mattes.mattes import UNION, Matte, MatteSequence
+
+FOLDER = "png"
+"""Beside the EXRs."""
+INDEX = "index"
+MOST_LABELS = 255
+
+
+def write_pictures(pattern: Path, layers: Sequence[str], frames: Iterable[int], kind: str) -> None:
+    """Write the PNGs of some frames.
+
+    Args:
+        pattern: of the EXRs, which are finished.
+        layers: of the objects, in their order.
+        frames: which.
+        kind: `png16`: `png/<layer>/<name>.%04d.png`, 16 bits, and the union in `png/A`; `index`:
+            `png/index/<name>.%04d.png`, labels from 1.
+
+    Raises:
+        RequestError, DiskFailed, and what reading a matte raises.
+    """
+    mattes = MatteSequence(sequences.Sequence.find(str(pattern), "mattes"))
+    for frame in frames:
+        matte = mattes.read(frame)
+        if kind == INDEX:
+            contents = {INDEX: _palette(labels(matte, layers))}
+        else:
+            contents = {layer: _grey16(matte.layers[layer]) for layer in layers} | {UNION: _grey16(matte.union)}
+        for name, content in contents.items():
+            path = _path(pattern, name, frame)
+            try:
+                probe(path.parent)
+                with whole(path) as file:
+                    file.write(content)
+            except OSError as error:
+                raise not_written(path, error) from error
+
+
+def picture_paths(pattern: Path, layers: Sequence[str], frame: int, kind: str) -> list[Path]:
+    """Name the PNGs of a frame."""
+    return [_path(pattern, name, frame) for name in ([INDEX] if kind == INDEX else [*layers, UNION])]
+
+
+def _path(pattern: Path, name: str, frame: int) -> Path:
+    return sequences.frame_path(pattern.parent / FOLDER / name / f"{pattern.stem}.png", frame)
+
+
+def labels(matte: Matte, layers: Sequence[str]) -> np.ndarray:
+    """Decide each pixel for the object that covers most of it, uint8 (H, W): 0 for none, else its place from 1."""
+    best, winner = 1 - matte.union, np.zeros(matte.union.shape, np.uint8)
+    for place, layer in enumerate(layers[:MOST_LABELS]):
+        won = matte.layers[layer] > best
+        winner[won] = place + 1
+        np.maximum(best, matte.layers[layer], out=best)
+    return winner
+
+
+def _grey16(plane: np.ndarray) -> bytes:
+    done, content = cv2.imencode(".png", np.rint(plane.clip(0, 1) * 65535).astype(np.uint16), [cv2.IMWRITE_PNG_COMPRESSION, 3])
+    assert done, "a grey picture can be a PNG"
+    return content.tobytes()
+
+
+def _palette(picture: np.ndarray) -> bytes:
+    """Encode labels with a palette of well told colours."""
+    place = np.arange(256)
+    # Bit k of the label sets bits of red, green and blue from above, as the palettes of segmentation data do.
+    colours = np.stack([sum(((place >> (3 * k + channel)) & 1) << (7 - k) for k in range(3)) for channel in range(3)], axis=1)
+    image = Image.fromarray(picture, "P")
+    image.putpalette(colours.astype(np.uint8).tobytes())
+    content = io.BytesIO()
+    image.save(content, format="PNG")
+    return content.getvalue()

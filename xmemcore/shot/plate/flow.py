@@ -1,0 +1,82 @@
+"""Where pixels were at another frame: dense optical flow between neighbours, joined along the shot to a keyed frame.
+
+Source: Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016, as OpenCV has it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+LINES = 320
+"""Short side at which flow is searched: more costs time by the square and finds little more."""
+KEPT = 64
+"""Flows between neighbours that stay in memory, 0.7 MB each: a gap is filled from both ends, and each end looks at the other's key."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a frame's pixels lie at a keyed frame."""
+
+    columns: np.ndarray
+    """(h, w) float32: column at the keyed frame of each pixel."""
+    rows: np.ndarray
+
+
+class Flows:
+    """Follow pixels from any frame to a keyed frame. The answer depends on the frames between the two alone, not on earlier questions."""
+
+    def __init__(self, grey: Callable[[int], np.ndarray]) -> None:
+        """Take what gives the picture (h, w) uint8 of an index, grey, at the size of `flow_size`."""
+        self._grey = grey
+        self._kept: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
+        self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+
+    def way(self, index: int, key: int, size: tuple[int, int]) -> Way:
+        """Follow a frame's pixels to a keyed frame, neighbour by neighbour.
+
+        Args:
+            index: of the frame.
+            key: index of the keyed frame, another one.
+            size: height and width in whose pixels the answer is.
+        """
+        step = 1 if index > key else -1
+        field = self.between(key + step, key)
+        for at in range(key + 2 * step, index + step, step):
+            flow = self.between(at, at - step)
+            field = flow + _taken(field, *_places(flow))
+        height, width = size
+        scale = np.array((width / field.shape[1], height / field.shape[0]), np.float32)
+        return Way(*_places(cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR) * scale))
+
+    def between(self, index: int, neighbour: int) -> np.ndarray:
+        """Give the flow (h, w, 2) from a frame to its neighbour."""
+        pair = (index, neighbour)
+        if pair not in self._kept:
+            found = self._search.calc(self._grey(index), self._grey(neighbour), None)  # type: ignore[call-overload]
+            # Half a flow is exact to a fiftieth of a pixel.
+            self._kept[pair] = found.astype(np.float16)
+            if len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(pair)
+        return self._kept[pair].astype(np.float32)
+
+
+def flow_size(height: int, width: int) -> tuple[int, int]:
+    """Give the height and width at which flow is searched in pictures of a working size."""
+    scale = min(1.0, LINES / min(height, width))
+    return max(round(height * scale), 16), max(round(width * scale), 16)
+
+
+def _taken(field: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    return cv2.remap(field, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _places(flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    height, width = flow.shape[:2]
+    columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    return columns + flow[..., 0], rows + flow[..., 1]
