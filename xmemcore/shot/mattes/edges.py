@@ -30,7 +30,7 @@ UNSURE = 0.05
 """Weight of a cell in the band against a sure one; not 0, for a thin part has no sure cell."""
 SEPARATED = (0.1, 0.5)
 """Share of the matte's variance that colours explain: up to the first they say nothing, from the second on they say all."""
-AGREED, APART = 0.1, 0.18
+AGREED, APART = 0.14, 0.24
 """Mean differences, around a cell, between the network's matte and what the colours make of it: up to the first they agree (an edge that
 is one cell astray has half of it), from the second on they do not (colours follow another edge)."""
 AROUND_CELLS = 9
