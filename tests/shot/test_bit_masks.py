@@ -29,7 +29,7 @@ def test_mask_of_a_part_is_that_of_the_picture() -> None:
         part = whole[row : row + height, column : column + width]
         part[:] = draw.integers(0, 2, part.shape)
         of_part, of_whole = BitMask.of(part, whole.shape, row, column), BitMask.of(whole)
-        assert of_part.content == of_whole.content and of_part.pixels == of_whole.pixels == whole.sum()
+        assert of_part.hash == of_whole.hash and of_part.pixels == of_whole.pixels == whole.sum()
         assert np.array_equal(of_part.unpacked(), whole)
         other = (draw.random(whole.shape) > 0.5).astype(np.float32)
         assert of_part.shared(BitMask.of(other)) == np.minimum(whole, other).sum()

@@ -49,11 +49,6 @@ def wrong_kind(kind: Type[Any], values: Mapping[str, Any], paths: bool = True) -
     return None
 
 
-def wrong_field(instance: Any) -> Optional[str]:
-    """`wrong_kind` of a dataclass that exists."""
-    return wrong_kind(type(instance), {field.name: getattr(instance, field.name) for field in fields(instance)})
-
-
 def of_json(kind: Type[T], content: Any) -> T:
     """Make a dataclass of parsed JSON, and the dataclasses inside of it.
 

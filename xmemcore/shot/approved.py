@@ -6,7 +6,6 @@ mattes, never copies; what is taken back is deleted here alone.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +24,7 @@ from xmemcore.shot.files import exr
 from xmemcore.shot.mattes.matte_proof import MADE_BY
 from xmemcore.shot.mattes.mattes import UNION, read_mattes
 from xmemcore.shot.plate.plate import Plate
+from xmemcore.shot.store.cache import digest
 
 LAYER = ".alpha"
 """End of an object's channel."""
@@ -223,8 +223,7 @@ class ApprovedAnnotations(AddedAnnotations):
             return self._before.signature(frame, obj)
         if (frame, obj) not in self._signatures:
             content = self.matte(frame, obj)
-            hasher = hashlib.blake2b(b"approved" + repr(content.shape).encode() + content.tobytes(), digest_size=20)
-            self._signatures[frame, obj] = hasher.hexdigest()
+            self._signatures[frame, obj] = digest("approved", content.shape, content.tobytes())
         return self._signatures[frame, obj]
 
 

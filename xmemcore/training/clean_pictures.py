@@ -12,7 +12,6 @@ the other pictures of lomiri-wallpapers (share-alike), and of openclipart whatev
 from __future__ import annotations
 
 import argparse
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
@@ -21,6 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from xmemcore.network.catalogue import hash_file
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.whole_file import write_text
 from xmemcore.training.procedural import SIDE, Procedural
@@ -80,7 +80,7 @@ def build(root: Path, out: Path, manifest: Path = MANIFEST) -> tuple[int, int]:
     entered, other = 0, 0
     for number, picture in enumerate(listed(manifest)):
         path = root / picture.path
-        if not path.is_file() or _hash(path) != picture.sha256:
+        if not path.is_file() or hash_file(path) != picture.sha256:
             other += 1
             continue
         _enter(path, picture, out, number)
@@ -131,14 +131,14 @@ def survey(root: Path) -> Iterator[Listed]:
         author = re.search(r"<dc:creator>.*?<dc:title>([^<]{1,80})</dc:title>", said, re.DOTALL)
         if licence:
             name = " ".join((author[1] if author else "not named").split())
-            yield Listed("openclipart-png", str(path.relative_to(root)), _hash(path), "public domain", name)
+            yield Listed("openclipart-png", str(path.relative_to(root)), hash_file(path), "public domain", name)
     copyright_file = root / "usr/share/doc/lomiri-wallpapers-16.04/copyright"
     said = copyright_file.read_text(encoding="utf-8") if copyright_file.is_file() else ""
     for stanza in said.split("\n\n"):
         match = re.match(r"Files: 16\.04/(\S+)\nCopyright: ([^\n]+)\nLicense: (CC-BY-4\.0|CC0-1\.0)$", stanza.strip())
         if match:
             for path in sorted(root.rglob(match[1])):
-                yield Listed("lomiri-wallpapers-16.04", str(path.relative_to(root)), _hash(path), match[3], match[2])
+                yield Listed("lomiri-wallpapers-16.04", str(path.relative_to(root)), hash_file(path), match[3], match[2])
 
 
 def _shows_a_thing(path: Path) -> bool:
@@ -146,10 +146,6 @@ def _shows_a_thing(path: Path) -> bool:
     if read is None or read.ndim != 3 or read.shape[2] != 4 or min(read.shape[:2]) < 64:
         return False
     return 0.08 < float((read[..., 3] > 127).mean()) < 0.92
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

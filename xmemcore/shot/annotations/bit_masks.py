@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xmemcore.shot.store.cache import digest
+
 
 @dataclass(frozen=True)
 class BitMask:
@@ -42,9 +44,9 @@ class BitMask:
         return cls(bits, row + int(rows[0]), byte, shape, int(np.count_nonzero(inside)))
 
     @property
-    def content(self) -> bytes:
-        """Give bytes that are the same for equal masks alone."""
-        return repr((self.row, self.byte, self.bits.shape, self.shape)).encode() + self.bits.tobytes()
+    def hash(self) -> str:
+        """Hash the mask: equal masks have equal hashes."""
+        return digest(self.row, self.byte, self.bits.shape, self.shape, self.bits.tobytes())
 
     def shared(self, other: BitMask) -> int:
         """Count the pixels that are 1 in both."""

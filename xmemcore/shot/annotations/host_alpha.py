@@ -6,14 +6,13 @@ and every session thereby compares our rasteriser with Nuke's.
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 
 from xmemcore.shot.files import exr
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.sequence import Sequence
 from xmemcore.shot.plate.canvas import Canvas
+from xmemcore.shot.store.cache import digest
 
 TOLERATED_DIFFERENCE = 0.02
 """Of one pixel: two good antialiasing filters differ by that much along an edge."""
@@ -62,7 +61,7 @@ class HostAlpha:
 
     def signature(self, frame: int) -> str:
         """Hash a frame's render; changes when it does."""
-        return hashlib.blake2b(self.read(frame).tobytes(), digest_size=16).hexdigest()
+        return digest(self.read(frame).tobytes())
 
 
 def difference(theirs: np.ndarray, ours: np.ndarray, canvas: Canvas, frame: int) -> str | None:

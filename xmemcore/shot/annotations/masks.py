@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 
 import numpy as np
@@ -15,6 +14,7 @@ from xmemcore.shot.annotations.mask_files import MaskFiles
 from xmemcore.shot.annotations.mask_folders import mask_sequences, open_masks
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.plate import Plate
+from xmemcore.shot.store.cache import digest
 
 
 class MaskAnnotations:
@@ -80,7 +80,7 @@ class MaskAnnotations:
         """Hash an object's mask, as it is on the canvas."""
         if (frame, obj) not in self._signatures:
             content = self.matte(frame, obj)
-            self._signatures[frame, obj] = hashlib.blake2b(repr(content.shape).encode() + content.tobytes(), digest_size=20).hexdigest()
+            self._signatures[frame, obj] = digest(content.shape, content.tobytes())
         return self._signatures[frame, obj]
 
     def _shows_anything(self) -> bool:

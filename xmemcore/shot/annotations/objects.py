@@ -88,7 +88,7 @@ def _group(objects: tuple[int, ...], masks: Masks, indices: dict[int, int]) -> G
             annotations[indices[frame]] = Annotation(Unpacking(known))
             seen |= {place for place, mask in known.items() if mask is not None}
             signatures[indices[frame]] = digest(
-                *(part for place, mask in known.items() for part in (place, b"" if mask is None else mask.content))
+                *(part for place, mask in known.items() for part in (place, "" if mask is None else mask.hash))
             )
     return Group(objects, annotations, signatures, frozenset(seen))
 

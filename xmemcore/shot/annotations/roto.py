@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from xmemcore.roto.nuke_roto import HOW_TO_BAKE
 from xmemcore.shot.annotations.annotations import network_mask_from_coverage, positions
 from xmemcore.shot.annotations.bit_masks import BitMask
 from xmemcore.shot.plate.canvas import Canvas
+from xmemcore.shot.store.cache import digest
 
 KEPT_MATTE_PIXELS = 20_000_000
 """Of mattes that stay in memory, together: 80 MB, nine at 2K; the latest one stays whatever its size."""
@@ -124,12 +124,7 @@ class RotoAnnotations:
 
     def signature(self, frame: int, obj: int) -> str:
         """Hash a known object's shapes and their attributes at a frame."""
-        hasher = hashlib.blake2b(digest_size=20)
-        for shape in self._shapes(frame, obj):
-            for part in _parts(shape):
-                hasher.update(len(part).to_bytes(8, "little"))
-                hasher.update(part)
-        return hasher.hexdigest()
+        return digest(*(part for shape in self._shapes(frame, obj) for part in _parts(shape)))
 
     def _usable(self, obj: int, frames: frozenset[int], warnings: list[str]) -> frozenset[int]:
         """Leave out the frames on which a shape of the object lies nowhere: what is left would not be the object."""

@@ -7,22 +7,6 @@ from pathlib import Path
 HEAD_BYTES = 64
 MOVIE = "movie"
 
-_MOVIE_BRANDS = (
-    b"qt  ",
-    b"isom",
-    b"iso2",
-    b"iso4",
-    b"iso5",
-    b"iso6",
-    b"mp41",
-    b"mp42",
-    b"avc1",
-    b"M4V ",
-    b"3gp",
-    b"dash",
-    b"MSNV",
-    b"XAVC",
-)
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\x76\x2f\x31\x01", "OpenEXR"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),

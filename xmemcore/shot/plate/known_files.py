@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,13 +11,13 @@ from pathlib import Path
 import cv2
 import OpenEXR
 
+from xmemcore.network.catalogue import hash_file
 from xmemcore.protocol.colorspaces import OCIO_PREFIX
 from xmemcore.protocol.version import VERSION
 from xmemcore.shot.store.cache import digest
 
 KEPT_FILES = 20_000
 """Files of a node that are remembered; those that were met longest ago are forgotten first."""
-CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -52,13 +51,10 @@ class KnownFiles:
             return None
         try:
             state = _state(path)
-            hasher = hashlib.sha256()
-            with open(path, "rb") as file:
-                while chunk := file.read(CHUNK_BYTES):
-                    hasher.update(chunk)
+            content = hash_file(path)
         except OSError:
             return None
-        return SeenFile(path, state, digest(self._reading, hasher.digest()))
+        return SeenFile(path, state, digest(self._reading, content))
 
     def content(self, seen: SeenFile | None) -> str | None:
         """Give the hash of the content that a file shows; None when that is not known."""

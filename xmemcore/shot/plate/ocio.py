@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from functools import lru_cache
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from xmemcore.protocol.colorspaces import canonical
 from xmemcore.protocol.failures import RequestError
+from xmemcore.shot.store.cache import digest
 
 BUILT_IN = "studio-config-v2.2.0_aces-v1.3_ocio-v2.4"
 """By its whole name: what "latest" means has changed its spaces before."""
@@ -42,7 +42,7 @@ def space(name: str) -> str:
 
 def signature(name: str) -> str:
     """Hash what decoding from a space does; raises RequestError."""
-    return hashlib.blake2b(_processor(chosen(), name).getCacheID().encode(), digest_size=8).hexdigest()
+    return digest(_processor(chosen(), name).getCacheID())
 
 
 def to_rec709(pixels: np.ndarray, name: str) -> np.ndarray:
