@@ -1,4 +1,4 @@
-"""Absent ranges as artists write them: `sleeve:1010-1032`, an object and the frames on which it is not to be seen."""
+"""Absent ranges as artists write them: `sleeve:1010-1032`, an object and the frames that do not show it."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ OCIO_PREFIX = "ocio:"
 """Begins the name of any space of an OCIO configuration."""
 
 ROLES = ("scene_linear", "rendering", "default")
-"""OCIO roles: what they stand for depends on the configuration; without one it is scene-linear Rec.709, as in Nuke."""
+"""OCIO roles. The configuration says which space a role is; without a configuration it is scene-linear Rec.709, as in Nuke."""
 
 _NAMES: Dict[str, Tuple[str, ...]] = {
     "linear": (
@@ -49,7 +49,7 @@ def canonical(name: str) -> Optional[str]:
 
 
 def role(name: str) -> Optional[str]:
-    """Give the OCIO role that a name is, whatever its case; None for what is none."""
+    """Give the OCIO role that a name means, whatever its case; None for a name that is no role."""
     text = name.split("\t")[0].strip().lower().replace(" ", "_")
     return text if text in ROLES else None
 
@@ -61,7 +61,7 @@ def _inside_of_role(space: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """Leave out what spellings differ in."""
+    """Reduce a name to lower-case words, in which spellings of one space agree."""
     return re.sub(r"[^a-z0-9]+", " ", name.lower()).strip()
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong, in three kinds that every door (command line, worker, Nuke) treats alike."""
+"""The kinds of failure. Command line, worker and plugin treat each kind alike."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 from pathlib import Path
 
 DISK_FAILED = frozenset((errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)))
-"""Errors of a system call that say: the disk is full or broken."""
+"""Numbers of system errors that mean a full or broken disk."""
 
 
 class Failure(Exception):
@@ -41,7 +41,7 @@ class Cancelled(Failure):
 
 
 class Busy(Failure):
-    """Somebody else is at work there; the same request will pass later."""
+    """Another process works on the same files; the same request will pass later."""
 
     code = "busy"
     exit_code = 75
@@ -60,25 +60,25 @@ class DeviceMissing(MachineError):
 
 
 class DeviceFailed(MachineError):
-    """The device broke off."""
+    """The device failed while it computed."""
 
     code = "device"
 
 
 class PackagesMissing(RequestError):
-    """The Python that runs the core has not got what it imports."""
+    """The Python that runs the core lacks a package."""
 
     code = "packages"
 
 
 class DiskFailed(MachineError):
-    """The disk is full, broken, or refuses."""
+    """The disk is full or broken, or the system refuses to write there."""
 
     code = "disk"
 
 
 def not_written(path: Path, error: OSError) -> Failure:
-    """Say that a file was not written, as the request's fault or as the disk's."""
+    """Make the failure for a file that was not written: DiskFailed where the disk is at fault, RequestError elsewhere."""
     reason = error.strerror or str(error)
     if error.errno in DISK_FAILED:
         return DiskFailed(f"{path} was not written: {reason}. Make room, then run this again.")

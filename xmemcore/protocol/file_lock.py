@@ -1,4 +1,4 @@
-"""A lock on an open file, for plugin and core alike; the system lets go of it when its process ends, however it ends."""
+"""A lock on an open file, for plugin and core. The system releases it when its process ends, even when that is killed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import sys
 
 
 def try_lock(descriptor: int) -> bool:
-    """Take the lock if nobody has it. A network disk without locks gives it to everybody: no reason to refuse all work there."""
+    """Take the lock; False when another process holds it.
+
+    On a network disk without locks everybody gets it: refusing all work there would be worse.
+    """
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -27,7 +30,7 @@ def try_lock(descriptor: int) -> bool:
 
 
 def unlock(descriptor: int) -> None:
-    """Let go of the lock."""
+    """Release the lock."""
     with contextlib.suppress(OSError):
         if sys.platform == "win32":
             import msvcrt

@@ -1,6 +1,7 @@
-"""Foreign exceptions become ours here, for the command line, the worker and the plugin alike: memory, disk, device and library errors.
+"""Translate foreign exceptions (memory, disk, device, libraries) into ours, for command line, worker and plugin.
 
-Libraries that are heavy, or only there on one side, are known by their texts. No other module tells one of these errors by its text.
+Errors of torch and other libraries are recognised by their texts, because the plugin cannot import those libraries. No other module
+recognises an error by its text.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ _NO_MEMORY_ON_WINDOWS = 1455
 
 
 def of(error: BaseException) -> Failure:
-    """Turn any exception into one of ours; one of ours stays as it is, and what should not be possible is a `Failure`."""
+    """Turn any exception into one of ours. One of ours stays as it is; an unknown one becomes a plain `Failure`."""
     return known(error) or Failure(
         f"The core met a fault of its own: {type(error).__name__}: {error}. The core's last words tell more; please report them."
     )
@@ -85,7 +86,7 @@ def known(error: BaseException) -> Optional[Failure]:
 
 
 def _is_memory(error: BaseException, text: str) -> bool:
-    # By name: torch is heavy, and where it is not imported it has raised nothing.
+    # By name: importing torch to compare classes would take seconds.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     if isinstance(error, OSError):
@@ -112,7 +113,7 @@ def _of_packages(error: ImportError, text: str) -> Optional[Failure]:
     ours = (error.name or "").partition(".")[0] in ("xmemcore", "xmem_roto_nuke")
     if ours or not (isinstance(error, ModuleNotFoundError) or any(words in text for words in _LIBRARY_MISSING)):
         return None
-    # The set-up makes an environment of its own, which counts where no other one is named.
+    # The set-up makes an environment that is used where the variable names no other.
     advice = "Run Set up the core."
     if os.environ.get(PYTHON_VARIABLE):
         advice = f"Point {PYTHON_VARIABLE} at a Python that has them, or unset it and run Set up the core."

@@ -11,7 +11,7 @@ from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.words import listed
 
 MAX_FRAMES = 1_000_000
-"""More than any shot has; a slip of the keyboard must not fill the memory."""
+"""Longest range that is read. A mistyped number must not fill the memory."""
 
 _PART = re.compile(r"(-?[0-9]+)(?:-(-?[0-9]+)(?:x([0-9]+))?)?")
 
@@ -36,7 +36,7 @@ class FrameRange:
         """Read `1001-1040x2,1050`; parts are separated by commas or, as Nuke also takes them, by spaces.
 
         Raises:
-            FrameRangeInvalid: also for nothing at all.
+            FrameRangeInvalid: the text is empty or no range.
         """
         frames: List[int] = []
         for part in re.split(r"\s*,\s*|\s+", text.strip()):
@@ -65,7 +65,7 @@ class FrameRange:
         return frame in self._members
 
     def __str__(self) -> str:
-        """Write few parts that give the same frames in the same order."""
+        """Write the range in as few parts as possible."""
         parts: List[str] = []
         place = 0
         while place < len(self.frames):

@@ -1,4 +1,4 @@
-"""Dataclasses made of values from outside, once these are found to be of the kinds that the dataclass says."""
+"""Make dataclasses of values from outside, after each value is found to have its field's type."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xmemcore.protocol.outside import NotUsable, short
 T = TypeVar("T")
 
 LARGEST_WHOLE = 2**53
-"""Beyond, a number is not the same on both sides of every JSON."""
+"""Larger whole numbers change on their way through JSON readers that use doubles."""
 _FRAME = re.compile(r"-?[0-9]{1,15}")
 _NAMES = {
     str: "text",
@@ -32,19 +32,19 @@ def wrong_kind(kind: Type[Any], values: Mapping[str, Any], paths: bool = True) -
 
     Args:
         kind: a dataclass.
-        values: of its fields, by name; tuples may be lists, and what is missing is not looked at.
-        paths: whether texts are paths and names, which cannot hold every character.
+        values: of its fields, by name. Lists stand for tuples, and missing fields are not looked at.
+        paths: whether texts are paths or names, which cannot hold every character.
     """
     hints = _hints(kind)  # type: ignore[arg-type]  # a class can be hashed
     for name, value in values.items():
         wanted = [_plain(hint) for hint in (getattr(hints[name], "__args__", ()) if _is_union(hints[name]) else (hints[name],))]
-        if Any in wanted or any(_fits(one, value) for one in wanted):
+        if Any in wanted or any(_fits(hint, value) for hint in wanted):
             continue
         if isinstance(value, str) and str in wanted:
             if not paths:
                 continue
             return f"{name} is {short(value)}, which holds characters that no path and no name can have"
-        named = " or ".join(_NAMES[one] for one in wanted if one in _NAMES)
+        named = " or ".join(_NAMES[hint] for hint in wanted if hint in _NAMES)
         return f"{name} is {short(value)}, but must be {named or 'something else'}"
     return None
 
@@ -107,7 +107,7 @@ def _is_union(hint: Any) -> bool:
 
 
 def _plain(hint: Any) -> Any:
-    """Reduce Dict[str, Any] to its origin; of a tuple, what is in it matters."""
+    """Reduce Dict[str, Any] to dict; a tuple type keeps what it holds."""
     origin = getattr(hint, "__origin__", hint)
     return hint if origin is tuple else origin
 

@@ -56,7 +56,7 @@ class MessageUnreadable(MachineError):
 
 
 class RequestUnreadable(RequestError):
-    """A request names something of the wrong kind; `job` asked for it."""
+    """A field of a request has a value of another type; `job` is the request's number."""
 
     def __init__(self, sentence: str, job: Optional[int]) -> None:
         super().__init__(sentence)
@@ -92,7 +92,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class Approve:
-    """Queue a mark that mattes are right, or that it is taken back; answered like a status."""
+    """Queue marking mattes as right, or taking the mark back; answered like a status."""
 
     job: int
     request: ApproveRequest
@@ -231,7 +231,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """The job, or with job None a line, came to nothing."""
+    """The job failed; with job None, a line could not be read."""
 
     job: Optional[int]
     code: str
@@ -239,7 +239,7 @@ class Failed:
     sentence: str
     """What, where, what to do."""
     exit_code: int
-    """2 the request is wrong, 3 the machine failed, 1 a fault of the core's own."""
+    """2: the request is wrong. 3: the machine failed. 1: a fault in the core."""
 
 
 @dataclass(frozen=True)
@@ -263,7 +263,7 @@ KINDS: Dict[str, Type[Any]] = {
 LONGEST_LINE_BYTES = 64 << 20
 """A result of a hundred thousand frames is far shorter."""
 SHOWN_CHARACTERS = 200
-"""Of a line that cannot be read, in its sentence."""
+"""Characters of an unreadable line that its sentence quotes."""
 
 _KIND_OF = {message: kind for kind, message in (*KINDS.items(), *RESULTS.items())}
 _REQUEST_OF: Dict[Type[Any], Type[Any]] = {
@@ -287,11 +287,11 @@ def decode(line: str) -> Message:
 
     Raises:
         MessageUnreadable: it is not JSON, its kind is unknown, or its fields are not those of its kind.
-        RequestUnreadable: a request is one of these, but a field of it has a value of another kind.
+        RequestUnreadable: a field of a request has a value of another type.
     """
     shown = repr(line[:400].strip()[:SHOWN_CHARACTERS])
     try:
-        # Numbers that are none are named below, with the field that holds them.
+        # NaN is refused below, in a sentence that names the field.
         spoken = parse_json(line, finite=False)
     except NotUsable as error:
         raise MessageUnreadable(f"A line is not a message but {shown}: {error}. Do plugin and core come from one checkout?") from error
@@ -308,7 +308,7 @@ def decode(line: str) -> Message:
 
 
 def lines(stream: IO[bytes]) -> Iterator[bytes]:
-    """Read lines until the other side closes; of one that is longer than any message, only the beginning is kept."""
+    """Read lines until the other side closes. Of a line longer than any message, only the beginning is kept."""
     while line := stream.readline(LONGEST_LINE_BYTES):
         rest = line
         while len(rest) == LONGEST_LINE_BYTES and not rest.endswith(b"\n"):

@@ -11,13 +11,13 @@ RESERVED = frozenset(
         "confidence core edge id matte matter"
     ).split()
 )
-"""Layers that Nuke or we use for something else, whatever their case."""
+"""Layer names that Nuke or this program uses for something else, in any case."""
 
 ORIGINAL_NAME = "xmem/name/"
-"""Before a layer's name, the metadata of a matte that holds what the artist called the object."""
+"""Metadata of a matte: this and a layer's name give the name that the artist gave the object."""
 
 MAX_LENGTH = 200
-"""Characters; EXR takes 255 for a channel with its layer."""
+"""Longest name in characters. EXR takes 255 for a channel with its layer."""
 
 
 _LAYER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -27,7 +27,7 @@ _TAKEN_FOLDERS = ("features", "nuke")
 
 
 def is_layer_name(text: object) -> bool:
-    """Say whether something could be a name that `layer_names` gave; other texts must not reach Nuke as a layer."""
+    """Say whether a text can be a name that `layer_names` gave. Other texts must not reach Nuke as a layer."""
     return isinstance(text, str) and _LAYER.fullmatch(text) is not None and len(text) <= MAX_LENGTH + 20
 
 

@@ -1,4 +1,4 @@
-"""The gates for what comes from outside: JSON that may be deep, huge or of other kinds, and numbers that may be no numbers."""
+"""Readers for content from outside: JSON that may be deep, huge or of other types, and numbers that may be NaN."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import Any, Dict, Optional, Union
 from xmemcore.protocol.whole_file import read_ordinary
 
 MAX_JSON_BYTES = 256 << 20
-"""Larger than any file or line of ours; a larger one is refused before it is parsed."""
+"""Larger files and lines are refused before they are parsed; ours are smaller."""
 MAX_DIGITS = 40
-"""Of a whole number; longer ones take time that grows with their square."""
+"""Longest whole number that is read: parsing takes time that grows with the square of its length."""
 
 
 class NotUsable(ValueError):
-    """Text from outside cannot be used; its sentence says what is wrong with it, without naming the file."""
+    """Content from outside cannot be used. The sentence says why, without the file's name."""
 
 
 def parse_json(text: Union[str, bytes], finite: bool = True) -> Any:
-    """Parse JSON, whatever it is.
+    """Parse JSON from outside.
 
     Args:
         text: UTF-8 where it is bytes.
-        finite: refuse NaN and infinite numbers; else whoever reads them has to ask `number`.
+        finite: refuse NaN and infinite numbers; otherwise the caller checks each with `number`.
 
     Raises:
         NotUsable.
@@ -57,42 +57,42 @@ def read_object(path: Path) -> Optional[Dict[str, Any]]:
     return content if isinstance(content, dict) else None
 
 
-def number(value: Any, what: str, least: float = -math.inf, most: float = math.inf) -> float:
-    """Give a number that is finite and in [least, most]; raises NotUsable, which names `what`."""
+def number(value: Any, name: str, least: float = -math.inf, most: float = math.inf) -> float:
+    """Give a number that is finite and in [least, most]; raises NotUsable, which says `name`."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise NotUsable(f"{what} is {short(value)}, which is no number")
+        raise NotUsable(f"{name} is {short(value)}, which is no number")
     try:
         usable = float(value)
     except OverflowError:
         usable = math.inf
     if not math.isfinite(usable):
-        raise NotUsable(f"{what} is {short(value)}, which is no finite number")
+        raise NotUsable(f"{name} is {short(value)}, which is no finite number")
     if not least <= usable <= most:
-        raise NotUsable(f"{what} is {short(value)}, but must be {_between(least, most)}")
+        raise NotUsable(f"{name} is {short(value)}, but must be {_between(least, most)}")
     return usable
 
 
-def whole_number(value: Any, what: str, least: int, most: int) -> int:
-    """Give a whole number in [least, most]; raises NotUsable, which names `what`."""
-    usable = number(value, what, least, most)
+def whole_number(value: Any, name: str, least: int, most: int) -> int:
+    """Give a whole number in [least, most]; raises NotUsable, which says `name`."""
+    usable = number(value, name, least, most)
     if usable != int(usable):
-        raise NotUsable(f"{what} is {short(value)}, which is no whole number")
+        raise NotUsable(f"{name} is {short(value)}, which is no whole number")
     return int(value)
 
 
-def short(thing: object, most: int = 60) -> str:
-    """Show something from outside on one line and never at length."""
-    if isinstance(thing, float):
-        return f"{thing:g}"
-    if isinstance(thing, int) and not isinstance(thing, bool) and thing.bit_length() > 4 * MAX_DIGITS:
+def short(value: object, most: int = 60) -> str:
+    """Write a value from outside on one line of bounded length."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 4 * MAX_DIGITS:
         return "a number of very many digits"
-    if isinstance(thing, (list, tuple, dict)):
-        return "an object" if isinstance(thing, dict) else "a list"
-    return cut(str(thing) if isinstance(thing, BaseException) else repr(thing), most)
+    if isinstance(value, (list, tuple, dict)):
+        return "an object" if isinstance(value, dict) else "a list"
+    return cut(str(value) if isinstance(value, BaseException) else repr(value), most)
 
 
 def cut(text: str, most: int = 60) -> str:
-    """Bring words from outside onto one line of bounded length."""
+    """Cut a text from outside to one line of bounded length."""
     text = re.sub(r"[\x00-\x1f\x7f]+", " ", text[: 4 * most])
     return text if len(text) <= most else f"{text[: most - 3]}..."
 

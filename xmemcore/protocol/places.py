@@ -1,4 +1,4 @@
-"""Where things lie, for plugin and core alike: the cache, the exchange between them, models; and the names of environment variables."""
+"""Folders that plugin and core share (cache, exchange, models, approved mattes), and the names of environment variables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FARM_VARIABLES = ("OPENJD_SESSION_WORKING_DIR", "DEADLINE_SESSION_ID")
 """One of these is set in a session of Open Job Description, or of AWS Deadline Cloud: progress goes to stdout in its words."""
 
 NAME = "xmem-roto"
-"""Of our folder in a place that others use too."""
+"""Name of our folder in places that other programs use too."""
 
 
 def cache_root(chosen: Optional[str] = None, environment: Optional[Mapping[str, str]] = None) -> Path:

@@ -1,4 +1,4 @@
-"""What an artist can ask of the core, and the table of settings: every field that is a `setting` is one of its rows; see `settings`."""
+"""The requests that the core takes, and the table of settings: every field declared with `setting` is a row; see `settings`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LONGEST_LEARNING_SECONDS = 3600
 
 @dataclass(frozen=True)
 class PanelChoices:
-    """What an artist chooses in the panel and the core is never told: it gets what comes of it."""
+    """Choices of the panel that the plugin acts on itself; the core gets their result."""
 
     roto_input: str = setting(
         SHAPES,
@@ -65,7 +65,7 @@ class ShotRequest:
     objects: Optional[Tuple[str, ...]] = None
     """Names of the objects that count, as the answer of a run lists them; None: all. The others are neither learned nor written."""
     absent: Optional[Tuple[str, ...]] = None
-    """Frames on which an object is not to be seen, as `Absence` writes them: `sleeve:1010-1032`."""
+    """Frames that do not show an object, as `Absence` writes them: `sleeve:1010-1032`."""
     approved: Optional[str] = None
     """Folder of mattes that the artist has marked as right: they stay as they are, and count as annotations. None: there are none."""
     colorspace: Optional[str] = setting(
@@ -133,8 +133,8 @@ class ShotRequest:
     size: int = setting(
         480,
         mattes=True,
-        least=64,  # below, nothing is left of a shape
-        most=4096,  # above, no machine holds it
+        least=64,  # below, shapes vanish
+        most=4096,  # above, no machine has the memory
         refusal="The working size {value} is out of range. Choose {least} to {most} pixels; 480 is usual.",
         option="--size",
         group="model",
@@ -154,7 +154,7 @@ class ShotRequest:
     """Stable id of the Nuke node; None: a hash of plate path and object names."""
 
     def require_possible(self) -> None:
-        """Raise RequestError where a setting is out of range, whichever door it came through."""
+        """Raise RequestError where a setting is out of range, from command line or panel."""
         require_possible(self)
 
 
@@ -307,7 +307,7 @@ class PropagateRequest(ShotRequest):
         "matte is solid. It does not look for hair. plain: the model's matte, enlarged; softer, for shots whose colours say nothing "
         "(smoke, darkness).",
     )
-    """In plain mode they are plain, whatever is asked for."""
+    """Plain mode always uses plain edges."""
     carry: bool = setting(
         True,
         mattes=True,
@@ -319,7 +319,7 @@ class PropagateRequest(ShotRequest):
         tooltip="What the model does not find of your own shape on a keyed frame (a strap, the exact line of a sleeve) goes along with the "
         "picture's motion to the frames around, and fades. So a matte does not pop at a keyframe. Off: the model's own mattes.",
     )
-    """In plain mode nothing is carried."""
+    """Plain mode carries nothing."""
     viewer_frame: Optional[int] = setting(
         None, kind=int, option="--viewer-frame", group="propagate", metavar="F", help="compute the gap that holds this frame first"
     )
@@ -457,5 +457,5 @@ class ApproveRequest:
 
 
 def require_size(size: int) -> None:
-    """Raise RequestError unless a network can work at this size, whoever asks for it."""
+    """Raise RequestError unless a network can work at this size."""
     row(ShotRequest, "size").require(size)

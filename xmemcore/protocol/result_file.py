@@ -64,14 +64,14 @@ class ResultHeader:
     range: Tuple[int, ...] = ()
     """First and last frame that the last run was asked for."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """That changed the mattes, by name."""
+    """Settings that change mattes, by name."""
 
 
 class ResultFile:
     """The part of a `result.json` that is about one matte sequence; other sequences of the folder are left alone."""
 
     def __init__(self, pattern: Path) -> None:
-        """Read what is there; what is missing, damaged or of another version counts as nothing."""
+        """Read the file. A missing or damaged file, or one of another version, counts as empty."""
         self.path = pattern.parent / NAME
         self._name = pattern.name
         content = self._sequences().get(self._name)
@@ -80,9 +80,9 @@ class ResultFile:
         frames = stored.pop("frames", None)
         self.header = _header(stored)
         self.records: Dict[int, MatteRecord] = {}
-        """By frame, those of this version; an older or damaged one is made anew with the matte's own word."""
+        """Records of this version by frame. An older or damaged record is left out: the matte's own metadata replace it."""
         self.sizes: Dict[int, int] = {}
-        """By frame, the size of its file in bytes, as any version's record says it."""
+        """Size of each frame's file in bytes, from records of any version."""
         for frame, record in frames.items() if isinstance(frames, dict) else ():
             if _FRAME.fullmatch(frame) is None or not isinstance(record, dict):
                 continue
@@ -95,7 +95,7 @@ class ResultFile:
 
     @property
     def stamp(self) -> str:
-        """Digest what the file said of these mattes, and of no others in the folder; empty when it said nothing."""
+        """Digest of what the file says about this sequence alone; empty when it says nothing."""
         return hashlib.sha1(json.dumps(self._stored, sort_keys=True).encode()).hexdigest() if self._stored else ""
 
     def write(self, header: ResultHeader) -> None:
@@ -120,7 +120,7 @@ class ResultFile:
             return {}
 
     def _is_ours(self) -> bool:
-        """Say whether what has the record's place may be replaced: nothing, a record of any version, or what a power cut left of one."""
+        """Say whether the file may be replaced: it is missing, a record of any version, or the remains of one after a power cut."""
         try:
             begin = read_ordinary(self.path, MAX_JSON_BYTES, begin=4096)
         except FileNotFoundError:
@@ -130,7 +130,7 @@ class ResultFile:
 
 
 def _header(content: Dict[str, Any]) -> ResultHeader:
-    """Read the fields that are known and right; others count as not there."""
+    """Read the known fields that have values of the right type, and leave out the others."""
     known: Dict[str, Any] = {}
     for name, value in content.items():
         found = _field(name, value)

@@ -1,4 +1,4 @@
-"""What each job comes to: the answers of the core, for the worker's `finished` and for `--json` alike."""
+"""The results of jobs, as the worker's `finished` carries them and `--json` prints them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple, Type, Union
 
 @dataclass(frozen=True)
 class JobResult:
-    """What all answers have in common."""
+    """Base of all results."""
 
     def as_json(self) -> Dict[str, Any]:
         """Give the fields by name, as `--json` prints them."""
@@ -68,22 +68,22 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class SuggestResult(JobResult):
-    """What a suggestion came to."""
+    """The frames that are worth keying."""
 
     suggestions: Tuple[Suggestion, ...]
     object: Optional[str]
     scores: Mapping[int, float]
     """The first round's score of every frame; 0 for frames that may not be picked."""
     message: str
-    """What was found, or that nothing is worth keying, in a sentence."""
+    """One sentence for the artist."""
     lost_frames: Tuple[int, ...]
     """Frames whose matte is empty although the object is there on both sides; look at them."""
     encoded_frames: int
     seconds: float
     expected_j: Optional[float] = None
-    """Jaccard index that the mattes are expected to have, the mean over the frames without a key; None where nobody judged."""
+    """Jaccard index expected of the mattes, the mean over the frames without a key; None where the method does not judge mattes."""
     expected: Mapping[int, float] = field(default_factory=dict)
-    """The same of each frame, the mean over the objects; 1 on keys; empty where nobody judged."""
+    """The expected index of each frame, the mean over the objects; 1 on keys; empty where the method does not judge mattes."""
 
 
 @dataclass(frozen=True)
@@ -109,12 +109,12 @@ class FittedObject:
     iou: float
     """Overlap of the fitted shapes with the matte, in [0, 1], both cut at one half."""
     own: Tuple[OwnShape, ...]
-    """The same shapes in their node's coordinates, for whoever keys them there; empty for a roto JSON, which has no node."""
+    """The same shapes in their node's coordinates, to be keyed there; empty for a roto JSON, which has no node."""
 
 
 @dataclass(frozen=True)
 class FitResult(JobResult):
-    """What a fit came to."""
+    """The shapes that a fit has moved."""
 
     frame: int
     out: str

@@ -1,4 +1,4 @@
-"""What a setting is. The rows of the table are the fields of `requests`; everything that lists settings asks them.
+"""The form of a setting. The rows of the table are the fields of `requests`; everything that lists settings reads them.
 
 A row gives a setting's default, its choices or range, its option on the command line, its knob in the panel, and whether it changes mattes.
 From the rows come: the requests; the options of the command line; the refusal of what is out of range; the knobs' lines in the gizmo
@@ -34,26 +34,26 @@ class Setting:
     refusal: str = ""
     """Sentence for another value, with {value}, {least}, {most} and {choices}; empty for a plain one."""
     option: str = ""
-    """On the command line; empty: none of its own."""
+    """Option of the command line; empty: none."""
     group: str = ""
     """Options of one group are added together."""
     metavar: Optional[str] = None
     help: str = ""
-    """Of the option."""
+    """Help text of the option."""
     knob: str = ""
-    """In the panel; empty: none."""
+    """Knob in the panel; empty: none."""
     label: str = ""
     """Of the knob."""
     tooltip: str = ""
     """Of the knob."""
     knob_choices: Tuple[str, ...] = ()
-    """Entries of the knob, where they are not `choices`."""
+    """Entries of the knob, where they differ from `choices`."""
     knob_none: Optional[str] = None
     """Entry or text of the knob that stands for None."""
     watched: bool = False
-    """Whether the status is to look again when the knob changes, although it changes no matte."""
+    """Whether the status is judged again when the knob changes, although no matte does."""
     knob_type: int = 0
-    """Nuke's number of the knob type, where the kind does not tell it."""
+    """Nuke's number of the knob type, where `kind` does not decide it."""
 
     def require(self, value: Any) -> None:
         """Raise RequestError unless the setting can have this value."""
@@ -73,8 +73,8 @@ class Setting:
 
 def setting(default: Any, kind: Optional[type] = None, **row: Any) -> Any:
     """Declare a request's field as a row of the table; `kind` where the default does not tell it."""
-    made = Setting(name="", kind=kind or (str if default is None else type(default)), default=default, **row)
-    return field(default=default, metadata={METADATA: made})
+    declared = Setting(name="", kind=kind or (str if default is None else type(default)), default=default, **row)
+    return field(default=default, metadata={METADATA: declared})
 
 
 def rows(request: Any) -> Iterator[Setting]:
@@ -90,7 +90,7 @@ def row(request: Any, name: str) -> Setting:
 
 
 def require_possible(request: Any) -> None:
-    """Raise RequestError where a setting of a request is out of range, whichever door it came through."""
+    """Raise RequestError where a setting of a request is out of range."""
     for found in rows(request):
         found.require(getattr(request, found.name))
 

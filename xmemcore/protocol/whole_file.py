@@ -1,4 +1,4 @@
-"""Files of ours: whole or not at all, under temporary names that nobody can guess; only ordinary files are read or replaced."""
+"""Write files whole or not at all, by way of temporary names that cannot be guessed. Only ordinary files are read or replaced."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _PARTIAL = re.compile(r"\..*\.(?P<host>[^.]{1,40})-(?P<process>[0-9]{1,10})-[0-9
 
 @contextmanager
 def whole(path: Path) -> Iterator[BinaryIO]:
-    """Give a file to write to; what it holds when the body ends takes the place of `path`, and when the body fails, goes.
+    """Give a file to write to. When the body ends, the file replaces `path`; when the body fails, it is deleted.
 
     Raises:
-        OSError: the file cannot be made, written or moved; something that is no ordinary file has the place of `path`.
+        OSError: the file cannot be made, written or moved; `path` is there and no ordinary file.
     """
     require_ordinary(path)
     partial = path.with_name(_partial_name(path.name))
     try:
-        with _made(partial) as file:
+        with _new_file(partial) as file:
             yield file
         _rename(partial, path)
     except BaseException:
@@ -43,9 +43,9 @@ def whole(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8, whole; makes the folder. Raises OSError."""
+    """Write a text as UTF-8, whole, and make its folder. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A path in another encoding has characters that UTF-8 does not.
+    # A path in another encoding has characters that cannot be written as UTF-8.
     content = text.encode("utf-8", "replace")
     with whole(path) as file:
         file.write(content)
@@ -70,12 +70,12 @@ def read_ordinary(path: Path, most_bytes: int, begin: Optional[int] = None) -> b
             raise OSError(errno.EINVAL, "it is not an ordinary file", str(path))
         if begin is None and status.st_size > most_bytes:
             raise OSError(errno.EFBIG, f"it has more than {most_bytes} bytes", str(path))
-        # Asked for more, it would take that much memory first.
+        # `read` takes as much memory as it is asked for, before it reads.
         return file.read(min(status.st_size, most_bytes if begin is None else begin))
 
 
 def require_ordinary(path: Path) -> None:
-    """Raise OSError where a folder, a pipe or a device, or a link to one, has the place of a file of ours."""
+    """Raise OSError when a path is a folder, a pipe or a device, or a link to one."""
     try:
         mode = os.stat(path).st_mode
     except OSError as error:
@@ -89,15 +89,15 @@ def require_ordinary(path: Path) -> None:
 
 
 def probe(folder: Path) -> None:
-    """Make a folder and see that files can be made in it; raises OSError."""
+    """Make a folder and check that files can be made in it; raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / _partial_name("probe")
-    _made(file).close()
+    _new_file(file).close()
     file.unlink()
 
 
 def sweep(folder: Path) -> None:
-    """Delete what killed runs left half-written in a folder: by names that only we give."""
+    """Delete the half-written files of killed runs in a folder, by names that only this program gives."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             named = _PARTIAL.fullmatch(entry.name)
@@ -109,14 +109,14 @@ def sweep(folder: Path) -> None:
 
 
 def abandoned(host: str, process: str, modified: float) -> bool:
-    """Say whether the process that made something is gone; elsewhere, and on Windows, age decides.
+    """Say whether the process that made a file is gone. For other machines, and on Windows, the file's age decides.
 
     Args:
         host: `machine()` of its maker.
         process: its number, in digits.
         modified: time of the last change, seconds.
     """
-    # Windows cannot be asked about a process without harm: os.kill would interrupt it.
+    # On Windows os.kill would interrupt the process instead of asking for it.
     if host != machine() or os.name == "nt":
         return time.time() - modified > FOREIGN_PARTIAL_SECONDS
     try:
@@ -137,8 +137,8 @@ def _partial_name(name: str) -> str:
     return f".{name[:_NAME_SHOWN]}.{machine()}-{os.getpid()}-{secrets.token_hex(8)}{PARTIAL_SUFFIX}"
 
 
-def _made(path: Path) -> BinaryIO:
-    """Make a file that was not there, and follow no link."""
+def _new_file(path: Path) -> BinaryIO:
+    """Make a new file; raises OSError when the name is taken, also by a link."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     return os.fdopen(os.open(path, flags, 0o666), "wb")
 

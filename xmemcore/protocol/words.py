@@ -1,4 +1,4 @@
-"""Lists in sentences, which must not become longer than anybody reads."""
+"""Lists in sentences, cut to a readable length."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from typing import Sequence
 
 
 def listed(things: Sequence[object], most: int = 8) -> str:
-    """Name things, the first ones of many: `a, b, c and 4 more`."""
+    """Write the first things of a list and how many follow: `a, b, c and 4 more`."""
     rest = len(things) - most
     return ", ".join(map(str, things[:most])) + (f" and {rest} more" if rest > 0 else "")
