@@ -14,7 +14,7 @@ from xmem_roto_nuke.handover.exchange import Handed, NodeRead, read_to_hand_over
 from xmem_roto_nuke.node import home, identity, knobs, places
 from xmem_roto_nuke.node.runs import Run
 from xmem_roto_nuke.node.settings import Settings
-from xmem_roto_nuke.panel import result, status
+from xmem_roto_nuke.panel import ownership, result, status
 from xmem_roto_nuke.run import start
 from xmem_roto_nuke.staleness import look, mattes_on_disk
 from xmem_roto_nuke.staleness.record import Record, keep_record, last_record, write_record
@@ -46,8 +46,9 @@ def propagate(node: nuke.Node) -> Run:
 
     Raises:
         AlreadyRunning, RequestError; later failures reach the node's status.
+        Cancelled: the artist was asked whether another node's mattes may be replaced, and said no.
     """
-    knobs.matte_pattern(node)
+    ownership.require_own(node)
     knobs.read_settings(node).propagate.require_possible()  # the core would say so too, after the plate has been rendered
     return start(node, "Propagate", read_to_hand_over, _alone(_propagate))
 
@@ -89,7 +90,8 @@ def _propagate(run: Run, read: NodeRead) -> None:
     request = _propagate_request(read, handed)
     shown = False
     began = time.monotonic()
-    reloader = result.Reloader(lambda: host.in_main(result.reload, run.node))
+    gaps = result.gaps_of(list(read.frames), read.annotations.keyframes)
+    reloader = result.Reloader(lambda: host.in_main(result.reload, run.node), read.settings.panel.viewer_update, gaps)
     outcome: Optional[PropagateResult] = None
     try:
         for message in _converse(run, lambda job: messages.Propagate(job, request)):
@@ -97,7 +99,7 @@ def _propagate(run: Run, read: NodeRead) -> None:
                 if not shown:
                     host.in_main(result.show, run.node, read.settings.out, read.frames, handed.missing)
                     shown = True
-                reloader.frame_arrived()
+                reloader.frame_arrived(message.frame)
             elif isinstance(message, messages.Finished):
                 outcome = _answer(message, PropagateResult)
             reloader.catch_up()

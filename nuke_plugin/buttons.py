@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 from xmem_roto_nuke import actions, graph, host, migrate, run
 from xmem_roto_nuke.node import home, identity, runs
 from xmem_roto_nuke.node.settings import watched_knobs
-from xmem_roto_nuke.panel import keys, passes, result, status
-from xmemcore.protocol.failures import Failure
+from xmem_roto_nuke.panel import keys, ownership, passes, result, status, versions
+from xmemcore.protocol.failures import Cancelled, Failure
 
 if TYPE_CHECKING:
     import nuke
@@ -32,6 +32,8 @@ def _pressed(act: Callable[[Any], Any], node: Optional[nuke.Node]) -> None:
             raise host.EditionLimited
         _settle(node)
         act(node)
+    except Cancelled:
+        pass  # whoever said no knows
     except Failure as failure:
         host.tell(str(host.limit_reached() or failure))
     except (AttributeError, TypeError):
@@ -78,6 +80,7 @@ def refresh(node: Optional[nuke.Node]) -> None:
 
 def _refresh(node: nuke.Node) -> None:
     result.take_up(node)
+    versions.offer(node)
     status.refresh(node)
 
 
@@ -105,6 +108,14 @@ def make_key(node: Optional[nuke.Node]) -> None:
     _pressed(keys.key_roto, node)
 
 
+def version_up(node: Optional[nuke.Node]) -> None:
+    _pressed(versions.version_up, node)
+
+
+def lock_result(node: Optional[nuke.Node]) -> None:
+    _pressed(versions.toggle_lock, node)
+
+
 def make_passes(node: Optional[nuke.Node]) -> None:
     _pressed(passes.make_passes, node)
 
@@ -118,6 +129,7 @@ def _created(node: nuke.Node) -> None:
     global _watching
     migrate.bring_up_to_date(node)
     identity.register(node)
+    host.keep_out_of_presets(node)
     if host.may_walk_trees():
         host.delete_leftovers(node)
     if not _watching:
@@ -153,6 +165,7 @@ def _script_saving() -> None:
 def _settle(node: nuke.Node) -> None:
     """Note where the node lives, unless it is at work: a run ends under the id with which it began."""
     if not _at_work(node):
+        ownership.reclaim(node)
         home.settle(node)
 
 
@@ -162,7 +175,9 @@ def _at_work(node: nuke.Node) -> bool:
 
 def knob_changed(node: Optional[nuke.Node], knob: Any) -> None:
     """Look again when something changed that a result depends on; where looks cost nodes, Refresh looks."""
-    if knob is not None and knob.name() in WATCHED and host.may_walk_trees():
+    if knob is not None and knob.name() == "version":
+        _pressed(versions.show_chosen, node)
+    elif knob is not None and knob.name() in WATCHED and host.may_walk_trees():
         _quietly(_look_again, node)
 
 
@@ -179,7 +194,7 @@ def idle(node: Optional[nuke.Node]) -> None:
 
 def _idle(node: nuke.Node) -> None:
     if not _at_work(node):
-        home.settle(node)
+        _settle(node)
         status.idle_look(node)
 
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, Dict, Optional, Tuple
 
+from xmemcore.curves.chain import PASSED
+
 if TYPE_CHECKING:
     import nuke
-
-PASSING = ("Dot", "NoOp", "PostageStamp")
-"""Classes that hand on what is connected to them, untouched; Dot and NoOp have no operation in Nuke's tree, and no hash."""
 
 _held: Dict[Tuple[str, str], nuke.Node] = {}
 _root: Optional[nuke.Node] = None
@@ -75,7 +74,7 @@ def outside(node: nuke.Node) -> Optional[nuke.Node]:
 
 
 def behind_dots(node: Optional[nuke.Node]) -> Optional[nuke.Node]:
-    """Follow Dots, NoOps and PostageStamps up to the node that they carry, out of Groups too."""
-    while node is not None and (node.Class() in PASSING or node.Class() == "Input"):
+    """Follow Dots, NoOps and PostageStamps up to the node that they carry, out of Groups too; two of them have no hash in Nuke."""
+    while node is not None and (node.Class() in PASSED or node.Class() == "Input"):
         node = outside(node) if node.Class() == "Input" else node.input(0)
     return node

@@ -190,6 +190,19 @@ def save_script() -> None:
         tell(f"The script cannot be saved ({_plain(error)}); the mattes are complete.")
 
 
+PRESET_FREE = ("node_id", "home", "record", "key_edits", "suggestions", "has_result", "hole", "version", "plugin_version")
+"""Knobs that say which node it is and what was made with it: no node preset keeps them."""
+
+
+def keep_out_of_presets(node: nuke.Node) -> None:
+    """Ask Nuke to leave a node's identity out of the presets that are made of it; `ownership` sees to older presets and older Nukes."""
+    flag = getattr(nuke, "DONT_SAVE_TO_NODEPRESET", None)
+    for name in PRESET_FREE:
+        knob = node.knob(name)
+        if knob is not None and flag is not None:
+            knob.setFlag(flag)
+
+
 def on_script(loaded: Callable[[], None], saving: Callable[[], None]) -> None:
     """Have Nuke call when it has loaded a script, and before it saves one."""
     nuke.addOnScriptLoad(loaded)
@@ -225,6 +238,22 @@ def current_frame() -> int:
 def go_to(frame: int) -> None:
     """Show a frame."""
     _root()["frame"].setValue(frame)
+
+
+def script_variables() -> Dict[str, str]:
+    """Give the variables of the script (MultiShot, Nuke 16), those that it has a value for."""
+    knob = _root().knob("gsv")
+    sets = knob.value() if knob is not None else None
+    default = sets.get("__default__", {}) if isinstance(sets, dict) else {}
+    return {str(name): str(value) for name, value in default.items() if value} if isinstance(default, dict) else {}
+
+
+def ask(question: str) -> bool:
+    """Ask an artist to decide; without an interface the answer is yes, and the question is printed."""
+    if has_interface():
+        return bool(nuke.ask(question))
+    tell(question)
+    return True
 
 
 def refuse_wrong_context(plate: nuke.Node) -> None:
@@ -516,28 +545,28 @@ def make_crop(source: nuke.Node, made: List[nuke.Node]) -> nuke.Node:
 
 @dataclass(frozen=True)
 class RotoDrawing:
-    """What a Roto draws, as it was when it was read: nothing an artist changes later reaches it."""
+    """What a chain of Rotos draws, as it was when it was read: nothing an artist changes later reaches it."""
 
-    class_name: str
-    curves: str
-    """Nuke's text of the shapes."""
-    clip: str
+    layers: Tuple[Tuple[str, str, str], ...]
+    """Class, clipping and curves text of each, the topmost first."""
 
     @classmethod
-    def of_node(cls, roto: nuke.Node) -> RotoDrawing:
-        """Read a Roto or RotoPaint."""
-        return cls(roto.Class(), str(roto["curves"].toScript()), str(roto["cliptype"].value()))
+    def of_nodes(cls, rotos: Sequence[nuke.Node], texts: Sequence[str]) -> RotoDrawing:
+        """Take Rotos or RotoPaints, the last of the chain first, with their curves texts."""
+        return cls(tuple((str(one.Class()), str(one["cliptype"].value()), text) for one, text in zip(rotos, texts)))
 
     def build(self, source: nuke.Node, made: List[nuke.Node]) -> nuke.Node:
         """Draw the shapes over black of the source's format: their own alpha and nothing behind it."""
-        black = make_black(source, made)
-        copy = _handed_out(getattr(nuke.nodes, self.class_name)())
-        made.append(copy)
-        copy["curves"].fromScript(self.curves)
-        copy["output"].setValue("alpha")
-        copy["cliptype"].setValue(self.clip)
-        copy.setInput(0, black)
-        return copy
+        below = make_black(source, made)
+        for class_name, clip, text in reversed(self.layers):
+            copy = _handed_out(getattr(nuke.nodes, class_name)())
+            made.append(copy)
+            copy["curves"].fromScript(text)
+            copy["output"].setValue("alpha")
+            copy["cliptype"].setValue(clip)
+            copy.setInput(0, below)
+            below = copy
+        return below
 
 
 def make_nothing(source: nuke.Node, made: List[nuke.Node]) -> nuke.Node:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Sequence, Set, Tuple, TypeVar
+from typing import TYPE_CHECKING, Callable, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Set, Tuple, TypeVar
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import colour, pictures, plates
 from xmem_roto_nuke.handover.pictures import Show, format_of
-from xmem_roto_nuke.handover.shared_folder import write_json
+from xmem_roto_nuke.handover.shared_folder import write_whole
 from xmem_roto_nuke.host import RotoDrawing
-from xmem_roto_nuke.node import identity, knobs
+from xmem_roto_nuke.node import identity, knobs, roto_pipe
 from xmem_roto_nuke.node.settings import ALPHA, UNION, Settings
-from xmem_roto_nuke.roto import rotopaint
+from xmem_roto_nuke.roto import reading
 from xmem_roto_nuke.roto.key_edits import ONE_OBJECT
+from xmem_roto_nuke.roto.reading import Sent
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.places import exchange_folder
@@ -32,10 +33,10 @@ class Annotations:
 
     frames: Dict[str, List[int]]
     """Annotated frames of each object."""
-    json: Optional[Dict[str, Any]]
-    """The roto JSON; None when the input's alpha is rendered instead."""
-    own_union: bool
-    """Nuke's render of the whole roto is the union that is meant."""
+    sent: Optional[Sent]
+    """What the core gets of the roto; None when the input's alpha is rendered instead."""
+    own_union: Optional[RotoDrawing]
+    """What Nuke draws of the whole roto, where that is the union that is meant."""
     warnings: Tuple[str, ...] = ()
     notes: Tuple[str, ...] = ()
     """What was said of keyframes and found its object under another name, or no longer."""
@@ -74,8 +75,6 @@ class NodeRead:
     """Frames on which the one object of an alpha is declared absent."""
     warnings: Tuple[str, ...]
     """About the annotations and the frames."""
-    drawing: Optional[RotoDrawing] = None
-    """What Nuke is to draw as the union of all objects; None where nothing is drawn, or nothing is handed over."""
 
 
 def read_node(node: nuke.Node) -> NodeRead:
@@ -86,9 +85,9 @@ def read_node(node: nuke.Node) -> NodeRead:
     """
     settings = knobs.read_settings(node)
     colorspace = colorspace_of(settings)
-    annotations = read_annotations(node, settings)
     plate = identity.plate_input(node)
     frames = plates.frame_range(settings.frame_range, plate, host.script_range())
+    annotations = read_annotations(node, settings, frames)
     return NodeRead(
         node,
         identity.node_id(node),
@@ -97,7 +96,7 @@ def read_node(node: nuke.Node) -> NodeRead:
         plate,
         frames,
         annotations,
-        identity.roto_input(node, ALPHA) if annotations.json is None else None,
+        identity.roto_source(node) if annotations.sent is None else None,
         frozenset(absent_frames(node)),
         annotations.warnings + plates.beyond(frames, plate),
     )
@@ -112,9 +111,7 @@ def read_to_hand_over(node: nuke.Node) -> NodeRead:
     read = read_node(node)
     host.refuse_wrong_context(read.plate)
     _refuse_keys_off_plate(read.annotations, read.plate)
-    if not read.annotations.own_union:
-        return read
-    return replace(read, drawing=RotoDrawing.of_node(identity.roto_input(node, read.settings.roto_input)))
+    return read
 
 
 @dataclass(frozen=True)
@@ -164,11 +161,12 @@ def hand_over(read: NodeRead, show: Show, cancelled: Callable[[], bool]) -> Hand
     _refuse_keys_without_picture(annotations, plate.missing)
     shot = HandedShot(plate.pattern, read.colorspace, read.node_id)
     alpha: Mapping[int, str] = {}
-    if annotations.json is not None:
-        write_json(folder / "roto.json", annotations.json)
+    if annotations.sent is not None:
+        write_whole(folder / "roto.json", annotations.sent.roto.write())
         shot = replace(shot, roto=(folder / "roto.json").as_posix())
-        if read.drawing is not None and annotations.complete:
-            union = pictures.hand_own_union(read.node, read.plate, read.drawing, folder, annotations.complete, show, cancelled)
+        own = annotations.own_union
+        if own is not None and annotations.complete:
+            union = pictures.hand_own_union(read.node, read.plate, own, folder, annotations.complete, show, cancelled)
             shot = replace(shot, roto_alpha=union)
     elif read.alpha is not None:
         handed = pictures.hand_alpha(read.node, read.alpha, folder, annotations.keyframes, read.absent, show, cancelled)
@@ -182,37 +180,41 @@ def absent_frames(node: nuke.Node) -> Set[int]:
     return set(identity.key_edits(node).absent.get(ONE_OBJECT, ()))
 
 
-def read_annotations(node: nuke.Node, settings: Settings) -> Annotations:
-    """Read what the artist keyed, with the panel's edits; main thread.
+def read_annotations(node: nuke.Node, settings: Settings, wanted: Iterable[int]) -> Annotations:
+    """Read what the artist keyed, with the panel's edits, all of it at one moment; main thread.
+
+    Args:
+        node: an XMemRoto.
+        settings: of its knobs.
+        wanted: frames on which it counts whether an object is there.
 
     Raises:
         RequestError.
     """
     edits = identity.key_edits(node)
-    source = identity.roto_input(node, settings.roto_input)
     if settings.roto_input == ALPHA:
+        source = identity.roto_source(node)
         frames = sorted(edits.frames(ONE_OBJECT, set()))
         if not frames:
             raise RequestError(
                 f"No frame is listed for the alpha of {source.name()}. Go to a frame where it is right and press Add current."
             )
-        return Annotations({ONE_OBJECT: frames}, None, own_union=False)
-    reading = rotopaint.read_objects(source["curves"], source.name(), one_object=settings.roto_input == UNION)
-    disabled = (f"{source.name()} is disabled; its shapes count all the same.",) if source["disable"].value() else ()
-    names = rotopaint.names(reading)
+        return Annotations({ONE_OBJECT: frames}, None, None)
+    pipe = roto_pipe.above(node)
+    plate = identity.plate_input(node)
+    texts = roto_pipe.texts(pipe)
+    rotos = [(*text, roto["curves"]) for text, roto in zip(texts, pipe.rotos)]
+    read = reading.read_rotos(rotos, settings.roto_input == UNION, roto_pipe.layers(plate))
     notes: Tuple[str, ...] = ()
     if settings.roto_input != UNION:
-        edits, notes = edits.carried_over(names)
-    edits = edits.of(names)
-    width, height, aspect = format_of(identity.plate_input(node))
-    return Annotations(
-        rotopaint.keyframes(reading, edits),
-        rotopaint.roto_json(reading, edits, (width, height, aspect)),
-        # Rendering it takes three more nodes, which Non-commercial and Indie have not got.
-        rotopaint.every_shape_counts(reading, edits) and host.may_walk_trees(),
-        disabled + reading.warnings,
-        notes,
-    )
+        edits, notes = edits.carried_over(read.names)
+    edits = edits.of(read.names)
+    sent = reading.send(read, edits, format_of(plate), wanted)
+    own = None
+    # Rendering it takes more nodes, which Non-commercial and Indie have not got.
+    if reading.every_shape_counts(read, edits) and host.may_walk_trees():
+        own = RotoDrawing.of_nodes(pipe.rotos, [text for _, text in texts])
+    return Annotations(reading.keyframes(read, edits), sent, own, pipe.warnings + read.warnings + sent.warnings, notes)
 
 
 def colorspace_of(settings: Settings) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
-from xmem_roto_nuke.handover.plate_files import file_state
 from xmem_roto_nuke.handover.shared_folder import changing, write_json
 from xmemcore.protocol.outside import read_object
+from xmemcore.protocol.places import file_state
 from xmemcore.protocol.requests import ShotRequest
 
 FRAME = re.compile(r"-?[0-9]{1,9}")
@@ -63,6 +64,11 @@ class ExportRecord:
             RequestError, DiskFailed.
         """
         write_json(self.folder / "plate.json", {"frames": {str(frame): entry for frame, entry in sorted(self.frames.items())}})
+
+    def note_use(self) -> None:
+        """Note that the frames are in use: what was used longest ago goes first when the cache is full."""
+        with contextlib.suppress(OSError):
+            os.utime(self.folder / "plate.json")
 
     def keep_only(self, frames: Sequence[int]) -> None:
         """Leave no file of another frame here, since the core takes every file for a part of the plate; set those aside.

@@ -93,6 +93,7 @@ def hand_plate(
         advice = host.in_main(_check_paths, plate) or "Check the frame range."
         raise RequestError(f"None of the frames {FrameRange.of(ordered)} can be rendered: their files are missing. {advice}")
     export.record.keep_only(made.there)
+    export.record.note_use()
     return HandedPlate(export.record.pattern, made.missing, plates.state_of([made.states[frame] for frame in wanted]))
 
 
@@ -125,11 +126,12 @@ def hand_own_union(
     """
 
     def depends() -> str:
-        return "\n".join([drawing.class_name, drawing.clip, "x".join(map(str, format_of(plate))), drawing.curves])
+        return "\n".join(["x".join(map(str, format_of(plate))), *("\n".join(layer) for layer in drawing.layers)])
 
     export = host.in_main(PlateExport, plate, folder / "roto_alpha", "alpha", "alpha", drawing.build, depends, node)
     made = export.render(frames, lambda done, total: show(done, total, "rendering the roto's alpha"), cancelled)
     export.record.keep_only(made.there)
+    export.record.note_use()
     return export.record.pattern
 
 
@@ -155,4 +157,5 @@ def hand_alpha(
         export, black = render(black_on, host.make_black, lambda: "black " + "x".join(map(str, format_of(source))))
         there.extend(black.there)
     export.record.keep_only(there)
+    export.record.note_use()
     return HandedAlpha(export.record.pattern, shown.states)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Callable, List, Optional, Sequence, Set
 from xmem_roto_nuke.graph import behind_dots
 from xmem_roto_nuke.handover import digest
 from xmem_roto_nuke.handover.reads import NUMBER, ReadFiles
+from xmemcore.protocol.places import file_state
 
 if TYPE_CHECKING:
     import nuke
@@ -69,12 +70,3 @@ def missing(files: ReadFiles, frames: Sequence[int]) -> List[int]:
 def signature(files: ReadFiles, frames: Sequence[int]) -> str:
     """Digest the state of a sequence's files: paths, sizes, times."""
     return digest.of_lines([f"{files.named(frame)} {file_state(Path(files.named(frame)))}" for frame in frames])
-
-
-def file_state(path: Path) -> Optional[List[int]]:
-    """Give a file's size and time; None when it is not there."""
-    try:
-        state = path.stat()
-    except OSError:
-        return None
-    return [state.st_size, state.st_mtime_ns]

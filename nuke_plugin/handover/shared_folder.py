@@ -45,13 +45,18 @@ def _refusal(path: Path, error: OSError) -> Failure:
 
 
 def write_json(path: Path, content: Dict[str, Any]) -> None:
+    """Write JSON as `write_whole` does."""
+    write_whole(path, json.dumps(content))
+
+
+def write_whole(path: Path, content: str) -> None:
     """Write a file whole, and its folder where there is none.
 
     Raises:
         RequestError, DiskFailed.
     """
     with changing(path):
-        write_text(path, json.dumps(content))
+        write_text(path, content)
 
 
 @contextlib.contextmanager
@@ -63,8 +68,7 @@ def held(node_id: str, node_name: str) -> Iterator[None]:
         RequestError, DiskFailed: there is no place for the lock.
     """
     folder = places.exchange_folder(node_id)
-    # Beside the folder: Clear deletes what is in it.
-    path = folder.with_name(f"{folder.name}.lock")
+    path = places.exchange_lock(folder)
     with changing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         opened = open(path, "a+b")  # noqa: SIM115  (closed below)

@@ -13,9 +13,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set
 
 from xmem_roto_nuke import graph
-from xmem_roto_nuke.node.settings import ALPHA
 from xmem_roto_nuke.roto.key_edits import KINDS, KeyEdits
-from xmem_roto_nuke.roto.rotopaint import CLASSES
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.names import is_node_id
 from xmemcore.protocol.outside import parse_json
@@ -40,10 +38,43 @@ def node_id(node: nuke.Node) -> str:
 def register(node: nuke.Node) -> None:
     """Note that a node has come to life: created, loaded, pasted or brought back by undo; a copy of a living one gets its own id."""
     given = str(node["node_id"].value())
+    if is_node_id(given) and _is_anothers(given, node) and is_clone(node, _living[given]):
+        return  # its id is the other's, and a new one would be the other's too
     if not is_node_id(given) or _is_anothers(given, node):
         give_id(node)
     else:
         _living[given] = node
+
+
+def is_clone(node: nuke.Node, other: nuke.Node) -> bool:
+    """Say whether two nodes share their knobs."""
+    if not node.clones() or not other.clones():
+        return False
+    before = str(node["node_id"].value())
+    try:
+        node["node_id"].setValue(f"{before}?")
+        return str(other["node_id"].value()) == f"{before}?"
+    finally:
+        node["node_id"].setValue(before)
+
+
+def has_anothers_id(node: nuke.Node) -> bool:
+    """Say whether a node carries the id of another living one that is no clone of it, as after choosing a node preset."""
+    given = str(node["node_id"].value())
+    return _is_anothers(given, node) and not is_clone(node, _living[given])
+
+
+def reclaim(node: nuke.Node) -> None:
+    """Give a node its own id back, and take away what the other's knobs brought along: record, suggestions, changed keyframes."""
+    other = _living[str(node["node_id"].value())]
+    own = next((given for given, one in _living.items() if one is not other and _full_name(one) == node.fullName()), None)
+    for knob in ("record", "suggestions", "key_edits", "home"):
+        if node[knob].value() == other[knob].value():
+            node[knob].setValue("")
+    if own is None:
+        give_id(node)
+    else:
+        node["node_id"].setValue(own)
 
 
 def living() -> List[nuke.Node]:
@@ -130,8 +161,8 @@ def plate_input(node: nuke.Node) -> nuke.Node:
     return plate
 
 
-def roto_input(node: nuke.Node, meaning: str) -> nuke.Node:
-    """Give what is connected to `roto`; behind Dots and Inputs, the Roto itself when its shapes are wanted.
+def roto_source(node: nuke.Node) -> nuke.Node:
+    """Give what is connected to `roto`; `roto_pipe` finds the Rotos behind it.
 
     Raises:
         RequestError.
@@ -139,13 +170,4 @@ def roto_input(node: nuke.Node, meaning: str) -> nuke.Node:
     source = connected(node, ROTO)
     if source is None:
         raise RequestError(f"Nothing is connected to the roto input of {node.name()}. Connect a Roto or RotoPaint.")
-    if meaning == ALPHA:
-        return source
-    found = graph.behind_dots(source)
-    if found is None or found.Class() not in CLASSES:
-        shown = source.name() if found is None else f"{found.name()}, a {found.Class()}"
-        raise RequestError(
-            f"The roto input of {node.name()} is {shown}. "
-            "Connect the Roto or RotoPaint itself, or choose 'alpha of the input' and list the frames."
-        )
-    return found
+    return source

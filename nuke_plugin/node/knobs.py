@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.node import identity, places
 from xmem_roto_nuke.node.settings import Settings
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.places import OUTPUT_VARIABLE
 
 if TYPE_CHECKING:
     import nuke
@@ -27,12 +30,26 @@ def read_settings(node: nuke.Node) -> Settings:
     return Settings.of_knobs(read, str(node.fullName()), out, host.current_frame())
 
 
-def matte_pattern(node: nuke.Node) -> str:
+def matte_pattern(node: nuke.Node, version: str = "") -> str:
     """Say where a node's mattes go.
+
+    Args:
+        node: an XMemRoto.
+        version: of its mattes; empty for the one that its knob says.
 
     Raises:
         RequestError: there is no place for them.
     """
     # Not evaluate(): that puts a frame number where the pattern has its place for one.
     chosen = str(node["output"].getEvaluatedValue() or "")  # type: ignore[attr-defined]
-    return places.matte_pattern(chosen, host.script_path(), identity.node_id(node))
+    knob, variables = node.knob("version"), host.script_variables()
+    home = places.Home(
+        host.script_path(),
+        identity.node_id(node),
+        str(node.fullName()),
+        version or ("" if knob is None else str(knob.value())),
+        os.environ.get(OUTPUT_VARIABLE, "").strip(),
+        variables.get("shot", "") or os.environ.get("SHOT", ""),
+        re.sub(r"[^A-Za-z0-9_.-]+", "_", "_".join(variables[name] for name in sorted(variables))),
+    )
+    return places.matte_pattern(chosen, home)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, List
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, List, Sequence, Tuple
 
 from xmem_roto_nuke import host
-from xmem_roto_nuke.node import identity
-from xmem_roto_nuke.node.settings import SHAPES, UNION
+from xmem_roto_nuke.node import identity, roto_pipe
+from xmem_roto_nuke.node.settings import SHAPES
 from xmem_roto_nuke.panel import status
-from xmem_roto_nuke.roto import rotopaint
+from xmem_roto_nuke.roto import reading
 from xmem_roto_nuke.roto.key_edits import ONE_OBJECT
-from xmem_roto_nuke.roto.keyed_frames import control_points
+from xmem_roto_nuke.roto.reading import RotoReading
+from xmem_roto_nuke.roto.sampling import controls_of, shapes_with_paths
 from xmem_roto_nuke.words import counted
 from xmemcore.protocol.failures import RequestError
 
@@ -49,7 +50,7 @@ def _edit(node: nuke.Node, kind: str) -> None:
         if kind == "removed" and chosen not in names:
             changed = changed.forgotten(edits.orphans(names), frame)
     else:
-        identity.roto_input(node, str(node["roto_input"].value()))  # raises when there is none
+        identity.roto_source(node)  # raises when there is none
         changed = edits.changed([ONE_OBJECT], frame, kind)
     with host.one_undo("XMem keyframes"):
         identity.write_key_edits(node, changed)
@@ -57,8 +58,24 @@ def _edit(node: nuke.Node, kind: str) -> None:
 
 
 def _shapes(node: nuke.Node) -> List[str]:
-    source = identity.roto_input(node, SHAPES)
-    return rotopaint.names(rotopaint.read_objects(source["curves"], source.name(), one_object=False))
+    return _read(node)[1].names
+
+
+def _read(node: nuke.Node) -> Tuple[Tuple[nuke.Node, ...], RotoReading]:
+    """Read the Rotos of a node, each shape or layer an object."""
+    pipe = roto_pipe.above(node)
+    rotos = [(*text, roto["curves"]) for text, roto in zip(roto_pipe.texts(pipe), pipe.rotos)]
+    return pipe.rotos, reading.read_rotos(rotos, one_object=False, taken=roto_pipe.layers(identity.connected(node, identity.PLATE)))
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A shape in nuke.rotopaint."""
+
+    roto: nuke.Node
+    shape: Any
+    around: Tuple[Any, ...]
+    """The layers that it stands in, and itself."""
 
 
 def key_roto(node: nuke.Node) -> None:
@@ -70,39 +87,51 @@ def key_roto(node: nuke.Node) -> None:
     Raises:
         RequestError.
     """
-    source = identity.roto_input(node, UNION)
     frame = host.current_frame()
     chosen = str(node["suggest_object"].value())
-    reading = rotopaint.read_objects(source["curves"], source.name(), one_object=False)
-    leaves = [leaf for name, one in zip(rotopaint.names(reading), reading.objects) if chosen in ("all", name) for leaf in one.leaves]
-    if not leaves:
-        raise RequestError(f"{source.name()} has no shape called {chosen}. Choose another object.")
-    may = {leaf: _why_not(leaf, frame) for leaf in leaves}
-    left = [f"{leaf.shape.name} is {why} and was left alone." for leaf, why in may.items() if why]
-    if len(left) == len(leaves):
+    rotos, read = _read(node)
+    drawn = _drawn(rotos, read, chosen)
+    names = " and ".join(str(roto.name()) for roto in rotos)
+    if not drawn:
+        raise RequestError(f"{names} has no shape called {chosen}. Choose another object.")
+    may = [(one, _why_not(one, frame)) for one in drawn]
+    left = [f"{one.shape.name} is {why} and was left alone." for one, why in may if why]
+    if len(left) == len(drawn):
         raise RequestError(f"Nothing was keyed on {frame}: {' '.join(left[:MOST_NAMED])} Unlock or show what you want to key.")
     with host.one_undo("Key roto"):
-        for leaf in [leaf for leaf, why in may.items() if not why]:
-            driven = _key_shape(leaf.shape, frame)
+        for one in [one for one, why in may if not why]:
+            driven = _key_shape(one.shape, frame)
             if driven:
-                left.append(f"{counted(driven, 'point')} of {leaf.shape.name} follow expressions and were left alone.")
-        source["curves"].changed()  # type: ignore[attr-defined]
+                left.append(f"{counted(driven, 'point')} of {one.shape.name} follow expressions and were left alone.")
+        for roto in rotos:
+            roto["curves"].changed()  # type: ignore[attr-defined]
     status.refresh(node, left[:MOST_NAMED])
 
 
-def _why_not(leaf: rotopaint.Leaf, frame: int) -> str:
+def _drawn(rotos: Sequence[nuke.Node], read: RotoReading, chosen: str) -> List[_Drawn]:
+    """List the shapes of an object, or of all."""
+    wanted = {id(placed.shape) for one in read.objects if chosen in ("all", one.name) for placed in one.placed}
+    found = []
+    for roto, text in zip(rotos, read.nodes):
+        for path, placed in shapes_with_paths(text.known.root):
+            if id(placed.shape) in wanted:
+                around = tuple(text.elements.at(path[:depth]) for depth in range(len(path) + 1))
+                found.append(_Drawn(roto, around[-1], around))
+    return found
+
+
+def _why_not(drawn: _Drawn, frame: int) -> str:
     """Say why a shape is not to be keyed on a frame; empty when it may be."""
-    around = (*leaf.parents, leaf.shape)
-    if any(element.locked for element in around):
+    if any(element.locked for element in drawn.around):
         return "locked"
-    return "" if all(element.getVisible(frame) for element in around) else "hidden"
+    return "" if all(element.getVisible(frame) for element in drawn.around) else "hidden"
 
 
 def _key_shape(shape: Any, frame: int) -> int:
     """Key the points of a shape that nothing drives; gives the number of the others."""
     driven = 0
     for point in shape:
-        controls = control_points(point)
+        controls = controls_of(point)
         if any(control.getPositionAnimCurve(axis).useExpression for control in controls for axis in (0, 1)):
             driven += 1
             continue

@@ -6,13 +6,14 @@ What a run writes into the node is no work of the artist's: none of it is in Und
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Callable, List, Sequence, Tuple
+from typing import TYPE_CHECKING, Callable, Collection, List, Sequence, Tuple
 
 from xmem_roto_nuke import graph, host
 from xmem_roto_nuke.handover import plates
 from xmem_roto_nuke.node import identity, knobs
 from xmem_roto_nuke.staleness import mattes_on_disk
 from xmem_roto_nuke.staleness.record import find_record, last_record, write_record
+from xmemcore.protocol.choices import AFTER_GAPS, LIVE
 from xmemcore.protocol.failures import Failure, RequestError
 from xmemcore.protocol.frames import FrameRange
 
@@ -120,6 +121,27 @@ def take_up(node: nuke.Node) -> None:
         show(node, pattern, FrameRange.of(on_disk), () if known is None else known.missing)
 
 
+def show_place(node: nuke.Node, pattern: str) -> None:
+    """Show the mattes at a place, with the record of the run that made them; where there are none, the node shows what it showed."""
+    found = find_record(pattern, identity.node_id(node))
+    on_disk = sorted(mattes_on_disk.frames(pattern))
+    if not on_disk:
+        return
+    with host.unrecorded():
+        if found is None:
+            identity.write_hidden(node, "record", {})
+            show(node, pattern, FrameRange.of(on_disk))
+        else:
+            write_record(node, found)
+            show(node, pattern, FrameRange.parse(found.frames), found.missing)
+
+
+@host.unrecorded()
+def forget(node: nuke.Node) -> None:
+    """Let the node put out the plate alone when its inner Read names no mattes, whatever its knobs say."""
+    node["has_result"].setValue(bool(_path_of(_read(node), "file")))
+
+
 def _read(node: nuke.Node) -> nuke.Node:
     read = graph.held(node, "Result", lambda: node.node("Result"))  # type: ignore[attr-defined]
     if read is None:
@@ -129,23 +151,55 @@ def _read(node: nuke.Node) -> nuke.Node:
     return read
 
 
-class Reloader:
-    """Reload for a run: at once for its first frame, later at most once a second, and for its last."""
+def gaps_of(frames: Sequence[int], keyframes: Sequence[int]) -> List[List[int]]:
+    """Divide frames into the stretches between keyframes; a keyframe belongs to the stretch that it ends, or begins if it is the first."""
+    gaps: List[List[int]] = [[]]
+    keyed = set(keyframes)
+    for frame in frames:
+        gaps[-1].append(frame)
+        if frame in keyed and len(gaps[-1]) > 1:
+            gaps.append([])
+    return [gap for gap in gaps if gap]
 
-    def __init__(self, reload_now: Callable[[], None], clock: Callable[[], float] = time.monotonic) -> None:
-        """Take what reloads; `clock` counts seconds."""
-        self._reload, self._clock = reload_now, clock
+
+class Reloader:
+    """Reload for a run: live, at once for its first frame and later at most once a second; or after each gap; and for its last frame."""
+
+    def __init__(
+        self,
+        reload_now: Callable[[], None],
+        when: str = LIVE,
+        gaps: Sequence[Collection[int]] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Say when to reload.
+
+        Args:
+            reload_now: reloads.
+            when: one of UPDATES.
+            gaps: frames of each stretch between keyframes.
+            clock: counts seconds.
+        """
+        self._reload, self._when, self._clock = reload_now, when, clock
+        self._gaps = [set(gap) for gap in gaps]
         self._last = float("-inf")
         self._waiting = False
 
-    def frame_arrived(self) -> None:
+    def frame_arrived(self, frame: int) -> None:
         """Reload, or remember to."""
         self._waiting = True
+        closed = False
+        for gap in self._gaps:
+            if frame in gap:
+                gap.discard(frame)
+                closed = closed or not gap
+        if closed and self._when == AFTER_GAPS:
+            self.finish()
         self.catch_up()
 
     def catch_up(self) -> None:
         """Reload what waits, when a second has passed."""
-        if self._waiting and self._clock() - self._last >= RELOAD_EVERY_SECONDS:
+        if self._when == LIVE and self._waiting and self._clock() - self._last >= RELOAD_EVERY_SECONDS:
             self.finish()
 
     def finish(self) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Dict, Optional, Sequence
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import exchange
 from xmem_roto_nuke.node import home, identity, places, runs
+from xmem_roto_nuke.panel import ownership
 from xmem_roto_nuke.staleness import look, mattes_on_disk, watch
 from xmem_roto_nuke.staleness.look import Verdict
 from xmem_roto_nuke.staleness.record import Record, last_record
@@ -59,7 +60,7 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
         whole = mattes_on_disk.whole(place) if place and look.uncovered(record, now) else ()
         shown = mattes_on_disk.frames(record.out if record is not None else place) if node["has_result"].value() else ()
         verdict = look.judge(record, now, stamp, faults, whole, shown)
-        notes = list(dict.fromkeys([*notes, *now.warnings, *now.annotations.notes]))
+        notes = list(dict.fromkeys([*notes, *ownership.notes(node, place), *now.warnings, *now.annotations.notes]))
         _show_objects(node, look.keyframe_lines(now.annotations), list(now.annotations.frames))
     node_id = identity.node_id(node)
     _verdicts[node_id] = verdict

@@ -1,1 +1,1 @@
-"""A Roto node read: shapes, keyed frames, and what the artist changed about the keyframes. Public: rotopaint, key_edits."""
+"""Rotos read as text, sampled where the text cannot tell, and what the artist changed about the keyframes. Public: reading, key_edits."""

@@ -9,7 +9,7 @@ from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Tup
 from xmem_roto_nuke.handover import pictures, plates
 from xmem_roto_nuke.handover.exchange import Annotations, Handed, NodeRead
 from xmem_roto_nuke.node.settings import counting
-from xmem_roto_nuke.staleness.fingerprint import fingerprint
+from xmem_roto_nuke.roto.states import state_of
 from xmem_roto_nuke.staleness.record import Record
 from xmem_roto_nuke.staleness.snapshot import Snapshot, differences
 from xmem_roto_nuke.words import counted, duration
@@ -54,13 +54,15 @@ def look(read: NodeRead, plate_frames: Optional[FrameRange] = None) -> Now:
     """
     frames = list(read.frames if plate_frames is None else plate_frames)
     plate_state = pictures.plate_state(read.plate, frames, read.annotations.keyframes)
-    snapshot = Snapshot(plate_state, _roto_state(read.annotations, _alpha_states(read)), counting(read.settings, read.colorspace))
+    roto_state = _roto_state(read.annotations, _alpha_states(read))
+    snapshot = Snapshot(plate_state, roto_state, counting(read.settings, read.colorspace), _hidden(read.annotations))
     return Now(snapshot, read.annotations, read.frames, read.settings.out, read.warnings)
 
 
 def snapshot_of(read: NodeRead, handed: Handed) -> Snapshot:
     """Give what was handed to the core, in the words of `look`: not what the node was before or is since."""
-    return Snapshot(handed.plate_state, _roto_state(read.annotations, handed.alpha_states), counting(read.settings, read.colorspace))
+    roto_state = _roto_state(read.annotations, handed.alpha_states)
+    return Snapshot(handed.plate_state, roto_state, counting(read.settings, read.colorspace), _hidden(read.annotations))
 
 
 def uncovered(record: Optional[Record], now: Now) -> List[int]:
@@ -149,10 +151,15 @@ def _alpha_states(read: NodeRead) -> Dict[int, str]:
 
 def _roto_state(annotations: Annotations, alpha: Mapping[int, str]) -> Dict[str, Dict[str, List[Any]]]:
     """Reduce each annotation, so that a later look can say which one changed."""
-    if annotations.json is not None:
-        return {one["name"]: {frame: fingerprint(shapes) for frame, shapes in one["frames"].items()} for one in annotations.json["objects"]}
+    if annotations.sent is not None:
+        return annotations.sent.states
     # A frame without a digest is one on which the object is absent.
-    return {name: {str(frame): fingerprint(alpha.get(frame, "absent")) for frame in frames} for name, frames in annotations.frames.items()}
+    return {name: {str(frame): state_of(alpha.get(frame, "absent")) for frame in frames} for name, frames in annotations.frames.items()}
+
+
+def _hidden(annotations: Annotations) -> Dict[str, str]:
+    """Give the frames on which each object's shapes do not show; there they are absent, keyed or not."""
+    return annotations.sent.hidden if annotations.sent is not None else {}
 
 
 def keyframe_lines(annotations: Annotations) -> List[str]:

@@ -113,6 +113,23 @@ def find_record(pattern: str, node_id: str) -> Optional[Record]:
     return None if record is None else replace(record, out=pattern)
 
 
+@dataclass(frozen=True)
+class Owner:
+    """Who wrote some mattes last."""
+
+    node_id: str
+    node_name: str
+
+
+def owner_of(pattern: str) -> Optional[Owner]:
+    """Say which node made these mattes; None when no node is known."""
+    entry = _stored(_path(pattern)).get(Path(pattern).name)
+    record = Record.of_json(entry["record"]) if isinstance(entry, dict) and isinstance(entry.get("record"), dict) else None
+    if record is None or not isinstance(entry, dict) or not isinstance(entry.get("node_id"), str):
+        return None
+    return Owner(entry["node_id"], record.node_name)
+
+
 def _path(pattern: str) -> Path:
     return Path(pattern).parent / NAME
 
@@ -137,11 +154,13 @@ def _snapshot(content: Any) -> Snapshot:
     snapshot = Snapshot(**content)
     if not isinstance(snapshot.plate, str) or not isinstance(snapshot.settings, dict):
         raise TypeError("no snapshot")
+    if snapshot.hidden is not None and not all(isinstance(one, str) for one in snapshot.hidden.values()):
+        raise TypeError("no frames")
     for by_frame in snapshot.roto.values():
         for frame, sums in by_frame.items():
             whole, fractions = _list(sums)[:1], sums[1:]
             if not FRAME.fullmatch(frame) or not whole or not all(isinstance(one, (int, float)) for one in fractions):
-                raise TypeError("no fingerprint")
+                raise TypeError("no digest")
     return snapshot
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, List, Mapping, Optional
 
 from xmem_roto_nuke.node.settings import default_of
-from xmem_roto_nuke.staleness.fingerprint import is_same
 from xmemcore.protocol.words import listed
 
 FRAME = re.compile(r"-?[0-9]{1,9}")
+EARLIER_VERSION = "Whether the roto has changed cannot be told from a run of an earlier version: Propagate compares, and keeps what holds."
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,10 @@ class Snapshot:
 
     plate: str = ""
     roto: Mapping[str, Mapping[str, List[Any]]] = field(default_factory=dict)
-    """Fingerprints by object and frame (as text, since JSON has no other keys)."""
+    """Digests by object and frame (as text, since JSON has no other keys)."""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    hidden: Optional[Mapping[str, str]] = None
+    """By object, the frames on which its shapes did not show; None in records of earlier versions."""
 
 
 def differences(before: Snapshot, now: Snapshot) -> List[str]:
@@ -36,16 +38,27 @@ def differences(before: Snapshot, now: Snapshot) -> List[str]:
             reasons.append(f"{name} is gone.")
         else:
             reasons.extend(_object_differences(name, was, is_now))
+    if before.hidden is not None and now.hidden is not None:
+        for name in sorted(set(before.roto) & set(now.roto)):
+            if before.hidden.get(name, "") != now.hidden.get(name, ""):
+                reasons.append(f"{name} is hidden on {now.hidden.get(name, 'no frame')}, and was on {before.hidden.get(name, 'none')}.")
+    if any(_is_of_earlier_version(before.roto[name], now.roto[name]) for name in set(before.roto) & set(now.roto)):
+        reasons.append(EARLIER_VERSION)
     changed = [name for name in now.settings if before.settings.get(name, default_of(name)) != now.settings[name]]
     if changed:
         reasons.append(f"Changed settings: {', '.join(changed)}.")
     return reasons
 
 
+def _is_of_earlier_version(was: Mapping[str, List[Any]], is_now: Mapping[str, List[Any]]) -> bool:
+    """Say whether the digests are of two kinds: until 0.3.0, some sums stood beside them."""
+    return any(len(was[frame]) != len(is_now[frame]) for frame in is_now if frame in was)
+
+
 def _object_differences(name: str, was: Dict[str, List[Any]], is_now: Dict[str, List[Any]]) -> List[str]:
     added = [frame for frame in is_now if frame not in was]
     removed = [frame for frame in was if frame not in is_now]
-    altered = [frame for frame in is_now if frame in was and not is_same(was[frame], is_now[frame])]
+    altered = [frame for frame in is_now if frame in was and len(was[frame]) == len(is_now[frame]) and was[frame] != is_now[frame]]
     sentences = []
     for verb, frames in (("has a new key on", added), ("has lost its key on", removed), ("was changed on", altered)):
         if frames:

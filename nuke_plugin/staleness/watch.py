@@ -13,10 +13,11 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Tuple
 
-from xmem_roto_nuke import graph, host
+from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import digest, plates
-from xmem_roto_nuke.node import identity
+from xmem_roto_nuke.node import identity, roto_pipe
 from xmem_roto_nuke.node.settings import ALPHA
+from xmemcore.protocol.failures import RequestError
 
 if TYPE_CHECKING:
     import nuke
@@ -139,12 +140,20 @@ def _token_in_steps(node: nuke.Node) -> Iterator[str]:
     plate, source = identity.connected(node, identity.PLATE), identity.connected(node, identity.ROTO)
     if plate is not None:
         yield from _tree_text(plate, texts)
-    drawn = graph.behind_dots(source)
-    if drawn is not None and drawn.knob("curves") is not None and str(node["roto_input"].value()) != ALPHA:
-        texts.append(f"{drawn.fullName()} {drawn['curves'].toScript()}")
-    elif source is not None:
+    rotos = () if str(node["roto_input"].value()) == ALPHA else _rotos(node)
+    for roto in rotos:
+        texts.append(f"{roto.fullName()} {roto['curves'].toScript()}")
+        yield ""
+    if not rotos and source is not None:
         yield from _tree_text(source, texts)
     yield digest.of_lines(texts)
+
+
+def _rotos(node: nuke.Node) -> Tuple[nuke.Node, ...]:
+    try:
+        return roto_pipe.above(node).rotos
+    except RequestError:
+        return ()  # no Roto is connected
 
 
 def _tree_text(node: nuke.Node, texts: List[str]) -> Iterator[str]:

@@ -199,12 +199,14 @@ def lines_of_show_info():
 
 @check(9)
 def matrices_are_row_major_with_the_layer_outside():
-    from xmem_roto_nuke.roto import rotopaint as reader
-
     layer = "layer turned {f 512} {t 50 50 0 10 5 0 0 0 30 1.5 1.5} {a} {%s}" % square("box", "", "{t 45 45 0 7 0}")  # noqa: UP031
     roto = roto_of(curves(layer, root="{t 50 50 0 3 0}"))
-    reading = reader.read_objects(roto["curves"], "check", one_object=False)
-    corner = [round(value, 2) for value in reading.objects[0].at(1)[0]["points"][0][0]]
+    root = roto["curves"].rootLayer
+    point = root[0][0][0].center.getPosition(1)
+    corner = [point[0], point[1]]
+    for element in (root[0][0], root[0], root):
+        matrix = element.getTransform().evaluate(1).getMatrix()
+        corner = [round(matrix[4 * k] * corner[0] + matrix[4 * k + 1] * corner[1] + matrix[4 * k + 3], 2) for k in (0, 1)]
     inside = [round(roto.sample("rgba.alpha", corner[0] + dx, corner[1] + dy), 2) for dx in (-3, 3) for dy in (-3, 3)]
     return f"we say {corner}; around it Nuke draws {inside}, row {row(roto)}"
 

@@ -48,7 +48,7 @@ def propagate(request, listener):
     from xmemcore.protocol.failures import Cancelled
     from xmemcore.protocol.results import PropagateResult
 
-    annotated = json.loads(Path(request.roto).read_text())["objects"] if request.roto else [{"name": "alpha", "frames": {}}]
+    names = object_names(request)
     frames = wanted(request)
     behaviour = os.environ.get("PRETEND", "")
     Path(request.out).parent.mkdir(parents=True, exist_ok=True)
@@ -67,10 +67,10 @@ def propagate(request, listener):
             time.sleep(0.25)
         channels = {}
         union = np.zeros(FORMAT[::-1], np.float16)
-        for index, one in enumerate(annotated):
+        for index, name in enumerate(names):
             alpha = np.zeros(FORMAT[::-1], np.float16)
             alpha[8 + index : 24, 8 : 8 + 4 * (index + 1)] = 1.0
-            channels[f"{one['name']}.alpha"] = alpha
+            channels[f"{name}.alpha"] = alpha
             union = np.maximum(union, alpha)
         channels["A"] = union
         path = Path(request.out % frame)
@@ -79,10 +79,18 @@ def propagate(request, listener):
         os.replace(str(path) + ".part", str(path))
         listener.frame_done(frame, path)
         listener.progress(number + 1, len(frames))
-    names = [one["name"] for one in annotated]
     keep_result(Path(request.out), frames)
     made, names = tuple(frames), tuple(names)
     return PropagateResult(request.out, made, made, (), (), names, names, 0, 0, 0.0, "pretend", "float32", request.node_id, ())
+
+
+def object_names(request):
+    from xmemcore.curves import SentRoto, objects_of, read_tree
+
+    if not request.roto:
+        return ["alpha"]
+    sent = SentRoto.parse(Path(request.roto).read_text())
+    return [one.name for one in objects_of([(name, read_tree(text)) for name, text in sent.rotos], sent.union)]
 
 
 def keep_result(out, frames):

@@ -152,8 +152,7 @@ def suggested_by_the_command_line(task: dict, report: dict, folder: Path) -> lis
     """The same question asked at the other door: the rendered plate, the roto JSON of the first round, the first mattes."""
     (node,) = (entry for entry in (folder / "cache" / "nuke").iterdir() if entry.is_dir())  # beside it lies its lock
     shape_json = json.loads((node / "roto.json").read_text())
-    for one in shape_json["objects"]:
-        one["frames"] = {frame: shapes for frame, shapes in one["frames"].items() if int(frame) in task["keys"]}
+    shape_json["keyframes"] = {name: sorted(set(frames) & set(task["keys"])) for name, frames in shape_json["keyframes"].items()}
     (folder / "first_roto.json").write_text(json.dumps(shape_json))
     answer = subprocess.run(
         [sys.executable, "-m", "xmemcore", "suggest", str(node / "plate" / "plate.%04d.exr"), "--roto", str(folder / "first_roto.json"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import OpenEXR
 import pytest
+
+from xmemcore.roto import read_roto
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -134,8 +135,8 @@ def test_shapes_and_their_alpha_are_of_one_moment(stage, at_frame):
 
     at_frame(5, move)
     stage.propagate()
-    (one,) = json.loads((exchange(stage) / "roto.json").read_text())["objects"]
-    left = min(point[0][0] for point in one["frames"]["1001"]["shapes"][0]["points"])
+    (one,) = read_roto(exchange(stage) / "roto.json").objects
+    left = one.at(1001)[0].points[:, 0, 0].min()
     with OpenEXR.File(str(exchange(stage) / "roto_alpha" / "alpha.1001.exr"), separate_channels=True) as file:
         alpha = file.channels()["A"].pixels
         edge = int(file.header()["dataWindow"][0][0]) + int((alpha > 0.5).any(0).argmax())

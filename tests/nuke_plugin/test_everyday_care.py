@@ -96,3 +96,23 @@ def test_the_diagnosis_can_be_copied(start, capsys):
     said = set_up._kept("torch 2.9 on cpu")
     path = next(stage.cache().glob("logs/diagnosis.txt"))
     assert str(path) in said and path.read_text() == "torch 2.9 on cpu\n" and "torch 2.9 on cpu" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("when", "reloads"), [("live", [1001, 1003, 1006]), ("after each gap", [1003, 1006, 1010]), ("at the end", [1010])]
+)
+def test_the_viewer_is_updated_when_the_artist_wants_it(stage, when, reloads):
+    from xmem_roto_nuke.panel.result import Reloader, gaps_of
+
+    frames, seen, clock = list(range(1001, 1011)), [], [0.0]
+    gaps = gaps_of(frames, [1003, 1006, 1020])
+    assert gaps == [[1001, 1002, 1003], [1004, 1005, 1006], [1007, 1008, 1009, 1010]]
+    reloader = Reloader(lambda: seen.append(arrived[-1]), when, gaps, lambda: clock[0])
+    arrived = []
+    for frame in frames:
+        arrived.append(frame)
+        clock[0] += 0.5 if frame < 1007 else 0.0
+        reloader.frame_arrived(frame)
+    reloader.finish()
+    assert [frame for frame in seen if frame in (1001, 1003, 1006, 1010)][: len(reloads)] == reloads
+    assert seen[-1] == 1010 and (when == "live") == (len(seen) > 3)

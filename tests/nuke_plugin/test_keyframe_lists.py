@@ -71,7 +71,7 @@ def test_a_renamed_shape_takes_its_list_along_and_the_status_says_so(stage):
     assert "counts for hand" in stage.status() and "counts for hand" in keyframes(stage)
     stage.propagate()
     written = json.loads((stage.cache() / "nuke" / stage.node["node_id"].value() / "roto.json").read_text())
-    assert written["objects"][0]["frames"]["1006"] == {"shapes": []}
+    assert written["keyframes"] == {"hand": [1001, 1006]} and written["absent"] == {"hand": [1006]}
     go_to(stage, 1008)
     stage.press("add_key")
     assert keyframes(stage) == "hand: 1001,1006,1008", "the next change writes it down under the new name"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from xmem_roto_nuke.node.places import matte_pattern
+from xmem_roto_nuke.node.places import Home, matte_pattern
 from xmemcore.protocol.failures import RequestError
 
 
@@ -19,7 +19,7 @@ from xmemcore.protocol.failures import RequestError
     ],
 )
 def test_patterns_are_taken_as_nuke_takes_them(chosen: str, pattern: str) -> None:
-    assert matte_pattern(chosen, "/shots/a/comp_v001.nk", "0" * 32) == pattern
+    assert matte_pattern(chosen, Home("/shots/a/comp_v001.nk", "0" * 32)) == pattern
 
 
 @pytest.mark.parametrize(
@@ -27,4 +27,4 @@ def test_patterns_are_taken_as_nuke_takes_them(chosen: str, pattern: str) -> Non
 )
 def test_what_is_no_pattern_is_refused(name: str) -> None:
     with pytest.raises(RequestError, match="is no pattern for EXR frames. Use one like matte.%04d.exr."):
-        matte_pattern(f"/shots/a/{name}", "/shots/a/comp.nk", "0" * 32)
+        matte_pattern(f"/shots/a/{name}", Home("/shots/a/comp.nk", "0" * 32))

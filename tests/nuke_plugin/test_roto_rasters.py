@@ -1,13 +1,12 @@
-"""One roto, three roads to pixels: through nuke.rotopaint and the roto JSON, through the text, and Nuke's own render."""
+"""One roto, three roads to pixels: points sampled through nuke.rotopaint, the text alone, and Nuke's own render."""
 
 from __future__ import annotations
-
-import json
 
 import numpy as np
 import pytest
 
-from tests.nuke_plugin.test_roto_reading import FEATHERED, NESTED, curves, edits, triangle
+from tests.nuke_plugin.test_roto_reading import FEATHERED, NESTED, curves, read, triangle
+from xmemcore.curves import write_tree
 from xmemcore.roto import PixelGrid, rasterise, read_roto
 from xmemcore.shot.annotations.host_alpha import difference
 from xmemcore.shot.files.box import Box
@@ -34,17 +33,18 @@ def test_the_three_rasters_agree(start, case):
     nuke.root()["format"].setValue("raster")
     node = nuke.nodes.Roto()
     node["curves"].fromScript(from_text)
-    from xmem_roto_nuke.roto import rotopaint as reader
-    from xmem_roto_nuke.roto.rotopaint import names, roto_json
+    from xmem_roto_nuke.roto import sampling
 
-    reading = reader.read_objects(node["curves"], "Roto1", one_object=False)
-    written = roto_json(reading, edits(added={name: {frame} for name in names(reading)}), (WIDTH, HEIGHT, 1.0))
+    (read_node,) = read([node]).nodes
+    root = read_node.known.root
+    every = {path for path, _ in sampling.shapes_with_paths(root)}
+    asked = write_tree(sampling.sampled(root, read_node.elements, every, [frame], [frame]))
     grid = PixelGrid(WIDTH, HEIGHT)
 
     def union(roto) -> np.ndarray:
         return 1 - np.prod([1 - rasterise(one.at(frame), grid) for one in roto.objects], axis=0)
 
-    through_api, through_text = union(read_roto(json.dumps(written))), union(read_roto(from_text))
+    through_api, through_text = union(read_roto(asked)), union(read_roto(from_text))
     np.testing.assert_allclose(through_api, through_text, atol=2e-3)
     assert 0.02 < (through_api > 0.4).mean() < 0.8, "there is something to compare"
     picture = stage.host.pixels(node, frame, ["rgba.alpha"])

@@ -1,12 +1,10 @@
-"""The roto as the plugin reads it through nuke.rotopaint, against the same roto as the core reads it from text.
+"""Rotos read once as text: objects, keyframes, what is sampled because a text cannot tell it, and what a later look sees.
 
-The stand-in evaluates curves and transforms by code of its own, so agreement is no circle.
+The stand-in evaluates curves, transforms and expressions by code of its own, so agreement with the text is no circle.
 """
 
 # ruff: noqa: UP031, E501 -- curves text is all braces and its lines are as long as Nuke writes them
 from __future__ import annotations
-
-import json
 
 import numpy as np
 import pytest
@@ -42,25 +40,43 @@ def roto(start):
     stage = start()
 
     def make(text: str, one_object: bool = False):
-        from xmem_roto_nuke.roto import rotopaint as reader
-
         node = stage.nuke.nodes.Roto()
         node["curves"].fromScript(text)
-        return reader.read_objects(node["curves"], "Roto1", one_object)
+        return read([node], one_object)
 
     return make
 
 
+def read(nodes, one_object: bool = False):
+    """Read a chain of Rotos, the topmost first."""
+    from xmem_roto_nuke.roto.reading import read_rotos
+
+    return read_rotos([(node.name(), node["curves"].toScript(), node["curves"]) for node in nodes], one_object)
+
+
 def edits(**kinds):
-    from xmem_roto_nuke.roto.rotopaint import KeyEdits
+    from xmem_roto_nuke.roto.key_edits import KeyEdits
 
     return KeyEdits(**kinds)
 
 
 def frames(reading) -> dict[str, list[int]]:
-    from xmem_roto_nuke.roto.rotopaint import keyframes
+    from xmem_roto_nuke.roto.reading import keyframes
 
     return keyframes(reading, edits())
+
+
+def send(reading, every=(), **kinds):
+    from xmem_roto_nuke.roto.reading import send
+
+    return send(reading, edits(**kinds), (1920, 1080, 1.0), every)
+
+
+def core(reading, every=(), **kinds) -> dict:
+    """Read what is sent as the core does: objects by name."""
+    from xmemcore.roto import read_roto
+
+    return {one.name: one for one in read_roto(send(reading, every, **kinds).roto.write()).objects}
 
 
 def test_every_top_level_shape_and_layer_is_an_object_topmost_first(roto):
@@ -70,23 +86,23 @@ def test_every_top_level_shape_and_layer_is_an_object_topmost_first(roto):
 
 
 def test_two_shapes_with_different_keyframes_are_known_on_their_own_frames_only(roto):
-    from xmem_roto_nuke.roto.rotopaint import roto_json
-
-    written = roto_json(roto(curves(triangle("one", "1001 1020"), triangle("two", "1010"))), edits(), (1920, 1080, 1.0))
-    assert [sorted(one["frames"]) for one in written["objects"]] == [["1001", "1020"], ["1010"]]
+    sent = send(roto(curves(triangle("one", "1001 1020"), triangle("two", "1010"))))
+    assert sent.roto.keyframes == {"one": (1001, 1020), "two": (1010,)}
+    assert {name: sorted(known) for name, known in sent.states.items()} == {"one": ["1001", "1020"], "two": ["1010"]}
 
 
 def test_all_shapes_as_one_object_keep_their_stacking(roto):
     reading = roto(curves(triangle("top", "1001"), triangle("bottom", "1010")), one_object=True)
     assert frames(reading) == {"roto": [1001, 1010]}
-    assert [leaf.shape.name for leaf in reading.objects[0].leaves] == ["bottom", "top"]
+    assert [placed.shape.name for placed in reading.objects[0].placed] == ["bottom", "top"]
+    assert list(core(reading)) == ["roto"]
 
 
 @pytest.mark.parametrize(
     ("attributes", "transform", "expected"),
     [
-        ("opc {{1001 1} {1007 0.5} {1009 0}}", "{t 0 0}", [1001, 1009]),
-        ("vis {{1003 1} {1009 0} {1012 1}}", "{t 0 0}", [1001, 1009]),
+        ("opc {{1001 1} {1007 0.5} {1009 0}}", "{t 0 0}", [1001]),
+        ("vis {{1003 1} {1009 0} {1012 1}}", "{t 0 0}", [1001]),
         ("ff {{1003 1} {1009 2}}", "{t 0 0}", [1001]),
         ("", "{t 0 0 0 {{1004 0 -} {1008 50 -}}}", [1001, 1004, 1008]),
         ("", "{t {{1004 0 -} {1008 50 -}} 0}", [1001]),
@@ -95,8 +111,8 @@ def test_all_shapes_as_one_object_keep_their_stacking(roto):
         ("", "{t 0 0 0 {=frame*2 20}}", [1001]),
     ],
     ids=[
-        "opacity 0 is a keyframe, any other is none",
-        "hidden is a keyframe, shown is none",
+        "opacity says when and not where",
+        "visibility likewise",
         "falloff does not count",
         "transform",
         "pivot does not count",
@@ -105,43 +121,50 @@ def test_all_shapes_as_one_object_keep_their_stacking(roto):
         "expressions never",
     ],
 )
-def test_keyframes_are_those_of_points_and_transforms_that_are_not_baked_and_where_a_key_hides_the_shape(
-    roto, attributes, transform, expected
-):
+def test_keyframes_are_those_of_points_and_of_transforms_that_are_not_baked(roto, attributes, transform, expected):
     assert frames(roto(curves(triangle("one", attributes=attributes, transform=transform))))["one"] == expected
 
 
 def test_edits_add_remove_and_declare_absent(roto):
-    from xmem_roto_nuke.roto.rotopaint import roto_json
-
     reading = roto(curves(triangle("one", "1001 1010")))
-    written = roto_json(reading, edits(added={"one": {1005}}, removed={"one": {1010}}, absent={"one": {1020}}), (1920, 1080, 1.0))
-    known = written["objects"][0]["frames"]
-    assert sorted(known) == ["1001", "1005", "1020"] and known["1020"] == {"shapes": []}
-    assert known["1005"]["shapes"][0]["points"][0][0][0] == pytest.approx(100 + 10 * 4 / 9, abs=1e-3)
+    one = core(reading, added={"one": {1005}}, removed={"one": {1010}}, absent={"one": {1020}})["one"]
+    assert one.keyframes == (1001, 1005, 1020) and one.absent(1020) and one.at(1020) == []
+    assert one.at(1005)[0].points[0, 0, 0] == pytest.approx(100 + 10 * 4 / 9, abs=1e-3)
 
 
 @pytest.mark.parametrize(
-    "attributes",
-    ["vis 0", "opc 0", "ltt 2 ltn 1005 ltm 1005", "ltt 3 ltn 1002 ltm 1002", "ltt 1 ltn 1 ltm 1000", "ltt 4 ltn 1002 ltm 1009"],
+    ("attributes", "gone"),
+    [
+        ("vis 0", "1001-1012"),
+        ("opc 0", "1001-1012"),
+        ("vis {{1001 1} {1005 0} {1009 1}}", "1005-1008"),
+        ("opc {{1001 1 0 1 0 1} {1005 0} {1012 0}}", "1005-1012"),
+        ("ltt 2 ltn 1005 ltm 1005", "1001-1004,1006-1012"),
+        ("ltt 3 ltn 1002 ltm 1002", "1001"),
+        ("ltt 1 ltn 1 ltm 1000", "1001-1012"),
+        ("ltt 4 ltn 1002 ltm 1009", "1001,1010-1012"),
+        ("vis {=frame>1004 1}", "1001-1004"),
+        ("ltt 4 ltn {=1003 0} ltm {=1003+4 0}", "1001-1002,1008-1012"),
+    ],
 )
-def test_what_does_not_show_is_absent_and_not_unknown(roto, attributes):
-    from xmem_roto_nuke.roto.rotopaint import roto_json
+def test_a_hidden_object_is_absent_on_every_frame_of_the_range_keyed_or_not(roto, attributes, gone):
+    from xmemcore.protocol.frames import FrameRange
 
-    written = roto_json(roto(curves(triangle("one", attributes=attributes))), edits(), (1920, 1080, 1.0))
-    assert written["objects"][0]["frames"] == {"1001": {"shapes": []}}
+    reading, wanted = roto(curves(triangle("one", attributes=attributes))), range(1001, 1013)
+    sent, one = send(reading, wanted), core(reading, wanted)["one"]
+    assert sent.hidden == {"one": gone}
+    assert str(FrameRange.of([frame for frame in wanted if one.absent(frame)])) == gone
+    assert bool(one.at(1001)) != (1001 in FrameRange.parse(gone))
 
 
 def test_an_invisible_layer_hides_its_shapes(roto):
-    from xmem_roto_nuke.roto.rotopaint import roto_json
-
-    layer = "layer body {f 512} {t 0 0} {a vis {{1001 1} {1005 0}}} {%s}" % triangle("arm")
-    written = roto_json(roto(curves(layer)), edits(), (1920, 1080, 1.0))["objects"][0]["frames"]
-    assert len(written["1001"]["shapes"]) == 1 and written["1005"]["shapes"] == []
+    layer = "layer body {f 512} {t 0 0} {a vis {{1001 1} {1005 0}}} {%s}" % triangle("arm", "1001 1005")
+    body = core(roto(curves(layer)))["body"]
+    assert len(body.at(1001)) == 1 and body.at(1005) == [] and body.absent(1006)
 
 
 def test_strokes_are_named_and_spoil_the_union_check(roto):
-    from xmem_roto_nuke.roto.rotopaint import every_shape_counts
+    from xmem_roto_nuke.roto.reading import every_shape_counts
 
     stroke = "cubiccurve Brush1 512 catmullrom {cc {f 2080} {px 1001 {10 10} {20 20} {30 10}}} {t 0 0} {a}"
     reading = roto(curves(stroke, triangle("one")))
@@ -165,67 +188,179 @@ OPEN = "curvegroup open 1049088 bezier {{cc {f 8224} {p {0 0} {100 100} {10 0} {
 NESTED = "layer outer {f 512} {t 100 50 0 {{1001 0 -} {1010 90 -}} 20 0 0 0 15} {a} {layer inner {f 512} {t 30 40 0 0 0 0 0 0 -40 0.5 2} {a} {%s}}"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        curves(triangle("one", "1001 1010 1030")),
-        curves(FEATHERED),
-        curves(SPLINE),
-        curves(OPEN),
-        curves(NESTED % triangle("deep", "1001 1010")),
-        curves(triangle("a", "1001"), FEATHERED, NESTED % triangle("deep", "1001 1010", "inv 1 bm 5")),
-        curves("layer body {f 512} {t 0 0} {a opc 0.5} {%s}" % triangle("arm", attributes="opc 0.5")),
-    ],
-    ids=["moving", "feathered and turned", "b-spline", "open", "nested layers", "several", "opacity of a layer"],
-)
-@pytest.mark.parametrize("frame", [995, 1001, 1004, 1010, 1040])
-def test_plugin_and_core_read_the_same_shapes_from_the_same_roto(roto, text, frame):
-    compare(roto(text), text, frame)
+TEXTS = {
+    "moving": curves(triangle("one", "1001 1010 1030")),
+    "feathered and turned": curves(FEATHERED),
+    "b-spline": curves(SPLINE),
+    "open": curves(OPEN),
+    "nested layers": curves(NESTED % triangle("deep", "1001 1010")),
+    "several": curves(triangle("a", "1001"), FEATHERED, NESTED % triangle("deep", "1001 1010", "inv 1 bm 5")),
+    "opacity of a layer": curves("layer body {f 512} {t 0 0} {a opc 0.5} {%s}" % triangle("arm", attributes="opc 0.5")),
+}
+FRAMES = (995, 1001, 1004, 1010, 1040)
 
 
-def compare(reading, text: str, frame: int) -> None:
-    """The plugin's reading as JSON, read by the core, is what the core reads from the text."""
-    from xmem_roto_nuke.roto.rotopaint import names, roto_json
-    from xmemcore.roto import roto_json as core_json
-    from xmemcore.roto.read import read_roto
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_nuke_places_every_point_where_the_text_says(roto, text):
+    """All points are asked for, so that the stand-in's curves and matrices speak for every number."""
+    compare(roto(text), FRAMES)
 
-    every = {name: {frame} for name in names(reading)}
-    written = json.dumps(roto_json(reading, edits(added=every), (1920, 1080, 1.0)))
-    plugin = {one.name: one.at(frame) for one in core_json.parse(written, "plugin").objects}
-    core = {one.name: one.at(frame) for one in read_roto(text).objects}
-    assert list(plugin) == list(core)
-    for name, shapes in core.items():
-        assert len(plugin[name]) == len(shapes), name
-        for ours, theirs in zip(plugin[name], shapes):
-            np.testing.assert_allclose(ours.points, theirs.points, atol=2e-3)
-            assert (ours.feather is None) == (theirs.feather is None)
-            if ours.feather is not None:
-                np.testing.assert_allclose(ours.feather, theirs.feather, atol=2e-3)
-            if ours.widths is not None and "{{a osw" not in text:  # the width of single points is in the text alone
-                np.testing.assert_allclose(ours.widths, theirs.widths, rtol=1e-3)
-            for field in ("closed", "inverted", "blending", "feather_type"):
-                assert getattr(ours, field) == getattr(theirs, field), field
-            assert ours.opacity == pytest.approx(theirs.opacity, abs=1e-5)
-            assert ours.feather_falloff == pytest.approx(theirs.feather_falloff, abs=1e-5)
+
+def compare(reading, frames) -> None:
+    """The shapes with all points sampled through nuke.rotopaint are those of the text alone."""
+    from xmem_roto_nuke.roto import sampling
+    from xmemcore.curves import SentRoto, write_tree
+    from xmemcore.roto import read_roto
+
+    for node in reading.nodes:
+        root = node.known.root
+        every = {path for path, _ in sampling.shapes_with_paths(root)}
+        assert sampling.elsewhere(root, node.elements, frames) == []
+        asked = write_tree(sampling.sampled(root, node.elements, every, frames, frames))
+        told, heard = (read_roto(SentRoto((1920, 1080, 1.0), ((node.name, text),)).write()) for text in (node.text, asked))
+        assert [one.name for one in told.objects] == [one.name for one in heard.objects]
+        for ours, theirs in zip(told.objects, heard.objects):
+            for frame in frames:
+                assert len(ours.at(frame)) == len(theirs.at(frame)), ours.name
+                for mine, other in zip(ours.at(frame), theirs.at(frame)):
+                    np.testing.assert_allclose(mine.points, other.points, atol=2e-3)
+                    if mine.feather is not None and other.feather is not None:
+                        np.testing.assert_allclose(mine.feather, other.feather, atol=2e-3)
 
 
 @pytest.mark.parametrize("name", shared_data.names("nuke-samples/roto/snippets", "*.nk"))
-def test_plugin_and_core_agree_on_rotos_of_real_artists(start, shared, name):
+def test_text_and_nuke_agree_on_rotos_of_real_artists(start, shared, name):
+    from xmemcore.curves.chain import CLASSES
+
     stage = start()
     stage.host.open(shared / "nuke-samples" / "roto" / "snippets" / name, unknown="inert")
-    from xmem_roto_nuke.roto import rotopaint as reader
     from xmemcore.protocol.failures import RequestError
 
     compared = 0
-    for node in [node for node in stage.host.all_nodes() if node.Class() in reader.CLASSES]:
+    for node in [node for node in stage.host.all_nodes() if node.Class() in CLASSES]:
         if "{=" in node["curves"].toScript() or '"=' in node["curves"].toScript():
-            continue  # Nuke evaluates expressions, the core takes the number beside them and says so
+            continue  # their trackers are in the scripts that these were cut from
         try:
-            reading = reader.read_objects(node["curves"], node.name(), one_object=False)
+            reading = read([node])
         except RequestError:
             continue
-        for frame in (1, 10, 37, 1001):
-            compare(reading, node["curves"].toScript(), frame)
-            compared += 1
+        compare(reading, (1, 10, 37, 1001))
+        compared += 1
     if not compared:
         pytest.skip("no shapes in this sample")
+
+
+def test_points_that_follow_an_expression_are_nukes_on_the_annotated_frames(roto):
+    text = curves(triangle("one", "1001 1010")).replace("{{100 -} {110 0.5 1 1.5 1}}", "{=frame*2 {{100 -} {110 -}}}", 1)
+    assert "=frame" in text
+    one = core(roto(text), added={"one": {1005}})["one"]
+    assert one.unknown is None
+    assert [one.at(frame)[0].points[0, 0, 0] for frame in (1001, 1005, 1010)] == [2002, 2010, 2020]
+
+
+def test_a_layer_that_follows_a_tracker_moves_its_shapes_as_nuke_does(start):
+    stage = start()
+    tracker = stage.nuke.nodes.Grade(name="Tracker1")
+    tracker["multiply"].fromScript("{curve L x1001 0 x1011 50}")
+    node = stage.nuke.nodes.Roto()
+    layer = "layer stuck {f 512} {t 50 50 0 {=Tracker1.multiply 0} 0 0 0 0 0 2 2} {a} {%s}" % triangle("box", "1001 1006 1011", more=0)
+    node["curves"].fromScript(curves(layer))
+    stuck = core(read([node]))["stuck"]
+    left = [stuck.at(frame)[0].points[0, 0, 0] for frame in (1001, 1006, 1011)]
+    assert left == pytest.approx([150, 175, 200], abs=1e-3), "enlarged about 50 and moved by the tracker"
+    before = send(read([node])).states["stuck"]
+    tracker["multiply"].fromScript("{curve L x1001 0 x1006 20 x1011 50}")
+    after = send(read([node])).states["stuck"]
+    assert after["1006"] != before["1006"] and after["1001"] == before["1001"]
+    assert core(read([node]))["stuck"].at(1006)[0].points[0, 0, 0] == pytest.approx(170, abs=1e-3), "asked anew"
+
+
+def test_a_shape_that_nuke_places_elsewhere_is_taken_from_nuke_and_named(roto):
+    reading = roto(curves(triangle("one", "1001 1010 1030"), triangle("two", "1001")))
+    reading.nodes[0].elements.at((0,))[0].center.getPositionAnimCurve(0).addKey(1010, 470.0)
+    sent = send(reading)
+    assert sent.warnings == ("Nuke places points of one elsewhere than the text of Roto1 says; they are taken as Nuke has them.",)
+    assert core(reading)["one"].at(1010)[0].points[0, 0, 0] == 470
+    assert core(reading)["one"].at(1030)[0].points[2, 0, 0] == 270, "its other points too"
+
+
+def test_an_unchanged_text_is_read_and_compared_once(roto, monkeypatch):
+    from xmem_roto_nuke.roto import sampling
+
+    text, asked = curves(triangle("one", "1001 1010")), []
+    original = sampling.elsewhere
+    monkeypatch.setattr(sampling, "elsewhere", lambda *arguments: (asked.append(arguments[2]), original(*arguments))[1])
+    for _ in range(3):
+        send(roto(text))
+    send(roto(text), added={"one": {1004}})
+    assert asked == [[1001, 1010], [1004]]
+
+
+def test_a_state_changes_with_what_is_drawn_and_with_nothing_else(roto):
+    def states(text: str) -> dict:
+        return send(roto(text)).states["one"]
+
+    was = states(curves(triangle("one", "1001 1010")))
+    same = states(curves(triangle("one", "1001 1010", "vis 1 opc 1 mb 4", "{t 250 186 0 0 0 0 0 0 0 1 1 1}")))
+    assert was == same, "defaults that are written, and attributes that draw nothing"
+    moved = states(curves(triangle("one", "1001 1010", more=2)))
+    assert was["1001"] == moved["1001"] and was["1010"] != moved["1010"]
+    for changed in (
+        triangle("one", "1001 1010", "opc 0.5"),
+        triangle("one", "1001 1010", "", "{t 250 186 0 1 0}"),
+        triangle("one", "1001 1010", "vis 0"),
+    ):
+        assert states(curves(changed))["1001"] != was["1001"]
+
+
+# --- chains
+
+
+def test_a_chain_of_rotos_is_read_whole_and_objects_are_named_by_node_where_names_clash(start):
+    stage = start()
+    nuke = stage.nuke
+    lower = nuke.nodes.Roto(name="Lower")
+    lower["curves"].fromScript(curves(triangle("sleeve", "1001"), triangle("hat", "1001")))
+    off = nuke.nodes.Blur(inputs=[nuke.nodes.NoOp(inputs=[nuke.nodes.PostageStamp(inputs=[lower])])], disable=True)
+    silent = nuke.nodes.Roto(name="Silent", inputs=[nuke.nodes.Dot(inputs=[off])], disable=True)
+    silent["curves"].fromScript(curves(triangle("ghost", "1001")))
+    upper = nuke.nodes.Roto(name="Upper", inputs=[silent], motionblur_mode="global")
+    upper["curves"].fromScript(curves(triangle("sleeve", "1005")))
+    node = nuke.createNode("XMemRoto")
+    node.setInput(1, nuke.nodes.Dot(inputs=[upper]))
+    from xmem_roto_nuke.node import roto_pipe
+
+    pipe = roto_pipe.above(node)
+    assert [one.name() for one in pipe.rotos] == ["Upper", "Lower"]
+    assert pipe.warnings == ("Silent is disabled; its shapes do not count.", "The global motion blur of Upper is left out.")
+    assert frames(read(pipe.rotos)) == {"Upper.sleeve": [1005], "Lower.sleeve": [1001], "hat": [1001]}
+    assert list(core(read(pipe.rotos))) == ["Upper.sleeve", "Lower.sleeve", "hat"]
+    upper["replace"].setValue(True)
+    assert [one.name() for one in roto_pipe.above(node).rotos] == ["Upper"]
+
+
+def test_what_changes_the_picture_ends_the_chain_and_is_refused_at_its_end(start):
+    stage = start()
+    nuke = stage.nuke
+    lower = nuke.nodes.Roto(name="Lower")
+    blur = nuke.nodes.Blur(inputs=[lower])
+    upper = nuke.nodes.Roto(inputs=[blur])
+    node = nuke.createNode("XMemRoto")
+    from xmem_roto_nuke.node import roto_pipe
+    from xmemcore.protocol.failures import RequestError
+
+    node.setInput(1, upper)
+    assert [one.name() for one in roto_pipe.above(node).rotos] == [upper.name()]
+    node.setInput(1, blur)
+    with pytest.raises(RequestError, match="Blur1, a Blur"):
+        roto_pipe.above(node)
+
+
+def test_an_object_called_like_a_layer_of_the_plate_gets_a_prefix_in_plugin_and_core(start):
+    from xmem_roto_nuke.roto.reading import read_rotos
+
+    node = start().nuke.nodes.Roto()
+    node["curves"].fromScript(curves(triangle("Diffuse"), triangle("hat")))
+    reading = read_rotos([("Roto1", node["curves"].toScript(), node["curves"])], False, {"diffuse", "specular"})
+    assert reading.names == ["roto_Diffuse", "hat"] == list(core(reading))
+    assert reading.warnings == ("The plate has layers of the same names, so these mattes have others: roto_Diffuse.",)

@@ -418,6 +418,12 @@ def message(prompt: str) -> None:
     _told("message", prompt)
 
 
+def ask(prompt: str) -> bool:
+    """Ask yes or no; a test says beforehand what the artist presses."""
+    _told("ask", prompt)
+    return state.current().answers_yes
+
+
 def tprint(*args: Any, sep: str = " ", end: str = "\n", file: Any = None) -> None:
     """Print where any thread may."""
     print(*args, sep=sep, end=end, file=file or sys.stdout)
@@ -471,6 +477,7 @@ _FUNCTIONS = {
         execute,
         executing,
         cancel,
+        ask,
         message,
         menu,
         undo_,

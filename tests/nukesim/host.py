@@ -58,6 +58,8 @@ class Host(ScriptSide, NodeSide, ImageSide):
         """Every ProgressTask that was made, with what it showed."""
         self.messages: list[tuple[str, str]] = []
         """(kind, text) of what was told: ("message", "...")."""
+        self.answers_yes = True
+        """What the artist presses when asked."""
         self.python_errors: list[BaseException] = []
         """Exceptions of callbacks and of panel code, which Nuke shows in its console."""
         self.printed_errors: list[BaseException] = []

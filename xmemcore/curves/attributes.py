@@ -86,7 +86,7 @@ def unknown_curves(placed: Iterable[Placed]) -> List[Tuple[Element, str]]:
     found: List[Tuple[Element, str]] = []
     for one in placed:
         for element in one.chain:
-            found += [(element, curve.expression or "") for curve in _transform_that_counts(element) if curve.unknown]
+            found += [(element, curve.expression or "") for curve in moving_curves(element) if curve.unknown]
             found += [
                 (element, curve.expression or "")
                 for name in DRAWING
@@ -101,7 +101,7 @@ def unknown_curves(placed: Iterable[Placed]) -> List[Tuple[Element, str]]:
     return list({(id(element), expression): (element, expression) for element, expression in found}.values())
 
 
-def _transform_that_counts(element: Element) -> List[Curve]:
+def moving_curves(element: Element) -> List[Curve]:
     """Give the curves of a transform that move anything; a pivot alone moves nothing."""
     values = element.transform
     turning = [i for i in (*ROTATION, *SCALE, *SKEW) if i < len(values)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 from xmemcore.curves.tree import BEZIER, Layer, Placed, Shape, shapes_below
+from xmemcore.protocol.names import layer_names
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,17 @@ class TextObject:
     """Its shapes from bottom to top."""
 
 
-def objects_of(rotos: Sequence[Tuple[str, Layer]], union: Optional[str] = None) -> List[TextObject]:
+PREFIX = "roto_"
+"""Before the name of an object whose layer the plate has already."""
+
+
+def objects_of(rotos: Sequence[Tuple[str, Layer]], union: Optional[str] = None, taken: Sequence[str] = ()) -> List[TextObject]:
     """Make an object of every top-level shape and of every top-level layer that holds shapes, in the list's order, the topmost first.
 
     Args:
         rotos: name and root layer of each node of a chain, the last one first: it is drawn on top.
         union: name of the one object that all shapes are to be; None: each is its own.
+        taken: layers of the plate, which no matte may replace: an object of such a name is called `roto_NAME`.
     """
     found: List[Tuple[str, str, Tuple[Placed, ...]]] = []
     for node, root in rotos:
@@ -36,13 +42,19 @@ def objects_of(rotos: Sequence[Tuple[str, Layer]], union: Optional[str] = None) 
             placed = tuple(one for one in reversed(list(shapes_below(element, (root,)))) if draws(one.shape))
             if placed:
                 found.append((node, element.name or "shape", placed))
+    lower = {layer.lower() for layer in taken}
     if union is not None and found:
-        return [TextObject(union, union, found[0][0], tuple(one for _, _, placed in reversed(found) for one in placed))]
+        return [TextObject(_beside(union, lower), union, found[0][0], tuple(one for _, _, placed in reversed(found) for one in placed))]
     owners: Dict[str, Set[str]] = {}
     for node, original, _ in found:
         owners.setdefault(original, set()).add(node)
-    names = unique([original if len(owners[original]) == 1 else f"{node}.{original}" for node, original, _ in found])
+    names = unique([_beside(original if len(owners[original]) == 1 else f"{node}.{original}", lower) for node, original, _ in found])
     return [TextObject(name, original, node, placed) for name, (node, original, placed) in zip(names, found)]
+
+
+def _beside(name: str, taken: Set[str]) -> str:
+    """Give a name whose layer takes no other's place."""
+    return f"{PREFIX}{name}" if layer_names([name])[0].lower() in taken else name
 
 
 def draws(shape: Shape) -> bool:

@@ -1,7 +1,7 @@
 """What the plugin sends of a roto: the text of its nodes, and what the artist changed about the keyframes. Version 2 of the roto JSON.
 
     {"version": 2, "format": [w, h, pixel_aspect], "rotos": [{"name": "Roto1", "curves": TEXT}], "union": null,
-     "keyframes": {"sleeve": [1001, 1040]}, "absent": {"sleeve": [1020]}}
+     "keyframes": {"sleeve": [1001, 1040]}, "absent": {"sleeve": [1020]}, "taken": ["diffuse"]}
 
 `rotos` is a chain, the last node first; TEXT is what the knob's `toScript()` gives, with values sampled where it holds expressions.
 Objects are named as `objects_of` names them; `union` names the one object that all shapes are, if they are one.
@@ -36,11 +36,13 @@ class SentRoto:
     """By object, the frames that count as annotated; an object that is missing here counts on its own keys."""
     absent: Frames = field(default_factory=dict)
     """By object, frames on which the artist says that it is not there, whatever its shapes say."""
+    taken: Tuple[str, ...] = ()
+    """Layers of the plate, which no matte may replace; see `objects_of`."""
 
     def write(self) -> str:
         """Write the JSON."""
         rotos = [{"name": name, "curves": text} for name, text in self.rotos]
-        edits = {"union": self.union, "keyframes": self.keyframes, "absent": self.absent}
+        edits = {"union": self.union, "keyframes": self.keyframes, "absent": self.absent, "taken": self.taken}
         return json.dumps({"version": VERSION, "format": list(self.format), "rotos": rotos, **edits})
 
     @classmethod
@@ -62,6 +64,7 @@ class SentRoto:
             None if content.get("union") is None else _text(content["union"], "the name of the union"),
             _frames(content.get("keyframes", {}), "the keyframes"),
             _frames(content.get("absent", {}), "the absent frames"),
+            _layers(content.get("taken", [])),
         )
 
 
@@ -75,6 +78,12 @@ def _text(value: Any, what: str) -> str:
     if not isinstance(value, str) or not value:
         raise NotUsable(f"{what} is {short(value)}, which is no text")
     return value
+
+
+def _layers(value: Any) -> Tuple[str, ...]:
+    if not isinstance(value, list):
+        raise NotUsable("the plate's layers are no list")
+    return tuple(_text(one, "a layer of the plate") for one in value)
 
 
 def _frames(value: Any, what: str) -> Frames:

@@ -19,6 +19,8 @@ UNKNOWN_PLACES = range(13, 19)
 """Values that were 0 in every file seen; what they do is not known."""
 MATRIX = range(19, 35)
 """4 x 4, row-major, column vectors; applied to the points first."""
+ONE_BY_DEFAULT = (*SCALE, *MATRIX[::5])
+"""Places whose default is 1; that of the others is 0."""
 
 
 class ControlPoint(NamedTuple):

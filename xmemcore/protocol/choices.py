@@ -29,6 +29,10 @@ PICTURES = ("none", "png16", "index")
 METHODS = ("coverage", "published", "uniform", "random")
 """Strategies that choose frames to key; `engine.selection` defines them."""
 
+LIVE, AFTER_GAPS, AT_THE_END = "live", "after each gap", "at the end"
+UPDATES = (LIVE, AFTER_GAPS, AT_THE_END)
+"""When the viewer shows what a run has computed: every update makes Nuke compute anew what is downstream."""
+
 FROM_SCRIPT = "from the script"
 """In a node: the plate is encoded as Nuke's working space is."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Mapping, Optional
+from typing import List, Mapping, Optional
 
 CACHE_VARIABLE = "XMEM_ROTO_CACHE"
 """Root of the cache."""
@@ -13,6 +13,8 @@ NUKE_TEMP_VARIABLE = "NUKE_TEMP_DIR"
 """Nuke's own folder for what is temporary."""
 MODELS_VARIABLE = "XMEM_ROTO_MODELS"
 """Folder of models."""
+OUTPUT_VARIABLE = "XMEM_ROTO_OUTPUT"
+"""A studio's template for mattes of nodes that name no output, with {script_dir}, {script}, {version}, {node}, {shot}."""
 PYTHON_VARIABLE = "XMEM_ROTO_PYTHON"
 """The core's interpreter."""
 
@@ -51,6 +53,24 @@ def approved_folder(mattes: str) -> Path:
 def exchange_folder(node_id: str, cache: Optional[str] = None) -> Path:
     """Give the folder in which the plugin hands plates, roto and alphas of one node to the core."""
     return cache_root(cache) / "nuke" / node_id
+
+
+RENDERED = ("plate", "roto_alpha", "alpha")
+"""Folders of rendered frames in an exchange folder."""
+
+
+def exchange_lock(folder: Path) -> Path:
+    """Say where the lock of an exchange folder is: beside it, since Clear deletes what is in it."""
+    return folder.with_name(f"{folder.name}.lock")
+
+
+def file_state(path: Path) -> Optional[List[int]]:
+    """Give a file's size and time; None when it is not there."""
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return [state.st_size, state.st_mtime_ns]
 
 
 def thumbnail(node_id: str, frame: int, cache: Optional[str] = None) -> Path:

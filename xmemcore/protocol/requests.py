@@ -17,6 +17,7 @@ from xmemcore.protocol.choices import (
     PRECISIONS,
     ROTO_INPUTS,
     SHAPES,
+    UPDATES,
 )
 from xmemcore.protocol.colorspaces import COLORSPACES
 from xmemcore.protocol.failures import RequestError
@@ -42,6 +43,22 @@ class PanelChoices:
         "object of its own, with its own layer. 'union of all shapes': they are one object. 'alpha of the input': whatever is connected is "
         "rendered, and its alpha on the frames that you list with Add current is the matte of one object; use this for paint strokes, "
         "tracked mattes, or a Roto behind other nodes.",
+    )
+    viewer_update: str = setting(
+        UPDATES[0],
+        choices=UPDATES,
+        knob="viewer_update",
+        label="update the viewer",
+        tooltip="When the viewer shows new mattes. live: while they are computed, at most once a second. after each gap: when a stretch "
+        "between two keyframes is complete. at the end: once. Every update makes Nuke compute anew what is below this node.",
+    )
+    version: str = setting(
+        "v001",
+        knob="version",
+        label="version",
+        knob_choices=("v001",),
+        tooltip="Which version of the mattes shows, and is written by the next Propagate. Version up begins the next one; a former one can "
+        "be shown again here.",
     )
 
 

@@ -42,6 +42,7 @@ def objects_of(
     union: str | None = None,
     keyed: Mapping[str, Sequence[int]] | None = None,
     absent: Mapping[str, Sequence[int]] | None = None,
+    taken: Sequence[str] = (),
 ) -> tuple[RotoObject, ...]:
     """Make the objects of a chain of rotos, in the list's order.
 
@@ -50,12 +51,13 @@ def objects_of(
         union: name of the one object that all shapes are to be; None: each top-level shape or layer is one.
         keyed: by object, the frames that count as annotated; one that is missing here counts on its own keys.
         absent: by object, frames on which it is not there, whatever its shapes say.
+        taken: layers of the plate, which no matte may replace.
     """
     keyed, absent = keyed or {}, absent or {}
     nodes = {id(root): name for name, root in rotos}
     return tuple(
         _object(one, nodes, tuple(keyed[one.name]) if one.name in keyed else keyframes(one.placed), frozenset(absent.get(one.name, ())))
-        for one in text_objects(rotos, union)
+        for one in text_objects(rotos, union, taken)
     )
 
 

@@ -151,7 +151,7 @@ def _has_shapes(node: Node) -> bool:
 def _roto(
     called: str, rotos: Sequence[tuple[str, Layer]], warnings: Sequence[str], made: Format | None, sent: SentRoto | None = None
 ) -> Roto:
-    objects = objects_of(rotos) if sent is None else objects_of(rotos, sent.union, sent.keyframes, sent.absent)
+    objects = objects_of(rotos) if sent is None else objects_of(rotos, sent.union, sent.keyframes, sent.absent, sent.taken)
     named = (*warnings, *(warning for _, root in rotos for warning in warnings_of(root)))
     if not objects:
         painted = any(True for _, root in rotos for _ in strokes_below(root))

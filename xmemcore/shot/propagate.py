@@ -17,6 +17,7 @@ from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.frames import counted
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.result_file import MatteRecord, ResultFile, ResultHeader
+from xmemcore.protocol.result_lock import require_unlocked
 from xmemcore.protocol.results import PropagateResult
 from xmemcore.shot.approved import forgotten
 from xmemcore.shot.dependencies import Dependencies
@@ -33,6 +34,7 @@ from xmemcore.shot.plate.resampling import resampled
 from xmemcore.shot.store.cache import features_folder, make_room, sweep_partial_files
 from xmemcore.shot.store.lock import LockNotWritable, locked, node_lock, record_lock, result_lock
 from xmemcore.shot.store.permanent import PermanentStore, rounded
+from xmemcore.shot.store.rendered import delete_unused
 from xmemcore.shot.store.state import is_older
 from xmemcore.shot.store.work_folder import work_folder
 
@@ -40,7 +42,7 @@ RECORD_SECONDS = 5.0
 """How much work a killed run may lose: the record is written with the first matte, then this often, and when the run ends or fails."""
 
 
-BUSY = "Another propagate writes these mattes at the moment (lock {path}). Wait for it, cancel it, or choose another output."
+BUSY = "Another propagate writes these mattes at the moment ({holder}; lock {path}). Wait for it, cancel it, or choose another output."
 
 
 def propagate(request: PropagateRequest, listener: Listener | None = None) -> PropagateResult:
@@ -77,6 +79,7 @@ class _Run:
             self.warn(f"The plate has no {counted(opened.missing)}; no matte is written there.")
         if request.approved is None and (sentence := forgotten(places.out)):
             self.warn(sentence)
+        require_unlocked(str(places.out))
         opened.writer.prepare()
         stack.enter_context(locked(result_lock(places.out), sentence=BUSY))
         self.record = ResultFile(places.out)  # as the run before this one left it
@@ -211,6 +214,7 @@ class _Run:
             manifest = self.depends.manifest()
             manifest.save(places.node)
             used = [features_folder(places.cache).path(key) for key in manifest.features.values()]
+            delete_unused(places.cache)
             make_room(places.cache, self.opened.request.cache_limit, [*used, *LearnedStore(places.cache, places.node_id).paths()])
         cleaned = sum(self.plate.cleaned.values())
         if cleaned:

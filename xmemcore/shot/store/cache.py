@@ -6,6 +6,7 @@ It holds only what can be made again, so nothing that is wrong with it is ever f
     <root>/<node id>/manifest.json             what the node's last run was made of
     <root>/<node id>/memory/<key>.xmemcache    permanent memory, one file for each annotated frame and group
     <root>/<node id>/learned/<key>.xmemcache   weights that learned the shot, see `learned.py`
+    <root>/nuke/<node id>/plate/...            plates and alphas that Nuke rendered for the core, see `rendered.py`
 
 A file is our mark, a hash of its key and of all its bytes, and tensors (safetensors). Nothing is parsed before the hash is right,
 and nothing is deleted that has not our name and our mark. Files of version 0.2.0 and older (`.safetensors`) are never read; they
@@ -32,6 +33,7 @@ from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.names import is_node_id
 from xmemcore.protocol.outside import short
 from xmemcore.protocol.whole_file import read_ordinary, sweep, whole
+from xmemcore.shot.store.rendered import RenderedFrame, rendered_frames
 
 FORMAT = "3"
 """Raised whenever what a cache file holds changes; older files are then made again."""
@@ -198,11 +200,14 @@ def cache_files(root: Path, node_id: str | None = None) -> Iterator[CacheFile]:
 def make_room(root: Path, limit_bytes: int, keep: Iterable[Path] = ()) -> int:
     """Delete what was used longest ago until the cache fits: older versions' files first, `keep` last of all.
 
+    Plates that Nuke rendered for the core count, and go likewise.
+
     Returns:
         Bytes deleted.
     """
     kept = set(keep)
-    files = sorted(cache_files(root), key=lambda file: (file.path in kept, not file.older, file.used_ns, str(file.path)))
+    files: list[CacheFile | RenderedFrame] = [*cache_files(root), *rendered_frames(root)]
+    files.sort(key=lambda file: (file.path in kept, not file.older, file.used_ns, str(file.path)))
     surplus = sum(file.bytes for file in files) - limit_bytes
     deleted = 0
     for file in files:

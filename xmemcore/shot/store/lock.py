@@ -13,8 +13,11 @@ from pathlib import Path
 
 from xmemcore.protocol.failures import Busy, RequestError
 from xmemcore.protocol.file_lock import try_lock, unlock
+from xmemcore.protocol.outside import cut
+from xmemcore.protocol.result_lock import now, somebody
 
 NODE_LOCK = ".xmem-roto.lock"
+LONGEST_SIGNATURE = 100
 
 
 class LockNotWritable(RequestError):
@@ -42,14 +45,14 @@ def record_lock(folder: Path) -> Path:
 def locked(
     path: Path,
     patience_seconds: float = 2.0,
-    sentence: str = "Another propagate is running for this node (lock {path}). Wait for it, or cancel it.",
+    sentence: str = "Another propagate is running for this node ({holder}; lock {path}). Wait for it, or cancel it.",
 ) -> Iterator[None]:
     """Hold a lock file while the body runs; nothing of it stays.
 
     Args:
         path: of the lock file, by a name that only we give.
         patience_seconds: how long another holder is waited for.
-        sentence: what to say when it still holds the lock then.
+        sentence: what to say when it still holds the lock then, with {holder}, who has it and since when, and {path}.
 
     Raises:
         Busy.
@@ -68,10 +71,11 @@ def locked(
         try:
             if try_lock(descriptor):
                 if _still_there(path, descriptor):
+                    _sign(descriptor)
                     break
                 unlock(descriptor)  # its last holder deleted it between our two steps
             elif time.monotonic() > deadline:
-                raise Busy(sentence.format(path=path))
+                raise Busy(sentence.format(path=path, holder=_signature(descriptor)))
             else:
                 time.sleep(0.05)
         except BaseException:
@@ -86,6 +90,22 @@ def locked(
             os.unlink(path)
         unlock(descriptor)
         os.close(descriptor)
+
+
+def _sign(descriptor: int) -> None:
+    """Say in a lock file who has the lock and since when; a disk that is full takes no words, and the lock holds all the same."""
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{somebody()} since {now()}".encode())
+
+
+def _signature(descriptor: int) -> str:
+    """Read who has a lock; Windows lets nobody read what another process has locked."""
+    words = b""
+    with suppress(OSError):
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        words = os.read(descriptor, LONGEST_SIGNATURE)
+    return cut(words.decode("utf-8", "replace").strip(), LONGEST_SIGNATURE) or "somebody"
 
 
 def _still_there(path: Path, descriptor: int) -> bool:

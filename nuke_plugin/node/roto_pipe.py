@@ -1,0 +1,97 @@
+"""The roto pipe: which Rotos a node's roto input brings, one above the other. Main thread only.
+
+Dots, NoOps, PostageStamps (of which Stamps are made) and disabled nodes hand on what comes to them, out of Groups too. A disabled
+Roto counts all the same where it is the one that is connected, and is passed through above another one. The core follows the
+same rules in a script that it reads (`xmemcore.curves.chain`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, List, Optional, Set, Tuple
+
+from xmem_roto_nuke.graph import outside
+from xmem_roto_nuke.node import identity
+from xmemcore.curves.chain import CLASSES, PASSED
+from xmemcore.protocol.failures import RequestError
+
+if TYPE_CHECKING:
+    import nuke
+
+
+@dataclass(frozen=True)
+class Pipe:
+    """Rotos whose shapes are meant."""
+
+    rotos: Tuple[nuke.Node, ...]
+    """The one that is connected first; its shapes are drawn on top."""
+    warnings: Tuple[str, ...]
+
+
+def above(node: nuke.Node) -> Pipe:
+    """Follow the roto input of an XMemRoto.
+
+    Raises:
+        RequestError: nothing is connected, or no Roto is.
+    """
+    source = identity.roto_source(node)
+    first = through(source)
+    if first is None or first.Class() not in CLASSES:
+        name = source.name() if first is None else f"{first.name()}, a {first.Class()}"
+        raise RequestError(
+            f"The roto input of {node.name()} is {name}. "
+            "Connect the Roto or RotoPaint itself, or choose 'alpha of the input' and list the frames."
+        )
+    rotos, warnings, seen = [first], [], {str(first.fullName())}
+    if is_disabled(first):
+        warnings.append(f"{first.name()} is disabled; its shapes count all the same.")
+    roto: Optional[nuke.Node] = first
+    while roto is not None:
+        roto = _next(roto)
+        if roto is None or str(roto.fullName()) in seen:
+            break
+        seen.add(str(roto.fullName()))
+        if is_disabled(roto):
+            warnings.append(f"{roto.name()} is disabled; its shapes do not count.")
+        else:
+            rotos.append(roto)
+    warnings += [f"The global motion blur of {one.name()} is left out." for one in rotos if _has_global_blur(one)]
+    return Pipe(tuple(rotos), tuple(warnings))
+
+
+def texts(pipe: Pipe) -> List[Tuple[str, str]]:
+    """Give the name and curves text of each Roto; one call of Nuke's for each."""
+    return [(str(one.name()), str(one["curves"].toScript())) for one in pipe.rotos]
+
+
+def layers(plate: Optional[nuke.Node]) -> Set[str]:
+    """Name the plate's layers; a matte's layer of the same name would take its place in the node's output."""
+    channels = () if plate is None else plate.channels()
+    return {str(channel).split(".")[0] for channel in channels} - {"rgb", "rgba"}
+
+
+def through(node: Optional[nuke.Node]) -> Optional[nuke.Node]:
+    """Give the node behind those that hand on what comes to them: the first Roto, or the first that is something else."""
+    while node is not None and node.Class() not in CLASSES and (node.Class() in (*PASSED, "Input") or is_disabled(node)):
+        node = outside(node) if node.Class() == "Input" else identity.connected(node, 0)
+    return node
+
+
+def is_disabled(node: nuke.Node) -> bool:
+    """Say whether a node lets its input through."""
+    knob = node.knob("disable")
+    return knob is not None and bool(knob.value())
+
+
+def _next(roto: nuke.Node) -> Optional[nuke.Node]:
+    """Give the Roto whose shapes come to a Roto through its first input; one that replaces what it gets hides them."""
+    replaces = roto.knob("replace")
+    if replaces is not None and replaces.value() and not is_disabled(roto):
+        return None
+    found = through(identity.connected(roto, 0))
+    return found if found is not None and found.Class() in CLASSES else None
+
+
+def _has_global_blur(roto: nuke.Node) -> bool:
+    mode = roto.knob("motionblur_mode")
+    return mode is not None and str(mode.value()) == "global"

@@ -1,0 +1,76 @@
+"""Whose a result is: no two nodes write into one without somebody having said so. Main thread only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Optional, Tuple
+
+from xmem_roto_nuke import host
+from xmem_roto_nuke.node import identity, knobs
+from xmem_roto_nuke.panel import result
+from xmem_roto_nuke.staleness.record import owner_of
+from xmemcore.protocol.failures import Cancelled, RequestError
+from xmemcore.protocol.result_lock import lock_of, require_unlocked
+
+if TYPE_CHECKING:
+    import nuke
+
+
+def require_own(node: nuke.Node) -> None:
+    """See that a propagate may write where the node's output is; mattes of a node elsewhere are replaced only when an artist says so.
+
+    Raises:
+        RequestError: it is locked, or another node of the script writes there too.
+        Cancelled: the artist said no.
+    """
+    pattern = knobs.matte_pattern(node)
+    require_unlocked(pattern)
+    sharing = _sharing(node, pattern)
+    if sharing is not None:
+        raise RequestError(
+            f"{sharing.name()} writes to {pattern} too. Give {node.name()} another output, or empty its output for a place of its own."
+        )
+    owner = owner_of(pattern)
+    if owner is None or owner.node_id == identity.node_id(node):
+        return
+    question = f"The mattes {pattern} were made by {owner.node_name}, a node of another script or one that is gone. Replace them?"
+    if not host.ask(question):
+        raise Cancelled("Nothing was replaced. Version up begins a folder of its own for this node's mattes.")
+
+
+def notes(node: nuke.Node, pattern: str) -> Tuple[str, ...]:
+    """Say what an artist should know of a result before the next run."""
+    said = []
+    held = lock_of(pattern) if pattern else None
+    if held is not None:
+        said.append(f"Locked by {held.by} since {held.since}: no Propagate replaces these mattes until Lock result is pressed again.")
+    if node.clones():
+        said.append(
+            f"{node.name()} has a clone: they are one node with one result, whatever is connected to each. Copy and paste it instead."
+        )
+    sharing = _sharing(node, pattern) if pattern else None
+    if sharing is not None:
+        said.append(f"{sharing.name()} writes to the same place: Propagate refuses until one of the two has another output.")
+    return tuple(said)
+
+
+def reclaim(node: nuke.Node) -> None:
+    """Undo what a node preset has put over a node's identity: two nodes with one id would share cache, record and mattes."""
+    if not identity.has_anothers_id(node):
+        return
+    with host.unrecorded():
+        identity.reclaim(node)
+        result.forget(node)
+    result.take_up(node)
+
+
+def _sharing(node: nuke.Node, pattern: str) -> Optional[nuke.Node]:
+    """Find another node of the script that writes to the same place."""
+    for other in identity.living():
+        if other.fullName() == node.fullName() or identity.is_clone(node, other):
+            continue
+        try:
+            if knobs.matte_pattern(other) == pattern:
+                return other
+        except RequestError:
+            continue  # it has no place at all
+    return None

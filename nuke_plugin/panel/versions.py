@@ -1,0 +1,113 @@
+"""Versions of a node's result, and the lock that makes one read-only for every Propagate. Main thread only.
+
+A version is a folder of mattes. The knob `version` says which one the node shows and the next Propagate writes; Version up begins the
+next one and locks the former, so that it stays as it is and can be shown again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, List
+
+from xmem_roto_nuke import host
+from xmem_roto_nuke.node import identity, knobs, places, runs
+from xmem_roto_nuke.panel import result, status
+from xmem_roto_nuke.staleness import mattes_on_disk
+from xmemcore.protocol import result_lock
+from xmemcore.protocol.failures import Busy, RequestError
+
+if TYPE_CHECKING:
+    import nuke
+
+
+def version_up(node: nuke.Node) -> None:
+    """Begin the next version; the one that is left is locked where it has mattes.
+
+    Raises:
+        Busy, RequestError.
+    """
+    _refuse_at_work(node)
+    left = knobs.matte_pattern(node)
+    if mattes_on_disk.frames(left):
+        _lock(left)
+    known = there(node)
+    upcoming = places.version_name(max(map(places.version_number, known)) + 1)
+    with host.one_undo("XMem version up"):
+        _offer(node, [*known, upcoming])
+        node["version"].setValue(upcoming)
+    status.refresh(node, (f"{upcoming} begins: the next Propagate writes {knobs.matte_pattern(node)}; until then {left} shows.",))
+
+
+def show_chosen(node: nuke.Node) -> None:
+    """Let the node put out the version that its knob says, once there are mattes of it.
+
+    Raises:
+        Busy, RequestError.
+    """
+    _refuse_at_work(node)
+    result.show_place(node, knobs.matte_pattern(node))
+    status.refresh(node)
+
+
+def offer(node: nuke.Node) -> None:
+    """List the versions that there are, and the chosen one."""
+    if node.knob("version") is not None:
+        _offer(node, there(node))
+
+
+def there(node: nuke.Node) -> List[str]:
+    """List the versions that have a folder, the first and the chosen one in any case, ascending."""
+    chosen = places.version_number(str(node["version"].value()))
+    found = {1, chosen}
+    number = 2
+    while number <= chosen or mattes_on_disk.frames(knobs.matte_pattern(node, places.version_name(number))):
+        if mattes_on_disk.frames(knobs.matte_pattern(node, places.version_name(number))):
+            found.add(number)
+        number += 1
+    return [places.version_name(one) for one in sorted(found)]
+
+
+def toggle_lock(node: nuke.Node) -> None:
+    """Lock the mattes where the node writes, or take their lock away.
+
+    Raises:
+        Busy, RequestError.
+    """
+    _refuse_at_work(node)
+    pattern = knobs.matte_pattern(node)
+    held = result_lock.lock_of(pattern)
+    if held is None and not mattes_on_disk.frames(pattern):
+        raise RequestError(f"{node.name()} has no mattes at {pattern}. Propagate first.")
+    if held is None:
+        _lock(pattern)
+        said = ""  # the status names every lock
+    else:
+        try:
+            result_lock.unlock(pattern)
+        except OSError as error:
+            raise RequestError(f"The lock of {pattern} cannot be taken away: {error.strerror or error}.") from error
+        said = f"The lock that {held.by} made on {held.since} is gone: Propagate writes these mattes again."
+    status.refresh(node, (said,) if said else ())
+
+
+def _lock(pattern: str) -> None:
+    try:
+        result_lock.lock(pattern)
+    except OSError as error:
+        raise RequestError(
+            f"The lock of {pattern} cannot be written: {error.strerror or error}. May you write in that folder?"
+        ) from error
+
+
+def _offer(node: nuke.Node, names: List[str]) -> None:
+    knob = node["version"]
+    chosen = str(knob.value())
+    if list(knob.values()) != names:  # type: ignore[attr-defined]
+        with host.unrecorded():
+            knob.setValues(names)  # type: ignore[attr-defined]
+            knob.setValue(chosen)
+
+
+def _refuse_at_work(node: nuke.Node) -> None:
+    title = runs.title(identity.node_id(node))
+    if title:
+        raise Busy(f"{title} of {node.name()} is at work. Cancel it, or wait for it.")

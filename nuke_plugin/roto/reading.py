@@ -1,0 +1,196 @@
+"""The Rotos of a node read once, as their curves texts: objects, keyframes, what the core is sent of them, and what changed.
+
+Every top-level shape or layer is one object, or all shapes together are one. What a text cannot tell is sampled (`sampling`); geometry
+is the core's alone. Nuke's main thread, since sampling asks Nuke.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Set, Tuple
+
+from xmem_roto_nuke.roto import sampling
+from xmem_roto_nuke.roto.key_edits import ONE_OBJECT, KeyEdits
+from xmem_roto_nuke.roto.sampling import Elements, Path
+from xmem_roto_nuke.roto.states import State, hidden, states
+from xmemcore import curves
+from xmemcore.curves import CurvesTextBroken, Layer, SentRoto, TextObject
+from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.frames import FrameRange
+from xmemcore.protocol.words import listed
+
+MOST_NAMED = 5
+"""Elements that a warning names."""
+TEXTS_KEPT = 8
+"""Curves texts whose trees are kept for the next look."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A curves text as it was read, and what Nuke was asked about it already; its answers are the same for the same text."""
+
+    root: Layer
+    compared: Set[int] = field(default_factory=set)
+    """Frames on which a point of each shape was compared with Nuke's."""
+    elsewhere: Set[Path] = field(default_factory=set)
+    """Shapes that Nuke places elsewhere."""
+
+
+@lru_cache(maxsize=TEXTS_KEPT)
+def _known(text: str) -> Known:
+    return Known(curves.read_tree(text, points=False))
+
+
+@dataclass(frozen=True)
+class RotoNode:
+    """One Roto."""
+
+    name: str
+    text: str
+    elements: Elements
+    known: Known
+
+
+@dataclass(frozen=True)
+class RotoReading:
+    """The objects of a chain of Rotos, and what of them cannot be taken."""
+
+    nodes: Tuple[RotoNode, ...]
+    """The last of the chain first: it is drawn on top."""
+    objects: Tuple[TextObject, ...]
+    """In the order of the lists, the topmost first."""
+    union: Optional[str]
+    taken: Tuple[str, ...]
+    """Layers of the plate, which no matte may replace."""
+    warnings: Tuple[str, ...]
+    complete: bool
+    """Every element of the nodes is in one of the objects; paint strokes are not."""
+
+    @property
+    def names(self) -> List[str]:
+        """Give each object's name; no two are equal."""
+        return [one.name for one in self.objects]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What the core gets, and what the node's record keeps."""
+
+    roto: SentRoto
+    states: Dict[str, Dict[str, State]]
+    """By object and annotated frame."""
+    hidden: Dict[str, str]
+    """By object, the frames of the range on which its shapes do not show, as a range."""
+    warnings: Tuple[str, ...]
+
+
+def read_rotos(rotos: Sequence[Tuple[str, str, Any]], one_object: bool, taken: Iterable[str] = ()) -> RotoReading:
+    """Find the objects of a chain of Rotos.
+
+    Args:
+        rotos: name, curves text and `curves` knob of each, the last of the chain first.
+        one_object: take the union of all shapes as one object.
+        taken: layers of the plate, which no matte may replace.
+
+    Raises:
+        RequestError: there is no shape at all.
+        CurvesTextBroken: a text cannot be read.
+    """
+    nodes = tuple(RotoNode(name, text, Elements(knob), _read(name, text)) for name, text, knob in rotos)
+    union = ONE_OBJECT if one_object else None
+    layers = tuple(sorted(taken))
+    objects = tuple(curves.objects_of([(node.name, node.known.root) for node in nodes], union, layers))
+    called = " and ".join(node.name for node in nodes)
+    if not objects:
+        raise RequestError(f"{called} has no shapes. Draw and key a shape, or choose the input's alpha as roto input.")
+    strokes = [stroke.name or "stroke" for node in nodes for stroke in curves.strokes_below(node.known.root)]
+    warnings = []
+    if strokes:
+        shown = listed(strokes, MOST_NAMED)
+        warnings.append(f"Paint strokes of {called} do not count ({shown}); choose the input's alpha to include them.")
+    plain = {one.name for one in curves.objects_of([(node.name, node.known.root) for node in nodes], union)}
+    moved = [one.name for one in objects if one.name not in plain]
+    if moved:
+        warnings.append(f"The plate has layers of the same names, so these mattes have others: {listed(moved, MOST_NAMED)}.")
+    return RotoReading(nodes, objects, union, layers, tuple(warnings), complete=not strokes)
+
+
+def _read(name: str, text: str) -> Known:
+    try:
+        return _known(text)
+    except CurvesTextBroken as error:
+        raise CurvesTextBroken(f"{name}: {error}") from error
+
+
+def keyframes(reading: RotoReading, edits: KeyEdits) -> Dict[str, List[int]]:
+    """List each object's annotated frames."""
+    return {one.name: sorted(edits.frames(one.name, set(curves.keyframes(one.placed)))) for one in reading.objects}
+
+
+def send(reading: RotoReading, edits: KeyEdits, image_format: Tuple[int, int, float], every: Iterable[int]) -> Sent:
+    """Make ready what the core is sent.
+
+    Args:
+        reading: of `read_rotos`.
+        edits: the artist's changes in the panel.
+        image_format: width, height and pixel aspect of the plate's format.
+        every: the frames that are wanted.
+
+    Raises:
+        RequestError: no object has a keyframe.
+        CurvesTextBroken: points cannot be read.
+    """
+    keyed = keyframes(reading, edits)
+    frames = sorted({frame for listed in keyed.values() for frame in listed})
+    if not frames:
+        raise RequestError(
+            "No shape of the roto has a key. Key one on at least one frame, or use Add current for the frames that are right."
+        )
+    all_frames = sorted({*frames, *every})
+    roots: List[Tuple[str, Layer]] = []
+    texts: List[Tuple[str, str]] = []
+    warnings: List[str] = []
+    for node in reading.nodes:
+        root, said = _settled(node, frames, all_frames)
+        roots.append((node.name, root))
+        texts.append((node.name, node.text if root is node.known.root else curves.write_tree(root)))
+        warnings += said
+    objects = reading.objects if all(root is node.known.root for (_, root), node in zip(roots, reading.nodes)) else ()
+    objects = objects or tuple(curves.objects_of(roots, reading.union, reading.taken))
+    absent = {name: tuple(sorted(edits.absent[name])) for name in reading.names if edits.absent.get(name)}
+    return Sent(
+        SentRoto(image_format, tuple(texts), reading.union, {name: tuple(listed) for name, listed in keyed.items()}, absent, reading.taken),
+        {one.name: {**states(one.placed, keyed[one.name]), **_absences(absent.get(one.name, ()))} for one in objects},
+        {one.name: str(FrameRange.of(gone)) for one in objects if (gone := hidden(one.placed, all_frames))},
+        tuple(warnings),
+    )
+
+
+def _absences(frames: Sequence[int]) -> Dict[str, State]:
+    return {str(frame): ["absent"] for frame in frames}
+
+
+def _settled(node: RotoNode, keyed: Sequence[int], every: Sequence[int]) -> Tuple[Layer, List[str]]:
+    """Give a Roto's tree with nothing left that only Nuke can tell; the tree of its text itself where that tells everything."""
+    known, root = node.known, node.known.root
+    try:
+        fresh = [frame for frame in keyed if frame not in known.compared]
+        if fresh:
+            known.elsewhere.update(sampling.elsewhere(root, node.elements, fresh))
+            known.compared.update(fresh)
+        if not known.elsewhere and not sampling.hangs_on_expressions(root):
+            return root, []
+        settled = sampling.sampled(root, node.elements, known.elsewhere, keyed, every)
+    except IndexError:
+        return root, [f"Nuke lists other shapes of {node.name} than its text, so what hangs on expressions there is not known."]
+    names = [placed.shape.name for path, placed in sampling.shapes_with_paths(root) if path in known.elsewhere]
+    if not names:
+        return settled, []
+    shown = listed(names, MOST_NAMED)
+    return settled, [f"Nuke places points of {shown} elsewhere than the text of {node.name} says; they are taken as Nuke has them."]
+
+
+def every_shape_counts(reading: RotoReading, edits: KeyEdits) -> bool:
+    """Say whether Nuke's own render of the whole roto is the union that we mean: nothing declared absent, no strokes left out."""
+    return not any(edits.absent.values()) and reading.complete

@@ -1,0 +1,91 @@
+"""A few letters for each annotation, so that a later look can say which one changed; and when each object is hidden.
+
+Curves are kept and saved in single precision, so a roto that was saved and opened again has the same letters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from operator import itemgetter
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+
+from xmemcore.curves import DRAWING, ONE_BY_DEFAULT, Curve, Placed, differs, is_shown, value
+
+LETTERS = 16
+"""Of a digest."""
+
+HIDING = ("vis", "opc", "ltt")
+"""Attributes that hide a shape on some frame, if any does."""
+
+State = List[Any]
+
+
+def state_of(text: str) -> State:
+    """Digest what one annotation is made of, as a record keeps it."""
+    return [hashlib.sha1(text.encode("utf-8")).hexdigest()[:LETTERS]]
+
+
+def states(placed: Sequence[Placed], frames: Sequence[int]) -> Dict[str, State]:
+    """Digest an object on each of some frames; two digests are equal where its shapes are."""
+    digests = {frame: hashlib.sha1() for frame in frames}
+    for one in placed:
+        shown = [frame for frame in frames if is_shown(one, frame)] if _may_hide(one) else list(frames)
+        if not shown:
+            continue
+        numbers = _numbers(one, shown)
+        kind = f"{one.shape.kind} {one.shape.closed} {one.shape.feather is None}"
+        names = hashlib.sha1("\n".join([*(element.name for element in one.chain), kind, *numbers]).encode("utf-8")).digest()
+        for frame, row in zip(shown, zip(*numbers.values(), *_points(one, shown))):
+            digests[frame].update(names + array("f", row).tobytes())
+    return {str(frame): [digest.hexdigest()[:LETTERS]] for frame, digest in digests.items()}
+
+
+def hidden(placed: Sequence[Placed], frames: Iterable[int]) -> Tuple[int, ...]:
+    """List the frames on which none of an object's shapes shows: visibility, opacity and lifetime say so."""
+    if not all(_may_hide(one) for one in placed):
+        return ()
+    return tuple(frame for frame in frames if not any(is_shown(one, frame) for one in placed))
+
+
+def _may_hide(one: Placed) -> bool:
+    return any(differs(element, name) for element in one.chain for name in HIDING)
+
+
+def _numbers(one: Placed, frames: Sequence[int]) -> Dict[str, Sequence[float]]:
+    """Evaluate what a shape and the layers around it are set to; a number at its default is left out, whether it is written or not."""
+    found: Dict[str, Sequence[float]] = {}
+    for depth, element in enumerate(one.chain):
+        for place, curve in enumerate(element.transform):
+            default = 1.0 if place in ONE_BY_DEFAULT else 0.0
+            found[f"{depth} {place}"] = values = _values(curve, frames)
+            if not any(number != default for number in values):
+                del found[f"{depth} {place}"]
+        for name in DRAWING:
+            if differs(element, name):
+                found[f"{depth} {name}"] = [value(element, name, frame) for frame in frames]
+    return found
+
+
+def _points(one: Placed, frames: Sequence[int]) -> Iterator[Sequence[float]]:
+    """Evaluate every number of a shape's points."""
+    for outline in (one.shape.main, one.shape.feather):
+        if outline is None:
+            continue
+        pick = _picker(outline.key_times, frames)
+        for point in outline.points:
+            for curve in (point.x, point.y, *(point.attributes[name] for name in sorted(point.attributes))):
+                yield pick(curve.values) if pick is not None and curve.times is outline.key_times else _values(curve, frames)
+
+
+def _values(curve: Curve, frames: Sequence[int]) -> Sequence[float]:
+    return [curve.at(frame) for frame in frames] if curve.times or curve.link is not None else (curve.constant,) * len(frames)
+
+
+def _picker(times: Sequence[float], frames: Sequence[int]) -> Optional[Callable[[Sequence[float]], Sequence[float]]]:
+    """Make a function that picks the values of keys at the frames; None where a frame has no key."""
+    places = {time: place for place, time in enumerate(times)}
+    if any(frame not in places for frame in frames):
+        return None
+    wanted = [places[frame] for frame in frames]
+    return itemgetter(*wanted) if len(wanted) > 1 else lambda values: (values[wanted[0]],)

@@ -1,0 +1,218 @@
+"""Results have an owner: versions, locks, and never two nodes that write into one result without saying so."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def pattern(node) -> str:
+    return node.node("Result")["file"].getEvaluatedValue()
+
+
+def mattes(path: str) -> dict[str, int]:
+    from pathlib import Path
+
+    return {one.name: one.stat().st_mtime_ns for one in Path(path).parent.glob("matte.*.exr")}
+
+
+def copy(stage, node):
+    for other in stage.host.all_nodes():
+        other["selected"].setValue(False)
+    node["selected"].setValue(True)
+    stage.nuke.nodeCopy("%clipboard%")
+    node["selected"].setValue(False)
+    return stage.nuke.nodePaste("%clipboard%")
+
+
+def choose(stage, version: str, node=None) -> None:
+    (node or stage.node).showControlPanel()
+    stage.host.user_edit((node or stage.node)["version"], version)
+    stage.host.pump(0.1)
+
+
+def test_version_up_starts_the_next_folder_and_the_former_can_be_shown_again(stage):
+    stage.propagate()
+    first = pattern(stage.node)
+    before = mattes(first)
+    stage.press("version_up")
+    assert stage.node["version"].value() == "v002" and pattern(stage.node) == first, "the former shows until there is something new"
+    assert "v002 begins" in stage.status()
+    stage.node["size"].setValue(256)
+    stage.propagate()
+    second = pattern(stage.node)
+    assert second.endswith("/v002/matte.%04d.exr") and len(mattes(second)) == 10 and mattes(first) == before
+    assert "Up to date" in stage.status()
+
+    choose(stage, "v001")
+    assert pattern(stage.node) == first and "Changed settings: working size" in stage.status()
+    stage.propagate()
+    assert "are locked by" in stage.told[-1] and mattes(first) == before, "what was left is read-only"
+    choose(stage, "v002")
+    assert pattern(stage.node) == second and "Up to date" in stage.status()
+    stage.press("version_up")
+    assert list(stage.node["version"].values()) == ["v001", "v002", "v003"]
+
+
+def test_versions_survive_saving_and_reopening(stage):
+    stage.propagate()
+    stage.press("version_up")
+    stage.propagate()
+    path = stage.save()
+    stage.host.open(path)
+    node = stage.host.node("XMemRoto")
+    stage.press("refresh", node)
+    assert node["version"].value() == "v002" and list(node["version"].values()) == ["v001", "v002"]
+    assert pattern(node).endswith("/v002/matte.%04d.exr") and "Up to date" in stage.status(node)
+
+
+def test_a_locked_result_is_read_only_until_the_button_is_pressed_again(stage):
+    from xmemcore.protocol.result_lock import somebody
+
+    stage.press("lock_result")
+    assert "has no mattes" in stage.told[-1]
+    stage.propagate()
+    before = mattes(pattern(stage.node))
+    stage.press("lock_result")
+    assert f"Locked by {somebody()} since" in stage.status()
+    stage.node["size"].setValue(256)
+    stage.propagate()
+    assert "are locked by" in stage.told[-1] and mattes(pattern(stage.node)) == before
+    stage.press("lock_result")
+    assert "Propagate writes these mattes again" in stage.status()
+    stage.propagate()
+    assert mattes(pattern(stage.node)) != before
+
+
+def test_a_folder_that_takes_no_lock_says_so(stage, monkeypatch):
+    from xmemcore.protocol import result_lock
+
+    stage.propagate()
+
+    def refuse(path, text):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(result_lock, "write_text", refuse)
+    stage.press("version_up")
+    assert "Permission denied" in stage.told[-1] and stage.node["version"].value() == "v001"
+
+
+def test_a_studios_template_places_mattes(stage, monkeypatch):
+    monkeypatch.setenv("XMEM_ROTO_OUTPUT", "{script_dir}/out/{shot}/{script}_{node}_{version}/m_{version}.####.exr")
+    stage.propagate()
+    assert "no shot" in stage.told[-1] and "$SHOT" in stage.told[-1]
+    monkeypatch.setenv("SHOT", "sh010")
+    stage.propagate()
+    folder = stage.folder / "out" / "sh010" / "shot_XMemRoto_v001"
+    assert len(list(folder.glob("m_v001.*.exr"))) == 10
+    stage.press("version_up")
+    stage.node["size"].setValue(256)
+    stage.propagate()
+    assert len(list((folder.with_name("shot_XMemRoto_v002")).glob("m_v002.*.exr"))) == 10
+    monkeypatch.setenv("XMEM_ROTO_OUTPUT", "{script_dir}/{episode}/m.%04d.exr")
+    stage.propagate()
+    assert "names {episode}" in stage.told[-1]
+
+
+def test_each_shot_of_a_multishot_script_has_mattes_of_its_own(start):
+    stage = start(version=(16, 0, 1)).build()
+    stage.nuke.root()["gsv"].setGsvValue("__default__.shot", "sh010")
+    stage.propagate()
+    first = pattern(stage.node)
+    assert "sh010" in first
+    stage.nuke.root()["gsv"].setGsvValue("__default__.shot", "sh020")
+    stage.press("refresh")
+    assert "The plate has changed" in stage.status(), "the variable acts on every pixel"
+    stage.propagate()
+    assert "sh020" in pattern(stage.node) and len(mattes(first)) == 10
+    stage.nuke.root()["gsv"].setGsvValue("__default__.shot", "sh010")
+    stage.press("refresh")
+    assert pattern(stage.node) == first and "Up to date" in stage.status()
+
+
+# --- whose a result is
+
+
+def test_a_pasted_node_with_the_same_output_is_refused_until_it_has_another(stage):
+    stage.node["output"].setValue((stage.folder / "out" / "matte.%04d.exr").as_posix())
+    stage.propagate()
+    before = mattes(pattern(stage.node))
+    twin = copy(stage, stage.node)
+    twin.setInput(0, stage.plate)
+    twin.setInput(1, stage.roto)
+    stage.press("refresh", twin)
+    assert "writes to the same place" in stage.status(twin)
+    stage.propagate(twin)
+    assert "XMemRoto writes to" in stage.told[-1] and mattes(pattern(stage.node)) == before
+    twin["output"].setValue("")
+    stage.propagate(twin)
+    assert pattern(twin) != pattern(stage.node) and mattes(pattern(stage.node)) == before
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_mattes_of_a_node_elsewhere_are_replaced_only_when_the_artist_says_so(stage, answer):
+    from xmem_roto_nuke.node import identity
+
+    stage.node["output"].setValue((stage.folder / "out" / "matte.%04d.exr").as_posix())
+    stage.propagate()
+    before = mattes(pattern(stage.node))
+    identity.give_id(stage.node)  # as in a copy of the script
+    stage.host.answers_yes = answer
+    stage.node["size"].setValue(256)
+    stage.propagate()
+    assert "were made by XMemRoto" in stage.told[-1] and stage.told[-1].endswith("Replace them?")
+    assert (mattes(pattern(stage.node)) != before) is answer
+    asked = len(stage.told)
+    stage.propagate()
+    assert (len(stage.told) == asked) is answer, "once it is this node's, nobody is asked"
+
+
+def test_a_preset_of_another_node_leaves_a_node_its_own(stage):
+    stage.propagate()
+    kept = "\n".join(
+        f"{name} {stage.node[name].toScript()}"
+        for name in ("node_id", "home", "record", "has_result", "size")
+        if stage.node[name].toScript()
+    )
+    other = stage.nuke.createNode("XMemRoto")
+    own = other["node_id"].value()
+    other.setInput(0, stage.plate)
+    other.setInput(1, stage.roto)
+    stage.host.apply_preset(other, kept)
+    assert other["node_id"].value() == stage.node["node_id"].value(), "an older Nuke puts hidden knobs into presets"
+    stage.press("refresh", other)
+    assert other["node_id"].value() == own and not other["has_result"].value()
+    assert "No mattes yet" in stage.status(other) and "Up to date" in (stage.press("refresh"), stage.status())[1]
+    stage.propagate(other)
+    assert pattern(other) != pattern(stage.node)
+
+
+def test_todays_nuke_keeps_identity_out_of_presets(stage):
+    stage.propagate()
+    if not stage.host.hostile:
+        assert "node_id" not in stage.host.preset_of(stage.node)
+
+
+def test_a_clone_is_one_node_with_its_original_and_says_so(stage):
+    stage.propagate()
+    before = stage.node["node_id"].value()
+    clone = stage.nuke.clone(stage.node)
+    from xmem_roto_nuke import buttons
+
+    buttons.created(clone)
+    assert stage.node["node_id"].value() == before == clone["node_id"].value()
+    stage.press("refresh")
+    assert "has a clone" in stage.status() and "Up to date" in stage.status()
+
+
+def test_the_core_refuses_a_locked_result_too(stage, tmp_path):
+    from xmemcore.protocol.requests import PropagateRequest
+    from xmemcore.protocol.result_lock import lock
+
+    stage.propagate()
+    lock(pattern(stage.node))
+    request = json.loads((next(stage.folder.glob("mattes/*/request.json"))).read_text())
+    assert PropagateRequest(**{**request, "keyframes": None}).out == pattern(stage.node), "what the core is asked for is what is locked"
