@@ -93,9 +93,7 @@ def _lock(pattern: str) -> None:
     try:
         result_lock.lock(pattern)
     except OSError as error:
-        raise RequestError(
-            f"The lock of {pattern} cannot be written: {error.strerror or error}. May you write in that folder?"
-        ) from error
+        raise RequestError(f"The lock of {pattern} cannot be written: {error.strerror or error}. May you write in that folder?") from error
 
 
 def _offer(node: nuke.Node, names: List[str]) -> None:

@@ -504,6 +504,47 @@ def saving_and_loading_call_back_with_the_name_of_the_new_file():
     return names == [path, path] or f"{names}"
 
 
+@check(53)
+def gui_counts_in_the_expression_of_an_enumeration():
+    read = make("Read")
+    read["on_error"].setExpression("$gui ? 1 : 0")
+    return int(read["on_error"].getValue()) == int(bool(nuke.GUI)) or f"{read['on_error'].getValue()} with gui={nuke.GUI}"
+
+
+@check(54)
+def elements_come_in_the_order_of_the_text_strokes_too():
+    stroke = "cubiccurve brush 512 catmullrom {cc {f 2080} {px 1 {10 10} {20 20} {30 10}}} {t 0 0} {a}"
+    roto = make("RotoPaint", ground())
+    roto["curves"].fromScript(curves(square("a"), stroke, square("b")))
+    names = [str(element.name) for element in roto["curves"].rootLayer]
+    return names == ["a", "brush", "b"] or f"{names}"
+
+
+@check(55)
+def a_knob_can_be_kept_out_of_presets():
+    node = make("NoOp")
+    node.addKnob(nuke.String_Knob("xmem_check", "check"))
+    node["xmem_check"].setFlag(nuke.DONT_SAVE_TO_NODEPRESET)
+    return bool(node["xmem_check"].getFlag(nuke.DONT_SAVE_TO_NODEPRESET))
+
+
+@check(56)
+def a_clone_shares_its_knobs_and_is_counted():
+    node = make("Grade")
+    clone = taken(nuke.clone(node, "", False))
+    node["multiply"].setValue(3)
+    return (clone["multiply"].value(), node.clones(), clone.clones()) == (3.0, 1, 1) or f"{clone['multiply'].value()} {node.clones()}"
+
+
+@check(57)
+def the_variables_of_a_script_are_listed_by_set():
+    knob = taken(nuke.root()).knob("gsv")
+    if knob is None:
+        return "no variables before Nuke 16"
+    knob.setGsvValue("__default__.shot", "sh010")
+    return knob.value().get("__default__", {}).get("shot") == "sh010" or f"{knob.value()}"
+
+
 print(f"\nXMem Roto in Nuke {nuke.NUKE_VERSION_STRING}, Python {sys.version.split()[0]}, {sys.platform}, gui={nuke.GUI}")
 print(f"editions: {[name for name in ('nc', 'indie', 'ple', 'nukex', 'studio', 'assist') if nuke.env.get(name)]}")
 print(f"element classes: {[cls.__name__ for cls in (rp.Layer, rp.Shape, rp.Stroke)]}")
