@@ -1,4 +1,4 @@
-"""How the objects of one competition group share the pixels."""
+"""Soft aggregation: the objects of one competition group share out each pixel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _CLAMP = 1e-7
 def aggregate(probabilities: Tensor) -> Tensor:
     """Turn independent object probabilities into planes that sum to 1, background first.
 
-    Exact in float32 or wider only: the clamp does not exist in half precision, so half is widened first.
+    Half precision is widened to float32 first, because the clamp values cannot be written in half.
 
     Args:
         probabilities: (B, K, H, W), in [0, 1].

@@ -39,7 +39,7 @@ _GEOMETRIC: dict[str, Callable[[float], Sequence[float]]] = {
     "sheared_right": lambda _: (1.0, -math.tan(math.radians(SHEAR_DEGREES)), 0.0, 1.0),
 }
 AUGMENTATIONS = (*_COLOUR, *_GEOMETRIC)
-"""Every variant's name; its number in permanent memory is its place here, from 1."""
+"""Names of the variants. A variant's number in permanent memory is its position here, from 1."""
 
 
 def variants(
@@ -51,7 +51,7 @@ def variants(
         image: (1, 3, H, W), normalised and padded.
         masks: (1, K, H, W), padded.
         padding: of both.
-        names: which; None: all eleven.
+        names: of the variants to make; None: all eleven.
         rotation_degrees: of the two rotations.
 
     Yields:

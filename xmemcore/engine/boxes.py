@@ -1,4 +1,4 @@
-"""Where an object can be: boxes in cells of stride 16, from its last matte and from what memory finds in the frame."""
+"""Boxes in which objects can be, in cells of stride 16, from the last matte and from what memory finds in the frame."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from xmemcore.network.features import Box
 from xmemcore.network.xmem import STRIDE
 
 MARGIN = 3
-"""Cells around what is found: 48 pixels, what a pixel of the decoder's last layer sees of stride 8 and 4."""
+"""Cells added around the cells found: 48 pixels, the field of view of the decoder's last layer at strides 8 and 4."""
 CONTEXT = 2
-"""Cells around a box that the decoder sees at stride 16, where it looks farther."""
+"""Cells around a box that the decoder needs at stride 16, where its field of view is larger."""
 STEP = 4
 """Box sides are multiples of this many cells, so that few shapes occur."""
 MOST = 0.7
-"""Share of the frame from which a box is the whole frame: its copies would cost what it saves."""
+"""A box that covers this share of the frame becomes the whole frame: a smaller one would save less than its copies cost."""
 TRACE = 0.05
 """A cell of the last matte counts when a pixel of it has this probability."""
 SEEN = 0.2
@@ -38,7 +38,7 @@ def boxes(trace: Tensor, presence: Tensor) -> list[Box | None]:
         presence: (K, h, w), what memory finds.
 
     Returns:
-        A box for each object; None where it is nowhere.
+        A box for each object; None for an object that is not in the frame.
     """
     found = (trace | (presence > SEEN)).cpu()
     return [_around(cells) for cells in found]
@@ -66,7 +66,7 @@ def _side(first: int, last: int, size: int) -> tuple[int, int]:
 
 
 def by_box(places: list[Box | None]) -> dict[Box, list[int]]:
-    """Gather the objects that share a box, leaving out those that are nowhere: they are decoded together."""
+    """Group the objects that share a box, to be decoded together; objects without a box are left out."""
     shared: dict[Box, list[int]] = {}
     for obj, box in enumerate(places):
         if box is not None:

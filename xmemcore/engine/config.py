@@ -1,4 +1,4 @@
-"""The choices that decide what a propagation computes."""
+"""Settings that decide what a propagation computes."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class EngineConfig:
     augment: bool = False
     """Whether each annotation also enters in the eleven variants of XMem++, Table 5."""
     augmentations: tuple[str, ...] | None = None
-    """Names of single variants; None: all eleven. Asked only when `augment` is set."""
+    """Names of single variants; None: all eleven. Used only when `augment` is set."""
     rotation_degrees: float = 45.0
     """Angle of the two rotated variants; 45 in the paper, 30 in the public program."""
     boxes: bool = False
     """Whether each object is decoded where it can be, and is exactly 0 elsewhere; False: in the whole frame, as the papers."""
     reuse: bool = True
-    """Whether a keyframe's value and the sensory state after it are computed once; False: wherever they are asked for, for comparison."""
+    """Whether a keyframe's value and the sensory state after it are computed once; False: computed each time, for comparison."""
     memory: MemoryConfig = field(default_factory=MemoryConfig)
 
     @property

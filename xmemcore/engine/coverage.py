@@ -1,9 +1,8 @@
-"""Which key would help most: the one that lowers the shot's expected error the most.
+"""Choose the key that lowers the shot's expected error the most.
 
-A key explains a frame the better, the nearer it is in time and the more alike the two frames look. What a frame is expected to be
-wrong by, times the share of it that a key there would explain, summed over the shot, is what the key is worth: facility location,
-solved greedily. XMem++'s own Algorithm 1 (`suggestion`) takes the frame that is farthest from all keys: often one that explains
-only itself.
+A key explains a frame better when it is nearer in time and the two frames look more alike. The worth of a key is the sum, over the
+shot, of each frame's expected error times the share of it that the key explains. This is facility location, solved greedily.
+XMem++'s own Algorithm 1 (`suggestion`) takes the frame that is farthest from all keys, which often explains only itself.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ FADING_FRAMES = 10.0
 FLOOR = 0.05
 """Expected error on the keyed frame itself, beside 1 for a frame that no key explains."""
 ERROR_SHARE = 0.9
-"""How much the expected errors count; the rest of the weight is the same for every frame, since expectations err too."""
+"""How much the expected errors count; the rest of the weight is the same for every frame, because expected errors are uncertain."""
 APPEARANCE_SHARE = 0.5
 """How much appearance counts in the distance of two frames; the rest is time. The two are multiplied."""
 
 
 def glimpse(key: Tensor) -> Tensor:
-    """Reduce a frame's key to what frames are compared by.
+    """Reduce a frame's key to a few cells, by which frames are compared.
 
     Args:
         key: (1, Ck, h, w).
@@ -54,7 +53,7 @@ def distances(
     """Measure how far frames are from each other, in frames.
 
     Differences of appearance are turned into frames too: into the number of frames after which this shot usually differs by as much.
-    A pose that comes back is near, whenever it comes.
+    A pose that comes back is near, however much later it is.
 
     Args:
         frames: indices, ascending.
@@ -79,7 +78,7 @@ def distances(
     looks += looks.T
     times = np.abs(np.subtract.outer(np.asarray(frames), np.asarray(frames))).astype(np.float64)
     if looks.max() <= 1e-6:
-        return np.zeros_like(looks)  # a still picture: any key explains it all
+        return np.zeros_like(looks)  # a still picture: any key explains all of it
     alike = _as_frames(looks, times)
     apart_frames = times ** (1 - APPEARANCE_SHARE) * np.maximum(alike, 0.5) ** APPEARANCE_SHARE
     np.fill_diagonal(apart_frames, 0)
@@ -160,7 +159,7 @@ def picks(
         before = _unexplained(apart[:, taken].min(axis=1)) if taken else np.full(len(frames), FLOOR + 1.0)
         taken.append(best)
         open_places.remove(best)
-        # What the new key explains is not expected to be wrong any more.
+        # The error that the new key explains is taken off.
         error *= np.minimum(1, _unexplained(apart[:, best]) / before)
         count -= 1
 

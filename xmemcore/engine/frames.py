@@ -1,4 +1,4 @@
-"""What the engine is given: frames with their features, and annotations."""
+"""The engine's inputs: frames with their features, and annotations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Frame:
 
 
 class FrameSource(Protocol):
-    """Give frames by index. May be asked for the same one twice, and for none at all between two others."""
+    """Give frames by index, in any order; some twice, some never."""
 
     def __len__(self) -> int:
         """Count the frames that exist."""
@@ -40,7 +40,7 @@ class FrameSource(Protocol):
 
 @dataclass(frozen=True)
 class Annotation:
-    """What is known at one frame. An object that is not in `masks` is unknown there."""
+    """The masks of one frame. An object that is not in `masks` is unknown there."""
 
     masks: Mapping[int, Tensor | None]
     """Object to mask (H, W) in [0, 1] at working size, unpadded; None: the object is absent."""

@@ -1,10 +1,10 @@
-"""Learn the shot: tune a network on the artist's own keyframes before it propagates them, and know when not to.
+"""Learn the shot: tune a network on the artist's own keyframes before it propagates them, unless that would not help.
 
-Half of the steps are a rehearsal. It learns from every second keyframe and is asked for the others, which it has never seen: what it
-gains there says how far to go with all keyframes, and whether to go at all. The loss on the keyframes themselves falls in every shot, also
+Half of the steps are a rehearsal. It learns from every second keyframe and is asked for the others, which it has never seen. The gain
+there decides how many steps all keyframes get, and whether any. The loss on the keyframes themselves falls in every shot, also
 in those where learning harms, so it decides nothing.
 
-What is tuned is the value encoder and the decoder, without the few layers that a frame's kept features depend on: the features of a
+The value encoder and the decoder are tuned, without the few layers that a frame's kept features depend on: the features of a
 plate stay valid, for this shot and for every other node that sees the plate.
 """
 
@@ -27,11 +27,11 @@ from xmemcore.network.xmem import PLATE_PARTS, STRIDE, XMem
 from xmemcore.protocol.failures import Cancelled
 
 STEPS_A_SECOND = 1.0
-"""What a second that an artist allows buys. A step of the compact network takes about a second of one core, less on an accelerator; a
-fixed rate makes equal wishes equal steps, and equal steps equal weights, whatever else the machine does."""
+"""Steps for each second that the artist allows. A step of the compact network takes about a second of one core, less on an
+accelerator. With a fixed rate, equal settings give equal steps, and equal steps equal weights, however busy the machine is."""
 FEWEST_STEPS = 10
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
-"""What AdamW keeps of each weight."""
+"""State that AdamW keeps for each weight."""
 
 
 @dataclass(frozen=True)
@@ -42,21 +42,21 @@ class LearningConfig:
     """Rehearsal and learning together."""
     rate: float = 2e-4
     clips: int = 2
-    """Of a step."""
+    """Clips of a step."""
     frames: int = 5
-    """Of a clip."""
+    """Frames of a clip."""
     size: int = 320
     """Pixels of a clip's side."""
     hardest: float = 0.5
     """Share of the pixels whose cross entropy counts."""
     stops: tuple[float, ...] = (0.5, 1.0)
-    """Shares of the rehearsal after which it is asked what it has gained."""
+    """Shares of the rehearsal after which its gain is measured."""
     mixes: tuple[float, ...] = (0.5, 1.0)
-    """Shares of the tuned weights in what is asked then; the rest are the weights as they were."""
+    """Shares of the tuned weights that are tried in a mix with the weights as they were."""
     least_gain: float = 0.004
-    """Mean J that unseen keyframes must gain, or nothing is used."""
+    """Least mean J that unseen keyframes must gain; below it the network stays as it was."""
     worst_loss: float = 0.01
-    """J that none of them may lose."""
+    """Largest loss of J that any of them may have."""
     most_questions: int = 8
     """Unseen keyframes and objects that are asked for."""
     most_memory: int = 6
@@ -71,14 +71,14 @@ def steps_for(seconds: float) -> int:
 
 @dataclass
 class Learned:
-    """What came of it."""
+    """The result of a learning."""
 
     weights: dict[str, Tensor] = field(default_factory=dict)
     """Tuned weights by name, rounded to half precision; empty: the network is better as it was."""
     gain: float = 0.0
     """Mean J that unseen keyframes gained in the rehearsal."""
     reason: str = ""
-    """What to tell the artist."""
+    """Sentence for the artist."""
 
     @property
     def used(self) -> bool:
@@ -101,12 +101,12 @@ def learn(
         network: as it propagates; it is not changed.
         groups: by competition group, its keyframes.
         config: how.
-        begin: weights of an earlier round, from which learning goes on. The rehearsal begins without them: they have seen every
-            keyframe of their time, and would answer its questions by heart.
+        begin: weights of an earlier round, from which learning goes on. The rehearsal begins without them: they were tuned
+            on those keyframes, so their answers would prove nothing.
         cancelled: asked before every step.
         report: told how many steps of how many are done.
         unfinished: what an interrupted call has kept; the same weights come out as without the interruption.
-        keep: given the state when somebody asks to stop.
+        keep: called with the state when the learning is cancelled.
 
     Raises:
         Cancelled.
@@ -235,7 +235,7 @@ class Tuner:
             self.step += 1
 
     def state(self) -> dict[str, Tensor]:
-        """Give all that is needed to go on as if nothing had happened."""
+        """Give all that is needed to go on later with the same result."""
         kept = {"step": torch.tensor([self.step])}
         for name, weight in self._tuned.items():
             moments = self._optimiser.state.get(weight, {})
@@ -245,7 +245,7 @@ class Tuner:
         return kept
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from a state; an empty one is none."""
+        """Go on from a state; an empty state changes nothing."""
         if not state:
             return
         self.step = int(state["step"])
@@ -362,7 +362,7 @@ def _one_thread(device: torch.device) -> Iterator[None]:
 
 
 def _quick(device: torch.device) -> torch.autocast:
-    """Compute in bfloat16 where the machine is built for it."""
+    """Compute in bfloat16 where the processor has instructions for it."""
     able = torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_is_built_for_bfloat16()
     return torch.autocast(device.type, torch.bfloat16, enabled=able and device.type in ("cpu", "cuda"))
 
@@ -374,7 +374,7 @@ def _cpu_is_built_for_bfloat16() -> bool:
 
 @dataclass(frozen=True)
 class _Steps:
-    """Tell how far rehearsal and learning are, and stop where somebody asks to."""
+    """Report how far rehearsal and learning are, and stop when cancelled."""
 
     cancelled: Callable[[], bool]
     report: Callable[[int, int], None]

@@ -1,4 +1,4 @@
-"""What the network is told it did wrong: cross entropy on the hardest pixels, and dice."""
+"""Losses of training: cross entropy on the hardest pixels, and dice."""
 
 from __future__ import annotations
 

@@ -20,23 +20,23 @@ from xmemcore.engine.suggestion import Pick, View, suggest
 
 @dataclass(frozen=True)
 class Situation:
-    """What a strategy may look at."""
+    """The inputs of a strategy."""
 
     keyed: tuple[int, ...]
     """Indices that are annotated. Empty only for a strategy that can choose the first key."""
     eligible: Sequence[bool]
     """For every frame of the plate, whether it may be picked; a keyed frame never is."""
     view: Callable[[int], View]
-    """Gives what the network sees of a frame, by index."""
+    """Gives a frame's view by index; see `suggestion.view`."""
     seed: int = 0
     progress: Callable[[int, int], None] = lambda done, total: None
     """Called with steps done and their number."""
     cancelled: Callable[[], bool] = lambda: False
     """Asked before every step."""
     glimpse: Callable[[int], Tensor] | None = None
-    """Gives what the network sees of a frame, much reduced, by index; see `coverage.glimpse`. For a strategy that judges."""
+    """Gives a frame's reduced key by index, for a strategy that judges; see `coverage.glimpse`."""
     errors: Sequence[float] | None = None
-    """For every frame, how wrong its mattes are expected to be, in [0, 1]; None: nothing is known."""
+    """For every frame, how wrong its mattes are expected to be, in [0, 1]; None: unknown."""
 
     @property
     def open(self) -> list[int]:
@@ -49,11 +49,11 @@ class Strategy:
     """One way to choose frames."""
 
     picks: Callable[[Situation, int], Iterator[Pick]]
-    """Gives that many picks, or fewer when nothing more is worth keying."""
+    """Gives up to so many picks; fewer when nothing more is worth keying."""
     sees: bool
     """Whether it looks at the plate and at the mattes. One that does not needs no network."""
     judges: bool = False
-    """Whether it asks what mattes are expected to be wrong by, and compares frames by glimpses instead of views."""
+    """Whether it uses the expected errors of mattes, and compares frames by glimpses instead of views."""
     beforehand: bool = False
     """Whether it must know the number of keys before the first one is made."""
     reason: str = ""

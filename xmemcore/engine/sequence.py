@@ -1,4 +1,4 @@
-"""A short clip through the network with gradients, as the engine would take it: what learning needs, of a shot or of a model.
+"""Run a short clip through the network with gradients, in the engine's order, for learning a shot and for training a model.
 
 Annotated frames are in memory from the start, whether they come before or after a query; predictions enter memory as they
 are made, in a given share; the sensory state goes from frame to frame.
@@ -26,7 +26,7 @@ class Roles:
 
     annotated: tuple[bool, ...]
     remembered: tuple[bool, ...]
-    """Whether a frame's prediction enters memory; asked only of frames that are not annotated."""
+    """Whether a frame's prediction enters memory; used only for frames that are not annotated."""
 
 
 def normalised(frames: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Short clips staged from the artist's own keyframes, for a network that learns the shot.
 
-A clip shows keyframes in random order, each moved, turned, scaled and lit a little, the same one several times where there are few. Some
-are memory, the others are asked for: so the network practises exactly what it will do between the keyframes.
+A clip shows keyframes in random order, each moved, turned, scaled and relit a little; where there are few, some are repeated.
+Some are memory, the others are predicted: the network practises what it will do between the keyframes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Key:
     """By object, (H, W) bool; None: absent here. An object that is not named is unknown here."""
 
     def shows(self, obj: int) -> bool:
-        """Whether enough of an object is to be seen."""
+        """Say whether enough pixels of an object are visible."""
         mask = self.masks.get(obj)
         return mask is not None and int(np.count_nonzero(mask)) >= _SEEN_PIXELS
 

@@ -1,4 +1,4 @@
-"""Which frame to key next: the one that looks least like every frame keyed so far.
+"""Choose the frame to key next that looks least like every frame keyed so far.
 
 Source: XMem++, arXiv 2307.15958, appendix, Algorithm 1. Exact but incremental: a round compares all frames with the
 newly chosen one only, because the smallest dissimilarity so far is kept for each frame.
@@ -22,7 +22,7 @@ from xmemcore.protocol.failures import Cancelled
 
 @dataclass(frozen=True)
 class View:
-    """What suggestion compares of a frame."""
+    """The part of a frame that suggestion compares."""
 
     as_memory: Tensor
     """(P, 2 * Ck + 1), from `element_side`."""

@@ -35,7 +35,7 @@ class Prediction:
 
 
 def is_given(index: int, annotation: Annotation | None, objects: int, permanent: Collection[int], config: EngineConfig) -> bool:
-    """Say whether the annotation and permanent memory tell all that a sweep asks of a frame, so that the frame itself is not needed."""
+    """Say whether a sweep needs nothing of a frame but its annotation and its entry in permanent memory."""
     return config.reuse and annotation is not None and len(annotation.known) == objects and index in permanent
 
 
@@ -81,7 +81,7 @@ class Sweep:
         Args:
             index: of the frame in the shot.
             frame: the frame; None where `is_given` says so.
-            annotation: what the artist said of it.
+            annotation: of the frame; None for a frame without one.
             last: whether the sweep ends here, so that nothing need be remembered.
         """
         begins = not self._begun
@@ -108,7 +108,7 @@ class Sweep:
 
     @torch.inference_mode()
     def answer(self, index: int, frame: Frame) -> Prediction:
-        """Segment a keyframe of permanent memory as if nobody had keyed it, with the sensory state that a sweep leaves it with."""
+        """Segment a keyframe of permanent memory without its masks, with the sensory state after it."""
         entry = self.memory.permanent.entry(index)
         if entry is not None and entry.sensory is not None:
             self.sensory = entry.sensory.unsqueeze(0)

@@ -1,4 +1,4 @@
-"""How memory elements are scored against query positions, and what the best of them give back."""
+"""Score memory elements against query positions, and sum the values of the best."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Permanent memory: what the artist annotated, never compressed and never dropped.
+"""Permanent memory: the artist's annotations, never compressed and never dropped.
 
-An entry is one annotated picture of one frame: the frame itself, or a variant of it. Its elements answer for those
-objects alone that the annotation knows; what an entry gives does not depend on when it came.
+An entry is one annotated picture of one frame: the frame itself, or a variant of it. Its elements answer only for the
+objects that the annotation knows. The order in which entries come does not matter.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class PermanentMemory:
         return frozenset(obj for (at, _), entry in self._entries.items() if at == frame for obj in entry.values)
 
     def entry(self, frame: int) -> Entry | None:
-        """Give what is remembered of an annotated frame itself, not of its variants."""
+        """Give the entry of an annotated frame itself, not of its variants."""
         return self._entries.get((frame, 0))
 
     def put(self, frame: int, entry: Entry, variant: int = 0) -> None:
@@ -82,7 +82,7 @@ class PermanentMemory:
         self._segment = None
 
     def segment(self) -> Segment | None:
-        """Lay the elements out, frames ascending, so that the order in which they came does not matter; None when empty."""
+        """Lay the elements out with frames ascending, whatever the order in which they came; None when empty."""
         if self._segment is None and self._entries:
             entries = [self._entries[place] for place in sorted(self._entries)]
             known = self._known(entries)

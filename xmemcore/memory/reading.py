@@ -18,7 +18,7 @@ EQUALLY_WELL = 1e-5
 
 
 class Readout:
-    """What memory gives back for one frame. Values are summed where they are asked for, and only until memory takes in the next frame."""
+    """Memory's answer for one frame. Values are summed when they are asked for, which is possible until memory takes in the next frame."""
 
     def __init__(self, answers: Sequence[_Answer], objects: int, queries: int, tells: bool) -> None:
         self._answer_of = {obj: answer for answer in answers for obj in answer.members}
@@ -27,7 +27,7 @@ class Readout:
         self.answered = torch.tensor([obj in self._answer_of for obj in range(objects)], device=like.device)
         """(K,) booleans: whether any element knows the object."""
         self.presence: Tensor | None = None
-        """(K, Q), how much of each position is the object by the elements that answer, in [0, 1]; None where they do not tell."""
+        """(K, Q), the share of each position that is the object, told by the answering elements, in [0, 1]; None where they do not tell."""
         if tells and answers:
             self.presence = torch.stack([self._presence(obj) for obj in range(objects)])
 
@@ -39,7 +39,7 @@ class Readout:
             positions: (R,) indices of queries; None: all.
 
         Returns:
-            (len(objects), Cv, R); 0 for an object that nothing is known about.
+            (len(objects), Cv, R); 0 for an object that no element knows.
         """
         known = next(iter(self._answer_of.values()), None)
         assert known is not None, "something answers, or there is no readout"
@@ -89,7 +89,7 @@ class _Answer:
         return self._shares(self._where, self._affinity)
 
     def _shares(self, where: Tensor, affinity: Tensor) -> list[tuple[Segment, Tensor, Tensor]]:
-        """Cut answers up by segment: each answers for the indices that are its own, with local ones."""
+        """Split indices and affinities by segment, with indices counted within the segment."""
         if len(self.segments) == 1:
             return [(self.segments[0], where, affinity)]
         start, shares = 0, []
@@ -101,7 +101,7 @@ class _Answer:
 
 
 class _DenseAnswer(_Answer):
-    """The same from a whole affinity, as the papers describe it."""
+    """Answers from a whole affinity, as the papers describe it."""
 
     def __init__(self, members: Sequence[int], segments: Sequence[Segment], affinity: Tensor) -> None:
         """Take (N, Q)."""
@@ -161,7 +161,7 @@ class ShotMemory:
     def _best(self, segments: list[Segment], queries: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
         """Give indices over all segments and affinities, (Q, k): each segment's best compete for the same places.
 
-        Of elements that match equally well, which a repeated frame gives, the permanent one goes first: it is the artist's word.
+        A repeated frame gives elements that match equally well. Of those the permanent one is taken, because it is the artist's.
         """
         k, start = self.temporary.config.top_k, 0
         scores: list[Tensor] = []
@@ -172,7 +172,7 @@ class ShotMemory:
             places.insert(0, where + start)
             start += len(segment)
         everything = torch.cat(scores, dim=1)
-        # Equal up to rounding, which differs from machine to machine.
+        # Scores that are equal on paper differ by rounding, which differs from machine to machine.
         favoured = torch.cat([scores[0] * (1 - EQUALLY_WELL), *scores[1:]], dim=1)
         at, _ = best_elements(favoured, k)
         return torch.cat(places, dim=1).gather(1, at), torch.softmax(everything.gather(1, at), dim=1)

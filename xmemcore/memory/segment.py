@@ -15,7 +15,7 @@ from torch import Tensor
 GROUP = 16
 """Elements that are compared as one in the first round of a search."""
 SHORTLIST_FROM = 16_000
-"""Elements from which bfloat16 scores and a second look are quicker than float32 scores alone."""
+"""Number of elements from which bfloat16 scores, checked in float32, are quicker than float32 scores alone."""
 SHORTLIST_TIMES = 1.75
 """How many times as many elements as are wanted are scored again in float32."""
 SCORES_AT_ONCE = 4_000_000
@@ -23,13 +23,13 @@ SCORES_AT_ONCE = 4_000_000
 
 
 class Buffers:
-    """Room for scores that is kept from frame to frame: fresh pages cost as much as the product that fills them."""
+    """Arrays for scores, kept from frame to frame: new memory pages cost as much as the product that fills them."""
 
     def __init__(self) -> None:
         self._kept: dict[torch.dtype, Tensor] = {}
 
     def scores(self, rows: int, columns: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-        """Give (rows, columns) with arbitrary content; what was given before of this type is overwritten."""
+        """Give (rows, columns) with arbitrary content; the array given before, of the same type, is overwritten."""
         size = rows * columns
         kept = self._kept.get(dtype)
         if kept is None or kept.numel() < size:
@@ -48,11 +48,11 @@ class Segment:
     known: Tensor | None = None
     """(K, N) booleans: which elements answer for which object; None: all for all."""
     coverage: Tensor | None = None
-    """(K, N), the share of each element's cell that the object covers, in [0, 1]; None where nobody asks where objects are."""
+    """(K, N), the share of each element's cell that the object covers, in [0, 1]; None where presence is not computed."""
     audiences: tuple[tuple[tuple[int, ...], Tensor | None], ...] = ()
     """Objects that the same elements answer for, with those elements, (N,) booleans; empty: all for all."""
     keeps_coarse: bool = False
-    """Whether the table stays as it is for long, so that a bfloat16 copy of it pays."""
+    """Whether the table stays unchanged for long, so that a bfloat16 copy pays."""
     _coarse: list[Tensor] = field(default_factory=list)
 
     def __len__(self) -> int:
@@ -95,7 +95,7 @@ class Segment:
             exact.masked_fill_(guess == -torch.inf, -torch.inf)
         best, at = torch.topk(exact, k, dim=1, sorted=False)
         where_best = where.gather(1, at)
-        # What was left out scored no more than the last guess. Where rounding was larger than the distance to it, look again.
+        # Elements left out scored at most the last guess. Where rounding could exceed the distance to it, the row is searched in float32.
         rounding = torch.where(guess == -torch.inf, 0.0, (exact - guess.float()).abs()).amax(dim=1)
         doubtful = guess.amin(dim=1).float() + rounding > best.amin(dim=1)
         if doubtful.any():

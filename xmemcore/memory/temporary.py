@@ -1,4 +1,4 @@
-"""Temporary memory: what a sweep saw itself. Recent frames in full detail, older ones as bounded prototypes.
+"""Temporary memory: the frames that a sweep has predicted. Recent ones in full detail, older ones as bounded prototypes.
 
 Source: XMem, Cheng & Schwing, arXiv 2207.07115, "Long-Term Memory": consolidation, memory potentiation, eviction.
 """
@@ -23,7 +23,7 @@ MOST_FRAMES_AT_FIRST = 16
 
 @dataclass(frozen=True)
 class Elements:
-    """Some elements with what they have been used for."""
+    """Elements with their usage."""
 
     key: Tensor
     """(N, Ck)."""
@@ -65,13 +65,13 @@ class Elements:
 
 
 def newborn(key: Tensor, shrinkage: Tensor, value: Tensor, selection: Tensor | None = None, coverage: Tensor | None = None) -> Elements:
-    """Make elements that nothing has been read from."""
+    """Make elements that have no usage yet."""
     zeros = torch.zeros_like(shrinkage)
     return Elements(key, shrinkage, value, use=zeros, life=zeros + _NEWBORN, selection=selection, coverage=coverage)
 
 
 def consolidate(candidates: Elements, prototypes: int) -> Elements:
-    """Compress candidates to the most used of them, each of which takes in its neighbourhood.
+    """Compress candidates to the most used of them, each averaged with its neighbourhood.
 
     A prototype keeps its key; its value and shrinkage are means over all candidates, weighted by its affinity to them.
 
@@ -100,7 +100,7 @@ def evict(elements: Elements, size: int) -> Elements:
 
 
 class _Working:
-    """Elements of recent frames, in buffers that are kept: a frame is written behind the others, and nothing is joined."""
+    """Elements of recent frames, in buffers that are kept: a new frame is written behind the others without copying them."""
 
     def __init__(self, objects: int, frames: int) -> None:
         self._objects = objects
@@ -135,12 +135,12 @@ class _Working:
         self._rows["life"][: self._count] += 1
 
     def elements(self) -> Elements:
-        """Give everything there is."""
+        """Give all elements."""
         columns = {name: column[: self._count] for name, column in self._rows.items() if name not in ("side", "value")}
         return Elements(value=self._rows["value"][:, : self._count].transpose(0, 1).flatten(1), **columns)
 
     def segment(self) -> Segment:
-        """Give everything there is, laid out for reading."""
+        """Give all elements, laid out for reading."""
         coverage = self._rows["coverage"][: self._count].T if "coverage" in self._rows else None
         return Segment(self._rows["side"][: self._count], self._rows["value"][:, : self._count], coverage=coverage)
 
@@ -150,7 +150,7 @@ class _Working:
         if rows < count:
             axis = int(name == "value")
             shape = list(like.shape)
-            # As much as working memory ever holds, which only a few frames of are touched in a short sweep; doubled where it has no bound.
+            # Room for all that working memory may hold, of which a short sweep touches little. Without a bound it doubles when full.
             shape[axis] = max(count, 2 * rows) if rows else like.shape[axis] * min(self._frames, MOST_FRAMES_AT_FIRST)
             larger = like.new_empty(shape)
             if column is not None:

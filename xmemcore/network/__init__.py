@@ -1,1 +1,1 @@
-"""XMem's modules, with the official checkpoint's names; it knows nothing of memory, shots or files of plates."""
+"""XMem's modules, with the official checkpoint's names; it does not know memory, shots or plate files."""

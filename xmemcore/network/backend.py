@@ -1,6 +1,6 @@
-"""What computes the network: the few calls that a propagation makes, and who answers them. Today that is plain torch alone.
+"""Backends that compute the network, behind the few calls that a propagation makes. Plain torch is the only one today.
 
-Another one (compiled, quantised, another library) is a class with these calls and a line in `BACKENDS`.
+Another backend (compiled, quantised, another library) is a class with these calls and a line in `BACKENDS`.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ class Backend(Protocol):
         """Decode objects in a part of a frame."""
 
     def empty_sensory(self, objects: int, height: int, width: int) -> Tensor:
-        """Start the sensory state at nothing."""
+        """Make an empty sensory state."""
 
 
 BACKENDS: dict[str, Callable[[XMem, str], Backend]] = {"torch": prepared}
-"""By name: makes one of a network in float32 and a level of rounding."""
+"""Constructors by name, from a network in float32 and a level of rounding."""
 
 
 def backend_of(network: XMem, level: str, plain: bool = False, name: str = "torch") -> Backend:
-    """Choose what computes a network.
+    """Make the backend of a network.
 
     Args:
         network: in float32, on its device.
         level: of rounding; see `inference`.
-        plain: as the papers describe, which is the network itself.
+        plain: compute exactly as the papers describe, with the network itself.
         name: of BACKENDS.
     """
     return network if plain else BACKENDS[name](network, level)

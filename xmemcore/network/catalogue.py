@@ -1,7 +1,7 @@
-"""Which models there are, which are installed, and which one is meant when nobody says.
+"""The models that exist, those that are installed, and the default.
 
-Bundled models lie in `weights/` inside the package, their hashes in `weights/weights.json`. Downloaded ones, and whatever a studio puts
-there, lie in the models folder; beside each download its record (`<file>.json`) keeps the hash that was learned when it came.
+Bundled models lie in `weights/` inside the package, their hashes in `weights/weights.json`. Downloaded models, and a studio's own,
+lie in the models folder. The record beside each download (`<file>.json`) keeps its hash.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 BUNDLED_HASHES = "weights.json"
 SUFFIXES = (".safetensors", ".pth")
 LARGEST_HEADER_BYTES = 100_000_000
-"""Of a safetensors file; its own library refuses more."""
+"""Largest header of a safetensors file; the library refuses larger ones."""
 
 
 class NoModel(RequestError):
@@ -31,12 +31,12 @@ class NoModel(RequestError):
 
 
 class ModelDamaged(RequestError):
-    """An installed model is not what was recorded when it was installed."""
+    """An installed model differs from its record."""
 
 
 @dataclass(frozen=True)
 class KnownModel:
-    """A model that we can name: bundled, or at a public address."""
+    """A model known by name: bundled, or at a public address."""
 
     name: str
     summary: str
@@ -76,7 +76,7 @@ class Model:
     name: str
     path: Path
     sha256: str | None
-    """As recorded at installation; None for a file that someone put there."""
+    """As recorded at installation; None for a file that was copied there."""
     terms: str
     summary: str
 
@@ -116,7 +116,7 @@ def installed(folder: Path | None = None, weights: Path = WEIGHTS_FOLDER) -> lis
             name=name,
             path=path,
             sha256=recorded if isinstance(recorded, str) else None,
-            # What a file says of itself goes before what we expect of its name.
+            # The file's own metadata count more than what its name suggests.
             terms=read_header(path).get("terms") or (known.terms if known else OWN_TERMS),
             summary=known.summary if known else "a model of your own",
         )
@@ -182,7 +182,7 @@ def hash_file(path: Path) -> str:
 
 
 def read_header(path: Path) -> dict[str, str]:
-    """Read what a safetensors file says of itself, without reading its tensors or any library; empty for other and damaged files."""
+    """Read the metadata of a safetensors file without its tensors and without its library; empty for other and damaged files."""
     if path.suffix != ".safetensors":
         return {}
     try:
@@ -203,7 +203,7 @@ def record_path(model: Path) -> Path:
 
 
 def record_bundled(weights: Path = WEIGHTS_FOLDER) -> dict[str, str]:
-    """Write down the hashes of the bundled models; whoever puts new weights there calls this once."""
+    """Write the hashes of the bundled models; to be called once when new weights are bundled."""
     hashes = {path.name: hash_file(path) for path in _model_files(weights)}
     (weights / BUNDLED_HASHES).write_text(json.dumps(hashes, indent=1) + "\n", encoding="utf-8")
     return hashes

@@ -1,4 +1,4 @@
-"""Checkpoints in and out: safetensors, or `.pth` of tensors alone; damaged, foreign and truncated files get a sentence."""
+"""Read and write checkpoints: safetensors, or `.pth` with tensors alone. Damaged, foreign and truncated files are refused in a sentence."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
 
 def read_metadata(path: Path | str) -> dict[str, str]:
-    """Read what a safetensors file says of itself; nothing for a `.pth`."""
+    """Read the metadata of a safetensors file; empty for a `.pth`."""
     if Path(path).suffix != ".safetensors":
         return {}
     try:
@@ -70,8 +70,8 @@ def read_metadata(path: Path | str) -> dict[str, str]:
 def save_network(path: Path | str, network: XMem, metadata: Mapping[str, object]) -> None:
     """Write half-precision safetensors that say which network they hold; metadata values that are not text are written as JSON."""
     state = {name: _halved(tensor) for name, tensor in network.state_dict().items()}
-    said = {**metadata, DIMENSIONS: asdict(network.config)}
-    text = {name: value if isinstance(value, str) else json.dumps(value, sort_keys=True) for name, value in said.items()}
+    written = {**metadata, DIMENSIONS: asdict(network.config)}
+    text = {name: value if isinstance(value, str) else json.dumps(value, sort_keys=True) for name, value in written.items()}
     save_file(state, str(path), metadata=text)
 
 
@@ -91,11 +91,11 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 def _read_pickle(path: Path) -> dict[str, Tensor]:
     try:
         with warnings.catch_warnings():
-            # What it thinks of a damaged file, our sentence says.
+            # Warnings about a damaged file are left out; our sentence says it.
             warnings.simplefilter("ignore")
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        # Chance bytes are opcodes to an unpickler, which then fails in any way that Python knows.
+        # Random bytes are opcodes to an unpickler, so any exception may come.
         raise _unreadable(path, error) from error
     if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise ForeignCheckpoint(f"The model {path} holds more than tensors. Choose a plain state dict such as XMem.pth.")
@@ -107,5 +107,5 @@ def _unreadable(path: Path, error: Exception) -> RequestError:
         return RequestError(f"There is no model file {path}. Check the path, or see `xmem-roto models list`.")
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     if isinstance(error, pickle.UnpicklingError):
-        reason = "it is no file of tensors alone"  # torch says at length how to load what might be dangerous
+        reason = "it is no file of tensors alone"  # torch explains at length how to load dangerous files
     return RequestError(f"The model {path} is damaged or not a checkpoint ({reason[:120]}). Install it again.")

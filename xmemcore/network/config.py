@@ -17,7 +17,7 @@ LEVEL_CHANNELS = {"resnet50": (1024, 512, 256), "mobilenet_v2": (96, 32, 24), "s
 VALUE_ENCODERS = ("resnet18", "light")
 
 DIMENSIONS = "dimensions"
-"""The metadata of our own model files that say which network they hold; official ones are known by their tensors."""
+"""Metadata of our own model files that describe the network; official files are recognised by their tensors."""
 
 
 class ForeignCheckpoint(RequestError):
@@ -49,18 +49,18 @@ class NetworkConfig:
 
     @classmethod
     def of_metadata(cls, text: str) -> NetworkConfig:
-        """Read the dimensions from what one of our own model files says of itself.
+        """Read the dimensions from the metadata of one of our own model files.
 
         Raises:
             ForeignCheckpoint: they are not those of a network that this version knows.
         """
         try:
-            said = json.loads(text)
+            values = json.loads(text)
             kinds = {field.name: type(field.default) for field in fields(cls)}
-            made: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
-            if set(made) != set(kinds) or any(type(value) is not kinds[name] for name, value in made.items()):
+            dimensions: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+            if set(dimensions) != set(kinds) or any(type(value) is not kinds[name] for name, value in dimensions.items()):
                 raise ValueError(text)
-            config = cls(**made)
+            config = cls(**dimensions)
             if config.key_encoder not in LEVEL_CHANNELS or config.value_encoder not in VALUE_ENCODERS:
                 raise ValueError(text)
         except (ValueError, AttributeError, TypeError) as error:
@@ -73,7 +73,7 @@ class NetworkConfig:
         """Read the dimensions from the tensors of a checkpoint.
 
         Raises:
-            ForeignCheckpoint: a tensor that every XMem has is missing, or of another make.
+            ForeignCheckpoint: a tensor that every XMem has is missing, or has another shape.
         """
         try:
             key_encoder = _key_encoder(state)

@@ -1,4 +1,4 @@
-"""From what memory gave back to a mask for each object."""
+"""Decode memory's readout into a mask for each object."""
 
 from __future__ import annotations
 

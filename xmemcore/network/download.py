@@ -20,12 +20,12 @@ from xmemcore.protocol.outside import cut, read_object
 CONNECT_TIMEOUT_SECONDS = 30
 BLOCK_BYTES = 1 << 20
 ATTEMPTS = 4
-"""How often a cut connection is taken up again before the user is asked to."""
+"""Connections that are tried before the download fails."""
 PAUSE_SECONDS = 1.0
 """Before the second attempt; it doubles with each further one."""
 
 ZIP_MAGIC, PICKLE_MAGIC = b"PK\x03\x04", b"\x80"
-"""How a torch file of today and one of before 1.6 begin."""
+"""First bytes of torch files: today's, and those of before 1.6."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _fetch_all(url: str, part: Path, progress: Callable[[int, int], None], attem
             return _fetch(url, part, progress)
         except urllib.error.HTTPError as error:
             if error.code == 416:
-                # What we have does not fit what is there now: begin again.
+                # The part on disk does not fit the file of today: begin again.
                 _discard(part)
             elif error.code < 500 and error.code != 429:
                 raise MachineError(f"{url} answers {error.code} {error.reason}. Is this machine allowed to reach it?") from error
@@ -164,7 +164,7 @@ def _write(file: BinaryIO, block: bytes, part: Path) -> None:
         file.write(block)
         file.flush()
     except OSError as error:
-        # Not every disk error names its file; ours must, to be told from a network error.
+        # Only the file name tells a disk error from a network error, and not every disk error has one.
         raise OSError(error.errno, error.strerror, str(part)) from error
 
 

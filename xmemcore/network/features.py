@@ -1,4 +1,4 @@
-"""What is known about a frame from its plate alone, before any mask."""
+"""Features of a frame: everything that is computed from its plate alone, before any mask."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Features:
     skip4: Tensor | None = None
     """(B, D8, 4h, 4w), the decoder's skip connection at stride 4."""
     parts: dict[Box, Features] = field(default_factory=dict, init=False, compare=False)
-    """Parts of the frame whose plate terms are computed, for whoever asks for the same part again."""
+    """Parts of the frame whose plate terms are computed, kept for the next call with the same part."""
 
     def tensors(self) -> dict[str, Tensor]:
-        """Name the tensors that are there."""
+        """Give the tensors by name, without those that are None."""
         return {each.name: tensor for each in fields(self) if isinstance(tensor := getattr(self, each.name), Tensor)}

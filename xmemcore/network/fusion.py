@@ -1,4 +1,4 @@
-"""Where image features meet object features: the residual block, CBAM attention and the fusion block.
+"""Fusion of image features with object features: the residual block, CBAM attention and the fusion block.
 
 Object features carry an object axis after the batch axis, (B, K, C, h, w). The image half of a fusion is the same
 for every object and for every memory, so it is computed apart and can be kept.

@@ -1,4 +1,4 @@
-"""The same network, laid out to run fast; what it computes differs by rounding alone.
+"""The network prepared to run fast. Results differ by rounding alone.
 
 Three levels of rounding: `float32`; `mixed`, whose key encoder stays in float32, because memory matches by differences of large
 numbers, while the decoder and the value encoder compute in half the bits; `fast`, all of it in half the bits but the projection to keys.
@@ -31,7 +31,7 @@ def prepared(network: XMem, level: str = FLOAT32) -> XMem:
     for module in list(network.modules()):
         _fold(module)
     on_cpu = next(network.parameters()).device.type == "cpu"
-    # Depthwise convolutions are five times as fast in this layout on a CPU; wide ones do not mind.
+    # Depthwise convolutions are five times as fast in this layout on a CPU; wide ones are as fast in both.
     network.key_encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     fuses = can_fuse() and (level != FAST or computes_in_half(torch.device("cpu")))
     if on_cpu and fuses and isinstance(network.key_encoder, MobileNetFeatures):

@@ -1,4 +1,4 @@
-"""What a frame is matched by: the projection of its features to key, shrinkage and selection."""
+"""The projection of a frame's features to key, shrinkage and selection, by which memory matches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How sensory memory, the state of each object from frame to frame, takes in something new."""
+"""Updates of sensory memory, the state of each object from frame to frame."""
 
 from __future__ import annotations
 
