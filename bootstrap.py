@@ -39,6 +39,9 @@ CORE_PYTHON = (3, 11)
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 CUDA_INDEX = "https://download.pytorch.org/whl/cu130"
 
+LOCKED = CHECKOUT / "requirements" / "locked"
+"""Written by requirements/lock.py."""
+
 EXTRAS = {
     "plates": "DPX and Cineon",
     "color": "OCIO colour spaces",
@@ -170,6 +173,12 @@ def requirement_lines(name: str) -> List[str]:
     return [line for line in (raw.split("#")[0].strip() for raw in text.splitlines()) if line]
 
 
+def locked(*sets: str) -> List[str]:
+    """Give pip's arguments for sets of packages with everything that they need: by version, and by the hashes of their files."""
+    files = [word for name in sets for word in ("-r", str(LOCKED / f"{name}.txt"))]
+    return ["--require-hashes", "--no-deps", *files]
+
+
 def has_nvidia() -> bool:
     """Tell whether this machine has an NVIDIA device with a driver that answers."""
     tool = shutil.which("nvidia-smi")
@@ -195,7 +204,8 @@ def make_stamp(device: str, extras: Sequence[str]) -> Dict[str, object]:
     """Describe a complete set-up: the same description means that there is nothing to do."""
     pins = {name: requirement_lines(name) for name in ("core", *extras)}
     entry_points = hashlib.sha256((CHECKOUT / "setup.py").read_bytes()).hexdigest()
-    return {"checkout": str(CHECKOUT), "device": device, "extras": list(extras), "pins": pins, "setup.py": entry_points}
+    files = hashlib.sha256(b"".join((LOCKED / f"{name}.txt").read_bytes() for name in ("core", "torch", *extras))).hexdigest()
+    return {"checkout": str(CHECKOUT), "device": device, "extras": list(extras), "pins": pins, "locked": files, "setup.py": entry_points}
 
 
 def is_complete(wanted: Dict[str, object], stamp: Dict[str, object]) -> bool:
@@ -256,7 +266,8 @@ def install(*arguments: str, what: str) -> None:
     if pip("install", *arguments).returncode != 0:
         raise SetupFailed(
             f"pip could not install {what}; the reason stands above. "
-            "Check the network (or PIP_INDEX_URL) and the disk, then run this again.",
+            "Check the network (or PIP_INDEX_URL) and the disk, then run this again; where your index has builds of its own, "
+            "whose hashes differ, say --any-build.",
             exit_code=3,
         )
 
@@ -268,11 +279,12 @@ def installed_torch() -> Optional[str]:
     return answer.stdout.strip() if answer.returncode == 0 else None
 
 
-def install_torch(requirement: str, device: str, index: Optional[str]) -> None:
+def install_torch(requirement: str, device: str, index: Optional[str], hashes: bool = True) -> None:
     """Install the build of torch that suits the device.
 
     pip's plain choice is right for CUDA on Linux and for the CPU on Windows and macOS; on Linux it brings gigabytes of CUDA to a machine
-    that cannot use them, unless the studio's own index or wheel folder offers a CPU build.
+    that cannot use them, unless the studio's own index or wheel folder offers a CPU build. Only those plain builds have hashes here: builds
+    of other indexes (`+cpu`, `+cu130`) are checked against what their index says of them.
     """
     present = installed_torch()
     if present is not None and requirement == f"torch=={present.split('+')[0]}":
@@ -283,13 +295,22 @@ def install_torch(requirement: str, device: str, index: Optional[str]) -> None:
         install(requirement, "--index-url", index, what=requirement)
     elif device == "cuda" and WINDOWS:
         install(f"{requirement}+{CUDA_INDEX.rsplit('/', 1)[1]}", "--extra-index-url", CUDA_INDEX, what=f"{requirement} for CUDA")
-    elif device == "cpu" and sys.platform.startswith("linux") and plain_torch_brings_cuda(requirement):
+    elif device == "cpu" and sys.platform.startswith("linux"):
+        if not plain_torch_brings_cuda(requirement):
+            install(requirement, what=requirement)
+            return
         print("The default build of torch brings CUDA: taking the CPU build instead.", flush=True)
         if pip("install", f"{requirement}+cpu", "--extra-index-url", CPU_INDEX, "--retries", "1").returncode != 0:
             print("The CPU build cannot be had here: taking the default one, which is several GB.", flush=True)
-            install(requirement, what=requirement)
+            install_default_torch(requirement, hashes)
     else:
-        install(requirement, what=requirement)
+        install_default_torch(requirement, hashes)
+
+
+def install_default_torch(requirement: str, hashes: bool) -> None:
+    """Install the build that pip takes by itself, and on Linux the CUDA libraries that belong to it."""
+    sets = ["core", "torch", "cuda"] if sys.platform.startswith("linux") else ["core", "torch"]
+    install(*(locked(*sets) if hashes else [requirement]), what=requirement)
 
 
 def plain_torch_brings_cuda(requirement: str) -> bool:
@@ -302,8 +323,15 @@ def plain_torch_brings_cuda(requirement: str) -> bool:
     return not any(package["metadata"]["version"].endswith("+cpu") for package in chosen)
 
 
-def setup(device: str, extras: Sequence[str], torch_index: Optional[str], force: bool) -> None:
+def setup(device: str, extras: Sequence[str], torch_index: Optional[str], force: bool, hashes: bool = True) -> None:
     """Make the environment complete, and check it; nothing is done when it already is.
+
+    Args:
+        device: auto, cpu or cuda.
+        extras: of EXTRAS.
+        torch_index: where torch is taken from; None: where it suits the device.
+        force: install again even if the environment is complete.
+        hashes: take only files whose hashes are known; without them any build of a pinned version will do.
 
     Raises:
         SetupFailed: a step failed.
@@ -326,10 +354,10 @@ def setup(device: str, extras: Sequence[str], torch_index: Optional[str], force:
     report(2, steps, f"torch for {device}")
     core = requirement_lines("core")
     torch = next(line for line in core if line.startswith("torch=="))
-    install_torch(torch, device, torch_index)
+    install_torch(torch, device, torch_index, hashes)
     report(3, steps, "packages: core" + "".join(f", {name}" for name in extras))
     others = [line for name in ("core", *extras) for line in requirement_lines(name) if line != torch]
-    install("setuptools==84.2.1", *others, what="the pinned packages")
+    install(*(locked("core", *extras) if hashes else ["setuptools", *others]), what="the pinned packages")
     # Editable, so that the isolated interpreter that Nuke starts (-I) finds this checkout.
     install("--no-deps", "--no-build-isolation", "-e", str(CHECKOUT), what="XMem Roto itself")
     report(4, steps, "checking the installation")
@@ -474,6 +502,9 @@ def options(arguments: Sequence[str]) -> Tuple[argparse.Namespace, List[str]]:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: cuda where nvidia-smi finds a GPU")
     parser.add_argument("--extras", default="", metavar="A,B", help="also install: " + EXTRAS_SAID)
     parser.add_argument("--torch-index", metavar="URL", help="package index to take torch from, such as " + CPU_INDEX)
+    parser.add_argument(
+        "--any-build", action="store_true", help="take the pinned versions without comparing hashes: for an index of your own"
+    )
     parser.add_argument("--force", action="store_true", help="install again even if the environment is complete")
     parser.add_argument("--nuke-folder", type=Path, default=Path.home() / ".nuke", help="for nuke: the folder whose init.py is changed")
     parser.add_argument("--remove", action="store_true", help="for nuke: take the line out again")
@@ -497,7 +528,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
             raise SetupFailed(f"There is no extra called {unknown[0]}. These exist: {EXTRAS_SAID}.")
         if chosen.command in (*CHECKS, "release"):
             extras.append("dev")
-        setup(chosen.device, extras, chosen.torch_index, chosen.force)
+        setup(chosen.device, extras, chosen.torch_index, chosen.force, hashes=not chosen.any_build)
         if chosen.command in CHECKS:
             return run([str(environment_python()), "-m", "tests.checks", CHECKS[chosen.command], *rest], folder=CHECKOUT)
         if chosen.command == "release":

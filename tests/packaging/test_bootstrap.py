@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -77,7 +79,7 @@ def test_changed_pin_is_installed(bootstrap: ModuleType, installs: list, monkeyp
     lines = bootstrap.requirement_lines
     monkeypatch.setattr(bootstrap, "requirement_lines", lambda name: [*lines(name), "new-package==1.0"] if name == "core" else lines(name))
     bootstrap.main(["setup"])
-    assert any("new-package==1.0" in call for call in installs[done:])
+    assert any("--require-hashes" in call for call in installs[done:])
 
 
 def test_test_tools_stay_when_the_demo_runs_after_the_tests(bootstrap: ModuleType, installs: list, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -331,6 +333,62 @@ def test_pins_are_exact_and_each_stands_once(bootstrap: ModuleType) -> None:
             assert separator and version, f"{file.name}: {line} is not pinned"
             assert name.lower() not in seen, f"{name} is pinned twice"
             seen.add(name.lower())
+
+
+def locked(name: str) -> dict[str, tuple[str, list[str]]]:
+    """By package, what follows its name, and its hashes."""
+    text = (CHECKOUT / "requirements" / "locked" / f"{name}.txt").read_text().replace("\\\n", "")
+    found = {}
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            requirement, *hashes = line.split("--hash=")
+            package, _, rest = requirement.partition("==")
+            found[package] = rest.strip(), [one.strip() for one in hashes]
+    return found
+
+
+def test_every_package_of_a_set_up_is_locked_with_its_hashes(bootstrap: ModuleType) -> None:
+    for name in ("core", *bootstrap.EXTRAS):
+        packages = {**locked("core"), **locked("torch"), **locked(name)}
+        for line in bootstrap.requirement_lines(name):
+            package, _, version = line.partition("==")
+            there = packages[package.lower().replace("_", "-")][0]
+            assert there.split(" ")[0] == version, f"{line} is locked as {there}: run requirements/lock.py"
+        for package, (_, hashes) in packages.items():
+            assert hashes and all(re.fullmatch("sha256:[0-9a-f]{64}", one) for one in hashes), package
+    assert len(locked("torch")["torch"][1]) == len(locked("core")["numpy"][1]) == 4, "one file for each of four platforms"
+
+
+def test_what_is_locked_is_all_that_the_installed_packages_need() -> None:
+    markers = pytest.importorskip("packaging.requirements")
+    for name in ("core", "plates", "color", "farm", "dev"):
+        packages = {**locked("core"), **locked("torch"), **locked(name)}
+        for package in packages:
+            try:
+                needed = importlib.metadata.requires(package) or []
+            except importlib.metadata.PackageNotFoundError:
+                continue
+            for one in map(markers.Requirement, needed):
+                if one.marker is None or one.marker.evaluate({"extra": ""}):
+                    if package == "torch" and one.marker is not None:
+                        continue  # of the builds that bring CUDA
+                    assert one.name.lower().replace("_", "-").replace(".", "-") in packages, f"{package} needs {one.name}"
+
+
+def test_packages_are_installed_by_their_hashes_unless_any_build_will_do(bootstrap: ModuleType, installs: list) -> None:
+    bootstrap.main(["setup", "--extras", "plates"])
+    (packages,) = (call for call in installs if str(bootstrap.LOCKED / "plates.txt") in call)
+    assert packages[:3] == ("install", "--require-hashes", "--no-deps") and str(bootstrap.LOCKED / "core.txt") in packages
+    installs.clear()
+    bootstrap.main(["setup", "--extras", "plates", "--any-build", "--force"])
+    assert not any("--require-hashes" in call for call in installs)
+    assert any("numpy==" in word for call in installs for word in call)
+
+
+def test_default_torch_is_installed_by_its_hashes(bootstrap: ModuleType, installs: list) -> None:
+    bootstrap.install_torch("torch==2.13.0", "cuda", None)
+    assert str(bootstrap.LOCKED / "torch.txt") in installs[-1] and "--require-hashes" in installs[-1]
+    assert (str(bootstrap.LOCKED / "cuda.txt") in installs[-1]) == sys.platform.startswith("linux")
 
 
 def test_makefile_and_ci_call_what_exists() -> None:
