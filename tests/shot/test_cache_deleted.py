@@ -1,0 +1,85 @@
+"""The cache that somebody deletes while a run works costs that run a recomputation, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from tests.shot.made_shot import FIRST, write_model, write_plate, write_roto
+from tests.shot.test_killed import planes
+from tests.shot.test_stale_mattes import mattes, same
+from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot.listener import Silence
+from xmemcore.shot.propagate import propagate
+from xmemcore.shot.status import node_status
+
+LAST = FIRST + 11
+
+
+@pytest.fixture
+def request_of(tmp_path: Path) -> PropagateRequest:
+    return PropagateRequest(
+        plate=write_plate(tmp_path / "plate", last=LAST, holes=()),
+        roto=write_roto(tmp_path / "a.nk", (FIRST, FIRST + 9), (FIRST, FIRST + 5)),
+        model=str(write_model(tmp_path)),
+        size=64,
+        cache=str(tmp_path / "whole-cache"),
+        node_id="node1",
+        out=str(tmp_path / "whole" / "matte.%04d.exr"),
+    )
+
+
+class Deleting(Silence):
+    """Deletes the cache whenever the run says something."""
+
+    def __init__(self, cache: Path, moments: tuple[str, ...]) -> None:
+        self.cache, self.moments, self.deleted, self.warnings = cache, moments, 0, []
+
+    def message(self, text: str) -> None:
+        self._delete("message")
+
+    def frame_done(self, frame: int, path: Path) -> None:
+        self._delete("frame")
+
+    def warning(self, text: str) -> None:
+        self.warnings.append(text)
+
+    def _delete(self, moment: str) -> None:
+        if moment in self.moments and self.cache.exists():
+            shutil.rmtree(self.cache, ignore_errors=True)
+            self.deleted += 1
+
+
+@pytest.mark.parametrize("moments", [("message",), ("frame",), ("message", "frame")])
+def test_run_ends_with_the_same_mattes(request_of: PropagateRequest, tmp_path: Path, moments: tuple[str, ...]) -> None:
+    propagate(request_of)
+    request = replace(request_of, cache=str(tmp_path / "cache"), out=str(tmp_path / "out" / "matte.%04d.exr"))
+    deleting = Deleting(tmp_path / "cache", moments)
+    propagate(request, deleting)
+    assert deleting.deleted and same(mattes(request), mattes(request_of))
+    assert all("cache" in warning for warning in deleting.warnings)
+    assert node_status(request).stale == () and propagate(request).written == ()
+
+
+def test_a_deleting_process_stops_no_run(request_of: PropagateRequest, tmp_path: Path) -> None:
+    propagate(request_of)
+    cache = tmp_path / "cache"
+    request = replace(request_of, cache=str(cache), out=str(tmp_path / "out" / "matte.%04d.exr"))
+    code = "import json, sys; from xmemcore.protocol.requests import PropagateRequest; from xmemcore.shot.propagate import propagate\n"
+    code += "import torch; torch.set_num_threads(1); propagate(PropagateRequest(**json.loads(sys.argv[1])))"
+    deadline = time.monotonic() + 120
+    with subprocess.Popen([sys.executable, "-c", code, json.dumps(asdict(request))], stderr=subprocess.PIPE) as run:
+        while run.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+            shutil.rmtree(cache, ignore_errors=True)
+        assert run.returncode == 0, run.stderr.read() if run.stderr else ""
+    found = {path.name: planes(path) for path in (tmp_path / "out").glob("matte.*.exr")}
+    assert same(found, mattes(request_of))
