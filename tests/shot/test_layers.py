@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xmemcore.shot.files.box import Box
-from xmemcore.shot.mattes.layers import FAINTEST, Drawn, Layer, box_of
+from xmemcore.shot.files.layers import FAINTEST, Drawn, Layer, box_of
 
 
 def drawn(seed: int, height: int = 24, width: int = 40) -> np.ndarray:

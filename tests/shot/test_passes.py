@@ -17,9 +17,9 @@ from xmemcore.protocol.choices import COMPRESSIONS
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.files.box import Box
+from xmemcore.shot.files.layers import FAINTEST
 from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.mattes.cryptomatte import metadata, name_bits, name_id, ranked, require_usable
-from xmemcore.shot.mattes.layers import FAINTEST
 from xmemcore.shot.mattes.mattes import MatteWriter, Passes, read_mattes
 from xmemcore.shot.opened import open_propagate
 from xmemcore.shot.plate.canvas import Canvas

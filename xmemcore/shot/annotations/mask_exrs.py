@@ -10,7 +10,9 @@ import numpy as np
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.names import ORIGINAL_NAME
 from xmemcore.shot.annotations.mask_files import in_layer_order, readable, require_size
-from xmemcore.shot.files.exr import ExrHeader, ExrPart, read_channels, read_header
+from xmemcore.shot.files.box import Box
+from xmemcore.shot.files.exr import ExrHeader, ExrPart, read_bands, read_header
+from xmemcore.shot.files.layers import Layer
 from xmemcore.shot.files.sequence import Sequence
 from xmemcore.shot.plate.canvas import Canvas
 
@@ -21,6 +23,8 @@ PLAIN_LAYERS = ("", "rgba", "rgb", "main")
 """Layers, and names of parts, that hold the picture itself."""
 OTHER_LAYERS = ("confidence", "depth", "motion", "forward", "backward")
 OTHER_CHANNELS = ("Z", "ZBack")
+MAX_SAMPLES = 500_000_000
+"""Values of a file's masks: fifty objects at 4K."""
 ALPHAS = ("A", "a", "alpha", "Alpha")
 
 
@@ -44,7 +48,7 @@ class ExrMasks:
         self._sequence = sequence
         self._canvas = canvas
         self._files: dict[int, tuple[ExrHeader, dict[str, _Place]]] = {}
-        self._plane = lru_cache(maxsize=8)(self._read)
+        self._frame = lru_cache(maxsize=1)(self._read)
         frames, self.warnings = readable(sequence.paths, needed, self._look)
         self._join_equal_colours([frame for frame in frames if frame in needed])
         self.objects = in_layer_order({name for _, places in self._files.values() for name in places})
@@ -78,23 +82,46 @@ class ExrMasks:
         for frame, (header, places) in self._files.items():
             if set(places) == set(COLOURS):
                 self._files[frame] = header, {MATTE: places["R"]}
-        self._plane.cache_clear()
+        self._frame.cache_clear()
 
-    def _read(self, frame: int, name: str) -> np.ndarray:
+    def _plane(self, frame: int, name: str) -> np.ndarray:
         """Give half (H, W) of the canvas: what mattes are written in."""
+        return self._frame(frame)[name].placed(Box(0, 0, self._canvas.width, self._canvas.height))
+
+    def _read(self, frame: int) -> dict[str, Layer]:
+        """Read all objects of a frame at once: every channel of a file is decompressed, whichever is asked for."""
         header, places = self._files[frame]
-        place = places[name]
-        image = read_channels(header, place.part, [place.channel])
         display, theirs = self._canvas.display, header.display_window
-        window = image.data_window.moved(display.x0 - theirs.x0, display.y0 - theirs.y0)
-        values = np.nan_to_num(image.channels[place.channel].astype(np.float32))
-        if any(plane.kind == "uint" for plane in place.part.planes if plane.name == place.channel) and values.max(initial=0) > 1:
-            raise RequestError(
-                f"Channel {place.channel} of the mask {header.path.name} in {header.path.parent} holds whole numbers up to "
-                f"{values.max():.0f}, as ids do. Write one channel or layer for each object, or an index PNG."
-            )
-        values = np.clip(values, 0, 1)
-        return self._canvas.placed(values.astype(np.float16), window)
+        objects = {name: Layer(cut_faint=False) for name in places}
+        for part in header.parts:
+            here = {name: place.channel for name, place in places.items() if place.part is part}
+            if not here:
+                continue
+            if len(here) * part.data_window.width * part.data_window.height > MAX_SAMPLES:
+                raise RequestError(
+                    f"The mask {header.path.name} in {header.path.parent} has {len(here)} objects of {part.data_window.width}x"
+                    f"{part.data_window.height}; up to {MAX_SAMPLES // 10**6} million values are read. Write fewer objects into one file."
+                )
+            whole = {plane.name for plane in part.planes if plane.kind == "uint"}
+            window = part.data_window.moved(display.x0 - theirs.x0 - self._canvas.box.x0, display.y0 - theirs.y0 - self._canvas.box.y0)
+            seen = window.intersection(Box(0, 0, self._canvas.width, self._canvas.height))
+            for top, channels in read_bands(header, part, dict.fromkeys(here.values())):
+                for name, channel in here.items():
+                    values = np.nan_to_num(channels[channel].astype(np.float32))
+                    if channel in whole and values.max(initial=0) > 1:
+                        raise _ids(header, channel, float(values.max()))
+                    first, stop = max(window.y0 + top, seen.y0), min(window.y0 + top + len(values), seen.y1)
+                    if first < stop and not seen.empty:
+                        rows = values[first - window.y0 - top : stop - window.y0 - top, seen.x0 - window.x0 : seen.x1 - window.x0]
+                        objects[name].add(first, np.clip(rows, 0, 1), seen.x0)
+        return objects
+
+
+def _ids(header: ExrHeader, channel: str, largest: float) -> RequestError:
+    return RequestError(
+        f"Channel {channel} of the mask {header.path.name} in {header.path.parent} holds whole numbers up to {largest:.0f}, as ids do. "
+        "Write one channel or layer for each object, or an index PNG."
+    )
 
 
 def _places(header: ExrHeader) -> dict[str, _Place]:

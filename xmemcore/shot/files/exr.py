@@ -11,7 +11,7 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -43,6 +43,14 @@ _COMPRESSION = dict(
 
 FULL_DISK_BYTES = 1_000_000
 """Less free space than this explains a failed write."""
+
+MAX_SAMPLES = 2_000_000_000
+"""Values of one part, all its channels together: some are compressed to a file of a few kB, and all of them are decompressed."""
+BAND_SAMPLES = 1 << 26
+"""Of a band: 128 MB in half precision."""
+
+Channels = dict[str, np.ndarray]
+"""(h, w) each; float16 or float32, as stored."""
 
 # 0 by default, which reads and writes on one thread; more than 8 bring nothing at 4K.
 OpenEXR.set_global_thread_count(max(1, min(os.cpu_count() or 1, 8)))
@@ -111,19 +119,52 @@ def read_channels(header: ExrHeader, part: ExrPart, names: Iterable[str]) -> Exr
     Raises:
         RequestError.
     """
-    names = list(names)
+    box = part.data_window
+    (channels,) = (channels for _, channels in read_bands(header, part, names, box.height))
+    return ExrImage(channels, box, header)
+
+
+def read_bands(header: ExrHeader, part: ExrPart, names: Iterable[str], rows: int | None = None) -> Iterator[tuple[int, Channels]]:
+    """Read some channels of one part some rows at a time, from top to bottom.
+
+    Args:
+        header: of the file.
+        part: of the header.
+        names: of its channels.
+        rows: of a band; None: as many as memory likes.
+
+    Yields:
+        The first row of a band, counted from the data window's top, and the channels of these rows.
+
+    Raises:
+        RequestError.
+    """
     planes = {plane.name: plane for plane in part.planes}
-    for name in names:
+    kinds = {name: planes[name].kind for name in names}
+    for name in kinds:
         if not planes[name].full_size:
             raise RequestError(f"Channel {name} of {header.path.name} in {header.path.parent} is subsampled. Render it at full size.")
-    require_pixels(part.data_window, f"The data window of {header.path.name}")
+    box = part.data_window
+    require_pixels(box, f"The data window of {header.path.name}")
+    if len(planes) * box.width * box.height > MAX_SAMPLES:
+        raise RequestError(
+            f"{header.path.name} in {header.path.parent} has {len(planes)} channels of {box.width}x{box.height}; files of up to "
+            f"{MAX_SAMPLES // 10**9} thousand million values are read. Render fewer channels into one part."
+        )
+    height = rows or max(min(BAND_SAMPLES // (box.width * max(len(kinds), 1)), box.height), 1)
+    opened: OpenEXR.InputFile | None = None
     try:
-        source = pixel_source(header.layout, part.index)
-        with kept_off_the_terminal():
-            channels = _read(source, {name: planes[name].kind for name in names}, part.data_window.width)
-    except Exception as error:  # the library raises RuntimeError, ValueError, OSError and more
-        raise _damaged(header.path, error) from error
-    return ExrImage(channels, part.data_window, header)
+        for top in range(0, box.height, height):
+            try:
+                with kept_off_the_terminal():
+                    opened = opened or OpenEXR.InputFile(pixel_source(header.layout, part.index))
+                    channels = _read(opened, kinds, box, top, min(top + height, box.height))
+            except Exception as error:  # the library raises RuntimeError, ValueError, OSError and more
+                raise _damaged(header.path, error) from error
+            yield top, channels
+    finally:
+        if opened is not None:
+            opened.close()
 
 
 def write(
@@ -196,20 +237,17 @@ def make_folder(folder: Path) -> None:
     sweep(folder)
 
 
-def _read(source: str | io.BytesIO, kinds: dict[str, str], width: int) -> dict[str, np.ndarray]:
+def _read(opened: OpenEXR.InputFile, kinds: dict[str, str], box: Box, top: int, stop: int) -> Channels:
     half, single = Imath.PixelType(Imath.PixelType.HALF), Imath.PixelType(Imath.PixelType.FLOAT)
-    opened = OpenEXR.InputFile(source)
-    try:
-        channels = {}
-        for kind, dtype in ((half, np.float16), (single, np.float32)):
-            chosen = [name for name, stored in kinds.items() if (stored == "half") == (kind is half)]
-            if chosen:
-                # Asked together, or every scanline is decompressed once for each.
-                for name, content in zip(chosen, opened.channels(chosen, kind), strict=True):
-                    channels[name] = np.frombuffer(content, dtype).reshape(-1, width)
-        return channels
-    finally:
-        opened.close()
+    channels = {}
+    for kind, dtype in ((half, np.float16), (single, np.float32)):
+        chosen = [name for name, stored in kinds.items() if (stored == "half") == (kind is half)]
+        if chosen:
+            # Asked together, or every scanline is decompressed once for each.
+            found = opened.channels(chosen, kind, box.y0 + top, box.y0 + stop - 1)
+            for name, content in zip(chosen, found, strict=True):
+                channels[name] = np.frombuffer(content, dtype).reshape(-1, box.width)
+    return channels
 
 
 def _require_exr(path: Path) -> None:

@@ -17,9 +17,9 @@ from xmemcore.protocol.result_file import NAME as RECORD_NAME
 from xmemcore.shot.files import exr
 from xmemcore.shot.files import sequence as sequences
 from xmemcore.shot.files.box import Box
+from xmemcore.shot.files.layers import FAINTEST, Layer, box_of
 from xmemcore.shot.mattes import cryptomatte, matte_proof
 from xmemcore.shot.mattes.kept_inputs import replaced_input
-from xmemcore.shot.mattes.layers import FAINTEST, Layer, box_of
 from xmemcore.shot.plate.canvas import Canvas
 
 LONGEST_NAME_BYTES = 240

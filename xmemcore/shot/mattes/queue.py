@@ -22,7 +22,7 @@ from xmemcore.protocol.result_file import MatteRecord
 from xmemcore.shot.annotations.annotations import Annotations
 from xmemcore.shot.annotations.host_alpha import HostAlpha, difference
 from xmemcore.shot.annotations.objects import Group
-from xmemcore.shot.mattes.layers import Drawn, Layer
+from xmemcore.shot.files.layers import Drawn, Layer
 from xmemcore.shot.mattes.matte_proof import metadata
 from xmemcore.shot.mattes.mattes import MatteWriter
 from xmemcore.shot.mattes.steps import Step, finished

@@ -1,4 +1,4 @@
-"""A frame's layers on their way to the file: collected rows by rows, in half precision, only where there is something.
+"""A frame's layers between file and canvas: collected rows by rows, in half precision, only where there is something.
 
 So a frame of many objects takes the memory of what the objects cover, and not that of the picture for each of them.
 """
@@ -32,8 +32,8 @@ class Layer:
         layer.add(0, plane)
         return layer
 
-    def add(self, top: int, rows: np.ndarray) -> None:
-        """Take some rows (n, W), of which `top` is the first."""
+    def add(self, top: int, rows: np.ndarray, left: int = 0) -> None:
+        """Take some rows (n, w), of which `top` is the first and `left` the first column."""
         self._sum += float(rows.sum(dtype=np.float64))
         least = rows >= FAINTEST if self._cut_faint else rows != 0
         down, across = np.flatnonzero(least.any(axis=1)), np.flatnonzero(least.any(axis=0))
@@ -41,12 +41,17 @@ class Layer:
             return
         inside = slice(down[0], down[-1] + 1), slice(across[0], across[-1] + 1)
         values = np.where(least[inside], rows[inside], 0) if self._cut_faint else rows[inside]
-        self._pieces.append((top + int(down[0]), int(across[0]), values.astype(np.float16)))
+        self._pieces.append((top + int(down[0]), left + int(across[0]), values.astype(np.float16)))
 
     @property
     def box(self) -> Box | None:
         """The box of everything that is not 0; None where there is nothing."""
         return box_of([self])
+
+    @property
+    def kept_bytes(self) -> int:
+        """What it takes in memory."""
+        return sum(values.nbytes for _, _, values in self._pieces)
 
     def area(self, pixels: int) -> float:
         """Give the mean over so many pixels, as it was before anything was cut."""
