@@ -124,28 +124,6 @@ def _planned(request: PropagateRequest) -> set_up.Plan:
     return set_up.plan(open_propagate(request))
 
 
-def large(folder: Path, objects: int) -> None:
-    """Propagate over two frames of 40 million pixels that take 0.3 MB each."""
-    (folder / "plate").mkdir()
-    planes = {name: np.full((5000, 8000), 0.2, np.float16) for name in "RGB"}
-    planes["R"][1000:2000, 1000:3000] = 0.7
-    for frame in (FIRST, FIRST + 1):
-        header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
-        OpenEXR.File(header, planes).write(str(folder / "plate" / f"p.{frame}.exr"))
-    request = PropagateRequest(
-        plate=str(folder / "plate" / "p.%04d.exr"),
-        roto=write_roto(folder / "roto.nk", objects, 1),
-        model=str(write_model(folder)),
-        size=240,
-        use_cache=False,
-        out=str(folder / "out" / "m.%04d.exr"),
-    )
-    del planes
-    _, seconds = _timed(lambda: propagate(request))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f"40 million pixels, {objects} objects: {seconds / 2:.1f} s of CPU a frame; peak {peak >> 10} MB")
-
-
 def bits(planned: set_up.Plan) -> list[np.ndarray]:
     """List the masks that a plan holds."""
     told = [annotation.masks for each in planned.groups for annotation in each.group.annotations.values()]
