@@ -1,6 +1,6 @@
 """Write requirements/locked/: every package that a set-up installs, the indirect ones too, with the hashes of its files.
 
-    python requirements/lock.py        # in the environment of `make test`; asks the public index, downloads no package
+    python requirements/lock.py [SET ...]        # in the environment of `make test`; asks the public index, downloads no package
 
 The pins of requirements/*.txt are what a person changes; run this afterwards. A package that is not pinned there keeps the version that is
 installed, as long as it satisfies whoever needs it. Hashes are those of the files that pip takes on each of PLATFORMS.
@@ -23,7 +23,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 HERE = Path(__file__).resolve().parent
-SETS = ("core", "plates", "color", "farm", "train", "dev")
+SETS = tuple(sorted(file.stem for file in HERE.glob("*.txt")))
 TORCH = "torch"
 """The set of torch's own default builds, which is installed first; `cuda` is what those of Linux need besides."""
 PYTHON = "3.11"
@@ -89,12 +89,15 @@ class Locked:
 
 
 def main() -> None:
-    """Ask for every set and platform, and write the files."""
-    files: dict[str, dict[str, Locked]] = {name: {} for name in (*SETS, TORCH, "cuda")}
+    """Ask for every set and platform, or for those that are named, and write the files."""
+    sets = sys.argv[1:] or SETS
+    files: dict[str, dict[str, Locked]] = {name: {} for name in (*sets, *((TORCH, "cuda") if "core" in sets else ()))}
     for name, platform in PLATFORMS.items():
-        for group in SETS:
+        for group in sets:
             asked = [Requirement(line) for line in pins(group)]
             _follow(files[group], [one for one in asked if one.name != TORCH], name, platform)
+        if "core" not in sets:
+            continue
         torch = next(Requirement(line) for line in pins("core") if line.startswith(f"{TORCH}=="))
         (chosen,) = _ask([torch], platform)
         _note(files[TORCH], chosen, name)
