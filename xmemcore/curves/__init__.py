@@ -1,4 +1,4 @@
-"""Nuke's curves text, read and written; what the text alone says of a roto. Standard library only: the plugin imports it too.
+"""Read and write Nuke's curves text, and what can be told of a roto from its text alone. Standard library only: the plugin imports it too.
 
 Geometry, and shapes at a frame, are the room `roto`.
 """

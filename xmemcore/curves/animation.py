@@ -1,4 +1,4 @@
-"""One animated number: its keys, and its value between them, as a real Nuke was measured to give it.
+"""One animated number: its keys, and its value between them, as measured in a real Nuke.
 
 A span between two keys is a cubic with a slope at either end (units per frame):
 - smooth (Nuke's default): an inner key's slope is that of the line through its neighbours, held within 3 times the flatter
@@ -55,7 +55,7 @@ class Curve:
             times: frames of its keys, ascending.
             values: of its keys.
             special: keys that are not smooth, by position; their own time and value do not count, so that many may be one.
-            expression: Nuke would evaluate this; what stands beside it is the value of some frame.
+            expression: what Nuke would evaluate; the keys or the constant beside it hold the value of some frame.
             link: evaluates the expression, where the script holds all that it needs.
         """
         self.constant = constant
@@ -68,12 +68,12 @@ class Curve:
 
     @property
     def unknown(self) -> bool:
-        """Its value hangs on an expression that is not evaluated."""
+        """Whether the value depends on an expression that is not evaluated."""
         return self.expression is not None and self.link is None
 
     @property
     def key_times(self) -> Sequence[float]:
-        """Frames on which it is keyed; none where an expression rules."""
+        """Frames on which it is keyed; none where an expression gives the value."""
         return () if self.expression is not None else self.times
 
     @property
@@ -84,7 +84,7 @@ class Curve:
         return tuple(self.special.get(i, plain)._replace(time=time, value=value) for i, (time, value) in pairs)
 
     def ever(self) -> Sequence[float]:
-        """Give the values that it is told: those of its keys, or its constant; of a followed link nothing but what stands beside it."""
+        """Give the values of its keys, or its constant. Of a followed link, only the values written beside it."""
         return self.values if self.times else (self.constant,)
 
     def at(self, frame: float) -> float:
@@ -102,7 +102,7 @@ class Curve:
         return self._between(place - 1, frame)
 
     def held(self, frame: float) -> float:
-        """Give the value of the key at or before a frame, or of the first key: numbers that are choices have nothing between."""
+        """Give the value of the key at or before a frame, or of the first key: enumerations have no values between."""
         if self.link is not None:
             return self.link(frame)
         return self.values[max(bisect_right(self.times, frame) - 1, 0)] if self.times else self.constant

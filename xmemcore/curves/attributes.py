@@ -14,9 +14,9 @@ DEFAULTS = {
     "mbo": 0.0, "osw": 10.0, "osf": 0.0, "ltt": 0.0, "ltn": 1.0, "ltm": 1.0, "t": 0.0, "rp": 0.0, "te": 0.0,
 }  # fmt: skip
 CHOICES = frozenset(("vis", "inv", "bm", "fo", "ft", "mbo", "ltt", "ltn", "ltm"))
-"""On/off, enumerated, and the ends of a lifetime: between keys the former one holds."""
+"""Switches, enumerations and the ends of a lifetime: between keys the former value holds."""
 DRAWING = ("vis", "opc", "inv", "bm", "fo", "fx", "fy", "ff", "ft", "osw", "ltt", "ltn", "ltm")
-"""What changes a matte of ours."""
+"""Attributes that change our mattes."""
 
 
 def value(element: Element, name: str, frame: float) -> float:
@@ -30,7 +30,7 @@ def value(element: Element, name: str, frame: float) -> float:
 def differs(element: Element, name: str) -> bool:
     """Say whether an attribute is ever something else than its default."""
     curve = element.attributes.get(name)
-    return curve is not None and any(one != DEFAULTS[name] for one in curve.ever())
+    return curve is not None and any(number != DEFAULTS[name] for number in curve.ever())
 
 
 def named(names: Tuple[str, ...], number: float) -> str:
@@ -44,7 +44,7 @@ def is_shown(placed: Placed, frame: float) -> bool:
 
 
 def surely_absent(placed: Placed, frame: float) -> bool:
-    """Say whether a shape is hidden at a frame, whatever the expressions come to that nobody can evaluate here."""
+    """Say whether a shape is hidden at a frame, whatever its unknown expressions may give."""
     return _hidden(placed, frame, lambda curve: curve is None or not curve.unknown)
 
 
@@ -82,10 +82,10 @@ def lives(element: Element, frame: float) -> bool:
 
 
 def unknown_curves(placed: Iterable[Placed]) -> List[Tuple[Element, str]]:
-    """List the expressions that a matte of these shapes hangs on and that are not evaluated, with the element each stands in."""
+    """List the unknown expressions that a matte of these shapes depends on, each with its element."""
     found: List[Tuple[Element, str]] = []
-    for one in placed:
-        for element in one.chain:
+    for shape in placed:
+        for element in shape.chain:
             found += [(element, curve.expression or "") for curve in moving_curves(element) if curve.unknown]
             found += [
                 (element, curve.expression or "")
@@ -93,11 +93,11 @@ def unknown_curves(placed: Iterable[Placed]) -> List[Tuple[Element, str]]:
                 for curve in [element.attributes.get(name)]
                 if curve is not None and curve.unknown
             ]
-        for outline in (one.shape.main, one.shape.feather):
+        for outline in (shape.shape.main, shape.shape.feather):
             for point in outline.points if outline is not None and not outline.plain else ():
                 for curve in (point.x, point.y, *point.attributes.values()):
                     if curve.unknown:
-                        found.append((one.shape, curve.expression or ""))
+                        found.append((shape.shape, curve.expression or ""))
     return list({(id(element), expression): (element, expression) for element, expression in found}.values())
 
 
@@ -105,6 +105,6 @@ def moving_curves(element: Element) -> List[Curve]:
     """Give the curves of a transform that move anything; a pivot alone moves nothing."""
     values = element.transform
     turning = [i for i in (*ROTATION, *SCALE, *SKEW) if i < len(values)]
-    moves = any(values[i].unknown or any(one != (1.0 if i in SCALE else 0.0) for one in values[i].ever()) for i in turning)
+    moves = any(values[i].unknown or any(number != (1.0 if i in SCALE else 0.0) for number in values[i].ever()) for i in turning)
     places = [*TRANSLATION, *turning, *MATRIX, *(PIVOT if moves else ())]
     return [values[i] for i in places if i < len(values)]

@@ -1,4 +1,4 @@
-"""Braced text, as Nuke's curves and scripts are written, split into words and blocks that know where they stand."""
+"""Split braced text, as Nuke's curves and scripts are written, into words and blocks with their positions."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Word(str):
 
 
 class Block(List["Word | Block"]):
-    """What stands between a pair of braces."""
+    """The items between a pair of braces."""
 
     __slots__ = ("position",)
 
@@ -63,12 +63,12 @@ class Block(List["Word | Block"]):
 
     @property
     def head(self) -> Optional[str]:
-        """The first item, where it is a word: it says what most blocks are."""
+        """The first item, where it is a word: most blocks begin with their kind."""
         return self[0] if self and isinstance(self[0], Word) else None
 
 
 class Sealed(Block):
-    """A point list, `{p ..}` or `{px ..}`, that is stepped over: most of a roto's text, and often none of it is wanted."""
+    """A point list, `{p ..}` or `{px ..}`, that is kept as text: most of a roto is points, and often none are needed."""
 
     __slots__ = ("end", "keyword")
 
@@ -140,7 +140,7 @@ def unescape(text: str) -> str:
 
 
 def broken(text: str, position: int, what: str) -> CurvesTextBroken:
-    """Say what is wrong with a text, and where."""
+    """Make the failure for a broken text, with the place of the fault."""
     line = text.count("\n", 0, position) + 1
     column = position - (text.rfind("\n", 0, position) + 1) + 1
     return CurvesTextBroken(f"The roto is broken at line {line}, column {column}: {what}. Save the script again from Nuke.")

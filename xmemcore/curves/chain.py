@@ -1,4 +1,4 @@
-"""Rotos one above the other: which of them a roto input is made of."""
+"""Chains of Rotos: find all Rotos whose shapes come to a roto input."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def chain_above(last: Node) -> List[Node]:
 
 
 def heads(nodes: Sequence[Node]) -> List[Node]:
-    """Leave out the Rotos whose shapes come to another one of them."""
+    """Leave out the Rotos that another of them has above it."""
     known: Dict[int, Optional[Node]] = {}
     fed = {id(_behind(node, known)) for node in nodes}
     return [node for node in nodes if id(node) not in fed] or list(nodes[:1])
 
 
 def _behind(node: Node, known: Dict[int, Optional[Node]]) -> Optional[Node]:
-    """Give the Roto whose shapes a Roto's first input brings, behind what lets it through; None where there is none.
+    """Give the Roto at a Roto's first input, through nodes that pass it on; None where there is none.
 
     Args:
         node: a Roto.

@@ -6,7 +6,7 @@ TAN   = - | LSLOPE LLENGTH RSLOPE RLENGTH [INTERPOLATION]
 
 A list of one number may stand without its braces, and numbers that are 0 may be missing at a list's end: `5` is the key
 {5}, `{1004}` the key {1004 0}. `-` stands for the slopes that a smooth key has by itself. Slopes that are written count for inner keys:
-they are what Nuke computed, or what somebody drew. A real Nuke never uses those of the first and the last key.
+they are what Nuke computed, or what an artist drew. A real Nuke never uses those of the first and the last key.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ LETTERS = {"K": STEP, "L": LINEAR, "S": SMOOTH, "R": CATMULL_ROM, "C": CUBIC}
 CODES = {0: STEP, 1: LINEAR, 2: USER, 3: CATMULL_ROM, 4: CUBIC, 5: USER}
 """Low byte of a key's interpolation. 0 to 2 are those of Nuke's page on the roto format, against the API's; none was seen in a file."""
 FRESH_CODE = 256
-"""What Nuke's API says of a key that nobody touched, and a file leaves out: smooth."""
+"""Code of an untouched key in Nuke's API, which files leave out: smooth."""
 MAX_NUMBER = 1e10
-"""Larger than anything in a picture; beyond, computing with a number gives no numbers."""
+"""Largest coordinate that is read. Computing with larger ones gives no finite numbers."""
 MAX_FRAME = 1e7
 MAX_KEYS = 20_000_000
-"""Of one text, at 8 bytes a key. Runs could make billions of few characters."""
+"""Most keys of one text, at 8 bytes each. Runs could make billions of few characters."""
 SPECIAL_COST = 10
-"""Keys that one with slopes of its own counts for."""
+"""A key with its own slopes counts as so many keys."""
 
 
 def number(text: str, item: Union[Word, Block]) -> float:
@@ -75,7 +75,7 @@ class Budget:
         self._left = keys
 
     def spend(self, text: str, item: Union[Word, Block], count: int) -> None:
-        """Take a share; raises CurvesTextBroken when nothing is left."""
+        """Take some keys; raises CurvesTextBroken when none are left."""
         self._left -= count
         if self._left < 0:
             raise broken(text, item.position, f"over {MAX_KEYS} keys in one roto")
@@ -86,7 +86,7 @@ def curve(text: str, item: Union[Word, Block], times: Optional[Sequence[float]] 
 
     Args:
         text: the whole text, for the place of an error.
-        item: what stands where a curve is expected.
+        item: the word or block to read as a curve.
         times: frames of its keys, where they are given once for many curves.
         budget: of keys; None: a fresh one.
 
@@ -109,7 +109,7 @@ def curve(text: str, item: Union[Word, Block], times: Optional[Sequence[float]] 
     if times is not None:
         return _curve_at(text, item, times, budget)
     budget.spend(text, item, len(item))
-    keys = [_key(text, one, timed=True) for one in item]
+    keys = [_key(text, key, timed=True) for key in item]
     return _with_smooth_ends(keyed(keys))
 
 
@@ -117,8 +117,8 @@ def _curve_at(text: str, block: Block, times: Sequence[float], budget: Budget) -
     """Read a list of keys whose times are given."""
     values = array("d")
     special: Dict[int, Key] = {}
-    for one, count in _runs(text, block, len(times)):
-        key = _key(text, one, timed=False)
+    for key_text, count in _runs(text, block, len(times)):
+        key = _key(text, key_text, timed=False)
         if len(values) + count > len(times):
             raise broken(text, block.position, f"{len(values) + count} keys for {len(times)} frames")
         budget.spend(text, block, count if key.interpolation == SMOOTH else SPECIAL_COST * count)
@@ -137,16 +137,16 @@ def _curve_at(text: str, block: Block, times: Sequence[float], budget: Budget) -
 def _runs(text: str, block: Block, most: int) -> List[Tuple[Union[Word, Block], int]]:
     """List the keys of a list with how often each comes; the list may itself be one run."""
     listed = []
-    for one in [block] if block.head == "x" else block:
-        if isinstance(one, Block) and one.head == "x":
-            if len(one) not in (2, 3):
-                raise broken(text, one.position, "a repeated key is {x count {key}}")
-            count = number(text, one[1])
+    for part in [block] if block.head == "x" else block:
+        if isinstance(part, Block) and part.head == "x":
+            if len(part) not in (2, 3):
+                raise broken(text, part.position, "a repeated key is {x count {key}}")
+            count = number(text, part[1])
             if not 0 <= count <= most or count != int(count):
-                raise broken(text, one.position, f"a key that comes {shown(one[1])} times, with {most} frames")
-            listed.append((one[2] if len(one) == 3 else Block(one.position), int(count)))
+                raise broken(text, part.position, f"a key that comes {shown(part[1])} times, with {most} frames")
+            listed.append((part[2] if len(part) == 3 else Block(part.position), int(count)))
         else:
-            listed.append((one, 1))
+            listed.append((part, 1))
     return listed
 
 
@@ -159,7 +159,7 @@ def _key(text: str, item: Union[Word, Block], timed: bool) -> Key:
     tangents = rest[1:]
     if not tangents or tangents[0] == "-":
         return Key(time, value)
-    numbers = [number(text, one) for one in tangents]
+    numbers = [number(text, word) for word in tangents]
     if len(numbers) > 5:
         raise broken(text, item.position, "a key's tangents are two slopes with their lengths")
     code = int(numbers[4]) if len(numbers) == 5 else FRESH_CODE
@@ -193,7 +193,7 @@ def knob_curve(text: str, block: Block) -> Curve:
         if word in LETTERS:
             interpolation = LETTERS[word]
         elif word in ("k", "l", "i", "I"):
-            continue  # extrapolation is constant; i and I only say how it is shown
+            continue  # extrapolation is constant; i and I are about display
         elif letter == "x" and rest and not HEXADECIMAL.match(word):
             time = frame_number(text, rest)
         elif letter in ("s", "t", "u", "v") and rest and keys:

@@ -1,4 +1,4 @@
-"""On which frames the artist drew an object: frames where a point is keyed.
+"""Find the frames on which the artist drew an object: those where a point is keyed.
 
 A keyed transform counts too, from two keys of a family (translation, rotation, scale, skew, matrix) on, because Nuke itself keys each
 family once when a shape is made; and unless it is baked: keys on more than half of the frames that it spans were made by a tracker, not
@@ -19,11 +19,11 @@ FAMILIES = (tuple(TRANSLATION[:2]), (ROTATION[2],), tuple(SCALE[:2]), tuple(SKEW
 def keyframes(placed: Iterable[Placed]) -> Tuple[int, ...]:
     """List the frames on which any of an object's shapes is keyed; keyed transforms of the layers around them count."""
     times: Set[int] = set()
-    for one in placed:
-        for curve in (one.shape.main, one.shape.feather):
+    for shape in placed:
+        for curve in (shape.shape.main, shape.shape.feather):
             if curve is not None:
                 times |= _point_times(curve)
-        for element in one.chain:
+        for element in shape.chain:
             times |= _transform_times(element)
     return tuple(sorted(times))
 

@@ -2,7 +2,7 @@
 
 What is followed: `Tracker1.translate.x`, `parent.Group1.Transform1.center.y`, `root.Tracker1.tracks.2.track_x`, knobs of the node itself
 and of the groups around it, `frame`, numbers, + - * / and parentheses, and a knob at another frame, `Tracker1.translate.x(frame-1)`.
-A knob that is linked itself is followed on. Everything else is not ours to guess: the curve stays unknown.
+A knob that is linked itself is followed too. With anything else the curve stays unknown.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ MAX_NAMES = 100
 COMPONENTS = {"x": 0, "y": 1, "z": 2}
 TRANSFORMS = ("Transform", "TransformMasked")
 UNWRITTEN = {"translate": 0.0, "rotate": 0.0, "scale": 1.0, "skewX": 0.0, "skewY": 0.0}
-"""What a Transform's knobs are where the script does not write them."""
+"""Values of a Transform's knobs that the script does not write."""
 
 
 class NotFollowed(Exception):
-    """An expression, or what it leads to, is not one that we evaluate. Never leaves this module."""
+    """An expression, or a knob it leads to, cannot be evaluated. Caught in this module."""
 
 
 def follower(script: Script, node: Node) -> Callable[[Curve, Place], Curve]:
@@ -51,23 +51,23 @@ def follower(script: Script, node: Node) -> Callable[[Curve, Place], Curve]:
     lookup = _Lookup(script)
     known: Dict[str, Optional[Follow]] = {}
 
-    def follow(one: Curve, _: Place) -> Curve:
-        if one.expression is None:
-            return one
-        if one.expression not in known:
+    def follow(curve: Curve, _: Place) -> Curve:
+        if curve.expression is None:
+            return curve
+        if curve.expression not in known:
             try:
                 lookup.names = 0
-                known[one.expression] = _Parser(one.expression, _Scope(lookup, node, 0)).whole()
+                known[curve.expression] = _Parser(curve.expression, _Scope(lookup, node, 0)).whole()
             except NotFollowed:
-                known[one.expression] = None
-        link = known[one.expression]
-        return one if link is None else Curve(one.constant, one.times, one.values, one.special, one.expression, link)
+                known[curve.expression] = None
+        link = known[curve.expression]
+        return curve if link is None else Curve(curve.constant, curve.times, curve.values, curve.special, curve.expression, link)
 
     return follow
 
 
 class _Lookup:
-    """What was looked up already."""
+    """Nodes and values that were looked up already."""
 
     def __init__(self, script: Script) -> None:
         self.script = script
@@ -108,7 +108,7 @@ class _Scope:
             raise NotFollowed
 
     def knob(self, path: str) -> Follow:
-        """Find what a dotted path names."""
+        """Find the knob that a dotted path names."""
         self.lookup.names += 1
         if self.lookup.names > MAX_NAMES:
             raise NotFollowed
@@ -128,7 +128,7 @@ class _Scope:
             return self._of(self._child(start, parts[:1]), parts[1:])
         if self.node.knob(parts[0]) is not None:
             return self._of(self.node, parts)
-        # Then the nodes beside it, and the knobs of the groups around it, from the inside out.
+        # Next come the nodes beside it and the knobs of the groups around it, from the inside out.
         while True:
             found = self.lookup.child(group, parts[0])
             if found is not None:
@@ -179,10 +179,10 @@ class _Scope:
             value = None
         if value is not None:
             return _constant(value)
-        if not all(isinstance(one, Word) for one in item):
+        if not all(isinstance(word, Word) for word in item):
             raise NotFollowed
-        # `{parent.Tracker1.translate.x i}`: flags behind an expression say how it is shown.
-        words = [str(one) for one in item]
+        # `{parent.Tracker1.translate.x i}`: flags behind an expression are about display.
+        words = [str(word) for word in item]
         return _Parser(" ".join(words[:1] if words[1:] in (["i"], ["I"]) else words), _Scope(self.lookup, node, self.depth + 1)).whole()
 
 
@@ -263,11 +263,11 @@ class _Parser:
         while True:
             sign = self._next("*", "/")
             if sign is None:
-                return factors[0] if len(factors) == 1 else lambda frame: math.prod(one(frame) for one in factors)
+                return factors[0] if len(factors) == 1 else lambda frame: math.prod(factor(frame) for factor in factors)
             if sign == "*":
                 factors.append(self._factor())
                 continue
-            # Only numbers divide: what Nuke makes of a division by nothing is not known.
+            # Only division by a number is followed: Nuke's result of a division by 0 is not known.
             kind, word = self.tokens.pop(0) if self.tokens else ("", "")
             if kind != "number" or not float(word):
                 raise NotFollowed

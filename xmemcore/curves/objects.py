@@ -1,4 +1,4 @@
-"""The objects of a roto: its top-level shapes and layers, or all shapes as one, by names that are told apart."""
+"""The objects of a roto: its top-level shapes and layers, or all shapes together, under unique names."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from xmemcore.protocol.names import layer_names
 
 @dataclass(frozen=True)
 class TextObject:
-    """One rotoed thing, as its text has it."""
+    """One object, as its text has it."""
 
     name: str
     """The artist's, made unique among the objects."""
     original: str
-    """What the artist called it."""
+    """The artist's name for it."""
     node: str
-    """Name of the node that it stands in."""
+    """Name of its node."""
     placed: Tuple[Placed, ...]
     """Its shapes from bottom to top."""
 
@@ -39,12 +39,12 @@ def objects_of(rotos: Sequence[Tuple[str, Layer]], union: Optional[str] = None, 
     for node, root in rotos:
         for element in root.children:
             # The text begins at the top of the stack; shapes are drawn from the bottom.
-            placed = tuple(one for one in reversed(list(shapes_below(element, (root,)))) if draws(one.shape))
+            placed = tuple(shape for shape in reversed(list(shapes_below(element, (root,)))) if draws(shape.shape))
             if placed:
                 found.append((node, element.name or "shape", placed))
     lower = {layer.lower() for layer in taken}
     if union is not None and found:
-        return [TextObject(_beside(union, lower), union, found[0][0], tuple(one for _, _, placed in reversed(found) for one in placed))]
+        return [TextObject(_beside(union, lower), union, found[0][0], tuple(shape for _, _, placed in reversed(found) for shape in placed))]
     owners: Dict[str, Set[str]] = {}
     for node, original, _ in found:
         owners.setdefault(original, set()).add(node)
@@ -53,17 +53,17 @@ def objects_of(rotos: Sequence[Tuple[str, Layer]], union: Optional[str] = None, 
 
 
 def _beside(name: str, taken: Set[str]) -> str:
-    """Give a name whose layer takes no other's place."""
+    """Give a name whose layer is not taken yet."""
     return f"{PREFIX}{name}" if layer_names([name])[0].lower() in taken else name
 
 
 def draws(shape: Shape) -> bool:
-    """Say whether a shape has two points or more; a single one is no outline and no line."""
+    """Say whether a shape has at least two points; a single point draws nothing."""
     return shape.main.count >= 2 * (3 if shape.kind == BEZIER else 1)
 
 
 def unique(names: Sequence[str]) -> List[str]:
-    """Tell objects of one name apart: Nuke allows two shapes of one name."""
+    """Make a name unique: Nuke allows two shapes of one name."""
     taken: Set[str] = set()
     counts: Dict[str, int] = {}
     result = []

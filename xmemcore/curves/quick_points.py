@@ -1,7 +1,7 @@
 """The points of a curve as Nuke mostly writes them, read without splitting each number into a block: some twenty times faster.
 
-Whatever is unusual (runs, expressions, attributes of a point, words that are no numbers) is left to the reader of everything,
-`curve_text`, which alone says what is wrong. Where both read a point they read the same.
+Unusual points (with runs, expressions, attributes, or words that are no numbers) are left to `curve_text`, which reads everything and
+alone reports faults. Where both can read a point they give the same.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ def numbers(words: Sequence[str]) -> Optional[Sequence[float]]:
     """Read many numbers at once; None where one of them is unusual, or not in range."""
     count = len(words)
     if count > 1 and words[0] == words[-1] and len(set(words)) == 1:
-        one = numbers(words[:1])
-        return None if one is None else (one[0],) * count
+        value = numbers(words[:1])
+        return None if value is None else (value[0],) * count
     joined = "".join(words)
     try:
         if len(joined) == 9 * count and joined[::9] == "x" * count:
@@ -109,7 +109,7 @@ def numbers(words: Sequence[str]) -> Optional[Sequence[float]]:
             values = [_number(word) for word in words]
     except ValueError:
         return None
-    # A number that is none, or is too large, makes the sum so.
+    # One NaN or infinity makes the sum NaN or infinite.
     return values if sum(map(abs, values)) <= MAX_NUMBER else None
 
 

@@ -36,7 +36,7 @@ def read_tree(text: str, start: int = 0, end: Optional[int] = None, points: bool
     Args:
         text: the whole file, of which the curves text may be a part.
         start, end: where the curves text stands in it.
-        points: read the points at once, so that what is wrong with them is said now; otherwise they are read when they are wanted.
+        points: read the points now, so that faults in them are reported now; otherwise they are read when they are needed.
 
     Returns:
         The root layer.
@@ -54,15 +54,15 @@ def read_tree(text: str, start: int = 0, end: Optional[int] = None, points: bool
 
 
 def require_points(root: Layer) -> None:
-    """Read every shape's points, and see that they make curves; raises CurvesTextBroken."""
+    """Read every shape's points and check that they make curves; raises CurvesTextBroken."""
     for placed in shapes_below(root, ()):
         shape = placed.shape
         with naming(shape.name):
             main = shape.main.points
             feather = shape.feather.points if shape.feather is not None else None
-            for one in (main, feather):
-                if shape.kind == BEZIER and one is not None and len(one) % 3:
-                    raise CurvesTextBroken(f"The roto is broken: {len(one)} Bezier points, which come in threes. Save the script again.")
+            for points in (main, feather):
+                if shape.kind == BEZIER and points is not None and len(points) % 3:
+                    raise CurvesTextBroken(f"The roto is broken: {len(points)} Bezier points, which come in threes. Save the script again.")
             if feather is not None and len(feather) != len(main):
                 raise CurvesTextBroken(
                     f"The roto is broken: feather and main curve have different numbers of points ({len(feather)}, {len(main)}). "
@@ -72,12 +72,12 @@ def require_points(root: Layer) -> None:
 
 @contextmanager
 def naming(shape: str) -> Iterator[None]:
-    """Name the shape in whatever is wrong with it."""
+    """Add the shape's name to the failure of the body."""
     try:
         yield
     except CurvesTextBroken as error:
-        said = str(error)
-        raise CurvesTextBroken(said if said.startswith("Shape ") else f"Shape '{shape[:60]}': {said}") from error
+        sentence = str(error)
+        raise CurvesTextBroken(sentence if sentence.startswith("Shape ") else f"Shape '{shape[:60]}': {sentence}") from error
 
 
 class _Reader:
@@ -194,7 +194,7 @@ class _Reader:
         return self.times(_listed(block, split(self.text, first + 1, second)))
 
     def points(self, block: Optional[Block], skipped: int, times: Optional[Tuple[float, ...]]) -> Callable[[], Points]:
-        """Put off the reading of points until they are wanted."""
+        """Read points only when they are needed."""
 
         def read() -> Points:
             if block is None:
@@ -245,14 +245,14 @@ class _Reader:
             del numbers[0]
         if len(numbers) > 3:
             raise broken(self.text, item.position, f"a point of {len(numbers)} numbers")
-        x, y = ([curve(self.text, one, times, self.budget) for one in numbers[:2]] + [ZERO, ZERO])[:2]
+        x, y = ([curve(self.text, text, times, self.budget) for text in numbers[:2]] + [ZERO, ZERO])[:2]
         return ControlPoint(x, y, attributes)
 
 
 def _listed(block: Block, times: Union[Word, Block]) -> Block:
-    made = Block(block.position)
-    made.extend([Word("px", block.position), times])
-    return made
+    whole = Block(block.position)
+    whole.extend([Word("px", block.position), times])
+    return whole
 
 
 def _tree(block: Block) -> Optional[Block]:

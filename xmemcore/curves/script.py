@@ -1,4 +1,4 @@
-"""A Nuke script or gizmo: its nodes with their knobs' text and what is connected to them. Nothing is evaluated."""
+"""A Nuke script or gizmo: its nodes, the texts of their knobs, and their connections. Nothing is evaluated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xmemcore.curves.braces import broken, unescape
 GROUPS = ("Group", "Gizmo", "LiveGroup", "VariableGroup")
 """Classes whose children follow, up to end_group."""
 COMMANDS = frozenset("add_layer define_window_layout_xml load proc version push set clone end_group addUserKnob".split())
-"""What begins a line and makes no node of its own name."""
+"""Words that begin a line and are no node's class."""
 MAX_NODES = 200_000
 MAX_GROUPS = 100
 """Groups within groups."""
@@ -47,9 +47,9 @@ class Node:
     group: Optional[Node] = None
     """The group around it; None: it stands in the script itself."""
     original: Optional[Node] = None
-    """What it is a clone of."""
+    """The node of which it is a clone."""
     inputs: List[Optional[Node]] = field(default_factory=list)
-    """What is connected, input 0 first; None: nothing."""
+    """Connected nodes, input 0 first; None: not connected."""
     children: List[Node] = field(default_factory=list)
 
     @cached_property
@@ -80,12 +80,12 @@ class Node:
 
     @property
     def disabled(self) -> bool:
-        """It lets its input through."""
+        """Whether it passes its input on."""
         return self.value("disable") in ("true", "1")
 
     @cached_property
     def format(self) -> Optional[Format]:
-        """Its own format; None where none is written, or one is only named."""
+        """Its own format; None where none is written, or only a format's name."""
         parts = self.value("format").split()
         try:
             width, height = int(parts[0]), int(parts[1])
@@ -125,7 +125,7 @@ def read_script(text: str) -> Script:
 
 
 class _Reader:
-    """Plays a script's commands on a stack, as Nuke does when it loads one."""
+    """Runs a script's commands on a stack, as Nuke does when it loads a script."""
 
     def __init__(self, text: str) -> None:
         self.text = text

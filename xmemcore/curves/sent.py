@@ -1,4 +1,4 @@
-"""What the plugin sends of a roto: the text of its nodes, and what the artist changed about the keyframes. Version 2 of the roto JSON.
+"""Version 2 of the roto JSON, which the plugin sends: the texts of Roto nodes, and the artist's changes to the keyframes.
 
     {"version": 2, "format": [w, h, pixel_aspect], "rotos": [{"name": "Roto1", "curves": TEXT}], "union": null,
      "keyframes": {"sleeve": [1001, 1040]}, "absent": {"sleeve": [1020]}, "taken": ["diffuse"]}
@@ -33,7 +33,7 @@ class SentRoto:
     union: Optional[str] = None
     """Name of the one object that all shapes are; None: every top-level shape or layer is one."""
     keyframes: Frames = field(default_factory=dict)
-    """By object, the frames that count as annotated; an object that is missing here counts on its own keys."""
+    """By object, the frames that count as annotated; for an object that is missing here, its own keys count."""
     absent: Frames = field(default_factory=dict)
     """By object, frames on which the artist says that it is not there, whatever its shapes say."""
     taken: Tuple[str, ...] = ()
@@ -54,13 +54,13 @@ class SentRoto:
         size = content.get("format")
         if not isinstance(size, list) or len(size) != 3:
             raise NotUsable("the format is not [width, height, pixel aspect]")
-        width, height = (whole_number(one, "a side of the format", 0, MAX_SIDE) for one in size[:2])
+        width, height = (whole_number(side, "a side of the format", 0, MAX_SIDE) for side in size[:2])
         rotos = content.get("rotos")
         if not isinstance(rotos, list) or not rotos:
             raise NotUsable("it has no roto")
         return cls(
             (width, height, number(size[2], "the pixel aspect", 1e-3, 1e3)),
-            tuple((_text(_object(one, "a roto").get("name"), "a name"), _text(one.get("curves"), "curves text")) for one in rotos),
+            tuple((_text(_object(side, "a roto").get("name"), "a name"), _text(side.get("curves"), "curves text")) for side in rotos),
             None if content.get("union") is None else _text(content["union"], "the name of the union"),
             _frames(content.get("keyframes", {}), "the keyframes"),
             _frames(content.get("absent", {}), "the absent frames"),
@@ -91,5 +91,5 @@ def _frames(value: Any, what: str) -> Frames:
     for name, listed in _object(value, what).items():
         if not isinstance(listed, list):
             raise NotUsable(f"{what} of {short(name)} are no list")
-        found[name] = tuple(sorted({whole_number(one, f"a frame of {short(name)}", -MAX_FRAME, MAX_FRAME) for one in listed}))
+        found[name] = tuple(sorted({whole_number(layer, f"a frame of {short(name)}", -MAX_FRAME, MAX_FRAME) for layer in listed}))
     return found

@@ -1,4 +1,4 @@
-"""What a Roto node holds, as read: layers, shapes and strokes with animated points, transforms and attributes."""
+"""The content of a Roto node: layers, shapes and strokes with animated points, transforms and attributes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BEZIER, BSPLINE, CATMULL_ROM = "bezier", "bspline", "catmullrom"
 PIVOT, TRANSLATION, ROTATION, SCALE, SKEW = range(3), range(3, 6), range(6, 9), range(9, 12), range(12, 13)
 """Places of the values of a transform; three-part ones are x, y, z."""
 UNKNOWN_PLACES = range(13, 19)
-"""Values that were 0 in every file seen; what they do is not known."""
+"""Values of unknown meaning, 0 in every file seen."""
 MATRIX = range(19, 35)
 """4 x 4, row-major, column vectors; applied to the points first."""
 ONE_BY_DEFAULT = (*SCALE, *MATRIX[::5])
@@ -51,7 +51,7 @@ class ControlCurve:
         Args:
             flags: its bits.
             key_times: frames on which all of its points are keyed.
-            points: the points, or a function that reads them when they are first wanted, and raises CurvesTextBroken then.
+            points: the points, or a function that reads them when they are first needed, and may raise CurvesTextBroken.
             count: how many points there are, where that is known without reading them.
             plain: no number of its points can be an expression.
         """
@@ -74,7 +74,7 @@ class ControlCurve:
 
 @dataclass(frozen=True)
 class Element:
-    """Anything in the tree."""
+    """A layer, shape or stroke of the tree."""
 
     name: str
     flags: int = 0
@@ -102,7 +102,7 @@ class Shape(Element):
 
     @property
     def closed(self) -> bool:
-        """Its ends are joined."""
+        """Whether its ends are joined."""
         return not self.main.flags & OPEN
 
 
@@ -165,11 +165,11 @@ class Place(NamedTuple):
 
 
 def with_curves(element: Element, change: Callable[[Curve, Place], Curve], place: Tuple[int, ...] = ()) -> Element:
-    """Copy an element with its curves, and those below it, replaced by what `change` makes of them; points when they are wanted."""
+    """Copy an element with its curves, and those below it, replaced by what `change` makes of them; points only when they are needed."""
     changed = replace(
         element,
-        transform=tuple(change(one, Place(place, "transform", i)) for i, one in enumerate(element.transform)),
-        attributes={name: change(one, Place(place, "attribute", name)) for name, one in element.attributes.items()},
+        transform=tuple(change(curve, Place(place, "transform", i)) for i, curve in enumerate(element.transform)),
+        attributes={name: change(curve, Place(place, "attribute", name)) for name, curve in element.attributes.items()},
     )
     if isinstance(changed, Layer):
         return replace(changed, children=tuple(with_curves(child, change, (*place, i)) for i, child in enumerate(changed.children)))
@@ -185,7 +185,7 @@ def _points_with(curve: ControlCurve, change: Callable[[Curve, Place], Curve], p
             ControlPoint(
                 change(point.x, Place(place, part, number, 0)),
                 change(point.y, Place(place, part, number, 1)),
-                {name: change(one, Place(place, part, number, name)) for name, one in point.attributes.items()},
+                {name: change(number_curve, Place(place, part, number, name)) for name, number_curve in point.attributes.items()},
             )
             for number, point in enumerate(curve.points)
         )

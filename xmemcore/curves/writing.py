@@ -44,16 +44,16 @@ def _element(element: Element) -> str:
 
 
 def _rest(element: Element) -> str:
-    return f"{{t {' '.join(_curve(one) for one in element.transform)}}} {{a {_attributes(element.attributes)}}}"
+    return f"{{t {' '.join(_curve(curve) for curve in element.transform)}}} {{a {_attributes(element.attributes)}}}"
 
 
 def _attributes(attributes: Mapping[str, Curve]) -> str:
-    return " ".join(f"{_word(name)} {_curve(one)}" for name, one in attributes.items())
+    return " ".join(f"{_word(name)} {_curve(curve)}" for name, curve in attributes.items())
 
 
 def _control_curve(curve: ControlCurve) -> str:
     times = curve.key_times
-    shared = bool(times) and all(_fits(one, times) for point in curve.points for one in (point.x, point.y))
+    shared = bool(times) and all(_fits(number, times) for point in curve.points for number in (point.x, point.y))
     listed = " ".join(_point(point, times if shared else None) for point in curve.points)
     if shared:
         return f"{{cc {{f {curve.flags}}} {{px {{{' '.join(map(write_number, times))}}} {listed}}}}}"

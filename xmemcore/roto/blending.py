@@ -1,8 +1,8 @@
-"""How a shape acts on what lies below it in a mask, as measured in a real Nuke (17.1): Merge2's formulas with what is below as A.
+"""Blending modes of shapes in a mask, as measured in a real Nuke (17.1): Merge2's formulas, with the mask below as A.
 
 A mode combines the shape's colour, which in a mask is 1, with what is below, and acts inside the shape's outline only; nothing is
 cut off at 0 or 1 until the whole mask is drawn (two shapes with `plus` are 2, and `minus` over nothing is -1). How far a mode goes where
-a shape covers a pixel in part, or is not opaque, was not measured: in proportion.
+a shape covers a pixel in part, or is not opaque, was not measured; it is taken in proportion.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MODES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "difference": lambda below: np.abs(below - 1),
     "exclusion": lambda below: 1 - below,
 }
-"""What a mode makes of a mask where the shape covers it fully."""
+"""Result of each mode where the shape covers the mask fully."""
 
 
 def blend(below: np.ndarray, amount: np.ndarray, mode: str) -> np.ndarray:

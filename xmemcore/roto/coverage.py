@@ -1,4 +1,4 @@
-"""How much of each pixel a shape covers, its feather included: antialiased, within the shape's own box.
+"""Rasterise a shape with its feather: the share of each pixel that it covers, within the shape's own box.
 
 The feather is a ramp between main and feather curve. It is drawn as the mean of the outlines on the way from one to the
 other, so it runs outwards or inwards, point by point: where the feather curve lies outside, the matte falls from 1 at the
@@ -20,12 +20,12 @@ from xmemcore.roto.scanlines import covered_area
 from xmemcore.roto.shapes import EvaluatedShape
 
 FAR_PIXELS = 1e6
-"""Coordinates are held within this; farther out nothing of an edge is seen but its direction."""
+"""Coordinates are cut to this range; farther out only an edge's direction matters."""
 RESIDUE = 1e-6
-"""Sums that should be 0 come out a little beside it."""
+"""Largest rounding error of sums that should be 0."""
 MAX_LEVELS = 256
 MAX_BAND_PIECES = 20_000
-"""Of the line of one open spline."""
+"""Most pieces in the line of one open spline."""
 MAX_LEVEL_POINTS = 1_000_000
 """Points of all outlines of a ramp together; a ramp of a thousand points still has all its levels."""
 Box = tuple[int, int, int, int]
@@ -36,7 +36,8 @@ def coverage(shape: EvaluatedShape, grid: PixelGrid) -> Patch:
     """Rasterise one shape, without its opacity, inversion and blending.
 
     Returns:
-        What is not 0; shapes of fewer than 3 points to fill, of no area or with coordinates that are not numbers cover nothing.
+        The part of the mask that is not 0. Filled shapes of fewer than 3 points, shapes without area, and shapes whose coordinates are
+        not numbers cover nothing.
     """
     if len(shape.points) < 2 or not np.isfinite(shape.points).all():
         return EMPTY
@@ -64,7 +65,7 @@ def coverage(shape: EvaluatedShape, grid: PixelGrid) -> Patch:
 def profile(values: np.ndarray, feather_type: str, falloff: float) -> np.ndarray:
     """Bend a linear ramp in [0, 1]: first by the falloff's exponent, then eased at 0, at 1, or at both ends.
 
-    The names are Nuke's; what it makes of them is not documented.
+    The names are Nuke's, which does not document the curves.
     """
     bent = np.power(values, np.float32(max(falloff, 0.0)))
     if feather_type == "smooth0":
@@ -84,7 +85,7 @@ def _outlines(points: np.ndarray, feather: np.ndarray | None, grid: PixelGrid) -
     absolute = feather.copy()
     absolute[:, 0] += points[:, 0]
     outer = _placed(control_polygons(absolute, closed=True), grid)
-    # Where the ramp is wide an edge's place matters less, by its width.
+    # In a wide ramp an edge may be placed less exactly, in proportion to the width.
     width = np.hypot(*(outer - segments).transpose(2, 0, 1)).min(axis=1)
     tolerance = TOLERANCE_PIXELS * (1 + width)
     count = at_most(np.maximum(pieces(segments, tolerance), pieces(outer, tolerance)))

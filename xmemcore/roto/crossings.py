@@ -1,4 +1,4 @@
-"""Whether a closed polyline crosses or touches itself, for many polylines at once."""
+"""Find closed polylines that cross or touch themselves, many at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 PAIRS_AT_ONCE = 1 << 21
 MAX_PAIRS = 50_000_000
-"""Pairs of edges that are looked at; outlines with more are taken for tangled, which costs time and no correctness."""
+"""Pairs of edges that are compared. Outlines with more count as crossing, which costs time but no correctness."""
 
 
 def crosses_itself(outlines: np.ndarray) -> np.ndarray:
@@ -22,7 +22,7 @@ def crosses_itself(outlines: np.ndarray) -> np.ndarray:
     starts, ends = outlines.reshape(-1, 2), np.roll(outlines, -1, axis=1).reshape(-1, 2)
     level, index = np.divmod(np.arange(levels * count), count)
     real = np.any(starts != ends, axis=1)
-    # Neighbours share a point, which is no crossing; pieces of no length would hide who is whose neighbour.
+    # Neighbours share a point, which is no crossing; pieces of no length would hide which edges are neighbours.
     rank = np.cumsum(real.reshape(levels, count), axis=1).reshape(-1) - 1
     last = real.reshape(levels, count).sum(axis=1) - 1
     starts, ends, level, index = starts[real], ends[real], level[real], rank[real]
@@ -42,12 +42,12 @@ def crosses_itself(outlines: np.ndarray) -> np.ndarray:
     while begin < len(low):
         done = totals[begin - 1] if begin else 0
         stop = max(int(np.searchsorted(totals, done + PAIRS_AT_ONCE, side="right")), begin + 1)
-        one = np.repeat(np.arange(begin, stop), overlapping[begin:stop])
-        other = one + 1 + np.arange(len(one)) - np.repeat(totals[begin:stop] - overlapping[begin:stop] - done, overlapping[begin:stop])
-        gap = np.abs(index[one] - index[other])
-        candidate = (left[one] <= right[other]) & (left[other] <= right[one]) & (gap != 1) & (gap != last[level[one]])
-        one, other = one[candidate], other[candidate]
-        crossing[level[one[_meet(starts[one], ends[one], starts[other], ends[other])]]] = True
+        first = np.repeat(np.arange(begin, stop), overlapping[begin:stop])
+        other = first + 1 + np.arange(len(first)) - np.repeat(totals[begin:stop] - overlapping[begin:stop] - done, overlapping[begin:stop])
+        gap = np.abs(index[first] - index[other])
+        candidate = (left[first] <= right[other]) & (left[other] <= right[first]) & (gap != 1) & (gap != last[level[first]])
+        first, other = first[candidate], other[candidate]
+        crossing[level[first[_meet(starts[first], ends[first], starts[other], ends[other])]]] = True
         begin = stop
     return crossing
 

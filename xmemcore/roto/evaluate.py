@@ -92,7 +92,7 @@ def _widths(placed: Placed, whole: np.ndarray, centres: np.ndarray, frame: float
     every = 1 if placed.shape.kind == BSPLINE else 3
     middle = placed.shape.main.points[(every - 1) // 2 :: every]
     widths = np.array([point.attributes["osw"].at(frame) if "osw" in point.attributes else own for point in middle])
-    # How much the transform enlarges lengths around each point, the same in all directions for want of better knowledge.
+    # How much the transform enlarges lengths around each point, taken as equal in all directions.
     step = 1e-3
     here = apply(whole, centres)
     along = (apply(whole, centres + [step, 0]) - here) / step

@@ -1,8 +1,8 @@
 """Move an artist's own shapes onto a matte: the same points, the outline where the matte's edge is.
 
 Each outline is sampled. From every sample the matte's edge is looked for along the outline's normal, near to far, and the
-control points are moved so that the samples come to lie on what was found. A stiffness keeps neighbours moving together, so
-that a point slides along the edge as little as possible, and what finds no edge moves with what does.
+control points are moved so that the samples come to lie on it. A stiffness makes neighbours move together, so that points slide
+little along the edge, and points without an edge move with those that have one.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ ROUNDS = 14
 EDGE = 0.5
 """Matte value that counts as the outline; a feather's middle, as the network sees masks."""
 REACH_SHARE = 0.15
-"""Of the object's extent: how far from the outline its edge is looked for at first; less in every round."""
+"""Share of the object's extent within which an outline's edge is looked for at first; less in every round."""
 LEAST_REACH_PIXELS = 3.0
 ADDING = frozenset({"over", "max", "screen", "plus"})
 """Blending modes in which what a shape covers is covered; of the others an edge of either kind is taken."""
 STIFFNESS = 0.3
 """Weight of a neighbour's movement beside one sample's distance to the edge, at last; stiffer at first."""
 LOST_WEIGHT = 0.2
-"""How much a sample that finds no edge along its normal is drawn to the nearest one, beside one that finds its own."""
+"""Weight of the nearest edge for a sample that finds none along its normal; an edge found there weighs 1."""
 BORDER = 2.0
 """Pixels from the picture's border within which an outline need not follow an edge."""
 SMOOTH_DEGREES = 5.0
@@ -68,7 +68,7 @@ def fit(
 
 
 def moved(shape: EvaluatedShape, centres: np.ndarray) -> EvaluatedShape:
-    """Put a shape's points elsewhere; tangents and feather turn and grow with their neighbourhood.
+    """Move a shape's points; tangents and feather turn and grow with their neighbourhood.
 
     Args:
         shape: (N points).
@@ -100,7 +100,7 @@ class _Outline:
         return np.einsum("sk,pkd->psd", _bernstein(), polygons).reshape(-1, 2)
 
     def approach(self, matte: np.ndarray, covered: np.ndarray | None, nearest: _Nearest, reach: float, stiffness: float) -> None:
-        """Move once towards the edges that lie within reach, in pixels; what has lost its edge, towards the nearest one anywhere."""
+        """Move once towards the edges within reach, in pixels. Samples that have lost their edge move towards the nearest edge anywhere."""
         if len(self._centres) < 2:
             return
         samples = self.polyline()

@@ -1,4 +1,4 @@
-"""Bezier curves as polylines fine enough that no pixel shows it."""
+"""Flatten Bezier curves to polylines so fine that no pixel differs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pixels a raster is made for: where they lie in the picture, and how large they are."""
+"""The pixels of a raster: their place in the picture and their size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tree of shapes as named objects, and what of it is not honoured, or not known to be as in Nuke, said by name."""
+"""Make named objects of a tree of shapes, and warnings of what is not honoured, or not known to be as in Nuke."""
 
 from __future__ import annotations
 
@@ -50,33 +50,38 @@ def objects_of(
         rotos: name and root layer of each node, the last one first: it is drawn on top.
         union: name of the one object that all shapes are to be; None: each top-level shape or layer is one.
         keyed: by object, the frames that count as annotated; one that is missing here counts on its own keys.
-        absent: by object, frames on which it is not there, whatever its shapes say.
+        absent: by object, frames on which the artist declares it absent.
         taken: layers of the plate, which no matte may replace.
     """
     keyed, absent = keyed or {}, absent or {}
     nodes = {id(root): name for name, root in rotos}
     return tuple(
-        _object(one, nodes, tuple(keyed[one.name]) if one.name in keyed else keyframes(one.placed), frozenset(absent.get(one.name, ())))
-        for one in text_objects(rotos, union, taken)
+        _object(
+            found,
+            nodes,
+            tuple(keyed[found.name]) if found.name in keyed else keyframes(found.placed),
+            frozenset(absent.get(found.name, ())),
+        )
+        for found in text_objects(rotos, union, taken)
     )
 
 
-def _object(one: TextObject, nodes: Mapping[int, str], frames: tuple[int, ...], absent: frozenset[int]) -> RotoObject:
+def _object(text: TextObject, nodes: Mapping[int, str], frames: tuple[int, ...], absent: frozenset[int]) -> RotoObject:
     def at(frame: int) -> list[EvaluatedShape]:
-        return [] if frame in absent else [shape for each in one.placed if (shape := shape_at(each, frame)) is not None]
+        return [] if frame in absent else [shape for each in text.placed if (shape := shape_at(each, frame)) is not None]
 
     def own(start: int, frame: int, shapes: Sequence[EvaluatedShape]) -> list[OwnShape]:
-        shown = [each for each in one.placed if is_shown(each, start)]
+        shown = [each for each in text.placed if is_shown(each, start)]
         return [own_shape(each, frame, shape, nodes) for each, shape in zip(shown, shapes, strict=True)]
 
-    hanging = unknown_curves(one.placed)
+    hanging = unknown_curves(text.placed)
     return RotoObject(
-        one.name,
+        text.name,
         frames,
         at,
-        original=one.original,
+        original=text.original,
         own=own,
-        hides=lambda frame: frame in absent or all(surely_absent(each, frame) for each in one.placed),
+        hides=lambda frame: frame in absent or all(surely_absent(each, frame) for each in text.placed),
         unknown=f"the expression '{hanging[0][1][:60]}' of {hanging[0][0].name}" if hanging else None,
     )
 
@@ -128,7 +133,7 @@ def warnings_of(root: Layer) -> tuple[str, ...]:
 
 
 def _expression_warnings(placed: Iterable[Placed]) -> Iterator[str]:
-    """Name what hangs on an expression that is not evaluated."""
+    """Warn of values that depend on unknown expressions."""
     by_expression: dict[str, list[str]] = {}
     for element, expression in unknown_curves(placed):
         by_expression.setdefault(expression, []).append(element.name)
@@ -147,8 +152,8 @@ def _has_vertex_extras(shape: Shape) -> bool:
 
 
 def _has_codes(shape: Shape) -> bool:
-    numbers = [*shape.transform, *shape.attributes.values(), *(one for point in _points(shape) for one in (point.x, point.y))]
-    return any(key.interpolation != USER for one in numbers for key in one.special.values())
+    numbers = [*shape.transform, *shape.attributes.values(), *(number for point in _points(shape) for number in (point.x, point.y))]
+    return any(key.interpolation != USER for number in numbers for key in number.special.values())
 
 
 def _points(shape: Shape) -> Iterator[ControlPoint]:

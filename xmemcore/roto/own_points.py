@@ -1,7 +1,7 @@
-"""The way back: shapes that are to lie somewhere in the picture, as the points that a Roto node has to be given.
+"""Turn shapes in the picture back into the points of their Roto node.
 
 A shape's points lie in coordinates of its own, before its transform and those of its layers; a B-spline's are its vertices, and its feather
-points carry the overall feather in the picture, but not in the node. `evaluate` is the way there.
+points carry the overall feather in the picture, but not in the node. `evaluate` does the opposite.
 """
 
 from __future__ import annotations
@@ -101,4 +101,4 @@ def _path(placed: Placed) -> tuple[int, ...]:
 
 
 def _position(layer: Layer, child: Element) -> int:
-    return next(place for place, one in enumerate(layer.children) if one is child)
+    return next(place for place, element in enumerate(layer.children) if element is child)

@@ -36,7 +36,7 @@ def drawn_hard(shapes: Iterable[EvaluatedShape], grid: PixelGrid) -> Patch:
 
 
 def _drawn(shapes: Iterable[EvaluatedShape], grid: PixelGrid) -> Patch:
-    """Draw on no more of the grid than the shapes cover."""
+    """Draw on the part of the grid that the shapes cover."""
     patches = [(shape, coverage(shape, grid)) for shape in shapes]
     everywhere = any(shape.inverted for shape, _ in patches)
     reached = [patch for _, patch in patches if patch.values.size]

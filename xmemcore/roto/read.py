@@ -1,4 +1,4 @@
-"""The door of this package: a file or a text in, objects out. A file is a Nuke script, a gizmo, curves text or a roto JSON."""
+"""Read a roto: a file or a text becomes objects. A file is a Nuke script, a gizmo, curves text or a roto JSON."""
 
 from __future__ import annotations
 
@@ -40,8 +40,7 @@ def read_roto(path_or_text: str | Path, node: str | None = None) -> Roto:
             None when there is one node, or one chain.
 
     Raises:
-        RequestError,
-        CurvesTextBroken, RequestError.
+        RequestError, CurvesTextBroken.
     """
     text, source = _text_of(path_or_text)
     try:
@@ -66,31 +65,31 @@ def _read(text: str, source: str, node: str | None) -> Roto:
     last = _chosen(nodes, node, source)
     warnings: list[str] = []
     rotos: list[tuple[str, Layer]] = []
-    for one in chain_above(last):
-        if one.disabled and one is not last:
-            warnings.append(f"{one.path} is disabled in the script; its shapes do not count.")
+    for each in chain_above(last):
+        if each.disabled and each is not last:
+            warnings.append(f"{each.path} is disabled in the script; its shapes do not count.")
             continue
-        if one.disabled:
-            warnings.append(f"{one.path} is disabled in the script; its shapes are used all the same.")
-        if one.value("motionblur_mode") == "global":
-            warnings.append(f"The global motion blur of {one.path} is left out.")
-        extent = one.knob("curves")
+        if each.disabled:
+            warnings.append(f"{each.path} is disabled in the script; its shapes are used all the same.")
+        if each.value("motionblur_mode") == "global":
+            warnings.append(f"The global motion blur of {each.path} is left out.")
+        extent = each.knob("curves")
         if extent is None:
             continue
         if text.find(NUKE_6, *extent) >= 0:
-            raise _too_old(one.path)
+            raise _too_old(each.path)
         root = read_tree(text, *extent)
         if text.find("=", *extent) >= 0:
-            followed = with_curves(root, follower(script, one))
+            followed = with_curves(root, follower(script, each))
             assert isinstance(followed, Layer), "a copy is what it was copied from"
             root = followed
             require_points(root)
-        rotos.append((one.name, root))
+        rotos.append((each.name, root))
     return _roto(last.path, rotos, warnings, last.format or script.format)
 
 
 def _sent(text: str, source: str) -> Roto:
-    """Read what the plugin sends: texts of nodes, and the artist's edits."""
+    """Read the plugin's version 2: texts of nodes, and the artist's edits."""
     try:
         sent = SentRoto.parse(text)
     except NotUsable as error:
@@ -121,7 +120,7 @@ def _text_of(path_or_text: str | Path) -> tuple[str, str]:
         raise RequestError(f"Cannot read the roto {path}: {reason}. Check the path.") from error
     if b"\0" in content:
         raise RequestError(f"{path} is not text. Give a .nk or .gizmo (not the encrypted .nknc and .nkind), curves text or roto JSON.")
-    # Labels of old scripts may be in any encoding; names and numbers of the roto are not hurt by this.
+    # Labels of old scripts may be in any encoding; names and numbers of the roto are ASCII.
     text = content.decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
     if not text.strip():
         raise RequestError(f"{path} is empty. Save the roto again.")
@@ -130,11 +129,11 @@ def _text_of(path_or_text: str | Path) -> tuple[str, str]:
 
 def _chosen(nodes: Sequence[Node], name: str | None, source: str) -> Node:
     if name is None:
-        last = [one for one in heads(nodes) if any(_has_shapes(above) for above in chain_above(one))] or heads(nodes)
+        last = [node for node in heads(nodes) if any(_has_shapes(above) for above in chain_above(node))] or heads(nodes)
         if len(last) > 1:
             raise RequestError(f"{source} has {len(nodes)} Roto nodes: {_paths(nodes)}. Choose one (--roto-node).")
         return last[0]
-    found = [one for one in nodes if one.path == name] or [one for one in nodes if one.name == name]
+    found = [node for node in nodes if node.path == name] or [node for node in nodes if node.name == name]
     if not found:
         raise RequestError(f"{source} has no Roto node '{name}'. It has: {_paths(nodes)}.")
     if len(found) > 1:
@@ -149,7 +148,7 @@ def _has_shapes(node: Node) -> bool:
 
 
 def _roto(
-    called: str, rotos: Sequence[tuple[str, Layer]], warnings: Sequence[str], made: Format | None, sent: SentRoto | None = None
+    called: str, rotos: Sequence[tuple[str, Layer]], warnings: Sequence[str], format_of_script: Format | None, sent: SentRoto | None = None
 ) -> Roto:
     objects = objects_of(rotos) if sent is None else objects_of(rotos, sent.union, sent.keyframes, sent.absent, sent.taken)
     named = (*warnings, *(warning for _, root in rotos for warning in warnings_of(root)))
@@ -157,7 +156,7 @@ def _roto(
         painted = any(True for _, root in rotos for _ in strokes_below(root))
         strokes = ", only paint strokes, which are no annotation" if painted else ""
         raise RequestError(f"{called} has no shapes{strokes}. Draw and key a shape.")
-    return Roto(objects, made, tuple(dict.fromkeys(named)))
+    return Roto(objects, format_of_script, tuple(dict.fromkeys(named)))
 
 
 def _too_old(source: str) -> RequestError:
@@ -165,4 +164,4 @@ def _too_old(source: str) -> RequestError:
 
 
 def _paths(nodes: Sequence[Node]) -> str:
-    return listed([one.path for one in nodes], SHOWN_NODES)
+    return listed([node.path for node in nodes], SHOWN_NODES)

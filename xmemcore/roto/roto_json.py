@@ -1,4 +1,4 @@
-"""The roto JSON, version 1: shapes with nothing left to evaluate, as the Nuke side writes them.
+"""The roto JSON, version 1: shapes that are evaluated already, as the Nuke side writes them.
 
     {"version": 1, "format": [w, h, pixel_aspect], "objects": [{"name": "sleeve", "frames": {"1001": {"shapes": [
        {"points": [[[x,y],[in_x,in_y],[out_x,out_y]], ...], "feather": [[...]] | null, "closed": true, "opacity": 1.0,
@@ -32,7 +32,7 @@ LARGEST_SIDE = 1_000_000
 """Of a format; far more than any camera or projection has."""
 LARGEST_ASPECT = 1000.0
 LARGEST_VALUE = 1e6
-"""Of an opacity or a falloff, which are cut to what they can mean when they are used."""
+"""Largest opacity or falloff that is read; both are cut to their range where they are used."""
 
 
 def parse(text: str, source: str) -> Roto:
@@ -46,7 +46,7 @@ def parse(text: str, source: str) -> Roto:
         RequestError.
     """
     try:
-        # Numbers that are none are refused below, where the shape that has them can be named.
+        # NaN is refused below, where the shape can be named.
         content = parse_json(text, finite=False)
     except NotUsable as error:
         raise RequestError(f"{source} is no roto JSON: {error}. Export the roto again.") from error
@@ -60,12 +60,12 @@ def parse(text: str, source: str) -> Roto:
     try:
         image_format = _format(content["format"])
         listed = _list(content["objects"], "objects")
-        originals = [_text(_mapping(one, "an object")["name"]) for one in listed]
+        originals = [_text(_mapping(each, "an object")["name"]) for each in listed]
         if not originals:
             raise ValueError("it has no object")
         objects = tuple(
-            _object(name, original, _mapping(one["frames"], f"the frames of '{name}'"))
-            for name, original, one in zip(unique(originals), originals, listed)
+            _object(name, original, _mapping(each["frames"], f"the frames of '{name}'"))
+            for name, original, each in zip(unique(originals), originals, listed)
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         missing = f"{error} is missing" if isinstance(error, KeyError) else str(error)
@@ -84,20 +84,20 @@ def write(roto: Roto, frames: Mapping[str, Iterable[int]] | None = None, image_f
     shown = roto.format or image_format or Format(0, 0, 1.0)
     objects = [
         {
-            "name": one.name,
+            "name": each.name,
             "frames": {
-                str(frame): {"shapes": [_json_of(shape) for shape in one.at(frame)]}
-                for frame in sorted(frames.get(one.name, ()) if frames is not None else one.keyframes)
+                str(frame): {"shapes": [_json_of(shape) for shape in each.at(frame)]}
+                for frame in sorted(frames.get(each.name, ()) if frames is not None else each.keyframes)
             },
         }
-        for one in roto.objects
+        for each in roto.objects
     ]
     return json.dumps({"version": VERSION, "format": [shown.width, shown.height, shown.pixel_aspect], "objects": objects})
 
 
 def _warnings(objects: Iterable[RotoObject]) -> tuple[str, ...]:
     """Name the objects with open shapes that do not say how wide they are."""
-    unsaid = [one.name for one in objects if any(not s.closed and s.widths is None for frame in one.keyframes for s in one.at(frame))]
+    unsaid = [each.name for each in objects if any(not s.closed and s.widths is None for frame in each.keyframes for s in each.at(frame))]
     return (f"Open splines without a width are drawn as bands of 10 pixels: {', '.join(unsaid)}.",) if unsaid else ()
 
 
@@ -127,7 +127,7 @@ def _object(name: str, original: str, frames: Mapping[str, Any]) -> RotoObject:
             raise ValueError(f"'{name}' has a frame {short(frame)}, which is no number")
         place = f"'{name}' at frame {frame}"
         listed = _list(_mapping(content, place).get("shapes"), f"{place}: shapes")
-        shapes[int(frame)] = [_named_shape(one, f"shape {count} of {place}") for count, one in enumerate(listed, 1)]
+        shapes[int(frame)] = [_named_shape(shape, f"shape {count} of {place}") for count, shape in enumerate(listed, 1)]
     return RotoObject(name, tuple(sorted(shapes)), lambda frame: shapes[frame], frozenset(shapes), original)
 
 
@@ -182,7 +182,7 @@ def _triplets(content: Any, what: str) -> np.ndarray:
             return usable.astype(np.float64)
     except (ValueError, TypeError, OverflowError):
         pass
-    # One by one, to name what is wrong: slow, and seldom.
+    # One by one, to name the faulty one; slow but rare.
     for point in content:
         pairs = point if isinstance(point, list) and len(point) == 3 else ()
         if not pairs or any(not isinstance(pair, list) or len(pair) != 2 for pair in pairs):
