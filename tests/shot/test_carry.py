@@ -48,7 +48,7 @@ def planes(*objects: np.ndarray) -> np.ndarray:
 
 
 def differences(*keys: int) -> KeyDifferences:
-    found = KeyDifferences({key: frozenset({0}) for key in keys}, 1, grey)
+    found = KeyDifferences({key: frozenset({0}) for key in keys}, 1, Flows(grey))
     for key in keys:
         found.put(key, {0: body(key)}, planes(body(key, strap=False)))
     return found
@@ -84,7 +84,7 @@ def test_the_edge_of_a_moving_shape_does_not_jump_at_a_key() -> None:
         """Two pixels too far to the left, whatever the frame."""
         return np.roll(body(index, strap=False), -2, axis=1)
 
-    found = KeyDifferences({10: frozenset({0})}, 1, grey)
+    found = KeyDifferences({10: frozenset({0})}, 1, Flows(grey))
     found.put(10, {0: body(10, strap=False)}, planes(network(10)))
     wrong, right = network(11), found.added_to(planes(network(11)), 11)[1]
     truth = body(11, strap=False)

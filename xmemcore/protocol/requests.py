@@ -336,7 +336,19 @@ class PropagateRequest(ShotRequest):
         tooltip="What the model does not find of your own shape on a keyed frame (a strap, the exact line of a sleeve) goes along with the "
         "picture's motion to the frames around, and fades. So a matte does not pop at a keyframe. Off: the model's own mattes.",
     )
-    """Plain mode carries nothing."""
+    """In plain mode nothing is carried."""
+    steady: bool = setting(
+        False,
+        mattes=True,
+        option="--steady",
+        group="engine",
+        help="average undecided edges with the neighbouring frames along the motion",
+        knob="steady",
+        label="steady edges",
+        tooltip="Where the matte is undecided, average it with the frames before and after along the motion: edges tremble less. "
+        "Solid and empty parts and keyed frames stay as they are. Costs a frame more at each end of a range.",
+    )
+    """In plain mode nothing is averaged."""
     viewer_frame: Optional[int] = setting(
         None, kind=int, option="--viewer-frame", group="propagate", metavar="F", help="compute the gap that holds this frame first"
     )

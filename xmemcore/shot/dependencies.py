@@ -13,6 +13,7 @@ from functools import cached_property
 
 from xmemcore.engine.order import Gap
 from xmemcore.shot.annotations.objects import Group
+from xmemcore.shot.mattes.steady import neighbours
 from xmemcore.shot.mattes.steps import keys_of
 from xmemcore.shot.opened import OpenedShot
 from xmemcore.shot.plan import GroupPlan, Plan, chosen_settings
@@ -60,6 +61,10 @@ class Dependencies:
             parts.append(["passes", *opened.writer.passes.key])
         if self._plan.carries and not complete:
             parts.append(["carried", *self._carried(index)])
+        if self._plan.steadies and not complete:
+            around = neighbours(index, range(len(opened.shot.plate.frames)))
+            parts.append(["around", *(predictions.hash(other) for other in around for predictions in self._predictions)])
+            parts += [self._carried(other) for other in around if self._plan.carries]
         if complete and opened.host_alpha is not None and frame in opened.host_alpha.frames:
             parts.append(opened.host_alpha.signature(frame))
         return digest(*parts)

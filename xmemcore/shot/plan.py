@@ -15,8 +15,9 @@ from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.annotations.objects import Group, competition_groups
 from xmemcore.shot.mattes.carry import KeyDifferences
-from xmemcore.shot.mattes.steps import Carry, Chain, chain_of
+from xmemcore.shot.mattes.steps import Carry, Chain, Steady, chain_of
 from xmemcore.shot.opened import OpenedShot
+from xmemcore.shot.plate.flow import Flows
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ class Plan:
         """Say whether what keys differ by is carried to other frames."""
         return any(isinstance(step, Carry) for step in self.chain)
 
+    @property
+    def steadies(self) -> bool:
+        """Say whether a frame's neighbours have a part in its matte."""
+        return any(isinstance(step, Steady) for step in self.chain)
+
 
 def plan(opened: OpenedShot) -> Plan:
     """Plan every group's gaps.
@@ -68,14 +74,15 @@ def plan(opened: OpenedShot) -> Plan:
         )
         for group in groups
     ]
+    flows = Flows(content.grey)
     differences = [
-        KeyDifferences({key: each.group.annotations[key].known for key in each.permanent}, len(each.group.objects), content.grey)
+        KeyDifferences({key: each.group.annotations[key].known for key in each.permanent}, len(each.group.objects), flows)
         for each in planned
     ]
     return Plan(
         config,
         planned,
-        chain_of(request, shot.plate.canvas, differences),
+        chain_of(request, shot.plate.canvas, differences, flows),
         differences,
         LearningConfig(steps=steps_for(request.learn)) if request.learn else None,
         (*shot.plate.warnings, *shot.annotations.warnings, *_unseen(groups, shot.annotations.objects)),

@@ -26,7 +26,8 @@ from xmemcore.shot.learned import LearnedStore, taught
 from xmemcore.shot.listener import Listener, Silence
 from xmemcore.shot.mattes.matte_proof import FormerMattes
 from xmemcore.shot.mattes.pictures import picture_paths, write_pictures
-from xmemcore.shot.mattes.queue import MatteQueue, Written
+from xmemcore.shot.mattes.queue import MatteQueue, Written, handed
+from xmemcore.shot.mattes.steady import Waiting, neighbours
 from xmemcore.shot.opened import OpenedShot, open_propagate
 from xmemcore.shot.plan import Plan, chosen_settings, plan
 from xmemcore.shot.plate.frame_source import ShotFrames
@@ -167,17 +168,26 @@ class _Run:
     def fill(self, gap: Gap, groups: list[int]) -> None:
         """Compute one gap of all groups that share it, frame by frame, so that each frame is finished before the next."""
         todo = (set(self.opened.wanted) - self.done) & set(gap.delivers)
+        computed = todo
+        if self.plan.steadies:
+            computed = todo.union(*(neighbours(index, gap.delivers) for index in todo))
+        waiting = {number: Waiting(todo, gap.delivers) for number in groups} if self.plan.steadies else None
         if self.plan.carries:
-            self._compare_keys(groups, todo)
-        stepped = [index for indices in gap.sweeps_for(todo) for index in indices]
+            self._compare_keys(groups, computed)
+        stepped = [index for indices in gap.sweeps_for(computed) for index in indices]
         self.frames.expect(
             [index for index in stepped if any(self.propagations[number].asks_for(index) for number in groups)], twice=gap.blend
         )
         try:
-            for steps in zip(*(self.propagations[number].steps(gap, todo, self.listener.cancelled) for number in groups)):
+            for steps in zip(*(self.propagations[number].steps(gap, computed, self.listener.cancelled) for number in groups)):
                 for number, (index, prediction) in zip(groups, steps):
-                    if prediction is not None:
-                        self._note(self.queue.put(number, index, prediction))
+                    if prediction is None:
+                        continue
+                    if waiting is None:
+                        self._note(self.queue.put(number, index, handed(prediction)))
+                    else:
+                        for place, planes, around in waiting[number].put(index, handed(prediction)):
+                            self._note(self.queue.put(number, place, planes, around))
         except BaseException as error:
             if isinstance(error, Cancelled):
                 self._note(self.queue.drain())
@@ -192,7 +202,7 @@ class _Run:
             # Key by key, so that its frame is at hand for all groups.
             for number in groups:
                 if key in wanted[number] and not differences[number].has(key):
-                    own = self.propagations[number].answer(key).planes.half().cpu().numpy()
+                    own = handed(self.propagations[number].answer(key))
                     differences[number].put(key, self._artists_shapes(number, key), own)
 
     def _artists_shapes(self, number: int, index: int) -> dict[int, np.ndarray]:

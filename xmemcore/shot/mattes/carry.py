@@ -2,13 +2,14 @@
 
 The network answers a keyed frame too, as if it were the next one of a shot that stands still. What the artist drew and the network did
 not find there (a strap, a spoke, the exact line of a sleeve), it will not find on the next frame either; so the difference goes along with
-the optical flow, weaker from frame to frame, from the keys on both sides of an object.
+the optical flow, weaker from frame to frame, from the keys on both sides of an object. Where the network's answer at the key, brought
+along the same way, is not what it answers now, the flow is wrong or the object has turned: nothing is carried there.
 """
 
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -19,40 +20,59 @@ from xmemcore.shot.plate.flow import Flows, Way
 VERSION = 1
 """Raised whenever the same inputs would be carried in another way: it is part of every signature."""
 
-REACH = 24
+REACH = 12
 """Frames after which nothing of a key's difference is left, or the distance to the object's next key where that is nearer."""
+AGREED, APART = 0.15, 0.3
+"""Mean difference, around a pixel, between the network's answer and its answer at the key brought there: up to the first all is carried,
+from the second on nothing."""
+AROUND_PIXELS = 5
+"""Side of the square that these means are taken over."""
 FAINT = 1 / 64
 """Differences below this are the network's softness; they are not carried."""
 
 
 @dataclass(frozen=True)
 class _Difference:
-    """One object's difference at one key, where there is any."""
+    """One object's difference at one key, cut to where there is any, or the object."""
 
     values: np.ndarray
-    """(h, w) float32, the artist's shape minus the network's own."""
+    """(h, w, 2) float32: the artist's shape minus the network's own, and the network's own."""
     row: int
     column: int
     """Of its first pixel."""
 
-    def at(self, way: Way) -> np.ndarray:
-        """Bring it to another frame; 0 around it."""
-        return cv2.remap(self.values, way.columns - self.column, way.rows - self.row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    @classmethod
+    def of(cls, shape: np.ndarray, own: np.ndarray) -> _Difference | None:
+        """Compare two planes; None where they say the same."""
+        there = np.abs(shape - own) > FAINT
+        if not there.any():
+            return None
+        values = np.stack((np.where(there, shape - own, 0), own), axis=-1)
+        there |= own > FAINT
+        rows, columns = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
+        part = np.ascontiguousarray(values[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], np.float32)
+        return cls(part, int(rows[0]), int(columns[0]))
+
+    def at(self, way: Way, answer: np.ndarray) -> np.ndarray:
+        """Bring it to another frame, as far as the network answers (h, w) there as it did here; 0 around it."""
+        there = cv2.remap(self.values, way.columns - self.column, way.rows - self.row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        apart = cv2.blur(np.abs(there[..., 1] - answer), (AROUND_PIXELS, AROUND_PIXELS))
+        return there[..., 0] * ((APART - apart) / (APART - AGREED)).clip(0, 1)
 
 
 class KeyDifferences:
     """The differences of one competition group, and which keys count for a frame."""
 
-    def __init__(self, keyed: Mapping[int, frozenset[int]], objects: int, grey: Callable[[int], np.ndarray]) -> None:
+    def __init__(self, keyed: Mapping[int, frozenset[int]], objects: int, flows: Flows) -> None:
         """Prepare.
 
         Args:
             keyed: by plate index, the objects that are known there, counted as the group does.
             objects: K.
-            grey: gives the grey picture (h, w) uint8 of an index.
+            flows: of the shot.
         """
         self._keys = [sorted(index for index, known in keyed.items() if obj in known) for obj in range(objects)]
-        self._flows = Flows(grey)
+        self._flows = flows
         self._found: dict[int, dict[int, _Difference]] = {}
 
     def keys_for(self, index: int) -> list[int]:
@@ -76,14 +96,8 @@ class KeyDifferences:
             given: by object, the artist's soft shape (h, w).
             own: (1 + K, h, w), the network's own answer.
         """
-        self._found[key] = {}
-        for obj, shape in given.items():
-            values = shape - own[obj + 1].astype(np.float32)
-            there = np.abs(values) > FAINT
-            if there.any():
-                rows, columns = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
-                part = np.where(there, values, 0)[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-                self._found[key][obj] = _Difference(np.ascontiguousarray(part, np.float32), int(rows[0]), int(columns[0]))
+        compared = {obj: _Difference.of(shape, own[obj + 1].astype(np.float32)) for obj, shape in given.items()}
+        self._found[key] = {obj: difference for obj, difference in compared.items() if difference is not None}
 
     def added_to(self, planes: np.ndarray, index: int) -> np.ndarray:
         """Add to a prediction (1 + K, h, w) what the keys around it say; the planes still sum to 1."""
@@ -95,7 +109,7 @@ class KeyDifferences:
                 if difference is not None:
                     if key not in ways:
                         ways[key] = self._flows.way(index, key, (planes.shape[1], planes.shape[2]))
-                    objects[obj] += weight * difference.at(ways[key])
+                    objects[obj] += weight * difference.at(ways[key], planes[obj + 1])
         if not ways:
             return planes
         objects = objects.clip(0, 1)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import io
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -25,7 +26,7 @@ from xmemcore.shot.annotations.objects import Group
 from xmemcore.shot.files.layers import Drawn, Layer
 from xmemcore.shot.mattes.matte_proof import metadata
 from xmemcore.shot.mattes.mattes import MatteWriter
-from xmemcore.shot.mattes.steps import Step, finished
+from xmemcore.shot.mattes.steps import Chain, finished
 from xmemcore.shot.plate.plate import Plate
 
 FRAMES_BEHIND = 3
@@ -55,7 +56,7 @@ class MatteQueue:
         with_confidence: bool,
         waiting_room: Path,
         signature: Callable[[int], str],
-        chain: Sequence[Step],
+        chain: Chain,
         host_alpha: HostAlpha | None = None,
     ) -> None:
         """Prepare to write.
@@ -90,21 +91,25 @@ class MatteQueue:
     def __exit__(self, *_: object) -> None:
         self._executor.shutdown()
 
-    def put(self, group: int, index: int, prediction: Prediction) -> list[Written]:
+    def put(self, group: int, index: int, planes: np.ndarray, around: Mapping[int, np.ndarray] = MappingProxyType({})) -> list[Written]:
         """Hand in one group's prediction; give the frames that were finished meanwhile.
+
+        Args:
+            group: its number.
+            index: of the frame.
+            planes: of `handed`.
+            around: those of neighbouring frames, by index, where the chain asks for them.
 
         Raises:
             What writing raised, for this frame or an earlier one; MachineError.
         """
-        # Half is what the matte is written in, and what a spilled prediction is kept in: both paths give the same bits.
-        planes = prediction.planes.half().cpu().numpy()
         missing = self._waiting.setdefault(index, set(range(len(self._groups))))
         missing.discard(group)
         if missing:
-            self._spill(group, index, planes)
+            self._spill(group, index, planes, around)
         else:
             del self._waiting[index]
-            self._pending.append(self._executor.submit(self._write, index, group, planes, self._signature(index)))
+            self._pending.append(self._executor.submit(self._write, index, group, (planes, around), self._signature(index)))
         return self._finished(wait_down_to=FRAMES_BEHIND)
 
     def drain(self) -> list[Written]:
@@ -117,7 +122,7 @@ class MatteQueue:
             finished.append(self._pending.popleft().result())
         return finished
 
-    def _write(self, index: int, last_group: int, last_planes: np.ndarray, signature: str) -> Written:
+    def _write(self, index: int, last_group: int, last: tuple[np.ndarray, Mapping[int, np.ndarray]], signature: str) -> Written:
         canvas = self._plate.canvas
         frame = self._plate.frames[index]
         known = self._annotations.known(frame)
@@ -127,11 +132,11 @@ class MatteQueue:
         margin: np.ndarray | None = None
         picture = cache(lambda: self._plate.read(frame))  # once a frame, when a step asks for it
         for number, group in enumerate(self._groups):
-            planes = last_planes if number == last_group else self._unspilled(number, index)
+            planes, around = last if number == last_group else self._unspilled(number, index)
             small = planes.astype(np.float32)
             margin = _margin(small) if margin is None else np.minimum(margin, _margin(small))
             drawn = {obj: Drawn.of(self._annotations.matte(frame, obj)) for obj in group.objects if obj in known}
-            for band, large in finished(self._chain, canvas, small, index, picture, number):
+            for band, large in finished(self._chain, canvas, small, index, picture, number, around):
                 mattes = np.zeros_like(large[1:])
                 for place, obj in enumerate(group.objects):
                     if obj in known:
@@ -174,9 +179,9 @@ class MatteQueue:
             return np.maximum(1 - mattes.sum(axis=0), 0)  # neighbours share the pixels of their edge, as in the run that made them
         return np.prod(1 - mattes, axis=0)
 
-    def _spill(self, group: int, index: int, planes: np.ndarray) -> None:
+    def _spill(self, group: int, index: int, planes: np.ndarray, around: Mapping[int, np.ndarray]) -> None:
         content = io.BytesIO()
-        np.save(content, planes)
+        np.savez(content, planes=planes, **{str(other): there for other, there in around.items()})
         try:
             self._spilled(group, index).write_bytes(content.getbuffer())
         except OSError as error:
@@ -186,13 +191,20 @@ class MatteQueue:
             ) from error
 
     def _spilled(self, group: int, index: int) -> Path:
-        return self._waiting_room / f"{index}.{group}.npy"
+        return self._waiting_room / f"{index}.{group}.npz"
 
-    def _unspilled(self, group: int, index: int) -> np.ndarray:
+    def _unspilled(self, group: int, index: int) -> tuple[np.ndarray, dict[int, np.ndarray]]:
         path = self._spilled(group, index)
-        planes = np.load(path)
+        with np.load(path) as content:
+            planes, around = content["planes"], {int(name): content[name] for name in content.files if name != "planes"}
         path.unlink()
-        return planes
+        return planes, around
+
+
+def handed(prediction: Prediction) -> np.ndarray:
+    """Give a prediction's planes (1 + K, h, w) as the queue takes them."""
+    # Half is what the matte is written in, and what a spilled prediction is kept in: both paths give the same bits.
+    return prediction.planes.half().cpu().numpy()
 
 
 def _margin(planes: np.ndarray) -> np.ndarray:

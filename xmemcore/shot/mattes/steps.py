@@ -8,17 +8,19 @@ the chain has a hand in, so a step that works in another way needs another key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Protocol
 
 import cv2
 import numpy as np
 
 from xmemcore.protocol.requests import PropagateRequest
-from xmemcore.shot.mattes import carry, edges
+from xmemcore.shot.mattes import carry, edges, steady
 from xmemcore.shot.mattes.carry import KeyDifferences
 from xmemcore.shot.plate.canvas import Canvas
+from xmemcore.shot.plate.flow import Flows
 
 PLAIN = "plain"
 """The choice of `edges` that only enlarges."""
@@ -42,6 +44,8 @@ class Predicted:
     """Reads the plate's frame, (H, W, 3) float32, display-encoded in [0, 1]; a step that does not ask for it costs no reading."""
     group: int = 0
     """Number of the competition group."""
+    around: Mapping[int, np.ndarray] = field(default_factory=dict)
+    """By index, the predictions of neighbouring frames; only for a chain with `Steady`."""
 
 
 class Before(Protocol):
@@ -75,8 +79,22 @@ class Carry:
     key: str | None = f"carry {carry.VERSION}"
 
     def changed(self, predicted: Predicted) -> Predicted:
-        """Add the differences of the prediction's group."""
-        return replace(predicted, values=self.differences[predicted.group].added_to(predicted.values, predicted.index))
+        """Add the differences of the prediction's group, to the neighbours too."""
+        differences = self.differences[predicted.group]
+        around = {index: differences.added_to(planes, index) for index, planes in predicted.around.items()}
+        return replace(predicted, values=differences.added_to(predicted.values, predicted.index), around=around)
+
+
+@dataclass(frozen=True)
+class Steady:
+    """Average with the neighbours in time, where the prediction is undecided."""
+
+    flows: Flows
+    key: str | None = f"steady {steady.VERSION}"
+
+    def changed(self, predicted: Predicted) -> Predicted:
+        """Average one group's planes."""
+        return replace(predicted, values=steady.steadied(predicted.values, predicted.index, predicted.around, self.flows))
 
 
 @dataclass(frozen=True)
@@ -120,11 +138,12 @@ Chain = Sequence[Before | Step]
 """Those that work at working size come first."""
 
 
-def chain_of(request: PropagateRequest, canvas: Canvas, differences: Sequence[KeyDifferences] = ()) -> Chain:
-    """Choose the steps that a request asks for, in order."""
+def chain_of(request: PropagateRequest, canvas: Canvas, differences: Sequence[KeyDifferences] = (), flows: Flows | None = None) -> Chain:
+    """Choose the steps that a request asks for, in order; those that look along the shot need its flows."""
     if request.plain:
         return (Enlarge(canvas),)
-    before = (Carry(differences),) if request.carry and differences else ()
+    before: tuple[Before, ...] = (Carry(differences),) if request.carry and differences else ()
+    before += (Steady(flows),) if request.steady and flows is not None else ()
     after = () if request.edges == PLAIN else (Refine(),)
     return (*before, Enlarge(canvas), *after)
 
@@ -135,7 +154,13 @@ def keys_of(chain: Chain) -> list[str]:
 
 
 def finished(
-    chain: Chain, canvas: Canvas, predicted: np.ndarray, index: int, picture: Callable[[], np.ndarray], group: int = 0
+    chain: Chain,
+    canvas: Canvas,
+    predicted: np.ndarray,
+    index: int,
+    picture: Callable[[], np.ndarray],
+    group: int = 0,
+    around: Mapping[int, np.ndarray] = MappingProxyType({}),
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Send one group's prediction through a chain, band by band.
 
@@ -146,11 +171,12 @@ def finished(
         index: of the frame.
         picture: see `Predicted`.
         group: number of the group.
+        around: see `Predicted`.
 
     Yields:
         Rows of the canvas from top to bottom, and their planes (1 + K, n, W) float32, the caller's own.
     """
-    prediction, steps = Predicted(predicted, index, picture, group), []
+    prediction, steps = Predicted(predicted, index, picture, group, around), []
     for step in chain:
         if hasattr(step, "changed"):
             prediction = step.changed(prediction)
