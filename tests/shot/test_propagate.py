@@ -227,7 +227,7 @@ def test_objects_that_overlap_are_finished_frame_by_frame(request_of: PropagateR
 
 def test_full_disk_where_predictions_wait_is_said(request_of: PropagateRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(path: Path, content: bytes) -> int:
-        if path.suffix == ".npy":
+        if path.suffix == ".npz":
             raise OSError(28, "No space left on device")
         return real(path, content)
 
