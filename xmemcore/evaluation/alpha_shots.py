@@ -48,9 +48,10 @@ class AlphaShot:
     def frame(self, number: int = 0) -> AlphaFrame:
         """Draw a frame, numbered from 0; the object moves, the ground pans."""
         pen = _Pen(self.width, self.height)
-        rng = np.random.default_rng((self.seed, sorted(KINDS).index(self.kind)))
+        place = sorted(KINDS).index(self.kind)
+        rng = np.random.default_rng((self.seed, place))
         alpha = KINDS[self.kind](pen, rng, float(number))
-        front_colours, back_colours = _palettes(np.random.default_rng((self.seed, 0)))
+        front_colours, back_colours = _palettes(np.random.default_rng((self.seed, place, 0)))
         front = _cloth(self.width, self.height, front_colours, np.random.default_rng((self.seed, 1)), (3.0 * number, number))
         back = _cloth(self.width, self.height, back_colours, np.random.default_rng((self.seed, 2)), (-2.0 * number, 0.0))
         linear = self.light * (alpha[..., None] * front + (1 - alpha[..., None]) * back)

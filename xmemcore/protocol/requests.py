@@ -345,8 +345,8 @@ class PropagateRequest(ShotRequest):
         help="average undecided edges with the neighbouring frames along the motion",
         knob="steady",
         label="steady edges",
-        tooltip="Where the matte is undecided, average it with the frames before and after along the motion: edges tremble less. "
-        "Solid and empty parts and keyed frames stay as they are. Costs a frame more at each end of a range.",
+        tooltip="Where the matte is undecided, average it with two frames before and after along the motion: edges tremble less. "
+        "Solid and empty parts and keyed frames stay as they are. Costs two frames more at each end of a range.",
     )
     """In plain mode nothing is averaged."""
     viewer_frame: Optional[int] = setting(

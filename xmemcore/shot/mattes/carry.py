@@ -27,6 +27,8 @@ AGREED, APART = 0.15, 0.3
 from the second on nothing."""
 AROUND_PIXELS = 5
 """Side of the square that these means are taken over."""
+NEAR = 4
+"""Frames from a key up to which it counts for less and less whether the answers agree: motion over one frame is sure."""
 FAINT = 1 / 64
 """Differences below this are the network's softness; they are not carried."""
 
@@ -53,11 +55,11 @@ class _Difference:
         part = np.ascontiguousarray(values[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], np.float32)
         return cls(part, int(rows[0]), int(columns[0]))
 
-    def at(self, way: Way, answer: np.ndarray) -> np.ndarray:
-        """Bring it to another frame, as far as the network answers (h, w) there as it did here; 0 around it."""
+    def at(self, way: Way, answer: np.ndarray, distance: int) -> np.ndarray:
+        """Bring it to another frame, so many frames away, as far as the network answers (h, w) there as it did here; 0 around it."""
         there = cv2.remap(self.values, way.columns - self.column, way.rows - self.row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         apart = cv2.blur(np.abs(there[..., 1] - answer), (AROUND_PIXELS, AROUND_PIXELS))
-        return there[..., 0] * ((APART - apart) / (APART - AGREED)).clip(0, 1)
+        return there[..., 0] * ((APART - apart) / (APART - AGREED)).clip(max(0.0, 1 - (distance - 1) / (NEAR - 1)), 1)
 
 
 class KeyDifferences:
@@ -109,7 +111,7 @@ class KeyDifferences:
                 if difference is not None:
                     if key not in ways:
                         ways[key] = self._flows.way(index, key, (planes.shape[1], planes.shape[2]))
-                    objects[obj] += weight * difference.at(ways[key], planes[obj + 1])
+                    objects[obj] += weight * difference.at(ways[key], planes[obj + 1], abs(index - key))
         if not ways:
             return planes
         objects = objects.clip(0, 1)

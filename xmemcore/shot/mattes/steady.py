@@ -17,6 +17,8 @@ from xmemcore.shot.plate.flow import Flows
 VERSION = 1
 """Raised whenever the same inputs would be averaged in another way: it is part of every signature."""
 
+REACH = 2
+"""Frames before and after that count."""
 DIFFERENT = 0.5
 """From this difference on a neighbour says something else."""
 
@@ -42,7 +44,7 @@ def steadied(planes: np.ndarray, index: int, around: Mapping[int, np.ndarray], f
 
 def neighbours(index: int, delivers: Collection[int]) -> list[int]:
     """Name the frames of a gap that count for one of its frames."""
-    return [place for place in (index - 1, index + 1) if place in delivers]
+    return [place for place in range(index - REACH, index + REACH + 1) if place != index and place in delivers]
 
 
 class Waiting:
