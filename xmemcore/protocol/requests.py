@@ -336,7 +336,7 @@ class PropagateRequest(ShotRequest):
         tooltip="What the model does not find of your own shape on a keyed frame (a strap, the exact line of a sleeve) goes along with the "
         "picture's motion to the frames around, and fades. So a matte does not pop at a keyframe. Off: the model's own mattes.",
     )
-    """In plain mode nothing is carried."""
+    """Plain mode carries nothing."""
     steady: bool = setting(
         False,
         mattes=True,
@@ -348,7 +348,7 @@ class PropagateRequest(ShotRequest):
         tooltip="Where the matte is undecided, average it with two frames before and after along the motion: edges tremble less. "
         "Solid and empty parts and keyed frames stay as they are. Costs two frames more at each end of a range.",
     )
-    """In plain mode nothing is averaged."""
+    """Plain mode averages nothing."""
     viewer_frame: Optional[int] = setting(
         None, kind=int, option="--viewer-frame", group="propagate", metavar="F", help="compute the gap that holds this frame first"
     )

@@ -11,7 +11,7 @@ weights are ours.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -61,8 +61,11 @@ class Refinement:
         if box is None:
             return
         self._near = box.of(band.astype(np.float32))
-        colours = box.of(cv2.resize(picture, band.shape[::-1], interpolation=cv2.INTER_AREA))
-        self._explained = [_explained(colours, box.of(plane), box.of(undecided(plane[None]))) for plane in small[1:]]
+        colours = cv2.split(cv2.resize(picture, band.shape[::-1], interpolation=cv2.INTER_AREA))
+        bands = [undecided(plane[None]) for plane in small[1:]]
+        self._explained = [
+            _Explained(colours, plane, own, picture.shape[:2]) if own.any() else None for plane, own in zip(small[1:], bands)
+        ]
 
     def rows(self, band: slice, enlarged: np.ndarray) -> np.ndarray:
         """Move the edges of some rows to the edges of the plate.
@@ -87,11 +90,13 @@ class Refinement:
     def _solved(self, part: Part, planes: np.ndarray) -> np.ndarray:
         """Solve the planes (1 + K, n, m) of a rectangle of the plate, in place."""
         assert self._box is not None
-        for plane, (function, trust) in zip(planes[1:], self._explained):
-            coefficients = self._box.enlarged(function, part)
-            fitted = np.einsum("hwc,hwc->hw", coefficients[..., :3], self._picture[part]) + coefficients[..., 3]
+        for plane, explained in zip(planes[1:], self._explained):
+            if explained is None:
+                np.round(plane, out=plane)
+                continue
             solid, empty = plane >= 1 - DECIDED, plane <= DECIDED
-            plane += self._box.enlarged(trust, part) * (np.clip(fitted, 0, 1) - plane)
+            fitted, trust = explained.asked(part, self._picture[part])
+            plane += trust * (fitted - plane)
             # Where the network is sure, the plate may move an edge, but texture must leave no haze.
             plane[solid & (plane > 1 - HAZE)] = 1
             plane[empty & (plane < HAZE)] = 0
@@ -162,13 +167,30 @@ class _CellBox:
         return cv2.warpAffine(plane, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _explained(colours: np.ndarray, matte: np.ndarray, band: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Write a matte as a linear function of the colours, around each cell.
+class _Explained:
+    """One object's matte as a linear function of the colours, around each cell near its edge."""
 
-    Args:
-        colours: (h, w, 3) float32 in [0, 1].
-        matte: (h, w) float32 in [0, 1].
-        band: (h, w) booleans, cells near this matte's edge.
+    def __init__(self, colours: Sequence[np.ndarray], matte: np.ndarray, band: np.ndarray, size: tuple[int, int]) -> None:
+        """Fit.
+
+        Args:
+            colours: three planes (h, w) float32 in [0, 1], at working size.
+            matte: (h, w) float32 in [0, 1].
+            band: (h, w) booleans, cells near this matte's edge; there is one.
+            size: of the plate, in pixels.
+        """
+        self._box = box = _CellBox.around(band, size)
+        self._function, self._trust = _fitted([box.of(plane) for plane in colours], box.of(matte), box.of(band))
+
+    def asked(self, part: Part, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Ask a rectangle of the plate: what its pixels (n, m, 3) make of the matte, and how far that is to be trusted, (n, m) each."""
+        slopes = self._box.enlarged(self._function, part)
+        found = np.einsum("hwc,hwc->hw", slopes[..., :3], pixels) + slopes[..., 3]
+        return found.clip(0, 1), self._box.enlarged(self._trust, part)
+
+
+def _fitted(colours: Sequence[np.ndarray], matte: np.ndarray, band: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Write a matte as a linear function of the colours, around each cell; planes (h, w).
 
     Returns:
         Weight of each colour, then the constant (h, w, 4); and how far the function is to be trusted (h, w), in [0, 1]: by the share of the
@@ -176,34 +198,33 @@ def _explained(colours: np.ndarray, matte: np.ndarray, band: np.ndarray) -> tupl
     """
     sure = np.where(band, UNSURE * (2 * matte - 1) ** 2, 1).astype(np.float32)
     target = ((matte - DECIDED) / (1 - 2 * DECIDED)).clip(0, 1)
-    samples = np.concatenate((colours, target[..., None]), axis=-1)
-    first, second = [0, 0, 0, 1, 1, 2, 0, 1, 2, 3], [0, 1, 2, 1, 2, 2, 3, 3, 3, 3]
-    weighted = samples * sure[..., None]
-    weight = _average(sure)[..., None] + 1e-6
-    means = _average(weighted) / weight
-    moments = _average(weighted[..., first] * samples[..., second]) / weight - means[..., first] * means[..., second]
-    rr, rg, rb, gg, gb, bb, *common, variance = np.moveaxis(moments, -1, 0)
-    rr, gg, bb = rr + SMOOTHNESS, gg + SMOOTHNESS, bb + SMOOTHNESS
+    samples = (*colours, target)
+    scale = 1 / (_average(sure) + 1e-6)
+    weighted = [sure * plane for plane in samples]
+    means = [_average(plane) * scale for plane in weighted]
+
+    def moment(one: int, other: int) -> np.ndarray:
+        return _average(weighted[one] * samples[other]) * scale - means[one] * means[other]
+
+    rr, gg, bb = (moment(channel, channel) + SMOOTHNESS for channel in range(3))
+    rg, rb, gb = moment(0, 1), moment(0, 2), moment(1, 2)
+    common, variance = [moment(channel, 3) for channel in range(3)], moment(3, 3)
     # The inverse of the symmetric 3 x 3 matrix of variances, row by row.
     inverse = (gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg, rr * bb - rb * rb, rb * rg - rr * gb, rr * gg - rg * rg)
-    determinant = np.maximum(rr * inverse[0] + rg * inverse[1] + rb * inverse[2], SMOOTHNESS**3)
+    over = 1 / np.maximum(rr * inverse[0] + rg * inverse[1] + rb * inverse[2], SMOOTHNESS**3)
     rows = ((0, 1, 2), (1, 3, 4), (2, 4, 5))
-    slopes = [sum(inverse[place] * part for place, part in zip(row, common)) / determinant for row in rows]
-    constant = means[..., 3] - sum(slope * means[..., channel] for channel, slope in enumerate(slopes))
-    share = sum(slope * part for slope, part in zip(slopes, common)) / np.maximum(variance, 1e-3)
-    function = cv2.blur(np.stack((*slopes, constant), axis=-1), (5, 5), borderType=cv2.BORDER_REFLECT)
-    apart = np.abs(((function[..., :3] * colours).sum(axis=-1) + function[..., 3]).clip(0, 1) - matte)
-    apart = cv2.dilate(cv2.blur(apart, (AROUND_CELLS, AROUND_CELLS)), np.ones((2 * BAND_CELLS + 1,) * 2, np.uint8))
+    slopes = [over * (inverse[a] * common[0] + inverse[b] * common[1] + inverse[c] * common[2]) for a, b, c in rows]
+    constant = means[3] - slopes[0] * means[0] - slopes[1] * means[1] - slopes[2] * means[2]
+    share = (slopes[0] * common[0] + slopes[1] * common[1] + slopes[2] * common[2]) / np.maximum(variance, 1e-3)
+    smooth = [cv2.blur(plane, (5, 5), borderType=cv2.BORDER_REFLECT) for plane in (*slopes, constant)]
+    found = smooth[0] * colours[0] + smooth[1] * colours[1] + smooth[2] * colours[2] + smooth[3]
+    apart = cv2.blur(np.abs(found.clip(0, 1) - matte), (AROUND_CELLS, AROUND_CELLS))
+    apart = cv2.dilate(apart, np.ones((2 * BAND_CELLS + 1,) * 2, np.uint8))
     agreed = ((APART - apart) / (APART - AGREED)).clip(0, 1)
     separated = ((share - SEPARATED[0]) / (SEPARATED[1] - SEPARATED[0])).clip(0, 1)
-    return function, (separated * agreed).astype(np.float32)
+    return cv2.merge(smooth), (separated * agreed).astype(np.float32)
 
 
-def _average(planes: np.ndarray) -> np.ndarray:
-    """Average over the window around each cell; (h, w) or (h, w, C)."""
-    side = (2 * RADIUS_CELLS + 1,) * 2
-    if planes.ndim == 2:
-        return cv2.blur(planes, side, borderType=cv2.BORDER_REFLECT)
-    return np.stack(
-        [cv2.blur(np.ascontiguousarray(planes[..., n]), side, borderType=cv2.BORDER_REFLECT) for n in range(planes.shape[2])], axis=-1
-    )
+def _average(plane: np.ndarray) -> np.ndarray:
+    """Average (h, w) over the window around each cell."""
+    return cv2.blur(plane, (2 * RADIUS_CELLS + 1,) * 2, borderType=cv2.BORDER_REFLECT)
