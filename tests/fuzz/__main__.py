@@ -22,7 +22,8 @@ from pathlib import Path
 import OpenEXR
 import torch
 
-from tests.fuzz.kinds import Kind, Wrong, kinds
+from tests.fuzz.kind import Kind, Wrong
+from tests.fuzz.kinds import kinds
 from xmemcore.protocol.failures import Failure
 
 OUTCOMES = ("right", "sentence", "foreign exception", "crash", "hang", "memory", "silently wrong")

@@ -9,8 +9,6 @@ from __future__ import annotations
 import io
 import json
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +18,12 @@ from PIL import Image
 
 from tests.engine.small import small_network
 from tests.fuzz import mutations
+from tests.fuzz.kind import Kind, Refused, Wrong
+from tests.fuzz.plates import plates
+from tests.fuzz.rotos import rotos
 from tests.make_data import write_parts
 from tests.shot.made_shot import write_roto
 from xmemcore.network.checkpoint import load_network, save_network
-from xmemcore.protocol.failures import Failure
 from xmemcore.protocol.messages import Propagate, Suggest, decode, encode
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
 from xmemcore.protocol.result_file import MatteRecord, ResultFile, ResultHeader
@@ -41,23 +41,11 @@ KEY = 40 * "a"
 FRAMES_DRAWN = 3
 
 
-class Wrong(Exception):
-    """The result is not what the input says, and nobody said so."""
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of input."""
-
-    damage: Callable[[random.Random], bytes]
-    """Gives one damaged input."""
-    attempt: Callable[[bytes, Path], None]
-    """Uses it as the product does, in a folder of its own; raises Wrong, or whatever using it raises."""
-
-
 def kinds(folder: Path) -> dict[str, Kind]:
     """Make what is attacked; the folder takes what is made for it."""
     made = {
+        "plate": plates(folder),
+        "roto": rotos(),
         "exr": _exrs(folder),
         "picture": _pictures(folder),
         "nk": _scripts(folder),
@@ -216,10 +204,6 @@ def _cache(folder: Path) -> Kind:
             raise Wrong("a damaged file was believed")
 
     return Kind(lambda draw: mutations.damaged_bytes(base, draw), attempt)
-
-
-class Refused(Failure):
-    """Stands for a message of ours where the code under attack answers by a value or an inner exception."""
 
 
 def _protocol() -> Kind:
