@@ -23,6 +23,8 @@ SUDDEN = 1.8
 LONGEST_LEAP = 24
 """Frames; whoever stays away for longer has moved."""
 FAR_FRAMES = 30.0
+SIGHT_NUMBERS = 7
+"""Length of `Sight.numbers`."""
 LOST = "lost"
 """The sign of an object that is gone although it is there on both sides."""
 
@@ -51,6 +53,16 @@ class Sight:
     def seen(self) -> bool:
         """Whether there is anything."""
         return self.area >= LEAST_PIXELS
+
+    def numbers(self) -> list[float]:
+        """Give the fields in a row, for keeping."""
+        return [self.area, self.softness, self.raggedness, self.hollowness, *self.place, float(self.pieces)]
+
+    @classmethod
+    def of_numbers(cls, numbers: Sequence[float]) -> Sight:
+        """Read what `numbers` gave."""
+        area, softness, raggedness, hollowness, column, row, pieces = numbers
+        return cls(area, softness, raggedness, hollowness, (column, row), round(pieces))
 
 
 def sight(matte: np.ndarray) -> Sight:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
 import cv2
 import numpy as np
 import torch
 
-from xmemcore.engine.coverage import glimpse
+from xmemcore.engine.coverage import compared, glimpse
 from xmemcore.engine.selection import STRATEGIES, Situation, Strategy
 from xmemcore.engine.suggestion import Pick, View, dissimilarity, view
 from xmemcore.network.backend import backend_of
@@ -24,14 +24,17 @@ from xmemcore.protocol.requests import SuggestRequest
 from xmemcore.protocol.results import Suggestion, SuggestResult
 from xmemcore.shot.annotations.annotations import Annotations, NothingAnnotated
 from xmemcore.shot.device import choose_device, choose_precision
-from xmemcore.shot.doubt import LOST, Doubt, Sight, doubts, sight
+from xmemcore.shot.doubt import LOST, SIGHT_NUMBERS, Doubt, Sight, doubts, sight
 from xmemcore.shot.inputs import Shot, open_shot, wanted_indices
 from xmemcore.shot.listener import Listener, Silence
+from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.mattes.mattes import MatteSequence, read_mattes
 from xmemcore.shot.plate.frame_source import Encoding, PlateContent, ShotFrames
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.reasons import first_key_reason, reason
-from xmemcore.shot.store.cache import features_folder
+from xmemcore.shot.store.cache import digest, features_folder, node_folder
+from xmemcore.shot.store.looks import Looks
+from xmemcore.shot.store.state import NodeManifest
 
 LEAST_SHARE = 1e-3
 """Of the first pick's score: a frame that differs less is explained."""
@@ -59,7 +62,9 @@ def suggest(request: SuggestRequest, listener: Listener | None = None) -> Sugges
     mattes = _mattes(request.mattes, shot, listener) if request.mattes is not None else None
     keyed = [index for frame, index in shot.indices.items() if obj is None or obj in shot.annotations.known(frame)]
     wanted = set(wanted_indices(shot.plate, request.frames)[0])
-    masks = _Masks(mattes, shot, obj, shot.plate.canvas.working_size(request.size))
+    root, node_id = cache_root(request.cache), request.node_id or shot.default_node_id()
+    sights = Looks(root, node_id, "sights") if request.use_cache and strategy.judges else None
+    masks = _Masks(mattes, shot, obj, shot.plate.canvas.working_size(request.size), sights)
     numbers = shot.plate.frames
     judged = _judged(masks, listener) if strategy.judges and mattes is not None else []
     eligible = [
@@ -70,15 +75,20 @@ def suggest(request: SuggestRequest, listener: Listener | None = None) -> Sugges
     ]
     with ExitStack() as stack:
         views: list[View] = []
-        glimpses: list[torch.Tensor] = []
+        glimpses: dict[int, torch.Tensor] = {}
         encoded_frames = 0
         if strategy.sees:
-            frames = _frames(request, shot, listener, stack)
+            known = NodeManifest.load(node_folder(root, node_id)) if request.use_cache else None
+            frames = _frames(request, shot, listener, stack, None if known is None else known.plate_files)
             if strategy.judges:
-                glimpses = _glimpses(frames, listener)
+                may = [index for index, allowed in enumerate(eligible) if allowed and index not in keyed]
+                looks = Looks(root, node_id, "glimpses") if request.use_cache else None
+                glimpses = _glimpses(frames, compared(len(numbers), keyed, may), looks, listener)
             else:
                 views = _views(frames, masks, request.alpha if mattes is not None else 0.0, listener)
             encoded_frames = frames.encoded_frames
+        if sights is not None:
+            sights.save()
         situation = Situation(
             tuple(keyed),
             eligible,
@@ -147,7 +157,10 @@ def _suggestion(
 class _Masks:
     """The union of the objects, or one object, at every frame where it is known or propagated; at working size."""
 
-    def __init__(self, mattes: MatteSequence | None, shot: Shot, obj: int | None, size: tuple[int, int]) -> None:
+    def __init__(
+        self, mattes: MatteSequence | None, shot: Shot, obj: int | None, size: tuple[int, int], looks: Looks | None = None
+    ) -> None:
+        self._looks = looks
         self.shot = shot
         self.obj = obj
         self._size = size
@@ -166,19 +179,37 @@ class _Masks:
         frame = self.shot.plate.frames[index]
         annotations: Annotations = self.shot.annotations
         known = annotations.known(frame)
+        names = self._kept_names(frame)
+        kept = [None if self._looks is None or obj not in names else self._looks.get(names[obj]) for obj in self.objects]
         layers: dict[str, np.ndarray] = {}
         if self._propagated is not None and frame in self._propagated.frames and not known.issuperset(self.objects):
-            layers = self._propagated.read(frame, self.shot.plate.canvas).layers
+            if any(look is None for look, obj in zip(kept, self.objects) if obj not in known):
+                layers = self._propagated.read(frame, self.shot.plate.canvas).layers
         seen: list[Sight | None] = []
-        for obj in self.objects:
+        for obj, look in zip(self.objects, kept):
             if obj in known:
                 mask = annotations.network_mask(frame, obj, self._size)
                 seen.append(sight(np.zeros(self._size, np.float32) if mask is None else mask.unpacked()))
+            elif look is not None and len(look) == SIGHT_NUMBERS:
+                seen.append(Sight.of_numbers(look.tolist()))
             elif self._layers[obj] in layers:
-                seen.append(sight(cv2.resize(layers[self._layers[obj]], self._size[::-1], interpolation=cv2.INTER_AREA)))
+                found = sight(cv2.resize(layers[self._layers[obj]], self._size[::-1], interpolation=cv2.INTER_AREA))
+                if self._looks is not None and obj in names:
+                    found = Sight.of_numbers(self._looks.put(names[obj], torch.tensor(found.numbers())).tolist())
+                seen.append(found)
             else:
                 seen.append(None)
         return seen
+
+    def _kept_names(self, frame: int) -> dict[int, str]:
+        """Name what is seen of each object's matte at a frame, by what the matte says that it was made from; {} where it proves nothing."""
+        if self._looks is None or self._propagated is None or frame not in self._propagated.frames:
+            return {}
+        found = matte_proof.read(self._propagated.path(frame))
+        if found is None or found.record is None:
+            return {}
+        made_of = found.record.signature, self.shot.plate.canvas.key, self._size
+        return {obj: digest(*made_of, self._layers[obj]) for obj in self.objects}
 
     def mask(self, index: int) -> np.ndarray | None:
         """Give (h, w) in [0, 1]; None where nothing is known."""
@@ -278,14 +309,14 @@ def _mattes(pattern: str, shot: Shot, listener: Listener) -> MatteSequence:
     return mattes
 
 
-def _frames(request: SuggestRequest, shot: Shot, listener: Listener, stack: ExitStack) -> ShotFrames:
+def _frames(request: SuggestRequest, shot: Shot, listener: Listener, stack: ExitStack, known: Mapping[str, str] | None) -> ShotFrames:
     device = choose_device(request.device)
     model = resolve(request.model)
     precision = choose_precision(request.precision, request.device)
     network = backend_of(load_network(model.path, device), precision)
     encoding = Encoding(verify(model), request.size, "area", shot.plate.encoding, shot.plate.canvas.key, precision, exact=False)
     store = features_folder(cache_root(request.cache)) if request.use_cache else None
-    return stack.enter_context(ShotFrames(PlateContent(shot.plate, encoding), network, device, store, listener.warning))
+    return stack.enter_context(ShotFrames(PlateContent(shot.plate, encoding, known), network, device, store, listener.warning))
 
 
 def _views(frames: ShotFrames, masks: _Masks, alpha: float, listener: Listener) -> list[View]:
@@ -303,15 +334,26 @@ def _views(frames: ShotFrames, masks: _Masks, alpha: float, listener: Listener) 
     return views
 
 
-def _glimpses(frames: ShotFrames, listener: Listener) -> list[torch.Tensor]:
-    """Look at every frame once, roughly: 30 kB a frame are held."""
-    listener.message(f"Looking at {len(frames)} frames")
-    frames.expect(range(len(frames)))
-    seen = []
-    for index in range(len(frames)):
+def _glimpses(frames: ShotFrames, indices: Sequence[int], looks: Looks | None, listener: Listener) -> dict[int, torch.Tensor]:
+    """Look at frames once, roughly; at those that an earlier suggestion has seen, not even once: 30 kB a frame are held."""
+    seen: dict[int, torch.Tensor] = {}
+    if looks is not None:
+        for index in indices:
+            if listener.cancelled():
+                raise Cancelled("Cancelled. Nothing was changed.")
+            found = looks.get(frames.content.digest(index))
+            if found is not None:
+                seen[index] = found
+    new = [index for index in indices if index not in seen]
+    listener.message(f"Looking at {len(new)} frames")
+    frames.expect(new)
+    for index in new:
         if listener.cancelled():
             raise Cancelled("Cancelled. Nothing was changed.")
-        seen.append(glimpse(frames.frame(index).features.key).cpu())
+        found = glimpse(frames.frame(index).features.key).cpu().half()
+        seen[index] = found.float() if looks is None else looks.put(frames.content.digest(index), found)
+    if looks is not None:
+        looks.save()
     return seen
 
 

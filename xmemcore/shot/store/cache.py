@@ -7,6 +7,7 @@ It holds only what can be made again, so nothing that is wrong with it is ever f
     <root>/<node id>/memory/<key>.xmemcache    permanent memory, one file for each annotated frame and group
     <root>/<node id>/learned/<key>.xmemcache   weights that learned the shot, see `learned.py`
     <root>/nuke/<node id>/plate/...            plates and alphas that Nuke rendered for the core, see `rendered.py`
+    <root>/<node id>/looks/<key>.xmemcache     what suggestion has seen of frames and mattes
 
 A file is our mark, a hash of its key and of all its bytes, and tensors (safetensors). Nothing is parsed before the hash is right,
 and nothing is deleted that has not our name and our mark. Files of version 0.2.0 and older (`.safetensors`) are never read; they
@@ -41,7 +42,7 @@ OLDER_FORMATS = ("1", "2")
 
 MAGIC = b"XMem Roto cache 3\n"
 PROOF_BYTES = 32
-FEATURES, MEMORY, LEARNED = "features", "memory", "learned"
+FEATURES, MEMORY, LEARNED, LOOKS = "features", "memory", "learned", "looks"
 SUFFIX = ".xmemcache"
 OLDER_SUFFIX = ".safetensors"
 OLDER_MARK = b'"_checksum"'
@@ -193,7 +194,7 @@ def cache_files(root: Path, node_id: str | None = None) -> Iterator[CacheFile]:
     for node in _folders(root):
         if is_node_id(node.name) and node_id in (None, node.name):
             for room in _folders(node):
-                if room.name in (MEMORY, LEARNED):
+                if room.name in (MEMORY, LEARNED, LOOKS):
                     yield from _files(room)
 
 
