@@ -1,7 +1,7 @@
-"""Approved mattes: what a run made and the artist has marked as right. It stays as it is in every later run, and counts as annotation.
+"""Approved mattes: mattes of a run that the artist has marked as right. They stay as they are in every later run, and count as annotations.
 
 The mark is a copy in a folder of its own, beside the mattes, with the layers of the objects that were approved. A run replaces
-mattes, never copies; what is taken back is deleted here alone.
+mattes, never copies. Only taking the mark back deletes a copy.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _copy(frame: int, path: Path, to: Path, objects: Iterable[str] | None) -> No
     kept = {of_object[name] for name in wanted} | _layers(to)
     planes = {name: plane for name, plane in image.channels.items() if name in kept}
     if to.exists():
-        # What was approved before stays as it was then.
+        # Layers that were approved before stay as they are.
         old = exr.read_header(to)
         before = exr.read_channels(old, old.parts[0], [name for name in old.parts[0].channels if name.endswith(LAYER)])
         window = image.data_window.union(before.data_window)
@@ -127,7 +127,7 @@ def _moved(plane: np.ndarray, window: exr.Box, to: exr.Box) -> np.ndarray:
 
 
 def _original(header: exr.ExrHeader, channel: str) -> str:
-    """Give what the artist called a layer's object."""
+    """Give the artist's name of a layer's object."""
     layer = channel.removesuffix(LAYER)
     return str(header.metadata.get(f"{ORIGINAL_NAME}{layer}", layer))
 
@@ -212,13 +212,13 @@ class ApprovedAnnotations(AddedAnnotations):
         return self._canvas.placed(np.clip(plane, 0, 1), image.data_window)
 
     def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> BitMask | None:
-        """Give what the network is told of a known object."""
+        """Give the mask of a known object for the network."""
         if obj not in self.approved(frame):
             return self._before.network_mask(frame, obj, working_size, resampling)
         return network_mask_from_matte(self.matte(frame, obj), working_size, resampling)
 
     def signature(self, frame: int, obj: int) -> str:
-        """Hash what was said of a known object."""
+        """Hash the annotation of a known object."""
         if obj not in self.approved(frame):
             return self._before.signature(frame, obj)
         if (frame, obj) not in self._signatures:
@@ -240,7 +240,7 @@ def approved_paths(folder: str) -> list[Path]:
 
 
 def forgotten(pattern: Path) -> str | None:
-    """Say, of a run that was told of no approved mattes, that there are some beside its output; None where there are none."""
+    """Warn a run without approved mattes that there are some beside its output; None where there are none."""
     folder = approved_folder(str(pattern))
     frames = sorted(_copies(folder))
     if not frames:

@@ -1,7 +1,7 @@
-"""How wrong the mattes of a shot are expected to be, frame by frame and object by object, and why.
+"""Estimate how wrong the mattes of a shot are, frame by frame and object by object, and why.
 
-No truth is needed: a matte that is soft inside, ragged, far from a key, gone, split or suddenly of another size tells by itself.
-The weights of the expectation were fitted on clips with known masks; docs/measurements.md has how well they do on others.
+No true masks are needed. The signs are a matte that is soft inside, ragged, far from a key, gone, split or suddenly of another size.
+The weights were fitted on clips with known masks; docs/measurements.md has the quality on other clips.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ CERTAIN = 0.5
 LEAST_PIXELS = 4.0
 """Area in working pixels below which an object counts as not seen."""
 PIECE_SHARE = 0.08
-"""Of the object's area: smaller pieces are crumbs, not parts."""
+"""Share of the object's area below which a piece does not count as a part."""
 SUDDEN = 1.8
-"""Times by which an area changes from one frame to the next when something is wrong."""
+"""Factor of a change of area between two frames that counts as a fault."""
 LONGEST_LEAP = 24
-"""Frames; whoever stays away for longer has moved."""
+"""Frames after which a matte that leapt and did not leap back counts as moved."""
 FAR_FRAMES = 30.0
 SIGHT_NUMBERS = 7
 """Length of `Sight.numbers`."""
 LOST = "lost"
-"""The sign of an object that is gone although it is there on both sides."""
+"""Sign of an object that is missing between frames that show it."""
 
 _SOFT, _RAGGED, _FAR, _HOLLOW, _ALWAYS = 0.13, 0.97, 0.06, 1.0, -0.025
 """Weights of the expected 1 - J; see `expected_error`."""
@@ -51,7 +51,7 @@ class Sight:
 
     @property
     def seen(self) -> bool:
-        """Whether there is anything."""
+        """Whether the object is visible."""
         return self.area >= LEAST_PIXELS
 
     def numbers(self) -> list[float]:
@@ -88,7 +88,7 @@ def sight(matte: np.ndarray) -> Sight:
 
 @dataclass(frozen=True)
 class Doubt:
-    """What is expected of one object's matte at one frame."""
+    """The expected error of one object's matte at one frame."""
 
     error: float
     """Expected 1 - J, in [0, 1]."""
@@ -206,8 +206,8 @@ def _sudden(sights: Sequence[Sight | None], keyed: Mapping[int, bool]) -> dict[i
     return found
 
 
-def _apart(one: Sight, other: Sight) -> float:
-    return float(np.hypot(one.place[0] - other.place[0], one.place[1] - other.place[1]))
+def _apart(first: Sight, other: Sight) -> float:
+    return float(np.hypot(first.place[0] - other.place[0], first.place[1] - other.place[1]))
 
 
 def _said_absent(index: int, keyed: Mapping[int, bool]) -> bool:

@@ -1,4 +1,4 @@
-"""The artist's own shapes, moved onto the predicted matte of a frame: a key that needs a hand only where it is wrong.
+"""Move the artist's own shapes onto the predicted matte of a frame: a key that the artist corrects only where it is wrong.
 
 The shapes begin where they were keyed nearest to that frame. From frame to frame they go along with the object's own motion (optical
 flow, weighted by the matte), and are fitted to each matte on the way, so that a point stays on its place of the object.
@@ -32,9 +32,9 @@ from xmemcore.shot.listener import Listener, Silence
 from xmemcore.shot.mattes.mattes import MatteSequence, read_mattes
 
 STEP_REACH = 0.05
-"""Of the object's extent: how far from the carried shape an edge is looked for on the way."""
+"""Share of the object's extent within which an edge is looked for around a carried shape."""
 NEIGHBOURHOODS = (0.02, 0.1, 0.4)
-"""Of the object's extent: widths of the windows over which the object's motion is averaged around a point."""
+"""Widths of the windows over which motion is averaged around a point, as shares of the object's extent."""
 NEAR = 0.2
 """Share of a window that the object covers, from which on its motion there is what counts."""
 
@@ -140,7 +140,7 @@ class _Work:
 
 
 def _along(shapes: Sequence[EvaluatedShape], flow: np.ndarray, matte: np.ndarray, grid: PixelGrid) -> tuple[EvaluatedShape, ...]:
-    """Move shapes by the flow of what lies under the matte: at an edge, the ground behind it moves otherwise."""
+    """Move shapes by the flow of what lies under the matte: beside an edge, the background moves differently."""
     own = _own_flow(flow, matte)
     result = []
     for shape in shapes:

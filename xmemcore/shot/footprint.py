@@ -1,4 +1,4 @@
-"""What this process takes of the machine's memory."""
+"""Measure the memory that this process uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request's inputs opened and checked: the plate, what is annotated on it, and the frames that are wanted."""
+"""Open and check a request's inputs: the plate, its annotations, and the wanted frames."""
 
 from __future__ import annotations
 
@@ -77,14 +77,14 @@ def wanted_indices(plate: Plate, frames: str | None) -> tuple[list[int], list[in
 
 
 def _open_annotations(request: ShotRequest, plate: Plate) -> Annotations:
-    """Open what was drawn, and add what was said besides: approved mattes, then absent ranges, which count most."""
+    """Open roto or masks, and add approved mattes, then absent ranges, which count most."""
     annotations = _drawn(request, plate)
     if request.approved is not None:
         annotations = ApprovedAnnotations(annotations, request.approved, plate)
     if request.absent:
         absences = [Absence.parse(text) for text in request.absent]
         if request.objects is not None:
-            # What is said of objects that do not count does not count either.
+            # Ranges of objects that are left out are left out too.
             absences = [absence for absence in absences if absence.name in annotations.objects]
         annotations = AbsentAnnotations(annotations, absences, plate.frames, plate.canvas)
     return annotations

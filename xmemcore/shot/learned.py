@@ -1,8 +1,8 @@
-"""What was learned of a shot, kept per node: tuned weights under a hash of all that they were made from.
+"""Weights tuned to a shot, kept per node under a hash of all that they were made from.
 
 In `<cache>/<node id>/learned/` lie the weights of the last two rounds, under their hashes (no weights where learning would not help);
-a learning that somebody stopped; and a note which round was last, and what it went on from. A second round goes on from the first
-one's weights, so a hash chains: what was learned now, and from where.
+a learning that was stopped; and a note that names the last round and the round before it. A second round goes on from the first
+one's weights, so its hash includes that of the first.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LATEST = digest(FORMAT, "latest round")
 
 @dataclass(frozen=True)
 class LearningRound:
-    """One learning of a shot: of what, and from which round it goes on."""
+    """One learning of a shot: its inputs, and the round from which it goes on."""
 
     inputs: str
     """Hash of model, settings and keyframes."""
@@ -89,7 +89,7 @@ def taught(network: XMem, opened: OpenedShot, plan: Plan, store: LearnedStore | 
     if learned is None:
         began = store.load(round.parent) if store and round.parent else None
         if began is None:
-            # A hash never names a round that did not teach anything here.
+            # The hash must not name a round whose weights were not used here.
             round = LearningRound(round.inputs, None)
         learned = learn(
             network,
@@ -172,7 +172,7 @@ class LearnedStore:
             self._files.save(_begun(round), state)
 
     def save(self, round: LearningRound, learned: Learned) -> None:
-        """Keep what was learned, and forget all but it and what it went on from; a cache that cannot be written is only slower."""
+        """Keep learned weights and those they went on from, and delete all others. A cache that cannot be written costs only time."""
         try:
             self._files.save(round.hash, {**learned.weights, "_gain": torch.tensor([learned.gain])})
             self._files.save(_LATEST, {"inputs": _spelled(round.inputs), "parent": _spelled(round.parent or "")})

@@ -1,4 +1,4 @@
-"""Who hears how the work goes: the command line's progress, the worker's messages, nobody."""
+"""Listeners of a job: the command line's progress, the worker's messages, or none."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Listener(Protocol):
-    """Told from the thread that computes; asked whether to stop between frames."""
+    """Hears how a job goes, from the thread that computes, and is asked between frames whether to stop."""
 
     def message(self, text: str) -> None:
         """Say what is being done."""

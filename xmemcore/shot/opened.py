@@ -55,13 +55,13 @@ class OpenedShot:
     """Frames that were asked for and have no plate."""
     model: Model
     content: PlateContent
-    """What each plate frame shows the network, and its hash."""
+    """The working image of each plate frame, and its hash."""
     host_alpha: HostAlpha | None
     """The host's own renders of the roto."""
     writer: MatteWriter
     places: Places
     last: NodeManifest | None
-    """What the node's last run was made of; None where that is not known."""
+    """Inputs of the node's last run; None where they are not known."""
 
     @property
     def model_sha256(self) -> str:

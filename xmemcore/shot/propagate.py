@@ -1,4 +1,4 @@
-"""The main job: fill a shot's frame range with mattes, reusing whatever earlier runs left."""
+"""The main job: fill a shot's frame range with mattes, reusing the results of earlier runs."""
 
 from __future__ import annotations
 
@@ -241,7 +241,7 @@ class _Run:
         write_pictures(out, layers, todo, kind)
 
     def result(self, seconds: float) -> PropagateResult:
-        """Say what was done."""
+        """Give the result of the run."""
         opened, frames, annotations = self.opened, self.plate.frames, self.opened.shot.annotations
         return PropagateResult(
             out=str(opened.places.out),
@@ -285,7 +285,7 @@ class _Run:
         return True
 
     def _enter(self, frame: int, record: MatteRecord | None) -> None:
-        """Put into the record what a matte says of itself; None: that there is none that is up to date."""
+        """Enter a matte's own record for a frame; None removes the frame's record."""
         if record is None:
             self.record.records.pop(frame, None)
         else:

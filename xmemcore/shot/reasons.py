@@ -1,4 +1,4 @@
-"""Why a frame is suggested, in words for an artist: which object, what is wrong with it, and on which frames."""
+"""Write why a frame is suggested, for an artist: the object, its fault, and the frames that have it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 from xmemcore.shot.doubt import LOST, Doubt, Stretch, stretches
 
 REACH_FRAMES = 24
-"""A stretch that ends farther from a suggested frame is not what the frame is suggested for."""
+"""Farthest stretch, in frames, that can be the reason for a suggested frame."""
 ALARM = 0.15
-"""Expected error of a frame, from which on its sign is an alarm; below, it is worth a look at most."""
+"""Expected error from which on a frame's sign is called wrong."""
 FAR_FRAMES = 8
 """From here on the distance to the nearest key is named; nearer, appearance is what differs."""
 
 
 @dataclass(frozen=True)
 class Reason:
-    """What a suggested frame would mend."""
+    """The reason for a suggested frame."""
 
     sentence: str
     object: str | None

@@ -1,4 +1,4 @@
-"""What the next propagate would find: which mattes are up to date, which are stale and why, and what it would cost."""
+"""Foresee the next propagate: which mattes are up to date, which are stale and why, and what it would cost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from xmemcore.shot.store.state import NodeManifest, bytes_used
 
 
 def node_status(request: PropagateRequest) -> NodeStatus:
-    """Compare a node's inputs with what its mattes and its cache were made of. Reads the plate; runs no network.
+    """Compare a node's inputs with those of its mattes and its cache. Reads the plate; runs no network.
 
     Raises:
         RequestError: the inputs cannot be opened.

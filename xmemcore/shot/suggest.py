@@ -1,4 +1,4 @@
-"""Which frame of a shot to key next, and why."""
+"""Choose the frames of a shot to key next, and say why."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ from xmemcore.shot.store.looks import Looks
 from xmemcore.shot.store.state import NodeManifest
 
 LEAST_SHARE = 1e-3
-"""Of the first pick's score: a frame that differs less is explained."""
+"""Frames scoring below this share of the first pick's score are not suggested."""
 
 FEW_MATTES = 0.5
-"""Share of the plate's frames; with fewer mattes the artist is told."""
+"""Share of the plate's frames below which the artist is told that there are few mattes."""
 
 
 def suggest(request: SuggestRequest, listener: Listener | None = None) -> SuggestResult:
@@ -140,7 +140,7 @@ def _suggestion(
     masks: _Masks,
     judged: Sequence[Sequence[Doubt]],
 ) -> Suggestion:
-    """Say of a pick what an artist reads."""
+    """Make the suggestion that an artist reads of a pick."""
     numbers = masks.shot.plate.frames
     if not before:
         return Suggestion(numbers[pick.index], pick.score, None, first_key_reason(pick.score))
@@ -171,11 +171,11 @@ class _Masks:
 
     @property
     def objects(self) -> list[int]:
-        """Objects that are looked at."""
+        """The objects that count."""
         return list(range(len(self.shot.annotations.objects))) if self.obj is None else [self.obj]
 
     def sights(self, index: int) -> list[Sight | None]:
-        """Reduce each object's matte at a frame; None where nothing is known of it."""
+        """Reduce each object's matte at a frame; None where it is unknown."""
         frame = self.shot.plate.frames[index]
         annotations: Annotations = self.shot.annotations
         known = annotations.known(frame)
@@ -212,7 +212,7 @@ class _Masks:
         return {obj: digest(*made_of, self._layers[obj]) for obj in self.objects}
 
     def mask(self, index: int) -> np.ndarray | None:
-        """Give (h, w) in [0, 1]; None where nothing is known."""
+        """Give (h, w) in [0, 1]; None where it is unknown."""
         frame = self.shot.plate.frames[index]
         annotations = self.shot.annotations
         matte = None
@@ -230,14 +230,14 @@ class _Masks:
         return cv2.resize(matte, self._size[::-1], interpolation=cv2.INTER_AREA)
 
     def pixels(self, index: int) -> int | None:
-        """Count mask pixels at working size; None where nothing is known."""
+        """Count mask pixels at working size; None where it is unknown."""
         if index not in self._areas:
             mask = self.mask(index)
             self._areas[index] = None if mask is None else int((mask > 0.5).sum())
         return self._areas[index]
 
     def lost(self) -> list[int]:
-        """Find frames where the object vanished between frames that have it, and nobody said that it is absent."""
+        """Find frames where the object is missing between frames that show it, and is not declared absent."""
         keyed = self.shot.indices.values()
         there = [index for index in range(len(self.shot.plate.frames)) if (self.pixels(index) or 0) > 0]
         if not there:
@@ -295,7 +295,7 @@ def _object(name: str | None, objects: Sequence[str]) -> int | None:
 
 
 def _mattes(pattern: str, shot: Shot, listener: Listener) -> MatteSequence:
-    """Open the mattes, and see that they are of this shot; where they say little, so do we."""
+    """Open the mattes, check that they are of this shot, and warn when they are few."""
     mattes = read_mattes(pattern)
     mattes.require_layers(layer_names(shot.annotations.objects))
     frames = shot.plate.frames
@@ -362,24 +362,24 @@ def _large_enough(pixels: int | None, least: int) -> bool:
 
 
 def _closest(views: Sequence[View], before: Sequence[int], index: int) -> int:
-    """Find the frame that explains a pick best; the nearest in time where nobody has looked."""
+    """Find the frame that explains a pick best; the nearest in time for a strategy without views."""
     if not views:
         return min(before, key=lambda other: (abs(other - index), other))
     return min(before, key=lambda other: dissimilarity(views[other], views[index]))
 
 
 def _reason(strategy: Strategy, masks: _Masks, index: int, closest: int, picked: Sequence[int], numbers: Sequence[int]) -> str:
-    """Say what is special about a frame, from what its mask and the nearest frame, keyed or picked before it, tell."""
+    """Say what is special about a frame, from its mask and the nearest frame that is keyed or picked before it."""
     if not strategy.sees:
         return f"{strategy.reason}; closest is {numbers[closest]}"
     now, then = masks.pixels(index), masks.pixels(closest)
     if now and then and now < then / 2:
-        what = f"the matte is {_times(then / now)} smaller than on"
+        sign = f"the matte is {_times(then / now)} smaller than on"
     elif now and then and now > then * 2:
-        what = f"the matte is {_times(now / then)} larger than on"
+        sign = f"the matte is {_times(now / then)} larger than on"
     else:
-        what = f"it looks least like any keyed {'or suggested ' if picked else ''}frame; closest is"
-    return f"{what} {numbers[closest]}{', suggested before it' if closest in picked else ''}"
+        sign = f"it looks least like any keyed {'or suggested ' if picked else ''}frame; closest is"
+    return f"{sign} {numbers[closest]}{', suggested before it' if closest in picked else ''}"
 
 
 def _times(ratio: float) -> str:

@@ -1,1 +1,1 @@
-"""What the artist made: masks or roto, object by object. Public: annotations, masks, roto, objects, host_alpha."""
+"""Annotations: masks or roto, object by object. Public: annotations, masks, roto, objects, host_alpha."""

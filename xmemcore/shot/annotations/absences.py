@@ -1,4 +1,4 @@
-"""Absent ranges: frames on which the artist says that an object is not to be seen, whatever it was drawn with."""
+"""Absent ranges: frames that the artist says do not show an object, whatever was drawn there."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class AbsentAnnotations(AddedAnnotations):
                 )
             for place in hidden:
                 self._hidden.setdefault(frames[place], set()).add(obj)
-                # An end is where the frame before or after is not in the range.
+                # A frame is an end when the one before or after it is not in the range.
                 if place - 1 not in hidden or place + 1 not in hidden:
                     self._ends.setdefault(frames[place], set()).add(obj)
             drawn = [frames[place] for place in sorted(hidden) if obj in annotations.known(frames[place])]
@@ -72,11 +72,11 @@ class AbsentAnnotations(AddedAnnotations):
         return self._before.matte(frame, obj)
 
     def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> BitMask | None:
-        """Give what the network is told of a known object: that it is absent, in an absent range."""
+        """Give the mask of a known object for the network; absent in an absent range."""
         if obj in self._hidden.get(frame, ()):
             return None
         return self._before.network_mask(frame, obj, working_size, resampling)
 
     def signature(self, frame: int, obj: int) -> str:
-        """Hash what was said of a known object."""
+        """Hash the annotation of a known object."""
         return "absent" if obj in self._hidden.get(frame, ()) else self._before.signature(frame, obj)

@@ -1,4 +1,4 @@
-"""What the artist said of a shot, whatever it was said with: roto or masks."""
+"""The interface of annotations, which roto and masks share."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ class Annotations(Protocol):
     """Objects are positions in `objects`; frames are the plate's numbers; pixels are those of the canvas, row 0 at the top."""
 
     objects: tuple[str, ...]
-    """The artist's names, told apart; their order is that of the layers."""
+    """The artist's names, made unique, in the order of the layers."""
     originals: tuple[str, ...]
-    """The same as the artist wrote them: two objects may have one name."""
+    """The names as the artist wrote them; two objects may share one."""
     keyframes: tuple[int, ...]
     """Frames at which at least one object is known, ascending."""
     warnings: tuple[str, ...]
-    """What could not be honoured, a sentence each."""
+    """Sentences about what could not be honoured."""
 
     def known(self, frame: int) -> frozenset[int]:
         """Name the objects that are known at a frame: keyed, or said to be absent."""
 
     def absent(self, frame: int) -> frozenset[int]:
-        """Name the objects that the artist's word makes absent at a frame, keyed or not: hidden, or out of their lifetime."""
+        """Name the objects that the artist makes absent at a frame, keyed or not: hidden, or out of their lifetime."""
 
     def approved(self, frame: int) -> frozenset[int]:
-        """Name the known objects that nobody drew at a frame: a run's matte was marked as right there."""
+        """Name the known objects whose mask at a frame is an approved matte of a run."""
 
     def matte(self, frame: int, obj: int) -> np.ndarray:
         """Give the artist's own soft matte of a known object, (H, W) float32 in [0, 1]; zeros when absent."""
 
     def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> BitMask | None:
-        """Give what the network is told of a known object; None when absent."""
+        """Give the mask of a known object for the network; None when absent."""
 
     def signature(self, frame: int, obj: int) -> str:
-        """Hash what was said of a known object at a frame."""
+        """Hash the annotation of a known object at a frame."""
 
 
 class NothingAnnotated:
@@ -114,11 +114,11 @@ class ChosenAnnotations:
         return self._all.matte(frame, self._chosen[obj])
 
     def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> BitMask | None:
-        """Give what the network is told of a chosen object."""
+        """Give the mask of a chosen object for the network."""
         return self._all.network_mask(frame, self._chosen[obj], working_size, resampling)
 
     def signature(self, frame: int, obj: int) -> str:
-        """Hash what was said of a chosen object."""
+        """Hash the annotation of a chosen object."""
         return self._all.signature(frame, self._chosen[obj])
 
     def _of(self, objects: frozenset[int]) -> frozenset[int]:
@@ -126,7 +126,7 @@ class ChosenAnnotations:
 
 
 class AddedAnnotations:
-    """Annotations with more said of some frames; see Annotations. A class that adds something says what, and hands on the rest."""
+    """Annotations with additions on some frames; see Annotations. Subclasses answer for their additions and hand on the rest."""
 
     def __init__(self, annotations: Annotations, keyframes: Iterable[int], warnings: Iterable[str]) -> None:
         """Add keyframes and warnings."""
@@ -152,11 +152,11 @@ class AddedAnnotations:
         return self._before.matte(frame, obj)
 
     def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> BitMask | None:
-        """Give what the network is told of a known object."""
+        """Give the mask of a known object for the network."""
         return self._before.network_mask(frame, obj, working_size, resampling)
 
     def signature(self, frame: int, obj: int) -> str:
-        """Hash what was said of a known object."""
+        """Hash the annotation of a known object."""
         return self._before.signature(frame, obj)
 
 

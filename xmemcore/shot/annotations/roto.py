@@ -62,17 +62,17 @@ class RotoAnnotations:
             known, sentence = _on_plate(self._objects, known, frames)
             warnings += sentence
         known = [self._usable(obj, frames, warnings) for obj, frames in enumerate(known)]
-        unkeyed = [one.name for one, frames in zip(self._objects, known) if not frames]
+        unkeyed = [each.name for each, frames in zip(self._objects, known) if not frames]
         if len(unkeyed) == len(known):
             raise _nothing_known(self._objects)
-        warnings += _unkeyed_warning([one for one, frames in zip(self._objects, known) if not frames])
+        warnings += _unkeyed_warning([each for each, frames in zip(self._objects, known) if not frames])
         if unkeyed:
-            self._objects = [one for one, frames in zip(self._objects, known) if frames]
+            self._objects = [each for each, frames in zip(self._objects, known) if frames]
             self._shapes.cache_clear()  # positions have changed
         self._known = [frames for frames in known if frames]
         self._absent: dict[int, frozenset[int]] = {}
-        self.objects = tuple(one.name for one in self._objects)
-        self.originals = tuple(one.original or one.name for one in self._objects)
+        self.objects = tuple(each.name for each in self._objects)
+        self.originals = tuple(each.original or each.name for each in self._objects)
         self.keyframes = tuple(sorted(frozenset().union(*self._known)))
         self.warnings = (*warnings, *self._hidden_warnings())
 
@@ -83,7 +83,7 @@ class RotoAnnotations:
     def absent(self, frame: int) -> frozenset[int]:
         """Name the objects that visibility, opacity or lifetime hide at a frame, keyed there or not."""
         if frame not in self._absent:
-            self._absent[frame] = frozenset(obj for obj, one in enumerate(self._objects) if one.absent(frame))
+            self._absent[frame] = frozenset(obj for obj, each in enumerate(self._objects) if each.absent(frame))
         return self._absent[frame]
 
     def approved(self, frame: int) -> frozenset[int]:
@@ -138,10 +138,10 @@ class RotoAnnotations:
 
     def _hidden_warnings(self) -> Iterable[str]:
         """Name the frames that are drawn and hidden."""
-        for obj, one in enumerate(self._objects):
-            hidden = sorted(frame for frame in self._known[obj].intersection(one.keyframes) if obj in self.absent(frame))
+        for obj, each in enumerate(self._objects):
+            hidden = sorted(frame for frame in self._known[obj].intersection(each.keyframes) if obj in self.absent(frame))
             if hidden:
-                yield f"{one.name} is drawn on {counted(hidden)}, but hidden there by visibility, opacity or lifetime: its matte is empty."
+                yield f"{each.name} is drawn on {counted(hidden)}, but hidden there by visibility, opacity or lifetime: its matte is empty."
 
     def _evaluated(self, frame: int, obj: int) -> tuple[EvaluatedShape, ...]:
         return tuple(self._objects[obj].at(frame))
@@ -170,19 +170,19 @@ def open_roto(
 
 def _chosen(roto: Roto, names: Iterable[str] | None) -> list[RotoObject]:
     objects = list(roto.objects)
-    return objects if names is None else [objects[place] for place in positions(names, [one.name for one in objects])]
+    return objects if names is None else [objects[place] for place in positions(names, [each.name for each in objects])]
 
 
 def _known_frames(objects: list[RotoObject], keyframes: Iterable[int] | None) -> list[frozenset[int]]:
     if keyframes is None:
-        return [frozenset(one.keyframes) if one.unknown is None else frozenset() for one in objects]
+        return [frozenset(each.keyframes) if each.unknown is None else frozenset() for each in objects]
     wanted = frozenset(keyframes)
-    if all(one.unknown is not None for one in objects):
+    if all(each.unknown is not None for each in objects):
         raise _nothing_known(objects)
-    known = [frozenset(frame for frame in wanted if one.has(frame)) for one in objects]
+    known = [frozenset(frame for frame in wanted if each.has(frame)) for each in objects]
     missing = sorted(wanted - frozenset().union(*known))
     if missing:
-        held = sorted(frozenset().union(*(one.frames or frozenset() for one in objects)))
+        held = sorted(frozenset().union(*(each.frames or frozenset() for each in objects)))
         raise RequestError(
             f"The roto holds nothing for frame {', '.join(map(str, missing))}; it has {', '.join(map(str, held[:20]))}. "
             "Export it again with these keyframes."
@@ -195,10 +195,10 @@ def _is_somewhere(shape: EvaluatedShape) -> bool:
 
 
 def _format_warning(roto: Roto, canvas: Canvas) -> Iterable[str]:
-    made, plate = roto.format, canvas.display
-    if made is not None and made.width > 0 and (made.width, made.height) != (plate.width, plate.height):
+    drawn_for, plate = roto.format, canvas.display
+    if drawn_for is not None and drawn_for.width > 0 and (drawn_for.width, drawn_for.height) != (plate.width, plate.height):
         yield (
-            f"The roto's format is {made.width}x{made.height}, the plate's {plate.width}x{plate.height}; "
+            f"The roto's format is {drawn_for.width}x{drawn_for.height}, the plate's {plate.width}x{plate.height}; "
             "shapes stay where their pixels are, counted from the lower left corner."
         )
 
@@ -213,24 +213,24 @@ def _on_plate(objects: list[RotoObject], known: list[frozenset[int]], frames: Co
     there = f"{min(frames)}-{max(frames)}"
     if not left:
         raise RequestError(f"No key of the roto is on the plate, which has {there}: keys are on {counted(off)}. Check the plate's numbers.")
-    gone = [one.name for one, before, after in zip(objects, known, kept) if before and not after]
+    gone = [each.name for each, before, after in zip(objects, known, kept) if before and not after]
     lost = f"; nothing is left of {', '.join(gone[:SHOWN_NAMES])}" if gone else ""
     return kept, [f"Keys of the roto on {counted(off)} are not on the plate, which has {there}, and are left out{lost}."]
 
 
 def _nothing_known(objects: list[RotoObject]) -> RequestError:
-    hanging = [one for one in objects if one.unknown is not None]
-    names = ", ".join(one.name for one in objects[:SHOWN_NAMES])
+    hanging = [each for each in objects if each.unknown is not None]
+    names = ", ".join(each.name for each in objects[:SHOWN_NAMES])
     if hanging:
         return RequestError(f"No shape of the roto is known ({names}): {hanging[0].name} hangs on {hanging[0].unknown}. {HOW_TO_BAKE}")
     return RequestError(f"No shape of the roto has a key ({names}). Key one on at least one frame, or name the keyframes to use.")
 
 
 def _unkeyed_warning(objects: list[RotoObject]) -> Iterable[str]:
-    names = [one.name for one in objects if one.unknown is None]
+    names = [each.name for each in objects if each.unknown is None]
     if names:
         yield f"These shapes have no key and are left out: {', '.join(names[:10])}. Key them, or name the keyframes to use."
-    names = [one.name for one in objects if one.unknown is not None]
+    names = [each.name for each in objects if each.unknown is not None]
     if names:
         yield f"These shapes are left out, because they hang on what is not known: {', '.join(names[:10])}."
 

@@ -1,1 +1,1 @@
-"""What comes out: matte files, the queue that writes them, and result.json beside them."""
+"""The output: matte files, the queue that writes them, and the steps between prediction and file."""

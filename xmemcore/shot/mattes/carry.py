@@ -1,4 +1,4 @@
-"""No pop at keyed frames: what the artist's shape and the network's own answer differ by is carried to the frames around, and fades.
+"""Carry the difference between the artist's shape and the network's answer from keyed frames to the frames around, so that nothing pops.
 
 The network answers a keyed frame too, as if it were the next one of a shot that stands still. What the artist drew and the network did
 not find there (a strap, a spoke, the exact line of a sleeve), it will not find on the next frame either; so the difference goes along with
@@ -21,7 +21,7 @@ VERSION = 1
 """Raised whenever the same inputs would be carried in another way: it is part of every signature."""
 
 REACH = 12
-"""Frames after which nothing of a key's difference is left, or the distance to the object's next key where that is nearer."""
+"""Frames over which a key's difference fades out, or the distance to the object's next key where that is nearer."""
 AGREED, APART = 0.15, 0.3
 """Mean difference, around a pixel, between the network's answer and its answer at the key brought there: up to the first all is carried,
 from the second on nothing."""
@@ -91,7 +91,7 @@ class KeyDifferences:
         return key in self._found
 
     def put(self, key: int, given: Mapping[int, np.ndarray], own: np.ndarray) -> None:
-        """Take in a key's difference.
+        """Compute and keep a key's difference.
 
         Args:
             key: plate index.

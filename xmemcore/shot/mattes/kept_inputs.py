@@ -1,4 +1,4 @@
-"""Nothing that is written may be an input, by whatever name, link, mount or spelling it is reached."""
+"""Find outputs that would replace an input, also by another link, mount or spelling."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def replaced_input(outputs: Iterable[Path], inputs: Iterable[Path]) -> tuple[Pat
     return None
 
 
-def _same(one: Path, other: Path) -> bool:
+def _same(output: Path, other: Path) -> bool:
     """Compare two files that exist; over two mounts of one disk the device differs, and all else is equal."""
     with suppress(OSError):
-        first, second = os.stat(one), os.stat(other)
+        first, second = os.stat(output), os.stat(other)
         if os.path.samestat(first, second):
             return True
         same_file = (first.st_ino, first.st_size, first.st_mtime_ns) == (second.st_ino, second.st_size, second.st_mtime_ns)

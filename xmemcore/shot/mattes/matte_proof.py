@@ -1,6 +1,6 @@
-"""What proves a matte: its own file. A digest of every byte stands in its metadata, beside the signature of what it was made from.
+"""Prove a matte by its own file: its metadata hold a digest of every byte, beside the signature of its inputs.
 
-A record beside the mattes may be late, gone or somebody else's; sizes and times say nothing. The digest covers the whole file, so
+A record beside the mattes may be late, gone or foreign; sizes and times prove nothing. The digest covers the whole file, so
 that it holds for every compression, also for those that keep no check sum of their pixels.
 
 Source: OpenEXR, "OpenEXR File Layout" (openexr.com), for the place of an attribute.
@@ -27,23 +27,23 @@ DIGEST, SIGNATURE, KEYFRAME, AREAS, SURENESS, MADE_BY = (
     "xmem/version",
 )
 UNSEALED = "0" * 40
-"""What stands in place of the digest while it is computed."""
+"""Placeholder of the digest while it is computed."""
 MAX_BYTES = 2 << 30
 _MAGIC = b"\x76\x2f\x31\x01"
 
 
 @dataclass(frozen=True)
 class MatteOnDisk:
-    """What a file says of itself."""
+    """A file's own statements."""
 
     record: MatteRecord | None
-    """Only when every byte is as we wrote it."""
+    """Set only when every byte is as we wrote it."""
     version: str | None
-    """Of the program that says to have written it; None for a foreign file."""
+    """Version of the program named in the file; None for a foreign file."""
 
 
 class FormerMattes:
-    """The mattes of earlier runs, each judged by its own word."""
+    """The mattes of earlier runs, each judged by its own metadata."""
 
     def __init__(self, path: Callable[[int], Path], signature: Callable[[int], str]) -> None:
         """Take how mattes are looked for.

@@ -10,9 +10,9 @@ from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.files.box import Box, require_pixels
 
 MAX_RATIO = 16
-"""Of a canvas in square pixels, long side over short: the network's short side is fixed, and the long one follows."""
+"""Largest ratio of a canvas's sides in square pixels: the network's short side is fixed, and its long side grows with the ratio."""
 PIXEL_ASPECTS = (0.1, 10.0)
-"""Width of a pixel over its height; films and videos have 0.5 to 2."""
+"""Least and largest width of a pixel over its height; films and videos have 0.5 to 2."""
 
 
 def require_possible(box: Box, pixel_aspect: float, what: str) -> None:
@@ -42,7 +42,7 @@ class Canvas:
     """The pixels that a shot is computed on: its format and all its data windows."""
 
     box: Box
-    """What is computed."""
+    """The pixels that are computed."""
     display: Box
     """The format: the display window."""
     pixel_aspect: float = 1.0

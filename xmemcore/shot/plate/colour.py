@@ -1,8 +1,8 @@
-"""From what a plate stores to what the network sees: display-encoded Rec.709 in [0, 1].
+"""Encode a plate's pixels for the network: display-encoded Rec.709 in [0, 1].
 
 Scene-linear light goes through the sRGB curve up to 0.8 and is rolled off towards 1 above, so that no highlight wraps or clips flat.
-Camera spaces are decoded to scene-linear light first, and their primaries turned into Rec.709's. Any other space is OpenColorIO's to
-decode, where that is installed (`ocio:NAME`).
+Camera spaces are decoded to scene-linear light first, and their primaries turned into Rec.709's. OpenColorIO, where it is
+installed, decodes any other space (`ocio:NAME`).
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.plate import gamut, ocio
 
 SHOULDER = 0.8
-"""Display value up to which the sRGB curve is left alone."""
+"""Display value up to which the sRGB curve is unchanged."""
 
 BRIGHTEST = 65504.0
-"""Light that a half can hold; infinity counts as that much."""
+"""Largest light that half precision can hold; infinity counts as this."""
 
 STRIP_PIXELS = 1 << 18
-"""Of a strip that is encoded at a time: 3 MB of floats."""
+"""Pixels encoded at a time: 3 MB of floats."""
 
 Curve = Callable[[np.ndarray], np.ndarray]
 
@@ -41,7 +41,7 @@ def settled(colorspace: str) -> str:
         return OCIO_PREFIX + ocio.space(colorspace[len(OCIO_PREFIX) :].strip())
     found = canonical(colorspace)
     if found is None and role(colorspace):
-        # Without a configuration, scene-linear is what it is in Nuke.
+        # Without a configuration, scene-linear means Rec.709, as in Nuke.
         return OCIO_PREFIX + ocio.space(colorspace) if ocio.chosen() else "linear"
     if found is None:
         raise RequestError(
@@ -52,7 +52,7 @@ def settled(colorspace: str) -> str:
 
 
 def signature(colorspace: str) -> str:
-    """Name what decoding from a settled colour space does: a configuration may change under an unchanged name."""
+    """Name the decoding of a settled colour space: a configuration may change under an unchanged name."""
     if colorspace.startswith(OCIO_PREFIX):
         return f"{colorspace} {ocio.signature(colorspace[len(OCIO_PREFIX) :])}"
     return colorspace

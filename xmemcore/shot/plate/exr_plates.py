@@ -1,4 +1,4 @@
-"""EXR as plates: which channels of a file are the picture, of which view, and what the file says that pixels alone do not."""
+"""EXR plates: find the channels and the view of the picture, and the colour that a file's metadata tell."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _GAMUTS: tuple[tuple[str, Gamut, str], ...] = (
 
 @dataclass(frozen=True)
 class _Layer:
-    """Three channels that could be the picture."""
+    """Three channels that may be the picture."""
 
     part: ExrPart
     view: str
@@ -45,7 +45,7 @@ class _Layer:
     layer: str
     """Without the view."""
     names: list[str]
-    """Of red, green and blue; three times the same for a grey picture."""
+    """Channels for red, green and blue; the same three times for a grey picture."""
 
 
 class ExrPlates:
@@ -54,11 +54,11 @@ class ExrPlates:
     suffixes = (".exr",)
 
     def recognises(self, content: bytes) -> bool:
-        """Say whether a file that begins so is an EXR."""
+        """Say whether these first bytes are an EXR's."""
         return content.startswith(MAGIC)
 
     def header(self, path: Path, view: str | None) -> FrameHeader:
-        """Read what a frame says of itself.
+        """Read a frame's header.
 
         Raises:
             RequestError.
@@ -94,7 +94,7 @@ class ExrPlates:
 
 
 def _picture(header: ExrHeader, view: str | None) -> tuple[_Layer, list[str]]:
-    """Find the picture, and say between what was chosen."""
+    """Find the picture, and say which others there were."""
     layers = list(_layers(header))
     views = list(dict.fromkeys(layer.view for layer in layers if layer.view))
     parts = [part.name for part in header.parts if part.name]
@@ -197,7 +197,7 @@ def _nothing_plain(header: ExrHeader) -> str:
 
 
 def _colour_hint(header: ExrHeader) -> str | None:
-    """Say whose primaries a file names, when they are not those that linear stands for."""
+    """Name a file's primaries, when they are not Rec.709's."""
     there = header.chromaticities
     if there is None or not all(math.isfinite(value) for value in there) or not any(there) or _same(there, REC_709):
         return None
@@ -212,7 +212,7 @@ def _colour_hint(header: ExrHeader) -> str | None:
 
 def _same(there: tuple[float, ...], gamut: Gamut) -> bool:
     wanted = (*gamut.red, *gamut.green, *gamut.blue, *gamut.white)
-    return all(abs(one - other) <= _SAME_PRIMARY for one, other in zip(there, wanted, strict=True))
+    return all(abs(place - other) <= _SAME_PRIMARY for place, other in zip(there, wanted, strict=True))
 
 
 def _last(layer: str) -> str:

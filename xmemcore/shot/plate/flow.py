@@ -1,4 +1,4 @@
-"""Where pixels were at another frame: dense optical flow between neighbours, joined along the shot to a keyed frame.
+"""Find where pixels were at a keyed frame: dense optical flow between neighbours, joined along the shot.
 
 Source: Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016, as OpenCV has it.
 """
@@ -20,7 +20,7 @@ KEPT = 64
 
 @dataclass(frozen=True)
 class Way:
-    """How a frame's pixels lie at a keyed frame."""
+    """Positions of a frame's pixels at a keyed frame."""
 
     columns: np.ndarray
     """(h, w) float32: column at the keyed frame of each pixel."""

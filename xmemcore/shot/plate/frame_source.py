@@ -1,4 +1,4 @@
-"""Plate frames as the engine wants them: read ahead, encoded once, kept."""
+"""Give the engine plate frames: read ahead, encoded once, and kept."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ KEPT_GREYS = 128
 _EXACT = ("key", "shrinkage", "selection")
 """Kept in float32: they are small, and a match is a difference of large numbers. All else is kept in half precision."""
 _KEPT = frozenset((*_EXACT, "f16", "f8", "f4"))
-"""What is kept of a frame. The decoder's plate terms are made of it, where they are asked for."""
+"""Features that are kept. The decoder's plate terms are computed from them."""
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """Everything but its pixels that a frame's features depend on."""
+    """Everything that a frame's features depend on besides its pixels."""
 
     model_sha256: str
     size: int
@@ -57,7 +57,7 @@ class PlateContent:
 
         Args:
             plate: of the shot.
-            encoding: what the hashes depend on besides pixels.
+            encoding: everything that the hashes depend on besides pixels.
             known: `files.remembered()` of an earlier run.
         """
         self.plate = plate
@@ -104,7 +104,7 @@ class PlateContent:
 
 @dataclass(frozen=True)
 class _Picture:
-    """What reading ahead brings."""
+    """A frame that was read ahead."""
 
     image: Tensor
     digest: str
@@ -115,7 +115,7 @@ class _Picture:
 class ShotFrames:
     """Give the engine a plate's existing frames by index.
 
-    Not for several threads: one propagation asks, and a reader of its own fetches what it was told to expect.
+    For one thread only. A reader thread fetches the expected frames.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class ShotFrames:
     def expect(self, indices: Iterable[int], twice: Collection[int] = ()) -> None:
         """Say which frames will be asked for, in order, and which of them a second time, so that they are held."""
         if self._writing is not None:
-            # The frame that was encoded last may be asked for at once: its file is not looked for before it is there.
+            # The next frame may be the one just encoded: wait until its file is written.
             self._writing.result()
         self._expected = list(indices)
         self._pinned = frozenset(twice)
@@ -220,12 +220,12 @@ class ShotFrames:
 
     @torch.inference_mode()
     def _encode(self, image: Tensor, key: str) -> Features:
-        """Encode, and round to what is kept, so that a later run computes with the very same values."""
+        """Encode, and round as features are kept, so that a later run computes with the same values."""
         self.encoded_frames += 1
         features = self.network.encode_key(image)
         if self.content.encoding.exact:
             return features
-        # Also in the memory layout of what is loaded: a convolution rounds differently in another layout.
+        # In the memory layout of loaded features too: a convolution rounds differently in another layout.
         rounded = {name: _rounded(name, tensor).contiguous() for name, tensor in features.tensors().items()}
         if self.store is not None:
             self._save(key, rounded)
@@ -233,7 +233,7 @@ class ShotFrames:
 
     def _save(self, key: str, tensors: dict[str, Tensor]) -> None:
         if self._writing is not None:
-            # One file behind at most: a slow disk must not fill the memory.
+            # At most one file waits to be written: a slow disk must not fill the memory.
             self._writing.result()
         self._writing = self._writer.submit(self._write, key, tensors)
 
@@ -247,7 +247,7 @@ class ShotFrames:
 
 
 def _rounded(name: str, tensor: Tensor) -> Tensor:
-    """Round to what is kept; what has half the bits already stays as it is."""
+    """Round as features are kept; half precision stays as it is."""
     return tensor.half() if name not in _EXACT and tensor.dtype == torch.float32 else tensor
 
 

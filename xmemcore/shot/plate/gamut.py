@@ -1,4 +1,4 @@
-"""What red, green and blue mean: from a camera's primaries to Rec.709's, by a matrix made of their chromaticities."""
+"""Convert a camera's primaries to Rec.709's, by a matrix made of chromaticities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which content a plate file shows, by the hash of its bytes: a file that did not change need not be decoded to be compared."""
+"""Remember each plate file's content by the hash of its bytes, so that an unchanged file need not be decoded again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from xmemcore.protocol.version import VERSION
 from xmemcore.shot.store.cache import digest
 
 KEPT_FILES = 20_000
-"""Files of a node that are remembered; those that were met longest ago are forgotten first."""
+"""Files of a node that are remembered; those that were seen longest ago are forgotten first."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class KnownFiles:
                 self._known[seen.name] = content
 
     def remembered(self) -> dict[str, str]:
-        """Give what the next run should know."""
+        """Give the hashes for the next run."""
         return dict(list(self._known.items())[-KEPT_FILES:])
 
 

@@ -13,7 +13,7 @@ from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.store.cache import digest
 
 BUILT_IN = "studio-config-v2.2.0_aces-v1.3_ocio-v2.4"
-"""By its whole name: what "latest" means has changed its spaces before."""
+"""The whole name of the built-in configuration: the spaces of "latest" change between versions."""
 TARGET = "Linear Rec.709 (sRGB)"
 
 
@@ -27,7 +27,7 @@ def space(name: str) -> str:
     config = _config(chosen())
     found = config.getColorSpace(name)
     if found is None:
-        # A name that differs in punctuation only, or one of ours.
+        # A name that differs only in punctuation, or one of our own names.
         wanted = canonical(name)
         found = next((config.getColorSpace(other) for other in config.getColorSpaceNames() if wanted and canonical(other) == wanted), None)
     if found is None:
@@ -41,7 +41,7 @@ def space(name: str) -> str:
 
 
 def signature(name: str) -> str:
-    """Hash what decoding from a space does; raises RequestError."""
+    """Hash the decoding from a space; raises RequestError."""
     return digest(_processor(chosen(), name).getCacheID())
 
 

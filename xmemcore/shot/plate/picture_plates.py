@@ -1,4 +1,4 @@
-"""Pictures that are no EXR as plates: what their headers say, and their colours."""
+"""Plates of PNG, TIFF, JPEG and film scans: their headers and their pixels."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class PicturePlates:
     suffixes = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dpx", ".cin")
 
     def recognises(self, content: bytes) -> bool:
-        """Say whether a file that begins so is a picture of these kinds."""
+        """Say whether these first bytes are those of such a picture."""
         return kind_of_content(content) in KINDS
 
     def header(self, path: Path, view: str | None) -> FrameHeader:
-        """Read what a frame says of itself; raises RequestError."""
+        """Read a frame's header; raises RequestError."""
         if view is not None:
             raise RequestError(f"{path.name} holds one view only, and {view!r} was asked for. Leave --view out, or name it with %V.")
         kind, header, hint = look(path)

@@ -34,9 +34,9 @@ class Plate:
     canvas: Canvas
     colorspace: str
     view: str | None = None
-    """Which of several views, or parts, is read; None: the files hold one."""
+    """The view or part that is read, where the files hold several."""
     warnings: tuple[str, ...] = ()
-    """What was chosen without being asked for, in sentences."""
+    """Sentences about choices that were made without being asked for."""
     cleaned: dict[int, int] = field(default_factory=dict)
     """By frame, how many values were NaN or infinite when it was read; frames without any are not here."""
 
@@ -46,8 +46,8 @@ class Plate:
 
         Args:
             pattern: see `shot.sequence`.
-            colorspace: see `shot.colour`; None: what such files usually are in: linear for EXR and floats, srgb for everything else.
-            view: which of several views or parts of a file; None: the first.
+            colorspace: see `shot.colour`; None: linear for EXR and floats, srgb for everything else.
+            view: the view or part to read, where a file has several; None: the first.
 
         Raises:
             SequenceNotFound, RequestError.
@@ -56,7 +56,7 @@ class Plate:
             colorspace = settled(colorspace)
         sequence = Sequence.find(pattern, view=view)
         if names_view(pattern):
-            # The view has chosen the files; what is in them is one.
+            # The view has chosen the files already; each holds one picture.
             view = None
         first: FrameHeader | None = None
         windows: list[Box] = []
@@ -93,7 +93,7 @@ class Plate:
 
     @property
     def encoding(self) -> str:
-        """Name what decoding the colour space does, for whoever keeps what comes of it."""
+        """Name the decoding of the colour space, for cache keys."""
         return signature(self.colorspace)
 
     @property
@@ -119,7 +119,7 @@ class Plate:
         _require_format(path, frame, header, self.canvas.display, self.canvas.pixel_aspect)
         with _naming(frame):
             planes, window = reader_of(path).read(path, self.view)
-        # Encoded first: what lies outside the data window is black in every colour space.
+        # Encoded first, because outside the data window a plate is black in every colour space.
         return self.canvas.placed(display_encoded(self._cleaned(planes, frame), self.colorspace), window)
 
     def working_image(self, frame: int, size: int, resampling: str = AREA) -> np.ndarray:
@@ -138,7 +138,7 @@ class Plate:
             return resampled(picture, (height, width))
 
     def _cleaned(self, planes: list[np.ndarray], frame: int) -> list[np.ndarray]:
-        """Replace what is no number by black and infinite light by the brightest there is; count both."""
+        """Replace NaN by black and infinite light by the brightest value; count both."""
         bad = [int(np.count_nonzero(~_finite(plane))) for plane in planes]
         if not any(bad):
             return planes
@@ -155,7 +155,7 @@ def _finite(plane: np.ndarray) -> np.ndarray:
 
 @contextmanager
 def _naming(frame: int) -> Iterator[None]:
-    """Say of which frame a reader's sentence is."""
+    """Add the frame to a reader's sentence."""
     try:
         yield
     except RequestError as error:

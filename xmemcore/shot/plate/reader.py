@@ -1,4 +1,4 @@
-"""What every kind of plate file gives: a frame's header, and its red, green and blue."""
+"""The interface of a plate reader: a frame's header, and its red, green and blue."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from xmemcore.shot.files.box import Box
 
 @dataclass(frozen=True)
 class FrameHeader:
-    """What one frame says of itself."""
+    """The header of one frame."""
 
     display: Box
     """The format."""
     window: Box
-    """Where pixels are stored."""
+    """The data window: the pixels that are stored."""
     pixel_aspect: float
     colorspace: str | None
-    """In which such files usually are; None: the artist must say, and `colour_hint` says why."""
+    """Usual colour space of such files; None: the artist must name one, and `colour_hint` says why."""
     view: str | None = None
-    """Which of several views, or parts, is read: the same one in all frames."""
+    """The view or part that is read, the same in all frames."""
     notes: tuple[str, ...] = ()
-    """What was chosen, in sentences."""
+    """Sentences about choices that were made."""
     colour_hint: str | None = None
-    """What speaks against that colour space; of no interest once the artist has named one."""
+    """Why that colour space may be wrong; unused once the artist has named one."""
     layer: str = ""
-    """Which layer is read; empty: the plain channels."""
+    """The layer that is read; empty: the plain channels."""
 
 
 class PlateReader(Protocol):
@@ -37,13 +37,13 @@ class PlateReader(Protocol):
 
     @property
     def suffixes(self) -> tuple[str, ...]:
-        """In lower case, with their dot."""
+        """Suffixes in lower case, with their dot."""
 
     def recognises(self, content: bytes) -> bool:
-        """Say whether a file that begins so is of this kind."""
+        """Say whether these first bytes are those of this kind of file."""
 
     def header(self, path: Path, view: str | None) -> FrameHeader:
-        """Read what a frame says of itself, of one view where there are several; raises RequestError."""
+        """Read the header of a frame, of one view where there are several; raises RequestError."""
 
     def read(self, path: Path, view: str | None) -> tuple[list[np.ndarray], Box]:
         """Read red, green and blue, (h, w) float each or whole numbers in [0, 1], and where they are; raises RequestError."""

@@ -1,4 +1,4 @@
-"""Which reader takes a plate's file: by what is in it, not by its name."""
+"""Choose the reader of a plate file by its content, not by its name."""
 
 from __future__ import annotations
 

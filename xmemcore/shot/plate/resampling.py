@@ -1,4 +1,4 @@
-"""From the canvas to the network's working size."""
+"""Resample pictures and masks from the canvas to the working size."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from xmemcore.protocol.choices import RESAMPLINGS
 
 AREA, PUBLISHED = RESAMPLINGS
-"""AREA averages what falls into a pixel. PUBLISHED is the papers': plain bilinear for pictures, nearest neighbour for masks."""
+"""AREA averages the pixels that fall into one. PUBLISHED is the papers': plain bilinear for pictures, nearest neighbour for masks."""
 
 
 def resampled(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -16,7 +16,7 @@ def resampled(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
     Args:
         image: (H, W) or (H, W, C) float32.
-        size: height and width that are wanted.
+        size: height and width of the result.
 
     Returns:
         (h, w) or (h, w, C) float32; the image itself when it has that size.
@@ -35,7 +35,7 @@ def nearest(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
     Args:
         image: (H, W).
-        size: height and width that are wanted.
+        size: height and width of the result.
     """
     return image[np.ix_(_sources(image.shape[0], size[0]), _sources(image.shape[1], size[1]))]
 

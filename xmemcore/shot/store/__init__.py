@@ -1,1 +1,1 @@
-"""What is kept of a shot and can be made again. Public: cache, permanent, state, lock."""
+"""The cache of a shot: everything kept that can be made again. Public: cache, permanent, state, lock."""

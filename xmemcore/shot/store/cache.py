@@ -1,6 +1,6 @@
 """The on-disk cache: layout, proof of its files, eviction.
 
-It holds only what can be made again, so nothing that is wrong with it is ever fatal:
+It holds only what can be made again, so no damage to it is fatal:
 
     <root>/features/<ab>/<hash>.xmemcache      what depends on the plate alone, shared by nodes
     <root>/<node id>/manifest.json             what the node's last run was made of
@@ -37,7 +37,7 @@ from xmemcore.protocol.whole_file import read_ordinary, sweep, whole
 from xmemcore.shot.store.rendered import RenderedFrame, rendered_frames
 
 FORMAT = "3"
-"""Raised whenever what a cache file holds changes; older files are then made again."""
+"""Version of the content of cache files; raised when it changes, and older files are then made again."""
 OLDER_FORMATS = ("1", "2")
 
 MAGIC = b"XMem Roto cache 3\n"
@@ -46,7 +46,7 @@ FEATURES, MEMORY, LEARNED, LOOKS = "features", "memory", "learned", "looks"
 SUFFIX = ".xmemcache"
 OLDER_SUFFIX = ".safetensors"
 OLDER_MARK = b'"_checksum"'
-"""A tensor that every older file has; its name stands in the header, which a file begins with."""
+"""Name of a tensor in the header of every older file, by which older files are recognised."""
 OLDER_HEADER_BYTES = 1 << 20
 MAX_FILE_BYTES = 4 << 30
 
@@ -61,7 +61,7 @@ class CacheFile:
     bytes: int
     used_ns: int
     older: bool
-    """Version 0.2.0 or older made it."""
+    """Whether version 0.2.0 or an older one made it."""
 
     def delete(self) -> bool:
         """Delete it, if our mark says that it is ours."""
@@ -90,7 +90,7 @@ def digest(*parts: object) -> str:
 
 
 class KeyInvalid(ValueError):
-    """A key that is no hash of ours, and could name a file somewhere else."""
+    """A key is no hash of ours, and could name a file somewhere else."""
 
 
 class CacheDamaged(Exception):
@@ -98,7 +98,7 @@ class CacheDamaged(Exception):
 
 
 class CacheFolder:
-    """Tensors in files that are whole or absent, and are proven before anything in them is parsed."""
+    """A folder of tensors. Its files are whole or absent, and are verified before they are parsed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -134,7 +134,7 @@ class CacheFolder:
         return tensors
 
     def forget(self, key: str) -> None:
-        """Delete a file that turned out to hold something else than it should."""
+        """Delete a file whose content is not what it should be."""
         with suppress(OSError):
             self.path(key).unlink()
 
@@ -160,12 +160,12 @@ class FeatureFolder(CacheFolder):
 
 
 def features_folder(root: Path) -> FeatureFolder:
-    """Open what nodes share."""
+    """Open the features, which nodes share."""
     return FeatureFolder(root / FEATURES)
 
 
 def node_folder(root: Path, node_id: str) -> Path:
-    """Say where a node keeps its own.
+    """Give the folder of a node.
 
     Raises:
         RequestError.
@@ -181,7 +181,7 @@ def is_key(text: object) -> bool:
 
 
 def cache_files(root: Path, node_id: str | None = None) -> Iterator[CacheFile]:
-    """List the files that we made: by names that only we give, with our mark at their beginning; links are not followed.
+    """List the cache's files: those with our names and our mark at their beginning. Links are not followed.
 
     Args:
         root: of the cache.
@@ -199,7 +199,7 @@ def cache_files(root: Path, node_id: str | None = None) -> Iterator[CacheFile]:
 
 
 def make_room(root: Path, limit_bytes: int, keep: Iterable[Path] = ()) -> int:
-    """Delete what was used longest ago until the cache fits: older versions' files first, `keep` last of all.
+    """Delete the least recently used files until the cache fits: files of older versions first, `keep` last.
 
     Plates that Nuke rendered for the core count, and go likewise.
 
@@ -220,7 +220,7 @@ def make_room(root: Path, limit_bytes: int, keep: Iterable[Path] = ()) -> int:
 
 
 def sweep_partial_files(root: Path) -> None:
-    """Delete what killed runs left half-written in the cache."""
+    """Delete the half-written files of killed runs in the cache."""
     for folder in (*_folders(root / FEATURES), *(memory for node in _folders(root) for memory in _folders(node)), *_folders(root)):
         sweep(folder)
 
@@ -251,7 +251,7 @@ def require_tensor(tensor: Tensor, *sizes: int | None) -> Tensor:
         or any(size not in (None, there) for size, there in zip(sizes, tensor.shape))
     ):
         raise ValueError(f"a tensor of {tensor.dtype} and {tuple(tensor.shape)} is not what was asked for")
-    # One number that is none makes the sum none; asking each takes three times as long.
+    # One NaN makes the sum NaN; testing each number takes three times as long.
     if not bool(torch.isfinite(tensor.sum(dtype=torch.float32))):
         raise ValueError("a tensor holds a number that is none")
     return tensor
@@ -265,7 +265,7 @@ def _proof(key: str, payload: bytes) -> bytes:
 
 
 def _proven(key: str, content: bytes) -> bytes:
-    """Give what a file holds, when it is what was written under this key; raises ValueError."""
+    """Give a file's payload after comparing its hash; raises ValueError."""
     begin = len(MAGIC) + PROOF_BYTES
     payload = content[begin:]
     if content[: len(MAGIC)] != MAGIC or content[len(MAGIC) : begin] != _proof(key, payload):

@@ -21,7 +21,7 @@ LONGEST_SIGNATURE = 100
 
 
 class LockNotWritable(RequestError):
-    """There is no place for the lock."""
+    """The lock file cannot be made."""
 
 
 def node_lock(folder: Path) -> Path:
@@ -30,7 +30,7 @@ def node_lock(folder: Path) -> Path:
 
 
 def result_lock(pattern: Path) -> Path:
-    """Say where the lock of a sequence of mattes is: beside them, so that whoever reaches the folder meets it, by whatever name."""
+    """Say where the lock of a sequence of mattes is: beside them, so that every process that reaches the folder meets it."""
     # Some disks take two spellings of a name for one file.
     name = unicodedata.normalize("NFC", pattern.name).casefold()
     return pattern.parent / f".xmem-roto-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}.lock"
@@ -47,11 +47,11 @@ def locked(
     patience_seconds: float = 2.0,
     sentence: str = "Another propagate is running for this node ({holder}; lock {path}). Wait for it, or cancel it.",
 ) -> Iterator[None]:
-    """Hold a lock file while the body runs; nothing of it stays.
+    """Hold a lock file while the body runs, and delete it afterwards.
 
     Args:
         path: of the lock file, by a name that only we give.
-        patience_seconds: how long another holder is waited for.
+        patience_seconds: how long to wait for another holder.
         sentence: what to say when it still holds the lock then, with {holder}, who has it and since when, and {path}.
 
     Raises:
@@ -62,7 +62,7 @@ def locked(
     while True:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # A link in its place is not followed, and a pipe not waited for.
+            # A link is not followed, and a pipe is not waited for.
             flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
             descriptor = os.open(path, flags, 0o666)
         except OSError as error:
@@ -109,7 +109,7 @@ def _signature(descriptor: int) -> str:
 
 
 def _still_there(path: Path, descriptor: int) -> bool:
-    """Say whether a lock that was taken is the one that others will meet."""
+    """Say whether the locked file is still the one at its path."""
     try:
         return os.path.samestat(os.stat(path), os.fstat(descriptor))
     except OSError:

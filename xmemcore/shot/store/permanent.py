@@ -1,4 +1,4 @@
-"""Permanent memory kept per node: an annotation is encoded once, and again only when it or its plate frame changes."""
+"""Permanent memory kept per node. An annotation is encoded again only when it or its plate frame changes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PermanentStore:
         return key in self._files
 
     def load(self, key: str) -> Entries | None:
-        """Give what was kept, or None."""
+        """Give the entries kept under a key, or None."""
         try:
             tensors = self._files.load(key)
             return None if tensors is None else _unpacked(tensors)
@@ -36,23 +36,23 @@ class PermanentStore:
             return None
 
     def save(self, key: str, entries: Entries) -> None:
-        """Keep entries; a cache that cannot be written is only slower."""
+        """Keep entries. A cache that cannot be written costs only time."""
         try:
             self._files.save(key, _packed(entries))
         except OSError as error:
             self._warn(f"The cache cannot be written ({error.strerror}); annotations will be encoded again next time.")
 
     def forget_all_but(self, keys: Iterable[str]) -> None:
-        """Delete what no annotation of this run asked for."""
+        """Delete the entries that no annotation of this run uses."""
         kept = {self._files.path(key) for key in keys}
         for file in cache_files(self._root, self._node_id):
-            # What an older version kept is left to Clear and to the limit.
+            # Files of older versions are left to Clear and to the limit.
             if file.path.parent == self._files.folder and file.path not in kept and not file.older:
                 file.delete()
 
 
 def rounded(entry: Entry) -> Entry:
-    """Round an entry to what is kept, so that a first run computes with the values that a second one loads."""
+    """Round an entry as it is kept, so that a first run computes with the values that a second one loads."""
     sensory = None if entry.sensory is None else entry.sensory.half().float()
     values = {obj: value.half().float() for obj, value in entry.values.items()}
     return Entry(entry.key, entry.shrinkage, values, entry.coverage, sensory)

@@ -1,7 +1,7 @@
 """Plates and alphas that Nuke rendered for the core, in `<root>/nuke/<node id>`: they count against the cache's limit and go like the rest.
 
 The plugin notes in `plate.json` which file it rendered, with size and time. Only a file that is still what the note says is deleted, and
-none of a node for which a Nuke is at work. A node that nobody used for a season is gone, or its script is: its frames go in any case.
+none of a node for which a Nuke is at work. The frames of a node unused for a season are deleted in any case.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from xmemcore.protocol.outside import read_object
 from xmemcore.protocol.places import RENDERED, exchange_lock, file_state
 
 ASIDE = "_aside"
-"""Behind the name of a folder: where the plugin keeps frames that no run wants at the moment."""
+"""Suffix of the folder in which the plugin keeps frames that no run needs at the moment."""
 UNUSED_SECONDS = 60 * 24 * 3600
-"""After so long the frames of a node go, whatever the limit."""
+"""Age at which the frames of a node are deleted, whatever the limit."""
 _FRAME = re.compile(r"\.(-?[0-9]{1,9})\.exr\Z")
 
 
@@ -53,7 +53,7 @@ def rendered_frames(root: Path) -> Iterator[RenderedFrame]:
 
 
 def delete_unused(root: Path) -> int:
-    """Delete the frames of nodes that nobody used for a season; returns bytes."""
+    """Delete the frames of nodes that were not used for a season; returns bytes."""
     last = time.time_ns() - UNUSED_SECONDS * 10**9
     return sum(frame.bytes for frame in rendered_frames(root) if frame.used_ns < last and frame.delete())
 

@@ -1,4 +1,4 @@
-"""What is kept of a node between runs: what its last run was made of, and what it costs on disk."""
+"""The state of a node between runs: a manifest of its last run, and its size on disk."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ from xmemcore.shot.store.lock import locked, node_lock
 
 NAME = "manifest.json"
 PROOF = "proof"
-"""Hash of all else in the manifest: it says what need not be read again."""
+"""Hash over the rest of the manifest, which decides what need not be read again."""
 
 
 @dataclass(frozen=True)
 class NodeManifest:
-    """What a node's last run was made of, in `<cache>/<node id>/manifest.json`."""
+    """The inputs of a node's last run, in `<cache>/<node id>/manifest.json`."""
 
     plate: str
     """Pattern of the plate's files."""
     model_sha256: str
     features: dict[int, str]
-    """By frame, the hash of the plate's content as the network sees it, which names its features."""
+    """By frame, the hash of the plate's working image, which names its features."""
     annotations: dict[int, dict[str, str]]
-    """By frame and object, the hash of what the artist made."""
+    """By frame and object, the hash of the annotation."""
     settings: dict[str, Any]
     absent: dict[int, list[str]] = field(default_factory=dict)
     """By frame, the objects that the roto hides there."""
@@ -52,7 +52,7 @@ class NodeManifest:
     """By plate file, the hash of its content; see `known_files`."""
 
     def save(self, folder: Path) -> None:
-        """Write the manifest whole, over none but ours; a cache that cannot be written is no failure."""
+        """Write the manifest whole, and replace only a manifest of ours. A cache that cannot be written is no failure."""
         path = folder / NAME
         content = {"format": FORMAT, **asdict(self)}
         content[PROOF] = _proof(content)
@@ -74,7 +74,7 @@ class NodeManifest:
                 model_sha256=_text(content["model_sha256"]),
                 features={int(frame[:20]): _text(key) for frame, key in content["features"].items()},
                 annotations={
-                    int(frame[:20]): {str(name): _text(said) for name, said in objects.items()}
+                    int(frame[:20]): {str(name): _text(signature) for name, signature in objects.items()}
                     for frame, objects in content["annotations"].items()
                 },
                 settings=dict(content["settings"]),
@@ -86,7 +86,7 @@ class NodeManifest:
 
 
 def is_older(folder: Path) -> bool:
-    """Say whether version 0.2.0 or an older one kept this node."""
+    """Say whether the node's cache is of version 0.2.0 or older."""
     return _format_of(folder / NAME) in OLDER_FORMATS
 
 
@@ -101,7 +101,7 @@ def clear_node(node_id: str, cache: str | None = None) -> None:
     if not folder.is_dir() or folder.is_symlink():
         return
     with locked(node_lock(folder)):
-        # Features are deleted by the names that the cache itself lists, never by what a manifest says.
+        # Features are deleted by the cache's own listing; a manifest only names them.
         older = {file.path.stem for file in cache_files(root) if file.older and file.path.parent.parent.name == FEATURES}
         own = _features_of(folder) | older
         others = set().union(*(_features_of(other) for other in root.iterdir() if other.is_dir() and other != folder))
@@ -128,7 +128,7 @@ def bytes_used(root: Path, node_id: str) -> int:
 
 
 def _feature_files(root: Path, keys: set[str]) -> list[CacheFile]:
-    """Find what the cache holds under these names, of this version or an older one."""
+    """Find the feature files of these names, of this version or an older one."""
     found = []
     for key in keys:
         current = features_folder(root).path(key)
@@ -141,14 +141,14 @@ def _feature_files(root: Path, keys: set[str]) -> list[CacheFile]:
 
 
 def _features_of(folder: Path) -> set[str]:
-    """Name the features that a node's manifest speaks of, whatever its version; only names that could be ours."""
+    """List the features that a node's manifest of any version names, as far as the names are hashes."""
     content = read_object(folder / NAME) if _format_of(folder / NAME) is not None else None
     features = content.get("features") if content is not None else None
     return {key for key in features.values() if is_key(key)} if isinstance(features, dict) else set()
 
 
 def _format_of(path: Path) -> str | None:
-    """Give the format of a manifest that is one of ours, of whichever version; None for anything else."""
+    """Give the format of a manifest of ours, of any version; None for other files."""
     content = read_object(path)
     if content is None or not {"format", "plate", "model_sha256", "features", "annotations", "settings"} <= content.keys():
         return None
@@ -156,7 +156,7 @@ def _format_of(path: Path) -> str | None:
 
 
 def _proof(content: dict[str, Any]) -> str:
-    # As JSON gives it back, whose names are texts.
+    # In the form that JSON gives back, with texts for keys.
     return digest(json.loads(json.dumps(content)))
 
 

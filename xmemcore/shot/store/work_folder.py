@@ -1,4 +1,4 @@
-"""A folder for work in progress: of this run alone, outside of the cache, and swept by a later run when this one is killed."""
+"""A temporary folder for one run, outside of the cache. When the run is killed, a later run deletes the folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def work_folder() -> Iterator[Path]:
     root = Path(tempfile.gettempdir())
     sweep_work_folders(root)
     try:
-        # Made for this user alone, under a name that nobody can guess.
+        # Readable by this user alone, under a name that cannot be guessed.
         folder = Path(tempfile.mkdtemp(prefix=f"xmem-roto-work-{machine()}-{os.getpid()}-", dir=root))
         (folder / MARKER).touch()
     except OSError as error:
@@ -35,7 +35,7 @@ def work_folder() -> Iterator[Path]:
 
 
 def sweep_work_folders(root: Path) -> None:
-    """Delete what killed runs left: folders by our names, with our marker in them."""
+    """Delete the folders of killed runs: those with our name and our marker in them."""
     with suppress(OSError), os.scandir(root) as entries:
         for entry in entries:
             named = _NAME.fullmatch(entry.name)
