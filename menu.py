@@ -9,6 +9,12 @@ try:
     entries = nuke.menu("Nodes").addMenu("XMem Roto")
     entries.addCommand("XMemRoto", "nuke.createNode('XMemRoto')")
     entries.addCommand("XMemPass", "nuke.createNode('XMemPass')")
+    for title, function, shortcut in (
+        ("Propagate selected", "propagate_selected", ""),
+        ("Propagate all", "propagate_all", ""),
+        ("Next view", "next_view", "alt+shift+v"),
+    ):
+        entries.addCommand(title, f"from xmem_roto_nuke import buttons; buttons.{function}()", shortcut)
     if launch.can_set_up():
         entries.addCommand(
             "Set up the core (needed once)" if core_missing else "Set up the core again",

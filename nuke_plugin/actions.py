@@ -1,4 +1,4 @@
-"""What the long buttons do: propagate, suggest, ask for the status, clear, list the models."""
+"""What the long buttons do: propagate, suggest, make a key, approve, ask for the status, clear, list the models."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from xmem_roto_nuke.handover import exchange, shared_folder
 from xmem_roto_nuke.handover.exchange import Handed, NodeRead, read_to_hand_over
 from xmem_roto_nuke.node import home, identity, knobs, places
 from xmem_roto_nuke.node.runs import Run
-from xmem_roto_nuke.node.settings import Settings
-from xmem_roto_nuke.panel import ownership, result, status
-from xmem_roto_nuke.run import start
+from xmem_roto_nuke.node.settings import ALPHA, Settings
+from xmem_roto_nuke.panel import curves, keys, ownership, result, status, views
+from xmem_roto_nuke.run import Share, start
 from xmem_roto_nuke.staleness import look, mattes_on_disk
 from xmem_roto_nuke.staleness.record import Record, keep_record, last_record, write_record
 from xmem_roto_nuke.words import counted, duration, size
 from xmemcore.protocol import messages
-from xmemcore.protocol.failures import Cancelled, Failure
+from xmemcore.protocol.failures import Cancelled, Failure, RequestError
+from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.places import cache_root, exchange_folder
-from xmemcore.protocol.requests import PropagateRequest
-from xmemcore.protocol.results import ModelList, NodeStatus, PropagateResult, SuggestResult
+from xmemcore.protocol.requests import ApproveRequest, FitRequest, PropagateRequest
+from xmemcore.protocol.results import ApproveResult, FitResult, ModelList, NodeStatus, PropagateResult, SuggestResult
 
 if TYPE_CHECKING:
     import nuke
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 Read = TypeVar("Read")
+
+FIT = "fit to the matte"
+"""Entry of the knob `key_by`."""
 
 
 class CoreFailed(Failure):
@@ -41,8 +45,12 @@ class CoreFailed(Failure):
         self.code, self.exit_code = answer.code, answer.exit_code
 
 
-def propagate(node: nuke.Node) -> Run:
+def propagate(node: nuke.Node, share: Optional[Share] = None) -> Run:
     """Fill the node's frame range with mattes; main thread, returns at once in the interface.
+
+    Args:
+        node: an XMemRoto.
+        share: of a progress bar for several nodes; None for one of its own.
 
     Raises:
         AlreadyRunning, RequestError; later failures reach the node's status.
@@ -50,7 +58,7 @@ def propagate(node: nuke.Node) -> Run:
     """
     ownership.require_own(node)
     knobs.read_settings(node).propagate.require_possible()  # the core would say so too, after the plate has been rendered
-    return start(node, "Propagate", read_to_hand_over, _alone(_propagate))
+    return start(node, "Propagate", read_to_hand_over, _alone(_propagate), share)
 
 
 def suggest(node: nuke.Node) -> Run:
@@ -67,6 +75,54 @@ def ask_status(node: nuke.Node) -> Run:
 def clear(node: nuke.Node) -> Run:
     """Delete what the node keeps in the cache; as `propagate`."""
     return start(node, "Clear", knobs.read_settings, _alone(_clear))
+
+
+def make_key(node: nuke.Node) -> Optional[Run]:
+    """Key the roto on the current frame, its shapes moved onto the matte; as they stand where there is none, or that is chosen.
+
+    Raises:
+        As `keys.key_roto`, and as `propagate`.
+    """
+    frame, record = host.current_frame(), last_record(node)
+    by = node.knob("key_by")
+    moved = by is not None and str(by.value()) == FIT and str(node["roto_input"].value()) != ALPHA
+    if not moved or record is None or frame not in mattes_on_disk.frames(record.out):
+        keys.key_roto(node)
+        return None
+    chosen = keys.chosen_object(node)
+    mattes = record.out
+    return start(node, "Make key here", read_to_hand_over, _alone(lambda run, read: _fit(run, read, mattes, frame, chosen)))
+
+
+def approve(node: nuke.Node, undo: bool = False) -> Run:
+    """Mark mattes as right, so that later runs keep and learn from them, or take that back; as `propagate`.
+
+    Args:
+        node: an XMemRoto.
+        undo: take the mark back.
+
+    Raises:
+        RequestError, AlreadyRunning.
+    """
+    pattern = result.shown_pattern(node)
+    if not pattern:
+        raise RequestError(f"{node.name()} has no mattes that could be approved. Propagate first.")
+    frames = str(FrameRange.of(keys.meant_frames(node)))
+    chosen = keys.chosen_object(node)
+    request = ApproveRequest(pattern, frames, None if chosen is None else (chosen,), undo=undo)
+    return start(node, "Take back" if undo else "Approve", lambda _: request, _approve)
+
+
+def _approve(run: Run, request: ApproveRequest) -> None:
+    for message in _converse(run, lambda job: messages.Approve(job, request)):
+        if isinstance(message, messages.Finished):
+            host.in_main(_keep_approved, run.node, _answer(message, ApproveResult))
+
+
+@host.unrecorded()
+def _keep_approved(node: nuke.Node, found: ApproveResult) -> None:
+    """Keep what the strip shows; the copies themselves are what counts."""
+    identity.write_hidden(node, "approved", dict(found.approved))
 
 
 def list_models(node: nuke.Node) -> Run:
@@ -156,6 +212,9 @@ def _record(node: nuke.Node, read: NodeRead, handed: Handed, outcome: Optional[P
 @host.unrecorded()
 def _keep_record(node: nuke.Node, record: Record) -> None:
     write_record(node, record)
+    if record.layers:  # a run that was cancelled does not know them
+        views.follow(node, record.layers)
+        curves.follow(node, record)
     home.forget_note(identity.node_id(node))
 
 
@@ -175,9 +234,21 @@ def _keep_suggestions(node: nuke.Node, found: SuggestResult) -> None:
     kept = {name: content[name] for name in ("suggestions", "object", "message", "lost_frames")}
     with host.unrecorded():
         identity.write_hidden(node, "suggestions", kept)
-    strip = node["strip"].getObject()  # type: ignore[attr-defined]
-    if strip is not None:  # None until the panel has been opened; the widget of a closed one is nobody's fault, see StripKnob
-        strip.updateValue()
+    host.update_widget(node, "strip")
+
+
+def _fit(run: Run, read: NodeRead, mattes: str, frame: int, name: Optional[str]) -> None:
+    """Let the core move the shapes, then key them; what it cannot do leaves the roto alone."""
+    handed = exchange.hand_over(read, run.show, run.cancelled)
+    out = exchange_folder(run.node_id) / "fitted.json"
+    settings = {field: getattr(read.settings.propagate, field) for field in ("model", "device", "precision", "size")}
+    request = FitRequest(handed.shot.plate, **settings, mattes=mattes, frame=frame, out=out.as_posix())
+    request = replace(handed.shot.into(request), objects=None if name is None else (name,), roto_alpha=None)
+    for message in _converse(run, lambda job: messages.Fit(job, request)):
+        if isinstance(message, messages.Finished):
+            found = _answer(message, FitResult)
+            said = host.in_main(keys.key_fitted, run.node, frame, [shape for one in found.objects for shape in one.own])
+            run.warnings += [*found.warnings, *said]
 
 
 def _status(run: Run, read: NodeRead) -> None:

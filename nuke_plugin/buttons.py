@@ -8,10 +8,10 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from xmem_roto_nuke import actions, graph, host, migrate, run
+from xmem_roto_nuke import actions, graph, host, migrate, publish, run, together
 from xmem_roto_nuke.node import home, identity, runs
 from xmem_roto_nuke.node.settings import watched_knobs
-from xmem_roto_nuke.panel import keys, ownership, passes, result, status, versions
+from xmem_roto_nuke.panel import jumps, keys, ownership, passes, result, status, versions, views
 from xmemcore.protocol.failures import Cancelled, Failure
 
 if TYPE_CHECKING:
@@ -101,11 +101,19 @@ def remove_key(node: Optional[nuke.Node]) -> None:
 
 
 def absent_key(node: Optional[nuke.Node]) -> None:
-    _pressed(keys.absent_current, node)
+    _pressed(keys.absent_frames, node)
 
 
 def make_key(node: Optional[nuke.Node]) -> None:
-    _pressed(keys.key_roto, node)
+    _start(actions.make_key, node)
+
+
+def approve(node: Optional[nuke.Node]) -> None:
+    _start(actions.approve, node)
+
+
+def take_back(node: Optional[nuke.Node]) -> None:
+    _start(lambda node: actions.approve(node, undo=True), node)
 
 
 def version_up(node: Optional[nuke.Node]) -> None:
@@ -118,6 +126,51 @@ def lock_result(node: Optional[nuke.Node]) -> None:
 
 def make_passes(node: Optional[nuke.Node]) -> None:
     _pressed(passes.make_passes, node)
+
+
+def make_write(node: Optional[nuke.Node]) -> None:
+    _pressed(publish.make_write, node)
+
+
+def copy_mattes(node: Optional[nuke.Node]) -> None:
+    _start(publish.copy_mattes, node)
+
+
+def previous_key(node: Optional[nuke.Node]) -> None:
+    _pressed(lambda node: jumps.to_key(node, forward=False), node)
+
+
+def next_key(node: Optional[nuke.Node]) -> None:
+    _pressed(lambda node: jumps.to_key(node, forward=True), node)
+
+
+def previous_weak(node: Optional[nuke.Node]) -> None:
+    _pressed(lambda node: jumps.to_weak(node, forward=False), node)
+
+
+def next_weak(node: Optional[nuke.Node]) -> None:
+    _pressed(lambda node: jumps.to_weak(node, forward=True), node)
+
+
+def next_view() -> None:
+    _chosen_from_menu(views.step)
+
+
+def propagate_all() -> None:
+    _chosen_from_menu(together.propagate_all)
+
+
+def propagate_selected() -> None:
+    _chosen_from_menu(together.propagate_selected)
+
+
+def _chosen_from_menu(act: Callable[[], Any]) -> None:
+    """Do what an entry of the menu says."""
+    graph.let_go()
+    try:
+        act()
+    except Failure as failure:
+        host.tell(str(host.limit_reached() or failure))
 
 
 def created(node: Optional[nuke.Node]) -> None:

@@ -162,6 +162,34 @@ def show_indicators(node: nuke.Node) -> None:
             found.fromScript(str(marks))
 
 
+def update_widget(node: nuke.Node, knob: str) -> None:
+    """Let the widget of a PyCustom knob show what there is now; a panel that was never opened has none. Main thread."""
+    found = node.knob(knob)
+    widget = None if found is None else found.getObject()  # type: ignore[attr-defined]
+    if widget is not None:
+        widget.updateValue()
+
+
+def knob_names(node: nuke.Node) -> List[str]:
+    """List the names of a node's knobs."""
+    return list(node.knobs())
+
+
+def remove_knob(node: nuke.Node, name: str) -> None:
+    """Take a knob that was added away."""
+    node.removeKnob(node[name])
+
+
+def write_hidden_curve(node: nuke.Node, name: str, label: str, curve: str) -> None:
+    """Write a curve's text into a hidden knob, which is added where there is none; Nuke shows its keys, the panel does not."""
+    knob = node.knob(name)
+    if knob is None:
+        knob = nuke.Double_Knob(name, label)
+        knob.setFlag(nuke.INVISIBLE)
+        node.addKnob(knob)
+    knob.fromScript("{" + curve + "}")
+
+
 def script_path() -> str:
     """Give the path of the script; empty when it was never saved."""
     name = str(_root()["name"].value())
@@ -212,6 +240,16 @@ def on_script(loaded: Callable[[], None], saving: Callable[[], None]) -> None:
 def groups() -> List[nuke.Node]:
     """List the script's Groups, those within Groups too."""
     return list(nuke.allNodes("Group", recurseGroups=True))
+
+
+def selected() -> List[nuke.Node]:
+    """List the selected nodes; none where Python may not look at any number of them."""
+    return list(nuke.selectedNodes()) if may_walk_trees() else []
+
+
+def delete(node: nuke.Node) -> None:
+    """Delete a node."""
+    nuke.delete(node)
 
 
 def find_node(name: str) -> Optional[nuke.Node]:
@@ -623,6 +661,32 @@ def create_passes(node: nuke.Node, made_of: str, pattern: str, frames: Tuple[int
             made.setXYpos(node.xpos() + 110 * number, row)
             passes.append(made)
     return passes
+
+
+COPIES_AT_ONCE = 4
+"""Channels that one Copy takes."""
+
+
+def create_matte_write(node: nuke.Node, channels: Sequence[str], pattern: str) -> nuke.Node:
+    """Create a Write for some channels of a node and nothing else, in a column below it; one entry in Undo."""
+    with one_undo("XMem Write"), _context_of(node):
+        nothing = _handed_out(nuke.nodes.Remove(inputs=[node]))
+        column = [nothing]
+        for begin in range(0, len(channels), COPIES_AT_ONCE):
+            copy = _handed_out(nuke.nodes.Copy(inputs=[column[-1], node]))
+            for place, channel in enumerate(channels[begin : begin + COPIES_AT_ONCE]):
+                copy[f"from{place}"].setValue(channel)
+                copy[f"to{place}"].setValue(channel)
+            column.append(copy)
+        write = _handed_out(nuke.nodes.Write(inputs=[column[-1]]))
+        column.append(write)
+        set_path(write["file"], pattern)
+        write["file_type"].setValue("exr")
+        for name, value in (("channels", "all"), ("datatype", "16 bit half"), ("raw", True), ("create_directories", True)):
+            write[name].setValue(value)
+        for place, made in enumerate(column):
+            made.setXYpos(node.xpos() + 220, node.ypos() + 60 * (place + 1))
+    return write
 
 
 def make_inside(group: nuke.Node, class_name: str, **knobs: Any) -> nuke.Node:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import importlib
 import re
-from typing import TYPE_CHECKING, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, List, Tuple
 
 from xmem_roto_nuke import doors, host
-from xmem_roto_nuke.core.launch import CHECKOUT
-from xmem_roto_nuke.node import identity
+from xmem_roto_nuke.node import body, identity
 from xmem_roto_nuke.node.settings import SHAPES
 from xmem_roto_nuke.roto.key_edits import ONE_OBJECT
 from xmemcore.protocol.version import VERSION
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     import nuke
 
 KEPT_LAYERS_SINCE = (0, 2, 0)
-"""From this version on the body begins with the plate, so that the plate's other layers and its metadata come out too."""
+"""From this version on the plate's other layers and its metadata come out too."""
 
 ERROR_SINCE = (0, 3, 0)
 """From this version on a missing matte stops a render by default. A node of an earlier one keeps what it did."""
@@ -28,7 +27,6 @@ ERROR_SINCE = (0, 3, 0)
 OLD_IMPORT = f"from {doors.OLD_NAME} import"
 """What buttons of version 0.2.0 begin with."""
 
-GIZMO = CHECKOUT / "gizmos" / "XMemRoto.gizmo"
 CALLBACKS = ("onCreate", "knobChanged", "updateUI", "autolabel")
 
 
@@ -39,7 +37,7 @@ def bring_up_to_date(node: nuke.Node) -> None:
     """
     written = str(node["plugin_version"].value())
     of_node, ours = _parts(written), _parts(VERSION)
-    if of_node == ours:
+    if of_node == ours and not set(missing_knobs(node)) - set(CALLBACKS):
         return
     if of_node > ours:
         host.tell_together(
@@ -52,32 +50,37 @@ def bring_up_to_date(node: nuke.Node) -> None:
 
 
 def _migrate(node: nuke.Node, written: str, of_node: Tuple[int, ...]) -> str:
-    for name, lines in knob_definitions(GIZMO.read_text(encoding="utf-8")).items():
-        if node.knob(name) is None or name in CALLBACKS:
+    changed = body.bring_up_to_date(node)  # before the knobs: some are links into it
+    for _name, lines in missing_knobs(node).items():
+        if changed or not _is_link(lines):
             node.readKnobs("\n".join(lines))
     _call_todays_name(node)
     if of_node < ERROR_SINCE:
-        _obey_on_missing(node)
+        node["on_missing"].setValue("black")  # what it did until then
     said = f"{node.name()} was made with XMem Roto {written or 'of an early version'} and now is of version {VERSION}."
     if of_node < KEPT_LAYERS_SINCE:
         _name_the_one_object(node)
-        if put_plate_first(node):
+        if changed:
             said += " Its output now has the plate's other layers and metadata."
-        else:
-            said += " Its inside was changed by hand, so the output still has no other layers of the plate: make a new XMemRoto for those."
+    if not changed:
+        said += f" {body.why_not(node)}"
     if of_node < ERROR_SINCE:
         said += " Missing mattes stay black in renders, as they were; set 'on missing' to error to be told of them."
     node["plugin_version"].setValue(VERSION)
     return said
 
 
-def _obey_on_missing(node: nuke.Node) -> None:
-    """Let the inner Read obey the knob that came with 0.3.0, which begins with what the Read did until then."""
-    node["on_missing"].setValue("black")
-    read = node.node("Result")  # type: ignore[attr-defined]
-    written = re.search(r'^  on_error \{\{"(.+)"\}\}$', GIZMO.read_text(encoding="utf-8"), re.MULTILINE)
-    if read is not None and written is not None:
-        read["on_error"].setExpression(written[1].replace("\\$", "$"))
+def missing_knobs(node: nuke.Node) -> Dict[str, List[str]]:
+    """Give the lines of today's knobs that a node has not got, and of the callbacks that are not today's."""
+    found = {}
+    for name, lines in knob_definitions(body.gizmo()).items():
+        if node.knob(name) is None or name in CALLBACKS:
+            found[name] = lines
+    return found
+
+
+def _is_link(lines: List[str]) -> bool:
+    return lines[0].startswith("addUserKnob {41 ")
 
 
 def _call_todays_name(node: nuke.Node) -> None:
@@ -87,29 +90,6 @@ def _call_todays_name(node: nuke.Node) -> None:
             knob.setValue(str(knob.value()).replace(OLD_IMPORT, "from xmem_roto_nuke import"))
     if host.has_interface() and doors.foreign() is None:
         importlib.import_module(f"{doors.OLD_NAME}.panel")
-
-
-def put_plate_first(node: nuke.Node) -> bool:
-    """Let a body that began with the mattes begin with the plate, as today's gizmo does; False when it is not the body we know.
-
-    Result > Mattes (without RGB) is input A of Layers, which copies all channels onto the plate, and Composed takes RGB from the plate
-    as ever: should Copy take channels for black that A has not got, the picture itself is still safe.
-    """
-    plate, read, composed, shown = (node.node(name) for name in ("plate", "Result", "Composed", "Shown"))  # type: ignore[attr-defined]
-    if plate is None or read is None or composed is None or shown is None:
-        return False
-    if _fullnames(composed.input(0), composed.input(1)) != _fullnames(read, plate):
-        return False
-    mattes = host.make_inside(node, "Remove", name="Mattes", channels="rgb", inputs=[read])
-    layers = host.make_inside(node, "Copy", name="Layers", channels="all", inputs=[plate, mattes])
-    composed.setInput(0, layers)
-    # One layer of the plate could be passed on by choice, with a knob that stays; all of them are now.
-    composed["channels"].setValue("none")
-    return True
-
-
-def _fullnames(*nodes: Optional[nuke.Node]) -> List[str]:
-    return ["" if node is None else str(node.fullName()) for node in nodes]
 
 
 def _name_the_one_object(node: nuke.Node) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import traceback
-from typing import TYPE_CHECKING, Callable, List, Optional, TypeVar
+from typing import TYPE_CHECKING, Callable, List, Optional, Protocol, TypeVar
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.node import identity, runs
@@ -28,7 +28,15 @@ class AlreadyRunning(Busy):
     """The node has a run under way."""
 
 
-def start(node: nuke.Node, title: str, read: Callable[[nuke.Node], Read], work: Callable[[Run, Read], None]) -> Run:
+class Share(runs.Bar, Protocol):
+    """Part of a bar for several nodes, which also tells what went wrong, with that of the others."""
+
+    def note(self, node: nuke.Node, failure: Failure) -> None: ...
+
+
+def start(
+    node: nuke.Node, title: str, read: Callable[[nuke.Node], Read], work: Callable[[Run, Read], None], share: Optional[Share] = None
+) -> Run:
     """Begin a run; main thread, returns at once in the interface.
 
     Args:
@@ -36,6 +44,7 @@ def start(node: nuke.Node, title: str, read: Callable[[nuke.Node], Read], work: 
         title: of the progress bar.
         read: reads the node now; what it raises becomes the node's status.
         work: does it with that value; what it raises becomes the node's status.
+        share: of a bar for several nodes; None for a bar and a dialogue of its own.
 
     Raises:
         AlreadyRunning.
@@ -49,23 +58,23 @@ def start(node: nuke.Node, title: str, read: Callable[[nuke.Node], Read], work: 
     values: List[Read] = []
     _attempt(run, lambda: values.append(read(node)))
     if not values:
-        _end(run)
+        _end(run, share)
     elif host.has_interface():
-        threading.Thread(target=_work, args=(run, work, values[0]), name=f"XMem {title}", daemon=True).start()
+        threading.Thread(target=_work, args=(run, work, values[0], share), name=f"XMem {title}", daemon=True).start()
     else:
-        _work(run, work, values[0])
+        _work(run, work, values[0], share)
     return run
 
 
-def _work(run: Run, work: Callable[[Run, Read], None], value: Read) -> None:
+def _work(run: Run, work: Callable[[Run, Read], None], value: Read, share: Optional[Share]) -> None:
     """Do a run; whatever happens becomes the node's status, and nothing leaves the thread."""
 
     def act() -> None:
-        run.bar = host.ProgressBar(f"XMem Roto: {run.title} {run.node_name}")
+        run.bar = share or host.ProgressBar(f"XMem Roto: {run.title} {run.node_name}")
         work(run, value)
 
     _attempt(run, act)
-    _end(run)
+    _end(run, share)
 
 
 def _attempt(run: Run, act: Callable[[], None]) -> None:
@@ -83,16 +92,18 @@ def _attempt(run: Run, act: Callable[[], None]) -> None:
             )
 
 
-def _end(run: Run) -> None:
+def _end(run: Run, share: Optional[Share]) -> None:
     """Let go of the node, and tell the artist how it went."""
     del runs.under_way[run.node_id]
     if run.bar is not None:
         run.bar.close()
-    if not isinstance(run.failure, host.HostGone):
-        try:
-            host.in_main(_say_end, run)
-        except Cancelled:
-            pass  # the node itself is gone; there is nobody to tell
+    try:
+        if not isinstance(run.failure, host.HostGone):
+            host.in_main(_say_end, run, share)
+    except Cancelled:
+        pass  # the node itself is gone; there is nobody to tell
+    finally:
+        run.ended.set()
 
 
 def _limit() -> Optional[Failure]:
@@ -103,7 +114,7 @@ def _limit() -> Optional[Failure]:
         return None
 
 
-def _say_end(run: Run) -> None:
+def _say_end(run: Run, share: Optional[Share]) -> None:
     """Put the outcome into the status, and a failure before the artist's eyes; main thread."""
     if isinstance(run.failure, host.NodeGone):
         # Not this node, unless its own name cannot be had either.
@@ -116,5 +127,7 @@ def _say_end(run: Run) -> None:
         status.refresh(run.node, run.warnings)
         return
     status.say_failure(run.node, run.failure, run.warnings)
-    if not isinstance(run.failure, Cancelled):
+    if share is not None:
+        share.note(run.node, run.failure)
+    elif not isinstance(run.failure, Cancelled):
         host.tell(str(run.failure))

@@ -1,8 +1,8 @@
 """Make the user guide's pictures: an artist's session on the demo's own shot, with the real core, in the stand-in for Nuke.
 
-    python docs/images/make_pictures.py FOLDER PYTHON_WITH_PYSIDE6
+    python docs/images/make_pictures.py FOLDER
 
-first.jpg and second.jpg show the mattes in Nuke's output, strip.png the strip in a real Qt. FOLDER is emptied.
+first.jpg and second.jpg show the mattes in Nuke's output; the panel's pictures are made by make_panel.py. FOLDER is emptied.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def graph() -> np.ndarray:
     return picture
 
 
-def main(folder: Path, qt_python: str) -> None:
+def main(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     shot = DemoShot()
@@ -102,10 +102,7 @@ def main(folder: Path, qt_python: str) -> None:
     for step, keyed in (("first", keys), ("second", [*keys, report["keyed"]])):
         cv2.imwrite(str(HERE / f"{step}.jpg"), sheet(folder, step, shown[: len(shown) // COLUMNS * COLUMNS], keyed, size))
     cv2.imwrite(str(HERE / "graph.png"), graph())
-    (folder / "found.json").write_text(json.dumps(report["suggestions"]))
-    tool = CHECKOUT / "tests" / "nuke_plugin" / "panel_session.py"
-    subprocess.run([qt_python, str(tool), str(folder / "found.json"), str(HERE / "strip.png")], check=True)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]))

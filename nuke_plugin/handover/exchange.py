@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Callable, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Set, Tuple, TypeVar
 
 from xmem_roto_nuke import host
-from xmem_roto_nuke.handover import colour, pictures, plates
+from xmem_roto_nuke.handover import absence, approvals, colour, pictures, plates
 from xmem_roto_nuke.handover.pictures import Show, format_of
 from xmem_roto_nuke.handover.shared_folder import write_whole
 from xmem_roto_nuke.host import RotoDrawing
@@ -17,14 +17,14 @@ from xmem_roto_nuke.roto.key_edits import ONE_OBJECT
 from xmem_roto_nuke.roto.reading import Sent
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import FrameRange
-from xmemcore.protocol.places import exchange_folder
-from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
+from xmemcore.protocol.places import approved_folder, exchange_folder
+from xmemcore.protocol.requests import FitRequest, PropagateRequest, SuggestRequest
 
 if TYPE_CHECKING:
     import nuke
 
 
-AnyRequest = TypeVar("AnyRequest", PropagateRequest, SuggestRequest)
+AnyRequest = TypeVar("AnyRequest", PropagateRequest, SuggestRequest, FitRequest)
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Annotations:
     warnings: Tuple[str, ...] = ()
     notes: Tuple[str, ...] = ()
     """What was said of keyframes and found its object under another name, or no longer."""
+    absent: Mapping[str, Set[int]] = field(default_factory=dict)
+    """By object: frames on which the artist has declared it absent."""
 
     @property
     def keyframes(self) -> List[int]:
@@ -125,10 +127,12 @@ class HandedShot:
     roto_alpha: Optional[str] = None
     masks: Optional[str] = None
     keyframes: Optional[Tuple[int, ...]] = None
+    absent: Optional[Tuple[str, ...]] = None
+    approved: Optional[str] = None
 
     def into(self, request: AnyRequest) -> AnyRequest:
         """Fill in those of its fields that the request has."""
-        names = {field.name for field in fields(request)}
+        names = {one.name for one in fields(request)}
         return replace(request, **{name: value for name, value in vars(self).items() if name in names})
 
 
@@ -160,10 +164,13 @@ def hand_over(read: NodeRead, show: Show, cancelled: Callable[[], bool]) -> Hand
     plate = pictures.hand_plate(read.node, read.plate, folder, list(read.frames), annotations.keyframes, show, cancelled)
     _refuse_keys_without_picture(annotations, plate.missing)
     shot = HandedShot(plate.pattern, read.colorspace, read.node_id)
+    if approvals.stamp(read.settings.out):
+        shot = replace(shot, approved=str(approved_folder(read.settings.out)))
     alpha: Mapping[int, str] = {}
     if annotations.sent is not None:
-        write_whole(folder / "roto.json", annotations.sent.roto.write())
-        shot = replace(shot, roto=(folder / "roto.json").as_posix())
+        roto, absent = absence.taken_out(annotations.sent.roto)
+        write_whole(folder / "roto.json", roto.write())
+        shot = replace(shot, roto=(folder / "roto.json").as_posix(), absent=absent or None)
         own = annotations.own_union
         if own is not None and annotations.complete:
             union = pictures.hand_own_union(read.node, read.plate, own, folder, annotations.complete, show, cancelled)
@@ -199,7 +206,7 @@ def read_annotations(node: nuke.Node, settings: Settings, wanted: Iterable[int])
             raise RequestError(
                 f"No frame is listed for the alpha of {source.name()}. Go to a frame where it is right and press Add current."
             )
-        return Annotations({ONE_OBJECT: frames}, None, None)
+        return Annotations({ONE_OBJECT: frames}, None, None, absent={ONE_OBJECT: edits.absent.get(ONE_OBJECT, set())})
     pipe = roto_pipe.above(node)
     plate = identity.plate_input(node)
     texts = roto_pipe.texts(pipe)
@@ -210,11 +217,12 @@ def read_annotations(node: nuke.Node, settings: Settings, wanted: Iterable[int])
         edits, notes = edits.carried_over(read.names)
     edits = edits.of(read.names)
     sent = reading.send(read, edits, format_of(plate), wanted)
+    absent = {name: set(frames) for name, frames in edits.absent.items()}
     own = None
     # Rendering it takes more nodes, which Non-commercial and Indie have not got.
     if reading.every_shape_counts(read, edits) and host.may_walk_trees():
         own = RotoDrawing.of_nodes(pipe.rotos, [text for _, text in texts])
-    return Annotations(reading.keyframes(read, edits), sent, own, pipe.warnings + read.warnings + sent.warnings, notes)
+    return Annotations(reading.keyframes(read, edits), sent, own, pipe.warnings + read.warnings + sent.warnings, notes, absent)
 
 
 def colorspace_of(settings: Settings) -> str:

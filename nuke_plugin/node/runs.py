@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Dict, List, Optional
+from typing import TYPE_CHECKING, Dict, List, Optional, Protocol
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.node import identity
@@ -13,6 +13,17 @@ from xmemcore.protocol.failures import Cancelled, Failure
 
 if TYPE_CHECKING:
     import nuke
+
+
+class Bar(Protocol):
+    """Shows how far a run is: a bar of its own, or its share of one for several nodes."""
+
+    def show(self, done: int, total: int, text: str) -> None: ...
+
+    @property
+    def cancelled(self) -> bool: ...
+
+    def close(self) -> None: ...
 
 
 @dataclass
@@ -25,7 +36,9 @@ class Run:
     """Full name, for what the artist reads."""
     title: str
     stop: threading.Event = field(default_factory=threading.Event)
-    bar: Optional[host.ProgressBar] = None
+    bar: Optional[Bar] = None
+    ended: threading.Event = field(default_factory=threading.Event)
+    """Set when its outcome stands in the status."""
     failure: Optional[Failure] = None
     """How it ended, when it did not end well."""
     warnings: List[str] = field(default_factory=list)
@@ -51,21 +64,26 @@ class Run:
 
 under_way: Dict[str, Run] = {}
 """By node id."""
+waiting: Dict[str, int] = {}
+"""By node id: how many nodes come first, of those that are to be propagated one after another."""
 
 
 def cancel(node: nuke.Node) -> None:
-    """Stop the node's run, if there is one."""
+    """Stop the node's run, or take it out of the queue, if there is one."""
+    waiting.pop(identity.node_id(node), None)
     run = under_way.get(identity.node_id(node))
     if run is not None:
         run.stop.set()
 
 
 def running(node_id: str) -> bool:
-    """Say whether a node has a run under way."""
-    return node_id in under_way
+    """Say whether a node has a run under way, or waits for its turn."""
+    return node_id in under_way or node_id in waiting
 
 
 def title(node_id: str) -> str:
     """Name the run that a node has under way; empty when there is none."""
     run = under_way.get(node_id)
-    return "" if run is None else run.title
+    if run is not None:
+        return run.title
+    return f"Waiting: {waiting[node_id]} before this one" if node_id in waiting else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, List, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, List, Mapping, Optional, Sequence, Tuple
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.node import identity, roto_pipe
@@ -12,14 +12,22 @@ from xmem_roto_nuke.panel import status
 from xmem_roto_nuke.roto import reading
 from xmem_roto_nuke.roto.key_edits import ONE_OBJECT
 from xmem_roto_nuke.roto.reading import RotoReading
-from xmem_roto_nuke.roto.sampling import controls_of, shapes_with_paths
+from xmem_roto_nuke.roto.sampling import Path, controls_of, shapes_with_paths
 from xmem_roto_nuke.words import counted
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.frames import FrameRange
+from xmemcore.protocol.results import OwnShape
+from xmemcore.protocol.words import listed
 
 if TYPE_CHECKING:
     import nuke
 
 
+Six = Tuple[Optional[Tuple[float, ...]], ...]
+"""A point's six positions, in the order of `controls_of`; None: where it stands."""
+
+ALL = "all"
+"""Entry of the object's pulldown that stands for all of them."""
 MOST_NAMED = 5
 """Shapes that the status names as left alone."""
 
@@ -34,24 +42,49 @@ def remove_current(node: nuke.Node) -> None:
     _edit(node, "removed")
 
 
-def absent_current(node: nuke.Node) -> None:
-    """Declare that the chosen object is not in the current frame."""
-    _edit(node, "absent")
+def absent_frames(node: nuke.Node) -> None:
+    """Declare that the chosen object is not in the frames that are named, or not in the current one.
+
+    Raises:
+        FrameRangeInvalid.
+    """
+    _edit(node, "absent", *meant_frames(node))
 
 
-def _edit(node: nuke.Node, kind: str) -> None:
-    frame = host.current_frame()
+def meant_frames(node: nuke.Node) -> List[int]:
+    """Give the frames that `on frames` names; the current one where it names none.
+
+    Raises:
+        FrameRangeInvalid.
+    """
+    named = str(node["on_frames"].value()).strip() if node.knob("on_frames") is not None else ""
+    return list(FrameRange.parse(named)) if named else [host.current_frame()]
+
+
+def chosen_object(node: nuke.Node) -> Optional[str]:
+    """Give the object that the buttons are for; None for all."""
+    chosen = str(node["key_object"].value())
+    return None if chosen == ALL else chosen
+
+
+def _edit(node: nuke.Node, kind: str, *frames: int) -> None:
+    """Put frames into one of the lists; none given: the current one."""
+    frames = frames or (host.current_frame(),)
     edits = identity.key_edits(node)
     if str(node["roto_input"].value()) == SHAPES:
         names = _shapes(node)
         edits, _ = edits.carried_over(names)
         chosen = str(node["key_object"].value())
-        changed = replace(edits.changed([chosen] if chosen in names else names, frame, kind), known=tuple(names))
-        if kind == "removed" and chosen not in names:
-            changed = changed.forgotten(edits.orphans(names), frame)
+        changed = replace(edits, known=tuple(names))
+        for frame in frames:
+            changed = changed.changed([chosen] if chosen in names else names, frame, kind)
+            if kind == "removed" and chosen not in names:
+                changed = changed.forgotten(edits.orphans(names), frame)
     else:
         identity.roto_source(node)  # raises when there is none
-        changed = edits.changed([ONE_OBJECT], frame, kind)
+        changed = edits
+        for frame in frames:
+            changed = changed.changed([ONE_OBJECT], frame, kind)
     with host.one_undo("XMem keyframes"):
         identity.write_key_edits(node, changed)
     status.refresh(node)
@@ -73,6 +106,8 @@ class _Drawn:
     """A shape in nuke.rotopaint."""
 
     roto: nuke.Node
+    path: Path
+    """Where it stands in its Roto's text."""
     shape: Any
     around: Tuple[Any, ...]
     """The layers that it stands in, and itself."""
@@ -81,14 +116,37 @@ class _Drawn:
 def key_roto(node: nuke.Node) -> None:
     """Key every point of the roto's shapes on the current frame where it stands, so that the artist corrects instead of drawing.
 
-    Only shapes of the object that suggestions are for, when one is chosen. What is locked or hidden, or follows an expression, is left
+    Only shapes of the object that is chosen beside the buttons, when one is. What is locked or hidden, or follows an expression, is left
     alone, and the status says so. One entry in Undo.
 
     Raises:
         RequestError.
     """
     frame = host.current_frame()
-    chosen = str(node["suggest_object"].value())
+    left = _key(node, frame, {})
+    status.refresh(node, left[:MOST_NAMED])
+
+
+def key_fitted(node: nuke.Node, frame: int, moved: Sequence[OwnShape]) -> List[str]:
+    """Key the roto's shapes on a frame where the core has moved them; those that it could not move as they stand.
+
+    Args:
+        node: an XMemRoto.
+        frame: to key.
+        moved: shapes in their node's coordinates.
+
+    Returns:
+        Sentences about what was left alone, or stands as it stood.
+
+    Raises:
+        RequestError.
+    """
+    return _key(node, frame, {(shape.node, shape.path): shape for shape in moved})
+
+
+def _key(node: nuke.Node, frame: int, moved: Mapping[Tuple[str, Path], OwnShape]) -> List[str]:
+    """Key the chosen object's shapes, in one entry of Undo; gives sentences about what was left alone."""
+    chosen = str(node["key_object"].value())
     rotos, read = _read(node)
     drawn = _drawn(rotos, read, chosen)
     names = " and ".join(str(roto.name()) for roto in rotos)
@@ -98,14 +156,21 @@ def key_roto(node: nuke.Node) -> None:
     left = [f"{one.shape.name} is {why} and was left alone." for one, why in may if why]
     if len(left) == len(drawn):
         raise RequestError(f"Nothing was keyed on {frame}: {' '.join(left[:MOST_NAMED])} Unlock or show what you want to key.")
+    standing = []
     with host.one_undo("Key roto"):
         for one in [one for one, why in may if not why]:
-            driven = _key_shape(one.shape, frame)
+            shape = moved.get((str(one.roto.name()), one.path))
+            if moved and (shape is None or len(shape.points) != len(one.shape)):
+                standing.append(str(one.shape.name))
+                shape = None
+            driven = _key_shape(one.shape, frame, () if shape is None else shape.points)
             if driven:
                 left.append(f"{counted(driven, 'point')} of {one.shape.name} follow expressions and were left alone.")
         for roto in rotos:
             roto["curves"].changed()  # type: ignore[attr-defined]
-    status.refresh(node, left[:MOST_NAMED])
+    if standing:
+        left.append(f"Keyed as they stood, since they could not be moved onto the matte: {listed(standing, MOST_NAMED)}.")
+    return left
 
 
 def _drawn(rotos: Sequence[nuke.Node], read: RotoReading, chosen: str) -> List[_Drawn]:
@@ -116,7 +181,7 @@ def _drawn(rotos: Sequence[nuke.Node], read: RotoReading, chosen: str) -> List[_
         for path, placed in shapes_with_paths(text.known.root):
             if id(placed.shape) in wanted:
                 around = tuple(text.elements.at(path[:depth]) for depth in range(len(path) + 1))
-                found.append(_Drawn(roto, around[-1], around))
+                found.append(_Drawn(roto, path, around[-1], around))
     return found
 
 
@@ -127,16 +192,23 @@ def _why_not(drawn: _Drawn, frame: int) -> str:
     return "" if all(element.getVisible(frame) for element in drawn.around) else "hidden"
 
 
-def _key_shape(shape: Any, frame: int) -> int:
-    """Key the points of a shape that nothing drives; gives the number of the others."""
+def _key_shape(shape: Any, frame: int, points: Sequence[Six]) -> int:
+    """Key the points of a shape that nothing drives; gives the number of the others.
+
+    Args:
+        shape: of nuke.rotopaint.
+        frame: to key.
+        points: where they are to be, six positions each; a position that is None, and no points at all, stay where they stand.
+    """
     driven = 0
-    for point in shape:
+    for number, point in enumerate(shape):
         controls = controls_of(point)
         if any(control.getPositionAnimCurve(axis).useExpression for control in controls for axis in (0, 1)):
             driven += 1
             continue
-        for control in controls:
+        wanted: Six = points[number] if points else (None,) * len(controls)
+        for control, place in zip(controls, wanted):
             # Read before any of them is keyed: a key changes what lies between its neighbours.
-            position = control.getPosition(frame)
-            control.addPositionKey(frame, (position.x, position.y))
+            standing = control.getPosition(frame)
+            control.addPositionKey(frame, (standing.x, standing.y) if place is None else (place[0], place[1]))
     return driven

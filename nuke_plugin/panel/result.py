@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Callable, Collection, List, Sequence, Tuple
 from xmem_roto_nuke import graph, host
 from xmem_roto_nuke.handover import plates
 from xmem_roto_nuke.node import identity, knobs
+from xmem_roto_nuke.panel import curves, views
 from xmem_roto_nuke.staleness import mattes_on_disk
 from xmem_roto_nuke.staleness.record import find_record, last_record, write_record
 from xmemcore.protocol.choices import AFTER_GAPS, LIVE
@@ -112,6 +113,8 @@ def take_up(node: nuke.Node) -> None:
         if known is None or (known.out, known.stamp) != (found.out, found.stamp):
             show(node, pattern, FrameRange.parse(found.frames), found.missing)
             write_record(node, found)
+            views.follow(node, found.layers)
+            curves.follow(node, found)
             return
     on_disk = sorted(mattes_on_disk.whole(pattern))
     if not on_disk or (known is not None and known.out != pattern):

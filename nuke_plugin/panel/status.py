@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import html
 import time
-from typing import TYPE_CHECKING, Dict, Optional, Sequence
+from typing import TYPE_CHECKING, Dict, FrozenSet, Optional, Sequence, Tuple
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import exchange
 from xmem_roto_nuke.node import home, identity, places, runs
-from xmem_roto_nuke.panel import ownership
+from xmem_roto_nuke.panel import ownership, timeline, views
 from xmem_roto_nuke.staleness import look, mattes_on_disk, watch
 from xmem_roto_nuke.staleness.look import Verdict
 from xmem_roto_nuke.staleness.record import Record, last_record
 from xmem_roto_nuke.words import counted, size
 from xmemcore.protocol.failures import Cancelled, Failure
-from xmemcore.protocol.frames import FrameRange
+from xmemcore.protocol.frames import FrameRange, FrameRangeInvalid
 from xmemcore.protocol.places import cache_root, exchange_folder
 from xmemcore.protocol.results import ModelEntry
 
@@ -60,12 +60,49 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
         whole = mattes_on_disk.whole(place) if place and look.uncovered(record, now) else ()
         shown = mattes_on_disk.frames(record.out if record is not None else place) if node["has_result"].value() else ()
         verdict = look.judge(record, now, stamp, faults, whole, shown)
+        timeline.keep(identity.node_id(node), _timeline(node, record, now, frozenset(shown), verdict.state == "stale"))
         notes = list(dict.fromkeys([*notes, *ownership.notes(node, place), *now.warnings, *now.annotations.notes]))
         _show_objects(node, look.keyframe_lines(now.annotations), list(now.annotations.frames))
     node_id = identity.node_id(node)
     _verdicts[node_id] = verdict
     _write(node, verdict, notes, record)
+    host.update_widget(node, "strip")
     watch.settle(node, began)
+
+
+def _timeline(node: nuke.Node, record: Optional[Record], now: look.Now, shown: FrozenSet[int], stale: bool) -> timeline.Timeline:
+    """Sort what was found by frames."""
+    absent = now.annotations.absent
+    propagated = FrameRange.parse(record.frames) if record is not None else FrameRange.of(())
+    current = frozenset(frame for frame in shown if frame in propagated)
+    holes = record.missing if record is not None else ()
+    reach = [*now.frames, *shown, *now.annotations.keyframes]
+    return timeline.Timeline(
+        first=min(reach),
+        last=max(reach),
+        keyed={
+            name: tuple(frame for frame in frames if frame not in absent.get(name, ())) for name, frames in now.annotations.frames.items()
+        },
+        absent={name: tuple(sorted(frames)) for name, frames in absent.items() if frames},
+        approved=_approved(node),
+        current=current,
+        former=shown - current,
+        missing=frozenset(frame for frame in propagated if frame not in shown and frame not in holes),
+        stale=stale,
+        sureness=mattes_on_disk.told(record.out if record is not None else now.out).sureness if shown else {},
+        reasons=timeline.reasons_of(identity.read_hidden(node, "suggestions")),
+    )
+
+
+def _approved(node: nuke.Node) -> Dict[str, Tuple[int, ...]]:
+    """Read which frames of which object are approved; what is damaged says nothing."""
+    approved = {}
+    for name, frames in (identity.read_hidden(node, "approved") if node.knob("approved") is not None else {}).items():
+        try:
+            approved[str(name)] = tuple(FrameRange.parse(str(frames)))
+        except FrameRangeInvalid:
+            continue
+    return approved
 
 
 @host.unrecorded()
@@ -100,6 +137,11 @@ def label(node: nuke.Node) -> str:
 
     Nuke asks whenever it draws the graph, so no file is looked at here and nothing is changed; see `watch` for what it costs.
     """
+    view = views.shown(node)
+    return _label(node) + (f"\n(shows {view})" if view != views.RESULT else "")
+
+
+def _label(node: nuke.Node) -> str:
     node_id = str(node["node_id"].value())
     state, name = _state(node_id), str(node.name())
     if state in ("stale", "failed"):

@@ -1,27 +1,23 @@
-"""The strip of suggested frames in the node's panel: the one module with Qt.
+"""The strip in the node's panel: the shot's frames in a row, and below it the suggested ones as cards.
 
-A widget of Nuke dies with its panel, so it keeps nothing: what it shows stands in the node's hidden knob `suggestions`.
+A widget of Nuke dies with its panel, so it keeps nothing: what it shows stands in the node's hidden knob `suggestions`, and in `timeline`.
 """
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.node import identity
-from xmem_roto_nuke.panel import keys
-from xmemcore.protocol.failures import Failure
+from xmem_roto_nuke.panel import colours, timeline
+from xmem_roto_nuke.panel.frames_bar import FramesBar
+from xmem_roto_nuke.panel.qt import QtCore, QtGui, QtWidgets
+from xmem_roto_nuke.panel.timeline import Timeline
 
 if TYPE_CHECKING:
     import nuke
-    from PySide6 import QtCore, QtGui, QtWidgets
-else:
-    # Nuke 16 and later bring PySide6, those before it PySide2.
-    try:
-        from PySide6 import QtCore, QtGui, QtWidgets
-    except ImportError:
-        from PySide2 import QtCore, QtGui, QtWidgets
 
 THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT = 176, 99
 CARD_WIDTH = 192
@@ -32,9 +28,13 @@ QFrame#card:hover { border: 1px solid #f0a030; }
 QLabel { color: #c8c8c8; font-size: 11px; background: transparent; border: none; }
 QLabel#frame { color: #f0f0f0; font-size: 14px; font-weight: bold; }
 QLabel#message { color: #c8c8c8; }
+QLabel#counts { color: #a0a0a0; }
 QPushButton { background: #4a4a4a; color: #e0e0e0; border: 1px solid #262626; border-radius: 3px; padding: 2px 8px; font-size: 11px; }
 QPushButton:hover { background: #5a5a5a; }
 QScrollArea, QWidget#cards { background: #323232; border: none; }
+QScrollBar:horizontal { background: #2a2a2a; height: 10px; border: none; }
+QScrollBar::handle:horizontal { background: #5a5a5a; border-radius: 4px; min-width: 30px; }
+QScrollBar::add-line, QScrollBar::sub-line { width: 0; border: none; }
 """
 
 
@@ -62,7 +62,7 @@ def cards_of(found: Dict[str, Any]) -> List[Card]:
             frame=int(one["frame"]),
             share=max(0.0, min(1.0, float(one["score"]) / best)),
             score=float(one["score"]),
-            object=str(found.get("object") or "all objects"),
+            object=str(one.get("object") or found.get("object") or ""),
             reason=str(one["reason"]),
             thumbnail=one.get("thumbnail") or thumbnails.get(str(one["frame"])),
         )
@@ -71,11 +71,13 @@ def cards_of(found: Dict[str, Any]) -> List[Card]:
 
 
 class Strip(QtWidgets.QWidget):
-    """A row of cards, with a sentence above it."""
+    """The row of frames, a sentence, and a row of cards."""
 
-    def __init__(self, go_to: Callable[[int], None], make_key: Callable[[int], None]) -> None:
-        """Take what a click on a card, and on its button, does."""
+    def __init__(self, go_to: Callable[[int], None], make_key: Callable[[int], None], current_frame: Callable[[], int]) -> None:
+        """Take what a click on a frame or card, and on a card's button, does; and what tells the frame that is shown."""
         super().__init__()
+        self.frames = FramesBar(go_to, current_frame)
+        self._counts = _label("", "counts", wraps=True)
         self._go_to, self._make_key = go_to, make_key
         self.setStyleSheet(STYLE)
         self._message = _label("", "message", wraps=True)
@@ -90,11 +92,29 @@ class Strip(QtWidgets.QWidget):
         scroll.setWidget(self._row)
         scroll.setVerticalScrollBarPolicy(QtCore.Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll = scroll
-        layout = QtWidgets.QVBoxLayout(self)
+        layout = self._rows = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
+        layout.addWidget(self.frames)
+        layout.addWidget(self._counts)
         layout.addWidget(self._message)
         layout.addWidget(scroll)
         layout.addStretch(1)
+
+    def resizeEvent(self, event: Any) -> None:
+        """Ask for the height that the sentences need where they are this narrow; Nuke gives a widget what it asks for."""
+        super().resizeEvent(event)
+        self._ask_for_height()
+
+    def _ask_for_height(self) -> None:
+        rows = self._rows
+        self.setMinimumHeight(rows.heightForWidth(self.width()) if rows.hasHeightForWidth() else rows.sizeHint().height())
+
+    def show_frames(self, shown: Optional[Timeline]) -> None:
+        """Replace the row of frames."""
+        self.frames.show_frames(shown)
+        self._counts.setText("" if shown is None else counts_of(shown))
+        self._counts.setVisible(shown is not None)
+        self._ask_for_height()
 
     def show_cards(self, message: str, cards: Sequence[Card]) -> None:
         """Replace what is shown."""
@@ -110,8 +130,11 @@ class Strip(QtWidgets.QWidget):
         self._cards.addStretch(1)
         self._scroll.setVisible(bool(cards))
         if cards:
-            height = max(shown.sizeHint().height() for shown in self._shown)
-            self._scroll.setFixedHeight(height + self._scroll.horizontalScrollBar().sizeHint().height() + 4)
+            height = max(shown.needed_height() for shown in self._shown)
+            bar = self._scroll.horizontalScrollBar()
+            bar.ensurePolished()
+            self._scroll.setFixedHeight(height + bar.sizeHint().height() + 4)
+        self._ask_for_height()
 
 
 class CardWidget(QtWidgets.QFrame):
@@ -124,7 +147,7 @@ class CardWidget(QtWidgets.QFrame):
         self.setFixedWidth(CARD_WIDTH)
         self.setCursor(QtGui.QCursor(QtCore.Qt.CursorShape.PointingHandCursor))
         self.setToolTip(f"Go to frame {card.frame}. {card.reason}")
-        layout = QtWidgets.QVBoxLayout(self)
+        layout = self._rows = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(7, 7, 7, 7)
         layout.setSpacing(4)
         layout.addWidget(_picture(card.thumbnail))
@@ -134,14 +157,22 @@ class CardWidget(QtWidgets.QFrame):
         head.addWidget(QtWidgets.QLabel(card.object))
         layout.addLayout(head)
         layout.addWidget(ScoreBar(card.share, card.score))
-        reason = _label(card.reason, "reason", wraps=True)
-        reason.setAlignment(QtCore.Qt.AlignmentFlag.AlignTop)
-        reason.setMinimumHeight(reason.heightForWidth(CARD_WIDTH - 16))
-        layout.addWidget(reason, 1)
+        self._reason = _label(card.reason, "reason", wraps=True)
+        self._reason.setAlignment(QtCore.Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(self._reason, 1)
         button = QtWidgets.QPushButton("Make key here")
         button.setToolTip("Go to this frame and key the roto's shapes as they stand there, to be corrected.")
         button.clicked.connect(lambda *_: make_key(card.frame))
         layout.addWidget(button)
+
+    def needed_height(self) -> int:
+        """Give the height that shows everything, in the fonts that the style gives the card where it stands."""
+        for part in self.findChildren(QtWidgets.QWidget):
+            part.ensurePolished()
+        self._reason.setMinimumHeight(self._reason.heightForWidth(CARD_WIDTH - 16))
+        rows = self._rows
+        rows.invalidate()
+        return int(rows.totalHeightForWidth(CARD_WIDTH) if rows.hasHeightForWidth() else rows.sizeHint().height()) + 2
 
     def mousePressEvent(self, event: Any) -> None:
         """Go to the frame."""
@@ -208,7 +239,7 @@ class StripKnob:
         """Build the widget; None without a GUI, where Qt would end the process."""
         if QtWidgets.QApplication.instance() is None:
             return None
-        self.widget = Strip(self._go_to, self._make_key)
+        self.widget = Strip(self._go_to, self._make_key, host.current_frame)
         self.updateValue()
         return self.widget
 
@@ -218,6 +249,7 @@ class StripKnob:
             return
         try:
             found = identity.read_hidden(self._node, "suggestions")
+            self.widget.show_frames(timeline.of_node(str(self._node["node_id"].value())))
             self.widget.show_cards(message_of(found), cards_of(found))
         except (RuntimeError, ValueError):
             self.widget = None  # Nuke closed the panel, and with it the widget, or the node is gone
@@ -227,10 +259,16 @@ class StripKnob:
 
     def _make_key(self, frame: int) -> None:
         host.go_to(frame)
-        try:
-            keys.key_roto(self._node)
-        except Failure as failure:
-            host.tell(str(failure))
+        self._node["make_key"].execute()  # type: ignore[attr-defined]
+
+
+def counts_of(shown: Timeline) -> str:
+    """Write what the row shows: the objects in their colours, and how many frames there are of each kind."""
+    named = [
+        f'<font color="{colours.as_hex(colours.of_object(place))}">&#9670;</font>&nbsp;{html.escape(name)}'
+        for place, name in enumerate(shown.keyed)
+    ]
+    return " ".join([*named, *filter(None, ["&nbsp;", html.escape(shown.sentence())])])
 
 
 def message_of(found: Dict[str, Any]) -> str:

@@ -6,9 +6,9 @@ import os
 from dataclasses import dataclass
 from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from xmem_roto_nuke.handover import pictures, plates
+from xmem_roto_nuke.handover import approvals, pictures, plates
 from xmem_roto_nuke.handover.exchange import Annotations, Handed, NodeRead
-from xmem_roto_nuke.node.settings import counting
+from xmem_roto_nuke.node.settings import Settings, counting
 from xmem_roto_nuke.roto.states import state_of
 from xmem_roto_nuke.staleness.record import Record
 from xmem_roto_nuke.staleness.snapshot import Snapshot, differences
@@ -55,14 +55,19 @@ def look(read: NodeRead, plate_frames: Optional[FrameRange] = None) -> Now:
     frames = list(read.frames if plate_frames is None else plate_frames)
     plate_state = pictures.plate_state(read.plate, frames, read.annotations.keyframes)
     roto_state = _roto_state(read.annotations, _alpha_states(read))
-    snapshot = Snapshot(plate_state, roto_state, counting(read.settings, read.colorspace), _hidden(read.annotations))
+    snapshot = Snapshot(plate_state, roto_state, _counting(read.settings, read.colorspace), _hidden(read.annotations))
     return Now(snapshot, read.annotations, read.frames, read.settings.out, read.warnings)
 
 
 def snapshot_of(read: NodeRead, handed: Handed) -> Snapshot:
     """Give what was handed to the core, in the words of `look`: not what the node was before or is since."""
     roto_state = _roto_state(read.annotations, handed.alpha_states)
-    return Snapshot(handed.plate_state, roto_state, counting(read.settings, read.colorspace), _hidden(read.annotations))
+    return Snapshot(handed.plate_state, roto_state, _counting(read.settings, read.colorspace), _hidden(read.annotations))
+
+
+def _counting(settings: Settings, colorspace: str) -> Dict[str, Any]:
+    """Give the settings that change mattes, and what is approved, which counts as an annotation; nothing stands for no approval."""
+    return {**counting(settings, colorspace), "approved mattes": approvals.stamp(settings.out) or None}
 
 
 def uncovered(record: Optional[Record], now: Now) -> List[int]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Optional, Set
+from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from xmem_roto_nuke.staleness.record import Record
 from xmemcore.protocol.frames import FrameRange
@@ -14,6 +15,33 @@ from xmemcore.protocol.result_file import ResultFile
 def stamp(pattern: str) -> str:
     """Digest what `result.json` tells of these mattes, and of no others in the folder; empty when it tells nothing."""
     return ResultFile(Path(pattern)).stamp
+
+
+@dataclass(frozen=True)
+class Told:
+    """What `result.json` tells of the mattes, frame by frame."""
+
+    layers: Tuple[str, ...] = ()
+    sureness: Mapping[int, float] = field(default_factory=dict)
+    """By frame, in [0, 1]: 1 on keyframes."""
+    areas: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    """By layer and frame: share of the picture."""
+    sureness_of: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    """By layer and frame, in [0, 1]: 1 where the object is keyed or absent; empty for mattes of earlier versions."""
+
+
+def told(pattern: str) -> Told:
+    """Read what `result.json` tells of a sequence; what is damaged says nothing."""
+    result = ResultFile(Path(pattern))
+    layers = result.header.layers
+    sureness = {frame: record.confidence for frame, record in result.records.items()}
+    areas = _by_layer(layers, {frame: record.areas for frame, record in result.records.items()})
+    return Told(layers, sureness, areas, _by_layer(layers, {frame: record.sureness for frame, record in result.records.items()}))
+
+
+def _by_layer(layers: Sequence[str], listed: Mapping[int, Sequence[float]]) -> Dict[str, Dict[int, float]]:
+    """Sort values that are listed by frame, in the order of the layers; a frame that lists fewer says nothing of the others."""
+    return {layer: {frame: values[place] for frame, values in listed.items() if place < len(values)} for place, layer in enumerate(layers)}
 
 
 def faults(record: Record) -> List[str]:

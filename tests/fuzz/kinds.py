@@ -263,7 +263,7 @@ def _mattes(folder: Path) -> Kind:
     writer.prepare()
     plane = np.zeros((30, 40), np.float32)
     plane[5:20, 8:30] = np.linspace(0, 1, 22)
-    path = writer.write(1001, plane[None], plane, keyframe=False, proof=matte_proof.metadata("ab" * 20, (0.25,), 0.9))
+    path = writer.write(1001, plane[None], plane, keyframe=False, proof=matte_proof.metadata("ab" * 20, (0.25,), 0.9, (0.9,)))
     base = path.read_bytes()
 
     def attempt(content: bytes, place: Path) -> None:

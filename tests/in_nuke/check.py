@@ -359,6 +359,77 @@ def undo_takes_back_a_key_made_through_rotopaint():
     return 5 not in times or f"keys {times}"
 
 
+# --- the tab Matte and the views
+
+
+def spot(value=1.0):
+    """A white square of 20 pixels on black, in alpha, whose bounding box is the square alone."""
+    box = make("Crop", ground(value), box=(40, 40, 60, 60))
+    box["crop"].setValue(False)
+    return box
+
+
+@check(59)
+def a_channel_knob_follows_another_by_an_expression():
+    group = make("Group")
+    with group:
+        first = make("Blur", ground(), name="first", channels="alpha")
+        second = make("Blur", first, name="second")
+        second["channels"].fromScript("{{{parent.first.channels}}}")
+    return f"{second['channels'].toScript()} gives {second['channels'].value()}"
+
+
+@check(60)
+def a_copy_onto_nothing_has_the_whole_box():
+    nothing = make("Remove", ground())
+    wide = make("Copy", nothing, spot(), channels="all")
+    inverted = make("Invert", wide, channels="all")
+    seen = [round(inverted.sample("rgba.alpha", x, 50), 3) for x in (10, 50)]
+    return seen == [1.0, 0.0] or f"{seen}"
+
+
+@check(61)
+def filter_erode_grows_below_zero():
+    wide = make("Copy", make("Remove", ground()), spot(), channels="all")
+    grown = make("FilterErode", wide, channels="all", size=-3)
+    seen = [round(grown.sample("rgba.alpha", x + 0.5, 50.5), 3) for x in (35, 37, 39, 41)]
+    return seen == [0.0, 1.0, 1.0, 1.0] or f"{seen}"
+
+
+@check(62)
+def what_a_read_does_outside_its_range_can_be_an_expression():
+    read = make("Read", file=write(ground(0.5), "held", frame=3), first=3, last=3, raw=True)
+    seen = []
+    for text in ("3", "0"):
+        read["before"].setExpression(text)
+        seen.append(round(read.sample("rgba.alpha", 50, 50, 1, 1, 1), 3))
+    return seen == [0.0, 0.5] or f"black, then held: {seen}"
+
+
+@check(63)
+def a_grade_is_masked_by_a_channel_of_its_input():
+    plate = make("Copy", ground(0.5), spot(), channels="none")
+    tint = make("Grade", plate, multiply=0.5, black_clamp=False)
+    tint["maskChannelInput"].setValue("rgba.alpha")
+    seen = [round(tint.sample("rgba.red", x, 50.5), 3) for x in (10, 50)]
+    return seen == [0.5, 0.25] or f"{seen}"
+
+
+@check(65)
+def gui_is_known_to_expressions():
+    blur = make("Blur")
+    blur["size"].setExpression("$gui")
+    return blur["size"].value() == float(bool(nuke.GUI)) or f"{blur['size'].value()}"
+
+
+@check(68)
+def a_crop_can_make_the_box_larger():
+    wide = make("Crop", spot(), box=(0, 0, 100, 100))
+    inverted = make("Invert", wide, channels="alpha")
+    seen = [round(inverted.sample("rgba.alpha", x, 50), 3) for x in (10, 50)]
+    return seen == [1.0, 0.0] or f"{seen}"
+
+
 # --- groups, knobs, callbacks
 
 

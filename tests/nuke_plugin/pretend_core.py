@@ -21,7 +21,7 @@ FORMAT = (64, 48)
 
 
 def work(request, listener):
-    from xmemcore.protocol.messages import Clear, Models, Propagate, Status, Suggest
+    from xmemcore.protocol.messages import Approve, Clear, Fit, Models, Propagate, Status, Suggest
     from xmemcore.protocol.results import Cleared, ModelEntry, ModelList, NodeStatus, Suggestion, SuggestResult
 
     if isinstance(request, Propagate):
@@ -29,16 +29,39 @@ def work(request, listener):
     if isinstance(request, Suggest):
         frames = plate_frames(request.request.plate)
         suggestions = tuple(
-            Suggestion(frame, 1.0 / (1 + index), frames[0], "The object is turned away here.")
+            Suggestion(frame, 1.0 / (1 + index), frames[0], "The object is turned away here.", wrong=True)
             for index, frame in enumerate(frames[-1 : -1 - request.request.count : -1])
         )
         return SuggestResult(suggestions, request.request.object, {}, f"{len(suggestions)} frames.", (), 0, 0.0)
+    if isinstance(request, Fit):
+        return fit(request.request)
+    if isinstance(request, Approve):
+        from xmemcore.shot.approved import approve
+
+        return approve(request.request)
     if isinstance(request, Status):
         return NodeStatus(request.request.node_id, 10, (), (1,), (), 1, 1, 1)
     if isinstance(request, Models):
         return ModelList((ModelEntry("compact", "small", "Apache-2.0 & more", installed=True),))
     assert isinstance(request, Clear)
     return Cleared()
+
+
+def fit(request):
+    """Move every shape of the nearest key by two pixels to the right and one up."""
+    from xmemcore.curves import SentRoto, read_tree
+    from xmemcore.protocol.results import FitResult, FittedObject
+    from xmemcore.roto.fit import moved
+    from xmemcore.roto.nuke_roto import objects_of
+
+    sent, found = SentRoto.parse(Path(request.roto).read_text()), []
+    rotos = [(name, read_tree(text)) for name, text in sent.rotos]
+    for one in objects_of(rotos, sent.union, sent.keyframes, sent.absent, sent.taken):
+        if request.objects is None or one.name in request.objects:
+            start = min(one.keyframes, key=lambda frame: abs(frame - request.frame))
+            shapes = [moved(shape, shape.points[:, 0] + [2, 1]) for shape in one.at(start)]
+            found.append(FittedObject(one.name, start, 0.98, tuple(one.own(start, request.frame, shapes))))
+    return FitResult(request.frame, request.out, tuple(found), (), 0.1)
 
 
 def propagate(request, listener):
@@ -79,7 +102,7 @@ def propagate(request, listener):
         os.replace(str(path) + ".part", str(path))
         listener.frame_done(frame, path)
         listener.progress(number + 1, len(frames))
-    keep_result(Path(request.out), frames)
+    keep_result(Path(request.out), frames, names)
     made, names = tuple(frames), tuple(names)
     return PropagateResult(request.out, made, made, (), (), names, names, 0, 0, 0.0, "pretend", "float32", request.node_id, ())
 
@@ -93,14 +116,24 @@ def object_names(request):
     return [one.name for one in objects_of([(name, read_tree(text)) for name, text in sent.rotos], sent.union)]
 
 
-def keep_result(out, frames):
-    """Say of each matte what the core says of its size, those of former runs included; every run signs its own."""
+def keep_result(out, frames, layers):
+    """Say of each matte what the core says of it, those of former runs included; every run signs its own. Frame 1006 is a bad one."""
     path = out.parent / "result.json"
     mattes = json.loads(path.read_text())["mattes"] if path.is_file() else {}
     former = mattes.get(out.name, {"frames": {}})["frames"]
     signature = str(time.time_ns())
-    sizes = {str(frame): {"bytes": Path(str(out) % frame).stat().st_size, "signature": signature} for frame in frames}
-    path.write_text(json.dumps({"version": 1, "mattes": {**mattes, out.name: {"frames": {**former, **sizes}}}}))
+    told = {
+        str(frame): {
+            "bytes": Path(str(out) % frame).stat().st_size,
+            "signature": signature,
+            "keyframe": False,
+            "areas": [0.02 * (place + 1) for place in range(len(layers))],
+            "confidence": 0.5 if frame == 1006 else 0.9,
+            "sureness": [0.5 if frame == 1006 else 0.9] * len(layers),
+        }
+        for frame in frames
+    }
+    path.write_text(json.dumps({"version": 1, "mattes": {**mattes, out.name: {"layers": layers, "frames": {**former, **told}}}}))
 
 
 def wanted(request):

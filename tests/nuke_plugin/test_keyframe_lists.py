@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -70,8 +71,9 @@ def test_a_renamed_shape_takes_its_list_along_and_the_status_says_so(stage):
     assert keyframes(stage).startswith("hand: 1001,1006")
     assert "counts for hand" in stage.status() and "counts for hand" in keyframes(stage)
     stage.propagate()
-    written = json.loads((stage.cache() / "nuke" / stage.node["node_id"].value() / "roto.json").read_text())
-    assert written["keyframes"] == {"hand": [1001, 1006]} and written["absent"] == {"hand": [1006]}
+    asked = json.loads(next(stage.folder.glob("mattes/*/request.json")).read_text())
+    assert asked["absent"] == ["hand:1006"]
+    assert json.loads(Path(asked["roto"]).read_text())["keyframes"] == {"hand": [1001]}
     go_to(stage, 1008)
     stage.press("add_key")
     assert keyframes(stage) == "hand: 1001,1006,1008", "the next change writes it down under the new name"

@@ -321,6 +321,18 @@ def test_an_unsaved_script_has_no_place_for_mattes(start):
     assert len(stage.mattes()) == 10
 
 
+def waiting() -> bool:
+    from xmem_roto_nuke.node import runs
+
+    return bool(runs.waiting or runs.under_way)
+
+
+EVERY_BUTTON = (
+    "refresh", "propagate", "suggest_frames", "next_key", "previous_weak", "make_passes", "make_write", "copy_mattes", "add_key",
+    "absent_key", "make_key", "approve", "take_back", "ask_core", "clear", "cancel",
+)  # fmt: skip
+
+
 @pytest.mark.parametrize("edition", ["nc", "indie"])
 def test_ten_node_objects_are_enough_for_a_propagate_and_what_comes_after_says_so(start, temper, edition):
     stage = start(**{edition: True})
@@ -332,9 +344,13 @@ def test_ten_node_objects_are_enough_for_a_propagate_and_what_comes_after_says_s
     if temper == "plain":  # a hostile Nuke counts what callbacks are given too, and may have none left by now
         assert "Up to date" in stage.status() and stage.told == [], stage.told
     for _ in range(6):
-        for button in ("refresh", "propagate", "suggest_frames", "make_passes", "add_key", "make_key", "ask_core", "clear", "cancel"):
+        for button in EVERY_BUTTON:
             stage.press(button)
             stage.wait()
+        for title in ("Next view", "Propagate all", "Propagate selected"):
+            stage.nuke.menu("Nodes").menu("XMem Roto").findItem(title).invoke()
+            stage.host.pump(60, until=lambda: not waiting())
+    stage.press("make_passes")
     assert "ten nodes for each script" in stage.told[-1] and "xmem-roto" in stage.told[-1]
     assert not stage.host.python_errors and not stage.host.printed_errors, "no None was taken for a node"
     stage.host.user_edit(stage.node["size"], 240)

@@ -81,12 +81,12 @@ def test_what_the_plugin_shares_is_standard_library_only(leaf: str) -> None:
 
 
 def test_plugin_imports_the_shared_packages_and_the_standard_library_only() -> None:
-    """`nuke` only in host.py and menu.py, Qt only in the strip."""
+    """`nuke` only in host.py and menu.py, Qt only in the panel's qt.py."""
     for path in modules("nuke_plugin"):
         allowed = {"xmemcore", "xmem_roto_nuke"}
         if path.name == "host.py":
             allowed |= {"nuke"}
-        if path.name == "strip.py":
+        if path.name == "qt.py":
             allowed |= {"PySide2", "PySide6", "shiboken2", "shiboken6"}
         names = {name.split(".")[0] for name in imports(path)} - set(sys.stdlib_module_names)
         assert names <= allowed, f"{path.name} imports {sorted(names - allowed)}"

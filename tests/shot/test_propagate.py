@@ -33,6 +33,7 @@ from xmemcore.protocol.failures import Cancelled, MachineError, RequestError
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.result_file import ResultFile
 from xmemcore.protocol.results import PropagateResult
+from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.status import node_status
 from xmemcore.shot.store.cache import features_folder
@@ -378,6 +379,14 @@ def test_result_file_says_what_the_mattes_are(request_of: PropagateRequest) -> N
     assert mattes["objects"] == ["body", "sleeve"] or mattes["objects"] == ["sleeve", "body"]
     assert set(mattes["frames"]) == {str(frame) for frame in FRAMES}
     assert all(0 <= frame["confidence"] <= 1 for frame in mattes["frames"].values())
+    keys = {"body": BODY_KEYS, "sleeve": SLEEVE_KEYS}
+    for number, frame in mattes["frames"].items():
+        sure = dict(zip(mattes["objects"], frame["sureness"]))
+        assert set(sure) == set(keys) and all(0 <= value <= 1 for value in sure.values())
+        assert all(sure[name] == 1 for name, keyed in keys.items() if int(number) in keyed), "the artist's word"
+    assert any(value < 1 for frame in mattes["frames"].values() for value in frame["sureness"])
+    said = matte_proof.read(Path(request_of.out % FRAMES[1]))
+    assert said is not None and said.record == ResultFile(Path(request_of.out)).records[FRAMES[1]], "the matte says it itself"
 
 
 def test_plain_mode_gives_mattes_too(request_of: PropagateRequest) -> None:

@@ -403,8 +403,8 @@ class SuggestRequest(ShotRequest):
         group="suggest",
         help="(default: %(default)s)",
         knob="suggest_count",
-        label="frames",
-        tooltip="How many frames to suggest.",
+        label="suggest",
+        tooltip="How many frames Suggest frames names.",
     )
     alpha: float = setting(
         0.5,
@@ -415,8 +415,9 @@ class SuggestRequest(ShotRequest):
         group="suggest",
         help="weight of what lies under the matte (default: %(default)s)",
         knob="suggest_alpha",
-        label="alpha",
-        tooltip="0 looks at the picture as a whole, 1 at the object alone (alpha of XMem++, Algorithm 1). Without mattes it is 0.",
+        label="look at",
+        tooltip="What frames are compared by, where 'choose by' is published: 0 the whole picture, 1 the object only (alpha of XMem++, "
+        "Algorithm 1). Without mattes it is 0.",
     )
     """Weight of the masked key in the composite key (XMem++, Algorithm 1)."""
     min_pixels: int = setting(
@@ -435,7 +436,7 @@ class SuggestRequest(ShotRequest):
         metavar="NAME",
         help="suggest for this object (default: all together)",
         knob="suggest_object",
-        label="object",
+        label="suggest for",
         knob_choices=("all",),
         knob_none="all",
         tooltip="Suggest for this object, or for the union of all.",
@@ -447,6 +448,10 @@ class SuggestRequest(ShotRequest):
         option="--method",
         group="suggest",
         help="how frames are chosen (default: %(default)s)",
+        knob="suggest_method",
+        label="choose by",
+        tooltip="coverage: the frame whose key takes away most of what is expected to be wrong, with reasons. published: the frame that "
+        "looks least like the keyed ones, as in the paper. uniform: evenly spaced. random: by lot.",
     )
     seed: int = setting(0, least=0, option="--seed", group="suggest", help="of --method random")
     frames: Optional[str] = setting(

@@ -38,12 +38,14 @@ class MatteRecord:
     """Share of the canvas that each object covers, in [0, 1]."""
     confidence: float
     """Mean margin between the best and the second plane around the objects, in [0, 1]; 1 on keyframes."""
+    sureness: Tuple[float, ...] = ()
+    """The same around each object; 1 where it is keyed or absent. Empty for mattes of a program that did not say it."""
 
     @classmethod
     def of_json(cls, content: Any) -> MatteRecord:
         """Read one; raises NotUsable."""
         record = of_json(cls, content)
-        if record.bytes < 0 or not all(0 <= share <= 1 for share in (*record.areas, record.confidence)):
+        if record.bytes < 0 or not all(0 <= share <= 1 for share in (*record.areas, record.confidence, *record.sureness)):
             raise NotUsable("a frame's record has a size below 0, or a share outside of 0 to 1")
         return record
 

@@ -18,12 +18,13 @@ from pathlib import Path
 from xmemcore.protocol.result_file import MatteRecord
 from xmemcore.protocol.whole_file import read_ordinary
 
-DIGEST, SIGNATURE, KEYFRAME, AREAS, SURENESS, MADE_BY = (
+DIGEST, SIGNATURE, KEYFRAME, AREAS, SURENESS, OF_OBJECTS, MADE_BY = (
     "xmem/digest",
     "xmem/signature",
     "xmem/keyframe",
     "xmem/areas",
     "xmem/sureness",
+    "xmem/sureness_of_objects",
     "xmem/version",
 )
 UNSEALED = "0" * 40
@@ -68,13 +69,14 @@ class FormerMattes:
         return found.record if found.record.signature == self._signature(index) else None
 
 
-def metadata(signature: str, areas: tuple[float, ...], confidence: float) -> dict[str, str]:
-    """Give the attributes of a matte that is to be sealed."""
+def metadata(signature: str, areas: tuple[float, ...], confidence: float, sureness: tuple[float, ...]) -> dict[str, str]:
+    """Give the attributes of a matte that is to be sealed; what they say, MatteRecord has."""
     return {
         DIGEST: UNSEALED,
         SIGNATURE: signature,
-        AREAS: " ".join(repr(float(area)) for area in areas),
+        AREAS: _written(areas),
         SURENESS: repr(float(confidence)),
+        OF_OBJECTS: _written(sureness),
     }
 
 
@@ -100,14 +102,23 @@ def _record(content: bytes, attributes: dict[str, tuple[int, int]], values: dict
     try:
         if values[DIGEST].decode("ascii") != _digest(content, attributes[DIGEST][0]):
             return None
-        areas = tuple(float(area) for area in values[AREAS].decode("ascii").split())
+        areas = _numbers(values[AREAS])
+        sureness = _numbers(values.get(OF_OBJECTS, b""))
         confidence = float(values[SURENESS].decode("ascii"))
         (keyframe,) = struct.unpack("<i", values[KEYFRAME])
-        if not all(map(math.isfinite, (*areas, confidence))):
+        if not all(map(math.isfinite, (*areas, confidence, *sureness))):
             return None
-        return MatteRecord(values[SIGNATURE].decode("ascii"), len(content), keyframe == 1, areas, confidence)
+        return MatteRecord(values[SIGNATURE].decode("ascii"), len(content), keyframe == 1, areas, confidence, sureness)
     except (KeyError, ValueError, struct.error):
         return None
+
+
+def _written(numbers: tuple[float, ...]) -> str:
+    return " ".join(repr(float(number)) for number in numbers)
+
+
+def _numbers(text: bytes) -> tuple[float, ...]:
+    return tuple(float(number) for number in text.decode("ascii").split())
 
 
 def _digest(content: bytes, place: int) -> str:

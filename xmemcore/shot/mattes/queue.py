@@ -130,11 +130,16 @@ class MatteQueue:
         layers = [Layer() for _ in self._annotations.objects]
         background = np.ones((canvas.height, canvas.width), np.float32)
         margin: np.ndarray | None = None
+        sure_of = [1.0] * len(self._annotations.objects)  # what is keyed or absent is the artist's word
         picture = cache(lambda: self._plate.read(frame))  # once a frame, when a step asks for it
         for number, group in enumerate(self._groups):
             planes, around = last if number == last_group else self._unspilled(number, index)
             small = planes.astype(np.float32)
-            margin = _margin(small) if margin is None else np.minimum(margin, _margin(small))
+            own = _margin(small)
+            margin = own if margin is None else np.minimum(margin, own)
+            for place, obj in enumerate(group.objects):
+                if obj not in known | absent:
+                    sure_of[obj] = _around_objects(own, small[place + 1])
             drawn = {obj: Drawn.of(self._annotations.matte(frame, obj)) for obj in group.objects if obj in known}
             for band, large in finished(self._chain, canvas, small, index, picture, number, around):
                 mattes = np.zeros_like(large[1:])
@@ -167,9 +172,9 @@ class MatteQueue:
             Layer.of(union, cut_faint=theirs is None),  # what the host rendered is the artist's, its faintest values too
             keyframe=bool(known),
             confidence=confidence,
-            proof=metadata(signature, areas, sureness),
+            proof=metadata(signature, areas, sureness, tuple(sure_of)),
         )
-        return Written(index, path, MatteRecord(signature, path.stat().st_size, bool(known), areas, sureness), remark)
+        return Written(index, path, MatteRecord(signature, path.stat().st_size, bool(known), areas, sureness, tuple(sure_of)), remark)
 
     def _behind(self, frame: int, mattes: np.ndarray, known: frozenset[int], predicted: np.ndarray) -> np.ndarray:
         """Say how much of what is behind a group's objects shows, (H, W): `predicted`, but where the artist knows objects of the group."""

@@ -1,0 +1,120 @@
+"""The inside of a node: today's, as the gizmo has it, and how one of an earlier version becomes that. Main thread only."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Dict, List, Optional, Tuple
+
+from xmem_roto_nuke import host
+from xmem_roto_nuke.core.launch import CHECKOUT
+
+if TYPE_CHECKING:
+    import nuke
+
+GIZMO = CHECKOUT / "gizmos" / "XMemRoto.gizmo"
+FORMER_INPUTS: Dict[str, Tuple[Tuple[str, ...], ...]] = {
+    "Layers": (("plate", "Mattes"),),
+    "Composed": (("Result", "plate"),),
+    "Shown": (("plate", "Composed"),),
+}
+"""What was connected to today's nodes in earlier versions: until the tab Matte came, and in 0.1.0."""
+FOLLOWING = ("before", "after", "on_error")
+"""Knobs of the Read that follow the panel today, and did not always."""
+CHANGED_BY_HAND = "Its inside was changed by hand, so it has no tab Matte and no views: make a new XMemRoto for those."
+
+
+@dataclass(frozen=True)
+class Part:
+    """One node inside."""
+
+    class_name: str
+    name: str
+    knobs: Tuple[str, ...]
+    """Its lines in the gizmo."""
+    inputs: Tuple[str, ...]
+    """Names of what is connected, in order."""
+
+
+@cache
+def gizmo() -> str:
+    """Read the gizmo."""
+    return GIZMO.read_text(encoding="utf-8")
+
+
+@cache
+def parts() -> Tuple[Part, ...]:
+    """Read today's inside: each node stands on the stack until another one takes it as an input."""
+    found: List[Part] = []
+    stack: List[str] = []
+    names: Dict[str, str] = {}
+    for line in re.finditer(r"(?m)^set (?P<set>N\w+) |^push \$(?P<push>N\w+)|^ (?P<class>\w+) \{\n(?P<knobs>(?:  .*\n)*) \}", _inside()):
+        if line["set"]:
+            names[line["set"]] = stack[-1]
+        elif line["push"]:
+            stack.append(names[line["push"]])
+        else:
+            knobs = [knob.strip() for knob in line["knobs"].splitlines()]
+            values = dict(knob.split(" ", 1) for knob in knobs)
+            inputs = tuple(stack.pop() for _ in range(int(values.get("inputs", "1"))))
+            kept = tuple(knob for knob in knobs if not knob.startswith(("inputs ", "name ")))
+            found.append(Part(line["class"], values["name"], kept, inputs))
+            stack.append(values["name"])
+    return tuple(found)
+
+
+def _inside() -> str:
+    return gizmo().split("\n}\n", 1)[1]
+
+
+def bring_up_to_date(node: nuke.Node) -> bool:
+    """Give a node today's inside, and keep its Read and what that shows; False when it is not one that we know, and stays as it is."""
+    if not host.may_walk_trees():
+        return False
+    inside = {child.name(): child for child in node.nodes()}  # type: ignore[attr-defined]
+    if not _is_known(inside):
+        return False
+    for part in parts():
+        here = inside.get(part.name)
+        if here is None:
+            inside[part.name] = host.make_inside(node, part.class_name, name=part.name)
+        wanted = list(part.knobs)
+        if here is not None:
+            wanted = [knob for knob in wanted if knob.split(" ", 1)[0] in FOLLOWING] if part.name == "Result" else []
+        if wanted:
+            inside[part.name].readKnobs("\n".join(wanted))
+    # In 0.1.0 one layer of the plate could be passed on by choice, with a knob that stays; all of them are now.
+    inside["Composed"]["channels"].setValue("none")
+    for part in parts():
+        for place, name in enumerate(part.inputs):
+            inside[part.name].setInput(place, inside[name])
+    return True
+
+
+def why_not(node: nuke.Node) -> str:
+    """Say why a node keeps the inside that it has."""
+    return (
+        CHANGED_BY_HAND
+        if host.may_walk_trees()
+        else "This edition of Nuke counts nodes, so its inside stays: a new XMemRoto has the tab Matte."
+    )
+
+
+def _is_known(inside: Dict[str, nuke.Node]) -> bool:
+    today = {part.name: part for part in parts()}
+    if not {"plate", "Result", "Composed", "Shown", "Output1"} <= set(inside):
+        return False
+    for name, child in inside.items():
+        part: Optional[Part] = today.get(_plain(name))
+        if part is None or child.Class() != part.class_name:
+            return False
+        feeding = tuple("" if one is None else _plain(str(one.name())) for one in map(child.input, range(len(part.inputs))))
+        if feeding not in (part.inputs, *FORMER_INPUTS.get(name, ())) and name == part.name:
+            return False
+    return True
+
+
+def _plain(name: str) -> str:
+    """Take the tint of any object for the first one's: there is one for each object."""
+    return re.sub(r"^Tint\d+$", "Tint", name)

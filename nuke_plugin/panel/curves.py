@@ -1,0 +1,70 @@
+"""A result's frames as curves of hidden knobs: Nuke's own key jumps, its Dope Sheet and its Curve Editor work on them. Main thread only.
+
+For each object `keyed_LAYER` has a key on each keyframe, `area_LAYER` is the share of the picture that it covers, and `sure_LAYER` how
+sure the core was of it; `sure` is that of the whole shot. Curves of areas and sureness have keys only where they bend, so that a jump
+to the next key finds keyframes and dips, and not every frame.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Dict, List, Mapping
+
+from xmem_roto_nuke import host
+from xmem_roto_nuke.staleness import mattes_on_disk
+from xmem_roto_nuke.staleness.record import Record
+
+if TYPE_CHECKING:
+    import nuke
+
+SURE, KEYED, AREA = "sure", "keyed", "area"
+TOLERANCE = 0.02
+"""Of a curve's largest value: how far it may lie from what was measured."""
+
+
+@host.unrecorded()
+def follow(node: nuke.Node, record: Record) -> None:
+    """Let the curves tell of a result; those of objects that are gone go too."""
+    told = mattes_on_disk.told(record.out)
+    wanted: Dict[str, str] = {SURE: _bent(told.sureness)}
+    labels = {SURE: "sureness"}
+    for name, layer in zip(record.objects, record.layers):
+        keyed = sorted(int(frame) for frame in record.snapshot.roto.get(name, ()))
+        curves = {KEYED: _steps(keyed), AREA: _bent(told.areas.get(layer, {})), SURE: _bent(told.sureness_of.get(layer, {}))}
+        for kind, text in curves.items():
+            wanted[f"{kind}_{layer}"], labels[f"{kind}_{layer}"] = text, f"{name}: {kind}"
+    for name in host.knob_names(node):
+        if name.startswith((f"{KEYED}_", f"{AREA}_", f"{SURE}_")) and not wanted.get(name):
+            host.remove_knob(node, name)
+    for name, text in wanted.items():
+        if text:
+            host.write_hidden_curve(node, name, labels[name], text)
+
+
+def _steps(frames: List[int]) -> str:
+    """Write a curve with a key on each frame, all 1."""
+    return "curve K " + " ".join(f"x{frame} 1" for frame in frames) if frames else ""
+
+
+def _bent(values: Mapping[int, float]) -> str:
+    """Write a curve of straight lines through values by frame; empty for none."""
+    kept = bends(values)
+    return "curve L " + " ".join(f"x{frame} {round(values[frame], 4):g}" for frame in kept) if kept else ""
+
+
+def bends(values: Mapping[int, float]) -> List[int]:
+    """Choose the frames between which straight lines are near enough to all values (Douglas and Peucker, 1973)."""
+    frames = sorted(values)
+    if len(frames) < 3:
+        return frames
+    allowed = TOLERANCE * max(abs(value) for value in values.values())
+    kept = {0, len(frames) - 1}
+    waiting = [(0, len(frames) - 1)]
+    while waiting:
+        first, last = waiting.pop()
+        slope = (values[frames[last]] - values[frames[first]]) / (frames[last] - frames[first])
+        off = {at: abs(values[frames[first]] + slope * (frames[at] - frames[first]) - values[frames[at]]) for at in range(first + 1, last)}
+        farthest = max(off, key=lambda at: off[at], default=first)
+        if farthest != first and off[farthest] > allowed:
+            kept.add(farthest)
+            waiting += [(first, farthest), (farthest, last)]
+    return [frames[at] for at in sorted(kept)]

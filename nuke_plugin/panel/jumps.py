@@ -1,0 +1,50 @@
+"""To the next keyframe, and to the next place where the mattes look weak; main thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, List
+
+from xmem_roto_nuke import host
+from xmem_roto_nuke.node import identity
+from xmem_roto_nuke.panel import keys, status, timeline
+from xmem_roto_nuke.panel.timeline import Timeline
+from xmemcore.protocol.failures import RequestError
+
+if TYPE_CHECKING:
+    import nuke
+
+
+def to_key(node: nuke.Node, forward: bool) -> None:
+    """Show the next keyframe of the chosen object, on one side of the current frame.
+
+    Raises:
+        RequestError: there is none, or the node cannot be looked at.
+    """
+    name = keys.chosen_object(node)
+    of_it = "" if name is None else f" of {name}"
+    _go(node, _known(node).keys(name), forward, f"keyframe{of_it}", "Key the roto, or press Add current where it is right.")
+
+
+def to_weak(node: nuke.Node, forward: bool) -> None:
+    """Show the next frame where the mattes look wrong or least sure.
+
+    Raises:
+        RequestError: there is none, or the node cannot be looked at.
+    """
+    _go(node, _known(node).weak, forward, "weak place", "Propagate and Suggest frames find more, if there are any.")
+
+
+def _go(node: nuke.Node, frames: List[int], forward: bool, what: str, todo: str) -> None:
+    if not frames:
+        raise RequestError(f"{node.name()} has no {what} yet. {todo}")
+    found = timeline.beside(frames, host.current_frame(), forward)
+    if found is not None:  # past the last one nothing moves, as with Nuke's own keys
+        host.go_to(found)
+
+
+def _known(node: nuke.Node) -> Timeline:
+    """Give what is known of the frames; looks first where nobody has looked yet."""
+    node_id = identity.node_id(node)
+    if timeline.of_node(node_id) is None:
+        status.refresh(node)
+    return timeline.of_node(node_id) or Timeline(0, 0)

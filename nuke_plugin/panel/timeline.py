@@ -1,0 +1,121 @@
+"""What is known of a node's frames, one by one: what the strip draws and what the buttons jump to.
+
+Kept for the session, by node id, as the last look at the node found it; a closed panel loses nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Tuple
+
+LEAST_DIP = 0.02
+"""A place is weak only where it is this much less sure than the shot is on average: otherwise every shot would have one."""
+MOST_DIPS = 10
+"""Weak places that are named for being unsure alone, the least sure first."""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A shot's frames."""
+
+    first: int
+    last: int
+    keyed: Mapping[str, Tuple[int, ...]] = field(default_factory=dict)
+    """By object: frames that count as annotated, those without its absences."""
+    absent: Mapping[str, Tuple[int, ...]] = field(default_factory=dict)
+    """By object: frames on which it is declared absent."""
+    approved: Mapping[str, Tuple[int, ...]] = field(default_factory=dict)
+    """By object: frames whose matte the artist approved."""
+    current: FrozenSet[int] = frozenset()
+    """Frames whose matte is of the last run."""
+    former: FrozenSet[int] = frozenset()
+    """Frames whose matte is of an earlier run, or somebody else's."""
+    missing: FrozenSet[int] = frozenset()
+    """Frames of the plate, of those that were propagated, whose matte is not on disk."""
+    stale: bool = False
+    """Whether the mattes of the last run are not what they would be now."""
+    sureness: Mapping[int, float] = field(default_factory=dict)
+    """By frame, in [0, 1]; see `result.json`."""
+    reasons: Mapping[int, str] = field(default_factory=dict)
+    """By weak frame: what is wrong there."""
+
+    @property
+    def weak(self) -> List[int]:
+        """List the frames that are worth a look."""
+        return sorted({*self.reasons, *dips(self.sureness)})
+
+    def keys(self, name: Optional[str] = None) -> List[int]:
+        """List the keyed frames of an object; None for those of all."""
+        chosen = self.keyed.values() if name is None else [self.keyed.get(name, ())]
+        return sorted({frame for frames in chosen for frame in frames})
+
+    def sentence(self) -> str:
+        """Count what the strip shows."""
+        counts = (
+            (len(self.keys()), "keyed", "keyed"),
+            (len(self.current), "matte", "mattes"),
+            (len(self.former), "matte of earlier runs", "mattes of earlier runs"),
+            (len(self.missing), "frame without a matte", "frames without a matte"),
+            (len({frame for frames in self.approved.values() for frame in frames}), "approved", "approved"),
+        )
+        said = [f"{number} {one if number == 1 else many}" for number, one, many in counts if number]
+        if self.stale and self.current:
+            said[said.index(next(word for word in said if word.endswith(("matte", "mattes"))))] += " (stale)"
+        return ", ".join(said)
+
+
+_timelines: Dict[str, Timeline] = {}
+
+
+def keep(node_id: str, timeline: Timeline) -> None:
+    """Note what a look has found."""
+    _timelines[node_id] = timeline
+
+
+def of_node(node_id: str) -> Optional[Timeline]:
+    """Give what the last look has found; None before the first."""
+    return _timelines.get(node_id)
+
+
+def dips(sureness: Mapping[int, float]) -> List[int]:
+    """Find where the mattes are least sure: of each stretch that lies more than a standard deviation below the mean, the lowest frame."""
+    if not sureness:
+        return []
+    values = list(sureness.values())
+    mean = sum(values) / len(values)
+    spread = (sum((value - mean) ** 2 for value in values) / len(values)) ** 0.5
+    limit = mean - max(spread, LEAST_DIP)
+    lowest: List[int] = []
+    stretch: List[int] = []
+    for frame in sorted(sureness):
+        if sureness[frame] < limit:
+            stretch.append(frame)
+        elif stretch:
+            lowest.append(min(stretch, key=lambda one: (sureness[one], one)))
+            stretch = []
+    if stretch:
+        lowest.append(min(stretch, key=lambda one: (sureness[one], one)))
+    return sorted(sorted(lowest, key=lambda one: (sureness[one], one))[:MOST_DIPS])
+
+
+def reasons_of(found: Mapping[str, Any]) -> Dict[int, str]:
+    """Take from the answer to Suggest frames what looks wrong, by frame."""
+    listed = found.get("suggestions") or ()
+    reasons = {int(one["frame"]): str(one["reason"]) for one in listed if one.get("wrong", True)}
+    for first, _ in runs(int(frame) for frame in found.get("lost_frames") or ()):
+        reasons.setdefault(first, "the object is lost here")
+    return reasons
+
+
+def runs(frames: Iterable[int]) -> List[Tuple[int, int]]:
+    """Give first and last of each unbroken run of frames."""
+    found: List[Tuple[int, int]] = []
+    for frame in sorted(frames):
+        found[-1:] = [(found[-1][0], frame)] if found and found[-1][1] == frame - 1 else [*found[-1:], (frame, frame)]
+    return found
+
+
+def beside(frames: Sequence[int], here: int, forward: bool) -> Optional[int]:
+    """Give the nearest frame of a list on one side; None when there is none."""
+    found = [frame for frame in frames if (frame > here if forward else frame < here)]
+    return None if not found else min(found) if forward else max(found)

@@ -1,0 +1,100 @@
+"""The mattes handed on: a Write for what the node makes of them, or copies of the files."""
+
+from __future__ import annotations
+
+import filecmp
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, List, Tuple
+
+from xmem_roto_nuke import host
+from xmem_roto_nuke.node import identity, places
+from xmem_roto_nuke.node.runs import Run
+from xmem_roto_nuke.panel import result
+from xmem_roto_nuke.run import start
+from xmem_roto_nuke.staleness import mattes_on_disk
+from xmem_roto_nuke.staleness.record import last_record
+from xmem_roto_nuke.words import counted
+from xmemcore.protocol.failures import Cancelled, RequestError, not_written
+from xmemcore.protocol.frames import FrameRange
+from xmemcore.protocol.whole_file import whole
+
+if TYPE_CHECKING:
+    import nuke
+
+TREATMENTS = ("matte_expand", "matte_feather", "matte_contrast", "matte_invert")
+"""Knobs that change mattes after the core has written them."""
+
+
+def make_write(node: nuke.Node) -> None:
+    """Create a Write for a node's mattes alone, treated as the node treats them.
+
+    Raises:
+        RequestError, EditionLimited.
+    """
+    record = last_record(node)
+    if record is None or not record.layers:
+        raise RequestError(f"{node.name()} has no finished result yet. Propagate first.")
+    channels = ["rgba.alpha", *(f"{layer}.alpha" for layer in record.layers)]
+    host.create_matte_write(node, channels, _place(node))
+
+
+def copy_mattes(node: nuke.Node) -> Run:
+    """Copy a node's mattes to its publish path, as they are on disk; returns at once in the interface.
+
+    Raises:
+        RequestError, AlreadyRunning.
+    """
+    source, target = result.shown_pattern(node), _place(node)
+    frames = sorted(mattes_on_disk.frames(source)) if source else []
+    if not frames:
+        raise RequestError(f"{node.name()} shows no mattes on disk. Propagate first.")
+    pairs = [(Path(source % frame), Path(target % frame)) for frame in frames]
+    _refuse_foreign(pairs)
+    treated = any(node.knob(name) is not None and node[name].value() for name in TREATMENTS)
+
+    def work(run: Run, pairs: List[Tuple[Path, Path]]) -> None:
+        for place, (original, copy) in enumerate(pairs):
+            if run.cancelled():
+                raise Cancelled(f"Cancelled. {counted(place, 'matte')} of {len(pairs)} are at {target}.")
+            run.show(place, len(pairs), f"{place} of {len(pairs)}")
+            _copy(original, copy)
+        run.warnings.append(f"Copied {counted(len(pairs), 'matte')} ({FrameRange.of(frames)}) to {target}.")
+        if treated:
+            run.warnings.append("What the tab Matte does is not in the copies; Make Write renders it.")
+
+    return start(node, "Copy mattes", lambda _: pairs, work)
+
+
+def _place(node: nuke.Node) -> str:
+    chosen = str(node["publish"].getEvaluatedValue() or "")  # type: ignore[attr-defined]
+    if not chosen:
+        raise RequestError(f"{node.name()} has no publish path. Name one on the tab Matte, such as /shots/a/publish/sleeve.%04d.exr.")
+    return places.matte_pattern(chosen, places.Home(host.script_path(), identity.node_id(node)))
+
+
+def _refuse_foreign(pairs: List[Tuple[Path, Path]]) -> None:
+    """What is published is never replaced; a copy that is there already is as good as made."""
+    taken = [copy for original, copy in pairs if copy.exists() and not _same(original, copy)]
+    if taken:
+        raise RequestError(
+            f"{counted(len(taken), 'file')} at the publish path would be replaced, {taken[0]} for one. Name the next version's path."
+        )
+
+
+def _same(original: Path, copy: Path) -> bool:
+    try:
+        return not copy.samefile(original) and filecmp.cmp(str(original), str(copy), shallow=False)
+    except OSError:
+        return False
+
+
+def _copy(original: Path, copy: Path) -> None:
+    if copy.exists():
+        return
+    try:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with open(original, "rb") as content, whole(copy) as file:
+            shutil.copyfileobj(content, file)
+    except OSError as error:
+        raise not_written(copy, error) from error

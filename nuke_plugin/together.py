@@ -1,0 +1,116 @@
+"""Several nodes propagated one after another, under one progress bar: the menu's *Propagate all* and *Propagate selected*."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, List, Optional, Sequence
+
+from xmem_roto_nuke import actions, host
+from xmem_roto_nuke.node import identity, runs
+from xmem_roto_nuke.panel import status
+from xmem_roto_nuke.words import counted
+from xmemcore.protocol.failures import Cancelled, Failure, RequestError
+
+if TYPE_CHECKING:
+    import nuke
+
+
+@dataclass
+class Queue:
+    """Nodes that wait for their turn, and what became of those that had it."""
+
+    nodes: Sequence[nuke.Node]
+    bar: Optional[host.ProgressBar] = None
+    place: int = 0
+    """Of the node in work."""
+    failures: List[str] = field(default_factory=list)
+
+    def show(self, done: int, total: int, text: str) -> None:
+        """Move the bar as the node in work moves its own."""
+        if self.bar is not None:
+            share = done / max(total, 1)
+            self.bar.show(int(1000 * (self.place + share)), 1000 * len(self.nodes), f"{self.place + 1} of {len(self.nodes)}: {text}")
+
+    @property
+    def cancelled(self) -> bool:
+        return self.bar is not None and self.bar.cancelled
+
+    def close(self) -> None:
+        """The bar stays until the last node has had its turn."""
+
+    def note(self, node: nuke.Node, failure: Failure) -> None:
+        """Keep what went wrong, to be told with the others in the end; a cancel is nothing that went wrong."""
+        if not isinstance(failure, Cancelled):
+            self.failures.append(f"{node.name()}: {failure}")
+
+
+def propagate_all() -> Queue:
+    """Propagate every XMemRoto of the script; main thread, returns at once in the interface.
+
+    Raises:
+        RequestError: there is none.
+    """
+    return _start(identity.living(), "This script has no XMemRoto.")
+
+
+def propagate_selected() -> Queue:
+    """Propagate the selected XMemRotos; as `propagate_all`."""
+    names = {str(node.fullName()) for node in host.selected()}
+    return _start([node for node in identity.living() if str(node.fullName()) in names], "No XMemRoto is selected.")
+
+
+def _start(nodes: Sequence[nuke.Node], none: str) -> Queue:
+    free = sorted((node for node in nodes if not runs.running(identity.node_id(node))), key=lambda node: str(node.fullName()))
+    if not free:
+        raise RequestError(f"{none} Nothing was started." if not nodes else "All of them are at work already.")
+    queue = Queue(free)
+    for place, node in enumerate(free):
+        runs.waiting[identity.node_id(node)] = place
+        status.say_working(node)
+    if host.has_interface():
+        threading.Thread(target=_work, args=(queue,), name="XMem Propagate all", daemon=True).start()
+    else:
+        _work(queue)
+    return queue
+
+
+def _work(queue: Queue) -> None:
+    queue.bar = host.ProgressBar(f"XMem Roto: Propagate {counted(len(queue.nodes), 'node')}")
+    try:
+        for place, node in enumerate(queue.nodes):
+            queue.place = place
+            try:
+                begun = host.in_main(_begin, node, queue)
+            except host.HostGone:
+                return
+            except Cancelled:
+                continue  # the node is gone
+            if begun is not None:
+                begun.ended.wait()
+    finally:
+        queue.bar.close()
+        try:
+            host.in_main(_end, queue)
+        except Cancelled:
+            pass  # Nuke is closing
+
+
+def _begin(node: nuke.Node, queue: Queue) -> Optional[runs.Run]:
+    """Begin one node's run; None when it was taken out of the queue, or cannot begin."""
+    node_id = identity.node_id(node)
+    if runs.waiting.pop(node_id, None) is None or queue.cancelled:
+        status.refresh(node)
+        return None
+    try:
+        return actions.propagate(node, queue)
+    except Failure as failure:
+        queue.note(node, failure)
+        status.say_failure(node, failure, ())
+        return None
+
+
+def _end(queue: Queue) -> None:
+    if queue.failures:
+        done = len(queue.nodes) - len(queue.failures)
+        host.tell("\n".join([f"{counted(done, 'node')} of {len(queue.nodes)} went well.", *queue.failures]))

@@ -1,0 +1,128 @@
+"""Corrections from the panel: shapes keyed where the matte is, mattes approved and taken back, stretches without the object."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+pytestmark = pytest.mark.timeout(120)
+
+MOVED = (
+    "{v x3f99999a} {f 0} {n {layer Root {f 0} {t 32 24} {a} {layer L {f 0} {tx 1001 32 24 0 5 -3 0 0 0 30 2 2 1} {a} "
+    "{curvegroup tri 512 bezier {{cc {f 8192} {px 1001 {-1 0} {10 10} {1 0} {0 0} {20 10} {0 0} {0 0} {15 18} {0 0}}} idem} "
+    "{t 15 12} {a}}}}}"
+)
+
+
+def go(stage, frame: int) -> None:
+    stage.nuke.root()["frame"].setValue(frame)
+
+
+def request(stage) -> dict:
+    return json.loads(next(stage.folder.glob("mattes/*/request.json")).read_text())
+
+
+def picture_points(stage, frame: int) -> list:
+    """Where the Roto's points are in the picture, as the core reads its text: point, in and out tangent."""
+    from xmemcore.curves import read_tree
+    from xmemcore.roto.nuke_roto import objects_of
+
+    (one,) = objects_of([("Roto1", read_tree(stage.roto["curves"].toScript()))])
+    return one.at(frame)[0].points.tolist()
+
+
+@pytest.mark.parametrize("curves", [None, MOVED], ids=["plain", "in a layer that turns and doubles"])
+def test_make_key_here_moves_the_shapes_onto_the_matte_whatever_their_transforms(stage, curves):
+    if curves is not None:
+        stage.roto["curves"].fromScript(curves)
+    stage.propagate()
+    go(stage, 1005)
+    before = picture_points(stage, 1001)
+    stage.press("make_key")
+    stage.wait()
+    after = picture_points(stage, 1005)
+    for old, new in zip(before, after):
+        assert new[0] == pytest.approx([old[0][0] + 2, old[0][1] + 1], abs=2e-3), "the core that plays moves by 2 and 1"
+        assert new[1] == pytest.approx(old[1], abs=2e-3) and new[2] == pytest.approx(old[2], abs=2e-3)
+    assert picture_points(stage, 1001) == before and stage.told == []
+    stage.host.undo()
+    assert picture_points(stage, 1005) == before, "one step in Undo"
+
+
+def test_the_in_between_is_a_choice_and_what_comes_where_there_is_no_matte(stage):
+    go(stage, 1005)
+    stage.press("make_key")
+    assert picture_points(stage, 1005) == picture_points(stage, 1001) and not stage.runs
+    stage.propagate()
+    stage.node["key_by"].setValue("in-between")
+    go(stage, 1007)
+    stage.press("make_key")
+    assert picture_points(stage, 1007) == picture_points(stage, 1001)
+    times = stage.roto["curves"].rootLayer[0][0].center.getControlPointKeyTimes()
+    assert {1005, 1007} <= {int(time) for time in times}
+
+
+def test_a_shape_that_is_no_longer_the_same_is_keyed_as_it_stands(stage, monkeypatch):
+    stage.propagate()
+    from xmem_roto_nuke.panel import keys
+
+    whole = keys.key_fitted
+
+    def shortened(node, frame, moved):
+        return whole(node, frame, [replace(shape, points=shape.points[:-1]) for shape in moved])
+
+    monkeypatch.setattr(keys, "key_fitted", shortened)
+    go(stage, 1005)
+    stage.press("make_key")
+    stage.wait()
+    assert picture_points(stage, 1005) == picture_points(stage, 1001) and "could not be moved" in stage.status()
+
+
+def test_approved_mattes_go_with_the_next_run_and_show_in_the_strip(stage):
+    stage.propagate()
+    assert request(stage)["approved"] is None
+    stage.node["on_frames"].setValue("1003-1005")
+    stage.press("approve")
+    stage.wait()
+    from xmem_roto_nuke.panel import timeline
+
+    shown = timeline.of_node(stage.node["node_id"].value())
+    assert shown.approved == {"tri": (1003, 1004, 1005)} and "3 approved" in shown.sentence()
+    assert "approved mattes" in stage.status(), "what counts as an annotation makes the others stale"
+    stage.propagate()
+    assert request(stage)["approved"].endswith("/approved") and "Up to date" in stage.status()
+    stage.press("take_back")
+    stage.wait()
+    assert timeline.of_node(stage.node["node_id"].value()).approved == {}
+    stage.propagate()
+    assert request(stage)["approved"] is None and stage.told == []
+
+
+def test_approving_says_when_there_is_nothing_to_approve(stage):
+    stage.press("approve")
+    assert "Propagate first" in stage.told[-1]
+    stage.propagate()
+    stage.node["on_frames"].setValue("2001")
+    stage.press("approve")
+    stage.wait()
+    assert "There is no matte" in stage.told[-1]
+    stage.node["on_frames"].setValue("soon")
+    stage.press("approve")
+    assert "no frame range" in stage.told[-1]
+
+
+def test_a_stretch_without_the_object_goes_to_the_core_as_a_range(stage):
+    stage.node["on_frames"].setValue("1005-1008")
+    stage.press("absent_key")
+    assert "tri: 1001,1005-1008" in stage.node["keyframes"].value()
+    stage.propagate()
+    assert request(stage)["absent"] == ["tri:1005-1008"]
+    roto = json.loads(open(request(stage)["roto"]).read())
+    assert roto["keyframes"] == {"tri": [1001]} and roto["absent"] == {}
+    stage.node["on_frames"].setValue("")
+    go(stage, 1006)
+    stage.press("remove_key")
+    stage.propagate()
+    assert request(stage)["absent"] == ["tri:1005,1007-1008"]

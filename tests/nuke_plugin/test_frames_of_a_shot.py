@@ -1,0 +1,127 @@
+"""The frames of a shot: what the strip's row says of them, and the buttons that jump to keyframes and to weak places."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def known(stage):
+    from xmem_roto_nuke.panel import timeline
+
+    return timeline.of_node(stage.node["node_id"].value())
+
+
+def here(stage) -> int:
+    return int(stage.nuke.root()["frame"].value())
+
+
+def test_a_row_tells_keys_mattes_of_which_run_and_those_that_are_gone(stage):
+    stage.propagate()
+    stage.node["frame_range"].setValue("1001-1004")
+    stage.nuke.root()["frame"].setValue(1003)
+    stage.press("add_key")
+    stage.propagate()
+    assert known(stage).keyed == {"tri": (1001, 1003)} and known(stage).keys("tri") == [1001, 1003]
+    assert sorted(known(stage).current) == [1001, 1002, 1003, 1004] and sorted(known(stage).former) == list(range(1005, 1011))
+    assert known(stage).sentence() == "2 keyed, 4 mattes, 6 mattes of earlier runs"
+    next(stage.folder.glob("mattes/*/matte.1002.exr")).unlink()
+    stage.nuke.root()["frame"].setValue(1009)
+    stage.press("absent_key")
+    shown = known(stage)
+    assert shown.missing == {1002} and shown.absent == {"tri": (1009,)} and shown.keyed == {"tri": (1001, 1003)} and shown.stale
+    assert shown.sentence() == "2 keyed, 3 mattes (stale), 6 mattes of earlier runs, 1 frame without a matte"
+
+
+def test_the_buttons_jump_to_keys_of_the_chosen_object_and_stay_past_the_last(stage):
+    stage.nuke.root()["frame"].setValue(1008)
+    stage.press("add_key")
+    stage.nuke.root()["frame"].setValue(1004)
+    stage.press("next_key")
+    assert here(stage) == 1008
+    stage.press("next_key")
+    assert here(stage) == 1008
+    stage.press("previous_key")
+    assert here(stage) == 1001
+    stage.node["key_object"].setValue("tri")
+    stage.press("next_key")
+    assert here(stage) == 1008 and stage.told == []
+
+
+def test_the_weak_place_is_where_the_core_was_least_sure_or_said_so(stage):
+    stage.press("next_weak")
+    assert "no weak place yet" in stage.told[-1]
+    stage.propagate()
+    stage.press("next_weak")
+    assert here(stage) == 1006, "the one frame of which the core that plays is not sure"
+    stage.press("suggest_frames")
+    stage.wait()
+    stage.press("refresh")
+    stage.press("next_weak")
+    assert here(stage) == 1007 and "turned away" in known(stage).reasons[1007]
+
+
+def test_places_are_weak_only_against_the_rest_of_the_shot(start):
+    start()
+    from xmem_roto_nuke.panel.timeline import Timeline, dips, reasons_of
+
+    assert dips(dict.fromkeys(range(20), 0.8)) == [] == dips({})
+    assert dips({**dict.fromkeys(range(40), 0.9), 7: 0.5, 8: 0.4, 9: 0.45, 30: 0.3}) == [8, 30]
+    said = reasons_of({"suggestions": [{"frame": 5, "reason": "jumps", "wrong": True}, {"frame": 9, "reason": "far", "wrong": False}],
+                       "lost_frames": [20, 21, 22, 30]})  # fmt: skip
+    assert sorted(said) == [5, 20, 30]
+    assert Timeline(1, 9, reasons=said).weak == [5, 20, 30]
+
+
+def curve(stage, name: str) -> list[int]:
+    return [int(frame) for frame in stage.node[name].getKeyList()]
+
+
+def test_hidden_curves_carry_keyframes_areas_and_sureness_after_a_run(stage):
+    stage.nuke.root()["frame"].setValue(1003)
+    stage.press("add_key")
+    undo = stage.nuke.Undo.undoSize()
+    stage.propagate()
+    assert stage.nuke.Undo.undoSize() == undo
+    assert curve(stage, "keyed_tri") == [1001, 1003]
+    assert curve(stage, "sure") == [1001, 1005, 1006, 1007, 1010], "where it bends: at the one bad frame"
+    assert (
+        curve(stage, "sure_tri") == curve(stage, "sure")
+        and stage.node["sure"].getValueAt(1006) == 0.5
+        and stage.node["sure"].getValueAt(1008) == pytest.approx(0.9)
+    )
+    assert stage.node["area_tri"].getValueAt(1004) == pytest.approx(0.02)
+    assert not any(stage.node[name].visible() for name in ("keyed_tri", "sure", "area_tri")) and not stage.host.python_errors
+
+
+def test_nukes_own_jump_to_the_next_key_finds_keyframes_and_dips(stage):
+    stage.propagate()
+    stage.node.showControlPanel()
+    viewer = stage.nuke.createNode("Viewer")
+    viewer.setInput(0, stage.node)
+    stage.nuke.root()["frame"].setValue(1002)
+    stage.nuke.activeViewer().frameControl(2)
+    assert here(stage) == 1005
+    stage.nuke.activeViewer().frameControl(2)
+    assert here(stage) == 1006
+
+
+def test_curves_of_objects_that_are_gone_go_and_the_others_survive_saving(stage):
+    stage.propagate()
+    stage.roto["curves"].rootLayer[0].name = "sleeve"
+    stage.roto["curves"].changed()
+    stage.propagate()
+    assert stage.node.knob("keyed_tri") is None and curve(stage, "keyed_sleeve") == [1001]
+    stage.host.open(stage.save())
+    node = stage.host.node("XMemRoto")
+    assert node["area_sleeve"].getValueAt(1004) == pytest.approx(0.02) and not node["area_sleeve"].visible()
+
+
+def test_a_curve_keeps_the_frames_where_it_bends(start):
+    start()
+    from xmem_roto_nuke.panel.curves import bends
+
+    assert bends({}) == [] and bends({5: 1.0}) == [5]
+    assert bends({frame: frame / 10 for frame in range(11)}) == [0, 10]
+    assert bends({**dict.fromkeys(range(20), 1.0), 7: 0.2}) == [0, 6, 7, 8, 19]

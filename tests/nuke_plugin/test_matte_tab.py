@@ -1,0 +1,146 @@
+"""The tab Matte: what stock nodes inside do to the mattes, with the plugin and without it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.timeout(120)
+
+TWO = (
+    "{v x3f99999a} {f 0} {n {layer Root {f 0} {t 32 24} {a} "
+    "{curvegroup tri 512 bezier {{cc {f 8192} {px 1001 {0 0} {10 10} {0 0} {0 0} {40 10} {0 0} {0 0} {25 36} {0 0}}} idem} {t 25 18} {a}} "
+    "{curvegroup hat 512 bezier {{cc {f 8192} {px 1001 {0 0} {4 4} {0 0} {0 0} {9 4} {0 0} {0 0} {6 9} {0 0}}} idem} {t 6 6} {a}}}}"
+)
+
+
+@pytest.fixture
+def made(stage):
+    """Mattes of two objects: white boxes of 16 rows whose left edge is column 8; see the core that plays."""
+    stage.roto["curves"].fromScript(TWO)
+    stage.propagate()
+    assert sorted(name for name in stage.node.channels() if name.endswith("alpha")) == ["hat.alpha", "rgba.alpha", "tri.alpha"]
+    return stage
+
+
+def row(stage, channel: str, frame: int = 1004, node=None) -> list[float]:
+    """One row of the picture, through the middle of the boxes."""
+    picture = stage.host.pixels(node or stage.node, frame)
+    return [round(picture.at(channel, x, 48 - 1 - 16), 3) for x in range(20)]
+
+
+def test_untouched_it_changes_nothing(made):
+    assert row(made, "tri.alpha")[6:14] == [0, 0, 1, 1, 1, 1, 0, 0] and row(made, "rgba.alpha")[6:18] == [0, 0, *[1] * 8, 0, 0]
+
+
+def test_it_expands_shrinks_and_feathers_every_layer(made):
+    made.node["matte_expand"].setValue(2)
+    assert row(made, "tri.alpha")[5:15] == [0, 1, 1, 1, 1, 1, 1, 1, 1, 0]
+    made.node["matte_expand"].setValue(-1)
+    assert row(made, "tri.alpha")[6:14] == [0, 0, 0, 1, 1, 0, 0, 0]
+    made.node["matte_expand"].setValue(0)
+    made.node["matte_feather"].setValue(3)
+    soft = row(made, "rgba.alpha")
+    assert 0 < soft[7] < soft[8] < 1 and soft[12] > 0.9
+
+
+def test_edge_contrast_hardens_what_feather_softens(made):
+    made.node["matte_feather"].setValue(3)
+    soft = row(made, "tri.alpha")
+    made.node["matte_contrast"].setValue(1)
+    hard = row(made, "tri.alpha")
+    assert [round(value) for value in soft] == [round(value) for value in hard]
+    assert sum(0.1 < value < 0.9 for value in hard) < sum(0.1 < value < 0.9 for value in soft)
+    assert min(hard) == 0 and max(hard) == 1
+
+
+def test_invert_holds_outside_of_the_mattes_box_too(made):
+    made.node["matte_invert"].setValue(True)
+    picture = made.host.pixels(made.node, 1004)
+    assert picture.at("rgba.alpha", 60, 2) == 1.0 and picture.at("rgba.alpha", 9, 48 - 1 - 16) == 0.0
+    assert picture.at("rgba.red", 30, 20) == made.host.pixels(made.plate, 1004).at("rgba.red", 30, 20)
+
+
+def test_one_layer_alone_can_be_changed(made):
+    made.node["matte_layers"].setValue("hat")
+    made.node["matte_expand"].setValue(2)
+    assert row(made, "hat.alpha")[5:8] == [0, 1, 1] and row(made, "tri.alpha")[6:8] == [0, 0] and row(made, "rgba.alpha")[6:8] == [0, 0]
+
+
+def test_confidence_stays_as_it_is(start):
+    stage = start()
+    stage.nuke.addFormat("64 48 0 0 64 48 1 tiny")
+    stage.nuke.root()["format"].setValue("tiny")
+    from xmemcore.shot.files import exr
+    from xmemcore.shot.plate.canvas import Box
+
+    planes = {"A": np.zeros((48, 64), np.float16), "confidence.value": np.full((48, 64), 0.25, np.float16)}
+    exr.write(stage.folder / "m.1004.exr", planes, Box(0, 0, 64, 48), Box(0, 0, 64, 48), 1.0, {})
+    node = stage.nuke.createNode("XMemRoto")
+    node.setInput(0, stage.nuke.nodes.CheckerBoard2())
+    read = node.node("Result")
+    for name, value in (("file", (stage.folder / "m.%04d.exr").as_posix()), ("first", 1004), ("last", 1004)):
+        read[name].setValue(value)
+    node["has_result"].setValue(True)
+    node["matte_invert"].setValue(True)
+    picture = stage.host.pixels(node, 1004)
+    assert picture.at("confidence.value", 5, 5) == 0.25 and picture.at("rgba.alpha", 5, 5) == 1.0
+
+
+def test_another_matte_can_come_out_in_alpha(made):
+    made.node.node("InAlpha")["from0"].setValue("tri.alpha")
+    assert made.node["matte_alpha"].value() == "tri.alpha", "the knob is a link to it"
+    assert row(made, "rgba.alpha") == row(made, "tri.alpha") != row(made, "hat.alpha")
+
+
+def test_outside_the_range_it_is_black_or_held(made):
+    assert row(made, "rgba.alpha", 1020)[8] == 0
+    made.node["matte_outside"].setValue("hold")
+    assert row(made, "rgba.alpha", 1020)[8] == row(made, "rgba.alpha", 990)[8] == 1
+
+
+def test_the_plate_can_be_premultiplied(made):
+    plain = made.host.pixels(made.node, 1004).at("rgba.red", 30, 20)
+    made.node["matte_premultiply"].setValue(True)
+    picture = made.host.pixels(made.node, 1004)
+    assert plain > 0 == picture.at("rgba.red", 30, 20) and picture.at("rgba.red", 9, 48 - 1 - 16) > 0
+
+
+def test_it_renders_without_the_plugin(made, start):
+    for name, value in (("matte_expand", 2), ("matte_outside", "hold")):
+        made.node[name].setValue(value)
+    path = made.save()
+    made.host.close()
+    bare = start(plugin=False, gui=False)
+    bare.host.open(path)
+    node = bare.host.node("XMemRoto")
+    assert row(bare, "tri.alpha", node=node)[5:8] == [0, 1, 1] and row(bare, "rgba.alpha", 1020, node)[8] == 1
+    assert not bare.host.python_errors
+
+
+def test_the_knobs_of_a_pass_act_on_that_pass_alone(made):
+    made.press("make_passes")
+    one = next(node for node in made.nuke.allNodes("Group") if node["label"].value() == "tri.alpha")
+    one["matte_expand"].setValue(2)
+    assert row(made, "rgba.alpha", node=one)[5:15] == [0, 1, 1, 1, 1, 1, 1, 1, 1, 0]
+    one["matte_invert"].setValue(True)
+    assert made.host.pixels(one, 1004).at("rgba.alpha", 60, 2) == 1.0
+    assert row(made, "tri.alpha")[6:8] == [0, 0]
+
+
+def test_a_pass_whose_file_holds_the_mattes_box_alone_grows_and_inverts_beyond_it(start):
+    stage = start()
+    stage.nuke.addFormat("64 48 0 0 64 48 1 tiny")
+    stage.nuke.root()["format"].setValue("tiny")
+    from xmemcore.shot.files import exr
+    from xmemcore.shot.plate.canvas import Box
+
+    exr.write(stage.folder / "m.1004.exr", {"A": np.ones((16, 4), np.float16)}, Box(8, 8, 12, 24), Box(0, 0, 64, 48), 1.0, {})
+    one = stage.nuke.createNode("XMemPass")
+    one["mattes"].setValue((stage.folder / "m.%04d.exr").as_posix())
+    assert row(stage, "rgba.alpha", node=one)[6:14] == [0, 0, 1, 1, 1, 1, 0, 0]
+    one["matte_expand"].setValue(2)
+    assert row(stage, "rgba.alpha", node=one)[5:15] == [0, 1, 1, 1, 1, 1, 1, 1, 1, 0]
+    one["matte_invert"].setValue(True)
+    assert row(stage, "rgba.alpha", node=one)[5:15] == [1, 0, 0, 0, 0, 0, 0, 0, 0, 1]
+    assert stage.host.pixels(one, 1004).at("rgba.alpha", 60, 2) == 1.0

@@ -1,0 +1,128 @@
+"""Several nodes propagated one after another under one bar; the mattes handed on by a Write and by copies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def menu(stage, title: str) -> None:
+    stage.nuke.menu("Nodes").menu("XMem Roto").findItem(title).invoke()
+
+
+def wait_for_all(stage) -> None:
+    from xmem_roto_nuke.node import runs
+
+    assert stage.host.pump(60, until=lambda: not runs.under_way and not runs.waiting)
+    stage.host.pump(0.2)
+
+
+@pytest.fixture
+def three(stage):
+    """Three nodes on one plate and roto; the second has nothing on its roto input."""
+    nodes = [stage.node]
+    for _ in range(2):
+        node = stage.nuke.createNode("XMemRoto")
+        node.setInput(0, stage.plate)
+        node.setInput(1, stage.roto)
+        nodes.append(node)
+    nodes[1].setInput(1, None)
+    stage.host.pump(0.05)
+    stage.nodes = nodes
+    return stage
+
+
+def test_propagate_all_works_for_one_after_the_other_under_one_bar_and_tells_in_the_end(three):
+    bars = len(three.host.progress_records)
+    menu(three, "Propagate all")
+    assert "Waiting: 1 before this one" in three.status(three.nodes[1])
+    wait_for_all(three)
+    assert "Up to date" in three.status(three.nodes[0]) and "Up to date" in three.status(three.nodes[2])
+    assert "Failed" in three.status(three.nodes[1])
+    assert len(three.host.progress_records) == bars + 1
+    assert len(three.told) == 1 and "2 nodes of 3 went well" in three.told[0] and three.nodes[1].name() in three.told[0]
+    assert not three.host.python_errors
+
+
+def test_propagate_selected_takes_the_selected_alone(three):
+    for node in three.nodes:
+        node["selected"].setValue(node is three.nodes[2])
+    menu(three, "Propagate selected")
+    wait_for_all(three)
+    assert three.nodes[2]["has_result"].value() and not three.nodes[0]["has_result"].value()
+    three.nodes[2]["selected"].setValue(False)
+    menu(three, "Propagate selected")
+    assert "No XMemRoto is selected" in three.told[-1]
+
+
+def test_cancel_of_a_waiting_node_takes_it_out_of_the_queue(three, monkeypatch):
+    monkeypatch.setenv("PRETEND", "slow")
+    menu(three, "Propagate all")
+    three.press("cancel", three.nodes[2])
+    three.press("cancel", three.nodes[0])
+    wait_for_all(three)
+    assert not three.nodes[2]["has_result"].value() and "No mattes yet" in three.status(three.nodes[2])
+
+
+def test_a_write_for_the_mattes_writes_them_as_the_node_treats_them_and_nothing_else(stage):
+    import OpenEXR
+
+    stage.press("make_write")
+    assert "Propagate first" in stage.told[-1]
+    stage.propagate()
+    stage.press("make_write")
+    assert "no publish path" in stage.told[-1]
+    stage.node["publish"].setValue((stage.folder / "publish" / "tri.%04d.exr").as_posix())
+    stage.node["matte_expand"].setValue(1)
+    stage.press("make_write")
+    (write,) = stage.nuke.allNodes("Write")
+    stage.nuke.execute(write, 1004, 1004)
+    with OpenEXR.File(str(stage.folder / "publish" / "tri.1004.exr"), separate_channels=True) as file:
+        channels = {name: np.asarray(channel.pixels) for name, channel in file.channels().items()}
+        (left, _), _ = file.header()["dataWindow"]
+    assert set(channels) == {"A", "tri.alpha"}
+    assert channels["tri.alpha"][16, 7 - int(left)] == 1, "grown by a pixel"
+    stage.host.undo()
+    assert stage.nuke.allNodes("Write") == [] and stage.nuke.allNodes("Remove") == [], "one step in Undo"
+
+
+def test_copies_are_the_files_themselves_and_replace_nothing(stage):
+    stage.propagate()
+    stage.node["publish"].setValue((stage.folder / "publish" / "tri.%04d.exr").as_posix())
+    stage.press("copy_mattes")
+    stage.wait()
+    originals = sorted(stage.folder.glob("mattes/*/matte.*.exr"))
+    copies = sorted((stage.folder / "publish").iterdir())
+    assert [path.read_bytes() for path in copies] == [path.read_bytes() for path in originals] and len(copies) == 10
+    assert "Copied 10 mattes (1001-1010)" in stage.status() and stage.told == []
+    stage.press("copy_mattes")
+    stage.wait()
+    assert stage.told == [], "copies that are there already are as good as made"
+    copies[3].write_bytes(b"somebody's")
+    stage.press("copy_mattes")
+    assert "1 file at the publish path would be replaced" in stage.told[-1] and copies[3].read_bytes() == b"somebody's"
+
+
+def test_copies_are_never_laid_over_the_mattes_themselves(stage):
+    stage.propagate()
+    stage.node["publish"].setValue(stage.node.node("Result")["file"].value())
+    stage.press("copy_mattes")
+    assert "would be replaced" in stage.told[-1]
+
+
+def test_a_full_disk_is_said_and_leaves_no_half_copy(stage, monkeypatch):
+    import errno
+    import shutil
+
+    stage.propagate()
+    stage.node["publish"].setValue((stage.folder / "publish" / "tri.%04d.exr").as_posix())
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    stage.press("copy_mattes")
+    stage.wait()
+    assert "No space left" in stage.told[-1] and list((stage.folder / "publish").iterdir()) == []
