@@ -6,8 +6,8 @@ try:
     from xmem_roto_nuke.core import launch
 
     core_missing = not launch.is_set_up()
-    entries = nuke.menu("Nodes").addMenu("XMem Roto")
-    entries.addCommand("XMemRoto", "nuke.createNode('XMemRoto')")
+    entries = nuke.menu("Nodes").addMenu("XMem Roto", icon="XMemRoto.png")
+    entries.addCommand("XMemRoto", "nuke.createNode('XMemRoto')", icon="XMemRoto.png")
     entries.addCommand("XMemPass", "nuke.createNode('XMemPass')")
     for title, function, shortcut in (
         ("Propagate selected", "propagate_selected", ""),

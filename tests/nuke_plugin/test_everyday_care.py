@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -116,3 +119,10 @@ def test_the_viewer_is_updated_when_the_artist_wants_it(stage, when, reloads):
         reloader.frame_arrived(frame)
     reloader.finish()
     assert seen == reloads
+
+
+def test_the_toolbar_has_an_icon_that_nuke_finds_beside_the_gizmos(start):
+    stage = start()
+    menu = stage.nuke.menu("Nodes").findItem("XMem Roto")
+    icons = {item.icon() for item in (menu, menu.findItem("XMemRoto"))}
+    assert icons == {"XMemRoto.png"} and (CHECKOUT / "gizmos" / "XMemRoto.png").read_bytes().startswith(b"\x89PNG")
