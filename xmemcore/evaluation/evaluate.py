@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from xmemcore.engine.selection import STRATEGIES
 from xmemcore.evaluation import metrics
 from xmemcore.evaluation.clip_shot import ClipShot, StopsWhenAsked, never
 from xmemcore.evaluation.clips import VOID, Clip, NothingToScore, require_scorable, spread
+from xmemcore.evaluation.flicker import flicker
 from xmemcore.evaluation.hold import hold
 from xmemcore.protocol.failures import RequestError, not_written
 from xmemcore.protocol.outside import read_json
@@ -72,6 +73,8 @@ class ClipResult:
     """How often the run had to encode a frame; 0 where all features were kept from this clip's run before."""
     f_at_one_pixel: float = 0.0
     """Boundary F over the frames that were not annotated, where a boundary may be off by one pixel of the plate alone."""
+    flicker: float | None = None
+    """How far boundaries lie from those of the frame before, brought along the flow, in pixels; None where it was not measured."""
 
     def as_json(self) -> dict[str, Any]:
         """Give a row of the table."""
@@ -87,6 +90,7 @@ class ClipResult:
             "fps": round(self.fps, 3),
             "encoded_frames": self.encoded_frames,
             "F_1px": round(self.f_at_one_pixel, 4),
+            **({} if self.flicker is None else {"flicker": round(self.flicker, 4)}),
         }
 
 
@@ -120,7 +124,9 @@ class Keys:
         """
         annotated = self.annotated(k)
         run = self.shot.propagate(annotated, self.settings.choices, self._cancelled)
-        return score_clip(self.shot.clip, self.shot.labels(run), annotated, run.fps, run.encoded_frames)
+        labels = self.shot.labels(run)
+        found = score_clip(self.shot.clip, labels, annotated, run.fps, run.encoded_frames)
+        return replace(found, flicker=flicker(self.shot.clip, labels))
 
     def _next(self) -> int:
         """Ask for one more frame to key, as an artist would after propagating with those keyed so far."""
@@ -222,7 +228,8 @@ class Table:
         self.content["mean"] = {}
         for k in sorted({k for figures in clips.values() for k in figures}, key=int):
             figures = [by_k[k] for by_k in clips.values() if k in by_k]
-            names = [n for n in ("J", "F", "JF", "JF_all", "J_hold", "F_hold", "JF_hold", "F_1px") if all(n in f for f in figures)]
+            figure_names = ("J", "F", "JF", "JF_all", "J_hold", "F_hold", "JF_hold", "F_1px", "flicker")
+            names = [n for n in figure_names if all(n in f for f in figures)]
             means = {name: round(sum(f[name] for f in figures) / len(figures), 4) for name in names}
             self.content["mean"][k] = {**means, "clips": len(figures)}
 

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from xmemcore.evaluation.picture import write_picture
+from xmemcore.evaluation.worst_edges import CROP_PIXELS, EdgeReport, look_at_edges
 from xmemcore.protocol.result_file import ResultFile
 from xmemcore.shot.mattes.mattes import matte_pattern, read_mattes
 from xmemcore.shot.plate.plate import Plate
@@ -21,6 +22,7 @@ COLUMNS, COLUMNS_UPRIGHT = 5, 8
 """Pictures in a row, of a wide and of an upright plate."""
 THUMBNAILS = 20
 TIMELINE_HEIGHT = 150
+FLICKER_HEIGHT = 80
 
 PAPER, INK, FAINT = (24, 26, 30), (226, 228, 232), (120, 124, 132)
 KEYED, SUGGESTED, CURVE, GAP = (96, 200, 120), (255, 168, 64), (110, 170, 255), (70, 40, 40)
@@ -44,6 +46,8 @@ class Sheet:
     """By frame, in [0, 1]; frames without a matte are missing."""
     notes: tuple[str, ...] = ()
     """Lines under the title."""
+    edges: EdgeReport | None = None
+    """What was found of the edges."""
 
 
 def draw_report(
@@ -74,6 +78,7 @@ def draw_report(
     result = ResultFile(pattern)
     mattes = read_mattes(str(pattern))
     header = result.header
+    with_matte = sorted(set(result.records) & set(opened.frames))
     sheet = Sheet(
         title=f"{Path(opened.sequence.pattern).name}   {header.model}   {len(result.records)} mattes",
         frames=tuple(opened.frames),
@@ -82,6 +87,7 @@ def draw_report(
         suggested=tuple(suggested),
         confidence={frame: record.confidence for frame, record in result.records.items()},
         notes=tuple(notes),
+        edges=look_at_edges(with_matte, opened.read, lambda frame: mattes.read(frame, opened.canvas).union),
     )
     layers = header.layers
 
@@ -129,7 +135,8 @@ def draw(sheet: Sheet, picture: Callable[[int, tuple[int, int]], np.ndarray], as
     rows = -(-len(shown) // columns)
     top = MARGIN + 40 + 24 * len(sheet.notes) + 28
     grid = top + TIMELINE_HEIGHT + 64
-    image = Image.new("RGB", (SHEET_WIDTH, grid + rows * (thumb[0] + 40) + MARGIN), PAPER)
+    edges = grid + rows * (thumb[0] + 40)
+    image = Image.new("RGB", (SHEET_WIDTH, edges + _edges_height(sheet) + MARGIN), PAPER)
     pen = ImageDraw.Draw(image)
     pen.text((MARGIN, MARGIN), sheet.title, INK, font=_font(26))
     for number, note in enumerate(sheet.notes):
@@ -144,7 +151,42 @@ def draw(sheet: Sheet, picture: Callable[[int, tuple[int, int]], np.ndarray], as
         colour = KEYED if frame in sheet.keyed else SUGGESTED if frame in sheet.suggested else FAINT
         pen.rectangle((x - 2, y - 2, x + cell + 1, y + thumb[0] + 1), outline=colour, width=2)
         pen.text((x, y + thumb[0] + 6), _caption(sheet, frame), colour if colour != FAINT else INK, font=_font(17))
+    if sheet.edges is not None:
+        _draw_edges(image, pen, sheet, edges)
     return image
+
+
+def _edges_height(sheet: Sheet) -> int:
+    """Give the rows that the part about edges takes."""
+    if sheet.edges is None:
+        return 0
+    curve = FLICKER_HEIGHT + 70 if sheet.edges.flicker else 0
+    return curve + (2 * CROP_PIXELS + 70 if sheet.edges.crops else 0)
+
+
+def _draw_edges(image: Image.Image, pen: ImageDraw.ImageDraw, sheet: Sheet, top: int) -> None:
+    """Draw how edges tremble over frames, and the worst edges at the plate's resolution: plate above, matte below."""
+    assert sheet.edges is not None
+    left, right, flicker = MARGIN + 40, SHEET_WIDTH - MARGIN, sheet.edges.flicker
+    if flicker:
+        most = max(*flicker.values(), 1.0)
+        pen.text((left, top), f"edges against the frame before, along the motion: up to {most:.1f} pixels", INK, font=_font(17))
+        box = (left, top + 28, right, top + 28 + FLICKER_HEIGHT)
+        pen.rectangle(box, fill=(34, 37, 43))
+        first, last = sheet.frames[0], sheet.frames[-1]
+        for frame, pixels in flicker.items():
+            x = left + (right - left) * (frame - first + 0.5) / (last - first + 1)
+            colour = KEYED if frame in sheet.keyed or frame - 1 in sheet.keyed else CURVE
+            pen.line((x, box[3], x, box[3] - (FLICKER_HEIGHT - 6) * pixels / most), fill=colour, width=3)
+        top = box[3] + 42
+    if sheet.edges.crops:
+        pen.text((left, top), "the widest undecided edges, pixel by pixel", INK, font=_font(17))
+        for number, crop in enumerate(sheet.edges.crops):
+            x = left + number * (CROP_PIXELS + MARGIN)
+            for row, pixels in enumerate((crop.plate, np.repeat(crop.matte[..., None], 3, axis=2))):
+                part = Image.fromarray((np.clip(pixels, 0, 1) * 255).round().astype(np.uint8))
+                image.paste(part, (x, top + 28 + row * (CROP_PIXELS + 4)))
+            pen.text((x, top + 34 + 2 * CROP_PIXELS), str(crop.frame), FAINT, font=_font(15))
 
 
 def chosen_frames(sheet: Sheet) -> list[int]:

@@ -1,0 +1,51 @@
+"""The sheet's part about edges: flicker where an edge trembles, crops where an edge is wide."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from tests.shot.test_carry import HEIGHT, WIDTH, body, grey
+from xmemcore.evaluation.report import Sheet, draw
+from xmemcore.evaluation.worst_edges import CROPS, look_at_edges
+
+FRAMES = tuple(range(1001, 1009))
+
+
+def picture(frame: int) -> np.ndarray:
+    return np.repeat(grey(frame - 1001)[..., None].astype(np.float32) / 255, 3, axis=2)
+
+
+def union(frame: int) -> np.ndarray:
+    """A block that moves with the picture; on frame 1005 it jumps, on frame 1003 its edge is wide."""
+    matte = body(frame - 1001, strap=False)
+    if frame == 1005:
+        matte = np.roll(matte, 5, axis=1)
+    return cv2.GaussianBlur(matte, (0, 0), 6) if frame == 1003 else matte
+
+
+def test_flicker_stands_where_an_edge_jumps_and_the_wide_edge_comes_first() -> None:
+    found = look_at_edges(FRAMES, picture, union)
+    assert set(found.flicker) == set(FRAMES[1:])
+    jumps = sorted(found.flicker, key=lambda frame: -found.flicker[frame])[:2]
+    assert set(jumps) == {1005, 1006}
+    assert found.crops[0].frame == 1003 and len(found.crops) <= CROPS
+    assert found.crops[0].plate.shape[:2] == found.crops[0].matte.shape == (HEIGHT, min(HEIGHT, WIDTH))
+
+
+def test_sheet_grows_by_what_is_drawn_of_edges() -> None:
+    found = look_at_edges(FRAMES, picture, union)
+    plain = Sheet("a shot", FRAMES, ("block",), (1001,), confidence=dict.fromkeys(FRAMES, 0.9))
+    small = [
+        draw(sheet, lambda frame, size: np.zeros((*size, 3), np.float32), 16 / 9)
+        for sheet in (plain, Sheet(**{**vars(plain), "edges": found}))
+    ]
+    assert isinstance(small[1], Image.Image) and small[1].height > small[0].height + 500
+    added = np.asarray(small[1])[small[0].height :]
+    assert (added == (110, 170, 255)).all(axis=-1).any(), "the curve"
+
+
+def test_nothing_to_look_at_is_nothing() -> None:
+    found = look_at_edges((), picture, union)
+    assert found.crops == () and found.flicker == {}

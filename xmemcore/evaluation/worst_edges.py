@@ -1,0 +1,83 @@
+"""For the contact sheet: how edges tremble along a shot, and where they are worst, at the plate's own resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from xmemcore.evaluation.flicker import displacement
+from xmemcore.shot.plate.flow import Flows, flow_size
+from xmemcore.shot.plate.resampling import resampled
+
+LOOKED_AT = 120
+"""Frames that are looked at; of longer shots an even spread. A frame costs a plate and a matte that are read."""
+CROP_PIXELS = 280
+"""Side of a crop."""
+CROPS = 5
+LINE_PIXELS = 2
+"""An edge whose in-between values are wider than this counts; a sharp one does not."""
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A part of one frame at the plate's resolution."""
+
+    frame: int
+    plate: np.ndarray
+    """(n, n, 3) float32 in [0, 1]."""
+    matte: np.ndarray
+    """(n, n) float32."""
+
+
+@dataclass(frozen=True)
+class EdgeReport:
+    """What was found of a shot's edges."""
+
+    crops: tuple[Crop, ...]
+    """Worst first, one a frame at most."""
+    flicker: dict[int, float]
+    """By frame, in pixels of the plate, against the frame before; where both have an edge."""
+
+
+def look_at_edges(frames: Sequence[int], picture: Callable[[int], np.ndarray], union: Callable[[int], np.ndarray]) -> EdgeReport:
+    """Read plates and mattes, and judge their edges.
+
+    Args:
+        frames: that have a matte, ascending.
+        picture: gives a frame of the plate, (H, W, 3) float32 in [0, 1].
+        union: gives its matte, (H, W).
+    """
+    spread = [frames[int(place)] for place in np.unique(np.linspace(0, len(frames) - 1, min(len(frames), LOOKED_AT)))] if frames else []
+    greys: dict[int, np.ndarray] = {}
+    small: dict[int, np.ndarray] = {}
+    flows = Flows(lambda index: greys[index])
+    flicker: dict[int, float] = {}
+    crops: list[tuple[float, Crop]] = []
+    for frame in spread:
+        plate, matte = picture(frame), union(frame)
+        size = flow_size(*matte.shape)
+        greys[frame] = np.rint(255 * cv2.cvtColor(resampled(plate, size), cv2.COLOR_RGB2GRAY)).astype(np.uint8)
+        small[frame] = resampled(matte, size)
+        if frame - 1 in small:
+            found = displacement(small[frame], small[frame - 1], flows.way(frame, frame - 1, size))
+            if found is not None:
+                flicker[frame] = found * matte.shape[0] / size[0]
+            del greys[frame - 1], small[frame - 1]
+        crops.append(_worst_of(frame, plate, matte))
+        crops = sorted(crops, key=lambda pair: -pair[0])[:CROPS]
+    return EdgeReport(tuple(crop for badness, crop in crops if badness > 0), flicker)
+
+
+def _worst_of(frame: int, plate: np.ndarray, matte: np.ndarray) -> tuple[float, Crop]:
+    """Find the square of a frame with the widest undecided edges, and how much of it is undecided."""
+    between = ((matte > 0.05) & (matte < 0.95)).astype(np.uint8)
+    wide = cv2.erode(between, np.ones((LINE_PIXELS + 1,) * 2, np.uint8))
+    side = min(CROP_PIXELS, *matte.shape)
+    share = cv2.boxFilter(wide.astype(np.float32), -1, (side, side), borderType=cv2.BORDER_CONSTANT)
+    row, column = np.unravel_index(int(share.argmax()), share.shape)
+    top, left = (int(np.clip(place - side // 2, 0, length - side)) for place, length in zip((row, column), matte.shape))
+    part = slice(top, top + side), slice(left, left + side)
+    return float(share.max()), Crop(frame, plate[part].copy(), matte[part].copy())
