@@ -1,1 +1,1 @@
-"""The command line: one door to the shot. Nothing here imports torch before a command needs it."""
+"""The command line of the core. Nothing here imports torch before a command needs it."""

@@ -1,4 +1,4 @@
-"""`demo`: the whole way on a shot of its own, and where everything is."""
+"""`demo`: draw a shot, do everything on it, and say where the files are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`xmem-roto`: from words on the command line to a command, and from what went wrong to one sentence and an exit code."""
+"""`xmem-roto`: run the command that the arguments name, and turn a failure into one sentence and an exit code."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _refuse("Cancelled. What was finished stays.", Cancelled.exit_code, arguments)
     except BrokenPipeError:
-        # Whoever read our output has seen enough, as with `| head`.
+        # The reader of our output has closed it, as `| head` does.
         sys.stdout = None  # type: ignore[assignment]
         return DONE
     except Exception as error:

@@ -1,4 +1,4 @@
-"""`evaluate`, `experiments` and `bench`: how good, and how fast."""
+"""`evaluate`, `experiments` and `bench`: measure quality and speed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ON_STDOUT = "-"
 SHARED = ("plate", "model", "engine")
-"""Groups of settings that are the same for `propagate` and for what measures it."""
+"""Groups of settings that `propagate` and the commands that measure it share."""
 
 
 def _counts(text: str) -> tuple[int, ...]:
@@ -218,7 +218,7 @@ def run_bench(chosen: argparse.Namespace) -> None:
 
 @contextmanager
 def _stopped(kept: str) -> Iterator[None]:
-    """Say after a cancel what became of the figures."""
+    """Add to a cancel's sentence what became of the figures."""
     try:
         yield
     except Cancelled as cancelled:

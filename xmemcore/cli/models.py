@@ -133,7 +133,7 @@ def _lines(key: str, value: object) -> list[str]:
         rounds = [record]
         while (before := _record(rounds[0].get("before"))) is not None:
             rounds.insert(0, before)
-        numbered = [f"    {number}. {_round(one)}" for number, one in enumerate(rounds, 1)]
+        numbered = [f"    {number}. {_round(each)}" for number, each in enumerate(rounds, 1)]
         return [f"training: {len(rounds)} round{'' if len(rounds) == 1 else 's'} {MORE}", *numbered]
     text = " ".join((str(value) if record is None else _plain(record)).split())
     return [f"{key.replace('_', ' ')}: {text if len(text) <= LONGEST_LINE else f'{text[:LONGEST_LINE]} ... {MORE}'}"]
@@ -158,7 +158,7 @@ def _round(record: dict[str, object]) -> str:
 def _plain(record: dict[str, object]) -> str:
     """Name the values of a record that fit into a line: words and numbers, and short rows of them."""
     shown = {name: value if isinstance(value, (list, tuple)) else [value] for name, value in record.items()}
-    plain = {name: row for name, row in shown.items() if len(row) <= 4 and all(isinstance(one, (str, int, float)) for one in row)}
+    plain = {name: row for name, row in shown.items() if len(row) <= 4 and all(isinstance(number, (str, int, float)) for number in row)}
     return ", ".join(f"{name.replace('_', ' ')} {' '.join(map(str, row))}" for name, row in plain.items())
 
 

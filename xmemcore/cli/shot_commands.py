@@ -97,8 +97,10 @@ def run_fit(chosen: argparse.Namespace) -> None:
     if chosen.json:
         print(json.dumps(answer))
         return
-    for one in answer["objects"]:
-        print(f"{one['name']}: shapes of frame {one['keyed_on']} on frame {answer['frame']}, overlap with the matte {one['iou']:.3f}")
+    for fitted in answer["objects"]:
+        print(
+            f"{fitted['name']}: shapes of frame {fitted['keyed_on']} on frame {answer['frame']}, overlap with the matte {fitted['iou']:.3f}"
+        )
     for warning in answer["warnings"]:
         print(warning)
     print(f"Roto: {answer['out']}")

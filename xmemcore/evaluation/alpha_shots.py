@@ -1,7 +1,7 @@
-"""Drawn shots whose alpha is known to the last pixel: what no photograph gives, and what an edge has to be judged by.
+"""Drawn shots with exactly known alpha, by which edges are judged. No photograph has that.
 
-Each kind holds what makes edges hard. Objects and grounds are drawn in scene-linear light, mixed there by their alpha as a lens mixes
-them, and encoded for display. Everything comes from numbers, so that anybody can repeat a figure.
+Each kind has something that makes edges hard. Objects and grounds are drawn in scene-linear light, mixed there by their alpha as a lens
+mixes them, and encoded for display. Everything comes from numbers, so that anybody can repeat a figure.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from xmemcore.shot.plate.colour import display_encoded
 
 SUPERSAMPLING = 2
 REFERENCE_HEIGHT = 1152
-"""Lines of a 2K frame: sizes below are in its pixels."""
+"""Lines of a 2K frame, in whose pixels the sizes below are."""
 GRAIN = 0.006
 APART = 0.3
 """Least difference in some channel between a colour of the object and a colour of its ground, in scene-linear light."""
@@ -243,7 +243,7 @@ def _palettes(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Choose two colours (2, 3) each for an object and its ground, so that an eye can tell the two apart."""
     while True:
         front, back = rng.uniform(0.03, 0.8, (2, 2, 3))
-        if all(np.abs(one - other).max() > APART for one in front for other in back):
+        if all(np.abs(colour - other).max() > APART for colour in front for other in back):
             return front, back
 
 

@@ -1,4 +1,4 @@
-"""How fast: this program beside its own plain mode, each in a process of its own, everything included."""
+"""Measure speed: this program beside its own plain mode, each in its own process, from plate to matte."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def compare(
         size: short side that the network sees.
         plain_only: leave the product out.
         full: also a network of the official size, with untrained weights, and the ratios of `bench_ratios`.
-        listener: told of the progress.
+        listener: hears of the progress.
         precision: level of rounding of the product.
         only: ratios of `bench_ratios.MEASUREMENTS` to measure, and nothing else; empty: everything.
 
@@ -200,13 +200,13 @@ def _overlap(ours: Path, plain: Path) -> float:
 
 
 def stream(frames: int, size: int, device: str, listener: Listener) -> dict[str, Any]:
-    """Send made-up frames through one forward sweep and watch what its memory holds and what the process takes.
+    """Send made-up frames through one forward sweep and watch its memory and the size of the process.
 
     Args:
         frames: how many; the footprint of the last must be near that of frame 300.
         size: height of the made-up frames, a multiple of 16; they are 16:9.
         device: auto, cpu, cuda or mps.
-        listener: told of the progress.
+        listener: hears of the progress.
 
     Raises:
         Cancelled: between two frames.

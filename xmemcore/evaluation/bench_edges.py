@@ -1,4 +1,4 @@
-"""How near edges come to the truth: every choice of `edges` on drawn shots whose alpha is known, and what it costs."""
+"""Measure edges: every choice of `edges` on drawn shots with known alpha, its error and its time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GRADIENT_SIGMA = 1.4
 
 @dataclass(frozen=True)
 class EdgeFigures:
-    """How one frame came out."""
+    """The figures of one frame."""
 
     band: float
     """Mean absolute alpha error in the band."""
@@ -122,12 +122,12 @@ def _gradient(plane: np.ndarray) -> np.ndarray:
 
 
 def _mean(figures: Sequence[EdgeFigures]) -> dict[str, float]:
-    columns = [asdict(one) for one in figures]
+    columns = [asdict(frame_figures) for frame_figures in figures]
     return {name: round(sum(column[name] for column in columns) / len(columns), 5) for name in columns[0]}
 
 
 def line(row: dict[str, Any]) -> str:
-    """Say one row."""
+    """Write one row."""
     parts = [f"{row['size']:>10s} {row['kind']:8s}"]
     for choice in EDGES:
         found = row[choice]
@@ -140,7 +140,7 @@ def line(row: dict[str, Any]) -> str:
 
 
 def text(content: dict[str, Any]) -> str:
-    """Say all rows, and the mean of each size."""
+    """Write all rows, and the mean of each size."""
     lines = [line(row) for row in content["rows"]]
     for size in dict.fromkeys(row["size"] for row in content["rows"]):
         rows = [row for row in content["rows"] if row["size"] == size]

@@ -1,4 +1,4 @@
-"""What 2K EXRs cost: a shot from EXR to EXR, beside the same shot drawn at the network's own size, where files are next to nothing."""
+"""Measure the cost of 2K EXRs: a shot from EXR to EXR, beside the same shot at the network's own size, where files cost almost nothing."""
 
 from __future__ import annotations
 

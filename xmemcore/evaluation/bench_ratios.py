@@ -1,4 +1,4 @@
-"""`bench --full`: this program beside its own plain mode where its users are: many keys, several objects, a second round, 4K.
+"""`bench --full`: this program beside its own plain mode in everyday work: many keys, several objects, a second round, 4K.
 
 Each ratio is plain seconds over ours, both from one run, one after the other; where a side ran twice, its faster time counts. The
 engine's ratios are measured in this process, without mattes; the others from file to file.
@@ -205,7 +205,7 @@ def _alternately(plain: Callable[[], float], ours: Callable[[], float], repeats:
 
 
 def _again(request: PropagateRequest) -> float:
-    """Propagate from nothing, whatever an earlier repeat left."""
+    """Delete the mattes of earlier repeats, and propagate."""
     for matte in Path(request.out).parent.glob("matte.*.exr"):
         matte.unlink()
     return propagate(request).seconds

@@ -1,4 +1,4 @@
-"""A clip as the product takes it: a plate and mask annotations. Its mattes come from `propagate` and are read back as labels.
+"""Propagate a clip as a plate with mask annotations, and read its mattes back as labels.
 
 Nothing of the path from plate to matte is repeated here, so that a figure says how good the product is.
 """
@@ -34,12 +34,12 @@ def never() -> bool:
 
 @dataclass(frozen=True)
 class ClipRun:
-    """What one propagate made of a clip."""
+    """One propagate of a clip."""
 
     annotated: tuple[int, ...]
     """Indices that were annotated, ascending."""
     choices: PropagateRequest
-    """With which settings."""
+    """Settings of the run."""
     out: str
     """Pattern of the mattes; they stay until the next run of the clip."""
     fps: float
@@ -85,7 +85,7 @@ class ClipShot:
 
         Args:
             annotated: indices that have a mask.
-            choices: everything else that a propagate can be asked.
+            choices: the other settings of the propagate.
             cancelled: whether to stop.
 
         Raises:
@@ -118,7 +118,7 @@ class ClipShot:
         return {index: decided(mattes.read(self.clip.frame_number(index)), self._labels_of_layers) for index in self.clip.masks}
 
     def _names(self, result: PropagateResult) -> dict[str, int]:
-        """Say which layer of the mattes holds which label of the ground truth."""
+        """Give the label of the ground truth that each layer of the mattes stands for."""
         of_layer = {layer: self.clip.label_of(name) for name, layer in zip(result.objects, result.layers)}
         if sorted(of_layer.values()) != list(self.clip.objects):
             raise RequestError(
@@ -148,7 +148,7 @@ def decided(matte: Matte, labels: Mapping[str, int]) -> np.ndarray:
 
 
 class StopsWhenAsked(Silence):
-    """A listener that hears nothing but the wish to stop."""
+    """A listener that only passes the wish to stop on."""
 
     def __init__(self, cancelled: Cancelled) -> None:
         self._cancelled = cancelled

@@ -1,4 +1,4 @@
-"""Clips with ground truth: where their frames and masks lie in each data set's layout, and which frames to annotate.
+"""Find clips with ground truth in the layouts of data sets, and choose the frames to annotate.
 
 Understood: `<clip>/{frames,masks}` (ours), and `JPEGImages/[480p/]<clip>` beside `Annotations/[480p/]<clip>` (DAVIS, YouTube-VOS,
 MOSE, LVOS, PUMaVOS). Frames and masks belong together by file name; masks may be missing for most frames.

@@ -24,7 +24,7 @@ from xmemcore.shot.suggest import suggest
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the demo made, and how good it is."""
+    """The files and figures of a demo."""
 
     folder: str
     plates: str
@@ -53,11 +53,11 @@ def run_demo(folder: Path, model: str | None, device: str, listener: Listener, s
     """Run the demo.
 
     Args:
-        folder: where everything goes; what an earlier demo left there is replaced.
+        folder: where everything goes; files of an earlier demo there are replaced.
         model: name or file; None: the default model, or untrained weights when none is installed.
         device: auto, cpu, cuda or mps.
         listener: told of the progress.
-        shot: what to draw; None for the usual shot.
+        shot: the shot to draw; None for the usual one.
         size: short side that the network sees; the shot has 360 lines.
 
     Raises:

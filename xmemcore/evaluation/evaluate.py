@@ -32,7 +32,7 @@ from xmemcore.shot.suggest import suggest
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """What is varied between two evaluations."""
+    """Settings that may differ between two evaluations."""
 
     annotations: tuple[int, ...] = (1, 5, 10)
     """Numbers of annotated frames to try."""
@@ -45,7 +45,7 @@ class EvaluationSettings:
     min_pixels: int = SuggestRequest.min_pixels
     """Of suggestion."""
     choices: PropagateRequest = PropagateRequest(plate="")
-    """Everything that `propagate` can be asked, but for the clip."""
+    """Settings of `propagate`, without the clip."""
 
     def as_json(self) -> dict[str, Any]:
         """Give everything that a figure depends on, but the model and the number of annotations."""
@@ -95,7 +95,7 @@ class ClipResult:
 
 
 class Keys:
-    """Choose the frames of one clip that are annotated, and score what comes of them."""
+    """Choose the annotated frames of one clip, and score the run with them."""
 
     def __init__(self, shot: ClipShot, settings: EvaluationSettings, cancelled: Callable[[], bool] = never) -> None:
         self.shot = shot
@@ -129,7 +129,7 @@ class Keys:
         return replace(found, flicker=flicker(self.shot.clip, labels))
 
     def _next(self) -> int:
-        """Ask for one more frame to key, as an artist would after propagating with those keyed so far."""
+        """Ask for one more frame to key, as an artist would after a propagate with the keys so far."""
         strategy, clip, choices = STRATEGIES[self.settings.select], self.shot.clip, self.settings.choices
         mattes = self.shot.propagate(self._keys, choices, self._cancelled).out if strategy.sees else None
         shared = {name: getattr(choices, name) for name in ShotRequest.__dataclass_fields__}
@@ -148,7 +148,7 @@ class Keys:
         )
         picks = suggest(request, StopsWhenAsked(self._cancelled)).suggestions
         if not picks:
-            # Where nothing seems worth keying, or the mattes are lost, an artist still keys what is farthest from every key.
+            # Where nothing seems worth keying, or the mattes are lost, an artist keys the frame farthest from every key.
             return max(left, key=lambda index: min(abs(index - key) for key in self._keys))
         return next(index for index in left if clip.frame_number(index) == picks[0].frame)
 
@@ -217,9 +217,9 @@ class Table:
             before = read_json(file)
         except (OSError, ValueError) as error:
             raise RequestError(f"Cannot go on with {file}: it is no table of figures. Name another place, or move it away.") from error
-        for key, what in (("model", "another model"), ("model_sha256", "other weights"), ("settings", "other settings")):
+        for key, difference in (("model", "another model"), ("model_sha256", "other weights"), ("settings", "other settings")):
             if not isinstance(before, dict) or before.get(key) != self.content[key]:
-                raise RequestError(f"Cannot go on with {file}: it was made with {what}. Name another place, or move it away.")
+                raise RequestError(f"Cannot go on with {file}: it was made with {difference}. Name another place, or move it away.")
         for key in ("clips", "skipped", "mean"):
             self.content[key] = before[key]
 
@@ -243,7 +243,7 @@ class Table:
 
 
 def evaluate(clips: Sequence[Clip], settings: EvaluationSettings, table: Table, listener: Listener | None = None) -> dict[str, Any]:
-    """Fill a table, clip by clip; what it has already is left alone.
+    """Fill a table, clip by clip, and leave its existing figures alone.
 
     Returns:
         The table's content, as DESIGN says of `evaluate --json`.
@@ -277,8 +277,8 @@ def evaluate(clips: Sequence[Clip], settings: EvaluationSettings, table: Table, 
 
 
 def line(name: str, k: int | str, figures: dict[str, Any]) -> str:
-    """Say one row of the table."""
-    # With features at hand a run is quicker than an artist's first one; its speed would mislead.
+    """Write one row of the table."""
+    # Kept features make a run quicker than an artist's first one, so its speed would mislead.
     speed = f"  {figures['fps']:.1f} frames/s" if figures.get("encoded_frames") else ""
     return (
         f"{name:24s} {k:>3} annotated  J {figures['J']:.3f}  F {figures['F']:.3f}  J&F {figures['JF']:.3f}  "

@@ -1,4 +1,4 @@
-"""Fill the tables of the experiments; stopped at any time, they go on where they were.
+"""Fill the tables of the experiments. A run that is stopped goes on later where it was.
 
 The clips are the outer loop, so that a clip's frames are encoded once for all rows. Several processes share the work where there are
 cores for them: a core each is quicker than all cores for one frame after the other.
@@ -27,7 +27,7 @@ from xmemcore.protocol.failures import Cancelled, MachineError
 from xmemcore.shot.listener import Listener
 
 LISTEN_SECONDS = 0.2
-"""How long a process of several works between two looks at whether to stop."""
+"""Seconds between two looks at whether to stop, with several processes."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Question:
 
 
 Answer = ClipResult | str
-"""A figure, or why there is none."""
+"""A figure, or the reason why there is none."""
 
 
 class Measurer:
@@ -161,7 +161,7 @@ def _awaited(future: Future[Answer], cancelled: Callable[[], bool]) -> Answer:
     """Wait for an answer; raises Cancelled, or MachineError."""
     done = False
     while not done:
-        # Asked first: answers that came meanwhile must not keep the run from hearing.
+        # Cancel is looked at first, also while answers keep coming.
         if cancelled():
             raise Cancelled
         done = bool(wait([future], LISTEN_SECONDS).done)
@@ -183,7 +183,7 @@ class _Flag(Protocol):
 
 def _begin(threads: int, stop: _Flag) -> None:
     global _here
-    # Ctrl-C reaches every process of a terminal; the first one says when to stop.
+    # Ctrl-C reaches every process of a terminal; only the main one may react.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(threads)
     _here = Measurer(stop.is_set)

@@ -1,4 +1,4 @@
-"""Are failures found? What `suggest` says of shots with a stretch that is wrong, planted or the model's own, and of shots that are right.
+"""Measure whether `suggest` finds failures: on shots with a wrong stretch, planted or the model's own, and on shots that are right.
 
 A case is found when one of the first two suggestions lies in the stretch, or names a stretch that overlaps it. Beside it stands what two
 frames would find that are evenly spaced between the keys and know nothing. A false alarm is a shot that is right and of which a suggestion
@@ -41,7 +41,7 @@ NEAR_FRAMES = 2
 
 @dataclass(frozen=True)
 class Case:
-    """One shot, and what was said of it."""
+    """One shot, and the verdict on it."""
 
     clip: str
     kind: str
@@ -60,7 +60,7 @@ class Case:
 
 
 def run_failures(model: Model, device: str, clips: Sequence[Clip], out: Path, size: int, seed: int, listener: Listener) -> list[Path]:
-    """Make the cases, ask for suggestions, and write a table and a page.
+    """Make the cases, ask for suggestions, and write a table and a report.
 
     Raises:
         NothingToScore: no clip has enough masks.
@@ -116,7 +116,7 @@ class _Clip:
             yield self._judged(kind, keys, stretch, found, None)
 
     def _as_it_is(self, keys: tuple[int, ...]) -> Iterator[Case]:
-        """Judge a run of the model: its worst stretch, if it has one; a shot that is neither right nor clearly wrong says nothing."""
+        """Judge a run of the model by its worst stretch, if it has one. A shot that is neither right nor clearly wrong is left out."""
         run = self._shot.propagate(keys, self._choices, self._cancelled)
         truth = self._truth(run)
         found = self._asked(keys, run.out)
@@ -178,17 +178,17 @@ class _Clip:
     def _judged(
         self, kind: str, keys: tuple[int, ...], stretch: tuple[int, int] | None, found: SuggestResult, correlation: float | None
     ) -> Case:
-        said = tuple(f"{pick.frame} {pick.reason}" for pick in found.suggestions if pick.wrong)
+        sentences = tuple(f"{pick.frame} {pick.reason}" for pick in found.suggestions if pick.wrong)
         first, last = stretch if stretch is not None else (None, None)
         if stretch is None:
-            return Case(self._clip.name, kind, keys, None, None, bool(said), False, said, correlation)
+            return Case(self._clip.name, kind, keys, None, None, bool(sentences), False, sentences, correlation)
         near = range(stretch[0] - NEAR_FRAMES, stretch[1] + NEAR_FRAMES + 1)
         hits = [
             self._place(pick.frame) in near or (pick.wrong and self._place(pick.first) <= near[-1] and self._place(pick.last) >= near[0])
             for pick in found.suggestions
         ]
         return Case(
-            self._clip.name, kind, keys, first, last, any(hits), any(index in near for index in self._blind(keys)), said, correlation
+            self._clip.name, kind, keys, first, last, any(hits), any(index in near for index in self._blind(keys)), sentences, correlation
         )
 
     def _blind(self, keys: Sequence[int]) -> list[int]:
@@ -254,7 +254,7 @@ def _ranks(values: Sequence[float]) -> np.ndarray:
 
 
 def page_text(cases: Sequence[Case]) -> str:
-    """Tell the figures."""
+    """Write the figures."""
     lines = ["| failure | cases | found by the first two suggestions | by two evenly spaced frames |", "|---|---|---|---|"]
     kinds = [*PLANTED, "own"]
     groups: list[tuple[str, list[Case]]] = [(kind, [case for case in cases if case.kind == kind]) for kind in kinds]

@@ -1,4 +1,4 @@
-"""What `fit` saves: an artist's shapes on two keys of a clip, the frame between them, and how many points a hand has to move there.
+"""Measure what `fit` saves: an artist's shapes on two keys of a clip, and the points to be moved by hand on the frame between.
 
 The artist is made up: an outline of the true mask as Bezier points, as few as cover it, moved onto the true mask of the second key.
 Between the keys stand the in-between shape, which is what a Roto shows there, and the fitted one, which starts from the nearest key and
@@ -40,7 +40,7 @@ PIECE_SHARE = 0.02
 LONGEST = 40
 """Frames from the first key to the second at most."""
 TOLERATED_PIXELS = 2.0
-"""Of the plate: a point whose outline is this near to the true one on average needs no hand."""
+"""Of the plate: a point whose outline is this near to the true one on average need not be moved."""
 SAMPLES = 12
 NAME = "subject"
 
@@ -62,7 +62,7 @@ class Saved:
     matte_iou: float
     """Of the matte with the truth: what a fit could reach."""
     moved_by_hand: int
-    """Points that a hand has to move after the fit."""
+    """Points to be moved by hand after the fit."""
     moved_in_between: int
     """The same of the in-between shape."""
     slipped: float
@@ -86,7 +86,7 @@ def run_fits(model: Model, device: str, clips: Sequence[Clip], out: Path, size: 
         listener.message(line(found[-1]))
     if not found:
         raise NothingToScore("No clip has an object on its first frame and on those after it.")
-    write_text(out / "fits.json", json.dumps({"model": model.name, "size": size, "clips": [asdict(one) for one in found]}, indent=1))
+    write_text(out / "fits.json", json.dumps({"model": model.name, "size": size, "clips": [asdict(saved) for saved in found]}, indent=1))
     page = out / "fits.md"
     head = [
         "| clip | keys, frame | points | IoU with the matte | with the truth | in-between with the truth | matte with the truth | "
@@ -97,12 +97,12 @@ def run_fits(model: Model, device: str, clips: Sequence[Clip], out: Path, size: 
     return [page]
 
 
-def line(one: Saved) -> str:
+def line(saved: Saved) -> str:
     """Write a row of the table."""
     return (
-        f"| {one.clip} | {one.keys[0]} and {one.keys[1]}, {one.frame} | {one.points} | **{one.iou_with_matte:.3f}** | "
-        f"{one.iou_with_truth:.3f} | {one.iou_in_between:.3f} | {one.matte_iou:.3f} | **{one.moved_by_hand}** | {one.moved_in_between} | "
-        f"{one.slipped:.3f} |"
+        f"| {saved.clip} | {saved.keys[0]} and {saved.keys[1]}, {saved.frame} | {saved.points} | **{saved.iou_with_matte:.3f}** | "
+        f"{saved.iou_with_truth:.3f} | {saved.iou_in_between:.3f} | {saved.matte_iou:.3f} | **{saved.moved_by_hand}** | "
+        f"{saved.moved_in_between} | {saved.slipped:.3f} |"
     )
 
 
@@ -127,9 +127,9 @@ def measure(clip: Clip, choices: PropagateRequest, folder: Path, cancelled: Call
         roto = folder / "roto.json"
 
         def keyed(shapes: dict[int, tuple[EvaluatedShape, ...]]) -> None:
-            frames = {number(index): list(one) for index, one in shapes.items()}
-            one = RotoObject(NAME, tuple(sorted(frames)), frames.__getitem__, frozenset(frames))
-            write_text(roto, write(Roto((one,), Format(width, height, 1.0), ())))
+            frames = {number(index): list(shape) for index, shape in shapes.items()}
+            shape = RotoObject(NAME, tuple(sorted(frames)), frames.__getitem__, frozenset(frames))
+            write_text(roto, write(Roto((shape,), Format(width, height, 1.0), ())))
 
         def fitted(index: int, mattes: str) -> tuple[EvaluatedShape, ...]:
             asked = {**inputs, "masks": None, "keyframes": None, "roto": str(roto)}
@@ -158,7 +158,7 @@ def measure(clip: Clip, choices: PropagateRequest, folder: Path, cancelled: Call
         clip.name,
         (number(first), number(second)),
         number(frame),
-        sum(len(one.points) for one in drawn),
+        sum(len(shape.points) for shape in drawn),
         round(overlap(then, matte), 4),
         round(overlap(then, now), 4),
         round(overlap(rasterise_hard(between, grid), now), 4),
@@ -206,9 +206,9 @@ def _smooth_outline(contour: np.ndarray, count: int, grid: PixelGrid) -> Evaluat
     return EvaluatedShape(np.stack((points, -slope, slope), axis=1))
 
 
-def overlap(one: np.ndarray, other: np.ndarray) -> float:
+def overlap(plane: np.ndarray, other: np.ndarray) -> float:
     """Give the Jaccard index of two planes, both cut at one half."""
-    a, b = one >= 0.5, other >= 0.5
+    a, b = plane >= 0.5, other >= 0.5
     return float((a & b).sum() / max((a | b).sum(), 1))
 
 

@@ -1,4 +1,4 @@
-"""The hold baseline: each frame gets the nearest annotation, copied. What a propagation must beat to be worth its time."""
+"""The hold baseline, which a propagation has to beat: each frame gets a copy of the nearest annotation."""
 
 from __future__ import annotations
 

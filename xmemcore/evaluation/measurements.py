@@ -1,4 +1,4 @@
-"""The tables of the experiments as a page to read, and the curve over annotations as a picture."""
+"""Write the tables of the experiments as a page, and the curve over annotations as a picture."""
 
 from __future__ import annotations
 

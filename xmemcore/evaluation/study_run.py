@@ -69,13 +69,13 @@ def _questions(choices: PropagateRequest, named: dict[str, Clip], out: Path, lis
         questions["long shot, outward"] = long
         questions["long shot, forward"] = long_forward
     if {ACTOR, STAGE} <= set(named):
-        said: dict[str, tuple[tuple[int, ...], tuple[str, ...] | None]] = {
+        ways: dict[str, tuple[tuple[int, ...], tuple[str, ...] | None]] = {
             "without absence": ((), None),
             "one absence": (ABSENT[:1], None),
             "two absences": (ABSENT, None),
             "an absent range": ((), (f"1:{ABSENT[0]}-{ABSENT[1]}",)),
         }
-        for label, (absent, ranges) in said.items():
+        for label, (absent, ranges) in ways.items():
 
             def alike(absent: tuple[int, ...] = absent, ranges: tuple[str, ...] | None = ranges) -> Answer:
                 clip = studies.look_alike(named[ACTOR], named[STAGE], out / "clips" / "look-alike")

@@ -1,1 +1,1 @@
-"""The door that Nuke uses: requests come in on stdin, one at a time they are done, what happens goes out on stdout."""
+"""The worker that Nuke starts: it reads requests on stdin, does them one at a time, and reports on stdout."""

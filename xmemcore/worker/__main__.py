@@ -1,4 +1,4 @@
-"""`python -m xmemcore.worker [--parent PID]`: what Nuke starts."""
+"""`python -m xmemcore.worker [--parent PID]`: the process that Nuke starts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def main() -> None:
     from xmemcore.worker.work import work
 
     serve(wire, work, parent)
-    # Threads of torch may still be at work; the interpreter's own way out would wait for them.
+    # A normal exit would wait for threads of torch that are still at work.
     sys.stderr.flush()
     os._exit(0)
 

@@ -1,4 +1,4 @@
-"""The queue: requests of several nodes, done one after another, each of which can be cancelled at any time."""
+"""The queue of requests from several nodes. They are done one after another, and each can be cancelled at any time."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Job:
 
 
 class JobListener:
-    """What the shot tells while it works, put on the wire; and whether it should stop."""
+    """Puts on the wire what a shot reports while it works, and tells it when to stop."""
 
     def __init__(self, job: Job, wire: Wire) -> None:
         self._job, self._wire, self._number = job, wire, job.request.job
@@ -133,6 +133,6 @@ class Jobs:
             traceback.print_exc(file=sys.stderr)
             answer = failed(number, foreign.of(error))
         with self._change:
-            # Under the lock, so that a cancel that arrives now cannot come after the job's last word and hit the next.
+            # Under the lock, so that a cancel that arrives now cannot hit the next job.
             self._current = None
             self._wire.send(answer)

@@ -1,6 +1,6 @@
-"""The worker's parent: noticed when it is gone, however it went.
+"""Notice when the worker's parent process is gone.
 
-End of file on stdin is the usual sign. It fails to come when a third process holds a copy of the pipe's other end,
+End of file on stdin is the usual sign. It does not come while a third process holds a copy of the pipe's other end,
 so the parent is also looked for once a second.
 """
 

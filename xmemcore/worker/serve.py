@@ -1,4 +1,4 @@
-"""One worker's life: greet, read in one thread, work in another, leave when the parent does."""
+"""The life of a worker: greet, read in one thread, work in another, leave when the parent is gone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xmemcore.worker.jobs import REQUESTS, Jobs, Work
 from xmemcore.worker.wire import Wire, failed
 
 LEAVE_WITHIN_SECONDS = 3.0
-"""Patience for the frame in work once nobody listens any more. Files appear whole or not at all, so a cut harms nothing."""
+"""How long the frame in work may take after the parent is gone. Files appear whole or not at all, so ending it harms nothing."""
 
 
 def serve(wire: Wire, work: Work, parent_pid: int) -> None:
@@ -47,7 +47,7 @@ def _read(wire: Wire, jobs: Jobs) -> None:
             else:
                 wire.send(failed(None, RequestError(f"A worker is not told {type(message).__name__}: that is for it to say.")))
     finally:
-        # However the reading ends: a worker that hears nobody must not live on.
+        # However the reading ends: a worker that cannot be reached must not live on.
         _leave(jobs)
 
 

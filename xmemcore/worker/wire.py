@@ -22,7 +22,7 @@ class Wire:
 
     @classmethod
     def guard_stdout(cls) -> Wire:
-        """Keep stdout for the protocol and send to stderr whatever else writes to it.
+        """Keep stdout for the protocol, and send everything else that is written to it to stderr.
 
         To be called before OpenEXR, torch or anything else with C code is imported: a `puts` in a library
         writes to descriptor 1, not to `sys.stdout`.
@@ -33,7 +33,7 @@ class Wire:
         return cls(0, answers)
 
     def send(self, message: Message) -> None:
-        """Write one line whole; a parent that is gone is not our trouble here, end of file on stdin tells of it."""
+        """Write one line whole; a parent that is gone is noticed elsewhere, by end of file on stdin."""
         line = encode(message).encode("ascii")
         with self._writing:
             try:
@@ -56,5 +56,5 @@ class Wire:
 
 
 def failed(job: int | None, error: Failure) -> Failed:
-    """Say a failure on the wire."""
+    """Make the message for a failure."""
     return Failed(job=job, code=error.code, sentence=str(error), exit_code=error.exit_code)

@@ -1,4 +1,4 @@
-"""What each request means: the one place where the worker calls the shot."""
+"""Call the shot for each kind of request; no other module of the worker does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from xmemcore.worker.jobs import JobListener, Request
 
 
 def work(request: Request, listener: JobListener) -> Result:
-    """Do one request; the shot and with it torch come in with the first one, so that the greeting does not wait for them."""
+    """Do one request; torch is imported with the first one, so that the greeting does not wait for it."""
     if isinstance(request, Propagate):
         from xmemcore.shot.propagate import propagate
 

@@ -1,1 +1,1 @@
-"""Files on disk: numbered sequences, EXR, pictures, and writing that is whole or not at all."""
+"""Files on disk: numbered sequences, EXR, pictures, and how they are written whole or not at all."""

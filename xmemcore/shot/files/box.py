@@ -1,4 +1,4 @@
-"""Boxes of pixels: the windows that files have, and how large a picture may be. Row 0 is the top, as in EXR."""
+"""Boxes of pixels: the windows of files, and the largest picture that is read. Row 0 is the top, as in EXR."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from xmemcore.protocol.failures import RequestError
 
 MAX_PIXELS = 40_000_000
-"""Of a picture: 8K with some overscan. What a header claims beyond it would fill the memory."""
+"""Largest picture: 8K with some overscan. A larger one would fill the memory."""
 
 
-def require_pixels(box: Box, what: str) -> None:
+def require_pixels(box: Box, subject: str) -> None:
     """Raise RequestError unless a box has pixels, and no more than are read."""
     if box.empty or box.width * box.height > MAX_PIXELS:
         raise RequestError(
-            f"{what} is {box.width}x{box.height}; pictures of up to {MAX_PIXELS // 10**6} million pixels are read. "
+            f"{subject} is {box.width}x{box.height}; pictures of up to {MAX_PIXELS // 10**6} million pixels are read. "
             "Render it smaller, or again if the file is damaged."
         )
 

@@ -1,7 +1,7 @@
-"""The one place that talks to OpenEXR: headers, channels of a plate, matte files whole or not at all.
+"""The only module that calls OpenEXR: headers, channels of a plate, matte files whole or not at all.
 
-Headers are ours to read (`exr_layout`); the library decodes and writes pixels. Its traps are met here: it writes non-contiguous arrays
-wrongly without a word, stores numbers of over 32 bits as 0, prints its own messages, and fails with errors of every kind.
+`exr_layout` reads the headers; the library decodes and writes pixels. This module works around the library's faults: it writes
+non-contiguous arrays wrongly without an error, stores numbers of over 32 bits as 0, prints messages, and raises errors of every kind.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ _COMPRESSION = dict(
 )
 
 FULL_DISK_BYTES = 1_000_000
-"""Less free space than this explains a failed write."""
+"""Free space below which a failed write is blamed on a full disk."""
 
 MAX_SAMPLES = 2_000_000_000
-"""Values of one part, all its channels together: some are compressed to a file of a few kB, and all of them are decompressed."""
+"""Most values of one part, all channels together: a file of a few kB may hold more, and all are decompressed."""
 BAND_SAMPLES = 1 << 26
-"""Of a band: 128 MB in half precision."""
+"""Values of a band: 128 MB in half precision."""
 
 Channels = dict[str, np.ndarray]
 """(h, w) each; float16 or float32, as stored."""
@@ -58,15 +58,15 @@ OpenEXR.set_global_thread_count(max(1, min(os.cpu_count() or 1, 8)))
 
 @dataclass(frozen=True)
 class ExrHeader:
-    """What a file says of itself."""
+    """The header of a file."""
 
     path: Path
     display_window: Box
     pixel_aspect: float
     parts: tuple[ExrPart, ...]
-    """The flat ones, in the file's order."""
+    """The flat parts, in the file's order."""
     layout: FileLayout
-    """Where the pixels are."""
+    """Place of the pixels in the file."""
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class ExrImage:
 
 
 def read_header(path: Path) -> ExrHeader:
-    """Read what a file says of itself.
+    """Read a file's header.
 
     Raises:
         RequestError: also for a deep file.
@@ -131,7 +131,7 @@ def read_bands(header: ExrHeader, part: ExrPart, names: Iterable[str], rows: int
         header: of the file.
         part: of the header.
         names: of its channels.
-        rows: of a band; None: as many as memory likes.
+        rows: of a band; None: as many as fit into BAND_SAMPLES.
 
     Yields:
         The first row of a band, counted from the data window's top, and the channels of these rows.
@@ -182,7 +182,7 @@ def write(
 
     Args:
         path: replaced when it exists.
-        channels: (h, w) of the data window each; any layout, any type that a half can hold.
+        channels: (h, w) of the data window each; any layout, any type that half precision can hold.
         data_window: where the channels are.
         display_window: the format.
         pixel_aspect: width of a pixel over its height.
@@ -202,7 +202,7 @@ def write(
         "pixelAspectRatio": float(pixel_aspect),
         **{name: _attribute(name, value) for name, value in metadata.items()},
     }
-    # Other arrays than contiguous ones are written as wrong pixels, without an error.
+    # The library writes other than contiguous arrays as wrong pixels, without an error.
     pixels = {name: np.ascontiguousarray(plane, dtype=np.float16) for name, plane in channels.items()}
     pixels |= {name: np.ascontiguousarray(plane, dtype=np.float32) for name, plane in exact.items()}
     try:
@@ -214,7 +214,7 @@ def write(
             try:
                 _store(file, sealed)
             except Exception as error:
-                # Room is looked at before the half-written file is gone.
+                # The free space is read before the half-written file is deleted.
                 raise _not_written(path, error) from error
     except MachineError:
         raise
@@ -223,7 +223,7 @@ def write(
 
 
 def make_folder(folder: Path) -> None:
-    """Make the output's folder, see that it can be written, and clear what a killed run left half-written.
+    """Make the output's folder, check that it can be written, and delete the half-written files of killed runs.
 
     Raises:
         RequestError.
@@ -243,7 +243,7 @@ def _read(opened: OpenEXR.InputFile, kinds: dict[str, str], box: Box, top: int, 
     for kind, dtype in ((half, np.float16), (single, np.float32)):
         chosen = [name for name, stored in kinds.items() if (stored == "half") == (kind is half)]
         if chosen:
-            # Asked together, or every scanline is decompressed once for each.
+            # Read together, because every call decompresses all scanlines.
             found = opened.channels(chosen, kind, box.y0 + top, box.y0 + stop - 1)
             for name, content in zip(chosen, found, strict=True):
                 channels[name] = np.frombuffer(content, dtype).reshape(-1, box.width)
@@ -281,19 +281,19 @@ def _free_bytes(folder: Path) -> int:
 
 
 def _store(file: BinaryIO, content: bytes) -> None:
-    """Write, and wait for the disk: a network folder tells only then that it is full, and a power cut must not leave an empty file."""
+    """Write, and wait for the disk: only then does a network folder report that it is full, and a power cut leaves no empty file."""
     file.write(content)
     file.flush()
     os.fsync(file.fileno())
 
 
 def _attribute(name: str, value: str | int | float) -> str | int | float:
-    """Check what the library would store as something else, or not at all."""
+    """Check a value that the library would store wrongly or not at all."""
     assert isinstance(value, (str, int, float)), f"{name}: {type(value).__name__} cannot be stored"
     # More than 32 bits are stored as 0, and a bool as a number anyway.
     assert isinstance(value, (str, float)) or -(2**31) <= value < 2**31, f"{name}: {value} does not fit into 32 bits"
     if isinstance(value, str):
-        # A path in another encoding has characters that UTF-8 does not.
+        # A path in another encoding has characters that cannot be written as UTF-8.
         return value.encode("utf-8", "replace").decode()
     return int(value) if isinstance(value, bool) else value
 

@@ -1,8 +1,8 @@
-"""The layout of an EXR file, read by ourselves: its parts with what their pixels need, and where the chunks of pixels are.
+"""Read the layout of an EXR file: its parts, the attributes that their pixels need, and the place of the chunks of pixels.
 
-The library converts every attribute of a header, and dies of some: a preview kills the process, text that is not UTF-8 or an unknown
-type ends the reading. No pixel needs them. We read the few attributes that pixels need, step over all others, and where a header
-holds anything that could disturb the library, we give it one of our own making in front of the same chunks.
+The library converts every attribute of a header, and fails on some: a preview kills the process, text that is not UTF-8 or an unknown
+type ends the reading. Pixels need none of these. We read the few attributes that pixels need and step over all others. Where a header
+holds anything that could disturb the library, it gets a header of our own in front of the same chunks.
 
 Of a multi-part file the library reads every channel of every part, and of a damaged one it prints a warning to stdout and counts the
 remaining parts anew. Cut out, a part is read like any other file.
@@ -36,11 +36,11 @@ KINDS = ("uint", "half", "float")
 """Of channels, by number."""
 
 MAX_PARTS, MAX_CHANNELS, MAX_ATTRIBUTES = 1024, 4096, 20_000
-"""Of a file: more than any program writes; a damaged or hostile file must not fill memory or time."""
+"""Limits of a file, beyond what any program writes: a damaged or hostile file must not take all memory or time."""
 MAX_TEXT_BYTES = 1 << 16
-"""Longer text is no metadata that anybody asks for; it is stepped over."""
+"""Longest text that is read as metadata; longer text is stepped over."""
 MAX_WORD_BYTES = 255
-"""Of names and types."""
+"""Longest name or type."""
 MAX_TILE_SIDE = 1 << 24
 """Pixels; a tile may be larger than its picture, but not by so much."""
 
@@ -48,13 +48,13 @@ _FIXED = {
     "box2f": 16, "box2i": 16, "chromaticities": 32, "compression": 1, "double": 8, "float": 4, "int": 4, "lineOrder": 1, "m33f": 36,
     "m44f": 64, "tiledesc": 9, "v2f": 8, "v2i": 8, "v3f": 12, "v3i": 12,
 }  # fmt: skip
-"""Attribute types that the library is known to take at these lengths, whatever their value."""
+"""Lengths of attribute types that the library takes with any value."""
 
 Chromaticities = tuple[float, ...]
 
 
 class LayoutDamaged(Exception):
-    """The file's own tables do not hold together."""
+    """The file's tables contradict each other."""
 
 
 class LayoutRefused(Exception):
@@ -69,7 +69,7 @@ class ExrChannel:
     kind: str
     """One of KINDS."""
     full_size: bool
-    """It has a value for every pixel of the window."""
+    """Whether it has a value for every pixel of the window."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class ExrPart:
     """One image of a file, without its pixels."""
 
     index: int
-    """In the file, deep parts included."""
+    """Position in the file, deep parts included."""
     name: str
     view: str
     """Which eye; empty where the part names none."""
@@ -92,7 +92,7 @@ class ExrPart:
 
 @dataclass(frozen=True)
 class PartLayout:
-    """What reading the pixels of a part needs."""
+    """Where and how the pixels of a part are stored."""
 
     part: ExrPart
     deep: bool
@@ -101,24 +101,24 @@ class PartLayout:
     pixel_aspect: float
     compression: int
     chunks: int
-    """How many the full-size image has; reduced levels come after them."""
+    """Chunks of the full-size image; reduced levels come after them."""
     table_length: int | None
     """Entries of the part's offset table; None where the file does not say, which only a single part may leave open."""
     values: dict[str, bytes]
-    """As stored, of the attributes that pixels need."""
+    """Values, as stored, of the attributes that pixels need."""
 
 
 @dataclass(frozen=True)
 class FileLayout:
-    """What a file says of itself."""
+    """The headers of a file."""
 
     path: Path
     flags: int
     parts: tuple[PartLayout, ...]
     tables: int
-    """Where the offset tables begin."""
+    """Offset at which the offset tables begin."""
     harmless: bool
-    """A file of a single part whose every attribute the library takes."""
+    """Whether the file has a single part and the library takes all its attributes."""
     metadata: dict[str, Any] = field(default_factory=dict)
     """Of the first part: attributes that are text or numbers."""
     views: tuple[str, ...] = ()
@@ -165,7 +165,7 @@ def read_layout(path: Path) -> FileLayout:
 def pixel_source(layout: FileLayout, index: int) -> str | io.BytesIO:
     """Give what the library is to open for a flat part: the file itself, or the part under a header of our making.
 
-    Every chunk of the full-size image is seen to be there, and to belong to the part.
+    Every chunk of the full-size image is checked: it is there and belongs to the part.
 
     Raises:
         LayoutDamaged, OSError.
@@ -254,7 +254,7 @@ class _HeaderReader:
             return
         value = _exactly(self._file, length)
         fits = value.isascii() if kind == "string" else kind == "chlist" or _FIXED.get(kind) == length
-        # What the library makes of an attribute that is there twice, or of a wrong length, we need not know.
+        # How the library treats an attribute of a wrong length, or one that comes twice, is unknown; it gets our header.
         header.harmless &= fits and not twice
         if twice:
             return
@@ -336,7 +336,7 @@ def _window(value: bytes) -> Box:
 
 
 def _texts(value: bytes) -> tuple[str, ...]:
-    """Read a list of texts as far as it holds together."""
+    """Read a list of texts up to the first damage."""
     texts: list[str] = []
     place = 0
     while place + 4 <= len(value) and len(texts) < MAX_PARTS:
@@ -368,7 +368,7 @@ def _minimal_header(layout: FileLayout, part: PartLayout) -> bytes:
         ("channels", "chlist", values["channels"]),
         ("compression", "compression", bytes((part.compression,))),
         ("dataWindow", "box2i", values["dataWindow"]),
-        # What the display window says is settled; a sensible one cannot disturb the library.
+        # The display window was read already; the library gets a sensible one.
         ("displayWindow", "box2i", values["dataWindow"]),
         ("lineOrder", "lineOrder", values["lineOrder"] if values.get("lineOrder", b"") in (b"\0", b"\1", b"\2") else b"\0"),
         ("pixelAspectRatio", "float", struct.pack("<f", 1)),

@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, so that a healthy file of a kind that we do not read is not called damaged."""
+"""Tell the kind of a file by its first bytes, so that a healthy file of an unread kind is not called damaged."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ _SUFFIXES = {
 
 
 def kind_of_content(begins: bytes) -> str | None:
-    """Name the kind of a file that begins so; None where it is none that we know."""
+    """Name the kind of a file with these first bytes; None for an unknown kind."""
     if begins[4:8] == b"ftyp":
         brand = begins[8:12]
         if brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"):
@@ -92,7 +92,7 @@ def kind_of_name(path: Path) -> str | None:
 
 
 def not_read(name: str, kind: str) -> str:
-    """Say that a file of a known kind is not read, and what to do.
+    """Write that a file of a known kind is not read, and what to do.
 
     Args:
         name: of the file, as the sentence begins.

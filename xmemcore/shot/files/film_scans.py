@@ -1,4 +1,4 @@
-"""DPX and Cineon: the header by ourselves, the pixels by OpenImageIO where that is installed.
+"""DPX and Cineon: this module reads the header, OpenImageIO the pixels where it is installed.
 
 Source: SMPTE ST 268 (DPX); Kodak, "Cineon Image File Format" 4.5.
 """
@@ -30,7 +30,7 @@ def read_dpx_header(begins: bytes, size: int) -> tuple[PictureHeader, str | None
         size: of the file.
 
     Returns:
-        The header; and how its numbers are to be understood, where that is far from display values.
+        The header; and how its numbers are encoded, where that is far from display values.
 
     Raises:
         PictureDamaged, PictureUnsupported.

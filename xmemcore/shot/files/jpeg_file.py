@@ -1,7 +1,7 @@
-"""JPEG: its segments walked before a library sees them.
+"""JPEG: check the segments before a library decodes them.
 
-Of a truncated file opencv makes up the rest in grey without an error, CMYK it turns into some RGB, and a small file can ask for a large
-picture to be gone over hundreds of times.
+opencv fills the rest of a truncated file with grey without an error, turns CMYK into wrong RGB, and a small file can make it go over a
+large picture hundreds of times.
 
 Source: ITU-T T.81 (JPEG), annex B; JFIF 1.02; Adobe, technical note 5116.
 """
@@ -27,11 +27,11 @@ _APP0, _APP1, _APP14, _COMMENT = 0xE0, 0xE1, 0xEE, 0xFE
 
 @dataclass(frozen=True)
 class JpegLayout:
-    """What comes before the pixels."""
+    """The part of the file before the pixels."""
 
     header: PictureHeader
     segments: bytes
-    """Those that decoding needs, with the start of the file."""
+    """Segments that decoding needs, with the start of the file."""
     scans: int
     """Where the first scan begins."""
 

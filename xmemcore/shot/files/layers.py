@@ -102,7 +102,7 @@ class Drawn:
 
 def box_of(layers: Iterable[Layer]) -> Box | None:
     """Find the box of everything that is not 0; None where there is nothing."""
-    corners = [one for layer in layers for one in layer.corners()]
+    corners = [corner for layer in layers for corner in layer.corners()]
     if not corners:
         return None
     left, top, right, bottom = zip(*corners)

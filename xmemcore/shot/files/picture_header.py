@@ -1,19 +1,19 @@
-"""What a picture file's header says, whatever its kind, and how much of a picture is read."""
+"""The header of a picture file of any kind, and the largest picture that is read."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 MAX_DECODED_BYTES = 600_000_000
-"""Of one picture as its file stores it: 8K in four floats. A header that claims more is not believed."""
+"""Largest picture in bytes as its file stores it: 8K in four floats. A header that claims more is taken for damaged."""
 
 
 ROUNDING = 5e-3
-"""By which a whole number of dots may differ from the resolution that was meant."""
+"""Rounding error of a resolution in whole dots."""
 
 
 class PictureDamaged(Exception):
-    """A file does not hold together; the text says why, as in "it ends too early"."""
+    """A file is damaged; the text says why, as in "it ends too early"."""
 
 
 class PictureUnsupported(Exception):
@@ -31,9 +31,9 @@ class PictureHeader:
     orientation: int = 1
     """As TIFF and EXIF number it, 1 to 8: how a viewer would turn the picture. Pixels are used as stored."""
     floats: bool = False
-    """Its numbers are light rather than display values."""
+    """Whether its numbers are light rather than display values."""
     notes: tuple[str, ...] = ()
-    """What is chosen when it is read, in sentences."""
+    """Sentences about choices that reading makes."""
 
 
 def require_bytes(width: int, height: int, bytes_each: int) -> None:

@@ -1,8 +1,7 @@
-"""Pictures that are no EXR, as plates and masks need them: PNG, JPEG, TIFF, and with OpenImageIO DPX and Cineon.
+"""Read pictures other than EXR for plates and masks: PNG, JPEG, TIFF, and with OpenImageIO DPX and Cineon.
 
-Every kind is looked through by ourselves first: sizes before anything is allocated, damage before a library meets it, and what a library
-would misread. Which way up a camera was held is one rule for all kinds: pixels count as stored, since that is where the artist's shapes
-lie; a file that is marked as turned is pointed out.
+Every file is checked before a library reads it: for its size, for damage, and for content that the library would misread. An orientation
+tag is never applied, for any kind: pixels count as stored, because the artist's shapes lie on them. The artist is told of such a tag.
 """
 
 from __future__ import annotations
@@ -27,12 +26,12 @@ from xmemcore.shot.files.terminal_noise import kept_off_the_terminal
 
 _decoding = threading.Lock()
 _MADE_UP = (b"premature end of data", b"Premature end of JPEG", b"bad Huffman code", b"Inconsistent progression")
-"""What libjpeg prints before it makes up pixels. Other complaints, such as bytes too many, leave the picture whole."""
+"""Messages of libjpeg after which pixels are made up. Other messages leave the picture whole."""
 
 KINDS = ("PNG", "JPEG", "TIFF", "DPX", "Cineon")
 EXPORT = "Export it as EXR, or as PNG or TIFF of 8 or 16 bits."
 
-# What opencv prints of a damaged file, an artist has as our sentence.
+# opencv's messages about damaged files are left out; our sentence says it.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
@@ -83,7 +82,7 @@ def read_stored(path: Path) -> StoredPicture:
 
 
 def look(path: Path) -> tuple[str, PictureHeader, str | None]:
-    """Give a file's kind, its header, and what speaks against display values."""
+    """Give a file's kind, its header, and why its numbers may not be display values."""
     with _sentences(path), open(path, "rb") as file:
         begins = file.read(HEAD_BYTES)
         kind = kind_of_content(begins) or ""
@@ -110,7 +109,7 @@ def look(path: Path) -> tuple[str, PictureHeader, str | None]:
 
 
 def not_an_image(path: Path, begins: bytes) -> str:
-    """Say of a file that no reader recognises what it is, as far as its content or its name tells."""
+    """Write what a file that no reader recognises is, by its content or its name."""
     kind = kind_of_content(begins) or kind_of_name(path)
     if kind is not None:
         return not_read(path.name, kind)
@@ -123,7 +122,7 @@ def not_an_image(path: Path, begins: bytes) -> str:
 
 @contextmanager
 def _sentences(path: Path) -> Iterator[None]:
-    """Turn what goes wrong into a sentence."""
+    """Turn failures of the body into a sentence."""
     try:
         yield
     except PictureUnsupported as error:
@@ -171,7 +170,7 @@ def _tiff(content: bytes) -> StoredPicture:
 
 def _by_opencv(content: bytes) -> np.ndarray:
     try:
-        # One at a time: what libjpeg says of its data has no other way to us than stderr.
+        # One at a time: libjpeg reports damage on stderr alone.
         with _decoding, kept_off_the_terminal() as printed:
             pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:

@@ -1,7 +1,7 @@
-"""PNG: its chunks walked and proven before a library sees them, and only those that pixels need are handed on.
+"""PNG: check the chunks before a library decodes them, and hand on only those that pixels need.
 
-A damaged length makes opencv read without end, a compressed text can unfold to gigabytes, and a wrong check sum in some chunks passes
-without a word. Chunks are few, and their check sums cost little beside the decoding.
+A damaged length makes opencv read without end, a compressed text can unfold to gigabytes, and a wrong check sum in some chunks gives no
+error. Chunks are few, and their check sums cost little beside the decoding.
 
 Source: W3C, "Portable Network Graphics (PNG) Specification", third edition.
 """
@@ -24,7 +24,7 @@ _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 @dataclass(frozen=True)
 class PngLayout:
-    """The first chunk, and what follows from it."""
+    """The first chunk, and the sizes that follow from it."""
 
     header: PictureHeader
     palette: bool

@@ -19,12 +19,12 @@ from xmemcore.shot.files.file_kinds import kind_of_name, not_read
 IMAGE_SUFFIXES = (".exr", ".dpx", ".cin", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
 DEFAULT_DIGITS = 4
 MAX_DIGITS = 10
-"""Of a frame number in a pattern: more makes names that no disk takes."""
+"""Most digits of a frame number in a pattern; no disk takes longer names."""
 LARGEST_FRAME = 2**31 - 1
 """A larger number in a name is a date or an id."""
 
 _RANGE = r"-?[0-9]{1,10}--?[0-9]{1,10}(?:x[0-9]{1,10})?(?:,[-0-9x,]+)?"
-# Those that can be nothing else come first: a lone `#`, `@` or bracket may belong to the name.
+# Unambiguous ones come first: a lone `#`, `@` or bracket may belong to the name.
 _PLACEHOLDERS = (
     re.compile(rf"%0?(?P<width>[0-9]*)d|\$\{{?F(?P<f>[0-9]*)\}}?|(?P<before>{_RANGE})(?P<marks>#+|@+)"),
     re.compile(rf"(?P<hashes>#+|@+)|\[(?P<range>{_RANGE})\]|(?P<any>\*+|\?+)"),
@@ -35,7 +35,7 @@ _NUMBER = re.compile(r"-?[0-9]+")
 
 
 class SequenceNotFound(RequestError):
-    """There are no files where the pattern looks."""
+    """No file fits the pattern."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Sequence:
     """The files of a sequence that exist."""
 
     pattern: str
-    """With a printf placeholder, absolute."""
+    """Absolute, with a printf placeholder."""
     paths: dict[int, Path]
     """By frame, ascending."""
 
@@ -67,7 +67,7 @@ class Sequence:
 
         Args:
             pattern: see the module.
-            what: what the sequence is, for the sentence when there is none.
+            what: name of the sequence, for the sentence when there is none.
             view: stands in for %V, its first letter for %v.
 
         Raises:
@@ -124,7 +124,7 @@ def has_frame_number(folder: str) -> bool:
 
 
 def sequences_in(folder: Path, what: str) -> dict[str, Sequence]:
-    """Find the sequences of a folder, by what their names have beside the number.
+    """Find the sequences of a folder: files whose names differ in the frame number alone.
 
     Mattes of ours and everything else may lie in one folder: each counts alone where it is looked for, and where there is nothing else.
 
@@ -195,7 +195,7 @@ class _Name:
 
 
 def _changing(names: list[_Name]) -> int:
-    """Say which number of names that are otherwise alike is the frame's.
+    """Find which number is the frame's, in names that are otherwise alike.
 
     It is the one that changes. Where several do, or a file is alone, it is the last one if the name ends with it, as most do; else the
     one that changes most, or the last that could be a frame's.
@@ -363,7 +363,7 @@ def _shared_digits(numbers: list[str]) -> int:
 
 
 def _best(files: list[Path], expected: str) -> Path:
-    """Choose among files that spell the same frame number."""
+    """Choose among files of the same frame number."""
     if len(files) == 1:
         return files[0]
     for path in files:

@@ -1,4 +1,4 @@
-"""What a library prints of a damaged file, kept off the terminal: the artist has our sentence.
+"""Keep libraries' messages about damaged files off the terminal: the artist gets our sentence.
 
 OpenEXR, libpng and libjpeg print from their own cores, and the packages that hold them have no switch for it. While one of them decodes,
 file descriptors 1 and 2 lead into files of ours; what others write meanwhile is passed on, and the libraries' own lines are not.
@@ -21,7 +21,7 @@ _MARKS = (
     b"Premature end of JPEG", b"Invalid SOS parameters", b"Inconsistent progression sequence", b"Unknown Adobe color transform",
     b"unknown JFIF revision", b"Unsupported marker type", b"Invalid component ID", b"Bogus", b"JPEG datastream",
 )  # fmt: skip
-"""In the lines that libraries print: OpenEXR with OpenJPH, libpng, libjpeg."""
+"""Words by which lines of libraries are recognised: OpenEXR with OpenJPH, libpng, libjpeg."""
 LARGEST_CATCH = 1 << 20
 """Bytes of a file of ours that are kept at most between two pictures."""
 
@@ -51,7 +51,7 @@ class _Descriptor:
                 self._real = os.dup(self._number)
                 os.dup2(self._caught.fileno(), self._number)
             except OSError:
-                # A process without a stderr, or without room for a temporary file, has nobody to disturb.
+                # Without a stderr, or without room for a temporary file, the lines stay.
                 self._real = -1
 
     def turn_back(self) -> bytes:
@@ -80,7 +80,7 @@ class _Descriptor:
         return printed
 
     def _pass_on(self) -> bytes:
-        """Hand on what others wrote; gives what libraries did."""
+        """Hand on lines of others; give those of libraries."""
         assert self._caught is not None
         printed = b""
         while piece := os.pread(self._caught.fileno(), 1 << 16, self._passed):

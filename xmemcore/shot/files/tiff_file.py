@@ -1,8 +1,8 @@
-"""TIFF, read in two steps: the tags by ourselves, the compressed bytes by opencv's libtiff.
+"""Read TIFF in two steps: this module reads the tags, opencv's libtiff decompresses the bytes.
 
-Handed a whole file, opencv misreads legal ones without a word: separate planes as if interleaved, white that is zero, half floats,
-alpha that it multiplies in. So the samples' arrangement is ours: opencv gets the same strips or tiles under tags that describe plain
-grey (or plain RGB), and what comes back is put together here. Whatever is not known to come out right is refused by its name.
+opencv misreads legal files without an error: separate planes as if interleaved, white that is zero, half floats, alpha that it multiplies
+in. So opencv gets the same strips or tiles under tags of plain grey or plain RGB, and this module arranges the samples. A kind that is
+not known to come out right is refused by its name.
 
 Source: Adobe, "TIFF Revision 6.0" (1992) and "Adobe Photoshop TIFF Technical Notes 3" (2005, floating point and its predictor).
 """
@@ -49,7 +49,7 @@ _Ifd = dict[int, tuple[int, int, bytes]]
 
 @dataclass(frozen=True)
 class TiffLayout:
-    """What the tags of the first picture say."""
+    """The tags of the first picture."""
 
     order: str
     """`<` or `>`."""
@@ -72,13 +72,13 @@ class TiffLayout:
     lengths: tuple[int, ...]
     colour_map: bytes
     alpha: bool
-    """Its last samples are no colours."""
+    """Whether its last samples are no colours."""
     header: PictureHeader
 
 
 @dataclass(frozen=True)
 class TiffPicture:
-    """A picture as its file means it."""
+    """The pixels of a picture."""
 
     pixels: np.ndarray
     """(H, W, C): uint8 or uint16 over their whole range, or float32 (whole numbers of other depths in [0, 1], floats as stored). A
@@ -320,7 +320,7 @@ def _rows(
             try:
                 unpacking = zlib.decompressobj()
                 piece = unpacking.decompress(piece, rows * row_bytes)
-                # What is left is a check sum, and in some files rows that nobody asked for.
+                # The rest is a check sum, and in some files surplus rows.
                 unpacking.decompress(unpacking.unconsumed_tail, down * row_bytes + 1)
             except zlib.error as error:
                 raise PictureDamaged("its compressed pixels are damaged") from error
