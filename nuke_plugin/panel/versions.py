@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, List
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.node import identity, knobs, places, runs
-from xmem_roto_nuke.panel import result, status
+from xmem_roto_nuke.panel import result, status, views
 from xmem_roto_nuke.staleness import mattes_on_disk
 from xmemcore.protocol import result_lock
 from xmemcore.protocol.failures import Busy, RequestError
@@ -34,6 +34,7 @@ def version_up(node: nuke.Node) -> None:
     with host.one_undo("XMem version up"):
         _offer(node, [*known, upcoming])
         node["version"].setValue(upcoming)
+        views.compare_with(node, left)
     status.refresh(node, (f"{upcoming} begins: the next Propagate writes {knobs.matte_pattern(node)}; until then {left} shows.",))
 
 

@@ -82,6 +82,13 @@ def follow(node: nuke.Node, layers: Sequence[str]) -> None:
         place += 1
 
 
+def compare_with(node: nuke.Node, pattern: str) -> None:
+    """Let the view *difference* compare with these mattes; where nodes are counted, the artist names them."""
+    other = node.node("Other") if host.may_walk_trees() else None  # type: ignore[attr-defined]
+    if other is not None:
+        host.set_path(other["file"], pattern)
+
+
 def _tint(grade: nuke.Node, channel: str, place: int) -> None:
     colour = colours.of_object(place)
     grade["multiply"].setValue(1 - STRENGTH)

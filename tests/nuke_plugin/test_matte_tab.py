@@ -67,14 +67,15 @@ def test_one_layer_alone_can_be_changed(made):
     assert row(made, "hat.alpha")[5:8] == [0, 1, 1] and row(made, "tri.alpha")[6:8] == [0, 0] and row(made, "rgba.alpha")[6:8] == [0, 0]
 
 
-def test_confidence_stays_as_it_is(start):
+def test_confidence_bands_and_cryptomatte_stay_as_they_are(start):
     stage = start()
     stage.nuke.addFormat("64 48 0 0 64 48 1 tiny")
     stage.nuke.root()["format"].setValue("tiny")
     from xmemcore.shot.files import exr
     from xmemcore.shot.plate.canvas import Box
 
-    planes = {"A": np.zeros((48, 64), np.float16), "confidence.value": np.full((48, 64), 0.25, np.float16)}
+    kept = ("confidence.value", "core.value", "edge.value", "XMemRoto00.R", "XMemRoto01.G", "XMemRoto02.A")
+    planes = {"A": np.zeros((48, 64), np.float16), **{name: np.full((48, 64), 0.25, np.float16) for name in kept}}
     exr.write(stage.folder / "m.1004.exr", planes, Box(0, 0, 64, 48), Box(0, 0, 64, 48), 1.0, {})
     node = stage.nuke.createNode("XMemRoto")
     node.setInput(0, stage.nuke.nodes.CheckerBoard2())
@@ -84,7 +85,9 @@ def test_confidence_stays_as_it_is(start):
     node["has_result"].setValue(True)
     node["matte_invert"].setValue(True)
     picture = stage.host.pixels(node, 1004)
-    assert picture.at("confidence.value", 5, 5) == 0.25 and picture.at("rgba.alpha", 5, 5) == 1.0
+    for name in ("confidence.value", "core.value", "edge.value", "XMemRoto00.red", "XMemRoto01.green", "XMemRoto02.alpha"):
+        assert picture.at(name, 5, 5) == 0.25, name
+    assert picture.at("rgba.alpha", 5, 5) == 1.0
 
 
 def test_another_matte_can_come_out_in_alpha(made):

@@ -109,3 +109,12 @@ def test_the_hotkey_acts_on_the_open_panel_and_says_when_nothing_is_meant(made):
     other.showControlPanel()
     step(made)
     assert (made.node["view_as"].value(), other["view_as"].value()) == ("result", "plate")
+
+
+def test_version_up_compares_the_next_version_with_the_one_that_is_left(made):
+    left = made.node.node("Result")["file"].value()
+    made.press("version_up")
+    assert made.node["compare_with"].value() == left and made.told == []
+    made.propagate()
+    made.node["view_as"].setValue("difference")
+    assert made.node.node("Result")["file"].value() != left and at(made, 9) == 0, "the core that plays makes the same again"
