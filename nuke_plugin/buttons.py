@@ -226,11 +226,21 @@ def _at_work(node: nuke.Node) -> bool:
     return runs.running(str(node["node_id"].value()))
 
 
+def may_ask() -> bool:
+    """Say whether callbacks that come by themselves may ask for their node; Non-commercial counts every answer."""
+    return host.may_walk_trees()
+
+
+def concerns(knob: Any) -> bool:
+    """Say whether a change of a knob is one to look at; from Nuke 17.1 on, every change comes, and every answer of `thisNode` may count."""
+    return knob is not None and (knob.name() == "version" or (knob.name() in WATCHED and may_ask()))
+
+
 def knob_changed(node: Optional[nuke.Node], knob: Any) -> None:
     """Look again when something changed that a result depends on; where looks cost nodes, Refresh looks."""
     if knob is not None and knob.name() == "version":
         _pressed(versions.show_chosen, node)
-    elif knob is not None and knob.name() in WATCHED and host.may_walk_trees():
+    elif concerns(knob):
         _quietly(_look_again, node)
 
 

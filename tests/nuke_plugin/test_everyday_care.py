@@ -83,7 +83,7 @@ def test_a_widget_that_died_with_its_panel_is_no_fault(start):
     from xmem_roto_nuke.panel import strip
 
     class Dead:
-        def show_cards(self, *_):
+        def show_frames(self, *_):
             raise RuntimeError("Internal C++ object (Strip) already deleted.")
 
     knob = strip.StripKnob(stage.node)
@@ -126,3 +126,17 @@ def test_the_toolbar_has_an_icon_that_nuke_finds_beside_the_gizmos(start):
     menu = stage.nuke.menu("Nodes").findItem("XMem Roto")
     icons = {item.icon() for item in (menu, menu.findItem("XMemRoto"))}
     assert icons == {"XMemRoto.png"} and (CHECKOUT / "gizmos" / "XMemRoto.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("edition", ["nc", "indie"])
+def test_callbacks_that_come_by_themselves_take_no_node_where_nodes_are_counted(start, edition):
+    stage = start(**{edition: True}).build()
+    stage.node.showControlPanel()
+    stage.host.hostile = True  # thisNode counts
+    before = stage.host.nodes_obtained
+    for _ in range(3):
+        stage.host.pump(0.05)
+        stage.host.label(stage.node)
+    stage.host.user_edit(stage.node["size"], 320)
+    assert stage.host.nodes_obtained == before
+    assert stage.host.label(stage.node) == "XMemRoto"
