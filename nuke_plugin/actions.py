@@ -1,4 +1,4 @@
-"""What the long buttons do: propagate, suggest, make a key, approve, ask for the status, clear, list the models."""
+"""The actions behind the long buttons: propagate, suggest, make a key, approve, ask for the status, clear, list the models."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FIT = "fit to the matte"
 
 
 class CoreFailed(Failure):
-    """The core said what went wrong; its sentence is ours."""
+    """The core failed; its sentence and code are passed on."""
 
     def __init__(self, answer: messages.Failed) -> None:
         super().__init__(answer.sentence)
@@ -78,7 +78,7 @@ def clear(node: nuke.Node) -> Run:
 
 
 def make_key(node: nuke.Node) -> Optional[Run]:
-    """Key the roto on the current frame, its shapes moved onto the matte; as they stand where there is none, or that is chosen.
+    """Key the roto on the current frame: its shapes moved onto the matte, or as they stand where there is no matte or that is chosen.
 
     Raises:
         As `keys.key_roto`, and as `propagate`.
@@ -121,7 +121,7 @@ def _approve(run: Run, request: ApproveRequest) -> None:
 
 @host.unrecorded()
 def _keep_approved(node: nuke.Node, found: ApproveResult) -> None:
-    """Keep what the strip shows; the copies themselves are what counts."""
+    """Keep the list that the strip shows; the copies themselves decide."""
     identity.write_hidden(node, "approved", dict(found.approved))
 
 
@@ -131,7 +131,7 @@ def list_models(node: nuke.Node) -> Run:
 
 
 def _alone(work: Callable[[Run, Read], None]) -> Callable[[Run, Read], None]:
-    """Do the work while no other Nuke may touch what the node gives the core."""
+    """Do the work while the node's exchange folder is locked against other Nukes."""
 
     def locked(run: Run, read: Read) -> None:
         with shared_folder.held(run.node_id, run.node_name):
@@ -175,7 +175,7 @@ def _propagate_request(read: NodeRead, handed: Handed) -> PropagateRequest:
 
 
 def _record(node: nuke.Node, read: NodeRead, handed: Handed, outcome: Optional[PropagateResult], seconds: float) -> Record:
-    """Say what a run was made of and came to.
+    """Make the record of a run: its inputs and its result.
 
     Args:
         node: of the run.
@@ -238,7 +238,7 @@ def _keep_suggestions(node: nuke.Node, found: SuggestResult) -> None:
 
 
 def _fit(run: Run, read: NodeRead, mattes: str, frame: int, name: Optional[str]) -> None:
-    """Let the core move the shapes, then key them; what it cannot do leaves the roto alone."""
+    """Let the core move the shapes, then key them. When the core fails, the roto stays as it is."""
     handed = exchange.hand_over(read, run.show, run.cancelled)
     out = exchange_folder(run.node_id) / "fitted.json"
     settings = {field: getattr(read.settings.propagate, field) for field in ("model", "device", "precision", "size")}
@@ -299,15 +299,15 @@ def _answer(message: messages.Finished, kind: Type[Answer]) -> Answer:
 
 
 class Pace:
-    """How fast a job goes, and so how long it still takes."""
+    """Measures the pace of a job, to tell how long it still takes."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Take what counts seconds."""
+        """Take the clock, which gives seconds."""
         self._clock = clock
         self._began: Optional[Tuple[float, int]] = None
 
     def left(self, done: int, total: int) -> str:
-        """Say how long the rest takes, from the second step on; the first may have waited for much else."""
+        """Say how long the rest takes, from the second step on; the first step may have waited for other work."""
         if self._began is None or done < self._began[1]:
             self._began = (self._clock(), done)
         since, first = self._began

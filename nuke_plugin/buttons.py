@@ -1,4 +1,4 @@
-"""What the gizmo's knobs and callbacks call: one function each, in Nuke's main thread, no logic of its own.
+"""The functions that the gizmo's knobs and callbacks call, in Nuke's main thread. They hold no logic.
 
 A callback must never raise into Nuke; a button shows its failure as one sentence.
 """
@@ -21,11 +21,11 @@ WATCHED = ("showPanel", "inputChange", *watched_knobs())
 """Knobs whose change can make a result stale; from Nuke 17.1 on, callbacks come for all others too."""
 
 _watching = False
-"""Whether Nuke has been asked to say when it has loaded or saves a script."""
+"""Whether our callbacks for loading and saving scripts are registered."""
 
 
 def _pressed(act: Callable[[Any], Any], node: Optional[nuke.Node]) -> None:
-    """Do what a button says; None for a node is what editions of Nuke give that hand out no more of them."""
+    """Do a button's action and show its failure. The node is None where an edition of Nuke hands out no more nodes."""
     graph.let_go()
     try:
         if node is None:
@@ -44,7 +44,7 @@ def _pressed(act: Callable[[Any], Any], node: Optional[nuke.Node]) -> None:
 
 
 def _start(act: Callable[[Any], Any], node: Optional[nuke.Node]) -> None:
-    """Begin a run; one that is refused before it begins ends as one that fails: an older failure must not stay in the status."""
+    """Begin a run. A refusal becomes the node's status like a failure, so that no older failure stays there."""
 
     def begin(node: nuke.Node) -> None:
         try:
@@ -174,7 +174,7 @@ def _chosen_from_menu(act: Callable[[], Any]) -> None:
 
 
 def created(node: Optional[nuke.Node]) -> None:
-    """Greet a node that was created, loaded, pasted, or brought back by undo."""
+    """Prepare a node that was created, loaded, pasted, or brought back by undo."""
     _quietly(_created, node)
 
 
@@ -191,7 +191,7 @@ def _created(node: nuke.Node) -> None:
 
 
 def greet_strangers() -> None:
-    """Greet the nodes of a script that nobody has greeted: their own callback found another tool's `nuke_plugin`."""
+    """Prepare the nodes of a script whose own callbacks found another tool's `nuke_plugin`."""
     if not host.may_walk_trees():
         return  # each of them would count against the ten
     known = {str(node.fullName()) for node in identity.living()}
@@ -237,7 +237,7 @@ def concerns(knob: Any) -> bool:
 
 
 def knob_changed(node: Optional[nuke.Node], knob: Any) -> None:
-    """Look again when something changed that a result depends on; where looks cost nodes, Refresh looks."""
+    """Judge the result again when one of its inputs changed; where nodes are counted, Refresh does that."""
     if knob is not None and knob.name() == "version":
         _pressed(versions.show_chosen, node)
     elif concerns(knob):
@@ -273,7 +273,7 @@ def label(node: Optional[nuke.Node]) -> str:
         text = str(node.name())
     try:
         own = str(node["label"].evaluate() or "")  # type: ignore[attr-defined]
-    except Exception:  # Tcl of the artist's that fails
+    except Exception:  # the artist's own Tcl fails
         own = str(node["label"].value())
     return f"{text}\n{own}" if own else text
 

@@ -1,7 +1,7 @@
-"""The names `nuke_plugin.buttons` and `nuke_plugin.panel`, which nodes of version 0.2.0 call, kept open while nobody else has them.
+"""Keep `nuke_plugin.buttons` and `nuke_plugin.panel` importable, which nodes of version 0.2.0 call, while no other tool has that name.
 
-A foreign package `nuke_plugin` goes first, whenever it comes. Its owner is not disturbed, and nodes of 0.2.0 are brought up to date when a
-script has been loaded: from then on they call `xmem_roto_nuke`.
+A foreign package `nuke_plugin` always wins, also when it is imported later. Nodes of 0.2.0 are brought up to date when their script has
+been loaded; from then on they call `xmem_roto_nuke`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def foreign() -> Optional[str]:
 
 
 def script_loaded() -> None:
-    """Greet the nodes of a script whose own callbacks found a foreign package in place of us."""
+    """Prepare the nodes of a script whose own callbacks found a foreign package."""
     if foreign() is not None:
         from xmem_roto_nuke import buttons
 

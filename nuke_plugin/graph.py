@@ -1,8 +1,8 @@
-"""The ways of Nuke's graph: out of Groups, through Dots; and node objects held where Nuke counts them. Main thread only.
+"""Walk Nuke's graph out of Groups and through Dots, and hold node objects where Nuke counts them. Main thread only.
 
-Non-commercial hands Python ten node objects for each script and counts the same node again. It gives None past the tenth without a word,
-and begins anew only when the script is closed. So nothing is asked for twice between two presses of a button; then all is let go, since
-inputs may have been changed meanwhile.
+Non-commercial hands Python ten node objects for each script and counts the same node again. Past the tenth it gives None without an error,
+and begins anew only when the script is closed. So nothing is asked for twice between two presses of a button. A press lets go of all
+nodes, since inputs may have changed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _rationed = False
 
 
 def ration(wanted: bool) -> None:
-    """Say whether this Nuke counts; `host` knows."""
+    """Switch holding on or off; `host` knows whether this Nuke counts nodes."""
     global _rationed, _root
     _rationed, _root = wanted, None
     _held.clear()
@@ -50,7 +50,7 @@ def root(ask: Callable[[], Optional[nuke.Node]]) -> Optional[nuke.Node]:
 
 
 def let_go() -> None:
-    """Hold nothing any more."""
+    """Let go of all held nodes."""
     _held.clear()
 
 

@@ -1,4 +1,4 @@
-"""The door to Nuke: the one module, besides menu.py, that imports it. Everything else takes nodes and settings.
+"""The only module, besides menu.py, that imports `nuke`. All others take nodes and settings.
 
 Node, knob and Qt calls belong to Nuke's main thread. `in_main` brings a call there and its value or exception back;
 Nuke's own way prints an exception and answers None.
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class NodeGone(Cancelled):
-    """The node was deleted, or its script closed, while something worked for it."""
+    """The node was deleted, or its script closed, during a run."""
 
 
 class HostGone(Cancelled):
@@ -34,7 +34,7 @@ class RenderFailed(MachineError):
     """Nuke could not render a frame."""
 
     def __init__(self, node_name: str, frame: int, error: RuntimeError) -> None:
-        """Say which frame of which node it was, and what Nuke said."""
+        """Take the frame and Nuke's error."""
         super().__init__(f"Nuke cannot render frame {frame} of {node_name}: {_plain(error)}.")
         self.frame = frame
         self.reason = str(error)
@@ -45,7 +45,7 @@ class EditionLimited(RequestError):
     """This edition of Nuke hands out no more nodes."""
 
     def __init__(self) -> None:
-        """Say what is the matter, and what goes on working."""
+        """Say that nodes are used up, and what works without them."""
         super().__init__(
             "This edition of Nuke hands Python ten nodes for each script, and they are used up. Save the script and open it again to go "
             "on, or run `xmem-roto propagate` on the command line, which has no such limit."
@@ -81,7 +81,7 @@ def _root() -> nuke.Node:
 
 
 def has_interface() -> bool:
-    """Say whether there is an artist in front, or a farm's terminal."""
+    """Say whether Nuke has its interface, or runs in a terminal."""
     return bool(nuke.GUI)
 
 
@@ -133,7 +133,7 @@ def say(text: str) -> None:
 
 
 _together: List[str] = []
-"""Sentences of one moment, to be told in one message."""
+"""Sentences to be told in one message."""
 
 
 def tell_together(text: str) -> None:
@@ -223,7 +223,7 @@ PRESET_FREE = ("node_id", "home", "record", "key_edits", "suggestions", "has_res
 
 
 def keep_out_of_presets(node: nuke.Node) -> None:
-    """Ask Nuke to leave a node's identity out of the presets that are made of it; `ownership` sees to older presets and older Nukes."""
+    """Ask Nuke to leave a node's identity out of its presets; `ownership` handles older presets and older Nukes."""
     flag = getattr(nuke, "DONT_SAVE_TO_NODEPRESET", None)
     for name in PRESET_FREE:
         knob = node.knob(name)
@@ -323,7 +323,7 @@ def set_path(knob: Any, path: str) -> None:
 def upstream(node: nuke.Node) -> List[nuke.Node]:
     """List what a node is fed by, directly: inputs, what lies outside a Group's Input, hidden inputs, and nodes named in expressions."""
     feeding = [*(node.input(index) for index in range(node.inputs())), graph.outside(node)]
-    # Nuke lists in no order of its own; the inputs have one, and the others' names, as expressions have them, are part of the digest.
+    # Nuke lists in no fixed order; the inputs have one, and the others' names, as expressions have them, are part of the digest.
     others = sorted(node.dependencies(nuke.INPUTS | nuke.HIDDEN_INPUTS | nuke.EXPRESSIONS), key=lambda other: other.fullName())
     found = {one.fullName(): one for one in [*feeding, *others] if one is not None}
     return list(found.values())
@@ -411,7 +411,7 @@ class FrameWriter:
     """
 
     def __init__(self, source: nuke.Node, build: Build, pattern: str, channels: str, inside: Optional[nuke.Node] = None) -> None:
-        """Say what to render; nothing is made yet.
+        """Take what to render; no node is made yet.
 
         Args:
             source: node to render.
@@ -476,7 +476,7 @@ CANCELLED = "Cancelled while the plate was rendered. Rendered frames are kept."
 
 @dataclass(frozen=True)
 class Rendering:
-    """What became of some frames."""
+    """The outcome of rendering some frames."""
 
     done: Tuple[int, ...]
     skipped: Tuple[int, ...]
@@ -529,7 +529,7 @@ def _new_since(before: Dict[int, Optional[Tuple[int, int, int]]], pattern: str) 
 
 
 def _written_at(path: str) -> Optional[Tuple[int, int, int]]:
-    """Say which file this is: another one after it was written anew."""
+    """Identify a file, so that a rewritten file counts as another one."""
     try:
         state = os.stat(path)
     except OSError:
@@ -552,7 +552,7 @@ def _full_size() -> Iterator[None]:
 
 
 def _input_inside(group: nuke.Node, source: nuke.Node) -> nuke.Node:
-    """Find the Input of a Group to which a node is connected; the node itself when there is none, as in a body changed by hand."""
+    """Find the Input of a Group to which a node is connected; the node itself where the inside was changed by hand."""
     for child in group.nodes():  # type: ignore[attr-defined]
         if child.Class() == "Input":
             outer = group.input(int(child["number"].value()))
@@ -562,7 +562,7 @@ def _input_inside(group: nuke.Node, source: nuke.Node) -> nuke.Node:
 
 
 def delete_leftovers(group: nuke.Node) -> None:
-    """Delete what a script has kept of an export because it was saved in the midst of one."""
+    """Delete nodes of an export that was under way when the script was saved."""
     with unrecorded():
         for child in group.nodes():  # type: ignore[attr-defined]
             if child.name().startswith(OURS):
@@ -583,7 +583,7 @@ def make_crop(source: nuke.Node, made: List[nuke.Node]) -> nuke.Node:
 
 @dataclass(frozen=True)
 class RotoDrawing:
-    """What a chain of Rotos draws, as it was when it was read: nothing an artist changes later reaches it."""
+    """A copy of what a chain of Rotos draws; later changes of the artist are not in it."""
 
     layers: Tuple[Tuple[str, str, str], ...]
     """Class, clipping and curves text of each, the topmost first."""

@@ -1,6 +1,6 @@
-"""Nodes of older versions brought up to date when they are loaded. A Group carries its body with it, so a script opened with a
-later plugin has the knobs and the body of its own time: knobs that came later are added, its callbacks become those of today,
-and its body is changed where today's differs.
+"""Bring nodes of older versions up to date when they are loaded. A Group is saved with its body, so a script opened with a
+later plugin has the knobs and the body of its own version. Later knobs are added, callbacks are replaced by today's,
+and the body is changed where today's differs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ERROR_SINCE = (0, 3, 0)
 """From this version on a missing matte stops a render by default. A node of an earlier one keeps what it did."""
 
 OLD_IMPORT = f"from {doors.OLD_NAME} import"
-"""What buttons of version 0.2.0 begin with."""
+"""First words of the buttons of version 0.2.0."""
 
 CALLBACKS = ("onCreate", "knobChanged", "updateUI", "autolabel")
 

@@ -1,7 +1,7 @@
-"""How a run of a node begins, and how its end reaches the artist.
+"""Begin a run of a node, and tell the artist how it ended.
 
-A run works in a thread of its own, so that Nuke's interface lives; in a terminal it works where it is called. One at a time for
-each node; the core queues those of several.
+A run works in its own thread, so that Nuke's interface stays alive; in a terminal it works in the calling thread. A node has one run
+at a time; the core queues those of several nodes.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _end(run: Run, share: Optional[Share]) -> None:
 
 
 def _limit() -> Optional[Failure]:
-    """Give the true reason where an edition of Nuke handed out None for a node."""
+    """Give the failure of an edition of Nuke that hands out no more nodes; None elsewhere."""
     try:
         return host.in_main(host.limit_reached)
     except Cancelled:
@@ -115,7 +115,7 @@ def _limit() -> Optional[Failure]:
 
 
 def _say_end(run: Run, share: Optional[Share]) -> None:
-    """Put the outcome into the status, and a failure before the artist's eyes; main thread."""
+    """Put the outcome into the status, and show a failure in a dialogue; main thread."""
     if isinstance(run.failure, host.NodeGone):
         # Not this node, unless its own name cannot be had either.
         run.failure = RequestError(

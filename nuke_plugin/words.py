@@ -1,17 +1,17 @@
-"""Numbers in sentences: `1 frame`, `2 frames`, `15.0 MB`."""
+"""Write numbers for sentences: `1 frame`, `2 frames`, `15.0 MB`."""
 
 from __future__ import annotations
 
 
 def duration(seconds: float) -> str:
-    """Write how long something takes, as roughly as it is known."""
+    """Write a rough duration."""
     if seconds < 90:
         return f"{max(round(seconds), 1)} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def counted(number: int, noun: str) -> str:
-    """Write how many there are of something whose plural ends in s."""
+    """Write a number of things whose plural ends in s."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 

@@ -1,4 +1,4 @@
-"""Where the core's interpreter is, and how it is started so that Nuke's own Python does not leak into it."""
+"""Find the core's interpreter, and start it without anything of Nuke's own Python."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 """The folder that holds nuke_plugin, xmemcore and bootstrap.py."""
 
 BOOTSTRAP = "bootstrap.py"
-"""What sets up the core; a checkout and a release have it, the folder that a wheel puts under `share` has not."""
+"""Script that sets up the core. A checkout and a release have it; the folder that a wheel puts under `share` does not."""
 
 
 _LEAKS = ("LD_LIBRARY_PATH", "LD_PRELOAD", "QT_PLUGIN_PATH", "QT_QPA_PLATFORM_PLUGIN_PATH", "OCIO")
@@ -26,7 +26,7 @@ class CoreMissing(RequestError):
 
 
 def interpreter(environment: Mapping[str, str] = os.environ) -> Path:
-    """Find the core's Python: $XMEM_ROTO_PYTHON, else the checkout's .venv; never whatever is first in PATH.
+    """Find the core's Python: $XMEM_ROTO_PYTHON, else the checkout's .venv; never the one in PATH.
 
     Raises:
         CoreMissing: there is none.
@@ -80,5 +80,5 @@ def clean_environment(environment: Mapping[str, str] = os.environ) -> Dict[str, 
 
 
 def log_folder() -> Path:
-    """Give the folder of what the core says, and of the diagnosis."""
+    """Give the folder of the core's logs and of the diagnosis."""
     return cache_root() / "logs"

@@ -30,11 +30,11 @@ from xmemcore.protocol.version import VERSION
 
 LAST_WORDS_LINES = 60
 QUOTED_CHARACTERS = 2000
-"""Of one line; more is noise."""
+"""Longest part of a line that is quoted."""
 
 
 LOGS_KEPT = 10
-"""Of this and former sessions; the oldest go."""
+"""Logs that are kept; the oldest are deleted."""
 
 
 class CoreCrashed(MachineError):
@@ -209,7 +209,7 @@ class CoreProcess:
             self._words.append(f"reading its answers failed: {error}")
             self._process.kill()  # nobody would ever hear it again
         finally:
-            # However the reading ends: an artist who waits must hear of it.
+            # However the reading ends: the artist who waits must be told.
             self._first_line.put("")
             with self._routing:
                 self._ended = True
@@ -220,7 +220,7 @@ class CoreProcess:
         try:
             message = decode(line)
         except (MessageUnreadable, RequestUnreadable):
-            # Somebody wrote past the guard; it is worth quoting and nothing more.
+            # A library wrote to stdout past the guard; the line is quoted in a crash report only.
             self._words.append(line[:QUOTED_CHARACTERS].rstrip())
             return
         if isinstance(message, Pong):
@@ -263,7 +263,7 @@ class CoreProcess:
 
 
 def _opened_log(stack: contextlib.ExitStack, path: Optional[Path]) -> Optional[IO[bytes]]:
-    """Open the file for what a core says; None where there is no place for it, which is no reason not to work."""
+    """Open the log of a core; None where it cannot be opened, which does not stop the work."""
     if path is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The core set up from Nuke's menu: bootstrap.py run by a plain Python in the background, its steps shown as they come."""
+"""Set up the core from Nuke's menu: a plain Python runs bootstrap.py in the background, and its steps are shown."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _diagnose(bar: host.ProgressBar) -> str:
 
 
 def _kept(page: str) -> str:
-    """Write the page where its text can be taken from, since no text can be copied out of Nuke's message; say where."""
+    """Write the page to a file, since no text can be copied out of Nuke's message; say where it is."""
     nowhere = "It stands in the Script Editor too, from where it can be copied."
     host.in_main(host.say, page)
     path = log_folder() / "diagnosis.txt"

@@ -1,7 +1,7 @@
 """bootstrap.py as a process whose lines are read as they come, and that can be stopped with all that it has started.
 
-A download says nothing for minutes, so nobody may wait for its next line; and pip is a child of bootstrap.py, which would go on
-writing into the environment after its parent was killed.
+A download prints nothing for minutes, so reading must not block. pip is a child of bootstrap.py and would go on writing into the
+environment after its parent was killed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import threading
 from typing import Dict, Iterator, Optional, Sequence
 
 POLL_SECONDS = 0.25
-"""How long a cancel may go unnoticed."""
+"""Longest time until a cancel is noticed."""
 
 KILL_TIMEOUT_SECONDS = 10
 
@@ -59,7 +59,7 @@ class SetUpProcess:
         return self._process.poll()
 
     def kill(self) -> None:
-        """End it and everything that it has started; afterwards nobody writes any more."""
+        """End it and all processes that it has started."""
         if sys.platform == "win32":
             subprocess.run(
                 ["taskkill", "/F", "/T", "/PID", str(self._process.pid)],

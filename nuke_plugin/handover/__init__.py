@@ -1,1 +1,1 @@
-"""What a node gives the core: the plate, the annotations, Nuke's own alpha. Public: exchange, plates, pictures, digest."""
+"""The handover of a node to the core: the plate, the annotations, Nuke's own alpha. Public: exchange, plates, pictures, digest."""

@@ -1,4 +1,4 @@
-"""Which of the core's encodings the script's working space is. What we do not know is refused, never taken for Rec.709."""
+"""Find the core's encoding for the script's working space. An unknown space is refused, never taken for Rec.709."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from xmemcore.protocol.colorspaces import canonical, role
 from xmemcore.protocol.failures import RequestError
 
 SCENE_LINEAR = ("linear", "acescg")
-"""What a working space can be."""
+"""Encodings that a working space can have."""
 
 ACES_CONFIGS = ("aces", "fn-nuke_cg", "fn-nuke_studio", "cg-config", "studio-config")
 

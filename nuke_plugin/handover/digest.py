@@ -1,8 +1,8 @@
-"""What a tree of nodes renders, reduced to one text: changed text, changed pixels.
+"""Digest of a node tree. Two trees with equal digests render equal pixels.
 
-Nuke's op hashes cover everything above a node, but speak of one frame as it was last validated, are not there for every class, and are
-promised to nobody from one session to the next. So ours counts what a script would save of each node upstream, names and the layout of the
-graph aside, and the files that are read: by path, size and time for the frame in question.
+Nuke's op hashes cover everything above a node, but only for one frame as it was last validated, not for every class, and not from one
+session to the next. So our digest covers what a script would save of each node upstream, without names and the layout of the graph, and
+the files that are read for the frame, by path, size and time.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ CHOOSERS = {"Switch", "Dissolve", "Constant", "Group", "LiveGroup", "VariableGro
 
 
 class Tree:
-    """Everything above a node, read once; afterwards a frame's digest needs a look at files only."""
+    """Everything above a node, read once; afterwards a digest of a frame only looks at files."""
 
     def __init__(
         self,
@@ -134,17 +134,17 @@ Witness = Mapping[str, str]
 
 
 def speaks_against(before: Witness, now: Witness) -> bool:
-    """Say whether Nuke's hashes tell of a change: one of the same context differs. Where none can be compared they say nothing."""
+    """Say whether Nuke's hashes show a change: one of the same context differs. Without comparable ones the answer is no."""
     return any(now[context] != known for context, known in before.items() if context in now)
 
 
 def vouches_for(before: Witness, now: Witness) -> bool:
-    """Say whether Nuke's hashes tell that nothing changed."""
+    """Say whether Nuke's hashes show that nothing changed."""
     return bool(before.keys() & now.keys()) and not speaks_against(before, now)
 
 
 def text_in_steps(top: nuke.Node, upstream: Callable[[nuke.Node], List[nuke.Node]], root_state: Sequence[str]) -> Iterator[str]:
-    """Digest the texts of a tree node by node, for who has little time at once: yields "" after each step, and in the end the digest.
+    """Digest the texts of a tree node by node, for callers with little time at once: yields "" after each step, and in the end the digest.
 
     What is changed while the steps are taken is noticed the next time round. Files are not looked at.
     """
@@ -208,7 +208,7 @@ def _counts_reloads(node: nuke.Node) -> bool:
 
 
 def _lines(node: nuke.Node, numbers: Optional[Dict[str, int]]) -> List[str]:
-    """Write what counts of a node: its class, what feeds it, and its knobs.
+    """Write the parts of a node that change pixels: its class, its inputs, and its knobs.
 
     Args:
         node: of the tree.

@@ -29,7 +29,7 @@ AnyRequest = TypeVar("AnyRequest", PropagateRequest, SuggestRequest, FitRequest)
 
 @dataclass(frozen=True)
 class Annotations:
-    """What the artist says about the objects, read in Nuke's main thread."""
+    """The artist's annotations of the objects, read in Nuke's main thread."""
 
     frames: Dict[str, List[int]]
     """Annotated frames of each object."""
@@ -39,7 +39,7 @@ class Annotations:
     """What Nuke draws of the whole roto, where that is the union that is meant."""
     warnings: Tuple[str, ...] = ()
     notes: Tuple[str, ...] = ()
-    """What was said of keyframes and found its object under another name, or no longer."""
+    """Sentences about changed keyframes whose object has another name now, or is gone."""
     absent: Mapping[str, Set[int]] = field(default_factory=dict)
     """By object: frames on which the artist has declared it absent."""
 
@@ -65,22 +65,22 @@ class NodeRead:
     node_id: str
     settings: Settings
     colorspace: str
-    """That the plate is encoded in."""
+    """Encoding of the plate."""
     plate: nuke.Node
     """What is connected to the plate input."""
     frames: FrameRange
-    """That a propagate fills."""
+    """Frames that a propagate fills."""
     annotations: Annotations
     alpha: Optional[nuke.Node]
-    """Whose alpha is the annotation; None where the roto's shapes are."""
+    """The node whose alpha is the annotation; None where the roto's shapes are."""
     absent: FrozenSet[int]
     """Frames on which the one object of an alpha is declared absent."""
     warnings: Tuple[str, ...]
-    """About the annotations and the frames."""
+    """Sentences about the annotations and the frames."""
 
 
 def read_node(node: nuke.Node) -> NodeRead:
-    """Read what a result would be made of; main thread, renders nothing.
+    """Read the inputs of a result; main thread, renders nothing.
 
     Raises:
         RequestError: with the sentence to show.
@@ -138,7 +138,7 @@ class HandedShot:
 
 @dataclass(frozen=True)
 class Handed:
-    """What the core was given of a node."""
+    """The parts of a node that the core was given."""
 
     shot: HandedShot
     missing: Tuple[int, ...]
@@ -237,7 +237,7 @@ def colorspace_of(settings: Settings) -> str:
 
 
 def _refuse_keys_off_plate(annotations: Annotations, plate: nuke.Node) -> None:
-    """A rendered plate has pixels for every number, held or looped at its ends, so the core could not tell."""
+    """Refuse keys outside of the plate. A rendered plate has pixels there, held or looped, so the core could not tell."""
     known = plates.known_range(plate)
     if known is None or known[0] == known[1]:
         return  # one frame stands for all; see `plates.beyond`
@@ -252,7 +252,7 @@ def _refuse_keys_off_plate(annotations: Annotations, plate: nuke.Node) -> None:
 
 
 def _refuse_keys_without_picture(annotations: Annotations, missing: Sequence[int]) -> None:
-    """The core would refuse them too, but knows no button."""
+    """Refuse keys on frames without a picture. The core would too, but could not name the button to press."""
     lost = [frame for frame in annotations.keyframes if frame in missing]
     if lost:
         raise RequestError(

@@ -1,4 +1,4 @@
-"""What one folder of rendered frames was rendered from, and the frames that nobody wants at the moment but may want again."""
+"""The record of a folder of rendered frames: what each was rendered from, and the frames set aside for later runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from xmemcore.protocol.requests import ShotRequest
 FRAME = re.compile(r"-?[0-9]{1,9}")
 
 KEPT_BYTES = ShotRequest.cache_limit
-"""Of frames set aside, for one folder; the oldest go first."""
+"""Bytes of frames that may be set aside for one folder; the oldest are deleted first."""
 
 
 @dataclass
@@ -54,7 +54,7 @@ class ExportRecord:
         self.frames[frame] = {"digest": digest, "file": file_state(self.path(frame))}
 
     def forget(self, frame: int) -> None:
-        """Let nobody take a frame's file for one of a known tree."""
+        """Delete a frame's entry, so that its file counts as unknown."""
         self.frames.pop(frame, None)
 
     def save(self) -> None:
@@ -88,7 +88,7 @@ class ExportRecord:
                 self._delete(path)
 
     def bring_back(self, frames: Sequence[int]) -> None:
-        """Put files that were set aside to their place again; whether they are fresh is another question.
+        """Move files that were set aside back to their place, fresh or not.
 
         Raises:
             RequestError, DiskFailed.

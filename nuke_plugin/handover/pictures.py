@@ -28,7 +28,7 @@ class HandedPlate:
     missing: Tuple[int, ...]
     """Frames that were asked for and have no picture."""
     state: str
-    """Digest of what the plate was over the frames that are to be filled; `look` makes the same one."""
+    """Digest of the plate over the frames that are to be filled, as `look` makes it."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def hand_plate(
     show: Show,
     cancelled: Callable[[], bool],
 ) -> HandedPlate:
-    """Make the plate ready: its own files where they will do, else rendered.
+    """Make the plate ready: its own files where the core can read them, else rendered ones.
 
     Args:
         node: an XMemRoto, inside of which nodes for rendering may live for a while.
@@ -98,7 +98,7 @@ def hand_plate(
 
 
 def plate_state(plate: nuke.Node, wanted: Sequence[int], keyframes: Sequence[int]) -> str:
-    """Digest what the plate is, without rendering; main thread."""
+    """Digest the plate without rendering it; main thread."""
     files = _direct_files(plate, sorted({*wanted, *keyframes}))
     if files is not None:
         return plate_files.signature(files, wanted)

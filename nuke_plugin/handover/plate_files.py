@@ -1,4 +1,4 @@
-"""Files that serve as the plate as they are: a Read of scene-linear EXR with nothing in between that changes a pixel or a number."""
+"""Find plate files that the core can read directly: a Read of scene-linear EXR, with no node in between that changes a pixel or a frame."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def direct_files(
     if read is None or read.Class() != "Read" or read["disable"].value():
         return None
     pattern = file_pattern(read)
-    # Relative to what is Nuke's affair: the core runs in another folder.
+    # Only Nuke knows what a relative path is relative to; the core runs in another folder.
     if not pattern.lower().endswith(".exr") or not NUMBER.search(os.path.basename(pattern)) or not os.path.isabs(pattern):
         return None
     # The core knows one form of number, in the name; what brackets give may differ from frame to frame.

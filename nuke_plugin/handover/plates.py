@@ -1,6 +1,6 @@
-"""The plate rendered from the node tree to scene-linear EXR that the core can open.
+"""Render the plate from the node tree to scene-linear EXR that the core can open.
 
-Rendering goes in small bites, each one call in Nuke's main thread, so that the interface lives in between; only frames whose
+Rendering goes in small bites, each one call in Nuke's main thread, so that the interface stays alive in between; only frames whose
 upstream changed since the last time are rendered. What the artist changes meanwhile is noticed: a frame is recorded under a digest of
 the tree only when the tree had that digest before and after, and frames of another one are rendered again.
 """
@@ -35,7 +35,7 @@ ENDLESS_FRAMES = 100_000
 HOW_TO_NAME_THE_RANGE = "If Nuke does not know the plate's range, as behind some retimes, put a FrameRange node before the plate input."
 
 MOST_CHANGES = 8
-"""How often a tree may change while it is rendered, before we ask for a pause."""
+"""How often a tree may change during a render before the artist is asked to pause."""
 
 _session_hashes: Dict[Tuple[str, int], Tuple[digest.Witness, Tuple[str, Tuple[int, ...]]]] = {}
 """Nuke's op hashes, and our digest with the reloads of Reads, by export folder and frame: comparable within this session only."""
@@ -43,10 +43,10 @@ _session_hashes: Dict[Tuple[str, int], Tuple[digest.Witness, Tuple[str, Tuple[in
 
 @dataclass(frozen=True)
 class Rendered:
-    """What is in a folder of rendered frames."""
+    """The content of a folder of rendered frames."""
 
     there: Tuple[int, ...]
-    """Frames that were asked for and are to be had."""
+    """Frames that were asked for and are there."""
     missing: Tuple[int, ...]
     """Frames that were asked for and have no file to render from."""
     rendered: Tuple[int, ...]
@@ -109,7 +109,7 @@ def state_of(states: Sequence[str]) -> str:
 
 
 class PlateExport:
-    """Render what changed of a plate, bite by bite."""
+    """Renders the changed frames of a plate, bite by bite."""
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ class PlateExport:
         depends: Optional[Callable[[], str]] = None,
         inside: Optional[nuke.Node] = None,
     ) -> None:
-        """Say what to render; main thread, but nothing is read yet.
+        """Take what to render; main thread, but nothing is read yet.
 
         Args:
             plate: node to render.
@@ -272,7 +272,7 @@ class PlateExport:
         return tree_above(self._plate) if self._depends is None else digest.Tree.of_text(self._depends())
 
     def _forget_former_frames(self) -> None:
-        """Let no frame count that was rendered before this time, wanted now or not: the next run has no witness against it."""
+        """Forget all frames of earlier runs: the next run could not tell that they are wrong."""
         for frame in [frame for frame in self.record.frames if frame not in self._rendered]:
             self.record.forget(frame)
             self._record_changed = True

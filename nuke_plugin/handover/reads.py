@@ -1,6 +1,6 @@
-"""Which file a Read shows at a frame of the timeline: its frame mode, its range, and what it does before and after.
+"""Find the file that a Read shows at a frame of the timeline, by its frame mode, its range, and its before and after.
 
-What cannot be told without Nuke, such as an expression beyond `frame+10`, is said to be unknown, and never guessed.
+What cannot be told without Nuke, such as an expression beyond `frame+10`, is unknown and never guessed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The folder for exchange with the core: whole files, one Nuke at a time, and one way to speak of a disk that refuses.
+"""The folder for exchange with the core: files written whole, one Nuke at a time, and failures of its disk.
 
 Two sessions with the same script would overwrite each other's plates while a core reads them. The core has a lock for its own files; the
 one here covers the exchange folder.
@@ -21,7 +21,7 @@ from xmemcore.protocol.whole_file import write_text
 
 @contextlib.contextmanager
 def changing(path: Path) -> Iterator[None]:
-    """Say of what the disk refuses inside that it is about this path.
+    """Turn a disk's refusal in the body into a failure that names this path.
 
     Raises:
         RequestError, DiskFailed.
@@ -33,7 +33,7 @@ def changing(path: Path) -> Iterator[None]:
 
 
 def _refusal(path: Path, error: OSError) -> Failure:
-    """Say what to do about it: only a disk that is full is helped by space."""
+    """Make the failure, which says what to do; only a full disk is helped by freeing space."""
     what = f"Cannot write {path}: {error.strerror or error}."
     if error.errno == errno.EIO:
         return DiskFailed(f"{what} Point {CACHE_VARIABLE} at another disk.")

@@ -1,4 +1,4 @@
-"""The inside of a node: today's, as the gizmo has it, and how one of an earlier version becomes that. Main thread only."""
+"""The inside of a node: read today's from the gizmo, and change one of an earlier version into it. Main thread only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FORMER_INPUTS: Dict[str, Tuple[Tuple[str, ...], ...]] = {
 }
 """What was connected to today's nodes in earlier versions: until the tab Matte came, and in 0.1.0."""
 FOLLOWING = ("before", "after", "on_error")
-"""Knobs of the Read that follow the panel today, and did not always."""
+"""Knobs of the Read that follow the panel today, and did not in earlier versions."""
 CHANGED_BY_HAND = "Its inside was changed by hand, so it has no tab Matte and no views: make a new XMemRoto for those."
 
 

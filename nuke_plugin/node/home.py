@@ -1,7 +1,7 @@
-"""Which script a node belongs to. In a copy of its script, or pasted into another one, a node becomes a node of its own. Main thread only.
+"""Remember the script of a node. In a copy of the script, or pasted into another one, the node gets its own id. Main thread only.
 
-Shots begin with a template or with a neighbour's script, and a script that is copied takes the ids of its nodes along: without this,
-two shots would write into one folder of the cache. Versions of one script are one home, and so is a project that was moved as a whole.
+Shots begin with a template or another shot's script, and a copied script keeps the ids of its nodes. Without new ids two shots would
+write into one folder of the cache. Versions of one script are one home, and so is a project that was moved as a whole.
 """
 
 from __future__ import annotations

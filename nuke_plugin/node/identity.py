@@ -1,8 +1,8 @@
-"""One XMemRoto node: its identity, its hidden knobs, and what hangs on its inputs. Main thread only.
+"""One XMemRoto node: its identity, its hidden knobs, and its inputs. Main thread only.
 
 The id names the node's cache; it is not the node's name. It survives rename, save, reopen and undo because it is a knob,
-and it splits on copy and paste because a session knows which living node has which id; no other node is looked at. A copy of
-the whole script is another matter, which `home` settles.
+and it splits on copy and paste because a session knows which living node has which id; no other node is looked at. For copies of
+the whole script see `home`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def node_id(node: nuke.Node) -> str:
 
 
 def register(node: nuke.Node) -> None:
-    """Note that a node has come to life: created, loaded, pasted or brought back by undo; a copy of a living one gets its own id."""
+    """Enter a node that was created, loaded, pasted or brought back by undo; a copy of a living one gets its own id."""
     given = str(node["node_id"].value())
     if is_node_id(given) and _is_anothers(given, node) and is_clone(node, _living[given]):
         return  # its id is the other's, and a new one would be the other's too

@@ -1,4 +1,4 @@
-"""Where a node's files go: the mattes beside the script, everything that can be made again in the cache."""
+"""The places of a node's files: mattes beside the script, everything that can be made again in the cache."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def version_number(name: str) -> int:
 
 @dataclass(frozen=True)
 class Home:
-    """What of a node and its script goes into the place of its mattes."""
+    """The parts of a node and its script that decide the place of its mattes."""
 
     script: str
     """Path; empty when it was never saved."""
@@ -47,7 +47,7 @@ class Home:
     node_name: str = ""
     version: str = version_name(1)
     template: str = ""
-    """Of $XMEM_ROTO_OUTPUT: where mattes go when the node names no place."""
+    """Value of $XMEM_ROTO_OUTPUT: where mattes go when the node names no place."""
     shot: str = ""
     """Value of the script's variable `shot` (MultiShot), else $SHOT; empty when there is none."""
     variables: str = ""
@@ -58,7 +58,7 @@ def matte_pattern(chosen: str, home: Home) -> str:
     """Say where the mattes go.
 
     Args:
-        chosen: what the output knob evaluates to; empty for the default.
+        chosen: value of the output knob; empty for the default.
         home: of the node.
 
     Returns:

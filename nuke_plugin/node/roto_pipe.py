@@ -1,6 +1,6 @@
-"""The roto pipe: which Rotos a node's roto input brings, one above the other. Main thread only.
+"""Find the chain of Rotos at a node's roto input. Main thread only.
 
-Dots, NoOps, PostageStamps (of which Stamps are made) and disabled nodes hand on what comes to them, out of Groups too. A disabled
+Dots, NoOps, PostageStamps (of which Stamps are made) and disabled nodes pass their input on, out of Groups too. A disabled
 Roto counts all the same where it is the one that is connected, and is passed through above another one. The core follows the
 same rules in a script that it reads (`xmemcore.curves.chain`).
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pipe:
-    """Rotos whose shapes are meant."""
+    """A chain of Rotos."""
 
     rotos: Tuple[nuke.Node, ...]
     """The one that is connected first; its shapes are drawn on top."""
@@ -71,14 +71,14 @@ def layers(plate: Optional[nuke.Node]) -> Set[str]:
 
 
 def through(node: Optional[nuke.Node]) -> Optional[nuke.Node]:
-    """Give the node behind those that hand on what comes to them: the first Roto, or the first that is something else."""
+    """Give the first node above that does not just pass its input on: a Roto, or something else."""
     while node is not None and node.Class() not in CLASSES and (node.Class() in (*PASSED, "Input") or is_disabled(node)):
         node = outside(node) if node.Class() == "Input" else identity.connected(node, 0)
     return node
 
 
 def is_disabled(node: nuke.Node) -> bool:
-    """Say whether a node lets its input through."""
+    """Say whether a node is disabled and passes its input on."""
     knob = node.knob("disable")
     return knob is not None and bool(knob.value())
 

@@ -1,4 +1,4 @@
-"""Which runs are under way: one at a time for each node. Who shows a node's status and who starts its runs look here."""
+"""The runs under way, one at a time for each node."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Bar(Protocol):
-    """Shows how far a run is: a bar of its own, or its share of one for several nodes."""
+    """The progress bar of a run: its own, or its share of one for several nodes."""
 
     def show(self, done: int, total: int, text: str) -> None: ...
 

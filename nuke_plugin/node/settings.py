@@ -1,6 +1,6 @@
-"""What the knobs said when the button was pressed, frozen: nothing an artist changes later reaches a run under way.
+"""The values of a node's knobs at the press of a button. Later changes do not reach a run under way.
 
-Which knobs there are, and what they mean, is the table of settings in `xmemcore.protocol.requests`.
+The table of settings in `xmemcore.protocol.requests` says which knobs there are and what they mean.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["ALPHA", "FROM_SCRIPT", "ROTO_INPUTS", "SHAPES", "UNION", "Settings",
 
 @dataclass(frozen=True)
 class Settings:
-    """One XMemRoto node's knobs and what of the script goes with them."""
+    """The knobs of one XMemRoto, and the settings of its script that go with them."""
 
     node_name: str
     """Full name, for what the artist reads; never a key."""

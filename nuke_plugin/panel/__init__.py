@@ -1,1 +1,1 @@
-"""What the artist sees and presses in the panel: status, keyframes, strip, passes, the mattes in the node."""
+"""The panel that the artist sees and presses: status, keyframes, strip, passes, the mattes in the node."""

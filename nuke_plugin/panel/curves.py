@@ -1,4 +1,4 @@
-"""A result's frames as curves of hidden knobs: Nuke's own key jumps, its Dope Sheet and its Curve Editor work on them. Main thread only.
+"""Write a result's frames as curves of hidden knobs, so that Nuke's key jumps, Dope Sheet and Curve Editor work on them. Main thread only.
 
 For each object `keyed_LAYER` has a key on each keyframe, `area_LAYER` is the share of the picture that it covers, and `sure_LAYER` how
 sure the core was of it; `sure` is that of the whole shot. Curves of areas and sureness have keys only where they bend, so that a jump
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 SURE, KEYED, AREA = "sure", "keyed", "area"
 TOLERANCE = 0.02
-"""Of a curve's largest value: how far it may lie from what was measured."""
+"""Largest error of a curve, as a share of its largest value."""
 
 
 @host.unrecorded()
 def follow(node: nuke.Node, record: Record) -> None:
-    """Let the curves tell of a result; those of objects that are gone go too."""
+    """Write the curves of a result, and remove those of objects that are gone."""
     told = mattes_on_disk.told(record.out)
     wanted: Dict[str, str] = {SURE: _bent(told.sureness)}
     labels = {SURE: "sureness"}

@@ -16,7 +16,7 @@ SURE, WEAK, HERE, LANE = "#dcdcdc", "#e06050", "#f0f0f0", "#2a2a2a"
 
 
 class FramesBar(QtWidgets.QWidget):
-    """Drawn from a Timeline; keeps nothing else."""
+    """Draws a Timeline."""
 
     def __init__(self, go_to: Callable[[int], None], current_frame: Callable[[], int]) -> None:
         """Take what a click does, and what tells the frame that is shown."""
@@ -51,8 +51,8 @@ class FramesBar(QtWidgets.QWidget):
         wide = self.width() / (self._timeline.last - self._timeline.first + 1)
         return (frame - self._timeline.first) * wide, wide
 
-    def said_of(self, frame: int) -> str:
-        """Say what is known of a frame."""
+    def described(self, frame: int) -> str:
+        """Describe a frame in a sentence."""
         shown = self._timeline
         if shown is None:
             return ""
@@ -78,9 +78,9 @@ class FramesBar(QtWidgets.QWidget):
             self.update()
 
     def mouseMoveEvent(self, event: Any) -> None:
-        """Say what is known of the frame below the pointer."""
+        """Describe the frame below the pointer."""
         if self._timeline is not None:
-            self.setToolTip(self.said_of(self.frame_at(_x_of(event))))
+            self.setToolTip(self.described(self.frame_at(_x_of(event))))
 
     def paintEvent(self, event: Any) -> None:
         """Draw the frames."""
@@ -141,5 +141,5 @@ class FramesBar(QtWidgets.QWidget):
 
 
 def _x_of(event: Any) -> float:
-    """Give where the pointer is; PySide2 calls it otherwise."""
+    """Give where the pointer is; PySide2 has another name for it."""
     return float(event.position().x() if hasattr(event, "position") else event.x())

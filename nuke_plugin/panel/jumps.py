@@ -1,4 +1,4 @@
-"""To the next keyframe, and to the next place where the mattes look weak; main thread."""
+"""Jump to the next keyframe, and to the next place where the mattes look weak; main thread."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _go(node: nuke.Node, frames: List[int], forward: bool, what: str, todo: str)
 
 
 def _known(node: nuke.Node) -> Timeline:
-    """Give what is known of the frames; looks first where nobody has looked yet."""
+    """Give the node's timeline; judges the node first when that was not done yet."""
     node_id = identity.node_id(node)
     if timeline.of_node(node_id) is None:
         status.refresh(node)

@@ -1,4 +1,4 @@
-"""The list of keyframes changed by hand, and keys made in the roto itself; main thread."""
+"""Change the list of keyframes, and key the roto itself; main thread."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def remove_current(node: nuke.Node) -> None:
 
 
 def absent_frames(node: nuke.Node) -> None:
-    """Declare that the chosen object is not in the frames that are named, or not in the current one.
+    """Declare the chosen object absent on the named frames, or on the current one.
 
     Raises:
         FrameRangeInvalid.
@@ -68,7 +68,7 @@ def chosen_object(node: nuke.Node) -> Optional[str]:
 
 
 def _edit(node: nuke.Node, kind: str, *frames: int) -> None:
-    """Put frames into one of the lists; none given: the current one."""
+    """Put frames into one of the lists; without frames, the current one."""
     frames = frames or (host.current_frame(),)
     edits = identity.key_edits(node)
     if str(node["roto_input"].value()) == SHAPES:
@@ -116,8 +116,8 @@ class _Drawn:
 def key_roto(node: nuke.Node) -> None:
     """Key every point of the roto's shapes on the current frame where it stands, so that the artist corrects instead of drawing.
 
-    Only shapes of the object that is chosen beside the buttons, when one is. What is locked or hidden, or follows an expression, is left
-    alone, and the status says so. One entry in Undo.
+    Only shapes of the object that is chosen beside the buttons, when one is. Shapes that are locked, hidden or follow an expression
+    are left alone, and the status says so. One entry in Undo.
 
     Raises:
         RequestError.
@@ -136,7 +136,7 @@ def key_fitted(node: nuke.Node, frame: int, moved: Sequence[OwnShape]) -> List[s
         moved: shapes in their node's coordinates.
 
     Returns:
-        Sentences about what was left alone, or stands as it stood.
+        Sentences about shapes that were left alone or keyed as they stood.
 
     Raises:
         RequestError.
@@ -145,7 +145,7 @@ def key_fitted(node: nuke.Node, frame: int, moved: Sequence[OwnShape]) -> List[s
 
 
 def _key(node: nuke.Node, frame: int, moved: Mapping[Tuple[str, Path], OwnShape]) -> List[str]:
-    """Key the chosen object's shapes, in one entry of Undo; gives sentences about what was left alone."""
+    """Key the chosen object's shapes, in one entry of Undo; gives sentences about shapes that were left alone."""
     chosen = str(node["key_object"].value())
     rotos, read = _read(node)
     drawn = _drawn(rotos, read, chosen)

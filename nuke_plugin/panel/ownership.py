@@ -1,4 +1,4 @@
-"""Whose a result is: no two nodes write into one without somebody having said so. Main thread only."""
+"""Ownership of results: no two nodes write into one without the artist's consent. Main thread only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def require_own(node: nuke.Node) -> None:
-    """See that a propagate may write where the node's output is; mattes of a node elsewhere are replaced only when an artist says so.
+    """Check that a propagate may write to the node's output. Mattes of another node are replaced only when the artist agrees.
 
     Raises:
         RequestError: it is locked, or another node of the script writes there too.
@@ -38,7 +38,7 @@ def require_own(node: nuke.Node) -> None:
 
 
 def notes(node: nuke.Node, pattern: str) -> Tuple[str, ...]:
-    """Say what an artist should know of a result before the next run."""
+    """Write what the artist should know about a result before the next run."""
     said = []
     held = lock_of(pattern) if pattern else None
     if held is not None:
@@ -54,7 +54,7 @@ def notes(node: nuke.Node, pattern: str) -> Tuple[str, ...]:
 
 
 def reclaim(node: nuke.Node) -> None:
-    """Undo what a node preset has put over a node's identity: two nodes with one id would share cache, record and mattes."""
+    """Give a node its own identity back after a preset replaced it: two nodes with one id would share cache, record and mattes."""
     if not identity.has_anothers_id(node):
         return
     with host.unrecorded():

@@ -1,4 +1,4 @@
-"""XMemPass nodes made from a result: the union, each object, and confidence, core and edge where there are such."""
+"""XMemPass nodes made from a result: the union, each object, and confidence, core and edge where they exist."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The mattes in the node: its inner Read pointed at them, and reloaded as frames arrive, at most once a second.
+"""Show mattes in the node: point its inner Read at them, and reload it as frames arrive, at most once a second.
 
-What a run writes into the node is no work of the artist's: none of it is in Undo, where Ctrl+Z must find the last edit.
+Nothing that a run writes into the node is in Undo, because Ctrl+Z must take back the artist's last edit.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RELOAD_EVERY_SECONDS = 1.0
 
 @host.unrecorded()
 def show(node: nuke.Node, pattern: str, frames: FrameRange, holes: Sequence[int] = ()) -> None:
-    """Let the node put out these mattes, and every other one of theirs that is on disk; main thread.
+    """Let the node put out these mattes, and all others of the sequence that are on disk; main thread.
 
     The node's passes follow: those that read its former place, and those made before its range grew.
 
@@ -62,7 +62,7 @@ def shown_pattern(node: nuke.Node) -> str:
 
 
 def _path_of(node: nuke.Node, knob: str) -> str:
-    """Give the path that a knob comes to, frame number still to be filled in."""
+    """Give a knob's path with the place of the frame number still in it."""
     return str(node[knob].getEvaluatedValue() or "")  # type: ignore[attr-defined]
 
 
@@ -73,7 +73,7 @@ def shown_range(node: nuke.Node) -> Tuple[int, int]:
 
 
 def _plate_ends(node: nuke.Node) -> List[int]:
-    """Give first and last frame of the plate: one without a matte is missing, and not outside. None when they cannot be had."""
+    """Give first and last frame of the plate: a frame of it without a matte is missing, not outside. Empty when they are unknown."""
     try:
         whole = plates.frame_range("", identity.plate_input(node), host.script_range())
     except Failure:
@@ -102,7 +102,7 @@ def reload(node: nuke.Node) -> None:
 def take_up(node: nuke.Node) -> None:
     """Show what was propagated for this node elsewhere: on a farm, by the command line, in another version of the script; main thread.
 
-    Mattes without a record of the plugin are shown as well; what they were made of, only the core can tell.
+    Mattes without a record of the plugin are shown as well; only the core can tell what they were made of.
     """
     try:
         pattern = knobs.matte_pattern(node)
@@ -175,7 +175,7 @@ class Reloader:
         gaps: Sequence[Collection[int]] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Say when to reload.
+        """Take when to reload.
 
         Args:
             reload_now: reloads.
@@ -189,7 +189,7 @@ class Reloader:
         self._waiting = False
 
     def frame_arrived(self, frame: int) -> None:
-        """Reload, or remember to."""
+        """Reload now, or later."""
         self._waiting = True
         closed = False
         for gap in self._gaps:

@@ -1,6 +1,6 @@
-"""The node's status line, its list of keyframes and its lists of objects: written where the artist looks, main thread only.
+"""Write the node's status, its list of keyframes and its lists of objects into the panel. Main thread only.
 
-None of it is in Undo: Ctrl+Z takes back what the artist did last, not what the panel shows.
+None of it is in Undo, because Ctrl+Z must take back the artist's last edit.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ COLOURS = {"working": "#80b0e0", "fresh": "#6fbf73", "stale": "#e0a030", "none":
 TITLES = {"working": "At work", "fresh": "Up to date", "stale": "Stale", "none": "No mattes yet", "failed": "Failed"}
 
 _verdicts: Dict[str, Verdict] = {}
-"""By node id: what the node's label says; the panel's knobs hold the rest."""
+"""Verdicts by node id, for the node's label."""
 
 
 @host.unrecorded()
 def say_working(node: nuke.Node) -> None:
-    """Say that the node's run is under way; its end writes the status again."""
+    """Write that the node's run is under way, until its end writes the status again."""
     _write(node, Verdict("working"), (), None)
 
 
 @host.unrecorded()
 def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
-    """Look at the node and say how its result stands.
+    """Judge the node's result and write the status.
 
     Args:
         node: an XMemRoto.
@@ -52,7 +52,7 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
         # The plate is compared over the frames that were propagated; more or fewer frames wanted now are another matter.
         now = look.look(exchange.read_node(node), None if record is None else FrameRange.parse(record.frames))
     except Failure as failure:
-        # Nothing connected yet, for one: no fault, and no verdict on mattes that may be there.
+        # For example nothing is connected yet, which is no fault and says nothing about existing mattes.
         verdict = Verdict("none" if record is None else "stale", (str(host.limit_reached() or failure),))
     else:
         stamp, faults = ("", []) if record is None else (mattes_on_disk.stamp(record.out), mattes_on_disk.faults(record))
@@ -124,7 +124,7 @@ def idle_look(node: nuke.Node) -> None:
     if not node["has_result"].value() or _state(node_id) == "failed":
         return
     try:
-        # A change that the label has seen need not wait; a node whose hash is never the same must.
+        # A change that the label has seen is judged at once; a node whose hash always differs has to wait its turn.
         if (watch.is_due(node_id) or watch.is_marked(node_id)) and watch.has_moved(node, node_id):
             refresh(node)
     except Exception:
@@ -133,7 +133,7 @@ def idle_look(node: nuke.Node) -> None:
 
 
 def label(node: nuke.Node) -> str:
-    """Give the node's text in the graph: its name, and a mark when its mattes are not what they would be now.
+    """Give the node's text in the graph: its name, and a mark when its mattes are stale.
 
     Nuke asks whenever it draws the graph, so no file is looked at here and nothing is changed; see `watch` for what it costs.
     """
@@ -174,7 +174,7 @@ def show_models(node: nuke.Node, models: Sequence[ModelEntry]) -> None:
 
 
 def _show_objects(node: nuke.Node, lines: Sequence[str], names: Sequence[str]) -> None:
-    """List keyframes, and offer the objects in the two pulldowns; a choice that is gone becomes `all`."""
+    """List the keyframes, and fill the two pulldowns with the objects; a choice that is gone becomes `all`."""
     _set(node, "keyframes", "<br>".join(html.escape(line) for line in lines) or " ")
     for pulldown in ("key_object", "suggest_object"):
         knob = node[pulldown]

@@ -1,6 +1,6 @@
 """The strip in the node's panel: the shot's frames in a row, and below it the suggested ones as cards.
 
-A widget of Nuke dies with its panel, so it keeps nothing: what it shows stands in the node's hidden knob `suggestions`, and in `timeline`.
+Nuke deletes the widget with its panel, so its content is kept in the node's hidden knob `suggestions`, and in `timeline`.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Strip(QtWidgets.QWidget):
     """The row of frames, a sentence, and a row of cards."""
 
     def __init__(self, go_to: Callable[[int], None], make_key: Callable[[int], None], current_frame: Callable[[], int]) -> None:
-        """Take what a click on a frame or card, and on a card's button, does; and what tells the frame that is shown."""
+        """Take the actions of a click on a frame or card and on a card's button, and a function for the frame that is shown."""
         super().__init__()
         self.frames = FramesBar(go_to, current_frame)
         self._counts = _label("", "counts", wraps=True)
@@ -228,7 +228,7 @@ def _picture(path: Optional[str]) -> QtWidgets.QLabel:
 
 
 class StripKnob:
-    """What Nuke asks of a PyCustom knob."""
+    """The object behind a PyCustom knob, as Nuke calls it."""
 
     def __init__(self, node: nuke.Node) -> None:
         """Remember the node; the widget is made when the panel opens."""

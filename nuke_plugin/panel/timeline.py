@@ -1,6 +1,6 @@
-"""What is known of a node's frames, one by one: what the strip draws and what the buttons jump to.
+"""The state of a node's frames, one by one, which the strip draws and the jumps use.
 
-Kept for the session, by node id, as the last look at the node found it; a closed panel loses nothing.
+Kept for the session by node id, as it was when the node was last judged, so that a closed panel loses nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequ
 LEAST_DIP = 0.02
 """A place is weak only where it is this much less sure than the shot is on average: otherwise every shot would have one."""
 MOST_DIPS = 10
-"""Weak places that are named for being unsure alone, the least sure first."""
+"""Most places that count as weak only because they are unsure; the least sure come first."""
 
 
 @dataclass(frozen=True)

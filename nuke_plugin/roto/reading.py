@@ -1,7 +1,7 @@
-"""The Rotos of a node read once, as their curves texts: objects, keyframes, what the core is sent of them, and what changed.
+"""Read a node's Rotos once, as curves texts: their objects and keyframes, what the core gets, and what changed.
 
-Every top-level shape or layer is one object, or all shapes together are one. What a text cannot tell is sampled (`sampling`); geometry
-is the core's alone. Nuke's main thread, since sampling asks Nuke.
+Every top-level shape or layer is one object, or all shapes together are one. Values that a text cannot tell are sampled
+(`sampling`); geometry is left to the core. Nuke's main thread, since sampling asks Nuke.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TEXTS_KEPT = 8
 
 @dataclass(frozen=True)
 class Known:
-    """A curves text as it was read, and what Nuke was asked about it already; its answers are the same for the same text."""
+    """A curves text as it was read, and Nuke's answers about it, which are the same for the same text."""
 
     root: Layer
     compared: Set[int] = field(default_factory=set)
@@ -54,7 +54,7 @@ class RotoNode:
 
 @dataclass(frozen=True)
 class RotoReading:
-    """The objects of a chain of Rotos, and what of them cannot be taken."""
+    """The objects of a chain of Rotos, and warnings of what cannot be taken."""
 
     nodes: Tuple[RotoNode, ...]
     """The last of the chain first: it is drawn on top."""
@@ -129,7 +129,7 @@ def keyframes(reading: RotoReading, edits: KeyEdits) -> Dict[str, List[int]]:
 
 
 def send(reading: RotoReading, edits: KeyEdits, image_format: Tuple[int, int, float], every: Iterable[int]) -> Sent:
-    """Make ready what the core is sent.
+    """Prepare the text for the core.
 
     Args:
         reading: of `read_rotos`.
@@ -172,7 +172,7 @@ def _absences(frames: Sequence[int]) -> Dict[str, State]:
 
 
 def _settled(node: RotoNode, keyed: Sequence[int], every: Sequence[int]) -> Tuple[Layer, List[str]]:
-    """Give a Roto's tree with nothing left that only Nuke can tell; the tree of its text itself where that tells everything."""
+    """Give a Roto's tree with Nuke's values where the text cannot tell them."""
     known, root = node.known, node.known.root
     try:
         fresh = [frame for frame in keyed if frame not in known.compared]

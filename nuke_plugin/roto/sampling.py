@@ -1,4 +1,4 @@
-"""What a curves text cannot tell, asked of nuke.rotopaint: values that hang on expressions, such as links to trackers. Main thread only.
+"""Ask nuke.rotopaint for values that a curves text cannot tell: those of expressions, such as links to trackers. Main thread only.
 
 Points and transforms are sampled at the annotated frames; visibility, opacity and lifetime at every frame of the range, because they
 say on every frame whether an object is there. One point of each shape is compared at the annotated frames, because not all of

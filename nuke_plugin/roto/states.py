@@ -1,4 +1,4 @@
-"""A few letters for each annotation, so that a later look can say which one changed; and when each object is hidden.
+"""Digest each annotation to a few letters, so that a later look can say which one changed; and find when objects are hidden.
 
 Curves are kept and saved in single precision, so a roto that was saved and opened again has the same letters.
 """
@@ -22,7 +22,7 @@ State = List[Any]
 
 
 def state_of(text: str) -> State:
-    """Digest what one annotation is made of, as a record keeps it."""
+    """Digest one annotation, as a record keeps it."""
     return [hashlib.sha1(text.encode("utf-8")).hexdigest()[:LETTERS]]
 
 
@@ -53,7 +53,7 @@ def _may_hide(one: Placed) -> bool:
 
 
 def _numbers(one: Placed, frames: Sequence[int]) -> Dict[str, Sequence[float]]:
-    """Evaluate what a shape and the layers around it are set to; a number at its default is left out, whether it is written or not."""
+    """Evaluate the settings of a shape and the layers around it. Defaults are left out, written or not."""
     found: Dict[str, Sequence[float]] = {}
     for depth, element in enumerate(one.chain):
         for place, curve in enumerate(element.transform):

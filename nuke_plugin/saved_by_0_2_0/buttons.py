@@ -1,4 +1,4 @@
-"""What buttons and callbacks of version 0.2.0 import."""
+"""The module that buttons and callbacks of version 0.2.0 import."""
 
 import sys
 

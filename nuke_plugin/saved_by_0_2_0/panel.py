@@ -1,4 +1,4 @@
-"""Where the strip of version 0.2.0 looks."""
+"""The module in which nodes of version 0.2.0 look for the strip."""
 
 import sys
 

@@ -1,1 +1,1 @@
-"""Whether a result still holds: what it was made of, how the node is now, what is on disk. Public: look, watch, snapshot."""
+"""Judge whether a result still holds: its inputs then, the node now, and the files on disk. Public: look, watch, snapshot."""

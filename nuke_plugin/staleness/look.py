@@ -1,4 +1,4 @@
-"""A look at a node without rendering or computing: what its result would be made of now, and whether it still holds."""
+"""Judge a node without rendering or computing: reduce its inputs as they are now, and compare them with those of its result."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ class Now:
     snapshot: Snapshot
     annotations: Annotations
     frames: FrameRange
-    """That a propagate would fill."""
+    """Frames that a propagate would fill."""
     out: str
-    """Where it would write."""
+    """Pattern of the mattes that it would write."""
     warnings: Tuple[str, ...]
-    """About the frames and the annotations."""
+    """Sentences about the frames and the annotations."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the status line says."""
+    """The judgement that the status shows."""
 
     state: str
     """`none`, `fresh` or `stale`."""
     reasons: Tuple[str, ...] = ()
     cost: str = ""
     former: int = 0
-    """Mattes that are shown and that the last run did not vouch for."""
+    """Number of mattes that are shown and were not checked by the last run."""
 
 
 def look(read: NodeRead, plate_frames: Optional[FrameRange] = None) -> Now:
-    """Reduce a node as it was read to what is compared; main thread, renders nothing.
+    """Reduce a node, as it was read, to a snapshot; main thread, renders nothing.
 
     Args:
         read: an XMemRoto.
@@ -60,7 +60,7 @@ def look(read: NodeRead, plate_frames: Optional[FrameRange] = None) -> Now:
 
 
 def snapshot_of(read: NodeRead, handed: Handed) -> Snapshot:
-    """Give what was handed to the core, in the words of `look`: not what the node was before or is since."""
+    """Make the snapshot of what was handed to the core, whatever the node was before or is since."""
     roto_state = _roto_state(read.annotations, handed.alpha_states)
     return Snapshot(handed.plate_state, roto_state, _counting(read.settings, read.colorspace), _hidden(read.annotations))
 
@@ -91,7 +91,7 @@ def judge(
         now: of `look`.
         stamp: of `mattes_on_disk.stamp`, now.
         faults: of single mattes on disk; see `mattes_on_disk`.
-        whole: frames that have a matte of whichever run where the next one writes.
+        whole: frames that have a matte of any run where the next one writes.
         shown: frames that have a file among the mattes that the node puts out.
     """
     new = uncovered(record, now)
@@ -122,12 +122,12 @@ def judge(
         moved = moved or "Propagate with their frames in the range tells whether they hold, and makes those again that do not."
     if not reasons or (former and len(reasons) == 1):
         return Verdict("fresh", tuple(reasons), cost=moved, former=len(former))
-    # Frames alone missing: the others stay as they are.
+    # Only some frames are missing: the others stay as they are.
     return Verdict("stale", tuple(reasons), _cost(record, now, len(new) if only_frames else None), len(former))
 
 
 def _former(frames: Collection[int], what: str) -> str:
-    """Say which mattes are shown although nobody vouches for them; empty when there are none."""
+    """Name mattes that are shown although no run of the node checked them; empty when there are none."""
     if not frames:
         return ""
     which = str(FrameRange.of(sorted(frames)))

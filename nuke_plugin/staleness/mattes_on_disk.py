@@ -1,4 +1,4 @@
-"""Which mattes are on disk, one by one: the folder is listed once, and nothing is opened but `result.json`."""
+"""Find the mattes on disk, one by one: list the folder once, and open only `result.json`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from xmemcore.protocol.result_file import ResultFile
 
 
 def stamp(pattern: str) -> str:
-    """Digest what `result.json` tells of these mattes, and of no others in the folder; empty when it tells nothing."""
+    """Digest what `result.json` tells of these mattes alone; empty when it tells nothing."""
     return ResultFile(Path(pattern)).stamp
 
 
@@ -45,7 +45,7 @@ def _by_layer(layers: Sequence[str], listed: Mapping[int, Sequence[float]]) -> D
 
 
 def faults(record: Record) -> List[str]:
-    """Say which mattes are gone or are not as the core wrote them, one sentence each."""
+    """Name mattes that are gone or differ from what the core wrote, in a sentence each."""
     folder, name = Path(record.out).parent, Path(record.out).name
     sizes = _sizes(folder)
     if sizes is None:
@@ -60,7 +60,7 @@ def faults(record: Record) -> List[str]:
 
 
 def frames(pattern: str) -> Set[int]:
-    """List the frames that have a file, whoever wrote it."""
+    """List the frames that have a file of any origin."""
     name = Path(pattern).name
     if "%" not in name:
         return set()
@@ -75,7 +75,7 @@ def frames(pattern: str) -> Set[int]:
 
 
 def whole(pattern: str) -> Set[int]:
-    """List the frames whose matte is as the core wrote it, in whichever run; whether it still holds only the core can tell."""
+    """List the frames whose matte is as some run of the core wrote it. Only the core can tell whether it still holds."""
     sizes, name = _sizes(Path(pattern).parent) or {}, Path(pattern).name
     return {frame for frame, size in ResultFile(Path(pattern)).sizes.items() if sizes.get(name % frame) == size}
 

@@ -46,18 +46,18 @@ class Record:
     objects: Tuple[str, ...]
     layers: Tuple[str, ...]
     seconds: float
-    """That the core took."""
+    """Seconds that the core took."""
     seconds_per_frame: float
-    """Of frames that were computed; 0 when none ever was."""
+    """Seconds for each computed frame; 0 when no frame was ever computed."""
     computed: int
     """Mattes that were written; the others were up to date."""
     encoded_frames: int
-    """Plate frames that the network had to look at; the others' features were kept."""
+    """Plate frames that were encoded; the others' features were kept."""
     encoded_annotations: int
     """Keyframes that had to be learned; the others' memory was kept."""
     model: str
     stamp: str
-    """Of what result.json tells of the mattes: another stamp, and somebody else has written them."""
+    """`stamp` of result.json: another one later means that another run wrote the mattes."""
     node_name: str
     missing: Tuple[int, ...] = ()
     """Frames that were asked for and have no plate, and so no matte."""
@@ -84,12 +84,12 @@ class Record:
 
 
 def last_record(node: nuke.Node) -> Optional[Record]:
-    """Read what is known of the node's last run; None when there was none."""
+    """Read the record of the node's last run; None when there was none."""
     return Record.of_json(identity.read_hidden(node, "record"))
 
 
 def write_record(node: nuke.Node, record: Record) -> None:
-    """Keep what is known of the node's last run."""
+    """Keep the record of the node's last run."""
     identity.write_hidden(node, "record", record.as_json())
 
 

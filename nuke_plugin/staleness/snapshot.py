@@ -1,4 +1,4 @@
-"""What a result was made of, small enough for a hidden knob, and how a later look at the node differs from it."""
+"""A snapshot of a result's inputs, small enough for a hidden knob, and its differences from a later one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EARLIER_VERSION = "Whether the roto has changed cannot be told from a run of an 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Plate, annotations and settings, each reduced to little."""
+    """Digests of plate and annotations, and the settings."""
 
     plate: str = ""
     roto: Mapping[str, Mapping[str, List[Any]]] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class Snapshot:
 
 
 def differences(before: Snapshot, now: Snapshot) -> List[str]:
-    """Say what changed, one sentence each; nothing when all is as it was."""
+    """Write what changed, in a sentence each."""
     reasons = []
     if before.plate != now.plate:
         reasons.append("The plate has changed.")

@@ -1,4 +1,4 @@
-"""Cheap answers to one question: has anything above a node moved since its result was last judged? Main thread only.
+"""Tell cheaply whether anything above a node has changed since its result was last judged. Main thread only.
 
 Nuke's own hashes answer at once, but only for a frame on which they were taken before, and not for every node. Artists key other frames
 than the last one they looked at, so there is a second witness that knows no frame: the texts of the knobs above, and of the roto's shapes.
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_SECONDS = 2.0
 STEPS_AT_ONCE = 16
-"""Of a walk, at one idle moment; each node takes two."""
+"""Steps of a walk at one idle moment; each node takes two."""
 SHARE = 0.05
-"""Of the interface's time, at most, for looking."""
+"""Largest share of the interface's time that looking may take."""
 
 
 @dataclass
@@ -37,7 +37,7 @@ class _Seen:
     hashes: Dict[int, Tuple[digest.Witness, ...]] = field(default_factory=dict)
     """Nuke's hashes of the inputs, by the frame that was shown."""
     moved: bool = False
-    """What the last look at the token said."""
+    """Whether the last look found a change."""
 
 
 @dataclass
@@ -80,7 +80,7 @@ def is_due(node_id: str) -> bool:
 
 
 def rest(node_id: str) -> None:
-    """Look no more until the result is judged again: what failed once would fail, and be printed, at every idle moment."""
+    """Do not look again before the result is judged: a look that failed would fail, and be printed, at every idle moment."""
     _due[node_id] = float("inf")
     _walks.pop(node_id, None)
     if node_id in _seen:
@@ -135,7 +135,7 @@ def _token(node: nuke.Node) -> str:
 
 
 def _token_in_steps(node: nuke.Node) -> Iterator[str]:
-    """Do that by a node at a time: "" until the last step."""
+    """Do the same one node at a time, giving "" until the last step."""
     texts = [str(node["key_edits"].value())]
     plate, source = identity.connected(node, identity.PLATE), identity.connected(node, identity.ROTO)
     if plate is not None:
