@@ -25,6 +25,8 @@ MATTE = "mask"
 """Name of the one object of a grey sequence."""
 COLOURS = ("red", "green", "blue")
 
+MAX_VALUES = 1_000_000_000
+"""Pixels times objects of a file: a hundred objects at 4K, some 20 s of processor time."""
 LABEL_COLOURS, LABELLED_SHARE = 16, 0.95
 """A coloured mask whose seen pixels have so few colours, up to this share of them, is flat: no edge is soft."""
 LABEL_SHARE = 0.05
@@ -88,6 +90,12 @@ class PictureMasks:
         faint = not self._deep and not self._use_alpha and 0 < self._largest_grey <= LARGEST_GREY_INDEX
         self._indexed = self._palette or (faint and not self._coloured)
         self.objects = self._names()
+        width, height = canvas.display.width, canvas.display.height
+        if len(self.objects) * width * height > MAX_VALUES:
+            raise RequestError(
+                f"The masks {sequence.pattern} have {len(self.objects)} objects of {width}x{height}; up to {MAX_VALUES // 10**6} million values "
+                "are read. Label fewer objects, or save smaller masks with a smaller plate."
+            )
         if self._coloured:
             self.warnings += self._doubts([frame for frame in frames if frame in needed])
 
