@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,12 +16,16 @@ from PIL import Image
 
 from tests.fuzz.plates import with_check_sums
 from tests.make_data import write_exr
+from tests.shot.made_shot import FIRST, write_plate, write_roto
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot import inputs
 from xmemcore.shot.annotations import mask_exrs, mask_pictures
 from xmemcore.shot.annotations.masks import MaskAnnotations
 from xmemcore.shot.files import exr
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.sequence import Sequence
+from xmemcore.shot.inputs import open_shot
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.plate import Plate
 
@@ -70,6 +75,16 @@ def test_objects_of_a_mask_are_counted_before_they_are_read(tmp_path: Path, monk
     monkeypatch.setattr(mask_pictures, "MAX_VALUES", 39_799)
     with pytest.raises(RequestError, match=r"i\.1\.png have 199 objects of 20x10.*Label fewer objects"):
         MaskAnnotations.open(str(tmp_path / "i.1.png"), small_plate(20, 10))
+
+
+def test_objects_of_a_roto_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = PropagateRequest(
+        plate=write_plate(tmp_path / "plate", last=FIRST, holes=()), roto=write_roto(tmp_path / "a.nk", (FIRST,), (FIRST,))
+    )
+    monkeypatch.setattr(inputs, "MAX_OBJECTS", 1)
+    with pytest.raises(RequestError, match=r"a\.nk has 2 objects; up to 1 are computed at once.*--object"):
+        open_shot(request)
+    assert open_shot(replace(request, objects=("body",))).annotations.objects == ("body",)
 
 
 def test_masks_of_an_exr_are_the_same_in_bands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,9 @@ from xmemcore.shot.approved import ApprovedAnnotations
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.store.cache import digest
 
+MAX_OBJECTS = 500
+"""Of a shot: each is compared with each, and each is computed in each frame."""
+
 
 @dataclass(frozen=True)
 class Shot:
@@ -45,6 +48,11 @@ def open_shot(request: ShotRequest) -> Shot:
     annotations = _open_annotations(request, plate)
     if not annotations.keyframes:
         raise RequestError(f"Nothing is annotated in {request.roto or request.masks}. Key the roto on at least one frame of the plate.")
+    if len(annotations.objects) > MAX_OBJECTS:
+        raise RequestError(
+            f"{request.roto or request.masks} has {len(annotations.objects)} objects; up to {MAX_OBJECTS} are computed at once. "
+            "Choose some of them by name (--object)."
+        )
     for frame in annotations.keyframes:
         if frame not in plate.frames:
             reason = "is missing on disk" if frame in plate.holes else "is not on the plate"

@@ -93,8 +93,8 @@ class PictureMasks:
         width, height = canvas.display.width, canvas.display.height
         if len(self.objects) * width * height > MAX_VALUES:
             raise RequestError(
-                f"The masks {sequence.pattern} have {len(self.objects)} objects of {width}x{height}; up to {MAX_VALUES // 10**6} million values "
-                "are read. Label fewer objects, or save smaller masks with a smaller plate."
+                f"The masks {sequence.pattern} have {len(self.objects)} objects of {width}x{height}; up to {MAX_VALUES // 10**6} million "
+                "values are read. Label fewer objects, or save smaller masks with a smaller plate."
             )
         if self._coloured:
             self.warnings += self._doubts([frame for frame in frames if frame in needed])
