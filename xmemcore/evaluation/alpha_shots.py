@@ -77,8 +77,8 @@ def answered(alpha: np.ndarray, lines: int, seed: int = 0, astray: float = 0.8) 
     size = round(width * scale), round(height * scale)
     cells = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
     rng = np.random.default_rng(seed)
-    waves = (cv2.GaussianBlur(rng.standard_normal(cells.shape, np.float32), (0, 0), 8) for _ in range(2))
-    across, down = (wave * astray / max(float(wave.std()), 1e-6) for wave in waves)
+    waves = (cv2.GaussianBlur(rng.standard_normal(tuple(cells.shape), np.float32), (0, 0), 8) for _ in range(2))
+    across, down = (wave * (astray / max(float(np.std(wave)), 1e-6)) for wave in waves)
     columns, rows = np.meshgrid(np.arange(size[0], dtype=np.float32), np.arange(size[1], dtype=np.float32))
     cells = cv2.remap(cells, columns + across, rows + down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     quarter = cv2.resize(cells, (-(-size[0] // 4), -(-size[1] // 4)), interpolation=cv2.INTER_AREA).clip(0.02, 0.98)
@@ -120,8 +120,9 @@ class _Pen:
 
 def _outline(rng: np.random.Generator, radius: float, centre: tuple[float, float], turn: float, rough: float = 0.15) -> np.ndarray:
     angles = np.linspace(0, 2 * np.pi, 400, endpoint=False)
-    waves = sum(
-        (rough / k) * float(rng.standard_normal()) * np.sin(k * (angles - turn) + float(rng.uniform(0, 6))) for k in (2, 3, 5, 8, 13)
+    waves = np.sum(
+        [(rough / k) * float(rng.standard_normal()) * np.sin(k * (angles - turn) + float(rng.uniform(0, 6))) for k in (2, 3, 5, 8, 13)],
+        axis=0,
     )
     return np.array(centre) + radius * (1 + waves)[:, None] * np.stack((np.cos(angles), np.sin(angles)), axis=1)
 
@@ -253,13 +254,12 @@ def _cloth(width: int, height: int, colours: np.ndarray, rng: np.random.Generato
     small = rng.standard_normal((48, 64)).astype(np.float32)
     matrix = np.array(((64 / width, 0, offset[0] * unit * 64 / width), (0, 48 / height, offset[1] * unit * 48 / height)))
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    folds = sum(
-        weight
-        * cv2.warpAffine(
-            cv2.GaussianBlur(small, (0, 0), sigma) * sigma, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT
-        )
-        for sigma, weight in ((8.0, 1.0), (3.0, 0.6), (1.0, 0.3))
-    )
+
+    def waves(sigma: float) -> np.ndarray:
+        soft = cv2.GaussianBlur(small, (0, 0), sigma) * sigma
+        return cv2.warpAffine(soft, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT)
+
+    folds = waves(8.0) + 0.6 * waves(3.0) + 0.3 * waves(1.0)
     share = (0.5 + 0.35 * folds).clip(0, 1)[..., None]
     fine = rng.standard_normal((height // 3 + 1, width // 3 + 1)).astype(np.float32)
     threads = cv2.resize(fine, (width, height), interpolation=cv2.INTER_LINEAR)[..., None]

@@ -182,11 +182,11 @@ def _draw_edges(image: Image.Image, pen: ImageDraw.ImageDraw, sheet: Sheet, top:
     if sheet.edges.crops:
         pen.text((left, top), "the widest undecided edges, pixel by pixel", INK, font=_font(17))
         for number, crop in enumerate(sheet.edges.crops):
-            x = left + number * (CROP_PIXELS + MARGIN)
-            for row, pixels in enumerate((crop.plate, np.repeat(crop.matte[..., None], 3, axis=2))):
-                part = Image.fromarray((np.clip(pixels, 0, 1) * 255).round().astype(np.uint8))
-                image.paste(part, (x, top + 28 + row * (CROP_PIXELS + 4)))
-            pen.text((x, top + 34 + 2 * CROP_PIXELS), str(crop.frame), FAINT, font=_font(15))
+            corner = left + number * (CROP_PIXELS + MARGIN)
+            for row, part in enumerate((crop.plate, np.repeat(crop.matte[..., None], 3, axis=2))):
+                shown = Image.fromarray((np.clip(part, 0, 1) * 255).round().astype(np.uint8))
+                image.paste(shown, (corner, top + 28 + row * (CROP_PIXELS + 4)))
+            pen.text((corner, top + 34 + 2 * CROP_PIXELS), str(crop.frame), FAINT, font=_font(15))
 
 
 def chosen_frames(sheet: Sheet) -> list[int]:

@@ -198,7 +198,7 @@ class _Run:
         """Let the network answer the keyframes around some frames, where it has not, and keep what the artist's shapes differ by."""
         differences = self.plan.differences
         wanted = {number: {key for index in todo for key in differences[number].keys_for(index)} for number in groups}
-        for key in sorted(set().union(*wanted.values())):
+        for key in sorted({key for keys in wanted.values() for key in keys}):
             # Key by key, so that its frame is at hand for all groups.
             for number in groups:
                 if key in wanted[number] and not differences[number].has(key):

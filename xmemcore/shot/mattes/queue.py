@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import cv2
 import numpy as np
@@ -186,7 +187,8 @@ class MatteQueue:
 
     def _spill(self, group: int, index: int, planes: np.ndarray, around: Mapping[int, np.ndarray]) -> None:
         content = io.BytesIO()
-        np.savez(content, planes=planes, **{str(other): there for other, there in around.items()})
+        named: dict[str, Any] = {"planes": planes, **{str(other): there for other, there in around.items()}}
+        np.savez(content, **named)
         try:
             self._spilled(group, index).write_bytes(content.getbuffer())
         except OSError as error:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -48,6 +48,7 @@ class Predicted:
     """By index, the predictions of neighbouring frames; only for a chain with `Steady`."""
 
 
+@runtime_checkable
 class Before(Protocol):
     """A step at working size. It must keep the sum over planes at 1."""
 
@@ -176,9 +177,10 @@ def finished(
     Yields:
         Rows of the canvas from top to bottom, and their planes (1 + K, n, W) float32, the caller's own.
     """
-    prediction, steps = Predicted(predicted, index, picture, group, around), []
+    prediction = Predicted(predicted, index, picture, group, around)
+    steps: list[Rows] = []
     for step in chain:
-        if hasattr(step, "changed"):
+        if isinstance(step, Before):
             prediction = step.changed(prediction)
         else:
             steps.append(step.begun(prediction))
@@ -186,6 +188,6 @@ def finished(
     for top in range(0, canvas.height, height):
         band = slice(top, min(top + height, canvas.height))
         planes = np.empty((len(predicted), 0, canvas.width), np.float32)
-        for step in steps:
-            planes = step(band, planes)
+        for rows in steps:
+            planes = rows(band, planes)
         yield band, planes
