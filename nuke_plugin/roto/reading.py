@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
+import xmemcore.curves as curves
 from xmem_roto_nuke.roto import sampling
 from xmem_roto_nuke.roto.key_edits import ONE_OBJECT, KeyEdits
 from xmem_roto_nuke.roto.sampling import Elements, Path
 from xmem_roto_nuke.roto.states import State, hidden, states
-from xmemcore import curves
 from xmemcore.curves import CurvesTextBroken, Layer, SentRoto, TextObject
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import FrameRange
