@@ -221,7 +221,8 @@ def read_annotations(node: nuke.Node, settings: Settings, wanted: Iterable[int])
     own = None
     # Rendering it takes more nodes, which Non-commercial and Indie have not got.
     if reading.every_shape_counts(read, edits) and host.may_walk_trees():
-        own = RotoDrawing.of_nodes(pipe.rotos, [text for _, text in texts])
+        # What was sampled, since an expression finds no node where the copy is drawn.
+        own = RotoDrawing.of_nodes(pipe.rotos, [text for _, text in sent.roto.rotos])
     return Annotations(reading.keyframes(read, edits), sent, own, pipe.warnings + read.warnings + sent.warnings, notes, absent)
 
 

@@ -7,9 +7,11 @@ same rules in a script that it reads (`xmemcore.curves.chain`).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, List, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Dict, List, Optional, Set, Tuple
 
+from xmem_roto_nuke import host
 from xmem_roto_nuke.graph import outside
 from xmem_roto_nuke.node import identity
 from xmemcore.curves.chain import CLASSES, PASSED
@@ -17,6 +19,12 @@ from xmemcore.protocol.failures import RequestError
 
 if TYPE_CHECKING:
     import nuke
+
+
+EXPRESSION = re.compile(r'[{"]=([^{}"]*)')
+"""In a curves text."""
+PATH = re.compile(r"[A-Za-z_]\w*(?:\.\w+)+")
+"""A knob of another node, in an expression."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,20 @@ def above(node: nuke.Node) -> Pipe:
 def texts(pipe: Pipe) -> List[Tuple[str, str]]:
     """Give the name and curves text of each Roto; one call of Nuke's for each."""
     return [(str(one.name()), str(one["curves"].toScript())) for one in pipe.rotos]
+
+
+def followed(roto: nuke.Node, text: str) -> List[nuke.Node]:
+    """List the nodes that the expressions of a curves text name, such as trackers; looked for beside the Roto, then further out."""
+    groups = str(roto.fullName()).split(".")[:-1]
+    found: Dict[str, nuke.Node] = {}
+    for path in dict.fromkeys(path for expression in EXPRESSION.findall(text) for path in PATH.findall(expression)):
+        names = [name for name in path.split(".")[:-1] if name not in ("root", "parent", "this")][:1]
+        for depth in range(len(groups), -1, -1) if names else ():
+            node = host.find_node(".".join([*groups[:depth], *names]))
+            if node is not None:
+                found[str(node.fullName())] = node
+                break
+    return list(found.values())
 
 
 def layers(plate: Optional[nuke.Node]) -> Set[str]:

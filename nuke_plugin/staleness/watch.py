@@ -142,8 +142,11 @@ def _token_in_steps(node: nuke.Node) -> Iterator[str]:
         yield from _tree_text(plate, texts)
     rotos = () if str(node["roto_input"].value()) == ALPHA else _rotos(node)
     for roto in rotos:
-        texts.append(f"{roto.fullName()} {roto['curves'].toScript()}")
+        text = str(roto["curves"].toScript())
+        texts.append(f"{roto.fullName()} {text}")
         yield ""
+        for followed in roto_pipe.followed(roto, text) if host.may_walk_trees() else ():
+            yield from _tree_text(followed, texts)
     if not rotos and source is not None:
         yield from _tree_text(source, texts)
     yield digest.of_lines(texts)

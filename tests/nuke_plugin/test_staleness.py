@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.nuke_plugin.conftest import TRIANGLE
+
 pytestmark = pytest.mark.timeout(120)
 
 
@@ -378,3 +380,19 @@ def test_frames_set_aside_have_a_limit_and_go_with_clear(stage, monkeypatch):
     stage.press("clear")
     stage.wait()
     assert not folder.exists()
+
+
+def test_a_tracker_that_the_roto_follows_marks_the_node_on_a_frame_without_a_hash(stage):
+    tracker = stage.nuke.nodes.Grade(name="Tracker1")
+    stage.roto["curves"].fromScript(TRIANGLE.replace("{t 25 18}", "{t 25 18 0 {=Tracker1.multiply*4 0}}"))
+    stage.propagate()
+    assert "Up to date" in stage.status()
+    from xmem_roto_nuke.staleness import watch
+
+    stage.nuke.root()["frame"].setValue(1009)  # of which there is no hash
+    tracker["multiply"].setValue(2)
+    watch._due.clear()
+    node_id = stage.node["node_id"].value()
+    assert any(watch.has_moved(stage.node, node_id, validate=False) for _ in range(50))
+    stage.press("refresh")
+    assert "tri was changed on 1001" in stage.status()
