@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import nuke
 
 
+MOST_CHANNELS = 1023
+"""That Nuke takes in one script."""
 AnyRequest = TypeVar("AnyRequest", PropagateRequest, SuggestRequest, FitRequest)
 
 
@@ -113,6 +115,7 @@ def read_to_hand_over(node: nuke.Node) -> NodeRead:
     read = read_node(node)
     host.refuse_wrong_context(read.plate)
     _refuse_keys_off_plate(read.annotations, read.plate)
+    _refuse_too_many_layers(read.annotations, read.plate)
     return read
 
 
@@ -249,6 +252,16 @@ def _refuse_keys_off_plate(annotations: Annotations, plate: nuke.Node) -> None:
         raise RequestError(
             f"The plate {plate.name()} has the frames {first}-{last}, but the roto is keyed on {shown}. "
             f"Go there and press Remove, or move the keys to frames that the plate has. {plates.HOW_TO_NAME_THE_RANGE}"
+        )
+
+
+def _refuse_too_many_layers(annotations: Annotations, plate: nuke.Node) -> None:
+    """Beyond its limit Nuke shows no further layers, and without a word."""
+    objects, channels = len(annotations.frames), len(plate.channels())
+    if objects + channels > MOST_CHANNELS:
+        raise RequestError(
+            f"The objects of the roto are {objects}, the channels of the plate {channels}, and Nuke takes {MOST_CHANNELS} in all. "
+            "Put shapes together in layers of the Roto, or choose 'union of all shapes'."
         )
 
 
