@@ -1,1 +1,1 @@
-"""How the bundled model is made, and how a studio makes its own. Not needed to make a matte."""
+"""Training of the bundled model, and of a studio's own. Not needed to make a matte."""

@@ -1,4 +1,4 @@
-"""Averaged weights: smoother than the last step's, and what is shipped."""
+"""Averaged weights, which are smoother than those of the last step, and are shipped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from xmemcore.network.xmem import XMem
 
 
 class Average:
-    """An exponential average of a network's weights; quick at first, so that the random start is soon forgotten."""
+    """An exponential average of a network's weights; quick at first, so that the random start loses its weight soon."""
 
     def __init__(self, network: XMem, decay: float) -> None:
         self.network = copy.deepcopy(network).eval().requires_grad_(False)

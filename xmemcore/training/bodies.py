@@ -1,7 +1,7 @@
 """Bodies in three dimensions, made from numbers alone: vessels, stones, boxes, wheels, animals, figures and vehicles.
 
 A body is a list of parts, each a closed mesh with texture coordinates. Parts swing about their joints, so that an animal walks and a
-wheel turns. Nothing here comes from a file: whoever trains on these bodies owes nothing to anybody.
+wheel turns. Nothing comes from a file, so a training on these bodies needs nobody's licence.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ class Part:
     swing: float = 0.0
     """Largest angle to either side, radians."""
     phase: float = 0.0
-    """Of the swing, in turns."""
+    """Phase of the swing, in turns."""
     rolls: bool = False
-    """Whether the part turns on and on, as a wheel does, in place of swinging."""
+    """Whether the part keeps turning like a wheel, instead of swinging."""
 
 
 @dataclass
 class Body:
-    """A thing of several parts; fits a ball of radius 1 about the origin, z up, x ahead."""
+    """A body of several parts, within a ball of radius 1 about the origin, z up, x ahead."""
 
     kind: str
     parts: list[Part] = field(default_factory=list)

@@ -2,11 +2,11 @@
 
     apt-get install openclipart-png lomiri-wallpapers-16.04     (or unpack both with dpkg-deb -x, and name the folder with --root)
 
-What enters is listed picture by picture in `clean_pictures.tsv`, with its package, licence, author and hash; a file that is not as listed
-does not enter. Cut-outs are drawings in the public domain, each as the metadata of its own SVG says (package openclipart-svg, same names);
-backgrounds are photographs under CC0 or CC BY, as the package's copyright file says picture by picture. Left out, after reading their
-copyright files: tuxpaint-stamps-default, plasma-workspace-wallpapers and mate-backgrounds (GPL), gnome-backgrounds, ukui-wallpapers and
-the other pictures of lomiri-wallpapers (share-alike), and of openclipart whatever shows logos, flags, signs and buttons.
+What enters is listed picture by picture in `clean_pictures.tsv`, with its package, licence, author and hash; a file that differs from its
+entry is left out. Cut-outs are drawings in the public domain, each as the metadata of its own SVG says (package openclipart-svg, same
+names); backgrounds are photographs under CC0 or CC BY, as the package's copyright file says picture by picture. Left out, after reading
+their copyright files: tuxpaint-stamps-default, plasma-workspace-wallpapers and mate-backgrounds (GPL), gnome-backgrounds, ukui-wallpapers
+and the other pictures of lomiri-wallpapers (share-alike), and of openclipart whatever shows logos, flags, signs and buttons.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def build(root: Path, out: Path, manifest: Path = MANIFEST) -> tuple[int, int]:
     """Build a folder of stills from installed or unpacked packages.
 
     Returns:
-        How many pictures entered, and how many are not as they are listed.
+        How many pictures entered, and how many differ from their entry.
 
     Raises:
         RequestError: there is none at all.

@@ -1,4 +1,4 @@
-"""Training clips by number: the same number, seed and shape give the same clip, whoever asks and in whatever order."""
+"""Training clips by number: the same number, seed and shape give the same clip, in any process and any order."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class StagedClips:
                 return TrainingClip(frames[order], labels[order])
 
     def planned(self, number: int, shape: ClipShape, in_order: bool) -> PlannedClip:
-        """Make one clip for an accelerator to draw; what is seen when is found out on a sketch."""
+        """Plan one clip for an accelerator to draw; a sketch tells which target is visible when."""
         rng = self._generator(number, shape)
         while True:
             plan = self._staged(rng, shape)

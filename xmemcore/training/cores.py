@@ -1,8 +1,8 @@
-"""As many threads as others leave room for.
+"""Choose the number of threads by the cores that other processes leave idle.
 
-Threads of one operation wait for each other. On a machine that is shared, one that is put aside holds up all: two threads on two cores
-of which one was taken were measured three times slower than one thread, and thirteen times where both were. So a thread is added only
-where a core has been idle, one step is enough to take it away again, and each disappointment makes the next try later.
+Threads of one operation wait for each other, so a suspended thread delays all. Measured: two threads on two cores, one of them taken,
+are three times slower than one thread; with both taken, thirteen times. So a thread is added only where a core has been idle. One slow
+step takes it away again, and each failure makes the next try later.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pathlib import Path
 import torch
 
 _CONTENDED = 0.8
-"""Share of the threads' time that a free machine gives."""
+"""Share of the threads' time below which the machine counts as busy."""
 _ROOM = 0.6
 """Idle cores that make room for one more thread."""
 _FIRST_WAIT_SECONDS = 20.0
 _LONGEST_WAIT_SECONDS = 320.0
 _TICKS = 100
-"""Of Linux' /proc/stat, a second."""
+"""Ticks a second of Linux' /proc/stat."""
 
 
 class Cores:
@@ -49,7 +49,7 @@ class Cores:
 
         Args:
             got: share of the threads' time that they ran, in [0, 1].
-            idle_cores: cores that nobody used meanwhile; None where the system does not tell.
+            idle_cores: cores that were idle meanwhile; None where the system does not tell.
             now: seconds of any steady clock.
         """
         if self.threads > 1 and got < _CONTENDED:

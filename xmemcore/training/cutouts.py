@@ -1,4 +1,4 @@
-"""What clips are made of: pictures, and things cut out of them."""
+"""The material of clips: pictures, and things cut out of them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Cutout:
 
 
 class Source(Protocol):
-    """Where pictures come from; every choice is the generator's that is passed in."""
+    """A source of pictures; every random choice is made by the generator that is passed in."""
 
     def background(self, rng: np.random.Generator) -> np.ndarray:
         """Give a picture, (H, W, 3) uint8."""

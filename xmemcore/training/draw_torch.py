@@ -1,4 +1,4 @@
-"""Draw planned clips on an accelerator, the same plans as `draw`: a loader that only plans does not starve it.
+"""Draw planned clips on an accelerator, the same plans as `draw`: a loader that only plans is quick enough for it.
 
 Drawing a whole batch takes one `grid_sample` for each layer number; small differences from opencv (reduction of large pictures,
 compression, the grain's numbers) are of no consequence for training.

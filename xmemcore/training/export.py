@@ -1,4 +1,4 @@
-"""From a training's last state to a model file that says where it comes from."""
+"""Export a training's last state as a model file whose metadata say where it comes from."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def export(
         run: folder of the training.
         path: file to write.
         name: of the model.
-        terms: what it was trained on, and what that allows, in one line.
+        terms: its training material and what that allows, in one line.
         licence: of the weights.
         before: what the model that the training began from says of its own training.
         former: that model's weights, of which the recipe keeps a share.
@@ -55,7 +55,7 @@ def export(
         "validations": record.entries(run / record.VALIDATIONS),
         "last_losses": [entry["loss"] for entry in losses[-20:]],
     }
-    # The encoder's place on the machine that trained it says nothing to anybody else.
+    # The encoder's path on the machine that trained it is of no use elsewhere.
     training["recipe"]["encoder"] = Path(training["recipe"].get("encoder") or "").name
     if before:
         training["before"] = before["training"]
@@ -69,7 +69,7 @@ def export(
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     save_network(path, network, metadata)
-    # The library writes for the owner alone; a package's files are read by everybody.
+    # The library writes files for their owner alone; a package's files are read by all users.
     path.chmod(0o644)
     return path
 

@@ -1,6 +1,6 @@
-"""A studio's own finished shots as training clips: plates beside the mattes that were delivered for them.
+"""Training clips from a studio's own finished shots: plates beside the mattes that were delivered for them.
 
-Nothing is invented here but the camera's crop and light: motion, occlusion and edges are the shot's own.
+Only crop and light are changed; motion, occlusion and edges are those of the shot.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Batches made ahead by other processes. This module must not import torch: the processes need none."""
+"""Make batches ahead in other processes. This module must not import torch, which those processes do not need."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from xmemcore.training.clips import ClipSource, PlannedClip, StagedClips
 from xmemcore.training.scene import ClipShape
 
 _PATIENCE_SECONDS = 5.0
-"""Between two looks at whether the parent is still there."""
+"""Seconds between two looks at whether the parent is still there."""
 _GLANCE_SECONDS = 0.5
-"""Between two looks at whether the process is still there, and whether the training is asked to stop."""
+"""Seconds between two looks at whether the process is still there, and whether the training is to stop."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Order:
-    """What to make for one step."""
+    """The order for one step's clips."""
 
     step: int
     first: int
@@ -100,7 +100,7 @@ class Loader:
             try:
                 batch = self._made[worker].get(timeout=_GLANCE_SECONDS)
             except queue.Empty:
-                # Who ends a training may end all its processes at once.
+                # A training may be ended with all its processes at once.
                 if not self._processes[worker].is_alive() and not stopped():
                     raise MachineError(
                         "The process that makes training clips has ended; see its message above. Go on with --resume."
@@ -135,7 +135,7 @@ def _work(make_source: Callable[[], ClipSource], asked: multiprocessing.Queue[An
             made.put(make_batch(source, order))
         except Failure as failure:
             made.put(failure)
-    # Nobody will read what is still in the pipe; without this the process would wait for a reader for ever.
+    # The rest in the pipe is not read any more; without this the process would wait for a reader for ever.
     made.cancel_join_thread()
 
 

@@ -1,7 +1,7 @@
-"""How a camera or a thing moves through a clip: smooth paths, and the warp they make of a picture.
+"""Motion of a camera or a thing in a clip: smooth paths, and the warps of pictures that follow from them.
 
 A thing lives in its own coordinates u: its centre is 0, half its longer side 1. The canvas is [-1, 1] squared. A pose maps u to the
-canvas; what rendering needs is the way back, for which every step has a closed form. Warps are computed on a coarse grid and enlarged.
+canvas; rendering needs the inverse, which has a closed form for every step. Warps are computed on a coarse grid and enlarged.
 """
 
 from __future__ import annotations

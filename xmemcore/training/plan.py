@@ -49,7 +49,7 @@ class Layer:
 
 @dataclass
 class Look:
-    """What happens to finished frames, T of each."""
+    """Changes of the finished frames, T of each."""
 
     gain: np.ndarray
     """(T, 3)."""
@@ -71,7 +71,7 @@ class Look:
 
 @dataclass
 class ClipPlan:
-    """Everything that a clip shows."""
+    """All layers of a clip, and the changes of its frames."""
 
     size: int
     """Pixels of a side, a multiple of 16."""

@@ -1,4 +1,4 @@
-"""From the options of `xmem-roto train` to what a trainer needs, all of it checked before anything is written."""
+"""Turn the options of `xmem-roto train` into a plan for the trainer, checked before anything is written."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ TERMS_NOTHING = "generated pictures alone in training"
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What a trainer needs."""
+    """The plan of a training."""
 
     name: str
     recipe: Recipe
@@ -55,7 +55,7 @@ class RunPlan:
     former: Path | None
     """Weights of that model, when a share of them is kept."""
     state: dict[str, Any] | None
-    """What a resumed training goes on with."""
+    """State of a resumed training."""
 
 
 def plan_run(arguments: argparse.Namespace, folder: Path) -> RunPlan:
@@ -80,7 +80,7 @@ def plan_run(arguments: argparse.Namespace, folder: Path) -> RunPlan:
 
 
 def open_folder(plan: RunPlan, folder: Path) -> None:
-    """Make a new training's folder and write down what it was told; raises RequestError, DiskFailed."""
+    """Make a new training's folder and write its recipe and request there; raises RequestError, DiskFailed."""
     try:
         probe(folder)
         if plan.state is None:

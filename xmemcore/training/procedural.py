@@ -1,4 +1,4 @@
-"""Generated textures and shapes: a source of pictures that owes nothing to anybody, and of thin things that photographs lack."""
+"""Generated textures and shapes: a source of pictures without licences, and of thin things that photographs lack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training does, read from a TOML file; every field has the default of the shipped model."""
+"""The recipe of a training, read from a TOML file. Every field has the default of the shipped model."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Phase:
     size: int = 192
     """Pixels of a side, a multiple of 16."""
     frames: int = 4
-    """Of a clip."""
+    """Frames of a clip."""
     batch: int = 4
     """Clips of a step."""
     in_order: float = 0.3
@@ -40,7 +40,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that a training depends on, but the pictures."""
+    """Everything that a training depends on, without the pictures."""
 
     seed: int = 0
     key_encoder: str = "mobilenet_v2"
@@ -88,7 +88,7 @@ class Recipe:
         return float(warm * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * min(1.0, into)))))
 
     def shape(self, step: int, progress: float) -> tuple[ClipShape, Phase, bool]:
-        """Say what the clips of a step have in common, their phase, and whether their frames follow time."""
+        """Give the shape of a step's clips, their phase, and whether their frames follow time."""
         rng = np.random.default_rng([self.seed, 1, step])
         phase = self.phase(progress)
         in_order = bool(rng.random() < phase.in_order)
@@ -101,7 +101,7 @@ class Recipe:
 LARGEST_CLIP = 4096
 """Pixels of a clip's side, its frames, and clips of a batch: beyond any machine's memory."""
 LARGEST_BYTES = 1 << 20
-"""Of a recipe; every one of ours is a hundred times shorter."""
+"""Longest recipe; ours are a hundred times shorter."""
 
 
 def read_recipe(path: Path | str) -> Recipe:
@@ -185,7 +185,7 @@ def _built(kind: type, content: Any, where: str) -> Any:
 
 
 def _wanted(kind: str, value: Any) -> str | None:
-    """Say what a field of a type takes, where a value is something else."""
+    """Name the values that a field takes, for the refusal of another one."""
     if kind == "str":
         return None if isinstance(value, str) else "text in quotation marks"
     if kind == "int":

@@ -1,4 +1,4 @@
-"""What a training leaves behind for a person: a line for each step, a curve, and pictures of predictions."""
+"""The record of a training for people: a line for each step, a curve, and pictures of predictions."""
 
 from __future__ import annotations
 

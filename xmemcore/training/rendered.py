@@ -1,4 +1,4 @@
-"""Rendered scenes on disk, and what of a scene becomes a clip: which moments, which target."""
+"""Rendered scenes on disk, and the choice of moments and targets that make a clip of them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.whole_file import whole, write_text
 
 RECORD = "scenes.json"
-"""In a folder of scenes: how they were made, and what their bodies' skins were cut from."""
+"""File in a folder of scenes that says how they were made, and from which pictures the skins were cut."""
 GENERATED, UNSAID = "generated", "photographs"
-"""Skins that owe nothing to any picture; skins of pictures whose terms nobody wrote down."""
+"""Skins that were generated; skins cut from pictures of unknown terms."""
 _QUALITY = 93
 """Of the JPEGs in which colour is kept; cover and labels are kept exactly."""
 
@@ -100,7 +100,7 @@ class Scenes:
     def __init__(self, folder: Path | str) -> None:
         """List them; raises RequestError."""
         self._paths = sorted(Path(folder).glob("scene_*.npz"))
-        # A folder that does not say is taken for the worse.
+        # A folder without the record counts as skins of unknown terms.
         self.skins = str(_record(Path(folder)).get("skins", UNSAID))
         """GENERATED, UNSAID, or the terms of the pictures that the bodies' skins were cut from."""
         if not self._paths:

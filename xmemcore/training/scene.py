@@ -1,4 +1,4 @@
-"""What happens in a clip: who is the target, who is beside it, who passes in front, and how everything moves.
+"""Stage a clip: choose the target, the things beside it and in front of it, and how all of them move.
 
 Every choice is a share in `SceneConfig`, so that a recipe can weigh it.
 """
@@ -22,20 +22,20 @@ _WIDEST = float(np.log(0.75))
 
 @dataclass(frozen=True)
 class SceneConfig:
-    """Shares of clips, in [0, 1], unless something else is said."""
+    """Shares of clips, in [0, 1], unless stated otherwise."""
 
     partial: float = 0.22
     """Targets that are regions and not things; too many teach not to complete a thing."""
     in_place: float = 0.5
     """Targets that stay in their own photograph, where their edges and light are true."""
     look_alike: float = 0.3
-    """A copy of the target that is not one, or is another."""
+    """Clips with a copy of the target that is no target, or is another one."""
     target_scale: tuple[float, float] = (0.18, 0.85)
     """Of a target on a foreign background: smallest and largest half of its longer side, in halves of the canvas, before it moves."""
     energy: tuple[float, float, float] = (0.3, 0.45, 0.25)
     """Shares of calm, lively and wild clips."""
     bystanders: float = 0.9
-    """Other things, on average."""
+    """Mean number of other things."""
     occluder: float = 0.3
     thin_target: float = 0.08
     thin_limbs: float = 0.12
@@ -57,7 +57,7 @@ class SceneConfig:
 
 @dataclass(frozen=True)
 class ClipShape:
-    """What a batch has in common."""
+    """The shape that all clips of a batch share."""
 
     size: int = 192
     frames: int = 4

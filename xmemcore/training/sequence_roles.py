@@ -1,4 +1,4 @@
-"""Which frames of a training clip are annotated, and which predictions are remembered."""
+"""Choose the annotated frames of a training clip, and the predictions that are remembered."""
 
 from __future__ import annotations
 

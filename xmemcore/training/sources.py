@@ -1,4 +1,4 @@
-"""Which pictures a training uses, as something that a loader's process can build for itself."""
+"""Descriptions of a training's pictures, from which a loader's process builds the source itself."""
 
 from __future__ import annotations
 

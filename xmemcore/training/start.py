@@ -1,4 +1,4 @@
-"""How a network begins: what is loaded, what is frozen, and which rate each part learns at."""
+"""Set up a network for training: load its start, freeze parts, and give each part its rate."""
 
 from __future__ import annotations
 

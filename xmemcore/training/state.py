@@ -1,4 +1,4 @@
-"""What a killed training needs to go on as if nothing had happened."""
+"""Save and read the state from which a killed training goes on with the same result."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Stills:
 
     @property
     def terms(self) -> str | None:
-        """What the folder says of its pictures' licences; None where it says nothing."""
+        """The folder's statement about its pictures' licences; None where there is none."""
         try:
             return (self._root / TERMS).read_text(encoding="utf-8").strip().splitlines()[0]
         except (OSError, ValueError, IndexError):

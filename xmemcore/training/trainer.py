@@ -1,4 +1,4 @@
-"""The training loop: batches in, weights out, and everything kept that a killed run needs to go on."""
+"""The training loop. It keeps everything that a killed run needs to go on."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Length:
 
 @dataclass(frozen=True)
 class Habits:
-    """What a training does besides training, in seconds of work."""
+    """Intervals, in seconds of work, of saving, validating and reporting."""
 
     checkpoint_seconds: float = 180
     validate_seconds: float = 480
@@ -192,7 +192,7 @@ class Trainer:
         )
 
     def _keep_house(self, batch: Batch, stopped: Callable[[], bool]) -> None:
-        """Do what is due; time spent here counts as work, so that minutes are minutes of the clock."""
+        """Save, validate and report when it is time. This counts as work, so that minutes are minutes of the clock."""
         began = time.perf_counter()
         if self.seconds >= self._due["sheet"]:
             self._due["sheet"] = self.seconds + self.habits.sheet_seconds

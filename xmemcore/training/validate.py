@@ -1,4 +1,4 @@
-"""How good a network is while it learns: mean J on parts of a few clips, at a reduced size.
+"""Measure a network while it learns: mean J on parts of a few clips, at a reduced size.
 
 A yardstick for the learning curve, not the measurement: that is `xmem-roto evaluate`.
 """
@@ -21,7 +21,7 @@ from xmemcore.protocol.requests import PropagateRequest
 
 @dataclasses.dataclass(frozen=True)
 class Yardstick:
-    """What is measured."""
+    """The clips that are measured, and how."""
 
     folder: str
     names: tuple[str, ...] = ()
