@@ -13,7 +13,8 @@ from tests.witness.pixels import decoded
 from tests.witness.shots import WitnessShot, write_shot
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.files.box import Box
-from xmemcore.shot.mattes.carry import REACH, KeyDifferences
+from xmemcore.shot.mattes.carry import REACH, KeyDifferences, feather_of
+from xmemcore.shot.mattes.edges import Refinement
 from xmemcore.shot.mattes.steps import Carry, Enlarge, chain_of, keys_of
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.flow import Flows
@@ -55,7 +56,7 @@ def differences(*keys: int) -> KeyDifferences:
 
 
 def test_a_part_that_the_network_misses_goes_along_with_the_picture() -> None:
-    carried = differences(10).added_to(planes(body(13, strap=False)), 13)
+    carried = differences(10).added_to(planes(body(13, strap=False)), 13)[0]
     strap = body(13) - body(13, strap=False)
     assert carried[1][strap > 0.5].min() > 0.5, "the strap is where the picture has moved it"
     assert np.abs(carried[1] - body(13)).mean() < 0.4 * strap.mean()
@@ -64,7 +65,7 @@ def test_a_part_that_the_network_misses_goes_along_with_the_picture() -> None:
 
 def test_what_is_carried_fades_with_distance_and_ends() -> None:
     def left(distance: int) -> float:
-        return float(differences(10).added_to(planes(body(10 + distance, strap=False)), 10 + distance)[1][:36].sum())
+        return float(differences(10).added_to(planes(body(10 + distance, strap=False)), 10 + distance)[0][1][:36].sum())
 
     near, middle = left(1), left(REACH // 2)
     assert near > middle > 0
@@ -74,7 +75,7 @@ def test_what_is_carried_fades_with_distance_and_ends() -> None:
 def test_two_keys_share_a_short_gap_and_a_keyed_frame_takes_nothing() -> None:
     both = differences(10, 14)
     assert both.keys_for(12) == [10, 14] and both.keys_for(10) == [] and both.looked_at(12) == [10, 11, 12, 13, 14]
-    carried = both.added_to(planes(body(12, strap=False)), 12)
+    carried = both.added_to(planes(body(12, strap=False)), 12)[0]
     strap = body(12) - body(12, strap=False) > 0.5
     assert carried[1][strap].min() > 0.5, "both keys know the strap, so it does not fade between them"
 
@@ -86,10 +87,40 @@ def test_the_edge_of_a_moving_shape_does_not_jump_at_a_key() -> None:
 
     found = KeyDifferences({10: frozenset({0})}, 1, Flows(grey))
     found.put(10, {0: body(10, strap=False)}, planes(network(10)))
-    wrong, right = network(11), found.added_to(planes(network(11)), 11)[1]
+    wrong, right = network(11), found.added_to(planes(network(11)), 11)[0][1]
     truth = body(11, strap=False)
     assert np.abs(wrong - truth).sum() / 60 > 1.5, "the matte of before jumps by two pixels on each side"
     assert np.abs(right - truth).sum() / 60 < 0.5
+
+
+def feathered(index: int) -> np.ndarray:
+    """The block with a feather of eight pixels on its right side alone."""
+    plane = np.zeros((HEIGHT, WIDTH), np.float32)
+    plane[40:70, 40:66] = 1
+    plane[40:70, 66:74] = np.linspace(0.94, 0.06, 8)
+    return moved(plane, index)
+
+
+def test_a_feather_is_found_where_it_is_and_goes_along() -> None:
+    feather = feather_of(feathered(0), (HEIGHT, WIDTH))
+    assert feather[55, 68:72].min() > 0.9 and feather[45:65, 38:42].max() < 0.1 and feather[20, 20] == 0
+    found = KeyDifferences({10: frozenset({0})}, 1, Flows(grey))
+    found.put(10, {0: feathered(10)}, planes(body(10, strap=False)), {0: feather_of(feathered(10), (HEIGHT, WIDTH))})
+    _, soft = found.added_to(planes(body(12, strap=False)), 12)
+    assert soft[0, 55, 24 + 68 : 24 + 72].min() > 0.8 and soft[0, 55, 24 + 38 : 24 + 42].max() < 0.2
+
+
+def test_a_feathered_edge_stays_soft_where_the_plate_has_a_sharp_one() -> None:
+    picture = np.where(body(12, strap=False)[..., None] > 0.5, (0.8, 0.3, 0.2), (0.1, 0.3, 0.6)).astype(np.float32)
+    picture = cv2.resize(picture, (4 * WIDTH, 4 * HEIGHT), interpolation=cv2.INTER_NEAREST)
+    small = planes(cv2.GaussianBlur(body(12, strap=False), (0, 0), 1.5))
+    enlarged = np.stack([cv2.resize(plane, (4 * WIDTH, 4 * HEIGHT), interpolation=cv2.INTER_LINEAR) for plane in small])
+
+    def width(soft: np.ndarray | None) -> int:
+        row = Refinement(small, picture, soft).rows(slice(0, 4 * HEIGHT), enlarged)[1, 4 * 55, 4 * (24 + 55) :]
+        return int(((row > 0.1) & (row < 0.9)).sum())
+
+    assert width(None) <= 4 and width(np.ones((1, HEIGHT, WIDTH), np.float32)) >= 12
 
 
 def test_flow_does_not_depend_on_what_was_asked_before() -> None:
@@ -105,7 +136,7 @@ def test_plain_mode_carries_nothing_and_the_choice_is_in_the_signature() -> None
     assert chain_of(PropagateRequest("p", plain=True), canvas, found) == (Enlarge(canvas),)
     assert chain_of(PropagateRequest("p", carry=False, edges="plain"), canvas, found) == (Enlarge(canvas),)
     chain = chain_of(PropagateRequest("p", edges="plain"), canvas, found)
-    assert isinstance(chain[0], Carry) and keys_of(chain) == ["carry 1"]
+    assert isinstance(chain[0], Carry) and keys_of(chain) == ["carry 2"]
 
 
 @pytest.fixture

@@ -104,4 +104,4 @@ def test_refined_is_the_default_and_plain_is_what_it_was() -> None:
     assert chain_of(PropagateRequest(plate="p"), canvas) == (Enlarge(canvas), Refine())
     assert chain_of(PropagateRequest(plate="p", edges="plain"), canvas) == (Enlarge(canvas),)
     assert chain_of(PropagateRequest(plate="p", plain=True), canvas) == (Enlarge(canvas),)
-    assert keys_of(chain_of(PropagateRequest(plate="p"), canvas)) == ["edges 2"]
+    assert keys_of(chain_of(PropagateRequest(plate="p"), canvas)) == ["edges 3"]

@@ -24,6 +24,7 @@ from xmemcore.shot.dependencies import Dependencies
 from xmemcore.shot.device import choose_device
 from xmemcore.shot.learned import LearnedStore, taught
 from xmemcore.shot.listener import Listener, Silence
+from xmemcore.shot.mattes.carry import feather_of
 from xmemcore.shot.mattes.matte_proof import FormerMattes
 from xmemcore.shot.mattes.pictures import picture_paths, write_pictures
 from xmemcore.shot.mattes.queue import MatteQueue, Written, handed
@@ -203,16 +204,18 @@ class _Run:
             for number in groups:
                 if key in wanted[number] and not differences[number].has(key):
                     own = handed(self.propagations[number].answer(key))
-                    differences[number].put(key, self._artists_shapes(number, key), own)
+                    shapes, feathers = self._artists_shapes(number, key)
+                    differences[number].put(key, shapes, own, feathers)
 
-    def _artists_shapes(self, number: int, index: int) -> dict[int, np.ndarray]:
-        """Give a group's soft shapes (h, w) at working size on a keyed frame, by object as the group counts; empty where it is absent."""
+    def _artists_shapes(self, number: int, index: int) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
+        """Give a group's soft shapes (h, w) at working size on a keyed frame, by object as it counts, and where they are feathered."""
         group, padding = self.plan.groups[number].group, self.opened.content.padding
-        annotations, frame = self.opened.shot.annotations, self.plate.frames[index]
-        return {
-            place: resampled(annotations.matte(frame, group.objects[place]).astype(np.float32), (padding.height, padding.width))
-            for place in sorted(group.annotations[index].known)
-        }
+        annotations, size = self.opened.shot.annotations, (padding.height, padding.width)
+        shapes, feathers = {}, {}
+        for place in sorted(group.annotations[index].known):
+            matte = annotations.matte(self.plate.frames[index], group.objects[place]).astype(np.float32)
+            shapes[place], feathers[place] = resampled(matte, size), feather_of(matte, size)
+        return shapes, feathers
 
     def finish(self) -> None:
         """Wait for the last file, and leave the cache tidy."""

@@ -16,8 +16,9 @@ import cv2
 import numpy as np
 
 from xmemcore.shot.plate.flow import Flows, Way
+from xmemcore.shot.plate.resampling import resampled
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same inputs would be carried in another way: it is part of every signature."""
 
 REACH = 12
@@ -29,6 +30,8 @@ AROUND_PIXELS = 5
 """Side of the square that these means are taken over."""
 NEAR = 4
 """Frames from a key up to which it counts for less and less whether the answers agree: motion over one frame is sure."""
+FEATHER_PIXELS = 3
+"""Of the plate: an edge that takes more from 0 to 1 is feathered; one without a feather takes one or two."""
 FAINT = 1 / 64
 """Differences below this are the network's softness; they are not carried."""
 
@@ -38,28 +41,33 @@ class _Difference:
     """One object's difference at one key, cut to where there is any, or the object."""
 
     values: np.ndarray
-    """(h, w, 2) float32: the artist's shape minus the network's own, and the network's own."""
+    """(h, w, 3) float32: the artist's shape minus the network's own, the network's own, and where the artist's edge is feathered."""
     row: int
     column: int
     """Of its first pixel."""
 
     @classmethod
-    def of(cls, shape: np.ndarray, own: np.ndarray) -> _Difference | None:
+    def of(cls, shape: np.ndarray, own: np.ndarray, feather: np.ndarray) -> _Difference | None:
         """Compare two planes; None where they say the same."""
         there = np.abs(shape - own) > FAINT
         if not there.any():
             return None
-        values = np.stack((np.where(there, shape - own, 0), own), axis=-1)
-        there |= own > FAINT
+        values = np.stack((np.where(there, shape - own, 0), own, feather), axis=-1)
+        there |= (own > FAINT) | (feather > 0)
         rows, columns = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
         part = np.ascontiguousarray(values[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], np.float32)
         return cls(part, int(rows[0]), int(columns[0]))
 
-    def at(self, way: Way, answer: np.ndarray, distance: int) -> np.ndarray:
-        """Bring it to another frame, so many frames away, as far as the network answers (h, w) there as it did here; 0 around it."""
+    def at(self, way: Way, answer: np.ndarray, distance: int) -> tuple[np.ndarray, np.ndarray]:
+        """Bring it to another frame, so many frames away, as far as the network answers (h, w) there as it did here; 0 around it.
+
+        Returns:
+            The difference, and where the edge is feathered; (h, w) each.
+        """
         there = cv2.remap(self.values, way.columns - self.column, way.rows - self.row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         apart = cv2.blur(np.abs(there[..., 1] - answer), (AROUND_PIXELS, AROUND_PIXELS))
-        return there[..., 0] * ((APART - apart) / (APART - AGREED)).clip(max(0.0, 1 - (distance - 1) / (NEAR - 1)), 1)
+        counts = ((APART - apart) / (APART - AGREED)).clip(max(0.0, 1 - (distance - 1) / (NEAR - 1)), 1)
+        return there[..., 0] * counts, there[..., 2]
 
 
 class KeyDifferences:
@@ -90,34 +98,46 @@ class KeyDifferences:
         """Say whether a key's difference is there."""
         return key in self._found
 
-    def put(self, key: int, given: Mapping[int, np.ndarray], own: np.ndarray) -> None:
+    def put(self, key: int, given: Mapping[int, np.ndarray], own: np.ndarray, feathers: Mapping[int, np.ndarray] | None = None) -> None:
         """Compute and keep a key's difference.
 
         Args:
             key: plate index.
             given: by object, the artist's soft shape (h, w).
             own: (1 + K, h, w), the network's own answer.
+            feathers: by object, `feather_of` its matte; None: no edge is feathered.
         """
-        compared = {obj: _Difference.of(shape, own[obj + 1].astype(np.float32)) for obj, shape in given.items()}
+        compared = {}
+        for obj, shape in given.items():
+            feather = np.zeros_like(shape) if feathers is None else feathers[obj]
+            compared[obj] = _Difference.of(shape, own[obj + 1].astype(np.float32), feather)
         self._found[key] = {obj: difference for obj, difference in compared.items() if difference is not None}
 
-    def added_to(self, planes: np.ndarray, index: int) -> np.ndarray:
-        """Add to a prediction (1 + K, h, w) what the keys around it say; the planes still sum to 1."""
+    def added_to(self, planes: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Add to a prediction (1 + K, h, w) what the keys around it say.
+
+        Returns:
+            Planes (1 + K, h, w), which still sum to 1; and where each object's edge is feathered, (K, h, w) in [0, 1].
+        """
         ways: dict[int, Way] = {}
         objects = planes[1:].astype(np.float32)
+        soft = np.zeros_like(objects)
         for obj in range(len(objects)):
             for key, weight in self._weights(obj, index):
                 difference = self._found[key].get(obj)
                 if difference is not None:
                     if key not in ways:
                         ways[key] = self._flows.way(index, key, (planes.shape[1], planes.shape[2]))
-                    objects[obj] += weight * difference.at(ways[key], planes[obj + 1], abs(index - key))
+                    added, feathered = difference.at(ways[key], planes[obj + 1], abs(index - key))
+                    objects[obj] += weight * added
+                    # A feather goes on until half way, then the plate takes over.
+                    np.maximum(soft[obj], min(1.0, 2 * weight) * feathered, out=soft[obj])
         if not ways:
-            return planes
+            return planes, soft
         objects = objects.clip(0, 1)
         total = objects.sum(axis=0)
         np.divide(objects, total, out=objects, where=total > 1)
-        return np.concatenate((np.maximum(1 - objects.sum(axis=0, keepdims=True), 0), objects))
+        return np.concatenate((np.maximum(1 - objects.sum(axis=0, keepdims=True), 0), objects)), soft
 
     def _weights(self, obj: int, index: int) -> Sequence[tuple[int, float]]:
         """Name the keys of an object that count at a frame, each with its weight in (0, 1]; none where the object is keyed."""
@@ -129,3 +149,22 @@ class KeyDifferences:
         gap = around[1] - around[0] if len(around) == 2 else REACH + 1
         weights = [(key, 1 - abs(index - key) / min(REACH + 1, gap)) for key in around]
         return [(key, weight) for key, weight in weights if weight > 0]
+
+
+def feather_of(matte: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Find where an artist's matte has a feathered edge.
+
+    Args:
+        matte: (H, W) in [0, 1], at the plate's size.
+        size: height and width of the working size.
+
+    Returns:
+        (h, w) float32 in [0, 1]: the share of the edge's pixels around that are wider than any edge of a shape without a feather.
+    """
+    matte = matte.astype(np.float32)
+    between = ((matte > 0.05) & (matte < 0.95)).astype(np.float32)
+    slope = np.hypot(cv2.Sobel(matte, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(matte, cv2.CV_32F, 0, 1, scale=1 / 8))
+    wide = between * (slope < 1 / FEATHER_PIXELS)
+    edge, feathered = resampled(between, size), resampled(wide, size)
+    side = (AROUND_PIXELS, AROUND_PIXELS)
+    return np.where(cv2.blur(edge, side) > 0, cv2.blur(feathered, side) / np.maximum(cv2.blur(edge, side), 1e-6), 0).astype(np.float32)

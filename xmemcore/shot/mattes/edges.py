@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-VERSION = 2
+VERSION = 3
 """Raised whenever the same planes and picture would give other edges: it is part of every signature."""
 
 RADIUS_CELLS = 7
@@ -36,7 +36,7 @@ is one cell astray has half of it), from the second on they do not (colours foll
 AROUND_CELLS = 9
 """Side of the square that these means are taken over."""
 HAZE = 0.2
-"""Where the network's matte is decided, a change smaller than this is the plate's texture."""
+"""Where the network's matte is decided, a change smaller than this is the plate's texture; one of twice that is an edge."""
 BAND_CELLS = 2
 """How far "all around" is, at working size."""
 TILE_CELLS = 24
@@ -48,12 +48,13 @@ Part = tuple[slice, slice]
 class Refinement:
     """One group's prediction for one frame, explained by the plate's colours."""
 
-    def __init__(self, small: np.ndarray, picture: np.ndarray) -> None:
+    def __init__(self, small: np.ndarray, picture: np.ndarray, soft: np.ndarray | None = None) -> None:
         """Explain.
 
         Args:
             small: (1 + K, h, w) float32 in [0, 1] at working size, what is behind the objects first.
             picture: (H, W, 3) float32, display-encoded in [0, 1].
+            soft: (K, h, w) in [0, 1], where each object's edge is soft by the artist's will: the plate is not asked there; None: nowhere.
         """
         self._picture = picture
         self._band = band = undecided(small[1:])
@@ -64,7 +65,8 @@ class Refinement:
         colours = cv2.split(cv2.resize(picture, band.shape[::-1], interpolation=cv2.INTER_AREA))
         bands = [undecided(plane[None]) for plane in small[1:]]
         self._explained = [
-            _Explained(colours, plane, own, picture.shape[:2]) if own.any() else None for plane, own in zip(small[1:], bands)
+            _Explained(colours, plane, own, picture.shape[:2], None if soft is None else soft[obj]) if own.any() else None
+            for obj, (plane, own) in enumerate(zip(small[1:], bands))
         ]
 
     def rows(self, band: slice, enlarged: np.ndarray) -> np.ndarray:
@@ -98,8 +100,8 @@ class Refinement:
             fitted, trust = explained.asked(part, self._picture[part])
             plane += trust * (fitted - plane)
             # Where the network is sure, the plate may move an edge, but texture must leave no haze.
-            plane[solid & (plane > 1 - HAZE)] = 1
-            plane[empty & (plane < HAZE)] = 0
+            plane -= empty * _haze(plane)
+            plane += solid * _haze(1 - plane)
         total = planes[1:].sum(axis=0)
         np.divide(planes[1:], total, out=planes[1:], where=total > 1)
         planes[0] = np.maximum(1 - planes[1:].sum(axis=0), 0)
@@ -170,7 +172,9 @@ class _CellBox:
 class _Explained:
     """One object's matte as a linear function of the colours, around each cell near its edge."""
 
-    def __init__(self, colours: Sequence[np.ndarray], matte: np.ndarray, band: np.ndarray, size: tuple[int, int]) -> None:
+    def __init__(
+        self, colours: Sequence[np.ndarray], matte: np.ndarray, band: np.ndarray, size: tuple[int, int], soft: np.ndarray | None
+    ) -> None:
         """Fit.
 
         Args:
@@ -178,9 +182,12 @@ class _Explained:
             matte: (h, w) float32 in [0, 1].
             band: (h, w) booleans, cells near this matte's edge; there is one.
             size: of the plate, in pixels.
+            soft: (h, w) in [0, 1], where the edge is to stay soft; None: nowhere.
         """
         self._box = box = _CellBox.around(band, size)
         self._function, self._trust = _fitted([box.of(plane) for plane in colours], box.of(matte), box.of(band))
+        if soft is not None:
+            self._trust *= 1 - box.of(soft)
 
     def asked(self, part: Part, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Ask a rectangle of the plate: what its pixels (n, m, 3) make of the matte, and how far that is to be trusted, (n, m) each."""
@@ -222,7 +229,12 @@ def _fitted(colours: Sequence[np.ndarray], matte: np.ndarray, band: np.ndarray) 
     apart = cv2.dilate(apart, np.ones((2 * BAND_CELLS + 1,) * 2, np.uint8))
     agreed = ((APART - apart) / (APART - AGREED)).clip(0, 1)
     separated = ((share - SEPARATED[0]) / (SEPARATED[1] - SEPARATED[0])).clip(0, 1)
-    return cv2.merge(smooth), (separated * agreed).astype(np.float32)
+    return cv2.merge(smooth), cv2.blur((separated * agreed).astype(np.float32), (5, 5), borderType=cv2.BORDER_REFLECT)
+
+
+def _haze(change: np.ndarray) -> np.ndarray:
+    """Give what of a change (n, m) is taken for texture: all of it below HAZE, nothing from twice that."""
+    return change * (2 - change / HAZE).clip(0, 1)
 
 
 def _average(plane: np.ndarray) -> np.ndarray:

@@ -44,6 +44,8 @@ class Predicted:
     """Reads the plate's frame, (H, W, 3) float32, display-encoded in [0, 1]; a step that does not ask for it costs no reading."""
     group: int = 0
     """Number of the competition group."""
+    soft: np.ndarray | None = None
+    """(K, h, w) in [0, 1]: where each object's edge is soft by the artist's will; None: nowhere."""
     around: Mapping[int, np.ndarray] = field(default_factory=dict)
     """By index, the predictions of neighbouring frames; only for a chain with `Steady`."""
 
@@ -82,8 +84,9 @@ class Carry:
     def changed(self, predicted: Predicted) -> Predicted:
         """Add the differences of the prediction's group, to the neighbours too."""
         differences = self.differences[predicted.group]
-        around = {index: differences.added_to(planes, index) for index, planes in predicted.around.items()}
-        return replace(predicted, values=differences.added_to(predicted.values, predicted.index), around=around)
+        around = {index: differences.added_to(planes, index)[0] for index, planes in predicted.around.items()}
+        values, soft = differences.added_to(predicted.values, predicted.index)
+        return replace(predicted, values=values, soft=soft, around=around)
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ class Refine:
 
     def begun(self, predicted: Predicted) -> Rows:
         """Explain the prediction by the plate's colours, to ask the plate's own pixels row by row."""
-        return edges.Refinement(predicted.values, predicted.picture()).rows
+        return edges.Refinement(predicted.values, predicted.picture(), predicted.soft).rows
 
 
 Chain = Sequence[Before | Step]
@@ -177,7 +180,7 @@ def finished(
     Yields:
         Rows of the canvas from top to bottom, and their planes (1 + K, n, W) float32, the caller's own.
     """
-    prediction = Predicted(predicted, index, picture, group, around)
+    prediction = Predicted(predicted, index, picture, group, around=around)
     steps: list[Rows] = []
     for step in chain:
         if isinstance(step, Before):
