@@ -28,7 +28,8 @@ def direct_files(
         frames: that are wanted; where Nuke would show anything but the frame's own file, it has to render.
     """
     read = behind_dots(plate)
-    if read is None or read.Class() != "Read" or read["disable"].value():
+    # Outside of a node's own lifetime it acts as if it were disabled.
+    if read is None or read.Class() != "Read" or read["disable"].value() or read["useLifetime"].value():
         return None
     pattern = file_pattern(read)
     # Only Nuke knows what a relative path is relative to; the core runs in another folder.

@@ -64,6 +64,7 @@ def above(node: nuke.Node) -> Pipe:
         else:
             rotos.append(roto)
     warnings += [f"The global motion blur of {one.name()} is left out." for one in rotos if _has_global_blur(one)]
+    warnings += [f"The lifetime of the node {one.name()} is left out; that of its shapes counts." for one in rotos if _has_lifetime(one)]
     return Pipe(tuple(rotos), tuple(warnings))
 
 
@@ -112,6 +113,11 @@ def _next(roto: nuke.Node) -> Optional[nuke.Node]:
         return None
     found = through(identity.connected(roto, 0))
     return found if found is not None and found.Class() in CLASSES else None
+
+
+def _has_lifetime(roto: nuke.Node) -> bool:
+    knob = roto.knob("useLifetime")
+    return knob is not None and bool(knob.value())
 
 
 def _has_global_blur(roto: nuke.Node) -> bool:

@@ -81,8 +81,10 @@ def test_a_read_that_changes_pixels_or_numbers_is_rendered(stage, footage, knobs
 
 
 def test_linear_reads_are_direct_without_raw(stage, footage):
-    footage(raw=False, colorspace="linear")
+    read = footage(raw=False, colorspace="linear")
     assert direct(stage)
+    read["useLifetime"].setValue(True)
+    assert not direct(stage), "outside of its lifetime it shows nothing"
 
 
 def test_anything_between_read_and_node_is_rendered(stage, footage):

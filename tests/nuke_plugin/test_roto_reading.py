@@ -324,7 +324,7 @@ def test_a_chain_of_rotos_is_read_whole_and_objects_are_named_by_node_where_name
     off = nuke.nodes.Blur(inputs=[nuke.nodes.NoOp(inputs=[nuke.nodes.PostageStamp(inputs=[lower])])], disable=True)
     silent = nuke.nodes.Roto(name="Silent", inputs=[nuke.nodes.Dot(inputs=[off])], disable=True)
     silent["curves"].fromScript(curves(triangle("ghost", "1001")))
-    upper = nuke.nodes.Roto(name="Upper", inputs=[silent], motionblur_mode="global")
+    upper = nuke.nodes.Roto(name="Upper", inputs=[silent], motionblur_mode="global", useLifetime=True)
     upper["curves"].fromScript(curves(triangle("sleeve", "1005")))
     node = nuke.createNode("XMemRoto")
     node.setInput(1, nuke.nodes.Dot(inputs=[upper]))
@@ -332,7 +332,11 @@ def test_a_chain_of_rotos_is_read_whole_and_objects_are_named_by_node_where_name
 
     pipe = roto_pipe.above(node)
     assert [one.name() for one in pipe.rotos] == ["Upper", "Lower"]
-    assert pipe.warnings == ("Silent is disabled; its shapes do not count.", "The global motion blur of Upper is left out.")
+    assert pipe.warnings == (
+        "Silent is disabled; its shapes do not count.",
+        "The global motion blur of Upper is left out.",
+        "The lifetime of the node Upper is left out; that of its shapes counts.",
+    )
     assert frames(read(pipe.rotos)) == {"Upper.sleeve": [1005], "Lower.sleeve": [1001], "hat": [1001]}
     assert list(core(read(pipe.rotos))) == ["Upper.sleeve", "Lower.sleeve", "hat"]
     upper["replace"].setValue(True)
