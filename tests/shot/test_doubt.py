@@ -5,7 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from xmemcore.shot.doubt import Sight, doubts, expected_error, sight
+from xmemcore.shot.doubt import Doubt, Sight, doubts, expected_error, sight
+from xmemcore.shot.reasons import reason
 
 
 def disc(x: float = 60, y: float = 40, radius: float = 20, soft: float = 0.0) -> np.ndarray:
@@ -70,3 +71,13 @@ def test_steady_clean_shot_gives_no_reason() -> None:
 def test_unknown_matte_is_judged_by_its_distance_alone() -> None:
     found = doubts([None] * 20, {0: True})
     assert found[1].error < found[19].error and not found[19].reason
+
+
+def test_a_sign_that_right_mattes_show_too_is_an_alarm_only_where_much_is_expected_to_be_wrong() -> None:
+    def said(sign: str, error: float) -> bool:
+        found = [[Doubt(error, sign) if 4 <= index <= 8 else Doubt(0.05, "") for index in range(20)]]
+        return reason(6, 0, [0, 19], found, ["sleeve"], list(range(20))).wrong
+
+    assert said("jumps to another place", 0.3) and said("lost", 0.3)
+    for sign in ("in two places", "edge unsure"):
+        assert not said(sign, 0.3) and said(sign, 0.5)

@@ -25,6 +25,8 @@ LONGEST_LEAP = 24
 FAR_FRAMES = 30.0
 SIGHT_NUMBERS = 7
 """Length of `Sight.numbers`."""
+WEAK_SIGNS = ("edge unsure", "in ")
+"""Beginnings of the signs that a right matte can show too."""
 LOST = "lost"
 """Sign of an object that is missing between frames that show it."""
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xmemcore.shot.doubt import LOST, Doubt, Stretch, stretches
+from xmemcore.shot.doubt import LOST, WEAK_SIGNS, Doubt, Stretch, stretches
 
 REACH_FRAMES = 24
 """Farthest stretch, in frames, that can be the reason for a suggested frame."""
 ALARM = 0.15
 """Expected error from which on a frame's sign is called wrong."""
+WEAK_ALARM = 0.4
+"""The same for signs that right mattes show too: a thin object is soft at its edge, an object behind a tree is in two places."""
 FAR_FRAMES = 8
 """From here on the distance to the nearest key is named; nearer, appearance is what differs."""
 
@@ -54,7 +56,8 @@ def reason(
             if stretch.last <= before or stretch.first >= after or apart > REACH_FRAMES:
                 continue
             weight = stretch.error * float(np.exp(-apart / REACH_FRAMES))
-            if stretch.error / len(stretch) >= ALARM and (best is None or weight > best[0]):
+            least = WEAK_ALARM if stretch.reason.startswith(WEAK_SIGNS) else ALARM
+            if stretch.error / len(stretch) >= least and (best is None or weight > best[0]):
                 best = weight, obj, stretch
     if best is not None:
         _, obj, stretch = best
