@@ -36,8 +36,8 @@ from xmemcore.protocol.results import PropagateResult
 from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.status import node_status
+from xmemcore.shot.store.at_work import AtWork
 from xmemcore.shot.store.cache import features_folder
-from xmemcore.shot.store.lock import NODE_LOCK
 from xmemcore.shot.store.state import bytes_used, clear_node
 
 FRAMES = [frame for frame in range(FIRST, LAST + 1) if frame != HOLE]
@@ -338,7 +338,7 @@ def test_cache_that_cannot_be_written_costs_time_and_nothing_else(request_of: Pr
         spoiled.write_text("")
     else:
         (spoiled / "node1").mkdir(parents=True)
-        (spoiled / "node1" / NODE_LOCK).mkdir()
+        AtWork.on_node(spoiled / "node1").folder.touch()
     heard = Heard()
     propagate(replace(request_of, cache=str(spoiled)), heard)
     assert any("This run goes on without the cache" in warning for warning in heard.warnings)

@@ -23,7 +23,7 @@ from xmemcore.protocol.colorspaces import COLORSPACES
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.settings import require_possible, row, setting
 
-LONGEST_LEARNING_SECONDS = 3600
+LONGEST_WAIT_SECONDS = 7 * 24 * 3600
 __all__ = ["PanelChoices", "PropagateRequest", "RequestError", "ShotRequest", "SuggestRequest", "require_size"]
 
 LONGEST_LEARNING_SECONDS = 3600
@@ -351,6 +351,19 @@ class PropagateRequest(ShotRequest):
     """Plain mode averages nothing."""
     viewer_frame: Optional[int] = setting(
         None, kind=int, option="--viewer-frame", group="propagate", metavar="F", help="compute the gap that holds this frame first"
+    )
+    chunk: Optional[str] = setting(
+        None, option="--chunk", group="workers", metavar="I/N", help="fill only the I-th of N chunks of whole gaps, such as 2/5"
+    )
+    """One of the chunks that `xmem-roto plan --workers N` lists, for one of several workers; None: all that is wanted."""
+    wait: float = setting(
+        2.0,
+        least=0,
+        most=LONGEST_WAIT_SECONDS,
+        option="--wait",
+        group="workers",
+        metavar="SECONDS",
+        help="how long others who work at the same mattes are waited for; then exit code 75 (default: %(default)g)",
     )
     report: Optional[str] = setting(None, option="--report", group="propagate", metavar="PNG", help="draw a contact sheet of the result")
     """Path of a contact sheet (PNG) to draw; None: none."""

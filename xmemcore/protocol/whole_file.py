@@ -116,16 +116,37 @@ def abandoned(host: str, process: str, modified: float) -> bool:
         process: its number, in digits.
         modified: time of the last change, seconds.
     """
-    # On Windows os.kill would interrupt the process instead of asking for it.
-    if host != machine() or os.name == "nt":
+    if not _can_be_asked(host):
         return time.time() - modified > FOREIGN_PARTIAL_SECONDS
+    return has_ended(host, process)
+
+
+def has_ended(host: str, process: str) -> bool:
+    """Say whether a process is known to have ended; of another machine, and on Windows, nothing is known."""
+    if not _can_be_asked(host):
+        return False
     try:
         os.kill(int(process), 0)
     except (ProcessLookupError, OverflowError):
         return True
-    except OSError:
-        return False  # it runs, but is another user's
+    except (OSError, ValueError):
+        return False  # it runs, but is another user's; or that is no number
     return False
+
+
+def _can_be_asked(host: str) -> bool:
+    # On Windows os.kill would interrupt the process instead of asking for it.
+    return host == machine() and os.name != "nt"
+
+
+def disk_time(folder: Path) -> float:
+    """Give the time in seconds by the clock that dates the files of a folder; raises OSError."""
+    path = folder / _partial_name("time")
+    try:
+        with _new_file(path) as file:
+            return os.fstat(file.fileno()).st_mtime
+    finally:
+        path.unlink()
 
 
 def machine() -> str:

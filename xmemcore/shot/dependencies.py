@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 
 from xmemcore.engine.order import Gap
+from xmemcore.protocol.settings import values
 from xmemcore.shot.annotations.objects import Group
 from xmemcore.shot.mattes.steady import neighbours
 from xmemcore.shot.mattes.steps import keys_of
@@ -19,6 +20,14 @@ from xmemcore.shot.opened import OpenedShot
 from xmemcore.shot.plan import GroupPlan, Plan, chosen_settings
 from xmemcore.shot.store.cache import FORMAT, digest
 from xmemcore.shot.store.state import NodeManifest
+
+
+def work_key(opened: OpenedShot, plan: Plan) -> str:
+    """Hash what all workers at one result have in common: the annotations, the model, the settings. Reads no plate frame."""
+    # The model and the level of rounding are known better by now than their settings say.
+    chosen = {name: value for name, value in values(opened.request).items() if name not in ("model", "precision")}
+    groups = [[planned.group.objects, planned.group.signatures] for planned in plan.groups]
+    return digest(FORMAT, asdict(plan.config), vars(opened.content.encoding), opened.layers, chosen, groups)
 
 
 class Dependencies:
@@ -69,10 +78,14 @@ class Dependencies:
             parts.append(opened.host_alpha.signature(frame))
         return digest(*parts)
 
-    def manifest(self) -> NodeManifest:
-        """List what the range is made of now, for a later run to say what changed."""
+    def manifest(self, indices: Sequence[int] | None = None) -> NodeManifest:
+        """List what a range is made of now, for a later run to say what changed.
+
+        Args:
+            indices: of the range; None: all that are wanted.
+        """
         opened, annotations, objects = self._opened, self._opened.shot.annotations, self._opened.shot.annotations.objects
-        frames = {opened.shot.plate.frames[index]: index for index in opened.wanted}
+        frames = {opened.shot.plate.frames[index]: index for index in (opened.wanted if indices is None else indices)}
         absent = {frame: sorted(annotations.absent(frame)) for frame in frames}
         return NodeManifest(
             opened.shot.plate.sequence.pattern,

@@ -103,7 +103,7 @@ def open_propagate(request: PropagateRequest) -> OpenedShot:
     report = Path(request.report).expanduser().absolute() if request.report else None
     frames, layers = [plate.frames[index] for index in wanted], layer_names(annotations.objects)
     pictures = [] if request.pictures == PICTURES[0] else [path for f in frames for path in picture_paths(out, layers, f, request.pictures)]
-    require_inputs_kept(out, frames, report, _files_read(request, shot, model), pictures)
+    require_inputs_kept(out, frames, report, files_read(request, shot, model), pictures)
     if request.cryptomatte:
         cryptomatte.require_usable()
     passes = Passes(request.bands, request.cryptomatte, request.compression)
@@ -129,7 +129,7 @@ def open_propagate(request: PropagateRequest) -> OpenedShot:
     )
 
 
-def _files_read(request: PropagateRequest, shot: Shot, model: Model) -> list[Path]:
+def files_read(request: PropagateRequest, shot: Shot, model: Model) -> list[Path]:
     """List the files that a propagate reads."""
     read = [*shot.plate.sequence.paths.values(), model.path]
     if request.roto:

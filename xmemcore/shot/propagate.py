@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import numpy as np
@@ -13,38 +14,51 @@ from xmemcore.engine.propagation import Propagation
 from xmemcore.network.backend import backend_of
 from xmemcore.network.checkpoint import load_network
 from xmemcore.protocol.choices import PICTURES
-from xmemcore.protocol.failures import Cancelled, Failure
+from xmemcore.protocol.failures import Busy, Cancelled, Failure
 from xmemcore.protocol.frames import counted
 from xmemcore.protocol.requests import PropagateRequest
-from xmemcore.protocol.result_file import MatteRecord, ResultFile, ResultHeader
+from xmemcore.protocol.result_file import ResultHeader
 from xmemcore.protocol.result_lock import require_unlocked
 from xmemcore.protocol.results import PropagateResult
 from xmemcore.shot.approved import forgotten
-from xmemcore.shot.dependencies import Dependencies
+from xmemcore.shot.chunks import parse_chunk, shared_out
+from xmemcore.shot.dependencies import Dependencies, work_key
 from xmemcore.shot.device import choose_device
+from xmemcore.shot.footprint import peak_mb
 from xmemcore.shot.learned import LearnedStore, taught
 from xmemcore.shot.listener import Listener, Silence
 from xmemcore.shot.mattes.carry import feather_of
 from xmemcore.shot.mattes.matte_proof import FormerMattes
 from xmemcore.shot.mattes.pictures import picture_paths, write_pictures
 from xmemcore.shot.mattes.queue import MatteQueue, Written, handed
+from xmemcore.shot.mattes.run_record import RunRecord
 from xmemcore.shot.mattes.steady import Waiting, neighbours
 from xmemcore.shot.opened import OpenedShot, open_propagate
+from xmemcore.shot.pace import LEAST_STEPS, Pace, keep_pace, pace_key
 from xmemcore.shot.plan import Plan, chosen_settings, plan
 from xmemcore.shot.plate.frame_source import ShotFrames
 from xmemcore.shot.plate.resampling import resampled
+from xmemcore.shot.store.at_work import AtWork
 from xmemcore.shot.store.cache import features_folder, make_room, sweep_partial_files
-from xmemcore.shot.store.lock import LockNotWritable, locked, node_lock, record_lock, result_lock
+from xmemcore.shot.store.leases import Lease, LockNotWritable
 from xmemcore.shot.store.permanent import PermanentStore, rounded
 from xmemcore.shot.store.rendered import delete_unused
-from xmemcore.shot.store.state import is_older
+from xmemcore.shot.store.state import NodeManifest, is_older
 from xmemcore.shot.store.work_folder import work_folder
+from xmemcore.shot.turns import CANCELLED, Part, in_turn, parts_of
 
 RECORD_SECONDS = 5.0
 """How much work a killed run may lose: the record is written with the first matte, then this often, and when the run ends or fails."""
 
 
-BUSY = "Another propagate writes these mattes at the moment ({holder}; lock {path}). Wait for it, cancel it, or choose another output."
+BUSY = (
+    "Another propagate writes these mattes at the moment ({holder}; {folder}). Wait for it (--wait), cancel it, or choose another output."
+)
+ANOTHER_PLAN = (
+    "Another propagate writes these mattes at the moment, with other settings or annotations ({holder}; {folder}). Wait for it, cancel it, "
+    "or choose another output."
+)
+NODE_BUSY = "Another propagate with other settings or annotations is running for this node ({holder}; {folder}). Wait for it, or cancel it."
 
 
 def propagate(request: PropagateRequest, listener: Listener | None = None) -> PropagateResult:
@@ -60,9 +74,9 @@ def propagate(request: PropagateRequest, listener: Listener | None = None) -> Pr
     with ExitStack() as stack:
         opened = open_propagate(request)
         run = _Run(opened, plan(opened), listener or Silence(), stack)
-        run.learn()
-        for gap, groups in run.work():
-            run.fill(gap, groups)
+        if run.look():
+            run.learn()
+            run.fill_all()
         run.finish()
         return run.result(time.monotonic() - began)
 
@@ -83,22 +97,65 @@ class _Run:
             self.warn(sentence)
         require_unlocked(str(places.out))
         opened.writer.prepare()
-        stack.enter_context(locked(result_lock(places.out), sentence=BUSY))
-        self.record = ResultFile(places.out)  # as the run before this one left it
-        self.caching = places.caching and self._locked(stack)
+        self.at_work, self.key = AtWork.on_mattes(places.out), work_key(opened, planned)
+        stack.enter_context(self.at_work.joined(self.key, ANOTHER_PLAN, request.wait, listener.cancelled))
+        self.record = RunRecord(places.out)
+        self.caching = places.caching and self._at_work_on_node(stack)
         self.device = choose_device(request.device)
-        store = LearnedStore(places.cache, places.node_id, self.warn) if self.caching else None
-        model, weights = taught(load_network(opened.model.path, self.device), opened, planned, store, listener)
-        self.depends = Dependencies(opened, planned, weights)
+        self.stack = stack
+        self.wanted = self._chunk()
+        self.frames: ShotFrames | None = None
+        """None: nothing was to be computed, so no network was loaded."""
+        self.queue: MatteQueue | None = None
+        self.propagations: list[Propagation] = []
+        self._depends_on(None)
+        self.encoded_annotations = 0
+        self._began = time.monotonic()
+        self._begin_seconds = self._stepping_seconds = 0.0
+        self._steps = 0
+        self.done: set[int] = set()
+        self.written: list[int] = []
+        self._recorded = -RECORD_SECONDS
+
+    def _chunk(self) -> Sequence[int]:
+        """Give the indices that this run is to fill: all that are wanted, or its chunk of them."""
+        opened = self.opened
+        if opened.request.chunk is None:
+            return opened.wanted
+        number, count = parse_chunk(opened.request.chunk)
+        chunks = shared_out([each.gaps for each in self.plan.groups], opened.wanted, count)
+        if number > len(chunks):
+            self.warn(f"The shot has only {len(chunks)} chunk{'s' if len(chunks) > 1 else ''} of whole gaps; there is nothing in this one.")
+            return ()
+        return chunks[number - 1].indices
+
+    def _depends_on(self, weights: str | None) -> None:
+        """Settle what the mattes are made of, once the weights that compute them are known."""
+        self.depends = Dependencies(self.opened, self.plan, weights)
         self.former = FormerMattes(self._matte, self.depends.signature)
+
+    def look(self) -> bool:
+        """Find out which mattes are up to date; say whether something is to be computed."""
+        if self.plan.learning is not None:
+            return True  # only what is learned says what a matte is made of
+        self._look_at(self.wanted)
+        return len(self.done) < len(self.wanted)
+
+    def learn(self) -> None:
+        """Load the network, and fill every group's permanent memory, from the cache where it holds an annotation as it is now."""
+        opened, places, shot, request = self.opened, self.opened.places, self.opened.shot, self.opened.request
+        learned = LearnedStore(places.cache, places.node_id, self.warn) if self.caching else None
+        model, weights = taught(load_network(opened.model.path, self.device), opened, self.plan, learned, self.listener)
+        if weights is not None:
+            self._depends_on(weights)
         network = backend_of(model, opened.precision, request.plain)
         features = features_folder(places.cache) if self.caching else None
-        self.frames = stack.enter_context(ShotFrames(opened.content, network, self.device, features, self.warn))
-        groups = [each.group for each in planned.groups]
-        self.propagations = [Propagation(network, self.frames, group.annotations, len(group.objects), planned.config) for group in groups]
+        self.frames = self.stack.enter_context(ShotFrames(opened.content, network, self.device, features, self.warn))
+        groups = [each.group for each in self.plan.groups]
+        self.propagations = [Propagation(network, self.frames, group.annotations, len(group.objects), self.plan.config) for group in groups]
         # Where there is one group, nothing waits.
-        waiting_room = stack.enter_context(work_folder()) if len(groups) > 1 else places.node
-        self.queue = stack.enter_context(
+        waiting_room = self.stack.enter_context(work_folder()) if len(groups) > 1 else places.node
+        self.queue = self.stack.enter_context(
             MatteQueue(
                 shot.plate,
                 shot.annotations,
@@ -107,29 +164,22 @@ class _Run:
                 request.confidence,
                 waiting_room,
                 self.depends.signature,
-                planned.chain,
+                self.plan.chain,
                 opened.host_alpha,
             )
         )
-        self.encoded_annotations = 0
-        self.done: set[int] = set()
-        self.written: list[int] = []
-        self._recorded = -RECORD_SECONDS
-
-    def learn(self) -> None:
-        """Fill every group's permanent memory, from the cache where it holds an annotation as it is now."""
-        places, memory_keys = self.opened.places, self.depends.memory_keys
+        memory_keys = self.depends.memory_keys
         store = PermanentStore(places.cache, places.node_id, self.warn) if self.caching else None
         for keys, propagation in zip(memory_keys, self.propagations):
             self.listener.message(f"Learning {len(keys)} annotated frame{'s' if len(keys) > 1 else ''}")
             for index, key in keys.items():
                 if self.listener.cancelled():
-                    raise Cancelled("Cancelled. The mattes that were finished stay.")
+                    raise Cancelled(CANCELLED)
                 entries = store.load(key) if store is not None else None
                 if entries is None:
                     entries = propagation.encode(index)
                     self.encoded_annotations += 1
-                    if not self.opened.request.plain:
+                    if not request.plain:
                         entries = {variant: rounded(entry) for variant, entry in entries.items()}
                     if store is not None:
                         store.save(key, entries)
@@ -137,38 +187,62 @@ class _Run:
         if store is not None:
             store.forget_all_but(key for keys in memory_keys for key in keys.values())
 
-    def work(self) -> list[tuple[Gap, list[int]]]:
-        """Give gaps and the groups that share them in the order in which they are to be computed, without those that are up to date."""
-        wanted = self.opened.wanted
-        for index in wanted:
-            if self.listener.cancelled():
-                raise Cancelled("Cancelled. Nothing was changed.")
-            record = self.former.up_to_date(index)
-            if record is not None:
-                self.done.add(index)
-            self._enter(self.plate.frames[index], record)
+    def fill_all(self) -> None:
+        """Compute every part of the shot that nobody else computes; others' parts are waited for, and seen to be right."""
+        if self.plan.learning is not None:
+            self._look_at(self.wanted)
         if self.former.unproven:
             versions = ", ".join(sorted(set(self.former.unproven.values())))
             frames = counted(sorted(self.plate.frames[index] for index in self.former.unproven))
             self.warn(f"The mattes of {frames} are of another version ({versions}) or damaged; they are computed again.")
-        if len(self.done) < len(wanted):
+        if len(self.done) < len(self.wanted):
             # Before the first of them is replaced: a killed run must not leave a record of mattes that are gone.
             self._save_record()
-        for index in sorted(self.done):
-            self.listener.frame_done(self.plate.frames[index], self._matte(index))
-        self.listener.progress(len(self.done), len(wanted))
-        missing = set(wanted) - self.done
-        todo: dict[Gap, list[int]] = {}
-        for number, each in enumerate(self.plan.groups):
-            for gap in each.gaps:
-                if missing.intersection(gap.delivers):
-                    todo.setdefault(gap, []).append(number)
-        viewer = _nearest(self.plate.frames, self.opened.request.viewer_frame)
-        return sorted(todo.items(), key=lambda pair: (min(abs(index - viewer) for index in pair[0].delivers), pair[0].delivers[0]))
+        request = self.opened.request
+        viewer = _nearest(self.plate.frames, request.viewer_frame)
+        parts = parts_of([each.gaps for each in self.plan.groups], set(self.wanted) - self.done, viewer)
+        try:
+            with closing(in_turn(parts, self._claim, request.wait, self._busy, self.listener.cancelled, self.listener.message)) as turns:
+                for part in turns:
+                    self._fill(part)
+        except BaseException:
+            self._save_record()
+            raise
 
-    def fill(self, gap: Gap, groups: list[int]) -> None:
+    def _claim(self, part: Part) -> Lease | None:
+        frames = self.plate.frames
+        return self.at_work.claim(frames[min(part.wanted)], frames[max(part.wanted)])
+
+    def _busy(self) -> Busy:
+        return self.at_work.busy(BUSY)
+
+    def _look_at(self, indices: Sequence[int]) -> None:
+        """Enter what the mattes of some frames say of themselves."""
+        for index in indices:
+            if self.listener.cancelled():
+                raise Cancelled(CANCELLED)
+            record = self.former.up_to_date(index)
+            if record is not None and index not in self.done:
+                self.done.add(index)
+                self.listener.frame_done(self.plate.frames[index], self._matte(index))
+            self.record.enter(self.plate.frames[index], record)
+        self.listener.progress(len(self.done), len(self.wanted))
+
+    def _fill(self, part: Part) -> None:
+        """Compute a part, gap by gap; what another run has finished of it meanwhile is taken as it is."""
+        self._look_at([index for index in sorted(part.wanted) if index not in self.done])
+        for gap, groups in part.gaps:
+            if (part.wanted - self.done) & set(gap.delivers):
+                self._fill_gap(gap, groups)
+        # Their files are there before others may claim their frames.
+        self._drain()
+
+    def _fill_gap(self, gap: Gap, groups: Sequence[int]) -> None:
         """Compute one gap of all groups that share it, frame by frame, so that each frame is finished before the next."""
-        todo = (set(self.opened.wanted) - self.done) & set(gap.delivers)
+        assert self.frames is not None and self.queue is not None, "the network is loaded first"
+        began = time.monotonic()
+        self._begin_seconds = self._begin_seconds or began - self._began
+        todo = (set(self.wanted) - self.done) & set(gap.delivers)
         computed = todo
         if self.plan.steadies:
             computed = todo.union(*(neighbours(index, gap.delivers) for index in todo))
@@ -189,13 +263,13 @@ class _Run:
                     else:
                         for place, planes, around in waiting[number].put(index, handed(prediction)):
                             self._note(self.queue.put(number, place, planes, around))
-        except BaseException as error:
-            if isinstance(error, Cancelled):
-                self._note(self.queue.drain())
-            self._save_record()
+        except Cancelled:
+            self._drain()
             raise
+        self._steps += len(stepped) * len(groups)
+        self._stepping_seconds += time.monotonic() - began
 
-    def _compare_keys(self, groups: list[int], todo: set[int]) -> None:
+    def _compare_keys(self, groups: Sequence[int], todo: set[int]) -> None:
         """Let the network answer the keyframes around some frames, where it has not, and keep what the artist's shapes differ by."""
         differences = self.plan.differences
         wanted = {number: {key for index in todo for key in differences[number].keys_for(index)} for number in groups}
@@ -220,13 +294,15 @@ class _Run:
     def finish(self) -> None:
         """Wait for the last file, and leave the cache tidy."""
         places = self.opened.places
-        self._note(self.queue.drain())
         self._save_record()
         self._write_pictures()
         if self.caching:
-            manifest = self.depends.manifest()
-            manifest.save(places.node)
+            manifest = self.depends.manifest(self.wanted)
             used = [features_folder(places.cache).path(key) for key in manifest.features.values()]
+            if self.opened.request.chunk is not None:
+                manifest = manifest.joined_with(NodeManifest.load(places.node))
+            manifest.save(places.node)
+            self._keep_pace()
             delete_unused(places.cache)
             make_room(places.cache, self.opened.request.cache_limit, [*used, *LearnedStore(places.cache, places.node_id).paths()])
         cleaned = sum(self.plate.cleaned.values())
@@ -243,6 +319,15 @@ class _Run:
         self.listener.message(f"Writing PNGs of {len(todo)} frames")
         write_pictures(out, layers, todo, kind)
 
+    def _keep_pace(self) -> None:
+        """Let `plan` know how fast this machine is."""
+        if self._steps < LEAST_STEPS:
+            return
+        opened = self.opened
+        working = opened.content.padding.height, opened.content.padding.width
+        key = pace_key(opened.model_sha256, self.device, opened.precision, working, len(opened.shot.annotations.objects))
+        keep_pace(opened.places.cache, key, Pace(self._stepping_seconds / self._steps, self._begin_seconds, peak_mb()))
+
     def result(self, seconds: float) -> PropagateResult:
         """Give the result of the run."""
         opened, frames, annotations = self.opened, self.plate.frames, self.opened.shot.annotations
@@ -254,7 +339,7 @@ class _Run:
             keyframes=tuple(annotations.keyframes),
             objects=tuple(annotations.objects),
             layers=tuple(opened.layers),
-            encoded_frames=self.frames.encoded_frames,
+            encoded_frames=0 if self.frames is None else self.frames.encoded_frames,
             encoded_annotations=self.encoded_annotations,
             seconds=round(seconds, 3),
             model=opened.model.name,
@@ -272,10 +357,11 @@ class _Run:
             self.warnings.append(text)
             self.listener.warning(text)
 
-    def _locked(self, stack: ExitStack) -> bool:
-        """Take the node's lock; say whether there is a cache to write to."""
+    def _at_work_on_node(self, stack: ExitStack) -> bool:
+        """Join the runs that work for the node; say whether there is a cache to write to."""
+        at_work = AtWork.on_node(self.opened.places.node)
         try:
-            stack.enter_context(locked(node_lock(self.opened.places.node)))
+            stack.enter_context(at_work.joined(self.key, NODE_BUSY, self.opened.request.wait, self.listener.cancelled))
         except LockNotWritable as error:
             self.warn(f"{error} This run goes on without the cache.")
             return False
@@ -287,17 +373,15 @@ class _Run:
             )
         return True
 
-    def _enter(self, frame: int, record: MatteRecord | None) -> None:
-        """Enter a matte's own record for a frame; None removes the frame's record."""
-        if record is None:
-            self.record.records.pop(frame, None)
-        else:
-            self.record.records[frame] = record
+    def _drain(self) -> None:
+        """Wait until every matte that was handed in is on disk."""
+        if self.queue is not None:
+            self._note(self.queue.drain())
 
     def _note(self, finished: list[Written]) -> None:
         for matte in finished:
             frame = self.plate.frames[matte.index]
-            self._enter(frame, matte.record)
+            self.record.enter(frame, matte.record)
             self.done.add(matte.index)
             self.written.append(frame)
             if time.monotonic() - self._recorded >= RECORD_SECONDS:
@@ -306,7 +390,7 @@ class _Run:
             if matte.remark is not None:
                 self.warn(matte.remark)
             self.listener.frame_done(frame, matte.path)
-            self.listener.progress(len(self.done), len(self.opened.wanted))
+            self.listener.progress(len(self.done), len(self.wanted))
 
     def _save_record(self) -> None:
         opened, frames, annotations = self.opened, self.plate.frames, self.opened.shot.annotations
@@ -321,9 +405,7 @@ class _Run:
             settings=chosen_settings(opened, self.plan.config),
         )
         try:
-            # Two sequences of one folder share the file.
-            with locked(record_lock(opened.places.out.parent), patience_seconds=10):
-                self.record.write(header)
+            self.record.save(header)
         except OSError as error:
             self.warn(f"result.json cannot be written beside the mattes ({error.strerror}); Nuke will not find them by itself.")
         except Failure as failure:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import stat
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from xmemcore.protocol.outside import read_object
 from xmemcore.protocol.places import cache_root
 from xmemcore.protocol.whole_file import write_text
+from xmemcore.shot.store.at_work import AtWork
 from xmemcore.shot.store.cache import (
     FEATURES,
     FORMAT,
@@ -27,7 +28,6 @@ from xmemcore.shot.store.cache import (
     node_folder,
     sweep_partial_files,
 )
-from xmemcore.shot.store.lock import locked, node_lock
 
 NAME = "manifest.json"
 PROOF = "proof"
@@ -60,6 +60,17 @@ class NodeManifest:
             return
         with suppress(OSError):
             write_text(path, json.dumps(content, indent=1))
+
+    def joined_with(self, other: NodeManifest | None) -> NodeManifest:
+        """Add the frames of another chunk of the same run; None: there was none."""
+        if other is None:
+            return self
+        return replace(
+            self,
+            features={**other.features, **self.features},
+            absent={**other.absent, **self.absent},
+            plate_files={**other.plate_files, **self.plate_files},
+        )
 
     @classmethod
     def load(cls, folder: Path) -> NodeManifest | None:
@@ -100,7 +111,8 @@ def clear_node(node_id: str, cache: str | None = None) -> None:
     folder = node_folder(root, node_id)
     if not folder.is_dir() or folder.is_symlink():
         return
-    with locked(node_lock(folder)):
+    at_work = AtWork.on_node(folder)
+    with at_work.joined("clear", "A propagate is running for this node ({holder}; {folder}). Wait for it, or cancel it."):
         # Features are deleted by the cache's own listing; a manifest only names them.
         older = {file.path.stem for file in cache_files(root) if file.older and file.path.parent.parent.name == FEATURES}
         own = _features_of(folder) | older

@@ -1,0 +1,101 @@
+"""How fast this machine computes, as earlier runs found out: `<cache>/pace.json`, by model, device, precision, working size and objects.
+
+{"version": 1, "paces": {"<hash of what was computed with>": {"step_seconds": ..., "begin_seconds": ..., "peak_mb": ...}}}
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from xmemcore.memory.config import MemoryConfig
+from xmemcore.protocol.outside import NotUsable, number, read_object
+from xmemcore.protocol.whole_file import write_text
+from xmemcore.shot.store.cache import digest
+
+NAME = "pace.json"
+VERSION = 1
+LEAST_STEPS = 8
+"""Fewer say little about how long a step takes."""
+MOST_KEPT = 200
+
+PROGRAM_MB = 400.0
+"""Of the interpreter with torch, before a shot is opened; measured on Linux."""
+BYTES = 4
+"""Of a number in float32."""
+VALUE_CHANNELS, KEY_CHANNELS = 512, 66
+"""Of a memory element: its value for each object; its key, shrinkage and selection."""
+PLANES_AT_PLATE = 12
+"""Pictures of the plate's size that are held at a time, beside one for each object: read ahead, being refined, waiting for the disk."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What a run found out."""
+
+    step_seconds: float
+    """For one frame that a sweep visits."""
+    begin_seconds: float
+    """Before the first of them: the network is loaded, the keyframes are learned."""
+    peak_mb: float | None
+    """Largest memory of the process; None where the system does not tell."""
+
+
+def pace_key(model_sha256: str, device: torch.device, precision: str, working: tuple[int, int], objects: int) -> str:
+    """Name what a pace holds for, on this machine."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    return digest(model_sha256, device.type, name, precision, working, objects)
+
+
+def keep_pace(root: Path, key: str, pace: Pace) -> None:
+    """Write a pace; a cache that cannot be written forgets it."""
+    paces = _stored(root)
+    paces.pop(key, None)
+    kept = dict([*paces.items(), (key, asdict(pace))][-MOST_KEPT:])
+    with suppress(OSError):
+        write_text(root / NAME, json.dumps({"version": VERSION, "paces": kept}))
+
+
+def find_pace(root: Path, key: str) -> Pace | None:
+    """Read a pace; None where no run has found one."""
+    found: Any = _stored(root).get(key)
+    try:
+        peak = found["peak_mb"]
+        return Pace(
+            number(found["step_seconds"], "a pace", 0),
+            number(found["begin_seconds"], "a pace", 0),
+            None if peak is None else number(peak, "a peak", 0),
+        )
+    except (TypeError, KeyError, NotUsable):
+        return None
+
+
+def expected_mb(model_bytes: int, plate_pixels: int, elements: int, keyframes: int, objects: int, device: str) -> float:
+    """Estimate a worker's memory from what it holds: the model, the memories in full, the pictures at the plate's size.
+
+    Args:
+        model_bytes: of the model's file.
+        plate_pixels: of the canvas.
+        elements: memory elements of one frame: h * w.
+        keyframes: frames in permanent memory, variants counted.
+        objects: in all groups together.
+        device: on a GPU, model and memories lie there; the sum of both is given.
+    """
+    memory = MemoryConfig()
+    remembered = (keyframes + memory.max_working_frames) * elements + memory.max_long_term_elements
+    at_work = remembered * (KEY_CHANNELS + VALUE_CHANNELS * objects) * BYTES
+    pictures = plate_pixels * (PLANES_AT_PLATE + objects) * BYTES
+    program = PROGRAM_MB * (2 if device != "cpu" else 1)
+    return program + (2 * model_bytes + at_work + pictures) / 1e6
+
+
+def _stored(root: Path) -> dict[str, Any]:
+    content = read_object(root / NAME) or {}
+    paces = content.get("paces")
+    return dict(paces) if content.get("version") == VERSION and isinstance(paces, dict) else {}

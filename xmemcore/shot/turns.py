@@ -1,0 +1,90 @@
+"""The parts of a shot that a run computes, each in its turn: when nobody else has it."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+from dataclasses import dataclass
+
+from xmemcore.engine.order import Gap
+from xmemcore.protocol.failures import Busy, Cancelled
+from xmemcore.shot.chunks import together
+from xmemcore.shot.store.at_work import POLL_SECONDS
+from xmemcore.shot.store.leases import Lease
+
+CANCELLED = "Cancelled. The mattes that were finished stay."
+
+
+@dataclass(frozen=True)
+class Part:
+    """Frames that are computed in one go, and that no sweep leaves."""
+
+    gaps: tuple[tuple[Gap, tuple[int, ...]], ...]
+    """Each gap with the numbers of the groups that share it, the one nearest to the viewer first."""
+    wanted: frozenset[int]
+    """Indices that are wanted of it, at least one."""
+
+
+def parts_of(groups: Sequence[Sequence[Gap]], missing: Collection[int], viewer: int) -> list[Part]:
+    """List the parts of a shot that hold missing frames, the viewer's first.
+
+    Args:
+        groups: the gaps of each competition group.
+        missing: indices that are to be computed.
+        viewer: index of the frame that the artist looks at.
+    """
+    parts = []
+    for gaps in together(list(dict.fromkeys(gap for group in groups for gap in group)), set(missing)):
+        nearest = sorted(gaps, key=lambda gap: (min(abs(index - viewer) for index in gap.delivers), gap.delivers[0]))
+        shared = tuple((gap, tuple(number for number, group in enumerate(groups) if gap in group)) for gap in nearest)
+        parts.append(Part(shared, frozenset(index for gap in gaps for index in gap.delivers if index in missing)))
+    return sorted(parts, key=lambda part: (min(abs(index - viewer) for index in part.wanted), min(part.wanted)))
+
+
+def in_turn(
+    parts: Iterable[Part],
+    claim: Callable[[Part], Lease | None],
+    patience_seconds: float,
+    busy: Callable[[], Busy],
+    cancelled: Callable[[], bool],
+    say: Callable[[str], None],
+) -> Generator[Part, None, None]:
+    """Give each part when it is claimed; those that others have come last. Close it, so that a claim ends with its work.
+
+    Args:
+        parts: in the order in which they are wanted.
+        claim: gives None while somebody else has a part.
+        patience_seconds: how long others are waited for when nothing else is left.
+        busy: gives what to raise then.
+        cancelled: asked while waiting.
+        say: told that others are waited for.
+
+    Raises:
+        Busy: what `busy` gives.
+        Cancelled: while waiting.
+    """
+    waiting = deque(parts)
+    refused = 0
+    deadline: float | None = None
+    while waiting:
+        part = waiting.popleft()
+        lease = claim(part)
+        if lease is not None:
+            with lease:
+                yield part
+            refused, deadline = 0, None
+            continue
+        waiting.append(part)
+        refused += 1
+        if refused < len(waiting):
+            continue
+        if deadline is None:
+            deadline = time.monotonic() + patience_seconds
+            say(f"Waiting for {len(waiting)} part{'s' if len(waiting) > 1 else ''} of the shot, in work elsewhere")
+        if cancelled():
+            raise Cancelled(CANCELLED)
+        if time.monotonic() > deadline:
+            raise busy()
+        time.sleep(POLL_SECONDS)
+        refused = 0
