@@ -24,7 +24,7 @@ from xmemcore.protocol.failures import Cancelled, Failure, RequestError
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.places import cache_root, exchange_folder
 from xmemcore.protocol.requests import ApproveRequest, FitRequest, PropagateRequest
-from xmemcore.protocol.results import ApproveResult, FitResult, ModelList, NodeStatus, PropagateResult, SuggestResult
+from xmemcore.protocol.results import ApproveResult, FitResult, ModelEntry, ModelList, NodeStatus, PropagateResult, SuggestResult
 
 if TYPE_CHECKING:
     import nuke
@@ -143,7 +143,7 @@ def _alone(work: Callable[[Run, Read], None]) -> Callable[[Run, Read], None]:
 def _propagate(run: Run, read: NodeRead) -> None:
     handed = exchange.hand_over(read, run.show, run.cancelled)
     run.warnings += read.warnings
-    request = _propagate_request(read, handed)
+    request = propagate_request(read, handed)
     shown = False
     began = time.monotonic()
     gaps = result.gaps_of(list(read.frames), read.annotations.keyframes)
@@ -163,25 +163,26 @@ def _propagate(run: Run, read: NodeRead) -> None:
         try:
             reloader.finish()
             if shown:
-                record = _record(run.node, read, handed, outcome, time.monotonic() - began)
+                record = record_of(run.node, read, handed, outcome, time.monotonic() - began)
                 host.in_main(_keep_record, run.node, record)
                 keep_record(record, run.node_id)
         except Cancelled:
             pass  # the node is gone; the exception under way says why
 
 
-def _propagate_request(read: NodeRead, handed: Handed) -> PropagateRequest:
+def propagate_request(read: NodeRead, handed: Handed) -> PropagateRequest:
+    """Say what a propagate of a node asks of the core."""
     return handed.shot.into(replace(read.settings.propagate, frames=str(read.frames)))
 
 
-def _record(node: nuke.Node, read: NodeRead, handed: Handed, outcome: Optional[PropagateResult], seconds: float) -> Record:
+def record_of(node: nuke.Node, read: NodeRead, handed: Handed, outcome: Optional[PropagateResult], seconds: float) -> Record:
     """Make the record of a run: its inputs and its result.
 
     Args:
         node: of the run.
         read: as it was when the run began.
         handed: what the core was given.
-        outcome: what the core answered; None when the run was cut short.
+        outcome: what the core answered; None when the run was cut short, or is still to come.
         seconds: that the core took.
     """
     written = 0 if outcome is None else len(outcome.written)
@@ -253,7 +254,7 @@ def _fit(run: Run, read: NodeRead, mattes: str, frame: int, name: Optional[str])
 
 def _status(run: Run, read: NodeRead) -> None:
     handed = exchange.hand_over(read, run.show, run.cancelled)
-    request = _propagate_request(read, handed)
+    request = propagate_request(read, handed)
     for message in _converse(run, lambda job: messages.Status(job, request)):
         if isinstance(message, messages.Finished):
             found = _answer(message, NodeStatus)
@@ -283,6 +284,14 @@ def _list_models(run: Run, settings: Settings) -> None:
     for message in _converse(run, lambda job: messages.Models(job)):
         if isinstance(message, messages.Finished):
             host.in_main(status.show_models, run.node, _answer(message, ModelList).models)
+
+
+def installed_models(run: Run) -> Tuple[ModelEntry, ...]:
+    """Ask the core which models there are, the default first; from a thread of ours, or the main thread of a terminal."""
+    for message in _converse(run, lambda job: messages.Models(job)):
+        if isinstance(message, messages.Finished):
+            return _answer(message, ModelList).models
+    return ()
 
 
 def _answer(message: messages.Finished, kind: Type[Answer]) -> Answer:

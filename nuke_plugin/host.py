@@ -17,6 +17,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tupl
 import nuke
 
 from xmem_roto_nuke import graph
+from xmemcore.protocol import farm
 from xmemcore.protocol.failures import Cancelled, Failure, MachineError, RequestError
 
 T = TypeVar("T")
@@ -127,6 +128,12 @@ def tell(text: str) -> None:
         nuke.tprint(f"XMem Roto: {text}")
 
 
+def tell_farm(failure: Failure) -> None:
+    """Tell the farm that runs this terminal, where one does, why the task fails."""
+    if farm.in_session() and not isinstance(failure, Cancelled):
+        nuke.tprint(farm.failed(str(failure)))
+
+
 def say(text: str) -> None:
     """Print a text into the Script Editor's output, or the terminal."""
     nuke.tprint(text)
@@ -190,8 +197,19 @@ def write_hidden_curve(node: nuke.Node, name: str, label: str, curve: str) -> No
     knob.fromScript("{" + curve + "}")
 
 
+_stands_for = ""
+
+
+def stand_for(script: str) -> None:
+    """Let the open script count as another one, of which it is a copy: its nodes keep their ids, and their mattes go where its would."""
+    global _stands_for
+    _stands_for = script
+
+
 def script_path() -> str:
-    """Give the path of the script; empty when it was never saved."""
+    """Give the path of the script, or of the one that it stands for; empty when it was never saved."""
+    if _stands_for:
+        return _stands_for
     name = str(_root()["name"].value())
     return "" if name in ("", "Root", "Untitled") else name
 
@@ -714,6 +732,8 @@ class ProgressBar:
         elif percent // 5 != self._said:
             self._said = percent // 5
             nuke.tprint(f"XMem Roto: {self._title}: {percent} % {text}")
+            if farm.in_session():
+                nuke.tprint(f"{farm.status(text)}\n{farm.progress(percent)}")
 
     @property
     def cancelled(self) -> bool:

@@ -1,68 +1,120 @@
 """Propagate without an interface: `nuke -t nuke_plugin/render.py [--save] script.nk NodeName [NodeName ...]`.
 
 The same code as the button, in one thread. Exit codes are the command line's: 0 done, 2 the request is wrong, 3 the machine
-failed, 130 cancelled. The script is an artist's and stays as it is: whoever opens it next sees the mattes, because the plugin
+failed, 75 busy, 130 cancelled. The script is an artist's and stays as it is: whoever opens it next sees the mattes, because the plugin
 takes them up from the record that lies beside them. `--save` saves it, for machines without the plugin, also when a later node
 fails: what was finished until then shows.
+
+`--export-only JOBDIR` renders what the core needs into a job folder and computes nothing: then a render licence is needed, and no
+model, no GPU and no core. `xmem-roto run JOBDIR` propagates it on any machine. `--copy-plates` copies the plate's own files too;
+`--origin SCRIPT` says of which script this one is a copy, as farms make them: the mattes then come into that one.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import List, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import List, Optional, Sequence, Tuple
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from xmem_roto_nuke import actions, host  # noqa: E402
-from xmemcore.protocol.failures import Failure, RequestError
+from xmem_roto_nuke import actions, export, host  # noqa: E402
+from xmem_roto_nuke.node.runs import Run  # noqa: E402
+from xmemcore.protocol.failures import Failure, RequestError  # noqa: E402
 
-USAGE = "Usage: nuke -t nuke_plugin/render.py [--save] script.nk NodeName [NodeName ...]"
-SAVE = "--save"
+USAGE = (
+    "Usage: nuke -t nuke_plugin/render.py [--save] script.nk NodeName [NodeName ...]; or "
+    "--export-only JOBDIR [--copy-plates] [--origin SCRIPT] script.nk NodeName [NodeName ...]"
+)
+SAVE, EXPORT, COPY, ORIGIN = "--save", "--export-only", "--copy-plates", "--origin"
+SCRIPTS = (".nk", ".nknc", ".nkind")
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Open the script, propagate the nodes one after another.
+@dataclass(frozen=True)
+class Arguments:
+    """What was asked for."""
 
-    Args:
-        arguments: path of the script, then names of XMemRoto nodes; `--save` anywhere.
-    """
-    script, *names = [argument for argument in arguments if argument != SAVE] or [""]
-    if not names:
-        host.tell(USAGE)
-        return 2
+    script: str
+    names: Tuple[str, ...]
+    save: bool = False
+    job: Optional[str] = None
+    """Job folder to export to; None: propagate here."""
+    copy_plates: bool = False
+    origin: str = ""
+
+    @classmethod
+    def parse(cls, words: Sequence[str]) -> Arguments:
+        """Read them in any order; raises RequestError."""
+        flags = {SAVE: False, COPY: False}
+        values = {EXPORT: "", ORIGIN: ""}
+        plain: List[str] = []
+        left = iter(words)
+        for word in left:
+            if word in flags:
+                flags[word] = True
+            elif word in values:
+                values[word] = next(left, "")
+                if not values[word] or values[word].startswith("--"):
+                    raise RequestError(f"{word} needs a path. {USAGE}")
+            else:
+                plain.append(word)
+        if len(plain) < 2:
+            raise RequestError(USAGE)
+        if not values[EXPORT] and (flags[COPY] or values[ORIGIN]) or values[EXPORT] and flags[SAVE]:
+            raise RequestError(f"{COPY} and {ORIGIN} belong to {EXPORT}, {SAVE} does not. {USAGE}")
+        # Farms hand on one word for a list; no node's name has a comma.
+        names = tuple(name for word in plain[1:] for name in word.split(",") if name)
+        return cls(plain[0], names, flags[SAVE], values[EXPORT] or None, flags[COPY], values[ORIGIN])
+
+
+def main(words: Sequence[str]) -> int:
+    """Open the script, propagate or export the nodes one after another; returns the exit code."""
     finished = 0
     try:
-        host.open_script(script)
+        asked = Arguments.parse(words)
+        if asked.origin:
+            host.stand_for(Path(asked.origin).absolute().as_posix())
+        host.open_script(asked.script)
         try:
-            for name in names:
-                node = host.find_node(name)
-                if node is None or node.knob("propagate") is None:
-                    raise RequestError(f"{script} has no XMemRoto node called {name}. Names within Groups are written Group1.XMemRoto1.")
-                run = actions.propagate(node)
+            for name in asked.names:
+                run = _run(asked, name)
                 if run.failure is not None:
+                    host.tell_farm(run.failure)
                     return run.failure.exit_code  # its sentence has been told
                 for warning in run.warnings:
                     host.tell(warning)
                 finished += 1
         finally:
-            if SAVE in arguments and finished:
+            if asked.save and finished:
                 host.save_script()
     except Failure as failure:
         host.tell(str(failure))
+        host.tell_farm(failure)
         return failure.exit_code
     finally:
+        host.stand_for("")
         from xmem_roto_nuke.core.client import session_core
 
         session_core().close()
     return 0
 
 
+def _run(asked: Arguments, name: str) -> Run:
+    node = host.find_node(name)
+    if node is None or node.knob("propagate") is None:
+        raise RequestError(f"{asked.script} has no XMemRoto node called {name}. Names within Groups are written Group1.XMemRoto1.")
+    if asked.job is None:
+        return actions.propagate(node)
+    return export.export(node, Path(asked.job), asked.copy_plates)
+
+
 def _own_arguments(arguments: List[str]) -> List[str]:
-    """Nuke puts its own options in front on some versions; ours begin with the script."""
+    """Nuke puts its own options in front on some versions; ours begin with one of ours or the script."""
     for index, argument in enumerate(arguments):
-        if argument.endswith((".nk", ".nknc", ".nkind")):
-            return [SAVE] * (SAVE in arguments[:index]) + arguments[index:]
+        if argument in (SAVE, EXPORT, COPY, ORIGIN) or argument.endswith(SCRIPTS):
+            return arguments[index:]
     return arguments
 
 

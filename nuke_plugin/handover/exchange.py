@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Set, Tuple, TypeVar
 
 from xmem_roto_nuke import host
@@ -152,18 +153,19 @@ class Handed:
     """Digests of the rendered alpha, by frame; empty for shapes."""
 
 
-def hand_over(read: NodeRead, show: Show, cancelled: Callable[[], bool]) -> Handed:
+def hand_over(read: NodeRead, show: Show, cancelled: Callable[[], bool], place: Optional[Path] = None) -> Handed:
     """Make plate and annotations ready; from a thread of ours, or the main thread of a terminal.
 
     Args:
         read: of `read_to_hand_over`.
         show: says how far it is.
         cancelled: says whether to stop.
+        place: folder of a job; None for the node's folder for exchange.
 
     Raises:
         RequestError, MachineError, Cancelled: with the sentence to show.
     """
-    folder, annotations = exchange_folder(read.node_id), read.annotations
+    folder, annotations = place or exchange_folder(read.node_id), read.annotations
     plate = pictures.hand_plate(read.node, read.plate, folder, list(read.frames), annotations.keyframes, show, cancelled)
     _refuse_keys_without_picture(annotations, plate.missing)
     shot = HandedShot(plate.pattern, read.colorspace, read.node_id)

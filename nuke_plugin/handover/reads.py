@@ -19,6 +19,17 @@ NUMBER = re.compile(r"%(0?)(\d*)d|#+")
 _SHIFT = re.compile(r"frame\s*(?:([+-])\s*(\d+))?")
 
 
+def numbered(pattern: str, number: int) -> str:
+    """Put a number into the name of a file, at its place."""
+    folder, name = os.path.split(pattern)
+
+    def digits(place: re.Match[str]) -> str:
+        width = len(place.group()) if place.group().startswith("#") else int(place.group(2) or 0)
+        return f"{number:0{width}d}" if width else str(number)
+
+    return os.path.join(folder, NUMBER.sub(digits, name))
+
+
 @dataclass(frozen=True)
 class ReadFiles:
     """The files of one Read, as its knobs say."""
@@ -78,13 +89,7 @@ class ReadFiles:
 
     def named(self, number: int) -> str:
         """Give the file of a number."""
-        folder, name = os.path.split(self.pattern)
-
-        def digits(place: re.Match[str]) -> str:
-            width = len(place.group()) if place.group().startswith("#") else int(place.group(2) or 0)
-            return f"{number:0{width}d}" if width else str(number)
-
-        return os.path.join(folder, NUMBER.sub(digits, name))
+        return numbered(self.pattern, number)
 
     def all_on_disk(self) -> List[str]:
         """List the files of the sequence that are there, whatever their number."""

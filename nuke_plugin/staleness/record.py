@@ -1,14 +1,12 @@
 """The record of a node's last run: in the node's hidden knob, and beside the mattes for scripts that do not hold it.
 
-Those are a script that a farm propagated, and a version saved before. `nuke.json` in the folder of the mattes holds
-{"version": 1, "mattes": {"matte.%04d.exr": {"node_id": ..., "record": {...Record...}}}}. The script's own record counts for as long as it
-tells of the same result; the core's `result.json` says which one that is.
+Those are a script that a farm propagated, and a version saved before. The script's own record counts for as long as it tells of the same
+result; the core's `result.json` says which one that is. The file is the protocol's, see `nuke_record`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,17 +14,14 @@ from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
 
 from xmem_roto_nuke.node import identity
 from xmem_roto_nuke.staleness.snapshot import Snapshot
+from xmemcore.protocol import nuke_record
 from xmemcore.protocol.frames import FrameRange, FrameRangeInvalid
 from xmemcore.protocol.kinds import wrong_kind
 from xmemcore.protocol.names import is_layer_name
-from xmemcore.protocol.outside import read_object
-from xmemcore.protocol.whole_file import read_ordinary, write_text
 
 if TYPE_CHECKING:
     import nuke
 
-VERSION = 1
-NAME = "nuke.json"
 FRAME = re.compile(r"-?[0-9]{1,9}")
 
 
@@ -95,20 +90,14 @@ def write_record(node: nuke.Node, record: Record) -> None:
 
 def keep_record(record: Record, node_id: str) -> None:
     """Write a run's record beside its mattes; where that is not possible, other scripts do not find them by themselves."""
-    path = _path(record.out)
-    if path.exists() and not _is_ours(path):
-        return
-    content = {**_stored(path), Path(record.out).name: {"node_id": node_id, "record": record.as_json()}}
     with contextlib.suppress(OSError):
-        write_text(path, json.dumps({"version": VERSION, "mattes": content}))
+        nuke_record.keep_record(Path(record.out), node_id, record.as_json())
 
 
 def find_record(pattern: str, node_id: str) -> Optional[Record]:
     """Read the record of a node's mattes; None when there is none, or it is another node's or version's."""
-    entry = _stored(_path(pattern)).get(Path(pattern).name)
-    if not isinstance(entry, dict) or entry.get("node_id") != node_id or not isinstance(entry.get("record"), dict):
-        return None
-    record = Record.of_json(entry["record"])
+    found = nuke_record.find_record(Path(pattern), node_id)
+    record = None if found is None else Record.of_json(found)
     # The machine that made it may have another name for the disk.
     return None if record is None else replace(record, out=pattern)
 
@@ -123,30 +112,9 @@ class Owner:
 
 def owner_of(pattern: str) -> Optional[Owner]:
     """Say which node made these mattes; None when no node is known."""
-    entry = _stored(_path(pattern)).get(Path(pattern).name)
-    record = Record.of_json(entry["record"]) if isinstance(entry, dict) and isinstance(entry.get("record"), dict) else None
-    if record is None or not isinstance(entry, dict) or not isinstance(entry.get("node_id"), str):
-        return None
-    return Owner(entry["node_id"], record.node_name)
-
-
-def _path(pattern: str) -> Path:
-    return Path(pattern).parent / NAME
-
-
-def _is_ours(path: Path) -> bool:
-    """Say whether the file may be replaced: ours, of whichever version, or one that a power cut left empty."""
-    try:
-        begin = b"".join(read_ordinary(path, 0, begin=200).split()).strip(b"\0")
-    except OSError:
-        return False
-    return b'{"version":'.startswith(begin[:11]) and (len(begin) < 40 or b'"mattes":' in begin)
-
-
-def _stored(path: Path) -> Dict[str, Any]:
-    content = read_object(path) or {}
-    mattes = content.get("mattes")
-    return dict(mattes) if content.get("version") == VERSION and isinstance(mattes, dict) else {}
+    kept = nuke_record.kept_of(Path(pattern))
+    record = None if kept is None else Record.of_json(kept.record)
+    return None if kept is None or record is None else Owner(kept.node_id, record.node_name)
 
 
 def _snapshot(content: Any) -> Snapshot:

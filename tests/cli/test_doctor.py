@@ -31,6 +31,18 @@ def test_folder_that_is_a_file_is_wrong(
     assert f"{tmp_path / 'afile'} is no folder. Name another one, or move that file away." in finding["text"]
 
 
+@pytest.mark.parametrize(
+    ("states", "summed", "code"), [(("ok",), "ok", 0), (("ok", "note"), "note", 0), (("note", "wrong", "ok"), "wrong", 3)]
+)
+def test_a_fleet_check_gets_one_word(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], states: tuple[str, ...], summed: str, code: int
+) -> None:
+    monkeypatch.setattr(doctor, "CHECKS", {"all": lambda: [(state, "text") for state in states]})
+    assert main(["doctor", "--json"]) == code
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["state"] == summed and {"version", "machine", "findings"} <= answer.keys()
+
+
 def test_folder_that_is_still_to_be_made_is_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

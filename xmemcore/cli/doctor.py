@@ -45,14 +45,21 @@ def run(chosen: argparse.Namespace) -> int:
     """Examine and print; 3 when something is wrong."""
     findings = examine()
     if chosen.json:
-        print(json.dumps({"findings": [asdict(finding) for finding in findings]}))
+        answer = {"version": VERSION, "machine": platform.node(), "state": worst(findings)}
+        print(json.dumps({**answer, "findings": [asdict(finding) for finding in findings]}))
     else:
         width = max(len(finding.subject) for finding in findings)
         print(f"xmem-roto {VERSION} doctor")
         for finding in findings:
             mark = {"ok": "  ", "note": "- ", "wrong": "! "}[finding.state]
             print(f"{mark}{finding.subject.ljust(width)}  {finding.text}")
-    return MachineError.exit_code if any(finding.state == "wrong" for finding in findings) else 0
+    return MachineError.exit_code if worst(findings) == "wrong" else 0
+
+
+def worst(findings: list[Finding]) -> str:
+    """Sum the page up in one word, for checks of a fleet."""
+    states = {finding.state for finding in findings}
+    return next(state for state in ("wrong", "note", "ok") if state in states or state == "ok")
 
 
 def examine() -> list[Finding]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from xmemcore.cli import demo, doctor, measure, models, shot_commands
+from xmemcore.cli import batch, demo, doctor, job_commands, measure, models, shot_commands
+from xmemcore.cli.log_file import logged
 from xmemcore.cli.options import Parser
 from xmemcore.cli.progress import farm_stream, say_failed
 from xmemcore.protocol import foreign
@@ -21,13 +22,23 @@ OUR_MISTAKE = 1
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code: 0 done, 2 wrong request or no model, 3 the machine failed, 75 busy, 130 cancelled."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    return _ended(lambda: _start(arguments), arguments)
+
+
+def _start(arguments: list[str]) -> int:
+    if arguments[:1] == ["train"]:
+        return _train(arguments[1:])
+    if arguments[:1] == ["worker"]:
+        return _worker()
+    chosen = make_parser().parse_args(arguments)
+    with logged(getattr(chosen, "log", None)):
+        return _ended(lambda: chosen.run(chosen) or DONE, arguments)
+
+
+def _ended(run: Callable[[], int], arguments: Sequence[str]) -> int:
+    """Run something to its end; what goes wrong becomes one sentence and an exit code."""
     try:
-        if arguments[:1] == ["train"]:
-            return _train(arguments[1:])
-        if arguments[:1] == ["worker"]:
-            return _worker()
-        chosen = make_parser().parse_args(arguments)
-        return chosen.run(chosen) or DONE
+        return run()
     except Failure as failure:
         return _refuse(str(failure), failure.exit_code, arguments)
     except KeyboardInterrupt:
@@ -50,6 +61,10 @@ def make_parser() -> argparse.ArgumentParser:
     shot_commands.add_suggest(commands)
     shot_commands.add_fit(commands)
     shot_commands.add_approve(commands)
+    job_commands.add_plan(commands)
+    job_commands.add_run(commands)
+    job_commands.add_collect(commands)
+    batch.add_batch(commands)
     measure.add_evaluate(commands)
     measure.add_experiments(commands)
     measure.add_bench(commands)

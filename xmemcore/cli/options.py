@@ -113,10 +113,10 @@ def _add_setting(parser: argparse.ArgumentParser, row: Setting) -> None:
     )
 
 
-def add_annotation_options(parser: argparse.ArgumentParser) -> None:
-    """Add the plate and what is annotated on it."""
+def add_annotation_options(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    """Add the plate and what is annotated on it; `required` is False where a job folder may stand in its place."""
     parser.add_argument("plate", metavar="PLATE", help="shot.%%04d.exr, shot.####.exr, shot.[1001-1100].exr or a folder")
-    annotations = parser.add_mutually_exclusive_group(required=True)
+    annotations = parser.add_mutually_exclusive_group(required=required)
     annotations.add_argument("--roto", metavar="FILE", help="a .nk file, Nuke's curves text, or roto JSON")
     annotations.add_argument(
         "--masks", metavar="DIR", help="index PNGs, EXR/PNG with one channel or layer per object, or a folder or prefix of files per object"
@@ -131,6 +131,17 @@ def add_word_options(parser: argparse.ArgumentParser) -> None:
     absent = "frames on which an object is not to be seen, such as sleeve:1010-1032 (repeatable)"
     parser.add_argument("--absent", action="append", metavar="NAME:RANGE", help=absent)
     parser.add_argument("--approved", metavar="DIR", help="approved mattes, which stay and count as annotations; see `approve`")
+
+
+def add_object_option(parser: argparse.ArgumentParser) -> None:
+    """Add which objects come out."""
+    which = "which object comes out (repeatable; default: all); the others are not computed"
+    parser.add_argument("--object", action="append", dest="objects", metavar="NAME", help=which)
+
+
+def add_log_option(parser: argparse.ArgumentParser) -> None:
+    """Add where what is told on stderr is kept."""
+    parser.add_argument("--log", metavar="FILE", help="keep what is told on stderr in a file too, each line with its time")
 
 
 def add_cache_options(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from xmemcore.protocol.places import FARM_VARIABLES
+from xmemcore.protocol import farm as words
 
 LOG_STEP_PERCENT = 5
 BAR_CELLS = 30
@@ -58,7 +58,7 @@ class TerminalListener:
         if not self.quiet:
             self._line(text)
         if self.farm is not None:
-            print(f"openjd_status: {' '.join(text.split())}", file=self.farm, flush=True)
+            print(words.status(text), file=self.farm, flush=True)
 
     def warning(self, text: str) -> None:
         """Say what the artist should know though the run goes on."""
@@ -71,7 +71,7 @@ class TerminalListener:
             self._started = time.monotonic()
             self._last_percent = -1
         if self.farm is not None and percent != self._last_percent:
-            print(f"openjd_progress: {percent}", file=self.farm, flush=True)
+            print(words.progress(percent), file=self.farm, flush=True)
         if self.terminal and not self.quiet:
             self._draw(done, total, percent)
         elif not self.quiet and (self._last_percent < 0 or percent // LOG_STEP_PERCENT > self._last_percent // LOG_STEP_PERCENT):
@@ -124,13 +124,13 @@ def _clock(seconds: float) -> str:
 
 def farm_stream(json_on_stdout: bool, environment: Mapping[str, str] = os.environ) -> TextIO | None:
     """Give the stream for Open Job Description, if such a session runs us and stdout is not for JSON."""
-    return sys.stdout if any(environment.get(name) for name in FARM_VARIABLES) and not json_on_stdout else None
+    return sys.stdout if words.in_session(environment) and not json_on_stdout else None
 
 
 def say_failed(sentence: str, farm: TextIO | None) -> None:
     """Tell a farm why the task failed, on one line, which is all that it shows in its monitor."""
     if farm is not None:
-        print(f"openjd_fail: {' '.join(sentence.split())}", file=farm, flush=True)
+        print(words.failed(sentence), file=farm, flush=True)
 
 
 @contextmanager

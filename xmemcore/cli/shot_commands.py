@@ -8,7 +8,16 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TypeVar
 
-from xmemcore.cli.options import Parser, add_annotation_options, add_cache_options, add_settings, add_word_options, request_of
+from xmemcore.cli.options import (
+    Parser,
+    add_annotation_options,
+    add_cache_options,
+    add_log_option,
+    add_object_option,
+    add_settings,
+    add_word_options,
+    request_of,
+)
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
 from xmemcore.protocol.failures import Cancelled, Failure, RequestError
 from xmemcore.protocol.requests import ApproveRequest, FitRequest, PropagateRequest, ShotRequest, SuggestRequest
@@ -26,10 +35,10 @@ def add_propagate(commands: argparse._SubParsersAction[Parser]) -> None:
     parser = commands.add_parser("propagate", help="fill a frame range with mattes")
     add_annotation_options(parser)
     add_word_options(parser)
-    which = "which object comes out (repeatable; default: all); the others are not computed"
-    parser.add_argument("--object", action="append", dest="objects", metavar="NAME", help=which)
-    add_settings(parser, PropagateRequest, "model", "engine", "propagate")
+    add_object_option(parser)
+    add_settings(parser, PropagateRequest, "model", "engine", "propagate", "workers")
     add_cache_options(parser)
+    add_log_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
     parser.set_defaults(run=run_propagate)
 
@@ -41,6 +50,7 @@ def add_suggest(commands: argparse._SubParsersAction[Parser]) -> None:
     add_word_options(parser)
     add_settings(parser, SuggestRequest, "suggest", "model")
     add_cache_options(parser)
+    add_log_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
     parser.set_defaults(run=run_suggest)
 
@@ -51,6 +61,7 @@ def add_fit(commands: argparse._SubParsersAction[Parser]) -> None:
     add_annotation_options(parser)
     parser.add_argument("--object", action="append", dest="objects", metavar="NAME", help="which object (repeatable; default: all)")
     add_settings(parser, FitRequest, "fit")
+    add_log_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
     parser.set_defaults(run=run_fit)
 
@@ -63,6 +74,7 @@ def add_approve(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument("--object", action="append", dest="objects", metavar="NAME", help="which object (repeatable; default: all)")
     parser.add_argument("--approved", metavar="DIR", help="folder of the copies (default: approved, beside the mattes)")
     parser.add_argument("--undo", action="store_true", help="take the mark back")
+    add_log_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
     parser.set_defaults(run=run_approve)
 

@@ -18,9 +18,6 @@ OUTPUT_VARIABLE = "XMEM_ROTO_OUTPUT"
 PYTHON_VARIABLE = "XMEM_ROTO_PYTHON"
 """The core's interpreter."""
 
-FARM_VARIABLES = ("OPENJD_SESSION_WORKING_DIR", "DEADLINE_SESSION_ID")
-"""One of these is set in a session of Open Job Description, or of AWS Deadline Cloud: progress goes to stdout in its words."""
-
 NAME = "xmem-roto"
 """Name of our folder in places that other programs use too."""
 

@@ -158,6 +158,19 @@ class NodeStatus(JobResult):
 
 
 @dataclass(frozen=True)
+class Collected(JobResult):
+    """What a collect of a job's mattes did."""
+
+    shot: str
+    out: str
+    """Pattern of the mattes where they are now."""
+    frames: Tuple[int, ...]
+    copied: Tuple[int, ...]
+    """Those of them that were not there yet."""
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Cleared(JobResult):
     """The node's cache is gone."""
 
@@ -171,6 +184,8 @@ class ModelEntry:
     terms: str
     """Licence and conditions."""
     installed: bool
+    sha256: Optional[str] = None
+    """As recorded when it was installed; None: it is not, or nobody recorded it."""
 
 
 @dataclass(frozen=True)

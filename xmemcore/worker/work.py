@@ -46,6 +46,6 @@ def model_list() -> ModelList:
     installed = catalogue.installed()
     names = {model.name for model in installed}
     return ModelList(
-        tuple(ModelEntry(model.name, model.summary, model.terms, installed=True) for model in installed)
-        + tuple(ModelEntry(known.name, known.summary, known.terms, installed=False) for known in catalogue.KNOWN if known.name not in names)
+        tuple(ModelEntry(model.name, model.summary, model.terms, True, model.sha256) for model in installed)
+        + tuple(ModelEntry(known.name, known.summary, known.terms, False) for known in catalogue.KNOWN if known.name not in names)
     )

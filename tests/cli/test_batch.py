@@ -1,0 +1,92 @@
+"""Many shots in a queue: what is finished is not done again, what fails has a row, one page tells of all."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.shot.made_shot import FIRST, write_model, write_plate, write_roto
+from xmemcore.cli.main import main
+from xmemcore.shot.shot_list import read_shots
+from xmemcore.shot.store.at_work import AtWork
+
+LAST = FIRST + 5
+
+
+@pytest.fixture
+def shots(tmp_path: Path) -> Path:
+    """A list of two shots that can be made, and one whose plate is gone."""
+    write_plate(tmp_path / "plate", last=LAST, holes=())
+    write_roto(tmp_path / "roto.nk", (FIRST,), (FIRST,))
+    write_model(tmp_path)
+    lines = ["[settings]", "size = 64", f'model = "{tmp_path / "small.safetensors"}"', 'cache = "cache"', "wait = 0"]
+    for name, plate in (("one", "plate"), ("two", "plate"), ("gone", "nowhere")):
+        lines += ["[[shot]]", f'name = "{name}"', f'plate = "{plate}/plate.%04d.exr"', 'roto = "roto.nk"']
+    path = tmp_path / "shots.toml"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def answer(capsys: pytest.CaptureFixture[str]) -> dict:
+    return {row["name"]: row for row in json.loads(capsys.readouterr().out)["shots"]}
+
+
+def test_a_batch_makes_what_can_be_made_and_tells_of_all(shots: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["batch", str(shots), "--json"]) == 2
+    rows = answer(capsys)
+    assert {name: row["state"] for name, row in rows.items()} == {"one": "done", "two": "done", "gone": "failed"}
+    assert rows["one"]["frames"] == rows["one"]["written"] == LAST - FIRST + 1 and "nowhere" in rows["gone"]["text"]
+    assert FIRST not in [frame for frame, _ in rows["one"]["worst"]] and len(rows["one"]["worst"]) == 5
+    page = (shots.with_suffix(".batch") / "report.html").read_text()
+    assert page.count("<tr id=") == 3 and "one.png" in page and (shots.with_suffix(".batch") / "one.png").is_file()
+    mattes = {path: path.stat().st_mtime_ns for path in shots.parent.glob("mattes/*/matte.*.exr")}
+    assert len(mattes) == 2 * (LAST - FIRST + 1)
+
+    # The plate comes back, and a matte is lost: only these are made.
+    lost = shots.parent / "mattes" / "two" / f"matte.{LAST}.exr"
+    lost.unlink()
+    write_plate(shots.parent / "nowhere", last=LAST, holes=())
+    assert main(["batch", str(shots), "--json"]) == 0
+    rows = answer(capsys)
+    assert [rows[name]["written"] for name in ("one", "two", "gone")] == [LAST - FIRST + 1, 1, LAST - FIRST + 1]
+    del mattes[lost]
+    assert {path: path.stat().st_mtime_ns for path in mattes} == mattes, "nothing is done twice"
+
+
+def test_a_shot_that_somebody_else_works_at_comes_last_and_then_is_busy(shots: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = AtWork.on_mattes(shots.parent / "mattes" / "one" / "matte.%04d.exr")
+    text = shots.read_text()
+    shots.write_text(text[: text.index('[[shot]]\nname = "gone"')])
+    with place.claim(FIRST, LAST):
+        assert main(["batch", str(shots), "--json", "--no-sheets"]) == 75
+    rows = answer(capsys)
+    assert (rows["one"]["state"], rows["two"]["state"]) == ("busy", "done")
+    assert main(["batch", str(shots), "--json", "--no-sheets"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", r"has no \[\[shot\]\]"),
+        ("[[shot]", "is no TOML"),
+        ("[other]\n[[shot]]\nname='a'", "has other, which means nothing"),
+        ("[[shot]]\nplate='p'", "a shot is called None"),
+        ("[[shot]]\nname='../a'\nplate='p'", "Use letters"),
+        ("[[shot]]\nname='a'", "a has no plate"),
+        ("[[shot]]\nname='a'\nplate='p'\nsize='big'", "size is 'big'"),
+        ("[[shot]]\nname='a'\nplate='p'\nsizes=3", "has sizes, which no propagate knows"),
+        ("[[shot]]\nname='a'\nplate='p'\n[[shot]]\nname='A'\nplate='p'", "two shots called a"),
+        ("settings = 1\n[[shot]]\nname='a'\nplate='p'", "settings"),
+    ],
+)
+def test_a_list_that_makes_no_sense_is_refused_before_the_night_begins(tmp_path: Path, text: str, sentence: str) -> None:
+    (tmp_path / "shots.toml").write_text(text)
+    with pytest.raises(match=sentence):
+        read_shots(tmp_path / "shots.toml")
+
+
+def test_a_list_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["batch", str(tmp_path / "none.toml")]) == 2
+    assert "none.toml cannot be read" in capsys.readouterr().err

@@ -1,0 +1,213 @@
+"""`run`, `collect` and `plan`: a job folder, or a shot that becomes one, on whichever machine computes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from xmemcore.cli.options import (
+    Parser,
+    add_annotation_options,
+    add_cache_options,
+    add_log_option,
+    add_object_option,
+    add_settings,
+    add_word_options,
+    byte_count,
+    positive,
+    request_of,
+)
+from xmemcore.cli.progress import TerminalListener, farm_stream, listening
+from xmemcore.protocol import job
+from xmemcore.protocol.choices import DEVICES, PRECISIONS
+from xmemcore.protocol.failures import MachineError, RequestError
+from xmemcore.protocol.path_map import PathRules, read_rules
+from xmemcore.protocol.requests import PropagateRequest
+
+LISTED = 12
+"""Gaps that are printed; a shot may have hundreds."""
+
+
+def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Describe the command."""
+    parser = commands.add_parser("run", help="propagate a job folder that Nuke exported; needs no Nuke")
+    _add_job(parser)
+    add_settings(parser, PropagateRequest, "workers")
+    parser.add_argument("--device", choices=DEVICES, default=DEVICES[0])
+    _add_machine(parser)
+    parser.add_argument("--no-collect", dest="collect", action="store_false", help="leave the mattes in the job folder")
+    parser.set_defaults(run=run_run)
+
+
+def add_collect(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Describe the command."""
+    parser = commands.add_parser("collect", help="bring a job's mattes to where its script looks for them")
+    _add_job(parser)
+    add_settings(parser, PropagateRequest, "workers")
+    _add_machine(parser)
+    parser.set_defaults(run=run_collect)
+
+
+def add_plan(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Describe the command."""
+    parser = commands.add_parser("plan", help="what a propagate would compute, what it costs, and a share for each of N workers")
+    add_annotation_options(parser, required=False)
+    add_word_options(parser)
+    add_object_option(parser)
+    add_settings(parser, PropagateRequest, "model", "engine", "propagate")
+    add_cache_options(parser)
+    parser.add_argument("--shot", help="of a job folder in place of PLATE")
+    _add_path_rules(parser)
+    parser.add_argument("--workers", type=positive, default=1, metavar="N", help="share the work out to so many (default: 1)")
+    what = "seconds that a step takes on the machines that will compute (default: as earlier runs here have found)"
+    parser.add_argument("--pace", type=float, metavar="SECONDS", help=what)
+    add_log_option(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
+    parser.set_defaults(run=run_plan)
+
+
+def _add_job(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("job", metavar="JOBDIR", help="folder that holds a job.json")
+    parser.add_argument("--shot", action="append", metavar="NAME", help="only this shot of the job (repeatable; default: all)")
+    _add_path_rules(parser)
+    add_log_option(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
+
+
+def _add_path_rules(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--path-map", action="append", default=[], metavar="FROM=TO", help="what another machine's path is called here")
+    parser.add_argument("--path-mapping-rules", metavar="FILE", help="such rules as JSON of Open Job Description")
+
+
+def _add_machine(parser: argparse.ArgumentParser) -> None:
+    """Add what is the affair of the machine that runs a job."""
+    parser.add_argument("--model", metavar="FILE", help="the model's file on this machine (default: found by the job's name for it)")
+    parser.add_argument("--precision", choices=PRECISIONS, help="level for a job that says auto; the same on every machine")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--cache", metavar="DIR", help="root of the cache (default: $XMEM_ROTO_CACHE, $NUKE_TEMP_DIR, the platform's)")
+    where.add_argument("--no-cache", dest="use_cache", action="store_false", help="keep nothing, reuse nothing")
+    parser.add_argument("--cache-limit", type=byte_count, default=PropagateRequest("").cache_limit, metavar="BYTES", help="such as 20G")
+
+
+def run_run(chosen: argparse.Namespace) -> None:
+    """Propagate the shots of a job one after another; a run of all of it brings the mattes home."""
+    from xmemcore.shot.collect import collect
+    from xmemcore.shot.propagate import propagate
+
+    rules = read_rules(chosen.path_mapping_rules, chosen.path_map)
+    answers = []
+    for shot, request in _shots(chosen, rules):
+        request = replace(request, device=chosen.device, chunk=chosen.chunk)
+        _require_model(shot, request)
+        with listening(TerminalListener(shot.name, farm=farm_stream(chosen.json), unit="frames")) as listener:
+            result = propagate(request, listener)
+        answer = {"shot": shot.name, **result.as_json(), "collected": None}
+        if chosen.collect and chosen.chunk is None:
+            with listening(TerminalListener(f"{shot.name} collect", farm=farm_stream(chosen.json), unit="frames")) as listener:
+                answer["collected"] = collect(shot, request, rules, listener).as_json()
+        answers.append(answer)
+        if not chosen.json:
+            where = answer["collected"]["out"] if answer["collected"] else result.out
+            print(f"{shot.name}: {len(result.frames)} mattes, {len(result.written)} of them new, in {result.seconds:.1f} s: {where}")
+    if chosen.json:
+        print(json.dumps({"job": chosen.job, "shots": answers}))
+
+
+def run_collect(chosen: argparse.Namespace) -> None:
+    """Bring home what was computed."""
+    from xmemcore.shot.collect import collect
+
+    rules = read_rules(chosen.path_mapping_rules, chosen.path_map)
+    answers = []
+    for shot, request in _shots(chosen, rules):
+        _require_model(shot, request)
+        with listening(TerminalListener(f"{shot.name} collect", farm=farm_stream(chosen.json), unit="frames")) as listener:
+            answer = collect(shot, request, rules, listener)
+        answers.append(answer.as_json())
+        if not chosen.json:
+            print(f"{shot.name}: {len(answer.frames)} mattes, {len(answer.copied)} of them new: {answer.out}")
+    if chosen.json:
+        print(json.dumps({"job": chosen.job, "shots": answers}))
+
+
+def run_plan(chosen: argparse.Namespace) -> None:
+    """Look ahead, and print it."""
+    from xmemcore.shot.forecast import forecast
+
+    ahead = forecast(_planned(chosen), chosen.workers, chosen.pace)
+    if chosen.json:
+        print(json.dumps(ahead.as_json()))
+        return
+    print(f"{ahead.stale_count} mattes to compute of {ahead.frames}: {_time(ahead.seconds)} ({ahead.seconds_from})")
+    print(
+        f"memory of a worker: about {ahead.memory_mb:.0f} MB ({ahead.memory_from}); model {ahead.model}, {ahead.precision}, {ahead.device}"
+    )
+    for gap in ahead.gaps[:LISTED]:
+        print(f"  {gap.frames}: {gap.stale} to compute, {gap.steps} steps")
+    if len(ahead.gaps) > LISTED:
+        print(f"  and {len(ahead.gaps) - LISTED} more (--json lists all)")
+    if chosen.workers > 1:
+        print(f"for {chosen.workers} workers:")
+        for chunk in ahead.chunks:
+            print(f"  --chunk {chunk.chunk}  {chunk.frames}: {chunk.stale} to compute, {chunk.steps} steps, {_time(chunk.seconds)}")
+    for warning in ahead.warnings:
+        print(warning)
+
+
+def _time(seconds: float | None) -> str:
+    return "time unknown" if seconds is None else f"about {seconds:.0f} s"
+
+
+def _planned(chosen: argparse.Namespace) -> PropagateRequest:
+    """Give the request of a shot, or of a job folder that stands in place of the plate."""
+    folder = Path(chosen.plate)
+    if not job.is_job(folder):
+        return request_of(chosen, PropagateRequest)
+    if chosen.roto or chosen.masks:
+        raise RequestError(f"{folder} is a job folder, which brings its own annotations. Leave out --roto and --masks.")
+    opened = job.read(folder)
+    if chosen.shot is None and len(opened.shots) > 1:
+        raise RequestError(f"The job has several shots; name one with --shot: {', '.join(shot.name for shot in opened.shots)}.")
+    shot = opened.shots[0] if chosen.shot is None else opened.shot(chosen.shot)
+    request = shot.here(folder, read_rules(chosen.path_mapping_rules, chosen.path_map))
+    here = {name: getattr(chosen, name) for name in ("device", "cache", "use_cache", "cache_limit")}
+    return replace(request, **here)
+
+
+def _shots(chosen: argparse.Namespace, rules: PathRules) -> Iterator[tuple[job.JobShot, PropagateRequest]]:
+    """Give the chosen shots of a job, each with the request that this machine can run."""
+    folder = Path(chosen.job)
+    opened = job.read(folder)
+    for shot in opened.shots if not chosen.shot else [opened.shot(name) for name in chosen.shot]:
+        request = shot.here(folder, rules)
+        here = {name: getattr(chosen, name) for name in ("cache", "use_cache", "cache_limit", "wait")}
+        here["model"] = chosen.model or _model_here(shot, request.model)
+        if chosen.precision is not None and request.precision == PRECISIONS[0]:
+            here["precision"] = chosen.precision
+        yield shot, replace(request, **here)
+
+
+def _require_model(shot: job.JobShot, request: PropagateRequest) -> None:
+    """Raise MachineError where another model would compute than the one that was chosen."""
+    from xmemcore.network.catalogue import resolve, verify
+
+    model = resolve(request.model)
+    if shot.model_sha256 is not None and verify(model) != shot.model_sha256:
+        raise MachineError(
+            f"The job {shot.name} is for a model of SHA-256 {shot.model_sha256[:12]}, but {model.name} here is another "
+            f"({model.path}). Install the same model, or name its file with --model."
+        )
+
+
+def _model_here(shot: job.JobShot, named: str | None) -> str | None:
+    """Name the model of a job as this machine has it: by its hash where that is known, whatever is the default here."""
+    from xmemcore.network.catalogue import installed
+
+    if shot.model_sha256 is not None:
+        for model in installed():
+            if model.sha256 == shot.model_sha256:
+                return model.name
+    return named

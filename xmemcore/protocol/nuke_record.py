@@ -1,0 +1,84 @@
+"""`nuke.json` beside a matte sequence: the plugin's record of the run that made it, for scripts that do not hold it.
+
+{"version": 1, "mattes": {"matte.%04d.exr": {"node_id": ..., "record": {...}}}}
+
+What a record holds is the plugin's affair. A run without Nuke gets the record as far as it could be known at the export, and completes it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Iterable, Mapping, Optional, Sequence
+
+from xmemcore.protocol.outside import read_object
+from xmemcore.protocol.whole_file import read_ordinary, write_text
+
+VERSION = 1
+NAME = "nuke.json"
+NODE_ID, RECORD = "node_id", "record"
+
+
+def keep_record(pattern: Path, node_id: str, record: Mapping[str, Any]) -> None:
+    """Write a record beside its mattes; somebody else's file of that name stays. Raises OSError."""
+    path = pattern.parent / NAME
+    if path.exists() and not _is_ours(path):
+        return
+    content = {**_stored(path), pattern.name: {NODE_ID: node_id, RECORD: dict(record)}}
+    write_text(path, json.dumps({"version": VERSION, "mattes": content}))
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of a matte sequence."""
+
+    node_id: str
+    record: Dict[str, Any]
+    """As the plugin wrote it, unchecked."""
+
+
+def kept_of(pattern: Path) -> Optional[Kept]:
+    """Read what is kept of a matte sequence; None when there is nothing, or it is of another version."""
+    entry = _stored(pattern.parent / NAME).get(pattern.name)
+    node_id, record = (entry.get(NODE_ID), entry.get(RECORD)) if isinstance(entry, dict) else (None, None)
+    return Kept(node_id, dict(record)) if isinstance(node_id, str) and isinstance(record, dict) else None
+
+
+def find_record(pattern: Path, node_id: str) -> Optional[Dict[str, Any]]:
+    """Read the record of a node's mattes; None when there is none, or it is another node's or version's."""
+    kept = kept_of(pattern)
+    return kept.record if kept is not None and kept.node_id == node_id else None
+
+
+def completed(
+    record: Mapping[str, Any], pattern: Path, stamp: str, objects: Sequence[str], layers: Sequence[str], model: str, missing: Iterable[int]
+) -> Dict[str, Any]:
+    """Fill in what nobody could know at the export.
+
+    Args:
+        record: as the plugin exported it.
+        pattern: of the mattes as they lie now.
+        stamp: of `result.json` about them; by it the plugin sees that the record tells of these very mattes.
+        objects: that have a matte.
+        layers: of the objects.
+        model: that computed.
+        missing: frames that were asked for and have no plate.
+    """
+    known = {"out": pattern.as_posix(), "stamp": stamp, "objects": list(objects), "layers": list(layers), "model": model}
+    return {**record, **known, "missing": sorted(set(missing)), "complete": True}
+
+
+def _is_ours(path: Path) -> bool:
+    """Say whether the file may be replaced: ours, of whichever version, or one that a power cut left empty."""
+    try:
+        begin = b"".join(read_ordinary(path, 0, begin=200).split()).strip(b"\0")
+    except OSError:
+        return False
+    return b'{"version":'.startswith(begin[:11]) and (len(begin) < 40 or b'"mattes":' in begin)
+
+
+def _stored(path: Path) -> Dict[str, Any]:
+    content = read_object(path) or {}
+    mattes = content.get("mattes")
+    return dict(mattes) if content.get("version") == VERSION and isinstance(mattes, dict) else {}

@@ -1,0 +1,137 @@
+"""The way back: mattes that a job made are brought to where they are wanted, with a record that the exported script takes up.
+
+Nothing is taken on trust: a frame counts when its matte says, with a digest of all its bytes, that it is what the job asks for. Mattes
+that are there already are left alone, so a collect that was killed goes on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from xmemcore.protocol.choices import PICTURES
+from xmemcore.protocol.failures import Cancelled, RequestError, not_written
+from xmemcore.protocol.frames import counted
+from xmemcore.protocol.job import JobShot
+from xmemcore.protocol.nuke_record import NAME as NUKE_RECORD
+from xmemcore.protocol.nuke_record import completed, keep_record
+from xmemcore.protocol.path_map import PathRules
+from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.protocol.result_file import NAME as RECORD
+from xmemcore.protocol.result_file import MatteRecord, ResultFile
+from xmemcore.protocol.result_lock import require_unlocked
+from xmemcore.protocol.results import Collected
+from xmemcore.protocol.whole_file import whole
+from xmemcore.shot.dependencies import Dependencies
+from xmemcore.shot.files.exr import make_folder
+from xmemcore.shot.files.sequence import frame_path
+from xmemcore.shot.learned import expected_weights, learning_round
+from xmemcore.shot.listener import Listener
+from xmemcore.shot.mattes import matte_proof
+from xmemcore.shot.mattes.matte_proof import FormerMattes
+from xmemcore.shot.mattes.mattes import matte_pattern, require_inputs_kept
+from xmemcore.shot.mattes.pictures import write_pictures
+from xmemcore.shot.mattes.run_record import RunRecord
+from xmemcore.shot.opened import OpenedShot, files_read, open_propagate
+from xmemcore.shot.plan import plan
+from xmemcore.shot.store.at_work import AtWork
+
+BUSY = "A propagate writes these mattes at the moment ({holder}; {folder}). Collect again when it has ended."
+
+
+def collect(shot: JobShot, request: PropagateRequest, rules: PathRules, listener: Listener) -> Collected:
+    """Bring a shot's mattes to where they are wanted.
+
+    Args:
+        shot: of the job.
+        request: what was run for it, with the paths of this machine.
+        rules: for the place where they are wanted.
+        listener: told of every frame.
+
+    Raises:
+        RequestError: also where mattes are not finished; nothing is copied then.
+        Busy, Cancelled.
+    """
+    began = time.monotonic()
+    opened = open_propagate(request)
+    made, plate = opened.places.out, opened.shot.plate
+    records = _proven(opened, listener)
+    result = shot.result_here(rules)
+    target = matte_pattern(result) if result else made
+    frames = [plate.frames[index] for index in opened.wanted]
+    copied: list[int] = []
+    if target != made:
+        read = files_read(request, opened.shot, opened.model)
+        require_inputs_kept(target, frames, None, [*read, *(opened.writer.path(frame) for frame in frames)])
+        require_unlocked(str(target))
+        make_folder(target.parent)
+        at_work = AtWork.on_mattes(target)
+        with at_work.joined("collect", BUSY, request.wait, listener.cancelled):
+            copied = _copied(opened, target, frames, records, listener)
+            _keep_result(made, target, records)
+            if request.pictures != PICTURES[0]:
+                write_pictures(target, opened.layers, frames, request.pictures)
+    if shot.record:
+        objects, missing = opened.shot.annotations.objects, [*shot.missing, *opened.missing]
+        record = completed(shot.record, target, ResultFile(target).stamp, objects, opened.layers, opened.model.name, missing)
+        try:
+            keep_record(target, shot.request.node_id or "", record)
+        except OSError as error:
+            raise not_written(target.parent / NUKE_RECORD, error) from error
+    return Collected(shot.name, str(target), tuple(frames), tuple(copied), round(time.monotonic() - began, 3))
+
+
+def _proven(opened: OpenedShot, listener: Listener) -> dict[int, MatteRecord]:
+    """Ask every matte of the job what it is; raises RequestError."""
+    planned, frames = plan(opened), opened.shot.plate.frames
+    depends = Dependencies(opened, planned, expected_weights(opened, learning_round(opened, planned)))
+    former = FormerMattes(lambda index: opened.writer.path(frames[index]), depends.signature)
+    records: dict[int, MatteRecord] = {}
+    bad = []
+    for place, index in enumerate(opened.wanted):
+        if listener.cancelled():
+            raise Cancelled("Cancelled. Nothing was collected.")
+        record = former.up_to_date(index)
+        if record is None:
+            bad.append(frames[index])
+        else:
+            records[frames[index]] = record
+        listener.progress(place + 1, 2 * len(opened.wanted))
+    if bad:
+        have = "have" if len(bad) > 1 else "has"
+        raise RequestError(
+            f"{counted(bad).capitalize()} {have} no finished matte of this job at {opened.places.out} (precision {opened.precision}). "
+            "Run the job again; what is finished stays."
+        )
+    return records
+
+
+def _copied(opened: OpenedShot, target: Path, frames: list[int], records: Mapping[int, MatteRecord], listener: Listener) -> list[int]:
+    copied = []
+    for place, frame in enumerate(frames):
+        if listener.cancelled():
+            raise Cancelled("Cancelled. What was collected stays; collect again to go on.")
+        path = frame_path(target, frame)
+        there = matte_proof.read(path)
+        if there is None or there.record != records[frame]:
+            try:
+                content = opened.writer.path(frame).read_bytes()
+                with whole(path) as file:
+                    file.write(content)
+            except OSError as error:
+                raise not_written(path, error) from error
+            copied.append(frame)
+        listener.frame_done(frame, path)
+        listener.progress(len(frames) + place + 1, 2 * len(frames))
+    return copied
+
+
+def _keep_result(made: Path, target: Path, records: Mapping[int, MatteRecord]) -> None:
+    """Enter the mattes into the record beside them; those of other frames stay in it."""
+    record = RunRecord(target)
+    record.enter_all(records)
+    try:
+        record.save(ResultFile(made).header)
+    except OSError as error:
+        raise not_written(target.parent / RECORD, error) from error

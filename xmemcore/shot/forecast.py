@@ -1,0 +1,186 @@
+"""What a propagate would do, before it is sent anywhere: its gaps, what is stale, what it costs, and a share for each of N workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from xmemcore.engine.order import Gap
+from xmemcore.protocol.frames import FrameRange
+from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot.chunks import shared_out, together
+from xmemcore.shot.dependencies import Dependencies
+from xmemcore.shot.device import choose_device
+from xmemcore.shot.learned import expected_weights, learning_round
+from xmemcore.shot.mattes.matte_proof import FormerMattes
+from xmemcore.shot.opened import open_propagate
+from xmemcore.shot.pace import Pace, expected_mb, find_pace, pace_key
+from xmemcore.shot.plan import plan
+
+VARIANTS = 12
+"""Of an annotation with its eleven augmentations."""
+MEASURED, TOLD, UNKNOWN = "earlier runs here", "the pace that was given", "not known: no run here has measured it"
+PEAK_OF_A_RUN, FORMULA = "the peak of an earlier run here", "model, memories and pictures added up"
+
+
+@dataclass(frozen=True)
+class GapForecast:
+    """Frames that are computed together."""
+
+    frames: str
+    """Range that is wanted of it."""
+    steps: int
+    """Frames that sweeps visit, for all that is wanted."""
+    stale: int
+    """Mattes of it that are to be computed."""
+    seconds: float | None
+    """For what is stale."""
+
+
+@dataclass(frozen=True)
+class ChunkForecast:
+    """One worker's share, whatever is done of it already."""
+
+    chunk: str
+    """For `--chunk`."""
+    frames: str
+    steps: int
+    stale: int
+    seconds: float | None
+    """For all of it, the beginning included."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What `xmem-roto plan` prints."""
+
+    out: str
+    frames: str
+    missing: tuple[int, ...]
+    """Frames that were asked for and have no plate."""
+    keyframes: tuple[int, ...]
+    objects: tuple[str, ...]
+    stale: str
+    """Frame range whose mattes are missing or of something else; empty: there is nothing to do."""
+    stale_count: int
+    gaps: tuple[GapForecast, ...]
+    steps: int
+    """For what is stale."""
+    seconds: float | None
+    """One worker's time for what is stale; None where no pace is known."""
+    seconds_from: str
+    memory_mb: float
+    """Of one worker."""
+    memory_from: str
+    chunks: tuple[ChunkForecast, ...]
+    model: str
+    model_sha256: str
+    precision: str
+    device: str
+    warnings: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Give what `--json` prints."""
+        return asdict(self)
+
+
+def forecast(request: PropagateRequest, workers: int = 1, step_seconds: float | None = None) -> Forecast:
+    """Look ahead. Reads the plate where mattes are to be proven; runs no network.
+
+    Args:
+        request: of the propagate.
+        workers: to share the work out to.
+        step_seconds: what a step takes where it will be computed; None: as earlier runs here have found.
+
+    Raises:
+        RequestError.
+    """
+    opened = open_propagate(request)
+    planned = plan(opened)
+    depends = Dependencies(opened, planned, expected_weights(opened, learning_round(opened, planned)))
+    frames, places = opened.shot.plate.frames, opened.places
+    former = FormerMattes(lambda index: opened.writer.path(frames[index]), depends.signature)
+    stale = [index for index in opened.wanted if former.up_to_date(index) is None]
+    device = choose_device(request.device)
+    padding, canvas, objects = opened.content.padding, opened.shot.plate.canvas, opened.shot.annotations.objects
+    key = pace_key(opened.model_sha256, device, opened.precision, (padding.height, padding.width), len(objects))
+    known = find_pace(places.cache, key)
+    pace = Pace(step_seconds, 0.0, None) if step_seconds is not None else known
+    groups = [each.gaps for each in planned.groups]
+    every = [gap for gaps in groups for gap in gaps]
+    shares = shared_out(groups, opened.wanted, workers)
+    steps = _steps(every, stale)
+    formula = expected_mb(
+        opened.model.path.stat().st_size,
+        canvas.width * canvas.height,
+        (padding.height // 16) * (padding.width // 16),
+        sum(len(each.permanent) for each in planned.groups) * (VARIANTS if planned.config.augment else 1),
+        len(objects),
+        device.type,
+    )
+    peak = known.peak_mb if known is not None else None
+
+    def named(indices: Iterable[int]) -> str:
+        return str(FrameRange.of(frames[index] for index in indices))
+
+    return Forecast(
+        out=str(places.out),
+        frames=named(opened.wanted),
+        missing=tuple(opened.missing),
+        keyframes=tuple(opened.shot.annotations.keyframes),
+        objects=tuple(objects),
+        stale=named(stale),
+        stale_count=len(stale),
+        gaps=tuple(
+            _part(part, [gap for gap in every if gap in part], opened.wanted, stale, pace, named)
+            for part in together(list(dict.fromkeys(every)), set(opened.wanted))
+        ),
+        steps=steps,
+        seconds=_seconds(pace, steps, begin=bool(stale)),
+        seconds_from=TOLD if step_seconds is not None else UNKNOWN if pace is None else MEASURED,
+        memory_mb=round(formula if peak is None else peak),
+        memory_from=FORMULA if peak is None else PEAK_OF_A_RUN,
+        chunks=tuple(
+            ChunkForecast(
+                f"{number}/{workers}",
+                named(share.indices),
+                share.steps,
+                len(set(stale).intersection(share.indices)),
+                _seconds(pace, share.steps, begin=True),
+            )
+            for number, share in enumerate(shares, 1)
+        ),
+        model=opened.model.name,
+        model_sha256=opened.model_sha256,
+        precision=opened.precision,
+        device=device.type,
+        warnings=planned.warnings,
+    )
+
+
+def _part(
+    part: list[Gap], gaps: list[Gap], wanted: list[int], stale: list[int], pace: Pace | None, named: Callable[[Iterable[int]], str]
+) -> GapForecast:
+    """Look ahead at frames that are computed together.
+
+    Args:
+        part: the gaps that share them.
+        gaps: the same, once for each group that has them.
+        wanted: indices of the whole shot.
+        stale: those of them that are to be computed.
+        pace: of the machine.
+        named: writes indices as a frame range.
+    """
+    inside = {index for gap in part for index in gap.delivers}
+    asked, old = [index for index in wanted if index in inside], [index for index in stale if index in inside]
+    return GapForecast(named(asked), _steps(gaps, asked), len(old), _seconds(pace, _steps(gaps, old), begin=False))
+
+
+def _steps(gaps: list[Gap], wanted: list[int]) -> int:
+    asked = set(wanted)
+    return sum(len(indices) for gap in gaps if asked.intersection(gap.delivers) for indices in gap.sweeps_for(asked))
+
+
+def _seconds(pace: Pace | None, steps: int, begin: bool) -> float | None:
+    return None if pace is None else round(steps * pace.step_seconds + (pace.begin_seconds if begin else 0.0), 1)
