@@ -3,7 +3,7 @@ PYTHON ?= python3
 DEVICE ?= auto
 ARGS ?=
 
-.PHONY: help setup demo test test-fast test-all fuzz kills nuke lint bench doctor release
+.PHONY: help setup demo test test-fast test-all fuzz kills batch-kills nuke lint bench doctor release
 
 help:
 	@$(PYTHON) bootstrap.py --help
@@ -33,8 +33,11 @@ fuzz:
 kills:
 	@.venv/bin/python -m tests.fuzz.kills $(ARGS)
 
+batch-kills:
+	@.venv/bin/python -m tests.fuzz.batch_kills $(ARGS)
+
 release:
-	@$(PYTHON) bootstrap.py release
+	@$(PYTHON) bootstrap.py release $(if $(WHEELHOUSE),--wheelhouse $(WHEELHOUSE))
 
 doctor:
 	@$(PYTHON) bootstrap.py doctor $(ARGS)

@@ -30,6 +30,8 @@ from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 CHECKOUT = Path(__file__).resolve().parent
 ENVIRONMENT = CHECKOUT / ".venv"
+WHEELHOUSE = CHECKOUT / "wheelhouse"
+"""Packages that came with the archive, for machines without network: where it is, nothing is fetched."""
 STAMP = ENVIRONMENT / "xmem-roto-setup.json"
 WINDOWS = os.name == "nt"
 
@@ -81,6 +83,8 @@ def clean_environment() -> Dict[str, str]:
     """Copy the environment without what another Python, such as Nuke's, left in it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON") and name not in FOREIGN_VARIABLES}
     kept["PYTHONUTF8"] = "1"
+    if WHEELHOUSE.is_dir():
+        kept.update(PIP_NO_INDEX="1", PIP_FIND_LINKS=str(WHEELHOUSE))
     return kept
 
 
@@ -385,7 +389,8 @@ def doctor(arguments: Sequence[str]) -> int:
     page = [("!", "environment", missing), *surroundings()]
     if "--json" in arguments:
         states = {"!": "wrong", "-": "note", " ": "ok"}
-        print(json.dumps({"findings": [{"subject": subject, "state": states[mark], "text": text} for mark, subject, text in page]}))
+        findings = [{"subject": subject, "state": states[mark], "text": text} for mark, subject, text in page]
+        print(json.dumps({"machine": platform.node(), "state": "wrong", "findings": findings}))
     else:
         print("xmem-roto doctor, before the set-up")
         for mark, subject, text in page:
@@ -513,7 +518,7 @@ def options(arguments: Sequence[str]) -> Tuple[argparse.Namespace, List[str]]:
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     chosen, rest = options(sys.argv[1:] if arguments is None else arguments)
-    if rest and chosen.command in ("setup", "nuke", "lint", "release"):
+    if rest and chosen.command in ("setup", "nuke", "lint"):
         print(f"bootstrap.py {chosen.command} does not know {' '.join(rest)}. See bootstrap.py --help.", file=sys.stderr)
         return 2
     extras = [name for name in chosen.extras.split(",") if name]
@@ -532,7 +537,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         if chosen.command in CHECKS:
             return run([str(environment_python()), "-m", "tests.checks", CHECKS[chosen.command], *rest], folder=CHECKOUT)
         if chosen.command == "release":
-            return run([str(environment_python()), "-m", "tests.release"], folder=CHECKOUT)
+            return run([str(environment_python()), "-m", "tests.release", *rest], folder=CHECKOUT)
         if chosen.command == "run":
             return core_command(*rest)
         if chosen.command != "setup":

@@ -1,6 +1,7 @@
 """Build a release: a wheel and the archive, which unpacked is what a checkout is.
 
-    python -m tests.release [FOLDER]     into dist/, or the folder
+    python -m tests.release [FOLDER]                    into dist/, or the folder
+    python -m tests.release [FOLDER] --wheelhouse cpu   also an archive with every package in it, for machines without network
 
 Built from a clean copy, so that nothing which lies about in the checkout gets in. The version is that of the protocol; a changelog
 without its section is refused.
@@ -8,10 +9,13 @@ without its section is refused.
 
 from __future__ import annotations
 
+import argparse
+import platform
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from pathlib import Path
 
@@ -20,6 +24,9 @@ from xmemcore.protocol.version import VERSION
 CHECKOUT = Path(__file__).resolve().parent.parent
 LEFT_OUT = (".venv", ".git", "build", "dist", "*.egg-info", "__pycache__", "demo-output", "runs", ".*_cache", ".hypothesis")
 BUILD_SECONDS = 300
+DOWNLOAD_SECONDS = 3600
+SETUPTOOLS = "setuptools==84.2.1"
+"""With which the set-up installs the checkout itself."""
 
 
 class ReleaseRefused(Exception):
@@ -50,11 +57,60 @@ def build(folder: Path) -> list[Path]:
         return [Path(shutil.copy2(path, folder)) for path in sorted((copy / "dist").iterdir())]
 
 
+def download(folder: Path, device: str) -> None:
+    """Fetch the packages of the core for this platform and this Python; raises ReleaseRefused."""
+    sys.path.insert(0, str(CHECKOUT))
+    import bootstrap
+
+    core = bootstrap.requirement_lines("core")
+    torch = next(line for line in core if line.startswith("torch=="))
+    # On Linux the index of torch has the build without CUDA under a version of its own.
+    own = [f"{torch}+cpu", "--extra-index-url", bootstrap.CPU_INDEX] if device == "cpu" and sys.platform.startswith("linux") else [torch]
+    for words in (
+        own,
+        [line for line in core if line != torch],
+        bootstrap.requirement_lines("plates") + bootstrap.requirement_lines("color"),
+    ):
+        _pip_download(folder, words)
+    _pip_download(folder, [SETUPTOOLS])
+
+
+def _pip_download(folder: Path, words: list[str]) -> None:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary", ":all:", "--dest", str(folder), *words]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS)
+    if answer.returncode != 0:
+        raise ReleaseRefused(f"pip could not fetch {words[0]}: {answer.stderr.strip()[-500:]}")
+
+
+def with_wheels(folder: Path, source: Path, wheels: Path, device: str) -> Path:
+    """Pack a source archive and its packages into one that needs no network; gives its path."""
+    name = f"xmem-roto-{VERSION}-{platform.system().lower()}-{platform.machine().lower()}-{device}"
+    path = folder / f"{name}.tar"
+    with tarfile.open(source) as original, tarfile.open(path, "w") as packed:
+        for member in original.getmembers():
+            content = original.extractfile(member) if member.isfile() else None
+            member.name = "/".join([name, *member.name.split("/")[1:]])
+            packed.addfile(member, content)
+        for wheel in sorted(wheels.iterdir()):
+            packed.add(wheel, f"{name}/wheelhouse/{wheel.name}")
+    return path
+
+
 def main() -> int:
-    """Build, and say where both are."""
+    """Build, and say where everything is."""
+    parser = argparse.ArgumentParser(prog="tests.release", description=(__doc__ or "").split(":")[0])
+    parser.add_argument("folder", nargs="?", type=Path, default=CHECKOUT / "dist")
+    parser.add_argument("--wheelhouse", choices=("cpu", "cuda"))
+    asked = parser.parse_args()
     try:
         require_changelog()
-        for path in build(Path(sys.argv[1]) if len(sys.argv) > 1 else CHECKOUT / "dist"):
+        built = build(asked.folder)
+        if asked.wheelhouse:
+            with tempfile.TemporaryDirectory(prefix="xmem-roto-wheels-") as wheels:
+                download(Path(wheels), asked.wheelhouse)
+                source = next(path for path in built if path.name.endswith(".tar.gz"))
+                built.append(with_wheels(asked.folder, source, Path(wheels), asked.wheelhouse))
+        for path in built:
             print(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
     except ReleaseRefused as refused:
         print(f"No release: {refused}", file=sys.stderr)

@@ -49,6 +49,16 @@ def installs(bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[tup
     return calls
 
 
+def test_packages_that_came_with_the_archive_are_taken_and_nothing_is_fetched(
+    bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "WHEELHOUSE", tmp_path / "wheelhouse")
+    assert "PIP_NO_INDEX" not in bootstrap.clean_environment()
+    (tmp_path / "wheelhouse").mkdir()
+    environment = bootstrap.clean_environment()
+    assert (environment["PIP_NO_INDEX"], environment["PIP_FIND_LINKS"]) == ("1", str(tmp_path / "wheelhouse"))
+
+
 def test_script_runs_on_every_python_from_3_9(tmp_path: Path) -> None:
     """Whichever of them are on this machine; the version that runs the tests is one."""
     found = [sys.executable]

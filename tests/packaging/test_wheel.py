@@ -77,3 +77,17 @@ def test_release_is_a_checkout(built: Path) -> None:
         assert module.relative_to(CHECKOUT).as_posix() in names
     for gizmo in (CHECKOUT / "gizmos").glob("*.gizmo"):
         assert f"gizmos/{gizmo.name}" in names
+
+
+def test_archive_for_machines_without_network_is_a_release_with_its_packages(built: Path, tmp_path: Path) -> None:
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    (wheels / "torch-0-py3-none-any.whl").write_bytes(b"wheel")
+    (source,) = built.glob("*.tar.gz")
+    path = release.with_wheels(tmp_path, source, wheels, "cpu")
+    with tarfile.open(path) as archive, tarfile.open(source) as original:
+        names = {member.name.split("/", 1)[-1] for member in archive.getmembers() if member.isfile()}
+        assert names == {member.name.split("/", 1)[-1] for member in original.getmembers() if member.isfile()} | {
+            "wheelhouse/torch-0-py3-none-any.whl"
+        }
+    assert {"bootstrap.py", "farm/openjd/script.yaml", "farm/container/Dockerfile", "docs/farm.md"} <= names
