@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Callable, Iterator, Optional, Tuple, Type, Typ
 from xmem_roto_nuke import host
 from xmem_roto_nuke.core.client import session_core
 from xmem_roto_nuke.handover import exchange, shared_folder
-from xmem_roto_nuke.handover.exchange import Handed, NodeRead, read_to_hand_over
+from xmem_roto_nuke.handover.exchange import Handed, NodeRead, read_to_hand_over, read_to_suggest
 from xmem_roto_nuke.node import home, identity, knobs, places
 from xmem_roto_nuke.node.runs import Run
 from xmem_roto_nuke.node.settings import ALPHA, Settings
@@ -62,9 +62,9 @@ def propagate(node: nuke.Node, share: Optional[Share] = None) -> Run:
 
 
 def suggest(node: nuke.Node) -> Run:
-    """Find the next frames to key; as `propagate`."""
+    """Find the next frames to key; while nothing is keyed, the best first one. Otherwise as `propagate`."""
     knobs.read_settings(node).suggest.require_possible()
-    return start(node, "Suggest frames", read_to_hand_over, _alone(_suggest))
+    return start(node, "Suggest frames", read_to_suggest, _alone(_suggest))
 
 
 def ask_status(node: nuke.Node) -> Run:
@@ -224,6 +224,8 @@ def _suggest(run: Run, read: NodeRead) -> None:
     record = host.in_main(last_record, run.node)
     mattes = record.out if record is not None and mattes_on_disk.stamp(record.out) else None
     request = handed.shot.into(replace(read.settings.suggest, mattes=mattes))
+    if not read.annotations.frames:
+        request = replace(request, mattes=None, object=None)
     for message in _converse(run, lambda job: messages.Suggest(job, request)):
         if isinstance(message, messages.Finished):
             host.in_main(_keep_suggestions, run.node, _answer(message, SuggestResult))

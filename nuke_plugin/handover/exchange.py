@@ -14,8 +14,9 @@ from xmem_roto_nuke.host import RotoDrawing
 from xmem_roto_nuke.node import identity, knobs, roto_pipe
 from xmem_roto_nuke.node.settings import ALPHA, UNION, Settings
 from xmem_roto_nuke.roto import reading
-from xmem_roto_nuke.roto.key_edits import ONE_OBJECT
+from xmem_roto_nuke.roto.key_edits import ONE_OBJECT, NothingKeyed
 from xmem_roto_nuke.roto.reading import Sent
+from xmemcore.protocol.choices import METHODS
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.places import approved_folder, exchange_folder
@@ -120,6 +121,26 @@ def read_to_hand_over(node: nuke.Node) -> NodeRead:
     return read
 
 
+def read_to_suggest(node: nuke.Node) -> NodeRead:
+    """Read a node of which frames are to be suggested; while nothing is keyed, its plate alone, for the best first frame; main thread.
+
+    Raises:
+        RequestError: with the sentence to show; NothingKeyed where the frames are chosen in a way that needs a key.
+    """
+    try:
+        return read_to_hand_over(node)
+    except NothingKeyed:
+        settings = knobs.read_settings(node)
+        if settings.suggest.method != METHODS[0]:
+            raise
+        plate = identity.plate_input(node)
+        host.refuse_wrong_context(plate)
+        frames = plates.frame_range(settings.frame_range, plate, host.script_range())
+        nothing = Annotations({}, None, None)
+        beyond = plates.beyond(frames, plate)
+        return NodeRead(node, identity.node_id(node), settings, colorspace_of(settings), plate, frames, nothing, None, frozenset(), beyond)
+
+
 @dataclass(frozen=True)
 class HandedShot:
     """Fields of the core's requests that are about the shot."""
@@ -208,7 +229,7 @@ def read_annotations(node: nuke.Node, settings: Settings, wanted: Iterable[int])
         source = identity.roto_source(node)
         frames = sorted(edits.frames(ONE_OBJECT, set()))
         if not frames:
-            raise RequestError(
+            raise NothingKeyed(
                 f"No frame is listed for the alpha of {source.name()}. Go to a frame where it is right and press Add current."
             )
         return Annotations({ONE_OBJECT: frames}, None, None, absent={ONE_OBJECT: edits.absent.get(ONE_OBJECT, set())})

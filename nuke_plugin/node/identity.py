@@ -13,7 +13,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set
 
 from xmem_roto_nuke import graph
-from xmem_roto_nuke.roto.key_edits import KINDS, KeyEdits
+from xmem_roto_nuke.roto.key_edits import KINDS, KeyEdits, NothingKeyed
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.names import is_node_id
 from xmemcore.protocol.outside import parse_json
@@ -165,9 +165,9 @@ def roto_source(node: nuke.Node) -> nuke.Node:
     """Give what is connected to `roto`; `roto_pipe` finds the Rotos behind it.
 
     Raises:
-        RequestError.
+        NothingKeyed.
     """
     source = connected(node, ROTO)
     if source is None:
-        raise RequestError(f"Nothing is connected to the roto input of {node.name()}. Connect a Roto or RotoPaint.")
+        raise NothingKeyed(f"Nothing is connected to the roto input of {node.name()}. Connect a Roto or RotoPaint.")
     return source

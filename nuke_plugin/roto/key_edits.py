@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Dict, Iterable, List, Mapping, Sequence, Set, Tuple
 
+from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import FrameRange
 
 KINDS = ("added", "removed", "absent")
@@ -12,6 +13,10 @@ KINDS = ("added", "removed", "absent")
 ONE_OBJECT = "roto"
 """Name of the object when the roto input is one: a union of all shapes, or an alpha. Not the input's node: that may be renamed, or
 another node put in between, and keyframes and layer must stay what they are."""
+
+
+class NothingKeyed(RequestError):
+    """Nothing is annotated yet: no roto, no shape, no key, or no frame that is listed."""
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,10 @@ from typing import Any, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
 import xmemcore.curves as curves
 from xmem_roto_nuke.roto import sampling
-from xmem_roto_nuke.roto.key_edits import ONE_OBJECT, KeyEdits
+from xmem_roto_nuke.roto.key_edits import ONE_OBJECT, KeyEdits, NothingKeyed
 from xmem_roto_nuke.roto.sampling import Elements, Path
 from xmem_roto_nuke.roto.states import State, hidden, states
 from xmemcore.curves import CurvesTextBroken, Layer, SentRoto, TextObject
-from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.words import listed
 
@@ -94,7 +93,7 @@ def read_rotos(rotos: Sequence[Tuple[str, str, Any]], one_object: bool, taken: I
         taken: layers of the plate, which no matte may replace.
 
     Raises:
-        RequestError: there is no shape at all.
+        NothingKeyed: there is no shape at all.
         CurvesTextBroken: a text cannot be read.
     """
     nodes = tuple(RotoNode(name, text, Elements(knob), _read(name, text)) for name, text, knob in rotos)
@@ -103,7 +102,7 @@ def read_rotos(rotos: Sequence[Tuple[str, str, Any]], one_object: bool, taken: I
     objects = tuple(curves.objects_of([(node.name, node.known.root) for node in nodes], union, layers))
     called = " and ".join(node.name for node in nodes)
     if not objects:
-        raise RequestError(f"{called} has no shapes. Draw and key a shape, or choose the input's alpha as roto input.")
+        raise NothingKeyed(f"{called} has no shapes. Draw and key a shape, or choose the input's alpha as roto input.")
     strokes = [stroke.name or "stroke" for node in nodes for stroke in curves.strokes_below(node.known.root)]
     warnings = []
     if strokes:
@@ -138,13 +137,13 @@ def send(reading: RotoReading, edits: KeyEdits, image_format: Tuple[int, int, fl
         every: the frames that are wanted.
 
     Raises:
-        RequestError: no object has a keyframe.
+        NothingKeyed: no object has a keyframe.
         CurvesTextBroken: points cannot be read.
     """
     keyed = keyframes(reading, edits)
     frames = sorted({frame for listed in keyed.values() for frame in listed})
     if not frames:
-        raise RequestError(
+        raise NothingKeyed(
             "No shape of the roto has a key. Key one on at least one frame, or use Add current for the frames that are right."
         )
     all_frames = sorted({*frames, *every})

@@ -28,6 +28,7 @@ def work(request, listener):
         return propagate(request.request, listener)
     if isinstance(request, Suggest):
         frames = plate_frames(request.request.plate)
+        (Path(os.environ["XMEM_ROTO_CACHE"]) / "asked.json").write_text(json.dumps(asdict(request.request)))
         suggestions = tuple(
             Suggestion(frame, 1.0 / (1 + index), frames[0], "The object is turned away here.", wrong=True)
             for index, frame in enumerate(frames[-1 : -1 - request.request.count : -1])
