@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from xmemcore.cli.main import main
 from xmemcore.evaluation import bench_edges
 from xmemcore.evaluation.alpha_shots import KINDS, AlphaFrame, AlphaShot, answered
 from xmemcore.evaluation.bench_edges import compare_edges, judged
@@ -46,6 +47,15 @@ def test_solved_edges_beat_enlarged_ones_and_change_nothing_outside() -> None:
         assert row["refined"]["f_1px"] > row["plain"]["f_1px"]
         assert row["refined"]["outside"] <= 0.02
     assert "mean" in bench_edges.text(content).splitlines()[-1]
+
+
+def test_the_command_prints_a_line_for_each_kind_and_size(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(bench_edges, "SIZES", ((256, 144),))
+    monkeypatch.setattr(bench_edges, "KINDS", {"leaving": KINDS["leaving"]})
+    assert main(["bench", "--edges", "--size", "72"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].split()[:2] == ["256x144", "leaving"] and out[1].split()[1] == "mean" and "of plain" in out[1]
+    assert main(["bench", "--edges", "--exr"]) == 2
 
 
 @pytest.mark.parametrize("light", [0.02, 8.0], ids=["night", "far over 1"])

@@ -80,7 +80,8 @@ def add_bench(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument("--only", metavar="RATIO,...", help="instead: these ratios of --full, such as compact_1_first")
     parser.add_argument("--stream", type=positive, metavar="N", help="instead: stream N made-up frames and watch the memory")
     parser.add_argument("--exr", action="store_true", help="instead: what reading and writing 2K EXRs adds to the official size")
-    parser.add_argument("--edges", action="store_true", help="instead: edges against known alpha, on drawn 2K and 4K shots; needs no model")
+    known = "instead: edges against known alpha, on drawn 2K and 4K shots; needs no model"
+    parser.add_argument("--edges", dest="known_alpha", action="store_true", help=known)  # not `edges`: that is a setting
     add_settings(parser, PropagateRequest, "model")
     _add_json_file(parser)
     parser.set_defaults(run=run_bench)
@@ -169,9 +170,10 @@ def run_bench(chosen: argparse.Namespace) -> None:
     from xmemcore.evaluation.bench_ratios import MEASUREMENTS
     from xmemcore.protocol.whole_file import write_text
 
-    instead = [option for option in ("stream", "exr", "edges") if getattr(chosen, option)]
+    asked = {"--stream": chosen.stream, "--exr": chosen.exr, "--edges": chosen.known_alpha}
+    instead = [option for option, wanted in asked.items() if wanted]
     if len(instead) > 1:
-        raise RequestError(f"--{instead[0]} and --{instead[1]} are two measurements. Choose one.")
+        raise RequestError(f"{instead[0]} and {instead[1]} are two measurements. Choose one.")
     only = tuple(name for name in (chosen.only or "").split(",") if name)
     unknown = sorted(set(only) - set(MEASUREMENTS))
     if unknown:
@@ -180,7 +182,7 @@ def run_bench(chosen: argparse.Namespace) -> None:
     file = _json_file(chosen)
     text = bench.text
     with _stopped("Nothing was kept."), listening(TerminalListener("bench")) as listener:
-        if chosen.edges:
+        if chosen.known_alpha:
             from xmemcore.evaluation import bench_edges
 
             text = bench_edges.text

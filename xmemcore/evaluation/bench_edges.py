@@ -64,8 +64,8 @@ def judged(frame: AlphaFrame, matte: np.ndarray, plain: np.ndarray, decided: np.
 def compare_edges(
     lines: int,
     listener: Listener,
-    kinds: Sequence[str] = tuple(KINDS),
-    sizes: Sequence[tuple[int, int]] = SIZES,
+    kinds: Sequence[str] | None = None,
+    sizes: Sequence[tuple[int, int]] | None = None,
     seeds: Sequence[int] = (1,),
     frames: int = 1,
 ) -> dict[str, Any]:
@@ -74,14 +74,15 @@ def compare_edges(
     Args:
         lines: short side of the working size.
         listener: told of the progress.
-        kinds: of `alpha_shots`.
-        sizes: width and height of the plates.
+        kinds: of `alpha_shots`; None: all.
+        sizes: width and height of the plates; None: SIZES.
         seeds: of the shots.
         frames: of each shot.
 
     Returns:
         {"lines", "rows": [{"kind", "size", choice of edges: figures}]}, each row a mean over seeds and frames.
     """
+    kinds, sizes = kinds or tuple(KINDS), sizes or SIZES
     rows = []
     for done, (width, height, kind) in enumerate((*size, kind) for size in sizes for kind in kinds):
         found: dict[str, list[EdgeFigures]] = {choice: [] for choice in EDGES}
