@@ -100,6 +100,8 @@ class Recipe:
 
 LARGEST_CLIP = 4096
 """Pixels of a clip's side, its frames, and clips of a batch: beyond any machine's memory."""
+MOST_DOTS = 200
+"""Of a line: a name of thousands of dotted parts takes the parser time that grows with their square."""
 LARGEST_BYTES = 1 << 20
 """Longest recipe; ours are a hundred times shorter."""
 
@@ -114,7 +116,10 @@ def read_recipe(path: Path | str) -> Recipe:
     if not path.exists() and (RECIPES / f"{path.name}.toml").exists():
         path = RECIPES / f"{path.name}.toml"
     try:
-        content = tomllib.loads(read_ordinary(path, LARGEST_BYTES).decode("utf-8"))
+        text = read_ordinary(path, LARGEST_BYTES).decode("utf-8")
+        if any(line.count(".") > MOST_DOTS for line in text.splitlines()):
+            raise ValueError(f"a line has more than {MOST_DOTS} dots")
+        content = tomllib.loads(text)
     except FileNotFoundError as error:
         names = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
         raise RequestError(f"There is no recipe {path}. Give a TOML file, or one of: {names}.") from error
