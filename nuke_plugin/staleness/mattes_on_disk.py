@@ -1,4 +1,7 @@
-"""Find the mattes on disk, one by one: list the folder once, and open only `result.json`."""
+"""Find the mattes on disk, one by one: list the folder, open `result.json`, and the headers that changed since the last look.
+
+A matte's own header says what it was made from, and that counts: `result.json` may tell of a run that others have overwritten since.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from xmem_roto_nuke.staleness.record import Record
 from xmemcore.protocol.frames import FrameRange
+from xmemcore.protocol.matte_header import signature_of
 from xmemcore.protocol.result_file import ResultFile
 
 
@@ -47,15 +51,16 @@ def _by_layer(layers: Sequence[str], listed: Mapping[int, Sequence[float]]) -> D
 def faults(record: Record) -> List[str]:
     """Name mattes that are gone or differ from what the core wrote, in a sentence each."""
     folder, name = Path(record.out).parent, Path(record.out).name
-    sizes = _sizes(folder)
-    if sizes is None:
+    files = _files(folder)
+    if files is None:
         return []  # the folder is gone, which is said of result.json
-    written = ResultFile(Path(record.out)).sizes
+    result = ResultFile(Path(record.out))
     asked = [frame for frame in FrameRange.parse(record.frames) if frame not in record.missing]
     # The core's own list, where there is one: a run that was cut short has made less than it was asked for.
-    made = [frame for frame in asked if frame in written] if written else asked if record.complete else []
-    gone = [frame for frame in made if name % frame not in sizes]
-    other = [frame for frame in made if frame in written and sizes.get(name % frame, written[frame]) != written[frame]]
+    made = [frame for frame in asked if frame in result.sizes] if result.sizes else asked if record.complete else []
+    gone = [frame for frame in made if name % frame not in files]
+    there = [frame for frame in made if frame in result.sizes and name % frame in files]
+    other = [frame for frame in there if not _is_as_told(result, frame, folder / (name % frame), files[name % frame])]
     return [*_sentence(gone, "gone"), *_sentence(other, "not what the core wrote")]
 
 
@@ -67,7 +72,7 @@ def frames(pattern: str) -> Set[int]:
     before = name[: name.index("%")]
     after = name[name.index("d", len(before)) + 1 :]
     found = set()
-    for one in _sizes(Path(pattern).parent) or {}:
+    for one in _files(Path(pattern).parent) or {}:
         number = one[len(before) : len(one) - len(after)] if one.startswith(before) and one.endswith(after) else ""
         if number.lstrip("-").isdigit() and name % int(number) == one:
             found.add(int(number))
@@ -76,15 +81,40 @@ def frames(pattern: str) -> Set[int]:
 
 def whole(pattern: str) -> Set[int]:
     """List the frames whose matte is as some run of the core wrote it. Only the core can tell whether it still holds."""
-    sizes, name = _sizes(Path(pattern).parent) or {}, Path(pattern).name
-    return {frame for frame, size in ResultFile(Path(pattern)).sizes.items() if sizes.get(name % frame) == size}
+    folder, name = Path(pattern).parent, Path(pattern).name
+    files, result = _files(folder) or {}, ResultFile(Path(pattern))
+    there = [frame for frame in result.sizes if name % frame in files]
+    return {frame for frame in there if _is_as_told(result, frame, folder / (name % frame), files[name % frame])}
 
 
-def _sizes(folder: Path) -> Optional[Dict[str, int]]:
-    """Give the size of each EXR in a folder; None when it cannot be listed."""
+State = Tuple[int, int]
+"""A file's size, and the time of its last change."""
+
+_seen: Dict[str, Tuple[State, Optional[str]]] = {}
+"""By path, the signature of a matte that was looked at."""
+SEEN_FILES = 50_000
+
+
+def _is_as_told(result: ResultFile, frame: int, path: Path, state: State) -> bool:
+    """Say whether a matte is the one that `result.json` tells of: by its size, and by its own signature where one is told."""
+    if state[0] != result.sizes[frame]:
+        return False
+    record = result.records.get(frame)
+    if record is None:
+        return True  # of an older version, whose mattes have no signature
+    if _seen.get(str(path), (None, None))[0] != state:
+        if len(_seen) >= SEEN_FILES:
+            _seen.clear()
+        _seen[str(path)] = state, signature_of(path)
+    return _seen[str(path)][1] == record.signature
+
+
+def _files(folder: Path) -> Optional[Dict[str, State]]:
+    """List the EXRs of a folder; None when it cannot be listed."""
     try:
         with os.scandir(folder) as listed:
-            return {one.name: one.stat().st_size for one in listed if one.name.endswith(".exr")}
+            states = {one.name: one.stat() for one in listed if one.name.endswith(".exr")}
+            return {name: (state.st_size, state.st_mtime_ns) for name, state in states.items()}
     except OSError:
         return None
 

@@ -24,6 +24,7 @@ from tests.fuzz.rotos import rotos
 from tests.make_data import write_parts
 from tests.shot.made_shot import write_roto
 from xmemcore.network.checkpoint import load_network, save_network
+from xmemcore.protocol.matte_header import find_attributes
 from xmemcore.protocol.messages import Propagate, Suggest, decode, encode
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
 from xmemcore.protocol.result_file import MatteRecord, ResultFile, ResultHeader
@@ -106,7 +107,7 @@ def _exrs(folder: Path) -> Kind:
 
 def _first_pixels(content: bytes) -> int:
     """Say where the first block of a single part's pixels begins, behind its row and size."""
-    table = 1 + max(end for _, end in matte_proof._attributes(content).values())
+    table = 1 + max(end for _, end in find_attributes(content).values())
     return 8 + int.from_bytes(content[table : table + 8], "little")
 
 

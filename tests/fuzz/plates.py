@@ -18,10 +18,10 @@ from tests.fuzz.kind import Kind, Wrong
 from tests.fuzz.mutations import flipped_bit
 from tests.make_data import half_noise, with_attributes, write_exr, write_index_mask, write_parts, write_picture
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.matte_header import find_attributes
 from xmemcore.shot.annotations.masks import MaskAnnotations
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.sequence import Sequence
-from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.plate import Plate
 
@@ -116,7 +116,7 @@ def checked(folder: Path) -> list[tuple[Path, int, int]]:
     for name in ("ZIP", "ZIPS"):
         path = write_exr(folder / f"checked-{name}.exr", smooth, (0, 0, WIDTH, HEIGHT), compression=getattr(OpenEXR, f"{name}_COMPRESSION"))
         content = path.read_bytes()
-        table = 1 + max(end for _, end in matte_proof._attributes(content).values())
+        table = 1 + max(end for _, end in find_attributes(content).values())
         # Behind the row and the size of the first block.
         files.append((path, 8 + int.from_bytes(content[table : table + 8], "little"), len(content)))
     return files

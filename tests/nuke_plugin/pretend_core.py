@@ -75,6 +75,7 @@ def propagate(request, listener):
     names = object_names(request)
     frames = wanted(request)
     behaviour = os.environ.get("PRETEND", "")
+    signature = str(time.time_ns())
     Path(request.out).parent.mkdir(parents=True, exist_ok=True)
     (Path(request.out).parent / "request.json").write_text(json.dumps(asdict(request)))
     for number, frame in enumerate(sorted(frames, key=lambda f: abs(f - (request.viewer_frame or 0)))):
@@ -98,12 +99,13 @@ def propagate(request, listener):
             union = np.maximum(union, alpha)
         channels["A"] = union
         path = Path(request.out % frame)
-        with OpenEXR.File({"compression": OpenEXR.ZIPS_COMPRESSION, "type": OpenEXR.scanlineimage}, channels) as file:
+        header = {"compression": OpenEXR.ZIPS_COMPRESSION, "type": OpenEXR.scanlineimage, "xmem/signature": signature}
+        with OpenEXR.File(header, channels) as file:
             file.write(str(path) + ".part")
         os.replace(str(path) + ".part", str(path))
         listener.frame_done(frame, path)
         listener.progress(number + 1, len(frames))
-    keep_result(Path(request.out), frames, names)
+    keep_result(Path(request.out), frames, names, signature)
     made, names = tuple(frames), tuple(names)
     return PropagateResult(request.out, made, made, (), (), names, names, 0, 0, 0.0, "pretend", "float32", request.node_id, ())
 
@@ -117,12 +119,11 @@ def object_names(request):
     return [one.name for one in objects_of([(name, read_tree(text)) for name, text in sent.rotos], sent.union)]
 
 
-def keep_result(out, frames, layers):
+def keep_result(out, frames, layers, signature):
     """Say of each matte what the core says of it, those of former runs included; every run signs its own. Frame 1006 is a bad one."""
     path = out.parent / "result.json"
     mattes = json.loads(path.read_text())["mattes"] if path.is_file() else {}
     former = mattes.get(out.name, {"frames": {}})["frames"]
-    signature = str(time.time_ns())
     told = {
         str(frame): {
             "bytes": Path(str(out) % frame).stat().st_size,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.nuke_plugin.conftest import TRIANGLE
@@ -230,6 +232,22 @@ def test_mattes_of_another_size_are_named_where_the_core_has_said_theirs(stage):
     assert mattes_on_disk.faults(record) == [] and before.st_size
     (result.parent / "matte.1003.exr").write_bytes(b"short")
     assert mattes_on_disk.faults(record) == ["The matte of 1003 is not what the core wrote."]
+
+
+def test_matte_of_the_same_size_counts_by_its_own_signature(stage):
+    stage.propagate()
+    assert "Up to date" in stage.status()
+    path = next(stage.folder.glob("mattes/*/matte.1003.exr"))
+    content, times = path.read_bytes(), path.stat()
+    start = content.index(b"xmem/signature\0string\0") + len(b"xmem/signature\0string\0") + 4
+    for step, other in enumerate((content[:start] + b"7" + content[start + 1 :], bytes(len(content)))):
+        path.write_bytes(other)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns + 1 + step))
+        stage.press("refresh")
+        assert "The matte of 1003 is not what the core wrote." in stage.status()
+    path.write_bytes(content)
+    stage.press("refresh")
+    assert "Up to date" in stage.status()
 
 
 def test_a_renamed_node_upstream_is_the_same_plate(stage, rendered):

@@ -2,8 +2,6 @@
 
 A record beside the mattes may be late, gone or foreign; sizes and times prove nothing. The digest covers the whole file, so
 that it holds for every compression, also for those that keep no check sum of their pixels.
-
-Source: OpenEXR, "OpenEXR File Layout" (openexr.com), for the place of an attribute.
 """
 
 from __future__ import annotations
@@ -15,12 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from xmemcore.protocol.matte_header import SIGNATURE, find_attributes
 from xmemcore.protocol.result_file import MatteRecord
 from xmemcore.protocol.whole_file import read_ordinary
 
-DIGEST, SIGNATURE, KEYFRAME, AREAS, SURENESS, OF_OBJECTS, MADE_BY = (
+DIGEST, KEYFRAME, AREAS, SURENESS, OF_OBJECTS, MADE_BY = (
     "xmem/digest",
-    "xmem/signature",
     "xmem/keyframe",
     "xmem/areas",
     "xmem/sureness",
@@ -30,7 +28,6 @@ DIGEST, SIGNATURE, KEYFRAME, AREAS, SURENESS, OF_OBJECTS, MADE_BY = (
 UNSEALED = "0" * 40
 """Placeholder of the digest while it is computed."""
 MAX_BYTES = 2 << 30
-_MAGIC = b"\x76\x2f\x31\x01"
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ def metadata(signature: str, areas: tuple[float, ...], confidence: float, surene
 
 def sealed(content: bytes) -> bytes:
     """Put the digest of a finished file into it."""
-    place = _attributes(content)[DIGEST][0]
+    place = find_attributes(content)[DIGEST][0]
     return b"".join((content[:place], _digest(content, place).encode(), content[place + len(UNSEALED) :]))
 
 
@@ -90,7 +87,7 @@ def read(path: Path) -> MatteOnDisk | None:
     """Read what is at a matte's place; None when nothing is there, or no EXR."""
     try:
         content = read_ordinary(path, MAX_BYTES)
-        attributes = _attributes(content)
+        attributes = find_attributes(content)
     except (OSError, ValueError, MemoryError):
         return None
     values = {name: content[start:end] for name, (start, end) in attributes.items()}
@@ -127,21 +124,3 @@ def _digest(content: bytes, place: int) -> str:
     hasher.update(UNSEALED.encode())
     hasher.update(memoryview(content)[place + len(UNSEALED) :])
     return hasher.hexdigest()[: len(UNSEALED)]
-
-
-def _attributes(content: bytes) -> dict[str, tuple[int, int]]:
-    """Find where the values of the first header's attributes begin and end; raises ValueError."""
-    if content[:4] != _MAGIC:
-        raise ValueError("no EXR")
-    found: dict[str, tuple[int, int]] = {}
-    at = 8
-    while content[at : at + 1] != b"\0":
-        name_end = content.index(b"\0", at)
-        kind_end = content.index(b"\0", name_end + 1)
-        start = kind_end + 5
-        size = int.from_bytes(content[kind_end + 1 : start], "little", signed=True)
-        if size < 0 or start + size >= len(content):
-            raise ValueError("an attribute has no sensible length")
-        found[content[at:name_end].decode("latin-1")] = (start, start + size)
-        at = start + size
-    return found

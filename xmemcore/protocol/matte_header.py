@@ -1,0 +1,45 @@
+"""Read what a matte says of itself in its header, without reading its pixels.
+
+Source: OpenEXR, "OpenEXR File Layout" (openexr.com), for the place of an attribute.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Dict, Optional, Tuple
+
+from xmemcore.protocol.whole_file import read_ordinary
+
+SIGNATURE = "xmem/signature"
+"""Hash of all that the matte was made from."""
+HEADER_BYTES = 1 << 16
+"""Of a file, in which its first header is looked for; one of fifty objects has a tenth."""
+MAGIC = b"\x76\x2f\x31\x01"
+
+
+def find_attributes(content: bytes) -> Dict[str, Tuple[int, int]]:
+    """Find where the values of the first header's attributes begin and end; raises ValueError."""
+    if content[:4] != MAGIC:
+        raise ValueError("no EXR")
+    found: Dict[str, Tuple[int, int]] = {}
+    at = 8
+    while content[at : at + 1] != b"\0":
+        name_end = content.index(b"\0", at)
+        kind_end = content.index(b"\0", name_end + 1)
+        start = kind_end + 5
+        size = int.from_bytes(content[kind_end + 1 : start], "little", signed=True)
+        if size < 0 or start + size >= len(content):
+            raise ValueError("an attribute has no sensible length")
+        found[content[at:name_end].decode("latin-1")] = (start, start + size)
+        at = start + size
+    return found
+
+
+def signature_of(path: Path) -> Optional[str]:
+    """Read the signature of a matte; None where the file is no whole EXR header, or has none."""
+    try:
+        content = read_ordinary(path, 0, begin=HEADER_BYTES)
+        start, end = find_attributes(content)[SIGNATURE]
+        return content[start:end].decode("ascii")
+    except (OSError, ValueError, KeyError):
+        return None
