@@ -194,7 +194,9 @@ def _write(node: nuke.Node, verdict: Verdict, notes: Sequence[str], record: Opti
     if verdict.state == "fresh" and record is not None:
         head += f": {record.frames}, {counted(len(record.objects), 'object')}"
         learned, seen = counted(record.encoded_annotations, "keyframe"), counted(record.encoded_frames, "plate frame")
-        head += f"<br>Last run: {counted(record.computed, 'matte')} in {record.seconds:.0f} s; learned {learned} and looked at {seen} anew."
+        run = f"Last run: {counted(record.computed, 'matte')} in {record.seconds:.0f} s; learned {learned} and looked at {seen} anew."
+        # Nobody here knows how long the workers of a farm took.
+        head += f"<br>{run if record.computed or record.seconds else 'Propagated on other machines, and collected.'}"
     holes = f"No plate on {FrameRange.of(record.missing)}." if record is not None and record.missing and verdict.state != "working" else ""
     used = places.disk_used(exchange_folder(node_id)) + places.disk_used(cache_root() / node_id)
     disk = f"In the cache for this node alone: {size(used)}." if used else ""

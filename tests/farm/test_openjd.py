@@ -179,7 +179,8 @@ def test_a_job_that_was_shared_killed_and_requeued_gives_the_mattes_of_one_run(f
     home = next(farm.script.parent.glob("mattes/*/result.json")).parent
     assert {path.name: path.read_bytes() for path in home.glob("matte.*.exr")} == whole
     assert farm.script.read_bytes() == before, "an artist's script stays as it is"
-    assert "Up to date" in farm.played("--status", str(farm.script)), "and shows the farm's mattes when it is opened"
+    status = farm.played("--status", str(farm.script))
+    assert "Up to date" in status and "on other machines" in status, "and shows the farm's mattes when it is opened"
 
 
 def test_a_farm_is_told_how_far_it_is_and_why_it_failed(farm: Farm) -> None:
