@@ -131,6 +131,18 @@ def test_flow_does_not_depend_on_what_was_asked_before() -> None:
         np.testing.assert_array_equal(a, b)
 
 
+def test_flow_does_not_depend_on_the_number_of_threads() -> None:
+    found, before = [], cv2.getNumThreads()
+    try:
+        for threads in (1, 2, 5):
+            cv2.setNumThreads(threads)
+            found.append(Flows(grey).between(6, 5))
+    finally:
+        cv2.setNumThreads(before)
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
+
+
 def test_plain_mode_carries_nothing_and_the_choice_is_in_the_signature() -> None:
     canvas, found = Canvas(Box(0, 0, 12, 8), Box(0, 0, 12, 8)), [differences(0)]
     assert chain_of(PropagateRequest("p", plain=True), canvas, found) == (Enlarge(canvas),)
