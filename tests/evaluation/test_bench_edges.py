@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -10,6 +11,7 @@ from xmemcore.evaluation import bench_edges
 from xmemcore.evaluation.alpha_shots import KINDS, AlphaFrame, AlphaShot, answered
 from xmemcore.evaluation.bench_edges import compare_edges, judged
 from xmemcore.shot.listener import Silence
+from xmemcore.shot.mattes.edges import Refinement
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
@@ -56,6 +58,18 @@ def test_the_command_prints_a_line_for_each_kind_and_size(monkeypatch: pytest.Mo
     out = capsys.readouterr().out.splitlines()
     assert out[0].split()[:2] == ["256x144", "leaving"] and out[1].split()[1] == "mean" and "of plain" in out[1]
     assert main(["bench", "--edges", "--exr"]) == 2
+
+
+def test_the_border_takes_no_bite_out_of_a_body_that_leaves() -> None:
+    frame = AlphaShot("leaving", 512, 288, seed=2).frame()
+    answer = answered(frame.alpha, 120, 2)
+    small = np.stack((1 - answer, answer))
+    plain = np.stack([cv2.resize(plane, (512, 288), interpolation=cv2.INTER_LINEAR) for plane in small])
+    matte = Refinement(small, frame.picture).rows(slice(0, 288), plain)[1]
+    for border, truth in ((matte[:, -1], frame.alpha[:, -1]), (matte[:, 0], frame.alpha[:, 0]), (matte[-1], frame.alpha[-1])):
+        inside = cv2.erode((truth > 0.99).astype(np.uint8), np.ones((7, 1), np.uint8))[:, 0] > 0
+        assert not inside.any() or border[inside].min() > 0.95
+    assert (frame.alpha[:, -1] > 0.99).any() and (frame.alpha[:, 0] > 0.99).any()
 
 
 @pytest.mark.parametrize("light", [0.02, 8.0], ids=["night", "far over 1"])
