@@ -250,8 +250,8 @@ def _fit(run: Run, read: NodeRead, mattes: str, frame: int, name: Optional[str])
     for message in _converse(run, lambda job: messages.Fit(job, request)):
         if isinstance(message, messages.Finished):
             found = _answer(message, FitResult)
-            said = host.in_main(keys.key_fitted, run.node, frame, [shape for one in found.objects for shape in one.own])
-            run.warnings += [*found.warnings, *said]
+            sentences = host.in_main(keys.key_fitted, run.node, frame, [shape for fitted in found.objects for shape in fitted.own])
+            run.warnings += [*found.warnings, *sentences]
 
 
 def _status(run: Run, read: NodeRead) -> None:

@@ -343,7 +343,7 @@ def upstream(node: nuke.Node) -> List[nuke.Node]:
     feeding = [*(node.input(index) for index in range(node.inputs())), graph.outside(node)]
     # Nuke lists in no fixed order; the inputs have one, and the others' names, as expressions have them, are part of the digest.
     others = sorted(node.dependencies(nuke.INPUTS | nuke.HIDDEN_INPUTS | nuke.EXPRESSIONS), key=lambda other: other.fullName())
-    found = {one.fullName(): one for one in [*feeding, *others] if one is not None}
+    found = {each.fullName(): each for each in [*feeding, *others] if each is not None}
     return list(found.values())
 
 
@@ -440,7 +440,7 @@ class FrameWriter:
         """
         self.source, self.pattern = source, pattern
         self._build, self._channels, self._inside = build, channels, inside
-        self._made: List[nuke.Node] = []
+        self._nodes: List[nuke.Node] = []
 
     def write(self, first: int, last: int) -> None:
         """Render consecutive frames in one call of Nuke's.
@@ -449,15 +449,15 @@ class FrameWriter:
             RuntimeError: Nuke cannot, or was told to cancel.
         """
         with unrecorded(), _full_size():
-            if not self._made:
+            if not self._nodes:
                 self._make()
-            nuke.execute(self._made[-1], first, last, 1, nuke.views()[:1])
+            nuke.execute(self._nodes[-1], first, last, 1, nuke.views()[:1])
 
     def close(self) -> None:
         """Delete the nodes; those that went with their Group are gone already."""
-        made, self._made = self._made, []
+        nodes, self._nodes = self._nodes, []
         with unrecorded():
-            for node in reversed(made):
+            for node in reversed(nodes):
                 with contextlib.suppress(ValueError):
                     nuke.delete(node)
 
@@ -468,9 +468,9 @@ class FrameWriter:
         start = self.source if self._inside is None else _input_inside(self._inside, self.source)
         with _context_of(start):
             try:
-                last = self._build(start, self._made)
+                last = self._build(start, self._nodes)
                 write = _handed_out(nuke.nodes.Write())
-                self._made.append(write)
+                self._nodes.append(write)
                 set_path(write["file"], self.pattern)
                 write["file_type"].setValue("exr")
                 for name, value in (
@@ -482,7 +482,7 @@ class FrameWriter:
                     write[name].setValue(value)
                 write["raw"].setValue(True)
                 write.setInput(0, last)
-                for node in self._made:
+                for node in self._nodes:
                     node.setName(OURS + node.Class())
             except Exception:
                 self.close()
@@ -587,12 +587,12 @@ def delete_leftovers(group: nuke.Node) -> None:
                 nuke.delete(child)
 
 
-def make_crop(source: nuke.Node, made: List[nuke.Node]) -> nuke.Node:
+def make_crop(source: nuke.Node, nodes: List[nuke.Node]) -> nuke.Node:
     """Keep overscan to twice the format, the most that the core's canvas holds, whatever the bounding box says."""
     image_format = source.format()
     width, height = image_format.width(), image_format.height()
     crop = _handed_out(nuke.nodes.Crop())
-    made.append(crop)
+    nodes.append(crop)
     crop["box"].setValue((-width / 2, -height / 2, width * 1.5, height * 1.5))
     crop["intersect"].setValue(True)
     crop.setInput(0, source)
@@ -609,14 +609,14 @@ class RotoDrawing:
     @classmethod
     def of_nodes(cls, rotos: Sequence[nuke.Node], texts: Sequence[str]) -> RotoDrawing:
         """Take Rotos or RotoPaints, the last of the chain first, with their curves texts."""
-        return cls(tuple((str(one.Class()), str(one["cliptype"].value()), text) for one, text in zip(rotos, texts)))
+        return cls(tuple((str(each.Class()), str(each["cliptype"].value()), text) for each, text in zip(rotos, texts)))
 
-    def build(self, source: nuke.Node, made: List[nuke.Node]) -> nuke.Node:
+    def build(self, source: nuke.Node, nodes: List[nuke.Node]) -> nuke.Node:
         """Draw the shapes over black of the source's format: their own alpha and nothing behind it."""
-        below = make_black(source, made)
+        below = make_black(source, nodes)
         for class_name, clip, text in reversed(self.layers):
             copy = _handed_out(getattr(nuke.nodes, class_name)())
-            made.append(copy)
+            nodes.append(copy)
             copy["curves"].fromScript(text)
             copy["output"].setValue("alpha")
             copy["cliptype"].setValue(clip)
@@ -625,15 +625,15 @@ class RotoDrawing:
         return below
 
 
-def make_nothing(source: nuke.Node, made: List[nuke.Node]) -> nuke.Node:
+def make_nothing(source: nuke.Node, nodes: List[nuke.Node]) -> nuke.Node:
     """Feed the source to the Write as it is."""
     return source
 
 
-def make_black(source: nuke.Node, made: List[nuke.Node]) -> nuke.Node:
+def make_black(source: nuke.Node, nodes: List[nuke.Node]) -> nuke.Node:
     """Put black of the source's format in its place."""
     shuffle = _handed_out(nuke.nodes.Shuffle())
-    made.append(shuffle)
+    nodes.append(shuffle)
     for name in ("red", "green", "blue", "alpha"):
         shuffle[name].setValue("black")
     shuffle.setInput(0, source)
@@ -663,21 +663,21 @@ def create_passes(node: nuke.Node, made_of: str, pattern: str, frames: Tuple[int
     """Create one XMemPass for each channel, in a row below the node, and below the passes that are there already."""
     passes = []
     with one_undo("XMem passes"), _context_of(node):
-        rows = [one.ypos() for one in passes_of(node, made_of)]
+        rows = [each.ypos() for each in passes_of(node, made_of)]
         row = max(rows) + 80 if rows else node.ypos() + 120
         for number, channel in enumerate(channels):
-            made = _handed_out(nuke.createNode("XMemPass", inpanel=False))
-            made.setInput(0, None)
-            set_path(made["mattes"], pattern)
-            made["first"].setValue(frames[0])
-            made["last"].setValue(frames[1])
-            made["made_of"].setValue(made_of)
-            made["on_missing"].setValue("black" if node.knob("on_missing") is None else str(node["on_missing"].value()))
+            created = _handed_out(nuke.createNode("XMemPass", inpanel=False))
+            created.setInput(0, None)
+            set_path(created["mattes"], pattern)
+            created["first"].setValue(frames[0])
+            created["last"].setValue(frames[1])
+            created["made_of"].setValue(made_of)
+            created["on_missing"].setValue("black" if node.knob("on_missing") is None else str(node["on_missing"].value()))
             # Not the knob `pass`: that is a link, and only its target surely takes a value.
-            made.node("Picked")["from0"].setValue(channel)  # type: ignore[attr-defined]
-            made["label"].setValue(channel)
-            made.setXYpos(node.xpos() + 110 * number, row)
-            passes.append(made)
+            created.node("Picked")["from0"].setValue(channel)  # type: ignore[attr-defined]
+            created["label"].setValue(channel)
+            created.setXYpos(node.xpos() + 110 * number, row)
+            passes.append(created)
     return passes
 
 
@@ -702,16 +702,16 @@ def create_matte_write(node: nuke.Node, channels: Sequence[str], pattern: str) -
         write["file_type"].setValue("exr")
         for name, value in (("channels", "all"), ("datatype", "16 bit half"), ("raw", True), ("create_directories", True)):
             write[name].setValue(value)
-        for place, made in enumerate(column):
-            made.setXYpos(node.xpos() + 220, node.ypos() + 60 * (place + 1))
+        for place, created in enumerate(column):
+            created.setXYpos(node.xpos() + 220, node.ypos() + 60 * (place + 1))
     return write
 
 
 def make_inside(group: nuke.Node, class_name: str, **knobs: Any) -> nuke.Node:
     """Create a stock node inside a Group."""
     with group:  # type: ignore[attr-defined]
-        made = _handed_out(getattr(nuke.nodes, class_name)(**knobs))
-    return made
+        created = _handed_out(getattr(nuke.nodes, class_name)(**knobs))
+    return created
 
 
 class ProgressBar:
@@ -721,7 +721,7 @@ class ProgressBar:
         """Show the bar; it closes with the last reference to it."""
         self._title = title
         self._task: Optional[Any] = nuke.ProgressTask(title) if has_interface() else None
-        self._said = -1
+        self._percent_printed = -1
 
     def show(self, done: int, total: int, text: str) -> None:
         """Set how far, and what is being done."""
@@ -729,8 +729,8 @@ class ProgressBar:
         if self._task is not None:
             self._task.setMessage(text)
             self._task.setProgress(percent)
-        elif percent // 5 != self._said:
-            self._said = percent // 5
+        elif percent // 5 != self._percent_printed:
+            self._percent_printed = percent // 5
             nuke.tprint(f"XMem Roto: {self._title}: {percent} % {text}")
             if farm.in_session():
                 nuke.tprint(f"{farm.status(text)}\n{farm.progress(percent)}")

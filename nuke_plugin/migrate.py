@@ -45,8 +45,8 @@ def bring_up_to_date(node: nuke.Node) -> None:
         )
         return
     with host.unrecorded():
-        said = _migrate(node, written, of_node)
-    host.tell_together(said)
+        sentence = _migrate(node, written, of_node)
+    host.tell_together(sentence)
 
 
 def _migrate(node: nuke.Node, written: str, of_node: Tuple[int, ...]) -> str:
@@ -57,17 +57,17 @@ def _migrate(node: nuke.Node, written: str, of_node: Tuple[int, ...]) -> str:
     _call_todays_name(node)
     if of_node < ERROR_SINCE:
         node["on_missing"].setValue("black")  # what it did until then
-    said = f"{node.name()} was made with XMem Roto {written or 'of an early version'} and now is of version {VERSION}."
+    sentence = f"{node.name()} was made with XMem Roto {written or 'of an early version'} and now is of version {VERSION}."
     if of_node < KEPT_LAYERS_SINCE:
         _name_the_one_object(node)
         if changed:
-            said += " Its output now has the plate's other layers and metadata."
+            sentence += " Its output now has the plate's other layers and metadata."
     if not changed:
-        said += f" {body.why_not(node)}"
+        sentence += f" {body.why_not(node)}"
     if of_node < ERROR_SINCE:
-        said += " Missing mattes stay black in renders, as they were; set 'on missing' to error to be told of them."
+        sentence += " Missing mattes stay black in renders, as they were; set 'on missing' to error to be told of them."
     node["plugin_version"].setValue(VERSION)
-    return said
+    return sentence
 
 
 def missing_knobs(node: nuke.Node) -> Dict[str, List[str]]:

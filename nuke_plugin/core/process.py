@@ -268,7 +268,7 @@ def _opened_log(stack: contextlib.ExitStack, path: Optional[Path]) -> Optional[I
         return None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for old in sorted(path.parent.glob("core-*.log"), key=lambda one: one.stat().st_mtime)[: -LOGS_KEPT + 1 or None]:
+        for old in sorted(path.parent.glob("core-*.log"), key=lambda log: log.stat().st_mtime)[: -LOGS_KEPT + 1 or None]:
             if old != path:
                 old.unlink()
         return stack.enter_context(open(path, "ab"))

@@ -66,17 +66,17 @@ def _in_background(title: str, work: Callable[[host.ProgressBar], str]) -> threa
     def run() -> None:
         bar = host.ProgressBar(f"XMem Roto: {title}")
         try:
-            said = work(bar)
+            sentence = work(bar)
         except Cancelled:
             return
         except Failure as failure:
-            said = str(failure)
+            sentence = str(failure)
         except (OSError, subprocess.SubprocessError) as error:
-            said = f"XMem {title} did not work: {error}. {how_to_set_up()}"
+            sentence = f"XMem {title} did not work: {error}. {how_to_set_up()}"
         finally:
             bar.close()
         try:
-            host.in_main(host.tell, said)
+            host.in_main(host.tell, sentence)
         except Cancelled:
             pass  # Nuke is closing
 

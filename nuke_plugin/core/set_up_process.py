@@ -77,7 +77,7 @@ class SetUpProcess:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        with self._process.stdout as said:
-            for line in said:
+        with self._process.stdout as output:
+            for line in output:
                 self._lines.put(line)
         self._lines.put(None)

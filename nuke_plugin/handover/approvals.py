@@ -18,7 +18,7 @@ def stamp(mattes: str) -> str:
         return ""
     try:
         with os.scandir(approved_folder(mattes)) as listed:
-            copies = sorted((one.name, one.stat().st_size, one.stat().st_mtime_ns) for one in listed if one.name.endswith(".exr"))
+            copies = sorted((entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in listed if entry.name.endswith(".exr"))
     except OSError:
         return ""
     return hashlib.sha1(repr(copies).encode()).hexdigest()[:12] if copies else ""

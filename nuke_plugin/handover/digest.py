@@ -85,10 +85,10 @@ class Tree:
     @classmethod
     def of_text(cls, text: str) -> Tree:
         """Make a tree of no nodes: pixels that depend on a text alone."""
-        made = cls.__new__(cls)
-        made.exact, made._reads, made._names, made._all_frames, made._lone, made._listings = True, [], [], False, None, {}
-        made.digest, made.reloads = of_lines([text]), ()
-        return made
+        tree = cls.__new__(cls)
+        tree.exact, tree._reads, tree._names, tree._all_frames, tree._lone, tree._listings = True, [], [], False, None, {}
+        tree.digest, tree.reloads = of_lines([text]), ()
+        return tree
 
     def at(self, frame: int) -> str:
         """Give the digest of what is rendered at a frame."""
@@ -217,7 +217,7 @@ def _lines(node: nuke.Node, numbers: Optional[Dict[str, int]]) -> List[str]:
     feeding: List[Optional[nuke.Node]] = []
     if numbers is not None:
         feeding = [*(node.input(index) for index in range(node.inputs())), outside(node), *_outputs(node)]
-    places = " ".join("-" if one is None or numbers is None else str(numbers.get(one.fullName(), "?")) for one in feeding)
+    places = " ".join("-" if feeder is None or numbers is None else str(numbers.get(feeder.fullName(), "?")) for feeder in feeding)
     lines = [f"{node.Class()} {places}"]
     for name, knob in sorted(node.knobs().items()):
         if not _is_cosmetic(node, name):

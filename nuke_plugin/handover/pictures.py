@@ -88,13 +88,13 @@ def hand_plate(
     if files is not None:
         return HandedPlate(files.pattern, tuple(plate_files.missing(files, ordered)), plate_files.signature(files, wanted))
     export = host.in_main(lambda: PlateExport(plate, folder / "plate", inside=node))
-    made = export.render(ordered, lambda done, total: show(done, total, "rendering the plate"), cancelled)
-    if not made.there:
+    rendered = export.render(ordered, lambda done, total: show(done, total, "rendering the plate"), cancelled)
+    if not rendered.there:
         advice = host.in_main(_check_paths, plate) or "Check the frame range."
         raise RequestError(f"None of the frames {FrameRange.of(ordered)} can be rendered: their files are missing. {advice}")
-    export.record.keep_only(made.there)
+    export.record.keep_only(rendered.there)
     export.record.note_use()
-    return HandedPlate(export.record.pattern, made.missing, plates.state_of([made.states[frame] for frame in wanted]))
+    return HandedPlate(export.record.pattern, rendered.missing, plates.state_of([rendered.states[frame] for frame in wanted]))
 
 
 def plate_state(plate: nuke.Node, wanted: Sequence[int], keyframes: Sequence[int]) -> str:
@@ -129,8 +129,8 @@ def hand_own_union(
         return "\n".join(["x".join(map(str, format_of(plate))), *("\n".join(layer) for layer in drawing.layers)])
 
     export = host.in_main(PlateExport, plate, folder / "roto_alpha", "alpha", "alpha", drawing.build, depends, node)
-    made = export.render(frames, lambda done, total: show(done, total, "rendering the roto's alpha"), cancelled)
-    export.record.keep_only(made.there)
+    rendered = export.render(frames, lambda done, total: show(done, total, "rendering the roto's alpha"), cancelled)
+    export.record.keep_only(rendered.there)
     export.record.note_use()
     return export.record.pattern
 

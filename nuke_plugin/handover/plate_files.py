@@ -60,7 +60,7 @@ def _names_of_space(text: str) -> Set[str]:
     name = text.split("\t")[0].strip()
     role = re.fullmatch(r"(\w+) \((.*)\)", name)
     names = [role[2]] if role and role[1] == "default" else [role[1], role[2], name] if role else [name]
-    return {one.rsplit("/", 1)[-1] for one in names} - {"default"}
+    return {each.rsplit("/", 1)[-1] for each in names} - {"default"}
 
 
 def missing(files: ReadFiles, frames: Sequence[int]) -> List[int]:

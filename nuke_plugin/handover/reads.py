@@ -100,14 +100,14 @@ class ReadFiles:
             return []
         pieces = NUMBER.split(name)[:: NUMBER.groups + 1]
         fits = re.compile(r"-?\d+".join(map(re.escape, pieces)))
-        return [os.path.join(folder, one) for one in listed if fits.fullmatch(one)]
+        return [os.path.join(folder, file_name) for file_name in listed if fits.fullmatch(file_name)]
 
     def absent_in(self, text: str) -> bool:
         """Say whether a text, such as an error of Nuke, names a file of this sequence that is not on disk."""
         folder, name = os.path.split(self.pattern)
         pieces = NUMBER.split(name)[:: NUMBER.groups + 1]
         named = re.findall(r"-?\d+".join(map(re.escape, pieces)), text) if name else []
-        return any(not os.path.exists(os.path.join(folder, one)) for one in named)
+        return any(not os.path.exists(os.path.join(folder, file_name)) for file_name in named)
 
     def _number(self, frame: int) -> Optional[int]:
         return None if self.mapping is None else self.mapping[0] * frame + self.mapping[1]

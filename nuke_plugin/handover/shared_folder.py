@@ -34,14 +34,14 @@ def changing(path: Path) -> Iterator[None]:
 
 def _refusal(path: Path, error: OSError) -> Failure:
     """Make the failure, which says what to do; only a full disk is helped by freeing space."""
-    what = f"Cannot write {path}: {error.strerror or error}."
+    fact = f"Cannot write {path}: {error.strerror or error}."
     if error.errno == errno.EIO:
-        return DiskFailed(f"{what} Point {CACHE_VARIABLE} at another disk.")
+        return DiskFailed(f"{fact} Point {CACHE_VARIABLE} at another disk.")
     if error.errno in DISK_FAILED:
-        return DiskFailed(f"{what} Free some space, or point {CACHE_VARIABLE} at another disk.")
+        return DiskFailed(f"{fact} Free some space, or point {CACHE_VARIABLE} at another disk.")
     # Windows says so too of a file that another program has open.
     close = "Close the program that has it open, or point" if isinstance(error, PermissionError) else "Point"
-    return RequestError(f"{what} {close} {CACHE_VARIABLE} at a folder that may be written.")
+    return RequestError(f"{fact} {close} {CACHE_VARIABLE} at a folder that may be written.")
 
 
 def write_json(path: Path, content: Dict[str, Any]) -> None:

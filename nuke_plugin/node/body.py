@@ -109,7 +109,7 @@ def _is_known(inside: Dict[str, nuke.Node]) -> bool:
         part: Optional[Part] = today.get(_plain(name))
         if part is None or child.Class() != part.class_name:
             return False
-        feeding = tuple("" if one is None else _plain(str(one.name())) for one in map(child.input, range(len(part.inputs))))
+        feeding = tuple("" if feeder is None else _plain(str(feeder.name())) for feeder in map(child.input, range(len(part.inputs))))
         if feeding not in (part.inputs, *FORMER_INPUTS.get(name, ())) and name == part.name:
             return False
     return True

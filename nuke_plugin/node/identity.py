@@ -67,7 +67,9 @@ def has_anothers_id(node: nuke.Node) -> bool:
 def reclaim(node: nuke.Node) -> None:
     """Give a node its own id back, and take away what the other's knobs brought along: record, suggestions, changed keyframes."""
     other = _living[str(node["node_id"].value())]
-    own = next((given for given, one in _living.items() if one is not other and _full_name(one) == node.fullName()), None)
+    own = next(
+        (given for given, living_node in _living.items() if living_node is not other and _full_name(living_node) == node.fullName()), None
+    )
     for knob in ("record", "suggestions", "key_edits", "home"):
         if node[knob].value() == other[knob].value():
             node[knob].setValue("")

@@ -70,7 +70,7 @@ def above(node: nuke.Node) -> Pipe:
 
 def texts(pipe: Pipe) -> List[Tuple[str, str]]:
     """Give the name and curves text of each Roto; one call of Nuke's for each."""
-    return [(str(one.name()), str(one["curves"].toScript())) for one in pipe.rotos]
+    return [(str(roto.name()), str(roto["curves"].toScript())) for roto in pipe.rotos]
 
 
 def followed(roto: nuke.Node, text: str) -> List[nuke.Node]:

@@ -72,14 +72,18 @@ def counting(settings: Settings, colorspace: str) -> Dict[str, Any]:
         colorspace: that the plate is encoded in, where the artist left it to the script.
     """
     counts = {
-        row.label: _said(row, getattr(request, row.name)) for request in (settings.panel, settings.propagate) for row in _counting(request)
+        row.label: _as_shown(row, getattr(request, row.name))
+        for request in (settings.panel, settings.propagate)
+        for row in _counting(request)
     }
     return {**counts, _label_of("colorspace"): colorspace}
 
 
 def default_of(label: str) -> Any:
     """Give what a setting was before it had a knob; None for a label that is none's."""
-    found = [_said(row, row.default) for request in (PanelChoices, PropagateRequest) for row in _counting(request) if row.label == label]
+    found = [
+        _as_shown(row, row.default) for request in (PanelChoices, PropagateRequest) for row in _counting(request) if row.label == label
+    ]
     return found[0] if found else None
 
 
@@ -97,7 +101,7 @@ def _label_of(name: str) -> str:
     return next(row.label for row in rows(PropagateRequest) if row.name == name)
 
 
-def _said(row: Setting, value: Any) -> Any:
+def _as_shown(row: Setting, value: Any) -> Any:
     return row.knob_none if value is None else value
 
 
@@ -108,5 +112,5 @@ def _chosen(request: Any, read: Callable[[str], Any]) -> Dict[str, Any]:
 
 def _value(row: Setting, value: Any) -> Any:
     """Turn a knob's value into the setting's."""
-    made = str(value).strip() if row.kind is str else row.kind(value)
-    return None if row.knob_none is not None and made == row.knob_none else made
+    converted = str(value).strip() if row.kind is str else row.kind(value)
+    return None if row.knob_none is not None and converted == row.knob_none else converted

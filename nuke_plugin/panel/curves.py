@@ -24,12 +24,12 @@ TOLERANCE = 0.02
 @host.unrecorded()
 def follow(node: nuke.Node, record: Record) -> None:
     """Write the curves of a result, and remove those of objects that are gone."""
-    told = mattes_on_disk.told(record.out)
-    wanted: Dict[str, str] = {SURE: _bent(told.sureness)}
+    listed = mattes_on_disk.told(record.out)
+    wanted: Dict[str, str] = {SURE: _bent(listed.sureness)}
     labels = {SURE: "sureness"}
     for name, layer in zip(record.objects, record.layers):
         keyed = sorted(int(frame) for frame in record.snapshot.roto.get(name, ()))
-        curves = {KEYED: _steps(keyed), AREA: _bent(told.areas.get(layer, {})), SURE: _bent(told.sureness_of.get(layer, {}))}
+        curves = {KEYED: _steps(keyed), AREA: _bent(listed.areas.get(layer, {})), SURE: _bent(listed.sureness_of.get(layer, {}))}
         for kind, text in curves.items():
             wanted[f"{kind}_{layer}"], labels[f"{kind}_{layer}"] = text, f"{name}: {kind}"
     for name in host.knob_names(node):

@@ -56,20 +56,20 @@ class FramesBar(QtWidgets.QWidget):
         shown = self._timeline
         if shown is None:
             return ""
-        said = [name + " keyed" for name, frames in shown.keyed.items() if frame in frames]
-        said += [name + " absent" for name, frames in shown.absent.items() if frame in frames]
-        said += [name + " approved" for name, frames in shown.approved.items() if frame in frames]
+        facts = [name + " keyed" for name, frames in shown.keyed.items() if frame in frames]
+        facts += [name + " absent" for name, frames in shown.absent.items() if frame in frames]
+        facts += [name + " approved" for name, frames in shown.approved.items() if frame in frames]
         if frame in shown.current:
-            said.append("matte, stale" if shown.stale else "matte")
+            facts.append("matte, stale" if shown.stale else "matte")
         elif frame in shown.former:
-            said.append("matte of an earlier run")
+            facts.append("matte of an earlier run")
         elif frame in shown.missing:
-            said.append("matte missing")
+            facts.append("matte missing")
         if frame in shown.sureness:
-            said.append(f"sure {shown.sureness[frame]:.2f}")
+            facts.append(f"sure {shown.sureness[frame]:.2f}")
         if frame in shown.reasons:
-            said.append(shown.reasons[frame])
-        return f"{frame}: {', '.join(said) or 'nothing yet'}"
+            facts.append(shown.reasons[frame])
+        return f"{frame}: {', '.join(facts) or 'nothing yet'}"
 
     def mousePressEvent(self, event: Any) -> None:
         """Go to the frame."""

@@ -34,9 +34,9 @@ def to_weak(node: nuke.Node, forward: bool) -> None:
     _go(node, _known(node).weak, forward, "weak place", "Propagate and Suggest frames find more, if there are any.")
 
 
-def _go(node: nuke.Node, frames: List[int], forward: bool, what: str, todo: str) -> None:
+def _go(node: nuke.Node, frames: List[int], forward: bool, goal: str, todo: str) -> None:
     if not frames:
-        raise RequestError(f"{node.name()} has no {what} yet. {todo}")
+        raise RequestError(f"{node.name()} has no {goal} yet. {todo}")
     found = timeline.beside(frames, host.current_frame(), forward)
     if found is not None:  # past the last one nothing moves, as with Nuke's own keys
         host.go_to(found)

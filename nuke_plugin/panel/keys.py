@@ -152,20 +152,20 @@ def _key(node: nuke.Node, frame: int, moved: Mapping[Tuple[str, Path], OwnShape]
     names = " and ".join(str(roto.name()) for roto in rotos)
     if not drawn:
         raise RequestError(f"{names} has no shape called {chosen}. Choose another object.")
-    may = [(one, _why_not(one, frame)) for one in drawn]
-    left = [f"{one.shape.name} is {why} and was left alone." for one, why in may if why]
+    may = [(each, _why_not(each, frame)) for each in drawn]
+    left = [f"{each.shape.name} is {why} and was left alone." for each, why in may if why]
     if len(left) == len(drawn):
         raise RequestError(f"Nothing was keyed on {frame}: {' '.join(left[:MOST_NAMED])} Unlock or show what you want to key.")
     standing = []
     with host.one_undo("Key roto"):
-        for one in [one for one, why in may if not why]:
-            shape = moved.get((str(one.roto.name()), one.path))
-            if moved and (shape is None or len(shape.points) != len(one.shape)):
-                standing.append(str(one.shape.name))
+        for each in [each for each, why in may if not why]:
+            shape = moved.get((str(each.roto.name()), each.path))
+            if moved and (shape is None or len(shape.points) != len(each.shape)):
+                standing.append(str(each.shape.name))
                 shape = None
-            driven = _key_shape(one.shape, frame, () if shape is None else shape.points)
+            driven = _key_shape(each.shape, frame, () if shape is None else shape.points)
             if driven:
-                left.append(f"{counted(driven, 'point')} of {one.shape.name} follow expressions and were left alone.")
+                left.append(f"{counted(driven, 'point')} of {each.shape.name} follow expressions and were left alone.")
         for roto in rotos:
             roto["curves"].changed()  # type: ignore[attr-defined]
     if standing:
@@ -175,7 +175,7 @@ def _key(node: nuke.Node, frame: int, moved: Mapping[Tuple[str, Path], OwnShape]
 
 def _drawn(rotos: Sequence[nuke.Node], read: RotoReading, chosen: str) -> List[_Drawn]:
     """List the shapes of an object, or of all."""
-    wanted = {id(placed.shape) for one in read.objects if chosen in ("all", one.name) for placed in one.placed}
+    wanted = {id(placed.shape) for each in read.objects if chosen in ("all", each.name) for placed in each.placed}
     found = []
     for roto, text in zip(rotos, read.nodes):
         for path, placed in shapes_with_paths(text.known.root):

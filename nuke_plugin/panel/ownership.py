@@ -39,18 +39,18 @@ def require_own(node: nuke.Node) -> None:
 
 def notes(node: nuke.Node, pattern: str) -> Tuple[str, ...]:
     """Write what the artist should know about a result before the next run."""
-    said = []
+    sentences = []
     held = lock_of(pattern) if pattern else None
     if held is not None:
-        said.append(f"Locked by {held.by} since {held.since}: no Propagate replaces these mattes until Lock result is pressed again.")
+        sentences.append(f"Locked by {held.by} since {held.since}: no Propagate replaces these mattes until Lock result is pressed again.")
     if node.clones():
-        said.append(
+        sentences.append(
             f"{node.name()} has a clone: they are one node with one result, whatever is connected to each. Copy and paste it instead."
         )
     sharing = _sharing(node, pattern) if pattern else None
     if sharing is not None:
-        said.append(f"{sharing.name()} writes to the same place: Propagate refuses until one of the two has another output.")
-    return tuple(said)
+        sentences.append(f"{sharing.name()} writes to the same place: Propagate refuses until one of the two has another output.")
+    return tuple(sentences)
 
 
 def reclaim(node: nuke.Node) -> None:

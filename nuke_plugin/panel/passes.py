@@ -31,5 +31,5 @@ def make_passes(node: nuke.Node) -> None:
     if record.snapshot.settings.get("bands"):
         channels += ["core.value", "edge.value"]
     pattern = result.shown_pattern(node) or record.out
-    for made in host.create_passes(node, identity.node_id(node), pattern, result.shown_range(node), channels):
-        result.mark_holes(made, record.missing)
+    for created in host.create_passes(node, identity.node_id(node), pattern, result.shown_range(node), channels):
+        result.mark_holes(created, record.missing)

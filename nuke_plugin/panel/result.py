@@ -47,12 +47,12 @@ def show(node: nuke.Node, pattern: str, frames: FrameRange, holes: Sequence[int]
         read[name].setValue(frame)
     mark_holes(node, holes)
     node["has_result"].setValue(True)
-    for one in host.passes_of(node, identity.node_id(node)):
-        if _path_of(one, "mattes") in (pattern, former):
-            host.set_path(one["mattes"], pattern)
-            one["first"].setValue(first)
-            one["last"].setValue(last)
-            mark_holes(one, holes)
+    for made_of_it in host.passes_of(node, identity.node_id(node)):
+        if _path_of(made_of_it, "mattes") in (pattern, former):
+            host.set_path(made_of_it["mattes"], pattern)
+            made_of_it["first"].setValue(first)
+            made_of_it["last"].setValue(last)
+            mark_holes(made_of_it, holes)
     reload(node)
 
 

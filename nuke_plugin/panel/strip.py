@@ -55,18 +55,18 @@ class Card:
 def cards_of(found: Dict[str, Any]) -> List[Card]:
     """Make cards of what the hidden knob holds."""
     suggestions = found.get("suggestions") or []
-    best = max((float(one["score"]) for one in suggestions), default=0.0) or 1.0
+    best = max((float(suggestion["score"]) for suggestion in suggestions), default=0.0) or 1.0
     thumbnails = found.get("thumbnails") or {}  # in nodes saved by 0.2.0
     return [
         Card(
-            frame=int(one["frame"]),
-            share=max(0.0, min(1.0, float(one["score"]) / best)),
-            score=float(one["score"]),
-            object=str(one.get("object") or found.get("object") or ""),
-            reason=str(one["reason"]),
-            thumbnail=one.get("thumbnail") or thumbnails.get(str(one["frame"])),
+            frame=int(suggestion["frame"]),
+            share=max(0.0, min(1.0, float(suggestion["score"]) / best)),
+            score=float(suggestion["score"]),
+            object=str(suggestion.get("object") or found.get("object") or ""),
+            reason=str(suggestion["reason"]),
+            thumbnail=suggestion.get("thumbnail") or thumbnails.get(str(suggestion["frame"])),
         )
-        for one in suggestions
+        for suggestion in suggestions
     ]
 
 

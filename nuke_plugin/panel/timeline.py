@@ -58,10 +58,10 @@ class Timeline:
             (len(self.missing), "frame without a matte", "frames without a matte"),
             (len({frame for frames in self.approved.values() for frame in frames}), "approved", "approved"),
         )
-        said = [f"{number} {one if number == 1 else many}" for number, one, many in counts if number]
+        counted = [f"{number} {single if number == 1 else many}" for number, single, many in counts if number]
         if self.stale and self.current:
-            said[said.index(next(word for word in said if word.endswith(("matte", "mattes"))))] += " (stale)"
-        return ", ".join(said)
+            counted[counted.index(next(word for word in counted if word.endswith(("matte", "mattes"))))] += " (stale)"
+        return ", ".join(counted)
 
 
 _timelines: Dict[str, Timeline] = {}
@@ -101,7 +101,7 @@ def dips(sureness: Mapping[int, float]) -> List[int]:
 def reasons_of(found: Mapping[str, Any]) -> Dict[int, str]:
     """Take from the answer to Suggest frames what looks wrong, by frame."""
     listed = found.get("suggestions") or ()
-    reasons = {int(one["frame"]): str(one["reason"]) for one in listed if one.get("wrong", True)}
+    reasons = {int(suggestion["frame"]): str(suggestion["reason"]) for suggestion in listed if suggestion.get("wrong", True)}
     for first, _ in runs(int(frame) for frame in found.get("lost_frames") or ()):
         reasons.setdefault(first, "the object is lost here")
     return reasons

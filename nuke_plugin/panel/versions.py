@@ -80,14 +80,14 @@ def toggle_lock(node: nuke.Node) -> None:
         raise RequestError(f"{node.name()} has no mattes at {pattern}. Propagate first.")
     if held is None:
         _lock(pattern)
-        said = ""  # the status names every lock
+        sentence = ""  # the status names every lock
     else:
         try:
             result_lock.unlock(pattern)
         except OSError as error:
             raise RequestError(f"The lock of {pattern} cannot be taken away: {error.strerror or error}.") from error
-        said = f"The lock that {held.by} made on {held.since} is gone: Propagate writes these mattes again."
-    status.refresh(node, (said,) if said else ())
+        sentence = f"The lock that {held.by} made on {held.since} is gone: Propagate writes these mattes again."
+    status.refresh(node, (sentence,) if sentence else ())
 
 
 def _lock(pattern: str) -> None:

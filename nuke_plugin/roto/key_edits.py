@@ -65,8 +65,8 @@ class KeyEdits:
             lost = [name for name in self.known if name not in names] if self.known else gone
             new = [name for name in names if name not in self.known]
             if lost == gone and len(new) == 1:
-                said = f"What you said of the keyframes of {gone[0]} counts for {new[0]}, which has taken its place."
-                return self.renamed(gone[0], new[0]), (said,)
+                sentence = f"What you said of the keyframes of {gone[0]} counts for {new[0]}, which has taken its place."
+                return self.renamed(gone[0], new[0]), (sentence,)
         return self, tuple(self._lament(name) for name in gone)
 
     def changed(self, names: Iterable[str], frame: int, kind: str) -> KeyEdits:
@@ -92,8 +92,8 @@ class KeyEdits:
         return KeyEdits(lists["added"], lists["removed"], lists["absent"], self.known)
 
     def _lament(self, name: str) -> str:
-        said = [f"{kind} on {FrameRange.of(sorted(getattr(self, kind)[name]))}" for kind in KINDS if getattr(self, kind).get(name)]
+        changes = [f"{kind} on {FrameRange.of(sorted(getattr(self, kind)[name]))}" for kind in KINDS if getattr(self, kind).get(name)]
         return (
-            f"{' and '.join(said)} was said of {name}, which is gone. Give a shape that name again, "
+            f"{' and '.join(changes)} was said of {name}, which is gone. Give a shape that name again, "
             "or press Remove on those frames, with all objects, to forget it."
         )

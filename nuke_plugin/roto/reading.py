@@ -69,7 +69,7 @@ class RotoReading:
     @property
     def names(self) -> List[str]:
         """Give each object's name; no two are equal."""
-        return [one.name for one in self.objects]
+        return [each.name for each in self.objects]
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,8 @@ def read_rotos(rotos: Sequence[Tuple[str, str, Any]], one_object: bool, taken: I
     if strokes:
         shown = listed(strokes, MOST_NAMED)
         warnings.append(f"Paint strokes of {called} do not count ({shown}); choose the input's alpha to include them.")
-    plain = {one.name for one in curves.objects_of([(node.name, node.known.root) for node in nodes], union)}
-    moved = [one.name for one in objects if one.name not in plain]
+    plain = {each.name for each in curves.objects_of([(node.name, node.known.root) for node in nodes], union)}
+    moved = [each.name for each in objects if each.name not in plain]
     if moved:
         warnings.append(f"The plate has layers of the same names, so these mattes have others: {listed(moved, MOST_NAMED)}.")
     return RotoReading(nodes, objects, union, layers, tuple(warnings), complete=not strokes)
@@ -124,7 +124,7 @@ def _read(name: str, text: str) -> Known:
 
 def keyframes(reading: RotoReading, edits: KeyEdits) -> Dict[str, List[int]]:
     """List each object's annotated frames."""
-    return {one.name: sorted(edits.frames(one.name, set(curves.keyframes(one.placed)))) for one in reading.objects}
+    return {each.name: sorted(edits.frames(each.name, set(curves.keyframes(each.placed)))) for each in reading.objects}
 
 
 def send(reading: RotoReading, edits: KeyEdits, image_format: Tuple[int, int, float], every: Iterable[int]) -> Sent:
@@ -151,17 +151,17 @@ def send(reading: RotoReading, edits: KeyEdits, image_format: Tuple[int, int, fl
     texts: List[Tuple[str, str]] = []
     warnings: List[str] = []
     for node in reading.nodes:
-        root, said = _settled(node, frames, all_frames)
+        root, sentences = _settled(node, frames, all_frames)
         roots.append((node.name, root))
         texts.append((node.name, node.text if root is node.known.root else curves.write_tree(root)))
-        warnings += said
+        warnings += sentences
     objects = reading.objects if all(root is node.known.root for (_, root), node in zip(roots, reading.nodes)) else ()
     objects = objects or tuple(curves.objects_of(roots, reading.union, reading.taken))
     absent = {name: tuple(sorted(edits.absent[name])) for name in reading.names if edits.absent.get(name)}
     return Sent(
         SentRoto(image_format, tuple(texts), reading.union, {name: tuple(listed) for name, listed in keyed.items()}, absent, reading.taken),
-        {one.name: {**states(one.placed, keyed[one.name]), **_absences(absent.get(one.name, ()))} for one in objects},
-        {one.name: str(FrameRange.of(gone)) for one in objects if (gone := hidden(one.placed, all_frames))},
+        {each.name: {**states(each.placed, keyed[each.name]), **_absences(absent.get(each.name, ()))} for each in objects},
+        {each.name: str(FrameRange.of(gone)) for each in objects if (gone := hidden(each.placed, all_frames))},
         tuple(warnings),
     )
 

@@ -145,7 +145,7 @@ def _with_matrices(element: Element, elements: Elements, keyed: Sequence[int], p
         return element
     transform = elements.at(path).getTransform()
     matrices = [transform.evaluate(frame).getMatrix() for frame in keyed]
-    return replace(element, transform=(*UNMOVED, *(_curve(keyed, [one[place] for one in matrices]) for place in range(16))))
+    return replace(element, transform=(*UNMOVED, *(_curve(keyed, [matrix[place] for matrix in matrices]) for place in range(16))))
 
 
 def _shape_at(root: Layer, path: Path) -> Shape:

@@ -29,33 +29,33 @@ def state_of(text: str) -> State:
 def states(placed: Sequence[Placed], frames: Sequence[int]) -> Dict[str, State]:
     """Digest an object on each of some frames; two digests are equal where its shapes are."""
     digests = {frame: hashlib.sha1() for frame in frames}
-    for one in placed:
-        shown = [frame for frame in frames if is_shown(one, frame)] if _may_hide(one) else list(frames)
+    for shape in placed:
+        shown = [frame for frame in frames if is_shown(shape, frame)] if _may_hide(shape) else list(frames)
         if not shown:
             continue
-        numbers = _numbers(one, shown)
-        kind = f"{one.shape.kind} {one.shape.closed} {one.shape.feather is None}"
-        names = hashlib.sha1("\n".join([*(element.name for element in one.chain), kind, *numbers]).encode("utf-8")).digest()
-        for frame, row in zip(shown, zip(*numbers.values(), *_points(one, shown))):
+        numbers = _numbers(shape, shown)
+        kind = f"{shape.shape.kind} {shape.shape.closed} {shape.shape.feather is None}"
+        names = hashlib.sha1("\n".join([*(element.name for element in shape.chain), kind, *numbers]).encode("utf-8")).digest()
+        for frame, row in zip(shown, zip(*numbers.values(), *_points(shape, shown))):
             digests[frame].update(names + array("f", row).tobytes())
     return {str(frame): [digest.hexdigest()[:LETTERS]] for frame, digest in digests.items()}
 
 
 def hidden(placed: Sequence[Placed], frames: Iterable[int]) -> Tuple[int, ...]:
     """List the frames on which none of an object's shapes shows: visibility, opacity and lifetime say so."""
-    if not all(_may_hide(one) for one in placed):
+    if not all(_may_hide(shape) for shape in placed):
         return ()
-    return tuple(frame for frame in frames if not any(is_shown(one, frame) for one in placed))
+    return tuple(frame for frame in frames if not any(is_shown(shape, frame) for shape in placed))
 
 
-def _may_hide(one: Placed) -> bool:
-    return any(differs(element, name) for element in one.chain for name in HIDING)
+def _may_hide(shape: Placed) -> bool:
+    return any(differs(element, name) for element in shape.chain for name in HIDING)
 
 
-def _numbers(one: Placed, frames: Sequence[int]) -> Dict[str, Sequence[float]]:
+def _numbers(shape: Placed, frames: Sequence[int]) -> Dict[str, Sequence[float]]:
     """Evaluate the settings of a shape and the layers around it. Defaults are left out, written or not."""
     found: Dict[str, Sequence[float]] = {}
-    for depth, element in enumerate(one.chain):
+    for depth, element in enumerate(shape.chain):
         for place, curve in enumerate(element.transform):
             default = 1.0 if place in ONE_BY_DEFAULT else 0.0
             found[f"{depth} {place}"] = values = _values(curve, frames)
@@ -67,9 +67,9 @@ def _numbers(one: Placed, frames: Sequence[int]) -> Dict[str, Sequence[float]]:
     return found
 
 
-def _points(one: Placed, frames: Sequence[int]) -> Iterator[Sequence[float]]:
+def _points(shape: Placed, frames: Sequence[int]) -> Iterator[Sequence[float]]:
     """Evaluate every number of a shape's points."""
-    for outline in (one.shape.main, one.shape.feather):
+    for outline in (shape.shape.main, shape.shape.feather):
         if outline is None:
             continue
         pick = _picker(outline.key_times, frames)

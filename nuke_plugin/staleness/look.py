@@ -126,14 +126,14 @@ def judge(
     return Verdict("stale", tuple(reasons), _cost(record, now, len(new) if only_frames else None), len(former))
 
 
-def _former(frames: Collection[int], what: str) -> str:
+def _former(frames: Collection[int], fact: str) -> str:
     """Name mattes that are shown although no run of the node checked them; empty when there are none."""
     if not frames:
         return ""
     which = str(FrameRange.of(sorted(frames)))
     if len(frames) == 1:
-        return f"The matte of {which} shows too; it {what.replace('are', 'is', 1).replace('were', 'was', 1)}."
-    return f"The mattes of {which} show too; they {what}."
+        return f"The matte of {which} shows too; it {fact.replace('are', 'is', 1).replace('were', 'was', 1)}."
+    return f"The mattes of {which} show too; they {fact}."
 
 
 def _cost(record: Optional[Record], now: Now, frames: Optional[int]) -> str:

@@ -57,9 +57,9 @@ def faults(record: Record) -> List[str]:
     result = ResultFile(Path(record.out))
     asked = [frame for frame in FrameRange.parse(record.frames) if frame not in record.missing]
     # The core's own list, where there is one: a run that was cut short has made less than it was asked for.
-    made = [frame for frame in asked if frame in result.sizes] if result.sizes else asked if record.complete else []
-    gone = [frame for frame in made if name % frame not in files]
-    there = [frame for frame in made if frame in result.sizes and name % frame in files]
+    expected = [frame for frame in asked if frame in result.sizes] if result.sizes else asked if record.complete else []
+    gone = [frame for frame in expected if name % frame not in files]
+    there = [frame for frame in expected if frame in result.sizes and name % frame in files]
     other = [frame for frame in there if not _is_as_told(result, frame, folder / (name % frame), files[name % frame])]
     return [*_sentence(gone, "gone"), *_sentence(other, "not what the core wrote")]
 
@@ -72,9 +72,9 @@ def frames(pattern: str) -> Set[int]:
     before = name[: name.index("%")]
     after = name[name.index("d", len(before)) + 1 :]
     found = set()
-    for one in _files(Path(pattern).parent) or {}:
-        number = one[len(before) : len(one) - len(after)] if one.startswith(before) and one.endswith(after) else ""
-        if number.lstrip("-").isdigit() and name % int(number) == one:
+    for file_name in _files(Path(pattern).parent) or {}:
+        number = file_name[len(before) : len(file_name) - len(after)] if file_name.startswith(before) and file_name.endswith(after) else ""
+        if number.lstrip("-").isdigit() and name % int(number) == file_name:
             found.add(int(number))
     return found
 
@@ -119,7 +119,7 @@ def _files(folder: Path) -> Optional[Dict[str, State]]:
         return None
 
 
-def _sentence(frames: List[int], what: str) -> List[str]:
+def _sentence(frames: List[int], fact: str) -> List[str]:
     if not frames:
         return []
-    return [f"{len(frames)} mattes are {what}: {FrameRange.of(frames)}." if len(frames) > 1 else f"The matte of {frames[0]} is {what}."]
+    return [f"{len(frames)} mattes are {fact}: {FrameRange.of(frames)}." if len(frames) > 1 else f"The matte of {frames[0]} is {fact}."]

@@ -122,12 +122,12 @@ def _snapshot(content: Any) -> Snapshot:
     snapshot = Snapshot(**content)
     if not isinstance(snapshot.plate, str) or not isinstance(snapshot.settings, dict):
         raise TypeError("no snapshot")
-    if snapshot.hidden is not None and not all(isinstance(one, str) for one in snapshot.hidden.values()):
+    if snapshot.hidden is not None and not all(isinstance(number, str) for number in snapshot.hidden.values()):
         raise TypeError("no frames")
     for by_frame in snapshot.roto.values():
         for frame, sums in by_frame.items():
             whole, fractions = _list(sums)[:1], sums[1:]
-            if not FRAME.fullmatch(frame) or not whole or not all(isinstance(one, (int, float)) for one in fractions):
+            if not FRAME.fullmatch(frame) or not whole or not all(isinstance(number, (int, float)) for number in fractions):
                 raise TypeError("no digest")
     return snapshot
 

@@ -62,32 +62,32 @@ class Sequence:
         return self.paths[frame]
 
     @classmethod
-    def find(cls, pattern: str, what: str = "plate", view: str | None = None) -> Sequence:
+    def find(cls, pattern: str, subject: str = "plate", view: str | None = None) -> Sequence:
         """Look for the files of a pattern.
 
         Args:
             pattern: see the module.
-            what: name of the sequence, for the sentence when there is none.
+            subject: name of the sequence, for the sentence when there is none.
             view: stands in for %V, its first letter for %v.
 
         Raises:
             SequenceNotFound, RequestError, FrameRangeInvalid.
         """
-        path, allowed = _path_and_frames(pattern, what, view)
+        path, allowed = _path_and_frames(pattern, subject, view)
         try:
             if path.is_dir():
-                sequences = sequences_in(path, what)
+                sequences = sequences_in(path, subject)
                 if len(sequences) > 1:
                     names = ", ".join(sorted(Path(sequence.pattern).name for sequence in sequences.values()))
                     raise RequestError(f"The folder {path} holds several sequences ({names}). Name one of them.")
                 found = next(iter(sequences.values()))
             elif path.is_file() or _placeholder(path.name) is None:
-                found = _one_file(path, what)
+                found = _one_file(path, subject)
             else:
-                found = _by_pattern(path, what)
+                found = _by_pattern(path, subject)
         except OSError as error:
-            raise SequenceNotFound(f"Cannot look into {path.parent} for the {what}: {error.strerror}. Ask for read access.") from error
-        return found if allowed is None else _narrowed(found, allowed, what)
+            raise SequenceNotFound(f"Cannot look into {path.parent} for the {subject}: {error.strerror}. Ask for read access.") from error
+        return found if allowed is None else _narrowed(found, allowed, subject)
 
 
 def frame_path(pattern: str | Path, frame: int) -> Path:
@@ -123,7 +123,7 @@ def has_frame_number(folder: str) -> bool:
     )
 
 
-def sequences_in(folder: Path, what: str) -> dict[str, Sequence]:
+def sequences_in(folder: Path, subject: str) -> dict[str, Sequence]:
     """Find the sequences of a folder: files whose names differ in the frame number alone.
 
     Mattes of ours and everything else may lie in one folder: each counts alone where it is looked for, and where there is nothing else.
@@ -149,16 +149,16 @@ def sequences_in(folder: Path, what: str) -> dict[str, Sequence]:
             frames = groups.setdefault((name.before(place), name.after(place)), {})
             frames.setdefault(name.frame(place), []).append(name.path)
     if not groups:
-        raise SequenceNotFound(_nothing_in(folder, others, what))
+        raise SequenceNotFound(_nothing_in(folder, others, subject))
     found: dict[str, Sequence] = {}
     for (before, after), spellings in sorted(groups.items()):
         spelled = [path.name[len(before) : len(path.name) - len(after)] for paths in spellings.values() for path in paths]
         digits = _shared_digits(spelled)
         best = {frame: _best(paths, f"{before}{frame:0{digits}d}{after}") for frame, paths in spellings.items()}
-        found[before + after] = _sequence(folder, f"{before}%0{digits}d{after}", best, what)
+        found[before + after] = _sequence(folder, f"{before}%0{digits}d{after}", best, subject)
     if len(found) == 1:
         return found
-    return {name: sequence for name, sequence in found.items() if is_ours(sequence) == (what == "mattes")} or found
+    return {name: sequence for name, sequence in found.items() if is_ours(sequence) == (subject == "mattes")} or found
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ def _separate(name: _Name, place: int) -> bool:
     return not before.isalnum() and not after.isalnum()
 
 
-def _path_and_frames(pattern: str, what: str, view: str | None) -> tuple[Path, FrameRange | None]:
+def _path_and_frames(pattern: str, subject: str, view: str | None) -> tuple[Path, FrameRange | None]:
     """Give the path that a pattern stands for, and the frames that it names beside it."""
     try:
         path, allowed = Path(pattern).expanduser().absolute(), None
@@ -229,13 +229,15 @@ def _path_and_frames(pattern: str, what: str, view: str | None) -> tuple[Path, F
         if trailing is not None and not path.exists():
             path, allowed = Path(trailing[1]).expanduser().absolute(), FrameRange.parse(trailing[2])
         if _VIEW.search(str(path)) and not path.exists():
-            path = _of_view(path, what, view)
+            path = _of_view(path, subject, view)
         return path, allowed
     except (ValueError, RuntimeError, OSError) as error:  # a zero byte, an unknown ~user, a name longer than names can be
-        raise SequenceNotFound(f"{pattern[:200]!r} is no path of a {what}. Write a pattern such as shot.%04d.exr, or a folder.") from error
+        raise SequenceNotFound(
+            f"{pattern[:200]!r} is no path of a {subject}. Write a pattern such as shot.%04d.exr, or a folder."
+        ) from error
 
 
-def _of_view(path: Path, what: str, view: str | None) -> Path:
+def _of_view(path: Path, subject: str, view: str | None) -> Path:
     if view is not None:
         return Path(str(path).replace("%V", view).replace("%v", view[:1]))
     folder = path
@@ -251,7 +253,7 @@ def _of_view(path: Path, what: str, view: str | None) -> Path:
         matches = []
     views = sorted({match.groupdict().get("view") or match.groupdict().get("letter") or "" for match in matches if match})
     found = f"the views {', '.join(views)} are there" if views else "no view is there"
-    raise SequenceNotFound(f"{path.name} in {path.parent} stands for several views of the {what}; {found}. Name one with --view.")
+    raise SequenceNotFound(f"{path.name} in {path.parent} stands for several views of the {subject}; {found}. Name one with --view.")
 
 
 def _frames_of(name: str) -> str:
@@ -295,17 +297,17 @@ def _digits(placeholder: re.Match[str]) -> int:
     return max(digits, 1)
 
 
-def _one_file(path: Path, what: str) -> Sequence:
+def _one_file(path: Path, subject: str) -> Sequence:
     if not path.is_file():
         raise SequenceNotFound(
-            f"Nothing is at {path}, where the {what} should be. Write a pattern such as shot.%04d.exr or shot.####.exr, or a folder."
+            f"Nothing is at {path}, where the {subject} should be. Write a pattern such as shot.%04d.exr or shot.####.exr, or a folder."
         )
     name = _Name.of(path)
     frame = name.frame(_changing([name])) if name.numbers else 1
     return Sequence(str(path), {frame if abs(frame) <= LARGEST_FRAME else 1: path})
 
 
-def _by_pattern(path: Path, what: str) -> Sequence:
+def _by_pattern(path: Path, subject: str) -> Sequence:
     placeholder = _placeholder(path.name)
     assert placeholder is not None
     digits = _digits(placeholder)
@@ -319,30 +321,30 @@ def _by_pattern(path: Path, what: str) -> Sequence:
         if match and (allowed is None or int(match[1]) in allowed):
             spellings.setdefault(int(match[1]), []).append(candidate)
     if not spellings:
-        raise SequenceNotFound(f"There are no files {path.name} in {path.parent}. Check the path of the {what}.")
+        raise SequenceNotFound(f"There are no files {path.name} in {path.parent}. Check the path of the {subject}.")
     # shot.7.exr is taken for %04d too, but not before shot.0007.exr.
     found = {frame: _best(files, f"{before}{frame:0{digits}d}{after}") for frame, files in spellings.items()}
     if written or "any" in placeholder.groupdict() and placeholder["any"]:
         digits = _shared_digits([path.name[len(before) : len(path.name) - len(after)] for path in found.values()])
-    return _sequence(path.parent, f"{before}%0{digits}d{after}", found, what)
+    return _sequence(path.parent, f"{before}%0{digits}d{after}", found, subject)
 
 
-def _narrowed(sequence: Sequence, allowed: FrameRange, what: str) -> Sequence:
+def _narrowed(sequence: Sequence, allowed: FrameRange, subject: str) -> Sequence:
     paths = {frame: path for frame, path in sequence.paths.items() if frame in allowed}
     if not paths:
         raise SequenceNotFound(
             f"None of the frames {allowed} is there; {sequence.pattern} has {sequence.frames[0]}-{sequence.frames[-1]}. "
-            f"Check the range of the {what}."
+            f"Check the range of the {subject}."
         )
     return Sequence(sequence.pattern, paths)
 
 
-def _nothing_in(folder: Path, others: list[Path], what: str) -> str:
+def _nothing_in(folder: Path, others: list[Path], subject: str) -> str:
     kinds = sorted({(kind_of_name(path) or "", path.name) for path in others if kind_of_name(path)})
     if kinds:
         kind, name = kinds[0]
         return f"The folder {folder} holds no numbered images. {not_read(name, kind)}"
-    return f"The folder {folder} holds no numbered images. Choose the folder of the {what}."
+    return f"The folder {folder} holds no numbered images. Choose the folder of the {subject}."
 
 
 def is_ours(sequence: Sequence) -> bool:
@@ -373,10 +375,10 @@ def _best(files: list[Path], expected: str) -> Path:
     raise RequestError(f"{names} in {files[0].parent} are one and the same frame. Remove all but one.")
 
 
-def _sequence(folder: Path, name: str, found: dict[int, Path], what: str) -> Sequence:
+def _sequence(folder: Path, name: str, found: dict[int, Path], subject: str) -> Sequence:
     first, last = min(found), max(found)
     if last - first >= MAX_FRAMES or max(abs(first), abs(last)) > LARGEST_FRAME:
         raise SequenceNotFound(
-            f"The numbers of {name} in {folder} run from {first} to {last}: these are no frame numbers. Check the path of the {what}."
+            f"The numbers of {name} in {folder} run from {first} to {last}: these are no frame numbers. Check the path of the {subject}."
         )
     return Sequence(str(folder / name), dict(sorted(found.items())))
