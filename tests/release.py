@@ -25,8 +25,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 LEFT_OUT = (".venv", ".git", "build", "dist", "*.egg-info", "__pycache__", "demo-output", "runs", ".*_cache", ".hypothesis")
 BUILD_SECONDS = 300
 DOWNLOAD_SECONDS = 3600
-SETUPTOOLS = "setuptools==84.2.1"
-"""With which the set-up installs the checkout itself."""
+EXTRAS = ("plates", "color")
+"""Packed too: what a studio's plates may need."""
 
 
 class ReleaseRefused(Exception):
@@ -58,21 +58,22 @@ def build(folder: Path) -> list[Path]:
 
 
 def download(folder: Path, device: str) -> None:
-    """Fetch the packages of the core for this platform and this Python; raises ReleaseRefused."""
+    """Fetch the packages of the core and of plates for this platform and this Python, by the hashes that the set-up asks for.
+
+    Raises:
+        ReleaseRefused.
+    """
     sys.path.insert(0, str(CHECKOUT))
     import bootstrap
 
-    core = bootstrap.requirement_lines("core")
-    torch = next(line for line in core if line.startswith("torch=="))
-    # On Linux the index of torch has the build without CUDA under a version of its own.
-    own = [f"{torch}+cpu", "--extra-index-url", bootstrap.CPU_INDEX] if device == "cpu" and sys.platform.startswith("linux") else [torch]
-    for words in (
-        own,
-        [line for line in core if line != torch],
-        bootstrap.requirement_lines("plates") + bootstrap.requirement_lines("color"),
-    ):
-        _pip_download(folder, words)
-    _pip_download(folder, [SETUPTOOLS])
+    linux = sys.platform.startswith("linux")
+    if device == "cpu" and linux:
+        # The index of torch has the build without CUDA under a version of its own.
+        torch = next(line for line in bootstrap.requirement_lines("core") if line.startswith("torch=="))
+        _pip_download(folder, [f"{torch}+cpu", "--no-deps", "--extra-index-url", bootstrap.CPU_INDEX])
+        _pip_download(folder, bootstrap.locked("core", *EXTRAS))
+    else:
+        _pip_download(folder, bootstrap.locked("core", *EXTRAS, "torch", *(["cuda"] if linux else [])))
 
 
 def _pip_download(folder: Path, words: list[str]) -> None:
@@ -90,6 +91,7 @@ def with_wheels(folder: Path, source: Path, wheels: Path, device: str) -> Path:
         for member in original.getmembers():
             content = original.extractfile(member) if member.isfile() else None
             member.name = "/".join([name, *member.name.split("/")[1:]])
+            member.pax_headers = {}  # a long name stands there too, and would win
             packed.addfile(member, content)
         for wheel in sorted(wheels.iterdir()):
             packed.add(wheel, f"{name}/wheelhouse/{wheel.name}")

@@ -86,6 +86,7 @@ def test_archive_for_machines_without_network_is_a_release_with_its_packages(bui
     (source,) = built.glob("*.tar.gz")
     path = release.with_wheels(tmp_path, source, wheels, "cpu")
     with tarfile.open(path) as archive, tarfile.open(source) as original:
+        assert {member.name.split("/")[0] for member in archive.getmembers()} == {path.stem}, "it unpacks to one folder"
         names = {member.name.split("/", 1)[-1] for member in archive.getmembers() if member.isfile()}
         assert names == {member.name.split("/", 1)[-1] for member in original.getmembers() if member.isfile()} | {
             "wheelhouse/torch-0-py3-none-any.whl"
