@@ -37,6 +37,12 @@ class Propagation:
         self._where = where
         self.permanent = PermanentMemory(objects)
 
+    def beside(self, source: FrameSource) -> Propagation:
+        """Give another one over frames of its own, with what this one learns in common: for another thread."""
+        other = Propagation(self.network, source, self.annotations, self.permanent.objects, self.config, self._where)
+        other.permanent = self.permanent
+        return other
+
     @torch.inference_mode()
     def encode(self, index: int) -> dict[int, Entry]:
         """Encode one annotation: the frame itself as variant 0, and its augmentations."""

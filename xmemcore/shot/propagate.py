@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from xmemcore.shot.chunks import parse_chunk, shared_out
 from xmemcore.shot.dependencies import Dependencies, work_key
 from xmemcore.shot.device import choose_device
 from xmemcore.shot.footprint import peak_mb
+from xmemcore.shot.gap_workers import GapWorker, Job, cores_of_a_gap, side_by_side, workers_for
 from xmemcore.shot.learned import LearnedStore, taught
 from xmemcore.shot.listener import Listener, Silence
 from xmemcore.shot.mattes.carry import feather_of
@@ -116,6 +118,7 @@ class _Run:
         self.done: set[int] = set()
         self.written: list[int] = []
         self._recorded = -RECORD_SECONDS
+        self._comparing = Lock()
 
     def _chunk(self) -> Sequence[int]:
         """Give the indices that this run is to fill: all that are wanted, or its chunk of them."""
@@ -202,9 +205,12 @@ class _Run:
         viewer = _nearest(self.plate.frames, request.viewer_frame)
         parts = parts_of([each.gaps for each in self.plan.groups], set(self.wanted) - self.done, viewer)
         try:
-            with closing(in_turn(parts, self._claim, request.wait, self._busy, self.listener.cancelled, self.listener.message)) as turns:
-                for part in turns:
-                    self._fill(part)
+            with ExitStack() as stack:
+                stack.enter_context(cores_of_a_gap())
+                workers = self._workers(workers_for(sum(len(part.gaps) for part in parts), self.device), stack)
+                ask = (parts, self._claim, request.wait, self._busy, self.listener.cancelled, self.listener.message, len(workers))
+                for claimed in stack.enter_context(closing(in_turn(*ask))):
+                    self._fill(claimed, workers)
         except BaseException:
             self._save_record()
             raise
@@ -228,58 +234,71 @@ class _Run:
             self.record.enter(self.plate.frames[index], record)
         self.listener.progress(len(self.done), len(self.wanted))
 
-    def _fill(self, part: Part) -> None:
-        """Compute a part, gap by gap; what another run has finished of it meanwhile is taken as it is."""
-        self._look_at([index for index in sorted(part.wanted) if index not in self.done])
-        for gap, groups in part.gaps:
-            if (part.wanted - self.done) & set(gap.delivers):
-                self._fill_gap(gap, groups)
-        # Their files are there before others may claim their frames.
-        self._drain()
+    def _workers(self, count: int, stack: ExitStack) -> list[GapWorker]:
+        """Make workers that share weights and permanent memory, each with frames of its own."""
+        assert self.frames is not None, "the network is loaded first"
+        workers = [GapWorker(self.frames, self.propagations, self._compare_keys)]
+        for propagation in self.propagations:
+            propagation.permanent.segment()  # laid out before several threads read it
+        for _ in range(count - 1):
+            frames = stack.enter_context(ShotFrames(self.opened.content, self.frames.network, self.device, self.frames.store, self.warn))
+            stack.callback(self._count_encoded, frames)
+            workers.append(GapWorker(frames, [each.beside(frames) for each in self.propagations], self._compare_keys))
+        return workers
 
-    def _fill_gap(self, gap: Gap, groups: Sequence[int]) -> None:
-        """Compute one gap of all groups that share it, frame by frame, so that each frame is finished before the next."""
-        assert self.frames is not None and self.queue is not None, "the network is loaded first"
+    def _count_encoded(self, frames: ShotFrames) -> None:
+        assert self.frames is not None, "the network is loaded first"
+        self.frames.encoded_frames += frames.encoded_frames
+
+    def _fill(self, parts: Sequence[Part], workers: Sequence[GapWorker]) -> None:
+        """Compute parts, gap by gap; what another run has finished of them meanwhile is taken as it is."""
+        assert self.queue is not None, "the network is loaded first"
         began = time.monotonic()
         self._begin_seconds = self._begin_seconds or began - self._began
-        todo = (set(self.wanted) - self.done) & set(gap.delivers)
-        computed = todo
-        if self.plan.steadies:
-            computed = todo.union(*(neighbours(index, gap.delivers) for index in todo))
-        waiting = {number: Waiting(todo, gap.delivers) for number in groups} if self.plan.steadies else None
-        if self.plan.carries:
-            self._compare_keys(groups, computed)
-        stepped = [index for indices in gap.sweeps_for(computed) for index in indices]
-        self.frames.expect(
-            [index for index in stepped if any(self.propagations[number].asks_for(index) for number in groups)], twice=gap.blend
-        )
+        self._look_at([index for part in parts for index in sorted(part.wanted) if index not in self.done])
+        jobs: list[Job] = []
+        waiting: dict[tuple[Gap, int], Waiting] = {}
+        for part in parts:
+            for gap, groups in part.gaps:
+                todo = (part.wanted - self.done) & set(gap.delivers)
+                if not todo:
+                    continue
+                around = (neighbours(index, gap.delivers) for index in todo) if self.plan.steadies else ()
+                jobs.append(Job(gap, tuple(groups), todo.union(*around)))
+                if self.plan.steadies:
+                    waiting.update({(gap, number): Waiting(set(todo), gap.delivers) for number in groups})
         try:
-            for steps in zip(*(self.propagations[number].steps(gap, computed, self.listener.cancelled) for number in groups)):
-                for number, (index, prediction) in zip(groups, steps):
-                    if prediction is None:
-                        continue
-                    if waiting is None:
+            # Closed in any case, so that no worker goes on when this one fails.
+            with closing(side_by_side(workers, jobs, self.listener.cancelled)) as predictions:
+                for job, number, index, prediction in predictions:
+                    if not self.plan.steadies:
                         self._note(self.queue.put(number, index, handed(prediction)))
-                    else:
-                        for place, planes, around in waiting[number].put(index, handed(prediction)):
-                            self._note(self.queue.put(number, place, planes, around))
+                        continue
+                    for place, planes, near in waiting[job.gap, number].put(index, handed(prediction)):
+                        self._note(self.queue.put(number, place, planes, near))
         except Cancelled:
             self._drain()
             raise
-        self._steps += len(stepped) * len(groups)
-        self._stepping_seconds += time.monotonic() - began
+        if jobs:
+            self._steps += sum(job.steps for job in jobs)
+            self._stepping_seconds += time.monotonic() - began
+        # Their files are there before others may claim their frames.
+        self._drain()
 
-    def _compare_keys(self, groups: Sequence[int], todo: set[int]) -> None:
-        """Let the network answer the keyframes around some frames, where it has not, and keep what the artist's shapes differ by."""
+    def _compare_keys(self, propagations: Sequence[Propagation], job: Job) -> None:
+        """Let the network answer the keyframes around a job's frames, where it has not, and keep what the artist's shapes differ by."""
+        if not self.plan.carries:
+            return
         differences = self.plan.differences
-        wanted = {number: {key for index in todo for key in differences[number].keys_for(index)} for number in groups}
-        for key in sorted({key for keys in wanted.values() for key in keys}):
-            # Key by key, so that its frame is at hand for all groups.
-            for number in groups:
-                if key in wanted[number] and not differences[number].has(key):
-                    own = handed(self.propagations[number].answer(key))
-                    shapes, feathers = self._artists_shapes(number, key)
-                    differences[number].put(key, shapes, own, feathers)
+        wanted = {number: {key for index in job.indices for key in differences[number].keys_for(index)} for number in job.groups}
+        with self._comparing:  # two gaps share the keyframe between them
+            for key in sorted({key for keys in wanted.values() for key in keys}):
+                # Key by key, so that its frame is at hand for all groups.
+                for number in job.groups:
+                    if key in wanted[number] and not differences[number].has(key):
+                        own = handed(propagations[number].answer(key))
+                        shapes, feathers = self._artists_shapes(number, key)
+                        differences[number].put(key, shapes, own, feathers)
 
     def _artists_shapes(self, number: int, index: int) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
         """Give a group's soft shapes (h, w) at working size on a keyed frame, by object as it counts, and where they are feathered."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from xmemcore.engine.order import Gap
@@ -49,7 +50,8 @@ def in_turn(
     busy: Callable[[], Busy],
     cancelled: Callable[[], bool],
     say: Callable[[str], None],
-) -> Generator[Part, None, None]:
+    at_once: int = 1,
+) -> Generator[list[Part], None, None]:
     """Give each part when it is claimed; those that others have come last. Close it, so that a claim ends with its work.
 
     Args:
@@ -59,26 +61,34 @@ def in_turn(
         busy: gives what to raise then.
         cancelled: asked while waiting.
         say: told that others are waited for.
+        at_once: how many parts may be computed side by side.
+
+    Yields:
+        Parts that are claimed until the next ones are asked for, at least one.
 
     Raises:
         Busy: what `busy` gives.
         Cancelled: while waiting.
     """
     waiting = deque(parts)
-    refused = 0
     deadline: float | None = None
     while waiting:
-        part = waiting.popleft()
-        lease = claim(part)
-        if lease is not None:
-            with lease:
-                yield part
-            refused, deadline = 0, None
-            continue
-        waiting.append(part)
-        refused += 1
-        if refused < len(waiting):
-            continue
+        with ExitStack() as held:
+            claimed: list[Part] = []
+            for _ in range(len(waiting)):
+                if len(claimed) == at_once:
+                    break
+                part = waiting.popleft()
+                lease = claim(part)
+                if lease is None:
+                    waiting.append(part)
+                else:
+                    held.enter_context(lease)
+                    claimed.append(part)
+            if claimed:
+                yield claimed
+                deadline = None
+                continue
         if deadline is None:
             deadline = time.monotonic() + patience_seconds
             say(f"Waiting for {len(waiting)} part{'s' if len(waiting) > 1 else ''} of the shot, in work elsewhere")
@@ -87,4 +97,3 @@ def in_turn(
         if time.monotonic() > deadline:
             raise busy()
         time.sleep(POLL_SECONDS)
-        refused = 0

@@ -1,0 +1,120 @@
+"""Gaps side by side: the same mattes for any number of workers, the viewer's first, and a clean end when one fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.shot.made_shot import write_model, write_plate, write_roto
+from tests.shot.test_propagate import Heard, read
+from xmemcore.protocol.failures import Cancelled, RequestError
+from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot import gap_workers
+from xmemcore.shot import propagate as propagating
+from xmemcore.shot.propagate import propagate
+
+BODY, SLEEVE = (1001, 1008, 1014, 1022), (1001, 1006, 1018)
+LAST = 1024
+FRAMES = range(1001, LAST + 1)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    write_plate(folder / "plate", last=LAST, holes=())
+    write_roto(folder / "roto.nk", BODY, SLEEVE)
+    write_model(folder)
+    return folder
+
+
+@pytest.fixture
+def request_of(made: Path, tmp_path: Path) -> PropagateRequest:
+    return PropagateRequest(
+        plate=str(made / "plate" / "plate.%04d.exr"),
+        roto=str(made / "roto.nk"),
+        model=str(made / "small.safetensors"),
+        size=64,
+        device="cpu",
+        cache=str(tmp_path / "cache"),
+        node_id="node1",
+        out=str(tmp_path / "out" / "matte.%04d.exr"),
+    )
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    return lambda count: monkeypatch.setattr(propagating, "workers_for", lambda gaps, device: count)
+
+
+def pixels(out: str) -> dict[tuple[int, str], np.ndarray]:
+    return {(frame, name): plane for frame in FRAMES for name, plane in read(Path(out).parent, frame)[1].items()}
+
+
+def test_mattes_are_the_same_for_any_number_of_workers(request_of: PropagateRequest, workers, tmp_path: Path) -> None:
+    runs = []
+    for count in (1, 2, 5):
+        workers(count)
+        run = replace(
+            request_of, out=str(tmp_path / f"out{count}" / "m.%04d.exr").replace("m.", "matte."), cache=str(tmp_path / f"c{count}")
+        )
+        result = propagate(run)
+        assert result.written == tuple(FRAMES) and result.encoded_frames >= len(FRAMES) - len(set(BODY) & set(SLEEVE))
+        runs.append(pixels(run.out))
+    for other in runs[1:]:
+        assert runs[0].keys() == other.keys()
+        assert all(np.array_equal(plane, other[place]) for place, plane in runs[0].items())
+
+
+def test_cancelled_run_of_several_workers_goes_on_to_the_same_mattes(request_of: PropagateRequest, workers, tmp_path: Path) -> None:
+    workers(3)
+    with pytest.raises(Cancelled, match="The mattes that were finished stay."):
+        propagate(request_of, Heard(stop_after=5))
+    finished = propagate(request_of)
+    assert 0 < len(finished.written) < len(FRAMES) and finished.frames == tuple(FRAMES)
+    workers(1)
+    undisturbed = replace(request_of, out=str(tmp_path / "whole" / "matte.%04d.exr"), cache=str(tmp_path / "other"))
+    propagate(undisturbed)
+    found, expected = pixels(request_of.out), pixels(undisturbed.out)
+    assert all(np.array_equal(plane, found[place]) for place, plane in expected.items())
+
+
+def test_frame_that_cannot_be_read_ends_all_workers_with_its_sentence(request_of: PropagateRequest, workers, tmp_path: Path) -> None:
+    plate = write_plate(tmp_path / "plate", last=LAST, holes=())
+    damaged = tmp_path / "plate" / "plate.1011.exr"
+    damaged.write_bytes(damaged.read_bytes()[:-300])
+    workers(3)
+    with pytest.raises(RequestError, match="1011"):
+        propagate(replace(request_of, plate=plate))
+    assert not [thread for thread in gap_workers.threading.enumerate() if thread.name.startswith("gap-worker")]
+
+
+def test_gap_of_the_viewer_is_begun_first(request_of: PropagateRequest, workers, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[range] = []
+    compute = gap_workers.GapWorker.compute
+
+    def noted(self, job, cancelled):
+        begun.append(range(min(job.gap.delivers), max(job.gap.delivers) + 1))
+        return compute(self, job, cancelled)
+
+    monkeypatch.setattr(gap_workers.GapWorker, "compute", noted)
+    workers(2)
+    propagate(replace(request_of, viewer_frame=1016))
+    assert 15 in begun[0]
+
+
+def test_a_gap_takes_the_same_cores_whatever_the_number_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cores, of_a_gap, workers in ((1, 1, 1), (2, 2, 1), (8, 4, 2), (64, 4, 8)):
+        monkeypatch.setattr(torch, "get_num_threads", lambda cores=cores: cores)
+        chosen: list[int] = []
+        monkeypatch.setattr(torch, "set_num_threads", chosen.append)
+        with gap_workers.cores_of_a_gap():
+            pass
+        assert chosen == [of_a_gap, cores]
+        assert gap_workers.workers_for(20, torch.device("cpu")) == workers
+        assert gap_workers.workers_for(1, torch.device("cpu")) == 1
+        assert gap_workers.workers_for(20, torch.device("cuda")) == 1

@@ -1,0 +1,164 @@
+"""Gaps side by side: threads that each compute one gap after another, with weights and permanent memory in common.
+
+Every gap is computed on the same number of cores, whatever the number of workers, so that the mattes are the same to the bit. A worker
+holds what one sweep holds: its temporary memory, the frames that it reads ahead, and those of one cross-fade.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from queue import Empty, Full, Queue
+
+import torch
+
+from xmemcore.engine.order import Gap
+from xmemcore.engine.propagation import Propagation
+from xmemcore.engine.sweep import Prediction
+from xmemcore.protocol.failures import Cancelled
+from xmemcore.shot.plate.frame_source import ShotFrames
+from xmemcore.shot.turns import CANCELLED
+
+CORES_OF_A_GAP = 4
+"""Cores that one gap is computed on; a network as small as the bundled one gains little from more."""
+MOST_WORKERS = 8
+"""So that memory stays bounded on machines of many cores."""
+WAITING_PREDICTIONS = 2
+"""Predictions of each worker that may wait to be written."""
+LISTEN_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Job:
+    """One gap to compute."""
+
+    gap: Gap
+    groups: tuple[int, ...]
+    """Numbers of the groups that share it."""
+    indices: frozenset[int]
+    """Of the frames that are asked for."""
+
+    @property
+    def steps(self) -> int:
+        """Count the steps that sweeps take for it, of all groups."""
+        return len(self.groups) * sum(len(indices) for indices in self.gap.sweeps_for(self.indices))
+
+
+Found = tuple[Job, int, int, Prediction]
+"""The job, the number of a group, the index of a frame, and what the group's objects are there."""
+
+
+class GapWorker:
+    """Compute gaps, one after another."""
+
+    def __init__(
+        self,
+        frames: ShotFrames,
+        propagations: Sequence[Propagation],
+        before: Callable[[Sequence[Propagation], Job], None] = lambda propagations, job: None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            frames: of this worker alone.
+            propagations: one for each group, which take their frames from there.
+            before: called before a gap is computed.
+        """
+        self.frames = frames
+        self._propagations = propagations
+        self._before = before
+
+    def compute(self, job: Job, cancelled: Callable[[], bool]) -> Iterator[Found]:
+        """Compute one gap of all groups that share it, frame by frame, so that each frame is finished before the next."""
+        self._before(self._propagations, job)
+        taking_part = [self._propagations[number] for number in job.groups]
+        stepped = [index for indices in job.gap.sweeps_for(job.indices) for index in indices]
+        self.frames.expect([index for index in stepped if any(each.asks_for(index) for each in taking_part)], twice=job.gap.blend)
+        for steps in zip(*(each.steps(job.gap, job.indices, cancelled) for each in taking_part)):
+            for number, (index, prediction) in zip(job.groups, steps):
+                if prediction is not None:
+                    yield job, number, index, prediction
+
+
+def workers_for(gaps: int, device: torch.device) -> int:
+    """Say how many workers pay for so many gaps: as many as there are cores for; one on a device that computes side by side itself."""
+    cores = torch.get_num_threads()
+    return max(1, min(gaps, MOST_WORKERS, cores // CORES_OF_A_GAP)) if device.type == "cpu" else 1
+
+
+@contextmanager
+def cores_of_a_gap() -> Iterator[None]:
+    """Compute on the cores of one gap."""
+    all_cores = torch.get_num_threads()
+    torch.set_num_threads(min(all_cores, CORES_OF_A_GAP))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(all_cores)
+
+
+def side_by_side(workers: Sequence[GapWorker], jobs: Sequence[Job], cancelled: Callable[[], bool]) -> Generator[Found, None, None]:
+    """Compute gaps, the first ones first. Close it, so that no worker goes on.
+
+    Args:
+        workers: at least one; the only one computes in this thread.
+        jobs: in the order in which they are begun.
+        cancelled: asked in this thread alone.
+
+    Yields:
+        Predictions, in the order in which they are ready.
+
+    Raises:
+        Cancelled, or what a worker raised; no worker computes any more then.
+    """
+    if len(workers) == 1:
+        for job in jobs:
+            yield from workers[0].compute(job, cancelled)
+        return
+    found: Queue[Found | BaseException | None] = Queue(WAITING_PREDICTIONS * len(workers))
+    waiting, taking, stop = iter(jobs), threading.Lock(), threading.Event()
+
+    def put(what: Found | BaseException | None) -> None:
+        while not stop.is_set():
+            try:
+                return found.put(what, timeout=LISTEN_SECONDS)
+            except Full:
+                continue
+
+    def work(worker: GapWorker) -> None:
+        try:
+            while not stop.is_set():
+                with taking:
+                    job = next(waiting, None)
+                if job is None:
+                    break
+                for prediction in worker.compute(job, stop.is_set):
+                    put(prediction)
+        except BaseException as error:
+            put(error)
+        put(None)
+
+    threads = [threading.Thread(target=work, args=(worker,), name=f"gap-worker-{number}") for number, worker in enumerate(workers)]
+    for thread in threads:
+        thread.start()
+    try:
+        at_work = len(threads)
+        while at_work:
+            if cancelled():
+                raise Cancelled(CANCELLED)
+            try:
+                what = found.get(timeout=LISTEN_SECONDS)
+            except Empty:
+                continue
+            if isinstance(what, BaseException):
+                raise what
+            if what is None:
+                at_work -= 1
+            else:
+                yield what
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
