@@ -82,8 +82,10 @@ def test_matte_is_tinted_and_outlined_over_the_plate() -> None:
 
 
 def test_negative_frames_and_a_single_frame_can_be_drawn() -> None:
-    report.draw(sheet(frames=(-5, -4, -3), keyed=(-5,), suggested=(), confidence={}), grey, 0.6)
-    report.draw(sheet(frames=(7,), keyed=(7,), suggested=(), confidence={7: 1.0}), grey, 2.39)
+    upright = report.draw(sheet(frames=(-5, -4, -3), keyed=(-5,), suggested=(), confidence={}), grey, 0.6)
+    wide = report.draw(sheet(frames=(7,), keyed=(7,), suggested=(), confidence={7: 1.0}), grey, 2.39)
+    assert upright.width == wide.width == report.SHEET_WIDTH and upright.height > wide.height
+    assert all(len(np.unique(np.asarray(image))) > 10 for image in (upright, wide)), "something is drawn"
 
 
 def test_picture_is_written_whole_or_refused_with_a_sentence(tmp_path: Path) -> None:

@@ -77,12 +77,12 @@ def test_a_run_makes_no_call_for_a_point(stage, calls):
 
 def test_a_big_roto_is_read_by_few_calls(stage, calls):
     """40 shapes x 30 points x 60 keys: one point of each shape on each keyed frame, and nothing at all the second time."""
-    from xmem_roto_nuke import host
     from xmem_roto_nuke.handover import exchange
+    from xmem_roto_nuke.node import knobs
 
     stage.roto["curves"].fromScript(big_roto(40, 30, 60))
     stage.roto["curves"].rootLayer  # noqa: B018 -- Nuke has it at hand, the stand-in builds it now
-    settings, counted = host.read_settings(stage.node), []
+    settings, counted = knobs.read_settings(stage.node), []
     for _ in range(2):
         began = time.process_time()
         counted.append(calls(lambda: exchange.read_annotations(stage.node, settings, range(1001, 1061))))
