@@ -178,7 +178,9 @@ class _Ratios:
             precision="auto" if plain else self._precision,
             use_cache=False,
             plain=plain,
-            edges="plain",  # what edges cost is measured by itself
+            # What is done to a matte after the network is no part of these ratios; `bench` without `--only` has it.
+            edges="plain",
+            carry=False,
         )
 
 
