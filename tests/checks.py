@@ -76,7 +76,12 @@ def steps(kind: str) -> list[Step]:
         return [Step("tests, the quick ones", lambda: pytest(FAST))]
     if kind == "test":
         return [*lint(), Step("tests", lambda: pytest(EVERY_CHANGE))]
-    return [*lint(), Step("all tests", lambda: pytest("")), *attacks()]
+    return [*lint(), Step("all tests", lambda: pytest("")), hostile_nuke(), *attacks()]
+
+
+def hostile_nuke() -> Step:
+    """The plugin's tests once more in the stand-in's hostile temper, where everything that is not known of Nuke is the worse of two."""
+    return Step("the plugin in a hostile Nuke", lambda: pytest(FAST, "--temper", "hostile", "tests/nuke_plugin"))
 
 
 def attacks() -> list[Step]:

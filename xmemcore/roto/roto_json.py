@@ -1,4 +1,4 @@
-"""The roto JSON, version 1: shapes that are evaluated already, as the Nuke side writes them.
+"""The roto JSON, version 1: shapes that are evaluated already, as `fit` writes them, and the plugin did before 0.3.0.
 
     {"version": 1, "format": [w, h, pixel_aspect], "objects": [{"name": "sleeve", "frames": {"1001": {"shapes": [
        {"points": [[[x,y],[in_x,in_y],[out_x,out_y]], ...], "feather": [[...]] | null, "closed": true, "opacity": 1.0,
