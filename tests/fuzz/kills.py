@@ -23,6 +23,7 @@ import torch
 
 from tests.shot.made_shot import FIRST, write_model, write_plate, write_roto
 from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot.pace import NAME as PACE
 from xmemcore.shot.propagate import propagate
 
 LAST = FIRST + 15
@@ -85,7 +86,7 @@ def _kill(folder: Path, count: int, draw: random.Random) -> int:
         strange = [
             path
             for path in (folder / "cache").rglob("*")
-            if path.is_file() and path.suffix != ".xmemcache" and path.name != "manifest.json"
+            if path.is_file() and path.suffix != ".xmemcache" and path.name not in ("manifest.json", PACE)
         ]
         harms += [f"kill {kills}: left in the cache: {path.name}" for path in strange]
         harms += [f"kill {kills}: left in the temporary folder: {path.name}" for path in (folder / "tmp").iterdir()]

@@ -8,6 +8,7 @@ It holds only what can be made again, so no damage to it is fatal:
     <root>/<node id>/learned/<key>.xmemcache   weights that learned the shot, see `learned.py`
     <root>/nuke/<node id>/plate/...            plates and alphas that Nuke rendered for the core, see `rendered.py`
     <root>/<node id>/looks/<key>.xmemcache     what suggestion has seen of frames and mattes
+    <root>/pace.json                           how fast this machine computes, see `pace.py`
 
 A file is our mark, a hash of its key and of all its bytes, and tensors (safetensors). Nothing is parsed before the hash is right,
 and nothing is deleted that has not our name and our mark. Files of version 0.2.0 and older (`.safetensors`) are never read; they
