@@ -105,15 +105,15 @@ def absent_key(node: Optional[nuke.Node]) -> None:
 
 
 def make_key(node: Optional[nuke.Node]) -> None:
-    _start(actions.make_key, node)
+    _pressed(actions.make_key, node)
 
 
 def approve(node: Optional[nuke.Node]) -> None:
-    _start(actions.approve, node)
+    _pressed(actions.approve, node)
 
 
 def take_back(node: Optional[nuke.Node]) -> None:
-    _start(lambda node: actions.approve(node, undo=True), node)
+    _pressed(lambda node: actions.approve(node, undo=True), node)
 
 
 def version_up(node: Optional[nuke.Node]) -> None:
@@ -133,7 +133,7 @@ def make_write(node: Optional[nuke.Node]) -> None:
 
 
 def copy_mattes(node: Optional[nuke.Node]) -> None:
-    _start(publish.copy_mattes, node)
+    _pressed(publish.copy_mattes, node)
 
 
 def previous_key(node: Optional[nuke.Node]) -> None:
