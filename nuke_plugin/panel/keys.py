@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 Six = Tuple[Optional[Tuple[float, ...]], ...]
 """A point's six positions, in the order of `controls_of`; None: where it stands."""
 
+IN, OUT, FEATHER_IN, FEATHER_OUT = 0, 2, 3, 5
+"""Places of the tangents among them."""
+
 ALL = "all"
 """Entry of the object's pulldown that stands for all of them."""
 MOST_NAMED = 5
@@ -206,9 +209,14 @@ def _key_shape(shape: Any, frame: int, points: Sequence[Six]) -> int:
         if any(control.getPositionAnimCurve(axis).useExpression for control in controls for axis in (0, 1)):
             driven += 1
             continue
+        # Read before any of them is keyed: a key changes what lies between its neighbours.
+        standing = [(position.x, position.y) for position in (control.getPosition(frame) for control in controls)]
         wanted: Six = points[number] if points else (None,) * len(controls)
-        for control, place in zip(controls, wanted):
-            # Read before any of them is keyed: a key changes what lies between its neighbours.
-            standing = control.getPosition(frame)
-            control.addPositionKey(frame, (standing.x, standing.y) if place is None else (place[0], place[1]))
+        places = [stands if place is None else (place[0], place[1]) for stands, place in zip(standing, wanted)]
+        for feather, main in ((FEATHER_IN, IN), (FEATHER_OUT, OUT)):
+            # A feather that nobody has drawn has the main curve's tangents, wherever those go.
+            if wanted[feather] is None and standing[feather] == standing[main]:
+                places[feather] = places[main]
+        for control, place in zip(controls, places):
+            control.addPositionKey(frame, place)
     return driven

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from array import array
+from dataclasses import replace
 from operator import itemgetter
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
-from xmemcore.curves import DRAWING, ONE_BY_DEFAULT, Curve, Placed, differs, is_shown, value
+from xmemcore.curves import BSPLINE, DRAWING, ONE_BY_DEFAULT, Curve, Placed, Shape, differs, is_shown, value
 
+TRIPLET = 3
+"""Points of a Bezier curve's text for one of its points: in tangent, centre, out tangent."""
 LETTERS = 16
 """Of a digest."""
 
@@ -34,6 +37,9 @@ def states(placed: Sequence[Placed], frames: Sequence[int]) -> Dict[str, State]:
         if not shown:
             continue
         numbers = _numbers(shape, shown)
+        if shape.shape.feather is not None and _is_main_curve(shape.shape, shown):
+            # Nuke writes a feather that nobody has drawn as soon as a point is keyed by Python.
+            shape = replace(shape, shape=replace(shape.shape, feather=None))
         kind = f"{shape.shape.kind} {shape.shape.closed} {shape.shape.feather is None}"
         names = hashlib.sha1("\n".join([*(element.name for element in shape.chain), kind, *numbers]).encode("utf-8")).digest()
         for frame, row in zip(shown, zip(*numbers.values(), *_points(shape, shown))):
@@ -76,6 +82,20 @@ def _points(shape: Placed, frames: Sequence[int]) -> Iterator[Sequence[float]]:
         for point in outline.points:
             for curve in (point.x, point.y, *(point.attributes[name] for name in sorted(point.attributes))):
                 yield pick(curve.values) if pick is not None and curve.times is outline.key_times else _values(curve, frames)
+
+
+def _is_main_curve(shape: Shape, frames: Sequence[int]) -> bool:
+    """Say whether a shape's feather lies on its main curve on all of some frames."""
+    if shape.feather is None or len(shape.feather.points) != len(shape.main.points):
+        return False
+    every = 1 if shape.kind == BSPLINE else TRIPLET
+    for number, (point, main) in enumerate(zip(shape.feather.points, shape.main.points)):
+        centre = number % every == every // 2
+        for curve, wanted in ((point.x, main.x), (point.y, main.y)):
+            values = _values(curve, frames)
+            if any(values) if centre else list(values) != list(_values(wanted, frames)):
+                return False
+    return True
 
 
 def _values(curve: Curve, frames: Sequence[int]) -> Sequence[float]:

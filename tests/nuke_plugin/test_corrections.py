@@ -33,6 +33,14 @@ def picture_points(stage, frame: int) -> list:
     return one.at(frame)[0].points.tolist()
 
 
+def feather(stage, frame: int):
+    from xmemcore.curves import read_tree
+    from xmemcore.roto.nuke_roto import objects_of
+
+    (one,) = objects_of([("Roto1", read_tree(stage.roto["curves"].toScript()))])
+    return one.at(frame)[0].feather
+
+
 @pytest.mark.parametrize("curves", [None, MOVED], ids=["plain", "in a layer that turns and doubles"])
 def test_make_key_here_moves_the_shapes_onto_the_matte_whatever_their_transforms(stage, curves):
     if curves is not None:
@@ -47,6 +55,9 @@ def test_make_key_here_moves_the_shapes_onto_the_matte_whatever_their_transforms
         assert new[0] == pytest.approx([old[0][0] + 2, old[0][1] + 1], abs=2e-3), "the core that plays moves by 2 and 1"
         assert new[1] == pytest.approx(old[1], abs=2e-3) and new[2] == pytest.approx(old[2], abs=2e-3)
     assert picture_points(stage, 1001) == before and stage.told == []
+    assert feather(stage, 1005) is None, "a feather that nobody drew stays where the shape is"
+    assert "tri has a new key on 1005" in stage.status() or "L has a new key on 1005" in stage.status()
+    assert "was changed" not in stage.status(), "the other keys are what they were"
     stage.host.undo()
     assert picture_points(stage, 1005) == before, "one step in Undo"
 

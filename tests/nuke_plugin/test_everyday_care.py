@@ -130,7 +130,9 @@ def test_the_toolbar_has_an_icon_that_nuke_finds_beside_the_gizmos(start):
 
 @pytest.mark.parametrize("edition", ["nc", "indie"])
 def test_callbacks_that_come_by_themselves_take_no_node_where_nodes_are_counted(start, edition):
-    stage = start(**{edition: True}).build()
+    stage = start(**{edition: True})
+    stage.host.nodes_obtained = -1000  # while the test builds its script
+    stage.build()
     stage.node.showControlPanel()
     stage.host.hostile = True  # thisNode counts
     before = stage.host.nodes_obtained
