@@ -69,10 +69,10 @@ def test_a_look_makes_no_call_for_a_point(stage, calls):
 def test_a_run_makes_no_call_for_a_point(stage, calls):
     counted = []
     stage.propagate()  # the plate is rendered now, and the core starts
-    for points in (4, 12):
+    for points in (4, 60):
         stage.roto["curves"].fromScript(big_roto(2, points, 3))
         counted.append(calls(stage.propagate))
-    assert abs(counted[0] - counted[1]) < 100, "the interface's own moments vary"
+    assert abs(counted[0] - counted[1]) < 200, "one call for each of 112 more points on 3 keys would be 336; idle moments vary"
 
 
 def test_a_big_roto_is_read_by_few_calls(stage, calls):
