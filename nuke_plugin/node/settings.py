@@ -102,6 +102,8 @@ def _label_of(name: str) -> str:
 
 
 def _as_shown(row: Setting, value: Any) -> Any:
+    if value in row.knob_values:
+        return row.knob_choices[row.knob_values.index(value)]
     return row.knob_none if value is None else value
 
 
@@ -112,5 +114,7 @@ def _chosen(request: Any, read: Callable[[str], Any]) -> Dict[str, Any]:
 
 def _value(row: Setting, value: Any) -> Any:
     """Turn a knob's value into the setting's."""
+    if row.knob_values and value in row.knob_choices:
+        return row.knob_values[row.knob_choices.index(value)]
     converted = str(value).strip() if row.kind is str else row.kind(value)
     return None if row.knob_none is not None and converted == row.knob_none else converted

@@ -94,6 +94,12 @@ def test_every_knob_has_a_label_and_a_tooltip_and_reaches_its_setting(row: Setti
         assert None in [getattr(r, row.name, 0) for r in (settings.propagate, settings.suggest)]
 
 
+def test_an_entry_that_stands_for_a_number_becomes_that_number_and_is_shown_as_the_entry() -> None:
+    settings = Settings.of_knobs({"learn": "2 min"}.get, "XMemRoto1", "", 1004)
+    assert settings.propagate.learn == 120.0
+    assert counting(settings, "linear")["learn this shot"] == "2 min" and default_of("learn this shot") == "off"
+
+
 def test_every_knob_that_changes_mattes_is_watched_and_counts() -> None:
     ours = {row.knob: row.label for request, row in TABLE if request is not SuggestRequest and row.knob and row.mattes}
     counts = counting(Settings.of_knobs(lambda name: None, "n", "", 1), "linear")

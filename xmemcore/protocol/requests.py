@@ -383,8 +383,10 @@ class PropagateRequest(ShotRequest):
         help="learn this shot's keyframes first, where that helps: 30 or 120 are usual (default: off)",
         knob="learn",
         label="learn this shot",
-        tooltip="Seconds that the network may learn from your keyframes before it propagates them; 0: off, 30 and 120 are usual. It tests "
-        "itself on keyframes that it holds back, and changes nothing where that does not help. Needs two keyframes that show the object.",
+        knob_choices=("off", "30 s", "2 min"),
+        knob_values=(0.0, 30.0, 120.0),
+        tooltip="How long the network may learn from your keyframes before it propagates them. It tests itself on keyframes that it holds "
+        "back, and changes nothing where that does not help. Needs two keyframes that show the object.",
     )
     """Seconds, in [0, 3600], that the network may learn this shot's keyframes before it propagates them; 0: not at all. They become a
     number of steps, so that equal wishes give equal mattes; a quick machine needs less time for them."""

@@ -50,6 +50,8 @@ class Setting:
     """Entries of the knob, where they differ from `choices`."""
     knob_none: Optional[str] = None
     """Entry or text of the knob that stands for None."""
+    knob_values: Tuple[Any, ...] = ()
+    """What each entry of `knob_choices` stands for; empty: itself."""
     watched: bool = False
     """Whether the status is judged again when the knob changes, although no matte does."""
     knob_type: int = 0
