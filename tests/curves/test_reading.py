@@ -95,6 +95,16 @@ def test_unordered_times_are_sorted() -> None:
     assert [(key.time, key.value) for key in read_tree(text).children[0].main.points[0].x.keys] == [(1001, 2), (1005, 3), (1009, 1)]
 
 
+def test_a_still_value_keyed_twice_on_a_frame_is_one_key() -> None:
+    from xmemcore.curves.braces import split
+    from xmemcore.curves.curve_text import curve
+
+    for listed, expected in (("{7}", 7), ("{{5 -}}", 5)):
+        found = curve(listed, split(listed, 0, len(listed))[0], (1001.0, 1009.0, 1003.0, 1003.0, 1001.0))
+        assert tuple(found.times) == (1001, 1003, 1009)
+        assert [found.at(frame) for frame in (1000, 1001, 1002, 1003, 1005, 1010)] == pytest.approx([expected] * 6)
+
+
 def test_keys_are_known_before_points_are_read() -> None:
     text = curves(shape("a", cc(["0 0", "{{5} {broken}} 4", "0 0"] * 3, "{1001 1005}")), layer("l", square("b", 0, 0, 1)))
     with pytest.raises(CurvesTextBroken, match="Shape 'a'.*'broken'"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -260,6 +261,24 @@ def test_what_others_write_while_a_damaged_file_is_read_is_passed_on(tmp_path: P
     said = capfd.readouterr().err.splitlines()
     # Where the descriptor turns, two lines may change places.
     assert sorted(said) == sorted(f"line {place}" for place in lines)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork.")
+def test_forked_process_hands_on_nothing_that_its_parent_caught(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = write_exr(tmp_path / "a.exr", half_noise(40, 60), (0, 0, 60, 40))
+    content = bytearray(path.read_bytes())
+    content[-500] ^= 0xFF
+    path.write_bytes(bytes(content))
+    for _ in range(3):
+        with pytest.raises(RequestError):
+            read(path, "R")
+        child = os.fork()
+        if child == 0:
+            with contextlib.suppress(RequestError):
+                read(path, "R")
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    assert capfd.readouterr() == ("", "")
 
 
 def test_damage_in_one_part_does_not_give_the_pixels_of_another(tmp_path: Path) -> None:

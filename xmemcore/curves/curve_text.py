@@ -125,12 +125,13 @@ def _curve_at(text: str, block: Block, times: Sequence[float], budget: Budget) -
         if key.interpolation != SMOOTH:
             special.update(dict.fromkeys(range(len(values), len(values) + count), key))
         values.extend([key.value] * count)
+    in_order = all(a < b for a, b in zip(times, times[1:]))
     if len(values) == 1 and len(times) > 1:
         # A value that never changes is written once.
         budget.spend(text, block, len(times))
+        times = times if in_order else tuple(sorted(set(times)))
         return Curve(times=times, values=array("d", values) * len(times))
     found = Curve(times=times if len(values) == len(times) else times[: len(values)], values=values, special=special)
-    in_order = all(a < b for a, b in zip(times, times[1:]))
     return _with_smooth_ends(found if in_order else keyed(found.keys))
 
 

@@ -79,6 +79,13 @@ class _Descriptor:
                     self._passed = 0
         return printed
 
+    def restore(self) -> None:
+        """Lead it back at once, whoever still reads."""
+        if self._real >= 0:
+            os.dup2(self._real, self._number)
+            os.close(self._real)
+            self._real = -1
+
     def _pass_on(self) -> bytes:
         """Hand on lines of others; give those of libraries."""
         assert self._caught is not None
@@ -109,6 +116,18 @@ def kept_off_the_terminal() -> Iterator[list[bytes]]:
         yield printed
     finally:
         printed.extend(descriptor.turn_back() for descriptor in _descriptors)
+
+
+def _begin_anew() -> None:
+    """Let a forked process catch into files of its own: what its parent caught is not its to hand on."""
+    global _descriptors
+    for descriptor in _descriptors:
+        descriptor.restore()
+    _descriptors = (_Descriptor(1), _Descriptor(2))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 def _flush() -> None:
