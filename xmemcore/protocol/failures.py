@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import errno
+import re
 from pathlib import Path
 
 DISK_FAILED = frozenset((errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)))
 """Numbers of system errors that mean a full or broken disk."""
+
+
+LONGEST = 4000
+"""Characters of a sentence."""
+_LONG_WORD = re.compile(r"\S{400,}")
 
 
 class Failure(Exception):
@@ -17,6 +23,11 @@ class Failure(Exception):
 
     code = "fault"
     exit_code = 1
+
+    def __str__(self) -> str:
+        """Give the sentence; what it repeats of a request or a file is bounded, whoever wrote it."""
+        text = _LONG_WORD.sub(lambda word: f"{word[0][:200]}...{word[0][-60:]}", super().__str__())
+        return text if len(text) <= LONGEST else f"{text[: LONGEST - 400]} ... {text[-380:]}"
 
 
 class RequestError(Failure):

@@ -1,0 +1,19 @@
+"""A failure's sentence is bounded, whatever it repeats."""
+
+from __future__ import annotations
+
+import pytest
+
+from xmemcore.protocol.failures import LONGEST, Failure, RequestError
+
+
+def test_ordinary_sentence_is_itself() -> None:
+    text = "Cannot read frame 1001 of /show/shot/plate.1001.exr: no such file. Check the Read node's range."
+    assert str(RequestError(text)) == f"{RequestError(text)}" == text
+    assert str(Failure()) == ""
+
+
+@pytest.mark.parametrize("echo", ["Z" * 5000, "Z " * 5000, "é" * 100_000, "a\n" * 9000])
+def test_echo_is_bounded_and_the_advice_stays(echo: str) -> None:
+    said = str(RequestError(f"There is no frame '{echo}'. Choose another."))
+    assert len(said) <= LONGEST and said.startswith("There is no frame '") and said.endswith("'. Choose another.")
