@@ -295,16 +295,19 @@ def install_torch(requirement: str, device: str, index: Optional[str], hashes: b
         if not (device == "cuda" and present.endswith("+cpu")):
             return
         pip("uninstall", "-y", "torch", quiet=True)
+    # What torch needs is there already, by its hashes.
+    alone = ["--no-deps"] if hashes else []
     if index is not None:
-        install(requirement, "--index-url", index, what=requirement)
+        install(requirement, *alone, "--index-url", index, what=requirement)
     elif device == "cuda" and WINDOWS:
-        install(f"{requirement}+{CUDA_INDEX.rsplit('/', 1)[1]}", "--extra-index-url", CUDA_INDEX, what=f"{requirement} for CUDA")
+        build = f"{requirement}+{CUDA_INDEX.rsplit('/', 1)[1]}"
+        install(build, *alone, "--extra-index-url", CUDA_INDEX, what=f"{requirement} for CUDA")
     elif device == "cpu" and sys.platform.startswith("linux"):
         if not plain_torch_brings_cuda(requirement):
-            install(requirement, what=requirement)
+            install(requirement, *alone, what=requirement)
             return
         print("The default build of torch brings CUDA: taking the CPU build instead.", flush=True)
-        if pip("install", f"{requirement}+cpu", "--extra-index-url", CPU_INDEX, "--retries", "1").returncode != 0:
+        if pip("install", f"{requirement}+cpu", *alone, "--extra-index-url", CPU_INDEX, "--retries", "1").returncode != 0:
             print("The CPU build cannot be had here: taking the default one, which is several GB.", flush=True)
             install_default_torch(requirement, hashes)
     else:
@@ -313,7 +316,7 @@ def install_torch(requirement: str, device: str, index: Optional[str], hashes: b
 
 def install_default_torch(requirement: str, hashes: bool) -> None:
     """Install the build that pip takes by itself, and on Linux the CUDA libraries that belong to it."""
-    sets = ["core", "torch", "cuda"] if sys.platform.startswith("linux") else ["core", "torch"]
+    sets = ["torch", "cuda"] if sys.platform.startswith("linux") else ["torch"]
     install(*(locked(*sets) if hashes else [requirement]), what=requirement)
 
 
@@ -355,13 +358,13 @@ def setup(device: str, extras: Sequence[str], torch_index: Optional[str], force:
     if STAMP.exists():
         STAMP.unlink()
     make_environment()
-    report(2, steps, f"torch for {device}")
     core = requirement_lines("core")
     torch = next(line for line in core if line.startswith("torch=="))
-    install_torch(torch, device, torch_index, hashes)
-    report(3, steps, "packages: core" + "".join(f", {name}" for name in extras))
+    report(2, steps, "packages: core" + "".join(f", {name}" for name in extras))
     others = [line for name in ("core", *extras) for line in requirement_lines(name) if line != torch]
     install(*(locked("core", *extras) if hashes else ["setuptools", *others]), what="the pinned packages")
+    report(3, steps, f"torch for {device}")
+    install_torch(torch, device, torch_index, hashes)
     # Editable, so that the isolated interpreter that Nuke starts (-I) finds this checkout.
     install("--no-deps", "--no-build-isolation", "-e", str(CHECKOUT), what="XMem Roto itself")
     report(4, steps, "checking the installation")

@@ -130,7 +130,7 @@ def test_pip_failure_is_one_sentence_and_exit_code_3(
 ) -> None:
     monkeypatch.setattr(bootstrap, "pip", lambda *arguments, quiet=False: subprocess.CompletedProcess(arguments, 1, "", ""))
     assert bootstrap.main(["setup", "--torch-index", "https://example.invalid"]) == 3
-    assert capsys.readouterr().err.startswith("Set-up failed: pip could not install torch==")
+    assert capsys.readouterr().err.startswith("Set-up failed: pip could not install the pinned packages;")
 
 
 def test_machine_without_python_3_11_is_told_what_to_install(
@@ -178,7 +178,7 @@ def test_cpu_machine_takes_the_cpu_build_when_the_default_brings_cuda(
     bootstrap: ModuleType, installs: list, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bootstrap.install_torch("torch==2.13.0", "cpu", None)
-    assert installs[-1] == ("install", "torch==2.13.0"), "a CPU build that pip finds by itself is taken as it is"
+    assert installs[-1] == ("install", "torch==2.13.0", "--no-deps"), "a CPU build that pip finds by itself is taken as it is"
     monkeypatch.setattr(bootstrap, "plain_torch_brings_cuda", lambda requirement: True)
     bootstrap.install_torch("torch==2.13.0", "cpu", None)
     assert installs[-1][:2] == ("install", "torch==2.13.0+cpu") and bootstrap.CPU_INDEX in installs[-1]
