@@ -1,4 +1,4 @@
-"""The farm templates, run: a script is exported, two sessions share the chunks, one is killed, and the result is that of a single run."""
+"""The farm templates, run: a script is exported, sessions are cancelled and killed, and the result is that of a single run."""
 
 from __future__ import annotations
 
@@ -94,6 +94,12 @@ class Farm:
     def mattes(self) -> Path:
         return self.job / "XMemRoto" / "mattes"
 
+    def finished(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in self.mattes.glob("matte.*.exr")}
+
+    def times(self, names: set[str]) -> dict[str, int]:
+        return {name: (self.mattes / name).stat().st_mtime_ns for name in names}
+
 
 @pytest.fixture(scope="module")
 def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
@@ -101,6 +107,26 @@ def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
     farm.script.parent.mkdir()
     farm.played("--make", str(farm.script))
     yield farm
+
+
+@pytest.fixture(scope="module")
+def whole(farm: Farm) -> dict[str, bytes]:
+    """Mattes of one undisturbed run after the export, made in the job's own place, since mattes name the plate that they are made from."""
+    code, out = farm.run("Export")
+    assert code == 0, out
+    assert "openjd_progress: 50" in out and "openjd_status: rendering the plate" in out
+    single = subprocess.run(
+        [farm.core, "run", farm.job, "--precision", "float32", "--no-collect", "--no-cache"],
+        env=farm.environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert single.returncode == 0, single.stderr
+    whole = farm.finished()
+    assert len(whole) == LAST - FIRST + 1
+    farm.mattes.rename(farm.folder / "single")
+    return whole
 
 
 def chunk(number: int) -> str:
@@ -136,25 +162,39 @@ def test_deadline_cloud_takes_the_same_template() -> None:
     assert len(TEMPLATES) == 3
 
 
-def test_a_job_that_was_shared_killed_and_requeued_gives_the_mattes_of_one_run(farm: Farm) -> None:
-    before = farm.script.read_bytes()
-    code, out = farm.run("Export")
+def test_a_cancelled_task_gets_notice_keeps_its_mattes_and_is_finished_later(farm: Farm, whole: dict[str, bytes]) -> None:
+    session = farm.session("Propagate", chunk(1), Chunks="1")
+    wait_for_matte(farm, session, range(FIRST, LAST + 1))
+    worker = children(session.pid)[0]
+    # Halted, so that the run cannot end before the notice reaches it.
+    os.kill(worker, signal.SIGSTOP)
+    halted = set(farm.finished())
+    os.kill(session.pid, signal.SIGTERM)
+    assert session.stdout is not None
+    before = ""
+    while f'Sending signal "term" to process {worker}' not in before:
+        line = session.stdout.readline()
+        assert line, before
+        before += line
+    os.kill(worker, signal.SIGCONT)
+    after, _ = session.communicate(timeout=PATIENCE_SECONDS)
+    out = before + after
+    assert session.returncode != 0, out
+    assert f"pid {worker} exited with code: 130 " in out, out
+    kept = set(farm.finished())
+    assert halted <= kept < set(whole), "the frame in work is finished, and the run ends before the last"
+    assert {name: farm.finished()[name] for name in kept} == {name: whole[name] for name in kept}
+
+    times = farm.times(kept)
+    code, out = farm.run("Propagate", chunk(1), Chunks="1")
     assert code == 0, out
-    assert "openjd_progress: 50" in out and "openjd_status: rendering the plate" in out
+    assert farm.times(kept) == times, "what was finished is not done again"
+    assert farm.finished() == whole
+    farm.mattes.rename(farm.folder / "cancelled")
 
-    # One undisturbed run, in the same place: the mattes name the plate that they are made from.
-    single = subprocess.run(
-        [farm.core, "run", farm.job, "--precision", "float32", "--no-collect", "--no-cache"],
-        env=farm.environment,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-    )
-    assert single.returncode == 0, single.stderr
-    whole = {path.name: path.read_bytes() for path in farm.mattes.glob("matte.*.exr")}
-    assert len(whole) == LAST - FIRST + 1
-    farm.mattes.rename(farm.folder / "single")
 
+def test_a_job_that_was_shared_killed_and_requeued_gives_the_mattes_of_one_run(farm: Farm, whole: dict[str, bytes]) -> None:
+    before = farm.script.read_bytes()
     # Two sessions at a time; the second one's worker is killed at its first matte.
     first, second = farm.session("Propagate", chunk(1)), farm.session("Propagate", chunk(2))
     wait_for_matte(farm, second, range(FIRST + 6, LAST + 1))
@@ -163,16 +203,16 @@ def test_a_job_that_was_shared_killed_and_requeued_gives_the_mattes_of_one_run(f
     done, _ = first.communicate(timeout=PATIENCE_SECONDS)
     assert second.returncode != 0, killed
     assert first.returncode == 0, done
-    there = {path.name for path in farm.mattes.glob("matte.*.exr")}
+    there = set(farm.finished())
     assert there < set(whole)
 
     code, out = farm.run("Collect")
     assert code != 0 and "no finished matte of this job" in out, "what is not finished is not brought home"
-    kept = {name: (farm.mattes / name).stat().st_mtime_ns for name in there}
+    kept = farm.times(there)
     code, out = farm.run("Propagate", chunk(2))
     assert code == 0, out
-    assert {name: (farm.mattes / name).stat().st_mtime_ns for name in there} == kept, "what was finished is not done again"
-    assert {path.name: path.read_bytes() for path in farm.mattes.glob("matte.*.exr")} == whole
+    assert farm.times(there) == kept, "what was finished is not done again"
+    assert farm.finished() == whole
 
     code, out = farm.run("Collect")
     assert code == 0, out
