@@ -21,6 +21,8 @@ from xmemcore.protocol import farm
 from xmemcore.protocol.failures import Cancelled, Failure, MachineError, RequestError
 
 T = TypeVar("T")
+_VARIABLE = re.compile(r"%(?:\{(?P<braced>[^{}\s]+)\}|(?P<plain>(?![vVd]\b)[A-Za-z_]\w*))")
+"""The script's variable in a text, as `%shot` or `%{set.shot}`; %v, %V and %d are Nuke's own. Source: measured, 17.0v2."""
 
 
 class NodeGone(Cancelled):
@@ -298,10 +300,39 @@ def go_to(frame: int) -> None:
 
 def script_variables() -> Dict[str, str]:
     """Give the variables of the script (MultiShot, Nuke 16), those that it has a value for."""
+    return _variable_sets().get("__default__", {})
+
+
+def _variable_sets() -> Dict[str, Dict[str, str]]:
     knob = _root().knob("gsv")
     sets = knob.value() if knob is not None else None
-    default = sets.get("__default__", {}) if isinstance(sets, dict) else {}
-    return {str(name): str(value) for name, value in default.items() if value} if isinstance(default, dict) else {}
+    found = {str(name): values for name, values in sets.items() if isinstance(values, dict)} if isinstance(sets, dict) else {}
+    return {name: {str(each): str(value) for each, value in values.items() if value} for name, values in found.items()}
+
+
+def filled_path(knob: Any) -> str:
+    """Give the path of a text knob with its [brackets] run and the script's variables filled in; the place for a frame number stays.
+
+    A file knob does that by itself, but tools that collect a script's files take every file knob for an input.
+
+    Raises:
+        RequestError: Nuke does not understand what stands in brackets.
+    """
+    if knob.Class() == "File_Knob":  # of an older node; not evaluate(), which puts in a frame number
+        return str(knob.getEvaluatedValue() or "")
+    text = str(knob.getText() or "")
+    if "[" in text:
+        try:
+            text = str(nuke.tcl("subst", "-nobackslashes", "-novariables", text))
+        except RuntimeError as error:
+            raise RequestError(f"Nuke does not understand the brackets in the path {text} ({error}). Correct it.") from error
+    sets = _variable_sets() if "%" in text else {}
+
+    def value(found: re.Match[str]) -> str:
+        group, dot, name = (found["braced"] or found["plain"]).rpartition(".")
+        return sets.get(group if dot else "__default__", {}).get(name, found[0])
+
+    return _VARIABLE.sub(value, text)
 
 
 def ask(question: str) -> bool:

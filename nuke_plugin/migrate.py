@@ -51,9 +51,9 @@ def bring_up_to_date(node: nuke.Node) -> None:
 
 def _migrate(node: nuke.Node, written: str, of_node: Tuple[int, ...]) -> str:
     changed = body.bring_up_to_date(node)  # before the knobs: some are links into it
-    for _name, lines in missing_knobs(node).items():
+    for name, lines in missing_knobs(node).items():
         if changed or not _is_link(lines):
-            node.readKnobs("\n".join(lines))
+            _add(node, name, lines)
     _call_todays_name(node)
     if of_node < ERROR_SINCE:
         node["on_missing"].setValue("black")  # what it did until then
@@ -71,12 +71,28 @@ def _migrate(node: nuke.Node, written: str, of_node: Tuple[int, ...]) -> str:
 
 
 def missing_knobs(node: nuke.Node) -> Dict[str, List[str]]:
-    """Give the lines of today's knobs that a node has not got, and of the callbacks that are not today's."""
+    """Give the lines of today's knobs that a node has not got, or has as file knobs, and of the callbacks that are not today's."""
     found = {}
     for name, lines in knob_definitions(body.gizmo()).items():
-        if node.knob(name) is None or name in CALLBACKS:
+        if node.knob(name) is None or name in CALLBACKS or _is_former_file_knob(node, name, lines):
             found[name] = lines
     return found
+
+
+def _is_former_file_knob(node: nuke.Node, name: str, lines: List[str]) -> bool:
+    """Say whether a knob is a file knob that is a text knob today, so that no tool takes the mattes' place for an input."""
+    knob = node.knob(name)
+    return knob is not None and knob.Class() == "File_Knob" and lines[0].startswith("addUserKnob {1 ")
+
+
+def _add(node: nuke.Node, name: str, lines: List[str]) -> None:
+    """Add a knob; one of the same name that was of another kind hands its value on."""
+    kept = node[name].value() if _is_former_file_knob(node, name, lines) else None
+    if kept is not None:
+        host.remove_knob(node, name)
+    node.readKnobs("\n".join(lines))
+    if kept:
+        node[name].setValue(kept)
 
 
 def _is_link(lines: List[str]) -> bool:

@@ -67,7 +67,7 @@ def copy_mattes(node: nuke.Node) -> Run:
 
 
 def _place(node: nuke.Node) -> str:
-    chosen = str(node["publish"].getEvaluatedValue() or "")  # type: ignore[attr-defined]
+    chosen = host.filled_path(node["publish"])
     if not chosen:
         raise RequestError(f"{node.name()} has no publish path. Name one on the tab Matte, such as /shots/a/publish/sleeve.%04d.exr.")
     return places.matte_pattern(chosen, places.Home(host.script_path(), identity.node_id(node)))

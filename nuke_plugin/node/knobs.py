@@ -40,8 +40,7 @@ def matte_pattern(node: nuke.Node, version: str = "") -> str:
     Raises:
         RequestError: there is no place for them.
     """
-    # Not evaluate(): that puts a frame number where the pattern has its place for one.
-    chosen = str(node["output"].getEvaluatedValue() or "")  # type: ignore[attr-defined]
+    chosen = host.filled_path(node["output"])
     knob, variables = node.knob("version"), host.script_variables()
     home = places.Home(
         host.script_path(),

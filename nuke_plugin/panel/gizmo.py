@@ -16,7 +16,7 @@ from xmemcore.protocol.settings import Setting, rows
 
 GIZMO = CHECKOUT / "gizmos" / "XMemRoto.gizmo"
 
-STRING, FILE, INTEGER, CHOICE, BOOLEAN, NUMBER = 1, 2, 3, 4, 6, 7
+STRING, INTEGER, CHOICE, BOOLEAN, NUMBER = 1, 3, 4, 6, 7
 """Nuke's numbers of knob types."""
 
 _ADDED = re.compile(r" addUserKnob \{\d+ (\w+)(?:.*?)((?: [+-]STARTLINE)?)\}")
@@ -51,7 +51,7 @@ def written(gizmo: str) -> str:
 
 def _lines(row: Setting, startline: str) -> List[str]:
     choices = row.knob_choices or row.choices
-    kind = row.knob_type or (CHOICE if choices else {bool: BOOLEAN, int: INTEGER, float: NUMBER, str: STRING}[row.kind])
+    kind = CHOICE if choices else {bool: BOOLEAN, int: INTEGER, float: NUMBER, str: STRING}[row.kind]
     more = ""
     if kind == CHOICE:
         # Nuke itself writes an empty entry after quoted ones.
@@ -60,7 +60,7 @@ def _lines(row: Setting, startline: str) -> List[str]:
     elif kind == NUMBER:
         more = f" R {row.least:g} {row.most:g}"
     lines = [f" addUserKnob {{{kind} {row.knob} l {_quoted(row.label)} t {_quoted(row.tooltip)}{more}{startline}}}"]
-    if kind not in (CHOICE, FILE, STRING) and row.default:
+    if kind not in (CHOICE, STRING) and row.default:
         lines.append(f" {row.knob} {'true' if row.default is True else f'{row.default:g}'}")
     return lines
 

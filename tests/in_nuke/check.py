@@ -582,6 +582,15 @@ def gui_counts_in_the_expression_of_an_enumeration():
     return int(read["on_error"].getValue()) == int(bool(nuke.GUI)) or f"{read['on_error'].getValue()} with gui={nuke.GUI}"
 
 
+@check(70)
+def brackets_of_a_path_are_run_and_its_frame_number_stays():
+    group = make("Group")
+    group.readKnobs("addUserKnob {20 User}\naddUserKnob {1 place l place}\nplace {/a/\\[format m].%04d.exr}")
+    knob = group["place"]
+    text = nuke.tcl("subst", "-nobackslashes", "-novariables", "/a/[format m].%04d.exr")
+    return text == "/a/m.%04d.exr" or f"{text}; the knob is a {knob.Class()} and gives {knob.getText()}"
+
+
 @check(54)
 def elements_come_in_the_order_of_the_text_strokes_too():
     stroke = "cubiccurve brush 512 catmullrom {cc {f 2080} {px 1 {10 10} {20 20} {30 10}}} {t 0 0} {a}"

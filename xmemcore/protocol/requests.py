@@ -201,7 +201,6 @@ class PropagateRequest(ShotRequest):
         help="(default: mattes/matte.%%04d.exr)",
         knob="output",
         label="output",
-        knob_type=2,
         watched=True,
         tooltip="Where the mattes go, such as /shots/a/mattes/matte.%04d.exr; EXR only. Empty: a folder 'mattes' beside the script, with "
         "one folder for each node. Former mattes are replaced frame by frame, never deleted first.",

@@ -54,8 +54,6 @@ class Setting:
     """What each entry of `knob_choices` stands for; empty: itself."""
     watched: bool = False
     """Whether the status is judged again when the knob changes, although no matte does."""
-    knob_type: int = 0
-    """Nuke's number of the knob type, where `kind` does not decide it."""
 
     def require(self, value: Any) -> None:
         """Raise RequestError unless the setting can have this value."""
