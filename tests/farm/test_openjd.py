@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -154,6 +156,15 @@ def children(parent: int) -> list[int]:
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_template_is_valid(template: str) -> None:
     answer = subprocess.run([OPENJD, "check", FARM / template], capture_output=True, text=True, timeout=60)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def test_environment_of_the_page_is_valid(tmp_path: Path) -> None:
+    page = (CHECKOUT / "docs" / "farm" / "openjd.md").read_text("utf-8")
+    lines = re.findall(r"(?:^    .*\n)+", page[page.index("    specificationVersion: environment") :], re.MULTILINE)[0]
+    path = tmp_path / "environment.yaml"
+    path.write_text(textwrap.dedent(lines))
+    answer = subprocess.run([OPENJD, "check", path], capture_output=True, text=True, timeout=60)
     assert answer.returncode == 0, answer.stdout + answer.stderr
 
 
