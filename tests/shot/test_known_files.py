@@ -11,6 +11,7 @@ import pytest
 
 from tests.shot.made_shot import FIRST, write_frame, write_model, write_plate, write_roto
 from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot.opened import open_propagate
 from xmemcore.shot.plate.known_files import KnownFiles
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.propagate import propagate
@@ -39,19 +40,26 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> PropagateRequest:
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     frames: list[int] = []
-    read = Plate._read
+    read = Plate._planes
 
     def noted(self: Plate, frame: int) -> object:
         frames.append(frame)
         return read(self, frame)
 
-    monkeypatch.setattr(Plate, "_read", noted)
+    monkeypatch.setattr(Plate, "_planes", noted)
     return frames
 
 
 def test_unchanged_plate_is_judged_without_decoding_it(done: PropagateRequest, decoded: list[int]) -> None:
     assert node_status(done).stale == () and propagate(done).written == ()
     assert decoded == []
+
+
+def test_no_frame_is_decoded_twice_where_its_hash_is_asked_for_before_its_pixels(done: PropagateRequest, decoded: list[int]) -> None:
+    content = open_propagate(replace(done, use_cache=False)).content
+    keys = [content.digest(index) for index in range(3)]
+    assert [content.encoding.key(content.read(index)) for index in range(3)] == keys
+    assert decoded == [FIRST, FIRST + 1, FIRST + 2]
 
 
 def test_changed_frame_is_decoded_and_its_mattes_are_stale(done: PropagateRequest, decoded: list[int]) -> None:

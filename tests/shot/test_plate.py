@@ -139,6 +139,20 @@ def test_reduction_averages_and_published_does_not(tmp_path: Path) -> None:
     assert np.allclose(plate.working_image(1001, 4, "published")[0, 0], wanted, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("bad", [np.nan, -np.nan, np.inf, -np.inf])
+def test_a_single_value_that_is_no_number_is_found(tmp_path: Path, bad: float, dtype: type) -> None:
+    pixels = np.full((12, 20, 3), -65504, dtype)
+    pixels[3, 4] = 65504
+    plate = one_frame(tmp_path, pixels)
+    plate.read(1001)
+    assert plate.cleaned == {}
+    pixels[11, 19, 2] = bad
+    plate = one_frame(tmp_path, pixels)
+    plate.read(1001)
+    assert plate.cleaned == {1001: 1}
+
+
 def test_no_number_becomes_black_and_infinity_white_and_both_are_counted(tmp_path: Path) -> None:
     pixels = np.full((12, 20, 3), 0.18, np.float16)
     pixels[0, 0] = (np.nan, np.inf, -np.inf)

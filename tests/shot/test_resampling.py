@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xmemcore.shot.plate.resampling import nearest, resampled
+from xmemcore.shot.plate.resampling import nearest, resampled, resampled_in_strips
 
 sides = st.integers(1, 60)
 
@@ -29,6 +29,23 @@ def test_reduction_averages_what_falls_into_a_pixel(height: int, width: int, div
     image = np.random.default_rng(1).random((height, width), np.float32)
     weights = [_overlap(height, rows), _overlap(width, columns)]
     assert np.allclose(resampled(image, (rows, columns)), weights[0] @ image @ weights[1].T, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(2160, 96), (1080, 2048), (1081, 500), (64, 4096), (480, 300), (300, 4096)])
+@pytest.mark.parametrize("size", [(480, 853), (480, 80), (600, 80)])
+def test_strips_give_what_the_whole_picture_gives(shape: tuple[int, int], size: tuple[int, int]) -> None:
+    picture = np.random.default_rng(2).random((*shape, 3), np.float32)
+    asked: list[tuple[int, int]] = []
+
+    def rows(top: int, stop: int) -> np.ndarray:
+        asked.append((top, stop))
+        return picture[top:stop]
+
+    made = resampled_in_strips(rows, shape, size)
+    assert np.allclose(made, resampled(picture, size), rtol=0, atol=1e-6) and made.dtype == np.float32
+    assert asked[0][0] == 0 and asked[-1][1] == shape[0] and all(a[1] == b[0] for a, b in zip(asked, asked[1:]))
+    if shape == (1080, 2048) and size[0] == 480:
+        assert np.array_equal(made, resampled(picture, size)) and len(asked) > 10
 
 
 def _overlap(of: int, to: int) -> np.ndarray:

@@ -87,7 +87,7 @@ def _encoded(planes: Sequence[np.ndarray], colorspace: str) -> np.ndarray:
     if colorspace == "srgb":
         return cv2.merge([np.clip(plane.astype(np.float32, copy=False), 0, 1) for plane in planes])
     if colorspace == "linear":
-        return cv2.merge([_by_table(plane) for plane in planes])
+        return cv2.LUT(cv2.merge([_bits(plane) for plane in planes]), _HALF_TABLE)
     wide = cv2.merge([plane.astype(np.float32, copy=False) for plane in planes])
     if colorspace.startswith(OCIO_PREFIX):
         light = np.nan_to_num(ocio.to_rec709(wide, colorspace[len(OCIO_PREFIX) :]), nan=0.0, posinf=BRIGHTEST, neginf=0.0)
@@ -148,10 +148,15 @@ def slog3_to_linear(signal: np.ndarray) -> np.ndarray:
 
 
 def _by_table(light: np.ndarray) -> np.ndarray:
-    """Encode light of any shape, rounded to half, which a display value does not show (1/2000 of it)."""
+    """Encode light, (h, w) or (h, w, 3), rounded to half, which a display value does not show (1/2000 of it)."""
     # A half has 65536 values: looking them up is several times as fast as a power for each pixel.
+    return cv2.LUT(_bits(light), _HALF_TABLE)
+
+
+def _bits(light: np.ndarray) -> np.ndarray:
+    """Give the bits of light that is rounded to half, uint16."""
     half = light if light.dtype == np.float16 else np.clip(light, 0, BRIGHTEST).astype(np.float16)
-    return np.take(_HALF_TABLE, np.ascontiguousarray(half).view(np.uint16))
+    return np.ascontiguousarray(half).view(np.uint16)
 
 
 def _half_table() -> np.ndarray:

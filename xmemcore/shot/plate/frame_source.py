@@ -24,6 +24,8 @@ from xmemcore.shot.store.cache import FORMAT, CacheDamaged, FeatureFolder, diges
 READ_AHEAD_FRAMES = 2
 KEPT_GREYS = 128
 """Small grey pictures that stay in memory, 0.2 MB each."""
+KEPT_IMAGES = 8
+"""Working images that stay in memory where only their hash was asked for, 5 MB each: most of them are asked for next."""
 _EXACT = ("key", "shrinkage", "selection")
 """Kept in float32: they are small, and a match is a difference of large numbers. All else is kept in half precision."""
 _KEPT = frozenset((*_EXACT, "f16", "f8", "f4"))
@@ -64,6 +66,7 @@ class PlateContent:
         self.encoding = encoding
         self.files = KnownFiles(plate.colorspace, FORMAT, vars(encoding), plate.view, known=known)
         self._digests: dict[int, str] = {}
+        self._images: OrderedDict[int, np.ndarray] = OrderedDict()
         self._greys: OrderedDict[int, np.ndarray] = OrderedDict()
 
     @property
@@ -73,7 +76,8 @@ class PlateContent:
 
     def read(self, index: int) -> np.ndarray:
         """Read a working image (h, w, 3) in [0, 1], and remember its hash. Safe to call from several threads."""
-        return self._read(index, self.files.see(self.plate.sequence.path(self.plate.frames[index])))
+        kept = self._images.pop(index, None)
+        return self._read(index, self.files.see(self.plate.sequence.path(self.plate.frames[index]))) if kept is None else kept
 
     def grey(self, index: int) -> np.ndarray:
         """Give the small grey picture (h, w) uint8 in which motion is searched; reads the frame when it was not read lately."""
@@ -86,7 +90,9 @@ class PlateContent:
             seen = self.files.see(self.plate.sequence.path(self.plate.frames[index]))
             known = self.files.content(seen)
             if known is None:
-                self._read(index, seen)
+                self._images[index] = self._read(index, seen)
+                if len(self._images) > KEPT_IMAGES:
+                    self._images.popitem(last=False)
             else:
                 self.files.remember(seen, known)
                 self._digests[index] = known

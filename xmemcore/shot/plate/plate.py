@@ -19,7 +19,7 @@ from xmemcore.shot.plate.canvas import Canvas, canvas_of, require_possible, with
 from xmemcore.shot.plate.colour import BRIGHTEST, display_encoded, settled, signature
 from xmemcore.shot.plate.reader import FrameHeader
 from xmemcore.shot.plate.readers import reader_of
-from xmemcore.shot.plate.resampling import AREA, PUBLISHED, resampled
+from xmemcore.shot.plate.resampling import AREA, PUBLISHED, resampled_in_strips
 
 LARGE_PIXELS = 16_000_000
 """Frames of more are read one at a time: two at once would take 2 GB."""
@@ -108,19 +108,31 @@ class Plate:
             RequestError.
         """
         with self._in_turn():
-            return self._read(frame)
+            planes, window = self._planes(frame)
+            return self._rows(planes, window, 0, self.canvas.height)
 
     def _in_turn(self) -> AbstractContextManager[object]:
         return _large if self.canvas.width * self.canvas.height > LARGE_PIXELS else nullcontext()
 
-    def _read(self, frame: int) -> np.ndarray:
+    def _planes(self, frame: int) -> tuple[list[np.ndarray], Box]:
+        """Read red, green and blue as the file has them, cleaned, and their data window."""
         path = self.sequence.path(frame)
         header = _header(path, frame, self.view)
         _require_format(path, frame, header, self.canvas.display, self.canvas.pixel_aspect)
         with _naming(frame):
             planes, window = reader_of(path).read(path, self.view)
+        return self._cleaned(planes, frame), window
+
+    def _rows(self, planes: list[np.ndarray], window: Box, top: int, stop: int) -> np.ndarray:
+        """Give some rows of the canvas, (n, W, 3) float32, display-encoded."""
+        band = Canvas(Box(self.canvas.box.x0, self.canvas.box.y0 + top, self.canvas.box.x1, self.canvas.box.y0 + stop), self.canvas.display)
+        common = window.intersection(band.box)
+        if common.empty:
+            return np.zeros((stop - top, self.canvas.width, 3), np.float32)
+        here = slice(common.y0 - window.y0, common.y1 - window.y0)
         # Encoded first, because outside the data window a plate is black in every colour space.
-        return self.canvas.placed(display_encoded(self._cleaned(planes, frame), self.colorspace), window)
+        encoded = display_encoded([plane[here] for plane in planes], self.colorspace)
+        return band.placed(encoded, Box(window.x0, common.y0, window.x1, common.y1))
 
     def working_image(self, frame: int, size: int, resampling: str = AREA) -> np.ndarray:
         """Read a frame at the network's size, (h, w, 3) float32, square pixels.
@@ -131,26 +143,33 @@ class Plate:
             resampling: `area`, or `published` for the papers' bilinear without antialiasing.
         """
         height, width = self.canvas.working_size(size)
+        shape = self.canvas.height, self.canvas.width
         with self._in_turn():
-            picture = self._read(frame)
-            if resampling == PUBLISHED and picture.shape[:2] != (height, width):
-                return cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
-            return resampled(picture, (height, width))
+            planes, window = self._planes(frame)
+            if resampling == PUBLISHED and shape != (height, width):
+                return cv2.resize(self._rows(planes, window, 0, shape[0]), (width, height), interpolation=cv2.INTER_LINEAR)
+            return resampled_in_strips(lambda top, stop: self._rows(planes, window, top, stop), shape, (height, width))
 
     def _cleaned(self, planes: list[np.ndarray], frame: int) -> list[np.ndarray]:
         """Replace NaN by black and infinite light by the brightest value; count both."""
-        bad = [int(np.count_nonzero(~_finite(plane))) for plane in planes]
+        bad = [_not_finite(plane) for plane in planes]
         if not any(bad):
             return planes
         self.cleaned[frame] = sum(bad)
         return [np.nan_to_num(plane, nan=0.0, posinf=BRIGHTEST, neginf=0.0) if count else plane for plane, count in zip(planes, bad)]
 
 
-def _finite(plane: np.ndarray) -> np.ndarray:
+def _not_finite(plane: np.ndarray) -> int:
+    """Count NaN and infinite values."""
     if plane.dtype.kind == "u":
-        return np.ones(1, bool)
-    # By its bits a half is judged in a fraction of the time: NaN and infinity have all exponent bits set.
-    return (np.ascontiguousarray(plane).view(np.uint16) & 0x7C00) != 0x7C00 if plane.dtype == np.float16 else np.isfinite(plane)
+        return 0
+    if plane.dtype == np.float16:
+        # By its bits a half is judged in a fraction of the time: the largest of each sign are infinity and NaN.
+        bits = plane.view(np.uint16)
+        finite = bits.view(np.int16).max(initial=0) < 0x7C00 and bits.max(initial=0) < 0xFC00
+    else:
+        finite = bool(np.isfinite(plane.min(initial=0)) and np.isfinite(plane.max(initial=0)))
+    return 0 if finite else int(np.count_nonzero(~np.isfinite(plane)))
 
 
 @contextmanager
