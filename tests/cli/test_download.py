@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import urllib.request
 from pathlib import Path
 
 import pytest
+import torch
 
+from tests.engine.small import small_network
+from xmemcore.cli.main import main
+from xmemcore.network import catalogue
 from xmemcore.network import download as downloading
-from xmemcore.network.catalogue import record_path
+from xmemcore.network.catalogue import KnownModel, record_path
 from xmemcore.network.download import StaysSafe, download
 from xmemcore.protocol.failures import MachineError, RequestError
 
@@ -162,3 +167,27 @@ def test_redirect_never_leaves_https(first: str, then: str, allowed: bool) -> No
         return
     with pytest.raises(MachineError, match="leads away from https"):
         StaysSafe().redirect_request(request, None, 302, "", {}, f"{then}://example.org/b")
+
+
+def test_a_model_with_another_hash_than_was_asked_for_is_refused(
+    release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held = io.BytesIO()
+    torch.save(small_network().state_dict(), held)
+    release.content = held.getvalue()
+    monkeypatch.setenv("XMEM_ROTO_MODELS", str(tmp_path))
+    monkeypatch.setattr(catalogue, "KNOWN", (KnownModel("ours", "a model", "terms", "ours.pth", url=release.url),))
+    right, wrong = hashlib.sha256(release.content).hexdigest(), "0" * 64
+    get = ["models", "get", "ours", "--sha256"]
+    assert main([*get, wrong]) == 3
+    assert f"has the SHA-256 {right}, not {wrong}. It was not installed." in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    assert main([*get, right.upper()]) == 0
+    assert (tmp_path / "ours.pth").read_bytes() == release.content
+    assert main([*get, right]) == 0
+    capsys.readouterr()
+    assert main([*get, wrong]) == 3
+    assert "Delete" in capsys.readouterr().err
+    assert (tmp_path / "ours.pth").exists(), "what is installed stays until somebody decides"
+    assert main(["models", "verify", "--sha256", right]) == 2
+    assert main([*get, "123"]) == 2

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from xmemcore.cli.options import Parser
 from xmemcore.cli.progress import TerminalListener
 from xmemcore.network import catalogue
 from xmemcore.network.catalogue import KnownModel, Model, NoModel
-from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.failures import MachineError, RequestError
 from xmemcore.protocol.outside import parse_json
 
 LONGEST_LINE = 400
@@ -25,12 +27,21 @@ def add_models(commands: argparse._SubParsersAction[Parser]) -> None:
     parser = commands.add_parser("models", help="list, get, verify, or say more of models")
     parser.add_argument("action", choices=("list", "get", "verify", "info"), nargs="?", default="list")
     parser.add_argument("name", metavar="NAME|FILE", nargs="?", help="which model; for get, one that `list` shows with an address")
+    parser.add_argument("--sha256", metavar="HEX", type=_sha256, help="for get: the hash that the file must have; any other is refused")
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
     parser.set_defaults(run=run)
 
 
+def _sha256(text: str) -> str:
+    if re.fullmatch(r"[0-9a-fA-F]{64}", text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no SHA-256: that has 64 digits, 0 to 9 and a to f")
+    return text.lower()
+
+
 def run(chosen: argparse.Namespace) -> int:
     """Do what was asked and print the answer."""
+    if chosen.sha256 is not None and chosen.action != "get":
+        raise RequestError(f"--sha256 is for `models get`. `models {chosen.action}` compares with the hash that is recorded.")
     if chosen.action == "list" and chosen.name is not None:
         raise RequestError(f"`models list` shows all models and takes no name. More of one: `xmem-roto models info {chosen.name}`.")
     answer = {"list": _list, "get": _get, "verify": _verify, "info": _info}[chosen.action](chosen)
@@ -64,6 +75,7 @@ def _get(chosen: argparse.Namespace) -> dict[str, object]:
     if target.exists():
         model = catalogue.resolve(known.name)
         sha256 = catalogue.verify(model)
+        _require_hash(known.name, sha256, chosen.sha256, f"Delete {target}, then get it again.")
         if not chosen.json:
             print(f"{known.name} is installed already: {target}\nSHA-256 {sha256}")
         return {"name": known.name, "path": str(target), "sha256": sha256, "downloaded": False}
@@ -72,7 +84,7 @@ def _get(chosen: argparse.Namespace) -> dict[str, object]:
     print(f"Getting {known.name} from {known.url}\n{known.terms}", file=sys.stderr)
     listener = TerminalListener(known.name, unit="bytes")
     try:
-        result = download(known.url, target, listener.progress, check=_check_loads)
+        result = download(known.url, target, listener.progress, check=partial(_check, known, chosen.sha256))
     finally:
         listener.close()
     if not chosen.json:
@@ -94,11 +106,25 @@ def _downloadable(name: str | None) -> KnownModel:
     raise RequestError(f"There is no model called {name}. These can be had: {names}.")
 
 
+def _check(known: KnownModel, wanted: str | None, path: Path) -> None:
+    """Compare a finished download with the hash that was asked for, and load it."""
+    advice = f"It was not installed. Ask who gave you the hash, or who serves {known.url}."
+    if wanted is not None:
+        _require_hash(known.name, catalogue.hash_file(path), wanted, advice)
+    _check_loads(path)
+
+
 def _check_loads(path: Path) -> None:
-    """Load a finished download as the checkpoint that it must be; its name does not end in .pth yet."""
+    """Load a file as the checkpoint that it must be; the name of a download does not end in .pth yet."""
     from xmemcore.network.checkpoint import load_network
 
     load_network(path)
+
+
+def _require_hash(name: str, sha256: str, wanted: str | None, advice: str) -> None:
+    """Raise MachineError where the file is another one."""
+    if wanted not in (None, sha256):
+        raise MachineError(f"{name} has the SHA-256 {sha256}, not {wanted}. {advice}")
 
 
 def _verify(chosen: argparse.Namespace) -> dict[str, object]:
