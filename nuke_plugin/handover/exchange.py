@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Set, Tuple, TypeVar
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 MOST_CHANNELS = 1023
 """That Nuke takes in one script."""
+EXTRA_LAYERS = {"confidence": re.compile("confidence"), "bands": re.compile("core|edge"), "cryptomatte": re.compile(r"XMemRoto\d\d")}
+"""By the setting that asks for them: names of the mattes' layers that are no object's, and so cannot have another name."""
 AnyRequest = TypeVar("AnyRequest", PropagateRequest, SuggestRequest, FitRequest)
 
 
@@ -104,7 +107,7 @@ def read_node(node: nuke.Node) -> NodeRead:
         annotations,
         identity.roto_source(node) if annotations.sent is None else None,
         frozenset(absent_frames(node)),
-        annotations.warnings + plates.beyond(frames, plate),
+        annotations.warnings + plates.beyond(frames, plate) + _replaced_layers(settings, plate),
     )
 
 
@@ -276,6 +279,19 @@ def _refuse_keys_off_plate(annotations: Annotations, plate: nuke.Node) -> None:
             f"The plate {plate.name()} has the frames {first}-{last}, but the roto is keyed on {shown}. "
             f"Go there and press Remove, or move the keys to frames that the plate has. {plates.HOW_TO_NAME_THE_RANGE}"
         )
+
+
+def _replaced_layers(settings: Settings, plate: nuke.Node) -> Tuple[str, ...]:
+    """Warn of layers of the plate in whose place the node puts out the mattes' of the same names."""
+    wanted = [names for setting, names in EXTRA_LAYERS.items() if getattr(settings.propagate, setting)]
+    layers = roto_pipe.layers(plate) if wanted else ()
+    lost = sorted(layer for layer in layers if any(names.fullmatch(layer) for names in wanted))
+    if not lost:
+        return ()
+    return (
+        f"The plate has layers that are called like the mattes' own, and these take their place in the output: {', '.join(lost)}. "
+        "Rename them before this node, or untick 'confidence', 'core and edge' or 'cryptomatte'.",
+    )
 
 
 def _refuse_too_many_layers(annotations: Annotations, plate: nuke.Node) -> None:

@@ -221,3 +221,21 @@ def test_the_list_of_an_alpha_made_by_the_first_version_is_kept(older):
     stage, node, _ = older(list_a_frame)
     stage.press("refresh", node)
     assert node["keyframes"].value() == "roto: 1004"
+
+
+def test_layers_of_the_plate_that_the_mattes_own_would_replace_are_named(stage):
+    nuke = stage.nuke
+    for name in ("edge", "XMemRoto01", "specular"):
+        nuke.Layer(name, [f"{name}.red"])
+    fed = stage.plate
+    for name in ("edge", "XMemRoto01", "specular"):
+        fed = nuke.nodes.AddChannels(inputs=[fed], channels=name, color=0.25)
+    stage.node.setInput(0, fed)
+    stage.press("refresh")
+    assert "called like the mattes' own" not in stage.status()
+    stage.node["bands"].setValue(True)
+    stage.press("refresh")
+    assert "called like the mattes' own, and these take their place in the output: edge. " in stage.status().replace("&#x27;", "'")
+    stage.node["cryptomatte"].setValue(True)
+    stage.press("refresh")
+    assert "in the output: XMemRoto01, edge. " in stage.status()
