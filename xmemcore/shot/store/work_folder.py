@@ -31,17 +31,35 @@ def work_folder() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _delete(folder)
 
 
 def sweep_work_folders(root: Path) -> None:
-    """Delete the folders of killed runs: those with our name and our marker in them."""
+    """Delete the folders of killed runs: those with our name that hold our marker, or nothing."""
     with suppress(OSError), os.scandir(root) as entries:
         for entry in entries:
             named = _NAME.fullmatch(entry.name)
             if named is None or not entry.is_dir(follow_symlinks=False):
                 continue
             with suppress(OSError):
-                folder = Path(entry.path)
-                if (folder / MARKER).is_file() and abandoned(named["host"], named["process"], entry.stat(follow_symlinks=False).st_mtime):
-                    shutil.rmtree(folder, ignore_errors=True)
+                if not abandoned(named["host"], named["process"], entry.stat(follow_symlinks=False).st_mtime):
+                    continue
+                if Path(entry.path, MARKER).is_file():
+                    _delete(Path(entry.path))
+                else:
+                    # The run was killed before it could mark the folder, or after. A folder that holds something stays.
+                    os.rmdir(entry.path)
+
+
+def _delete(folder: Path) -> None:
+    """Delete a folder, its marker last: a deletion that is killed in the middle leaves what the next one knows."""
+    with suppress(OSError):
+        for entry in list(os.scandir(folder)):
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            elif entry.name != MARKER:
+                with suppress(OSError):
+                    os.unlink(entry.path)
+        if set(os.listdir(folder)) <= {MARKER}:
+            (folder / MARKER).unlink(missing_ok=True)
+            folder.rmdir()
