@@ -12,7 +12,7 @@ import os
 import re
 import threading
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple, TypeVar
 
 import nuke
 
@@ -419,6 +419,11 @@ def script_state() -> Tuple[str, ...]:
     root = _root()
     variables = root.knob("gsv")
     return (*working_space(), *([] if variables is None else [str(variables.toScript())]))
+
+
+def known_channels() -> Set[str]:
+    """Name all channels that the script has, whatever node made them; main thread."""
+    return {str(name) for name in nuke.channels()}
 
 
 @contextlib.contextmanager

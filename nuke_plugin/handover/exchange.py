@@ -17,6 +17,7 @@ from xmem_roto_nuke.node.settings import ALPHA, UNION, Settings
 from xmem_roto_nuke.roto import reading
 from xmem_roto_nuke.roto.key_edits import ONE_OBJECT, NothingKeyed
 from xmem_roto_nuke.roto.reading import Sent
+from xmem_roto_nuke.words import counted
 from xmemcore.protocol.choices import METHODS
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import FrameRange
@@ -120,7 +121,7 @@ def read_to_hand_over(node: nuke.Node) -> NodeRead:
     read = read_node(node)
     host.refuse_wrong_context(read.plate)
     _refuse_keys_off_plate(read.annotations, read.plate)
-    _refuse_too_many_layers(read.annotations, read.plate)
+    _refuse_too_many_layers(read.annotations)
     return read
 
 
@@ -294,13 +295,14 @@ def _replaced_layers(settings: Settings, plate: nuke.Node) -> Tuple[str, ...]:
     )
 
 
-def _refuse_too_many_layers(annotations: Annotations, plate: nuke.Node) -> None:
-    """Beyond its limit Nuke shows no further layers, and without a word."""
-    objects, channels = len(annotations.frames), len(plate.channels())
-    if objects + channels > MOST_CHANNELS:
+def _refuse_too_many_layers(annotations: Annotations) -> None:
+    """Beyond its limit Nuke shows no further layers, and without a word. What the script knows already is not counted twice."""
+    known = host.known_channels()
+    new = {f"{name}.alpha" for name in annotations.frames} - known
+    if new and len(known) + len(new) > MOST_CHANNELS:
         raise RequestError(
-            f"The objects of the roto are {objects}, the channels of the plate {channels}, and Nuke takes {MOST_CHANNELS} in all. "
-            "Put shapes together in layers of the Roto, or choose 'union of all shapes'."
+            f"The script has {counted(len(known), 'channel')}, the mattes of this roto need {len(new)} more, and Nuke takes "
+            f"{MOST_CHANNELS} in all. Put shapes together in layers of the Roto, or choose 'union of all shapes'."
         )
 
 

@@ -239,3 +239,14 @@ def test_layers_of_the_plate_that_the_mattes_own_would_replace_are_named(stage):
     stage.node["cryptomatte"].setValue(True)
     stage.press("refresh")
     assert "in the output: XMemRoto01, edge. " in stage.status()
+
+
+def test_more_layers_than_nuke_takes_are_refused_and_known_ones_count_once(stage):
+    room = 1023 - len(stage.nuke.channels())
+    stage.nuke.Layer("many", [f"many.c{number}" for number in range(room)])
+    stage.press("propagate")
+    assert "has 1023 channels, the mattes of this roto need 1 more, and Nuke takes 1023 in all" in stage.told[-1]
+    assert stage.mattes() == []
+    stage.nuke.Layer("tri", ["tri.alpha"])
+    stage.propagate()
+    assert len(stage.mattes()) == 10, "the mattes bring no channel that is not there"

@@ -354,6 +354,12 @@ def sample(node: Any, channel: str, x: float, y: float, dx: Any = None, dy: Any 
     return float(state.current()._sample(node, channel, x, y, dx, dy, None))
 
 
+def channels(node: Any = None) -> list[str]:
+    """All channels that the script knows; with a node, those that it puts out."""
+    found: list[str] = state.current()._all_channels() if node is None else node.channels()
+    return list(found)
+
+
 def views() -> list[str]:
     return list(state.current()._views)
 
@@ -471,6 +477,7 @@ _FUNCTIONS = {
         tcl,
         filename,
         sample,
+        channels,
         views,
         addFormat,
         pluginAddPath,
