@@ -25,10 +25,14 @@ LEAST_STEPS = 8
 """Fewer say little about how long a step takes."""
 MOST_KEPT = 200
 
-PROGRAM_MB = 400.0
+PROGRAM_MB = 320.0
 """Of the interpreter with torch, before a shot is opened; measured on Linux."""
+NETWORK_PLANES = 160
+"""Numbers for each pixel of the working size while the network computes; measured with the compact model. Wider networks hold more."""
 BYTES = 4
 """Of a number in float32."""
+STRIDE = 16
+"""Pixels of the working size along one side of a memory element."""
 VALUE_CHANNELS, KEY_CHANNELS = 512, 66
 """Of a memory element: its value for each object; its key, shrinkage and selection."""
 PLANES_AT_PLATE = 12
@@ -77,7 +81,7 @@ def find_pace(root: Path, key: str) -> Pace | None:
 
 
 def expected_mb(model_bytes: int, plate_pixels: int, elements: int, keyframes: int, objects: int, device: str) -> float:
-    """Estimate a worker's memory from what it holds: the model, the memories in full, the pictures at the plate's size.
+    """Estimate a worker's memory: the model, the memories in full, the network at work, the pictures at the plate's size.
 
     Args:
         model_bytes: of the model's file.
@@ -91,8 +95,9 @@ def expected_mb(model_bytes: int, plate_pixels: int, elements: int, keyframes: i
     remembered = (keyframes + memory.max_working_frames) * elements + memory.max_long_term_elements
     at_work = remembered * (KEY_CHANNELS + VALUE_CHANNELS * objects) * BYTES
     pictures = plate_pixels * (PLANES_AT_PLATE + objects) * BYTES
+    network = elements * STRIDE**2 * NETWORK_PLANES * BYTES
     program = PROGRAM_MB * (2 if device != "cpu" else 1)
-    return program + (2 * model_bytes + at_work + pictures) / 1e6
+    return program + (2 * model_bytes + at_work + network + pictures) / 1e6
 
 
 def _stored(root: Path) -> dict[str, Any]:
