@@ -161,10 +161,15 @@ def feather_of(matte: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     Returns:
         (h, w) float32 in [0, 1]: the share of the edge's pixels around that are wider than any edge of a shape without a feather.
     """
-    matte = matte.astype(np.float32)
-    between = ((matte > 0.05) & (matte < 0.95)).astype(np.float32)
-    slope = np.hypot(cv2.Sobel(matte, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(matte, cv2.CV_32F, 0, 1, scale=1 / 8))
-    wide = between * (slope < 1 / FEATHER_PIXELS)
+    between, wide = np.zeros((2, *matte.shape), np.float32)
+    # Only around what was drawn, with the pixel beyond that a slope looks at.
+    sides = [np.flatnonzero(matte.any(axis=axis)) for axis in (1, 0)]
+    if sides[0].size:
+        here = tuple(slice(max(int(side[0]) - 1, 0), int(side[-1]) + 2) for side in sides)
+        drawn = matte[here].astype(np.float32)
+        slope = np.hypot(cv2.Sobel(drawn, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(drawn, cv2.CV_32F, 0, 1, scale=1 / 8))
+        between[here] = (drawn > 0.05) & (drawn < 0.95)
+        wide[here] = between[here] * (slope < 1 / FEATHER_PIXELS)
     edge, feathered = resampled(between, size), resampled(wide, size)
     side = (AROUND_PIXELS, AROUND_PIXELS)
     return np.where(cv2.blur(edge, side) > 0, cv2.blur(feathered, side) / np.maximum(cv2.blur(edge, side), 1e-6), 0).astype(np.float32)
