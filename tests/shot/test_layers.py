@@ -43,8 +43,9 @@ def test_box_holds_all_layers_and_empty_ones_have_none() -> None:
     assert box_of([Layer()]) is None
 
 
-def test_drawn_matte_gives_back_its_rows() -> None:
+def test_drawn_matte_gives_back_its_parts() -> None:
     plane = drawn(2)
     for band in (slice(0, 24), slice(0, 4), slice(4, 9), slice(16, 24)):
-        assert np.array_equal(Drawn.of(plane).rows(band, 40), plane[band])
-    assert not Drawn.of(np.zeros((8, 40), np.float32)).rows(slice(0, 8), 40).any()
+        part = Box(5, band.start, 31, band.stop)
+        assert np.array_equal(Drawn.of(plane).part(part), plane[band, 5:31])
+    assert not Drawn.of(np.zeros((8, 40), np.float32)).part(Box(0, 0, 40, 8)).any()

@@ -71,6 +71,33 @@ def test_bands_are_the_rows_of_the_enlarged_planes(monkeypatch: pytest.MonkeyPat
         )  # the library rounds where a row lies
 
 
+@pytest.mark.parametrize(("top", "left"), [(0, 0), (3, 5), (11, 17), (5, 17)])
+def test_the_box_around_objects_holds_all_that_is_not_faint(monkeypatch: pytest.MonkeyPatch, top: int, left: int) -> None:
+    canvas, faint = Canvas(Box(0, 0, 111, 73), Box(0, 0, 111, 73)), 1 / 2048
+    objects = np.full((2, 14, 20), faint / 8, np.float32)
+    objects[0, top : top + 3, left : left + 3] = 0.9
+    objects[1, top, left] = 0.05
+    predicted = np.concatenate((1 - objects.sum(axis=0, keepdims=True), objects))
+    everywhere = whole((Enlarge(canvas),), predicted, never, canvas)
+    monkeypatch.setattr(steps, "BAND_PIXELS", 400)
+    rest, pixels = everywhere[1:].copy(), 0
+    for box, planes in finished((Enlarge(canvas),), canvas, predicted, 3, never, faint=faint):
+        np.testing.assert_allclose(planes, everywhere[:, box.y0 : box.y1, box.x0 : box.x1], atol=1e-5)
+        rest[:, box.y0 : box.y1, box.x0 : box.x1] = 0
+        pixels += box.width * box.height
+    assert rest.max() <= faint, "what is left out is faint"
+    assert 0 < pixels < everywhere[0].size / 4
+
+
+def test_nothing_is_enlarged_where_there_is_no_object_but_what_is_asked_for() -> None:
+    empty = np.stack((np.ones((4, 6), np.float32), np.zeros((4, 6), np.float32)))
+    assert not list(finished((Enlarge(CANVAS),), CANVAS, empty, 3, never, faint=0.001))
+    ((box, planes),) = finished((Enlarge(CANVAS),), CANVAS, empty, 3, never, faint=0.001, also=[Box(2, 1, 5, 7), Box(0, 0, 0, 0)])
+    assert box == Box(2, 1, 5, 7) and planes.shape == (2, 6, 3)
+    ((box, _),) = finished((Enlarge(CANVAS), Harden()), CANVAS, empty, 3, lambda: np.zeros((8, 12, 3)), faint=0.001)
+    assert box == Box(0, 0, 12, 8), "another step may find an object anywhere"
+
+
 def test_edges_do_not_know_where_bands_meet(monkeypatch: pytest.MonkeyPatch) -> None:
     canvas, draw = Canvas(Box(0, 0, 96, 80), Box(0, 0, 96, 80)), np.random.default_rng(3)
     inside = cv2.GaussianBlur((np.hypot(*(np.mgrid[:20, :24] - 11)) < 6).astype(np.float32), (0, 0), 1)

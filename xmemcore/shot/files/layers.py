@@ -54,7 +54,7 @@ class Layer:
         return sum(values.nbytes for _, _, values in self._pieces)
 
     def area(self, pixels: int) -> float:
-        """Give the mean over so many pixels, as it was before anything was cut."""
+        """Give the mean over so many pixels of what was added, as it was before anything was cut."""
         return round(self._sum / pixels, 6)
 
     def placed(self, box: Box) -> np.ndarray:
@@ -89,14 +89,19 @@ class Drawn:
         row, column = int(down[0]), int(across[0])
         return cls(row, column, plane[row : down[-1] + 1, column : across[-1] + 1].copy())
 
-    def rows(self, band: slice, width: int) -> np.ndarray:
-        """Give some rows of the plane, (n, width)."""
-        plane = np.zeros((band.stop - band.start, width), np.float32)
-        height, wide = self.values.shape
-        first, stop = max(band.start, self.row), min(band.stop, self.row + height)
-        if first < stop:
-            part = self.values[first - self.row : stop - self.row]
-            plane[first - band.start : stop - band.start, self.column : self.column + wide] = part
+    @property
+    def box(self) -> Box:
+        """Where its values are."""
+        height, width = self.values.shape
+        return Box(self.column, self.row, self.column + width, self.row + height)
+
+    def part(self, box: Box) -> np.ndarray:
+        """Give a part of the plane, (n, m)."""
+        plane = np.zeros((box.height, box.width), np.float32)
+        common = box.intersection(self.box)
+        if not common.empty:
+            to, of = common.moved(-box.x0, -box.y0), common.moved(-self.column, -self.row)
+            plane[to.y0 : to.y1, to.x0 : to.x1] = self.values[of.y0 : of.y1, of.x0 : of.x1]
         return plane
 
 

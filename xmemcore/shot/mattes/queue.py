@@ -24,7 +24,8 @@ from xmemcore.protocol.result_file import MatteRecord
 from xmemcore.shot.annotations.annotations import Annotations
 from xmemcore.shot.annotations.host_alpha import HostAlpha, difference
 from xmemcore.shot.annotations.objects import Group
-from xmemcore.shot.files.layers import Drawn, Layer
+from xmemcore.shot.files.box import Box
+from xmemcore.shot.files.layers import FAINTEST, Drawn, Layer
 from xmemcore.shot.mattes.matte_proof import metadata
 from xmemcore.shot.mattes.mattes import MatteWriter
 from xmemcore.shot.mattes.steps import Chain, finished
@@ -129,7 +130,10 @@ class MatteQueue:
         known = self._annotations.known(frame)
         absent = self._annotations.absent(frame) - known
         layers = [Layer() for _ in self._annotations.objects]
-        background = np.ones((canvas.height, canvas.width), np.float32)
+        # Memory that stays 0 is not taken by the system.
+        union, box = np.zeros((canvas.height, canvas.width), np.float32), Box(0, 0, 0, 0)
+        # Of all groups together, what is left out is still less than what is written.
+        faint = FAINTEST / (2 * len(self._groups))
         margin: np.ndarray | None = None
         sure_of = [1.0] * len(self._annotations.objects)  # what is keyed or absent is the artist's word
         picture = cache(lambda: self._plate.read(frame))  # once a frame, when a step asks for it
@@ -142,20 +146,23 @@ class MatteQueue:
                 if obj not in known | absent:
                     sure_of[obj] = _around_objects(own, small[place + 1])
             drawn = {obj: Drawn.of(self._annotations.matte(frame, obj)) for obj in group.objects if obj in known}
-            for band, large in finished(self._chain, canvas, small, index, picture, number, around):
+            also = [matte.box for matte in drawn.values()]
+            for part, large in finished(self._chain, canvas, small, index, picture, number, around, faint, also):
                 mattes = np.zeros_like(large[1:])
                 for place, obj in enumerate(group.objects):
                     if obj in known:
-                        mattes[place] = drawn[obj].rows(band, canvas.width)
+                        mattes[place] = drawn[obj].part(part)
                     elif obj in absent:
                         large[0] += large[place + 1]  # what is not there shows what is behind it
                     else:
                         mattes[place] = large[place + 1]
-                    layers[obj].add(band.start, mattes[place])
+                    layers[obj].add(part.y0, mattes[place], part.x0)
                 if not absent.issuperset(group.objects):
-                    background[band] *= self._behind(frame, mattes, known.intersection(group.objects), large[0])
+                    behind = self._behind(frame, mattes, known.intersection(group.objects), large[0])
+                    before = union[part.y0 : part.y1, part.x0 : part.x1]
+                    before[...] = 1 - (1 - before) * behind
+                    box = part if box.empty else box.union(part)
         assert margin is not None, "a shot has at least one group"
-        union = 1 - background
         complete = len(known | absent) == len(self._annotations.objects)
         remark, theirs = None, None
         if complete and self._host_alpha is not None and frame in self._host_alpha.frames:
@@ -167,10 +174,15 @@ class MatteQueue:
         confidence = cv2.resize(margin, (canvas.width, canvas.height), interpolation=cv2.INTER_LINEAR) if self._with_confidence else None
         areas = tuple(layer.area(canvas.width * canvas.height) for layer in layers)
         sureness = 1.0 if complete else _around_objects(margin, union)
+        if theirs is None:
+            alpha = Layer()
+            alpha.add(box.y0, union[box.y0 : box.y1, box.x0 : box.x1], box.x0)
+        else:
+            alpha = Layer.of(theirs, cut_faint=False)  # what the host rendered is the artist's, its faintest values too
         path = self._writer.write(
             frame,
             layers,
-            Layer.of(union, cut_faint=theirs is None),  # what the host rendered is the artist's, its faintest values too
+            alpha,
             keyframe=bool(known),
             confidence=confidence,
             proof=metadata(signature, areas, sureness, tuple(sure_of)),
@@ -178,7 +190,7 @@ class MatteQueue:
         return Written(index, path, MatteRecord(signature, path.stat().st_size, bool(known), areas, sureness, tuple(sure_of)), remark)
 
     def _behind(self, frame: int, mattes: np.ndarray, known: frozenset[int], predicted: np.ndarray) -> np.ndarray:
-        """Say how much of what is behind a group's objects shows, (H, W): `predicted`, but where the artist knows objects of the group."""
+        """Say how much of what is behind a group's objects shows, (n, m): `predicted`, but where the artist knows objects of the group."""
         if not known:
             return predicted
         if known <= self._annotations.approved(frame):

@@ -8,8 +8,10 @@ the chain has a hand in, so a step that works in another way needs another key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
@@ -17,6 +19,7 @@ import cv2
 import numpy as np
 
 from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.mattes import carry, edges, steady
 from xmemcore.shot.mattes.carry import KeyDifferences
 from xmemcore.shot.plate.canvas import Canvas
@@ -48,6 +51,8 @@ class Predicted:
     """(K, h, w) in [0, 1]: where each object's edge is soft by the artist's will; None: nowhere."""
     around: Mapping[int, np.ndarray] = field(default_factory=dict)
     """By index, the predictions of neighbouring frames; only for a chain with `Steady`."""
+    columns: slice = field(default_factory=lambda: slice(None))
+    """Of the plate: only these are asked for."""
 
 
 @runtime_checkable
@@ -110,7 +115,7 @@ class Enlarge:
 
     def begun(self, predicted: Predicted) -> Rows:
         """Give rows of the enlarged planes."""
-        small, width = predicted.values, self.canvas.width
+        small, width, columns = predicted.values, self.canvas.width, predicted.columns
         count = small.shape[1]
         # The middle of row r lies over the row (r + 0.5) * scale - 0.5 of the small plane.
         place = (np.arange(self.canvas.height) + 0.5) * (count / self.canvas.height) - 0.5
@@ -121,7 +126,8 @@ class Enlarge:
         def rows(band: slice, _: np.ndarray) -> np.ndarray:
             first, last = int(above[band][0]), min(int(above[band][-1]) + 2, count)
             upper, lower = above[band] - first, np.minimum(above[band] + 1, count - 1) - first
-            wide = (cv2.resize(plane[first:last], (width, last - first), interpolation=cv2.INTER_LINEAR) for plane in small)
+            resized = (cv2.resize(plane[first:last], (width, last - first), interpolation=cv2.INTER_LINEAR) for plane in small)
+            wide = (np.ascontiguousarray(plane[:, columns]) for plane in resized)
             return np.stack([plane[upper] * (1 - share[band]) + plane[lower] * share[band] for plane in wide])
 
         return rows
@@ -165,7 +171,9 @@ def finished(
     picture: Callable[[], np.ndarray],
     group: int = 0,
     around: Mapping[int, np.ndarray] = MappingProxyType({}),
-) -> Iterator[tuple[slice, np.ndarray]]:
+    faint: float | None = None,
+    also: Iterable[Box] = (),
+) -> Iterator[tuple[Box, np.ndarray]]:
     """Send one group's prediction through a chain, band by band.
 
     Args:
@@ -176,21 +184,48 @@ def finished(
         picture: see `Predicted`.
         group: number of the group.
         around: see `Predicted`.
+        faint: where objects are no more than this, they count as nothing, and only the box around the rest is given where the steps
+            allow it; None: the whole canvas is given.
+        also: boxes that are given in any case.
 
     Yields:
-        Rows of the canvas from top to bottom, and their planes (1 + K, n, W) float32, the caller's own.
+        Bands from top to bottom, as boxes counted from the canvas's corner, and their planes (1 + K, n, m) float32, the caller's own.
     """
     prediction = Predicted(predicted, index, picture, group, around=around)
-    steps: list[Rows] = []
+    after: list[Step] = []
     for step in chain:
         if isinstance(step, Before):
             prediction = step.changed(prediction)
         else:
-            steps.append(step.begun(prediction))
-    height = max(BAND_PIXELS // canvas.width, 1)
-    for top in range(0, canvas.height, height):
-        band = slice(top, min(top + height, canvas.height))
-        planes = np.empty((len(predicted), 0, canvas.width), np.float32)
+            after.append(step)
+    box = Box(0, 0, canvas.width, canvas.height)
+    if faint is not None and all(isinstance(step, Enlarge) for step in after):
+        # Other steps may move an object beyond where it was.
+        boxes = [each for each in (_reached(prediction.values, canvas, faint), *also) if not each.empty]
+        if not boxes:
+            return
+        box = reduce(Box.union, boxes)
+    steps = [step.begun(replace(prediction, columns=slice(box.x0, box.x1))) for step in after]
+    height = max(BAND_PIXELS // box.width, 1)
+    for top in range(box.y0, box.y1, height):
+        band = slice(top, min(top + height, box.y1))
+        planes = np.empty((len(predicted), 0, box.width), np.float32)
         for rows in steps:
             planes = rows(band, planes)
-        yield band, planes
+        yield Box(box.x0, band.start, box.x1, band.stop), planes
+
+
+def _reached(planes: np.ndarray, canvas: Canvas, faint: float) -> Box:
+    """Give the box of the canvas in which objects are more than faint once they are enlarged; empty where they are so nowhere."""
+    there = (planes[1:] > faint).any(axis=0) | (planes[0] < 1 - faint)
+    sides: list[tuple[int, int]] = []
+    for axis, size in ((0, canvas.width), (1, canvas.height)):
+        cells = np.flatnonzero(there.any(axis=axis))
+        if not cells.size:
+            return Box(0, 0, 0, 0)
+        scale = size / there.shape[1 - axis]
+        # A cell is seen up to the middles of its neighbours.
+        start, stop = math.floor((cells[0] - 0.5) * scale) - 1, math.ceil((cells[-1] + 1.5) * scale) + 1
+        sides.append((max(start, 0), min(stop, size)))
+    (left, right), (top, bottom) = sides
+    return Box(left, top, right, bottom)
