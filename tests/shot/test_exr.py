@@ -85,6 +85,23 @@ def test_tiled_files_are_read(tmp_path: Path) -> None:
     assert np.array_equal(read(parts, "G", part=1)["G"], channels["G"])
 
 
+@pytest.mark.parametrize("compression", ["NO", "ZIP", "PIZ", "DWAB"])
+def test_tall_file_is_read_some_rows_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compression: str) -> None:
+    """Other threads wait for as long as the library decodes."""
+    rows = 2 * exr.ROWS_AT_A_TIME + 77
+    path = write_exr(
+        tmp_path / "a.exr", half_noise(rows, 9), (-3, 11, 6, 11 + rows), compression=getattr(OpenEXR, f"{compression}_COMPRESSION")
+    )
+    in_pieces, asked, original = read(path), [], exr._read
+    monkeypatch.setattr(exr, "_read", lambda *args: asked.append(args[-1] - args[-2]) or original(*args))
+    read(path)
+    assert asked == [exr.ROWS_AT_A_TIME, exr.ROWS_AT_A_TIME, 77]
+    monkeypatch.setattr(exr, "ROWS_AT_A_TIME", rows)
+    at_once = read(path)
+    assert all(np.array_equal(in_pieces[name], at_once[name]) for name in "RGB")
+    assert compression == "DWAB" or all(np.array_equal(in_pieces[name], plane) for name, plane in half_noise(rows, 9).items())
+
+
 def test_some_channels_of_many_are_read_alone(tmp_path: Path) -> None:
     channels = half_noise(16, 24, channels="RGBAXYZ")
     path = write_exr(tmp_path / "a.exr", channels, WHOLE)

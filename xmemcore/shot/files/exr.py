@@ -48,6 +48,8 @@ MAX_SAMPLES = 2_000_000_000
 """Most values of one part, all channels together: a file of a few kB may hold more, and all are decompressed."""
 BAND_SAMPLES = 1 << 26
 """Values of a band: 128 MB in half precision."""
+ROWS_AT_A_TIME = 256
+"""The library lets no other thread work while it decodes, so it is asked for few rows. No codec packs more rows into one block."""
 
 Channels = dict[str, np.ndarray]
 """(h, w) each; float16 or float32, as stored."""
@@ -120,7 +122,12 @@ def read_channels(header: ExrHeader, part: ExrPart, names: Iterable[str]) -> Exr
         RequestError.
     """
     box = part.data_window
-    (channels,) = (channels for _, channels in read_bands(header, part, names, box.height))
+    channels: Channels = {}
+    for top, band in read_bands(header, part, names, ROWS_AT_A_TIME):
+        for name, rows in band.items():
+            if name not in channels:
+                channels[name] = np.empty((box.height, box.width), rows.dtype)
+            channels[name][top : top + len(rows)] = rows
     return ExrImage(channels, box, header)
 
 
