@@ -89,7 +89,10 @@ def followed(roto: nuke.Node, text: str) -> List[nuke.Node]:
 
 def layers(plate: Optional[nuke.Node]) -> Set[str]:
     """Name the plate's layers; a matte's layer of the same name would take its place in the node's output."""
-    channels = () if plate is None else plate.channels()
+    try:
+        channels = () if plate is None else plate.channels()
+    except RuntimeError:
+        channels = ()  # its files are not there; what needs the picture says which
     return {str(channel).split(".")[0] for channel in channels} - {"rgb", "rgba"}
 
 

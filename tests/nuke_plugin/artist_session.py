@@ -113,7 +113,7 @@ class Session:
 
         frame = found["suggestions"][0]["frame"]
         nuke.root()["frame"].setValue(frame)
-        self.host.press(self.node, "make_key")
+        self.press("make_key")
         for shape, piece in zip(roto["curves"].rootLayer[0], self.task["outlines"][str(frame)]):
             for point, (x, y) in zip(shape, piece):
                 point.center.addPositionKey(frame, (x, y))

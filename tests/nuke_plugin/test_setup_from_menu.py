@@ -126,7 +126,15 @@ def test_menu_has_its_entries_and_says_when_the_core_is_missing(start, monkeypat
     stage = start()
     menu = stage.nuke.menu("Nodes").findItem("XMem Roto")
     names = [item.name() for item in menu.items()]
-    assert names == ["XMemRoto", "XMemPass", "Set up the core (needed once)", "Diagnosis"]
+    assert names == [
+        "XMemRoto",
+        "XMemPass",
+        "Propagate selected",
+        "Propagate all",
+        "Next view",
+        "Set up the core (needed once)",
+        "Diagnosis",
+    ]
 
 
 def test_a_folder_without_the_set_up_does_not_offer_it(start, monkeypatch, tmp_path):
@@ -141,7 +149,14 @@ def test_a_folder_without_the_set_up_does_not_offer_it(start, monkeypatch, tmp_p
     monkeypatch.setattr(launch, "CHECKOUT", tmp_path)
     monkeypatch.setattr(set_up, "CHECKOUT", tmp_path)
     stage.host.startup([str(tmp_path)])
-    assert [item.name() for item in stage.nuke.menu("Nodes").findItem("XMem Roto").items()] == ["XMemRoto", "XMemPass", "Diagnosis"]
+    assert [item.name() for item in stage.nuke.menu("Nodes").findItem("XMem Roto").items()] == [
+        "XMemRoto",
+        "XMemPass",
+        "Propagate selected",
+        "Propagate all",
+        "Next view",
+        "Diagnosis",
+    ]
     assert set_up.start() is None and "Set XMEM_ROTO_PYTHON" in stage.told[-1]
     monkeypatch.delenv("XMEM_ROTO_PYTHON")
     with pytest.raises(launch.CoreMissing, match="Set XMEM_ROTO_PYTHON"):

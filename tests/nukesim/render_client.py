@@ -9,8 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from xmemcore.protocol.failures import MachineError
-
 _SERVER = Path(__file__).resolve().parent / "render_server.py"
 
 
@@ -42,10 +40,10 @@ class Renderer:
         except OSError as error:
             line = ""
             self._process = None
-            raise MachineError(f"The renderer went away: {error}") from error
+            raise RuntimeError(f"The renderer went away: {error}") from error
         if not line:
             self._process = None
-            raise MachineError(f"The renderer died; it needs numpy, OpenEXR and Pillow in {interpreter()}")
+            raise RuntimeError(f"The renderer died; it needs numpy, OpenEXR and Pillow in {interpreter()}")
         answer: dict[str, Any] = json.loads(line)
         return answer
 

@@ -40,7 +40,9 @@ def mattes() -> np.ndarray:
 def write(folder: Path, passes: Passes) -> Path:
     writer = MatteWriter(folder / "matte.%04d.exr", CANVAS, NAMES, {"xmem/version": "test"}, passes)
     planes = mattes()
-    return writer.write(7, planes, planes.sum(axis=0).clip(0, 1), False, proof=matte_proof.metadata("sig", (0.1, 0.1, 0.1), 1.0))
+    return writer.write(
+        7, planes, planes.sum(axis=0).clip(0, 1), False, proof=matte_proof.metadata("sig", (0.1, 0.1, 0.1), 1.0, (1.0, 1.0, 1.0))
+    )
 
 
 @pytest.fixture
