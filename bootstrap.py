@@ -53,6 +53,8 @@ EXTRAS = {
     "dev": "tests",
 }
 """What can be installed beside the core, each a file of requirements/, and what for."""
+TESTED_EXTRAS = ("dev", "plates", "color", "farm", "cryptomatte")
+"""What the test commands install: with less, tests of optional parts would be skipped and a green run would say nothing about them."""
 EXTRAS_SAID = ", ".join(f"{name} ({purpose})" for name, purpose in EXTRAS.items())
 
 CHECKS = {"test": "test", "test-fast": "fast", "test-all": "all", "lint": "lint"}
@@ -534,7 +536,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         unknown = [name for name in extras if name not in EXTRAS]
         if unknown:
             raise SetupFailed(f"There is no extra called {unknown[0]}. These exist: {EXTRAS_SAID}.")
-        if chosen.command in (*CHECKS, "release"):
+        if chosen.command in CHECKS:
+            extras += TESTED_EXTRAS
+        elif chosen.command == "release":
             extras.append("dev")
         setup(chosen.device, extras, chosen.torch_index, chosen.force, hashes=not chosen.any_build)
         if chosen.command in CHECKS:
