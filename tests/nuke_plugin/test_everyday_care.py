@@ -147,6 +147,6 @@ def test_callbacks_that_come_by_themselves_take_no_node_where_nodes_are_counted(
 def test_more_objects_than_nuke_has_channels_for_are_refused(stage, monkeypatch):
     from xmem_roto_nuke.handover import exchange
 
-    monkeypatch.setattr(exchange, "MOST_CHANNELS", len(stage.plate.channels()))
+    monkeypatch.setattr(exchange, "MOST_CHANNELS", len(stage.nuke.channels()))
     stage.propagate()
-    assert "objects of the roto are 1" in stage.told[-1] and "union of all shapes" in stage.told[-1] and stage.mattes() == []
+    assert "the mattes of this roto need 1 more" in stage.told[-1] and "union of all shapes" in stage.told[-1] and stage.mattes() == []
