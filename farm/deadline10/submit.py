@@ -5,7 +5,7 @@
     submit.py --script shot.nk --job JOBDIR --chunks 8 --files FOLDER       only writes them
 
 What was checked: the files' keys are those of Deadline's manual ("Manual Job Submission"), and each command line is one that this
-version of xmem-roto and render.py takes (tests/farm/test_recipes.py). What was not: no Deadline 10 has run it.
+version of xmem-roto and render.py takes (tests/render_farm/test_recipes.py). What was not: no Deadline 10 has run it.
 
 Deadline counts every exit code other than 0 as an error and requeues the task until the job's error limit; a job that exits with 2 is wrong
 and stays wrong, so the limit here is low. `-chunk` tasks are frames 1 to N: <STARTFRAME> is the chunk's number.

@@ -2,7 +2,7 @@
 """Launch an XMemRoto node on OpenCue: `outline_script.py --script shot.nk --job JOBDIR --chunks 8 --show test --shot sh010`.
 
 What was checked: layers, commands and dependencies, with a stand-in for the two classes of PyOutline that are used, and that each command
-line is one that this version of xmem-roto and render.py takes (tests/farm/test_recipes.py). What was not: no Cuebot has run it.
+line is one that this version of xmem-roto and render.py takes (tests/render_farm/test_recipes.py). What was not: no Cuebot has run it.
 
 OpenCue retries a frame that fails as often as its show's limit says, whatever the exit code; a frame that ended with 2 is best eaten.
 """

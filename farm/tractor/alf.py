@@ -4,7 +4,7 @@
     alf.py --script shot.nk --job JOBDIR --chunks 8 > shot.alf && tractor-spool shot.alf
 
 What was checked: the text's nesting, and that each command line is one that this version of xmem-roto and render.py takes
-(tests/farm/test_recipes.py). What was not: no Tractor has run it; `-retryrc` is an option of Tractor 2 and written from memory.
+(tests/render_farm/test_recipes.py). What was not: no Tractor has run it; `-retryrc` is an option of Tractor 2 and written from memory.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.farm.pretend_nuke import FIRST, LAST
+from tests.render_farm.pretend_nuke import FIRST, LAST
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FARM = CHECKOUT / "farm"
