@@ -27,9 +27,8 @@ SETS = tuple(sorted(file.stem for file in HERE.glob("*.txt")))
 TORCH = "torch"
 """The set of torch's own default builds, which is installed first; `cuda` is what those of Linux need besides."""
 PYTHON = "3.11"
-
-
 DRY = [sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--no-deps", "--ignore-installed"]
+"""Ask pip what it would install, and install nothing."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +100,11 @@ def main() -> None:
         torch = next(Requirement(line) for line in pins("core") if line.startswith(f"{TORCH}=="))
         (chosen,) = _ask([torch], platform)
         _note(files[TORCH], chosen, name)
-        own = [one for one in _needed(chosen, platform, set()) if one.marker is None]
+        needed = _needed(chosen, platform, set())
         # What torch needs everywhere belongs to the core, whatever build of torch is taken.
-        _follow(files["core"], own, name, platform)
+        _follow(files["core"], [one for one in needed if one.marker is None], name, platform)
         if platform.linux:
-            _follow(files["cuda"], [one for one in _needed(chosen, platform, set()) if one.marker is not None], name, platform)
+            _follow(files["cuda"], [one for one in needed if one.marker is not None], name, platform)
     (HERE / "locked").mkdir(exist_ok=True)
     for group, packages in files.items():
         (HERE / "locked" / f"{group}.txt").write_text(_text(group, packages), encoding="utf-8")
@@ -148,20 +147,9 @@ def _ask(asked: list[Requirement], platform: Platform) -> list[dict[str, Any]]:
         wanted, report = Path(folder) / "asked.txt", Path(folder) / "report.json"
         wanted.write_text("".join(f"{one.name}{_version(one)}\n" for one in {one.name: one for one in asked}.values()))
         tags = [word for tag in platform.tags for word in ("--platform", tag)]
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "install",
-            "--dry-run",
-            "--quiet",
-            "--report",
-            str(report),
-            "--no-deps",
-            "--ignore-installed",
-        ]
-        command += ["--only-binary", ":all:", "--target", folder, "--python-version", PYTHON, "--implementation", "cp", *tags]
-        if subprocess.run([*command, "-r", str(wanted)], stderr=subprocess.DEVNULL, env=_public()).returncode != 0:
+        command = [*DRY, "--report", str(report), "--only-binary", ":all:", "--target", folder]
+        command += ["--python-version", PYTHON, "--implementation", "cp", *tags, "-r", str(wanted)]
+        if subprocess.run(command, stderr=subprocess.DEVNULL, env=_public()).returncode != 0:
             if len(asked) > 1:
                 return [chosen for one in asked for chosen in _ask([one], platform)]
             return _source(asked[0])
@@ -173,19 +161,7 @@ def _source(asked: Requirement) -> list[dict[str, Any]]:
     print(f"{asked} has no built file for every platform: its source is locked there.")
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "install",
-            "--dry-run",
-            "--quiet",
-            "--report",
-            str(report),
-            "--no-deps",
-            "--ignore-installed",
-        ]
-        command += ["--no-binary", asked.name, "--target", folder, f"{asked.name}{_version(asked)}"]
+        command = [*DRY, "--report", str(report), "--no-binary", asked.name, "--target", folder, f"{asked.name}{_version(asked)}"]
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL, env=_public())
         return list(json.loads(report.read_text("utf-8"))["install"])
 
