@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,35 @@ import OpenEXR
 
 from tests.engine.small import small_network
 from xmemcore.network.checkpoint import save_network
+from xmemcore.protocol.requests import PropagateRequest
 
 WIDTH, HEIGHT = 96, 64
 OVERSCAN = 8
 FIRST, LAST, HOLE = 1001, 1040, 1017
 BODY_KEYS, SLEEVE_KEYS = (1001, 1040), (1008, 1030)
 """Two shapes that overlap and are keyed on different frames."""
+
+
+def write_shot(
+    folder: Path,
+    last: int = LAST,
+    holes: tuple[int, ...] = (),
+    body_keys: tuple[int, ...] = BODY_KEYS,
+    sleeve_keys: tuple[int, ...] = SLEEVE_KEYS,
+) -> PropagateRequest:
+    """Write a plate, a roto and a model; gives a request for them at working size 64, without outputs."""
+    return PropagateRequest(
+        plate=write_plate(folder / "plate", last=last, holes=holes),
+        roto=write_roto(folder / "roto.nk", body_keys, sleeve_keys),
+        model=str(write_model(folder)),
+        size=64,
+        node_id="node1",
+    )
+
+
+def sent_to(request: PropagateRequest, folder: Path) -> PropagateRequest:
+    """Give the request with its mattes in `out` of a folder, and its cache beside them."""
+    return replace(request, cache=str(folder / "cache"), out=str(folder / "out" / "matte.%04d.exr"))
 
 
 def write_model(folder: Path) -> Path:

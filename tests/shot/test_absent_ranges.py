@@ -9,7 +9,7 @@ import numpy as np
 import OpenEXR
 import pytest
 
-from tests.shot.made_shot import write_model, write_plate, write_roto
+from tests.shot.made_shot import sent_to, write_shot
 from xmemcore.cli.main import main
 from xmemcore.protocol.absences import Absence
 from xmemcore.protocol.failures import RequestError
@@ -23,25 +23,13 @@ LAST = 1012
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made")
-    write_plate(folder / "plate", last=LAST, holes=())
-    write_model(folder)
-    write_roto(folder / "roto.nk", body_keys=(1001, LAST), sleeve_keys=(1002, 1010))
-    return folder
+def written(tmp_path_factory: pytest.TempPathFactory) -> PropagateRequest:
+    return write_shot(tmp_path_factory.mktemp("written"), LAST, body_keys=(1001, LAST), sleeve_keys=(1002, 1010))
 
 
 @pytest.fixture
-def request_(made: Path, tmp_path: Path) -> PropagateRequest:
-    return PropagateRequest(
-        plate=str(made / "plate" / "plate.%04d.exr"),
-        roto=str(made / "roto.nk"),
-        model=str(made / "small.safetensors"),
-        size=64,
-        device="cpu",
-        out=str(tmp_path / "mattes" / "matte.%04d.exr"),
-        cache=str(tmp_path / "cache"),
-    )
+def request_(written: PropagateRequest, tmp_path: Path) -> PropagateRequest:
+    return sent_to(replace(written, device="cpu", node_id=None), tmp_path)
 
 
 def shown(request: PropagateRequest, name: str) -> list[int]:

@@ -10,7 +10,7 @@ import numpy as np
 import OpenEXR
 import pytest
 
-from tests.shot.made_shot import write_model, write_plate, write_roto
+from tests.shot.made_shot import sent_to, write_roto, write_shot
 from xmemcore.cli.main import main
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import ApproveRequest, PropagateRequest
@@ -22,25 +22,13 @@ LAST = 1012
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made")
-    write_plate(folder / "plate", last=LAST, holes=())
-    write_model(folder)
-    write_roto(folder / "roto.nk", body_keys=(1001, LAST), sleeve_keys=(1002, 1010))
-    return folder
+def written(tmp_path_factory: pytest.TempPathFactory) -> PropagateRequest:
+    return write_shot(tmp_path_factory.mktemp("written"), LAST, body_keys=(1001, LAST), sleeve_keys=(1002, 1010))
 
 
 @pytest.fixture
-def request_(made: Path, tmp_path: Path) -> PropagateRequest:
-    return PropagateRequest(
-        plate=str(made / "plate" / "plate.%04d.exr"),
-        roto=str(made / "roto.nk"),
-        model=str(made / "small.safetensors"),
-        size=64,
-        device="cpu",
-        out=str(tmp_path / "mattes" / "matte.%04d.exr"),
-        cache=str(tmp_path / "cache"),
-    )
+def request_(written: PropagateRequest, tmp_path: Path) -> PropagateRequest:
+    return sent_to(replace(written, device="cpu", node_id=None), tmp_path)
 
 
 def channels(request: PropagateRequest, frame: int) -> dict[str, np.ndarray]:
@@ -59,14 +47,14 @@ def approved(request: PropagateRequest) -> str:
     return str(Path(request.out).parent / "approved")
 
 
-def test_an_approved_matte_stays_while_the_others_learn_from_it(request_: PropagateRequest, made: Path) -> None:
+def test_an_approved_matte_stays_while_the_others_learn_from_it(request_: PropagateRequest, tmp_path: Path) -> None:
     propagate(request_)
     before = {frame: channels(request_, frame) for frame in range(1001, LAST + 1)}
     found = approve(ApproveRequest(request_.out, "1006"))
     assert found.approved == {"body": "1006", "sleeve": "1006"} and found.changed == (1006,)
     # The roto changes elsewhere: every prediction moves, the approved frame does not.
-    write_roto(made / "other.nk", body_keys=(1001, 1003, LAST), sleeve_keys=(1002, 1010))
-    later = replace(request_, roto=str(made / "other.nk"), approved=approved(request_))
+    write_roto(tmp_path / "other.nk", body_keys=(1001, 1003, LAST), sleeve_keys=(1002, 1010))
+    later = replace(request_, roto=str(tmp_path / "other.nk"), approved=approved(request_))
     result = propagate(later)
     assert 1006 in result.keyframes
     after = {frame: channels(later, frame) for frame in range(1001, LAST + 1)}
@@ -107,11 +95,11 @@ def test_what_is_taken_back_is_predicted_again(request_: PropagateRequest) -> No
         approve(ApproveRequest(request_.out, "1005", undo=True))
 
 
-def test_what_is_drawn_counts_more_than_what_was_approved(request_: PropagateRequest, made: Path) -> None:
+def test_what_is_drawn_counts_more_than_what_was_approved(request_: PropagateRequest, tmp_path: Path) -> None:
     propagate(request_)
     approve(ApproveRequest(request_.out, "1006"))
-    write_roto(made / "drawn.nk", body_keys=(1001, 1006, LAST), sleeve_keys=(1002, 1006, 1010))
-    drawn = replace(request_, roto=str(made / "drawn.nk"))
+    write_roto(tmp_path / "drawn.nk", body_keys=(1001, 1006, LAST), sleeve_keys=(1002, 1006, 1010))
+    drawn = replace(request_, roto=str(tmp_path / "drawn.nk"))
     propagate(drawn)
     alone = channels(drawn, 1006)
     propagate(replace(drawn, approved=approved(request_)))

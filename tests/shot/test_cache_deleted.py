@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.shot.made_shot import FIRST, write_model, write_plate, write_roto
+from tests.shot.made_shot import FIRST, sent_to, write_shot
 from tests.shot.test_killed import planes
 from tests.shot.test_stale_mattes import mattes, same
 from xmemcore.protocol.requests import PropagateRequest
@@ -25,15 +25,7 @@ LAST = FIRST + 11
 
 @pytest.fixture
 def request_of(tmp_path: Path) -> PropagateRequest:
-    return PropagateRequest(
-        plate=write_plate(tmp_path / "plate", last=LAST, holes=()),
-        roto=write_roto(tmp_path / "a.nk", (FIRST, FIRST + 9), (FIRST, FIRST + 5)),
-        model=str(write_model(tmp_path)),
-        size=64,
-        cache=str(tmp_path / "whole-cache"),
-        node_id="node1",
-        out=str(tmp_path / "whole" / "matte.%04d.exr"),
-    )
+    return sent_to(write_shot(tmp_path, LAST, body_keys=(FIRST, FIRST + 9), sleeve_keys=(FIRST, FIRST + 5)), tmp_path / "whole")
 
 
 class Deleting(Silence):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.shot.made_shot import write_model, write_plate, write_roto
+from tests.shot.made_shot import sent_to, write_plate, write_shot
 from tests.shot.test_propagate import Heard, read
 from xmemcore.protocol.failures import Cancelled, RequestError
 from xmemcore.protocol.requests import PropagateRequest
@@ -24,26 +24,13 @@ FRAMES = range(1001, LAST + 1)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made")
-    write_plate(folder / "plate", last=LAST, holes=())
-    write_roto(folder / "roto.nk", BODY, SLEEVE)
-    write_model(folder)
-    return folder
+def written(tmp_path_factory: pytest.TempPathFactory) -> PropagateRequest:
+    return write_shot(tmp_path_factory.mktemp("written"), LAST, body_keys=BODY, sleeve_keys=SLEEVE)
 
 
 @pytest.fixture
-def request_of(made: Path, tmp_path: Path) -> PropagateRequest:
-    return PropagateRequest(
-        plate=str(made / "plate" / "plate.%04d.exr"),
-        roto=str(made / "roto.nk"),
-        model=str(made / "small.safetensors"),
-        size=64,
-        device="cpu",
-        cache=str(tmp_path / "cache"),
-        node_id="node1",
-        out=str(tmp_path / "out" / "matte.%04d.exr"),
-    )
+def request_of(written: PropagateRequest, tmp_path: Path) -> PropagateRequest:
+    return sent_to(replace(written, device="cpu"), tmp_path)
 
 
 @pytest.fixture

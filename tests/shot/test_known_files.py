@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.shot.made_shot import FIRST, write_frame, write_model, write_plate, write_roto
+from tests.shot.made_shot import FIRST, sent_to, write_frame, write_shot
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.opened import open_propagate
 from xmemcore.shot.plate.known_files import KnownFiles
@@ -24,15 +24,7 @@ CONTENT, OTHER = "ab" * 20, "cd" * 20
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> PropagateRequest:
     folder = tmp_path_factory.mktemp("known")
-    request = PropagateRequest(
-        plate=write_plate(folder / "plate", last=LAST, holes=()),
-        roto=write_roto(folder / "a.nk", (FIRST, LAST), (FIRST, LAST)),
-        model=str(write_model(folder)),
-        size=64,
-        cache=str(folder / "cache"),
-        node_id="node1",
-        out=str(folder / "out" / "matte.%04d.exr"),
-    )
+    request = sent_to(write_shot(folder, LAST, body_keys=(FIRST, LAST), sleeve_keys=(FIRST, LAST)), folder)
     propagate(request)
     return request
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.shot.made_shot import write_model, write_plate, write_roto
+from tests.shot.made_shot import sent_to, write_roto, write_shot
 from tests.shot.set_up import round_of
 from xmemcore.engine import learning
 from xmemcore.engine.learning import Learned, LearningConfig
@@ -47,13 +47,14 @@ class Heard:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made")
-    write_plate(folder / "plate", last=1008, holes=())
-    write_roto(folder / "roto.nk", (1001, 1005), (1001, 1005))
-    write_roto(folder / "more.nk", (1001, 1005, 1008), (1001, 1005, 1008))
-    write_model(folder)
-    return folder
+def written(tmp_path_factory: pytest.TempPathFactory) -> PropagateRequest:
+    return replace(write_shot(tmp_path_factory.mktemp("written"), 1008, body_keys=(1001, 1005), sleeve_keys=(1001, 1005)), learn=12)
+
+
+@pytest.fixture(scope="module")
+def more(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The roto with one key more."""
+    return write_roto(tmp_path_factory.mktemp("more") / "roto.nk", (1001, 1005, 1008), (1001, 1005, 1008))
 
 
 @pytest.fixture(autouse=True)
@@ -70,17 +71,8 @@ def helps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def request_of(made: Path, tmp_path: Path) -> PropagateRequest:
-    return PropagateRequest(
-        plate=str(made / "plate" / "plate.%04d.exr"),
-        roto=str(made / "roto.nk"),
-        model=str(made / "small.safetensors"),
-        size=64,
-        cache=str(tmp_path / "cache"),
-        node_id="node1",
-        out=str(tmp_path / "out" / "matte.%04d.exr"),
-        learn=12,
-    )
+def request_of(written: PropagateRequest, tmp_path: Path) -> PropagateRequest:
+    return sent_to(written, tmp_path)
 
 
 def test_a_shot_is_learned_once_and_its_mattes_stay_fresh(request_of: PropagateRequest, helps: None) -> None:
@@ -125,21 +117,21 @@ def test_a_learning_that_is_cancelled_goes_on_where_it_was(request_of: Propagate
 
 
 def test_a_second_round_goes_on_from_the_first_and_says_so_in_its_hash(
-    request_of: PropagateRequest, made: Path, helps: None, tmp_path: Path
+    request_of: PropagateRequest, more: str, helps: None, tmp_path: Path
 ) -> None:
     propagate(request_of)
     first = round_of(request_of)
-    more = replace(request_of, roto=str(made / "more.nk"))
-    second = round_of(more)
+    keyed_more = replace(request_of, roto=more)
+    second = round_of(keyed_more)
     assert first is not None and second is not None and second.parent == first.hash
-    propagate(more)
-    assert round_of(more) == second
-    alone = round_of(replace(more, cache=str(tmp_path / "other")))
+    propagate(keyed_more)
+    assert round_of(keyed_more) == second
+    alone = round_of(replace(keyed_more, cache=str(tmp_path / "other")))
     assert alone is not None and alone.inputs == second.inputs and alone.hash != second.hash
 
 
-def test_other_seconds_keys_and_models_are_learned_anew(request_of: PropagateRequest, made: Path) -> None:
-    plans = [request_of, replace(request_of, learn=10), replace(request_of, roto=str(made / "more.nk")), replace(request_of, size=80)]
+def test_other_seconds_keys_and_models_are_learned_anew(request_of: PropagateRequest, more: str) -> None:
+    plans = [request_of, replace(request_of, learn=10), replace(request_of, roto=more), replace(request_of, size=80)]
     assert len({round_of(one) for one in plans}) == len(plans)
     assert round_of(replace(request_of, learn=0.0)) is None
 

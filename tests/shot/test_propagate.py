@@ -23,10 +23,11 @@ from tests.shot.made_shot import (
     SLEEVE_KEYS,
     WIDTH,
     body_left,
+    sent_to,
     write_frame,
-    write_model,
     write_plate,
     write_roto,
+    write_shot,
 )
 from xmemcore.network.checkpoint import save_network
 from xmemcore.protocol.failures import Cancelled, MachineError, RequestError
@@ -70,43 +71,20 @@ class Heard:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made")
-    write_plate(folder / "plate")
-    write_roto(folder / "roto.nk")
-    write_model(folder)
-    return folder
+def written(tmp_path_factory: pytest.TempPathFactory) -> PropagateRequest:
+    return replace(write_shot(tmp_path_factory.mktemp("written"), holes=(HOLE,)), confidence=True)
 
 
 @pytest.fixture
-def request_of(made: Path, tmp_path: Path) -> PropagateRequest:
-    return PropagateRequest(
-        plate=str(made / "plate" / "plate.%04d.exr"),
-        roto=str(made / "roto.nk"),
-        model=str(made / "small.safetensors"),
-        size=64,
-        cache=str(tmp_path / "cache"),
-        node_id="node1",
-        out=str(tmp_path / "out" / "matte.%04d.exr"),
-        confidence=True,
-    )
+def request_of(written: PropagateRequest, tmp_path: Path) -> PropagateRequest:
+    return sent_to(written, tmp_path)
 
 
 @pytest.fixture(scope="module")
-def whole(made: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PropagateResult]:
+def whole(written: PropagateRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PropagateResult]:
     """One undisturbed run, to compare others with."""
     folder = tmp_path_factory.mktemp("whole")
-    request = PropagateRequest(
-        plate=str(made / "plate" / "plate.%04d.exr"),
-        roto=str(made / "roto.nk"),
-        model=str(made / "small.safetensors"),
-        size=64,
-        cache=str(folder / "cache"),
-        node_id="node1",
-        out=str(folder / "out" / "matte.%04d.exr"),
-        confidence=True,
-    )
-    return folder / "out", propagate(request)
+    return folder / "out", propagate(sent_to(written, folder))
 
 
 def read(folder: Path, frame: int) -> tuple[dict, dict[str, np.ndarray]]:
@@ -280,7 +258,7 @@ def test_damaged_cache_is_made_again_with_a_message(request_of: PropagateRequest
     assert same_pixels(Path(request_of.out).parent, whole[0])
 
 
-def test_changed_plate_frame_is_encoded_again_alone(made: Path, request_of: PropagateRequest, tmp_path: Path) -> None:
+def test_changed_plate_frame_is_encoded_again_alone(request_of: PropagateRequest, tmp_path: Path) -> None:
     pattern = write_plate(tmp_path / "plate")
     request = replace(request_of, plate=pattern)
     propagate(request)
@@ -345,7 +323,7 @@ def test_cache_that_cannot_be_written_costs_time_and_nothing_else(request_of: Pr
     assert same_pixels(Path(request_of.out).parent, whole[0])
 
 
-def test_mattes_of_another_model_name_it_on_keyframes_too(made: Path, request_of: PropagateRequest, tmp_path: Path) -> None:
+def test_mattes_of_another_model_name_it_on_keyframes_too(request_of: PropagateRequest, tmp_path: Path) -> None:
     request = replace(request_of, roto=write_roto(tmp_path / "one.nk", (1001, 1040), (1001, 1040)), frames="1001-1003")
     propagate(request)
     save_network(tmp_path / "other.safetensors", small_network(seed=9), {})

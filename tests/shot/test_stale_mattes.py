@@ -15,7 +15,7 @@ import numpy as np
 import OpenEXR
 import pytest
 
-from tests.shot.made_shot import FIRST, write_model, write_plate, write_roto
+from tests.shot.made_shot import FIRST, sent_to, write_shot
 from tests.shot.test_killed import RUN, planes
 from xmemcore.protocol.failures import Busy, RequestError
 from xmemcore.protocol.requests import PropagateRequest
@@ -30,15 +30,7 @@ LAST = FIRST + 9
 
 @pytest.fixture
 def request_of(tmp_path: Path) -> PropagateRequest:
-    return PropagateRequest(
-        plate=write_plate(tmp_path / "plate", last=LAST, holes=()),
-        roto=write_roto(tmp_path / "a.nk", (FIRST, FIRST + 5), (FIRST, FIRST + 5)),
-        model=str(write_model(tmp_path)),
-        size=64,
-        cache=str(tmp_path / "cache"),
-        node_id="node1",
-        out=str(tmp_path / "out" / "matte.%04d.exr"),
-    )
+    return sent_to(write_shot(tmp_path, LAST, body_keys=(FIRST, FIRST + 5), sleeve_keys=(FIRST, FIRST + 5)), tmp_path)
 
 
 def moved(request: PropagateRequest, tmp_path: Path) -> PropagateRequest:

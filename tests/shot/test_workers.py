@@ -13,7 +13,7 @@ import numpy as np
 import OpenEXR
 import pytest
 
-from tests.shot.made_shot import FIRST, write_model, write_plate, write_roto
+from tests.shot.made_shot import FIRST, sent_to, write_shot
 from xmemcore.protocol.failures import Busy
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.result_file import ResultFile
@@ -38,15 +38,7 @@ print(json.dumps(propagate(PropagateRequest(**json.loads(sys.argv[1]))).written)
 def shot(tmp_path_factory: pytest.TempPathFactory) -> PropagateRequest:
     """A shot of six gaps, and the mattes of one undisturbed run."""
     folder = tmp_path_factory.mktemp("shot")
-    request = PropagateRequest(
-        plate=write_plate(folder / "plate", last=LAST, holes=()),
-        roto=write_roto(folder / "roto.nk", KEYS, KEYS),
-        model=str(write_model(folder)),
-        size=64,
-        node_id="node1",
-        cache=str(folder / "cache"),
-        out=str(folder / "whole" / "matte.%04d.exr"),
-    )
+    request = sent_to(write_shot(folder, LAST, body_keys=KEYS, sleeve_keys=KEYS), folder)
     assert len(propagate(request).written) == LAST - FIRST + 1
     return request
 
