@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -115,3 +116,19 @@ def test_a_place_that_cannot_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(LockNotWritable, match="cannot be made"), AtWork(tmp_path / "file" / "x").joined("aa", BUSY):
         pass
+
+
+def test_place_that_somebody_deletes_behind_the_door_counts_as_empty(place: AtWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited_for = leases.waited_for
+
+    def deleting(*asked: object) -> leases.Lease:
+        door = waited_for(*asked)
+        shutil.rmtree(place.folder)
+        return door
+
+    monkeypatch.setattr(leases, "waited_for", deleting)
+    with place.joined("aa", BUSY):
+        claimed = place.claim(1001, 1010)
+        assert claimed is not None and claimed.path.is_file()
+        claimed.let_go()
+    assert not place.folder.exists()

@@ -125,5 +125,9 @@ class AtWork:
 
     def _living(self, names: re.Pattern[str]) -> list[tuple[Path, re.Match[str]]]:
         """List the leases of a kind; those that nobody holds any more are taken away."""
-        found = [(self.folder / name, named) for name in os.listdir(self.folder) if (named := names.fullmatch(name)) is not None]
+        try:
+            listed = os.listdir(self.folder)
+        except FileNotFoundError:
+            return []  # somebody has deleted the folder, with the door in it
+        found = [(self.folder / name, named) for name in listed if (named := names.fullmatch(name)) is not None]
         return [(path, named) for path, named in found if not clear_away(path)]
