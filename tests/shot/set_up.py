@@ -13,7 +13,7 @@ def depends(request: PropagateRequest) -> Dependencies:
     """Take the three steps: open, plan, hash."""
     opened = open_propagate(request)
     planned = plan(opened)
-    return Dependencies(opened, planned, expected_weights(opened, learning_round(opened, planned)))
+    return Dependencies(opened, planned, expected_weights(opened, planned))
 
 
 def round_of(request: PropagateRequest) -> LearningRound | None:

@@ -26,7 +26,7 @@ from xmemcore.protocol.whole_file import whole
 from xmemcore.shot.dependencies import Dependencies
 from xmemcore.shot.files.exr import make_folder
 from xmemcore.shot.files.sequence import frame_path
-from xmemcore.shot.learned import expected_weights, learning_round
+from xmemcore.shot.learned import expected_weights
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.mattes.matte_proof import FormerMattes
@@ -85,8 +85,8 @@ def collect(shot: JobShot, request: PropagateRequest, rules: PathRules, listener
 def _proven(opened: OpenedShot, listener: Listener) -> dict[int, MatteRecord]:
     """Ask every matte of the job what it is; raises RequestError."""
     planned, frames = plan(opened), opened.shot.plate.frames
-    depends = Dependencies(opened, planned, expected_weights(opened, learning_round(opened, planned)))
-    former = FormerMattes(lambda index: opened.writer.path(frames[index]), depends.signature)
+    depends = Dependencies(opened, planned, expected_weights(opened, planned))
+    former = FormerMattes(opened.matte_path, depends.signature)
     records: dict[int, MatteRecord] = {}
     bad = []
     for place, index in enumerate(opened.wanted):

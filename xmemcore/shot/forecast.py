@@ -12,7 +12,7 @@ from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.chunks import shared_out, together
 from xmemcore.shot.dependencies import Dependencies
 from xmemcore.shot.device import choose_device
-from xmemcore.shot.learned import expected_weights, learning_round
+from xmemcore.shot.learned import expected_weights
 from xmemcore.shot.mattes.matte_proof import FormerMattes
 from xmemcore.shot.opened import open_propagate
 from xmemcore.shot.pace import Pace, expected_mb, find_pace, pace_key
@@ -98,9 +98,9 @@ def forecast(request: PropagateRequest, workers: int = 1, step_seconds: float | 
     """
     opened = open_propagate(request)
     planned = plan(opened)
-    depends = Dependencies(opened, planned, expected_weights(opened, learning_round(opened, planned)))
+    depends = Dependencies(opened, planned, expected_weights(opened, planned))
     frames, places = opened.shot.plate.frames, opened.places
-    former = FormerMattes(lambda index: opened.writer.path(frames[index]), depends.signature)
+    former = FormerMattes(opened.matte_path, depends.signature)
     stale = [index for index in opened.wanted if former.up_to_date(index) is None]
     device = choose_device(request.device)
     padding, canvas, objects = opened.content.padding, opened.shot.plate.canvas, opened.shot.annotations.objects

@@ -54,11 +54,12 @@ def learning_round(opened: OpenedShot, plan: Plan) -> LearningRound | None:
     return LearnedStore(places.cache, places.node_id).next_round(inputs) if places.caching else LearningRound(inputs, None)
 
 
-def expected_weights(opened: OpenedShot, round: LearningRound | None) -> str | None:
+def expected_weights(opened: OpenedShot, plan: Plan) -> str | None:
     """Give the hash of the tuned weights with which a run would compute; None for the model as it is.
 
     What is not learned yet counts as if it helped; a run knows better once it has learned.
     """
+    round = learning_round(opened, plan)
     if round is None:
         return None
     places = opened.places

@@ -78,6 +78,10 @@ class OpenedShot:
         """Name of each object's layer."""
         return layer_names(self.shot.annotations.objects)
 
+    def matte_path(self, index: int) -> Path:
+        """Name the matte of a plate index."""
+        return self.writer.path(self.shot.plate.frames[index])
+
 
 def open_propagate(request: PropagateRequest) -> OpenedShot:
     """Open everything that a propagate reads, and see that nothing of it would be replaced.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
-from pathlib import Path
 from threading import Lock
 
 import numpy as np
@@ -135,7 +134,7 @@ class _Run:
     def _depends_on(self, weights: str | None) -> None:
         """Settle what the mattes are made of, once the weights that compute them are known."""
         self.depends = Dependencies(self.opened, self.plan, weights)
-        self.former = FormerMattes(self._matte, self.depends.signature)
+        self.former = FormerMattes(self.opened.matte_path, self.depends.signature)
 
     def look(self) -> bool:
         """Find out which mattes are up to date; say whether something is to be computed."""
@@ -230,7 +229,7 @@ class _Run:
             record = self.former.up_to_date(index)
             if record is not None and index not in self.done:
                 self.done.add(index)
-                self.listener.frame_done(self.plate.frames[index], self._matte(index))
+                self.listener.frame_done(self.plate.frames[index], self.opened.matte_path(index))
             self.record.enter(self.plate.frames[index], record)
         self.listener.progress(len(self.done), len(self.wanted))
 
@@ -366,9 +365,6 @@ class _Run:
             node_id=opened.places.node_id,
             warnings=tuple(self.warnings),
         )
-
-    def _matte(self, index: int) -> Path:
-        return self.opened.writer.path(self.plate.frames[index])
 
     def warn(self, text: str) -> None:
         """Pass a warning on, once."""

@@ -7,7 +7,7 @@ from xmemcore.protocol.frames import counted
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.results import NodeStatus
 from xmemcore.shot.dependencies import Dependencies
-from xmemcore.shot.learned import expected_weights, learning_round
+from xmemcore.shot.learned import expected_weights
 from xmemcore.shot.mattes.matte_proof import FormerMattes
 from xmemcore.shot.opened import open_propagate
 from xmemcore.shot.plan import plan
@@ -24,10 +24,11 @@ def node_status(request: PropagateRequest) -> NodeStatus:
     """
     opened = open_propagate(request)
     planned = plan(opened)
-    depends = Dependencies(opened, planned, expected_weights(opened, learning_round(opened, planned)))
+    depends = Dependencies(opened, planned, expected_weights(opened, planned))
     frames, places = opened.shot.plate.frames, opened.places
-    former = FormerMattes(lambda index: opened.writer.path(frames[index]), depends.signature)
+    former = FormerMattes(opened.matte_path, depends.signature)
     stale = [index for index in opened.wanted if former.up_to_date(index) is None]
+    fresh = sorted(set(opened.wanted).difference(stale))
     steps = [
         index
         for each in planned.groups
@@ -41,7 +42,7 @@ def node_status(request: PropagateRequest) -> NodeStatus:
     return NodeStatus(
         node_id=places.node_id,
         bytes_used=bytes_used(places.cache, places.node_id),
-        fresh=tuple(frames[index] for index in opened.wanted if index not in set(stale)),
+        fresh=tuple(frames[index] for index in fresh),
         stale=tuple(frames[index] for index in stale),
         reasons=tuple(_reasons(opened.last, depends.manifest())) if stale else (),
         frames_to_encode=sum(opened.content.digest(index) not in features for index in sorted(set(steps))),
