@@ -21,17 +21,13 @@ from xmem_roto_nuke.handover.reads import numbered
 from xmem_roto_nuke.node import knobs
 from xmem_roto_nuke.node.runs import Run
 from xmem_roto_nuke.run import start
-from xmemcore.protocol import job
+from xmemcore.protocol import job, whole_file
 from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.job import JobShot
 from xmemcore.protocol.requests import PropagateRequest
-from xmemcore.protocol.whole_file import whole
 
 if TYPE_CHECKING:
     import nuke
-
-COPIED_BYTES = 1 << 24
-"""Read at a time."""
 
 
 def export(node: nuke.Node, folder: Path, copy_plates: bool) -> Run:
@@ -85,9 +81,7 @@ def _with_plates(run: Run, request: PropagateRequest, read: NodeRead, handed: Ha
         source, copy = Path(numbered(request.plate, frame)), Path(numbered(str(target), frame))
         with shared_folder.changing(copy):
             if not _is_copy(source, copy):
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                with open(source, "rb") as original, whole(copy) as file:
-                    shutil.copyfileobj(original, file, COPIED_BYTES)
+                whole_file.copy(source, copy)
                 with contextlib.suppress(OSError):
                     shutil.copystat(source, copy)
     return replace(request, plate=target.as_posix())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import filecmp
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, List, Tuple
 
@@ -15,9 +14,9 @@ from xmem_roto_nuke.run import start
 from xmem_roto_nuke.staleness import mattes_on_disk
 from xmem_roto_nuke.staleness.record import last_record
 from xmem_roto_nuke.words import counted
+from xmemcore.protocol import whole_file
 from xmemcore.protocol.failures import Cancelled, RequestError, not_written
 from xmemcore.protocol.frames import FrameRange
-from xmemcore.protocol.whole_file import whole
 
 if TYPE_CHECKING:
     import nuke
@@ -93,8 +92,6 @@ def _copy(original: Path, copy: Path) -> None:
     if copy.exists():
         return
     try:
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        with open(original, "rb") as content, whole(copy) as file:
-            shutil.copyfileobj(content, file)
+        whole_file.copy(original, copy)
     except OSError as error:
         raise not_written(copy, error) from error

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from xmemcore.protocol import whole_file
-from xmemcore.protocol.whole_file import probe, read_ordinary, sweep, whole, write_text
+from xmemcore.protocol.whole_file import copy, probe, read_ordinary, sweep, whole, write_text
 
 
 def test_file_appears_with_the_end_of_the_body(tmp_path: Path) -> None:
@@ -26,6 +26,16 @@ def test_failing_body_changes_nothing(tmp_path: Path) -> None:
         file.write(b"half")
         raise KeyError
     assert (tmp_path / "a.txt").read_text() == "before" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_copy_is_the_same_bytes_in_a_folder_of_its_own_and_appears_whole(tmp_path: Path) -> None:
+    (tmp_path / "a.exr").write_bytes(b"pixels\0" * 1000)
+    copy(tmp_path / "a.exr", tmp_path / "new" / "b.exr")
+    assert (tmp_path / "new" / "b.exr").read_bytes() == (tmp_path / "a.exr").read_bytes()
+    with pytest.raises(FileNotFoundError):
+        copy(tmp_path / "gone.exr", tmp_path / "new" / "b.exr")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["b.exr"]
+    assert (tmp_path / "new" / "b.exr").read_bytes() == (tmp_path / "a.exr").read_bytes()
 
 
 def test_temporary_names_differ_each_time_and_a_planted_link_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import secrets
+import shutil
 import socket
 import stat
 import time
@@ -18,6 +19,8 @@ FOREIGN_PARTIAL_SECONDS = 3600
 """Age at which a half-written file of another machine is taken for the remains of a killed run."""
 BUSY_SECONDS = 2.0
 """How long a file that another program holds open (Windows) is waited for before it cannot be replaced."""
+COPIED_BYTES = 1 << 24
+"""Read at a time."""
 _NAME_SHOWN = 40
 """Characters of the target's name in the temporary one, which must not be too long where the target's is not."""
 _PARTIAL = re.compile(r"\..*\.(?P<host>[^.]{1,40})-(?P<process>[0-9]{1,10})-[0-9a-f]{16}" + re.escape(PARTIAL_SUFFIX), re.DOTALL)
@@ -49,6 +52,13 @@ def write_text(path: Path, text: str) -> None:
     content = text.encode("utf-8", "replace")
     with whole(path) as file:
         file.write(content)
+
+
+def copy(source: Path, path: Path) -> None:
+    """Copy a file's bytes, whole, and make the folder of the copy. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(source, "rb") as content, whole(path) as file:
+        shutil.copyfileobj(content, file, COPIED_BYTES)
 
 
 def read_ordinary(path: Path, most_bytes: int, begin: Optional[int] = None) -> bytes:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from xmemcore.protocol import whole_file
 from xmemcore.protocol.choices import PICTURES
 from xmemcore.protocol.failures import Cancelled, RequestError, not_written
 from xmemcore.protocol.frames import counted
@@ -22,7 +23,6 @@ from xmemcore.protocol.result_file import NAME as RECORD
 from xmemcore.protocol.result_file import MatteRecord, ResultFile
 from xmemcore.protocol.result_lock import require_unlocked
 from xmemcore.protocol.results import Collected
-from xmemcore.protocol.whole_file import whole
 from xmemcore.shot.dependencies import Dependencies
 from xmemcore.shot.files.exr import make_folder
 from xmemcore.shot.files.sequence import frame_path
@@ -116,9 +116,7 @@ def _copied(opened: OpenedShot, target: Path, frames: list[int], records: Mappin
         there = matte_proof.read(path)
         if there is None or there.record != records[frame]:
             try:
-                content = opened.writer.path(frame).read_bytes()
-                with whole(path) as file:
-                    file.write(content)
+                whole_file.copy(opened.writer.path(frame), path)
             except OSError as error:
                 raise not_written(path, error) from error
             copied.append(frame)
