@@ -114,9 +114,7 @@ def approve(node: nuke.Node, undo: bool = False) -> Run:
 
 
 def _approve(run: Run, request: ApproveRequest) -> None:
-    for message in _converse(run, lambda job: messages.Approve(job, request)):
-        if isinstance(message, messages.Finished):
-            host.in_main(_keep_approved, run.node, _answer(message, ApproveResult))
+    host.in_main(_keep_approved, run.node, _asked(run, lambda job: messages.Approve(job, request), ApproveResult))
 
 
 @host.unrecorded()
@@ -226,9 +224,7 @@ def _suggest(run: Run, read: NodeRead) -> None:
     request = handed.shot.into(replace(read.settings.suggest, mattes=mattes))
     if not read.annotations.frames:
         request = replace(request, mattes=None, object=None)
-    for message in _converse(run, lambda job: messages.Suggest(job, request)):
-        if isinstance(message, messages.Finished):
-            host.in_main(_keep_suggestions, run.node, _answer(message, SuggestResult))
+    host.in_main(_keep_suggestions, run.node, _asked(run, lambda job: messages.Suggest(job, request), SuggestResult))
 
 
 def _keep_suggestions(node: nuke.Node, found: SuggestResult) -> None:
@@ -247,25 +243,21 @@ def _fit(run: Run, read: NodeRead, mattes: str, frame: int, name: Optional[str])
     settings = {field: getattr(read.settings.propagate, field) for field in ("model", "device", "precision", "size")}
     request = FitRequest(handed.shot.plate, **settings, mattes=mattes, frame=frame, out=out.as_posix())
     request = replace(handed.shot.into(request), objects=None if name is None else (name,), roto_alpha=None)
-    for message in _converse(run, lambda job: messages.Fit(job, request)):
-        if isinstance(message, messages.Finished):
-            found = _answer(message, FitResult)
-            sentences = host.in_main(keys.key_fitted, run.node, frame, [shape for fitted in found.objects for shape in fitted.own])
-            run.warnings += [*found.warnings, *sentences]
+    found = _asked(run, lambda job: messages.Fit(job, request), FitResult)
+    sentences = host.in_main(keys.key_fitted, run.node, frame, [shape for fitted in found.objects for shape in fitted.own])
+    run.warnings += [*found.warnings, *sentences]
 
 
 def _status(run: Run, read: NodeRead) -> None:
     handed = exchange.hand_over(read, run.show, run.cancelled)
     request = propagate_request(read, handed)
-    for message in _converse(run, lambda job: messages.Status(job, request)):
-        if isinstance(message, messages.Finished):
-            found = _answer(message, NodeStatus)
-            run.warnings += found.reasons
-            run.warnings.append(_next_run(found))
-            # The node's own share stands in the status anyway.
-            features = found.bytes_used - places.disk_used(cache_root() / run.node_id)
-            if features > 0:
-                run.warnings.append(f"Features of the plate in the cache: {size(features)}, which nodes of the same plate share.")
+    found = _asked(run, lambda job: messages.Status(job, request), NodeStatus)
+    run.warnings += found.reasons
+    run.warnings.append(_next_run(found))
+    # The node's own share stands in the status anyway.
+    features = found.bytes_used - places.disk_used(cache_root() / run.node_id)
+    if features > 0:
+        run.warnings.append(f"Features of the plate in the cache: {size(features)}, which nodes of the same plate share.")
 
 
 def _next_run(found: NodeStatus) -> str:
@@ -283,17 +275,19 @@ def _clear(run: Run, settings: Settings) -> None:
 
 
 def _list_models(run: Run, settings: Settings) -> None:
-    for message in _converse(run, lambda job: messages.Models(job)):
-        if isinstance(message, messages.Finished):
-            host.in_main(status.show_models, run.node, _answer(message, ModelList).models)
+    host.in_main(status.show_models, run.node, known_models(run))
 
 
-def installed_models(run: Run) -> Tuple[ModelEntry, ...]:
+def known_models(run: Run) -> Tuple[ModelEntry, ...]:
     """Ask the core which models there are, the default first; from a thread of ours, or the main thread of a terminal."""
-    for message in _converse(run, lambda job: messages.Models(job)):
-        if isinstance(message, messages.Finished):
-            return _answer(message, ModelList).models
-    return ()
+    return _asked(run, messages.Models, ModelList).models
+
+
+def _asked(run: Run, ask: Callable[[int], messages.Message], kind: Type[Answer]) -> Answer:
+    """Ask the core, and give its result once the job has ended; raises as `_converse` and `_answer`."""
+    *_, last = _converse(run, ask)
+    assert isinstance(last, messages.Finished), "every other end is an exception"
+    return _answer(last, kind)
 
 
 def _answer(message: messages.Finished, kind: Type[Answer]) -> Answer:

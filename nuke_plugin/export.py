@@ -101,7 +101,7 @@ def _model_sha256(run: Run, chosen: Optional[str]) -> Optional[str]:
         run.warnings.append("There is no core on this machine, so the job does not say which model is meant by its hash.")
         return None
     try:
-        models = actions.installed_models(run)
+        models = actions.known_models(run)
     except Cancelled:
         raise
     except Failure as failure:
