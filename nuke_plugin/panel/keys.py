@@ -178,7 +178,7 @@ def _key(node: nuke.Node, frame: int, moved: Mapping[Tuple[str, Path], OwnShape]
 
 def _drawn(rotos: Sequence[nuke.Node], read: RotoReading, chosen: str) -> List[_Drawn]:
     """List the shapes of an object, or of all."""
-    wanted = {id(placed.shape) for each in read.objects if chosen in ("all", each.name) for placed in each.placed}
+    wanted = {id(placed.shape) for each in read.objects if chosen in (ALL, each.name) for placed in each.placed}
     found = []
     for roto, text in zip(rotos, read.nodes):
         for path, placed in shapes_with_paths(text.known.root):

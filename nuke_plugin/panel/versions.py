@@ -6,6 +6,7 @@ next one and locks the former, so that it stays as it is and can be shown again.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, List
 
 from xmem_roto_nuke import host
@@ -59,12 +60,12 @@ def there(node: nuke.Node) -> List[str]:
     """List the versions that have a folder, the first and the chosen one in any case, ascending."""
     chosen = places.version_number(str(node["version"].value()))
     found = {1, chosen}
-    number = 2
-    while number <= chosen or mattes_on_disk.frames(knobs.matte_pattern(node, places.version_name(number))):
+    for number in itertools.count(2):
         if mattes_on_disk.frames(knobs.matte_pattern(node, places.version_name(number))):
             found.add(number)
-        number += 1
-    return [places.version_name(one) for one in sorted(found)]
+        elif number > chosen:
+            break
+    return [places.version_name(number) for number in sorted(found)]
 
 
 def toggle_lock(node: nuke.Node) -> None:
