@@ -65,6 +65,15 @@ class Stage:
         self.press("propagate", node)
         self.wait()
 
+    def copied(self, node):
+        """Copy a node and paste it, as an artist does."""
+        for other in self.host.all_nodes():
+            other["selected"].setValue(False)
+        node["selected"].setValue(True)
+        self.nuke.nodeCopy("%clipboard%")
+        node["selected"].setValue(False)
+        return self.nuke.nodePaste("%clipboard%")
+
     def status(self, node=None) -> str:
         return (node or self.node)["status"].value()
 
@@ -141,3 +150,13 @@ def start(temper, tmp_path, monkeypatch):
 def stage(start):
     """A stand-in with a connected XMemRoto."""
     return start().build()
+
+
+@pytest.fixture
+def script(start):
+    """A saved script with a connected node, made in the interface."""
+    stage = start().build()
+    stage.host.pump(0.1)
+    path = stage.save()
+    stage.host.close()
+    return path

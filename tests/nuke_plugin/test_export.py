@@ -13,16 +13,6 @@ from xmemcore.protocol.path_map import PathRules
 pytestmark = pytest.mark.timeout(120)
 
 
-@pytest.fixture
-def script(start):
-    """A saved script with a connected node, made in the interface."""
-    stage = start().build()
-    stage.host.pump(0.1)
-    path = stage.save()
-    stage.host.close()
-    return path
-
-
 def exported(start, script, folder, *options):
     terminal = start(gui=False)
     from xmem_roto_nuke import render

@@ -7,16 +7,6 @@ import pytest
 pytestmark = pytest.mark.timeout(120)
 
 
-@pytest.fixture
-def script(start):
-    """A saved script with a connected node, made in the interface."""
-    stage = start().build()
-    stage.host.pump(0.1)
-    path = stage.save()
-    stage.host.close()
-    return path
-
-
 @pytest.mark.parametrize("save", [[], ["--save"]], ids=["as it is", "saved"])
 def test_a_terminal_propagates_what_the_interface_then_shows(start, script, save):
     before = script.read_bytes()

@@ -13,15 +13,6 @@ def id_of(node) -> str:
     return node["node_id"].value()
 
 
-def copy(stage, node):
-    for other in stage.host.all_nodes():
-        other["selected"].setValue(False)
-    node["selected"].setValue(True)
-    stage.nuke.nodeCopy("%clipboard%")
-    node["selected"].setValue(False)
-    return stage.nuke.nodePaste("%clipboard%")
-
-
 def test_a_new_node_has_an_id_and_another_one_another(stage):
     other = stage.nuke.createNode("XMemRoto")
     assert len(id_of(stage.node)) == 32 and id_of(other) != id_of(stage.node)
@@ -41,7 +32,7 @@ def test_rename_save_reopen_and_undo_keep_the_id(stage):
 
 def test_a_pasted_copy_gets_an_id_of_its_own_and_shows_the_same_mattes(stage):
     stage.propagate()
-    twin = copy(stage, stage.node)
+    twin = stage.copied(stage.node)
     assert id_of(twin) != id_of(stage.node) and len(id_of(twin)) == 32
     assert twin.node("Result")["file"].value() == stage.node.node("Result")["file"].value()
     twin.setInput(0, stage.plate)
@@ -57,7 +48,7 @@ def test_a_pasted_copy_gets_an_id_of_its_own_and_shows_the_same_mattes(stage):
 def test_nodes_that_write_into_one_folder_do_not_make_each_other_stale(stage):
     stage.node["output"].setValue((stage.folder / "mattes" / "sleeve.%04d.exr").as_posix())
     stage.propagate()
-    twin = copy(stage, stage.node)
+    twin = stage.copied(stage.node)
     twin.setInput(0, stage.plate)
     twin.setInput(1, stage.roto)
     twin["output"].setValue((stage.folder / "mattes" / "hair.%04d.exr").as_posix())
@@ -69,7 +60,7 @@ def test_nodes_that_write_into_one_folder_do_not_make_each_other_stale(stage):
 
 def test_a_copy_of_a_renamed_node_is_split_too(stage):
     stage.node.setName("renamed_behind_our_back")
-    assert id_of(copy(stage, stage.node)) != id_of(stage.node)
+    assert id_of(stage.copied(stage.node)) != id_of(stage.node)
 
 
 def test_a_copy_pasted_after_the_original_was_deleted_keeps_the_id(stage):

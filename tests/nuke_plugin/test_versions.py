@@ -19,15 +19,6 @@ def mattes(path: str) -> dict[str, int]:
     return {one.name: one.stat().st_mtime_ns for one in Path(path).parent.glob("matte.*.exr")}
 
 
-def copy(stage, node):
-    for other in stage.host.all_nodes():
-        other["selected"].setValue(False)
-    node["selected"].setValue(True)
-    stage.nuke.nodeCopy("%clipboard%")
-    node["selected"].setValue(False)
-    return stage.nuke.nodePaste("%clipboard%")
-
-
 def choose(stage, version: str, node=None) -> None:
     (node or stage.node).showControlPanel()
     stage.host.user_edit((node or stage.node)["version"], version)
@@ -140,7 +131,7 @@ def test_a_pasted_node_with_the_same_output_is_refused_until_it_has_another(stag
     stage.node["output"].setValue((stage.folder / "out" / "matte.%04d.exr").as_posix())
     stage.propagate()
     before = mattes(pattern(stage.node))
-    twin = copy(stage, stage.node)
+    twin = stage.copied(stage.node)
     twin.setInput(0, stage.plate)
     twin.setInput(1, stage.roto)
     stage.press("refresh", twin)
