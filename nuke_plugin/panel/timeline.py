@@ -51,16 +51,15 @@ class Timeline:
 
     def sentence(self) -> str:
         """Count what the strip shows."""
+        stale = " (stale)" if self.stale else ""
         counts = (
             (len(self.keys()), "keyed", "keyed"),
-            (len(self.current), "matte", "mattes"),
+            (len(self.current), f"matte{stale}", f"mattes{stale}"),
             (len(self.former), "matte of earlier runs", "mattes of earlier runs"),
             (len(self.missing), "frame without a matte", "frames without a matte"),
             (len({frame for frames in self.approved.values() for frame in frames}), "approved", "approved"),
         )
         counted = [f"{number} {single if number == 1 else many}" for number, single, many in counts if number]
-        if self.stale and self.current:
-            counted[counted.index(next(word for word in counted if word.endswith(("matte", "mattes"))))] += " (stale)"
         return ", ".join(counted)
 
 
