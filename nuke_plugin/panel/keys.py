@@ -14,6 +14,7 @@ from xmem_roto_nuke.roto.key_edits import ONE_OBJECT
 from xmem_roto_nuke.roto.reading import RotoReading
 from xmem_roto_nuke.roto.sampling import Path, controls_of, shapes_with_paths
 from xmem_roto_nuke.words import counted
+from xmemcore.protocol.choices import ALL_OBJECTS
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.results import OwnShape
@@ -29,8 +30,6 @@ Six = Tuple[Optional[Tuple[float, ...]], ...]
 IN, OUT, FEATHER_IN, FEATHER_OUT = 0, 2, 3, 5
 """Places of the tangents among them."""
 
-ALL = "all"
-"""Entry of the object's pulldown that stands for all of them."""
 MOST_NAMED = 5
 """Shapes that the status names as left alone."""
 
@@ -67,7 +66,7 @@ def meant_frames(node: nuke.Node) -> List[int]:
 def chosen_object(node: nuke.Node) -> Optional[str]:
     """Give the object that the buttons are for; None for all."""
     chosen = str(node["key_object"].value())
-    return None if chosen == ALL else chosen
+    return None if chosen == ALL_OBJECTS else chosen
 
 
 def _edit(node: nuke.Node, kind: str, *frames: int) -> None:
@@ -178,7 +177,7 @@ def _key(node: nuke.Node, frame: int, moved: Mapping[Tuple[str, Path], OwnShape]
 
 def _drawn(rotos: Sequence[nuke.Node], read: RotoReading, chosen: str) -> List[_Drawn]:
     """List the shapes of an object, or of all."""
-    wanted = {id(placed.shape) for each in read.objects if chosen in (ALL, each.name) for placed in each.placed}
+    wanted = {id(placed.shape) for each in read.objects if chosen in (ALL_OBJECTS, each.name) for placed in each.placed}
     found = []
     for roto, text in zip(rotos, read.nodes):
         for path, placed in shapes_with_paths(text.known.root):

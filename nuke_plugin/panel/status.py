@@ -17,6 +17,7 @@ from xmem_roto_nuke.staleness import look, mattes_on_disk, watch
 from xmem_roto_nuke.staleness.look import Verdict
 from xmem_roto_nuke.staleness.record import Record, last_record
 from xmem_roto_nuke.words import counted, size
+from xmemcore.protocol.choices import ALL_OBJECTS
 from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.frames import FrameRange, FrameRangeInvalid
 from xmemcore.protocol.places import cache_root, exchange_folder
@@ -174,15 +175,15 @@ def show_models(node: nuke.Node, models: Sequence[ModelEntry]) -> None:
 
 
 def _show_objects(node: nuke.Node, lines: Sequence[str], names: Sequence[str]) -> None:
-    """List the keyframes, and fill the two pulldowns with the objects; a choice that is gone becomes `all`."""
+    """List the keyframes, and fill the two pulldowns with the objects; a choice that is gone becomes all of them."""
     _set(node, "keyframes", "<br>".join(html.escape(line) for line in lines) or " ")
     for pulldown in ("key_object", "suggest_object"):
         knob = node[pulldown]
-        offered = ["all", *names]
+        offered = [ALL_OBJECTS, *names]
         if list(knob.values()) != offered:  # type: ignore[attr-defined]
             chosen = str(knob.value())
             knob.setValues(offered)  # type: ignore[attr-defined]
-            knob.setValue(chosen if chosen in offered else "all")
+            knob.setValue(chosen if chosen in offered else ALL_OBJECTS)
 
 
 def _write(node: nuke.Node, verdict: Verdict, notes: Sequence[str], record: Optional[Record]) -> None:

@@ -39,3 +39,6 @@ FROM_SCRIPT = "from the script"
 SHAPES, UNION, ALPHA = "each shape or layer", "union of all shapes", "alpha of the input"
 ROTO_INPUTS = (SHAPES, UNION, ALPHA)
 """What a node's roto input means."""
+
+ALL_OBJECTS = "all"
+"""Entry of a node's pulldowns of objects that stands for all of them."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Optional, Tuple
 
 from xmemcore.protocol.choices import (
+    ALL_OBJECTS,
     COMPRESSIONS,
     DEVICES,
     EDGES,
@@ -451,8 +452,8 @@ class SuggestRequest(ShotRequest):
         help="suggest for this object (default: all together)",
         knob="suggest_object",
         label="suggest for",
-        knob_choices=("all",),
-        knob_none="all",
+        knob_choices=(ALL_OBJECTS,),
+        knob_none=ALL_OBJECTS,
         tooltip="Suggest for this object, or for the union of all.",
     )
     method: str = setting(
