@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from xmemcore.shot.mattes.planes import share_out
 from xmemcore.shot.plate.flow import Flows, Way
 from xmemcore.shot.plate.resampling import resampled
 
@@ -120,24 +121,21 @@ class KeyDifferences:
             Planes (1 + K, h, w), which still sum to 1; and where each object's edge is feathered, (K, h, w) in [0, 1].
         """
         ways: dict[int, Way] = {}
-        objects = planes[1:].astype(np.float32)
-        soft = np.zeros_like(objects)
-        for obj in range(len(objects)):
+        carried = planes.astype(np.float32)
+        soft = np.zeros_like(carried[1:])
+        for obj in range(len(soft)):
             for key, weight in self._weights(obj, index):
                 difference = self._found[key].get(obj)
                 if difference is not None:
                     if key not in ways:
                         ways[key] = self._flows.way(index, key, (planes.shape[1], planes.shape[2]))
                     added, feathered = difference.at(ways[key], planes[obj + 1], abs(index - key))
-                    objects[obj] += weight * added
+                    carried[obj + 1] += weight * added
                     # A feather goes on until half way, then the plate takes over.
                     np.maximum(soft[obj], min(1.0, 2 * weight) * feathered, out=soft[obj])
         if not ways:
             return planes, soft
-        objects = objects.clip(0, 1)
-        total = objects.sum(axis=0)
-        np.divide(objects, total, out=objects, where=total > 1)
-        return np.concatenate((np.maximum(1 - objects.sum(axis=0, keepdims=True), 0), objects)), soft
+        return share_out(carried.clip(0, 1)), soft
 
     def _weights(self, obj: int, index: int) -> Sequence[tuple[int, float]]:
         """Name the keys of an object that count at a frame, each with its weight in (0, 1]; none where the object is keyed."""

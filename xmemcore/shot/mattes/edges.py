@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from xmemcore.shot.mattes.planes import share_out
+
 VERSION = 3
 """Raised whenever the same planes and picture would give other edges: it is part of every signature."""
 
@@ -102,10 +104,7 @@ class Refinement:
             # Where the network is sure, the plate may move an edge, but texture must leave no haze.
             plane -= empty * _haze(plane)
             plane += solid * _haze(1 - plane)
-        total = planes[1:].sum(axis=0)
-        np.divide(planes[1:], total, out=planes[1:], where=total > 1)
-        planes[0] = np.maximum(1 - planes[1:].sum(axis=0), 0)
-        return planes
+        return share_out(planes)
 
 
 def undecided(objects: np.ndarray) -> np.ndarray:

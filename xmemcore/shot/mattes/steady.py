@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from xmemcore.shot.mattes.edges import undecided
+from xmemcore.shot.mattes.planes import share_out
 from xmemcore.shot.plate.flow import Flows
 
 VERSION = 1
@@ -27,19 +28,17 @@ def steadied(planes: np.ndarray, index: int, around: Mapping[int, np.ndarray], f
     """Average a prediction (1 + K, h, w) with those of neighbouring frames, where it is undecided; planes still sum to 1."""
     size = (planes.shape[1], planes.shape[2])
     ways = {neighbour: flows.way(index, neighbour, size) for neighbour in around}
-    objects = planes[1:].astype(np.float32)
-    for obj, plane in enumerate(objects):
+    steady = planes.astype(np.float32)
+    for obj, plane in enumerate(steady[1:], 1):
         total, weight = plane.copy(), np.ones_like(plane)
         for neighbour, way in ways.items():
-            there = around[neighbour][obj + 1].astype(np.float32)
+            there = around[neighbour][obj].astype(np.float32)
             brought = cv2.remap(there, way.columns, way.rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             counts = np.abs(brought - plane) < DIFFERENT
             total += counts * brought
             weight += counts
-        objects[obj] = np.where(undecided(plane[None]), total / weight, plane)
-    total = objects.sum(axis=0)
-    np.divide(objects, total, out=objects, where=total > 1)
-    return np.concatenate((np.maximum(1 - objects.sum(axis=0, keepdims=True), 0), objects))
+        steady[obj] = np.where(undecided(plane[None]), total / weight, plane)
+    return share_out(steady)
 
 
 def neighbours(index: int, delivers: Collection[int]) -> list[int]:
