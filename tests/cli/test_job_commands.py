@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,10 @@ from tests.shot.made_shot import FIRST, write_model, write_plate, write_roto
 from xmemcore.cli.main import main
 from xmemcore.network.catalogue import hash_file
 from xmemcore.protocol import job
+from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.job import JobShot
 from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot.store.at_work import AtWork
 
 LAST = FIRST + 11
 KEYS = (FIRST, FIRST + 4, FIRST + 8)
@@ -110,3 +114,82 @@ def test_a_wrong_call_is_one_sentence(made: Path, words: list[str], sentence: st
     rest = options(made) if words[0] == "run" and "--path-map" not in words else []
     assert main([places.get(word, word) for word in words] + rest) == 2
     assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a drive is a path of this machine there")
+def test_a_path_of_another_kind_of_machine_is_refused_and_nothing_is_written(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for field, value in (("result", r"Z:\\shots\\m.%04d.exr"), ("plate", "Z:/shots/p.%04d.exr")):
+        folder = copied(made, tmp_path / field)
+        text = (folder / job.NAME).read_text()
+        former = "/show/mattes/matte.%04d.exr" if field == "result" else "/show/plate/plate.%04d.exr"
+        (folder / job.NAME).write_text(text.replace(former, value))
+        assert main(["run", str(folder), *options(made)]) == 2
+        said = capsys.readouterr().err
+        assert "no path of this kind of machine" in said and "--path-map" in said and "Traceback" not in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["plate", "result"]
+
+
+def test_collect_waits_for_who_works_at_the_mattes_and_is_busy_then(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = copied(made, tmp_path / "job")
+    place = folder / "a" / "mattes"
+    place.mkdir(parents=True, exist_ok=True)
+    with AtWork.on_mattes(place / "matte.%04d.exr").joined("0123", "{holder}{folder}"):
+        assert main(["collect", str(folder), *options(made), "--wait", "0"]) == 75
+    assert "Somebody works at the mattes of this job" in capsys.readouterr().err
+    assert main(["collect", str(folder), *options(made), "--wait", "0"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"name": "a\nb"}, "cannot be printed"),
+        ({"model_sha256": "zz"}, "in place of a hash"),
+        ({"request": {"frames": ""}}, "frame range"),
+        ({"request": {"roto": None}}, "neither a roto nor masks"),
+    ],
+    ids=["name", "hash", "frames", "annotations"],
+)
+def test_what_no_export_writes_is_refused_by_the_jobs_name(made: Path, tmp_path: Path, change: dict, sentence: str) -> None:
+    folder = copied(made, tmp_path / "job")
+    content = json.loads((folder / job.NAME).read_text())
+    shot = content["shots"][0]
+    shot["request"].update(change.pop("request", {}))
+    shot.update(change)
+    (folder / job.NAME).write_text(json.dumps(content))
+    with pytest.raises(RequestError, match=sentence) as refused:
+        job.read(folder)
+    assert str(folder / job.NAME) in str(refused.value)
+
+
+def test_two_shots_that_write_the_same_mattes_are_refused(made: Path, tmp_path: Path) -> None:
+    folder = copied(made, tmp_path / "job")
+    content = json.loads((folder / job.NAME).read_text())
+    content["shots"].append({**content["shots"][0], "name": "b"})
+    (folder / job.NAME).write_text(json.dumps(content))
+    with pytest.raises(RequestError, match="two shots write the same mattes"):
+        job.read(folder)
+
+
+def test_a_folder_that_is_no_job_is_called_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", str(tmp_path)]) == 2
+    assert "is no job folder: it has no job.json" in capsys.readouterr().err
+    (tmp_path / job.NAME).mkdir()
+    for command in ("plan", "run", "collect"):
+        assert main([command, str(tmp_path)]) == 2
+        said = capsys.readouterr().err
+        assert str(tmp_path / job.NAME) in said and "not an ordinary file" in said
+
+
+@pytest.mark.parametrize("words", [("--pace", "-1"), ("--pace", "nan"), ("--workers", "1000000000"), ("--path-map", "rel=/x")])
+def test_numbers_and_rules_out_of_range_are_refused(made: Path, words: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", str(made / "job"), *words]) == 2
+    assert words[1] in capsys.readouterr().err
+
+
+def copied(made: Path, folder: Path) -> Path:
+    """Copy the job without its results."""
+    shutil.copytree(made / "job", folder, ignore=shutil.ignore_patterns("mattes"))
+    return folder

@@ -9,7 +9,7 @@ from tests.engine.small import MadeUpShot, propagate, small_network
 from xmemcore.engine.config import EngineConfig
 from xmemcore.engine.frames import Annotation
 from xmemcore.network.inference import FAST, FLOAT32, MIXED, prepared
-from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.failures import MachineError, RequestError
 from xmemcore.shot import device
 from xmemcore.shot.device import choose_precision
 
@@ -57,7 +57,7 @@ def test_auto_is_what_the_device_is_good_at(monkeypatch: pytest.MonkeyPatch, hal
 
 def test_level_that_a_machine_cannot_compute_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "computes_in_half", lambda there: False)
-    with pytest.raises(RequestError, match="no bfloat16 instructions.*precision mixed.*Choose precision float32"):
+    with pytest.raises(MachineError, match="no bfloat16 instructions.*precision mixed.*Choose precision float32"):
         choose_precision(MIXED, "cpu")
 
 

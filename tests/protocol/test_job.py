@@ -30,7 +30,7 @@ def shot(folder: Path, name: str = "XMemRoto1") -> JobShot:
         viewer_frame=1004,
     )
     result, record = "/shots/a/mattes/matte.%04d.exr", {"first": 1001}
-    return JobShot(name, job.for_job(request, folder), result, (1007,), "00ff", "/shots/a/comp.nk", record)
+    return JobShot(name, job.for_job(request, folder), result, (1007,), "00ff" * 16, "/shots/a/comp.nk", record)
 
 
 def test_a_folder_that_is_copied_is_the_same_job_at_another_place(tmp_path: Path) -> None:
@@ -85,9 +85,9 @@ def test_rules_of_open_job_description_are_read_and_others_refused(tmp_path: Pat
 
 
 def test_shots_of_one_folder_stay_beside_each_other(tmp_path: Path) -> None:
-    job.keep(tmp_path, shot(tmp_path, "b"))
-    job.keep(tmp_path, shot(tmp_path, "a"))
-    job.keep(tmp_path, replace(shot(tmp_path, "b"), script="again"))
+    other = replace(shot(tmp_path, "b"), result="/shots/b/mattes/matte.%04d.exr")
+    for each in (other, shot(tmp_path, "a"), replace(other, script="again")):
+        job.keep(tmp_path, each)
     opened = job.read(tmp_path)
     assert [one.name for one in opened.shots] == ["a", "b"] and opened.shot("b").script == "again"
     with pytest.raises(match="It has: a, b"):

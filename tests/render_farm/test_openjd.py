@@ -41,7 +41,7 @@ class Farm:
         self.job = folder / "jobs" / "a job"
         self.environment = {**os.environ, "XMEM_ROTO_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         self.environment.pop("PYTHONPATH", None)
-        self.nuke = self.command("nuke", sys.executable, str(CHECKOUT / "tests" / "farm" / "pretend_nuke.py"))
+        self.nuke = self.command("nuke", sys.executable, str(CHECKOUT / "tests" / "render_farm" / "pretend_nuke.py"))
         self.core = self.command("xmem-roto", sys.executable, "-I", "-m", "xmemcore")
 
     def command(self, name: str, *words: str) -> Path:

@@ -17,8 +17,9 @@ from xmemcore.cli.options import (
     add_settings,
     add_word_options,
     byte_count,
-    positive,
     request_of,
+    step_seconds,
+    whole,
 )
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
 from xmemcore.protocol import job
@@ -27,6 +28,8 @@ from xmemcore.protocol.failures import MachineError, RequestError
 from xmemcore.protocol.path_map import PathRules, read_rules
 from xmemcore.protocol.requests import PropagateRequest
 
+MOST_WORKERS = 10_000
+worker_count = whole(1, MOST_WORKERS)
 LISTED = 12
 """Gaps that are printed; a shot may have hundreds."""
 
@@ -61,9 +64,9 @@ def add_plan(commands: argparse._SubParsersAction[Parser]) -> None:
     add_cache_options(parser)
     parser.add_argument("--shot", help="of a job folder in place of PLATE")
     _add_path_rules(parser)
-    parser.add_argument("--workers", type=positive, default=1, metavar="N", help="share the work out to so many (default: 1)")
+    parser.add_argument("--workers", type=worker_count, default=1, metavar="N", help="share the work out to so many (default: 1)")
     what = "seconds that a step takes on the machines that will compute (default: as earlier runs here have found)"
-    parser.add_argument("--pace", type=float, metavar="SECONDS", help=what)
+    parser.add_argument("--pace", type=step_seconds, metavar="SECONDS", help=what)
     add_log_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
     parser.set_defaults(run=run_plan)
@@ -165,6 +168,8 @@ def _planned(chosen: argparse.Namespace) -> PropagateRequest:
     """Give the request of a shot, or of a job folder that stands in place of the plate."""
     folder = Path(chosen.plate)
     if not job.is_job(folder):
+        if folder.is_dir() and not chosen.roto and not chosen.masks:
+            raise RequestError(f"{folder} is no job folder: it has no {job.NAME}. For a plate, give one of --roto and --masks.")
         return request_of(chosen, PropagateRequest)
     if chosen.roto or chosen.masks:
         raise RequestError(f"{folder} is a job folder, which brings its own annotations. Leave out --roto and --masks.")

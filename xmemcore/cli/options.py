@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from collections.abc import Callable
 from dataclasses import fields
@@ -14,6 +15,7 @@ from xmemcore.protocol.settings import Setting, rows
 
 DEFAULTS = PropagateRequest(plate="")
 Request = TypeVar("Request", bound="ShotRequest | ApproveRequest")
+SECONDS_OF_A_DAY = 86_400
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
@@ -63,6 +65,17 @@ def learning_seconds(text: str) -> float:
         value = -1.0
     if not 0 <= value <= LONGEST_LEARNING_SECONDS:
         raise argparse.ArgumentTypeError(f"'{text}' must be off, or a number of seconds from 0 to {LONGEST_LEARNING_SECONDS}")
+    return value
+
+
+def step_seconds(text: str) -> float:
+    """Read how long a step takes: a number over 0, at most a day."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= SECONDS_OF_A_DAY:
+        raise argparse.ArgumentTypeError(f"'{text}' must be a number of seconds over 0, at most {SECONDS_OF_A_DAY}")
     return value
 
 

@@ -22,8 +22,8 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import FrameRange, FrameRangeInvalid
 from xmemcore.protocol.kinds import of_json
-from xmemcore.protocol.outside import NotUsable, read_json
-from xmemcore.protocol.path_map import PathRules
+from xmemcore.protocol.outside import NotUsable, read_json, short
+from xmemcore.protocol.path_map import PathRules, is_absolute, require_here
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.settings import rows
 from xmemcore.protocol.version import VERSION
@@ -37,6 +37,9 @@ INPUTS = ("plate", "roto", "masks", "roto_alpha", "approved")
 """Fields of a request that are paths of what is read."""
 _SHOT = ("roto_node", "keyframes", "objects", "absent", "node_id", "frames", "out", "augmentations", "pictures", *INPUTS)
 """Fields that belong to the shot, beside the settings that change mattes; all others are the affair of the machine that computes."""
+
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -59,13 +62,21 @@ class JobShot:
     """What the plugin wants to find beside the mattes, as far as it could be known; empty without a node."""
 
     def here(self, folder: Path, rules: PathRules) -> PropagateRequest:
-        """Give the request with paths as this machine has them."""
-        paths: Dict[str, Any] = {name: _here(getattr(self.request, name), folder, rules) for name in (*INPUTS, "out")}
+        """Give the request with paths as this machine has them; raises RequestError for a path of another kind of machine."""
+        paths: Dict[str, Any] = {name: self._path_here(name, folder, rules) for name in (*INPUTS, "out")}
         return replace(self.request, **paths)
 
     def result_here(self, rules: PathRules) -> str:
-        """Say where the mattes are wanted, as this machine calls it; empty: where they are made."""
-        return rules.mapped(self.result)
+        """Say where the mattes are wanted, as this machine calls it; empty: where they are made. Raises RequestError."""
+        return require_here(rules.mapped(self.result), f"The place for the mattes of {self.name}")
+
+    def _path_here(self, name: str, folder: Path, rules: PathRules) -> Optional[str]:
+        path = getattr(self.request, name)
+        if path is None:
+            return None
+        if not is_absolute(path):
+            return (folder.absolute() / path).as_posix()
+        return require_here(rules.mapped(path), f"The {name.replace('_', ' ')} of {self.name}")
 
 
 @dataclass(frozen=True)
@@ -112,7 +123,7 @@ def keep(folder: Path, shot: JobShot) -> None:
 
 def is_job(folder: Path) -> bool:
     """Say whether a folder wants to be a job folder."""
-    return (folder / NAME).is_file()
+    return os.path.lexists(folder / NAME)
 
 
 def read(folder: Path) -> Job:
@@ -130,7 +141,8 @@ def read(folder: Path) -> Job:
     except FileNotFoundError as error:
         raise RequestError(f"{folder} is no job folder: it has no {NAME}. Export one with render.py --export-only.") from error
     except (OSError, NotUsable) as error:
-        raise RequestError(f"The job {path} cannot be read: {error}. Export it again.") from error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise RequestError(f"The job {path} cannot be read: {reason}. Export it again.") from error
     return job
 
 
@@ -149,21 +161,35 @@ def _require_possible(job: Job) -> None:
         raise NotUsable("it has no shots")
     if len({shot_folder(shot.name) for shot in job.shots}) != len(job.shots):
         raise NotUsable("two shots have one name")
+    if len({shot.request.out for shot in job.shots}) != len(job.shots) or _one_result(job):
+        raise NotUsable("two shots write the same mattes")
     for shot in job.shots:
         request = shot.request
+        if not shot.name.isprintable():
+            raise NotUsable("the name of a shot has characters that cannot be printed")
+        if shot.model_sha256 is not None and not _SHA256.fullmatch(shot.model_sha256):
+            raise NotUsable(f"the model of {shot.name} has {short(shot.model_sha256)} in place of a hash")
+        if not request.roto and not request.masks:
+            raise NotUsable(f"{shot.name} has neither a roto nor masks")
         if for_job(request, Path()) != request:
             raise NotUsable(f"{shot.name} sets what only the machine that runs it may set")
-        if _is_absolute(request.out) or not _stays_inside(request.out):
+        if is_absolute(request.out) or not _stays_inside(request.out):
             raise NotUsable(f"the mattes of {shot.name} leave the job folder")
-        if not all(_is_absolute(path) or _stays_inside(path) for path in (getattr(request, name) for name in INPUTS) if path):
+        if not all(is_absolute(path) or _stays_inside(path) for path in (getattr(request, name) for name in INPUTS) if path):
             raise NotUsable(f"a relative path of {shot.name} leaves the job folder")
-        if shot.result and not (_is_absolute(shot.result) and shot.result.lower().endswith(".exr")):
+        if shot.result and not (is_absolute(shot.result) and shot.result.lower().endswith(".exr")):
             raise NotUsable(f"the mattes of {shot.name} are wanted at {shot.result}, which is no absolute pattern of EXR files")
         try:
             request.require_possible()
-            FrameRange.parse(request.frames or "1")
+            if request.frames is not None:
+                FrameRange.parse(request.frames)
         except (RequestError, FrameRangeInvalid) as error:
             raise NotUsable(str(error).rstrip(".")) from error
+
+
+def _one_result(job: Job) -> bool:
+    wanted = [shot.result for shot in job.shots if shot.result]
+    return len(set(wanted)) != len(wanted)
 
 
 def _as_json(shot: JobShot) -> Dict[str, Any]:
@@ -180,16 +206,6 @@ def _relative(path: str, folder: Path) -> str:
     text = path.replace("\\", "/")
     home = folder.absolute().as_posix()
     return text[len(home) + 1 :] if folder != Path() and text.startswith(f"{home}/") else text
-
-
-def _here(path: Optional[str], folder: Path, rules: PathRules) -> Optional[str]:
-    if path is None:
-        return None
-    return rules.mapped(path) if _is_absolute(path) else (folder.absolute() / path).as_posix()
-
-
-def _is_absolute(path: str) -> bool:
-    return PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute()
 
 
 def _stays_inside(path: str) -> bool:

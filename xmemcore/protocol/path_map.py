@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Iterable, List, Optional, Tuple
 
 from xmemcore.protocol.failures import RequestError
@@ -53,6 +53,21 @@ class PathRules:
         return path
 
 
+def is_absolute(path: str) -> bool:
+    """Say whether a path begins at a root, on whichever kind of machine."""
+    return PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute()
+
+
+def require_here(path: str, what: str) -> str:
+    """Give an absolute path back; raises RequestError where it is a path of another kind of machine, which no rule has mapped."""
+    if path and not Path(path).is_absolute():
+        raise RequestError(
+            f"{what} is {path}, which is no path of this kind of machine. Say what it is called here: --path-map FROM=TO, such as "
+            "X:\\shots=/mnt/shots."
+        )
+    return path
+
+
 def read_rules(file: Optional[str], typed: Iterable[str] = ()) -> PathRules:
     """Read rules from a file, and such as were typed, which go first.
 
@@ -66,16 +81,19 @@ def read_rules(file: Optional[str], typed: Iterable[str] = ()) -> PathRules:
     rules: List[PathRule] = []
     for text in typed:
         source, _, destination = text.partition("=")
-        if not source or not destination:
+        if not is_absolute(source) or not destination:
             raise RequestError(f"'{text}' is no rule for paths. Write FROM=TO, such as X:\\shots=/mnt/shots.")
         rules.append(PathRule("WINDOWS" if _DRIVE.match(source) else "POSIX", source, destination))
     if file:
         try:
             content = read_json(Path(file)) or {}
+            if not isinstance(content, dict):
+                raise NotUsable(f"it is no file of {FORMAT}")
             stored = of_json(PathRules, content)
             if stored.version != FORMAT or any(rule.source_path_format not in ("POSIX", "WINDOWS") for rule in stored.path_mapping_rules):
                 raise NotUsable(f"it is no file of {FORMAT}")
         except (OSError, NotUsable) as error:
-            raise RequestError(f"The rules for paths in {file} cannot be read: {error}.") from error
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+            raise RequestError(f"The rules for paths in {file} cannot be read: {reason}. Name another file.") from error
         rules += stored.path_mapping_rules
     return PathRules(FORMAT, tuple(rules))

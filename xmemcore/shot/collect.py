@@ -37,6 +37,7 @@ from xmemcore.shot.opened import OpenedShot, files_read, open_propagate
 from xmemcore.shot.plan import plan
 from xmemcore.shot.store.at_work import AtWork
 
+UNFINISHED = "Somebody works at the mattes of this job at the moment ({holder}; {folder}). Collect when all have ended."
 BUSY = "A propagate writes these mattes at the moment ({holder}; {folder}). Collect again when it has ended."
 
 
@@ -50,13 +51,24 @@ def collect(shot: JobShot, request: PropagateRequest, rules: PathRules, listener
         listener: told of every frame.
 
     Raises:
-        RequestError: also where mattes are not finished; nothing is copied then.
-        Busy, Cancelled.
+        RequestError: also where mattes are not finished and nobody works at them; nothing is copied then.
+        Busy: others work at them for longer than the request waits.
+        Cancelled.
     """
     began = time.monotonic()
     opened = open_propagate(request)
     made, plate = opened.places.out, opened.shot.plate
-    records = _proven(opened, listener)
+    records, unfinished = _proven(opened, listener)
+    if unfinished:
+        # Whoever works at them may be about to finish.
+        with AtWork.on_mattes(made).joined("collect", UNFINISHED, request.wait, listener.cancelled):
+            records, unfinished = _proven(opened, listener)
+    if unfinished:
+        have = "have" if len(unfinished) > 1 else "has"
+        raise RequestError(
+            f"{counted(unfinished).capitalize()} {have} no finished matte of this job at {made} (precision {opened.precision}). "
+            "Run the job again; what is finished stays."
+        )
     result = shot.result_here(rules)
     target = matte_pattern(result) if result else made
     frames = [plate.frames[index] for index in opened.wanted]
@@ -82,29 +94,23 @@ def collect(shot: JobShot, request: PropagateRequest, rules: PathRules, listener
     return Collected(shot.name, str(target), tuple(frames), tuple(copied), round(time.monotonic() - began, 3))
 
 
-def _proven(opened: OpenedShot, listener: Listener) -> dict[int, MatteRecord]:
-    """Ask every matte of the job what it is; raises RequestError."""
+def _proven(opened: OpenedShot, listener: Listener) -> tuple[dict[int, MatteRecord], list[int]]:
+    """Ask every matte of the job what it is: what finished ones say, by frame, and the frames of the others; raises Cancelled."""
     planned, frames = plan(opened), opened.shot.plate.frames
     depends = Dependencies(opened, planned, expected_weights(opened, planned))
     former = FormerMattes(opened.matte_path, depends.signature)
     records: dict[int, MatteRecord] = {}
-    bad = []
+    unfinished = []
     for place, index in enumerate(opened.wanted):
         if listener.cancelled():
             raise Cancelled("Cancelled. Nothing was collected.")
         record = former.up_to_date(index)
         if record is None:
-            bad.append(frames[index])
+            unfinished.append(frames[index])
         else:
             records[frames[index]] = record
         listener.progress(place + 1, 2 * len(opened.wanted))
-    if bad:
-        have = "have" if len(bad) > 1 else "has"
-        raise RequestError(
-            f"{counted(bad).capitalize()} {have} no finished matte of this job at {opened.places.out} (precision {opened.precision}). "
-            "Run the job again; what is finished stays."
-        )
-    return records
+    return records, unfinished
 
 
 def _copied(opened: OpenedShot, target: Path, frames: list[int], records: Mapping[int, MatteRecord], listener: Listener) -> list[int]:

@@ -6,7 +6,7 @@ import torch
 
 from xmemcore.network.inference import FLOAT32, MIXED, computes_in_half
 from xmemcore.protocol.choices import PRECISIONS
-from xmemcore.protocol.failures import DeviceMissing, RequestError
+from xmemcore.protocol.failures import DeviceMissing, MachineError, RequestError
 
 
 def choose_device(name: str) -> torch.device:
@@ -42,7 +42,7 @@ def choose_precision(name: str, device: str, plain: bool = False) -> str:
     if name == "auto":
         return MIXED if able else FLOAT32
     if name != FLOAT32 and not able:
-        raise RequestError(
+        raise MachineError(
             f"This processor has no bfloat16 instructions, so it cannot compute at precision {name}. Choose precision float32, or compute "
             "on another machine."
         )
