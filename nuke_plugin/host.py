@@ -457,14 +457,53 @@ Build = Callable[[nuke.Node, List[nuke.Node]], nuke.Node]
 """Puts stock nodes after a node, adds each to the list, and returns the last one."""
 
 
+class RunWrite:
+    """The one Write of a run, whatever that renders: a studio's callbacks on Write come once. Main thread only."""
+
+    def __init__(self) -> None:
+        """Make nothing yet."""
+        self._nodes: Dict[bool, nuke.Node] = {}
+        """By whether it is inside of the Group: a node of two graphs cannot be."""
+
+    def of(self, last: nuke.Node, pattern: str, channels: str, within: bool) -> nuke.Node:
+        """Point it at a node; made with the first call, in the group that is current.
+
+        Args:
+            last: node to render, in the current group.
+            pattern: of the files, with forward slashes, in a folder that is there.
+            channels: to write.
+            within: whether the current group is the run's own.
+        """
+        write = self._nodes.get(within)
+        if write is None:
+            write = self._nodes[within] = _handed_out(nuke.nodes.Write())
+            write["file_type"].setValue("exr")
+            for name, value in (("datatype", "16 bit half"), ("compression", "Zip (1 scanline)"), ("autocrop", False), ("raw", True)):
+                write[name].setValue(value)
+            write.setName(OURS + write.Class())
+        set_path(write["file"], pattern)
+        write["channels"].setValue(channels)
+        write.setInput(0, last)
+        return write
+
+    def close(self) -> None:
+        """Delete it, unless it went with its Group."""
+        nodes, self._nodes = self._nodes, {}
+        with unrecorded():
+            for node in nodes.values():
+                with contextlib.suppress(ValueError):
+                    nuke.delete(node)
+
+
 class FrameWriter:
     """Stock nodes that render a node to half-float EXR, linear and untouched, made with the first frame and deleted by `close`.
 
-    One Write serves a whole run: a studio's callbacks on Write and Crop come once. The nodes are made inside of a Group where there is
-    one, so that nobody meets them in the graph. Main thread only.
+    The nodes are made inside of a Group where there is one, so that nobody meets them in the graph. Main thread only.
     """
 
-    def __init__(self, source: nuke.Node, build: Build, pattern: str, channels: str, inside: Optional[nuke.Node] = None) -> None:
+    def __init__(
+        self, source: nuke.Node, build: Build, pattern: str, channels: str, write: RunWrite, inside: Optional[nuke.Node] = None
+    ) -> None:
         """Take what to render; no node is made yet.
 
         Args:
@@ -472,11 +511,13 @@ class FrameWriter:
             build: of the nodes between it and the Write.
             pattern: of the files, with forward slashes, in a folder that is there.
             channels: of the Write.
+            write: of the run; whoever made it closes it.
             inside: a Group to one of whose inputs `source` is connected; None to make the nodes beside it.
         """
         self.source, self.pattern = source, pattern
-        self._build, self._channels, self._inside = build, channels, inside
+        self._build, self._channels, self._inside, self._run_write = build, channels, inside, write
         self._nodes: List[nuke.Node] = []
+        self._write: Optional[nuke.Node] = None
 
     def write(self, first: int, last: int) -> None:
         """Render consecutive frames in one call of Nuke's.
@@ -485,19 +526,19 @@ class FrameWriter:
             RuntimeError: Nuke cannot, or was told to cancel.
         """
         with unrecorded(), _full_size():
-            if not self._nodes:
-                self._make()
-            nuke.execute(self._nodes[-1], first, last, 1, nuke.views()[:1])
+            if self._write is None:
+                self._write = self._make()
+            nuke.execute(self._write, first, last, 1, nuke.views()[:1])
 
     def close(self) -> None:
         """Delete the nodes; those that went with their Group are gone already."""
-        nodes, self._nodes = self._nodes, []
+        nodes, self._nodes, self._write = self._nodes, [], None
         with unrecorded():
             for node in reversed(nodes):
                 with contextlib.suppress(ValueError):
                     nuke.delete(node)
 
-    def _make(self) -> None:
+    def _make(self) -> nuke.Node:
         viewer = nuke.activeViewer() if has_interface() else None
         if viewer is not None:
             viewer.stop()
@@ -505,21 +546,9 @@ class FrameWriter:
         with _context_of(start):
             try:
                 last = self._build(start, self._nodes)
-                write = _handed_out(nuke.nodes.Write())
-                self._nodes.append(write)
-                set_path(write["file"], self.pattern)
-                write["file_type"].setValue("exr")
-                for name, value in (
-                    ("datatype", "16 bit half"),
-                    ("compression", "Zip (1 scanline)"),
-                    ("autocrop", False),
-                    ("channels", self._channels),
-                ):
-                    write[name].setValue(value)
-                write["raw"].setValue(True)
-                write.setInput(0, last)
                 for node in self._nodes:
                     node.setName(OURS + node.Class())
+                return self._run_write.of(last, self.pattern, self._channels, start is not self.source)
             except Exception:
                 self.close()
                 raise

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Callable, Dict, FrozenSet, Iterable, List, Map
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import absence, approvals, colour, pictures, plates
-from xmem_roto_nuke.handover.pictures import Show, format_of
+from xmem_roto_nuke.handover.pictures import Show, Surroundings, format_of
 from xmem_roto_nuke.handover.shared_folder import write_whole
 from xmem_roto_nuke.host import RotoDrawing
 from xmem_roto_nuke.node import identity, knobs, roto_pipe
@@ -30,8 +30,12 @@ if TYPE_CHECKING:
 
 MOST_CHANNELS = 1023
 """That Nuke takes in one script."""
-EXTRA_LAYERS = {"confidence": re.compile("confidence"), "bands": re.compile("core|edge"), "cryptomatte": re.compile(r"XMemRoto\d\d")}
-"""By the setting that asks for them: names of the mattes' layers that are no object's, and so cannot have another name."""
+PASSES = {
+    "confidence": re.compile(r"confidence\.value"),
+    "bands": re.compile(r"(core|edge)\.value"),
+    "cryptomatte": re.compile(r"XMemRoto\d\d\..*"),
+}
+"""By the setting that asks for them: channels of the mattes that are no object's, and so cannot have another name."""
 AnyRequest = TypeVar("AnyRequest", PropagateRequest, SuggestRequest, FitRequest)
 
 
@@ -108,7 +112,7 @@ def read_node(node: nuke.Node) -> NodeRead:
         annotations,
         identity.roto_source(node) if annotations.sent is None else None,
         frozenset(absent_frames(node)),
-        annotations.warnings + plates.beyond(frames, plate) + _replaced_layers(settings, plate),
+        annotations.warnings + plates.beyond(frames, plate) + _hidden_passes(settings, plate),
     )
 
 
@@ -190,8 +194,16 @@ def hand_over(read: NodeRead, show: Show, cancelled: Callable[[], bool], place: 
     Raises:
         RequestError, MachineError, Cancelled: with the sentence to show.
     """
-    folder, annotations = place or exchange_folder(read.node_id), read.annotations
-    plate = pictures.hand_plate(read.node, read.plate, folder, list(read.frames), annotations.keyframes, show, cancelled)
+    around = pictures.Surroundings(read.node, place or exchange_folder(read.node_id), show, cancelled)
+    try:
+        return _hand_over(read, around)
+    finally:
+        around.close()
+
+
+def _hand_over(read: NodeRead, around: Surroundings) -> Handed:
+    annotations = read.annotations
+    plate = pictures.hand_plate(around, read.plate, list(read.frames), annotations.keyframes)
     _refuse_keys_without_picture(annotations, plate.missing)
     shot = HandedShot(plate.pattern, read.colorspace, read.node_id)
     if approvals.stamp(read.settings.out):
@@ -199,14 +211,13 @@ def hand_over(read: NodeRead, show: Show, cancelled: Callable[[], bool], place: 
     alpha: Mapping[int, str] = {}
     if annotations.sent is not None:
         roto, absent = absence.taken_out(annotations.sent.roto)
-        write_whole(folder / "roto.json", roto.write())
-        shot = replace(shot, roto=(folder / "roto.json").as_posix(), absent=absent or None)
+        write_whole(around.folder / "roto.json", roto.write())
+        shot = replace(shot, roto=(around.folder / "roto.json").as_posix(), absent=absent or None)
         own = annotations.own_union
         if own is not None and annotations.complete:
-            union = pictures.hand_own_union(read.node, read.plate, own, folder, annotations.complete, show, cancelled)
-            shot = replace(shot, roto_alpha=union)
+            shot = replace(shot, roto_alpha=pictures.hand_own_union(around, read.plate, own, annotations.complete))
     elif read.alpha is not None:
-        handed = pictures.hand_alpha(read.node, read.alpha, folder, annotations.keyframes, read.absent, show, cancelled)
+        handed = pictures.hand_alpha(around, read.alpha, annotations.keyframes, read.absent)
         alpha = handed.states
         shot = replace(shot, masks=handed.pattern, keyframes=tuple(annotations.keyframes))
     return Handed(shot, plate.missing, plate.state, alpha)
@@ -282,16 +293,16 @@ def _refuse_keys_off_plate(annotations: Annotations, plate: nuke.Node) -> None:
         )
 
 
-def _replaced_layers(settings: Settings, plate: nuke.Node) -> Tuple[str, ...]:
-    """Warn of layers of the plate in whose place the node puts out the mattes' of the same names."""
-    wanted = [names for setting, names in EXTRA_LAYERS.items() if getattr(settings.propagate, setting)]
-    layers = roto_pipe.layers(plate) if wanted else ()
-    lost = sorted(layer for layer in layers if any(names.fullmatch(layer) for names in wanted))
-    if not lost:
+def _hidden_passes(settings: Settings, plate: nuke.Node) -> Tuple[str, ...]:
+    """Name layers of the plate that are called like the mattes' own, which the node does not put out then."""
+    wanted = [names for setting, names in PASSES.items() if getattr(settings.propagate, setting)]
+    channels = roto_pipe.channels(plate) if wanted else ()
+    hiding = sorted({channel.split(".")[0] for channel in channels if any(names.fullmatch(channel) for names in wanted)})
+    if not hiding:
         return ()
     return (
-        f"The plate has layers that are called like the mattes' own, and these take their place in the output: {', '.join(lost)}. "
-        "Rename them before this node, or untick 'confidence', 'core and edge' or 'cryptomatte'.",
+        f"The plate has layers that are called like the mattes' own, and the plate's come out here: {', '.join(hiding)}. "
+        "The mattes' are in their files: Make passes shows them.",
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Collection, Dict, List, Optional, Sequence, Tuple
 
@@ -11,13 +12,33 @@ from xmem_roto_nuke.handover import plate_files, plates
 from xmem_roto_nuke.handover.plates import PlateExport, Rendered
 from xmem_roto_nuke.handover.reads import ReadFiles
 from xmem_roto_nuke.host import RotoDrawing
-from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.failures import Cancelled, RequestError
 from xmemcore.protocol.frames import FrameRange
 
 if TYPE_CHECKING:
     import nuke
 
 Show = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What all pictures of one handover share."""
+
+    node: nuke.Node
+    """An XMemRoto, inside of which nodes for rendering may live for a while."""
+    folder: Path
+    """For the exchange with the core."""
+    show: Show
+    """Says how far it is."""
+    cancelled: Callable[[], bool]
+    """Says whether to stop."""
+    write: host.RunWrite = field(default_factory=host.RunWrite)
+
+    def close(self) -> None:
+        """Delete the Write; from a thread of ours too."""
+        with contextlib.suppress(Cancelled):  # Nuke is leaving, or the node is gone, and with it what was made for it
+            host.in_main(self.write.close)
 
 
 @dataclass(frozen=True)
@@ -60,25 +81,14 @@ def _check_paths(node: nuke.Node) -> str:
     return f"No file that {' or '.join(names)} reads is on disk. Check the path there." if names else ""
 
 
-def hand_plate(
-    node: nuke.Node,
-    plate: nuke.Node,
-    folder: Path,
-    wanted: Sequence[int],
-    keyframes: Sequence[int],
-    show: Show,
-    cancelled: Callable[[], bool],
-) -> HandedPlate:
+def hand_plate(around: Surroundings, plate: nuke.Node, wanted: Sequence[int], keyframes: Sequence[int]) -> HandedPlate:
     """Make the plate ready: its own files where the core can read them, else rendered ones.
 
     Args:
-        node: an XMemRoto, inside of which nodes for rendering may live for a while.
-        plate: its plate input.
-        folder: for the exchange with the core.
+        around: of the handover.
+        plate: the node's plate input.
         wanted: frames to fill.
         keyframes: that teach, also outside those.
-        show: says how far it is.
-        cancelled: says whether to stop.
 
     Raises:
         RequestError: there is no frame at all; and what `PlateExport.render` raises.
@@ -87,8 +97,8 @@ def hand_plate(
     files = host.in_main(_direct_files, plate, ordered)
     if files is not None:
         return HandedPlate(files.pattern, tuple(plate_files.missing(files, ordered)), plate_files.signature(files, wanted))
-    export = host.in_main(lambda: PlateExport(plate, folder / "plate", inside=node))
-    rendered = export.render(ordered, lambda done, total: show(done, total, "rendering the plate"), cancelled)
+    export = host.in_main(lambda: PlateExport(plate, around.folder / "plate", around.write, inside=around.node))
+    rendered = export.render(ordered, lambda done, total: around.show(done, total, "rendering the plate"), around.cancelled)
     if not rendered.there:
         advice = host.in_main(_check_paths, plate) or "Check the frame range."
         raise RequestError(f"None of the frames {FrameRange.of(ordered)} can be rendered: their files are missing. {advice}")
@@ -110,45 +120,34 @@ def _direct_files(plate: nuke.Node, ordered: List[int]) -> Optional[ReadFiles]:
     return plate_files.direct_files(plate, host.file_pattern, host.working_space()[2], ordered)
 
 
-def hand_own_union(
-    node: nuke.Node, plate: nuke.Node, drawing: RotoDrawing, folder: Path, frames: Sequence[int], show: Show, cancelled: Callable[[], bool]
-) -> str:
+def hand_own_union(around: Surroundings, plate: nuke.Node, drawing: RotoDrawing, frames: Sequence[int]) -> str:
     """Render the roto's own alpha on the frames where every object is keyed.
 
     Args:
-        node: an XMemRoto, as in `hand_plate`.
+        around: of the handover.
         plate: whose format counts.
         drawing: of the roto, from the very moment at which its shapes were read.
-        folder: for the exchange with the core.
         frames: to render.
-        show: says how far it is.
-        cancelled: says whether to stop.
     """
 
     def depends() -> str:
         return "\n".join(["x".join(map(str, format_of(plate))), *("\n".join(layer) for layer in drawing.layers)])
 
-    export = host.in_main(PlateExport, plate, folder / "roto_alpha", "alpha", "alpha", drawing.build, depends, node)
-    rendered = export.render(frames, lambda done, total: show(done, total, "rendering the roto's alpha"), cancelled)
+    folder = around.folder / "roto_alpha"
+    export = host.in_main(PlateExport, plate, folder, around.write, "alpha", "alpha", drawing.build, depends, around.node)
+    rendered = export.render(frames, lambda done, total: around.show(done, total, "rendering the roto's alpha"), around.cancelled)
     export.record.keep_only(rendered.there)
     export.record.note_use()
     return export.record.pattern
 
 
-def hand_alpha(
-    node: nuke.Node,
-    source: nuke.Node,
-    folder: Path,
-    frames: Sequence[int],
-    absent: Collection[int],
-    show: Show,
-    cancelled: Callable[[], bool],
-) -> HandedAlpha:
+def hand_alpha(around: Surroundings, source: nuke.Node, frames: Sequence[int], absent: Collection[int]) -> HandedAlpha:
     """Render an input's alpha; frames on which the object is declared absent come out black."""
 
     def render(wanted: List[int], build: Any, depends: Optional[Callable[[], str]] = None) -> Tuple[PlateExport, Rendered]:
-        export = host.in_main(PlateExport, source, folder / "alpha", "alpha", "alpha", build, depends, node)
-        return export, export.render(wanted, lambda done, total: show(done, total, "rendering the alpha"), cancelled)
+        folder = around.folder / "alpha"
+        export = host.in_main(PlateExport, source, folder, around.write, "alpha", "alpha", build, depends, around.node)
+        return export, export.render(wanted, lambda done, total: around.show(done, total, "rendering the alpha"), around.cancelled)
 
     export, shown = render([frame for frame in frames if frame not in absent], host.make_nothing)
     there, black_on = list(shown.there), [frame for frame in frames if frame in absent]

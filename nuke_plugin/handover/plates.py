@@ -115,6 +115,7 @@ class PlateExport:
         self,
         plate: nuke.Node,
         folder: Path,
+        write: host.RunWrite,
         stem: str = "plate",
         channels: str = "rgb",
         build: Any = None,
@@ -126,6 +127,7 @@ class PlateExport:
         Args:
             plate: node to render.
             folder: of the rendered files and their record.
+            write: of the run; whoever made it closes it.
             stem: of the file names.
             channels: of the Write.
             build: puts nodes between plate and Write; overscan is cropped to what the core takes by default.
@@ -139,7 +141,7 @@ class PlateExport:
         # there one Write does it all in one bite, and overscan is left to the core.
         chosen = host.make_nothing if self._frugal and build is None else build or host.make_crop
         self.record = ExportRecord.open(folder, stem)
-        self._writer = host.FrameWriter(plate, chosen, self.record.pattern, channels, None if self._frugal else inside)
+        self._writer = host.FrameWriter(plate, chosen, self.record.pattern, channels, write, None if self._frugal else inside)
         self._at_once = 1
         """Frames of the next bite."""
         self._reading_seconds = 0.0

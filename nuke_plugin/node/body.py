@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 GIZMO = CHECKOUT / "gizmos" / "XMemRoto.gizmo"
 FORMER_INPUTS: Dict[str, Tuple[Tuple[str, ...], ...]] = {
     "Layers": (("plate", "Mattes"),),
-    "Composed": (("Result", "plate"),),
+    "Composed": (("Result", "plate"), ("Layers", "plate")),
     "Shown": (("plate", "Composed"),),
 }
 """What was connected to today's nodes in earlier versions: until the tab Matte came, and in 0.1.0."""

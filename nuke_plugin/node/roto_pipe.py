@@ -88,12 +88,16 @@ def followed(roto: nuke.Node, text: str) -> List[nuke.Node]:
 
 
 def layers(plate: Optional[nuke.Node]) -> Set[str]:
-    """Name the plate's layers; a matte's layer of the same name would take its place in the node's output."""
+    """Name the plate's layers; a matte's layer gets another name than these."""
+    return {channel.split(".")[0] for channel in channels(plate)} - {"rgb", "rgba"}
+
+
+def channels(plate: Optional[nuke.Node]) -> Set[str]:
+    """Name the plate's channels."""
     try:
-        channels = () if plate is None else plate.channels()
+        return set() if plate is None else {str(channel) for channel in plate.channels()}
     except RuntimeError:
-        channels = ()  # its files are not there; what needs the picture says which
-    return {str(channel).split(".")[0] for channel in channels} - {"rgb", "rgba"}
+        return set()  # its files are not there; what needs the picture says which
 
 
 def through(node: Optional[nuke.Node]) -> Optional[nuke.Node]:

@@ -98,6 +98,8 @@ def propagate(request, listener):
             channels[f"{name}.alpha"] = alpha
             union = np.maximum(union, alpha)
         channels["A"] = union
+        if request.bands:
+            channels["core.value"] = channels["edge.value"] = union
         path = Path(request.out % frame)
         header = {"compression": OpenEXR.ZIPS_COMPRESSION, "type": OpenEXR.scanlineimage, "xmem/signature": signature}
         with OpenEXR.File(header, channels) as file:
@@ -116,7 +118,7 @@ def object_names(request):
     if not request.roto:
         return ["alpha"]
     sent = SentRoto.parse(Path(request.roto).read_text())
-    return [one.name for one in objects_of([(name, read_tree(text)) for name, text in sent.rotos], sent.union)]
+    return [one.name for one in objects_of([(name, read_tree(text)) for name, text in sent.rotos], sent.union, sent.taken)]
 
 
 def keep_result(out, frames, layers, signature):

@@ -120,14 +120,15 @@ def test_a_walk_of_many_moments_comes_to_its_end_and_notices(stage, monkeypatch)
 
 
 def test_a_run_asks_no_more_for_a_longer_shot_than_a_few_calls_a_frame(stage, calls, monkeypatch):
+    from xmem_roto_nuke import host
     from xmem_roto_nuke.handover import plates
 
     monkeypatch.setattr(plates, "BITE_SECONDS", 60.0)
-    counted = []
+    counted, write = [], host.RunWrite()
     for frames in ("1001-1004", "1001-1010"):
         stage.grade["multiply"].setValue(0.1 * len(counted) + 0.3)
         stage.node["frame_range"].setValue(frames)
-        export = plates.PlateExport(stage.plate, stage.folder / f"plate{len(counted)}")
+        export = plates.PlateExport(stage.plate, stage.folder / f"plate{len(counted)}", write)
         wanted = range(1001, 1005) if not counted else range(1001, 1011)
         counted.append(calls(lambda export=export, wanted=wanted: export.render(wanted, lambda *_: None, lambda: False)))
     assert counted[1] - counted[0] < 6 * 900, "bites double: one or two more, each with a look at the tree"

@@ -153,9 +153,22 @@ def test_a_bite_is_one_execute_and_a_run_one_write_and_one_crop(stage, bites):
     stage.nuke.activeViewer().play()
     stage.propagate()
     assert len(stage.mattes()) == 10 and stage.host.studio_calls.count("Crop onCreate") == 1
-    # The plate in bites of 1, 2, 4 frames and the rest; then the roto's alpha with a Write of its own.
+    # The plate in bites of 1, 2, 4 frames and the rest; then the roto's alpha, through the same Write.
     plate = [line for line in bites if "frames" in line][:-1]
-    assert len(plate) <= 4 and stage.host.studio_calls.count("Write onCreate") == 2
+    assert len(plate) <= 4 and stage.host.studio_calls.count("Write onCreate") == 1
+    assert (stage.cache() / "nuke" / stage.node["node_id"].value() / "roto_alpha" / "alpha.1001.exr").exists()
+    assert not any(node.name().startswith("XMemRender") for node in stage.host.all_nodes())
+
+
+def test_a_run_that_renders_a_plate_and_an_inputs_alpha_makes_one_write_too(stage, bites):
+    stage.node["roto_input"].setValue("alpha of the input")
+    stage.press("add_key")
+    stage.nuke.root()["frame"].setValue(1008)
+    stage.press("absent_key")
+    stage.host.visit_of_studio()
+    stage.propagate()
+    assert len(stage.mattes()) == 10 and stage.told == []
+    assert stage.host.studio_calls.count("Write onCreate") == 1 and stage.host.studio_calls.count("Crop onCreate") == 1
     assert not any(node.name().startswith("XMemRender") for node in stage.host.all_nodes())
 
 

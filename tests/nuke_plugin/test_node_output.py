@@ -223,10 +223,10 @@ def test_the_list_of_an_alpha_made_by_the_first_version_is_kept(older):
     assert node["keyframes"].value() == "roto: 1004"
 
 
-def test_layers_of_the_plate_that_the_mattes_own_would_replace_are_named(stage):
+def test_no_matte_replaces_a_channel_of_the_plate_and_the_status_names_what_it_hides(stage):
     nuke = stage.nuke
-    for name in ("edge", "XMemRoto01", "specular"):
-        nuke.Layer(name, [f"{name}.red"])
+    for channel in ("edge.value", "XMemRoto01.red", "specular.red"):
+        nuke.Layer(channel.split(".")[0], [channel])
     fed = stage.plate
     for name in ("edge", "XMemRoto01", "specular"):
         fed = nuke.nodes.AddChannels(inputs=[fed], channels=name, color=0.25)
@@ -235,10 +235,26 @@ def test_layers_of_the_plate_that_the_mattes_own_would_replace_are_named(stage):
     assert "called like the mattes' own" not in stage.status()
     stage.node["bands"].setValue(True)
     stage.press("refresh")
-    assert "called like the mattes' own, and these take their place in the output: edge. " in stage.status().replace("&#x27;", "'")
+    assert "called like the mattes' own, and the plate's come out here: edge. " in stage.status().replace("&#x27;", "'")
     stage.node["cryptomatte"].setValue(True)
     stage.press("refresh")
-    assert "in the output: XMemRoto01, edge. " in stage.status()
+    assert "come out here: XMemRoto01, edge. " in stage.status()
+    stage.node["cryptomatte"].setValue(False)
+    stage.propagate()
+    picture = stage.host.pixels(stage.node, 1004)
+    assert inside(stage, stage.node) == picture.at("tri.alpha", 9, 48 - 1 - 12) == 1.0
+    assert picture.at("edge.value", 9, 48 - 1 - 12) == 0.25, "the plate's own"
+    assert picture.at("core.value", 9, 48 - 1 - 12) == 1.0, "of the mattes, since the plate has none"
+    assert stage.host.pixels(stage.node.node("Result"), 1004).at("edge.value", 9, 48 - 1 - 12) == 1.0
+
+
+def test_an_aov_that_comes_after_the_run_is_not_replaced_either(stage):
+    stage.propagate()
+    stage.nuke.Layer("tri", ["tri.alpha"])
+    stage.node.setInput(0, stage.nuke.nodes.AddChannels(inputs=[stage.plate], channels="tri", color=0.25))
+    assert stage.host.pixels(stage.node, 1004).at("tri.alpha", 9, 48 - 1 - 12) == 0.25 and inside(stage, stage.node) == 1.0
+    stage.propagate()
+    assert stage.host.pixels(stage.node, 1004).at("roto_tri.alpha", 9, 48 - 1 - 12) == 1.0
 
 
 def test_more_layers_than_nuke_takes_are_refused_and_known_ones_count_once(stage):

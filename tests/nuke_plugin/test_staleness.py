@@ -323,7 +323,7 @@ def test_what_nukes_hash_speaks_against_is_rendered_again_though_not_at_once(sta
 
     def render(frames, most=100):
         rendered.clear()
-        export = plates.PlateExport(stage.plate, stage.folder / "plate")
+        export = plates.PlateExport(stage.plate, stage.folder / "plate", host.RunWrite())
         try:
             export.render(frames, lambda done, total: None, lambda: len(rendered) >= most)
         except Cancelled:
