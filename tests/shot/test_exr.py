@@ -147,6 +147,15 @@ def test_paths_with_spaces_and_other_alphabets_are_read_and_written(tmp_path: Pa
     assert np.array_equal(read(path)["R"], half_noise(16, 24)["R"])
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is Unicode")
+def test_path_in_another_encoding_is_read_and_written(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/M\xfcller/p.0001.exr"))
+    path.parent.mkdir()
+    write(path, half_noise(16, 24))
+    assert exr.read_header(path).layout.harmless, "such a file is opened by its path"
+    assert np.array_equal(read(path)["R"], half_noise(16, 24)["R"])
+
+
 def test_two_threads_can_read_at_once(tmp_path: Path) -> None:
     paths = [write_exr(tmp_path / f"{seed}.exr", half_noise(64, 96, seed), (0, 0, 96, 64)) for seed in range(8)]
     found: dict[int, bool] = {}

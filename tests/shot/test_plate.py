@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable
 from dataclasses import astuple
 from pathlib import Path
 
@@ -271,3 +273,19 @@ def test_dpx_names_the_extra_where_it_is_not_installed(tmp_path: Path, monkeypat
     (tmp_path / "p.1.dpx").write_bytes(b"SDPX")
     with pytest.raises(RequestError, match=r"p.1.dpx is a DPX file, which needs the extra .plates."):
         Plate.open(str(tmp_path))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in folders here")
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+@pytest.mark.parametrize("suffix", [".exr", ".png", ".tif"])
+def test_what_is_no_ordinary_file_is_refused_and_not_waited_for(tmp_path: Path, make: Callable[[Path], None], suffix: str) -> None:
+    for frame in (1001, 1003):
+        if suffix == ".exr":
+            write_exr(tmp_path / f"p.{frame}.exr", rgb(ramp(12, 20)))
+        else:
+            cv2.imwrite(str(tmp_path / f"p.{frame}{suffix}"), ramp(12, 20, np.float32) * 255)
+    make(tmp_path / f"p.1002{suffix}")
+    with pytest.raises(RequestError, match="Frame 1002 cannot be read.*(it is a folder|it is not an ordinary file)"):
+        Plate.open(str(tmp_path / f"p.%04d{suffix}"))
+    # Of a folder only files count.
+    assert Plate.open(str(tmp_path)).frames == (1001, 1003)

@@ -11,6 +11,7 @@ import socket
 import stat
 import time
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Iterator, Optional
 
@@ -72,17 +73,33 @@ def read_ordinary(path: Path, most_bytes: int, begin: Optional[int] = None) -> b
     Raises:
         OSError: it is missing, too large, or no ordinary file: a pipe would be waited for, a device has no end.
     """
-    # Without O_NONBLOCK, opening a pipe waits for a writer.
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "it is not an ordinary file", str(path))
-    with os.fdopen(descriptor, "rb") as file:
-        if begin is None and status.st_size > most_bytes:
+    with open_ordinary(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if begin is None and size > most_bytes:
             raise OSError(errno.EFBIG, f"it has more than {most_bytes} bytes", str(path))
         # `read` takes as much memory as it is asked for, before it reads.
-        return file.read(min(status.st_size, most_bytes if begin is None else begin))
+        return file.read(min(size, most_bytes if begin is None else begin))
+
+
+def open_ordinary(path: Path) -> BufferedReader:
+    """Open a file for reading; raises OSError where it is missing, or no ordinary file: a pipe would be waited for, a device has no end."""
+    # Without O_NONBLOCK, opening a pipe waits for a writer.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+    try:
+        _refuse_special(os.fstat(descriptor).st_mode, path)
+        return open(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def is_utf8(path: Path) -> bool:
+    """Say whether a path's characters can be written as UTF-8, which is what most libraries take; on Linux a name may be any bytes."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def require_ordinary(path: Path) -> None:
@@ -93,6 +110,10 @@ def require_ordinary(path: Path) -> None:
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
             return  # nothing is there, or a link to nothing
         raise
+    _refuse_special(mode, path)
+
+
+def _refuse_special(mode: int, path: Path) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
     if not stat.S_ISREG(mode):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.whole_file import open_ordinary
 from xmemcore.shot.annotations.mask_exrs import ExrMasks
 from xmemcore.shot.annotations.mask_files import MaskFiles, in_layer_order
 from xmemcore.shot.annotations.mask_pictures import PictureMasks
@@ -103,7 +104,7 @@ class NamedMasks:
 def _of_one(sequence: Sequence, canvas: Canvas, needed: frozenset[int]) -> MaskFiles:
     path = sequence.path(sequence.frames[0])
     try:
-        with open(path, "rb") as file:
+        with open_ordinary(path) as file:
             kind = kind_of_content(file.read(HEAD_BYTES))
     except OSError as error:
         raise RequestError(f"Cannot read the mask {path}: {error.strerror}. Check that the file may be read.") from error

@@ -23,7 +23,7 @@ import OpenEXR
 
 from xmemcore.protocol.choices import COMPRESSIONS
 from xmemcore.protocol.failures import DiskFailed, MachineError, RequestError
-from xmemcore.protocol.whole_file import probe, sweep, whole
+from xmemcore.protocol.whole_file import open_ordinary, probe, sweep, whole
 from xmemcore.shot.files.box import Box, require_pixels
 from xmemcore.shot.files.exr_layout import (
     MAGIC,
@@ -259,7 +259,7 @@ def _read(opened: OpenEXR.InputFile, kinds: dict[str, str], box: Box, top: int, 
 
 def _require_exr(path: Path) -> None:
     try:
-        with open(path, "rb") as file:
+        with open_ordinary(path) as file:
             begins = file.read(4)
     except OSError as error:
         raise RequestError(f"Cannot read {path}: {error.strerror}. Check that the file exists and may be read.") from error

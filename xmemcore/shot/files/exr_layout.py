@@ -21,6 +21,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from xmemcore.protocol.whole_file import is_utf8, open_ordinary
 from xmemcore.shot.files.box import Box
 
 MAGIC = b"\x76\x2f\x31\x01"
@@ -133,7 +134,7 @@ def read_layout(path: Path) -> FileLayout:
     Raises:
         LayoutDamaged, LayoutRefused, OSError.
     """
-    with open(path, "rb") as file:
+    with open_ordinary(path) as file:
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
         magic, flags = struct.unpack("<4sI", _exactly(file, 8))
@@ -171,7 +172,7 @@ def pixel_source(layout: FileLayout, index: int) -> str | io.BytesIO:
         LayoutDamaged, OSError.
     """
     part = layout.parts[index]
-    with open(layout.path, "rb") as file:
+    with open_ordinary(layout.path) as file:
         size = file.seek(0, io.SEEK_END)
         before = sum(earlier.table_length or 0 for earlier in layout.parts[:index])
         file.seek(layout.tables + 8 * before)
@@ -185,7 +186,11 @@ def pixel_source(layout: FileLayout, index: int) -> str | io.BytesIO:
             raise LayoutDamaged("it ends too early")
         if layout.harmless:
             _chunk_end(file, max(offsets), part.tiled, size)
-            return str(layout.path)
+            if is_utf8(layout.path):
+                return str(layout.path)
+            # The library dies of a path in another encoding.
+            file.seek(0)
+            return io.BytesIO(file.read(size))
         numbered = bool(layout.flags & MULTI_PART)
         chunks = [_chunk(file, offset, index if numbered else None, part.tiled, size) for offset in offsets]
     begins = _minimal_header(layout, part)

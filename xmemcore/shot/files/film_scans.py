@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.whole_file import is_utf8
 from xmemcore.shot.files.picture_header import PictureDamaged, PictureHeader, PictureUnsupported, require_bytes
 
 DPX_MAGICS = {b"SDPX": ">", b"XPDS": "<"}
@@ -81,9 +82,11 @@ def require_library(path: Path, kind: str) -> None:
 
 
 def read_pixels(path: Path) -> np.ndarray:
-    """Read (H, W, C) float32 in [0, 1]; raises PictureDamaged."""
+    """Read (H, W, C) float32 in [0, 1]; raises PictureDamaged, RequestError."""
     import OpenImageIO as oiio
 
+    if not is_utf8(path):
+        raise RequestError(f"{path.name} in {path.parent} has a path that is not UTF-8, which OpenImageIO cannot open. Rename it.")
     image = oiio.ImageInput.open(str(path))
     if image is None:
         oiio.geterror()

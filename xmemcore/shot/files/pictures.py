@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.whole_file import open_ordinary
 from xmemcore.shot.files import film_scans, jpeg_file, png_file, tiff_file
 from xmemcore.shot.files.file_kinds import HEAD_BYTES, kind_of_content, kind_of_name, not_read
 from xmemcore.shot.files.picture_header import PictureDamaged, PictureHeader, PictureUnsupported
@@ -83,7 +84,7 @@ def read_stored(path: Path) -> StoredPicture:
 
 def look(path: Path) -> tuple[str, PictureHeader, str | None]:
     """Give a file's kind, its header, and why its numbers may not be display values."""
-    with _sentences(path), open(path, "rb") as file:
+    with _sentences(path), open_ordinary(path) as file:
         begins = file.read(HEAD_BYTES)
         kind = kind_of_content(begins) or ""
         if kind not in KINDS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.whole_file import open_ordinary
 from xmemcore.shot.files.file_kinds import HEAD_BYTES
 from xmemcore.shot.files.pictures import not_an_image
 from xmemcore.shot.plate.exr_plates import ExrPlates
@@ -21,7 +22,7 @@ def reader_of(path: Path) -> PlateReader:
         RequestError: the file cannot be opened, or is of no kind that is read.
     """
     try:
-        with open(path, "rb") as file:
+        with open_ordinary(path) as file:
             begins = file.read(HEAD_BYTES)
     except OSError as error:
         raise RequestError(f"Cannot read {path}: {error.strerror}. Check that the file exists and may be read.") from error
