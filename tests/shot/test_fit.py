@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -111,3 +112,22 @@ def test_masks_have_no_shapes(request_: FitRequest, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "masks" / "m.0000.png"), (truth(0) >= 0.5).astype(np.uint8))
     with pytest.raises(RequestError, match="Masks have no shapes"):
         fit_shapes(FitRequest(**{**vars(request_), "roto": None, "masks": str(tmp_path / "masks")}))
+
+
+@pytest.mark.parametrize("name", ["roto.json", "link.json", "mattes/result.json", "plate/p.0000.png", "script.nk", "strange.json"])
+def test_fitted_shapes_replace_neither_an_input_nor_what_is_of_another_kind(request_: FitRequest, tmp_path: Path, name: str) -> None:
+    (tmp_path / "link.json").symlink_to(tmp_path / "roto.json")
+    (tmp_path / "mattes" / "result.json").write_text("{}")
+    (tmp_path / "strange.json").write_text("not ours")
+    out = tmp_path / name
+    before = out.read_bytes() if out.exists() else None
+    with pytest.raises(RequestError, match="Choose another name|ends in .json"):
+        fit_shapes(replace(request_, out=str(out)))
+    assert (out.read_bytes() if out.exists() else None) == before
+
+
+def test_shapes_that_were_fitted_before_are_replaced(request_: FitRequest) -> None:
+    fit_shapes(replace(request_, frame=1))
+    before = Path(request_.out).read_bytes()
+    fit_shapes(replace(request_, frame=2))
+    assert Path(request_.out).read_bytes() != before

@@ -6,6 +6,7 @@ flow, weighted by the matte), and are fitted to each matte on the way, so that a
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ import numpy as np
 from xmemcore.curves.script import Format
 from xmemcore.protocol.failures import Cancelled, RequestError, not_written
 from xmemcore.protocol.names import layer_names
+from xmemcore.protocol.outside import read_object
 from xmemcore.protocol.requests import FitRequest
 from xmemcore.protocol.results import FitResult, FittedObject
 from xmemcore.protocol.whole_file import write_text
@@ -29,6 +31,7 @@ from xmemcore.shot.annotations.annotations import positions
 from xmemcore.shot.annotations.roto import RotoAnnotations
 from xmemcore.shot.inputs import Shot, open_shot
 from xmemcore.shot.listener import Listener, Silence
+from xmemcore.shot.mattes.kept_inputs import replaced_input
 from xmemcore.shot.mattes.mattes import MatteSequence, read_mattes
 
 STEP_REACH = 0.05
@@ -47,12 +50,14 @@ def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResu
     """
     began = time.monotonic()
     listener = listener or Silence()
+    request.require_possible_here()
     shot = open_shot(replace(request, absent=None, approved=None))  # shapes are drawn; neither of the two has any
     if not isinstance(shot.annotations, RotoAnnotations):
         raise RequestError("Masks have no shapes that could be moved. Give --roto.")
     mattes = read_mattes(request.mattes)
     if request.frame not in shot.plate.frames or request.frame not in mattes.frames:
         raise RequestError(f"Frame {request.frame} has no plate or no matte in {request.mattes}. Propagate over it first.")
+    out = _output(request)
     work = _Work(shot, shot.annotations, mattes, request)
     chosen = range(len(shot.annotations.objects)) if request.objects is None else positions(request.objects, shot.annotations.objects)
     fitted, found, warnings = [], [], []
@@ -73,7 +78,6 @@ def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResu
     listener.progress(len(chosen), len(chosen))
     if not fitted:
         raise RequestError(f"No shape could be brought to frame {request.frame}. " + " ".join(warnings))
-    out = Path(request.out).expanduser().absolute()
     try:
         display = shot.plate.canvas.display
         size = Format(display.width, display.height, shot.plate.canvas.pixel_aspect)
@@ -81,6 +85,20 @@ def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResu
     except OSError as error:
         raise not_written(out, error) from error
     return FitResult(request.frame, str(out), tuple(found), tuple(warnings), round(time.monotonic() - began, 3))
+
+
+def _output(request: FitRequest) -> Path:
+    """Give the file that the shapes go to; raises RequestError where it is the roto itself, or something of another kind."""
+    out = Path(request.out).expanduser().absolute()
+    if out.suffix.lower() != ".json":
+        raise RequestError(f"The fitted shapes are a roto JSON, but the output is {out.name}. Write a name that ends in .json.")
+    assert request.roto is not None, "a roto has shapes"
+    if replaced_input([out], [Path(request.roto).expanduser().absolute()]) is not None:
+        raise RequestError(f"The fitted shapes would replace the roto {out}. Choose another name (--out).")
+    there = read_object(out)
+    if os.path.lexists(out) and (there is None or not {"format", "objects"} <= there.keys()):
+        raise RequestError(f"{out} is there and is no roto JSON: it stays. Choose another name (--out).")
+    return out
 
 
 class _Work:
