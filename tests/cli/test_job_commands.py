@@ -91,6 +91,26 @@ def test_another_model_is_a_reason_to_try_another_machine(made: Path, capsys: py
     assert "is for a model of SHA-256" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("content", [b"v/1\x01\x02\0\0\0 an EXR", b"version 15.0 v1\nRoot {\n}\n", b"2026"])
+def test_a_log_is_added_to_no_file_of_another_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(content)
+    (tmp_path / "link").symlink_to(other)
+    for name in ("other", "link"):
+        assert main(["run", str(tmp_path / "nothing"), "--log", str(tmp_path / name)]) == 2
+        assert "is no log of this program: it stays as it is" in capsys.readouterr().err
+    assert other.read_bytes() == content
+
+
+def test_a_log_is_added_to_and_may_be_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "run.log"
+    log.touch()
+    for log_file in (log, log, Path(os.devnull)):
+        assert main(["run", str(tmp_path / "nothing"), "--log", str(log_file)]) == 2
+        assert "is no job folder" in capsys.readouterr().err
+    assert log.read_text().count("is no job folder") == 2
+
+
 def test_a_failure_is_in_the_log_too(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = tmp_path / "run.log"
     assert main(["run", str(tmp_path / "nothing"), "--log", str(log)]) == 2
@@ -180,7 +200,7 @@ def test_a_folder_that_is_no_job_is_called_so(tmp_path: Path, capsys: pytest.Cap
     for command in ("plan", "run", "collect"):
         assert main([command, str(tmp_path)]) == 2
         said = capsys.readouterr().err
-        assert str(tmp_path / job.NAME) in said and "not an ordinary file" in said
+        assert str(tmp_path / job.NAME) in said and "it is a folder" in said
 
 
 @pytest.mark.parametrize("words", [("--pace", "-1"), ("--pace", "nan"), ("--workers", "1000000000"), ("--path-map", "rel=/x")])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from xmemcore.protocol.failures import not_written
+from xmemcore.protocol.failures import RequestError, not_written
+from xmemcore.protocol.whole_file import read_ordinary
+
+_STAMP = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d{4} ")
+_STAMP_BYTES = 25
+"""Of the time that begins each line."""
 
 
 class LoggedStream:
@@ -42,13 +49,15 @@ class LoggedStream:
 
 @contextmanager
 def logged(path: str | None) -> Iterator[None]:
-    """Let stderr reach a file too while the body runs; the file is added to, and its folder made. Raises NotWritable, DiskFailed."""
+    """Let stderr reach a file too while the body runs; a log of ours is added to, and its folder made. Raises RequestError, DiskFailed."""
     if path is None:
         yield
         return
     target = Path(path).expanduser()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        if not _is_log(target):
+            raise RequestError(f"{target} is there and is no log of this program: it stays as it is. Name another file (--log).")
         file = open(target, "a", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115  (closed below)
     except OSError as error:
         raise not_written(target, error) from error
@@ -59,3 +68,14 @@ def logged(path: str | None) -> Iterator[None]:
             yield
         finally:
             sys.stderr = before
+
+
+def _is_log(path: Path) -> bool:
+    """Say whether a file may be added to: a new or empty one, one that begins as ours do, or the null device. Raises OSError."""
+    if os.path.exists(path) and os.path.samefile(path, os.devnull):
+        return True
+    try:
+        begin = read_ordinary(path, 0, begin=_STAMP_BYTES)
+    except FileNotFoundError:
+        return True
+    return not begin or _STAMP.match(begin) is not None
