@@ -22,7 +22,7 @@ from xmemcore.shot.annotations.annotations import AddedAnnotations, Annotations,
 from xmemcore.shot.annotations.bit_masks import BitMask
 from xmemcore.shot.files import exr
 from xmemcore.shot.mattes.matte_proof import MADE_BY
-from xmemcore.shot.mattes.mattes import UNION, read_mattes
+from xmemcore.shot.mattes.mattes import UNION, matte_pattern, read_mattes
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.store.cache import digest
 
@@ -40,7 +40,8 @@ def approve(request: ApproveRequest) -> ApproveResult:
     """
     frames = FrameRange.parse(request.frames)
     if request.undo:
-        folder = Path(request.approved).expanduser().absolute() if request.approved else approved_folder(request.mattes).absolute()
+        # The mattes themselves may be gone.
+        folder = Path(request.approved or approved_folder(str(matte_pattern(request.mattes)))).expanduser().absolute()
         copies = _copies(folder)
         changed = [frame for frame in frames if frame in copies and _take_back(copies[frame], request.objects)]
         if not changed:
