@@ -105,6 +105,12 @@ def test_objects_of_propagate_are_named_one_by_one(shot: dict[str, Any]) -> None
     assert shot["asked"] == [PropagateRequest(plate="p", masks="m", objects=("left sleeve", "hat"))]
 
 
+def test_frames_are_suggested_before_anything_is_annotated(shot: dict[str, Any]) -> None:
+    shot["suggest"] = lambda request, listener: Answer({"suggestions": [], "message": "Nothing.", "lost_frames": []})
+    assert main(["suggest", "p"]) == 0
+    assert (shot["asked"][-1].roto, shot["asked"][-1].masks) == (None, None)
+
+
 def test_every_option_of_suggest_reaches_the_request(shot: dict[str, Any]) -> None:
     shot["suggest"] = lambda request, listener: Answer({"suggestions": [], "message": "Nothing.", "lost_frames": []})
     command = "suggest p --masks m --mattes out --count 3 --alpha 0.25 --min-pixels 0 --object sleeve --cache c"

@@ -127,7 +127,7 @@ def _add_setting(parser: argparse.ArgumentParser, row: Setting) -> None:
 
 
 def add_annotation_options(parser: argparse.ArgumentParser, required: bool = True) -> None:
-    """Add the plate and what is annotated on it; `required` is False where a job folder may stand in its place."""
+    """Add the plate and what is annotated on it; `required` is False where annotations may be missing."""
     parser.add_argument("plate", metavar="PLATE", help="shot.%%04d.exr, shot.####.exr, shot.[1001-1100].exr or a folder")
     annotations = parser.add_mutually_exclusive_group(required=required)
     annotations.add_argument("--roto", metavar="FILE", help="a .nk file, Nuke's curves text, or roto JSON")

@@ -46,7 +46,8 @@ def add_propagate(commands: argparse._SubParsersAction[Parser]) -> None:
 def add_suggest(commands: argparse._SubParsersAction[Parser]) -> None:
     """Describe the command."""
     parser = commands.add_parser("suggest", help="name the next frames worth keying")
-    add_annotation_options(parser)
+    # Without annotations the first frame to key is named.
+    add_annotation_options(parser, required=False)
     add_word_options(parser)
     add_settings(parser, SuggestRequest, "suggest", "model")
     add_cache_options(parser)
