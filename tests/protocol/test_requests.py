@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
 
 from xmemcore.protocol.failures import RequestError
-from xmemcore.protocol.requests import SuggestRequest, require_size
+from xmemcore.protocol.requests import PATHS, PropagateRequest, SuggestRequest, require_size
 
 
 def test_working_size_has_limits_that_everybody_can_ask_for() -> None:
@@ -34,3 +35,24 @@ def test_impossible_suggestion_is_refused(setting: dict[str, Any], sentence: str
     SuggestRequest(plate="p", count=1, alpha=0.0, min_pixels=0).require_possible()
     with pytest.raises(RequestError, match=sentence):
         SuggestRequest(plate="p", **setting).require_possible()
+
+
+@pytest.mark.parametrize("name", [*PATHS])
+def test_empty_path_is_refused_by_name(name: str) -> None:
+    kind = SuggestRequest if name == "mattes" else PropagateRequest
+    for empty in ("", " "):
+        with pytest.raises(RequestError, match=f"The {PATHS[name]} is empty"):
+            kind(**{"plate": "p.%04d.exr", name: empty}).require_possible_here()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there these are paths")
+@pytest.mark.parametrize("path", ["C:\\shots\\p.%04d.exr", "d:/shots/p.%04d.exr", "\\\\server\\shots\\p.%04d.exr"])
+@pytest.mark.parametrize("name", ["plate", "masks", "out", "cache"])
+def test_path_of_windows_is_refused_elsewhere(name: str, path: str) -> None:
+    with pytest.raises(RequestError, match="a path of Windows"):
+        PropagateRequest(**{"plate": "p.%04d.exr", name: path}).require_possible_here()
+
+
+@pytest.mark.parametrize("path", ["/shots/p.%04d.exr", "shots/p.%04d.exr", "//server/shots/p.%04d.exr", "a:b.%04d.exr", "~/p.%04d.exr"])
+def test_other_paths_may_be_meant(path: str) -> None:
+    PropagateRequest(path, out=path).require_possible_here()

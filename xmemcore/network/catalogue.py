@@ -145,6 +145,8 @@ def resolve(model: str | None, folder: Path | None = None, weights: Path = WEIGH
         return Model(path.stem, path, None, read_header(path).get("terms", OWN_TERMS), "a file of your own")
     if path.suffix in SUFFIXES:
         raise RequestError(f"There is no model file {cut(str(path), 200)}. Check the path, or see `xmem-roto models list`.")
+    if os.path.exists(path):
+        raise RequestError(f"{cut(str(path), 200)} is no model: a model is a .safetensors or .pth file. See `xmem-roto models list`.")
     known = next((k for k in KNOWN if k.name == model), None)
     if known is not None and known.url is not None:
         raise NoModel(f"The model {model} is not installed. Run `xmem-roto models get {model}`.")

@@ -58,6 +58,11 @@ def is_absolute(path: str) -> bool:
     return PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute()
 
 
+def of_windows(path: str) -> bool:
+    """Say whether a path begins at a root of Windows, and at none of another system."""
+    return PureWindowsPath(path).is_absolute() and not PurePosixPath(path).is_absolute()
+
+
 def require_here(path: str, what: str) -> str:
     """Give an absolute path back; raises RequestError where it is a path of another kind of machine, which no rule has mapped."""
     if path and not Path(path).is_absolute():

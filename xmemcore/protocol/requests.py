@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
@@ -22,12 +23,28 @@ from xmemcore.protocol.choices import (
 )
 from xmemcore.protocol.colorspaces import COLORSPACES
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.outside import cut
+from xmemcore.protocol.path_map import of_windows
 from xmemcore.protocol.settings import require_possible, row, setting
 
 LONGEST_WAIT_SECONDS = 7 * 24 * 3600
 __all__ = ["PanelChoices", "PropagateRequest", "RequestError", "ShotRequest", "SuggestRequest", "require_size"]
 
 LONGEST_LEARNING_SECONDS = 3600
+
+
+PATHS = {
+    "plate": "plate",
+    "roto": "roto",
+    "masks": "folder of masks",
+    "roto_alpha": "roto's alpha",
+    "approved": "folder of approved mattes",
+    "mattes": "folder of mattes",
+    "out": "output",
+    "report": "contact sheet",
+    "cache": "cache",
+}
+"""Fields of requests that are paths, and what a sentence calls them."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +191,14 @@ class ShotRequest:
     def require_possible(self) -> None:
         """Raise RequestError where a setting is out of range, from command line or panel."""
         require_possible(self)
+
+    def require_possible_here(self) -> None:
+        """Raise RequestError where a setting is out of range, or a path can mean nothing on the machine that computes."""
+        self.require_possible()
+        for name, what in PATHS.items():
+            path = getattr(self, name, None)
+            if path is not None:
+                _require_path(path, what)
 
 
 @dataclass(frozen=True)
@@ -503,6 +528,16 @@ class ApproveRequest:
     """Folder of the copies; None: `approved` beside the mattes."""
     undo: bool = False
     """Take the mark back: the copies are deleted, the mattes stay until the next run."""
+
+
+def _require_path(path: str, what: str) -> None:
+    """Raise RequestError for a path that would mean another place than the one who wrote it had in mind."""
+    if not path.strip():
+        # As a path, nothing is the folder that the program runs in.
+        raise RequestError(f"The {what} is empty. Name a file or folder.")
+    if of_windows(path) and os.name != "nt":
+        # As a path of this machine it is one long file name.
+        raise RequestError(f"The {what} is {cut(path, 200)}, a path of Windows. Write what this machine calls it.")
 
 
 def require_size(size: int) -> None:

@@ -89,7 +89,7 @@ def open_propagate(request: PropagateRequest) -> OpenedShot:
     Raises:
         RequestError, MachineError.
     """
-    request.require_possible()
+    request.require_possible_here()
     shot = open_shot(request)
     plate, annotations = shot.plate, shot.annotations
     wanted, missing = wanted_indices(plate, request.frames)

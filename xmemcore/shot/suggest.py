@@ -53,7 +53,7 @@ def suggest(request: SuggestRequest, listener: Listener | None = None) -> Sugges
     """
     began = time.monotonic()
     listener = listener or Silence()
-    request.require_possible()
+    request.require_possible_here()
     strategy = STRATEGIES[request.method]
     shot = _opened(request, strategy)
     for warning in (*shot.plate.warnings, *shot.annotations.warnings):
