@@ -8,7 +8,9 @@ import torch
 from tests.engine.small import MadeUpShot, propagate, small_network
 from xmemcore.engine.config import EngineConfig
 from xmemcore.engine.frames import Annotation
+from xmemcore.network.config import NetworkConfig
 from xmemcore.network.inference import FAST, FLOAT32, MIXED, prepared
+from xmemcore.network.xmem import XMem
 from xmemcore.protocol.failures import MachineError, RequestError
 from xmemcore.shot import device
 from xmemcore.shot.device import choose_precision
@@ -40,11 +42,21 @@ def test_what_memory_matches_by_and_the_sensory_state_stay_float32(level: str) -
     assert features.skip4.dtype == value.dtype == torch.bfloat16
 
 
-def test_mixed_leaves_the_key_encoder_exact() -> None:
-    network, image = small_network(), torch.rand(1, 3, 32, 48)
-    with torch.inference_mode():
-        exact, mixed = (prepared(network, level).encode_key(image) for level in (FLOAT32, MIXED))
+@torch.inference_mode()
+def test_mixed_leaves_a_resnet_key_encoder_exact() -> None:
+    network, image = XMem(NetworkConfig(key_dim=16, value_dim=32, sensory_dim=8)).eval(), torch.rand(1, 3, 32, 48)
+    exact, mixed = (prepared(network, level).encode_key(image) for level in (FLOAT32, MIXED))
     assert torch.equal(exact.key, mixed.key)
+
+
+@torch.inference_mode()
+def test_mixed_rounds_inside_the_two_widest_blocks_of_the_compact_key_encoder_alone() -> None:
+    network, image = small_network(), torch.rand(1, 3, 64, 96)
+    exact, mixed, fast = (prepared(network, level) for level in (FLOAT32, MIXED, FAST))
+    halves = {number for number, block in enumerate(mixed.key_encoder.network.blocks) if block.project.weight.dtype == torch.bfloat16}
+    assert halves == {1, 2} and mixed.key_encoder.network.stem.weight.dtype == torch.float32
+    wrong = [float((each.encode_key(image).key - exact.encode_key(image).key).norm()) for each in (mixed, fast)]
+    assert 0 < wrong[0] < wrong[1]
 
 
 @pytest.mark.parametrize("halves", [False, True])

@@ -44,7 +44,9 @@ def exr_overhead(
             script = folder / called / "roto.nk"
             script.write_text(shot.script(plates), encoding="utf-8")
             out = str(folder / called / "mattes" / "matte.%04d.exr")
-            request = PropagateRequest(plates, str(script), model=model, device=device, size=size, use_cache=False, out=out, edges="plain")
+            # What is done to a matte after the network is no part of the cost of files.
+            matte = {"edges": "plain", "carry": False}
+            request = PropagateRequest(plates, str(script), model=model, device=device, size=size, use_cache=False, out=out, **matte)
             seconds[called] = propagate(request).seconds
             listener.progress(done + 1, 2)
     return {

@@ -1,7 +1,8 @@
 """The network prepared to run fast. Results differ by rounding alone.
 
 Three levels of rounding: `float32`; `mixed`, whose key encoder stays in float32, because memory matches by differences of large
-numbers, while the decoder and the value encoder compute in half the bits; `fast`, all of it in half the bits but the projection to keys.
+numbers, while the decoder, the value encoder and the compact key encoder's two widest blocks compute in half the bits; `fast`, all of it
+in half the bits but the projection to keys.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ def prepared(network: XMem, level: str = FLOAT32) -> XMem:
     if level != FLOAT32:
         network.decoder.to(half)
         network.value_encoder.to(half)
+    if level == MIXED and isinstance(network.key_encoder, FusedMobileNet):
+        network.key_encoder.halve_wide_blocks(half)
     if level == FAST:
         network.key_encoder.to(half)
     return network

@@ -135,6 +135,7 @@ class MatteQueue:
         # Of all groups together, what is left out is still less than what is written.
         faint = FAINTEST / (2 * len(self._groups))
         margin: np.ndarray | None = None
+        elsewhere: np.ndarray | None = None  # how much of what is behind all objects the network sees
         sure_of = [1.0] * len(self._annotations.objects)  # what is keyed or absent is the artist's word
         picture = cache(lambda: self._plate.read(frame))  # once a frame, when a step asks for it
         for number, group in enumerate(self._groups):
@@ -142,6 +143,7 @@ class MatteQueue:
             small = planes.astype(np.float32)
             own = _margin(small)
             margin = own if margin is None else np.minimum(margin, own)
+            elsewhere = small[0] if elsewhere is None else elsewhere * small[0]
             for place, obj in enumerate(group.objects):
                 if obj not in known | absent:
                     sure_of[obj] = _around_objects(own, small[place + 1])
@@ -159,10 +161,12 @@ class MatteQueue:
                     layers[obj].add(part.y0, mattes[place], part.x0)
                 if not absent.issuperset(group.objects):
                     behind = self._behind(frame, mattes, known.intersection(group.objects), large[0])
-                    before = union[part.y0 : part.y1, part.x0 : part.x1]
-                    before[...] = 1 - (1 - before) * behind
+                    share = union[part.y0 : part.y1, part.x0 : part.x1]
+                    np.subtract(1, share, out=share)
+                    share *= behind
+                    np.subtract(1, share, out=share)
                     box = part if box.empty else box.union(part)
-        assert margin is not None, "a shot has at least one group"
+        assert margin is not None and elsewhere is not None, "a shot has at least one group"
         complete = len(known | absent) == len(self._annotations.objects)
         remark, theirs = None, None
         if complete and self._host_alpha is not None and frame in self._host_alpha.frames:
@@ -173,7 +177,7 @@ class MatteQueue:
             margin = np.ones_like(margin)
         confidence = cv2.resize(margin, (canvas.width, canvas.height), interpolation=cv2.INTER_LINEAR) if self._with_confidence else None
         areas = tuple(layer.area(canvas.width * canvas.height) for layer in layers)
-        sureness = 1.0 if complete else _around_objects(margin, union)
+        sureness = 1.0 if complete else _around_objects(margin, 1 - elsewhere)
         if theirs is None:
             alpha = Layer()
             alpha.add(box.y0, union[box.y0 : box.y1, box.x0 : box.x1], box.x0)
@@ -235,7 +239,7 @@ def _margin(planes: np.ndarray) -> np.ndarray:
     return np.clip(best - second, 0, 1)
 
 
-def _around_objects(margin: np.ndarray, union: np.ndarray) -> float:
-    """Average the margin where there is anything to be unsure about."""
-    here = cv2.resize(union, margin.shape[::-1], interpolation=cv2.INTER_AREA) > 0.05
+def _around_objects(margin: np.ndarray, objects: np.ndarray) -> float:
+    """Average the margin (h, w) where there is anything to be unsure about: where objects (h, w) are seen."""
+    here = objects > 0.05
     return round(float(margin[here].mean()) if here.any() else float(margin.min()), 4)
