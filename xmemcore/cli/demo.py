@@ -7,9 +7,8 @@ import json
 import sys
 from pathlib import Path
 
-from xmemcore.cli.options import DEFAULTS, Parser
+from xmemcore.cli.options import DEFAULTS, Parser, device_name
 from xmemcore.cli.progress import TerminalListener, listening
-from xmemcore.protocol.choices import DEVICES
 
 UNTRAINED = "UNTRAINED WEIGHTS: no model is installed, so the mattes of this demo are meaningless; it only proves the installation."
 
@@ -19,7 +18,7 @@ def add_demo(commands: argparse._SubParsersAction[Parser]) -> None:
     parser = commands.add_parser("demo", help="draw a shot, roto two frames, propagate, suggest, score")
     parser.add_argument("--out", type=Path, default=Path("demo-output"), metavar="DIR", help="(default: demo-output)")
     parser.add_argument("--model", metavar="NAME|FILE", help="(default: the first of `xmem-roto models list`)")
-    parser.add_argument("--device", choices=DEVICES, default=DEFAULTS.device)
+    parser.add_argument("--device", type=device_name, default=DEFAULTS.device)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
     parser.set_defaults(run=run)
 

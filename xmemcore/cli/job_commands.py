@@ -12,6 +12,7 @@ from xmemcore.cli.options import (
     Parser,
     add_annotation_options,
     add_cache_options,
+    add_device_options,
     add_log_option,
     add_object_option,
     add_settings,
@@ -23,7 +24,7 @@ from xmemcore.cli.options import (
 )
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
 from xmemcore.protocol import job
-from xmemcore.protocol.choices import DEVICES, PRECISIONS
+from xmemcore.protocol.choices import PRECISIONS
 from xmemcore.protocol.failures import MachineError, RequestError
 from xmemcore.protocol.path_map import PathRules, read_rules
 from xmemcore.protocol.requests import PropagateRequest
@@ -39,7 +40,7 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     parser = commands.add_parser("run", help="propagate a job folder that Nuke exported; needs no Nuke")
     _add_job(parser)
     add_settings(parser, PropagateRequest, "workers")
-    parser.add_argument("--device", choices=DEVICES, default=DEVICES[0])
+    add_device_options(parser)
     _add_machine(parser)
     parser.add_argument("--no-collect", dest="collect", action="store_false", help="leave the mattes in the job folder")
     parser.set_defaults(run=run_run)
@@ -103,7 +104,7 @@ def run_run(chosen: argparse.Namespace) -> None:
     rules = read_rules(chosen.path_mapping_rules, chosen.path_map)
     answers = []
     for shot, request in _shots(chosen, rules):
-        request = replace(request, device=chosen.device, chunk=chosen.chunk)
+        request = replace(request, device=chosen.device, gpu_memory=chosen.gpu_memory, chunk=chosen.chunk)
         _require_model(shot, request)
         with listening(TerminalListener(shot.name, farm=farm_stream(chosen.json), unit="frames")) as listener:
             result = propagate(request, listener)

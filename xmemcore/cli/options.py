@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import LONGEST_LEARNING_SECONDS, ApproveRequest, PropagateRequest, ShotRequest
-from xmemcore.protocol.settings import Setting, rows
+from xmemcore.protocol.settings import Setting, row, rows
 
 DEFAULTS = PropagateRequest(plate="")
 Request = TypeVar("Request", bound="ShotRequest | ApproveRequest")
@@ -90,10 +90,20 @@ def share(text: str) -> float:
     return value
 
 
+def device_name(text: str) -> str:
+    """Read what computes: a kind of device, or one of several."""
+    try:
+        row(PropagateRequest, "device").require(text)
+    except RequestError as error:
+        raise argparse.ArgumentTypeError(str(error).rstrip(".")) from error
+    return text
+
+
 READERS: dict[str, Callable[[str], Any]] = {
     "learn": learning_seconds,
     "alpha": share,
     "count": positive,
+    "device": device_name,
     "mem_every": positive,
     "size": positive,
     "seed": natural,
@@ -103,26 +113,32 @@ READERS: dict[str, Callable[[str], Any]] = {
 
 def add_settings(parser: argparse.ArgumentParser, request: type[ShotRequest], *groups: str) -> None:
     """Add the options of the table's rows that belong to these groups, in the order of the table."""
-    for row in rows(request):
-        if row.option and row.group in groups:
-            _add_setting(parser, row)
+    for found in rows(request):
+        if found.option and found.group in groups:
+            _add_setting(parser, found)
 
 
-def _add_setting(parser: argparse.ArgumentParser, row: Setting) -> None:
-    if row.kind is bool:
+def add_device_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says where to compute, and nothing else of the group that they belong to."""
+    for name in ("device", "gpu_memory"):
+        _add_setting(parser, row(PropagateRequest, name))
+
+
+def _add_setting(parser: argparse.ArgumentParser, setting: Setting) -> None:
+    if setting.kind is bool:
         # An option of a setting that is on by default switches it off.
         parser.add_argument(
-            row.option, dest=row.name, action="store_false" if row.default else "store_true", default=row.default, help=row.help or None
+            setting.option, dest=setting.name, action="store_false" if setting.default else "store_true", default=setting.default, help=setting.help or None
         )
         return
     parser.add_argument(
-        row.option,
-        dest=row.name,
-        type=READERS.get(row.name, row.kind),
-        choices=row.choices or None,
-        default=row.default,
-        metavar=row.metavar,
-        help=row.help or None,
+        setting.option,
+        dest=setting.name,
+        type=READERS.get(setting.name, setting.kind),
+        choices=None if setting.numbered else setting.choices or None,
+        default=setting.default,
+        metavar=f"{{{','.join(setting.spellings)}}}" if setting.numbered else setting.metavar,
+        help=setting.help or None,
     )
 
 

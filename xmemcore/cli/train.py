@@ -10,8 +10,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from xmemcore.cli.options import Parser, positive, whole
-from xmemcore.protocol.choices import DEVICES
+from xmemcore.cli.options import Parser, device_name, positive, whole
 from xmemcore.protocol.failures import Cancelled, RequestError
 
 DESCRIPTION = "Train a model, or fine-tune one on your own finished shots. Ctrl-C keeps what was learned; --resume goes on with it."
@@ -56,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--encoder", metavar="FILE", default=None, help="start of the key encoder: MobileNetV2 as safetensors")
     parser.add_argument("--model", metavar="FILE", default=None, help="start from a model; needed by --finetune (default: the bundled one)")
     parser.add_argument("--resume", action="store_true", help="go on with the training in --out, with the recipe that it began with")
-    parser.add_argument("--device", choices=DEVICES, default="auto")
+    parser.add_argument("--device", type=device_name, default="auto")
     parser.add_argument("--steps", type=positive, default=None, help="length in steps; the same steps give the same losses")
     parser.add_argument("--minutes", type=_minutes, default=None, help="length in minutes of work, in place of --steps; default 90")
     parser.add_argument("--seed", type=whole(0, 2**63 - 1), default=None, help="in place of the recipe's")

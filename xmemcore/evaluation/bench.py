@@ -84,7 +84,7 @@ def compare(
         MachineError: a run failed; the text has its sentence.
         DeviceMissing, RequestError: before anything is measured.
     """
-    device = choose_device(device).type
+    device = str(choose_device(device))
     precision = choose_precision(precision, device)
     with tempfile.TemporaryDirectory(prefix="xmem-roto-bench-") as name:
         folder = Path(name)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 """Devices to compute on. auto takes CUDA, else Apple's GPU, else the CPU."""
+SEVERAL_DEVICES = ("cuda",)
+"""Devices of which a machine may have several: cuda:1 is the second."""
 
 PRECISIONS = ("auto", "float32", "mixed", "fast")
 """Levels of rounding. auto takes mixed where the device is faster with half the bits, else float32."""

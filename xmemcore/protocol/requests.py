@@ -18,6 +18,7 @@ from xmemcore.protocol.choices import (
     PICTURES,
     PRECISIONS,
     ROTO_INPUTS,
+    SEVERAL_DEVICES,
     SHAPES,
     UPDATES,
 )
@@ -145,13 +146,28 @@ class ShotRequest:
     device: str = setting(
         DEVICES[0],
         choices=DEVICES,
+        numbered=SEVERAL_DEVICES,
         option="--device",
         group="model",
+        help="what computes; cuda:1 is the second CUDA card (default: %(default)s)",
         knob="device",
         label="device",
-        tooltip="What computes. auto: CUDA, else Apple's GPU, else the CPU. When the GPU's memory is too small, lower the working size or "
-        "choose cpu.",
+        knob_choices=(*DEVICES, *(f"{device}:1" for device in SEVERAL_DEVICES)),
+        tooltip="What computes. auto: CUDA, else Apple's GPU, else the CPU. cuda:1 is the second card. When the GPU's memory is too small, "
+        "lower the working size or choose cpu.",
     )
+    gpu_memory: Optional[float] = setting(
+        None,
+        kind=float,
+        least=0.5,
+        most=1000,
+        refusal="A limit of {value} GB of a GPU's memory is not possible. Choose {least} or more; the network alone takes some of it.",
+        option="--gpu-memory",
+        group="model",
+        metavar="GB",
+        help="the most that may be taken of a GPU's memory, where others need some of it (default: what is free)",
+    )
+    """GB of a GPU's memory that may be taken; None: what is free. A CPU takes no notice."""
     precision: str = setting(
         PRECISIONS[0],
         mattes=True,

@@ -9,7 +9,7 @@ So a new setting is a row in `requests`, a line where the engine uses it, and a 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Dict, Iterator, Optional, Tuple
+from typing import Any, Collection, Dict, Iterator, Optional, Tuple
 
 from xmemcore.protocol.failures import RequestError
 
@@ -29,6 +29,8 @@ class Setting:
     mattes: bool = False
     """Whether it changes mattes: it is part of signatures, and a change makes a node's result stale."""
     choices: Tuple[str, ...] = ()
+    numbered: Tuple[str, ...] = ()
+    """Choices of which a machine may have several; `cuda:1` is the second."""
     least: Optional[float] = None
     most: Optional[float] = None
     refusal: str = ""
@@ -61,14 +63,25 @@ class Setting:
             return
         name = self.name.replace("_", " ")
         if self.choices:
-            possible = value in self.choices
+            possible = value in self.choices or is_numbered(value, self.numbered)
             plain = f"There is no {name} {{value!r}}. Choose one of: {{choices}}."
         else:
             possible = (self.least is None or self.least <= value) and (self.most is None or value <= self.most)
             plain = f"The {name} {{value}} is out of range. Choose {{least}} {'or more' if self.most is None else 'to {most}'}."
         if not possible:
             least, most = (f"{bound:g}" if bound is not None else "" for bound in (self.least, self.most))
-            raise RequestError((self.refusal or plain).format(value=value, least=least, most=most, choices=", ".join(self.choices)))
+            raise RequestError((self.refusal or plain).format(value=value, least=least, most=most, choices=", ".join(self.spellings)))
+
+    @property
+    def spellings(self) -> Tuple[str, ...]:
+        """List the choices as they are offered."""
+        return (*self.choices, *(f"{choice}:N" for choice in self.numbered))
+
+
+def is_numbered(value: Any, numbered: Collection[str]) -> bool:
+    """Say whether a value is one of several of such a choice: `cuda:1` of `cuda`."""
+    kind, _, number = str(value).partition(":")
+    return kind in numbered and number.isascii() and number.isdigit() and len(number) < 3
 
 
 def setting(default: Any, kind: Optional[type] = None, **row: Any) -> Any:

@@ -7,17 +7,36 @@ import torch
 from xmemcore.network.inference import FLOAT32, MIXED, computes_in_half
 from xmemcore.protocol.choices import PRECISIONS
 from xmemcore.protocol.failures import DeviceMissing, MachineError, RequestError
+from xmemcore.protocol.outside import cut
 
 
 def choose_device(name: str) -> torch.device:
-    """Turn `auto`, `cpu`, `cuda` or `mps` into a device that is there; raises DeviceMissing."""
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    """Turn `auto`, `cpu`, `cuda`, `cuda:1` or `mps` into a device that is there; raises DeviceMissing."""
+    cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    present = {"cpu": True, "cuda": cards > 0, "mps": torch.backends.mps.is_available()}
     if name == "auto":
         return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if present[kind]))
-    if not present.get(name, False):
-        there = ", ".join(kind for kind, is_there in present.items() if is_there)
-        raise DeviceMissing(f"There is no device {name} here. Choose one of: auto, {there}.")
+    numbers = [f"cuda:{number}" for number in range(cards)]
+    if not present.get(name, name in numbers):
+        there = [kind for kind, is_there in present.items() if is_there] + (numbers if cards > 1 else [])
+        raise DeviceMissing(f"There is no device {cut(name)} here. Choose one of: {', '.join(['auto', *there])}.")
     return torch.device(name)
+
+
+def limit_memory(device: torch.device, gigabytes: float | None) -> None:
+    """Let this process take at most so much of a GPU's memory; a run that needs more is told so as where the GPU is full.
+
+    Args:
+        device: a CPU takes no notice.
+        gigabytes: None: all that is free.
+    """
+    if device.type == "cuda":
+        whole = torch.cuda.get_device_properties(device).total_memory
+        torch.cuda.set_per_process_memory_fraction(1.0 if gigabytes is None else min(1.0, gigabytes * 1e9 / whole), device)
+    elif device.type == "mps":
+        # Of the size that Apple recommends; 1.7 times that is what torch allows by itself.
+        whole = torch.mps.recommended_max_memory()
+        torch.mps.set_per_process_memory_fraction(1.7 if gigabytes is None else min(1.7, gigabytes * 1e9 / whole))
 
 
 def choose_precision(name: str, device: str, plain: bool = False) -> str:

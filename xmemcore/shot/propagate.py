@@ -23,7 +23,7 @@ from xmemcore.protocol.results import PropagateResult
 from xmemcore.shot.approved import forgotten
 from xmemcore.shot.chunks import parse_chunk, shared_out
 from xmemcore.shot.dependencies import Dependencies, work_key
-from xmemcore.shot.device import choose_device
+from xmemcore.shot.device import choose_device, limit_memory
 from xmemcore.shot.footprint import peak_mb
 from xmemcore.shot.gap_workers import GapWorker, Job, cores_of_a_gap, side_by_side, workers_for
 from xmemcore.shot.learned import LearnedStore, taught
@@ -103,6 +103,7 @@ class _Run:
         self.record = RunRecord(places.out)
         self.caching = places.caching and self._at_work_on_node(stack)
         self.device = choose_device(request.device)
+        limit_memory(self.device, request.gpu_memory)
         self.stack = stack
         self.wanted = self._chunk()
         self.frames: ShotFrames | None = None

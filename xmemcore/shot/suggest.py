@@ -23,7 +23,7 @@ from xmemcore.protocol.places import cache_root
 from xmemcore.protocol.requests import SuggestRequest
 from xmemcore.protocol.results import Suggestion, SuggestResult
 from xmemcore.shot.annotations.annotations import Annotations, NothingAnnotated
-from xmemcore.shot.device import choose_device, choose_precision
+from xmemcore.shot.device import choose_device, choose_precision, limit_memory
 from xmemcore.shot.doubt import LOST, SIGHT_NUMBERS, Doubt, Sight, doubts, sight
 from xmemcore.shot.inputs import Shot, open_shot, wanted_indices
 from xmemcore.shot.listener import Listener, Silence
@@ -311,6 +311,7 @@ def _mattes(pattern: str, shot: Shot, listener: Listener) -> MatteSequence:
 
 def _frames(request: SuggestRequest, shot: Shot, listener: Listener, stack: ExitStack, known: Mapping[str, str] | None) -> ShotFrames:
     device = choose_device(request.device)
+    limit_memory(device, request.gpu_memory)
     model = resolve(request.model)
     precision = choose_precision(request.precision, request.device)
     network = backend_of(load_network(model.path, device), precision)

@@ -180,7 +180,7 @@ class ShotFrames:
         if self._latest is not None and self._latest[0] == index:
             return self._latest[1]  # the next group's turn at the same frame
         picture, features = self._kept[index] if index in self._kept else self._fetched(index)
-        image = self.padding.pad(picture.image.to(self.device))
+        image = self.padding.pad(picture.image.to(self.device, non_blocking=True))
         if features is None:
             features = self._encode(image, picture.digest)
         if index in self._pinned:
@@ -222,7 +222,9 @@ class ShotFrames:
             except (CacheDamaged, ValueError):
                 self.store.forget(key)
                 warning = f"The cached features of frame {self.content.plate.frames[index]} were damaged; they are made again."
-        return _Picture(normalise(image), key, features, warning)
+        picture = normalise(image)
+        # From pinned memory a card fetches a picture while it computes.
+        return _Picture(picture.pin_memory() if self.device.type == "cuda" else picture, key, features, warning)
 
     @torch.inference_mode()
     def _encode(self, image: Tensor, key: str) -> Features:
