@@ -23,7 +23,9 @@ def two_cards(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, torch.device
     return told
 
 
-@pytest.mark.parametrize(("name", "device"), [("auto", "cuda"), ("cuda", "cuda"), ("cuda:0", "cuda:0"), ("cuda:1", "cuda:1"), ("cpu", "cpu")])
+@pytest.mark.parametrize(
+    ("name", "device"), [("auto", "cuda"), ("cuda", "cuda"), ("cuda:0", "cuda:0"), ("cuda:1", "cuda:1"), ("cpu", "cpu")]
+)
 def test_each_card_can_be_chosen(two_cards: object, name: str, device: str) -> None:
     assert choose_device(name) == torch.device(device)
 
@@ -47,7 +49,9 @@ def test_what_names_no_device_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize(("gigabytes", "share"), [(None, 1.0), (4.0, 0.4), (12.0, 1.0)])
-def test_memory_of_a_card_is_limited_by_its_share(two_cards: list[tuple[float, torch.device]], gigabytes: float | None, share: float) -> None:
+def test_memory_of_a_card_is_limited_by_its_share(
+    two_cards: list[tuple[float, torch.device]], gigabytes: float | None, share: float
+) -> None:
     limit_memory(torch.device("cuda:1"), gigabytes)
     limit_memory(torch.device("cpu"), gigabytes)
     assert two_cards == [(pytest.approx(share), torch.device("cuda:1"))]

@@ -128,7 +128,11 @@ def _add_setting(parser: argparse.ArgumentParser, setting: Setting) -> None:
     if setting.kind is bool:
         # An option of a setting that is on by default switches it off.
         parser.add_argument(
-            setting.option, dest=setting.name, action="store_false" if setting.default else "store_true", default=setting.default, help=setting.help or None
+            setting.option,
+            dest=setting.name,
+            action="store_false" if setting.default else "store_true",
+            default=setting.default,
+            help=setting.help or None,
         )
         return
     parser.add_argument(
