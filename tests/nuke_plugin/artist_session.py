@@ -3,7 +3,8 @@
     python artist_session.py TASK.json
 
 TASK.json: {"plate": pattern, "first", "last", "outlines": {frame: [pieces of [[x, y], ...]]}, "keys": [frames], "size", "work": folder,
-"width", "height", "core_python"}. What happened goes to work/report.json; the caller judges it. Standard library only, as in Nuke.
+"width", "height", "core_python", "reopened": [frames to render once more; without it all]}. What happened goes to work/report.json; the
+caller judges it. Standard library only, as in Nuke.
 """
 
 # ruff: noqa: UP031 -- curves text is all braces
@@ -64,14 +65,15 @@ class Session:
         self.wait()
         return time.monotonic() - began
 
-    def render(self, name: str) -> None:
-        """Render the node's output through a Write."""
+    def render(self, name: str, frames: list[int] | None = None) -> None:
+        """Render the node's output through a Write; None: every frame."""
         write = self.nuke.nodes.Write(inputs=[self.node])
         write["file"].setValue((self.work / name / "out.%04d.exr").as_posix())
         write["file_type"].setValue("exr")
         write["channels"].setValue("rgba")
         write["create_directories"].setValue(True)
-        self.nuke.execute(write, self.task["first"], self.task["last"])
+        for first, last in [(self.task["first"], self.task["last"])] if frames is None else [(frame, frame) for frame in frames]:
+            self.nuke.execute(write, first, last)
         self.nuke.delete(write)
 
     def record(self) -> dict:
@@ -149,7 +151,7 @@ class Session:
         self.node = self.host.node("XMemRoto")
         self.host.press(self.node, "refresh")
         self.report["reopened_status"] = self.node["status"].value()
-        self.render("reopened")
+        self.render("reopened", self.task.get("reopened"))
         assert not self.host.python_errors
         self.host.close()
 

@@ -19,8 +19,8 @@ POINTS = 96
 """Of each traced outline."""
 PIECES = 4
 """Into which poles and trunks may cut an animal."""
-CASES = [("3.11", "dog"), ("3.9", "libby"), ("3.10", "libby"), ("3.13", "libby")]
-"""Python and clip; each is found on the machine or skipped. A session takes minutes: all but the first are for `make test-all`."""
+CASES = [("3.11", "dog", 240, 32), ("3.9", "libby", 480, 60), ("3.10", "libby", 480, 60), ("3.13", "libby", 480, 60)]
+"""Python, clip, working size and frames at most. A session takes minutes: all but the first are for `make test-all`."""
 SESSION_TIMEOUT_SECONDS = 1700
 
 pytestmark = [pytest.mark.weights, pytest.mark.slow, pytest.mark.timeout(2400)]
@@ -83,24 +83,25 @@ def bundled_model():
 
 
 @pytest.mark.parametrize(
-    ("version", "clip"),
-    [pytest.param(*case, id="-".join(case), marks=[pytest.mark.exhaustive] * (place > 0)) for place, case in enumerate(CASES)],
+    ("version", "clip", "size", "most"),
+    [pytest.param(*case, id="-".join(map(str, case)), marks=[pytest.mark.exhaustive] * (place > 0)) for place, case in enumerate(CASES)],
 )
-def test_an_artist_keys_propagates_is_told_where_to_key_and_corrects(version, clip, shared, tmp_path, bundled_model):
+def test_an_artist_keys_propagates_is_told_where_to_key_and_corrects(version, clip, size, most, shared, tmp_path, bundled_model):
     from tests.nuke_plugin.test_plugin_source import find_python
 
     python = find_python(version)
     if python is None or subprocess.run([python, "-c", "import tkinter"], capture_output=True).returncode:
         pytest.skip(f"Python {version} with tkinter is not installed")
-    count = len(list((shared / "clips" / clip / "frames").glob("*.jpg")))
+    count = min(most, len(list((shared / "clips" / clip / "frames").glob("*.jpg"))))
     masks = {frame: truth(shared, clip, frame) for frame in range(count)}
     height, width = masks[0].shape
     possible = [frame for frame, mask in masks.items() if mask.any()]
     keys = [min(possible, key=lambda frame: abs(frame - wanted)) for wanted in (count // 5, count - 1 - count // 5)]
     task = {
         "plate": str(shared / "clips" / clip / "frames" / "%05d.jpg"), "first": 0, "last": count - 1, "keys": keys, "work": str(tmp_path),
-        "outlines": {frame: outline(masks[frame]) for frame in possible}, "size": int(os.environ.get("XMEM_TEST_SIZE", 480)),
+        "outlines": {frame: outline(masks[frame]) for frame in possible}, "size": int(os.environ.get("XMEM_TEST_SIZE", size)),
         "width": width, "height": height, "core_python": sys.executable,
+        "reopened": [0, count // 2],
     }  # fmt: skip
     (tmp_path / "task.json").write_text(json.dumps(task))
     environment = {**os.environ, "XMEM_ROTO_PYTHON": sys.executable, "XMEM_ROTO_CACHE": str(tmp_path / "cache")}
@@ -137,7 +138,7 @@ def test_an_artist_keys_propagates_is_told_where_to_key_and_corrects(version, cl
     assert frames_of(report["suggestions"]) == suggested_by_the_command_line(task, report, tmp_path)
     assert j_first >= j_hold + 0.1
     assert j_second >= j_first - 0.005
-    for frame in (0, count // 2):
+    for frame in task["reopened"]:
         assert np.array_equal(
             alpha(tmp_path / "reopened" / f"out.{frame:04d}.exr", (height, width)),
             alpha(tmp_path / "second" / f"out.{frame:04d}.exr", (height, width)),
