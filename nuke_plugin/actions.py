@@ -205,6 +205,7 @@ def record_of(node: nuke.Node, read: NodeRead, handed: Handed, outcome: Optional
         stamp=mattes_on_disk.stamp(read.settings.out),
         node_name=read.settings.node_name,
         missing=tuple(sorted({*handed.missing, *(() if outcome is None else outcome.missing)})),
+        signed=mattes_on_disk.signed(read.settings.out, list(read.frames)),
     )
 
 
@@ -220,7 +221,7 @@ def _keep_record(node: nuke.Node, record: Record) -> None:
 def _suggest(run: Run, read: NodeRead) -> None:
     handed = exchange.hand_over(read, run.show, run.cancelled)
     record = host.in_main(last_record, run.node)
-    mattes = record.out if record is not None and mattes_on_disk.stamp(record.out) else None
+    mattes = record.out if record is not None and mattes_on_disk.stamp_of(record) else None
     request = handed.shot.into(replace(read.settings.suggest, mattes=mattes))
     if not read.annotations.frames:
         request = replace(request, mattes=None, object=None)

@@ -56,7 +56,7 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
         # For example nothing is connected yet, which is no fault and says nothing about existing mattes.
         verdict = Verdict("none" if record is None else "stale", (str(host.limit_reached() or failure),))
     else:
-        stamp, faults = ("", []) if record is None else (mattes_on_disk.stamp(record.out), mattes_on_disk.faults(record))
+        stamp, faults = ("", []) if record is None else (mattes_on_disk.stamp_of(record), mattes_on_disk.faults(record))
         place = now.out or (record.out if record is not None else "")
         whole = mattes_on_disk.whole(place) if place and look.uncovered(record, now) else ()
         shown = mattes_on_disk.frames(record.out if record is not None else place) if node["has_result"].value() else ()

@@ -89,7 +89,7 @@ def judge(
     Args:
         record: of the last run; None when there was none.
         now: of `look`.
-        stamp: of `mattes_on_disk.stamp`, now.
+        stamp: of `mattes_on_disk.stamp_of`, now.
         faults: of single mattes on disk; see `mattes_on_disk`.
         whole: frames that have a matte of any run where the next one writes.
         shown: frames that have a file among the mattes that the node puts out.
@@ -104,7 +104,11 @@ def judge(
     former = [frame for frame in shown if frame not in covered]
     reasons = differences(record.snapshot, now.snapshot)
     if not stamp:
-        reasons.append(f"The mattes are no longer at {os.path.dirname(record.out)}.")
+        folder = os.path.dirname(record.out)
+        reasons.append(
+            f"result.json is gone from {folder}, and the mattes there are not all of the last run." if shown
+            else f"The mattes are no longer at {folder}."
+        )  # fmt: skip
     elif stamp != record.stamp:
         reasons.append("Another run has written the mattes since.")
     reasons.extend(faults)

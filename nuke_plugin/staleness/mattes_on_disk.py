@@ -5,6 +5,7 @@ A matte's own header says what it was made from, and that counts: `result.json` 
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,29 @@ from xmemcore.protocol.result_file import ResultFile
 def stamp(pattern: str) -> str:
     """Digest what `result.json` tells of these mattes alone; empty when it tells nothing."""
     return ResultFile(Path(pattern)).stamp
+
+
+def signed(pattern: str, frames: Sequence[int]) -> str:
+    """Digest the signatures that `result.json` tells of some frames' mattes; empty when it tells none."""
+    records = ResultFile(Path(pattern)).records
+    return _joined({frame: records[frame].signature for frame in frames if frame in records})
+
+
+def stamp_of(record: Record) -> str:
+    """Digest as `stamp` does what is told of a run's mattes; where `result.json` is gone, the mattes' own headers tell it."""
+    told_now = stamp(record.out)
+    if told_now or not record.signed:
+        return told_now
+    folder, name, files = Path(record.out).parent, Path(record.out).name, _files(Path(record.out).parent) or {}
+    there = [frame for frame in FrameRange.parse(record.frames) if name % frame in files]
+    found = {frame: _signature(folder / (name % frame), files[name % frame]) for frame in there}
+    return record.stamp if _joined({frame: found[frame] or "" for frame in there}) == record.signed else ""
+
+
+def _joined(signatures: Mapping[int, str]) -> str:
+    """Digest signatures by frame; empty when there are none."""
+    lines = [f"{frame} {signatures[frame]}" for frame in sorted(signatures)]
+    return hashlib.sha1("\n".join(lines).encode()).hexdigest() if lines else ""
 
 
 @dataclass(frozen=True)
@@ -102,11 +126,16 @@ def _is_as_told(result: ResultFile, frame: int, path: Path, state: State) -> boo
     record = result.records.get(frame)
     if record is None:
         return True  # of an older version, whose mattes have no signature
+    return _signature(path, state) == record.signature
+
+
+def _signature(path: Path, state: State) -> Optional[str]:
+    """Read a matte's own signature, once for each state of the file."""
     if _seen.get(str(path), (None, None))[0] != state:
         if len(_seen) >= SEEN_FILES:
             _seen.clear()
         _seen[str(path)] = state, signature_of(path)
-    return _seen[str(path)][1] == record.signature
+    return _seen[str(path)][1]
 
 
 def _files(folder: Path) -> Optional[Dict[str, State]]:

@@ -56,6 +56,8 @@ class Record:
     node_name: str
     missing: Tuple[int, ...] = ()
     """Frames that were asked for and have no plate, and so no matte."""
+    signed: str = ""
+    """`mattes_on_disk.signed` of the run's frames, which tells the mattes where result.json is lost; empty in older records."""
 
     def as_json(self) -> Dict[str, Any]:
         return asdict(self)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -232,6 +233,23 @@ def test_mattes_of_another_size_are_named_where_the_core_has_said_theirs(stage):
     assert mattes_on_disk.faults(record) == [] and before.st_size
     (result.parent / "matte.1003.exr").write_bytes(b"short")
     assert mattes_on_disk.faults(record) == ["The matte of 1003 is not what the core wrote."]
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_text("{")])
+def test_a_lost_record_beside_the_mattes_makes_nothing_stale(stage, damage):
+    stage.propagate()
+    (result,) = stage.folder.glob("mattes/*/result.json")
+    damage(result)
+    stage.press("refresh")
+    assert "Up to date" in stage.status(), stage.status()
+    mattes = result.parent
+    (mattes / "matte.1003.exr").write_bytes((mattes / "matte.1003.exr").read_bytes().replace(b"xmem/signature", b"xmem/signaturf"))
+    stage.press("refresh")
+    assert f"result.json is gone from {mattes.as_posix()}, and the mattes there are not all of the last run." in stage.status()
+    for path in mattes.glob("matte.*.exr"):
+        path.unlink()
+    stage.press("refresh")
+    assert f"The mattes are no longer at {mattes.as_posix()}." in stage.status()
 
 
 def test_matte_of_the_same_size_counts_by_its_own_signature(stage):
