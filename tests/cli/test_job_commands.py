@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from xmemcore.protocol import job
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.job import JobShot
 from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot.files import exr
 from xmemcore.shot.store.at_work import AtWork
 
 LAST = FIRST + 11
@@ -97,7 +99,7 @@ def test_a_log_is_added_to_no_file_of_another_kind(tmp_path: Path, capsys: pytes
     other.write_bytes(content)
     (tmp_path / "link").symlink_to(other)
     for name in ("other", "link"):
-        assert main(["run", str(tmp_path / "nothing"), "--log", str(tmp_path / name)]) == 2
+        assert main(["run", str(tmp_path), "--log", str(tmp_path / name)]) == 2
         assert "is no log of this program: it stays as it is" in capsys.readouterr().err
     assert other.read_bytes() == content
 
@@ -106,14 +108,14 @@ def test_a_log_is_added_to_and_may_be_nowhere(tmp_path: Path, capsys: pytest.Cap
     log = tmp_path / "run.log"
     log.touch()
     for log_file in (log, log, Path(os.devnull)):
-        assert main(["run", str(tmp_path / "nothing"), "--log", str(log_file)]) == 2
+        assert main(["run", str(tmp_path), "--log", str(log_file)]) == 2
         assert "is no job folder" in capsys.readouterr().err
     assert log.read_text().count("is no job folder") == 2
 
 
 def test_a_failure_is_in_the_log_too(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = tmp_path / "run.log"
-    assert main(["run", str(tmp_path / "nothing"), "--log", str(log)]) == 2
+    assert main(["run", str(tmp_path), "--log", str(log)]) == 2
     assert "is no job folder" in log.read_text() and "is no job folder" in capsys.readouterr().err
     assert main(["run", str(tmp_path), "--log", str(tmp_path)]) == 2
     assert f"Cannot write {tmp_path}" in capsys.readouterr().err
@@ -150,6 +152,35 @@ def test_a_path_of_another_kind_of_machine_is_refused_and_nothing_is_written(
         said = capsys.readouterr().err
         assert "no path of this kind of machine" in said and "--path-map" in said and "Traceback" not in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["plate", "result"]
+
+
+def test_what_this_machine_lacks_is_its_own_fault_and_another_may_have_it(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache = ["--cache", str(tmp_path / "cache")]
+    assert main(["run", str(tmp_path / "unmounted" / "job"), *cache]) == 3
+    assert "no folder" in capsys.readouterr().err
+    folder = copied(made, tmp_path / "job")
+    for command in ("run", "collect"):
+        assert main([command, str(folder), "--path-map", f"/show={tmp_path / 'unmounted'}", *cache]) == 3
+        assert f"no folder {tmp_path / 'unmounted' / 'plate'}, where the plate of a is" in capsys.readouterr().err
+    assert not (tmp_path / "unmounted").exists()
+    # The plate is seen, but not the script's disk: no folder is made in its place.
+    text = (folder / job.NAME).read_text()
+    (folder / job.NAME).write_text(text.replace("/show/mattes", "/home/mattes").replace("/show/a.nk", "/home/a.nk"))
+    elsewhere = ["--path-map", f"/home={tmp_path / 'unmounted'}"]
+    assert main(["run", str(folder), *options(made), *elsewhere]) == 3
+    assert f"no folder {tmp_path / 'unmounted'}, where the script of a is" in capsys.readouterr().err
+    assert not (tmp_path / "unmounted").exists() and len(list((folder / "a" / "mattes").glob("*.exr"))) == LAST - FIRST + 1
+    # The disk is there, and this machine may not write to it.
+    (tmp_path / "unmounted").mkdir()
+    monkeypatch.setattr(exr, "probe", refused)
+    assert main(["collect", str(folder), *options(made), *elsewhere]) == 3
+    assert "cannot be written: Permission denied" in capsys.readouterr().err
+
+
+def refused(folder: Path) -> None:
+    raise PermissionError(errno.EACCES, "Permission denied", str(folder))
 
 
 def test_collect_waits_for_who_works_at_the_mattes_and_is_busy_then(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,9 +27,10 @@ from xmemcore.cli.options import (
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
 from xmemcore.protocol import job
 from xmemcore.protocol.choices import PRECISIONS
-from xmemcore.protocol.failures import MachineError, RequestError
+from xmemcore.protocol.failures import MachineError, NotWritable, RequestError
 from xmemcore.protocol.path_map import PathRules, read_rules
-from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.protocol.requests import PATHS, PropagateRequest
+from xmemcore.protocol.results import Collected
 
 MOST_WORKERS = 10_000
 worker_count = whole(1, MOST_WORKERS)
@@ -98,7 +101,6 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
 
 def run_run(chosen: argparse.Namespace) -> None:
     """Propagate the shots of a job one after another; a run of all of it brings the mattes home."""
-    from xmemcore.shot.collect import collect
     from xmemcore.shot.propagate import propagate
 
     rules = read_rules(chosen.path_mapping_rules, chosen.path_map)
@@ -106,12 +108,11 @@ def run_run(chosen: argparse.Namespace) -> None:
     for shot, request in _shots(chosen, rules):
         request = replace(request, device=chosen.device, gpu_memory=chosen.gpu_memory, chunk=chosen.chunk)
         _require_model(shot, request)
-        with listening(TerminalListener(shot.name, farm=farm_stream(chosen.json), unit="frames")) as listener:
+        with _machines_fault(), listening(TerminalListener(shot.name, farm=farm_stream(chosen.json), unit="frames")) as listener:
             result = propagate(request, listener)
         answer = {"shot": shot.name, **result.as_json(), "collected": None}
         if chosen.collect and chosen.chunk is None:
-            with listening(TerminalListener(f"{shot.name} collect", farm=farm_stream(chosen.json), unit="frames")) as listener:
-                answer["collected"] = collect(shot, request, rules, listener).as_json()
+            answer["collected"] = _collected(chosen, shot, request, rules).as_json()
         answers.append(answer)
         if not chosen.json:
             where = answer["collected"]["out"] if answer["collected"] else result.out
@@ -122,19 +123,48 @@ def run_run(chosen: argparse.Namespace) -> None:
 
 def run_collect(chosen: argparse.Namespace) -> None:
     """Bring home what was computed."""
-    from xmemcore.shot.collect import collect
-
     rules = read_rules(chosen.path_mapping_rules, chosen.path_map)
     answers = []
     for shot, request in _shots(chosen, rules):
         _require_model(shot, request)
-        with listening(TerminalListener(f"{shot.name} collect", farm=farm_stream(chosen.json), unit="frames")) as listener:
-            answer = collect(shot, request, rules, listener)
+        answer = _collected(chosen, shot, request, rules)
         answers.append(answer.as_json())
         if not chosen.json:
             print(f"{shot.name}: {len(answer.frames)} mattes, {len(answer.copied)} of them new: {answer.out}")
     if chosen.json:
         print(json.dumps({"job": chosen.job, "shots": answers}))
+
+
+def _collected(chosen: argparse.Namespace, shot: job.JobShot, request: PropagateRequest, rules: PathRules) -> Collected:
+    from xmemcore.shot.collect import collect
+
+    result = shot.result_here(rules)
+    if result and shot.script:
+        # Where a disk is not mounted, its folders can be made all the same, and nobody would find the mattes in them.
+        _require_seen(rules.mapped(shot.script), f"the script of {shot.name}")
+    with _machines_fault(), listening(TerminalListener(f"{shot.name} collect", farm=farm_stream(chosen.json), unit="frames")) as listener:
+        return collect(shot, request, rules, listener)
+
+
+@contextmanager
+def _machines_fault() -> Iterator[None]:
+    """Call a folder that cannot be written the machine's fault: the job was exported where it could be, so another machine may do it."""
+    try:
+        yield
+    except NotWritable as error:
+        raise MachineError(str(error)) from error
+
+
+def _require_seen(path: str, what: str) -> None:
+    """Raise MachineError where not even the folder of a path is there: the machine lacks a disk that another one has."""
+    from xmemcore.shot.files.sequence import names_view
+
+    folder = next(folder for folder in Path(path).parents if not names_view(folder.name))
+    if not os.path.isdir(folder):
+        raise MachineError(
+            f"This machine has no folder {folder}, where {what} is. Mount its disk here, run this on another machine, or say what the "
+            "folder is called here (--path-map FROM=TO)."
+        )
 
 
 def run_plan(chosen: argparse.Namespace) -> None:
@@ -186,9 +216,13 @@ def _planned(chosen: argparse.Namespace) -> PropagateRequest:
 def _shots(chosen: argparse.Namespace, rules: PathRules) -> Iterator[tuple[job.JobShot, PropagateRequest]]:
     """Give the chosen shots of a job, each with the request that this machine can run."""
     folder = Path(chosen.job)
+    _require_seen(str(folder / job.NAME), "the job")
     opened = job.read(folder)
     for shot in opened.shots if not chosen.shot else [opened.shot(name) for name in chosen.shot]:
         request = shot.here(folder, rules)
+        for name in job.INPUTS:
+            if (path := getattr(request, name)) is not None:
+                _require_seen(path, f"the {PATHS[name]} of {shot.name}")
         here = {name: getattr(chosen, name) for name in ("cache", "use_cache", "cache_limit", "wait")}
         here["model"] = chosen.model or _model_here(shot, request.model)
         if chosen.precision is not None and request.precision == PRECISIONS[0]:

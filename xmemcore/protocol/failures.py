@@ -10,6 +10,14 @@ DISK_FAILED = frozenset((errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", errno
 """Numbers of system errors that mean a full or broken disk."""
 
 
+_NETWORK = ("ESTALE", "ETIMEDOUT", "ENOTCONN", "EHOSTDOWN", "EHOSTUNREACH", "ENETDOWN", "ENETUNREACH", "EREMOTEIO", "ENXIO", "ENODEV")
+NOT_REACHED = DISK_FAILED | {getattr(errno, name) for name in _NETWORK if hasattr(errno, name)}
+"""Numbers of system errors that mean that a machine does not reach a disk at the moment."""
+
+
+EXISTS = "Check that the file exists and may be read."
+"""Advice for `cannot_read`."""
+
 LONGEST = 4000
 """Characters of a sentence."""
 _LONG_WORD = re.compile(r"\S{400,}")
@@ -88,9 +96,21 @@ class DiskFailed(MachineError):
     code = "disk"
 
 
+class NotWritable(RequestError):
+    """The system refuses to write at a place that was named. To a job, which names places that were right, it is the machine's fault."""
+
+
+def cannot_read(what: str, error: OSError, advice: str) -> Failure:
+    """Make the failure for a file or folder that was not read: DiskFailed where the machine does not reach it, RequestError elsewhere."""
+    reason = error.strerror or str(error)
+    if error.errno in NOT_REACHED:
+        return DiskFailed(f"Cannot read {what}: {reason}. The disk or the network to it fails here; run this again, or on another machine.")
+    return RequestError(f"Cannot read {what}: {reason}. {advice}")
+
+
 def not_written(path: Path, error: OSError) -> Failure:
-    """Make the failure for a file that was not written: DiskFailed where the disk is at fault, RequestError elsewhere."""
+    """Make the failure for a file that was not written: DiskFailed where the disk is at fault, NotWritable elsewhere."""
     reason = error.strerror or str(error)
     if error.errno in DISK_FAILED:
         return DiskFailed(f"{path} was not written: {reason}. Make room, then run this again.")
-    return RequestError(f"Cannot write {path}: {reason}. Name another file or folder.")
+    return NotWritable(f"Cannot write {path}: {reason}. Name another file or folder.")

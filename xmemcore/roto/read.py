@@ -14,7 +14,7 @@ from xmemcore.curves.reading import read_tree, require_points
 from xmemcore.curves.script import Format, Node, read_script
 from xmemcore.curves.sent import SentRoto
 from xmemcore.curves.tree import Layer, strokes_below, with_curves
-from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.failures import RequestError, cannot_read
 from xmemcore.protocol.outside import NotUsable
 from xmemcore.protocol.words import listed
 from xmemcore.roto import roto_json
@@ -115,9 +115,10 @@ def _text_of(path_or_text: str | Path) -> tuple[str, str]:
         if status.st_size > MAX_BYTES:
             raise RequestError(f"The roto {path} has {status.st_size >> 20} MB, over {MAX_BYTES >> 20} MB. Export the Roto node alone.")
         content = path.read_bytes()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise RequestError(f"Cannot read the roto {path}: {reason}. Check the path.") from error
+    except OSError as error:
+        raise cannot_read(f"the roto {path}", error, "Check the path.") from error
+    except ValueError as error:
+        raise RequestError(f"Cannot read the roto {path}: {error}. Check the path.") from error
     if b"\0" in content:
         raise RequestError(f"{path} is not text. Give a .nk or .gizmo (not the encrypted .nknc and .nkind), curves text or roto JSON.")
     # Labels of old scripts may be in any encoding; names and numbers of the roto are ASCII.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.failures import EXISTS, RequestError, cannot_read
 from xmemcore.protocol.whole_file import open_ordinary
 from xmemcore.shot.annotations.mask_exrs import ExrMasks
 from xmemcore.shot.annotations.mask_files import MaskFiles, in_layer_order
@@ -107,7 +107,7 @@ def _of_one(sequence: Sequence, canvas: Canvas, needed: frozenset[int]) -> MaskF
         with open_ordinary(path) as file:
             kind = kind_of_content(file.read(HEAD_BYTES))
     except OSError as error:
-        raise RequestError(f"Cannot read the mask {path}: {error.strerror}. Check that the file may be read.") from error
+        raise cannot_read(f"the mask {path}", error, EXISTS) from error
     exr = kind == "OpenEXR" or (kind is None and path.suffix.lower() == ".exr")
     return (ExrMasks if exr else PictureMasks)(sequence, canvas, needed)
 

@@ -22,7 +22,7 @@ import numpy as np
 import OpenEXR
 
 from xmemcore.protocol.choices import COMPRESSIONS
-from xmemcore.protocol.failures import DiskFailed, MachineError, RequestError
+from xmemcore.protocol.failures import EXISTS, NOT_REACHED, DiskFailed, MachineError, NotWritable, RequestError, cannot_read, not_written
 from xmemcore.protocol.whole_file import open_ordinary, probe, sweep, whole
 from xmemcore.shot.files.box import Box, require_pixels
 from xmemcore.shot.files.exr_layout import (
@@ -106,7 +106,9 @@ def read_header(path: Path) -> ExrHeader:
         layout = read_layout(path)
     except LayoutRefused as error:
         raise RequestError(f"{path.name} in {path.parent} is not read: {error}. Render it again as a plain EXR.") from error
-    except (LayoutDamaged, OSError) as error:
+    except OSError as error:
+        raise cannot_read(str(path), error, EXISTS) from error
+    except LayoutDamaged as error:
         raise _damaged(path, error) from error
     parts = tuple(part.part for part in layout.parts if not part.deep)
     if not parts:
@@ -233,12 +235,14 @@ def make_folder(folder: Path) -> None:
     """Make the output's folder, check that it can be written, and delete the half-written files of killed runs.
 
     Raises:
-        RequestError.
+        NotWritable, DiskFailed.
     """
     try:
         probe(folder)
     except OSError as error:
-        raise RequestError(
+        if error.errno in NOT_REACHED:
+            raise not_written(folder, error) from error
+        raise NotWritable(
             f"The output folder {folder} cannot be written: {error.strerror}. Choose another, or ask for write access."
         ) from error
     sweep(folder)
@@ -262,7 +266,7 @@ def _require_exr(path: Path) -> None:
         with open_ordinary(path) as file:
             begins = file.read(4)
     except OSError as error:
-        raise RequestError(f"Cannot read {path}: {error.strerror}. Check that the file exists and may be read.") from error
+        raise cannot_read(str(path), error, EXISTS) from error
     if begins != MAGIC:
         raise RequestError(f"{path.name} in {path.parent} is not an EXR file ({path.stat().st_size} bytes). Render the frame again.")
 

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.failures import EXISTS, RequestError, cannot_read
 from xmemcore.protocol.whole_file import open_ordinary
 from xmemcore.shot.files import film_scans, jpeg_file, png_file, tiff_file
 from xmemcore.shot.files.file_kinds import HEAD_BYTES, kind_of_content, kind_of_name, not_read
@@ -131,7 +131,7 @@ def _sentences(path: Path) -> Iterator[None]:
     except PictureDamaged as error:
         raise RequestError(f"{path.name} in {path.parent} is truncated or damaged ({error}). Render the frame again.") from error
     except OSError as error:
-        raise RequestError(f"Cannot read {path}: {error.strerror}. Check that the file exists and may be read.") from error
+        raise cannot_read(str(path), error, EXISTS) from error
 
 
 def _png(content: bytes) -> StoredPicture:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.failures import NOT_REACHED, RequestError, cannot_read
 from xmemcore.protocol.frames import MAX_FRAMES, FrameRange
 from xmemcore.shot.files.exr_layout import LayoutDamaged, LayoutRefused, read_layout
 from xmemcore.shot.files.file_kinds import kind_of_name, not_read
@@ -86,6 +86,8 @@ class Sequence:
             else:
                 found = _by_pattern(path, subject)
         except OSError as error:
+            if error.errno in NOT_REACHED:
+                raise cannot_read(f"{path.parent}, where the {subject} is", error, "") from error
             raise SequenceNotFound(f"Cannot look into {path.parent} for the {subject}: {error.strerror}. Ask for read access.") from error
         return found if allowed is None else _narrowed(found, allowed, subject)
 

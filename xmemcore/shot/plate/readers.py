@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.failures import EXISTS, RequestError, cannot_read
 from xmemcore.protocol.whole_file import open_ordinary
 from xmemcore.shot.files.file_kinds import HEAD_BYTES
 from xmemcore.shot.files.pictures import not_an_image
@@ -25,7 +25,7 @@ def reader_of(path: Path) -> PlateReader:
         with open_ordinary(path) as file:
             begins = file.read(HEAD_BYTES)
     except OSError as error:
-        raise RequestError(f"Cannot read {path}: {error.strerror}. Check that the file exists and may be read.") from error
+        raise cannot_read(str(path), error, EXISTS) from error
     for reader in READERS:
         if reader.recognises(begins):
             return reader

@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from xmemcore.protocol.failures import Busy, RequestError
+from xmemcore.protocol.failures import Busy, NotWritable
 from xmemcore.protocol.outside import cut
 from xmemcore.protocol.result_lock import now, somebody
 from xmemcore.protocol.whole_file import disk_time, has_ended, machine, read_ordinary
@@ -33,7 +33,7 @@ WAITING_SECONDS = 0.02
 _LONGEST_MARK = 300
 
 
-class LockNotWritable(RequestError):
+class LockNotWritable(NotWritable):
     """There is no place for the lock."""
 
 
