@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -16,8 +17,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests import make_data
-from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.failures import MachineError, RequestError
 from xmemcore.shot.files.box import Box
+from xmemcore.shot.plate import readers
 from xmemcore.shot.plate.colour import display_curve
 from xmemcore.shot.plate.plate import Plate
 
@@ -289,3 +291,22 @@ def test_what_is_no_ordinary_file_is_refused_and_not_waited_for(tmp_path: Path, 
         Plate.open(str(tmp_path / f"p.%04d{suffix}"))
     # Of a folder only files count.
     assert Plate.open(str(tmp_path)).frames == (1001, 1003)
+
+
+@pytest.mark.parametrize("suffix", [".exr", ".png"])
+@pytest.mark.parametrize(("number", "kind"), [(errno.ESTALE, MachineError), (errno.EIO, MachineError), (errno.EACCES, RequestError)])
+def test_disk_that_is_not_reached_is_the_machines_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, number: int, kind: type[Exception]
+) -> None:
+    if suffix == ".exr":
+        plate = one_frame(tmp_path, ramp(12, 20))
+    else:
+        cv2.imwrite(str(tmp_path / "p.1001.png"), ramp(12, 20, np.float32) * 255)
+        plate = Plate.open(str(tmp_path / "p.%04d.png"))
+
+    def gone(path: Path) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(readers, "open_ordinary", gone)
+    with pytest.raises(kind, match="p.1001"):
+        plate.read(1001)
