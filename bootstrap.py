@@ -250,8 +250,8 @@ def make_environment() -> None:
         return
     python = find_python()
     print(f"Making {ENVIRONMENT} with {python}", flush=True)
-    made = subprocess.run([python, "-I", "-m", "venv", "--clear", str(ENVIRONMENT)], env=clean_environment())
-    if made.returncode != 0 or environment_version() is None:
+    venv = subprocess.run([python, "-I", "-m", "venv", "--clear", str(ENVIRONMENT)], env=clean_environment())
+    if venv.returncode != 0 or environment_version() is None:
         raise SetupFailed(f"{python} could not make {ENVIRONMENT}. Is the folder writable, and the disk not full?", exit_code=3)
 
 
@@ -263,15 +263,15 @@ def pip(*arguments: str, quiet: bool = False) -> subprocess.CompletedProcess[str
     return subprocess.run(command, env=clean_environment(), capture_output=quiet, text=True)
 
 
-def install(*arguments: str, what: str) -> None:
-    """Install something with pip.
+def install(*arguments: str, packages: str) -> None:
+    """Install packages with pip.
 
     Raises:
         SetupFailed: pip failed; it has said why.
     """
     if pip("install", *arguments).returncode != 0:
         raise SetupFailed(
-            f"pip could not install {what}; the reason stands above. "
+            f"pip could not install {packages}; the reason stands above. "
             "Check the network (or PIP_INDEX_URL) and the disk, then run this again; where your index has builds of its own, "
             "whose hashes differ, say --any-build.",
             exit_code=3,
@@ -300,13 +300,13 @@ def install_torch(requirement: str, device: str, index: Optional[str], hashes: b
     # What torch needs is there already, by its hashes.
     alone = ["--no-deps"] if hashes else []
     if index is not None:
-        install(requirement, *alone, "--index-url", index, what=requirement)
+        install(requirement, *alone, "--index-url", index, packages=requirement)
     elif device == "cuda" and WINDOWS:
         build = f"{requirement}+{CUDA_INDEX.rsplit('/', 1)[1]}"
-        install(build, *alone, "--extra-index-url", CUDA_INDEX, what=f"{requirement} for CUDA")
+        install(build, *alone, "--extra-index-url", CUDA_INDEX, packages=f"{requirement} for CUDA")
     elif device == "cpu" and sys.platform.startswith("linux"):
         if not plain_torch_brings_cuda(requirement):
-            install(requirement, *alone, what=requirement)
+            install(requirement, *alone, packages=requirement)
             return
         print("The default build of torch brings CUDA: taking the CPU build instead.", flush=True)
         if pip("install", f"{requirement}+cpu", *alone, "--extra-index-url", CPU_INDEX, "--retries", "1").returncode != 0:
@@ -319,7 +319,7 @@ def install_torch(requirement: str, device: str, index: Optional[str], hashes: b
 def install_default_torch(requirement: str, hashes: bool) -> None:
     """Install the build that pip takes by itself, and on Linux the CUDA libraries that belong to it."""
     sets = ["torch", "cuda"] if sys.platform.startswith("linux") else ["torch"]
-    install(*(locked(*sets) if hashes else [requirement]), what=requirement)
+    install(*(locked(*sets) if hashes else [requirement]), packages=requirement)
 
 
 def plain_torch_brings_cuda(requirement: str) -> bool:
@@ -364,11 +364,11 @@ def setup(device: str, extras: Sequence[str], torch_index: Optional[str], force:
     torch = next(line for line in core if line.startswith("torch=="))
     report(2, steps, "packages: core" + "".join(f", {name}" for name in extras))
     others = [line for name in ("core", *extras) for line in requirement_lines(name) if line != torch]
-    install(*(locked("core", *extras) if hashes else ["setuptools", *others]), what="the pinned packages")
+    install(*(locked("core", *extras) if hashes else ["setuptools", *others]), packages="the pinned packages")
     report(3, steps, f"torch for {device}")
     install_torch(torch, device, torch_index, hashes)
     # Editable, so that the isolated interpreter that Nuke starts (-I) finds this checkout.
-    install("--no-deps", "--no-build-isolation", "-e", str(CHECKOUT), what="XMem Roto itself")
+    install("--no-deps", "--no-build-isolation", "-e", str(CHECKOUT), packages="XMem Roto itself")
     report(4, steps, "checking the installation")
     if core_command("doctor") != 0:
         raise SetupFailed("The environment is there, but doctor found it unfit; what is wrong stands above.", exit_code=3)

@@ -89,10 +89,10 @@ def _with_plates(run: Run, request: PropagateRequest, read: NodeRead, handed: Ha
 
 def _is_copy(source: Path, copy: Path) -> bool:
     try:
-        one, other = source.stat(), copy.stat()
+        source_status, copy_status = source.stat(), copy.stat()
     except OSError:
         return False
-    return (one.st_size, int(one.st_mtime)) == (other.st_size, int(other.st_mtime))
+    return (source_status.st_size, int(source_status.st_mtime)) == (copy_status.st_size, int(copy_status.st_mtime))
 
 
 def _model_sha256(run: Run, chosen: Optional[str]) -> Optional[str]:

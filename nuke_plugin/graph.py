@@ -26,11 +26,11 @@ def ration(wanted: bool) -> None:
     _held.clear()
 
 
-def held(owner: nuke.Node, what: str, ask: Callable[[], Optional[nuke.Node]]) -> Optional[nuke.Node]:
+def held(owner: nuke.Node, role: str, ask: Callable[[], Optional[nuke.Node]]) -> Optional[nuke.Node]:
     """Give a node that belongs to another one, asked for once where nodes are counted; main thread."""
     if not _rationed:
         return ask()
-    place = (str(owner.fullName()), what)
+    place = (str(owner.fullName()), role)
     known = _held.get(place)
     if known is None or not _is_alive(known):
         known = ask()

@@ -74,14 +74,14 @@ def _place(node: nuke.Node) -> str:
 
 def _refuse_foreign(pairs: List[Tuple[Path, Path]]) -> None:
     """What is published is never replaced; a copy that is there already is as good as made."""
-    taken = [copy for original, copy in pairs if copy.exists() and not _same(original, copy)]
+    taken = [copy for original, copy in pairs if copy.exists() and not _is_same_content(original, copy)]
     if taken:
         raise RequestError(
             f"{counted(len(taken), 'file')} at the publish path would be replaced, {taken[0]} for one. Name the next version's path."
         )
 
 
-def _same(original: Path, copy: Path) -> bool:
+def _is_same_content(original: Path, copy: Path) -> bool:
     try:
         return not copy.samefile(original) and filecmp.cmp(str(original), str(copy), shallow=False)
     except OSError:

@@ -60,10 +60,10 @@ def propagate_selected() -> Queue:
     return _start([node for node in identity.living() if str(node.fullName()) in names], "No XMemRoto is selected.")
 
 
-def _start(nodes: Sequence[nuke.Node], none: str) -> Queue:
+def _start(nodes: Sequence[nuke.Node], empty: str) -> Queue:
     free = sorted((node for node in nodes if not runs.running(identity.node_id(node))), key=lambda node: str(node.fullName()))
     if not free:
-        raise RequestError(f"{none} Nothing was started." if not nodes else "All of them are at work already.")
+        raise RequestError(f"{empty} Nothing was started." if not nodes else "All of them are at work already.")
     queue = Queue(free)
     for place, node in enumerate(free):
         runs.waiting[identity.node_id(node)] = place

@@ -94,7 +94,7 @@ def main() -> None:
     for name, platform in PLATFORMS.items():
         for group in sets:
             asked = [Requirement(line) for line in pins(group)]
-            _follow(files[group], [one for one in asked if one.name != TORCH], name, platform)
+            _follow(files[group], [requirement for requirement in asked if requirement.name != TORCH], name, platform)
         if "core" not in sets:
             continue
         torch = next(Requirement(line) for line in pins("core") if line.startswith(f"{TORCH}=="))
@@ -102,13 +102,13 @@ def main() -> None:
         _note(files[TORCH], chosen, name)
         needed = _needed(chosen, platform, set())
         # What torch needs everywhere belongs to the core, whatever build of torch is taken.
-        _follow(files["core"], [one for one in needed if one.marker is None], name, platform)
+        _follow(files["core"], [requirement for requirement in needed if requirement.marker is None], name, platform)
         if platform.linux:
-            _follow(files["cuda"], [one for one in needed if one.marker is not None], name, platform)
+            _follow(files["cuda"], [requirement for requirement in needed if requirement.marker is not None], name, platform)
     (HERE / "locked").mkdir(exist_ok=True)
     for group, packages in files.items():
         (HERE / "locked" / f"{group}.txt").write_text(_text(group, packages), encoding="utf-8")
-        print(f"{group}: {len(packages)} packages, {sum(len(one.hashes) for one in packages.values())} hashes")
+        print(f"{group}: {len(packages)} packages, {sum(len(package.hashes) for package in packages.values())} hashes")
 
 
 def pins(group: str) -> list[str]:
@@ -121,9 +121,9 @@ def _follow(found: dict[str, Locked], asked: list[Requirement], name: str, platf
     """Lock requirements and everything that they need on a platform."""
     done: set[tuple[str, frozenset[str]]] = set()
     while asked:
-        asked = [one for one in asked if (canonicalize_name(one.name), frozenset(one.extras)) not in done]
-        done |= {(canonicalize_name(one.name), frozenset(one.extras)) for one in asked}
-        extras = {canonicalize_name(one.name): set(one.extras) for one in asked}
+        asked = [requirement for requirement in asked if (canonicalize_name(requirement.name), frozenset(requirement.extras)) not in done]
+        done |= {(canonicalize_name(requirement.name), frozenset(requirement.extras)) for requirement in asked}
+        extras = {canonicalize_name(requirement.name): set(requirement.extras) for requirement in asked}
         following = []
         for chosen in _ask(asked, platform) if asked else []:
             _note(found, chosen, name)
@@ -134,10 +134,10 @@ def _follow(found: dict[str, Locked], asked: list[Requirement], name: str, platf
 def _needed(chosen: dict[str, Any], platform: Platform, extras: set[str]) -> list[Requirement]:
     wanted = []
     for line in chosen["metadata"].get("requires_dist", []):
-        one = Requirement(line)
+        requirement = Requirement(line)
         asked = [{**platform.environment, "extra": extra} for extra in ("", *extras)]
-        if one.marker is None or any(Marker(str(one.marker)).evaluate(environment) for environment in asked):
-            wanted.append(one)
+        if requirement.marker is None or any(Marker(str(requirement.marker)).evaluate(environment) for environment in asked):
+            wanted.append(requirement)
     return wanted
 
 
@@ -145,13 +145,18 @@ def _ask(asked: list[Requirement], platform: Platform) -> list[dict[str, Any]]:
     """Ask pip which files it would take, without taking them."""
     with tempfile.TemporaryDirectory() as folder:
         wanted, report = Path(folder) / "asked.txt", Path(folder) / "report.json"
-        wanted.write_text("".join(f"{one.name}{_version(one)}\n" for one in {one.name: one for one in asked}.values()))
+        wanted.write_text(
+            "".join(
+                f"{requirement.name}{_version(requirement)}\n"
+                for requirement in {requirement.name: requirement for requirement in asked}.values()
+            )
+        )
         tags = [word for tag in platform.tags for word in ("--platform", tag)]
         command = [*DRY, "--report", str(report), "--only-binary", ":all:", "--target", folder]
         command += ["--python-version", PYTHON, "--implementation", "cp", *tags, "-r", str(wanted)]
         if subprocess.run(command, stderr=subprocess.DEVNULL, env=_public()).returncode != 0:
             if len(asked) > 1:
-                return [chosen for one in asked for chosen in _ask([one], platform)]
+                return [chosen for requirement in asked for chosen in _ask([requirement], platform)]
             return _source(asked[0])
         return list(json.loads(report.read_text("utf-8"))["install"])
 
@@ -172,13 +177,13 @@ def _public() -> dict[str, str]:
     return {**kept, "PIP_CONFIG_FILE": os.devnull}
 
 
-def _version(one: Requirement) -> str:
+def _version(requirement: Requirement) -> str:
     """Keep what is locked or installed where it satisfies; what is pinned stays as it is."""
     try:
-        installed = importlib.metadata.version(one.name).split("+")[0]
+        installed = importlib.metadata.version(requirement.name).split("+")[0]
     except importlib.metadata.PackageNotFoundError:
-        return str(one.specifier)
-    return f"=={installed}" if one.specifier.contains(installed, prereleases=True) else str(one.specifier)
+        return str(requirement.specifier)
+    return f"=={installed}" if requirement.specifier.contains(installed, prereleases=True) else str(requirement.specifier)
 
 
 def _note(found: dict[str, Locked], chosen: dict[str, Any], name: str) -> None:
@@ -195,8 +200,12 @@ def _text(group: str, packages: dict[str, Locked]) -> str:
     lines = [f"# Written by requirements/lock.py. The set '{group}' for {', '.join(PLATFORMS)}; Python {PYTHON}."]
     for name, package in sorted(packages.items()):
         where = [platform.marker for key, platform in PLATFORMS.items() if key in package.platforms]
-        marker = "" if len(where) == len(PLATFORMS) else " ; " + " or ".join(f"({one})" if len(where) > 1 else one for one in where)
-        hashes = "".join(f" \\\n    --hash=sha256:{one}" for one in sorted(package.hashes))
+        marker = (
+            ""
+            if len(where) == len(PLATFORMS)
+            else " ; " + " or ".join(f"({condition})" if len(where) > 1 else condition for condition in where)
+        )
+        hashes = "".join(f" \\\n    --hash=sha256:{digest}" for digest in sorted(package.hashes))
         lines.append(f"{name}=={package.version}{marker}{hashes}")
     return "\n".join(lines) + "\n"
 

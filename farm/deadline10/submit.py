@@ -30,10 +30,10 @@ def quoted(words: list[str]) -> str:
 
 def jobs(asked: argparse.Namespace) -> list[list[Keys]]:
     """Give job and plugin keys of each job, in the order of their dependencies."""
-    same = ["--precision", "float32", "--wait", "600"]
+    common = ["--precision", "float32", "--wait", "600"]
     export = ["-t", asked.render, "--export-only", asked.job, "--origin", asked.script, asked.script, asked.nodes]
-    run = ["run", asked.job, "--chunk", f"<STARTFRAME>/{asked.chunks}", *same]
-    collect = ["collect", asked.job, *same]
+    run = ["run", asked.job, "--chunk", f"<STARTFRAME>/{asked.chunks}", *common]
+    collect = ["collect", asked.job, *common]
     steps = [
         ("export", asked.nuke, export, "1", asked.nuke_group),
         ("propagate", asked.xmem_roto, run, f"1-{asked.chunks}", asked.group),
@@ -86,8 +86,8 @@ def main() -> int:
     parser.add_argument("--files", type=Path, help="only write the files here, without dependencies, which need the jobs' ids")
     asked = parser.parse_args()
     before = ""
-    with tempfile.TemporaryDirectory() as made:
-        folder = asked.files or Path(made)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = asked.files or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         for number, (job, plugin) in enumerate(jobs(asked), 1):
             if before:

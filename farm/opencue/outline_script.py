@@ -24,15 +24,15 @@ def build(asked: argparse.Namespace) -> Any:
         # PyOutline joins the words with spaces, and a shell takes them apart again.
         return outline.modules.shell.Shell(name, command=[shlex.quote(word) for word in words], **options)
 
-    same = ["--precision", "float32", "--wait", "600"]
+    common = ["--precision", "float32", "--wait", "600"]
     job = outline.Outline(asked.name, shot=asked.shot, show=asked.show, user=asked.user)
     words = [asked.nuke, "-t", asked.render, "--export-only", asked.job, "--origin", asked.script, asked.script, asked.nodes]
     export = layer("export", words, type="Util", range="1-1", tags=asked.nuke_tags)
-    words = [asked.xmem_roto, "run", asked.job, "--chunk", f"#IFRAME#/{asked.chunks}", *same]
+    words = [asked.xmem_roto, "run", asked.job, "--chunk", f"#IFRAME#/{asked.chunks}", *common]
     propagate = layer("propagate", words, type="Render", range=f"1-{asked.chunks}", chunk=1, tags=asked.tags)
-    collect = layer("collect", [asked.xmem_roto, "collect", asked.job, *same], type="Util", range="1-1", tags=asked.tags)
-    for made in (export, propagate, collect):
-        job.add_layer(made)
+    collect = layer("collect", [asked.xmem_roto, "collect", asked.job, *common], type="Util", range="1-1", tags=asked.tags)
+    for step in (export, propagate, collect):
+        job.add_layer(step)
     # Every chunk waits for the whole export, and the collect for every chunk.
     propagate.depend_all(export)
     collect.depend_all(propagate)

@@ -37,15 +37,15 @@ def main() -> None:
     parser.add_argument("--nuke-service", default="Nuke", help="service key of blades that have Nuke")
     asked = parser.parse_args()
     export = [asked.nuke, "-t", asked.render, "--export-only", asked.job, "--origin", asked.script, asked.script, asked.nodes]
-    same = ["--precision", "float32", "--wait", "600"]
+    common = ["--precision", "float32", "--wait", "600"]
     lines = [f"Job -title {{XMem Roto {asked.nodes}}} -serialsubtasks 1 -subtasks {{"]
     lines += [f"  Task {{export}} -cmds {{ {command(export, asked.nuke_service)} }}"]
     lines += ["  Task {propagate} -subtasks {"]
     for number in range(1, asked.chunks + 1):
-        words = [asked.xmem_roto, "run", asked.job, "--chunk", f"{number}/{asked.chunks}", *same]
+        words = [asked.xmem_roto, "run", asked.job, "--chunk", f"{number}/{asked.chunks}", *common]
         lines.append(f"    Task {{chunk {number} of {asked.chunks}}} -cmds {{ {command(words, asked.service)} }}")
     lines += ["  }"]
-    lines += [f"  Task {{collect}} -cmds {{ {command([asked.xmem_roto, 'collect', asked.job, *same], asked.service)} }}", "}"]
+    lines += [f"  Task {{collect}} -cmds {{ {command([asked.xmem_roto, 'collect', asked.job, *common], asked.service)} }}", "}"]
     print("\n".join(lines))
 
 

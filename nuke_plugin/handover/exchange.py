@@ -16,7 +16,7 @@ from xmem_roto_nuke.node import identity, knobs, roto_pipe
 from xmem_roto_nuke.node.settings import ALPHA, UNION, Settings
 from xmem_roto_nuke.roto import reading
 from xmem_roto_nuke.roto.key_edits import ONE_OBJECT, NothingKeyed
-from xmem_roto_nuke.roto.reading import Sent
+from xmem_roto_nuke.roto.reading import RotoForCore
 from xmem_roto_nuke.words import counted
 from xmemcore.protocol.choices import METHODS
 from xmemcore.protocol.failures import RequestError
@@ -45,7 +45,7 @@ class Annotations:
 
     frames: Dict[str, List[int]]
     """Annotated frames of each object."""
-    sent: Optional[Sent]
+    sent: Optional[RotoForCore]
     """What the core gets of the roto; None when the input's alpha is rendered instead."""
     own_union: Optional[RotoDrawing]
     """What Nuke draws of the whole roto, where that is the union that is meant."""

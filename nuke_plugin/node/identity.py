@@ -37,13 +37,13 @@ def node_id(node: nuke.Node) -> str:
 
 def register(node: nuke.Node) -> None:
     """Enter a node that was created, loaded, pasted or brought back by undo; a copy of a living one gets its own id."""
-    given = str(node["node_id"].value())
-    if is_node_id(given) and _is_anothers(given, node) and is_clone(node, _living[given]):
+    own_id = str(node["node_id"].value())
+    if is_node_id(own_id) and _is_anothers(own_id, node) and is_clone(node, _living[own_id]):
         return  # its id is the other's, and a new one would be the other's too
-    if not is_node_id(given) or _is_anothers(given, node):
+    if not is_node_id(own_id) or _is_anothers(own_id, node):
         give_id(node)
     else:
-        _living[given] = node
+        _living[own_id] = node
 
 
 def is_clone(node: nuke.Node, other: nuke.Node) -> bool:
@@ -60,15 +60,20 @@ def is_clone(node: nuke.Node, other: nuke.Node) -> bool:
 
 def has_anothers_id(node: nuke.Node) -> bool:
     """Say whether a node carries the id of another living one that is no clone of it, as after choosing a node preset."""
-    given = str(node["node_id"].value())
-    return _is_anothers(given, node) and not is_clone(node, _living[given])
+    own_id = str(node["node_id"].value())
+    return _is_anothers(own_id, node) and not is_clone(node, _living[own_id])
 
 
 def reclaim(node: nuke.Node) -> None:
     """Give a node its own id back, and take away what the other's knobs brought along: record, suggestions, changed keyframes."""
     other = _living[str(node["node_id"].value())]
     own = next(
-        (given for given, living_node in _living.items() if living_node is not other and _full_name(living_node) == node.fullName()), None
+        (
+            living_id
+            for living_id, living_node in _living.items()
+            if living_node is not other and _full_name(living_node) == node.fullName()
+        ),
+        None,
     )
     for knob in ("record", "suggestions", "key_edits", "home"):
         if node[knob].value() == other[knob].value():
@@ -98,8 +103,8 @@ def give_id(node: nuke.Node, seed: str = "") -> None:
     _living[fresh] = node
 
 
-def _is_anothers(given: str, node: nuke.Node) -> bool:
-    other = _living.get(given)
+def _is_anothers(own_id: str, node: nuke.Node) -> bool:
+    other = _living.get(own_id)
     return other is not None and _full_name(other) not in (None, node.fullName())
 
 

@@ -89,8 +89,8 @@ def default_of(label: str) -> Any:
 
 def watched_knobs() -> Tuple[str, ...]:
     """Name the knobs whose change can make a result stale."""
-    every = (row for request in (PanelChoices, PropagateRequest) for row in rows(request))
-    return tuple(row.knob for row in every if row.knob and (row.mattes or row.watched))
+    table = (row for request in (PanelChoices, PropagateRequest) for row in rows(request))
+    return tuple(row.knob for row in table if row.knob and (row.mattes or row.watched))
 
 
 def _counting(request: Any) -> Iterator[Setting]:

@@ -24,7 +24,7 @@ TOLERANCE = 0.02
 @host.unrecorded()
 def follow(node: nuke.Node, record: Record) -> None:
     """Write the curves of a result, and remove those of objects that are gone."""
-    listed = mattes_on_disk.told(record.out)
+    listed = mattes_on_disk.recorded(record.out)
     wanted: Dict[str, str] = {SURE: _bent(listed.sureness)}
     labels = {SURE: "sureness"}
     for name, layer in zip(record.objects, record.layers):

@@ -180,7 +180,7 @@ def _drawn(rotos: Sequence[nuke.Node], read: RotoReading, chosen: str) -> List[_
     wanted = {id(placed.shape) for each in read.objects if chosen in (ALL_OBJECTS, each.name) for placed in each.placed}
     found = []
     for roto, text in zip(rotos, read.nodes):
-        for path, placed in shapes_with_paths(text.known.root):
+        for path, placed in shapes_with_paths(text.reading.root):
             if id(placed.shape) in wanted:
                 around = tuple(text.elements.at(path[:depth]) for depth in range(len(path) + 1))
                 found.append(_Drawn(roto, path, around[-1], around))

@@ -51,19 +51,19 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
     record = last_record(node)
     try:
         # The plate is compared over the frames that were propagated; more or fewer frames wanted now are another matter.
-        now = look.look(exchange.read_node(node), None if record is None else FrameRange.parse(record.frames))
+        current = look.look(exchange.read_node(node), None if record is None else FrameRange.parse(record.frames))
     except Failure as failure:
         # For example nothing is connected yet, which is no fault and says nothing about existing mattes.
         verdict = Verdict("none" if record is None else "stale", (str(host.limit_reached() or failure),))
     else:
         stamp, faults = ("", []) if record is None else (mattes_on_disk.stamp_of(record), mattes_on_disk.faults(record))
-        place = now.out or (record.out if record is not None else "")
-        whole = mattes_on_disk.whole(place) if place and look.uncovered(record, now) else ()
+        place = current.out or (record.out if record is not None else "")
+        whole = mattes_on_disk.whole(place) if place and look.uncovered(record, current) else ()
         shown = mattes_on_disk.frames(record.out if record is not None else place) if node["has_result"].value() else ()
-        verdict = look.judge(record, now, stamp, faults, whole, shown)
-        timeline.keep(identity.node_id(node), _timeline(node, record, now, frozenset(shown), verdict.state == "stale"))
-        notes = list(dict.fromkeys([*notes, *ownership.notes(node, place), *now.warnings, *now.annotations.notes]))
-        _show_objects(node, look.keyframe_lines(now.annotations), list(now.annotations.frames))
+        verdict = look.judge(record, current, stamp, faults, whole, shown)
+        timeline.keep(identity.node_id(node), _timeline(node, record, current, frozenset(shown), verdict.state == "stale"))
+        notes = list(dict.fromkeys([*notes, *ownership.notes(node, place), *current.warnings, *current.annotations.notes]))
+        _show_objects(node, look.keyframe_lines(current.annotations), list(current.annotations.frames))
     node_id = identity.node_id(node)
     _verdicts[node_id] = verdict
     _write(node, verdict, notes, record)
@@ -71,26 +71,29 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
     watch.settle(node, began)
 
 
-def _timeline(node: nuke.Node, record: Optional[Record], now: look.Now, shown: FrozenSet[int], stale: bool) -> timeline.Timeline:
+def _timeline(
+    node: nuke.Node, record: Optional[Record], current: look.CurrentState, shown: FrozenSet[int], stale: bool
+) -> timeline.Timeline:
     """Sort what was found by frames."""
-    absent = now.annotations.absent
+    absent = current.annotations.absent
     propagated = FrameRange.parse(record.frames) if record is not None else FrameRange.of(())
-    current = frozenset(frame for frame in shown if frame in propagated)
+    made_last = frozenset(frame for frame in shown if frame in propagated)
     holes = record.missing if record is not None else ()
-    reach = [*now.frames, *shown, *now.annotations.keyframes]
+    reach = [*current.frames, *shown, *current.annotations.keyframes]
     return timeline.Timeline(
         first=min(reach),
         last=max(reach),
         keyed={
-            name: tuple(frame for frame in frames if frame not in absent.get(name, ())) for name, frames in now.annotations.frames.items()
+            name: tuple(frame for frame in frames if frame not in absent.get(name, ()))
+            for name, frames in current.annotations.frames.items()
         },
         absent={name: tuple(sorted(frames)) for name, frames in absent.items() if frames},
         approved=_approved(node),
-        current=current,
-        former=shown - current,
+        current=made_last,
+        former=shown - made_last,
         missing=frozenset(frame for frame in propagated if frame not in shown and frame not in holes),
         stale=stale,
-        sureness=mattes_on_disk.told(record.out if record is not None else now.out).sureness if shown else {},
+        sureness=mattes_on_disk.recorded(record.out if record is not None else current.out).sureness if shown else {},
         reasons=timeline.reasons_of(identity.read_hidden(node, "suggestions")),
     )
 

@@ -90,11 +90,11 @@ def dips(sureness: Mapping[int, float]) -> List[int]:
         if sureness[frame] < limit:
             stretch.append(frame)
         elif stretch:
-            lowest.append(min(stretch, key=lambda one: (sureness[one], one)))
+            lowest.append(min(stretch, key=lambda dip: (sureness[dip], dip)))
             stretch = []
     if stretch:
-        lowest.append(min(stretch, key=lambda one: (sureness[one], one)))
-    return sorted(sorted(lowest, key=lambda one: (sureness[one], one))[:MOST_DIPS])
+        lowest.append(min(stretch, key=lambda dip: (sureness[dip], dip)))
+    return sorted(sorted(lowest, key=lambda dip: (sureness[dip], dip))[:MOST_DIPS])
 
 
 def reasons_of(found: Mapping[str, Any]) -> Dict[int, str]:

@@ -71,10 +71,10 @@ class KeyEdits:
 
     def changed(self, names: Iterable[str], frame: int, kind: str) -> KeyEdits:
         """Put a frame of some objects into one of the lists, and out of the others: the last word counts."""
-        lists = {one: self._list(one) for one in KINDS}
+        lists = {kind: self._list(kind) for kind in KINDS}
         for name in names:
-            for one in KINDS:
-                lists[one].get(name, set()).discard(frame)
+            for listed in lists.values():
+                listed.get(name, set()).discard(frame)
             lists[kind].setdefault(name, set()).add(frame)
         return self._with(lists)
 

@@ -26,7 +26,7 @@ TEXTS_KEPT = 8
 
 
 @dataclass(frozen=True)
-class Known:
+class TextReading:
     """A curves text as it was read, and Nuke's answers about it, which are the same for the same text."""
 
     root: Layer
@@ -37,8 +37,8 @@ class Known:
 
 
 @lru_cache(maxsize=TEXTS_KEPT)
-def _known(text: str) -> Known:
-    return Known(curves.read_tree(text, points=False))
+def _text_reading(text: str) -> TextReading:
+    return TextReading(curves.read_tree(text, points=False))
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class RotoNode:
     name: str
     text: str
     elements: Elements
-    known: Known
+    reading: TextReading
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class RotoReading:
 
 
 @dataclass(frozen=True)
-class Sent:
+class RotoForCore:
     """What the core gets, and what the node's record keeps."""
 
     roto: SentRoto
@@ -99,25 +99,25 @@ def read_rotos(rotos: Sequence[Tuple[str, str, Any]], one_object: bool, taken: I
     nodes = tuple(RotoNode(name, text, Elements(knob), _read(name, text)) for name, text, knob in rotos)
     union = ONE_OBJECT if one_object else None
     layers = tuple(sorted(taken))
-    objects = tuple(curves.objects_of([(node.name, node.known.root) for node in nodes], union, layers))
+    objects = tuple(curves.objects_of([(node.name, node.reading.root) for node in nodes], union, layers))
     called = " and ".join(node.name for node in nodes)
     if not objects:
         raise NothingKeyed(f"{called} has no shapes. Draw and key a shape, or choose the input's alpha as roto input.")
-    strokes = [stroke.name or "stroke" for node in nodes for stroke in curves.strokes_below(node.known.root)]
+    strokes = [stroke.name or "stroke" for node in nodes for stroke in curves.strokes_below(node.reading.root)]
     warnings = []
     if strokes:
         shown = listed(strokes, MOST_NAMED)
         warnings.append(f"Paint strokes of {called} do not count ({shown}); choose the input's alpha to include them.")
-    plain = {each.name for each in curves.objects_of([(node.name, node.known.root) for node in nodes], union)}
+    plain = {each.name for each in curves.objects_of([(node.name, node.reading.root) for node in nodes], union)}
     moved = [each.name for each in objects if each.name not in plain]
     if moved:
         warnings.append(f"The plate has layers of the same names, so these mattes have others: {listed(moved, MOST_NAMED)}.")
     return RotoReading(nodes, objects, union, layers, tuple(warnings), complete=not strokes)
 
 
-def _read(name: str, text: str) -> Known:
+def _read(name: str, text: str) -> TextReading:
     try:
-        return _known(text)
+        return _text_reading(text)
     except CurvesTextBroken as error:
         raise CurvesTextBroken(f"{name}: {error}") from error
 
@@ -127,14 +127,14 @@ def keyframes(reading: RotoReading, edits: KeyEdits) -> Dict[str, List[int]]:
     return {each.name: sorted(edits.frames(each.name, set(curves.keyframes(each.placed)))) for each in reading.objects}
 
 
-def send(reading: RotoReading, edits: KeyEdits, image_format: Tuple[int, int, float], every: Iterable[int]) -> Sent:
+def send(reading: RotoReading, edits: KeyEdits, image_format: Tuple[int, int, float], wanted: Iterable[int]) -> RotoForCore:
     """Prepare the text for the core.
 
     Args:
         reading: of `read_rotos`.
         edits: the artist's changes in the panel.
         image_format: width, height and pixel aspect of the plate's format.
-        every: the frames that are wanted.
+        wanted: the frames that are wanted.
 
     Raises:
         NothingKeyed: no object has a keyframe.
@@ -146,19 +146,19 @@ def send(reading: RotoReading, edits: KeyEdits, image_format: Tuple[int, int, fl
         raise NothingKeyed(
             "No shape of the roto has a key. Key one on at least one frame, or use Add current for the frames that are right."
         )
-    all_frames = sorted({*frames, *every})
+    all_frames = sorted({*frames, *wanted})
     roots: List[Tuple[str, Layer]] = []
     texts: List[Tuple[str, str]] = []
     warnings: List[str] = []
     for node in reading.nodes:
         root, sentences = _settled(node, frames, all_frames)
         roots.append((node.name, root))
-        texts.append((node.name, node.text if root is node.known.root else curves.write_tree(root)))
+        texts.append((node.name, node.text if root is node.reading.root else curves.write_tree(root)))
         warnings += sentences
-    objects = reading.objects if all(root is node.known.root for (_, root), node in zip(roots, reading.nodes)) else ()
+    objects = reading.objects if all(root is node.reading.root for (_, root), node in zip(roots, reading.nodes)) else ()
     objects = objects or tuple(curves.objects_of(roots, reading.union, reading.taken))
     absent = {name: tuple(sorted(edits.absent[name])) for name in reading.names if edits.absent.get(name)}
-    return Sent(
+    return RotoForCore(
         SentRoto(image_format, tuple(texts), reading.union, {name: tuple(listed) for name, listed in keyed.items()}, absent, reading.taken),
         {each.name: {**states(each.placed, keyed[each.name]), **_absences(absent.get(each.name, ()))} for each in objects},
         {each.name: str(FrameRange.of(gone)) for each in objects if (gone := hidden(each.placed, all_frames))},
@@ -170,20 +170,20 @@ def _absences(frames: Sequence[int]) -> Dict[str, State]:
     return {str(frame): ["absent"] for frame in frames}
 
 
-def _settled(node: RotoNode, keyed: Sequence[int], every: Sequence[int]) -> Tuple[Layer, List[str]]:
+def _settled(node: RotoNode, keyed: Sequence[int], all_frames: Sequence[int]) -> Tuple[Layer, List[str]]:
     """Give a Roto's tree with Nuke's values where the text cannot tell them."""
-    known, root = node.known, node.known.root
+    reading, root = node.reading, node.reading.root
     try:
-        fresh = [frame for frame in keyed if frame not in known.compared]
+        fresh = [frame for frame in keyed if frame not in reading.compared]
         if fresh:
-            known.elsewhere.update(sampling.elsewhere(root, node.elements, fresh))
-            known.compared.update(fresh)
-        if not known.elsewhere and not sampling.hangs_on_expressions(root):
+            reading.elsewhere.update(sampling.elsewhere(root, node.elements, fresh))
+            reading.compared.update(fresh)
+        if not reading.elsewhere and not sampling.hangs_on_expressions(root):
             return root, []
-        settled = sampling.sampled(root, node.elements, known.elsewhere, keyed, every)
+        settled = sampling.sampled(root, node.elements, reading.elsewhere, keyed, all_frames)
     except IndexError:
         return root, [f"Nuke lists other shapes of {node.name} than its text, so what hangs on expressions there is not known."]
-    names = [placed.shape.name for path, placed in sampling.shapes_with_paths(root) if path in known.elsewhere]
+    names = [placed.shape.name for path, placed in sampling.shapes_with_paths(root) if path in reading.elsewhere]
     if not names:
         return settled, []
     shown = listed(names, MOST_NAMED)

@@ -93,16 +93,16 @@ def _is_elsewhere(shape: Shape, element: Any, frames: Sequence[int]) -> bool:
 
 def _most_moving(shape: Shape) -> Optional[int]:
     """Choose the control point whose keys are farthest apart: there a difference between keys shows most."""
-    every = 1 if shape.kind == BSPLINE else 3
+    stride = 1 if shape.kind == BSPLINE else 3
     reach = {
         number: max(max(curve.ever()) - min(curve.ever()) for curve in (point.x, point.y))
         for number, point in enumerate(shape.main.points)
-        if number % every == every // 2 and not (point.x.unknown or point.y.unknown)
+        if number % stride == stride // 2 and not (point.x.unknown or point.y.unknown)
     }
     return max(reach, key=reach.__getitem__) if reach else None
 
 
-def sampled(root: Layer, elements: Elements, asked_for: Set[Path], keyed: Sequence[int], every: Sequence[int]) -> Layer:
+def sampled(root: Layer, elements: Elements, asked_for: Set[Path], keyed: Sequence[int], all_frames: Sequence[int]) -> Layer:
     """Copy a tree with Nuke's values in place of what hangs on expressions.
 
     Args:
@@ -110,7 +110,7 @@ def sampled(root: Layer, elements: Elements, asked_for: Set[Path], keyed: Sequen
         elements: the same in nuke.rotopaint.
         asked_for: shapes all of whose points are to be Nuke's.
         keyed: frames at which points and transforms are wanted.
-        every: frames at which it is wanted whether a shape is there.
+        all_frames: frames at which it is wanted whether a shape is there.
     """
     positions: Dict[Tuple[Path, str, int], List[Any]] = {}
 
@@ -119,7 +119,7 @@ def sampled(root: Layer, elements: Elements, asked_for: Set[Path], keyed: Sequen
             if not curve.unknown:
                 return curve
             attributes, name = elements.at(place.element).getAttributes(), str(place.key)
-            frames = every if name in WHEN else keyed
+            frames = all_frames if name in WHEN else keyed
             return _curve(frames, [attributes.getValue(frame, name) for frame in frames])
         if place.part == "transform" or isinstance(place.axis, str) or not (curve.unknown or place.element in asked_for):
             return curve

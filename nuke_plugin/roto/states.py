@@ -88,9 +88,9 @@ def _is_main_curve(shape: Shape, frames: Sequence[int]) -> bool:
     """Say whether a shape's feather lies on its main curve on all of some frames."""
     if shape.feather is None or len(shape.feather.points) != len(shape.main.points):
         return False
-    every = 1 if shape.kind == BSPLINE else TRIPLET
+    stride = 1 if shape.kind == BSPLINE else TRIPLET
     for number, (point, main) in enumerate(zip(shape.feather.points, shape.main.points)):
-        centre = number % every == every // 2
+        centre = number % stride == stride // 2
         for curve, wanted in ((point.x, main.x), (point.y, main.y)):
             values = _values(curve, frames)
             if any(values) if centre else list(values) != list(_values(wanted, frames)):

@@ -17,7 +17,7 @@ from xmemcore.protocol.frames import FrameRange
 
 
 @dataclass(frozen=True)
-class Now:
+class CurrentState:
     """A node as it is."""
 
     snapshot: Snapshot
@@ -42,7 +42,7 @@ class Verdict:
     """Number of mattes that are shown and were not checked by the last run."""
 
 
-def look(read: NodeRead, plate_frames: Optional[FrameRange] = None) -> Now:
+def look(read: NodeRead, plate_frames: Optional[FrameRange] = None) -> CurrentState:
     """Reduce a node, as it was read, to a snapshot; main thread, renders nothing.
 
     Args:
@@ -56,7 +56,7 @@ def look(read: NodeRead, plate_frames: Optional[FrameRange] = None) -> Now:
     plate_state = pictures.plate_state(read.plate, frames, read.annotations.keyframes)
     roto_state = _roto_state(read.annotations, _alpha_states(read))
     snapshot = Snapshot(plate_state, roto_state, _counting(read.settings, read.colorspace), _hidden(read.annotations))
-    return Now(snapshot, read.annotations, read.frames, read.settings.out, read.warnings)
+    return CurrentState(snapshot, read.annotations, read.frames, read.settings.out, read.warnings)
 
 
 def snapshot_of(read: NodeRead, handed: Handed) -> Snapshot:
@@ -70,15 +70,15 @@ def _counting(settings: Settings, colorspace: str) -> Dict[str, Any]:
     return {**counting(settings, colorspace), "approved mattes": approvals.stamp(settings.out) or None}
 
 
-def uncovered(record: Optional[Record], now: Now) -> List[int]:
+def uncovered(record: Optional[Record], current: CurrentState) -> List[int]:
     """List the frames that are wanted and were not in the last run."""
     covered = FrameRange.of(()) if record is None else FrameRange.parse(record.frames)
-    return [frame for frame in now.frames if frame not in covered]
+    return [frame for frame in current.frames if frame not in covered]
 
 
 def judge(
     record: Optional[Record],
-    now: Now,
+    current: CurrentState,
     stamp: str,
     faults: Sequence[str] = (),
     whole: Collection[int] = (),
@@ -88,21 +88,23 @@ def judge(
 
     Args:
         record: of the last run; None when there was none.
-        now: of `look`.
-        stamp: of `mattes_on_disk.stamp_of`, now.
+        current: of `look`.
+        stamp: of `mattes_on_disk.stamp_of`, current.
         faults: of single mattes on disk; see `mattes_on_disk`.
         whole: frames that have a matte of any run where the next one writes.
         shown: frames that have a file among the mattes that the node puts out.
     """
-    new = uncovered(record, now)
+    new = uncovered(record, current)
     earlier = [frame for frame in new if frame in whole]
     found = f"An earlier run's mattes of {FrameRange.of(earlier)} are on disk; the next run keeps those that hold." if earlier else ""
     if record is None:
         foreign = _former(shown, "were not made by this node")
-        return Verdict("none", ("Nothing has been propagated yet.", *filter(None, (found, foreign))), _cost(record, now, None), len(shown))
+        return Verdict(
+            "none", ("Nothing has been propagated yet.", *filter(None, (found, foreign))), _cost(record, current, None), len(shown)
+        )
     covered = FrameRange.parse(record.frames)
     former = [frame for frame in shown if frame not in covered]
-    reasons = differences(record.snapshot, now.snapshot)
+    reasons = differences(record.snapshot, current.snapshot)
     if not stamp:
         folder = os.path.dirname(record.out)
         reasons.append(
@@ -120,30 +122,30 @@ def judge(
         reasons.append(found)
     if not record.complete:
         reasons.append("The last run did not finish; the next one goes on from there.")
-    moved = f"The next run writes to {now.out}." if now.out and now.out != record.out else ""
+    moved = f"The next run writes to {current.out}." if current.out and current.out != record.out else ""
     if former:
         reasons.append(_former(former, "are of earlier runs"))
         moved = moved or "Propagate with their frames in the range tells whether they hold, and makes those again that do not."
     if not reasons or (former and len(reasons) == 1):
         return Verdict("fresh", tuple(reasons), cost=moved, former=len(former))
     # Only some frames are missing: the others stay as they are.
-    return Verdict("stale", tuple(reasons), _cost(record, now, len(new) if only_frames else None), len(former))
+    return Verdict("stale", tuple(reasons), _cost(record, current, len(new) if only_frames else None), len(former))
 
 
 def _former(frames: Collection[int], fact: str) -> str:
     """Name mattes that are shown although no run of the node checked them; empty when there are none."""
     if not frames:
         return ""
-    which = str(FrameRange.of(sorted(frames)))
+    named = str(FrameRange.of(sorted(frames)))
     if len(frames) == 1:
-        return f"The matte of {which} shows too; it {fact.replace('are', 'is', 1).replace('were', 'was', 1)}."
-    return f"The mattes of {which} show too; they {fact}."
+        return f"The matte of {named} shows too; it {fact.replace('are', 'is', 1).replace('were', 'was', 1)}."
+    return f"The mattes of {named} show too; they {fact}."
 
 
-def _cost(record: Optional[Record], now: Now, frames: Optional[int]) -> str:
+def _cost(record: Optional[Record], current: CurrentState, frames: Optional[int]) -> str:
     """Estimate the next run from the last one; the core reuses what it can, so this is the most it takes."""
-    count = len(now.frames) if frames is None else frames
-    keys = len(now.annotations.keyframes)
+    count = len(current.frames) if frames is None else frames
+    keys = len(current.annotations.keyframes)
     text = f"Next run: at most {counted(count, 'frame')} from {counted(keys, 'keyframe')}"
     if record is None or record.seconds_per_frame <= 0:
         return text + "; how long is known after the first run."

@@ -46,7 +46,7 @@ def _joined(signatures: Mapping[int, str]) -> str:
 
 
 @dataclass(frozen=True)
-class Told:
+class RecordedMattes:
     """What `result.json` tells of the mattes, frame by frame."""
 
     layers: Tuple[str, ...] = ()
@@ -58,13 +58,13 @@ class Told:
     """By layer and frame, in [0, 1]: 1 where the object is keyed or absent; empty for mattes of earlier versions."""
 
 
-def told(pattern: str) -> Told:
+def recorded(pattern: str) -> RecordedMattes:
     """Read what `result.json` tells of a sequence; what is damaged says nothing."""
     result = ResultFile(Path(pattern))
     layers = result.header.layers
     sureness = {frame: record.confidence for frame, record in result.records.items()}
     areas = _by_layer(layers, {frame: record.areas for frame, record in result.records.items()})
-    return Told(layers, sureness, areas, _by_layer(layers, {frame: record.sureness for frame, record in result.records.items()}))
+    return RecordedMattes(layers, sureness, areas, _by_layer(layers, {frame: record.sureness for frame, record in result.records.items()}))
 
 
 def _by_layer(layers: Sequence[str], listed: Mapping[int, Sequence[float]]) -> Dict[str, Dict[int, float]]:
@@ -84,7 +84,7 @@ def faults(record: Record) -> List[str]:
     expected = [frame for frame in asked if frame in result.sizes] if result.sizes else asked if record.complete else []
     gone = [frame for frame in expected if name % frame not in files]
     there = [frame for frame in expected if frame in result.sizes and name % frame in files]
-    other = [frame for frame in there if not _is_as_told(result, frame, folder / (name % frame), files[name % frame])]
+    other = [frame for frame in there if not _is_as_recorded(result, frame, folder / (name % frame), files[name % frame])]
     return [*_sentence(gone, "gone"), *_sentence(other, "not what the core wrote")]
 
 
@@ -108,7 +108,7 @@ def whole(pattern: str) -> Set[int]:
     folder, name = Path(pattern).parent, Path(pattern).name
     files, result = _files(folder) or {}, ResultFile(Path(pattern))
     there = [frame for frame in result.sizes if name % frame in files]
-    return {frame for frame in there if _is_as_told(result, frame, folder / (name % frame), files[name % frame])}
+    return {frame for frame in there if _is_as_recorded(result, frame, folder / (name % frame), files[name % frame])}
 
 
 State = Tuple[int, int]
@@ -119,7 +119,7 @@ _seen: Dict[str, Tuple[State, Optional[str]]] = {}
 SEEN_FILES = 50_000
 
 
-def _is_as_told(result: ResultFile, frame: int, path: Path, state: State) -> bool:
+def _is_as_recorded(result: ResultFile, frame: int, path: Path, state: State) -> bool:
     """Say whether a matte is the one that `result.json` tells of: by its size, and by its own signature where one is told."""
     if state[0] != result.sizes[frame]:
         return False
@@ -142,7 +142,7 @@ def _files(folder: Path) -> Optional[Dict[str, State]]:
     """List the EXRs of a folder; None when it cannot be listed."""
     try:
         with os.scandir(folder) as listed:
-            states = {one.name: one.stat() for one in listed if one.name.endswith(".exr")}
+            states = {entry.name: entry.stat() for entry in listed if entry.name.endswith(".exr")}
             return {name: (state.st_size, state.st_mtime_ns) for name, state in states.items()}
     except OSError:
         return None

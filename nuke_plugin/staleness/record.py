@@ -114,7 +114,7 @@ class Owner:
 
 def owner_of(pattern: str) -> Optional[Owner]:
     """Say which node made these mattes; None when no node is known."""
-    kept = nuke_record.kept_of(Path(pattern))
+    kept = nuke_record.node_record_of(Path(pattern))
     record = None if kept is None else Record.of_json(kept.record)
     return None if kept is None or record is None else Owner(kept.node_id, record.node_name)
 

@@ -30,7 +30,7 @@ SHARE = 0.05
 
 
 @dataclass
-class _Seen:
+class _JudgedInputs:
     """A node's inputs when its result was judged."""
 
     token: str
@@ -49,7 +49,7 @@ class _Walk:
     """That it has taken so far."""
 
 
-_seen: Dict[str, _Seen] = {}
+_judged: Dict[str, _JudgedInputs] = {}
 """By node id."""
 _due: Dict[str, float] = {}
 """By node id: when the inputs may be looked at again."""
@@ -66,11 +66,11 @@ def settle(node: nuke.Node, began: Optional[float] = None) -> None:
     """
     began = time.monotonic() if began is None else began
     node_id, hashes = identity.node_id(node), _input_hashes(node)
-    before, token = _seen.get(node_id), _token(node)
+    before, token = _judged.get(node_id), _token(node)
     _walks.pop(node_id, None)
-    _seen[node_id] = _Seen(token, {host.current_frame(): hashes})
+    _judged[node_id] = _JudgedInputs(token, {host.current_frame(): hashes})
     if before is not None and before.token == token:
-        _seen[node_id].hashes = {**before.hashes, host.current_frame(): hashes}
+        _judged[node_id].hashes = {**before.hashes, host.current_frame(): hashes}
     _wait(node_id, began)
 
 
@@ -83,13 +83,13 @@ def rest(node_id: str) -> None:
     """Do not look again before the result is judged: a look that failed would fail, and be printed, at every idle moment."""
     _due[node_id] = float("inf")
     _walks.pop(node_id, None)
-    if node_id in _seen:
-        _seen[node_id].moved = False
+    if node_id in _judged:
+        _judged[node_id].moved = False
 
 
 def is_marked(node_id: str) -> bool:
     """Say whether a look found that the inputs differ, and nobody has judged the result since."""
-    return node_id in _seen and _seen[node_id].moved
+    return node_id in _judged and _judged[node_id].moved
 
 
 def has_moved(node: nuke.Node, node_id: str, validate: bool = True) -> bool:
@@ -100,13 +100,13 @@ def has_moved(node: nuke.Node, node_id: str, validate: bool = True) -> bool:
         node_id: of it.
         validate: ask for Nuke's hashes too, for which the inputs are validated; not while Nuke draws.
     """
-    seen = _seen.get(node_id)
-    if seen is None:
+    judged = _judged.get(node_id)
+    if judged is None:
         return True
     began = time.monotonic()
     if validate:
         frame, hashes = host.current_frame(), _input_hashes(node)
-        known = seen.hashes.setdefault(frame, hashes) if not seen.moved else seen.hashes.get(frame, hashes)
+        known = judged.hashes.setdefault(frame, hashes) if not judged.moved else judged.hashes.get(frame, hashes)
         if any(digest.speaks_against(before, now) for before, now in zip(known, hashes)):
             return True
     if is_due(node_id):
@@ -115,9 +115,9 @@ def has_moved(node: nuke.Node, node_id: str, validate: bool = True) -> bool:
         walk.seconds += time.monotonic() - began
         if token:
             del _walks[node_id]
-            seen.moved = token != seen.token
+            judged.moved = token != judged.token
             _wait(node_id, time.monotonic() - walk.seconds)
-    return seen.moved
+    return judged.moved
 
 
 def _wait(node_id: str, began: float) -> None:

@@ -36,7 +36,7 @@ def test_the_three_rasters_agree(start, case):
     from xmem_roto_nuke.roto import sampling
 
     (read_node,) = read([node]).nodes
-    root = read_node.known.root
+    root = read_node.reading.root
     every = {path for path, _ in sampling.shapes_with_paths(root)}
     asked = write_tree(sampling.sampled(root, read_node.elements, every, [frame], [frame]))
     grid = PixelGrid(WIDTH, HEIGHT)

@@ -213,7 +213,7 @@ def compare(reading, frames) -> None:
     from xmemcore.roto import read_roto
 
     for node in reading.nodes:
-        root = node.known.root
+        root = node.reading.root
         every = {path for path, _ in sampling.shapes_with_paths(root)}
         assert sampling.elsewhere(root, node.elements, frames) == []
         asked = write_tree(sampling.sampled(root, node.elements, every, frames, frames))

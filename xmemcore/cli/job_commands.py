@@ -69,8 +69,8 @@ def add_plan(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument("--shot", help="of a job folder in place of PLATE")
     _add_path_rules(parser)
     parser.add_argument("--workers", type=worker_count, default=1, metavar="N", help="share the work out to so many (default: 1)")
-    what = "seconds that a step takes on the machines that will compute (default: as earlier runs here have found)"
-    parser.add_argument("--pace", type=step_seconds, metavar="SECONDS", help=what)
+    pace_help = "seconds that a step takes on the machines that will compute (default: as earlier runs here have found)"
+    parser.add_argument("--pace", type=step_seconds, metavar="SECONDS", help=pace_help)
     add_log_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
     parser.set_defaults(run=run_plan)

@@ -168,8 +168,8 @@ def add_word_options(parser: argparse.ArgumentParser) -> None:
 
 def add_object_option(parser: argparse.ArgumentParser) -> None:
     """Add which objects come out."""
-    which = "which object comes out (repeatable; default: all); the others are not computed"
-    parser.add_argument("--object", action="append", dest="objects", metavar="NAME", help=which)
+    object_help = "which object comes out (repeatable; default: all); the others are not computed"
+    parser.add_argument("--object", action="append", dest="objects", metavar="NAME", help=object_help)
 
 
 def add_log_option(parser: argparse.ArgumentParser) -> None:
@@ -189,5 +189,5 @@ def add_cache_options(parser: argparse.ArgumentParser) -> None:
 def request_of(chosen: argparse.Namespace, request: type[Request], **others: Any) -> Request:
     """Fill in a request: every field that the command line has an option for, and `others`."""
     stated = {field.name: getattr(chosen, field.name) for field in fields(request) if hasattr(chosen, field.name)}
-    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in {**stated, **others}.items()}
-    return request(**given)
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in {**stated, **others}.items()}
+    return request(**values)

@@ -139,8 +139,8 @@ def unescape(text: str) -> str:
     return ESCAPED.sub(lambda match: CONTROL.get(match[1], match[1]), text) if "\\" in text else text
 
 
-def broken(text: str, position: int, what: str) -> CurvesTextBroken:
+def broken(text: str, position: int, fault: str) -> CurvesTextBroken:
     """Make the failure for a broken text, with the place of the fault."""
     line = text.count("\n", 0, position) + 1
     column = position - (text.rfind("\n", 0, position) + 1) + 1
-    return CurvesTextBroken(f"The roto is broken at line {line}, column {column}: {what}. Save the script again from Nuke.")
+    return CurvesTextBroken(f"The roto is broken at line {line}, column {column}: {fault}. Save the script again from Nuke.")

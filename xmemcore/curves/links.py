@@ -211,7 +211,7 @@ def _track(items: Block, rest: Sequence[str]) -> Union[Word, Block]:
         raise NotFollowed
     columns, rows = blocks[1], blocks[2]
     names = [column[3:5] for column in columns if isinstance(column, Block)]
-    place = next((i for i, both in enumerate(names) if rest[1] in both), None)
+    place = next((i for i, pair in enumerate(names) if rest[1] in pair), None)
     row = int(rest[0]) - 1
     if place is None or not 0 <= row < len(rows):
         raise NotFollowed

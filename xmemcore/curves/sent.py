@@ -68,28 +68,28 @@ class SentRoto:
         )
 
 
-def _object(value: Any, what: str) -> Dict[str, Any]:
+def _object(value: Any, subject: str) -> Dict[str, Any]:
     if not isinstance(value, dict):
-        raise NotUsable(f"{what} is {short(value)}, which is no object in braces")
+        raise NotUsable(f"{subject} is {short(value)}, which is no object in braces")
     return value
 
 
-def _text(value: Any, what: str) -> str:
+def _text(value: Any, subject: str) -> str:
     if not isinstance(value, str) or not value:
-        raise NotUsable(f"{what} is {short(value)}, which is no text")
+        raise NotUsable(f"{subject} is {short(value)}, which is no text")
     return value
 
 
 def _layers(value: Any) -> Tuple[str, ...]:
     if not isinstance(value, list):
         raise NotUsable("the plate's layers are no list")
-    return tuple(_text(one, "a layer of the plate") for one in value)
+    return tuple(_text(layer, "a layer of the plate") for layer in value)
 
 
-def _frames(value: Any, what: str) -> Frames:
+def _frames(value: Any, subject: str) -> Frames:
     found: Frames = {}
-    for name, listed in _object(value, what).items():
+    for name, listed in _object(value, subject).items():
         if not isinstance(listed, list):
-            raise NotUsable(f"{what} of {short(name)} are no list")
+            raise NotUsable(f"{subject} of {short(name)} are no list")
         found[name] = tuple(sorted({whole_number(layer, f"a frame of {short(name)}", -MAX_FRAME, MAX_FRAME) for layer in listed}))
     return found

@@ -109,11 +109,11 @@ def shared(boxes: Collection[Box]) -> dict[Box, Box]:
         while grown:
             grown = False
             for other in around:
-                both = union([box, other])
-                assert both is not None, "two boxes have one around them"
-                if area(both) <= area(box) + area(other):
+                joined = union([box, other])
+                assert joined is not None, "two boxes have one around them"
+                if area(joined) <= area(box) + area(other):
                     around.remove(other)
-                    box, grown = both, True
+                    box, grown = joined, True
                     break
         around.append(box)
     return {box: next(outer for outer in around if union([box, outer]) == outer) for box in boxes}

@@ -82,7 +82,7 @@ def uniform(situation: Situation, count: int) -> Iterator[Pick]:
     if not situation.keyed:
         places = situation.open
         for position in evenly(len(places), min(count, len(places))):
-            yield Pick(places[position], 1.0, _same(situation))
+            yield Pick(places[position], 1.0, _equal_scores(situation))
         return
     keyed, left = list(situation.keyed), situation.open
     for _ in range(min(count, len(left))):
@@ -100,7 +100,7 @@ def random(situation: Situation, count: int) -> Iterator[Pick]:
     left = situation.open
     generator = np.random.default_rng([situation.seed, len(situation.keyed)])
     for index in generator.choice(left, size=min(count, len(left)), replace=False) if left else ():
-        yield Pick(int(index), 1.0, _same(situation))
+        yield Pick(int(index), 1.0, _equal_scores(situation))
 
 
 STRATEGIES = {
@@ -117,7 +117,7 @@ def evenly(count: int, k: int) -> list[int]:
     return [int(position) for position in np.floor(np.linspace(0, count - 1, k))]
 
 
-def _same(situation: Situation) -> Tensor:
+def _equal_scores(situation: Situation) -> Tensor:
     """Score every frame that may be picked with 1."""
     scores = torch.zeros(len(situation.eligible), dtype=torch.float64)
     scores[situation.open] = 1.0

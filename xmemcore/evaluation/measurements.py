@@ -94,8 +94,8 @@ def clips_table(tables: Mapping[str, Mapping[str, Any]], everything: bool) -> st
             text = f"{figures['J']:.3f} {figures['F']:.3f} **{figures['JF']:.3f}**" if everything else f"{figures['JF']:.3f}"
             cells.append(text + (f" ({figures['JF_hold']:.3f})" if label == first else ""))
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    what = "J, F and **J&F**" if everything else "J&F"
-    return f"{what} by clip.\n\n" + "\n".join(lines) + "\n"
+    scores = "J, F and **J&F**" if everything else "J&F"
+    return f"{scores} by clip.\n\n" + "\n".join(lines) + "\n"
 
 
 def needed_text(tables: Mapping[str, Mapping[str, Any]]) -> str:

@@ -48,9 +48,9 @@ class Elements:
         """(N,), affinity drawn per readout."""
         return self.use / self.life
 
-    def take(self, which: Tensor | slice) -> Elements:
+    def take(self, positions: Tensor | slice) -> Elements:
         """Choose elements by index, mask or slice."""
-        taken: dict[str, Any] = {f.name: None if (t := getattr(self, f.name)) is None else t[which] for f in fields(self)}
+        taken: dict[str, Any] = {f.name: None if (t := getattr(self, f.name)) is None else t[positions] for f in fields(self)}
         return Elements(**taken)
 
     def joined(self, newer: Elements) -> Elements:

@@ -13,8 +13,8 @@ class Variable:
     """One row of the table."""
 
     name: str
-    who: str
-    """Reads it: core, plugin, both, set-up, tests."""
+    reader: str
+    """The program that reads it: core, plugin, both, set-up or tests."""
     meaning: str
     example: str = ""
 
@@ -37,7 +37,10 @@ BEGIN, END = "<!-- variables: written by python -m xmemcore.protocol.environment
 
 def table() -> str:
     """Write the table in Markdown."""
-    rows = [f"| `${one.name}` | {one.who} | {one.meaning}{f', such as `{one.example}`' if one.example else ''} |" for one in VARIABLES]
+    rows = [
+        f"| `${variable.name}` | {variable.reader} | {variable.meaning}{f', such as `{variable.example}`' if variable.example else ''} |"
+        for variable in VARIABLES
+    ]
     return "\n".join(["| variable | read by | meaning |", "|---|---|---|", *rows])
 
 

@@ -104,7 +104,7 @@ def shot_folder(name: str) -> str:
 def for_job(request: PropagateRequest, folder: Path) -> PropagateRequest:
     """Leave out of a request what is the affair of the machine that runs it, and write paths inside the job folder relative to it."""
     counts = {row.name for row in rows(PropagateRequest) if row.mattes}
-    kept = {one.name: getattr(request, one.name) for one in fields(PropagateRequest) if one.name in counts or one.name in _SHOT}
+    kept = {row.name: getattr(request, row.name) for row in fields(PropagateRequest) if row.name in counts or row.name in _SHOT}
     return PropagateRequest(**{**kept, **{name: _relative(kept[name], folder) for name in (*INPUTS, "out") if kept[name]}})
 
 

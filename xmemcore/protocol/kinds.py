@@ -123,7 +123,7 @@ def _fits(wanted: Any, value: Any) -> bool:
         return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST_WHOLE and math.isfinite(value)
     if getattr(wanted, "__origin__", None) is tuple:
         item = _plain(wanted.__args__[0])
-        return isinstance(value, (list, tuple)) and all(item is Any or _fits(item, one) for one in value)
+        return isinstance(value, (list, tuple)) and all(item is Any or _fits(item, entry) for entry in value)
     if wanted is dict:
         return isinstance(value, dict)
     if wanted is type(None):

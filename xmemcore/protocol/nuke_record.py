@@ -30,7 +30,7 @@ def keep_record(pattern: Path, node_id: str, record: Mapping[str, Any]) -> None:
 
 
 @dataclass(frozen=True)
-class Kept:
+class NodeRecord:
     """What is kept of a matte sequence."""
 
     node_id: str
@@ -38,16 +38,16 @@ class Kept:
     """As the plugin wrote it, unchecked."""
 
 
-def kept_of(pattern: Path) -> Optional[Kept]:
+def node_record_of(pattern: Path) -> Optional[NodeRecord]:
     """Read what is kept of a matte sequence; None when there is nothing, or it is of another version."""
     entry = _stored(pattern.parent / NAME).get(pattern.name)
     node_id, record = (entry.get(NODE_ID), entry.get(RECORD)) if isinstance(entry, dict) else (None, None)
-    return Kept(node_id, dict(record)) if isinstance(node_id, str) and isinstance(record, dict) else None
+    return NodeRecord(node_id, dict(record)) if isinstance(node_id, str) and isinstance(record, dict) else None
 
 
 def find_record(pattern: Path, node_id: str) -> Optional[Dict[str, Any]]:
     """Read the record of a node's mattes; None when there is none, or it is another node's or version's."""
-    kept = kept_of(pattern)
+    kept = node_record_of(pattern)
     return kept.record if kept is not None and kept.node_id == node_id else None
 
 

@@ -63,11 +63,11 @@ def of_windows(path: str) -> bool:
     return PureWindowsPath(path).is_absolute() and not PurePosixPath(path).is_absolute()
 
 
-def require_here(path: str, what: str) -> str:
+def require_here(path: str, subject: str) -> str:
     """Give an absolute path back; raises RequestError where it is a path of another kind of machine, which no rule has mapped."""
     if path and not Path(path).is_absolute():
         raise RequestError(
-            f"{what} is {path}, which is no path of this kind of machine. Say what it is called here: --path-map FROM=TO, such as "
+            f"{subject} is {path}, which is no path of this kind of machine. Say what it is called here: --path-map FROM=TO, such as "
             "X:\\shots=/mnt/shots."
         )
     return path

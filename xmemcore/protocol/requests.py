@@ -211,10 +211,10 @@ class ShotRequest:
     def require_possible_here(self) -> None:
         """Raise RequestError where a setting is out of range, or a path can mean nothing on the machine that computes."""
         self.require_possible()
-        for name, what in PATHS.items():
+        for name, meaning in PATHS.items():
             path = getattr(self, name, None)
             if path is not None:
-                _require_path(path, what)
+                _require_path(path, meaning)
 
 
 @dataclass(frozen=True)
@@ -546,14 +546,14 @@ class ApproveRequest:
     """Take the mark back: the copies are deleted, the mattes stay until the next run."""
 
 
-def _require_path(path: str, what: str) -> None:
+def _require_path(path: str, meaning: str) -> None:
     """Raise RequestError for a path that would mean another place than the one who wrote it had in mind."""
     if not path.strip():
         # As a path, nothing is the folder that the program runs in.
-        raise RequestError(f"The {what} is empty. Name a file or folder.")
+        raise RequestError(f"The {meaning} is empty. Name a file or folder.")
     if of_windows(path) and os.name != "nt":
         # As a path of this machine it is one long file name.
-        raise RequestError(f"The {what} is {cut(path, 200)}, a path of Windows. Write what this machine calls it.")
+        raise RequestError(f"The {meaning} is {cut(path, 200)}, a path of Windows. Write what this machine calls it.")
 
 
 def require_size(size: int) -> None:

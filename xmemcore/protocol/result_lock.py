@@ -70,9 +70,9 @@ def lock(pattern: str) -> ResultLock:
     held = lock_of(pattern)
     if held is not None:
         return held
-    made = ResultLock(somebody(), now())
-    _write(_path(pattern), {**(_listed(_path(pattern)) or {}), Path(pattern).name: {"by": made.by, "since": made.since}})
-    return made
+    own_lock = ResultLock(somebody(), now())
+    _write(_path(pattern), {**(_listed(_path(pattern)) or {}), Path(pattern).name: {"by": own_lock.by, "since": own_lock.since}})
+    return own_lock
 
 
 def unlock(pattern: str) -> None:

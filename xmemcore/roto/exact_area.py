@@ -101,6 +101,6 @@ def _pieces_in_pixels(row: np.ndarray, xa: np.ndarray, xb: np.ndarray, height: n
 
 def _spread(first: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Repeat each entry `count` times: which entry, and `first`, `first + 1`, .. for each."""
-    which = np.repeat(np.arange(len(first)), count)
-    step = np.arange(len(which)) - np.repeat(np.cumsum(count) - count, count)
-    return which, first[which] + step
+    entry = np.repeat(np.arange(len(first)), count)
+    step = np.arange(len(entry)) - np.repeat(np.cumsum(count) - count, count)
+    return entry, first[entry] + step

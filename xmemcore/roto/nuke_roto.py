@@ -89,7 +89,7 @@ def _object(text: TextObject, nodes: Mapping[int, str], frames: tuple[int, ...],
 def warnings_of(root: Layer) -> tuple[str, ...]:
     """Name what is not honoured, or is honoured without having been compared with Nuke."""
     placed = list(shapes_below(root, ()))
-    shapes = [one.shape for one in placed]
+    shapes = [shape.shape for shape in placed]
     warnings = []
 
     def warn(elements: Iterable[Element], sentence: str) -> None:
@@ -115,11 +115,11 @@ def warnings_of(root: Layer) -> tuple[str, ...]:
         shapes_with(lambda s: not s.closed),
         "Open splines are drawn as bands of their width with round ends, without falloff, unverified against Nuke: {}.",
     )
-    warn([one for one in (*shapes, *layers) if differs(one, "mbo")], "Motion blur of shapes and layers is left out: {}.")
+    warn([element for element in (*shapes, *layers) if differs(element, "mbo")], "Motion blur of shapes and layers is left out: {}.")
     for mode in FEATHER_TYPES[1:]:
         warn(_of_value(shapes, "ft", FEATHER_TYPES, mode), f"Feather type '{mode}' is unverified against Nuke: {{}}.")
-    partly = [one for one in placed if differs(one.shape, "bm") and any(differs(element, "opc") for element in one.chain)]
-    warn([one.shape for one in partly], "Blending modes together with opacity are in proportion to it, unverified against Nuke: {}.")
+    partly = [shape for shape in placed if differs(shape.shape, "bm") and any(differs(element, "opc") for element in shape.chain)]
+    warn([shape.shape for shape in partly], "Blending modes together with opacity are in proportion to it, unverified against Nuke: {}.")
     warn(shapes_with(lambda s: differs(s, "a")), "The alpha colour of shapes does not count, every shape is drawn as 1: {}.")
     warn([layer for layer in layers if differs(layer, "opc")], "The opacity of layers multiplies that of their shapes, unverified: {}.")
     for name, meaning in (("inv", "inversion"), ("bm", "blending mode")):

@@ -108,15 +108,15 @@ def _format(content: Any) -> Format:
     return Format(width, height, number(content[2], "the pixel aspect", 1 / LARGEST_ASPECT, LARGEST_ASPECT))
 
 
-def _list(content: Any, what: str) -> list[Any]:
+def _list(content: Any, subject: str) -> list[Any]:
     if not isinstance(content, list):
-        raise ValueError(f"{what} should be a list")
+        raise ValueError(f"{subject} should be a list")
     return content
 
 
-def _mapping(content: Any, what: str) -> Mapping[str, Any]:
+def _mapping(content: Any, subject: str) -> Mapping[str, Any]:
     if not isinstance(content, dict):
-        raise ValueError(f"{what} should be an object in braces")
+        raise ValueError(f"{subject} should be an object in braces")
     return content
 
 
@@ -171,7 +171,7 @@ def _shape(content: Mapping[str, Any]) -> EvaluatedShape:
     )
 
 
-def _triplets(content: Any, what: str) -> np.ndarray:
+def _triplets(content: Any, subject: str) -> np.ndarray:
     """Read points as (N, 3, 2); raises ValueError."""
     form = "points are [[x, y], [in_x, in_y], [out_x, out_y]]"
     if not isinstance(content, list):
@@ -187,7 +187,7 @@ def _triplets(content: Any, what: str) -> np.ndarray:
         pairs = point if isinstance(point, list) and len(point) == 3 else ()
         if not pairs or any(not isinstance(pair, list) or len(pair) != 2 for pair in pairs):
             raise ValueError(form)
-    coordinate = f"a coordinate of {what}"
+    coordinate = f"a coordinate of {subject}"
     flat = [number(value, coordinate, -FAR_PIXELS, FAR_PIXELS) for point in content for pair in point for value in pair]
     return np.array(flat, np.float64).reshape(-1, 3, 2)
 

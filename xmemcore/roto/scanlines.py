@@ -113,5 +113,5 @@ def _batches(crossings: np.ndarray) -> Iterator[slice]:
 
 def _spread(first: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Repeat each entry `count` times: which entry, and `first`, `first + 1`, .. for each."""
-    which = np.repeat(np.arange(len(first)), count)
-    return which, first[which] + np.arange(len(which)) - np.repeat(np.cumsum(count) - count, count)
+    entry = np.repeat(np.arange(len(first)), count)
+    return entry, first[entry] + np.arange(len(entry)) - np.repeat(np.cumsum(count) - count, count)

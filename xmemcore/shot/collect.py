@@ -57,23 +57,23 @@ def collect(shot: JobShot, request: PropagateRequest, rules: PathRules, listener
     """
     began = time.monotonic()
     opened = open_propagate(request)
-    made, plate = opened.places.out, opened.shot.plate
+    mattes, plate = opened.places.out, opened.shot.plate
     records, unfinished = _proven(opened, listener)
     if unfinished:
         # Whoever works at them may be about to finish.
-        with AtWork.on_mattes(made).joined("collect", UNFINISHED, request.wait, listener.cancelled):
+        with AtWork.on_mattes(mattes).joined("collect", UNFINISHED, request.wait, listener.cancelled):
             records, unfinished = _proven(opened, listener)
     if unfinished:
         have = "have" if len(unfinished) > 1 else "has"
         raise RequestError(
-            f"{counted(unfinished).capitalize()} {have} no finished matte of this job at {made} (precision {opened.precision}). "
+            f"{counted(unfinished).capitalize()} {have} no finished matte of this job at {mattes} (precision {opened.precision}). "
             "Run the job again; what is finished stays."
         )
     result = shot.result_here(rules)
-    target = matte_pattern(result) if result else made
+    target = matte_pattern(result) if result else mattes
     frames = [plate.frames[index] for index in opened.wanted]
     copied: list[int] = []
-    if target != made:
+    if target != mattes:
         read = files_read(request, opened.shot, opened.model)
         require_inputs_kept(target, frames, None, [*read, *(opened.writer.path(frame) for frame in frames)])
         require_unlocked(str(target))
@@ -81,7 +81,7 @@ def collect(shot: JobShot, request: PropagateRequest, rules: PathRules, listener
         at_work = AtWork.on_mattes(target)
         with at_work.joined("collect", BUSY, request.wait, listener.cancelled):
             copied = _copied(opened, target, frames, records, listener)
-            _keep_result(made, target, records)
+            _keep_result(mattes, target, records)
             if request.pictures != PICTURES[0]:
                 write_pictures(target, opened.layers, frames, request.pictures)
     if shot.record:
@@ -131,11 +131,11 @@ def _copied(opened: OpenedShot, target: Path, frames: list[int], records: Mappin
     return copied
 
 
-def _keep_result(made: Path, target: Path, records: Mapping[int, MatteRecord]) -> None:
+def _keep_result(mattes: Path, target: Path, records: Mapping[int, MatteRecord]) -> None:
     """Enter the mattes into the record beside them; those of other frames stay in it."""
     record = RunRecord(target)
     record.enter_all(records)
     try:
-        record.save(ResultFile(made).header)
+        record.save(ResultFile(mattes).header)
     except OSError as error:
         raise not_written(target.parent / RECORD, error) from error

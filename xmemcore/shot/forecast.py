@@ -20,7 +20,7 @@ from xmemcore.shot.plan import plan
 
 VARIANTS = 12
 """Of an annotation with its eleven augmentations."""
-MEASURED, TOLD, UNKNOWN = "earlier runs here", "the pace that was given", "not known: no run here has measured it"
+MEASURED, GIVEN, UNKNOWN = "earlier runs here", "the pace that was given", "not known: no run here has measured it"
 PEAK_OF_A_RUN, FORMULA = "the peak of an earlier run here", "model, memories and pictures added up"
 
 
@@ -108,9 +108,9 @@ def forecast(request: PropagateRequest, workers: int = 1, step_seconds: float | 
     known = find_pace(places.cache, key)
     pace = Pace(step_seconds, 0.0, None) if step_seconds is not None else known
     groups = [each.gaps for each in planned.groups]
-    every = [gap for gaps in groups for gap in gaps]
+    all_gaps = [gap for gaps in groups for gap in gaps]
     shares = shared_out(groups, opened.wanted, workers)
-    steps = _steps(every, stale)
+    steps = _steps(all_gaps, stale)
     formula = expected_mb(
         opened.model.path.stat().st_size,
         canvas.width * canvas.height,
@@ -133,12 +133,12 @@ def forecast(request: PropagateRequest, workers: int = 1, step_seconds: float | 
         stale=named(stale),
         stale_count=len(stale),
         gaps=tuple(
-            _part(part, [gap for gap in every if gap in part], opened.wanted, stale, pace, named)
-            for part in together(list(dict.fromkeys(every)), set(opened.wanted))
+            _part(part, [gap for gap in all_gaps if gap in part], opened.wanted, stale, pace, named)
+            for part in together(list(dict.fromkeys(all_gaps)), set(opened.wanted))
         ),
         steps=steps,
         seconds=_seconds(pace, steps, begin=bool(stale)),
-        seconds_from=TOLD if step_seconds is not None else UNKNOWN if pace is None else MEASURED,
+        seconds_from=GIVEN if step_seconds is not None else UNKNOWN if pace is None else MEASURED,
         memory_mb=round(formula if peak is None else peak),
         memory_from=FORMULA if peak is None else PEAK_OF_A_RUN,
         chunks=tuple(

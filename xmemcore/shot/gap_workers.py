@@ -46,7 +46,7 @@ class Job:
         return len(self.groups) * sum(len(indices) for indices in self.gap.sweeps_for(self.indices))
 
 
-Found = tuple[Job, int, int, Prediction]
+JobPrediction = tuple[Job, int, int, Prediction]
 """The job, the number of a group, the index of a frame, and what the group's objects are there."""
 
 
@@ -70,7 +70,7 @@ class GapWorker:
         self._propagations = propagations
         self._before = before
 
-    def compute(self, job: Job, cancelled: Callable[[], bool]) -> Iterator[Found]:
+    def compute(self, job: Job, cancelled: Callable[[], bool]) -> Iterator[JobPrediction]:
         """Compute one gap of all groups that share it, frame by frame, so that each frame is finished before the next."""
         self._before(self._propagations, job)
         taking_part = [self._propagations[number] for number in job.groups]
@@ -99,7 +99,7 @@ def cores_of_a_gap() -> Iterator[None]:
         torch.set_num_threads(all_cores)
 
 
-def side_by_side(workers: Sequence[GapWorker], jobs: Sequence[Job], cancelled: Callable[[], bool]) -> Generator[Found, None, None]:
+def side_by_side(workers: Sequence[GapWorker], jobs: Sequence[Job], cancelled: Callable[[], bool]) -> Generator[JobPrediction, None, None]:
     """Compute gaps, the first ones first. Close it, so that no worker goes on.
 
     Args:
@@ -117,13 +117,13 @@ def side_by_side(workers: Sequence[GapWorker], jobs: Sequence[Job], cancelled: C
         for job in jobs:
             yield from workers[0].compute(job, cancelled)
         return
-    found: Queue[Found | BaseException | None] = Queue(WAITING_PREDICTIONS * len(workers))
+    ready: Queue[JobPrediction | BaseException | None] = Queue(WAITING_PREDICTIONS * len(workers))
     waiting, taking, stop = iter(jobs), threading.Lock(), threading.Event()
 
-    def put(what: Found | BaseException | None) -> None:
+    def put(entry: JobPrediction | BaseException | None) -> None:
         while not stop.is_set():
             try:
-                return found.put(what, timeout=LISTEN_SECONDS)
+                return ready.put(entry, timeout=LISTEN_SECONDS)
             except Full:
                 continue
 
@@ -149,15 +149,15 @@ def side_by_side(workers: Sequence[GapWorker], jobs: Sequence[Job], cancelled: C
             if cancelled():
                 raise Cancelled(CANCELLED)
             try:
-                what = found.get(timeout=LISTEN_SECONDS)
+                entry = ready.get(timeout=LISTEN_SECONDS)
             except Empty:
                 continue
-            if isinstance(what, BaseException):
-                raise what
-            if what is None:
+            if isinstance(entry, BaseException):
+                raise entry
+            if entry is None:
                 at_work -= 1
             else:
-                yield what
+                yield entry
     finally:
         stop.set()
         for thread in threads:

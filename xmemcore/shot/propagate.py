@@ -74,7 +74,7 @@ def propagate(request: PropagateRequest, listener: Listener | None = None) -> Pr
     began = time.monotonic()
     with ExitStack() as stack:
         opened = open_propagate(request)
-        run = _Run(opened, plan(opened), listener or Silence(), stack)
+        run = _PropagateRun(opened, plan(opened), listener or Silence(), stack)
         if run.look():
             run.learn()
             run.fill_all()
@@ -82,8 +82,8 @@ def propagate(request: PropagateRequest, listener: Listener | None = None) -> Pr
         return run.result(time.monotonic() - began)
 
 
-class _Run:
-    """One propagate under way."""
+class _PropagateRun:
+    """A propagate under way: its steps, and what they have found out and written so far."""
 
     def __init__(self, opened: OpenedShot, planned: Plan, listener: Listener, stack: ExitStack) -> None:
         self.opened, self.plan, self.listener = opened, planned, listener

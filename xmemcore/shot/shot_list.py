@@ -59,11 +59,11 @@ def read_shots(path: Path) -> list[ListedShot]:
     if unknown:
         raise RequestError(f"The list {path} has {', '.join(unknown)}, which means nothing. It has [settings] and [[shot]].")
     settings, listed = content.get("settings", {}), content.get("shot", [])
-    if not isinstance(settings, dict) or not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+    if not isinstance(settings, dict) or not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
         raise RequestError(f"In the list {path}, write [settings] once and [[shot]] for every shot.")
     if not listed:
         raise RequestError(f"The list {path} has no [[shot]].")
-    shots = [_shot(path, settings, one) for one in listed]
+    shots = [_shot(path, settings, entry) for entry in listed]
     names = [shot.name.casefold() for shot in shots]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -71,15 +71,15 @@ def read_shots(path: Path) -> list[ListedShot]:
     return shots
 
 
-def _shot(path: Path, settings: dict[str, Any], said: dict[str, Any]) -> ListedShot:
-    name = said.get("name")
+def _shot(path: Path, settings: dict[str, Any], entry: dict[str, Any]) -> ListedShot:
+    name = entry.get("name")
     if not isinstance(name, str) or _NAME.fullmatch(name) is None:
         raise RequestError(f"In the list {path}, a shot is called {short(name)}. Use letters, digits, '_', '.' and '-'.")
-    values = {**settings, **{key: value for key, value in said.items() if key not in ("name", "job")}}
+    values = {**settings, **{key: value for key, value in entry.items() if key not in ("name", "job")}}
     folder = path.absolute().parent
-    if "job" in said:
-        return _of_job(path, name, folder / str(said["job"]), values)
-    known = {one.name for one in fields(PropagateRequest)} - {"report", "viewer_frame", "chunk"}
+    if "job" in entry:
+        return _of_job(path, name, folder / str(entry["job"]), values)
+    known = {row.name for row in fields(PropagateRequest)} - {"report", "viewer_frame", "chunk"}
     unknown = sorted(set(values) - known)
     if unknown:
         raise RequestError(
@@ -92,8 +92,10 @@ def _shot(path: Path, settings: dict[str, Any], said: dict[str, Any]) -> ListedS
         raise RequestError(f"In the list {path}, of {name}: {wrong}.")
     values.setdefault("out", f"mattes/{name}/matte.%04d.exr")
     beside = {key: str(folder / Path(values[key]).expanduser()) for key in PATHS if values.get(key)}
-    made: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in {**values, **beside}.items()}
-    request = PropagateRequest(**made)
+    values_of_shot: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in {**values, **beside}.items()
+    }
+    request = PropagateRequest(**values_of_shot)
     request.require_possible()
     return ListedShot(name, request)
 

@@ -20,9 +20,9 @@ class Average:
     def follow(self, network: XMem, step: int) -> None:
         """Take in the weights after a step."""
         decay = min(self._decay, (1 + step) / (10 + step))
-        for weight, theirs in zip(self.network.parameters(), network.parameters(), strict=True):
-            if theirs.requires_grad:
-                weight.lerp_(theirs, 1 - decay)
+        for weight, trained in zip(self.network.parameters(), network.parameters(), strict=True):
+            if trained.requires_grad:
+                weight.lerp_(trained, 1 - decay)
         # Running statistics of batch norm are averages already.
         for kept, new in zip(self.network.buffers(), network.buffers(), strict=True):
             kept.copy_(new)

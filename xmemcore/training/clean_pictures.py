@@ -29,7 +29,7 @@ from xmemcore.training.stills import TERMS
 MANIFEST = Path(__file__).with_name("clean_pictures.tsv")
 LINE = "clean pictures alone: drawings in the public domain (openclipart), photographs under CC0 and CC BY 4.0 (lomiri-wallpapers)"
 CLIPART = "usr/share/openclipart/png"
-THINGS = (
+FOLDERS = (
     "animals",
     "buildings",
     "containers",
@@ -124,17 +124,17 @@ def survey(root: Path) -> Iterator[Listed]:
     for path in sorted(drawings.rglob("*.png")):
         inside = path.relative_to(drawings)
         svg = root / "usr/share/openclipart/svg" / inside.with_suffix(".svg")
-        if inside.parts[0] not in THINGS or not svg.is_file() or not _shows_a_thing(path):
+        if inside.parts[0] not in FOLDERS or not svg.is_file() or not _shows_a_thing(path):
             continue
-        said = svg.read_text(encoding="utf-8", errors="replace")
-        licence = re.search(r"<cc:license[^>]*rdf:resource=\"[^\"]*/(PublicDomain|publicdomain/[a-z]+/[0-9.]+)/?\"", said)
-        author = re.search(r"<dc:creator>.*?<dc:title>([^<]{1,80})</dc:title>", said, re.DOTALL)
+        svg_text = svg.read_text(encoding="utf-8", errors="replace")
+        licence = re.search(r"<cc:license[^>]*rdf:resource=\"[^\"]*/(PublicDomain|publicdomain/[a-z]+/[0-9.]+)/?\"", svg_text)
+        author = re.search(r"<dc:creator>.*?<dc:title>([^<]{1,80})</dc:title>", svg_text, re.DOTALL)
         if licence:
             name = " ".join((author[1] if author else "not named").split())
             yield Listed("openclipart-png", str(path.relative_to(root)), hash_file(path), "public domain", name)
     copyright_file = root / "usr/share/doc/lomiri-wallpapers-16.04/copyright"
-    said = copyright_file.read_text(encoding="utf-8") if copyright_file.is_file() else ""
-    for stanza in said.split("\n\n"):
+    copyright_text = copyright_file.read_text(encoding="utf-8") if copyright_file.is_file() else ""
+    for stanza in copyright_text.split("\n\n"):
         match = re.match(r"Files: 16\.04/(\S+)\nCopyright: ([^\n]+)\nLicense: (CC-BY-4\.0|CC0-1\.0)$", stanza.strip())
         if match:
             for path in sorted(root.rglob(match[1])):

@@ -39,20 +39,20 @@ class Cores:
             return
         now, cpu, idle = time.perf_counter(), time.process_time(), idle_seconds()
         wall = max(now - self._wall, 1e-6)
-        got = (cpu - self._cpu) / (wall * self.threads)
+        share = (cpu - self._cpu) / (wall * self.threads)
         idle_cores = None if idle is None or self._idle is None else (idle - self._idle) / wall
-        self.choose(got, idle_cores, now)
+        self.choose(share, idle_cores, now)
         self._wall, self._cpu, self._idle = time.perf_counter(), time.process_time(), idle_seconds()
 
-    def choose(self, got: float, idle_cores: float | None, now: float) -> None:
+    def choose(self, share: float, idle_cores: float | None, now: float) -> None:
         """Decide.
 
         Args:
-            got: share of the threads' time that they ran, in [0, 1].
+            share: share of the threads' time that they ran, in [0, 1].
             idle_cores: cores that were idle meanwhile; None where the system does not tell.
             now: seconds of any steady clock.
         """
-        if self.threads > 1 and got < _CONTENDED:
+        if self.threads > 1 and share < _CONTENDED:
             self._set(self.threads - 1)
             self._try_at = now + self._wait
             self._wait = min(2 * self._wait, _LONGEST_WAIT_SECONDS)

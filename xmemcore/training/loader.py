@@ -55,8 +55,8 @@ def make_batch(clips: ClipSource, order: Order) -> Batch:
     if order.planned and isinstance(clips, StagedClips):
         plans = tuple(clips.planned(order.first + n, order.shape, order.in_order) for n in range(order.clips))
         return Batch(order.step, None, None, plans)
-    made = [clips.clip(order.first + n, order.shape, order.in_order) for n in range(order.clips)]
-    return Batch(order.step, np.stack([clip.frames for clip in made]), np.stack([clip.labels for clip in made]))
+    made_clips = [clips.clip(order.first + n, order.shape, order.in_order) for n in range(order.clips)]
+    return Batch(order.step, np.stack([clip.frames for clip in made_clips]), np.stack([clip.labels for clip in made_clips]))
 
 
 class Loader:
@@ -67,11 +67,11 @@ class Loader:
         self._source = make_source() if workers == 0 else None
         self._waiting: list[Order] = []
         context = multiprocessing.get_context("spawn")
-        self._asked = [context.Queue() for _ in range(workers)]
-        self._made = [context.Queue() for _ in range(workers)]
+        self._orders = [context.Queue() for _ in range(workers)]
+        self._batches = [context.Queue() for _ in range(workers)]
         self._processes = [
-            context.Process(target=_work, args=(make_source, asked, made, os.getpid()), daemon=True)
-            for asked, made in zip(self._asked, self._made)
+            context.Process(target=_work, args=(make_source, orders, batches, os.getpid()), daemon=True)
+            for orders, batches in zip(self._orders, self._batches)
         ]
         with _interrupts_held():
             for process in self._processes:
@@ -82,7 +82,7 @@ class Loader:
         if self._source is not None:
             self._waiting.append(order)
         else:
-            self._asked[order.step % len(self._asked)].put(order)
+            self._orders[order.step % len(self._orders)].put(order)
 
     def take(self, step: int, stopped: Callable[[], bool]) -> Batch | None:
         """Wait for the batch of a step, which must have been asked for in turn.
@@ -98,7 +98,7 @@ class Loader:
         worker = step % len(self._processes)
         while not stopped():
             try:
-                batch = self._made[worker].get(timeout=_GLANCE_SECONDS)
+                batch = self._batches[worker].get(timeout=_GLANCE_SECONDS)
             except queue.Empty:
                 # A training may be ended with all its processes at once.
                 if not self._processes[worker].is_alive() and not stopped():
@@ -120,23 +120,25 @@ class Loader:
             process.join(timeout=10)
 
 
-def _work(make_source: Callable[[], ClipSource], asked: multiprocessing.Queue[Any], made: multiprocessing.Queue[Any], parent: int) -> None:
+def _work(
+    make_source: Callable[[], ClipSource], orders: multiprocessing.Queue[Any], batches: multiprocessing.Queue[Any], parent: int
+) -> None:
     # A terminal's Ctrl-C reaches every process of the command; the training answers it, with the batches that it still needs.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
     source: ClipSource | None = None
     while os.getppid() == parent:
         try:
-            order = asked.get(timeout=_PATIENCE_SECONDS)
+            order = orders.get(timeout=_PATIENCE_SECONDS)
         except queue.Empty:
             continue
         try:
             source = source or make_source()
-            made.put(make_batch(source, order))
+            batches.put(make_batch(source, order))
         except Failure as failure:
-            made.put(failure)
+            batches.put(failure)
     # The rest in the pipe is not read any more; without this the process would wait for a reader for ever.
-    made.cancel_join_thread()
+    batches.cancel_join_thread()
 
 
 @contextmanager

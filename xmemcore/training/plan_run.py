@@ -108,10 +108,10 @@ def _require_free(folder: Path) -> None:
 def _recipe(arguments: argparse.Namespace, folder: Path) -> Recipe:
     if arguments.resume and (folder / RECIPE).exists():
         try:
-            told = read_json(folder / RECIPE)
+            written = read_json(folder / RECIPE)
         except (OSError, ValueError) as error:
             raise RequestError(f"Cannot read what the training was told, {folder / RECIPE}: {error}. Begin another.") from error
-        return recipe_of(told, str(folder / RECIPE))
+        return recipe_of(written, str(folder / RECIPE))
     default = "finetune" if arguments.finetune else "compact-clean" if arguments.procedural else "compact"
     recipe = read_recipe(arguments.config or default)
     changes: dict[str, Any] = {"encoder": str(Path(arguments.encoder).resolve())} if arguments.encoder else {}
@@ -137,15 +137,15 @@ def _source(arguments: argparse.Namespace, recipe: Recipe) -> tuple[Callable[[],
     skins = Scenes(scenes).skins if scenes else GENERATED
     if arguments.stills:
         stills = FromStills(str(Path(arguments.stills).resolve()), recipe, scenes)
-        said = Stills(stills.folder).terms
-        if said is None:
+        terms = Stills(stills.folder).terms
+        if terms is None:
             return stills, TERMS_STILLS, "compact"
-        if skins not in (GENERATED, said):
+        if skins not in (GENERATED, terms):
             raise RequestError(
                 f"The bodies in {arguments.scenes} wear other pictures than those that {TERMS} in {arguments.stills} speaks of. "
                 f"Render others with --stills {arguments.stills}."
             )
-        return stills, said if not recipe.encoder else f"{said}; start: {Path(recipe.encoder).name}", "compact-clean"
+        return stills, terms if not recipe.encoder else f"{terms}; start: {Path(recipe.encoder).name}", "compact-clean"
     if arguments.procedural:
         if skins != GENERATED:
             raise RequestError(

@@ -64,9 +64,9 @@ def label_groups(rng: np.random.Generator, parts: np.ndarray) -> np.ndarray | No
     return np.where(parts == chosen[0], 1, np.where(parts == chosen[1], 2, 0)).astype(np.uint8)
 
 
-def partial(rng: np.random.Generator, thing: Cutout) -> np.ndarray:
+def partial(rng: np.random.Generator, cutout: Cutout) -> np.ndarray:
     """Choose a partial target on a thing: (H, W) uint8, 1 the target, 2 a second one beside it, 0 neither."""
     kind = rng.choice(("side", "label", "blob"), p=(0.4, 0.35, 0.25))
-    if kind == "label" and thing.parts is not None and (groups := label_groups(rng, thing.parts)) is not None:
+    if kind == "label" and cutout.parts is not None and (groups := label_groups(rng, cutout.parts)) is not None:
         return groups
-    return blob(rng, thing.mask) if kind == "blob" else one_side(rng, thing.mask)
+    return blob(rng, cutout.mask) if kind == "blob" else one_side(rng, cutout.mask)

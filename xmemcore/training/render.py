@@ -70,15 +70,15 @@ class Stage:
                     specularColor=[0.2, 0.2, 0.2],
                     physicsClientId=self._client,
                 )
-                thing = bullet.createMultiBody(0, -1, shape, physicsClientId=self._client)
-                bullet.changeVisualShape(thing, -1, textureUniqueId=painted[part.skin], physicsClientId=self._client)
-                self.labels[thing] = (number, part.skin + 1)
-                found.append((thing, part))
+                part_id = bullet.createMultiBody(0, -1, shape, physicsClientId=self._client)
+                bullet.changeVisualShape(part_id, -1, textureUniqueId=painted[part.skin], physicsClientId=self._client)
+                self.labels[part_id] = (number, part.skin + 1)
+                found.append((part_id, part))
         return found
 
-    def pose(self, thing: int, turn: np.ndarray, at: np.ndarray) -> None:
+    def pose(self, part_id: int, turn: np.ndarray, at: np.ndarray) -> None:
         """Put one part somewhere: every vertex v comes to turn @ v + at."""
-        self._bullet.resetBasePositionAndOrientation(thing, at.tolist(), _quaternion(turn), physicsClientId=self._client)
+        self._bullet.resetBasePositionAndOrientation(part_id, at.tolist(), _quaternion(turn), physicsClientId=self._client)
 
     def shot(self, eye: np.ndarray, goal: np.ndarray, field: float, size: int, light: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         """Render at twice the size and reduce.
@@ -150,16 +150,16 @@ def _render(rng: np.random.Generator, stage: Stage, pictures: Source, size: int,
     colours, labels = [], []
     for t in range(frames):
         for (parts, _), way, turn, (speed, phase) in zip(actors, ways, turns, pace):
-            for thing, part in parts:
+            for part_id, part in parts:
                 own = _swung(part, speed * at[t] + phase)
                 joint = np.array(part.joint)
-                stage.pose(thing, turn[t] @ own, turn[t] @ (joint - own @ joint) + way[t])
+                stage.pose(part_id, turn[t] @ own, turn[t] @ (joint - own @ joint) + way[t])
         eye = far[t] * np.array((np.cos(around[t]) * np.cos(height[t]), np.sin(around[t]) * np.cos(height[t]), np.sin(height[t])))
         colour, numbers = stage.shot(eye + goal[t], goal[t], field, size, light)
         colours.append(colour)
         table = np.zeros((max(stage.labels) + 2, 2), np.uint8)
-        for thing, (number, skin) in stage.labels.items():
-            table[thing] = number, skin
+        for part_id, (number, skin) in stage.labels.items():
+            table[part_id] = number, skin
         labels.append(table[numbers])
     return RenderedScene(np.stack(colours), np.stack(labels))
 

@@ -179,13 +179,13 @@ def _stage(rng: np.random.Generator, source: Source, thin: Source, shape: ClipSh
     on_surface = is_partial and rng.random() < 0.2
     in_place = rng.random() < config.in_place and not on_surface
 
-    thing = thin.cutout(rng) if not in_place and rng.random() < config.thin_target else source.cutout(rng)
+    cutout = thin.cutout(rng) if not in_place and rng.random() < config.thin_target else source.cutout(rng)
     if rng.random() < config.thin_limbs:
-        thing = _with_limbs(rng, thing, thin)
-    x, y, radius = thing.box
-    background = without(thing.picture, thing.mask) if in_place else source.background(rng)
+        cutout = _with_limbs(rng, cutout, thin)
+    x, y, radius = cutout.box
+    background = without(cutout.picture, cutout.mask) if in_place else source.background(rng)
     if config.camouflaged and not in_place and rng.random() < config.camouflaged:
-        thing = replace(thing, picture=recoloured(thing.picture, thing.mask, background, rng.uniform(0.5, 1.0)))
+        cutout = replace(cutout, picture=recoloured(cutout.picture, cutout.mask, background, rng.uniform(0.5, 1.0)))
     ground = _ground(rng, background, at, energy, (x, y, radius) if in_place else None)
     ground.smear = shutter
     plan.layers.append(ground)
@@ -211,12 +211,12 @@ def _stage(rng: np.random.Generator, source: Source, thin: Source, shape: ClipSh
             motion.still(shape.frames, tuple(rng.uniform(-0.6, 0.6, 2)), float(np.exp(rng.uniform(*np.log(config.target_scale))))),
             energy,
         )
-    main = _layer(thing, base, shutter)
+    main = _layer(cutout, base, shutter)
     _animate(rng, main, at, own, config, target=True)
     if not on_surface:
         main.label, targets = 1, 1
         if is_partial:
-            main.regions = regions.partial(rng, thing)
+            main.regions = regions.partial(rng, cutout)
             if shape.objects == 1:
                 main.regions = np.where(main.regions == 1, 1, 0).astype(np.uint8)
             else:
@@ -225,7 +225,7 @@ def _stage(rng: np.random.Generator, source: Source, thin: Source, shape: ClipSh
 
     if rng.random() < config.look_alike and not on_surface:
         twin = _layer(
-            thing, motion.still(shape.frames, _beside(rng, main), float(np.exp(main.path.log_scale[0]) * rng.uniform(0.75, 1.3))), shutter
+            cutout, motion.still(shape.frames, _beside(rng, main), float(np.exp(main.path.log_scale[0]) * rng.uniform(0.75, 1.3))), shutter
         )
         _animate(rng, twin, at, energy * 0.6, config, target=False)
         if targets < shape.objects and not is_partial:
@@ -260,8 +260,8 @@ def _ground(rng: np.random.Generator, picture: np.ndarray, at: np.ndarray, energ
     scale = float(np.exp(rng.uniform(-0.15, 0.5)))
     centre = np.array([width / 2, height / 2])
     if keep is not None:
-        x, y, thing = keep
-        scale = float(np.clip(np.exp(rng.uniform(np.log(0.2), np.log(0.9))) * radius / thing, 0.7, 2.2))
+        x, y, keep_radius = keep
+        scale = float(np.clip(np.exp(rng.uniform(np.log(0.2), np.log(0.9))) * radius / keep_radius, 0.7, 2.2))
         centre = np.array([x, y]) + rng.uniform(-0.5, 0.5, 2) * radius / scale
         span = np.maximum(np.array([width, height]) / 2 - 0.8 * radius / scale, 0)
         centre = np.clip(centre, np.array([width, height]) / 2 - span, np.array([width, height]) / 2 + span)
@@ -271,9 +271,9 @@ def _ground(rng: np.random.Generator, picture: np.ndarray, at: np.ndarray, energ
     return layer
 
 
-def _layer(thing: Cutout, path: Path, shutter: float) -> Layer:
-    x, y, radius = thing.box
-    return Layer(thing.picture, soft_alpha(thing.mask, 0.8), path, (x, y), radius, smear=shutter)
+def _layer(cutout: Cutout, path: Path, shutter: float) -> Layer:
+    x, y, radius = cutout.box
+    return Layer(cutout.picture, soft_alpha(cutout.mask, 0.8), path, (x, y), radius, smear=shutter)
 
 
 def _pasted(
@@ -359,21 +359,21 @@ def _beside(rng: np.random.Generator, layer: Layer) -> tuple[float, float]:
     return float(np.clip(x + away * np.cos(heading), -0.9, 0.9)), float(np.clip(y + away * np.sin(heading), -0.9, 0.9))
 
 
-def _with_limbs(rng: np.random.Generator, thing: Cutout, thin: Source) -> Cutout:
+def _with_limbs(rng: np.random.Generator, cutout: Cutout, thin: Source) -> Cutout:
     """Give a thing thin limbs that belong to it."""
     wood = thin.cutout(rng)
-    height, width = thing.mask.shape
-    x, y, radius = thing.box
+    height, width = cutout.mask.shape
+    x, y, radius = cutout.box
     side = max(8, int(2.4 * radius))
     limbs = cv2.resize(wood.mask, (side, side), interpolation=cv2.INTER_AREA)
     filling = cv2.resize(wood.picture, (width, height), interpolation=cv2.INTER_AREA)
-    mask = np.zeros_like(thing.mask)
+    mask = np.zeros_like(cutout.mask)
     left, top = int(x - side / 2), int(y - side / 2)
     into = (slice(max(0, top), min(height, top + side)), slice(max(0, left), min(width, left + side)))
     mask[into] = limbs[into[0].start - top : into[0].stop - top, into[1].start - left : into[1].stop - left]
-    new = (mask > 100) & (thing.mask == 0)
-    picture = np.where(new[..., None], filling, thing.picture)
-    return Cutout(picture, np.where(new, 255, thing.mask).astype(np.uint8), thing.parts)
+    new = (mask > 100) & (cutout.mask == 0)
+    picture = np.where(new[..., None], filling, cutout.picture)
+    return Cutout(picture, np.where(new, 255, cutout.mask).astype(np.uint8), cutout.parts)
 
 
 def look(rng: np.random.Generator, at: np.ndarray) -> Look:

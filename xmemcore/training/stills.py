@@ -71,12 +71,12 @@ class Stills:
             if still.image not in self._things:
                 self._things[still.image] = self._read(still)
                 self._require_any()
-            if (thing := self._things[still.image]) is not None:
-                return thing
+            if (cutout := self._things[still.image]) is not None:
+                return cutout
 
     def _require_any(self) -> None:
         """Raise RequestError when all masks have been read and none shows a thing."""
-        if len(self._things) == len(self._masked) and all(thing is None for thing in self._things.values()):
+        if len(self._things) == len(self._masked) and all(cutout is None for cutout in self._things.values()):
             raise RequestError(f"No mask under {self._root} covers {_SMALLEST_THING} pixels. Are they empty, or very small?")
 
     def _picture(self, path: Path) -> np.ndarray:

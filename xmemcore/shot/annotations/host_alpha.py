@@ -64,17 +64,17 @@ class HostAlpha:
         return digest(self.read(frame).tobytes())
 
 
-def difference(theirs: np.ndarray, ours: np.ndarray, canvas: Canvas, frame: int) -> str | None:
+def difference(rendered: np.ndarray, rasterised: np.ndarray, canvas: Canvas, frame: int) -> str | None:
     """Say where our raster departs from the host's, in one sentence; None where it does not.
 
     Args:
-        theirs: (H, W) in [0, 1], of the host.
-        ours: the same, of our rasteriser.
+        rendered: (H, W) in [0, 1], by the host.
+        rasterised: the same, by our rasteriser.
         canvas: where the pixels are.
         frame: for the sentence.
     """
-    apart = np.abs(theirs - ours)
-    box = _box_around(np.maximum(theirs, ours) > 0)
+    apart = np.abs(rendered - rasterised)
+    box = _box_around(np.maximum(rendered, rasterised) > 0)
     wrong = apart > TOLERATED_DIFFERENCE
     count = int(wrong.sum())
     if box is None or count <= TOLERATED_SHARE * box.width * box.height:

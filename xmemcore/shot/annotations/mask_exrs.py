@@ -91,7 +91,7 @@ class ExrMasks:
     def _read(self, frame: int) -> dict[str, Layer]:
         """Read all objects of a frame at once: every channel of a file is decompressed, whichever is asked for."""
         header, places = self._files[frame]
-        display, theirs = self._canvas.display, header.display_window
+        display, file_display = self._canvas.display, header.display_window
         objects = {name: Layer(cut_faint=False) for name in places}
         for part in header.parts:
             here = {name: place.channel for name, place in places.items() if place.part is part}
@@ -103,7 +103,9 @@ class ExrMasks:
                     f"{part.data_window.height}; up to {MAX_SAMPLES // 10**6} million values are read. Write fewer objects into one file."
                 )
             whole = {plane.name for plane in part.planes if plane.kind == "uint"}
-            window = part.data_window.moved(display.x0 - theirs.x0 - self._canvas.box.x0, display.y0 - theirs.y0 - self._canvas.box.y0)
+            window = part.data_window.moved(
+                display.x0 - file_display.x0 - self._canvas.box.x0, display.y0 - file_display.y0 - self._canvas.box.y0
+            )
             seen = window.intersection(Box(0, 0, self._canvas.width, self._canvas.height))
             for top, channels in read_bands(header, part, dict.fromkeys(here.values())):
                 for name, channel in here.items():

@@ -51,8 +51,8 @@ class _Picture:
         if self.pixels.ndim == 2 or self.pixels.shape[2] < 3:
             return None
         first = self.pixels[..., 0]
-        same = all(np.array_equal(first, self.pixels[..., place]) for place in (1, 2))
-        return None if same else self.pixels[..., :3]
+        is_grey = all(np.array_equal(first, self.pixels[..., place]) for place in (1, 2))
+        return None if is_grey else self.pixels[..., :3]
 
     @property
     def grey(self) -> np.ndarray:
@@ -184,8 +184,8 @@ def _doubt_of(colours: np.ndarray) -> str | None:
     """Say what a mask of (H, W, 3) in [0, 1] looks like, if not like an object in each channel."""
     red, green, blue = (np.round(colours[..., place] * 31).astype(np.int32) for place in range(3))
     counts = np.bincount((red * 1024 + green * 32 + blue).ravel(), minlength=32**3)
-    every = np.arange(32**3)
-    channels = np.stack((every // 1024, every // 32 % 32, every % 32))
+    bins = np.arange(32**3)
+    channels = np.stack((bins // 1024, bins // 32 % 32, bins % 32))
     clean = np.all((channels <= 1) | (channels >= 30), axis=0)
     if counts[clean].sum() < CLEAN_SHARE * counts.sum() and np.sort(counts)[-LABEL_COLOURS:].sum() < LABELLED_SHARE * counts.sum():
         return NO_MASK

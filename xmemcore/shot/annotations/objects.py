@@ -93,23 +93,25 @@ def _group(objects: tuple[int, ...], masks: Masks, indices: dict[int, int]) -> G
     return Group(objects, annotations, signatures, frozenset(seen))
 
 
-def _overlap(masks: Masks, one: int, other: int) -> bool:
+def _overlap(masks: Masks, first: int, second: int) -> bool:
     """Compare two objects on every frame where both are keyed; where there is none, on the two keyframes that are nearest in time."""
-    ones, others = ({frame: mask for frame, by_object in masks.items() if (mask := by_object.get(obj)) is not None} for obj in (one, other))
-    pairs = [(frame, frame) for frame in ones.keys() & others.keys()]
-    if not pairs and ones and others:
-        pairs = [_nearest(sorted(ones), sorted(others))]
+    first_masks, second_masks = (
+        {frame: mask for frame, by_object in masks.items() if (mask := by_object.get(obj)) is not None} for obj in (first, second)
+    )
+    pairs = [(frame, frame) for frame in first_masks.keys() & second_masks.keys()]
+    if not pairs and first_masks and second_masks:
+        pairs = [_nearest(sorted(first_masks), sorted(second_masks))]
     for a, b in pairs:
-        smaller = min(ones[a].pixels, others[b].pixels)
-        if ones[a].shared(others[b]) > OVERLAP_SHARE * smaller:
+        smaller = min(first_masks[a].pixels, second_masks[b].pixels)
+        if first_masks[a].shared(second_masks[b]) > OVERLAP_SHARE * smaller:
             return True
     return False
 
 
-def _nearest(ones: list[int], others: list[int]) -> tuple[int, int]:
+def _nearest(first_frames: list[int], second_frames: list[int]) -> tuple[int, int]:
     """Find the two frames of two ascending lists that are nearest to each other; of several such pairs the first."""
     found = []
-    for frame in ones:
-        place = bisect.bisect_left(others, frame)
-        found += [(frame, near) for near in others[max(place - 1, 0) : place + 1]]
+    for frame in first_frames:
+        place = bisect.bisect_left(second_frames, frame)
+        found += [(frame, near) for near in second_frames[max(place - 1, 0) : place + 1]]
     return min(found, key=lambda pair: (abs(pair[0] - pair[1]), pair))

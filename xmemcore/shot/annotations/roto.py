@@ -206,8 +206,8 @@ def _format_warning(roto: Roto, canvas: Canvas) -> Iterable[str]:
 def _on_plate(objects: list[RotoObject], known: list[frozenset[int]], frames: Collection[int]) -> tuple[list[frozenset[int]], list[str]]:
     """Leave out keys that have no plate frame; raises RequestError when none is left."""
     kept = [keys.intersection(frames) for keys in known]
-    every, left = sorted(frozenset().union(*known)), frozenset().union(*kept)
-    off = [frame for frame in every if frame not in left]
+    all_keyed, left = sorted(frozenset().union(*known)), frozenset().union(*kept)
+    off = [frame for frame in all_keyed if frame not in left]
     if not off:
         return known, []
     there = f"{min(frames)}-{max(frames)}"

@@ -355,8 +355,8 @@ def _numbers_of(rows: np.ndarray, layout: TiffLayout, width: int, samples: int) 
     numbers = np.empty(shape, np.uint32)
     bit_weights = (1 << np.arange(bits - 1, -1, -1, dtype=np.uint32)).astype(np.uint32)
     for y in range(rows.shape[0]):
-        ones = np.unpackbits(rows[y])[: width * samples * bits].reshape(width, samples, bits)
-        numbers[y] = (ones * bit_weights).sum(axis=-1, dtype=np.uint32)
+        bit_values = np.unpackbits(rows[y])[: width * samples * bits].reshape(width, samples, bits)
+        numbers[y] = (bit_values * bit_weights).sum(axis=-1, dtype=np.uint32)
     return numbers
 
 

@@ -99,17 +99,17 @@ class KeyDifferences:
         """Say whether a key's difference is there."""
         return key in self._found
 
-    def put(self, key: int, given: Mapping[int, np.ndarray], own: np.ndarray, feathers: Mapping[int, np.ndarray] | None = None) -> None:
+    def put(self, key: int, shapes: Mapping[int, np.ndarray], own: np.ndarray, feathers: Mapping[int, np.ndarray] | None = None) -> None:
         """Compute and keep a key's difference.
 
         Args:
             key: plate index.
-            given: by object, the artist's soft shape (h, w).
+            shapes: by object, the artist's soft shape (h, w).
             own: (1 + K, h, w), the network's own answer.
             feathers: by object, `feather_of` its matte; None: no edge is feathered.
         """
         compared = {}
-        for obj, shape in given.items():
+        for obj, shape in shapes.items():
             feather = np.zeros_like(shape) if feathers is None else feathers[obj]
             compared[obj] = _Difference.of(shape, own[obj + 1].astype(np.float32), feather)
         self._found[key] = {obj: difference for obj, difference in compared.items() if difference is not None}

@@ -209,8 +209,8 @@ def _fitted(colours: Sequence[np.ndarray], matte: np.ndarray, band: np.ndarray) 
     weighted = [sure * plane for plane in samples]
     means = [_average(plane) * scale for plane in weighted]
 
-    def moment(one: int, other: int) -> np.ndarray:
-        return _average(weighted[one] * samples[other]) * scale - means[one] * means[other]
+    def moment(channel: int, partner: int) -> np.ndarray:
+        return _average(weighted[channel] * samples[partner]) * scale - means[channel] * means[partner]
 
     rr, gg, bb = (moment(channel, channel) + SMOOTHNESS for channel in range(3))
     rg, rb, gb = moment(0, 1), moment(0, 2), moment(1, 2)

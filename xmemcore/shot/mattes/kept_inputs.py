@@ -31,7 +31,7 @@ def replaced_input(outputs: Iterable[Path], inputs: Iterable[Path]) -> tuple[Pat
         except OSError:
             continue
         for other in named.get(output.name.casefold(), ()):
-            if _same(output, other):
+            if _is_same_file(output, other):
                 return output, other
         if output.parent not in own_folders:
             own_folders[output.parent] = _identity(output.parent) in folders
@@ -44,7 +44,7 @@ def replaced_input(outputs: Iterable[Path], inputs: Iterable[Path]) -> tuple[Pat
     return None
 
 
-def _same(output: Path, other: Path) -> bool:
+def _is_same_file(output: Path, other: Path) -> bool:
     """Compare two files that exist; over two mounts of one disk the device differs, and all else is equal."""
     with suppress(OSError):
         first, second = os.stat(output), os.stat(other)

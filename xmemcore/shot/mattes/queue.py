@@ -168,21 +168,21 @@ class MatteQueue:
                     box = part if box.empty else box.union(part)
         assert margin is not None and elsewhere is not None, "a shot has at least one group"
         complete = len(known | absent) == len(self._annotations.objects)
-        remark, theirs = None, None
+        remark, host_union = None, None
         if complete and self._host_alpha is not None and frame in self._host_alpha.frames:
-            theirs = self._host_alpha.read(frame)
-            remark = self._host_alpha.unusable(frame) or difference(theirs, union, canvas, frame)
-            union = theirs
+            host_union = self._host_alpha.read(frame)
+            remark = self._host_alpha.unusable(frame) or difference(host_union, union, canvas, frame)
+            union = host_union
         if complete:
             margin = np.ones_like(margin)
         confidence = cv2.resize(margin, (canvas.width, canvas.height), interpolation=cv2.INTER_LINEAR) if self._with_confidence else None
         areas = tuple(layer.area(canvas.width * canvas.height) for layer in layers)
         sureness = 1.0 if complete else _around_objects(margin, 1 - elsewhere)
-        if theirs is None:
+        if host_union is None:
             alpha = Layer()
             alpha.add(box.y0, union[box.y0 : box.y1, box.x0 : box.x1], box.x0)
         else:
-            alpha = Layer.of(theirs, cut_faint=False)  # what the host rendered is the artist's, its faintest values too
+            alpha = Layer.of(host_union, cut_faint=False)  # what the host rendered is the artist's, its faintest values too
         path = self._writer.write(
             frame,
             layers,

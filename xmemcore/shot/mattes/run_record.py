@@ -20,13 +20,13 @@ class RunRecord:
         """Read what the record says of a matte sequence as the run begins."""
         self._pattern = pattern
         self._before = ResultFile(pattern).records
-        self._made: dict[int, MatteRecord] = {}
+        self._entered: dict[int, MatteRecord] = {}
         self._outdated: dict[int, MatteRecord] = {}
 
     def enter(self, frame: int, record: MatteRecord | None) -> None:
         """Take note of what a matte says of itself; None: that it is not, or no longer, what the run would write."""
         if record is not None:
-            self._made[frame] = record
+            self._entered[frame] = record
             self._outdated.pop(frame, None)
         elif frame in self._before:
             self._outdated[frame] = self._before[frame]
@@ -49,5 +49,5 @@ class RunRecord:
             for frame, outdated in self._outdated.items():
                 if record.records.get(frame) == outdated:
                     del record.records[frame]
-            record.records.update(self._made)
+            record.records.update(self._entered)
             record.write(header)

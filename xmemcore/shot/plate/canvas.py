@@ -15,24 +15,24 @@ PIXEL_ASPECTS = (0.1, 10.0)
 """Least and largest width of a pixel over its height; films and videos have 0.5 to 2."""
 
 
-def require_possible(box: Box, pixel_aspect: float, what: str) -> None:
+def require_possible(box: Box, pixel_aspect: float, subject: str) -> None:
     """Raise RequestError unless pictures of this size and pixel aspect can be worked on.
 
     Args:
         box: the format.
         pixel_aspect: width of a pixel over its height.
-        what: the pictures, as a sentence begins with them.
+        subject: the pictures, as a sentence begins with them.
     """
-    require_pixels(box, what)
+    require_pixels(box, subject)
     least, most = PIXEL_ASPECTS
     if not least <= pixel_aspect <= most:
         raise RequestError(
-            f"{what} has a pixel aspect of {pixel_aspect:g}; from {least:g} to {most:g} are possible. Render it with the plate's own."
+            f"{subject} has a pixel aspect of {pixel_aspect:g}; from {least:g} to {most:g} are possible. Render it with the plate's own."
         )
     width = box.width * pixel_aspect
     if max(width, box.height) > MAX_RATIO * min(width, box.height):
         raise RequestError(
-            f"{what} is {box.width}x{box.height} at a pixel aspect of {pixel_aspect:g}: one side is over {MAX_RATIO} "
+            f"{subject} is {box.width}x{box.height} at a pixel aspect of {pixel_aspect:g}: one side is over {MAX_RATIO} "
             "times the other. Crop it."
         )
 

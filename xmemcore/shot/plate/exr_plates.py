@@ -199,10 +199,10 @@ def _nothing_plain(header: ExrHeader) -> str:
 def _colour_hint(header: ExrHeader) -> str | None:
     """Name a file's primaries, when they are not Rec.709's."""
     there = header.chromaticities
-    if there is None or not all(math.isfinite(value) for value in there) or not any(there) or _same(there, REC_709):
+    if there is None or not all(math.isfinite(value) for value in there) or not any(there) or _has_primaries(there, REC_709):
         return None
     for name, gamut, option in _GAMUTS:
-        if _same(there, gamut):
+        if _has_primaries(there, gamut):
             return f"The plate's header names the primaries of {name}, but it is read as linear Rec.709. Say {option}."
     return (
         "The plate's header names primaries other than Rec.709's, but it is read as linear Rec.709. "
@@ -210,7 +210,7 @@ def _colour_hint(header: ExrHeader) -> str | None:
     )
 
 
-def _same(there: tuple[float, ...], gamut: Gamut) -> bool:
+def _has_primaries(there: tuple[float, ...], gamut: Gamut) -> bool:
     wanted = (*gamut.red, *gamut.green, *gamut.blue, *gamut.white)
     return all(abs(place - other) <= _SAME_PRIMARY for place, other in zip(there, wanted, strict=True))
 

@@ -50,11 +50,11 @@ def resampled_in_strips(rows: Callable[[int, int], np.ndarray], shape: tuple[int
     common = math.gcd(high, height)
     per_strip = max(STRIP_PIXELS * common // (high * wide), 1)
     step, gives = per_strip * high // common, height // common
-    made = []
+    strips = []
     for top in range(0, high, step):
         strip = rows(top, min(top + step, high))
-        made.append(resampled(strip, (len(strip) * gives * common // high, width)))
-    return resampled(np.concatenate(made), size)
+        strips.append(resampled(strip, (len(strip) * gives * common // high, width)))
+    return resampled(np.concatenate(strips), size)
 
 
 def nearest(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -172,7 +172,7 @@ def _is_gone(path: Path, mark: str) -> bool:
         return False
 
 
-class _Held:
+class _HeldLeases:
     """The leases of this process, which a thread keeps fresh."""
 
     def __init__(self) -> None:
@@ -202,4 +202,4 @@ class _Held:
                 lease.beat()
 
 
-_held = _Held()
+_held = _HeldLeases()

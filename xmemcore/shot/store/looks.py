@@ -17,16 +17,16 @@ VERSION = 1
 class Looks:
     """Small tensors by the hash of what was looked at; those that a run did not ask for are forgotten when it saves."""
 
-    def __init__(self, root: Path, node_id: str, what: str) -> None:
+    def __init__(self, root: Path, node_id: str, kind: str) -> None:
         """Read what the last suggestion kept.
 
         Args:
             root: of the cache.
             node_id: of the node.
-            what: kind of the tensors; each kind has a file of its own.
+            kind: of the tensors; each kind has a file of its own.
         """
         self._files = CacheFolder(node_folder(root, node_id) / LOOKS)
-        self._key = digest("looks", VERSION, what)
+        self._key = digest("looks", VERSION, kind)
         self._used: dict[str, Tensor] = {}
         self._changed = False
         try:
