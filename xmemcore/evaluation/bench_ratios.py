@@ -187,6 +187,7 @@ class _Ratios:
             # What is done to a matte after the network is no part of these ratios; `bench` without `--only` has it.
             edges="plain",
             carry=False,
+            crop="off",  # both see the same frames
         )
 
 

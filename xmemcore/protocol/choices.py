@@ -22,6 +22,9 @@ RESAMPLINGS = ("area", "published")
 EDGES = ("refined", "plain")
 """How a matte gets from working size to the plate's. refined solves its edges again from the plate, plain only enlarges it."""
 
+CROPS = ("auto", "off")
+"""Whether small objects are computed in a part of the frame, at the same working size, so that they are seen larger."""
+
 COMPRESSIONS = ("zip", "zips", "piz", "none")
 """Of the mattes' files; all keep every bit. ZIP packs 16 lines at a time, ZIPS one."""
 

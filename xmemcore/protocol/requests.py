@@ -9,6 +9,7 @@ from typing import Optional, Tuple
 from xmemcore.protocol.choices import (
     ALL_OBJECTS,
     COMPRESSIONS,
+    CROPS,
     DEVICES,
     EDGES,
     FROM_SCRIPT,
@@ -366,6 +367,21 @@ class PropagateRequest(ShotRequest):
         "(smoke, darkness).",
     )
     """Plain mode always uses plain edges."""
+    crop: str = setting(
+        CROPS[0],
+        mattes=True,
+        choices=CROPS,
+        option="--crop",
+        group="engine",
+        help="auto: small objects are computed in a window that follows them, at the same working size; off: always the whole frame "
+        "(default: %(default)s)",
+        knob="crop",
+        label="crop",
+        tooltip="auto: where your shapes are small in the frame, the model looks at a window around them that follows them, at the same "
+        "working size, so it sees them larger. A quick pass over the whole frame finds where they go; where it loses them, or they fill "
+        "the frame, the whole frame is computed. off: always the whole frame; a changed plate frame then makes fewer mattes stale.",
+    )
+    """Plain mode never crops."""
     carry: bool = setting(
         True,
         mattes=True,

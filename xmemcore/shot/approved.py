@@ -21,6 +21,7 @@ from xmemcore.protocol.results import ApproveResult
 from xmemcore.shot.annotations.annotations import AddedAnnotations, Annotations, network_mask_from_matte
 from xmemcore.shot.annotations.bit_masks import BitMask
 from xmemcore.shot.files import exr
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.mattes.matte_proof import MADE_BY
 from xmemcore.shot.mattes.mattes import UNION, matte_pattern, read_mattes
 from xmemcore.shot.plate.plate import Plate
@@ -212,11 +213,13 @@ class ApprovedAnnotations(AddedAnnotations):
         plane = np.nan_to_num(image.channels[name].astype(np.float32), nan=0.0, posinf=1.0, neginf=0.0)
         return self._canvas.placed(np.clip(plane, 0, 1), image.data_window)
 
-    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> BitMask | None:
+    def network_mask(
+        self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area", part: Box | None = None
+    ) -> BitMask | None:
         """Give the mask of a known object for the network."""
         if obj not in self.approved(frame):
-            return self._before.network_mask(frame, obj, working_size, resampling)
-        return network_mask_from_matte(self.matte(frame, obj), working_size, resampling)
+            return self._before.network_mask(frame, obj, working_size, resampling, part)
+        return network_mask_from_matte(self.matte(frame, obj), working_size, resampling, part)
 
     def signature(self, frame: int, obj: int) -> str:
         """Hash the annotation of a known object."""

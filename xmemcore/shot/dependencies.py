@@ -2,17 +2,19 @@
 
 A prediction depends on permanent memory, on the settings, and on the frames that its sweep has seen so far. So the
 hash of a frame is chained along its sweep, and two frames of one gap need not go stale together. Plate frames are read
-where their hash is asked for; nothing else is read or written here.
+where their hash is asked for; nothing else is read or written here. Where a gap may be computed in a window, every frame of the gap
+decides where that is, so these frames do go stale together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 
 from xmemcore.engine.order import Gap
 from xmemcore.protocol.settings import values
+from xmemcore.shot import windows
 from xmemcore.shot.annotations.objects import Group
 from xmemcore.shot.mattes.steady import neighbours
 from xmemcore.shot.mattes.steps import keys_of
@@ -116,7 +118,12 @@ class Dependencies:
     @cached_property
     def _predictions(self) -> list[PredictionHashes]:
         return [
-            PredictionHashes(self._base(planned, keys), planned.gaps, self._opened.content.digest)
+            PredictionHashes(
+                self._base(planned, keys),
+                planned.gaps,
+                self._opened.content.digest,
+                frozenset(gap for gap in planned.gaps if planned.may_crop(gap)),
+            )
             for planned, keys in zip(self._plan.groups, self.memory_keys)
         ]
 
@@ -146,11 +153,16 @@ class PredictionHashes:
     gaps: Sequence[Gap]
     content: Callable[[int], str]
     """Gives the hash of a plate frame's content by index; may read it."""
+    cropped: Collection[Gap] = ()
+    """Gaps that may be computed in a window: all frames of such a gap decide where it is."""
     _chains: dict[tuple[int, int], list[str]] = field(default_factory=dict)
 
     def hash(self, index: int) -> str:
         """Hash what the group's prediction at an index depends on."""
         number, gap = next((number, gap) for number, gap in enumerate(self.gaps) if index in gap.delivers)
+        if gap in self.cropped:
+            ends = [self._chained((number, place), indices, indices[-1]) for place, indices in enumerate(gap.sweeps)]
+            return digest("window", windows.VERSION, index, *ends)
         return digest(*(self._chained((number, place), indices, index) for place, indices in enumerate(gap.sweeps) if index in indices))
 
     def _chained(self, sweep: tuple[int, int], indices: Sequence[int], index: int) -> str:

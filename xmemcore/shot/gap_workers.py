@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, Full, Queue
 
 import torch
@@ -18,6 +18,7 @@ from xmemcore.engine.order import Gap
 from xmemcore.engine.propagation import Propagation
 from xmemcore.engine.sweep import Prediction
 from xmemcore.protocol.failures import Cancelled
+from xmemcore.shot.close_ups import CloseUps
 from xmemcore.shot.plate.frame_source import ShotFrames
 from xmemcore.shot.turns import CANCELLED
 
@@ -58,20 +59,35 @@ class GapWorker:
         frames: ShotFrames,
         propagations: Sequence[Propagation],
         before: Callable[[Sequence[Propagation], Job], None] = lambda propagations, job: None,
+        close_ups: CloseUps | None = None,
     ) -> None:
         """Prepare.
 
         Args:
             frames: of this worker alone.
             propagations: one for each group, which take their frames from there.
-            before: called before a gap is computed.
+            before: called before whole frames of a gap are computed.
+            close_ups: compute gaps in windows; None: there are none.
         """
         self.frames = frames
         self._propagations = propagations
         self._before = before
+        self._close_ups = close_ups
 
     def compute(self, job: Job, cancelled: Callable[[], bool]) -> Iterator[JobPrediction]:
-        """Compute one gap of all groups that share it, frame by frame, so that each frame is finished before the next."""
+        """Compute one gap of all groups that share it: those that need whole frames together, so that each frame is finished before the
+        next, then each of the others in its window."""
+        close = {} if self._close_ups is None else {number: self._close_ups.find(number, job.gap, cancelled) for number in job.groups}
+        whole = tuple(number for number in job.groups if close.get(number) is None)
+        if whole:
+            yield from self._whole(replace(job, groups=whole), job, cancelled)
+        for number, found in close.items():
+            if found is not None:
+                assert self._close_ups is not None, "they have found it"
+                for index, prediction in self._close_ups.compute(number, job.gap, found, job.indices, cancelled):
+                    yield job, number, index, prediction
+
+    def _whole(self, job: Job, asked: Job, cancelled: Callable[[], bool]) -> Iterator[JobPrediction]:
         self._before(self._propagations, job)
         taking_part = [self._propagations[number] for number in job.groups]
         stepped = [index for indices in job.gap.sweeps_for(job.indices) for index in indices]
@@ -79,7 +95,7 @@ class GapWorker:
         for steps in zip(*(each.steps(job.gap, job.indices, cancelled) for each in taking_part)):
             for number, (index, prediction) in zip(job.groups, steps):
                 if prediction is not None:
-                    yield job, number, index, prediction
+                    yield asked, number, index, prediction
 
 
 def workers_for(gaps: int, device: torch.device) -> int:

@@ -18,6 +18,7 @@ from xmemcore.shot.mattes.carry import KeyDifferences
 from xmemcore.shot.mattes.steps import Carry, Chain, Steady, chain_of
 from xmemcore.shot.opened import OpenedShot
 from xmemcore.shot.plate.flow import Flows
+from xmemcore.shot.windows import GroupWindows, group_windows, wants_windows
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,12 @@ class GroupPlan:
     """In the order of the shot."""
     permanent: tuple[int, ...]
     """Annotated indices whose memory is never dropped, ascending."""
+    windows: GroupWindows | None = None
+    """Windows that its gaps may be computed in; None: it has none."""
+
+    def may_crop(self, gap: Gap) -> bool:
+        """Say whether a gap is computed in a window, should the coarse pass allow it."""
+        return self.windows is not None and bool(self.windows.candidates(gap))
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,8 @@ class Plan:
     """What each group's prediction goes through before it is a matte."""
     differences: list[KeyDifferences]
     """Of each group, what the artist's shapes and the network's own answers differ by at keys; a run fills them."""
+    flows: Flows
+    """Of the shot."""
     learning: LearningConfig | None
     """How the network learns the shot; None where that was not asked for."""
     warnings: tuple[str, ...]
@@ -71,6 +80,7 @@ def plan(opened: OpenedShot) -> Plan:
             group,
             plan_gaps(len(shot.plate.frames), group.annotations, len(group.objects), config),
             permanent_indices(group.annotations, config),
+            _windows(group, opened, config) if wants_windows(request, len(groups)) else None,
         )
         for group in groups
     ]
@@ -84,9 +94,16 @@ def plan(opened: OpenedShot) -> Plan:
         planned,
         chain_of(request, shot.plate.canvas, differences, flows),
         differences,
+        flows,
         LearningConfig(steps=steps_for(request.learn)) if request.learn else None,
         (*shot.plate.warnings, *shot.annotations.warnings, *_unseen(groups, shot.annotations.objects)),
     )
+
+
+def _windows(group: Group, opened: OpenedShot, config: EngineConfig) -> GroupWindows:
+    permanent = permanent_indices(group.annotations, config)
+    begins = [index for index in permanent if len(group.annotations[index].known) == len(group.objects)]
+    return group_windows(group, opened.shot.plate.canvas, opened.content.padding, begins)
 
 
 def _unseen(groups: Sequence[Group], objects: Sequence[str]) -> list[str]:
@@ -109,6 +126,7 @@ def chosen_settings(opened: OpenedShot, config: EngineConfig) -> dict[str, Any]:
         "colorspace": opened.shot.plate.colorspace,
         "precision": opened.precision,
         "confidence": request.confidence,
+        "crop": request.crop,
         **engine,
         **memory,
         **learning,

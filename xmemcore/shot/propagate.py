@@ -22,6 +22,7 @@ from xmemcore.protocol.result_lock import require_unlocked
 from xmemcore.protocol.results import PropagateResult
 from xmemcore.shot.approved import forgotten
 from xmemcore.shot.chunks import parse_chunk, shared_out
+from xmemcore.shot.close_ups import CloseUps
 from xmemcore.shot.dependencies import Dependencies, work_key
 from xmemcore.shot.device import choose_device, limit_memory
 from xmemcore.shot.footprint import peak_mb
@@ -31,7 +32,7 @@ from xmemcore.shot.listener import Listener, Silence
 from xmemcore.shot.mattes.carry import feather_of
 from xmemcore.shot.mattes.matte_proof import FormerMattes
 from xmemcore.shot.mattes.pictures import picture_paths, write_pictures
-from xmemcore.shot.mattes.queue import MatteQueue, Written, handed
+from xmemcore.shot.mattes.queue import MatteQueue, View, Written, handed
 from xmemcore.shot.mattes.run_record import RunRecord
 from xmemcore.shot.mattes.steady import Waiting, neighbours
 from xmemcore.shot.opened import OpenedShot, open_propagate
@@ -109,6 +110,8 @@ class _PropagateRun:
         self.frames: ShotFrames | None = None
         """None: nothing was to be computed, so no network was loaded."""
         self.queue: MatteQueue | None = None
+        self.close_ups: CloseUps | None = None
+        """None: every gap is computed in whole frames."""
         self.propagations: list[Propagation] = []
         self._depends_on(None)
         self.encoded_annotations = 0
@@ -169,8 +172,11 @@ class _PropagateRun:
                 self.depends.signature,
                 self.plan.chain,
                 opened.host_alpha,
+                (opened.content.padding.height, opened.content.padding.width),
             )
         )
+        if any(planned.windows is not None for planned in self.plan.groups):
+            self.close_ups = CloseUps(opened, self.plan, network, self.device, features, self.warn)
         memory_keys = self.depends.memory_keys
         store = PermanentStore(places.cache, places.node_id, self.warn) if self.caching else None
         for keys, propagation in zip(memory_keys, self.propagations):
@@ -237,13 +243,13 @@ class _PropagateRun:
     def _workers(self, count: int, stack: ExitStack) -> list[GapWorker]:
         """Make workers that share weights and permanent memory, each with frames of its own."""
         assert self.frames is not None, "the network is loaded first"
-        workers = [GapWorker(self.frames, self.propagations, self._compare_keys)]
+        workers = [GapWorker(self.frames, self.propagations, self._compare_keys, self.close_ups)]
         for propagation in self.propagations:
             propagation.permanent.segment()  # laid out before several threads read it
         for _ in range(count - 1):
             frames = stack.enter_context(ShotFrames(self.opened.content, self.frames.network, self.device, self.frames.store, self.warn))
             stack.callback(self._count_encoded, frames)
-            workers.append(GapWorker(frames, [each.beside(frames) for each in self.propagations], self._compare_keys))
+            workers.append(GapWorker(frames, [each.beside(frames) for each in self.propagations], self._compare_keys, self.close_ups))
         return workers
 
     def _count_encoded(self, frames: ShotFrames) -> None:
@@ -272,10 +278,10 @@ class _PropagateRun:
             with closing(side_by_side(workers, jobs, self.listener.cancelled)) as predictions:
                 for job, number, index, prediction in predictions:
                     if not self.plan.steadies:
-                        self._note(self.queue.put(number, index, handed(prediction)))
+                        self._note(self.queue.put(number, index, handed(prediction), view=self._view(number, job.gap)))
                         continue
                     for place, planes, near in waiting[job.gap, number].put(index, handed(prediction)):
-                        self._note(self.queue.put(number, place, planes, near))
+                        self._note(self.queue.put(number, place, planes, near, self._view(number, job.gap)))
         except Cancelled:
             self._drain()
             raise
@@ -284,6 +290,9 @@ class _PropagateRun:
             self._stepping_seconds += time.monotonic() - began
         # Their files are there before others may claim their frames.
         self._drain()
+
+    def _view(self, number: int, gap: Gap) -> View | None:
+        return None if self.close_ups is None else self.close_ups.view(number, gap)
 
     def _compare_keys(self, propagations: Sequence[Propagation], job: Job) -> None:
         """Let the network answer the keyframes around a job's frames, where it has not, and keep what the artist's shapes differ by."""
@@ -358,7 +367,7 @@ class _PropagateRun:
             keyframes=tuple(annotations.keyframes),
             objects=tuple(annotations.objects),
             layers=tuple(opened.layers),
-            encoded_frames=0 if self.frames is None else self.frames.encoded_frames,
+            encoded_frames=sum(each.encoded_frames for each in (self.frames, self.close_ups) if each is not None),
             encoded_annotations=self.encoded_annotations,
             seconds=round(seconds, 3),
             model=opened.model.name,

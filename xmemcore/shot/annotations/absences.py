@@ -11,6 +11,7 @@ from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import counted
 from xmemcore.shot.annotations.annotations import AddedAnnotations, Annotations, positions
 from xmemcore.shot.annotations.bit_masks import BitMask
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.plate.canvas import Canvas
 
 
@@ -71,11 +72,13 @@ class AbsentAnnotations(AddedAnnotations):
             return np.zeros((self._canvas.height, self._canvas.width), np.float32)
         return self._before.matte(frame, obj)
 
-    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> BitMask | None:
+    def network_mask(
+        self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area", part: Box | None = None
+    ) -> BitMask | None:
         """Give the mask of a known object for the network; absent in an absent range."""
         if obj in self._hidden.get(frame, ()):
             return None
-        return self._before.network_mask(frame, obj, working_size, resampling)
+        return self._before.network_mask(frame, obj, working_size, resampling, part)
 
     def signature(self, frame: int, obj: int) -> str:
         """Hash the annotation of a known object."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.annotations.bit_masks import BitMask
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.plate.resampling import PUBLISHED, nearest, resampled
 
 
@@ -36,8 +37,18 @@ class Annotations(Protocol):
     def matte(self, frame: int, obj: int) -> np.ndarray:
         """Give the artist's own soft matte of a known object, (H, W) float32 in [0, 1]; zeros when absent."""
 
-    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> BitMask | None:
-        """Give the mask of a known object for the network; None when absent."""
+    def network_mask(
+        self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area", part: Box | None = None
+    ) -> BitMask | None:
+        """Give the mask of a known object for the network; None when absent.
+
+        Args:
+            frame: of the plate.
+            obj: its position.
+            working_size: height and width of the mask.
+            resampling: how it is reduced.
+            part: of the canvas, in pixels counted from its corner, that is shown; None: all of it.
+        """
 
     def signature(self, frame: int, obj: int) -> str:
         """Hash the annotation of a known object at a frame."""
@@ -67,7 +78,9 @@ class NothingAnnotated:
         """Refuse: there is none."""
         raise KeyError(frame)
 
-    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> BitMask | None:
+    def network_mask(
+        self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area", part: Box | None = None
+    ) -> BitMask | None:
         """Refuse: there is none."""
         raise KeyError(frame)
 
@@ -113,9 +126,11 @@ class ChosenAnnotations:
         """Give a chosen object's matte."""
         return self._all.matte(frame, self._chosen[obj])
 
-    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> BitMask | None:
+    def network_mask(
+        self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area", part: Box | None = None
+    ) -> BitMask | None:
         """Give the mask of a chosen object for the network."""
-        return self._all.network_mask(frame, self._chosen[obj], working_size, resampling)
+        return self._all.network_mask(frame, self._chosen[obj], working_size, resampling, part)
 
     def signature(self, frame: int, obj: int) -> str:
         """Hash the annotation of a chosen object."""
@@ -151,26 +166,31 @@ class AddedAnnotations:
         """Give a known object's matte."""
         return self._before.matte(frame, obj)
 
-    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> BitMask | None:
+    def network_mask(
+        self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area", part: Box | None = None
+    ) -> BitMask | None:
         """Give the mask of a known object for the network."""
-        return self._before.network_mask(frame, obj, working_size, resampling)
+        return self._before.network_mask(frame, obj, working_size, resampling, part)
 
     def signature(self, frame: int, obj: int) -> str:
         """Hash the annotation of a known object."""
         return self._before.signature(frame, obj)
 
 
-def network_mask_from_matte(matte: np.ndarray, working_size: tuple[int, int], resampling: str) -> BitMask | None:
+def network_mask_from_matte(matte: np.ndarray, working_size: tuple[int, int], resampling: str, part: Box | None = None) -> BitMask | None:
     """Reduce a matte (H, W) to what the network is told.
 
     Args:
         matte: of the canvas, in [0, 1].
         working_size: height and width.
         resampling: `area`, or `published` for nearest neighbour.
+        part: of the canvas, in pixels counted from its corner, that is shown; None: all of it.
 
     Returns:
         None when the object has no pixel.
     """
+    if part is not None:
+        matte = np.ascontiguousarray(matte[part.y0 : part.y1, part.x0 : part.x1])
     if not matte.any():
         return None
     if resampling == PUBLISHED:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.store.cache import digest
 
 
@@ -47,6 +48,15 @@ class BitMask:
     def hash(self) -> str:
         """Hash the mask: equal masks have equal hashes."""
         return digest(self.row, self.byte, self.bits.shape, self.shape, self.bits.tobytes())
+
+    @property
+    def box(self) -> Box | None:
+        """The box around all that is 1; None where nothing is."""
+        rows, bytes_ = self.bits.shape
+        if not rows:
+            return None
+        columns = np.flatnonzero(np.unpackbits(np.bitwise_or.reduce(self.bits, axis=0), count=8 * bytes_)) + 8 * self.byte
+        return Box(int(columns[0]), self.row, int(columns[-1]) + 1, self.row + rows)
 
     def shared(self, other: BitMask) -> int:
         """Count the pixels that are 1 in both."""

@@ -12,6 +12,7 @@ from xmemcore.shot.annotations.annotations import network_mask_from_matte
 from xmemcore.shot.annotations.bit_masks import BitMask
 from xmemcore.shot.annotations.mask_files import MaskFiles
 from xmemcore.shot.annotations.mask_folders import mask_sequences, open_masks
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.store.cache import digest
@@ -72,9 +73,11 @@ class MaskAnnotations:
         """Give an object's mask, soft as it is, (H, W) float32 of the canvas."""
         return self._files.mask(frame, self.objects[obj])
 
-    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> BitMask | None:
+    def network_mask(
+        self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area", part: Box | None = None
+    ) -> BitMask | None:
         """Reduce an object's mask to working size; None when it has no pixel."""
-        return network_mask_from_matte(self.matte(frame, obj), working_size, resampling)
+        return network_mask_from_matte(self.matte(frame, obj), working_size, resampling, part)
 
     def signature(self, frame: int, obj: int) -> str:
         """Hash an object's mask, as it is on the canvas."""

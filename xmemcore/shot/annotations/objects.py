@@ -5,12 +5,14 @@ from __future__ import annotations
 import bisect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 
 from xmemcore.engine.frames import Annotation
 from xmemcore.shot.annotations.annotations import Annotations
 from xmemcore.shot.annotations.bit_masks import BitMask
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.store.cache import digest
 
 OVERLAP_SHARE = 0.02
@@ -48,6 +50,8 @@ class Group:
     """By plate index, what the engine is told: masks at working size."""
     signatures: dict[int, str]
     """By plate index, a hash of what it is told."""
+    drawn: dict[int, Box | None]
+    """By plate index, the box at working size of all that is drawn there; None: nothing is."""
     seen: frozenset[int]
     """Objects, counted as the engine does, that are somewhere not absent."""
 
@@ -81,16 +85,19 @@ def competition_groups(annotations: Annotations, indices: dict[int, int], workin
 
 def _group(objects: tuple[int, ...], masks: Masks, indices: dict[int, int]) -> Group:
     annotations, signatures = {}, {}
+    drawn: dict[int, Box | None] = {}
     seen: set[int] = set()
     for frame, by_object in masks.items():
         known = {place: by_object[obj] for place, obj in enumerate(objects) if obj in by_object}
         if known:
             annotations[indices[frame]] = Annotation(Unpacking(known))
+            boxes = [box for mask in known.values() if mask is not None and (box := mask.box) is not None]
+            drawn[indices[frame]] = reduce(Box.union, boxes) if boxes else None
             seen |= {place for place, mask in known.items() if mask is not None}
             signatures[indices[frame]] = digest(
                 *(part for place, mask in known.items() for part in (place, "" if mask is None else mask.hash))
             )
-    return Group(objects, annotations, signatures, frozenset(seen))
+    return Group(objects, annotations, signatures, drawn, frozenset(seen))
 
 
 def _overlap(masks: Masks, first: int, second: int) -> bool:

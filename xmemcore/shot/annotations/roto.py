@@ -15,6 +15,7 @@ from xmemcore.roto import EvaluatedShape, PixelGrid, Roto, RotoObject, drawn_har
 from xmemcore.roto.nuke_roto import HOW_TO_BAKE
 from xmemcore.shot.annotations.annotations import network_mask_from_coverage, positions
 from xmemcore.shot.annotations.bit_masks import BitMask
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.store.cache import digest
 
@@ -94,7 +95,9 @@ class RotoAnnotations:
         """Draw a known object with feather, opacity, inversion and blending: (H, W) float32 of the canvas."""
         return self._matte(frame, obj).copy()
 
-    def network_mask(self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area") -> BitMask | None:
+    def network_mask(
+        self, frame: int, obj: int, working_size: tuple[int, int], resampling: str = "area", part: Box | None = None
+    ) -> BitMask | None:
         """Draw a known object at working size, without feather and opacity.
 
         Args:
@@ -102,6 +105,7 @@ class RotoAnnotations:
             obj: its position.
             working_size: height and width.
             resampling: of the plate; a raster made at working size needs none.
+            part: of the canvas, in pixels counted from its corner, that is shown; None: all of it.
 
         Returns:
             None when the object is absent, or lies off the canvas.
@@ -109,7 +113,7 @@ class RotoAnnotations:
         shapes = self._shapes(frame, obj)
         if not shapes:
             return None
-        drawn = drawn_hard(shapes, self.grid(working_size))
+        drawn = drawn_hard(shapes, self.grid(working_size, part))
         mask = BitMask.of(network_mask_from_coverage(drawn.values), working_size, drawn.row, drawn.column)
         return mask if mask.pixels else None
 
@@ -149,9 +153,11 @@ class RotoAnnotations:
     def _drawn(self, frame: int, obj: int) -> np.ndarray:
         return rasterise(self._shapes(frame, obj), self.grid((self._canvas.height, self._canvas.width)))
 
-    def grid(self, size: tuple[int, int]) -> PixelGrid:
-        """Lay pixels over the canvas. The roto's origin is the lower left corner of the format, EXR's the upper left one of the world."""
+    def grid(self, size: tuple[int, int], part: Box | None = None) -> PixelGrid:
+        """Lay pixels over the canvas, or a part of it counted from its corner. The roto's origin is the lower left corner of the format,
+        EXR's the upper left one of the world."""
         box, display = self._canvas.box, self._canvas.display
+        box = box if part is None else part.moved(box.x0, box.y0)
         height, width = size
         return PixelGrid(width, height, box.x0 - display.x0, display.y1 - box.y1, box.width / width, box.height / height)
 

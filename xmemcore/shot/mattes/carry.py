@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from xmemcore.shot.mattes.planes import share_out
-from xmemcore.shot.plate.flow import Flows, Way
+from xmemcore.shot.plate.flow import Way, Ways
 from xmemcore.shot.plate.resampling import resampled
 
 VERSION = 2
@@ -74,7 +74,7 @@ class _Difference:
 class KeyDifferences:
     """The differences of one competition group, and which keys count for a frame."""
 
-    def __init__(self, keyed: Mapping[int, frozenset[int]], objects: int, flows: Flows) -> None:
+    def __init__(self, keyed: Mapping[int, frozenset[int]], objects: int, flows: Ways) -> None:
         """Prepare.
 
         Args:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import io
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -29,6 +29,7 @@ from xmemcore.shot.files.layers import FAINTEST, Drawn, Layer
 from xmemcore.shot.mattes.matte_proof import metadata
 from xmemcore.shot.mattes.mattes import MatteWriter
 from xmemcore.shot.mattes.steps import Chain, finished
+from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.plate import Plate
 
 FRAMES_BEHIND = 3
@@ -46,6 +47,18 @@ class Written:
     """What the artist should know about this frame, in a sentence."""
 
 
+@dataclass(frozen=True)
+class View:
+    """How the predictions of a gap lie on the canvas, where they cover a part of it."""
+
+    chain: Chain
+    """What they go through, on a canvas of the part's size."""
+    canvas: Canvas
+    """Of the part's size."""
+    parts: Mapping[int, Box]
+    """By index, the part of the canvas, counted from its corner."""
+
+
 class MatteQueue:
     """Collect predictions, write mattes."""
 
@@ -60,6 +73,7 @@ class MatteQueue:
         signature: Callable[[int], str],
         chain: Chain,
         host_alpha: HostAlpha | None = None,
+        working_size: tuple[int, int] | None = None,
     ) -> None:
         """Prepare to write.
 
@@ -73,7 +87,10 @@ class MatteQueue:
             signature: hash of all that the matte of an index depends on.
             chain: what each group's prediction goes through.
             host_alpha: the host's own renders of the roto.
+            working_size: height and width of whole frames' predictions; only where some cover a part of the canvas.
         """
+        self._working_size = working_size
+        self._views: dict[tuple[int, int], View] = {}
         self._host_alpha = host_alpha
         self._plate = plate
         self._annotations = annotations
@@ -93,7 +110,14 @@ class MatteQueue:
     def __exit__(self, *_: object) -> None:
         self._executor.shutdown()
 
-    def put(self, group: int, index: int, planes: np.ndarray, around: Mapping[int, np.ndarray] = MappingProxyType({})) -> list[Written]:
+    def put(
+        self,
+        group: int,
+        index: int,
+        planes: np.ndarray,
+        around: Mapping[int, np.ndarray] = MappingProxyType({}),
+        view: View | None = None,
+    ) -> list[Written]:
         """Hand in one group's prediction; give the frames that were finished meanwhile.
 
         Args:
@@ -101,17 +125,21 @@ class MatteQueue:
             index: of the frame.
             planes: of `handed`.
             around: those of neighbouring frames, by index, where the chain asks for them.
+            view: how they lie on the canvas; None: they cover it.
 
         Raises:
             What writing raised, for this frame or an earlier one; MachineError.
         """
         missing = self._waiting.setdefault(index, set(range(len(self._groups))))
         missing.discard(group)
+        if view is not None:
+            self._views[group, index] = view
         if missing:
             self._spill(group, index, planes, around)
         else:
             del self._waiting[index]
-            self._pending.append(self._executor.submit(self._write, index, group, (planes, around), self._signature(index)))
+            views = [self._views.pop((number, index), None) for number in range(len(self._groups))]
+            self._pending.append(self._executor.submit(self._write, index, group, (planes, around), self._signature(index), views))
         return self._finished(wait_down_to=FRAMES_BEHIND)
 
     def drain(self) -> list[Written]:
@@ -124,7 +152,14 @@ class MatteQueue:
             finished.append(self._pending.popleft().result())
         return finished
 
-    def _write(self, index: int, last_group: int, last: tuple[np.ndarray, Mapping[int, np.ndarray]], signature: str) -> Written:
+    def _write(
+        self,
+        index: int,
+        last_group: int,
+        last: tuple[np.ndarray, Mapping[int, np.ndarray]],
+        signature: str,
+        views: Sequence[View | None],
+    ) -> Written:
         canvas = self._plate.canvas
         frame = self._plate.frames[index]
         known = self._annotations.known(frame)
@@ -142,14 +177,16 @@ class MatteQueue:
             planes, around = last if number == last_group else self._unspilled(number, index)
             small = planes.astype(np.float32)
             own = _margin(small)
-            margin = own if margin is None else np.minimum(margin, own)
-            elsewhere = small[0] if elsewhere is None else elsewhere * small[0]
+            view = views[number]
+            wide, behind = (plane if view is None else self._placed(plane, view, index) for plane in (own, small[0]))
+            margin = wide if margin is None else np.minimum(margin, wide)
+            elsewhere = behind if elsewhere is None else elsewhere * behind
             for place, obj in enumerate(group.objects):
                 if obj not in known | absent:
                     sure_of[obj] = _around_objects(own, small[place + 1])
             drawn = {obj: Drawn.of(self._annotations.matte(frame, obj)) for obj in group.objects if obj in known}
             also = [matte.box for matte in drawn.values()]
-            for part, large in finished(self._chain, canvas, small, index, picture, number, around, faint, also):
+            for part, large in self._chained(view, small, index, picture, number, around, faint, also):
                 mattes = np.zeros_like(large[1:])
                 for place, obj in enumerate(group.objects):
                     if obj in known:
@@ -160,10 +197,10 @@ class MatteQueue:
                         mattes[place] = large[place + 1]
                     layers[obj].add(part.y0, mattes[place], part.x0)
                 if not absent.issuperset(group.objects):
-                    behind = self._behind(frame, mattes, known.intersection(group.objects), large[0])
+                    shows = self._behind(frame, mattes, known.intersection(group.objects), large[0])
                     share = union[part.y0 : part.y1, part.x0 : part.x1]
                     np.subtract(1, share, out=share)
-                    share *= behind
+                    share *= shows
                     np.subtract(1, share, out=share)
                     box = part if box.empty else box.union(part)
         assert margin is not None and elsewhere is not None, "a shot has at least one group"
@@ -192,6 +229,45 @@ class MatteQueue:
             proof=metadata(signature, areas, sureness, tuple(sure_of)),
         )
         return Written(index, path, MatteRecord(signature, path.stat().st_size, bool(known), areas, sureness, tuple(sure_of)), remark)
+
+    def _chained(
+        self,
+        view: View | None,
+        small: np.ndarray,
+        index: int,
+        picture: Callable[[], np.ndarray],
+        number: int,
+        around: Mapping[int, np.ndarray],
+        faint: float,
+        also: Sequence[Box],
+    ) -> Iterator[tuple[Box, np.ndarray]]:
+        """Send one group's prediction through its chain; see `finished`."""
+        if view is None:
+            yield from finished(self._chain, self._plate.canvas, small, index, picture, number, around, faint, also)
+            return
+        part = view.parts[index]
+
+        def seen() -> np.ndarray:
+            return np.ascontiguousarray(picture()[part.y0 : part.y1, part.x0 : part.x1])
+
+        inside = [box.intersection(part).moved(-part.x0, -part.y0) for box in also]
+        for box, planes in finished(view.chain, view.canvas, small, index, seen, 0, around, faint, inside):
+            yield box.moved(part.x0, part.y0), planes
+        for box in _beside(part, also):
+            nothing = np.zeros((len(small), box.height, box.width), np.float32)
+            nothing[0] = 1
+            yield box, nothing
+
+    def _placed(self, plane: np.ndarray, view: View, index: int) -> np.ndarray:
+        """Bring a plane (h, w) of a part to the whole working image; beside the part it is 1, for there surely is no object."""
+        assert self._working_size is not None, "it is given where there are parts"
+        part, canvas = view.parts[index], self._plate.canvas
+        down, across = self._working_size[0] / canvas.height, self._working_size[1] / canvas.width
+        top, left = round(part.y0 * down), round(part.x0 * across)
+        bottom, right = max(round(part.y1 * down), top + 1), max(round(part.x1 * across), left + 1)
+        whole = np.ones(self._working_size, np.float32)
+        whole[top:bottom, left:right] = cv2.resize(plane, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
+        return whole
 
     def _behind(self, frame: int, mattes: np.ndarray, known: frozenset[int], predicted: np.ndarray) -> np.ndarray:
         """Say how much of what is behind a group's objects shows, (n, m): `predicted`, but where the artist knows objects of the group."""
@@ -222,6 +298,22 @@ class MatteQueue:
             planes, around = content["planes"], {int(name): content[name] for name in content.files if name != "planes"}
         path.unlink()
         return planes, around
+
+
+def _beside(part: Box, boxes: Sequence[Box]) -> list[Box]:
+    """Cut what lies around some boxes and outside of a part of the canvas into rectangles; none where the part holds them."""
+    there = [box for box in boxes if not box.empty]
+    if not there:
+        return []
+    around = reduce(Box.union, there)
+    top, bottom = max(around.y0, min(around.y1, part.y0)), min(around.y1, max(around.y0, part.y1))
+    pieces = [
+        Box(around.x0, around.y0, around.x1, top),
+        Box(around.x0, bottom, around.x1, around.y1),
+        Box(around.x0, top, min(around.x1, part.x0), bottom),
+        Box(max(around.x0, part.x1), top, around.x1, bottom),
+    ]
+    return [piece for piece in pieces if not piece.empty]
 
 
 def handed(prediction: Prediction) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 
 from xmemcore.shot.mattes.edges import undecided
 from xmemcore.shot.mattes.planes import share_out
-from xmemcore.shot.plate.flow import Flows
+from xmemcore.shot.plate.flow import Ways
 
 VERSION = 1
 """Raised whenever the same inputs would be averaged in another way: it is part of every signature."""
@@ -24,7 +24,7 @@ DIFFERENT = 0.5
 """From this difference on a neighbour says something else."""
 
 
-def steadied(planes: np.ndarray, index: int, around: Mapping[int, np.ndarray], flows: Flows) -> np.ndarray:
+def steadied(planes: np.ndarray, index: int, around: Mapping[int, np.ndarray], flows: Ways) -> np.ndarray:
     """Average a prediction (1 + K, h, w) with those of neighbouring frames, where it is undecided; planes still sum to 1."""
     size = (planes.shape[1], planes.shape[2])
     ways = {neighbour: flows.way(index, neighbour, size) for neighbour in around}

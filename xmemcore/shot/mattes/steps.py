@@ -23,7 +23,7 @@ from xmemcore.shot.files.box import Box
 from xmemcore.shot.mattes import carry, edges, steady
 from xmemcore.shot.mattes.carry import KeyDifferences
 from xmemcore.shot.plate.canvas import Canvas
-from xmemcore.shot.plate.flow import Flows
+from xmemcore.shot.plate.flow import Ways
 
 PLAIN = "plain"
 """The choice of `edges` that only enlarges."""
@@ -98,7 +98,7 @@ class Carry:
 class Steady:
     """Average with the neighbours in time, where the prediction is undecided."""
 
-    flows: Flows
+    flows: Ways
     key: str | None = f"steady {steady.VERSION}"
 
     def changed(self, predicted: Predicted) -> Predicted:
@@ -148,7 +148,7 @@ Chain = Sequence[Before | Step]
 """Those that work at working size come first."""
 
 
-def chain_of(request: PropagateRequest, canvas: Canvas, differences: Sequence[KeyDifferences] = (), flows: Flows | None = None) -> Chain:
+def chain_of(request: PropagateRequest, canvas: Canvas, differences: Sequence[KeyDifferences] = (), flows: Ways | None = None) -> Chain:
     """Choose the steps that a request asks for, in order; those that look along the shot need its flows."""
     if request.plain:
         return (Enlarge(canvas),)

@@ -6,11 +6,14 @@ Source: Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 201
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
+
+from xmemcore.shot.files.box import Box
 
 LINES = 320
 """Short side at which flow is searched: more costs time by the square and finds little more."""
@@ -25,6 +28,13 @@ class Way:
     columns: np.ndarray
     """(h, w) float32: column at the keyed frame of each pixel."""
     rows: np.ndarray
+
+
+class Ways(Protocol):
+    """Whatever follows pixels."""
+
+    def way(self, index: int, key: int, size: tuple[int, int]) -> Way:
+        """Follow a frame's pixels to a keyed frame, in pixels of this height and width."""
 
 
 class Flows:
@@ -44,14 +54,19 @@ class Flows:
             key: index of the keyed frame, another one.
             size: height and width in whose pixels the answer is.
         """
+        field = self.field(index, key)
+        height, width = size
+        scale = np.array((width / field.shape[1], height / field.shape[0]), np.float32)
+        return Way(*_places(cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR) * scale))
+
+    def field(self, index: int, key: int) -> np.ndarray:
+        """Give the flow (h, w, 2) from a frame to a keyed frame, at the size at which flow is searched."""
         step = 1 if index > key else -1
         field = self.between(key + step, key)
         for at in range(key + 2 * step, index + step, step):
             flow = self.between(at, at - step)
             field = flow + _taken(field, *_places(flow))
-        height, width = size
-        scale = np.array((width / field.shape[1], height / field.shape[0]), np.float32)
-        return Way(*_places(cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR) * scale))
+        return field
 
     def between(self, index: int, neighbour: int) -> np.ndarray:
         """Give the flow (h, w, 2) from a frame to its neighbour."""
@@ -64,6 +79,36 @@ class Flows:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(pair)
         return self._kept[pair].astype(np.float32)
+
+
+class PartFlows:
+    """Follow the pixels of parts of the frames, in the pixels of these parts; see Flows."""
+
+    def __init__(self, flows: Flows, parts: Mapping[int, Box], canvas: tuple[int, int]) -> None:
+        """Choose the parts.
+
+        Args:
+            flows: of whole frames.
+            parts: by index, pixels of the canvas counted from its corner, all of one size.
+            canvas: its height and width.
+        """
+        self._flows, self._parts, self._canvas = flows, parts, canvas
+
+    def way(self, index: int, key: int, size: tuple[int, int]) -> Way:
+        """Follow the pixels of a frame's part, which has this height and width, to those of a keyed frame's."""
+        field = self._flows.field(index, key)
+        here, there = self._parts[index], self._parts[key]
+        height, width = size
+        (down, across), (high, wide) = (here.height / height, here.width / width), field.shape[:2]
+        # Middles of the part's pixels, on the canvas.
+        columns = np.float32(here.x0) + (np.arange(width, dtype=np.float32) + 0.5) * np.float32(across)
+        rows = np.float32(here.y0) + (np.arange(height, dtype=np.float32) + 0.5) * np.float32(down)
+        to_flow = np.float32(wide / self._canvas[1]), np.float32(high / self._canvas[0])
+        flow = _taken(field, *np.meshgrid(columns * to_flow[0] - 0.5, rows * to_flow[1] - 0.5))
+        return Way(
+            (columns + flow[..., 0] / to_flow[0] - there.x0) / np.float32(across) - 0.5,
+            (rows[:, None] + flow[..., 1] / to_flow[1] - there.y0) / np.float32(down) - 0.5,
+        )
 
 
 def flow_size(height: int, width: int) -> tuple[int, int]:

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor
 from xmemcore.engine.frames import Frame, Padding, normalise
 from xmemcore.network.backend import Backend
 from xmemcore.network.features import Features
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.plate.flow import flow_size
 from xmemcore.shot.plate.known_files import KnownFiles, SeenFile
 from xmemcore.shot.plate.plate import Plate
@@ -108,6 +110,70 @@ class PlateContent:
         return image
 
 
+class FrameContent(Protocol):
+    """What the network is shown of each plate frame."""
+
+    plate: Plate
+    encoding: Encoding
+
+    @property
+    def padding(self) -> Padding:
+        """How the pictures are padded; the same for all."""
+
+    def read(self, index: int) -> np.ndarray:
+        """Read a picture (h, w, 3) in [0, 1]. Called from several threads."""
+
+    def digest(self, index: int) -> str:
+        """Name what a picture's features depend on."""
+
+
+class CoarseContent:
+    """The whole of each plate frame at a smaller size, made of the working image; see FrameContent."""
+
+    def __init__(self, content: PlateContent, size: int) -> None:
+        """Take the frames at another short side."""
+        self.plate, self.encoding = content.plate, content.encoding
+        self.padding = Padding(*content.plate.canvas.working_size(size))
+        self._content = content
+
+    def read(self, index: int) -> np.ndarray:
+        """Reduce a working image."""
+        return resampled(self._content.read(index), (self.padding.height, self.padding.width))
+
+    def digest(self, index: int) -> str:
+        """Name a frame's features."""
+        return digest("coarse", self.padding.height, self.padding.width, self._content.digest(index))
+
+
+class PartContent:
+    """A part of each plate frame; see FrameContent."""
+
+    def __init__(self, content: PlateContent, parts: Mapping[int, Box], size: tuple[int, int]) -> None:
+        """Choose the parts.
+
+        Args:
+            content: of the shot.
+            parts: by index, pixels of the canvas counted from its corner.
+            size: height and width of every picture.
+        """
+        self.plate, self.encoding = content.plate, content.encoding
+        self.padding = Padding(*size)
+        self._parts = parts
+        self._digests: dict[int, str] = {}
+
+    def read(self, index: int) -> np.ndarray:
+        """Read a part."""
+        image = self.plate.part_image(self.plate.frames[index], self._parts[index], (self.padding.height, self.padding.width))
+        self._digests[index] = self.encoding.key(image)
+        return image
+
+    def digest(self, index: int) -> str:
+        """Name a part's features."""
+        if index not in self._digests:
+            self.read(index)
+        return self._digests[index]
+
+
 @dataclass(frozen=True)
 class _Picture:
     """A frame that was read ahead."""
@@ -126,7 +192,7 @@ class ShotFrames:
 
     def __init__(
         self,
-        content: PlateContent,
+        content: FrameContent,
         network: Backend,
         device: torch.device,
         store: FeatureFolder | None,

@@ -150,6 +150,23 @@ class Plate:
                 return cv2.resize(self._rows(planes, window, 0, shape[0]), (width, height), interpolation=cv2.INTER_LINEAR)
             return resampled_in_strips(lambda top, stop: self._rows(planes, window, top, stop), shape, (height, width))
 
+    def part_image(self, frame: int, part: Box, size: tuple[int, int]) -> np.ndarray:
+        """Read a part of a frame at another size, (h, w, 3) float32, averaged.
+
+        Args:
+            frame: which exists.
+            part: pixels of the canvas, counted from its corner.
+            size: height and width of the result.
+        """
+        columns = slice(part.x0, part.x1)
+        with self._in_turn():
+            planes, window = self._planes(frame)
+
+            def rows(top: int, stop: int) -> np.ndarray:
+                return self._rows(planes, window, part.y0 + top, part.y0 + stop)[:, columns]
+
+            return resampled_in_strips(rows, (part.height, part.width), size)
+
     def _cleaned(self, planes: list[np.ndarray], frame: int) -> list[np.ndarray]:
         """Replace NaN by black and infinite light by the brightest value; count both."""
         bad = [_not_finite(plane) for plane in planes]
