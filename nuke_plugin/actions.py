@@ -140,7 +140,7 @@ def _alone(work: Callable[[Run, Read], None]) -> Callable[[Run, Read], None]:
 
 def _propagate(run: Run, read: NodeRead) -> None:
     handed = exchange.hand_over(read, run.show, run.cancelled)
-    run.warnings += read.warnings
+    run.warnings += [*read.warnings, *handed.warnings]
     request = propagate_request(read, handed)
     shown = False
     began = time.monotonic()

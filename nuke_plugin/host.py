@@ -216,6 +216,25 @@ def script_path() -> str:
     return "" if name in ("", "Root", "Untitled") else name
 
 
+def bear_name(script: str) -> None:
+    """Let a copy of a script that was opened here give its expressions the name of the script that it was made of."""
+    _root()["name"].setValue(script)
+
+
+def save_copy(path: str) -> None:
+    """Save the script as it is to a file, and leave name and state of the open one as they are.
+
+    Raises:
+        RuntimeError.
+    """
+    nuke.scriptSaveToTemp(path)
+
+
+def program() -> str:
+    """Give the path of Nuke's own program."""
+    return str(nuke.env["ExecutablePath"])
+
+
 def open_script(path: str) -> None:
     """Open a script in this terminal.
 

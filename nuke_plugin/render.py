@@ -8,6 +8,8 @@ fails: what was finished until then shows.
 `--export-only JOBDIR` renders what the core needs into a job folder and computes nothing: then a render licence is needed, and no
 model, no GPU and no core. `xmem-roto run JOBDIR` propagates it on any machine. `--copy-plates` copies the plate's own files too;
 `--origin SCRIPT` says of which script this one is a copy, as farms make them: the mattes then come into that one.
+
+`--plate-only` is what the plugin itself calls for *render the plate: in the background*.
 """
 
 from __future__ import annotations
@@ -21,6 +23,9 @@ from typing import List, Optional, Sequence, Tuple
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from xmem_roto_nuke import actions, export, host  # noqa: E402
+from xmem_roto_nuke import run as runs_here  # noqa: E402
+from xmem_roto_nuke.handover import background  # noqa: E402
+from xmem_roto_nuke.handover.exchange import read_to_hand_over  # noqa: E402
 from xmem_roto_nuke.node.runs import Run  # noqa: E402
 from xmemcore.protocol.failures import Failure, RequestError  # noqa: E402
 
@@ -28,7 +33,7 @@ USAGE = (
     "Usage: nuke -t nuke_plugin/render.py [--save] script.nk NodeName [NodeName ...]; or "
     "--export-only JOBDIR [--copy-plates] [--origin SCRIPT] script.nk NodeName [NodeName ...]"
 )
-SAVE, EXPORT, COPY, ORIGIN = "--save", "--export-only", "--copy-plates", "--origin"
+SAVE, EXPORT, COPY, ORIGIN, PLATE = "--save", "--export-only", "--copy-plates", "--origin", background.PLATE_ONLY
 SCRIPTS = (".nk", ".nknc", ".nkind")
 
 
@@ -43,11 +48,13 @@ class Arguments:
     """Job folder to export to; None: propagate here."""
     copy_plates: bool = False
     origin: str = ""
+    plate_only: bool = False
+    """Render the plate into the node's folder for exchange, for the session that waits for it."""
 
     @classmethod
     def parse(cls, words: Sequence[str]) -> Arguments:
         """Read them in any order; raises RequestError."""
-        flags = {SAVE: False, COPY: False}
+        flags = {SAVE: False, COPY: False, PLATE: False}
         values = {EXPORT: "", ORIGIN: ""}
         plain: List[str] = []
         left = iter(words)
@@ -62,11 +69,12 @@ class Arguments:
                 plain.append(word)
         if len(plain) < 2:
             raise RequestError(USAGE)
-        if not values[EXPORT] and (flags[COPY] or values[ORIGIN]) or values[EXPORT] and flags[SAVE]:
+        exports = bool(values[EXPORT])
+        if flags[COPY] and not exports or values[ORIGIN] and not (exports or flags[PLATE]) or exports and (flags[SAVE] or flags[PLATE]):
             raise RequestError(f"{COPY} and {ORIGIN} belong to {EXPORT}, {SAVE} does not. {USAGE}")
         # Farms hand on one word for a list; no node's name has a comma.
         names = tuple(name for word in plain[1:] for name in word.split(",") if name)
-        return cls(plain[0], names, flags[SAVE], values[EXPORT] or None, flags[COPY], values[ORIGIN])
+        return cls(plain[0], names, flags[SAVE], values[EXPORT] or None, flags[COPY], values[ORIGIN], flags[PLATE])
 
 
 def main(words: Sequence[str]) -> int:
@@ -77,6 +85,8 @@ def main(words: Sequence[str]) -> int:
         if asked.origin:
             host.stand_for(Path(asked.origin).absolute().as_posix())
         host.open_script(asked.script)
+        if asked.plate_only and asked.origin:
+            host.bear_name(asked.origin)
         try:
             for name in asked.names:
                 run = _run(asked, name)
@@ -105,6 +115,8 @@ def _run(asked: Arguments, name: str) -> Run:
     node = host.find_node(name)
     if node is None or node.knob("propagate") is None:
         raise RequestError(f"{asked.script} has no XMemRoto node called {name}. Names within Groups are written Group1.XMemRoto1.")
+    if asked.plate_only:
+        return runs_here.start(node, "Plate", read_to_hand_over, background.render_here)
     if asked.job is None:
         return actions.propagate(node)
     return export.export(node, Path(asked.job), asked.copy_plates)
@@ -113,7 +125,7 @@ def _run(asked: Arguments, name: str) -> Run:
 def _own_arguments(arguments: List[str]) -> List[str]:
     """Nuke puts its own options in front on some versions; ours begin with one of ours or the script."""
     for index, argument in enumerate(arguments):
-        if argument in (SAVE, EXPORT, COPY, ORIGIN) or argument.endswith(SCRIPTS):
+        if argument in (SAVE, EXPORT, COPY, ORIGIN, PLATE) or argument.endswith(SCRIPTS):
             return arguments[index:]
     return arguments
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Callable, Iterator, List, Optional, Tuple
 
 from xmem_roto_nuke import host
+from xmem_roto_nuke.core.child_process import ChildProcess
 from xmem_roto_nuke.core.client import session_core
 from xmem_roto_nuke.core.launch import BOOTSTRAP, CHECKOUT, can_set_up, clean_environment, how_to_set_up, interpreter, log_folder
-from xmem_roto_nuke.core.set_up_process import SetUpProcess
 from xmemcore.protocol.failures import Cancelled, Failure, MachineError, RequestError
 
 DOCTOR_TIMEOUT_SECONDS = 120
@@ -89,7 +89,7 @@ def _in_background(title: str, work: Callable[[host.ProgressBar], str]) -> threa
 def _set_up(bar: host.ProgressBar) -> str:
     """Run bootstrap.py and show its `[2/4] ...` lines."""
     last = ""
-    process = SetUpProcess([python(), str(CHECKOUT / BOOTSTRAP), "setup"], str(CHECKOUT), clean_environment())
+    process = ChildProcess([python(), str(CHECKOUT / BOOTSTRAP), "setup"], str(CHECKOUT), clean_environment())
     for line in process.lines():
         last = line.strip() or last
         step = _step(line)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Set, Tuple, TypeVar
 
 from xmem_roto_nuke import host
-from xmem_roto_nuke.handover import absence, approvals, colour, pictures, plates
+from xmem_roto_nuke.handover import absence, approvals, background, colour, pictures, plates
 from xmem_roto_nuke.handover.pictures import Show, Surroundings, format_of
 from xmem_roto_nuke.handover.shared_folder import write_whole
 from xmem_roto_nuke.host import RotoDrawing
@@ -18,7 +18,7 @@ from xmem_roto_nuke.roto import reading
 from xmem_roto_nuke.roto.key_edits import ONE_OBJECT, NothingKeyed
 from xmem_roto_nuke.roto.reading import RotoForCore
 from xmem_roto_nuke.words import counted
-from xmemcore.protocol.choices import METHODS
+from xmemcore.protocol.choices import IN_BACKGROUND, METHODS
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.places import approved_folder, exchange_folder
@@ -180,6 +180,8 @@ class Handed:
     """Digest of the plate as it was handed over."""
     alpha_states: Mapping[int, str]
     """Digests of the rendered alpha, by frame; empty for shapes."""
+    warnings: Tuple[str, ...] = ()
+    """Sentences about the rendering."""
 
 
 def hand_over(read: NodeRead, show: Show, cancelled: Callable[[], bool], place: Optional[Path] = None) -> Handed:
@@ -194,9 +196,14 @@ def hand_over(read: NodeRead, show: Show, cancelled: Callable[[], bool], place: 
     Raises:
         RequestError, MachineError, Cancelled: with the sentence to show.
     """
-    around = pictures.Surroundings(read.node, place or exchange_folder(read.node_id), show, cancelled)
+    folder = place or exchange_folder(read.node_id)
+    warnings: List[str] = []
+    around = pictures.Surroundings(read.node, folder, show, cancelled)
+    # A job's folder is filled by the Nuke that exports, which may itself be one without interface.
+    if read.settings.panel.plate_render == IN_BACKGROUND and place is None and host.has_interface() and host.in_main(host.may_walk_trees):
+        around = replace(around, elsewhere=lambda: warnings.extend(background.render(read.settings.node_name, around)))
     try:
-        return _hand_over(read, around)
+        return replace(_hand_over(read, around), warnings=tuple(warnings))
     finally:
         around.close()
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Show = Callable[[int, int, str], None]
 
+FEWEST_ELSEWHERE = 8
+"""Frames for which another Nuke is started; fewer are rendered before it is up."""
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -33,6 +36,8 @@ class Surroundings:
     """Says how far it is."""
     cancelled: Callable[[], bool]
     """Says whether to stop."""
+    elsewhere: Optional[Callable[[], None]] = None
+    """Has the plate rendered by another Nuke, as far as that can; None: this one renders all of it."""
     write: host.RunWrite = field(default_factory=host.RunWrite)
 
     def close(self) -> None:
@@ -97,7 +102,13 @@ def hand_plate(around: Surroundings, plate: nuke.Node, wanted: Sequence[int], ke
     files = host.in_main(_direct_files, plate, ordered)
     if files is not None:
         return HandedPlate(files.pattern, tuple(plate_files.missing(files, ordered)), plate_files.signature(files, wanted))
-    export = host.in_main(lambda: PlateExport(plate, around.folder / "plate", around.write, inside=around.node))
+
+    def prepare() -> PlateExport:
+        return PlateExport(plate, around.folder / "plate", around.write, inside=around.node)
+
+    if around.elsewhere is not None and host.in_main(lambda: prepare().pending(ordered)) >= FEWEST_ELSEWHERE:
+        around.elsewhere()
+    export = host.in_main(prepare)  # which reads what the other Nuke has done
     rendered = export.render(ordered, lambda done, total: around.show(done, total, "rendering the plate"), around.cancelled)
     if not rendered.there:
         advice = host.in_main(_check_paths, plate) or "Check the frame range."

@@ -191,6 +191,14 @@ class PlateExport:
         missing = tuple(frame for frame in self._frames if frame in self._holes)
         return Rendered(there, missing, tuple(frame for frame in there if frame in self._rendered), dict(self._states))
 
+    def pending(self, frames: Sequence[int]) -> int:
+        """Count the frames that would have to be rendered, and leave the record as `render` would find it; main thread."""
+        self._frames = sorted(set(frames))
+        self._begin()
+        if self._record_changed:
+            self.record.save()
+        return len(self._todo)
+
     def _begin(self) -> None:
         """Read the tree and list what is to be rendered; main thread."""
         self._tree = self._read_tree()

@@ -291,6 +291,12 @@ def scriptSaveAs(filename: str | None = None, overwrite: Any = -1) -> None:
     state.current()._save(filename)
 
 
+def scriptSaveToTemp(string: str) -> str:
+    """Save the script to a file without modifying the root information or the original script."""
+    state.current()._save_to_temp(string)
+    return string
+
+
 def scriptClear(resetFormats: bool = False, ignoreUnsavedChanges: bool = False) -> None:
     host = state.current()
     host._clear()
@@ -469,6 +475,7 @@ _FUNCTIONS = {
         scriptReadText,
         scriptSave,
         scriptSaveAs,
+        scriptSaveToTemp,
         scriptClear,
         nodeCopy,
         nodePaste,

@@ -451,6 +451,9 @@ class ScriptSide:
         self._modified = False
         return True
 
+    def _save_to_temp(self: Any, path: str) -> None:
+        Path(path).write_text(writer.write_script(self), encoding="utf-8", errors="surrogateescape")
+
     def _copy_text(self: Any) -> str:
         """Selected nodes of the current group as text."""
         chosen = [node for node in self._current_group()._child_nodes() if node._knobs_by_name["selected"]._values[0]]

@@ -38,6 +38,10 @@ LIVE, AFTER_GAPS, AT_THE_END = "live", "after each gap", "at the end"
 UPDATES = (LIVE, AFTER_GAPS, AT_THE_END)
 """When the viewer shows what a run has computed: every update makes Nuke compute anew what is downstream."""
 
+HERE, IN_BACKGROUND = "in this Nuke", "in the background"
+PLATE_RENDERS = (HERE, IN_BACKGROUND)
+"""Where the plate is rendered for the core."""
+
 FROM_SCRIPT = "from the script"
 """In a node: the plate is encoded as Nuke's working space is."""
 

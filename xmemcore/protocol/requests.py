@@ -13,10 +13,12 @@ from xmemcore.protocol.choices import (
     DEVICES,
     EDGES,
     FROM_SCRIPT,
+    HERE,
     METHODS,
     MODES,
     ORDERS,
     PICTURES,
+    PLATE_RENDERS,
     PRECISIONS,
     ROTO_INPUTS,
     SEVERAL_DEVICES,
@@ -71,6 +73,15 @@ class PanelChoices:
         label="update the viewer",
         tooltip="When the viewer shows new mattes. live: while they are computed, at most once a second. after each gap: when a stretch "
         "between two keyframes is complete. at the end: once. Every update makes Nuke compute anew what is below this node.",
+    )
+    plate_render: str = setting(
+        HERE,
+        choices=PLATE_RENDERS,
+        knob="plate_render",
+        label="render the plate",
+        tooltip="Who renders the plate for the core, where its files will not do. in this Nuke: a few frames at a time, between which you "
+        "can work. in the background: a second Nuke without interface, so this one stays free; a render licence has to be at hand. "
+        "Where there is none, the status says so and this Nuke renders.",
     )
     version: str = setting(
         "v001",

@@ -1,7 +1,7 @@
-"""bootstrap.py as a process whose lines are read as they come, and that can be stopped with all that it has started.
+"""A process whose lines are read as they come, and that can be stopped with all that it has started: the set-up, a Nuke in the background.
 
-A download prints nothing for minutes, so reading must not block. pip is a child of bootstrap.py and would go on writing into the
-environment after its parent was killed.
+A download or a heavy frame prints nothing for minutes, so reading must not block. pip is a child of bootstrap.py and would go on
+writing into the environment after its parent was killed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ POLL_SECONDS = 0.25
 KILL_TIMEOUT_SECONDS = 10
 
 
-class SetUpProcess:
+class ChildProcess:
     """A process and its children."""
 
     def __init__(self, command: Sequence[str], folder: str, environment: Dict[str, str]) -> None:
@@ -39,7 +39,7 @@ class SetUpProcess:
             start_new_session=not windows,
         )
         self._lines: queue.Queue[Optional[str]] = queue.Queue()
-        threading.Thread(target=self._read, name="XMem set-up lines", daemon=True).start()
+        threading.Thread(target=self._read, name="XMem lines", daemon=True).start()
 
     def lines(self) -> Iterator[str]:
         """Give each line as it comes, and an empty text after every quarter of a second without one, until the process ends."""
