@@ -26,6 +26,8 @@ ATTACK_MINUTES = 10
 
 FAST = "not slow and not exhaustive"
 EVERY_CHANGE = "not exhaustive"
+BOTH_TEMPERS = ("--temper", "both")
+"""The plugin's tests in the stand-in's plain and in its hostile temper, where everything that is not known of Nuke is the worse of two."""
 
 
 @dataclass(frozen=True)
@@ -75,13 +77,8 @@ def steps(kind: str) -> list[Step]:
     if kind == "fast":
         return [Step("tests, the quick ones", lambda: pytest(FAST))]
     if kind == "test":
-        return [*lint(), Step("tests", lambda: pytest(EVERY_CHANGE))]
-    return [*lint(), Step("all tests", lambda: pytest("")), hostile_nuke(), *attacks()]
-
-
-def hostile_nuke() -> Step:
-    """The plugin's tests once more in the stand-in's hostile temper, where everything that is not known of Nuke is the worse of two."""
-    return Step("the plugin in a hostile Nuke", lambda: pytest(FAST, "--temper", "hostile", "tests/nuke_plugin"))
+        return [*lint(), Step("tests", lambda: pytest(EVERY_CHANGE, *BOTH_TEMPERS))]
+    return [*lint(), Step("all tests", lambda: pytest("", *BOTH_TEMPERS)), *attacks()]
 
 
 def attacks() -> list[Step]:

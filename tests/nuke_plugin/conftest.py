@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+CORE_PYTHON = os.environ.get("NUKESIM_RENDER_PYTHON", sys.executable)
+"""The core that plays needs numpy and OpenEXR, which a Python of Nuke's has not got."""
 sys.path.insert(0, str(CHECKOUT / "tests"))
 
 TRIANGLE = (
@@ -130,7 +132,7 @@ def start(temper, tmp_path, monkeypatch):
 
             program = Path(__file__).with_name(core)
             patience = client.Patience(cancel_heard_seconds=3, cancel_done_seconds=2, ping_every_seconds=1, silence_seconds=5)
-            client._session = client.Core(lambda: [sys.executable, "-I", str(program), "--parent", str(os.getpid())], patience=patience)
+            client._session = client.Core(lambda: [CORE_PYTHON, "-I", str(program), "--parent", str(os.getpid())], patience=patience)
             cores.append(client._session)
         else:
             # It can be imported here, as it could not be on a machine that has not got it.

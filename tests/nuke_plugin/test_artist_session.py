@@ -86,7 +86,7 @@ def bundled_model():
     ("version", "clip", "size", "most"),
     [pytest.param(*case, id="-".join(map(str, case)), marks=[pytest.mark.exhaustive] * (place > 0)) for place, case in enumerate(CASES)],
 )
-def test_an_artist_keys_propagates_is_told_where_to_key_and_corrects(version, clip, size, most, shared, tmp_path, bundled_model):
+def test_an_artist_keys_propagates_is_told_where_to_key_and_corrects(temper, version, clip, size, most, shared, tmp_path, bundled_model):
     from tests.nuke_plugin.test_plugin_source import find_python
 
     python = find_python(version)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 IDLE_CALLS = 1500
 """At most, at one idle moment, however large the tree is: about 20 milliseconds."""

@@ -9,7 +9,7 @@ import pytest
 
 from xmemcore.roto import read_roto
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 def exchange(stage):

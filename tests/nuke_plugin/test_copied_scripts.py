@@ -11,7 +11,7 @@ import pytest
 
 from tests.nuke_plugin.conftest import CHECKOUT
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 def id_of(node) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 MOVED = (
     "{v x3f99999a} {f 0} {n {layer Root {f 0} {t 32 24} {a} {layer L {f 0} {tx 1001 32 24 0 5 -3 0 0 0 30 2 2 1} {a} "

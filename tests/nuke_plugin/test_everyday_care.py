@@ -10,7 +10,7 @@ import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 CORNERS = "{0 0} {%s 10} {0 0} {0 0} {40 10} {0 0} {0 0} {25 36} {0 0}"
 SHAPE = "{curvegroup %s %d bezier {{cc {f 8192} {p " + CORNERS + "}} idem} {t 25 18} {a %s}}"

@@ -10,7 +10,7 @@ import pytest
 from xmemcore.protocol import job
 from xmemcore.protocol.path_map import PathRules
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 def exported(start, script, folder, *options):

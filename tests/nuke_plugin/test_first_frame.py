@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 NO_KEY = "{v x3f99999a} {f 0} {n {layer Root {f 0} {t 32 24} {a} }}"
 

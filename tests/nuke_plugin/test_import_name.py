@@ -10,7 +10,7 @@ import pytest
 from tests.nuke_plugin.conftest import CHECKOUT
 from tests.witness.old_script import placed
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture

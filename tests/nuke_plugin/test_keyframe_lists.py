@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 BOX = "{curvegroup box 512 bezier {{cc {f 8192} {px 1001 {0 0} {2 2} {0 0} {0 0} {9 2} {0 0} {0 0} {9 9} {0 0}}} idem} {t 5 5} {a}}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 TWO = (
     "{v x3f99999a} {f 0} {n {layer Root {f 0} {t 32 24} {a} "

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 def inside(stage, node, frame: int) -> float:

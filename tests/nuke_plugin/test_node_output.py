@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 OLDER = Path(__file__).with_name("older")
 
@@ -103,6 +103,7 @@ def test_without_the_plugin_no_idle_moment_searches_the_disks_for_it(stage, star
     stage.host.close()
     bare = start(plugin=False)
     bare.host.open(path)
+    bare.host.node("XMemRoto").showControlPanel()  # idle moments come to open panels for sure, to others perhaps
     searched, original = [], builtins.__import__
     monkeypatch.setattr(builtins, "__import__", lambda name, *rest: (searched.append(name), original(name, *rest))[1])
     node = bare.host.node("XMemRoto")

@@ -11,7 +11,7 @@ import pytest
 from xmemcore.shot.files import exr
 from xmemcore.shot.files.box import Box
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 def write_exr(path: Path, frame: int, window=(0, 0, 63, 47)) -> None:

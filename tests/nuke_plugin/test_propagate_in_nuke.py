@@ -7,7 +7,7 @@ import json
 import OpenEXR
 import pytest
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 def hidden(stage, knob):

@@ -11,7 +11,7 @@ from xmem_roto_nuke.handover.reads import ReadFiles
 from xmemcore.shot.files import exr
 from xmemcore.shot.files.box import Box
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 def write_exr(path: Path, frame: int) -> None:

@@ -12,7 +12,7 @@ from xmemcore.shot.annotations.host_alpha import difference
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.plate.canvas import Canvas
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 WIDTH, HEIGHT = 480, 400
 
 PLAIN_FEATHER = FEATHERED.replace("fx 6 fy 3 ", "").replace(" 0 5 -7 0 0 0 30 1.5 0.75", "").replace("ff 2 ", "")

@@ -11,7 +11,7 @@ import pytest
 
 from tests import shared_data
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 HEAD = "AddMode 0 0 1 0 {{v x3f99999a} {f 0} {n {layer Root {f 0} {t 960 540} {a} "
 

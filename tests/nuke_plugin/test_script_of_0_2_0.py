@@ -6,7 +6,7 @@ import pytest
 
 from tests.witness.old_script import placed
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 BUTTONS = (
     "add_key", "remove_key", "absent_key", "list_models", "refresh", "ask_core", "suggest_frames", "make_key", "make_passes", "cancel",

@@ -9,7 +9,7 @@ import pytest
 
 from tests.nuke_plugin.conftest import TRIANGLE
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from tests.nuke_plugin.test_matte_tab import TWO
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture

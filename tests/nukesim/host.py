@@ -152,7 +152,6 @@ class Host(ScriptSide, NodeSide, ImageSide):
         with contextlib.suppress(Exception):
             self._fire_destroy(self._root)
         self._queue.close()
-        self._renderer.close()
         for name, module in self._saved_modules.items():
             if module is None:
                 sys.modules.pop(name, None)

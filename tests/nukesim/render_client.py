@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import json
 import os
 import subprocess
@@ -23,46 +25,58 @@ def interpreter() -> str:
     return sys.executable
 
 
-class Renderer:
-    """One renderer process, started on first use."""
+_running: dict[str, subprocess.Popen[str]] = {}
+"""By interpreter, the renderer of this process: it keeps nothing of a script, so all stand-ins of a process share it."""
 
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[str] | None = None
+
+class Renderer:
+    """A renderer process, started on first use and ended with this process."""
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Send a request and return the answer; RuntimeError with the renderer's sentence when it says no."""
-        process = self._start()
+        python = interpreter()
+        process = _started(python)
         assert process.stdin is not None and process.stdout is not None
         try:
             process.stdin.write(json.dumps(request) + "\n")
             process.stdin.flush()
             line = process.stdout.readline()
         except OSError as error:
-            line = ""
-            self._process = None
+            _end(python)
             raise RuntimeError(f"The renderer went away: {error}") from error
+        except BaseException:
+            _end(python)  # its answer would be taken for that of the next question
+            raise
         if not line:
-            self._process = None
-            raise RuntimeError(f"The renderer died; it needs numpy, OpenEXR and Pillow in {interpreter()}")
+            _end(python)
+            raise RuntimeError(f"The renderer died; it needs numpy, OpenEXR and Pillow in {python}")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def _start(self) -> subprocess.Popen[str]:
-        if self._process is None:
-            environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
-            self._process = subprocess.Popen(
-                [interpreter(), str(_SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", env=environment
-            )
-        return self._process
 
-    def close(self) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            assert process.stdin is not None and process.stdout is not None
-            process.stdin.close()
-            process.stdout.close()
-            try:
-                process.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+def _started(python: str) -> subprocess.Popen[str]:
+    if python not in _running or _running[python].poll() is not None:
+        environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
+        _running[python] = subprocess.Popen(
+            [python, str(_SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", env=environment
+        )
+    return _running[python]
+
+
+def _end(python: str) -> None:
+    process = _running.pop(python)
+    assert process.stdin is not None and process.stdout is not None
+    with contextlib.suppress(OSError):
+        process.stdin.close()
+    process.stdout.close()
+    try:
+        process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@atexit.register
+def _end_all() -> None:
+    for python in list(_running):
+        _end(python)
