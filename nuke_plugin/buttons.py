@@ -182,6 +182,7 @@ def _created(node: nuke.Node) -> None:
     global _watching
     migrate.bring_up_to_date(node)
     identity.register(node)
+    status.forget(node)
     host.keep_out_of_presets(node)
     if host.may_walk_trees():
         host.delete_leftovers(node)

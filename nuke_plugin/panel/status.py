@@ -40,6 +40,13 @@ def say_working(node: nuke.Node) -> None:
 
 
 @host.unrecorded()
+def forget(node: nuke.Node) -> None:
+    """Take away the text that a script or the clipboard kept of another day; the next look, as when the panel opens, writes today's."""
+    if not runs.running(str(node["node_id"].value())):
+        _set(node, "status", " ")
+
+
+@host.unrecorded()
 def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
     """Judge the node's result and write the status.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.nuke_plugin.conftest import CORE_PYTHON
 from xmem_roto_nuke.core import launch
 from xmem_roto_nuke.core.client import Core, Patience
 from xmem_roto_nuke.core.process import CoreCrashed, CoreProcess
@@ -31,7 +32,7 @@ def program(text: str) -> list[str]:
 
 @pytest.fixture
 def core():
-    made = Core(lambda: [sys.executable, "-I", str(PRETEND)], patience=PATIENCE)
+    made = Core(lambda: [CORE_PYTHON, "-I", str(PRETEND)], patience=PATIENCE)
     yield made
     made.close()
 
@@ -208,13 +209,13 @@ def test_core_starts_in_an_environment_without_nukes_python(monkeypatch):
     environment = launch.clean_environment()
     assert not any(name.startswith("PYTHON") or name == "LD_LIBRARY_PATH" for name in environment)
     assert environment["XMEM_ROTO_CACHE"] == "/fast/cache"
-    core = Core(lambda: [sys.executable, "-I", str(PRETEND)], patience=PATIENCE)
+    core = Core(lambda: [CORE_PYTHON, "-I", str(PRETEND)], patience=PATIENCE)
     assert isinstance(list(ask(core, "quick"))[-1], Finished)
     core.close()
 
 
 def test_the_real_worker_greets_through_the_plugins_own_command_line():
-    core = Core(lambda: launch.worker_command(Path(sys.executable)))
+    core = Core(lambda: launch.worker_command(Path(CORE_PYTHON)))
     assert list(core.ask(lambda job: Propagate(job, PropagateRequest(plate="/nowhere/plate.%04d.exr", roto="/nowhere/roto.json"))))
     assert core.running
     core.close()

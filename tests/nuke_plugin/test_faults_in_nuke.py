@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+from tests.nuke_plugin.conftest import CHECKOUT, CORE_PYTHON
+
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -172,6 +173,17 @@ def test_a_run_that_renders_a_plate_and_an_inputs_alpha_makes_one_write_too(stag
     assert not any(node.name().startswith("XMemRender") for node in stage.host.all_nodes())
 
 
+def test_the_viewer_is_not_stopped_at_every_bite(stage, monkeypatch):
+    from xmem_roto_nuke.handover import plates
+
+    monkeypatch.setattr(plates, "BITE_SECONDS", 0.0)
+    stage.nuke.connectViewer(0, stage.node)
+    viewer, stopped = type(stage.nuke.activeViewer()), []
+    monkeypatch.setattr(viewer, "stop", lambda self, stop=viewer.stop: (stopped.append(1), stop(self)))
+    stage.propagate()
+    assert len(stage.host.frames_rendered) == 11 and len(stopped) == 2, "before the plate, and before the roto's alpha"
+
+
 def test_a_studio_callback_that_fails_is_a_failure_in_its_own_words(stage):
     stage.host.visit_of_studio()
     stage.host.studio_raises = True
@@ -267,7 +279,7 @@ sys.path[:0] = [{str(CHECKOUT)!r}]
 from xmem_roto_nuke.core import client
 from xmemcore.protocol.messages import Propagate
 from xmemcore.protocol.requests import PropagateRequest
-core = client.Core(lambda: [sys.executable, "-I", {str(CHECKOUT / "tests/worker/pretend_worker.py")!r}, "--parent", str(os.getpid())])
+core = client.Core(lambda: [{CORE_PYTHON!r}, "-I", {str(CHECKOUT / "tests/worker/pretend_worker.py")!r}, "--parent", str(os.getpid())])
 conversation = core.ask(lambda job: Propagate(job, PropagateRequest(plate="stuck")))
 next(iter(conversation))
 print(core.pid, flush=True)

@@ -77,6 +77,12 @@ def test_a_long_day(start, monkeypatch):
     stage.propagate()
     assert {"tri.alpha", "hat.alpha"} <= set(node.channels())
 
+    # The two versions compared: what the hat brings differs, and nothing else.
+    node["view_as"].setValue("difference")
+    seen = stage.host.pixels(node, 1004)
+    assert [seen.at("rgba.red", column, 48 - 1 - 12) for column in (9, 13)] == [0.0, 1.0]
+    node["view_as"].setValue("result")
+
     # A preset of this node on another one gives it the settings, and nothing of the result.
     preset = "\n".join(f"{name} {node[name].toScript()}" for name in ("node_id", "home", "record", "has_result"))
     other = nuke.createNode("XMemRoto")

@@ -113,6 +113,21 @@ def test_without_the_plugin_no_idle_moment_searches_the_disks_for_it(stage, star
     assert searched and not any(name.startswith(("nuke_plugin", "xmem_roto_nuke")) for name in searched) and not bare.host.python_errors
 
 
+@pytest.mark.parametrize("plugin", [True, False], ids=["with the plugin", "without"])
+def test_the_status_of_the_day_a_script_was_saved_is_never_shown_as_todays(stage, start, plugin):
+    stage.propagate()
+    assert "Up to date" in stage.status()
+    path = stage.save()
+    stage.host.close()
+    later = start(plugin=plugin)
+    later.host.open(path)
+    node = later.host.node("XMemRoto")
+    assert "Up to date" not in later.status(node)
+    node.showControlPanel()
+    later.host.pump(0.3)
+    assert ("Up to date" if plugin else "is not installed on this machine") in later.status(node) and not later.host.python_errors
+
+
 def a_pass(stage):
     """A pass made from the menu, its files named by hand."""
     made = stage.nuke.createNode("XMemPass")
@@ -193,6 +208,7 @@ def older(start):
 def test_a_node_of_the_first_version_gets_todays_output_and_keeps_its_id_and_mattes(older):
     stage, node, before = older()
     assert "was made with XMem Roto 0.1.0" in stage.told[-1] and "other layers" in stage.told[-1]
+    assert node["on_missing"].value() == "black" and "Missing mattes stay black in renders" in stage.told[-1]
     assert node["node_id"].value() == before
     picture = stage.host.pixels(node, 1004)
     assert picture.at("spec.green", 30, 20) == 0.25 and picture.at("tri.alpha", 9, 48 - 1 - 12) == 1.0

@@ -87,6 +87,21 @@ def test_linear_reads_are_direct_without_raw(stage, footage):
     assert not direct(stage), "outside of its lifetime it shows nothing"
 
 
+@pytest.mark.parametrize(
+    ("encoded", "working", "same"),
+    [("default (linear)", "linear", True), ("default (linear)\tdefault", "linear", True), ("default", "linear", True),
+     ("default (ACES - ACEScg)", "ACES - ACEScg", True), ("scene_linear (ACES - ACEScg)", "ACES - ACEScg", True),
+     ("Working/ACES - ACEScg", "scene_linear (ACES - ACEScg)", True), ("Utility/Linear/Linear Rec.709", "Linear Rec.709", True),
+     ("default (sRGB)", "linear", False), ("default (ACES2065-1)", "ACES - ACEScg", False), ("default", "ACES - ACEScg", False),
+     ("sRGB", "linear", False)],
+)  # fmt: skip
+def test_a_colour_space_is_compared_without_default_and_menus(start, encoded, working, same):
+    start()
+    from xmem_roto_nuke.handover.plate_files import _is_same_space
+
+    assert _is_same_space(encoded, working) == same
+
+
 def test_anything_between_read_and_node_is_rendered(stage, footage):
     read = footage()
     stage.node.setInput(0, stage.nuke.nodes.Grade(inputs=[read], multiply=0.5))

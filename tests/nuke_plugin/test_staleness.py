@@ -432,3 +432,62 @@ def test_a_tracker_that_the_roto_follows_marks_the_node_on_a_frame_without_a_has
     assert any(watch.has_moved(stage.node, node_id, validate=False) for _ in range(50))
     stage.press("refresh")
     assert "tri was changed on 1001" in stage.status()
+
+
+def tree_digest(node):
+    from xmem_roto_nuke.handover import plates
+
+    return plates.tree_above(node).digest
+
+
+@pytest.mark.parametrize("class_name", ["Group", "VariableGroup", "LiveGroup", "Precomp"])
+def test_what_stands_inside_of_another_node_is_a_part_of_the_plate(stage, class_name):
+    outer = getattr(stage.nuke.nodes, class_name)(inputs=[stage.plate])
+    with outer:
+        inner = stage.nuke.nodes.Grade(inputs=[stage.nuke.nodes.Input()])
+        stage.nuke.nodes.Output(inputs=[inner])
+    known = tree_digest(outer)
+    assert tree_digest(outer) == known
+    inner["multiply"].setValue(0.5)
+    assert tree_digest(outer) != known
+    inner["multiply"].setValue(1)
+    assert tree_digest(outer) == known
+    inner["label"].setValue("seen"), inner["xpos"].setValue(900)
+    assert tree_digest(outer) == known
+
+
+def test_the_inside_of_a_gizmo_is_a_part_of_the_plate(stage):
+    def made(amount):
+        folder = stage.folder / f"gizmos{amount}"
+        folder.mkdir()
+        grade = f" Grade {{\n  multiply {amount}\n  name G\n }}\n"
+        inside = " Input {\n  inputs 0\n  name In\n }\n" + grade + " Output {\n  name Out\n }\nend_group\n"
+        (folder / "Balance.gizmo").write_text(f"Gizmo {{\n inputs 1\n}}\n{inside}")
+        node = stage.host.load_gizmo(folder / "Balance.gizmo")
+        node.setInput(0, stage.plate)
+        return node
+
+    first, other = made(0.5), made(0.7)
+    assert first.Class() == other.Class() and tree_digest(first) == tree_digest(first) != tree_digest(other)
+
+
+def test_a_precomps_script_on_disk_is_a_part_of_the_plate(stage):
+    from xmem_roto_nuke.handover import plates
+
+    path = stage.folder / "element.nk"
+    path.write_text("Constant {\n inputs 0\n}\n")
+    precomp = stage.nuke.nodes.Precomp(file=path.as_posix())
+    before = plates.tree_above(precomp).at(1001)
+    assert plates.tree_above(precomp).at(1001) == before
+    os.utime(path, ns=(1, 1))
+    assert plates.tree_above(precomp).at(1001) != before
+
+
+def test_what_flips_by_itself_is_no_change(stage):
+    read = stage.nuke.nodes.Read(file="/nowhere/a.%04d.exr", first=1001, last=1010)
+    write = stage.nuke.nodes.Write(file="/nowhere/b.%04d.exr", inputs=[read])
+    known = tree_digest(write)
+    read["in_colorspace"].setValue("linear"), read["out_colorspace"].setValue("linear")
+    for node in (read, write):
+        node["version"].setValue(7)
+    assert tree_digest(write) == known

@@ -107,7 +107,7 @@ def _fixture(function: Any = None, **_: Any) -> Any:
     return function
 
 
-def _import_or_skip(name: str) -> Any:
+def _import_or_skip(name: str, reason: str = "") -> Any:
     try:
         return importlib.import_module(name)
     except ImportError:
