@@ -30,6 +30,12 @@ def touch(folder: Path, *names: str) -> Path:
         "shot.[1001-1100].exr",
         "shot.[1001-1004].exr",
         "shot.[1001-1001,1002-1004].exr",
+        "shot.[####].exr",
+        "shot.<F4>.exr",
+        "shot.<frame>.exr",
+        "shot.%04d.exr 1001 1004",
+        "*.exr",
+        "sh*.*",
         "",
     ],
 )
@@ -40,6 +46,21 @@ def test_every_way_of_writing_a_sequence_finds_its_frames(tmp_path: Path, patter
     assert sequence.holes == (1003,)
     assert sequence.path(1004) == tmp_path / "shot.1004.exr"
     assert frame_path(sequence.pattern, 1002) == sequence.path(1002)
+
+
+def test_star_that_stands_for_more_than_a_number_names_one_sequence(tmp_path: Path) -> None:
+    touch(tmp_path, "a.left.1001.exr", "a.left.1002.exr", "a.right.1001.exr", "b.1001.exr")
+    assert Sequence.find(str(tmp_path / "*.left.*.exr")).frames == (1001, 1002)
+    with pytest.raises(RequestError, match="holds several sequences .a.left.%04d.exr, a.right.%04d.exr."):
+        Sequence.find(str(tmp_path / "a*.exr"))
+    with pytest.raises(SequenceNotFound, match=r"There are no files c\*.exr"):
+        Sequence.find(str(tmp_path / "c*.exr"))
+
+
+def test_two_numbers_behind_a_pattern_are_its_first_and_last_frame(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"a 7 {frame}.exr" for frame in range(1001, 1005)))
+    assert Sequence.find(str(tmp_path / "a 7 %04d.exr 1002 1003")).frames == (1002, 1003)
+    assert Sequence.find(str(tmp_path / "a 7 1003.exr")).frames == (1003,)
 
 
 def test_bracketed_range_leaves_out_what_lies_beyond(tmp_path: Path) -> None:

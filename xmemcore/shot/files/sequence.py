@@ -1,5 +1,6 @@
-"""Files numbered by frame, as people write them: `shot.%04d.exr`, `shot.####.exr`, `shot.@@@@.exr`, `shot.$F4.exr`, `shot.*.exr`,
-`shot.[1001-1100].exr`, `shot.1001-1100#.exr`, `shot.%04d.exr 1001-1100`, or a folder. `%V` and `%v` stand for a view.
+"""Files numbered by frame, as people write them: `shot.%04d.exr`, `shot.####.exr`, `shot.@@@@.exr`, `shot.$F4.exr`, `shot.<F4>.exr`,
+`shot.<frame>.exr`, `shot.[####].exr`, `shot.*.exr`, `*.exr`, `shot.[1001-1100].exr`, `shot.1001-1100#.exr`, `shot.%04d.exr 1001-1100`, or
+a folder. `%V` and `%v` stand for a view.
 
 In a folder the frame number is the one number of a name that changes from file to file, wherever it stands.
 """
@@ -26,9 +27,13 @@ LARGEST_FRAME = 2**31 - 1
 _RANGE = r"-?[0-9]{1,10}--?[0-9]{1,10}(?:x[0-9]{1,10})?(?:,[-0-9x,]+)?"
 # Unambiguous ones come first: a lone `#`, `@` or bracket may belong to the name.
 _PLACEHOLDERS = (
-    re.compile(rf"%0?(?P<width>[0-9]*)d|\$\{{?F(?P<f>[0-9]*)\}}?|(?P<before>{_RANGE})(?P<marks>#+|@+)"),
+    re.compile(
+        rf"%0?(?P<width>[0-9]*)d|\$\{{?F(?P<f>[0-9]*)\}}?|<(?:[Ff]|[Ff]rame|FRAME)(?P<angle>[0-9]*)>|\[(?P<boxed>#+|@+)\]|"
+        rf"(?P<before>{_RANGE})(?P<marks>#+|@+)"
+    ),
     re.compile(rf"(?P<hashes>#+|@+)|\[(?P<range>{_RANGE})\]|(?P<any>\*+|\?+)"),
 )
+_TRAILING_ENDS = re.compile(r"(.*\S)\s+(-?[0-9]{1,10})\s+(-?[0-9]{1,10})", re.DOTALL)
 _TRAILING_RANGE = re.compile(r"(.*\S)\s+(-?[0-9]{1,10}(?:--?[0-9]{1,10})?(?:x[0-9]{1,10})?(?:,[-0-9x,]+)?)", re.DOTALL)
 _VIEW = re.compile(r"%[Vv]")
 _NUMBER = re.compile(r"-?[0-9]+")
@@ -76,11 +81,7 @@ class Sequence:
         path, allowed = _path_and_frames(pattern, subject, view)
         try:
             if path.is_dir():
-                sequences = sequences_in(path, subject)
-                if len(sequences) > 1:
-                    names = ", ".join(sorted(Path(sequence.pattern).name for sequence in sequences.values()))
-                    raise RequestError(f"The folder {path} holds several sequences ({names}). Name one of them.")
-                found = next(iter(sequences.values()))
+                found = _only(path, sequences_in(path, subject))
             elif path.is_file() or _placeholder(path.name) is None:
                 found = _one_file(path, subject)
             else:
@@ -90,6 +91,13 @@ class Sequence:
                 raise cannot_read(f"{path.parent}, where the {subject} is", error, "") from error
             raise SequenceNotFound(f"Cannot look into {path.parent} for the {subject}: {error.strerror}. Ask for read access.") from error
         return found if allowed is None else _narrowed(found, allowed, subject)
+
+
+def _only(folder: Path, sequences: dict[str, Sequence]) -> Sequence:
+    if len(sequences) > 1:
+        names = ", ".join(sorted(Path(sequence.pattern).name for sequence in sequences.values()))
+        raise RequestError(f"The folder {folder} holds several sequences ({names}). Name one of them.")
+    return next(iter(sequences.values()))
 
 
 def frame_path(pattern: str | Path, frame: int) -> Path:
@@ -125,19 +133,25 @@ def has_frame_number(folder: str) -> bool:
     )
 
 
-def sequences_in(folder: Path, subject: str) -> dict[str, Sequence]:
+def sequences_in(folder: Path, subject: str, like: str = "*") -> dict[str, Sequence]:
     """Find the sequences of a folder: files whose names differ in the frame number alone.
 
     Mattes of ours and everything else may lie in one folder: each counts alone where it is looked for, and where there is nothing else.
+
+    Args:
+        folder: of the files.
+        subject: name of the sequence, for the sentence when there is none.
+        like: only files whose names fit; `*` and `?` stand for any text and any letter.
 
     Raises:
         SequenceNotFound: there is none.
         RequestError: a frame has several files, or no single number of the names changes.
     """
+    fits = re.compile(re.escape(like).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
     families: dict[tuple[str, ...], list[_Name]] = {}
     others: list[Path] = []
     for path in folder.iterdir():
-        if path.name.startswith(".") or not path.is_file():
+        if path.name.startswith(".") or not fits.fullmatch(path.name) or not path.is_file():
             continue
         name = _Name.of(path)
         if path.suffix.lower() not in IMAGE_SUFFIXES:
@@ -150,6 +164,8 @@ def sequences_in(folder: Path, subject: str) -> dict[str, Sequence]:
         for name in names:
             frames = groups.setdefault((name.before(place), name.after(place)), {})
             frames.setdefault(name.frame(place), []).append(name.path)
+    if not groups and like != "*":
+        raise SequenceNotFound(f"There are no files {like} with a number in {folder}. Check the path of the {subject}.")
     if not groups:
         raise SequenceNotFound(_nothing_in(folder, others, subject))
     found: dict[str, Sequence] = {}
@@ -227,7 +243,9 @@ def _path_and_frames(pattern: str, subject: str, view: str | None) -> tuple[Path
     """Give the path that a pattern stands for, and the frames that it names beside it."""
     try:
         path, allowed = Path(pattern).expanduser().absolute(), None
-        trailing = _TRAILING_RANGE.fullmatch(pattern.strip())
+        ends = _TRAILING_ENDS.fullmatch(pattern.strip())
+        written = f"{ends[1]} {ends[2]}-{ends[3]}" if ends is not None and not path.exists() else pattern.strip()
+        trailing = _TRAILING_RANGE.fullmatch(written)
         if trailing is not None and not path.exists():
             path, allowed = Path(trailing[1]).expanduser().absolute(), FrameRange.parse(trailing[2])
         if _VIEW.search(str(path)) and not path.exists():
@@ -284,13 +302,15 @@ def _allowed(placeholder: re.Match[str]) -> str | None:
 def _digits(placeholder: re.Match[str]) -> int:
     """Say how many digits a placeholder stands for at least; raises RequestError."""
     groups = placeholder.groupdict()
-    marks = groups.get("marks") or groups.get("hashes")
+    marks = groups.get("marks") or groups.get("hashes") or groups.get("boxed")
     if groups.get("range") or groups.get("any"):
         return DEFAULT_DIGITS
     if groups.get("before") and marks and len(marks) == 1:
         # A lone # after a range stands for four digits wherever ranges are written so.
         return DEFAULT_DIGITS
-    text = groups.get("width") or groups.get("f") or ""
+    text = groups.get("width") or groups.get("f") or groups.get("angle") or ""
+    if placeholder[0].lower() == "<frame>":
+        return DEFAULT_DIGITS
     digits = len(marks) if marks else int(text[:9] or 1)
     if digits > MAX_DIGITS:
         raise RequestError(
@@ -322,6 +342,9 @@ def _by_pattern(path: Path, subject: str) -> Sequence:
         match = number.fullmatch(candidate.name)
         if match and (allowed is None or int(match[1]) in allowed):
             spellings.setdefault(int(match[1]), []).append(candidate)
+    if not spellings and "*" in path.name and path.parent.is_dir():
+        # The star stands for more than a number, as in `*.exr`.
+        return _only(path.parent, sequences_in(path.parent, subject, path.name))
     if not spellings:
         raise SequenceNotFound(f"There are no files {path.name} in {path.parent}. Check the path of the {subject}.")
     # shot.7.exr is taken for %04d too, but not before shot.0007.exr.
