@@ -48,12 +48,15 @@ def left_edge(expression: str, *nodes: str, frame: int = 1006, inside: str = "")
         ("Tracks.tracks.1.track_x", 3.5),
         ("Tracks.tracks.2.track_x - Tracks.tracks.2.track_y", 8),
         ("frame - 1000", 6),
+        ("t - x + t - 1000", 6),
         ("3", 3),
         ("Transform1.translate.x", 12),
         ("Transform1.translate.y", 5),
         ("Transform1.rotate", 90),
         ("Transform1.scale.y", 1.5),
         ("Transform2.scale.x", 1),
+        ("Transform3.scale.w + Transform3.scale.h", 5),
+        ("Transform1.scale.h", 1.5),
         ("Group1.Inner.amount", 4),
     ],
 )
@@ -61,7 +64,7 @@ def test_links_to_knobs_that_the_script_holds_are_followed(expression: str, move
     transform = (
         "Transform {\n translate {{parent.Tracker1.translate.x+2} {Tracker1.translate.y i}}\n rotate 90\n scale 1.5\n name Transform1\n}"
     )
-    plain = "Transform {\n name Transform2\n}"
+    plain = "Transform {\n name Transform2\n}\nTransform {\n scale {2 3}\n name Transform3\n}"
     group = "Group {\n name Group1\n}\nBlur {\n inputs 0\n amount {{curve x1001 4}}\n name Inner\n}\nend_group"
     assert left_edge(expression, TRACKER, TABLE, transform, plain, group) == pytest.approx(10 + moved)
 
@@ -118,3 +121,25 @@ def test_what_is_not_known_says_how_to_bake_it() -> None:
     assert [one.has(1001) for one in roto.objects] == [False, True]
     (warning,) = roto.warnings
     assert "'Card1.translate.x' of l" in warning and "Bake it" in warning
+
+
+@pytest.mark.parametrize(
+    ("written", "moved"),
+    [
+        ("{=frame - 1000}", 6),
+        ("{=frame - 1000 x40a00000}", 6),
+        ("{=Tracker1.translate.x * 2 7}", 20),
+        ("{= 3 * 2}", 6),
+        ("{=-3 {1001 5}}", -3),
+        ("{=[value Tracker1.translate.x]}", None),
+        ("{=[python {nuke.frame()}] 5}", None),
+        ("{=frame > 1002 ? 5 : 6}", None),
+    ],
+)
+def test_expression_with_spaces_is_no_damage(written: str, moved: float | None) -> None:
+    tracked = layer("tracked", square("a", 10, 10, 8), transform=f"{{t 0 0 0 {written}}}")
+    one = read_roto(script(node("Roto1", curves(tracked)), TRACKER)).objects[0]
+    if moved is None:
+        assert one.unknown
+    else:
+        assert one.at(1006)[0].points[0, 0, 0] == pytest.approx(10 + moved)

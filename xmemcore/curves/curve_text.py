@@ -1,6 +1,6 @@
 """The numbers of a curves text: constants, key lists and expressions, as animated curves.
 
-CURVE = NUM | {KEY ..} | {=expression NUM} | {=expression {KEY ..}} | {} | {curve ..}
+CURVE = NUM | {KEY ..} | {=expression [NUM]} | {=expression {KEY ..}} | {} | {curve ..}
 KEY   = {T V [TAN]}; where the times are given once for all, {V [TAN]} and {x N KEY} (the same key N times)
 TAN   = - | LSLOPE LLENGTH RSLOPE RLENGTH [INTERPOLATION]
 
@@ -32,6 +32,7 @@ MAX_NUMBER = 1e10
 MAX_FRAME = 1e7
 MAX_KEYS = 20_000_000
 """Most keys of one text, at 8 bytes each. Runs could make billions of few characters."""
+_OPERATORS = tuple("+-*/%^<>=!&|?:,(")
 SPECIAL_COST = 10
 """A key with its own slopes counts as so many keys."""
 
@@ -101,8 +102,9 @@ def curve(text: str, item: Union[Word, Block], times: Optional[Sequence[float]] 
         return Curve(times=tuple(times), values=(0.0,)) if times and len(times) == 1 else ZERO
     head = item.head
     if head is not None and head.startswith("="):
-        beside = curve(text, item[1], times, budget) if len(item) > 1 else ZERO
-        return Curve(beside.constant, beside.times, beside.values, beside.special, str(head[1:]))
+        expression, beside_text = _expression(item)
+        beside = ZERO if beside_text is None else curve(text, beside_text, times, budget)
+        return Curve(beside.constant, beside.times, beside.values, beside.special, expression)
     if head == "curve":
         budget.spend(text, item, len(item))
         return knob_curve(text, item)
@@ -111,6 +113,17 @@ def curve(text: str, item: Union[Word, Block], times: Optional[Sequence[float]] 
     budget.spend(text, item, len(item))
     keys = [_key(text, key, timed=True) for key in item]
     return _with_smooth_ends(keyed(keys))
+
+
+def _expression(item: Block) -> Tuple[str, Optional[Union[Word, Block]]]:
+    """Part an expression, which may have spaces and brackets in it, from the value or keys that stand beside it."""
+    parts = list(item)
+    last, before = parts[-1], parts[-2] if len(parts) > 1 else None
+    is_value = isinstance(last, Block) or HEXADECIMAL.match(last) or DECIMAL.match(last)
+    # A number behind an operator belongs to the expression; one that is quoted is a single word.
+    goes_on = len(parts) > 2 and isinstance(before, Word) and before.endswith(_OPERATORS)
+    beside = parts.pop() if before is not None and is_value and not goes_on else None
+    return " ".join(str(part) if isinstance(part, Word) else "{...}" for part in parts)[1:].strip(), beside
 
 
 def _curve_at(text: str, block: Block, times: Sequence[float], budget: Budget) -> Curve:

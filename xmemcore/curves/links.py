@@ -1,8 +1,8 @@
 """Expressions of a roto followed to the knobs that they name, where the script holds those knobs' values.
 
 What is followed: `Tracker1.translate.x`, `parent.Group1.Transform1.center.y`, `root.Tracker1.tracks.2.track_x`, knobs of the node itself
-and of the groups around it, `frame`, numbers, + - * / and parentheses, and a knob at another frame, `Tracker1.translate.x(frame-1)`.
-A knob that is linked itself is followed too. With anything else the curve stays unknown.
+and of the groups around it, `frame`, `t` and `x`, numbers, + - * / and parentheses, and a knob at another frame,
+`Tracker1.translate.x(frame-1)`. A knob that is linked itself is followed too. With anything else the curve stays unknown.
 """
 
 from __future__ import annotations
@@ -28,7 +28,11 @@ MAX_EXPRESSION = 500
 """Characters."""
 MAX_NAMES = 100
 """Knobs that one expression leads to, links included."""
+FRAME_WORDS = ("frame", "t", "x")
+"""Words for the frame. Source: Foundry, Nuke Python Developer's Guide, `nuke.expression`."""
 COMPONENTS = {"x": 0, "y": 1, "z": 2}
+SIZES = {"w": 0, "h": 1}
+"""Of knobs of two numbers, such as a Transform's scale."""
 TRANSFORMS = ("Transform", "TransformMasked")
 UNWRITTEN = {"translate": 0.0, "rotate": 0.0, "scale": 1.0, "skewX": 0.0, "skewY": 0.0}
 """Values of a Transform's knobs that the script does not write."""
@@ -194,9 +198,9 @@ def _component(items: Block, rest: Sequence[str]) -> Union[Word, Block]:
         if len(items) != 1:
             raise NotFollowed
         return items[0]
-    if rest[0] not in COMPONENTS:
+    place = COMPONENTS.get(rest[0]) if rest[0] not in SIZES or len(items) > 2 else SIZES[rest[0]]
+    if place is None:
         raise NotFollowed
-    place = COMPONENTS[rest[0]]
     if len(items) == 1:
         return items[0]
     if place >= len(items):
@@ -296,7 +300,7 @@ class _Parser:
             return _constant(float(word))
         if kind != "path":
             raise NotFollowed
-        if word == "frame":
+        if word in FRAME_WORDS:
             return lambda frame: frame
         value = self.scope.knob(word)
         if not self._next("("):
