@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from xmemcore.engine.selection import evenly
-from xmemcore.evaluation import clips, hold, metrics
+from xmemcore.evaluation import clips, metrics
 from xmemcore.evaluation.clips import Clip
 from xmemcore.protocol.failures import RequestError
 
@@ -139,12 +139,12 @@ def test_unknown_clip_name_lists_the_known_ones() -> None:
 
 
 def test_nearest_annotation_prefers_the_earlier_of_two() -> None:
-    assert [hold.nearest(i, (0, 4, 9)) for i in (0, 2, 3, 6, 7, 20)] == [0, 0, 4, 4, 9, 9]
+    assert [clips.nearest(i, (0, 4, 9)) for i in (0, 2, 3, 6, 7, 20)] == [0, 0, 4, 4, 9, 9]
 
 
 def test_hold_copies_the_nearest_annotation(tmp_path: Path) -> None:
     write_clip(tmp_path / "a/frames", tmp_path / "a/masks", [labels(1), labels(0, 1), labels(0, 0, 1), labels(0, 0, 0, 1)])
-    held = hold.hold(clips.find_clips(tmp_path)[0], (0, 3))
+    held = clips.hold(clips.find_clips(tmp_path)[0], (0, 3))
     assert [int(held[i].argmax()) for i in range(4)] == [0, 0, 3, 3]
 
 
@@ -156,7 +156,7 @@ def test_hold_baseline_has_its_known_mean_on_the_shared_clips(shared: Path) -> N
         means = []
         for clip in dense_clips:
             annotated = clips.spread(clip, k)
-            held = hold.hold(clip, annotated)
+            held = clips.hold(clip, annotated)
             scored = [i for i in clip.masks if i not in annotated]
             # Each mask is read once; the mean over objects of the means over frames is that over both, each object has every frame.
             truth = {i: clip.labels(i) for i in scored}

@@ -81,7 +81,7 @@ def test_annotated_frames_do_not_count(clip: Clip) -> None:
 
 
 def test_prediction_that_copies_the_nearest_key_scores_as_the_baseline(clip: Clip) -> None:
-    from xmemcore.evaluation.hold import hold
+    from xmemcore.evaluation.clips import hold
 
     result = evaluate.score_clip(clip, hold(clip, (0, 6)), (0, 6), fps=1)
     assert result.scored == result.held

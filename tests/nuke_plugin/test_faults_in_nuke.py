@@ -10,11 +10,11 @@ import subprocess
 import sys
 import time
 import venv
-from pathlib import Path
 
 import pytest
 
 from tests.nuke_plugin.conftest import CHECKOUT, CORE_PYTHON
+from tests.processes import runs
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -257,7 +257,7 @@ def test_two_nodes_at_once_are_done_one_after_the_other(stage):
     assert len({path.parent for path in stage.folder.glob("mattes/*/matte.1001.exr")}) == 2, "two nodes never share a default output"
 
 
-def test_pressing_twice_is_refused_while_it_runs(stage, monkeypatch):
+def test_pressing_twice_is_refused_while_itruns(stage, monkeypatch):
     monkeypatch.setenv("PRETEND", "slow")
     stage.press("propagate")
     stage.press("propagate")
@@ -290,13 +290,6 @@ time.sleep(60)
     nuke.kill()
     nuke.communicate()
     deadline = time.monotonic() + 5.0
-    while _runs(pid) and time.monotonic() < deadline:
+    while runs(pid) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not _runs(pid)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except OSError:
-        return False
+    assert not runs(pid)

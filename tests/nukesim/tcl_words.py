@@ -65,23 +65,15 @@ def _after_brace(text: str, start: int) -> int:
 
 def _after_bracket(text: str, start: int) -> int:
     """Index after the bracket that closes the one at start; braces and quotes inside protect brackets."""
-    i, end = start + 1, len(text)
-    while i < end:
-        letter = text[i]
-        if letter == "\\":
-            i += 2
-        elif letter == "[":
-            i = _after_bracket(text, i)
-        elif letter == "]":
-            return i + 1
-        elif letter == "{":
-            i = _after_brace(text, i)
-        else:
-            i += 1
-    raise TclSyntax("missing close-bracket")
+    return _after(text, start, "]", braced=True)
 
 
 def _after_quote(text: str, start: int) -> int:
+    return _after(text, start, '"', braced=False)
+
+
+def _after(text: str, start: int, closing: str, braced: bool) -> int:
+    """Index after the letter that closes what begins at start; brackets inside are skipped whole, and braces where they count."""
     i, end = start + 1, len(text)
     while i < end:
         letter = text[i]
@@ -89,11 +81,13 @@ def _after_quote(text: str, start: int) -> int:
             i += 2
         elif letter == "[":
             i = _after_bracket(text, i)
-        elif letter == '"':
+        elif letter == closing:
             return i + 1
+        elif braced and letter == "{":
+            i = _after_brace(text, i)
         else:
             i += 1
-    raise TclSyntax('missing "')
+    raise TclSyntax("missing close-bracket" if closing == "]" else 'missing "')
 
 
 def commands(text: str) -> list[list[str]]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.dependencies import Dependencies
-from xmemcore.shot.learned import LearningRound, expected_weights, learning_round
+from xmemcore.shot.learned import LearningRound, learning_round
 from xmemcore.shot.opened import open_propagate
 from xmemcore.shot.plan import plan
+from xmemcore.shot.status import Outlook
 
 
 def depends(request: PropagateRequest) -> Dependencies:
     """Take the three steps: open, plan, hash."""
-    opened = open_propagate(request)
-    planned = plan(opened)
-    return Dependencies(opened, planned, expected_weights(opened, planned))
+    return Outlook.of(open_propagate(request)).depends
 
 
 def round_of(request: PropagateRequest) -> LearningRound | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.processes import runs
 from xmemcore.training.cores import Cores
 
 
@@ -79,8 +80,8 @@ def test_the_process_that_makes_clips_leaves_with_a_killed_parent(tmp_path: Path
     parent.send_signal(signal.SIGKILL)
     parent.wait(timeout=30)
     # Twice its patience between two looks at its parent, and what it was just making.
-    _until(lambda: not any(_runs(pid) for pid in children), 40)
-    assert not [pid for pid in children if _runs(pid)]
+    _until(lambda: not any(runs(pid) for pid in children), 40)
+    assert not [pid for pid in children if runs(pid)]
 
 
 def _until(reached, seconds: float) -> None:  # noqa: ANN001
@@ -100,10 +101,3 @@ def _children(parent: int) -> list[int]:
             if int(stat[1]) == parent:
                 found.append(int(entry))
     return found
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False

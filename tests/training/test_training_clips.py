@@ -15,14 +15,13 @@ from PIL import Image
 
 from xmemcore.protocol.failures import RequestError
 from xmemcore.training import motion, regions
-from xmemcore.training.clips import StagedClips, processing_order
+from xmemcore.training.clips import RoleConfig, StagedClips, choose_roles, processing_order
 from xmemcore.training.cutouts import Cutout, recoloured, without
 from xmemcore.training.draw import draw
 from xmemcore.training.draw_torch import draw_on
 from xmemcore.training.plan import ClipPlan, Layer
 from xmemcore.training.procedural import Procedural, Thin, strokes
 from xmemcore.training.scene import ClipShape, SceneConfig, stage
-from xmemcore.training.sequence_roles import RoleConfig, choose_roles
 from xmemcore.training.stills import Stills
 
 

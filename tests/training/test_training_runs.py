@@ -27,11 +27,11 @@ from xmemcore.shot.files import exr
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.mattes.mattes import MatteWriter
 from xmemcore.shot.plate.canvas import Canvas
-from xmemcore.training.average import Average
 from xmemcore.training.finetune import read_shot
 from xmemcore.training.recipe import COMPACT_ENCODERS, Recipe
 from xmemcore.training.record import entries
 from xmemcore.training.start import new_network
+from xmemcore.training.trainer import Average
 
 SMALL = """
 seed = 3

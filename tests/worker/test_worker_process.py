@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import runs
 from xmemcore.protocol.messages import (
     PROTOCOL,
     Cancel,
@@ -236,15 +237,7 @@ def test_worker_leaves_within_five_seconds_when_its_parent_is_killed_and_the_pip
     parent.send_signal(signal.SIGKILL)
     parent.communicate()
     deadline = time.monotonic() + 5.0
-    while _runs(pid) and time.monotonic() < deadline:
+    while runs(pid) and time.monotonic() < deadline:
         time.sleep(0.1)
     os.close(write)
-    assert not _runs(pid)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        # A zombie that nobody has collected yet has ended all the same.
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except OSError:
-        return False
+    assert not runs(pid)

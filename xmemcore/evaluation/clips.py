@@ -203,3 +203,18 @@ def named(clips: Sequence[Clip], names: Sequence[str] | None) -> list[Clip]:
         if name not in known:
             raise RequestError(f"There is no clip {name}. These exist: {', '.join(known)}.")
     return [clip for clip in clips if clip.name in names]
+
+
+def nearest(index: int, annotated: Sequence[int]) -> int:
+    """Find the annotated index nearest to an index; of two at the same distance the earlier one."""
+    return min(annotated, key=lambda a: (abs(a - index), a))
+
+
+def hold(clip: Clip, annotated: Sequence[int]) -> dict[int, np.ndarray]:
+    """Predict by copying the nearest annotation: the baseline that a propagation has to beat.
+
+    Returns:
+        The labels (H, W) of every index that has a mask.
+    """
+    held = {index: clip.labels(index) for index in annotated}
+    return {index: held[nearest(index, annotated)] for index in clip.masks}

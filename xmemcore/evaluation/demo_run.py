@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from xmemcore.evaluation import metrics
+from xmemcore.evaluation.clips import nearest
 from xmemcore.evaluation.demo_shot import DemoShot
-from xmemcore.evaluation.hold import nearest
 from xmemcore.evaluation.report import draw_report
 from xmemcore.evaluation.untrained import write_untrained
 from xmemcore.network.catalogue import NoModel, resolve

@@ -18,9 +18,8 @@ import numpy as np
 from xmemcore.engine.selection import STRATEGIES
 from xmemcore.evaluation import metrics
 from xmemcore.evaluation.clip_shot import ClipShot, StopsWhenAsked, never
-from xmemcore.evaluation.clips import VOID, Clip, NothingToScore, require_scorable, spread
+from xmemcore.evaluation.clips import VOID, Clip, NothingToScore, hold, require_scorable, spread
 from xmemcore.evaluation.flicker import flicker
-from xmemcore.evaluation.hold import hold
 from xmemcore.protocol.failures import RequestError, not_written
 from xmemcore.protocol.outside import read_json
 from xmemcore.protocol.requests import PropagateRequest, ShotRequest, SuggestRequest

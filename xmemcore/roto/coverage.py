@@ -11,7 +11,6 @@ import math
 
 import numpy as np
 
-from xmemcore.roto.band import band_edges
 from xmemcore.roto.crossings import crosses_itself
 from xmemcore.roto.exact_area import signed_area
 from xmemcore.roto.flatten import TOLERANCE_PIXELS, at_most, control_polygons, pieces, sample
@@ -24,6 +23,8 @@ FAR_PIXELS = 1e6
 RESIDUE = 1e-6
 """Largest rounding error of sums that should be 0."""
 MAX_LEVELS = 256
+DISC_CORNERS = 16
+"""Corners of a disc on a point of an open spline's band; bands are thin."""
 MAX_BAND_PIECES = 20_000
 """Most pieces in the line of one open spline."""
 MAX_LEVEL_POINTS = 1_000_000
@@ -126,12 +127,37 @@ def _band(shape: EvaluatedShape, grid: PixelGrid) -> Patch:
     widths = np.full(len(shape.points), 10.0) if shape.widths is None else np.nan_to_num(shape.widths)
     along = np.interp(np.arange(len(line)), np.concatenate(([0], np.cumsum(count))), widths)
     radii = np.clip(along / 2 / math.sqrt(grid.pixel_width * grid.pixel_height), 0, FAR_PIXELS)
-    starts, ends = band_edges(line, radii, grid.width, grid.height)
+    starts, ends = _band_edges(line, radii, grid.width, grid.height)
     box = _box(np.concatenate((starts, ends)), grid) if len(starts) else None
     if box is None:
         return EMPTY
     column, row, width, height = box
     return Patch(row, column, _clean(covered_area((starts - (column, row))[None], (ends - (column, row))[None], width, height)))
+
+
+def _band_edges(line: np.ndarray, radii: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """Surround a line: a quadrilateral for each of its pieces, and a disc on each of its points.
+
+    Args:
+        line: (N, 2), columns and rows.
+        radii: (N,) half the width at each point.
+        width, height: of the raster; outlines that lie beside it are left out.
+
+    Returns:
+        Starts and ends (E, 2) of the edges of overlapping closed outlines, all turning the same way.
+    """
+    along = np.diff(line, axis=0)
+    length = np.hypot(along[:, 0], along[:, 1])[:, None]
+    across = np.divide(along[:, ::-1] * (-1, 1), length, out=np.zeros_like(along), where=length > 0)
+    first, second = across * radii[:-1, None], across * radii[1:, None]
+    quads = np.stack((line[:-1] - first, line[1:] - second, line[1:] + second, line[:-1] + first), axis=1)
+    angles = np.arange(DISC_CORNERS) * (2 * np.pi / DISC_CORNERS)
+    near = np.all((line + radii[:, None] > 0) & (line - radii[:, None] < (width, height)), axis=1)
+    discs = line[near, None] + radii[near, None, None] * np.stack((np.cos(angles), np.sin(angles)), axis=1)
+    quads = quads[np.all((quads.max(axis=1) > 0) & (quads.min(axis=1) < (width, height)), axis=1)]
+    starts = np.concatenate((quads.reshape(-1, 2), discs.reshape(-1, 2)))
+    ends = np.concatenate((np.roll(quads, -1, axis=1).reshape(-1, 2), np.roll(discs, -1, axis=1).reshape(-1, 2)))
+    return starts, ends
 
 
 def _box(points: np.ndarray, grid: PixelGrid) -> Box | None:

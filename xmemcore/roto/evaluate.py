@@ -7,8 +7,6 @@ import numpy as np
 from xmemcore.curves.attributes import is_shown, named, opacity, value
 from xmemcore.curves.tree import BSPLINE, ControlCurve, Placed
 from xmemcore.protocol.roto_values import BLENDING, FEATHER_TYPES
-from xmemcore.roto.bspline import bezier_triplets
-from xmemcore.roto.overall_feather import with_overall_feather
 from xmemcore.roto.shapes import EvaluatedShape
 from xmemcore.roto.transform import apply, to_picture
 
@@ -49,8 +47,8 @@ def _local(placed: Placed, frame: float) -> tuple[np.ndarray, np.ndarray]:
         feather = points.copy()
         feather[:, 0] = 0
     if spline:
-        outer = bezier_triplets(points[:, 0] + feather[:, 0], shape.closed)
-        points = bezier_triplets(points[:, 0], shape.closed)
+        outer = _bezier_triplets(points[:, 0] + feather[:, 0], shape.closed)
+        points = _bezier_triplets(points[:, 0], shape.closed)
         feather = outer.copy()
         feather[:, 0] -= points[:, 0]
     overall = np.array([value(shape, "fx", frame), value(shape, "fy", frame)])
@@ -98,3 +96,59 @@ def _widths(placed: Placed, whole: np.ndarray, centres: np.ndarray, frame: float
     along = (apply(whole, centres + [step, 0]) - here) / step
     across = (apply(whole, centres + [0, step]) - here) / step
     return widths * np.sqrt(np.abs(along[:, 0] * across[:, 1] - along[:, 1] * across[:, 0]))
+
+
+def _bezier_triplets(vertices: np.ndarray, closed: bool) -> np.ndarray:
+    """Write a uniform cubic B-spline as Bezier points: the same curve.
+
+    Args:
+        vertices: (N, 2).
+        closed: joins the ends; an open spline begins and ends on its outer vertices, whose mirror images continue it.
+
+    Returns:
+        (N, 3, 2): point, in tangent, out tangent; one for each vertex.
+    """
+    if len(vertices) == 0:
+        return np.zeros((0, 3, 2))
+    before, after = np.roll(vertices, 1, axis=0), np.roll(vertices, -1, axis=0)
+    if not closed and len(vertices) > 1:
+        before[0] = 2 * vertices[0] - vertices[1]
+        after[-1] = 2 * vertices[-1] - vertices[-2]
+    points = (before + 4 * vertices + after) / 6
+    slopes = (after - before) / 6
+    return np.stack((points, -slopes, slopes), axis=1)
+
+
+def with_overall_feather(points: np.ndarray, feather: np.ndarray, overall: np.ndarray, closed: bool) -> np.ndarray:
+    """Move every feather point by the overall feather, along the outward normal of the main curve; a negative feather moves it inwards.
+
+    Args:
+        points: (N, 3, 2) main triplets.
+        feather: (N, 3, 2) feather triplets, points relative to the main ones.
+        overall: (2,) pixels in x and in y: Nuke's `fx`, `fy`.
+        closed: whether the ends are joined.
+
+    Returns:
+        (N, 3, 2); tangents stay as they are.
+    """
+    if len(points) == 0:
+        return feather
+    centres = points[:, 0]
+    before, after = np.roll(centres, 1, axis=0) - centres, np.roll(centres, -1, axis=0) - centres
+    if not closed:
+        before[0], after[-1] = 0, 0
+    # A point without a tangent leaves towards its neighbour.
+    arriving = _unit(np.where(points[:, 1].any(axis=1, keepdims=True), points[:, 1], before))
+    leaving = _unit(np.where(points[:, 2].any(axis=1, keepdims=True), points[:, 2], after))
+    along = _unit(leaving - arriving)
+    normals = np.stack((along[:, 1], -along[:, 0]), axis=1)
+    following = np.roll(centres, -1, axis=0)
+    area = np.sum(centres[:, 0] * following[:, 1] - following[:, 0] * centres[:, 1])
+    moved = feather.copy()
+    moved[:, 0] += (1.0 if area >= 0 else -1.0) * normals * overall
+    return moved
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    lengths = np.hypot(vectors[:, 0], vectors[:, 1])[:, None]
+    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)

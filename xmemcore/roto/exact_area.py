@@ -76,7 +76,7 @@ def _pieces_in_rows(edges: np.ndarray) -> tuple[np.ndarray, ...]:
     x0, y0, x1, y1, weight = edges.T
     top, bottom = np.minimum(y0, y1), np.maximum(y0, y1)
     first = np.floor(top).astype(np.int64)
-    edge, row = _spread(first, np.ceil(bottom).astype(np.int64) - first)
+    edge, row = spread(first, np.ceil(bottom).astype(np.int64) - first)
     upper, lower = np.maximum(top[edge], row), np.minimum(bottom[edge], row + 1)
     slope = ((x1 - x0) / (y1 - y0))[edge]
     anchor_x, anchor_y = x0[edge], y0[edge]
@@ -92,15 +92,22 @@ def _pieces_in_pixels(row: np.ndarray, xa: np.ndarray, xb: np.ndarray, height: n
     """Cut row pieces at column borders: row, column, mean x within the column, signed height."""
     left, right = np.minimum(xa, xb), np.maximum(xa, xb)
     first = np.floor(left).astype(np.int64)
-    piece, column = _spread(first, np.maximum(np.ceil(right).astype(np.int64) - first, 1))
+    piece, column = spread(first, np.maximum(np.ceil(right).astype(np.int64) - first, 1))
     low, high = np.maximum(left[piece], column), np.minimum(right[piece], column + 1)
     span = (right - left)[piece]
     share = np.divide(high - low, span, out=np.ones_like(span), where=span > 0)
     return row[piece], column, (low + high) / 2 - column, height[piece] * share
 
 
-def _spread(first: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Repeat each entry `count` times: which entry, and `first`, `first + 1`, .. for each."""
+def spread(first: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Repeat each entry `count` times.
+
+    Args:
+        first, count: (N,) whole numbers.
+
+    Returns:
+        Two arrays, as long as the sum of `count`: the number of the entry; and `first`, `first + 1`, .. of each entry.
+    """
     entry = np.repeat(np.arange(len(first)), count)
     step = np.arange(len(entry)) - np.repeat(np.cumsum(count) - count, count)
     return entry, first[entry] + step

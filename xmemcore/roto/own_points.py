@@ -13,7 +13,7 @@ import numpy as np
 from xmemcore.curves.attributes import value
 from xmemcore.curves.tree import BSPLINE, Element, Layer, Placed
 from xmemcore.protocol.results import OwnShape
-from xmemcore.roto.overall_feather import with_overall_feather
+from xmemcore.roto.evaluate import with_overall_feather
 from xmemcore.roto.shapes import EvaluatedShape
 from xmemcore.roto.transform import apply, to_picture
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from xmemcore.roto.exact_area import spread
+
 CROSSINGS_AT_ONCE = 1 << 20
 MAX_CROSSINGS = 20_000_000
 """Of edges with scanlines in one raster, some seconds; a curl of hair at 4K has a tenth."""
@@ -67,7 +69,7 @@ def _strip(
     stop = np.clip(np.ceil((lower - first_row) * scanlines - 0.5), 0, lines).astype(np.int64)
     sums = np.zeros(height * (width + 2))
     for batch in _batches((stop - first).sum(axis=1)):
-        edge, line = _spread(first[batch].reshape(-1), (stop - first)[batch].reshape(-1))
+        edge, line = spread(first[batch].reshape(-1), (stop - first)[batch].reshape(-1))
         start, end = starts[batch].reshape(-1, 2)[edge], ends[batch].reshape(-1, 2)[edge]
         share = ((line + 0.5) / scanlines + first_row - start[:, 1]) / (end[:, 1] - start[:, 1])
         x = np.clip(start[:, 0] + share * (end[:, 0] - start[:, 0]), 0, width)
@@ -109,9 +111,3 @@ def _batches(crossings: np.ndarray) -> Iterator[slice]:
         if stop == len(crossings) or crossings[begin : stop + 1].sum() > CROSSINGS_AT_ONCE:
             yield slice(begin, stop)
             begin = stop
-
-
-def _spread(first: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Repeat each entry `count` times: which entry, and `first`, `first + 1`, .. for each."""
-    entry = np.repeat(np.arange(len(first)), count)
-    return entry, first[entry] + np.arange(len(entry)) - np.repeat(np.cumsum(count) - count, count)

@@ -23,18 +23,15 @@ from xmemcore.protocol.result_file import NAME as RECORD
 from xmemcore.protocol.result_file import MatteRecord, ResultFile
 from xmemcore.protocol.result_lock import require_unlocked
 from xmemcore.protocol.results import Collected
-from xmemcore.shot.dependencies import Dependencies
 from xmemcore.shot.files.exr import make_folder
 from xmemcore.shot.files.sequence import frame_path
-from xmemcore.shot.learned import expected_weights
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.mattes import matte_proof
-from xmemcore.shot.mattes.matte_proof import FormerMattes
 from xmemcore.shot.mattes.mattes import matte_pattern, require_inputs_kept
 from xmemcore.shot.mattes.pictures import write_pictures
 from xmemcore.shot.mattes.run_record import RunRecord
 from xmemcore.shot.opened import OpenedShot, files_read, open_propagate
-from xmemcore.shot.plan import plan
+from xmemcore.shot.status import Outlook
 from xmemcore.shot.store.at_work import AtWork
 
 UNFINISHED = "Somebody works at the mattes of this job at the moment ({holder}; {folder}). Collect when all have ended."
@@ -96,9 +93,7 @@ def collect(shot: JobShot, request: PropagateRequest, rules: PathRules, listener
 
 def _proven(opened: OpenedShot, listener: Listener) -> tuple[dict[int, MatteRecord], list[int]]:
     """Ask every matte of the job what it is: what finished ones say, by frame, and the frames of the others; raises Cancelled."""
-    planned, frames = plan(opened), opened.shot.plate.frames
-    depends = Dependencies(opened, planned, expected_weights(opened, planned))
-    former = FormerMattes(opened.matte_path, depends.signature)
+    former, frames = Outlook.of(opened).former, opened.shot.plate.frames
     records: dict[int, MatteRecord] = {}
     unfinished = []
     for place, index in enumerate(opened.wanted):

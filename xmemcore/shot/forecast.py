@@ -10,13 +10,10 @@ from xmemcore.engine.order import Gap
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.chunks import shared_out, together
-from xmemcore.shot.dependencies import Dependencies
 from xmemcore.shot.device import choose_device
-from xmemcore.shot.learned import expected_weights
-from xmemcore.shot.mattes.matte_proof import FormerMattes
 from xmemcore.shot.opened import open_propagate
 from xmemcore.shot.pace import Pace, expected_mb, find_pace, pace_key
-from xmemcore.shot.plan import plan
+from xmemcore.shot.status import Outlook
 
 VARIANTS = 12
 """Of an annotation with its eleven augmentations."""
@@ -96,12 +93,9 @@ def forecast(request: PropagateRequest, workers: int = 1, step_seconds: float | 
     Raises:
         RequestError.
     """
-    opened = open_propagate(request)
-    planned = plan(opened)
-    depends = Dependencies(opened, planned, expected_weights(opened, planned))
+    outlook = Outlook.of(open_propagate(request))
+    opened, planned, stale = outlook.opened, outlook.plan, outlook.stale()
     frames, places = opened.shot.plate.frames, opened.places
-    former = FormerMattes(opened.matte_path, depends.signature)
-    stale = [index for index in opened.wanted if former.up_to_date(index) is None]
     device = choose_device(request.device)
     padding, canvas, objects = opened.content.padding, opened.shot.plate.canvas, opened.shot.annotations.objects
     key = pace_key(opened.model_sha256, device, opened.precision, (padding.height, padding.width), len(objects))

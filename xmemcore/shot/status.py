@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from xmemcore.engine.propagation import asks_for
 from xmemcore.protocol.frames import counted
 from xmemcore.protocol.requests import PropagateRequest
@@ -9,11 +11,32 @@ from xmemcore.protocol.results import NodeStatus
 from xmemcore.shot.dependencies import Dependencies
 from xmemcore.shot.learned import expected_weights
 from xmemcore.shot.mattes.matte_proof import FormerMattes
-from xmemcore.shot.opened import open_propagate
-from xmemcore.shot.plan import plan
+from xmemcore.shot.opened import OpenedShot, open_propagate
+from xmemcore.shot.plan import Plan, plan
 from xmemcore.shot.store.cache import features_folder
 from xmemcore.shot.store.permanent import PermanentStore
 from xmemcore.shot.store.state import NodeManifest, bytes_used
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """A run that is opened, planned and hashed, and not begun."""
+
+    opened: OpenedShot
+    plan: Plan
+    depends: Dependencies
+    former: FormerMattes
+
+    @classmethod
+    def of(cls, opened: OpenedShot) -> Outlook:
+        """Plan the gaps, and find what each matte would depend on."""
+        planned = plan(opened)
+        depends = Dependencies(opened, planned, expected_weights(opened, planned))
+        return cls(opened, planned, depends, FormerMattes(opened.matte_path, depends.signature))
+
+    def stale(self) -> list[int]:
+        """List the indices whose matte is not what the run would write; reads every matte, and the plate where it has to."""
+        return [index for index in self.opened.wanted if self.former.up_to_date(index) is None]
 
 
 def node_status(request: PropagateRequest) -> NodeStatus:
@@ -22,20 +45,18 @@ def node_status(request: PropagateRequest) -> NodeStatus:
     Raises:
         RequestError: the inputs cannot be opened.
     """
-    opened = open_propagate(request)
-    planned = plan(opened)
-    depends = Dependencies(opened, planned, expected_weights(opened, planned))
+    outlook = Outlook.of(open_propagate(request))
+    opened, depends = outlook.opened, outlook.depends
     frames, places = opened.shot.plate.frames, opened.places
-    former = FormerMattes(opened.matte_path, depends.signature)
-    stale = [index for index in opened.wanted if former.up_to_date(index) is None]
+    stale = outlook.stale()
     fresh = sorted(set(opened.wanted).difference(stale))
     steps = [
         index
-        for each in planned.groups
+        for each in outlook.plan.groups
         for gap in each.gaps
         for indices in gap.sweeps_for(stale)
         for index in indices
-        if asks_for(index, each.group.annotations, len(each.group.objects), planned.config)
+        if asks_for(index, each.group.annotations, len(each.group.objects), outlook.plan.config)
     ]
     features = features_folder(places.cache)
     memory = PermanentStore(places.cache, places.node_id, warn=lambda text: None)

@@ -113,3 +113,23 @@ def processing_order(rng: np.random.Generator, labels: np.ndarray, objects: int,
     if len(labels) - 1 - first >= first:
         return np.concatenate((order[first:], order[:first][::-1]))
     return np.concatenate((order[: first + 1][::-1], order[first + 1 :]))
+
+
+@dataclass(frozen=True)
+class RoleConfig:
+    """Shares that decide which frames of a clip are annotated, and which predictions are remembered."""
+
+    annotations: tuple[float, ...] = (0.5, 0.22, 0.16, 0.07, 0.05)
+    """Weights of 1, 2, ... annotated frames; what leaves no frame to predict is left out."""
+    remembered: float = 0.6
+    """Share of predictions that enter memory."""
+
+
+def choose_roles(rng: np.random.Generator, length: int, in_order: bool, config: RoleConfig) -> tuple[tuple[bool, ...], tuple[bool, ...]]:
+    """Choose which of `length` frames are annotated and which are remembered; the first is always annotated."""
+    weights = np.array(config.annotations[: length - 1])
+    count = 1 + int(rng.choice(len(weights), p=weights / weights.sum()))
+    # In a shot's order annotations lie anywhere; shuffled frames may as well begin with them.
+    further = rng.choice(np.arange(1, length), count - 1, replace=False) if in_order else np.arange(1, count)
+    annotated = tuple(index == 0 or index in further for index in range(length))
+    return annotated, tuple(bool(value) for value in rng.random(length) < config.remembered)

@@ -15,8 +15,8 @@ import numpy as np
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.outside import cut, short
 from xmemcore.protocol.whole_file import read_ordinary
+from xmemcore.training.clips import RoleConfig
 from xmemcore.training.scene import ClipShape, SceneConfig
-from xmemcore.training.sequence_roles import RoleConfig
 
 COMPACT_ENCODERS = ("mobilenet_v2", "small_resnet")
 RECIPES = Path(__file__).parent / "recipes"

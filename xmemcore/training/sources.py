@@ -1,4 +1,7 @@
-"""Descriptions of a training's pictures, from which a loader's process builds the source itself."""
+"""Descriptions of a training's pictures, from which a loader's process builds the source itself.
+
+Nothing here needs torch, which would take memory in every such process.
+"""
 
 from __future__ import annotations
 

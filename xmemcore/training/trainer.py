@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 import time
 from collections.abc import Callable
@@ -16,17 +17,37 @@ from xmemcore.engine.losses import dice, hard_cross_entropy, hardest_share
 from xmemcore.engine.sequence import Roles, segment
 from xmemcore.network.xmem import XMem
 from xmemcore.training import record
-from xmemcore.training.average import Average
-from xmemcore.training.clips import ClipSource
+from xmemcore.training.clips import ClipSource, choose_roles
 from xmemcore.training.cores import Cores
 from xmemcore.training.draw_torch import draw_on
 from xmemcore.training.loader import Batch, Loader, Order
 from xmemcore.training.recipe import Recipe
-from xmemcore.training.sequence_roles import choose_roles
 from xmemcore.training.sheet import overlaid, write_sheet
 from xmemcore.training.start import freeze, optimiser
 from xmemcore.training.state import write_state
 from xmemcore.training.validate import Yardstick, measure
+
+
+class Average:
+    """An exponential average of a network's weights: smoother than those of the last step, and what is shipped.
+
+    It follows quickly at first, so that the random start loses its weight soon.
+    """
+
+    def __init__(self, network: XMem, decay: float) -> None:
+        self.network = copy.deepcopy(network).eval().requires_grad_(False)
+        self._decay = decay
+
+    @torch.no_grad()
+    def follow(self, network: XMem, step: int) -> None:
+        """Take in the weights after a step."""
+        decay = min(self._decay, (1 + step) / (10 + step))
+        for weight, trained in zip(self.network.parameters(), network.parameters(), strict=True):
+            if trained.requires_grad:
+                weight.lerp_(trained, 1 - decay)
+        # Running statistics of batch norm are averages already.
+        for kept, new in zip(self.network.buffers(), network.buffers(), strict=True):
+            kept.copy_(new)
 
 
 @dataclass(frozen=True)

@@ -48,11 +48,6 @@ class Layer:
         """The box of everything that is not 0; None where there is nothing."""
         return box_of([self])
 
-    @property
-    def kept_bytes(self) -> int:
-        """What it takes in memory."""
-        return sum(values.nbytes for _, _, values in self._pieces)
-
     def area(self, pixels: int) -> float:
         """Give the mean over so many pixels of what was added, as it was before anything was cut."""
         return round(self._sum / pixels, 6)
