@@ -118,9 +118,9 @@ def _approve(run: Run, request: ApproveRequest) -> None:
 
 
 @host.unrecorded()
-def _keep_approved(node: nuke.Node, found: ApproveResult) -> None:
+def _keep_approved(node: nuke.Node, approval: ApproveResult) -> None:
     """Keep the list that the strip shows; the copies themselves decide."""
-    identity.write_hidden(node, "approved", dict(found.approved))
+    identity.write_hidden(node, "approved", dict(approval.approved))
 
 
 def list_models(node: nuke.Node) -> Run:
@@ -228,9 +228,9 @@ def _suggest(run: Run, read: NodeRead) -> None:
     host.in_main(_keep_suggestions, run.node, _asked(run, lambda job: messages.Suggest(job, request), SuggestResult))
 
 
-def _keep_suggestions(node: nuke.Node, found: SuggestResult) -> None:
+def _keep_suggestions(node: nuke.Node, suggested: SuggestResult) -> None:
     """Keep what the strip shows; the scores of all frames stay out of the script."""
-    content = found.as_json()
+    content = suggested.as_json()
     kept = {name: content[name] for name in ("suggestions", "object", "message", "lost_frames")}
     with host.unrecorded():
         identity.write_hidden(node, "suggestions", kept)
@@ -252,20 +252,20 @@ def _fit(run: Run, read: NodeRead, mattes: str, frame: int, name: Optional[str])
 def _status(run: Run, read: NodeRead) -> None:
     handed = exchange.hand_over(read, run.show, run.cancelled)
     request = propagate_request(read, handed)
-    found = _asked(run, lambda job: messages.Status(job, request), NodeStatus)
-    run.warnings += found.reasons
-    run.warnings.append(_next_run(found))
+    status_of_core = _asked(run, lambda job: messages.Status(job, request), NodeStatus)
+    run.warnings += status_of_core.reasons
+    run.warnings.append(_next_run(status_of_core))
     # The node's own share stands in the status anyway.
-    features = found.bytes_used - places.disk_used(cache_root() / run.node_id)
+    features = status_of_core.bytes_used - places.disk_used(cache_root() / run.node_id)
     if features > 0:
         run.warnings.append(f"Features of the plate in the cache: {size(features)}, which nodes of the same plate share.")
 
 
-def _next_run(found: NodeStatus) -> str:
-    total = len(found.stale) + len(found.fresh)
+def _next_run(answer: NodeStatus) -> str:
+    total = len(answer.stale) + len(answer.fresh)
     return (
-        f"Next run: {len(found.stale)} of {counted(total, 'matte')}, {counted(found.frames_to_compute, 'frame')} to compute, "
-        f"{counted(found.frames_to_encode, 'plate frame')} and {counted(found.annotations_to_encode, 'keyframe')} to learn."
+        f"Next run: {len(answer.stale)} of {counted(total, 'matte')}, {counted(answer.frames_to_compute, 'frame')} to compute, "
+        f"{counted(answer.frames_to_encode, 'plate frame')} and {counted(answer.annotations_to_encode, 'keyframe')} to learn."
     )
 
 

@@ -72,11 +72,11 @@ def _migrate(node: nuke.Node, written: str, of_node: Tuple[int, ...]) -> str:
 
 def missing_knobs(node: nuke.Node) -> Dict[str, List[str]]:
     """Give the lines of today's knobs that a node has not got, or has as file knobs, and of the callbacks that are not today's."""
-    found = {}
+    missing = {}
     for name, lines in knob_definitions(body.gizmo()).items():
         if node.knob(name) is None or name in CALLBACKS or _is_former_file_knob(node, name, lines):
-            found[name] = lines
-    return found
+            missing[name] = lines
+    return missing
 
 
 def _is_former_file_knob(node: nuke.Node, name: str, lines: List[str]) -> bool:

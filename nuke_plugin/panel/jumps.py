@@ -37,9 +37,9 @@ def to_weak(node: nuke.Node, forward: bool) -> None:
 def _go(node: nuke.Node, frames: List[int], forward: bool, goal: str, todo: str) -> None:
     if not frames:
         raise RequestError(f"{node.name()} has no {goal} yet. {todo}")
-    found = timeline.beside(frames, host.current_frame(), forward)
-    if found is not None:  # past the last one nothing moves, as with Nuke's own keys
-        host.go_to(found)
+    nearest = timeline.beside(frames, host.current_frame(), forward)
+    if nearest is not None:  # past the last one nothing moves, as with Nuke's own keys
+        host.go_to(nearest)
 
 
 def _known(node: nuke.Node) -> Timeline:

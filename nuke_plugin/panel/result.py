@@ -108,13 +108,13 @@ def take_up(node: nuke.Node) -> None:
         pattern = knobs.matte_pattern(node)
     except RequestError:
         return  # no place for mattes, so there are none
-    found, known = find_record(pattern, identity.node_id(node)), last_record(node)
-    if found is not None and found.stamp == mattes_on_disk.stamp(pattern):
-        if known is None or (known.out, known.stamp) != (found.out, found.stamp):
-            show(node, pattern, FrameRange.parse(found.frames), found.missing)
-            write_record(node, found)
-            views.follow(node, found.layers)
-            curves.follow(node, found)
+    stored, known = find_record(pattern, identity.node_id(node)), last_record(node)
+    if stored is not None and stored.stamp == mattes_on_disk.stamp(pattern):
+        if known is None or (known.out, known.stamp) != (stored.out, stored.stamp):
+            show(node, pattern, FrameRange.parse(stored.frames), stored.missing)
+            write_record(node, stored)
+            views.follow(node, stored.layers)
+            curves.follow(node, stored)
             return
     on_disk = sorted(mattes_on_disk.whole(pattern))
     if not on_disk or (known is not None and known.out != pattern):
@@ -126,17 +126,17 @@ def take_up(node: nuke.Node) -> None:
 
 def show_place(node: nuke.Node, pattern: str) -> None:
     """Show the mattes at a place, with the record of the run that made them; where there are none, the node shows what it showed."""
-    found = find_record(pattern, identity.node_id(node))
+    record = find_record(pattern, identity.node_id(node))
     on_disk = sorted(mattes_on_disk.frames(pattern))
     if not on_disk:
         return
     with host.unrecorded():
-        if found is None:
+        if record is None:
             identity.write_hidden(node, "record", {})
             show(node, pattern, FrameRange.of(on_disk))
         else:
-            write_record(node, found)
-            show(node, pattern, FrameRange.parse(found.frames), found.missing)
+            write_record(node, record)
+            show(node, pattern, FrameRange.parse(record.frames), record.missing)
 
 
 @host.unrecorded()

@@ -52,17 +52,17 @@ class Card:
     """Path of a picture; None when there is none."""
 
 
-def cards_of(found: Dict[str, Any]) -> List[Card]:
+def cards_of(answer: Dict[str, Any]) -> List[Card]:
     """Make cards of what the hidden knob holds."""
-    suggestions = found.get("suggestions") or []
+    suggestions = answer.get("suggestions") or []
     best = max((float(suggestion["score"]) for suggestion in suggestions), default=0.0) or 1.0
-    thumbnails = found.get("thumbnails") or {}  # in nodes saved by 0.2.0
+    thumbnails = answer.get("thumbnails") or {}  # in nodes saved by 0.2.0
     return [
         Card(
             frame=int(suggestion["frame"]),
             share=max(0.0, min(1.0, float(suggestion["score"]) / best)),
             score=float(suggestion["score"]),
-            object=str(suggestion.get("object") or found.get("object") or ""),
+            object=str(suggestion.get("object") or answer.get("object") or ""),
             reason=str(suggestion["reason"]),
             thumbnail=suggestion.get("thumbnail") or thumbnails.get(str(suggestion["frame"])),
         )
@@ -248,9 +248,9 @@ class StripKnob:
         if self.widget is None:
             return
         try:
-            found = identity.read_hidden(self._node, "suggestions")
+            answer = identity.read_hidden(self._node, "suggestions")
             self.widget.show_frames(timeline.of_node(str(self._node["node_id"].value())))
-            self.widget.show_cards(message_of(found), cards_of(found))
+            self.widget.show_cards(message_of(answer), cards_of(answer))
         except (RuntimeError, ValueError):
             self.widget = None  # Nuke closed the panel, and with it the widget, or the node is gone
 
@@ -271,12 +271,12 @@ def counts_of(shown: Timeline) -> str:
     return " ".join([*named, *filter(None, ["&nbsp;", html.escape(shown.sentence())])])
 
 
-def message_of(found: Dict[str, Any]) -> str:
+def message_of(answer: Dict[str, Any]) -> str:
     """Write the sentence above the strip."""
-    if not found:
+    if not answer:
         return "Press Suggest frames to see which frames are worth keying next."
-    lost = [str(frame) for frame in found.get("lost_frames") or ()]
-    text = str(found.get("message") or "")
+    lost = [str(frame) for frame in answer.get("lost_frames") or ()]
+    text = str(answer.get("message") or "")
     if lost:
         text += f" The object is lost on {', '.join(lost[:8])}{' and more' if len(lost) > 8 else ''}: look at these first."
     return text

@@ -97,24 +97,24 @@ def dips(sureness: Mapping[int, float]) -> List[int]:
     return sorted(sorted(lowest, key=lambda dip: (sureness[dip], dip))[:MOST_DIPS])
 
 
-def reasons_of(found: Mapping[str, Any]) -> Dict[int, str]:
+def reasons_of(answer: Mapping[str, Any]) -> Dict[int, str]:
     """Take from the answer to Suggest frames what looks wrong, by frame."""
-    listed = found.get("suggestions") or ()
+    listed = answer.get("suggestions") or ()
     reasons = {int(suggestion["frame"]): str(suggestion["reason"]) for suggestion in listed if suggestion.get("wrong", True)}
-    for first, _ in runs(int(frame) for frame in found.get("lost_frames") or ()):
+    for first, _ in runs(int(frame) for frame in answer.get("lost_frames") or ()):
         reasons.setdefault(first, "the object is lost here")
     return reasons
 
 
 def runs(frames: Iterable[int]) -> List[Tuple[int, int]]:
     """Give first and last of each unbroken run of frames."""
-    found: List[Tuple[int, int]] = []
+    stretches: List[Tuple[int, int]] = []
     for frame in sorted(frames):
-        found[-1:] = [(found[-1][0], frame)] if found and found[-1][1] == frame - 1 else [*found[-1:], (frame, frame)]
-    return found
+        stretches[-1:] = [(stretches[-1][0], frame)] if stretches and stretches[-1][1] == frame - 1 else [*stretches[-1:], (frame, frame)]
+    return stretches
 
 
 def beside(frames: Sequence[int], here: int, forward: bool) -> Optional[int]:
     """Give the nearest frame of a list on one side; None when there is none."""
-    found = [frame for frame in frames if (frame > here if forward else frame < here)]
-    return None if not found else min(found) if forward else max(found)
+    candidates = [frame for frame in frames if (frame > here if forward else frame < here)]
+    return None if not candidates else min(candidates) if forward else max(candidates)

@@ -96,11 +96,11 @@ def judge(
     """
     new = uncovered(record, current)
     earlier = [frame for frame in new if frame in whole]
-    found = f"An earlier run's mattes of {FrameRange.of(earlier)} are on disk; the next run keeps those that hold." if earlier else ""
+    kept_mattes = f"An earlier run's mattes of {FrameRange.of(earlier)} are on disk; the next run keeps those that hold." if earlier else ""
     if record is None:
         foreign = _former(shown, "were not made by this node")
         return Verdict(
-            "none", ("Nothing has been propagated yet.", *filter(None, (found, foreign))), _cost(record, current, None), len(shown)
+            "none", ("Nothing has been propagated yet.", *filter(None, (kept_mattes, foreign))), _cost(record, current, None), len(shown)
         )
     covered = FrameRange.parse(record.frames)
     former = [frame for frame in shown if frame not in covered]
@@ -118,8 +118,8 @@ def judge(
     bare = [frame for frame in new if frame not in whole]
     if bare:
         reasons.append(f"Frames without a matte: {FrameRange.of(bare)}.")
-    if found:
-        reasons.append(found)
+    if kept_mattes:
+        reasons.append(kept_mattes)
     if not record.complete:
         reasons.append("The last run did not finish; the next one goes on from there.")
     moved = f"The next run writes to {current.out}." if current.out and current.out != record.out else ""

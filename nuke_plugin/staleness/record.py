@@ -98,8 +98,8 @@ def keep_record(record: Record, node_id: str) -> None:
 
 def find_record(pattern: str, node_id: str) -> Optional[Record]:
     """Read the record of a node's mattes; None when there is none, or it is another node's or version's."""
-    found = nuke_record.find_record(Path(pattern), node_id)
-    record = None if found is None else Record.of_json(found)
+    stored = nuke_record.find_record(Path(pattern), node_id)
+    record = None if stored is None else Record.of_json(stored)
     # The machine that made it may have another name for the disk.
     return None if record is None else replace(record, out=pattern)
 

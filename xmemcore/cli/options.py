@@ -113,9 +113,9 @@ READERS: dict[str, Callable[[str], Any]] = {
 
 def add_settings(parser: argparse.ArgumentParser, request: type[ShotRequest], *groups: str) -> None:
     """Add the options of the table's rows that belong to these groups, in the order of the table."""
-    for found in rows(request):
-        if found.option and found.group in groups:
-            _add_setting(parser, found)
+    for table_row in rows(request):
+        if table_row.option and table_row.group in groups:
+            _add_setting(parser, table_row)
 
 
 def add_device_options(parser: argparse.ArgumentParser) -> None:

@@ -326,8 +326,8 @@ def recall(network: XMem, question: Question) -> float:
     roles = Roles((True,) * len(question.known) + (False,), (False,) * len(keys))
     with _quick(device):
         ((_, competing),) = list(segment(network, frames, masks.long(), 1, roles))
-    found, truth = competing[0].argmax(dim=0) > 0, masks[0, -1] > 0
-    return float((found & truth).sum()) / max(1.0, float((found | truth).sum()))
+    labels, truth = competing[0].argmax(dim=0) > 0, masks[0, -1] > 0
+    return float((labels & truth).sum()) / max(1.0, float((labels | truth).sum()))
 
 
 def _plane(key: Key, obj: int) -> Tensor:

@@ -131,11 +131,11 @@ def line(row: dict[str, Any]) -> str:
     """Write one row."""
     parts = [f"{row['size']:>10s} {row['kind']:8s}"]
     for choice in EDGES:
-        found = row[choice]
-        share = f" ({found['band'] / row['plain']['band']:.2f} of plain)" if choice != "plain" else ""
+        figures = row[choice]
+        share = f" ({figures['band'] / row['plain']['band']:.2f} of plain)" if choice != "plain" else ""
         parts.append(
-            f"{choice}: band {found['band']:.4f}{share} gradient {found['gradient']:.4f} "
-            f"F {found['f_1px']:.3f} {found['f_2px']:.3f} {found['milliseconds']:.0f} ms"
+            f"{choice}: band {figures['band']:.4f}{share} gradient {figures['gradient']:.4f} "
+            f"F {figures['f_1px']:.3f} {figures['f_2px']:.3f} {figures['milliseconds']:.0f} ms"
         )
     return "  ".join(parts)
 

@@ -124,8 +124,8 @@ class Keys:
         annotated = self.annotated(k)
         run = self.shot.propagate(annotated, self.settings.choices, self._cancelled)
         labels = self.shot.labels(run)
-        found = score_clip(self.shot.clip, labels, annotated, run.fps, run.encoded_frames)
-        return replace(found, flicker=flicker(self.shot.clip, labels))
+        score = score_clip(self.shot.clip, labels, annotated, run.fps, run.encoded_frames)
+        return replace(score, flicker=flicker(self.shot.clip, labels))
 
     def _next(self) -> int:
         """Ask for one more frame to key, as an artist would after a propagate with the keys so far."""

@@ -212,9 +212,9 @@ def _measured(out: Path, model: Model, filled: _Filled, clip: Clip, k: int) -> d
             size = filled.settings.choices.size
             twin = _settings(model, "auto", row, size).as_json() == filled.settings.as_json()
             if twin and path != filled.table.file and path.exists():
-                found = _table(model, row, size, path).content["clips"].get(clip.name, {}).get(str(k))
-                if found is not None:
-                    return found
+                figures = _table(model, row, size, path).content["clips"].get(clip.name, {}).get(str(k))
+                if figures is not None:
+                    return figures
     return None
 
 

@@ -75,8 +75,8 @@ def run_failures(model: Model, device: str, clips: Sequence[Clip], out: Path, si
             continue
         with ClipShot(clip) as shot:
             for case in _Clip(shot, choices, out / "failures" / clip.name, seed, listener.cancelled).cases():
-                found = "" if case.kind == "right" else " found" if case.found else " missed"
-                listener.message(f"{case.clip}, {case.kind}{found}: {' | '.join(case.said) or 'quiet'}")
+                outcome = "" if case.kind == "right" else " found" if case.found else " missed"
+                listener.message(f"{case.clip}, {case.kind}{outcome}: {' | '.join(case.said) or 'quiet'}")
                 cases.append(case)
     if not cases:
         raise NothingToScore(f"No clip has {GOOD_KEYS} masks and a frame to score.")
@@ -112,23 +112,23 @@ class _Clip:
             stretch = self._stretch(keys, truth)
             if stretch is None:
                 continue
-            found = self._asked(keys, self._planted(run, kind, *stretch))
-            yield self._judged(kind, keys, stretch, found, None)
+            suggested = self._asked(keys, self._planted(run, kind, *stretch))
+            yield self._judged(kind, keys, stretch, suggested, None)
 
     def _as_it_is(self, keys: tuple[int, ...]) -> Iterator[Case]:
         """Judge a run of the model by its worst stretch, if it has one. A shot that is neither right nor clearly wrong is left out."""
         run = self._shot.propagate(keys, self._choices, self._cancelled)
         truth = self._truth(run)
-        found = self._asked(keys, run.out)
-        expected = {self._place(frame): value for frame, value in found.expected.items()}
+        suggested = self._asked(keys, run.out)
+        expected = {self._place(frame): value for frame, value in suggested.expected.items()}
         left = [index for index in truth if index not in keys]
         correlation = rank_correlation([expected[index] for index in left], [self._mean[index] for index in left])
         wrong = failing(truth, keys)
         if wrong:
             worst = max(wrong, key=lambda stretch: sum(1 - truth[index] for index in range(stretch[0], stretch[1] + 1)))
-            yield self._judged("own", keys, worst, found, correlation)
+            yield self._judged("own", keys, worst, suggested, correlation)
         elif min(truth[index] for index in left) >= RIGHT:
-            yield self._judged("right", keys, None, found, correlation)
+            yield self._judged("right", keys, None, suggested, correlation)
 
     def _truth(self, run: ClipRun) -> dict[int, float]:
         """Give the J of the worst object on each frame that has a mask."""
@@ -176,16 +176,16 @@ class _Clip:
         return suggest(request, StopsWhenAsked(self._cancelled))
 
     def _judged(
-        self, kind: str, keys: tuple[int, ...], stretch: tuple[int, int] | None, found: SuggestResult, correlation: float | None
+        self, kind: str, keys: tuple[int, ...], stretch: tuple[int, int] | None, suggested: SuggestResult, correlation: float | None
     ) -> Case:
-        sentences = tuple(f"{pick.frame} {pick.reason}" for pick in found.suggestions if pick.wrong)
+        sentences = tuple(f"{pick.frame} {pick.reason}" for pick in suggested.suggestions if pick.wrong)
         first, last = stretch if stretch is not None else (None, None)
         if stretch is None:
             return Case(self._clip.name, kind, keys, None, None, bool(sentences), False, sentences, correlation)
         near = range(stretch[0] - NEAR_FRAMES, stretch[1] + NEAR_FRAMES + 1)
         hits = [
             self._place(pick.frame) in near or (pick.wrong and self._place(pick.first) <= near[-1] and self._place(pick.last) >= near[0])
-            for pick in found.suggestions
+            for pick in suggested.suggestions
         ]
         return Case(
             self._clip.name, kind, keys, first, last, any(hits), any(index in near for index in self._blind(keys)), sentences, correlation

@@ -8,7 +8,7 @@ the mattes of a propagate from both.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -77,23 +77,25 @@ def run_fits(model: Model, device: str, clips: Sequence[Clip], out: Path, size: 
         NothingToScore: there is no such clip.
     """
     choices = PropagateRequest(plate="", model=str(model.path), device=device, size=size)
-    found = []
+    clips_saved = []
     for number, clip in enumerate(clips):
         listener.progress(number, len(clips))
         if clip.sparse or len(clip) < 3 or not all((clip.labels(index) > 0).any() for index in _frames(clip)):
             continue
-        found.append(measure(clip, choices, out / "fits" / clip.name, listener.cancelled))
-        listener.message(line(found[-1]))
-    if not found:
+        clips_saved.append(measure(clip, choices, out / "fits" / clip.name, listener.cancelled))
+        listener.message(line(clips_saved[-1]))
+    if not clips_saved:
         raise NothingToScore("No clip has an object on its first frame and on those after it.")
-    write_text(out / "fits.json", json.dumps({"model": model.name, "size": size, "clips": [asdict(saved) for saved in found]}, indent=1))
+    write_text(
+        out / "fits.json", json.dumps({"model": model.name, "size": size, "clips": [asdict(saved) for saved in clips_saved]}, indent=1)
+    )
     page = out / "fits.md"
     head = [
         "| clip | keys, frame | points | IoU with the matte | with the truth | in-between with the truth | matte with the truth | "
         "points to move, fitted | in-between | slipped |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    page.write_text("\n".join([*head, *map(line, found)]) + "\n", encoding="utf-8")
+    page.write_text("\n".join([*head, *map(line, clips_saved)]) + "\n", encoding="utf-8")
     return [page]
 
 
@@ -108,65 +110,100 @@ def line(saved: Saved) -> str:
 
 def measure(clip: Clip, choices: PropagateRequest, folder: Path, cancelled: Callable[[], bool]) -> Saved:
     """Key two frames, propagate, and fit the frame between them."""
-    folder.mkdir(parents=True, exist_ok=True)
     first, frame, second = _frames(clip)
     truth = {index: (clip.labels(index) > 0).astype(np.float32) for index in range(first, second + 1)}
     height, width = truth[first].shape
     grid = PixelGrid(width, height)
     drawn = outlined(truth[first], grid)
     with ClipShot(_one_object(clip, folder / "clip")) as shot:
-        shared = {name: getattr(choices, name) for name in ShotRequest.__dataclass_fields__}
-        inputs = {**shared, **shot.inputs((first, second))}
-        number = shot.clip.frame_number
+        artist = _Artist(shot, (first, second), choices, folder, grid, cancelled)
         # The second key: the same points on the true mask, by way of the true masks between.
-        plate = open_shot(ShotRequest(**inputs)).plate
-        true_mattes = MatteWriter(folder / "true" / "matte.%04d.exr", plate.canvas, [(NAME, NAME)], {})
-        true_mattes.prepare()
-        for index, mask in truth.items():
-            true_mattes.write(number(index), mask[None], mask, keyframe=False)
-        roto = folder / "roto.json"
-
-        def keyed(shapes: dict[int, tuple[EvaluatedShape, ...]]) -> None:
-            frames = {number(index): list(shape) for index, shape in shapes.items()}
-            shape = RotoObject(NAME, tuple(sorted(frames)), frames.__getitem__, frozenset(frames))
-            write_text(roto, write(Roto((shape,), Format(width, height, 1.0), ())))
-
-        def fitted(index: int, mattes: str) -> tuple[EvaluatedShape, ...]:
-            asked = {**inputs, "masks": None, "keyframes": None, "roto": str(roto)}
-            out = str(folder / f"fitted.{index}.json")
-            fit_shapes(FitRequest(**asked, mattes=mattes, frame=number(index), out=out), StopsWhenAsked(cancelled))
-            return tuple(read_roto(out).objects[0].at(number(index)))
-
-        keyed({first: drawn})
-        last = fitted(second, str(folder / "true"))
-        keyed({first: drawn, second: last})
-        run = shot.propagate((first, second), choices, cancelled)
-        layers = read_mattes(run.out).read(number(frame)).layers
-        matte = np.maximum.reduce(list(layers.values()))
-        renamed = MatteWriter(folder / "mattes" / "matte.%04d.exr", plate.canvas, [(NAME, NAME)], {})
-        renamed.prepare()
-        for index in range(first, second + 1):
-            planes = read_mattes(run.out).read(number(index)).layers
-            union = np.maximum.reduce(list(planes.values()))
-            renamed.write(number(index), union[None], union, keyframe=False)
-        shapes = fitted(frame, str(folder / "mattes"))
-    share = (frame - first) / (second - first)
-    between = tuple(replace(a, points=a.points * (1 - share) + b.points * share) for a, b in zip(drawn, last))
+        artist.key({first: drawn})
+        last = artist.fitted(second, artist.mattes("true", truth))
+        artist.key({first: drawn, second: last})
+        mattes = _propagated(shot, (first, second), choices, cancelled)
+        shapes = artist.fitted(frame, artist.mattes("mattes", mattes))
+        number = shot.clip.frame_number
+    between = _in_between(drawn, last, (frame - first) / (second - first))
     _draw(clip, frame, {"fitted": shapes, "in-between": between}, grid, folder / "look.png")
-    now, then = truth[frame], rasterise_hard(shapes, grid)
+    mask, fitted, matte = truth[frame], rasterise_hard(shapes, grid), mattes[frame]
     return Saved(
-        clip.name,
-        (number(first), number(second)),
-        number(frame),
-        sum(len(shape.points) for shape in drawn),
-        round(overlap(then, matte), 4),
-        round(overlap(then, now), 4),
-        round(overlap(rasterise_hard(between, grid), now), 4),
-        round(overlap(matte, now), 4),
-        to_move(shapes, now, grid),
-        to_move(between, now, grid),
-        round(_slipped(clip, drawn, shapes, truth, range(first, frame + 1), grid), 4),
+        clip=clip.name,
+        keys=(number(first), number(second)),
+        frame=number(frame),
+        points=sum(len(shape.points) for shape in drawn),
+        iou_with_matte=round(overlap(fitted, matte), 4),
+        iou_with_truth=round(overlap(fitted, mask), 4),
+        iou_in_between=round(overlap(rasterise_hard(between, grid), mask), 4),
+        matte_iou=round(overlap(matte, mask), 4),
+        moved_by_hand=to_move(shapes, mask, grid),
+        moved_in_between=to_move(between, mask, grid),
+        slipped=round(_slipped(clip, drawn, shapes, truth, range(first, frame + 1), grid), 4),
     )
+
+
+class _Artist:
+    """The made-up artist at one shot: keys shapes in a roto, and lets `fit` move them onto mattes."""
+
+    def __init__(
+        self,
+        shot: ClipShot,
+        keys: tuple[int, int],
+        choices: PropagateRequest,
+        folder: Path,
+        grid: PixelGrid,
+        cancelled: Callable[[], bool],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            shot: of one object.
+            keys: indices of the two keyframes.
+            choices: model, device and size.
+            folder: for the roto, the mattes and what is fitted.
+            grid: the plate's pixels.
+            cancelled: says whether to stop.
+        """
+        self._folder, self._grid, self._cancelled = folder, grid, cancelled
+        self._number = shot.clip.frame_number
+        shared = {name: getattr(choices, name) for name in ShotRequest.__dataclass_fields__}
+        inputs = {**shared, **shot.inputs(keys)}
+        self._canvas = open_shot(ShotRequest(**inputs)).plate.canvas
+        self._roto = folder / "roto.json"
+        self._inputs = {**inputs, "masks": None, "keyframes": None, "roto": str(self._roto)}
+
+    def mattes(self, name: str, planes: Mapping[int, np.ndarray]) -> str:
+        """Write planes (H, W), by index, as the object's mattes; gives their folder."""
+        writer = MatteWriter(self._folder / name / "matte.%04d.exr", self._canvas, [(NAME, NAME)], {})
+        writer.prepare()
+        for index, plane in planes.items():
+            writer.write(self._number(index), plane[None], plane, keyframe=False)
+        return str(self._folder / name)
+
+    def key(self, shapes: Mapping[int, Sequence[EvaluatedShape]]) -> None:
+        """Write the roto anew, with keys on these indices alone."""
+        frames = {self._number(index): list(drawn) for index, drawn in shapes.items()}
+        subject = RotoObject(NAME, tuple(sorted(frames)), frames.__getitem__, frozenset(frames))
+        write_text(self._roto, write(Roto((subject,), Format(self._grid.width, self._grid.height, 1.0), ())))
+
+    def fitted(self, index: int, mattes: str) -> tuple[EvaluatedShape, ...]:
+        """Fit the keyed shapes to the mattes of a folder, on the frame of an index."""
+        out = str(self._folder / f"fitted.{index}.json")
+        request = FitRequest(**self._inputs, mattes=mattes, frame=self._number(index), out=out)
+        fit_shapes(request, StopsWhenAsked(self._cancelled))
+        return tuple(read_roto(out).objects[0].at(self._number(index)))
+
+
+def _propagated(shot: ClipShot, keys: tuple[int, int], choices: PropagateRequest, cancelled: Callable[[], bool]) -> dict[int, np.ndarray]:
+    """Propagate from the true masks of two keys; gives the matte (H, W) of every index from one to the other."""
+    mattes = read_mattes(shot.propagate(keys, choices, cancelled).out)
+    planes = {index: mattes.read(shot.clip.frame_number(index)).layers for index in range(keys[0], keys[1] + 1)}
+    return {index: np.maximum.reduce(list(layers.values())) for index, layers in planes.items()}
+
+
+def _in_between(drawn: Sequence[EvaluatedShape], last: Sequence[EvaluatedShape], share: float) -> tuple[EvaluatedShape, ...]:
+    """Give the shapes that a Roto shows between two keys, a share of the way in [0, 1] from the first to the second."""
+    return tuple(replace(a, points=a.points * (1 - share) + b.points * share) for a, b in zip(drawn, last))
 
 
 def _frames(clip: Clip) -> tuple[int, int, int]:

@@ -99,15 +99,15 @@ def rows(request: Any) -> Iterator[Setting]:
 
 def row(request: Any, name: str) -> Setting:
     """Give one setting of a request or its class."""
-    return next(found for found in rows(request) if found.name == name)
+    return next(each for each in rows(request) if each.name == name)
 
 
 def require_possible(request: Any) -> None:
     """Raise RequestError where a setting of a request is out of range."""
-    for found in rows(request):
-        found.require(getattr(request, found.name))
+    for each in rows(request):
+        each.require(getattr(request, each.name))
 
 
 def values(request: Any, mattes: bool = True) -> Dict[str, Any]:
     """Give the settings of a request that change mattes; with `mattes` False the others."""
-    return {found.name: getattr(request, found.name) for found in rows(request) if found.mattes == mattes}
+    return {each.name: getattr(request, each.name) for each in rows(request) if each.mattes == mattes}

@@ -57,12 +57,12 @@ def objects_of(
     nodes = {id(root): name for name, root in rotos}
     return tuple(
         _object(
-            found,
+            text,
             nodes,
-            tuple(keyed[found.name]) if found.name in keyed else keyframes(found.placed),
-            frozenset(absent.get(found.name, ())),
+            tuple(keyed[text.name]) if text.name in keyed else keyframes(text.placed),
+            frozenset(absent.get(text.name, ())),
         )
-        for found in text_objects(rotos, union, taken)
+        for text in text_objects(rotos, union, taken)
     )
 
 

@@ -134,12 +134,12 @@ def _chosen(nodes: Sequence[Node], name: str | None, source: str) -> Node:
         if len(last) > 1:
             raise RequestError(f"{source} has {len(nodes)} Roto nodes: {_paths(nodes)}. Choose one (--roto-node).")
         return last[0]
-    found = [node for node in nodes if node.path == name] or [node for node in nodes if node.name == name]
-    if not found:
+    chosen = [node for node in nodes if node.path == name] or [node for node in nodes if node.name == name]
+    if not chosen:
         raise RequestError(f"{source} has no Roto node '{name}'. It has: {_paths(nodes)}.")
-    if len(found) > 1:
-        raise RequestError(f"{source} has {len(found)} Roto nodes '{name}': {_paths(found)}. Give the whole path of one.")
-    return found[0]
+    if len(chosen) > 1:
+        raise RequestError(f"{source} has {len(chosen)} Roto nodes '{name}': {_paths(chosen)}. Give the whole path of one.")
+    return chosen[0]
 
 
 def _has_shapes(node: Node) -> bool:

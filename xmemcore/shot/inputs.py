@@ -75,13 +75,13 @@ def wanted_indices(plate: Plate, frames: str | None) -> tuple[list[int], list[in
     if frames is None:
         return list(range(len(plate.frames))), list(plate.holes)
     asked = FrameRange.parse(frames)
-    found = [index for index, frame in enumerate(plate.frames) if frame in asked]
-    if not found:
+    indices = [index for index, frame in enumerate(plate.frames) if frame in asked]
+    if not indices:
         raise RequestError(
             f"None of the frames {frames} is on the plate, which has {plate.frames[0]}-{plate.frames[-1]}. Check the frame range."
         )
     present = set(plate.frames)
-    return found, sorted(frame for frame in asked if frame not in present)
+    return indices, sorted(frame for frame in asked if frame not in present)
 
 
 def _open_annotations(request: ShotRequest, plate: Plate) -> Annotations:

@@ -63,8 +63,8 @@ def expected_weights(opened: OpenedShot, plan: Plan) -> str | None:
     if round is None:
         return None
     places = opened.places
-    found = LearnedStore(places.cache, places.node_id).load(round.hash) if places.caching else None
-    return round.hash if found is None or found.used else None
+    learned = LearnedStore(places.cache, places.node_id).load(round.hash) if places.caching else None
+    return round.hash if learned is None or learned.used else None
 
 
 def taught(network: XMem, opened: OpenedShot, plan: Plan, store: LearnedStore | None, listener: Listener) -> tuple[XMem, str | None]:

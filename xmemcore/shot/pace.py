@@ -68,12 +68,12 @@ def keep_pace(root: Path, key: str, pace: Pace) -> None:
 
 def find_pace(root: Path, key: str) -> Pace | None:
     """Read a pace; None where no run has found one."""
-    found: Any = _stored(root).get(key)
+    stored: Any = _stored(root).get(key)
     try:
-        peak = found["peak_mb"]
+        peak = stored["peak_mb"]
         return Pace(
-            number(found["step_seconds"], "a pace", 0),
-            number(found["begin_seconds"], "a pace", 0),
+            number(stored["step_seconds"], "a pace", 0),
+            number(stored["begin_seconds"], "a pace", 0),
             None if peak is None else number(peak, "a peak", 0),
         )
     except (TypeError, KeyError, NotUsable):

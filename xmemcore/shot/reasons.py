@@ -50,8 +50,8 @@ def reason(
     before = max((key for key in keyed if key < index), default=-1)
     after = min((key for key in keyed if key > index), default=len(frames))
     best: tuple[float, int, Stretch] | None = None
-    for obj, found in enumerate(doubts):
-        for stretch in stretches(found):
+    for obj, doubts_of_object in enumerate(doubts):
+        for stretch in stretches(doubts_of_object):
             apart = max(stretch.first - index, index - stretch.last, 0)
             if stretch.last <= before or stretch.first >= after or apart > REACH_FRAMES:
                 continue

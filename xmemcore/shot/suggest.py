@@ -205,10 +205,10 @@ class _Masks:
         """Name what is seen of each object's matte at a frame, by what the matte says that it was made from; {} where it proves nothing."""
         if self._looks is None or self._propagated is None or frame not in self._propagated.frames:
             return {}
-        found = matte_proof.read(self._propagated.path(frame))
-        if found is None or found.record is None:
+        matte = matte_proof.read(self._propagated.path(frame))
+        if matte is None or matte.record is None:
             return {}
-        made_of = found.record.signature, self.shot.plate.canvas.key, self._size
+        made_of = matte.record.signature, self.shot.plate.canvas.key, self._size
         return {obj: digest(*made_of, self._layers[obj]) for obj in self.objects}
 
     def mask(self, index: int) -> np.ndarray | None:
@@ -273,16 +273,16 @@ def _judged(masks: _Masks, listener: Listener) -> list[list[Doubt]]:
 
 def _errors(judged: Sequence[Sequence[Doubt]]) -> list[float]:
     """Give the expected error of each frame, the mean over the objects; [] where nobody judged."""
-    return np.mean([[doubt.error for doubt in found] for found in judged], axis=0).tolist() if judged else []
+    return np.mean([[doubt.error for doubt in doubts] for doubts in judged], axis=0).tolist() if judged else []
 
 
 def _lost(judged: Sequence[Sequence[Doubt]]) -> list[int]:
     """List the frames on which some object is lost."""
-    return sorted({index for found in judged for index, doubt in enumerate(found) if doubt.reason == LOST})
+    return sorted({index for doubts in judged for index, doubt in enumerate(doubts) if doubt.reason == LOST})
 
 
 def _expected_j(judged: Sequence[Sequence[Doubt]], keyed: Sequence[int]) -> float | None:
-    errors = [doubt.error for found in judged for index, doubt in enumerate(found) if index not in keyed]
+    errors = [doubt.error for doubts in judged for index, doubt in enumerate(doubts) if index not in keyed]
     return round(1 - float(np.mean(errors)), 3) if errors else None
 
 

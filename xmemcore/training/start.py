@@ -89,5 +89,5 @@ def optimiser(network: XMem, recipe: Recipe) -> torch.optim.AdamW:
         decay = recipe.weight_decay if parameter.dim() > 1 else 0.0
         groups.setdefault((rate, decay), []).append(parameter)
     return torch.optim.AdamW(
-        [{"params": found, "lr": rate, "peak": rate, "weight_decay": decay} for (rate, decay), found in groups.items()]
+        [{"params": parameters, "lr": rate, "peak": rate, "weight_decay": decay} for (rate, decay), parameters in groups.items()]
     )

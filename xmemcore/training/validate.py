@@ -37,10 +37,10 @@ class Yardstick:
         names = [clip.name for clip in there]
         if unknown := [name for name in self.names if name not in names]:
             raise RequestError(f"There is no clip {', '.join(unknown)} in {self.folder}. These exist: {', '.join(names)}.")
-        found = [clip for clip in there if (clip.name in self.names if self.names else not clip.sparse)]
-        if not found:
+        chosen = [clip for clip in there if (clip.name in self.names if self.names else not clip.sparse)]
+        if not chosen:
             raise RequestError(f"No clip in {self.folder} has a mask for each of its frames. Name clips with --validate.")
-        thinned = [_thinned(clip, self.frames) for clip in found]
+        thinned = [_thinned(clip, self.frames) for clip in chosen]
         for clip in thinned:
             if len(clip.masks) <= max(self.annotations):
                 raise NothingToScore(

@@ -117,8 +117,8 @@ def _overlap(masks: Masks, first: int, second: int) -> bool:
 
 def _nearest(first_frames: list[int], second_frames: list[int]) -> tuple[int, int]:
     """Find the two frames of two ascending lists that are nearest to each other; of several such pairs the first."""
-    found = []
+    pairs = []
     for frame in first_frames:
         place = bisect.bisect_left(second_frames, frame)
-        found += [(frame, near) for near in second_frames[max(place - 1, 0) : place + 1]]
-    return min(found, key=lambda pair: (abs(pair[0] - pair[1]), pair))
+        pairs += [(frame, near) for near in second_frames[max(place - 1, 0) : place + 1]]
+    return min(pairs, key=lambda pair: (abs(pair[0] - pair[1]), pair))

@@ -191,8 +191,8 @@ class _Explained:
     def asked(self, part: Part, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Ask a rectangle of the plate: what its pixels (n, m, 3) make of the matte, and how far that is to be trusted, (n, m) each."""
         slopes = self._box.enlarged(self._function, part)
-        found = np.einsum("hwc,hwc->hw", slopes[..., :3], pixels) + slopes[..., 3]
-        return found.clip(0, 1), self._box.enlarged(self._trust, part)
+        matte = np.einsum("hwc,hwc->hw", slopes[..., :3], pixels) + slopes[..., 3]
+        return matte.clip(0, 1), self._box.enlarged(self._trust, part)
 
 
 def _fitted(colours: Sequence[np.ndarray], matte: np.ndarray, band: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -223,8 +223,8 @@ def _fitted(colours: Sequence[np.ndarray], matte: np.ndarray, band: np.ndarray) 
     constant = means[3] - slopes[0] * means[0] - slopes[1] * means[1] - slopes[2] * means[2]
     share = (slopes[0] * common[0] + slopes[1] * common[1] + slopes[2] * common[2]) / np.maximum(variance, 1e-3)
     smooth = [cv2.blur(plane, (5, 5), borderType=cv2.BORDER_REFLECT) for plane in (*slopes, constant)]
-    found = smooth[0] * colours[0] + smooth[1] * colours[1] + smooth[2] * colours[2] + smooth[3]
-    apart = cv2.blur(np.abs(found.clip(0, 1) - matte), (AROUND_CELLS, AROUND_CELLS))
+    explained = smooth[0] * colours[0] + smooth[1] * colours[1] + smooth[2] * colours[2] + smooth[3]
+    apart = cv2.blur(np.abs(explained.clip(0, 1) - matte), (AROUND_CELLS, AROUND_CELLS))
     apart = cv2.dilate(apart, np.ones((2 * BAND_CELLS + 1,) * 2, np.uint8))
     agreed = ((APART - apart) / (APART - AGREED)).clip(0, 1)
     separated = ((share - SEPARATED[0]) / (SEPARATED[1] - SEPARATED[0])).clip(0, 1)

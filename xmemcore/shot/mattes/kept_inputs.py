@@ -38,9 +38,9 @@ def replaced_input(outputs: Iterable[Path], inputs: Iterable[Path]) -> tuple[Pat
         if own_folders[output.parent] or stat.S_ISLNK(status.st_mode) or status.st_nlink > 1:
             if all_inputs is None:
                 all_inputs = {identity: path for path in inputs if (identity := _identity(path)) is not None}
-            found = all_inputs.get(_identity(output) or (-1, -1))
-            if found is not None:
-                return output, found
+            replaced = all_inputs.get(_identity(output) or (-1, -1))
+            if replaced is not None:
+                return output, replaced
     return None
 
 

@@ -56,14 +56,14 @@ class FormerMattes:
 
     def up_to_date(self, index: int) -> MatteRecord | None:
         """Give the record of a matte that is what a run would write now; None for every other one."""
-        found = read(self._path(index))
-        if found is None:
+        matte = read(self._path(index))
+        if matte is None:
             return None
-        if found.record is None:
-            if found.version is not None:
-                self.unproven[index] = found.version
+        if matte.record is None:
+            if matte.version is not None:
+                self.unproven[index] = matte.version
             return None  # without a proof it is not worth reading the plate
-        return found.record if found.record.signature == self._signature(index) else None
+        return matte.record if matte.record.signature == self._signature(index) else None
 
 
 def metadata(signature: str, areas: tuple[float, ...], confidence: float, sureness: tuple[float, ...]) -> dict[str, str]:

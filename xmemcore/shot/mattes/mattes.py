@@ -77,15 +77,17 @@ def require_inputs_kept(
 ) -> None:
     """Raise RequestError when a matte, their record, the contact sheet or a PNG would replace what they are made from."""
     inputs = list(inputs)
-    found = replaced_input([pattern.parent / RECORD_NAME, *(sequences.frame_path(pattern, frame) for frame in frames)], inputs)
-    if found is not None:
-        raise RequestError(f"The mattes would replace {found[1]}, which they are made from. Choose another output folder or name.")
-    found = None if report is None else replaced_input([report], inputs)
-    if found is not None:
-        raise RequestError(f"The contact sheet would replace {found[1]}, which the mattes are made from. Choose another name (--report).")
-    found = replaced_input(pictures, inputs)
-    if found is not None:
-        raise RequestError(f"The PNGs would replace {found[1]}, which the mattes are made from. Choose another output folder or name.")
+    replaced = replaced_input([pattern.parent / RECORD_NAME, *(sequences.frame_path(pattern, frame) for frame in frames)], inputs)
+    if replaced is not None:
+        raise RequestError(f"The mattes would replace {replaced[1]}, which they are made from. Choose another output folder or name.")
+    replaced = None if report is None else replaced_input([report], inputs)
+    if replaced is not None:
+        raise RequestError(
+            f"The contact sheet would replace {replaced[1]}, which the mattes are made from. Choose another name (--report)."
+        )
+    replaced = replaced_input(pictures, inputs)
+    if replaced is not None:
+        raise RequestError(f"The PNGs would replace {replaced[1]}, which the mattes are made from. Choose another output folder or name.")
 
 
 class MatteWriter:

@@ -39,16 +39,16 @@ def settled(colorspace: str) -> str:
     """
     if colorspace[: len(OCIO_PREFIX)].lower() == OCIO_PREFIX:
         return OCIO_PREFIX + ocio.space(colorspace[len(OCIO_PREFIX) :].strip())
-    found = canonical(colorspace)
-    if found is None and role(colorspace):
+    name = canonical(colorspace)
+    if name is None and role(colorspace):
         # Without a configuration, scene-linear means Rec.709, as in Nuke.
         return OCIO_PREFIX + ocio.space(colorspace) if ocio.chosen() else "linear"
-    if found is None:
+    if name is None:
         raise RequestError(
             f"There is no colour space {colorspace[:80]!r} here. Choose one of: {', '.join(COLORSPACES)}; or write ocio:NAME for a space "
             "of an OCIO configuration."
         )
-    return found
+    return name
 
 
 def signature(colorspace: str) -> str:

@@ -72,9 +72,9 @@ class Flows:
         """Give the flow (h, w, 2) from a frame to its neighbour."""
         pair = (index, neighbour)
         if pair not in self._kept:
-            found = self._search.calc(self._grey(index), self._grey(neighbour), None)  # type: ignore[call-overload]
+            way = self._search.calc(self._grey(index), self._grey(neighbour), None)  # type: ignore[call-overload]
             # Half a flow is exact to a fiftieth of a pixel.
-            self._kept[pair] = found.astype(np.float16)
+            self._kept[pair] = way.astype(np.float16)
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(pair)

@@ -25,19 +25,21 @@ def chosen() -> str | None:
 def space(name: str) -> str:
     """Find a colour space by name, alias or role, whatever its case, and give its own name; raises RequestError."""
     config = _config(chosen())
-    found = config.getColorSpace(name)
-    if found is None:
+    colour_space = config.getColorSpace(name)
+    if colour_space is None:
         # A name that differs only in punctuation, or one of our own names.
         wanted = canonical(name)
-        found = next((config.getColorSpace(other) for other in config.getColorSpaceNames() if wanted and canonical(other) == wanted), None)
-    if found is None:
+        colour_space = next(
+            (config.getColorSpace(other) for other in config.getColorSpaceNames() if wanted and canonical(other) == wanted), None
+        )
+    if colour_space is None:
         names = list(config.getColorSpaceNames())
         alike = [other for other in names if name.lower() in other.lower()] or names
         raise RequestError(
             f"{_called(chosen())} has no colour space {name[:80]!r}; it has {', '.join(alike[:12])}{', ...' if len(alike) > 12 else ''}. "
             "Write ocio: and one of its names."
         )
-    return str(found.getName())
+    return str(colour_space.getName())
 
 
 def signature(name: str) -> str:
