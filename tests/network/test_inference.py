@@ -9,6 +9,7 @@ from tests.engine.small import SMALL, small_network
 from xmemcore.network import fused
 from xmemcore.network.config import NetworkConfig
 from xmemcore.network.features import Box
+from xmemcore.network.fusion import Surroundings
 from xmemcore.network.inference import prepared
 from xmemcore.network.xmem import XMem, part
 
@@ -80,3 +81,32 @@ def test_fused_key_encoder_computes_the_same_whole_and_in_strips(
     for found, level in zip(prepared(network).key_encoder(image), expected):
         assert found.shape == level.shape
         assert torch.allclose(found, level, atol=1e-5)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("box", [(0, 0, 5, 12), (2, 3, 8, 7), (9, 11, 10, 12)])
+def test_channels_of_a_part_are_weighed_as_in_the_frame_when_its_surroundings_are_known(box: Box) -> None:
+    network = small_network()
+    fuser = network.decoder.fuser
+    features = network.plate_terms(network.encode_key(torch.randn(1, 3, 160, 192)))
+    readout, sensory = torch.randn(1, 2, SMALL.value_dim, 10, 12), torch.randn(1, 2, SMALL.sensory_dim, 10, 12)
+    readout[..., 2:8, 3:7] *= 0.1  # the part is unlike what is around it
+    joined = fuser._joined(features.fuse16, torch.cat((readout, sensory), dim=2))
+    around = network.surroundings(features, readout, sensory, box)
+    whole = part(fuser.attention.ChannelGate(joined), box)
+    assert torch.allclose(fuser.attention.ChannelGate(part(joined, box), around), whole, atol=1e-6)
+    assert not torch.allclose(fuser.attention.ChannelGate(part(joined, box)), whole, atol=1e-4)
+
+
+@torch.inference_mode()
+def test_decoder_listens_to_the_surroundings_of_each_object() -> None:
+    network = small_network()
+    features = network.encode_key(torch.randn(1, 3, 160, 192))
+    readout, sensory, box = torch.randn(1, 2, SMALL.value_dim, 10, 12), torch.randn(1, 2, SMALL.sensory_dim, 10, 12), (2, 3, 8, 7)
+    cut, seen, state = network.part_of(features, box), part(readout, box), part(sensory, box)
+    found = network.surroundings(features, readout, sensory, box)
+    swapped = Surroundings(found.mean.flip(0), found.peak.flip(0), found.share)
+    _, logits = network.decode(cut, seen, state, False, None, found)
+    _, of_the_other = network.decode(cut, seen.flip(1), state.flip(1), False, None, swapped)
+    rounding = (of_the_other.flip(1) - logits).abs().max()
+    assert (network.decode(cut, seen, state, False)[1] - logits).abs().max() > 10 * rounding

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from xmemcore.engine.aggregation import aggregate, others_of
-from xmemcore.engine.boxes import boxes, by_box, cells_of, positions, shared, union, widened, within
+from xmemcore.engine.boxes import area, boxes, by_box, cells_of, positions, shared, union, widened, within
 from xmemcore.engine.config import XMEM, EngineConfig
 from xmemcore.engine.frames import Annotation, Frame, Padding
 from xmemcore.engine.permanent import coverage_of, elements_first, soft_masks
 from xmemcore.memory.permanent import PermanentMemory
-from xmemcore.memory.reading import ShotMemory
+from xmemcore.memory.reading import Readout, ShotMemory
 from xmemcore.memory.temporary import TemporaryMemory, newborn
 from xmemcore.network.backend import Backend
-from xmemcore.network.features import Box
+from xmemcore.network.features import Box, Features
+from xmemcore.network.fusion import Surroundings
 from xmemcore.network.xmem import STRIDE, part
 
 
@@ -71,6 +72,8 @@ class Sweep:
         self._where = where
         self._trace: Tensor | None = None
         """(K, h, w) booleans, the cells of each object's last matte."""
+        self._around: dict[int, Surroundings] = {}
+        """By object, what its fusion was like outside its box, when that was last looked at."""
         self._since_memory = 0
         self._begun = False
 
@@ -93,7 +96,7 @@ class Sweep:
             planes = torch.cat((1 - objects.sum(dim=1, keepdim=True), objects), dim=1)
         else:
             assert frame is not None, "only a frame that `is_given` is left out"
-            probabilities, places = self._decode(index, frame, update_sensory=not remembers and not last)
+            probabilities, places = self._decode(index, frame, update_sensory=not remembers and not last, looks_around=remembers)
             planes = (
                 self._aggregated(probabilities, places) if annotation is None else aggregate(self._corrected(probabilities, annotation))
             )
@@ -114,8 +117,15 @@ class Sweep:
             self.sensory = entry.sensory.unsqueeze(0)
         return Prediction(self.padding.unpad(self._aggregated(*self._decode(index, frame, update_sensory=False))[0]))
 
-    def _decode(self, index: int, frame: Frame, update_sensory: bool) -> tuple[Tensor, list[Box | None]]:
-        """Give the objects' own probabilities, (1, K, H, W), and the boxes outside which they are 0."""
+    def _decode(self, index: int, frame: Frame, update_sensory: bool, looks_around: bool = False) -> tuple[Tensor, list[Box | None]]:
+        """Give the objects' own probabilities, (1, K, H, W), and the boxes outside which they are 0.
+
+        Args:
+            index: of the frame.
+            frame: with its features.
+            update_sensory: whether the state takes in this frame.
+            looks_around: whether what surrounds the boxes is computed anew; where it never was, it is in any case.
+        """
         features = frame.features
         h, w = features.key.shape[-2:]
         probabilities = torch.zeros(1, self.objects, *self.padding.padded, device=frame.image.device)
@@ -137,7 +147,10 @@ class Sweep:
             asked = None if outer == (0, 0, h, w) else positions(outer, w).to(features.key.device)
             value = readout.value(objects, asked).unflatten(2, (outer[2] - outer[0], outer[3] - outer[1])).unsqueeze(0)
             inner = None if box == outer else within(box, outer)
-            state, logits = self.network.decode(plate, value, part(self.sensory[:, objects], outer), update_sensory, inner)
+            if outer != (0, 0, h, w):
+                self._look_around(features, readout, [obj for obj in objects if looks_around or obj not in self._around], outer)
+            beside = None if outer == (0, 0, h, w) else _joined([self._around[obj] for obj in objects], 1 - area(outer) / (h * w))
+            state, logits = self.network.decode(plate, value, part(self.sensory[:, objects], outer), update_sensory, inner, beside)
             answers = readout.answered[objects].view(1, -1, 1, 1)
             top, left, bottom, right = box
             if update_sensory:
@@ -146,6 +159,15 @@ class Sweep:
             probabilities[:, objects, rows, columns] = torch.sigmoid(logits.float()) * answers
         self.sensory = sensory
         return probabilities, places
+
+    def _look_around(self, features: Features, readout: Readout, objects: list[int], box: Box) -> None:
+        """Keep what these objects' fusion is like outside a box. It changes little from frame to frame, and costs a fusion of the frame."""
+        if not objects:
+            return
+        value = readout.value(objects, None).unflatten(2, features.key.shape[-2:]).unsqueeze(0)
+        found = self.network.surroundings(features, value, self.sensory[:, objects], box)
+        for place, obj in enumerate(objects):
+            self._around[obj] = Surroundings(found.mean[place : place + 1], found.peak[place : place + 1], found.share)
 
     def _aggregated(self, probabilities: Tensor, places: list[Box | None]) -> Tensor:
         """Aggregate where any object can be; elsewhere, and outside its own box, an object is exactly 0."""
@@ -197,3 +219,8 @@ class Sweep:
                     coverage_of(masks).T.contiguous(),
                 )
             )
+
+
+def _joined(around: Sequence[Surroundings], share: float) -> Surroundings:
+    """Put the surroundings of several objects together, for a box that leaves this share of the frame."""
+    return Surroundings(torch.cat([each.mean for each in around]), torch.cat([each.peak for each in around]), share)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from xmemcore.network.features import Box, Features
+from xmemcore.network.fusion import Surroundings
 from xmemcore.network.inference import prepared
 from xmemcore.network.xmem import XMem
 
@@ -38,9 +39,18 @@ class Backend(Protocol):
         """Give the sensory state after a memory frame whose value is known."""
 
     def decode(
-        self, features: Features, readout: Tensor, sensory: Tensor, update_sensory: bool, inner: Box | None = None
+        self,
+        features: Features,
+        readout: Tensor,
+        sensory: Tensor,
+        update_sensory: bool,
+        inner: Box | None = None,
+        around: Surroundings | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Decode objects in a part of a frame."""
+
+    def surroundings(self, features: Features, readout: Tensor, sensory: Tensor, inside: Box) -> Surroundings:
+        """Look at objects' fusion outside a part of a frame."""
 
     def empty_sensory(self, objects: int, height: int, width: int) -> Tensor:
         """Make an empty sensory state."""

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from xmemcore.network.config import NetworkConfig
 from xmemcore.network.features import Features
-from xmemcore.network.fusion import FusionBlock, ResidualBlock, fold, unfold
+from xmemcore.network.fusion import FusionBlock, ResidualBlock, Surroundings, fold, unfold
 from xmemcore.network.sensory import HiddenUpdate
 
 
@@ -52,18 +52,19 @@ class Decoder(nn.Module):
         self.up_8_4 = UpsampleBlock(c4, dim8, dim4)
         self.pred = nn.Conv2d(dim4, 1, 3, padding=1)
 
-    def fuse(self, features: Features, readout: Tensor, sensory: Tensor) -> Tensor:
-        """Join readout, sensory state and image at stride 16. Its attention weighs channels by the whole frame.
+    def fuse(self, features: Features, readout: Tensor, sensory: Tensor, around: Surroundings | None = None) -> Tensor:
+        """Join readout, sensory state and image at stride 16.
 
         Args:
             features: with their plate terms.
             readout: (B, K, Cv, h, w).
             sensory: (B, K, Ch, h, w).
+            around: of the frame, where these are a part of it.
 
         Returns:
             (B, K, dim16, h, w).
         """
-        return self.fuser(features.fuse16, torch.cat((readout, sensory.to(readout.dtype)), dim=2))
+        return self.fuser(features.fuse16, torch.cat((readout, sensory.to(readout.dtype)), dim=2), around)
 
     def climb(self, skip8: Tensor, skip4: Tensor, fused: Tensor, sensory: Tensor, update_sensory: bool) -> tuple[Tensor, Tensor]:
         """Climb from stride 16 to stride 4; local, so that any part of the frame can be computed alone.

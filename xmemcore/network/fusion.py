@@ -6,9 +6,13 @@ for every object and for every memory, so it is computed apart and can be kept.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from xmemcore.network.features import Box
 
 
 def fold(x: Tensor) -> Tensor:
@@ -36,6 +40,18 @@ class ResidualBlock(nn.Module):
         return skip + self.conv2(F.relu(self.conv1(F.relu(x))))
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What the channels of some objects' fusion are like outside a part of the frame."""
+
+    mean: Tensor
+    """(N, C)."""
+    peak: Tensor
+    """(N, C)."""
+    share: float
+    """Of the frame that is outside, in [0, 1)."""
+
+
 class ChannelGate(nn.Module):
     """Weigh each channel by a shared two-layer perceptron of its mean and its maximum."""
 
@@ -44,9 +60,12 @@ class ChannelGate(nn.Module):
         # The public checkpoint counts a flatten and a ReLU, so its linear layers are number 1 and 3.
         self.mlp = nn.Sequential(nn.Flatten(), nn.Linear(dim, dim // reduction), nn.ReLU(), nn.Linear(dim // reduction, dim))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Scale (N, C, h, w) by one weight in (0, 1) for each channel."""
-        weight = torch.sigmoid(self.mlp(x.mean(dim=(2, 3))) + self.mlp(x.amax(dim=(2, 3))))
+    def forward(self, x: Tensor, around: Surroundings | None = None) -> Tensor:
+        """Scale (N, C, h, w) by one weight in (0, 1) for each channel; `around`: of the frame, when x is a part of it."""
+        mean, peak = x.mean(dim=(2, 3)), x.amax(dim=(2, 3))
+        if around is not None:
+            mean, peak = torch.lerp(mean, around.mean, around.share), torch.maximum(peak, around.peak)
+        weight = torch.sigmoid(self.mlp(mean) + self.mlp(peak))
         return x * weight[:, :, None, None]
 
 
@@ -82,9 +101,9 @@ class Attention(nn.Module):
         self.ChannelGate = ChannelGate(dim)
         self.SpatialGate = SpatialGate()
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Scale (N, C, h, w) per channel, then per cell."""
-        return self.SpatialGate(self.ChannelGate(x))
+    def forward(self, x: Tensor, around: Surroundings | None = None) -> Tensor:
+        """Scale (N, C, h, w) per channel, then per cell; `around` as of the channel gate."""
+        return self.SpatialGate(self.ChannelGate(x, around))
 
 
 class FusionBlock(nn.Module):
@@ -121,21 +140,35 @@ class FusionBlock(nn.Module):
             dim=1,
         )
 
-    def forward(self, image_half: Tensor, object_features: Tensor) -> Tensor:
+    def forward(self, image_half: Tensor, object_features: Tensor, around: Surroundings | None = None) -> Tensor:
         """Fuse.
 
         Args:
             image_half: (B, 2 * out_dim, h, w), from `image_half`.
             object_features: (B, K, object_dim, h, w).
+            around: of the frame, when these are a part of it; the attention weighs channels by the whole frame.
 
         Returns:
             (B, K, out_dim, h, w).
         """
+        joined = self._joined(image_half, object_features)
+        return unfold(self.block2(joined + self.attention(joined, around)), object_features.shape[1])
+
+    def surroundings(self, image_half: Tensor, object_features: Tensor, inside: Box) -> Surroundings:
+        """Look at a whole frame, as `forward` takes it, outside a box that is smaller."""
+        joined = self._joined(image_half, object_features)
+        top, left, bottom, right = inside
+        outside = torch.ones(joined.shape[-2:], dtype=torch.bool, device=joined.device)
+        outside[top:bottom, left:right] = False
+        found = joined[:, :, outside]
+        return Surroundings(found.mean(dim=2), found.amax(dim=2), found.shape[2] / outside.numel())
+
+    def _joined(self, image_half: Tensor, object_features: Tensor) -> Tensor:
+        """Send both halves through the first block, (B * K, out_dim, h, w)."""
         objects = object_features.shape[1]
         g = fold(object_features)
         image_skip, image_conv = image_half.repeat_interleave(objects, dim=0).chunk(2, dim=1)
         assert self.block1.downsample is not None
         skip = image_skip + F.conv2d(g, self.block1.downsample.weight[:, self.image_dim :], padding=1)
         hidden = image_conv + F.conv2d(F.relu(g), self.block1.conv1.weight[:, self.image_dim :], padding=1)
-        joined = skip + self.block1.conv2(F.relu(hidden))
-        return unfold(self.block2(joined + self.attention(joined)), objects)
+        return skip + self.block1.conv2(F.relu(hidden))

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from xmemcore.network.config import NetworkConfig
 from xmemcore.network.decoder import Decoder, enlarge
 from xmemcore.network.features import Box, Features
+from xmemcore.network.fusion import Surroundings
 from xmemcore.network.key_encoder import KeyProjection, key_encoder
 from xmemcore.network.value_encoder import value_encoder
 
@@ -117,7 +118,13 @@ class XMem(nn.Module):
         return self.value_encoder.hidden_reinforce(value.to(self.dtype), sensory)
 
     def decode(
-        self, features: Features, readout: Tensor, sensory: Tensor, update_sensory: bool, inner: Box | None = None
+        self,
+        features: Features,
+        readout: Tensor,
+        sensory: Tensor,
+        update_sensory: bool,
+        inner: Box | None = None,
+        around: Surroundings | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Decode objects in a frame, or in a part of it: features, readout and state are then those of the part.
 
@@ -127,18 +134,32 @@ class XMem(nn.Module):
             sensory: (B, K, Ch, h, w).
             update_sensory: whether the state takes in this frame.
             inner: box in the part that is asked for; what is around it is seen at stride 16 alone. None: all of it.
+            around: what these objects' fusion is like around the part; None: as in the part.
 
         Returns:
             The sensory state (B, K, Ch, ., .) and logits (B, K, ., .), before the sigmoid, of the inner box; both at least float32.
         """
         features = self.plate_terms(features)
-        fused = self.decoder.fuse(features, readout.to(self.dtype), sensory)
+        fused = self.decoder.fuse(features, readout.to(self.dtype), sensory, around)
         assert features.skip8 is not None and features.skip4 is not None
         skip8, skip4 = features.skip8, features.skip4
         if inner is not None:
             fused, sensory, skip8, skip4 = part(fused, inner), part(sensory, inner), part(skip8, inner, 2), part(skip4, inner, 4)
         sensory, logits = self.decoder.climb(skip8, skip4, fused, sensory, update_sensory)
         return sensory, enlarge(logits.to(sensory.dtype), 4)
+
+    def surroundings(self, features: Features, readout: Tensor, sensory: Tensor, inside: Box) -> Surroundings:
+        """Look at objects' fusion in a frame outside a box that is smaller than it.
+
+        Args:
+            features: of the frame, (1, ., h, w).
+            readout: (1, K, Cv, h, w).
+            sensory: (1, K, Ch, h, w).
+            inside: the box.
+        """
+        half = self.decoder.fuser.image_half(features.f16) if features.fuse16 is None else features.fuse16
+        readout = readout.to(self.dtype)
+        return self.decoder.fuser.surroundings(half, torch.cat((readout, sensory.to(readout.dtype)), dim=2), inside)
 
     def empty_sensory(self, objects: int, height: int, width: int) -> Tensor:
         """Start the sensory state at nothing, (1, K, Ch, h, w), for a padded image of height x width pixels."""
