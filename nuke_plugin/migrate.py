@@ -5,6 +5,7 @@ and the body is changed where today's differs.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import re
 from typing import TYPE_CHECKING, Dict, List, Tuple
@@ -105,7 +106,8 @@ def _call_todays_name(node: nuke.Node) -> None:
         if knob.Class() == "PyScript_Knob" and OLD_IMPORT in str(knob.value()):
             knob.setValue(str(knob.value()).replace(OLD_IMPORT, "from xmem_roto_nuke import"))
     if host.has_interface() and doors.foreign() is None:
-        importlib.import_module(f"{doors.OLD_NAME}.panel")
+        with contextlib.suppress(ImportError):  # without Qt there is no strip, and all else goes on
+            importlib.import_module(f"{doors.OLD_NAME}.panel")
 
 
 def _name_the_one_object(node: nuke.Node) -> None:

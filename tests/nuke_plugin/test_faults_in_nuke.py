@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-import venv
 
 import pytest
 
@@ -99,9 +98,10 @@ def test_a_disk_that_refuses_the_plate_is_said_with_advice_that_fits(stage, monk
 def test_a_python_without_the_packages_is_named_with_what_to_do(stage, monkeypatch):
     from xmem_roto_nuke.core import client
 
-    venv.create(stage.folder / "bare", with_pip=False, symlinks=True)
+    subprocess.run([CORE_PYTHON, "-m", "venv", "--without-pip", "--symlinks", str(stage.folder / "bare")], check=True)
     python = stage.folder / "bare" / "bin" / "python"
     monkeypatch.setenv("XMEM_ROTO_PYTHON", str(python))
+    monkeypatch.setenv("NUKESIM_RENDER_PYTHON", CORE_PYTHON)
     monkeypatch.setattr(client, "_session", client.Core())
     stage.propagate()
     client._session.close()

@@ -24,6 +24,7 @@ def foreign(tmp_path, monkeypatch):
 
 
 def test_the_old_names_lead_to_todays_modules_while_they_are_free(start):
+    pytest.importorskip("PySide6", reason="PySide6 is not installed")
     start()
     buttons, panel = importlib.import_module("nuke_plugin.buttons"), importlib.import_module("nuke_plugin.panel")
     from xmem_roto_nuke import buttons as todays
@@ -31,6 +32,18 @@ def test_the_old_names_lead_to_todays_modules_while_they_are_free(start):
 
     assert buttons is todays and panel is strip
     assert sys.modules["nuke_plugin.buttons"] is todays
+
+
+def test_a_node_of_0_2_0_is_migrated_where_there_is_no_qt_too(start, tmp_path, monkeypatch):
+    script = placed(tmp_path / "shot")
+    for name in ("PySide6", "PySide2"):
+        monkeypatch.setitem(sys.modules, name, None)
+    stage = start()
+    stage.host.open(script)
+    node = next(node for node in stage.host.all_nodes() if node.knob("plugin_version") is not None)
+    from xmemcore.protocol.version import VERSION
+
+    assert node["plugin_version"].value() == VERSION and not stage.host.python_errors
 
 
 def test_a_foreign_package_keeps_its_name_wherever_it_stands(start, foreign):

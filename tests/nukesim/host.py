@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 import threading
@@ -31,6 +32,12 @@ NODES_OF_LIMITED_EDITIONS = 10
 """Node objects that python gets in Non-commercial, counted as they are handed out, the same node twice too (NUKE_MEASURED 1)."""
 HOSTILE_VARIABLE = "NUKESIM_TEMPER"
 """`hostile` makes every Nuke that is started here a hostile one; see README.md."""
+
+
+@functools.lru_cache(maxsize=1024)
+def _compiled(text: str, name: str, mode: str) -> Any:
+    """Compile a callback's or a button's text, which is the same for every node of a class."""
+    return compile(text, name, mode)
 
 
 class Host(ScriptSide, NodeSide, ImageSide):
@@ -238,11 +245,11 @@ class Host(ScriptSide, NodeSide, ImageSide):
     # --- python
     def _run_python(self, text: str, name: str) -> None:
         with self._user_code():
-            exec(compile(text.strip("\n") + "\n", name, "exec"), vars(self.main_module))  # noqa: S102
+            exec(_compiled(text.strip("\n") + "\n", name, "exec"), vars(self.main_module))  # noqa: S102
 
     def _eval_python(self, text: str) -> Any:
         with self._user_code():
-            return eval(compile(text.strip(), "<python>", "eval"), vars(self.main_module))  # noqa: S307
+            return eval(_compiled(text.strip(), "<python>", "eval"), vars(self.main_module))  # noqa: S307
 
     def _python_failed(self, where: str, error: BaseException) -> None:
         self.python_errors.append(error)

@@ -9,7 +9,8 @@ So a new setting is a row in `requests`, a line where the engine uses it, and a 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Collection, Dict, Iterator, Optional, Tuple
+from functools import cache
+from typing import Any, Collection, Dict, Optional, Tuple
 
 from xmemcore.protocol.failures import RequestError
 
@@ -90,11 +91,15 @@ def setting(default: Any, kind: Optional[type] = None, **row: Any) -> Any:
     return field(default=default, metadata={METADATA: declared})
 
 
-def rows(request: Any) -> Iterator[Setting]:
+def rows(request: Any) -> Tuple[Setting, ...]:
     """Give the settings of a request or its class, in order."""
-    for declared in fields(request):
-        if METADATA in declared.metadata:
-            yield replace(declared.metadata[METADATA], name=declared.name)
+    return _rows(request if isinstance(request, type) else type(request))
+
+
+@cache  # asked for at every look of a panel
+def _rows(kind: type) -> Tuple[Setting, ...]:
+    declared = (one for one in fields(kind) if METADATA in one.metadata)
+    return tuple(replace(one.metadata[METADATA], name=one.name) for one in declared)
 
 
 def row(request: Any, name: str) -> Setting:
