@@ -291,10 +291,10 @@ def scriptSaveAs(filename: str | None = None, overwrite: Any = -1) -> None:
     state.current()._save(filename)
 
 
-def scriptSaveToTemp(string: str) -> str:
+def scriptSaveToTemp(str: str) -> str:
     """Save the script to a file without modifying the root information or the original script."""
-    state.current()._save_to_temp(string)
-    return string
+    state.current()._save_to_temp(str)
+    return str
 
 
 def scriptClear(resetFormats: bool = False, ignoreUnsavedChanges: bool = False) -> None:
