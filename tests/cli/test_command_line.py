@@ -269,9 +269,9 @@ def test_suggestions_are_printed_one_a_line(shot: dict[str, Any], capsys: pytest
     picks = [{"frame": 1012, "score": 0.5, "reason": "far from 1001"}, {"frame": 1030, "score": 0.25, "reason": "far from 1012"}]
     shot["suggest"] = lambda request, listener: Answer({"suggestions": picks, "message": "Two frames.", "lost_frames": [1005]})
     assert main(["suggest", "p", "--masks", "m"]) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said[:3] == ["1012  score 0.5  far from 1001", "1030  score 0.25  far from 1012", "Two frames."]
-    assert said[3:] == ["Look at frame 1005: the matte is empty there, between frames that have it."]
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[:3] == ["1012  score 0.5  far from 1001", "1030  score 0.25  far from 1012", "Two frames."]
+    assert printed[3:] == ["Look at frame 1005: the matte is empty there, between frames that have it."]
 
 
 def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -296,14 +296,14 @@ def test_model_is_described_in_lines_to_read(tmp_path: Path, capsys: pytest.Capt
     training = {"before": first, "steps": 30, "validations": [{"J1": 0.4, "seconds": 1.0}, {"J1": 0.6, "J5": 0.7, "seconds": 2.0}]}
     save_network(tmp_path / "a.safetensors", small_network(), {"training": training, "made_by": "us", "note": "x " * 400})
     assert main(["models", "info", str(tmp_path / "a.safetensors")]) == 0
-    said = capsys.readouterr().out.splitlines()
-    at = said.index("training: 2 rounds (--json shows all)")
-    assert said[at + 1 : at + 3] == ["    1. hours 0.5, steps 20; at its end J1 0.4", "    2. steps 30; at its end J1 0.6, J5 0.7"]
-    assert "made by: us" in said
-    (dimensions,) = (line for line in said if line.startswith("dimensions: "))
+    printed = capsys.readouterr().out.splitlines()
+    at = printed.index("training: 2 rounds (--json shows all)")
+    assert printed[at + 1 : at + 3] == ["    1. hours 0.5, steps 20; at its end J1 0.4", "    2. steps 30; at its end J1 0.6, J5 0.7"]
+    assert "made by: us" in printed
+    (dimensions,) = (line for line in printed if line.startswith("dimensions: "))
     assert "key encoder mobilenet_v2, " in dimensions and "decoder dims " in dimensions
-    assert not any(mark in line for line in said for mark in "{}=")
-    assert max(map(len, said)) < 450
+    assert not any(mark in line for line in printed for mark in "{}=")
+    assert max(map(len, printed)) < 450
 
 
 def test_models_of_an_empty_machine_are_exit_code_2_when_one_is_needed(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ KEYS = (FIRST, FIRST + 4, FIRST + 8)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def job_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A job folder of one shot, whose plate lies outside of it."""
     folder = tmp_path_factory.mktemp("made")
     write_plate(folder / "shots" / "plate", last=LAST, holes=())
@@ -49,47 +49,47 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def options(made: Path) -> list[str]:
-    return ["--path-map", f"/show={made / 'shots'}", "--cache", str(made / "cache")]
+def options(job_folder: Path) -> list[str]:
+    return ["--path-map", f"/show={job_folder / 'shots'}", "--cache", str(job_folder / "cache")]
 
 
-def test_a_job_is_planned_run_in_chunks_and_collected(made: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    folder = str(made / "job")
-    assert main(["plan", folder, *options(made), "--workers", "2", "--pace", "2", "--json"]) == 0
+def test_a_job_is_planned_run_in_chunks_and_collected(job_folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folder = str(job_folder / "job")
+    assert main(["plan", folder, *options(job_folder), "--workers", "2", "--pace", "2", "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
     assert plan["stale"] == plan["frames"] == f"{FIRST}-{LAST}" and plan["seconds_from"] == "the pace that was given"
     assert [gap["frames"] for gap in plan["gaps"]] == ["1001-1004", "1005-1008", "1009-1012"]
     assert plan["seconds"] == 2 * plan["steps"] == 2 * sum(gap["steps"] for gap in plan["gaps"])
     assert [chunk["chunk"] for chunk in plan["chunks"]] == ["1/2", "2/2"]
 
-    assert main(["collect", folder, *options(made)]) == 2
+    assert main(["collect", folder, *options(job_folder)]) == 2
     assert "no finished matte of this job" in capsys.readouterr().err
     log = tmp_path / "logs" / "run.log"
     for chunk in ("2/2", "1/2"):
-        assert main(["run", folder, *options(made), "--chunk", chunk, "--log", str(log)]) == 0
-    assert not (made / "shots" / "mattes").exists(), "a chunk brings nothing home"
+        assert main(["run", folder, *options(job_folder), "--chunk", chunk, "--log", str(log)]) == 0
+    assert not (job_folder / "shots" / "mattes").exists(), "a chunk brings nothing home"
     capsys.readouterr()
-    assert main(["collect", folder, *options(made), "--json"]) == 0
+    assert main(["collect", folder, *options(job_folder), "--json"]) == 0
     (answer,) = json.loads(capsys.readouterr().out)["shots"]
-    home = made / "shots" / "mattes"
+    home = job_folder / "shots" / "mattes"
     assert answer["frames"] == answer["copied"] == list(range(FIRST, LAST + 1))
     for frame in range(FIRST, LAST + 1):
         name = f"matte.{frame}.exr"
-        assert (home / name).read_bytes() == (made / "job" / "a" / "mattes" / name).read_bytes()
+        assert (home / name).read_bytes() == (job_folder / "job" / "a" / "mattes" / name).read_bytes()
     kept = json.loads((home / "nuke.json").read_text())["mattes"]["matte.%04d.exr"]
     assert kept["node_id"] == "node1" and kept["record"]["complete"] and kept["record"]["stamp"] and kept["record"]["node_name"] == "a"
-    assert main(["collect", folder, *options(made), "--json"]) == 0
+    assert main(["collect", folder, *options(job_folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["shots"][0]["copied"] == []
 
-    assert main(["plan", folder, *options(made), "--json"]) == 0
+    assert main(["plan", folder, *options(job_folder), "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
     assert plan["stale"] == "" and plan["seconds"] == 0 and plan["seconds_from"] == "earlier runs here"
     stamped = [re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d{4} (.*)", line) for line in log.read_text().splitlines()]
     assert all(stamped) and any("100 %" in line[1] for line in stamped if line)
 
 
-def test_another_model_is_a_reason_to_try_another_machine(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", str(made / "job"), *options(made), "--model", "compact"]) == 3
+def test_another_model_is_a_reason_to_try_another_machine(job_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", str(job_folder / "job"), *options(job_folder), "--model", "compact"]) == 3
     assert "is for a model of SHA-256" in capsys.readouterr().err
 
 
@@ -113,7 +113,7 @@ def test_a_log_is_added_to_and_may_be_nowhere(tmp_path: Path, capsys: pytest.Cap
     assert log.read_text().count("is no job folder") == 2
 
 
-def test_a_failure_is_in_the_log_too(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failure_is_in_the_log_too(job_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = tmp_path / "run.log"
     assert main(["run", str(tmp_path), "--log", str(log)]) == 2
     assert "is no job folder" in log.read_text() and "is no job folder" in capsys.readouterr().err
@@ -131,36 +131,36 @@ def test_a_failure_is_in_the_log_too(made: Path, tmp_path: Path, capsys: pytest.
         (["plan", "PLATE"], "one of --roto and --masks"),
     ],
 )
-def test_a_wrong_call_is_one_sentence(made: Path, words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
-    places = {"JOB": str(made / "job"), "PLATE": str(made / "shots" / "plate")}
-    rest = options(made) if words[0] == "run" and "--path-map" not in words else []
+def test_a_wrong_call_is_one_sentence(job_folder: Path, words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    places = {"JOB": str(job_folder / "job"), "PLATE": str(job_folder / "shots" / "plate")}
+    rest = options(job_folder) if words[0] == "run" and "--path-map" not in words else []
     assert main([places.get(word, word) for word in words] + rest) == 2
     assert sentence in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a drive is a path of this machine there")
 def test_a_path_of_another_kind_of_machine_is_refused_and_nothing_is_written(
-    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    job_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for field, value in (("result", r"Z:\\shots\\m.%04d.exr"), ("plate", "Z:/shots/p.%04d.exr")):
-        folder = copied(made, tmp_path / field)
+        folder = copied(job_folder, tmp_path / field)
         text = (folder / job.NAME).read_text()
         former = "/show/mattes/matte.%04d.exr" if field == "result" else "/show/plate/plate.%04d.exr"
         (folder / job.NAME).write_text(text.replace(former, value))
-        assert main(["run", str(folder), *options(made)]) == 2
-        said = capsys.readouterr().err
-        assert "no path of this kind of machine" in said and "--path-map" in said and "Traceback" not in said
+        assert main(["run", str(folder), *options(job_folder)]) == 2
+        printed = capsys.readouterr().err
+        assert "no path of this kind of machine" in printed and "--path-map" in printed and "Traceback" not in printed
     assert sorted(path.name for path in tmp_path.iterdir()) == ["plate", "result"]
 
 
 def test_what_this_machine_lacks_is_its_own_fault_and_another_may_have_it(
-    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    job_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cache = ["--cache", str(tmp_path / "cache")]
     assert main(["run", str(tmp_path / "unmounted" / "job"), *cache]) == 3
     assert "no folder" in capsys.readouterr().err
-    folder = copied(made, tmp_path / "job")
+    folder = copied(job_folder, tmp_path / "job")
     for command in ("run", "collect"):
         assert main([command, str(folder), "--path-map", f"/show={tmp_path / 'unmounted'}", *cache]) == 3
         assert f"no folder {tmp_path / 'unmounted' / 'plate'}, where the plate of a is" in capsys.readouterr().err
@@ -169,13 +169,13 @@ def test_what_this_machine_lacks_is_its_own_fault_and_another_may_have_it(
     text = (folder / job.NAME).read_text()
     (folder / job.NAME).write_text(text.replace("/show/mattes", "/home/mattes").replace("/show/a.nk", "/home/a.nk"))
     elsewhere = ["--path-map", f"/home={tmp_path / 'unmounted'}"]
-    assert main(["run", str(folder), *options(made), *elsewhere]) == 3
+    assert main(["run", str(folder), *options(job_folder), *elsewhere]) == 3
     assert f"no folder {tmp_path / 'unmounted'}, where the script of a is" in capsys.readouterr().err
     assert not (tmp_path / "unmounted").exists() and len(list((folder / "a" / "mattes").glob("*.exr"))) == LAST - FIRST + 1
     # The disk is there, and this machine may not write to it.
     (tmp_path / "unmounted").mkdir()
     monkeypatch.setattr(exr, "probe", refused)
-    assert main(["collect", str(folder), *options(made), *elsewhere]) == 3
+    assert main(["collect", str(folder), *options(job_folder), *elsewhere]) == 3
     assert "cannot be written: Permission denied" in capsys.readouterr().err
 
 
@@ -183,14 +183,16 @@ def refused(folder: Path) -> None:
     raise PermissionError(errno.EACCES, "Permission denied", str(folder))
 
 
-def test_collect_waits_for_who_works_at_the_mattes_and_is_busy_then(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = copied(made, tmp_path / "job")
+def test_collect_waits_for_who_works_at_the_mattes_and_is_busy_then(
+    job_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copied(job_folder, tmp_path / "job")
     place = folder / "a" / "mattes"
     place.mkdir(parents=True, exist_ok=True)
     with AtWork.on_mattes(place / "matte.%04d.exr").joined("0123", "{holder}{folder}"):
-        assert main(["collect", str(folder), *options(made), "--wait", "0"]) == 75
+        assert main(["collect", str(folder), *options(job_folder), "--wait", "0"]) == 75
     assert "Somebody works at the mattes of this job" in capsys.readouterr().err
-    assert main(["collect", str(folder), *options(made), "--wait", "0"]) == 2
+    assert main(["collect", str(folder), *options(job_folder), "--wait", "0"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -203,8 +205,8 @@ def test_collect_waits_for_who_works_at_the_mattes_and_is_busy_then(made: Path, 
     ],
     ids=["name", "hash", "frames", "annotations"],
 )
-def test_what_no_export_writes_is_refused_by_the_jobs_name(made: Path, tmp_path: Path, change: dict, sentence: str) -> None:
-    folder = copied(made, tmp_path / "job")
+def test_what_no_export_writes_is_refused_by_the_jobs_name(job_folder: Path, tmp_path: Path, change: dict, sentence: str) -> None:
+    folder = copied(job_folder, tmp_path / "job")
     content = json.loads((folder / job.NAME).read_text())
     shot = content["shots"][0]
     shot["request"].update(change.pop("request", {}))
@@ -215,8 +217,8 @@ def test_what_no_export_writes_is_refused_by_the_jobs_name(made: Path, tmp_path:
     assert str(folder / job.NAME) in str(refused.value)
 
 
-def test_two_shots_that_write_the_same_mattes_are_refused(made: Path, tmp_path: Path) -> None:
-    folder = copied(made, tmp_path / "job")
+def test_two_shots_that_write_the_same_mattes_are_refused(job_folder: Path, tmp_path: Path) -> None:
+    folder = copied(job_folder, tmp_path / "job")
     content = json.loads((folder / job.NAME).read_text())
     content["shots"].append({**content["shots"][0], "name": "b"})
     (folder / job.NAME).write_text(json.dumps(content))
@@ -230,17 +232,17 @@ def test_a_folder_that_is_no_job_is_called_so(tmp_path: Path, capsys: pytest.Cap
     (tmp_path / job.NAME).mkdir()
     for command in ("plan", "run", "collect"):
         assert main([command, str(tmp_path)]) == 2
-        said = capsys.readouterr().err
-        assert str(tmp_path / job.NAME) in said and "it is a folder" in said
+        printed = capsys.readouterr().err
+        assert str(tmp_path / job.NAME) in printed and "it is a folder" in printed
 
 
 @pytest.mark.parametrize("words", [("--pace", "-1"), ("--pace", "nan"), ("--workers", "1000000000"), ("--path-map", "rel=/x")])
-def test_numbers_and_rules_out_of_range_are_refused(made: Path, words: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["plan", str(made / "job"), *words]) == 2
+def test_numbers_and_rules_out_of_range_are_refused(job_folder: Path, words: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", str(job_folder / "job"), *words]) == 2
     assert words[1] in capsys.readouterr().err
 
 
-def copied(made: Path, folder: Path) -> Path:
+def copied(job_folder: Path, folder: Path) -> Path:
     """Copy the job without its results."""
-    shutil.copytree(made / "job", folder, ignore=shutil.ignore_patterns("mattes"))
+    shutil.copytree(job_folder / "job", folder, ignore=shutil.ignore_patterns("mattes"))
     return folder

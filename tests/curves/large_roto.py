@@ -43,7 +43,7 @@ def main() -> None:
 
     print(f"{len(text) / 1e6:.1f} MB of curves text")
     root = timed("tree without points", lambda: read_tree(text, points=False))
-    objects = timed("objects and keyframes", lambda: [(one, keyframes(one.placed)) for one in objects_of([("Roto1", root)])])
+    objects = timed("objects and keyframes", lambda: [(obj, keyframes(obj.placed)) for obj in objects_of([("Roto1", root)])])
     timed("points of one shape", lambda: objects[0][0].placed[0].shape.main.points)
     timed("all points", lambda: require_points(root))
 

@@ -16,7 +16,7 @@ def roto(name: str, shape: str, inputs: str | None = None, knobs: str = "", x: f
 
 
 def names(*nodes: str, node: str | None = None) -> list[str]:
-    return [one.name for one in read_roto(script(*nodes), node).objects]
+    return [obj.name for obj in read_roto(script(*nodes), node).objects]
 
 
 def test_a_chain_is_read_whole_and_the_last_one_lies_on_top() -> None:
@@ -56,15 +56,15 @@ def test_a_roto_that_replaces_ends_a_chain() -> None:
 def test_a_disabled_roto_in_a_chain_is_passed_and_named() -> None:
     nodes = (roto("Roto1", "low", "0"), roto("Roto2", "middle", knobs=" disable true\n"), roto("Roto3", "top"))
     read = read_roto(script(*nodes))
-    assert [one.name for one in read.objects] == ["top", "low"]
+    assert [obj.name for obj in read.objects] == ["top", "low"]
     assert any("Roto2 is disabled" in warning and "do not count" in warning for warning in read.warnings)
 
 
 def test_objects_are_named_by_their_node_where_names_clash() -> None:
     nodes = (roto("Roto1", "sleeve", "0", x=1), roto("Roto2", "sleeve", x=9), roto("Roto3", "hat"))
     objects = read_roto(script(*nodes)).objects
-    assert [one.name for one in objects] == ["hat", "Roto2.sleeve", "Roto1.sleeve"]
-    assert [one.original for one in objects] == ["hat", "sleeve", "sleeve"]
+    assert [obj.name for obj in objects] == ["hat", "Roto2.sleeve", "Roto1.sleeve"]
+    assert [obj.original for obj in objects] == ["hat", "sleeve", "sleeve"]
     assert [one.at(1001)[0].points[0, 0, 0] for one in objects[1:]] == [9, 1]
 
 

@@ -30,8 +30,8 @@ def left_edge(expression: str, *nodes: str, frame: int = 1006, inside: str = "")
     tracked = layer("tracked", square("a", 10, 10, 8), transform=f'{{t 0 0 0 {{"={expression}" 0}}}}')
     roto = node("Roto1", curves(tracked))
     text = script(*(f"Group {{\n name {inside}\n offset {{7 8}}\n}}\n{roto}\nend_group" if inside else roto,), *nodes)
-    one = read_roto(text).objects[0]
-    return None if one.unknown else float(one.at(frame)[0].points[0, 0, 0])
+    obj = read_roto(text).objects[0]
+    return None if obj.unknown else float(obj.at(frame)[0].points[0, 0, 0])
 
 
 @pytest.mark.parametrize(
@@ -100,9 +100,9 @@ def test_attributes_and_points_follow_links_too() -> None:
         node("Roto1", curves(square("a", 10, 10, 8, attributes="opc {=Grade1.mix 1} vis {=Grade1.on 1}"))),
         "Grade {\n inputs 0\n mix {{curve x1001 1 x1011 0}}\n on {{curve K x1001 1 x1009 0}}\n name Grade1\n}",
     )
-    one = read_roto(text).objects[0]
-    assert one.keyframes == (1001,) and one.at(1006)[0].opacity == pytest.approx(0.5)
-    assert [one.absent(frame) for frame in (1008, 1009)] == [False, True]
+    obj = read_roto(text).objects[0]
+    assert obj.keyframes == (1001,) and obj.at(1006)[0].opacity == pytest.approx(0.5)
+    assert [obj.absent(frame) for frame in (1008, 1009)] == [False, True]
 
 
 def test_a_pivot_that_moves_nothing_need_not_be_known() -> None:
@@ -118,7 +118,7 @@ def test_colours_of_the_overlay_need_not_be_known() -> None:
 
 def test_what_is_not_known_says_how_to_bake_it() -> None:
     roto = read_roto(curves(layer("l", square("a", 1, 1, 1), transform="{t 0 0 0 {=Card1.translate.x 3}}"), square("b", 1, 1, 1)))
-    assert [one.has(1001) for one in roto.objects] == [False, True]
+    assert [obj.has(1001) for obj in roto.objects] == [False, True]
     (warning,) = roto.warnings
     assert "'Card1.translate.x' of l" in warning and "Bake it" in warning
 
@@ -138,8 +138,8 @@ def test_what_is_not_known_says_how_to_bake_it() -> None:
 )
 def test_expression_with_spaces_is_no_damage(written: str, moved: float | None) -> None:
     tracked = layer("tracked", square("a", 10, 10, 8), transform=f"{{t 0 0 0 {written}}}")
-    one = read_roto(script(node("Roto1", curves(tracked)), TRACKER)).objects[0]
+    obj = read_roto(script(node("Roto1", curves(tracked)), TRACKER)).objects[0]
     if moved is None:
-        assert one.unknown
+        assert obj.unknown
     else:
-        assert one.at(1006)[0].points[0, 0, 0] == pytest.approx(10 + moved)
+        assert obj.at(1006)[0].points[0, 0, 0] == pytest.approx(10 + moved)

@@ -112,7 +112,7 @@ def test_keys_are_known_before_points_are_read() -> None:
     root = read_tree(text, points=False)
     from xmemcore.curves import keyframes
 
-    assert [(one.name, keyframes(one.placed)) for one in objects_of([("Roto1", root)])] == [("a", (1001, 1005)), ("l", (1001,))]
+    assert [(obj.name, keyframes(obj.placed)) for obj in objects_of([("Roto1", root)])] == [("a", (1001, 1005)), ("l", (1001,))]
     with pytest.raises(CurvesTextBroken, match="'broken'"):
         root.children[0].main.points  # noqa: B018
 
@@ -155,8 +155,8 @@ def test_curves_are_replaced_where_they_stand() -> None:
 
     root = with_curves(read_tree(text), sampled)
     assert asked == [((0,), "transform", 3, "w.x"), ((0, 0), "attribute", "opc", "w.x")]
-    (one,) = objects_of([("Roto1", read_tree(write_tree(root)))])
-    assert one.placed[0].shape.attributes["opc"].at(1002) == 0.5
+    (obj,) = objects_of([("Roto1", read_tree(write_tree(root)))])
+    assert obj.placed[0].shape.attributes["opc"].at(1002) == 0.5
 
 
 def test_large_texts_and_long_time_lists_are_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,9 +180,9 @@ def test_a_seeded_run_of_damage_ends_in_shapes_or_one_sentence() -> None:
     for _ in range(200):
         text = damaged(rng.choice(seeds), rng) + "\n"
         try:
-            for one in read_roto(text).objects:
-                for frame in one.keyframes[:2]:
-                    one.at(frame)
-                    one.absent(frame + 1)
+            for obj in read_roto(text).objects:
+                for frame in obj.keyframes[:2]:
+                    obj.at(frame)
+                    obj.absent(frame + 1)
         except RequestError as error:
             assert len(str(error)) < 800

@@ -82,8 +82,8 @@ def test_trace_of_a_matte_is_where_a_pixel_of_it_is() -> None:
 def test_object_that_fills_the_frame_is_decoded_as_without_boxes() -> None:
     shot = MadeUpShot(small_network(), 6)
     full = {0: Annotation({0: torch.ones(40, 52)})}
-    one, other = (propagate(shot, full, 1, EngineConfig(boxes=boxes)) for boxes in (True, False))
-    assert all(torch.equal(one[index].planes, other[index].planes) for index in range(6))
+    first, second = (propagate(shot, full, 1, EngineConfig(boxes=boxes)) for boxes in (True, False))
+    assert all(torch.equal(first[index].planes, second[index].planes) for index in range(6))
 
 
 class Discs:

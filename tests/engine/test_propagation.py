@@ -76,11 +76,11 @@ def test_one_annotation_gives_the_same_mattes_in_both_modes(shot: MadeUpShot) ->
 
 
 def test_later_annotations_change_frames_before_them_in_xmem_plus_plus_only(shot: MadeUpShot) -> None:
-    one, two = keyed(shot, 0), keyed(shot, 0, 9)
+    first, second = keyed(shot, 0), keyed(shot, 0, 9)
     forward = configured(order=FORWARD)
-    assert not torch.equal(propagate(shot, one, 1, forward)[4].planes, propagate(shot, two, 1, forward)[4].planes)
+    assert not torch.equal(propagate(shot, first, 1, forward)[4].planes, propagate(shot, second, 1, forward)[4].planes)
     plain = configured(mode=XMEM)
-    assert torch.equal(propagate(shot, one, 1, plain)[4].planes, propagate(shot, two, 1, plain)[4].planes)
+    assert torch.equal(propagate(shot, first, 1, plain)[4].planes, propagate(shot, second, 1, plain)[4].planes)
 
 
 def test_object_without_a_key_is_predicted_while_the_keyed_one_is_the_artists(shot: MadeUpShot) -> None:

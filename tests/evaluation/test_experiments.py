@@ -93,8 +93,8 @@ def test_several_processes_measure_what_one_does(tmp_path: Path) -> None:
         experiment_run.run_all(model, "cpu", [square], tmp_path / str(jobs), ["interval"], 96, jobs, Silence())
     experiment = next(e for e in experiments.EXPERIMENTS if e.name == "interval")
     for row in experiment.rows:
-        one, two = (json.loads(experiments.table_path(tmp_path / str(jobs), experiment, row).read_text()) for jobs in (1, 2))
-        figures = [{k: by_k["JF"] for k, by_k in table["clips"][square.name].items()} for table in (one, two)]
+        first, second = (json.loads(experiments.table_path(tmp_path / str(jobs), experiment, row).read_text()) for jobs in (1, 2))
+        figures = [{k: by_k["JF"] for k, by_k in table["clips"][square.name].items()} for table in (first, second)]
         assert figures[0] and figures[0] == figures[1]
 
 

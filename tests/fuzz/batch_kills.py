@@ -66,7 +66,7 @@ def attack(folder: Path, shots: int, kills: int, draw: random.Random) -> list[st
     harms += [f"{row['name']} is {row['state']}: {row['text']}" for row in rows if row["state"] != "done"]
     if len(rows) != shots or len(now) != shots * FRAMES:
         harms.append(f"{len(rows)} rows and {len(now)} mattes, where {shots} and {shots * FRAMES} were due")
-    left = [str(one) for one in (folder / "mattes").rglob("*") if one.is_file() and one.suffix != ".exr" and one.name != "result.json"]
+    left = [str(path) for path in (folder / "mattes").rglob("*") if path.is_file() and path.suffix != ".exr" and path.name != "result.json"]
     return harms + [f"{one} is left" for one in left]
 
 

@@ -146,9 +146,9 @@ def _pictures(folder: Path) -> Kind:
 def _drawn(path: Path) -> None:
     roto = read_roto(path)
     grid = PixelGrid(96, 64, 0, 0, 1, 1)
-    for one in roto.objects:
-        for frame in one.keyframes[:FRAMES_DRAWN]:
-            matte = rasterise(one.at(frame), grid)
+    for obj in roto.objects:
+        for frame in obj.keyframes[:FRAMES_DRAWN]:
+            matte = rasterise(obj.at(frame), grid)
             if not np.isfinite(matte).all() or matte.min() < 0 or matte.max() > 1:
                 raise Wrong(f"a matte has values outside of 0 to 1 at frame {frame}")
 

@@ -70,8 +70,8 @@ def damaged_text(text: str, draw: random.Random) -> str:
             text = text[:at] + text[start : start + draw.choice((3, 30, 300))] + text[at:]
         elif kind == 6:
             words = text.split(" ")
-            one, other = draw.randrange(len(words)), draw.randrange(len(words))
-            words[one], words[other] = words[other], words[one]
+            first, second = draw.randrange(len(words)), draw.randrange(len(words))
+            words[first], words[second] = words[second], words[first]
             text = " ".join(words)
         else:
             at = draw.randrange(len(text) + 1)

@@ -54,17 +54,17 @@ def read(text: str, rng: random.Random) -> Roto:
 def use(roto: Roto, rng: random.Random) -> None:
     """Draw some frames as a propagate would."""
     try:
-        made = RotoAnnotations(roto, CANVAS)
+        masks_of_roto = RotoAnnotations(roto, CANVAS)
     except RequestError:
-        made = RotoAnnotations(roto, CANVAS, keyframes=(1, 1001))
-    for frame in rng.sample(made.keyframes, min(2, len(made.keyframes))):
-        made.absent(frame + 1)
-        for obj in sorted(made.known(frame))[:4]:
-            matte = made.matte(frame, obj)
+        masks_of_roto = RotoAnnotations(roto, CANVAS, keyframes=(1, 1001))
+    for frame in rng.sample(masks_of_roto.keyframes, min(2, len(masks_of_roto.keyframes))):
+        masks_of_roto.absent(frame + 1)
+        for obj in sorted(masks_of_roto.known(frame))[:4]:
+            matte = masks_of_roto.matte(frame, obj)
             if not ((matte >= 0) & (matte <= 1)).all():
                 raise Wrong("a matte out of range")
-            made.network_mask(frame, obj, (48, 85))
-            made.signature(frame, obj)
+            masks_of_roto.network_mask(frame, obj, (48, 85))
+            masks_of_roto.signature(frame, obj)
 
 
 def rotos() -> Kind:

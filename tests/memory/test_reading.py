@@ -43,13 +43,13 @@ def shot_memory(objects: int, *entries: tuple[int, Entry], config: MemoryConfig 
 @pytest.mark.parametrize("top_k", [1, 4, 30])
 @pytest.mark.parametrize("dense", [False, True])
 def test_readout_is_the_formula(top_k: int, dense: bool) -> None:
-    one, two = entry(1, (0, 1)), entry(2, (0, 1))
-    memory = shot_memory(2, (3, one), (8, two), config=MemoryConfig(top_k=top_k, dense=dense))
+    first, second = entry(1, (0, 1)), entry(2, (0, 1))
+    memory = shot_memory(2, (3, first), (8, second), config=MemoryConfig(top_k=top_k, dense=dense))
     key, selection = query(3)
     readout = memory.read(key, selection)
-    scores = reference.similarity(torch.cat((one.key, two.key)), torch.cat((one.shrinkage, two.shrinkage)), key, selection)
+    scores = reference.similarity(torch.cat((first.key, second.key)), torch.cat((first.shrinkage, second.shrinkage)), key, selection)
     for obj in range(2):
-        expected, _ = reference.readout(scores, torch.cat((one.values[obj], two.values[obj])), top_k)
+        expected, _ = reference.readout(scores, torch.cat((first.values[obj], second.values[obj])), top_k)
         assert torch.allclose(readout.value([obj])[0].T.double(), expected, atol=ROUNDING)
 
 
@@ -106,13 +106,15 @@ def test_replacing_an_annotation_forgets_the_old_one() -> None:
 
 
 def test_permanent_and_temporary_memory_compete_for_the_same_top_k() -> None:
-    one, two = entry(1, (0, 1)), entry(2, (0, 1))
-    memory = shot_memory(2, (0, one))
-    memory.temporary.add(newborn(two.key, two.shrinkage, torch.cat((two.values[0], two.values[1]), dim=1), two.key.sigmoid()))
+    first, second = entry(1, (0, 1)), entry(2, (0, 1))
+    memory = shot_memory(2, (0, first))
+    memory.temporary.add(
+        newborn(second.key, second.shrinkage, torch.cat((second.values[0], second.values[1]), dim=1), second.key.sigmoid())
+    )
     key, selection = query(3)
     readout = memory.read(key, selection)
-    scores = reference.similarity(torch.cat((two.key, one.key)), torch.cat((two.shrinkage, one.shrinkage)), key, selection)
-    expected, usage = reference.readout(scores, torch.cat((two.values[0], one.values[0])), 4)
+    scores = reference.similarity(torch.cat((second.key, first.key)), torch.cat((second.shrinkage, first.shrinkage)), key, selection)
+    expected, usage = reference.readout(scores, torch.cat((second.values[0], first.values[0])), 4)
     assert torch.allclose(readout.value([0])[0].T.double(), expected, atol=ROUNDING)
     assert torch.allclose(memory.temporary.working.use.double(), usage[:CELLS], atol=ROUNDING)
     assert torch.allclose(memory.temporary.working.life, torch.ones(CELLS))
@@ -140,9 +142,9 @@ def test_reading_in_blocks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("dense", [False, True])
 def test_values_of_some_positions_are_those_of_all(dense: bool) -> None:
-    one, two = entry(1, (0, 1)), entry(2, (0,))
-    memory = shot_memory(2, (0, one), (1, two), config=MemoryConfig(top_k=4, dense=dense))
-    memory.temporary.add(newborn(two.key, two.shrinkage, torch.cat((two.values[0], one.values[1]), dim=1), two.key.sigmoid()))
+    first, second = entry(1, (0, 1)), entry(2, (0,))
+    memory = shot_memory(2, (0, first), (1, second), config=MemoryConfig(top_k=4, dense=dense))
+    memory.temporary.add(newborn(second.key, second.shrinkage, torch.cat((second.values[0], first.values[1]), dim=1), second.key.sigmoid()))
     readout, some = memory.read(*query(3)), torch.tensor([2, 7, 10])
     for objects in ([0, 1], [1]):
         assert torch.equal(readout.value(objects, some), readout.value(objects)[..., some])

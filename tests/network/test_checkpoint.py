@@ -41,8 +41,8 @@ def test_saved_network_comes_back_in_half_precision_with_its_metadata(tmp_path: 
     loaded = load_network(tmp_path / "a.safetensors")
     for name, tensor in network.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], tensor.half().float()), name
-    said = read_metadata(tmp_path / "a.safetensors")
-    assert (said["terms"], said["steps"]) == ("none", "20")
+    metadata = read_metadata(tmp_path / "a.safetensors")
+    assert (metadata["terms"], metadata["steps"]) == ("none", "20")
 
 
 def test_pickled_state_dict_loads(tmp_path: Path) -> None:

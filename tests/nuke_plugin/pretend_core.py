@@ -57,11 +57,11 @@ def fit(request):
 
     sent, found = SentRoto.parse(Path(request.roto).read_text()), []
     rotos = [(name, read_tree(text)) for name, text in sent.rotos]
-    for one in objects_of(rotos, sent.union, sent.keyframes, sent.absent, sent.taken):
-        if request.objects is None or one.name in request.objects:
-            start = min(one.keyframes, key=lambda frame: abs(frame - request.frame))
-            shapes = [moved(shape, shape.points[:, 0] + [2, 1]) for shape in one.at(start)]
-            found.append(FittedObject(one.name, start, 0.98, tuple(one.own(start, request.frame, shapes))))
+    for obj in objects_of(rotos, sent.union, sent.keyframes, sent.absent, sent.taken):
+        if request.objects is None or obj.name in request.objects:
+            start = min(obj.keyframes, key=lambda frame: abs(frame - request.frame))
+            shapes = [moved(shape, shape.points[:, 0] + [2, 1]) for shape in obj.at(start)]
+            found.append(FittedObject(obj.name, start, 0.98, tuple(obj.own(start, request.frame, shapes))))
     return FitResult(request.frame, request.out, tuple(found), (), 0.1)
 
 
@@ -118,7 +118,7 @@ def object_names(request):
     if not request.roto:
         return ["alpha"]
     sent = SentRoto.parse(Path(request.roto).read_text())
-    return [one.name for one in objects_of([(name, read_tree(text)) for name, text in sent.rotos], sent.union, sent.taken)]
+    return [obj.name for obj in objects_of([(name, read_tree(text)) for name, text in sent.rotos], sent.union, sent.taken)]
 
 
 def keep_result(out, frames, layers, signature):

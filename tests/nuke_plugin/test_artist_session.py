@@ -146,7 +146,7 @@ def test_an_artist_keys_propagates_is_told_where_to_key_and_corrects(temper, ver
 
 
 def frames_of(found: dict) -> list[int]:
-    return [one["frame"] for one in found["suggestions"]]
+    return [pick["frame"] for pick in found["suggestions"]]
 
 
 def suggested_by_the_command_line(task: dict, report: dict, folder: Path) -> list[int]:

@@ -135,8 +135,8 @@ def test_shapes_and_their_alpha_are_of_one_moment(stage, at_frame):
 
     at_frame(5, move)
     stage.propagate()
-    (one,) = read_roto(exchange(stage) / "roto.json").objects
-    left = one.at(1001)[0].points[:, 0, 0].min()
+    (obj,) = read_roto(exchange(stage) / "roto.json").objects
+    left = obj.at(1001)[0].points[:, 0, 0].min()
     with OpenEXR.File(str(exchange(stage) / "roto_alpha" / "alpha.1001.exr"), separate_channels=True) as file:
         alpha = file.channels()["A"].pixels
         edge = int(file.header()["dataWindow"][0][0]) + int((alpha > 0.5).any(0).argmax())

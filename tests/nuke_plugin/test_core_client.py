@@ -47,9 +47,9 @@ def echo(behaviour: str) -> ModelList:
 
 
 def test_a_job_ends_with_its_result(core):
-    heard = list(ask(core, "frames"))
-    assert [message.frame for message in heard if isinstance(message, FrameDone)] == list(range(1001, 1051))
-    assert isinstance(heard[-1], Finished)
+    messages = list(ask(core, "frames"))
+    assert [message.frame for message in messages if isinstance(message, FrameDone)] == list(range(1001, 1051))
+    assert isinstance(messages[-1], Finished)
 
 
 def test_one_core_serves_several_nodes_each_with_its_own_messages(core):

@@ -29,16 +29,16 @@ def picture_points(stage, frame: int) -> list:
     from xmemcore.curves import read_tree
     from xmemcore.roto.nuke_roto import objects_of
 
-    (one,) = objects_of([("Roto1", read_tree(stage.roto["curves"].toScript()))])
-    return one.at(frame)[0].points.tolist()
+    (obj,) = objects_of([("Roto1", read_tree(stage.roto["curves"].toScript()))])
+    return obj.at(frame)[0].points.tolist()
 
 
 def feather(stage, frame: int):
     from xmemcore.curves import read_tree
     from xmemcore.roto.nuke_roto import objects_of
 
-    (one,) = objects_of([("Roto1", read_tree(stage.roto["curves"].toScript()))])
-    return one.at(frame)[0].feather
+    (obj,) = objects_of([("Roto1", read_tree(stage.roto["curves"].toScript()))])
+    return obj.at(frame)[0].feather
 
 
 @pytest.mark.parametrize("curves", [None, MOVED], ids=["plain", "in a layer that turns and doubles"])

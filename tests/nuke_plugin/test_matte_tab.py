@@ -15,7 +15,7 @@ TWO = (
 
 
 @pytest.fixture
-def made(stage):
+def propagated(stage):
     """Mattes of two objects: white boxes of 16 rows whose left edge is column 8; see the core that plays."""
     stage.roto["curves"].fromScript(TWO)
     stage.propagate()
@@ -29,42 +29,46 @@ def row(stage, channel: str, frame: int = 1004, node=None) -> list[float]:
     return [round(picture.at(channel, x, 48 - 1 - 16), 3) for x in range(20)]
 
 
-def test_untouched_it_changes_nothing(made):
-    assert row(made, "tri.alpha")[6:14] == [0, 0, 1, 1, 1, 1, 0, 0] and row(made, "rgba.alpha")[6:18] == [0, 0, *[1] * 8, 0, 0]
+def test_untouched_it_changes_nothing(propagated):
+    assert row(propagated, "tri.alpha")[6:14] == [0, 0, 1, 1, 1, 1, 0, 0] and row(propagated, "rgba.alpha")[6:18] == [0, 0, *[1] * 8, 0, 0]
 
 
-def test_it_expands_shrinks_and_feathers_every_layer(made):
-    made.node["matte_expand"].setValue(2)
-    assert row(made, "tri.alpha")[5:15] == [0, 1, 1, 1, 1, 1, 1, 1, 1, 0]
-    made.node["matte_expand"].setValue(-1)
-    assert row(made, "tri.alpha")[6:14] == [0, 0, 0, 1, 1, 0, 0, 0]
-    made.node["matte_expand"].setValue(0)
-    made.node["matte_feather"].setValue(3)
-    soft = row(made, "rgba.alpha")
+def test_it_expands_shrinks_and_feathers_every_layer(propagated):
+    propagated.node["matte_expand"].setValue(2)
+    assert row(propagated, "tri.alpha")[5:15] == [0, 1, 1, 1, 1, 1, 1, 1, 1, 0]
+    propagated.node["matte_expand"].setValue(-1)
+    assert row(propagated, "tri.alpha")[6:14] == [0, 0, 0, 1, 1, 0, 0, 0]
+    propagated.node["matte_expand"].setValue(0)
+    propagated.node["matte_feather"].setValue(3)
+    soft = row(propagated, "rgba.alpha")
     assert 0 < soft[7] < soft[8] < 1 and soft[12] > 0.9
 
 
-def test_edge_contrast_hardens_what_feather_softens(made):
-    made.node["matte_feather"].setValue(3)
-    soft = row(made, "tri.alpha")
-    made.node["matte_contrast"].setValue(1)
-    hard = row(made, "tri.alpha")
+def test_edge_contrast_hardens_what_feather_softens(propagated):
+    propagated.node["matte_feather"].setValue(3)
+    soft = row(propagated, "tri.alpha")
+    propagated.node["matte_contrast"].setValue(1)
+    hard = row(propagated, "tri.alpha")
     assert [round(value) for value in soft] == [round(value) for value in hard]
     assert sum(0.1 < value < 0.9 for value in hard) < sum(0.1 < value < 0.9 for value in soft)
     assert min(hard) == 0 and max(hard) == 1
 
 
-def test_invert_holds_outside_of_the_mattes_box_too(made):
-    made.node["matte_invert"].setValue(True)
-    picture = made.host.pixels(made.node, 1004)
+def test_invert_holds_outside_of_the_mattes_box_too(propagated):
+    propagated.node["matte_invert"].setValue(True)
+    picture = propagated.host.pixels(propagated.node, 1004)
     assert picture.at("rgba.alpha", 60, 2) == 1.0 and picture.at("rgba.alpha", 9, 48 - 1 - 16) == 0.0
-    assert picture.at("rgba.red", 30, 20) == made.host.pixels(made.plate, 1004).at("rgba.red", 30, 20)
+    assert picture.at("rgba.red", 30, 20) == propagated.host.pixels(propagated.plate, 1004).at("rgba.red", 30, 20)
 
 
-def test_one_layer_alone_can_be_changed(made):
-    made.node["matte_layers"].setValue("hat")
-    made.node["matte_expand"].setValue(2)
-    assert row(made, "hat.alpha")[5:8] == [0, 1, 1] and row(made, "tri.alpha")[6:8] == [0, 0] and row(made, "rgba.alpha")[6:8] == [0, 0]
+def test_one_layer_alone_can_be_changed(propagated):
+    propagated.node["matte_layers"].setValue("hat")
+    propagated.node["matte_expand"].setValue(2)
+    assert (
+        row(propagated, "hat.alpha")[5:8] == [0, 1, 1]
+        and row(propagated, "tri.alpha")[6:8] == [0, 0]
+        and row(propagated, "rgba.alpha")[6:8] == [0, 0]
+    )
 
 
 def test_confidence_bands_and_cryptomatte_stay_as_they_are(start):
@@ -90,30 +94,30 @@ def test_confidence_bands_and_cryptomatte_stay_as_they_are(start):
     assert picture.at("rgba.alpha", 5, 5) == 1.0
 
 
-def test_another_matte_can_come_out_in_alpha(made):
-    made.node.node("InAlpha")["from0"].setValue("tri.alpha")
-    assert made.node["matte_alpha"].value() == "tri.alpha", "the knob is a link to it"
-    assert row(made, "rgba.alpha") == row(made, "tri.alpha") != row(made, "hat.alpha")
+def test_another_matte_can_come_out_in_alpha(propagated):
+    propagated.node.node("InAlpha")["from0"].setValue("tri.alpha")
+    assert propagated.node["matte_alpha"].value() == "tri.alpha", "the knob is a link to it"
+    assert row(propagated, "rgba.alpha") == row(propagated, "tri.alpha") != row(propagated, "hat.alpha")
 
 
-def test_outside_the_range_it_is_black_or_held(made):
-    assert row(made, "rgba.alpha", 1020)[8] == 0
-    made.node["matte_outside"].setValue("hold")
-    assert row(made, "rgba.alpha", 1020)[8] == row(made, "rgba.alpha", 990)[8] == 1
+def test_outside_the_range_it_is_black_or_held(propagated):
+    assert row(propagated, "rgba.alpha", 1020)[8] == 0
+    propagated.node["matte_outside"].setValue("hold")
+    assert row(propagated, "rgba.alpha", 1020)[8] == row(propagated, "rgba.alpha", 990)[8] == 1
 
 
-def test_the_plate_can_be_premultiplied(made):
-    plain = made.host.pixels(made.node, 1004).at("rgba.red", 30, 20)
-    made.node["matte_premultiply"].setValue(True)
-    picture = made.host.pixels(made.node, 1004)
+def test_the_plate_can_be_premultiplied(propagated):
+    plain = propagated.host.pixels(propagated.node, 1004).at("rgba.red", 30, 20)
+    propagated.node["matte_premultiply"].setValue(True)
+    picture = propagated.host.pixels(propagated.node, 1004)
     assert plain > 0 == picture.at("rgba.red", 30, 20) and picture.at("rgba.red", 9, 48 - 1 - 16) > 0
 
 
-def test_it_renders_without_the_plugin(made, start):
+def test_it_renders_without_the_plugin(propagated, start):
     for name, value in (("matte_expand", 2), ("matte_outside", "hold")):
-        made.node[name].setValue(value)
-    path = made.save()
-    made.host.close()
+        propagated.node[name].setValue(value)
+    path = propagated.save()
+    propagated.host.close()
     bare = start(plugin=False, gui=False)
     bare.host.open(path)
     node = bare.host.node("XMemRoto")
@@ -121,14 +125,14 @@ def test_it_renders_without_the_plugin(made, start):
     assert not bare.host.python_errors
 
 
-def test_the_knobs_of_a_pass_act_on_that_pass_alone(made):
-    made.press("make_passes")
-    one = next(node for node in made.nuke.allNodes("Group") if node["label"].value() == "tri.alpha")
+def test_the_knobs_of_a_pass_act_on_that_pass_alone(propagated):
+    propagated.press("make_passes")
+    one = next(node for node in propagated.nuke.allNodes("Group") if node["label"].value() == "tri.alpha")
     one["matte_expand"].setValue(2)
-    assert row(made, "rgba.alpha", node=one)[5:15] == [0, 1, 1, 1, 1, 1, 1, 1, 1, 0]
+    assert row(propagated, "rgba.alpha", node=one)[5:15] == [0, 1, 1, 1, 1, 1, 1, 1, 1, 0]
     one["matte_invert"].setValue(True)
-    assert made.host.pixels(one, 1004).at("rgba.alpha", 60, 2) == 1.0
-    assert row(made, "tri.alpha")[6:8] == [0, 0]
+    assert propagated.host.pixels(one, 1004).at("rgba.alpha", 60, 2) == 1.0
+    assert row(propagated, "tri.alpha")[6:8] == [0, 0]
 
 
 def test_a_pass_whose_file_holds_the_mattes_box_alone_grows_and_inverts_beyond_it(start):
@@ -139,11 +143,11 @@ def test_a_pass_whose_file_holds_the_mattes_box_alone_grows_and_inverts_beyond_i
     from xmemcore.shot.plate.canvas import Box
 
     exr.write(stage.folder / "m.1004.exr", {"A": np.ones((16, 4), np.float16)}, Box(8, 8, 12, 24), Box(0, 0, 64, 48), 1.0, {})
-    one = stage.nuke.createNode("XMemPass")
-    one["mattes"].setValue((stage.folder / "m.%04d.exr").as_posix())
-    assert row(stage, "rgba.alpha", node=one)[6:14] == [0, 0, 1, 1, 1, 1, 0, 0]
-    one["matte_expand"].setValue(2)
-    assert row(stage, "rgba.alpha", node=one)[5:15] == [0, 1, 1, 1, 1, 1, 1, 1, 1, 0]
-    one["matte_invert"].setValue(True)
-    assert row(stage, "rgba.alpha", node=one)[5:15] == [1, 0, 0, 0, 0, 0, 0, 0, 0, 1]
-    assert stage.host.pixels(one, 1004).at("rgba.alpha", 60, 2) == 1.0
+    node = stage.nuke.createNode("XMemPass")
+    node["mattes"].setValue((stage.folder / "m.%04d.exr").as_posix())
+    assert row(stage, "rgba.alpha", node=node)[6:14] == [0, 0, 1, 1, 1, 1, 0, 0]
+    node["matte_expand"].setValue(2)
+    assert row(stage, "rgba.alpha", node=node)[5:15] == [0, 1, 1, 1, 1, 1, 1, 1, 1, 0]
+    node["matte_invert"].setValue(True)
+    assert row(stage, "rgba.alpha", node=node)[5:15] == [1, 0, 0, 0, 0, 0, 0, 0, 0, 1]
+    assert stage.host.pixels(node, 1004).at("rgba.alpha", 60, 2) == 1.0

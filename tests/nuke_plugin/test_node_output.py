@@ -130,10 +130,10 @@ def test_the_status_of_the_day_a_script_was_saved_is_never_shown_as_todays(stage
 
 def a_pass(stage):
     """A pass made from the menu, its files named by hand."""
-    made = stage.nuke.createNode("XMemPass")
-    made.setInput(0, None)
-    made["mattes"].setValue(stage.node.node("Result")["file"].value())
-    return made
+    node = stage.nuke.createNode("XMemPass")
+    node.setInput(0, None)
+    node["mattes"].setValue(stage.node.node("Result")["file"].value())
+    return node
 
 
 def test_a_pass_made_by_hand_shows_the_matte_at_once(stage):

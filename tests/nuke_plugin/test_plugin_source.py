@@ -107,7 +107,9 @@ GIZMO = (CHECKOUT / "gizmos" / "XMemRoto.gizmo").read_text("utf-8")
 
 
 def test_every_visible_knob_has_a_tooltip():
-    for line in re.findall(r"addUserKnob \{.*\}", GIZMO):
+    lines = re.findall(r"addUserKnob \{.*\}", GIZMO)
+    assert len(lines) > 50
+    for line in lines:
         kind, name = re.match(r"addUserKnob \{(\d+) (\w+)", line).groups()
         if "+INVISIBLE" in line or kind in ("20", "52") or name.startswith("divider"):
             continue
@@ -125,7 +127,9 @@ def test_every_call_of_the_gizmo_exists(start):
 
 
 def test_gizmo_text_runs_nothing_when_it_is_loaded():
-    for gizmo in (CHECKOUT / "gizmos").glob("*.gizmo"):
+    gizmos = sorted((CHECKOUT / "gizmos").glob("*.gizmo"))
+    assert [gizmo.stem for gizmo in gizmos] == ["XMemPass", "XMemRoto"]
+    for gizmo in gizmos:
         unescaped = re.findall(r"(?<!\\)[\[$](?!N\w+|stack 0\])", gizmo.read_text("utf-8"))
         assert not unescaped, f"{gizmo.name} would run Tcl while it loads"
 

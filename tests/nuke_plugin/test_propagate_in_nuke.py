@@ -160,7 +160,7 @@ def test_each_cause_of_staleness_is_named(stage):
 def test_suggestions_are_kept_and_the_strip_survives_reopening(stage):
     stage.press("suggest_frames")
     stage.wait()
-    assert [one["frame"] for one in hidden(stage, "suggestions")["suggestions"]] == [1010, 1009, 1008, 1007, 1006]
+    assert [pick["frame"] for pick in hidden(stage, "suggestions")["suggestions"]] == [1010, 1009, 1008, 1007, 1006]
 
 
 @pytest.mark.parametrize(

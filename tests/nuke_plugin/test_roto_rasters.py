@@ -42,7 +42,7 @@ def test_the_three_rasters_agree(start, case):
     grid = PixelGrid(WIDTH, HEIGHT)
 
     def union(roto) -> np.ndarray:
-        return 1 - np.prod([1 - rasterise(one.at(frame), grid) for one in roto.objects], axis=0)
+        return 1 - np.prod([1 - rasterise(obj.at(frame), grid) for obj in roto.objects], axis=0)
 
     through_api, through_text = union(read_roto(asked)), union(read_roto(from_text))
     np.testing.assert_allclose(through_api, through_text, atol=2e-3)

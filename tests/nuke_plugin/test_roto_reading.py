@@ -76,7 +76,7 @@ def core(reading, every=(), **kinds) -> dict:
     """Read what is sent as the core does: objects by name."""
     from xmemcore.roto import read_roto
 
-    return {one.name: one for one in read_roto(send(reading, every, **kinds).roto.write()).objects}
+    return {obj.name: obj for obj in read_roto(send(reading, every, **kinds).roto.write()).objects}
 
 
 def test_every_top_level_shape_and_layer_is_an_object_topmost_first(roto):
@@ -218,7 +218,7 @@ def compare(reading, frames) -> None:
         assert sampling.elsewhere(root, node.elements, frames) == []
         asked = write_tree(sampling.sampled(root, node.elements, every, frames, frames))
         told, heard = (read_roto(SentRoto((1920, 1080, 1.0), ((node.name, text),)).write()) for text in (node.text, asked))
-        assert [one.name for one in told.objects] == [one.name for one in heard.objects]
+        assert [obj.name for obj in told.objects] == [obj.name for obj in heard.objects]
         for ours, theirs in zip(told.objects, heard.objects):
             for frame in frames:
                 assert len(ours.at(frame)) == len(theirs.at(frame)), ours.name

@@ -456,8 +456,8 @@ def redo() -> None:
 
 
 _FUNCTIONS = {
-    one.__name__.rstrip("_"): public(one)
-    for one in (
+    node.__name__.rstrip("_"): public(node)
+    for node in (
         createNode,
         delete,
         toNode,

@@ -349,9 +349,9 @@ def _numbers(point: Any) -> Any:
 def _make(kind: str, name: str) -> Any:
     if kind == "raw":
         return Raw(name)
-    made = {"layer": Layer, "shape": Shape, "stroke": Stroke}[kind](_FROM_TEXT)
-    made._name = name
-    return made
+    shape = {"layer": Layer, "shape": Shape, "stroke": Stroke}[kind](_FROM_TEXT)
+    shape._name = name
+    return shape
 
 
 def _reader() -> roto_text.Reader:

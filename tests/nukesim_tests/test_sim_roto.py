@@ -312,7 +312,9 @@ def _elements(layer):
 def test_real_roto_nodes_render(host, samples):
     import nuke
 
-    for path in sorted((samples / "roto" / "snippets").glob("*.nk")):
+    snippets = sorted((samples / "roto" / "snippets").glob("*.nk"))
+    assert snippets
+    for path in snippets:
         host.open(path, unknown="inert")
         node = nuke.allNodes()[0]
         if path.stem in ("perspective_expressions",):

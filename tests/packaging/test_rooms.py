@@ -20,7 +20,7 @@ def test_no_arrow_runs_back_up() -> None:
 
 def test_arrows_that_others_imply_are_left_out() -> None:
     graph = {"xmemcore/cli": {"xmemcore/shot", "xmemcore/protocol"}, "xmemcore/shot": {"xmemcore/protocol"}, "xmemcore/protocol": set()}
-    assert rooms.told(graph) == {**graph, "xmemcore/cli": {"xmemcore/shot"}}
+    assert rooms.direct(graph) == {**graph, "xmemcore/cli": {"xmemcore/shot"}}
 
 
 def test_imports_for_type_checkers_alone_are_no_arrows() -> None:

@@ -18,7 +18,9 @@ def test_changelog_begins_with_the_version_of_the_protocol() -> None:
 
 
 def test_every_gizmo_is_saved_by_this_version() -> None:
-    for path in (CHECKOUT / "gizmos").glob("*.gizmo"):
+    gizmos = sorted((CHECKOUT / "gizmos").glob("*.gizmo"))
+    assert [path.stem for path in gizmos] == ["XMemPass", "XMemRoto"]
+    for path in gizmos:
         assert re.findall(r"^ plugin_version (\S+)$", path.read_text(encoding="utf-8"), re.MULTILINE) == [VERSION], path.name
 
 

@@ -85,7 +85,7 @@ def test_any_frames_survive_being_written_and_read(frames: list[int]) -> None:
 
 
 def test_ranges_with_the_same_frames_are_equal_and_hash_alike() -> None:
-    one, other = FrameRange.parse("1-3"), FrameRange.of([1, 2, 3])
-    assert 2 in one  # asking must not change what is compared
-    assert one == other and hash(one) == hash(other)
-    assert "2" not in one and None not in one
+    first, second = FrameRange.parse("1-3"), FrameRange.of([1, 2, 3])
+    assert 2 in first  # asking must not change what is compared
+    assert first == second and hash(first) == hash(second)
+    assert "2" not in first and None not in first

@@ -89,7 +89,7 @@ def test_shots_of_one_folder_stay_beside_each_other(tmp_path: Path) -> None:
     for each in (other, shot(tmp_path, "a"), replace(other, script="again")):
         job.keep(tmp_path, each)
     opened = job.read(tmp_path)
-    assert [one.name for one in opened.shots] == ["a", "b"] and opened.shot("b").script == "again"
+    assert [shot.name for shot in opened.shots] == ["a", "b"] and opened.shot("b").script == "again"
     with pytest.raises(match="It has: a, b"):
         opened.shot("c")
 

@@ -27,11 +27,11 @@ def test_records_come_back(tmp_path: Path) -> None:
 
 
 def test_other_sequences_of_the_folder_are_left_alone(tmp_path: Path) -> None:
-    one, two = ResultFile(tmp_path / "a.%04d.exr"), ResultFile(tmp_path / "b.%04d.exr")
-    one.records[1] = record("one")
-    one.write(ResultHeader())
-    two.records[1] = record("two")
-    two.write(ResultHeader())
+    first, second = ResultFile(tmp_path / "a.%04d.exr"), ResultFile(tmp_path / "b.%04d.exr")
+    first.records[1] = record("one")
+    first.write(ResultHeader())
+    second.records[1] = record("two")
+    second.write(ResultHeader())
     assert ResultFile(tmp_path / "a.%04d.exr").records[1].signature == "one"
     assert set(json.loads((tmp_path / "result.json").read_text())["mattes"]) == {"a.%04d.exr", "b.%04d.exr"}
 

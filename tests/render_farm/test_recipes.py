@@ -135,7 +135,7 @@ def test_the_table_of_variables_is_what_the_program_reads() -> None:
         CHECKOUT / "tests/shared_data.py",
     ]
     used = {name for path in sources for name in re.findall(r"\bXMEM_ROTO_[A-Z_]+\b", path.read_text("utf-8"))}
-    assert used == {one.name for one in environment.VARIABLES if one.name.startswith("XMEM_ROTO_")}
+    assert used == {variable.name for variable in environment.VARIABLES if variable.name.startswith("XMEM_ROTO_")}
 
 
 def test_the_page_names_the_exit_codes_that_there_are() -> None:

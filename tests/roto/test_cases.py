@@ -135,8 +135,8 @@ def test_a_shape_at_infinity_is_named(tmp_path: Path) -> None:
 
     identity = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]
     lost = square("lost", 4, 4, 9, transform="{t " + " ".join(map(str, [0] * 9 + [1] * 3 + [0] * 7 + identity)) + "}")
-    made = RotoAnnotations(read_roto(curves(lost, square("kept", 4, 4, 9))), Canvas(Box(0, 0, 32, 32), Box(0, 0, 32, 32)))
-    assert made.objects == ("kept",) and any("lies at infinity on frame 1001" in warning for warning in made.warnings)
+    masks_of_roto = RotoAnnotations(read_roto(curves(lost, square("kept", 4, 4, 9))), Canvas(Box(0, 0, 32, 32), Box(0, 0, 32, 32)))
+    assert masks_of_roto.objects == ("kept",) and any("lies at infinity on frame 1001" in warning for warning in masks_of_roto.warnings)
 
 
 def test_real_folders_and_endless_files_are_no_roto(tmp_path: Path) -> None:
@@ -148,4 +148,4 @@ def test_real_folders_and_endless_files_are_no_roto(tmp_path: Path) -> None:
 def test_a_node_of_paint_strokes_beside_the_roto_needs_no_choice() -> None:
     stroke = "{cubiccurve Brush1 512 catmullrom {cc {f 2080} {p {1 2 0.5} {3 4 1}}} {t 0 0} {a bs 5}}"
     text = script(node("Paint", curves(stroke), "RotoPaint"), node("Roto1", curves(square("a", 1, 1, 5))))
-    assert [one.name for one in read_roto(text).objects] == ["a"]
+    assert [obj.name for obj in read_roto(text).objects] == ["a"]

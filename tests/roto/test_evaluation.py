@@ -209,7 +209,7 @@ def test_points_of_an_expression_are_not_known() -> None:
 def test_shapes_of_fewer_than_two_points_are_named_and_left_out() -> None:
     dot, nothing = shape("dot", cc(corners((4, 4)), "1001")), shape("nothing", "{cc {f 8192} {p}}")
     roto = read_roto(curves(dot, nothing, square("a", 0, 0, 1)))
-    assert [one.name for one in roto.objects] == ["a"]
+    assert [obj.name for obj in roto.objects] == ["a"]
     assert any("fewer than two points" in warning and "dot, nothing" in warning for warning in roto.warnings)
 
 

@@ -33,7 +33,7 @@ def centres(roto, frame: int = 1001) -> np.ndarray:
 
 def test_a_script_gives_objects_format_and_keyframes(tmp_path: Path) -> None:
     roto = read_roto(written(tmp_path, script(node("Roto1", ONE), size=(2048, 1556))))
-    assert [(one.name, one.keyframes) for one in roto.objects] == [("sleeve", (1001,))]
+    assert [(obj.name, obj.keyframes) for obj in roto.objects] == [("sleeve", (1001,))]
     assert roto.format == Format(2048, 1556, 1.0)
     assert roto.warnings == ()
 
@@ -63,18 +63,18 @@ def test_windows_line_ends_and_a_byte_order_mark_do_no_harm(tmp_path: Path) -> N
 def test_names_may_hold_spaces_quotes_and_braces() -> None:
     names = {'"left sleeve"': "left sleeve", r'"a \"b\" \{c\}"': 'a "b" {c}', "{two words}": "two words", "täxt": "täxt"}
     text = curves(*(square(written, 0, 0, 1) for written in names))
-    assert [one.name for one in read_roto(text).objects] == list(names.values())
+    assert [obj.name for obj in read_roto(text).objects] == list(names.values())
 
 
 def test_objects_of_one_name_are_told_apart() -> None:
     text = curves(*(square(name, 0, 0, 1) for name in ("a", "a", "b", "a")))
-    assert [one.name for one in read_roto(text).objects] == ["a", "a_2", "b", "a_3"]
+    assert [obj.name for obj in read_roto(text).objects] == ["a", "a_2", "b", "a_3"]
 
 
 def test_a_layer_is_one_object_and_its_first_shape_is_on_top() -> None:
     text = curves(layer("body", square("top", 5, 0, 1), layer("inner", square("low", 7, 0, 1))), square("alone", 9, 0, 1), layer("empty"))
     roto = read_roto(text)
-    assert [one.name for one in roto.objects] == ["body", "alone"]
+    assert [obj.name for obj in roto.objects] == ["body", "alone"]
     assert [shape.points[0, 0, 0] for shape in roto.objects[0].at(1001)] == [7, 5]
 
 
@@ -83,7 +83,7 @@ def test_nodes_in_groups_have_paths(tmp_path: Path) -> None:
         "Group {\n name Outer\n}", " Input {\n  name Input1\n }", " Group {\n  name Inner\n }", node("Roto1", ONE), " end_group",
         node("Paint", ONE, "RotoPaint"), "end_group", node("Roto1", curves(square("other", 0, 0, 1))),
     )  # fmt: skip
-    assert [one.path for one in roto_nodes(text)] == ["Outer.Inner.Roto1", "Outer.Paint", "Roto1"]
+    assert [node.path for node in roto_nodes(text)] == ["Outer.Inner.Roto1", "Outer.Paint", "Roto1"]
     path = written(tmp_path, text)
     assert read_roto(path, "Outer.Paint").objects[0].name == "sleeve"
     assert read_roto(path, "Paint").objects[0].name == "sleeve"
@@ -98,7 +98,7 @@ def test_other_nodes_and_other_knobs_called_curves_are_stepped_over() -> None:
         "# a comment with a { brace",
         node("Roto1", ONE, knobs=[r'label "a \"quoted\" \{ brace"', "toolbox {selectAll { { selectAll str 1 } } }"]),
     )
-    assert [one.path for one in roto_nodes(text)] == ["Roto1"]
+    assert [node.path for node in roto_nodes(text)] == ["Roto1"]
 
 
 def test_a_disabled_roto_is_used_and_named() -> None:
@@ -138,7 +138,7 @@ def test_a_new_node_without_a_curves_knob_has_no_shapes() -> None:
 def test_paint_strokes_are_named_and_left_out() -> None:
     stroke = "{cubiccurve Brush1 512 catmullrom {cc {f 2080} {p {1 2 0.5} {3 4 1}}} {t 0 0} {a bs 5}}"
     roto = read_roto(curves(stroke, square("shape", 0, 0, 1)))
-    assert [one.name for one in roto.objects] == ["shape"]
+    assert [obj.name for obj in roto.objects] == ["shape"]
     assert any("strokes" in warning and "Brush1" in warning for warning in roto.warnings)
     with pytest.raises(RequestError, match="only paint strokes"):
         read_roto(curves(stroke))

@@ -53,10 +53,10 @@ def test_the_designs_example_is_read(tmp_path: Path) -> None:
     path.write_text(json.dumps(EXAMPLE))
     roto = read_roto(path)
     assert roto.format == Format(64, 48, 2.0)
-    one = roto.objects[0]
-    assert (one.name, one.keyframes) == ("sleeve", (-5, 1001))
-    assert one.at(-5) == [] and one.has(1001) and not one.has(1002)
-    assert rasterise(one.at(1001), GRID).sum() == pytest.approx(200)
+    obj = roto.objects[0]
+    assert (obj.name, obj.keyframes) == ("sleeve", (-5, 1001))
+    assert obj.at(-5) == [] and obj.has(1001) and not obj.has(1002)
+    assert rasterise(obj.at(1001), GRID).sum() == pytest.approx(200)
 
 
 def test_what_is_written_is_the_designs_form() -> None:
@@ -75,8 +75,8 @@ def test_a_text_and_its_json_give_the_same_rasters_everywhere() -> None:
         transform="{t 32 24 0 0 0 0 0 0 {{1001 0 -} {1011 20 -}}}",
     )
     roto = read_roto(text)
-    again = read_roto(roto_json.write(roto, {one.name: range(1000, 1013, 3) for one in roto.objects}))
-    assert [one.name for one in again.objects] == ["body", "c", "d"]
+    again = read_roto(roto_json.write(roto, {obj.name: range(1000, 1013, 3) for obj in roto.objects}))
+    assert [obj.name for obj in again.objects] == ["body", "c", "d"]
     for one, other in zip(roto.objects, again.objects):
         for frame in range(1000, 1013, 3):
             assert np.array_equal(rasterise(one.at(frame), GRID), rasterise(other.at(frame), GRID))
@@ -97,10 +97,10 @@ def test_an_open_shape_without_widths_has_nukes_default() -> None:
 
 
 def test_feather_comes_through() -> None:
-    one = circle(30, 20, 10, feather=6)
-    roto = Roto((RotoObject("a", (1,), lambda frame: [one]),), Format(64, 48, 1.0), ())
+    shape = circle(30, 20, 10, feather=6)
+    roto = Roto((RotoObject("a", (1,), lambda frame: [shape]),), Format(64, 48, 1.0), ())
     again = read_roto(roto_json.write(roto))
-    assert np.array_equal(again.objects[0].at(1)[0].feather, one.feather)
+    assert np.array_equal(again.objects[0].at(1)[0].feather, shape.feather)
 
 
 @pytest.mark.parametrize("version", [0, 3, "1", None])

@@ -54,9 +54,9 @@ def test_every_roto_of_every_sample_evaluates_and_rasterises(scripts: list[Path]
                 roto = read_roto(path, node.path)
             except RequestError:
                 continue
-            for one in roto.objects:
-                for frame in one.keyframes or (1,):
-                    raster = rasterise(one.at(frame), grid)
+            for obj in roto.objects:
+                for frame in obj.keyframes or (1,):
+                    raster = rasterise(obj.at(frame), grid)
                     assert np.isfinite(raster).all() and 0 <= raster.min() <= raster.max() <= 1
                     drawn += 1
     assert drawn > 100
@@ -89,7 +89,7 @@ def read(folder: Path, name: str, node: str | None = None) -> Roto:
 def test_a_whole_nuke_16_script(roto_folder: Path) -> None:
     roto = read(roto_folder, "CoTracker_check_results_v001.nk")
     assert (roto.format.width, roto.format.height) == (2304, 1296)
-    assert [(one.name, one.keyframes) for one in roto.objects] == [("Bezier1", (1024,))]
+    assert [(obj.name, obj.keyframes) for obj in roto.objects] == [("Bezier1", (1024,))]
     points = roto.objects[0].at(1024)[0].points
     assert points[0].tolist() == [[1129, 459], [-8.5, -18.5], [8.5, 18.5]]
     drawn = rasterise(roto.objects[0].at(1024), PixelGrid(2304, 1296))
@@ -102,7 +102,7 @@ def test_a_whole_nuke_16_script(roto_folder: Path) -> None:
 def test_shapes_turned_by_their_layers_close_a_hexagon(roto_folder: Path) -> None:
     """Six blades, each turned by 60 degrees about the middle."""
     roto = read(roto_folder, "snippets/bokeh_rotated_shapes.nk")
-    centres = np.array([one.at(79)[0].points[:, 0].mean(axis=0) for one in roto.objects])
+    centres = np.array([obj.at(79)[0].points[:, 0].mean(axis=0) for obj in roto.objects])
     radii = np.hypot(*(centres - centres.mean(axis=0)).T)
     assert len(centres) == 6 and radii.std() / radii.mean() < 0.1
     turns = np.sort(np.degrees(np.arctan2(*(centres - centres.mean(axis=0)).T)))
@@ -140,7 +140,7 @@ def test_open_splines_are_named_and_drawn(roto_folder: Path) -> None:
 
 def test_layers_are_objects_with_all_their_shapes(roto_folder: Path) -> None:
     roto = read(roto_folder, "snippets/flow_layers_openspline.nk")
-    assert [(one.name, len(one.at(184))) for one in roto.objects][:3] == [("KnottedPost1", 6), ("KnottedPost", 6), ("Pipe", 3)]
+    assert [(obj.name, len(obj.at(184))) for obj in roto.objects][:3] == [("KnottedPost1", 6), ("KnottedPost", 6), ("Pipe", 3)]
 
 
 def test_a_keyed_rest_position_and_views_do_no_harm(roto_folder: Path) -> None:

@@ -23,7 +23,7 @@ def sent(*rotos: str, **edits: object) -> Roto:
 def test_texts_come_through_as_their_nodes_have_them() -> None:
     roto = sent(curves(SLEEVE, layer("body", square("arm", 0, 0, 4))), curves(square("sleeve", 50, 20, 8)))
     assert roto.format == Format(1920, 1080, 2.0)
-    assert [(one.name, one.keyframes) for one in roto.objects] == [
+    assert [(obj.name, obj.keyframes) for obj in roto.objects] == [
         ("Roto2.sleeve", (1001, 1010, 1020)), ("body", (1001,)), ("Roto1.sleeve", (1001,)),
     ]  # fmt: skip
 
@@ -39,9 +39,9 @@ def test_all_shapes_may_be_one_object() -> None:
     roto = sent(
         curves(SLEEVE, square("hat", 0, 0, 4, "1002")), curves(square("low", 50, 20, 8, "1003")), union="roto", keyframes={"roto": (1001,)}
     )
-    (one,) = roto.objects
-    assert (one.name, one.keyframes) == ("roto", (1001,))
-    assert [shape.points[0, 0, 0] for shape in one.at(1001)] == [50, 0, 10]
+    (obj,) = roto.objects
+    assert (obj.name, obj.keyframes) == ("roto", (1001,))
+    assert [shape.points[0, 0, 0] for shape in obj.at(1001)] == [50, 0, 10]
 
 
 @pytest.mark.parametrize(

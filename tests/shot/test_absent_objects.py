@@ -22,7 +22,7 @@ BODY = ("body", 10, 16, 32)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shot_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made")
     write_plate(folder / "plate", last=FRAMES[-1], holes=())
     write_model(folder)
@@ -30,12 +30,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def asked(made: Path, tmp_path: Path):
+def asked(shot_folder: Path, tmp_path: Path):
     def ask(*shapes: str, root: str = "", **settings: object) -> PropagateRequest:
         roto = tmp_path / "roto.nk"
         roto.write_text(script(node("Roto1", curves(*shapes, attributes=root)), size=(WIDTH, HEIGHT)))
         return PropagateRequest(
-            plate=str(made / "plate" / "plate.%04d.exr"), roto=str(roto), model=str(made / "small.safetensors"), size=64, device="cpu",
+            plate=str(shot_folder / "plate" / "plate.%04d.exr"), roto=str(roto), model=str(shot_folder / "small.safetensors"),
+            size=64, device="cpu",
             out=str(tmp_path / "mattes" / "matte.%04d.exr"), cache=str(tmp_path / "cache"), **settings,
         )  # fmt: skip
 

@@ -14,10 +14,10 @@ from xmemcore.shot.annotations.objects import Unpacking, _nearest
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (16, 24), (31, 17)])
 def test_mask_survives_its_bits(shape: tuple[int, int]) -> None:
     draw = np.random.default_rng(sum(shape))
-    one, other = (draw.integers(0, 2, shape).astype(np.float32) for _ in range(2))
-    packed = BitMask.of(one)
-    assert np.array_equal(packed.unpacked(), one) and packed.pixels == int(one.sum())
-    assert packed.shared(BitMask.of(other)) == int(np.minimum(one, other).sum())
+    first, second = (draw.integers(0, 2, shape).astype(np.float32) for _ in range(2))
+    packed = BitMask.of(first)
+    assert np.array_equal(packed.unpacked(), first) and packed.pixels == int(first.sum())
+    assert packed.shared(BitMask.of(second)) == int(np.minimum(first, second).sum())
     assert packed.bits.nbytes <= shape[0] * -(-shape[1] // 8)
 
 

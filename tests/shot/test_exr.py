@@ -236,9 +236,9 @@ def test_file_cut_anywhere_is_refused_by_name_and_nothing_is_printed(good: Path,
             header = exr.read_header(good)
             part = header.parts[-1]
             exr.read_channels(header, part, part.channels)
-    said = capfd.readouterr()
-    assert said.out == "", "stdout belongs to the worker's protocol"
-    assert said.err == "", "an artist gets our sentence, and nothing else"
+    printed = capfd.readouterr()
+    assert printed.out == "", "stdout belongs to the worker's protocol"
+    assert printed.err == "", "an artist gets our sentence, and nothing else"
 
 
 def test_flipped_bits_never_give_anything_but_pixels_or_a_sentence(good: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -258,8 +258,8 @@ def test_flipped_bits_never_give_anything_but_pixels_or_a_sentence(good: Path, c
             refused += 1
             assert "a.exr" in str(failure) and "\n" not in str(failure)
     assert refused > 60, "ZIP has checksums"
-    said = capfd.readouterr()
-    assert (said.out, said.err) == ("", "")
+    printed = capfd.readouterr()
+    assert (printed.out, printed.err) == ("", "")
 
 
 def test_what_others_write_while_a_damaged_file_is_read_is_passed_on(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -284,9 +284,9 @@ def test_what_others_write_while_a_damaged_file_is_read_is_passed_on(tmp_path: P
             read(path, "R")
     ended.set()
     thread.join(60)
-    said = capfd.readouterr().err.splitlines()
+    printed = capfd.readouterr().err.splitlines()
     # Where the descriptor turns, two lines may change places.
-    assert sorted(said) == sorted(f"line {place}" for place in lines)
+    assert sorted(printed) == sorted(f"line {place}" for place in lines)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork.")
@@ -304,16 +304,16 @@ def test_forked_process_hands_on_nothing_that_its_parent_caught(capfd: pytest.Ca
 
 
 def test_damage_in_one_part_does_not_give_the_pixels_of_another(tmp_path: Path) -> None:
-    one, two = half_noise(40, 50, 1), half_noise(40, 50, 2)
+    first, second = half_noise(40, 50, 1), half_noise(40, 50, 2)
     window = (0, 0, 50, 40)
-    path = write_parts(tmp_path / "a.exr", [("one", one, window), ("two", two, window)], window)
+    path = write_parts(tmp_path / "a.exr", [("one", first, window), ("two", second, window)], window)
     content = bytearray(path.read_bytes())
     for place in range(len(content) // 4, len(content) // 2, 97):
         content[place] ^= 0xFF
     path.write_bytes(bytes(content))
     with pytest.raises(RequestError, match="truncated or damaged"):
         read(path, "R", part=0)
-    assert np.array_equal(read(path, "R", part=1)["R"], two["R"])
+    assert np.array_equal(read(path, "R", part=1)["R"], second["R"])
 
 
 # Writing

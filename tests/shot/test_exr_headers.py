@@ -82,8 +82,8 @@ def test_attribute_that_no_pixel_needs_changes_nothing(
         assert [here.planes for here in header.parts] == [here.planes for here in before.parts], name
         found = exr.read_channels(header, header.parts[part], "RGB").channels
         assert all(np.array_equal(found[channel], channels[channel]) for channel in "RGB"), name
-    said = capfd.readouterr()
-    assert (said.out, said.err) == ("", "")
+    printed = capfd.readouterr()
+    assert (printed.out, printed.err) == ("", "")
 
 
 def test_all_attributes_at_once_are_stepped_over(make: tuple[Path, int, dict[str, np.ndarray]]) -> None:

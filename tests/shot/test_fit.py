@@ -85,7 +85,7 @@ def request_(tmp_path: Path) -> FitRequest:
 
 def test_fitted_shape_covers_the_matte_and_keeps_its_points_places(request_: FitRequest) -> None:
     result = fit_shapes(request_)
-    assert [(one.name, one.keyed_on) for one in result.objects] == [("disc", 0)] and result.objects[0].iou >= 0.97
+    assert [(obj.name, obj.keyed_on) for obj in result.objects] == [("disc", 0)] and result.objects[0].iou >= 0.97
     (disc,) = read_roto(result.out, None).objects
     (shape,) = disc.at(8)
     x, y = middle(8)
@@ -98,8 +98,8 @@ def test_fitted_shape_covers_the_matte_and_keeps_its_points_places(request_: Fit
 def test_command_says_how_well_the_shapes_cover_the_matte(request_: FitRequest, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["fit", request_.plate, "--roto", str(request_.roto), "--mattes", request_.mattes, "--frame", "5", "--out", request_.out]
     assert main(words) == 0
-    said = capsys.readouterr().out
-    assert float(said.split("disc: shapes of frame 0 on frame 5, overlap with the matte ")[1].split()[0]) >= 0.97
+    printed = capsys.readouterr().out
+    assert float(printed.split("disc: shapes of frame 0 on frame 5, overlap with the matte ")[1].split()[0]) >= 0.97
 
 
 def test_frame_without_a_matte_is_refused_in_a_sentence(request_: FitRequest) -> None:

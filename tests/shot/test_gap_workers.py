@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.shot.made_shot import sent_to, write_plate, write_shot
-from tests.shot.test_propagate import Heard, read
+from tests.shot.test_propagate import Recorder, read
 from xmemcore.protocol.failures import Cancelled, RequestError
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot import gap_workers
@@ -60,7 +60,7 @@ def test_mattes_are_the_same_for_any_number_of_workers(request_of: PropagateRequ
 def test_cancelled_run_of_several_workers_goes_on_to_the_same_mattes(request_of: PropagateRequest, workers, tmp_path: Path) -> None:
     workers(3)
     with pytest.raises(Cancelled, match="The mattes that were finished stay."):
-        propagate(request_of, Heard(stop_after=5))
+        propagate(request_of, Recorder(stop_after=5))
     finished = propagate(request_of)
     assert 0 < len(finished.written) < len(FRAMES) and finished.frames == tuple(FRAMES)
     workers(1)

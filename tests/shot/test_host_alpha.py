@@ -84,7 +84,7 @@ def test_the_sentence_names_the_place_as_nuke_counts():
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def shot_files(tmp_path_factory):
     """A made shot and a roto with one shape, keyed on two frames."""
     from tests.shot import made_shot
 
@@ -96,8 +96,8 @@ def made(tmp_path_factory):
     return folder, made_shot.write_plate(folder / "plate"), str(script), made_shot.write_model(folder / "models")
 
 
-def propagated(made, tmp_path, roto_alpha):
-    folder, plate, script, model = made
+def propagated(shot_files, tmp_path, roto_alpha):
+    folder, plate, script, model = shot_files
     request = PropagateRequest(
         plate=plate, roto=script, model=str(model), size=64, device="cpu", frames="1001-1004", out=str(tmp_path / "matte.%04d.exr"),
         cache=str(tmp_path / "cache"), roto_alpha=roto_alpha,
@@ -105,25 +105,25 @@ def propagated(made, tmp_path, roto_alpha):
     return propagate(request)
 
 
-def test_on_keyframes_the_hosts_render_is_the_union_bit_for_bit_and_the_objects_are_ours(made, tmp_path):
-    plain = propagated(made, tmp_path, None)
+def test_on_keyframes_the_hosts_render_is_the_union_bit_for_bit_and_the_objects_are_ours(shot_files, tmp_path):
+    plain = propagated(shot_files, tmp_path, None)
     ours = read_mattes(plain.out).read(1001)
     # What a host's own raster would be: ours with other numbers along the edge, some of them very faint.
     exr.make_folder(tmp_path / "alpha")
     theirs = (ours.union * 0.99 + np.where(ours.union == 0, 0.0005, 0)).astype(np.float16)
     exr.write(tmp_path / "alpha" / "alpha.1001.exr", {"A": theirs}, Box(0, 0, 96, 64), Box(0, 0, 96, 64), 1.0, {})
-    result = propagated(made, tmp_path, str(tmp_path / "alpha" / "alpha.%04d.exr"))
+    result = propagated(shot_files, tmp_path, str(tmp_path / "alpha" / "alpha.%04d.exr"))
     assert result.written == (1001,), "only the keyframe's file depends on it"
     after = read_mattes(result.out).read(1001)
     assert np.array_equal(after.union, theirs.astype(np.float32))
     assert np.array_equal(after.layers["body"], ours.layers["body"])
     assert result.warnings == ()
-    again = propagated(made, tmp_path, str(tmp_path / "alpha" / "alpha.%04d.exr"))
+    again = propagated(shot_files, tmp_path, str(tmp_path / "alpha" / "alpha.%04d.exr"))
     assert again.written == ()
 
 
-def test_a_raster_that_differs_is_reported_with_its_frame(made, tmp_path):
+def test_a_raster_that_differs_is_reported_with_its_frame(shot_files, tmp_path):
     exr.make_folder(tmp_path / "alpha")
     exr.write(tmp_path / "alpha" / "alpha.1001.exr", {"A": np.ones((64, 96), np.float16)}, Box(0, 0, 96, 64), Box(0, 0, 96, 64), 1.0, {})
-    result = propagated(made, tmp_path, str(tmp_path / "alpha" / "alpha.%04d.exr"))
+    result = propagated(shot_files, tmp_path, str(tmp_path / "alpha" / "alpha.%04d.exr"))
     assert any("frame 1001" in warning and "differs from Nuke's" in warning for warning in result.warnings)

@@ -37,9 +37,9 @@ def test_faint_values_go_unless_they_are_the_artists() -> None:
 
 
 def test_box_holds_all_layers_and_empty_ones_have_none() -> None:
-    one, other = np.zeros((8, 8), np.float32), np.zeros((8, 8), np.float32)
-    one[1, 2], other[6, 5] = 1, 1
-    assert box_of([Layer.of(one), Layer(), Layer.of(other)]) == Box(2, 1, 6, 7)
+    first, second = np.zeros((8, 8), np.float32), np.zeros((8, 8), np.float32)
+    first[1, 2], second[6, 5] = 1, 1
+    assert box_of([Layer.of(first), Layer(), Layer.of(second)]) == Box(2, 1, 6, 7)
     assert box_of([Layer()]) is None
 
 

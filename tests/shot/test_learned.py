@@ -23,7 +23,7 @@ from xmemcore.shot.store.state import clear_node
 
 
 @dataclass
-class Heard:
+class Recorder:
     """A listener that remembers what was said, and stops at a sentence."""
 
     stop_at: str = "\0"
@@ -76,7 +76,7 @@ def request_of(written: PropagateRequest, tmp_path: Path) -> PropagateRequest:
 
 
 def test_a_shot_is_learned_once_and_its_mattes_stay_fresh(request_of: PropagateRequest, helps: None) -> None:
-    first, again = Heard(), Heard()
+    first, again = Recorder(), Recorder()
     assert propagate(request_of, first).written
     assert first.steps() and any("Learned this shot" in text for text in first.said)
     assert propagate(request_of, again).written == ()
@@ -87,7 +87,7 @@ def test_a_shot_is_learned_once_and_its_mattes_stay_fresh(request_of: PropagateR
 def test_learned_mattes_are_others_and_both_kinds_know_their_own(request_of: PropagateRequest, helps: None) -> None:
     plain = replace(request_of, learn=0.0)
     propagate(plain)
-    predicted = set(propagate(request_of, Heard()).written)
+    predicted = set(propagate(request_of, Recorder()).written)
     assert predicted == {1002, 1003, 1004, 1006, 1007, 1008}
     assert set(node_status(plain).stale) == predicted
     assert any("learn" in reason for reason in node_status(plain).reasons)
@@ -98,17 +98,17 @@ def test_where_learning_would_not_help_the_mattes_are_the_same_as_without(
 ) -> None:
     monkeypatch.setattr(learning, "recall", lambda network, question: 0.5)
     propagate(replace(request_of, learn=0.0))
-    heard, again = Heard(), Heard()
-    assert propagate(request_of, heard).written == ()
-    assert heard.steps() and any("would not help" in text for text in heard.said)
+    recorder, again = Recorder(), Recorder()
+    assert propagate(request_of, recorder).written == ()
+    assert recorder.steps() and any("would not help" in text for text in recorder.said)
     assert propagate(request_of, again).written == () and not again.steps()
 
 
 def test_a_learning_that_is_cancelled_goes_on_where_it_was(request_of: PropagateRequest, helps: None, tmp_path: Path) -> None:
-    stopped = Heard(stop_at="3 of 12")
+    stopped = Recorder(stop_at="3 of 12")
     with pytest.raises(Cancelled):
         propagate(request_of, stopped)
-    resumed = Heard()
+    resumed = Recorder()
     propagate(request_of, resumed)
     assert not any("Learning this shot: 2 of" in text for text in resumed.said)
     assert any("Learning this shot: 4 of" in text for text in resumed.said)
@@ -132,14 +132,14 @@ def test_a_second_round_goes_on_from_the_first_and_says_so_in_its_hash(
 
 def test_other_seconds_keys_and_models_are_learned_anew(request_of: PropagateRequest, more: str) -> None:
     plans = [request_of, replace(request_of, learn=10), replace(request_of, roto=more), replace(request_of, size=80)]
-    assert len({round_of(one) for one in plans}) == len(plans)
+    assert len({round_of(plan) for plan in plans}) == len(plans)
     assert round_of(replace(request_of, learn=0.0)) is None
 
 
 def test_without_a_cache_the_shot_is_learned_all_the_same(request_of: PropagateRequest, helps: None, tmp_path: Path) -> None:
-    heard = Heard()
-    propagate(replace(request_of, use_cache=False, frames="1002"), heard)
-    assert heard.steps() and not (tmp_path / "cache").exists()
+    recorder = Recorder()
+    propagate(replace(request_of, use_cache=False, frames="1002"), recorder)
+    assert recorder.steps() and not (tmp_path / "cache").exists()
 
 
 def test_what_was_learned_and_damaged_is_learned_again(request_of: PropagateRequest, helps: None, tmp_path: Path) -> None:
@@ -148,9 +148,9 @@ def test_what_was_learned_and_damaged_is_learned_again(request_of: PropagateRequ
     assert learning is not None
     kept = CacheFolder(tmp_path / "cache" / "node1" / "learned").path(learning.hash)
     kept.write_bytes(kept.read_bytes()[:-7] + b"damaged")
-    heard = Heard()
-    propagate(request_of, heard)
-    assert heard.steps() and any("damaged" in text for text in heard.said)
+    recorder = Recorder()
+    propagate(request_of, recorder)
+    assert recorder.steps() and any("damaged" in text for text in recorder.said)
 
 
 def test_a_lost_round_is_begun_anew_where_what_it_went_on_from_is_lost_too(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_reason_tells_keyed_frames_from_suggested_ones(shot: PropagateRequest) -
     assert picks[0].reason == "it looks least like any keyed frame; closest is 0"
     for number, pick in enumerate(picks[1:], 1):
         assert pick.reason.startswith(f"it looks least like any keyed or suggested frame; closest is {pick.nearest_keyframe}")
-        earlier = pick.nearest_keyframe in [one.frame for one in picks[:number]]
+        earlier = pick.nearest_keyframe in [pick.frame for pick in picks[:number]]
         assert earlier == (pick.nearest_keyframe != 0) == pick.reason.endswith(", suggested before it")
     assert any(pick.nearest_keyframe != 0 for pick in picks)
 
@@ -162,7 +162,7 @@ def test_no_suggestions_is_not_that_nothing_is_worth_keying(shot: PropagateReque
         suggest(SuggestRequest(plate=shot.plate, masks=shot.masks, model=shot.model, size=64, count=count))
 
 
-class Heard(Silence):
+class Recorder(Silence):
     """Keep the warnings."""
 
     def __init__(self) -> None:
@@ -197,13 +197,13 @@ def test_mattes_of_something_else_are_refused(shot: PropagateRequest, tmp_path: 
 def test_few_mattes_are_said(shot: PropagateRequest) -> None:
     propagate(replace(shot, frames="0-3"))
     common = {name: getattr(shot, name) for name in ("plate", "masks", "model", "size", "cache")}
-    heard = Heard()
-    suggest(SuggestRequest(**common, mattes=shot.out), heard)
-    assert heard.warnings == [f"Only 4 of 10 frames have a matte in {shot.out}; the others are judged by the plate alone."]
+    recorder = Recorder()
+    suggest(SuggestRequest(**common, mattes=shot.out), recorder)
+    assert recorder.warnings == [f"Only 4 of 10 frames have a matte in {shot.out}; the others are judged by the plate alone."]
     propagate(replace(shot, frames="0-4"))
-    heard = Heard()
-    suggest(SuggestRequest(**common, mattes=shot.out), heard)
-    assert heard.warnings == []
+    recorder = Recorder()
+    suggest(SuggestRequest(**common, mattes=shot.out), recorder)
+    assert recorder.warnings == []
 
 
 def test_picks_depend_on_the_object(shot: PropagateRequest) -> None:

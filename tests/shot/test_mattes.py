@@ -59,9 +59,9 @@ def test_each_object_is_a_true_layer_and_the_union_is_the_alpha(tmp_path: Path) 
 
 
 def test_metadata_say_what_the_matte_is_and_what_objects_were_called(tmp_path: Path) -> None:
-    made = writer(tmp_path, ("Ärmel links", "1", "body"), **{"xmem/version": "1.0", "xmem/plate": "plä te.%04d.exr"})
+    matte_writer = writer(tmp_path, ("Ärmel links", "1", "body"), **{"xmem/version": "1.0", "xmem/plate": "plä te.%04d.exr"})
     for frame, keyframe in ((7, True), (8, False)):
-        header, _ = stored(made.write(frame, planes(3), planes(1)[0], keyframe=keyframe))
+        header, _ = stored(matte_writer.write(frame, planes(3), planes(1)[0], keyframe=keyframe))
         assert header["xmem/keyframe"] == int(keyframe)
         assert header["xmem/version"] == "1.0" and header["xmem/plate"] == "plä te.%04d.exr"
         assert header["xmem/name/_rmel_links"] == "Ärmel links" and header["xmem/name/obj_1"] == "1"
@@ -114,16 +114,16 @@ def test_what_is_written_is_read_back_in_place(
 
 
 def test_a_former_result_is_replaced_and_nothing_else_appears(tmp_path: Path) -> None:
-    made = writer(tmp_path)
-    made.write(1, planes() + 1, planes(1)[0] + 1, keyframe=False)
-    made.write(1, planes(), planes(1)[0], keyframe=False)
+    matte_writer = writer(tmp_path)
+    matte_writer.write(1, planes() + 1, planes(1)[0] + 1, keyframe=False)
+    matte_writer.write(1, planes(), planes(1)[0], keyframe=False)
     assert [path.name for path in tmp_path.iterdir()] == ["matte.0001.exr"]
     assert not read_mattes(str(tmp_path)).read(1).union.any()
 
 
 def test_failed_write_keeps_the_former_result_and_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = writer(tmp_path)
-    path = made.write(1, planes() + 1, planes(1)[0] + 1, keyframe=False)
+    matte_writer = writer(tmp_path)
+    path = matte_writer.write(1, planes() + 1, planes(1)[0] + 1, keyframe=False)
     before = path.read_bytes()
 
     def refuse(*args: object) -> None:
@@ -131,14 +131,14 @@ def test_failed_write_keeps_the_former_result_and_leaves_nothing_behind(tmp_path
 
     monkeypatch.setattr(os, "replace", refuse)
     with pytest.raises(MachineError, match="The disk is full: .*matte.0001.exr was not written"):
-        made.write(1, planes(), planes(1)[0], keyframe=False)
+        matte_writer.write(1, planes(), planes(1)[0], keyframe=False)
     assert path.read_bytes() == before and [path.name for path in tmp_path.iterdir()] == ["matte.0001.exr"]
 
 
 def test_making_a_writer_makes_no_folder_and_preparing_does(tmp_path: Path) -> None:
-    made = writer(tmp_path / "new" / "folder")
+    matte_writer = writer(tmp_path / "new" / "folder")
     assert not (tmp_path / "new").exists()
-    made.prepare()
+    matte_writer.prepare()
     assert (tmp_path / "new" / "folder").is_dir() and not list((tmp_path / "new" / "folder").iterdir())
 
 
@@ -150,8 +150,8 @@ def test_folder_that_cannot_be_made_is_the_requests_fault(tmp_path: Path) -> Non
 
 
 def test_pattern_without_a_number_gets_one(tmp_path: Path) -> None:
-    made = MatteWriter(tmp_path / "matte.exr", CANVAS, [("body", "body")], {})
-    assert made.write(12, planes(1), planes(1)[0], keyframe=False).name == "matte.0012.exr"
+    matte_writer = MatteWriter(tmp_path / "matte.exr", CANVAS, [("body", "body")], {})
+    assert matte_writer.write(12, planes(1), planes(1)[0], keyframe=False).name == "matte.0012.exr"
 
 
 @pytest.mark.parametrize(

@@ -423,8 +423,8 @@ def test_whole_files_of_other_kinds_are_named_for_what_they_are(
     with pytest.raises(RequestError, match=sentence) as failure:
         Plate.open(str(tmp_path / name))
     assert failure.value.exit_code == 2 and "damaged" not in str(failure.value)
-    said = capfd.readouterr()
-    assert (said.out, said.err) == ("", "")
+    printed = capfd.readouterr()
+    assert (printed.out, printed.err) == ("", "")
 
 
 def test_folder_of_movies_says_how_to_export_frames(tmp_path: Path) -> None:

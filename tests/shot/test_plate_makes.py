@@ -59,10 +59,10 @@ def test_data_windows_that_wander_share_one_canvas_and_are_black_outside(tmp_pat
     write_exr(tmp_path / "p.2.exr", picture, (18, 1, 26, 11), (0, 0, 24, 16))
     plate = Plate.open(str(tmp_path))
     assert plate.canvas.box == Box(-3, 0, 26, 16)
-    one, two = plate.read(1), plate.read(2)
+    first, second = plate.read(1), plate.read(2)
     encoded = display_curve(rgb(picture))
-    assert np.array_equal(one[2:12, 0:8], encoded) and np.array_equal(two[1:11, 21:29], encoded)
-    assert not one[:2].any() and not one[:, 8:].any() and not two[:, :21].any()
+    assert np.array_equal(first[2:12, 0:8], encoded) and np.array_equal(second[1:11, 21:29], encoded)
+    assert not first[:2].any() and not first[:, 8:].any() and not second[:, :21].any()
 
 
 @pytest.mark.parametrize("colorspace", ["linear", "acescg", "srgb", "logc3", "logc4", "slog3"])

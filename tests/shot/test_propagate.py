@@ -45,7 +45,7 @@ FRAMES = [frame for frame in range(FIRST, LAST + 1) if frame != HOLE]
 
 
 @dataclass
-class Heard:
+class Recorder:
     """A listener that remembers, and stops after so many frames."""
 
     stop_after: int | None = None
@@ -173,7 +173,7 @@ def test_one_more_keyframe_encodes_no_plate_frame_and_one_annotation(request_of:
 def test_first_matte_is_recorded_at_once_for_a_run_that_is_killed(request_of: PropagateRequest) -> None:
     recorded: list[int] = []
 
-    class Looking(Heard):
+    class Looking(Recorder):
         def frame_done(self, frame: int, path: Path) -> None:
             recorded.append(len(ResultFile(Path(request_of.out)).records))
 
@@ -183,9 +183,9 @@ def test_first_matte_is_recorded_at_once_for_a_run_that_is_killed(request_of: Pr
 
 
 def test_cancelled_run_goes_on_to_the_same_mattes(request_of: PropagateRequest, whole) -> None:
-    heard = Heard(stop_after=9)
+    recorder = Recorder(stop_after=9)
     with pytest.raises(Cancelled):
-        propagate(request_of, heard)
+        propagate(request_of, recorder)
     left = sorted(Path(request_of.out).parent.glob("matte.*.exr"))
     assert len(FRAMES) > len(left) >= 9
     finished = propagate(request_of)
@@ -195,9 +195,9 @@ def test_cancelled_run_goes_on_to_the_same_mattes(request_of: PropagateRequest, 
 
 def test_objects_that_overlap_are_finished_frame_by_frame(request_of: PropagateRequest, tmp_path: Path) -> None:
     request = replace(request_of, roto=write_roto(tmp_path / "together.nk", (1001, 1040), (1001, 1040)))
-    heard = Heard(stop_after=5)
+    recorder = Recorder(stop_after=5)
     with pytest.raises(Cancelled):
-        propagate(request, heard)
+        propagate(request, recorder)
     assert len([*Path(request.out).parent.glob("matte.*.exr")]) >= 5
     finished = propagate(replace(request, use_cache=False))
     # Two groups, and yet each frame is encoded once; but the keyframes, which each group learns and sweeps begin at.
@@ -221,10 +221,10 @@ def test_full_disk_where_predictions_wait_is_said(request_of: PropagateRequest, 
 
 @pytest.mark.parametrize("viewer", [1005, 1036])
 def test_gap_of_the_viewer_comes_first_and_changes_nothing(request_of: PropagateRequest, whole, viewer: int) -> None:
-    heard = Heard()
-    propagate(replace(request_of, viewer_frame=viewer), heard)
-    assert abs(heard.frames[0] - viewer) < 25
-    assert heard.steps[-1] == (len(FRAMES), len(FRAMES))
+    recorder = Recorder()
+    propagate(replace(request_of, viewer_frame=viewer), recorder)
+    assert abs(recorder.frames[0] - viewer) < 25
+    assert recorder.steps[-1] == (len(FRAMES), len(FRAMES))
     assert same_pixels(Path(request_of.out).parent, whole[0])
 
 
@@ -239,8 +239,8 @@ def test_part_of_the_range_is_the_same_as_in_the_whole(request_of: PropagateRequ
     result = propagate(replace(request_of, frames="1010-1020x2"))
     assert list(result.frames) == [1010, 1012, 1014, 1016, 1018, 1020]
     for frame in result.frames:
-        one, other = read(Path(request_of.out).parent, frame)[1], read(whole[0], frame)[1]
-        assert all(np.array_equal(one[name], other[name]) for name in one)
+        first, second = read(Path(request_of.out).parent, frame)[1], read(whole[0], frame)[1]
+        assert all(np.array_equal(first[name], second[name]) for name in first)
 
 
 def test_damaged_cache_is_made_again_with_a_message(request_of: PropagateRequest, whole) -> None:
@@ -251,9 +251,9 @@ def test_damaged_cache_is_made_again_with_a_message(request_of: PropagateRequest
         path.write_bytes(content[: len(content) // 2] if number % 2 else content[:-7] + b"\0" * 7)
     for matte in Path(request_of.out).parent.glob("*.exr"):
         matte.unlink()
-    heard = Heard()
-    result = propagate(request_of, heard)
-    assert any("damaged" in warning for warning in heard.warnings)
+    recorder = Recorder()
+    result = propagate(request_of, recorder)
+    assert any("damaged" in warning for warning in recorder.warnings)
     assert result.encoded_frames > 0
     assert same_pixels(Path(request_of.out).parent, whole[0])
 
@@ -317,9 +317,9 @@ def test_cache_that_cannot_be_written_costs_time_and_nothing_else(request_of: Pr
     else:
         (spoiled / "node1").mkdir(parents=True)
         AtWork.on_node(spoiled / "node1").folder.touch()
-    heard = Heard()
-    propagate(replace(request_of, cache=str(spoiled)), heard)
-    assert any("This run goes on without the cache" in warning for warning in heard.warnings)
+    recorder = Recorder()
+    propagate(replace(request_of, cache=str(spoiled)), recorder)
+    assert any("This run goes on without the cache" in warning for warning in recorder.warnings)
     assert same_pixels(Path(request_of.out).parent, whole[0])
 
 

@@ -17,8 +17,8 @@ sides = st.integers(1, 60)
 @settings(max_examples=40, deadline=None)
 def test_resampling_stays_within_the_values_and_keeps_a_flat_picture_flat(height: int, width: int, rows: int, columns: int) -> None:
     image = np.random.default_rng(0).random((height, width, 3), np.float32)
-    made = resampled(image, (rows, columns))
-    assert made.shape == (rows, columns, 3) and made.min() >= image.min() - 1e-5 and made.max() <= image.max() + 1e-5
+    reduced = resampled(image, (rows, columns))
+    assert reduced.shape == (rows, columns, 3) and reduced.min() >= image.min() - 1e-5 and reduced.max() <= image.max() + 1e-5
     assert np.allclose(resampled(np.full((height, width), 0.7, np.float32), (rows, columns)), 0.7, atol=1e-6)
 
 
@@ -41,11 +41,11 @@ def test_strips_give_what_the_whole_picture_gives(shape: tuple[int, int], size: 
         asked.append((top, stop))
         return picture[top:stop]
 
-    made = resampled_in_strips(rows, shape, size)
-    assert np.allclose(made, resampled(picture, size), rtol=0, atol=1e-6) and made.dtype == np.float32
+    reduced = resampled_in_strips(rows, shape, size)
+    assert np.allclose(reduced, resampled(picture, size), rtol=0, atol=1e-6) and reduced.dtype == np.float32
     assert asked[0][0] == 0 and asked[-1][1] == shape[0] and all(a[1] == b[0] for a, b in zip(asked, asked[1:]))
     if shape == (1080, 2048) and size[0] == 480:
-        assert np.array_equal(made, resampled(picture, size)) and len(asked) > 10
+        assert np.array_equal(reduced, resampled(picture, size)) and len(asked) > 10
 
 
 def _overlap(of: int, to: int) -> np.ndarray:

@@ -25,24 +25,24 @@ def annotations(*shapes: str, canvas: Canvas = CANVAS, **chosen: object) -> Roto
 
 
 def test_every_object_has_its_own_keyframes() -> None:
-    made = annotations(square("body", 4, 4, 30, "{1001 1040}"), square("sleeve", 10, 10, 8, "{1001 1020}"))
-    assert made.objects == ("body", "sleeve")
-    assert made.keyframes == (1001, 1020, 1040)
-    assert [made.known(frame) for frame in (1001, 1020, 1040, 1002)] == [{0, 1}, {1}, {0}, set()]
+    masks_of_roto = annotations(square("body", 4, 4, 30, "{1001 1040}"), square("sleeve", 10, 10, 8, "{1001 1020}"))
+    assert masks_of_roto.objects == ("body", "sleeve")
+    assert masks_of_roto.keyframes == (1001, 1020, 1040)
+    assert [masks_of_roto.known(frame) for frame in (1001, 1020, 1040, 1002)] == [{0, 1}, {1}, {0}, set()]
 
 
 def test_named_keyframes_make_all_objects_known() -> None:
-    made = annotations(square("body", 4, 4, 30, "{1001 1040}"), square("sleeve", 10, 10, 8, None), keyframes=(1010, 1005))
-    assert made.keyframes == (1005, 1010)
-    assert made.known(1005) == {0, 1} and made.known(1001) == set()
+    masks_of_roto = annotations(square("body", 4, 4, 30, "{1001 1040}"), square("sleeve", 10, 10, 8, None), keyframes=(1010, 1005))
+    assert masks_of_roto.keyframes == (1005, 1010)
+    assert masks_of_roto.known(1005) == {0, 1} and masks_of_roto.known(1001) == set()
 
 
 def test_an_invisible_object_is_absent_not_unknown() -> None:
-    made = annotations(square("a", 4, 4, 30, "{1001 1020}", HIDDEN))
-    assert made.keyframes == (1001, 1020) and made.known(1020) == {0}
-    assert made.network_mask(1020, 0, (24, 32)) is None
-    assert made.matte(1020, 0).shape == (48, 64) and not made.matte(1020, 0).any()
-    assert made.network_mask(1001, 0, (24, 32)) is not None
+    masks_of_roto = annotations(square("a", 4, 4, 30, "{1001 1020}", HIDDEN))
+    assert masks_of_roto.keyframes == (1001, 1020) and masks_of_roto.known(1020) == {0}
+    assert masks_of_roto.network_mask(1020, 0, (24, 32)) is None
+    assert masks_of_roto.matte(1020, 0).shape == (48, 64) and not masks_of_roto.matte(1020, 0).any()
+    assert masks_of_roto.network_mask(1001, 0, (24, 32)) is not None
 
 
 def test_a_shape_off_the_canvas_is_absent() -> None:
@@ -72,8 +72,8 @@ def test_a_display_window_that_begins_elsewhere_keeps_the_shape_in_the_format() 
 
 
 def test_the_network_mask_is_the_hard_shape_at_working_size() -> None:
-    made = annotations(square("a", 8, 8, 16, attributes="opc 0.1 fx 9 fy 9"))
-    mask = made.network_mask(1001, 0, (24, 32)).unpacked()
+    masks_of_roto = annotations(square("a", 8, 8, 16, attributes="opc 0.1 fx 9 fy 9"))
+    mask = masks_of_roto.network_mask(1001, 0, (24, 32)).unpacked()
     assert mask.shape == (24, 32) and mask.dtype == np.float32 and set(np.unique(mask)) == {0, 1}
     assert np.argwhere(mask).min(axis=0).tolist() == [12, 4] and np.argwhere(mask).max(axis=0).tolist() == [19, 11]
 
@@ -82,9 +82,9 @@ def test_pixel_aspect_widens_the_working_image_not_the_roto() -> None:
     wide = Canvas(FORMAT, FORMAT, pixel_aspect=2.0)
     size = wide.working_size(24)
     assert size == (24, 64)
-    made = annotations(square("a", 8, 8, 16), canvas=wide)
-    assert np.argwhere(made.matte(1001, 0)).min(axis=0).tolist() == [24, 8]
-    assert np.argwhere(made.network_mask(1001, 0, size).unpacked())[:, 1].tolist() == [*range(8, 24)] * 8
+    masks_of_roto = annotations(square("a", 8, 8, 16), canvas=wide)
+    assert np.argwhere(masks_of_roto.matte(1001, 0)).min(axis=0).tolist() == [24, 8]
+    assert np.argwhere(masks_of_roto.network_mask(1001, 0, size).unpacked())[:, 1].tolist() == [*range(8, 24)] * 8
 
 
 def test_a_thin_shape_keeps_its_best_pixels() -> None:
@@ -125,9 +125,9 @@ def test_signatures_see_every_change_and_no_rounding() -> None:
 
 
 def test_the_callers_pixels_are_their_own() -> None:
-    made = annotations(square("a", 4, 4, 30))
-    made.matte(1001, 0)[:] = 7
-    assert made.matte(1001, 0).max() == 1
+    masks_of_roto = annotations(square("a", 4, 4, 30))
+    masks_of_roto.matte(1001, 0)[:] = 7
+    assert masks_of_roto.matte(1001, 0).max() == 1
 
 
 def test_objects_can_be_chosen_and_must_exist() -> None:
@@ -143,8 +143,8 @@ def test_a_roto_without_keys_says_so() -> None:
 
 
 def test_an_object_without_keys_beside_others_is_left_out_and_named() -> None:
-    made = annotations(square("a", 1, 1, 3, None), square("b", 1, 1, 3))
-    assert made.objects == ("b",) and any("no key" in warning and "a" in warning for warning in made.warnings)
+    masks_of_roto = annotations(square("a", 1, 1, 3, None), square("b", 1, 1, 3))
+    assert masks_of_roto.objects == ("b",) and any("no key" in warning and "a" in warning for warning in masks_of_roto.warnings)
 
 
 def test_json_has_only_its_own_frames() -> None:

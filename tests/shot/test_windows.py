@@ -162,8 +162,8 @@ def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PropagateReques
 
     chosen = GroupWindows.path
     monkeypatch.setattr(GroupWindows, "path", lambda self, gap, seen: chosen(self, gap, {index: body(index) for index in seen}))
-    made = write_shot(tmp_path, last=1024, body_keys=(1001, 1024), sleeve_keys=(1001, 1012, 1024))
-    return sent_to(replace(made, bands=False), tmp_path)
+    request = write_shot(tmp_path, last=1024, body_keys=(1001, 1024), sleeve_keys=(1001, 1012, 1024))
+    return sent_to(replace(request, bands=False), tmp_path)
 
 
 def mattes_of(request: PropagateRequest) -> dict[int, Matte]:

@@ -76,11 +76,11 @@ def test_only_files_that_are_as_listed_enter_and_the_set_says_its_terms(tmp_path
     assert build(tmp_path, tmp_path / "set", manifest) == (2, 1)
     stills = Stills(tmp_path / "set")
     assert stills.terms == clean_pictures.LINE
-    thing = stills.cutout(np.random.default_rng(0))
+    cutout = stills.cutout(np.random.default_rng(0))
     # The drawing's own colour inside its mask, something else around it.
-    inside = thing.picture[thing.mask > 0].astype(int)
+    inside = cutout.picture[cutout.mask > 0].astype(int)
     assert np.abs(np.median(inside, axis=0) - (200, 60, 30)).max() <= 3
-    assert 0.02 < (thing.mask > 0).mean() < 0.5
+    assert 0.02 < (cutout.mask > 0).mean() < 0.5
 
 
 def test_without_the_packages_it_says_which_to_install(tmp_path: Path) -> None:

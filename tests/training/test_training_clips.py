@@ -91,9 +91,9 @@ def test_a_target_leaves_the_frame_in_some_clips_and_changes_scale_fivefold_in_o
 def test_partial_targets_lie_in_their_thing_and_do_not_fill_it() -> None:
     mask = np.zeros((80, 90), np.uint8)
     cv2.ellipse(mask, (45, 40), (35, 25), 0, 0, 360, 255, -1)
-    thing = Cutout(np.zeros((80, 90, 3), np.uint8), mask)
+    cutout = Cutout(np.zeros((80, 90, 3), np.uint8), mask)
     for seed in range(30):
-        region = regions.partial(np.random.default_rng(seed), thing)
+        region = regions.partial(np.random.default_rng(seed), cutout)
         assert not region[mask == 0].any()
         assert 0 < np.count_nonzero(region == 1) < np.count_nonzero(mask)
 
@@ -200,9 +200,9 @@ def test_labels_of_a_still_are_its_parts_and_an_empty_mask_is_left_out(tmp_path:
         Image.fromarray(plane).save(tmp_path / "set" / "masks" / f"{name}.png")
     stills = Stills(tmp_path)
     for seed in range(6):
-        thing = stills.cutout(np.random.default_rng(seed))
-        assert set(np.unique(thing.parts)) == {0, 1, 2}
-        assert np.count_nonzero(thing.mask) == 2 * 20 * 45
+        cutout = stills.cutout(np.random.default_rng(seed))
+        assert set(np.unique(cutout.parts)) == {0, 1, 2}
+        assert np.count_nonzero(cutout.mask) == 2 * 20 * 45
 
 
 def test_a_clip_of_real_stills_is_labelled(shared: Path) -> None:

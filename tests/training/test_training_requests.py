@@ -37,9 +37,9 @@ def _train(words: str, out: str = "run") -> int:
 def _refused(words: str, capsys: pytest.CaptureFixture[str], out: str = "run") -> str:
     """Train, expect exit code 2 and one sentence; gives the sentence."""
     assert _train(words, out) == 2
-    told = capsys.readouterr().err
-    assert told.startswith("xmem-roto: ") and told.count("\n") == 1, told
-    return told
+    printed = capsys.readouterr().err
+    assert printed.startswith("xmem-roto: ") and printed.count("\n") == 1, printed
+    return printed
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def _refused(words: str, capsys: pytest.CaptureFixture[str], out: str = "run") -
 )
 def test_numbers_that_make_no_sense_are_refused(place: Path, capsys: pytest.CaptureFixture[str], words: str) -> None:
     name, value = words.split()
-    told = _refused(f"--procedural {words}", capsys)
-    assert f"Argument {name}: '{value}' must be" in told
+    printed = _refused(f"--procedural {words}", capsys)
+    assert f"Argument {name}: '{value}' must be" in printed
     assert not (place / "run").exists()
 
 
@@ -153,8 +153,8 @@ def _write_clip(folder: Path, frames: int = 8) -> None:
 def test_clips_to_validate_on_are_refused_before_the_training(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _write_clip(place / "clips" / "long")
     _write_clip(place / "clips" / "short", frames=4)
-    told = _refused("--procedural --clips clips --validate nobody,long,noone", capsys)
-    assert "There is no clip nobody, noone in clips. These exist: long, short." in told
+    printed = _refused("--procedural --clips clips --validate nobody,long,noone", capsys)
+    assert "There is no clip nobody, noone in clips. These exist: long, short." in printed
     assert "short has 4 masks" in _refused("--procedural --clips clips --validate short", capsys)
     for number in range(1, 4):
         os.remove(place / "clips" / "long" / "masks" / f"{number:04d}.png")

@@ -152,9 +152,9 @@ def test_a_finished_shot_tunes_a_model(small: Path, tmp_path: Path) -> None:
     before, after = load_network(start).state_dict(), load_network(out / "model.safetensors").state_dict()
     assert any(not torch.equal(before[name], after[name]) for name in before if name.startswith("decoder."))
     assert np.isfinite(_losses(out)).all()
-    said = read_metadata(out / "model.safetensors")
-    assert said["terms"] == "the studio's own shots; begun from start: borrowed photographs"
-    assert json.loads(said["training"])["before"] == {"steps": 7}
+    metadata = read_metadata(out / "model.safetensors")
+    assert metadata["terms"] == "the studio's own shots; begun from start: borrowed photographs"
+    assert json.loads(metadata["training"])["before"] == {"steps": 7}
 
 
 def test_a_share_of_the_former_weights_is_kept(small: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from xmemcore.worker.thumbnails import MATTE_COLOUR, outlined, write_thumbnails
 from xmemcore.worker.work import work
 
 
-class Heard:
+class Recorder:
     def __init__(self):
         self.frames = []
 
@@ -47,17 +47,17 @@ def test_each_request_is_answered(shot):
     fields, folder = shot
     out = str(folder / "mattes" / "matte.%04d.exr")
     propagate = PropagateRequest(**fields, frames="1001-1012", out=out)
-    heard = Heard()
-    done = work(Propagate(1, propagate), heard)
-    assert sorted(heard.frames) == list(range(1001, 1013)) and done.layers == ("sleeve", "body") and done.encoded_frames > 0
-    status = work(Status(2, propagate), heard)
+    recorder = Recorder()
+    done = work(Propagate(1, propagate), recorder)
+    assert sorted(recorder.frames) == list(range(1001, 1013)) and done.layers == ("sleeve", "body") and done.encoded_frames > 0
+    status = work(Status(2, propagate), recorder)
     assert status.stale == () and status.bytes_used > 0
-    found = work(Suggest(3, SuggestRequest(**fields, mattes=out, count=2)), heard)
+    found = work(Suggest(3, SuggestRequest(**fields, mattes=out, count=2)), recorder)
     for suggestion in found.suggestions:
         assert cv2.imread(suggestion.thumbnail).shape == (112, 156, 3)
-    assert work(Clear(4, "0123abcd", fields["cache"]), heard) == Cleared()
-    assert work(Status(5, propagate), heard).annotations_to_encode > 0
-    assert any(model.name == "xmem" for model in work(Models(6), heard).models)
+    assert work(Clear(4, "0123abcd", fields["cache"]), recorder) == Cleared()
+    assert work(Status(5, propagate), recorder).annotations_to_encode > 0
+    assert any(model.name == "xmem" for model in work(Models(6), recorder).models)
 
 
 def test_thumbnails_need_a_node_and_are_left_out_where_the_plate_is_damaged(shot, tmp_path):

@@ -83,9 +83,9 @@ def test_worker_greets_with_its_protocol(worker):
 
 def test_finished_carries_the_result_and_every_frame_precedes_it(worker):
     worker.propagate(4, "frames")
-    heard = worker.hear_until(Finished)
-    assert [message.frame for message in heard if isinstance(message, FrameDone)] == list(range(1001, 1051))
-    assert heard[-1] == Finished(4, Cleared())
+    messages = worker.hear_until(Finished)
+    assert [message.frame for message in messages if isinstance(message, FrameDone)] == list(range(1001, 1051))
+    assert messages[-1] == Finished(4, Cleared())
 
 
 def test_what_libraries_print_never_reaches_the_protocol(worker):
@@ -112,16 +112,16 @@ def test_cancel_of_a_waiting_job_leaves_the_running_one_alone(worker):
     worker.propagate(2, "frames")
     worker.hear_until(Queued)
     worker.say(Cancel(2))
-    heard = worker.hear_until(Finished)
-    assert Cancelled(2) in heard and heard[-1].job == 1
+    messages = worker.hear_until(Finished)
+    assert Cancelled(2) in messages and messages[-1].job == 1
 
 
 def test_jobs_of_two_nodes_are_done_one_after_the_other(worker):
     worker.propagate(1, "frames")
     worker.propagate(2, "other node")
-    heard = worker.hear_until(Finished, job=2)
-    assert Queued(2, 1) in heard
-    assert heard.index(Finished(1, Cleared())) < heard.index(Started(2))
+    messages = worker.hear_until(Finished, job=2)
+    assert Queued(2, 1) in messages
+    assert messages.index(Finished(1, Cleared())) < messages.index(Started(2))
 
 
 def test_cancel_of_a_job_that_is_over_is_heard_and_harmless(worker):
