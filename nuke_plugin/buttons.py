@@ -33,7 +33,7 @@ def _pressed(act: Callable[[Any], Any], node: Optional[nuke.Node]) -> None:
         _settle(node)
         act(node)
     except Cancelled:
-        pass  # whoever said no knows
+        pass  # the artist has said no
     except Failure as failure:
         host.tell(str(host.limit_reached() or failure))
     except (AttributeError, TypeError):

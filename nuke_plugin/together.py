@@ -23,7 +23,7 @@ class Queue:
     nodes: Sequence[nuke.Node]
     bar: Optional[host.ProgressBar] = None
     place: int = 0
-    """Of the node in work."""
+    """Position of the node in work."""
     failures: List[str] = field(default_factory=list)
 
     def show(self, done: int, total: int, text: str) -> None:

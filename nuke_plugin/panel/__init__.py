@@ -1,1 +1,1 @@
-"""The panel that the artist sees and presses: status, keyframes, strip, passes, the mattes in the node."""
+"""The panel: status, keyframes, strip, passes, and the mattes in the node. Public: status, keys, strip, result, versions, views."""

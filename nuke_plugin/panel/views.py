@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 RESULT = "result"
 OVERLAY_INPUT = 2
-"""Of the Switch View: the entry of `view_as` is the number of its input."""
+"""Input of the Switch named View: each entry of `view_as` is the number of an input."""
 STRENGTH = 0.5
-"""Of the tint."""
+"""Strength of the tint, in [0, 1]."""
 
 
 def shown(node: nuke.Node) -> str:

@@ -16,7 +16,7 @@ from xmemcore.curves import BSPLINE, DRAWING, ONE_BY_DEFAULT, Curve, Placed, Sha
 TRIPLET = 3
 """Points of a Bezier curve's text for one of its points: in tangent, centre, out tangent."""
 LETTERS = 16
-"""Of a digest."""
+"""Length of a digest."""
 
 HIDING = ("vis", "opc", "ltt")
 """Attributes that hide a shape on some frame, if any does."""

@@ -60,7 +60,7 @@ def look(read: NodeRead, plate_frames: Optional[FrameRange] = None) -> CurrentSt
 
 
 def snapshot_of(read: NodeRead, handed: Handed) -> Snapshot:
-    """Make the snapshot of what was handed to the core, whatever the node was before or is since."""
+    """Make the snapshot of what was handed to the core. Changes of the node since then do not count."""
     roto_state = _roto_state(read.annotations, handed.alpha_states)
     return Snapshot(handed.plate_state, roto_state, _counting(read.settings, read.colorspace), _hidden(read.annotations))
 

@@ -16,7 +16,7 @@ from xmemcore.protocol.whole_file import read_ordinary
 
 _STAMP = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d{4} ")
 _STAMP_BYTES = 25
-"""Of the time that begins each line."""
+"""Length of the time that begins each line."""
 
 
 class LoggedStream:

@@ -32,7 +32,7 @@ FRAME_WORDS = ("frame", "t", "x")
 """Words for the frame. Source: Foundry, Nuke Python Developer's Guide, `nuke.expression`."""
 COMPONENTS = {"x": 0, "y": 1, "z": 2}
 SIZES = {"w": 0, "h": 1}
-"""Of knobs of two numbers, such as a Transform's scale."""
+"""Components of a knob of two sizes, such as a Transform's scale, by their place."""
 TRANSFORMS = ("Transform", "TransformMasked")
 UNWRITTEN = {"translate": 0.0, "rotate": 0.0, "scale": 1.0, "skewX": 0.0, "skewY": 0.0}
 """Values of a Transform's knobs that the script does not write."""

@@ -27,7 +27,7 @@ MAX_LAYERS = 100
 MAX_TIMES = 200_000
 """Key times of one curve."""
 MAX_CHARACTERS = 256 * 2**20
-"""Of one curves text."""
+"""Longest curves text that is read."""
 
 
 def read_tree(text: str, start: int = 0, end: Optional[int] = None, points: bool = True) -> Layer:

@@ -161,7 +161,7 @@ class Place(NamedTuple):
     key: Union[int, str]
     """Place in the transform, name of the attribute, or number of the control point."""
     axis: Union[int, str] = 0
-    """Of a control point: 0 for x, 1 for y, or the name of an attribute of the point."""
+    """What the curve animates of a control point: 0 for x, 1 for y, or the name of an attribute of the point."""
 
 
 def with_curves(element: Element, change: Callable[[Curve, Place], Curve], place: Tuple[int, ...] = ()) -> Element:

@@ -38,7 +38,7 @@ class Propagation:
         self.permanent = PermanentMemory(objects)
 
     def beside(self, source: FrameSource) -> Propagation:
-        """Give another one over frames of its own, with what this one learns in common: for another thread."""
+        """Make a propagation for another thread: it reads its own frames, and shares this one's permanent memory."""
         other = Propagation(self.network, source, self.annotations, self.permanent.objects, self.config, self._where)
         other.permanent = self.permanent
         return other
@@ -90,7 +90,7 @@ class Propagation:
     ) -> Iterator[tuple[int, Prediction | None]]:
         """Compute a gap as `run` does, but stop at every frame that is stepped through.
 
-        Groups that share a gap step through the same frames: whoever takes a step of each in turn has the frame at hand for all of them.
+        Groups that share a gap step through the same frames. A caller that alternates between them encodes each frame once for all.
 
         Yields:
             Index, and its prediction if that is ready.

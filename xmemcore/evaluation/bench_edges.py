@@ -26,7 +26,9 @@ BAND_PIXELS = 4
 FAINT = 1 / 512
 """Alpha within this of 0 or 1 is 0 or 1: less than any file keeps."""
 GRADIENT_SIGMA = 1.4
-"""Of the Gaussian whose derivatives are compared; source: Rhemann et al., "A Perceptually Motivated Online Benchmark", CVPR 2009."""
+"""Standard deviation of the Gaussian whose derivatives are compared.
+
+Source: Rhemann et al., "A Perceptually Motivated Online Benchmark", CVPR 2009."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class EdgeFigures:
     outside: float
     """Largest change against `plain` where the network was decided."""
     milliseconds: float
-    """Of enlarging and solving, without reading and writing."""
+    """Time of enlarging and solving, without reading and writing."""
 
 
 def judged(frame: AlphaFrame, matte: np.ndarray, plain: np.ndarray, decided: np.ndarray, seconds: float) -> EdgeFigures:

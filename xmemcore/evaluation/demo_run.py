@@ -43,7 +43,7 @@ class DemoResult:
     f_hold: float
     """The same for the nearest key, copied."""
     seconds: float
-    """Of the propagation."""
+    """Time of the propagation."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -38,11 +38,11 @@ class EvaluationSettings:
     select: str = "uniform"
     """How they are chosen, a name of `engine.selection`. All but `uniform` begin with the first mask and add one frame at a time."""
     seed: int = 0
-    """Of the random choice."""
+    """Seed of the random choice."""
     alpha: float = SuggestRequest.alpha
-    """Of suggestion."""
+    """See SuggestRequest."""
     min_pixels: int = SuggestRequest.min_pixels
-    """Of suggestion."""
+    """See SuggestRequest."""
     choices: PropagateRequest = PropagateRequest(plate="")
     """Settings of `propagate`, without the clip."""
 
@@ -63,7 +63,7 @@ class ClipResult:
     over_all: metrics.Score
     """Over all frames that have a mask."""
     held: metrics.Score
-    """Of the hold baseline, over the same frames as `scored`."""
+    """Score of the hold baseline, over the same frames as `scored`."""
     annotated: tuple[int, ...]
     """Frame numbers, as in the file names."""
     fps: float

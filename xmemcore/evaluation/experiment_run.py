@@ -174,7 +174,7 @@ def _awaited(future: Future[Answer], cancelled: Callable[[], bool]) -> Answer:
 
 
 _here: Measurer | None = None
-"""Of a process of the pool."""
+"""The measurer of this process, where it is one of a pool."""
 
 
 class _Flag(Protocol):

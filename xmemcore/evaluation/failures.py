@@ -34,7 +34,7 @@ FEW_KEYS = (1, 2)
 FAILS, RIGHT = 0.5, 0.7
 """J below which a frame is wrong, and J that every frame of a right shot has at least."""
 LEAST_FRAMES = 3
-"""Of a stretch that counts."""
+"""Length of the shortest stretch that counts."""
 NEAR_FRAMES = 2
 """A suggestion this close to a stretch is within it: its key mends the stretch."""
 
@@ -56,7 +56,7 @@ class Case:
     """The same of two evenly spaced frames."""
     said: tuple[str, ...]
     rank_correlation: float | None
-    """Of expected and true J over the frames without a key, of a run as it is; None for a planted failure."""
+    """Correlation of expected and true J over the frames without a key, in a run as it is; None for a planted failure."""
 
 
 def run_failures(model: Model, device: str, clips: Sequence[Clip], out: Path, size: int, seed: int, listener: Listener) -> list[Path]:
@@ -96,7 +96,7 @@ class _Clip:
         # The name makes clips differ, in a way that does not depend on which clips are looked at together.
         self._random = np.random.default_rng([seed, *shot.clip.name.encode()])
         self._mean: dict[int, float] = {}
-        """Of the last run, the mean J of its objects on each frame."""
+        """Mean J of the objects on each frame of the last run."""
 
     def cases(self) -> Iterator[Case]:
         """Make and judge every case."""

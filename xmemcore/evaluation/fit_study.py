@@ -36,11 +36,11 @@ POINTS = (12, 16, 24, 32, 48, 64)
 COVERS = 0.97
 """Overlap from which on an outline covers a mask well."""
 PIECE_SHARE = 0.02
-"""Of the mask: smaller pieces get no shape of their own."""
+"""Pieces below this share of the mask get no shape."""
 LONGEST = 40
 """Frames from the first key to the second at most."""
 TOLERATED_PIXELS = 2.0
-"""Of the plate: a point whose outline is this near to the true one on average need not be moved."""
+"""A point whose outline is this near to the true one on average, in pixels of the plate, need not be moved."""
 SAMPLES = 12
 NAME = "subject"
 
@@ -55,12 +55,12 @@ class Saved:
     """Between them."""
     points: int
     iou_with_matte: float
-    """Of the fitted shape, at the plate's size."""
+    """Jaccard index of the fitted shape and the matte, at the plate's size."""
     iou_with_truth: float
     iou_in_between: float
-    """Of the in-between shape with the truth."""
+    """Jaccard index of the in-between shape and the truth."""
     matte_iou: float
-    """Of the matte with the truth: what a fit could reach."""
+    """Jaccard index of the matte and the truth, which is what a fit could reach."""
     moved_by_hand: int
     """Points to be moved by hand after the fit."""
     moved_in_between: int

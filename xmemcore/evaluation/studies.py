@@ -159,7 +159,7 @@ class LookAlikeResult:
     j_present: float
     """Mean J while the object is in the picture."""
     wrong_share: float
-    """Of the frames after it left, the share in which more than 64 pixels are taken for it."""
+    """Share of the frames after it left in which more than 64 pixels are taken for it."""
     wrong_pixels: float
     """Mean number of pixels that are taken for it after it left."""
 

@@ -17,7 +17,7 @@ from xmemcore.network.value_encoder import value_encoder
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_DEVIATION = (0.229, 0.224, 0.225)
-"""Of display-encoded RGB in [0, 1]; what every checkpoint expects its images to be normalised by."""
+"""Mean and deviation of display-encoded RGB in [0, 1], by which every checkpoint expects its images to be normalised."""
 
 STRIDE = 16
 """Pixels of the working image along one side of a memory element; images are padded to multiples of it."""

@@ -26,7 +26,7 @@ CROPS = ("auto", "off")
 """Whether small objects are computed in a part of the frame, at the same working size, so that they are seen larger."""
 
 COMPRESSIONS = ("zip", "zips", "piz", "none")
-"""Of the mattes' files; all keep every bit. ZIP packs 16 lines at a time, ZIPS one."""
+"""Compressions of the mattes' files; all keep every bit. ZIP packs 16 lines at a time, ZIPS one."""
 
 PICTURES = ("none", "png16", "index")
 """Pictures written beside the EXRs, for programs that read none: a 16-bit PNG for each object, or one PNG of labels with a palette."""

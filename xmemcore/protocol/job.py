@@ -1,7 +1,7 @@
 """The job folder: what a shot needs to be propagated anywhere, without Nuke; and where its mattes are wanted.
 
     JOBDIR/job.json                  says what the folder is; the only file that is read to know it
-    JOBDIR/<shot>/roto.json          and whatever else was rendered for it: plate/, roto_alpha/, alpha/, approved/
+    JOBDIR/<shot>/roto.json          and what else was rendered for it: plate/, roto_alpha/, alpha/, approved/
     JOBDIR/<shot>/mattes/            the results, with their own record
 
     {"kind": "xmem-roto job", "version": 1, "made_by": "0.3.0", "shots": [{...JobShot...}]}
@@ -47,7 +47,7 @@ class JobShot:
     """One shot of a job."""
 
     name: str
-    """Of the node, or what its maker calls it; none twice."""
+    """Name of the node, or the name that its maker gave it. No two shots of a job have the same."""
     request: PropagateRequest
     """With paths as the file has them; `here` gives the request that can be run."""
     result: str
@@ -55,7 +55,7 @@ class JobShot:
     missing: Tuple[int, ...] = ()
     """Frames of the range that have no plate."""
     model_sha256: Optional[str] = None
-    """Of the model that was chosen; None: nobody knew when the job was made, and any that goes by the name will do."""
+    """Hash of the model that was chosen. None: it was not known when the job was made, and any model of the name is used."""
     script: str = ""
     """From which the shot was exported."""
     record: Mapping[str, Any] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from xmemcore.protocol.whole_file import read_ordinary
 SIGNATURE = "xmem/signature"
 """Hash of all that the matte was made from."""
 HEADER_BYTES = 1 << 16
-"""Of a file, in which its first header is looked for; one of fifty objects has a tenth."""
+"""Bytes of a file in which its first header is looked for; the header of fifty objects has a tenth of them."""
 MAGIC = b"\x76\x2f\x31\x01"
 
 

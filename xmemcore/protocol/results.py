@@ -129,7 +129,7 @@ class ApproveResult(JobResult):
     """What is approved now."""
 
     folder: str
-    """Of the copies."""
+    """Folder of the copies."""
     changed: Tuple[int, ...]
     """Frames that were marked, or whose mark was taken back."""
     approved: Mapping[str, str]

@@ -46,9 +46,9 @@ class Setting:
     knob: str = ""
     """Knob in the panel; empty: none."""
     label: str = ""
-    """Of the knob."""
+    """Label of the knob."""
     tooltip: str = ""
-    """Of the knob."""
+    """Tooltip of the knob."""
     knob_choices: Tuple[str, ...] = ()
     """Entries of the knob, where they differ from `choices`."""
     knob_none: Optional[str] = None

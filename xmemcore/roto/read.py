@@ -28,7 +28,7 @@ SENT = re.compile(r'\s*\{\s*"version"\s*:\s*2\s*,')
 NUKE_6 = "AnimTree:"
 SHOWN_NODES = 12
 MAX_BYTES = 512 * 2**20
-"""Of a roto file; the largest scripts of whole productions have a tenth."""
+"""Largest roto file that is read; the largest scripts of whole productions have a tenth of it."""
 
 
 def read_roto(path_or_text: str | Path, node: str | None = None) -> Roto:

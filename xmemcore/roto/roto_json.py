@@ -29,7 +29,7 @@ from xmemcore.roto.shapes import EvaluatedShape, Roto, RotoObject
 VERSION = 1
 FRAME = re.compile(r"-?[0-9]{1,9}")
 LARGEST_SIDE = 1_000_000
-"""Of a format; far more than any camera or projection has."""
+"""Largest side of a format; far more than any camera or projection has."""
 LARGEST_ASPECT = 1000.0
 LARGEST_VALUE = 1e6
 """Largest opacity or falloff that is read; both are cut to their range where they are used."""

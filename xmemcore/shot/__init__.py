@@ -1,0 +1,1 @@
+"""A shot: a plate, its annotations and its mattes. Public: propagate, suggest, fit, approved, status, forecast, collect."""

@@ -43,8 +43,8 @@ def shared_out(groups: Sequence[Sequence[Gap]], wanted: Sequence[int], workers: 
         workers: at least 1.
 
     Returns:
-        Chunks in the order of the shot, at most as many as workers and as gaps. The same for whoever asks: what is done already is not
-        looked at.
+        Chunks in the order of the shot, at most as many as workers and as gaps. What is done already is not looked at, so that
+        every worker gets the same chunks.
     """
     spans = _spans(groups, wanted)
     low, high = max(_steps(groups, *span) for span in spans), _steps(groups, wanted[0], wanted[-1])

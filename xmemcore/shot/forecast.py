@@ -16,7 +16,7 @@ from xmemcore.shot.pace import Pace, expected_mb, find_pace, pace_key
 from xmemcore.shot.status import Outlook
 
 VARIANTS = 12
-"""Of an annotation with its eleven augmentations."""
+"""Memories of one annotation with its eleven augmentations."""
 MEASURED, GIVEN, UNKNOWN = "earlier runs here", "the pace that was given", "not known: no run here has measured it"
 PEAK_OF_A_RUN, FORMULA = "the peak of an earlier run here", "model, memories and pictures added up"
 
@@ -37,7 +37,7 @@ class GapForecast:
 
 @dataclass(frozen=True)
 class ChunkForecast:
-    """One worker's share, whatever is done of it already."""
+    """One worker's share, with what is done of it already."""
 
     chunk: str
     """For `--chunk`."""
@@ -68,7 +68,7 @@ class Forecast:
     """One worker's time for what is stale; None where no pace is known."""
     seconds_from: str
     memory_mb: float
-    """Of one worker."""
+    """Memory of one worker."""
     memory_from: str
     chunks: tuple[ChunkForecast, ...]
     model: str

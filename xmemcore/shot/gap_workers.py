@@ -25,7 +25,7 @@ from xmemcore.shot.turns import CANCELLED
 CORES_OF_A_GAP = 4
 """Cores that one gap is computed on; a network as small as the bundled one gains little from more."""
 MOST_WORKERS = 8
-"""So that memory stays bounded on machines of many cores."""
+"""A bound for memory on machines of many cores."""
 WAITING_PREDICTIONS = 2
 """Predictions of each worker that may wait to be written."""
 LISTEN_SECONDS = 0.1
@@ -39,7 +39,7 @@ class Job:
     groups: tuple[int, ...]
     """Numbers of the groups that share it."""
     indices: frozenset[int]
-    """Of the frames that are asked for."""
+    """Indices of the frames that are asked for."""
 
     @property
     def steps(self) -> int:

@@ -15,7 +15,7 @@ from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.store.cache import digest
 
 MAX_OBJECTS = 500
-"""Of a shot: each is compared with each, and each is computed in each frame."""
+"""Most objects of a shot: each is compared with each, and each is computed in each frame."""
 
 
 @dataclass(frozen=True)

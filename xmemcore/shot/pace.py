@@ -26,15 +26,15 @@ LEAST_STEPS = 8
 MOST_KEPT = 200
 
 PROGRAM_MB = 320.0
-"""Of the interpreter with torch, before a shot is opened; measured on Linux."""
+"""Memory of the interpreter with torch, before a shot is opened; measured on Linux."""
 NETWORK_PLANES = 160
 """Numbers for each pixel of the working size while the network computes; measured with the compact model. Wider networks hold more."""
 BYTES = 4
-"""Of a number in float32."""
+"""Size of a number in float32."""
 STRIDE = 16
 """Pixels of the working size along one side of a memory element."""
 VALUE_CHANNELS, KEY_CHANNELS = 512, 66
-"""Of a memory element: its value for each object; its key, shrinkage and selection."""
+"""Channels of a memory element: its value for each object; its key, shrinkage and selection together."""
 PLANES_AT_PLATE = 12
 """Pictures of the plate's size that are held at a time, beside one for each object: read ahead, being refined, waiting for the disk."""
 

@@ -47,9 +47,9 @@ class Plan:
     chain: Chain
     """What each group's prediction goes through before it is a matte."""
     differences: list[KeyDifferences]
-    """Of each group, what the artist's shapes and the network's own answers differ by at keys; a run fills them."""
+    """Difference of the artist's shapes and the network's own answers at keys, of each group; a run fills them."""
     flows: Flows
-    """Of the shot."""
+    """Optical flow of the shot."""
     learning: LearningConfig | None
     """How the network learns the shot; None where that was not asked for."""
     warnings: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The parts of a shot that a run computes, each in its turn: when nobody else has it."""
+"""Hand a run the parts of its shot, one after another: first those that no other run computes, then the others, when they are free."""
 
 from __future__ import annotations
 

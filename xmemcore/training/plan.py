@@ -27,7 +27,7 @@ class Layer:
     radius: float
     """Pixels of the picture from u = 0 to u = 1."""
     label: int = 0
-    """Of the whole thing; 0 for what is no target."""
+    """Label of the whole thing; 0 for what is no target."""
     regions: np.ndarray | None = None
     """(H, W) uint8 labels in place of `label`, for partial targets."""
     back: np.ndarray | None = None
@@ -64,7 +64,7 @@ class Look:
     quality: np.ndarray
     """(T,): JPEG quality; 0 for none."""
     seed: int
-    """Of the noise."""
+    """Seed of the noise."""
     shade: np.ndarray | None = None
     """(T, n, n): factors of brightness over the canvas, enlarged to it: shadows and patches of light that move."""
 

@@ -101,7 +101,7 @@ class Recipe:
 LARGEST_CLIP = 4096
 """Pixels of a clip's side, its frames, and clips of a batch: beyond any machine's memory."""
 MOST_DOTS = 200
-"""Of a line: a name of thousands of dotted parts takes the parser time that grows with their square."""
+"""Most dots of a line: the parser's time for a name of dotted parts grows with the square of their number."""
 LARGEST_BYTES = 1 << 20
 """Longest recipe; ours are a hundred times shorter."""
 

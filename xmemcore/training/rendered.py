@@ -18,7 +18,7 @@ RECORD = "scenes.json"
 GENERATED, UNSAID = "generated", "photographs"
 """Skins that were generated; skins cut from pictures of unknown terms."""
 _QUALITY = 93
-"""Of the JPEGs in which colour is kept; cover and labels are kept exactly."""
+"""Quality of the JPEGs in which colour is kept; cover and labels are kept exactly."""
 
 
 @dataclass(frozen=True)

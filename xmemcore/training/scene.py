@@ -31,7 +31,7 @@ class SceneConfig:
     look_alike: float = 0.3
     """Clips with a copy of the target that is no target, or is another one."""
     target_scale: tuple[float, float] = (0.18, 0.85)
-    """Of a target on a foreign background: smallest and largest half of its longer side, in halves of the canvas, before it moves."""
+    """Smallest and largest half of the longer side of a target on a foreign background, in halves of the canvas, before it moves."""
     energy: tuple[float, float, float] = (0.3, 0.45, 0.25)
     """Shares of calm, lively and wild clips."""
     bystanders: float = 0.9

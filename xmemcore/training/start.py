@@ -15,7 +15,9 @@ from xmemcore.protocol.failures import RequestError
 from xmemcore.training.recipe import Recipe
 
 _KEY_GAIN = 1.2
-"""Of the key's first projection. Features reach it scaled to an rms of about 1; distances between unlike cells then come to about 10."""
+"""Gain of the key's first projection.
+
+Features reach it scaled to an rms of about 1; distances between unlike cells then come to about 10."""
 
 
 def new_network(recipe: Recipe) -> XMem:

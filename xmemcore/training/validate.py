@@ -27,7 +27,7 @@ class Yardstick:
     names: tuple[str, ...] = ()
     """Clips; none for all whose frames all have a mask."""
     frames: int = 24
-    """Of each clip, evenly chosen from it, so that they show as much change as the clip does."""
+    """Frames of each clip, evenly chosen from it, so that they show as much change as the clip does."""
     size: int = 240
     annotations: tuple[int, ...] = (1, 5)
 

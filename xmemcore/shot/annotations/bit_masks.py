@@ -17,9 +17,9 @@ class BitMask:
     bits: np.ndarray
     """(rows, bytes) uint8 of the box, as `numpy.packbits` gives them."""
     row: int
-    """Of the picture, at which the box begins."""
+    """Row of the picture at which the box begins."""
     byte: int
-    """Of a row of the picture, at which the box begins."""
+    """Byte of a row of the picture at which the box begins."""
     shape: tuple[int, int]
     """Height and width of the picture."""
     pixels: int

@@ -15,10 +15,10 @@ from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.store.cache import digest
 
 TOLERATED_DIFFERENCE = 0.02
-"""Of one pixel: two good antialiasing filters differ by that much along an edge."""
+"""Difference of one pixel that is tolerated: two good antialiasing filters differ by that much along an edge."""
 HALF_MAX = 65504.0
 TOLERATED_SHARE = 0.001
-"""Of the box around both mattes."""
+"""Share of the box around both mattes in which pixels may differ by more."""
 
 
 class HostAlpha:

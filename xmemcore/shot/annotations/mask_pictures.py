@@ -30,11 +30,11 @@ MAX_VALUES = 1_000_000_000
 LABEL_COLOURS, LABELLED_SHARE = 16, 0.95
 """A coloured mask whose seen pixels have so few colours, up to this share of them, is flat: no edge is soft."""
 LABEL_SHARE = 0.05
-"""Of the seen pixels: a colour that so many have, and that is neither full nor none of each object, is a label's."""
+"""A colour is a label's when this share of the seen pixels has it, and it is neither full nor none of each object."""
 LOOKED_AT = 8
 """Masks that are looked at for this; a shot may have one for every frame."""
 CLEAN_SHARE = 0.2
-"""Of all pixels: where fewer are full or none of each object, it is no mask but a picture."""
+"""Where less than this share of all pixels is full or none of each object, the file is no mask but a picture."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.store.cache import digest
 
 KEPT_MATTE_PIXELS = 20_000_000
-"""Of mattes that stay in memory, together: 80 MB, nine at 2K; the latest one stays whatever its size."""
+"""Pixels of all mattes that stay in memory: 80 MB, nine mattes at 2K. The latest one stays at any size."""
 KEPT_SHAPES = 8192
 """Objects at a frame that stay in memory, some kB each."""
 SHOWN_NAMES = 5

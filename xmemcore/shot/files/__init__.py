@@ -1,1 +1,1 @@
-"""Files on disk: numbered sequences, EXR, pictures, and how they are written whole or not at all."""
+"""Files on disk: numbered sequences, EXR, pictures; written whole or not at all. Public: sequence, exr, pictures, box, layers."""

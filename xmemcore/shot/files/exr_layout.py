@@ -29,12 +29,13 @@ TILED, LONG_NAMES, NOT_AN_IMAGE, MULTI_PART = 0x200, 0x400, 0x800, 0x1000
 """Flags in the second word of a file."""
 
 ROWS_IN_CHUNK = (1, 1, 1, 16, 32, 16, 32, 32, 32, 256, 256, 32, 256, 1)
-"""Of a scanline file, by its compression: none, RLE, ZIPS, ZIP, PIZ, PXR24, B44, B44A, DWAA, DWAB, HTJ2K256, HTJ2K32, LJ2K, ZSTD;
+"""Rows in a chunk of a scanline file, by its compression:
+none, RLE, ZIPS, ZIP, PIZ, PXR24, B44, B44A, DWAA, DWAB, HTJ2K256, HTJ2K32, LJ2K, ZSTD;
 measured with OpenEXR 3.5.3."""
 
 DEEP_TYPES = ("deepscanline", "deeptile")
 KINDS = ("uint", "half", "float")
-"""Of channels, by number."""
+"""Kinds of channels, by number."""
 
 MAX_PARTS, MAX_CHANNELS, MAX_ATTRIBUTES = 1024, 4096, 20_000
 """Limits of a file, beyond what any program writes: a damaged or hostile file must not take all memory or time."""
@@ -121,11 +122,11 @@ class FileLayout:
     harmless: bool
     """Whether the file has a single part and the library takes all its attributes."""
     metadata: dict[str, Any] = field(default_factory=dict)
-    """Of the first part: attributes that are text or numbers."""
+    """Attributes of the first part that are text or numbers."""
     views: tuple[str, ...] = ()
-    """Of a single part that holds several; the first is the one whose channels have no view in their name."""
+    """Views of a single part that holds several. The channels of the first have no view in their name."""
     chromaticities: Chromaticities | None = None
-    """Of the first part: x and y of red, green, blue and white."""
+    """x and y of red, green, blue and white, of the first part."""
 
 
 def read_layout(path: Path) -> FileLayout:

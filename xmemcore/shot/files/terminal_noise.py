@@ -80,7 +80,7 @@ class _Descriptor:
         return printed
 
     def restore(self) -> None:
-        """Lead it back at once, whoever still reads."""
+        """Lead it back at once, even while somebody reads."""
         if self._real >= 0:
             os.dup2(self._real, self._number)
             os.close(self._real)
@@ -119,7 +119,7 @@ def kept_off_the_terminal() -> Iterator[list[bytes]]:
 
 
 def _begin_anew() -> None:
-    """Let a forked process catch into files of its own: what its parent caught is not its to hand on."""
+    """Give a forked process its own files to catch into, so that it does not pass on what its parent caught."""
     global _descriptors
     for descriptor in _descriptors:
         descriptor.restore()

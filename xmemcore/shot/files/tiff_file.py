@@ -67,7 +67,7 @@ class TiffLayout:
     tile: tuple[int, int] | None
     """Width and height; None: strips."""
     rows: int
-    """Of a strip."""
+    """Rows of a strip."""
     offsets: tuple[int, ...]
     lengths: tuple[int, ...]
     colour_map: bytes

@@ -1,1 +1,1 @@
-"""The output: matte files, the queue that writes them, and the steps between prediction and file."""
+"""The output: matte files, their queue, and the steps from prediction to file. Public: mattes, queue, steps, matte_proof."""

@@ -32,7 +32,7 @@ AROUND_PIXELS = 5
 NEAR = 4
 """Frames from a key up to which it counts for less and less whether the answers agree: motion over one frame is sure."""
 FEATHER_PIXELS = 3
-"""Of the plate: an edge that takes more from 0 to 1 is feathered; one without a feather takes one or two."""
+"""An edge that takes more pixels of the plate from 0 to 1 is feathered; one without a feather takes one or two."""
 FAINT = 1 / 64
 """Differences below this are the network's softness; they are not carried."""
 
@@ -45,7 +45,7 @@ class _Difference:
     """(h, w, 3) float32: the artist's shape minus the network's own, the network's own, and where the artist's edge is feathered."""
     row: int
     column: int
-    """Of its first pixel."""
+    """Column of its first pixel."""
 
     @classmethod
     def of(cls, shape: np.ndarray, own: np.ndarray, feather: np.ndarray) -> _Difference | None:

@@ -23,7 +23,7 @@ VERSION = 3
 """Raised whenever the same planes and picture would give other edges: it is part of every signature."""
 
 RADIUS_CELLS = 7
-"""Of the window in which matte and colours are compared, at working size."""
+"""Radius of the window in which matte and colours are compared, at working size."""
 SMOOTHNESS = 1e-4
 """Variance of a colour, in [0, 1], that counts as none: the filter's epsilon."""
 DECIDED = 0.02
@@ -122,7 +122,7 @@ class _CellBox:
 
     cells: Part
     size: tuple[int, int]
-    """Of the plate, in pixels."""
+    """Size of the plate, in pixels."""
     scale: tuple[float, float]
     """Cells per pixel, down and across."""
 

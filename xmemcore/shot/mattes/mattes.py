@@ -23,7 +23,7 @@ from xmemcore.shot.mattes.kept_inputs import replaced_input
 from xmemcore.shot.plate.canvas import Canvas
 
 LONGEST_NAME_BYTES = 240
-"""Of a file or folder; disks take 255, and a frame number comes in."""
+"""Longest name of a file or folder; disks take 255 bytes, and a frame number comes in."""
 LONGEST_PATH_BYTES = 4000
 UNION = "A"
 CONFIDENCE = "confidence.value"

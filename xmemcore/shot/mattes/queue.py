@@ -1,6 +1,6 @@
-"""From predictions at working size to mattes on disk, behind the propagation's back.
+"""Make mattes on disk from predictions at working size, while the propagation goes on.
 
-Frames wait here until every competition group has given its prediction; a writer of its own enlarges and writes.
+A frame waits here until every competition group has given its prediction. Another thread enlarges and writes it.
 """
 
 from __future__ import annotations

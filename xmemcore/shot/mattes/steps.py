@@ -28,11 +28,11 @@ from xmemcore.shot.plate.flow import Ways
 PLAIN = "plain"
 """The choice of `edges` that only enlarges."""
 BAND_PIXELS = 1 << 20
-"""Of one plane of a band: 4 MB of floats."""
+"""Pixels of one plane of a band: 4 MB of floats."""
 
 Rows = Callable[[slice, np.ndarray], np.ndarray]
-"""Takes rows of the plate and what the step before gave for them, (1 + K, n, W) float32 in [0, 1]: what is behind the objects, then the
-objects; gives the same of its own. Planes sum to 1 at every pixel."""
+"""Takes rows of the plate, and the planes of the step before for these rows; gives new planes for them. Planes are (1 + K, n, W) float32 in
+[0, 1]: first what is behind the objects, then the objects. They sum to 1 at every pixel."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Predicted:
     values: np.ndarray
     """(1 + K, h, w) float32 at working size: the network's own answer, and what steps before have made of it."""
     index: int
-    """Of the frame."""
+    """Plate index of the frame."""
     picture: Callable[[], np.ndarray]
     """Reads the plate's frame, (H, W, 3) float32, display-encoded in [0, 1]; a step that does not ask for it costs no reading."""
     group: int = 0
@@ -52,7 +52,7 @@ class Predicted:
     around: Mapping[int, np.ndarray] = field(default_factory=dict)
     """By index, the predictions of neighbouring frames; only for a chain with `Steady`."""
     columns: slice = field(default_factory=lambda: slice(None))
-    """Of the plate: only these are asked for."""
+    """Columns of the plate that are asked for."""
 
 
 @runtime_checkable
@@ -83,7 +83,7 @@ class Carry:
     """Add what the artist's shapes at the keys around a frame and the network's own answers there differ by."""
 
     differences: Sequence[KeyDifferences]
-    """Of each group."""
+    """Differences at keys, of each group."""
     key: str | None = f"carry {carry.VERSION}"
 
     def changed(self, predicted: Predicted) -> Predicted:

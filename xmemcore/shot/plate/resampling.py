@@ -15,7 +15,7 @@ AREA, PUBLISHED = RESAMPLINGS
 
 
 STRIP_PIXELS = 1 << 17
-"""Of a picture that is made in strips: 1.5 MB of floats in three colours, which stay in the processor's cache."""
+"""Pixels of a strip of a picture that is made in strips: 1.5 MB of floats in three colours, which stay in the processor's cache."""
 
 
 def resampled(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

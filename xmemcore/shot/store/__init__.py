@@ -1,1 +1,1 @@
-"""The cache of a shot: everything kept that can be made again. Public: cache, permanent, state, lock."""
+"""The cache of a shot: all that can be made again. Public: cache, permanent, state, at_work, leases."""

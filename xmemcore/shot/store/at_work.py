@@ -1,8 +1,8 @@
-"""Who is at work in a folder: runs of one plan together, each frame by one of them, and nobody of another plan.
+"""The runs at work in a folder. Runs of one plan share the work, and each frame is computed by one of them; a run of another plan waits.
 
-In a hidden folder of its own lie leases, by names that only we give:
+Their leases lie in a hidden folder, by names that only we give:
 
-    door                       held for moments, by whoever reads or adds names
+    door                       held for moments, by a process that reads or adds names
     run-<plan>-<token>         a run that is there, and of which plan
     frames_<first>_<last>      frames that a run computes now
 
@@ -42,7 +42,7 @@ class AtWork:
 
     @classmethod
     def on_mattes(cls, pattern: Path) -> AtWork:
-        """Name the place of a sequence of mattes: beside them, so that whoever reaches the folder meets it, by whatever name."""
+        """Name the place for a sequence of mattes. It lies beside them, so that every machine that reaches the folder finds it."""
         # Some disks take two spellings of a name for one file.
         name = unicodedata.normalize("NFC", pattern.name).casefold()
         return cls(pattern.parent / f".xmem-roto-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}.work")

@@ -29,7 +29,7 @@ BEAT_SECONDS = 10.0
 DEAD_SECONDS = 60.0
 """How long a holder on another machine may be silent before it counts as gone."""
 WAITING_SECONDS = 0.02
-"""Between two tries to make a lease."""
+"""Time between two tries to make a lease."""
 _LONGEST_MARK = 300
 
 

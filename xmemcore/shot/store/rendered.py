@@ -1,4 +1,4 @@
-"""Plates and alphas that Nuke rendered for the core, in `<root>/nuke/<node id>`: they count against the cache's limit and go like the rest.
+"""Plates and alphas that Nuke rendered for the core, in `<root>/nuke/<node id>`. They count against the cache's limit.
 
 The plugin notes in `plate.json` which file it rendered, with size and time. Only a file that is still what the note says is deleted, and
 none of a node for which a Nuke is at work. The frames of a node unused for a season are deleted in any case.
