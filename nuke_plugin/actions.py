@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Callable, Iterator, Optional, Tuple, Type, Typ
 from xmem_roto_nuke import host
 from xmem_roto_nuke.core.client import session_core
 from xmem_roto_nuke.handover import exchange, shared_folder
-from xmem_roto_nuke.handover.exchange import Handed, NodeRead, read_to_hand_over, read_to_suggest
+from xmem_roto_nuke.handover.exchange import HandedNode, NodeRead, read_to_hand_over, read_to_suggest
 from xmem_roto_nuke.node import home, identity, knobs, places
 from xmem_roto_nuke.node.runs import Run
 from xmem_roto_nuke.node.settings import ALPHA, Settings
@@ -168,12 +168,12 @@ def _propagate(run: Run, read: NodeRead) -> None:
             pass  # the node is gone; the exception under way says why
 
 
-def propagate_request(read: NodeRead, handed: Handed) -> PropagateRequest:
+def propagate_request(read: NodeRead, handed: HandedNode) -> PropagateRequest:
     """Say what a propagate of a node asks of the core."""
     return handed.shot.into(replace(read.settings.propagate, frames=str(read.frames)))
 
 
-def record_of(node: nuke.Node, read: NodeRead, handed: Handed, outcome: Optional[PropagateResult], seconds: float) -> Record:
+def record_of(node: nuke.Node, read: NodeRead, handed: HandedNode, outcome: Optional[PropagateResult], seconds: float) -> Record:
     """Make the record of a run: its inputs and its result.
 
     Args:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Optional
 from xmem_roto_nuke import actions, host
 from xmem_roto_nuke.core import launch
 from xmem_roto_nuke.handover import exchange, shared_folder
-from xmem_roto_nuke.handover.exchange import Handed, NodeRead, read_to_hand_over
+from xmem_roto_nuke.handover.exchange import HandedNode, NodeRead, read_to_hand_over
 from xmem_roto_nuke.handover.reads import numbered
 from xmem_roto_nuke.node import knobs
 from xmem_roto_nuke.node.runs import Run
@@ -68,7 +68,7 @@ def _export(folder: Path, copy_plates: bool, run: Run, read: NodeRead) -> None:
             job.keep(folder, shot)
 
 
-def _with_plates(run: Run, request: PropagateRequest, read: NodeRead, handed: Handed, place: Path) -> PropagateRequest:
+def _with_plates(run: Run, request: PropagateRequest, read: NodeRead, handed: HandedNode, place: Path) -> PropagateRequest:
     """Copy the plate's own files into the job, those that are there already aside."""
     if request.plate.startswith(f"{place.as_posix()}/"):
         return request  # rendered into it

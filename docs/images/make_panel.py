@@ -34,13 +34,13 @@ def thumbnails(folder: Path) -> Path:
     """Write what Suggest frames may have answered, with pictures."""
     shot, found = DemoShot(), suggestions()
     shot.write_plates(folder / "plates")
-    for place, one in enumerate(found["suggestions"]):
+    for place, suggestion in enumerate(found["suggestions"]):
         frame = shot.frames[(2 * place + 1) * len(shot.frames) // 6]
         with OpenEXR.File(str(folder / "plates" / f"demo.{frame}.exr"), separate_channels=True) as file:
             light = np.stack([file.channels()[name].pixels for name in "BGR"], -1).astype(np.float32)
         picture = cv2.resize(255 * np.clip(light, 0, 1) ** (1 / 2.2), (352, 198), interpolation=cv2.INTER_AREA)
-        one["thumbnail"] = str(folder / f"{one['frame']}.png")
-        cv2.imwrite(one["thumbnail"], picture.astype(np.uint8))
+        suggestion["thumbnail"] = str(folder / f"{suggestion['frame']}.png")
+        cv2.imwrite(suggestion["thumbnail"], picture.astype(np.uint8))
     path = folder / "found.json"
     path.write_text(json.dumps(found))
     return path
@@ -58,9 +58,9 @@ def main(folder: Path) -> int:
                      "--thumbnails", str(found)],
                     cwd=CHECKOUT, check=True, capture_output=True, text=True, env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
                 )  # fmt: skip
-                said = json.loads(answer.stdout.splitlines()[-1])
-                print(width, scale, said)
-                faults += bool(said["cut"] or said["errors"])
+                answered = json.loads(answer.stdout.splitlines()[-1])
+                print(width, scale, answered)
+                faults += bool(answered["cut"] or answered["errors"])
     for path in folder.glob("panel-*.png"):
         Image.open(path).convert("RGB").quantize(COLOURS).save(path, optimize=True)
     return min(faults, 1)

@@ -21,4 +21,5 @@ def stamp(mattes: str) -> str:
             copies = sorted((entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in listed if entry.name.endswith(".exr"))
     except OSError:
         return ""
-    return hashlib.sha1(repr(copies).encode()).hexdigest()[:12] if copies else ""
+    lines = [f"{name} {size} {changed}" for name, size, changed in copies]
+    return hashlib.sha1("\n".join(lines).encode("utf-8", errors="surrogateescape")).hexdigest()[:12] if copies else ""

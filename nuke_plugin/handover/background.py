@@ -60,7 +60,7 @@ def render(node_name: str, around: pictures.Surroundings) -> List[str]:
         origin = host.in_main(_saved, copy)
         command = [host.in_main(host.program), "-t", str(CHECKOUT / "nuke_plugin" / "render.py"), PLATE_ONLY]
         command += ["--origin", origin] if origin else []
-        around.show(0, 100, "starting a Nuke in the background")
+        around.report(0, 100, "starting a Nuke in the background")
         try:
             process = ChildProcess([*command, str(copy), node_name], str(around.folder), dict(os.environ))
         except OSError as error:
@@ -80,19 +80,19 @@ def _saved(copy: Path) -> str:
 
 def _watched(process: ChildProcess, around: pictures.Surroundings, stop: Path) -> List[str]:
     """Pass the second Nuke's progress on until it ends."""
-    last, heard, stopping = "", time.monotonic(), 0.0
+    last, last_heard, stopping = "", time.monotonic(), 0.0
     for line in process.lines():
         now = time.monotonic()
         if line:
-            last, heard = line.strip() or last, now
+            last, last_heard = line.strip() or last, now
             # Nuke's own dots come without an end of line.
             percent = _PERCENT.search(line)
             if percent:
-                around.show(int(percent[1]), 100, "rendering the plate in the background")
+                around.report(int(percent[1]), 100, "rendering the plate in the background")
         if not stopping and around.cancelled():
             stop.touch()
             stopping = now
-        if stopping and now - stopping > STOPPING_SECONDS or now - heard > SILENT_SECONDS:
+        if stopping and now - stopping > STOPPING_SECONDS or now - last_heard > SILENT_SECONDS:
             process.kill()
     if stopping:
         raise Cancelled(host.CANCELLED)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Callable, Dict, FrozenSet, Iterable, List, Map
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import absence, approvals, background, colour, pictures, plates
-from xmem_roto_nuke.handover.pictures import Show, Surroundings, format_of
+from xmem_roto_nuke.handover.pictures import Report, Surroundings, format_of
 from xmem_roto_nuke.handover.shared_folder import write_whole
 from xmem_roto_nuke.host import RotoDrawing
 from xmem_roto_nuke.node import identity, knobs, roto_pipe
@@ -165,12 +165,12 @@ class HandedShot:
 
     def into(self, request: AnyRequest) -> AnyRequest:
         """Fill in those of its fields that the request has."""
-        names = {one.name for one in fields(request)}
+        names = {row.name for row in fields(request)}
         return replace(request, **{name: value for name, value in vars(self).items() if name in names})
 
 
 @dataclass(frozen=True)
-class Handed:
+class HandedNode:
     """The parts of a node that the core was given."""
 
     shot: HandedShot
@@ -184,12 +184,12 @@ class Handed:
     """Sentences about the rendering."""
 
 
-def hand_over(read: NodeRead, show: Show, cancelled: Callable[[], bool], place: Optional[Path] = None) -> Handed:
+def hand_over(read: NodeRead, report: Report, cancelled: Callable[[], bool], place: Optional[Path] = None) -> HandedNode:
     """Make plate and annotations ready; from a thread of ours, or the main thread of a terminal.
 
     Args:
         read: of `read_to_hand_over`.
-        show: says how far it is.
+        report: says how far it is.
         cancelled: says whether to stop.
         place: folder of a job; None for the node's folder for exchange.
 
@@ -198,7 +198,7 @@ def hand_over(read: NodeRead, show: Show, cancelled: Callable[[], bool], place: 
     """
     folder = place or exchange_folder(read.node_id)
     warnings: List[str] = []
-    around = pictures.Surroundings(read.node, folder, show, cancelled)
+    around = pictures.Surroundings(read.node, folder, report, cancelled)
     # A job's folder is filled by the Nuke that exports, which may itself be one without interface.
     if read.settings.panel.plate_render == IN_BACKGROUND and place is None and host.has_interface() and host.in_main(host.may_walk_trees):
         around = replace(around, elsewhere=lambda: warnings.extend(background.render(read.settings.node_name, around)))
@@ -208,7 +208,7 @@ def hand_over(read: NodeRead, show: Show, cancelled: Callable[[], bool], place: 
         around.close()
 
 
-def _hand_over(read: NodeRead, around: Surroundings) -> Handed:
+def _hand_over(read: NodeRead, around: Surroundings) -> HandedNode:
     annotations = read.annotations
     plate = pictures.hand_plate(around, read.plate, list(read.frames), annotations.keyframes)
     _refuse_keys_without_picture(annotations, plate.missing)
@@ -227,7 +227,7 @@ def _hand_over(read: NodeRead, around: Surroundings) -> Handed:
         handed = pictures.hand_alpha(around, read.alpha, annotations.keyframes, read.absent)
         alpha = handed.states
         shot = replace(shot, masks=handed.pattern, keyframes=tuple(annotations.keyframes))
-    return Handed(shot, plate.missing, plate.state, alpha)
+    return HandedNode(shot, plate.missing, plate.state, alpha)
 
 
 def absent_frames(node: nuke.Node) -> Set[int]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable, Collection, Dict, List, Optiona
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import plate_files, plates
-from xmem_roto_nuke.handover.plates import PlateExport, Rendered
+from xmem_roto_nuke.handover.plates import PlateExport, RenderedFrames
 from xmem_roto_nuke.handover.reads import ReadFiles
 from xmem_roto_nuke.host import RotoDrawing
 from xmemcore.protocol.failures import Cancelled, RequestError
@@ -18,7 +18,7 @@ from xmemcore.protocol.frames import FrameRange
 if TYPE_CHECKING:
     import nuke
 
-Show = Callable[[int, int, str], None]
+Report = Callable[[int, int, str], None]
 
 FEWEST_ELSEWHERE = 8
 """Frames for which another Nuke is started; fewer are rendered before it is up."""
@@ -32,7 +32,7 @@ class Surroundings:
     """An XMemRoto, inside of which nodes for rendering may live for a while."""
     folder: Path
     """For the exchange with the core."""
-    show: Show
+    report: Report
     """Says how far it is."""
     cancelled: Callable[[], bool]
     """Says whether to stop."""
@@ -109,7 +109,7 @@ def hand_plate(around: Surroundings, plate: nuke.Node, wanted: Sequence[int], ke
     if around.elsewhere is not None and host.in_main(lambda: prepare().pending(ordered)) >= FEWEST_ELSEWHERE:
         around.elsewhere()
     export = host.in_main(prepare)  # which reads what the other Nuke has done
-    rendered = export.render(ordered, lambda done, total: around.show(done, total, "rendering the plate"), around.cancelled)
+    rendered = export.render(ordered, lambda done, total: around.report(done, total, "rendering the plate"), around.cancelled)
     if not rendered.there:
         advice = host.in_main(_check_paths, plate) or "Check the frame range."
         raise RequestError(f"None of the frames {FrameRange.of(ordered)} can be rendered: their files are missing. {advice}")
@@ -146,7 +146,7 @@ def hand_own_union(around: Surroundings, plate: nuke.Node, drawing: RotoDrawing,
 
     folder = around.folder / "roto_alpha"
     export = host.in_main(PlateExport, plate, folder, around.write, "alpha", "alpha", drawing.build, depends, around.node)
-    rendered = export.render(frames, lambda done, total: around.show(done, total, "rendering the roto's alpha"), around.cancelled)
+    rendered = export.render(frames, lambda done, total: around.report(done, total, "rendering the roto's alpha"), around.cancelled)
     export.record.keep_only(rendered.there)
     export.record.note_use()
     return export.record.pattern
@@ -155,10 +155,10 @@ def hand_own_union(around: Surroundings, plate: nuke.Node, drawing: RotoDrawing,
 def hand_alpha(around: Surroundings, source: nuke.Node, frames: Sequence[int], absent: Collection[int]) -> HandedAlpha:
     """Render an input's alpha; frames on which the object is declared absent come out black."""
 
-    def render(wanted: List[int], build: Any, depends: Optional[Callable[[], str]] = None) -> Tuple[PlateExport, Rendered]:
+    def render(wanted: List[int], build: Any, depends: Optional[Callable[[], str]] = None) -> Tuple[PlateExport, RenderedFrames]:
         folder = around.folder / "alpha"
         export = host.in_main(PlateExport, source, folder, around.write, "alpha", "alpha", build, depends, around.node)
-        return export, export.render(wanted, lambda done, total: around.show(done, total, "rendering the alpha"), around.cancelled)
+        return export, export.render(wanted, lambda done, total: around.report(done, total, "rendering the alpha"), around.cancelled)
 
     export, shown = render([frame for frame in frames if frame not in absent], host.make_nothing)
     there, black_on = list(shown.there), [frame for frame in frames if frame in absent]

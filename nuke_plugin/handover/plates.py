@@ -42,7 +42,7 @@ _session_hashes: Dict[Tuple[str, int], Tuple[digest.Witness, Tuple[str, Tuple[in
 
 
 @dataclass(frozen=True)
-class Rendered:
+class RenderedFrames:
     """The content of a folder of rendered frames."""
 
     there: Tuple[int, ...]
@@ -156,7 +156,7 @@ class PlateExport:
         """Frames of this time, by what they were rendered from."""
         self._record_changed = False
 
-    def render(self, frames: Sequence[int], show: Callable[[int, int], None], cancelled: Callable[[], bool]) -> Rendered:
+    def render(self, frames: Sequence[int], report: Callable[[int, int], None], cancelled: Callable[[], bool]) -> RenderedFrames:
         """Render the frames that changed; from a thread of ours, or the main thread of a terminal.
 
         Raises:
@@ -170,7 +170,7 @@ class PlateExport:
                 if cancelled():
                     host.in_main(self._settle)
                     raise Cancelled(host.CANCELLED)
-                show(len(self._rendered), len(self._rendered) + len(self._todo))
+                report(len(self._rendered), len(self._rendered) + len(self._todo))
                 if not host.in_main(self._bite):
                     changes += 1
                 if changes > MOST_CHANGES:
@@ -189,7 +189,7 @@ class PlateExport:
                 self.record.save()
         there = tuple(frame for frame in self._frames if frame not in self._holes)
         missing = tuple(frame for frame in self._frames if frame in self._holes)
-        return Rendered(there, missing, tuple(frame for frame in there if frame in self._rendered), dict(self._states))
+        return RenderedFrames(there, missing, tuple(frame for frame in there if frame in self._rendered), dict(self._states))
 
     def pending(self, frames: Sequence[int]) -> int:
         """Count the frames that would have to be rendered, and leave the record as `render` would find it; main thread."""
@@ -217,10 +217,10 @@ class PlateExport:
         a_frame = (time.monotonic() - began) / max(len(rendering.done) + len(rendering.skipped), 1)
         bite = max(BITE_SECONDS, READING_SHARE * self._reading_seconds) if BITE_SECONDS else 0.0
         self._at_once = max(1, min(2 * self._at_once, int(bite / max(a_frame, 1e-6))))
-        same = self._settle()  # frames before one that failed were rendered
+        unchanged = self._settle()  # frames before one that failed were rendered
         if rendering.failure is not None:
             raise rendering.failure
-        return same
+        return unchanged
 
     def _render(self, frames: List[int]) -> host.Rendering:
         self._record_changed = True
@@ -252,15 +252,15 @@ class PlateExport:
             self._unsettled.clear()
             raise
         before, self._tree = self._tree, self._read_tree()
-        same = before.digest == self._tree.digest and before.reloads == self._tree.reloads
-        if same:
+        unchanged = before.digest == self._tree.digest and before.reloads == self._tree.reloads
+        if unchanged:
             for frame, state in self._unsettled.items():
                 self.record.note(frame, state)
             self._rendered.update(self._unsettled)
         self._unsettled.clear()
-        if not same:
+        if not unchanged:
             self._begin()
-        return same
+        return unchanged
 
     def _is_hole(self, failure: RenderFailed) -> bool:
         """Say of a frame that failed whether it has no file to render from; no old picture then stands for it."""

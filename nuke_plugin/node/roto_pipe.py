@@ -63,8 +63,8 @@ def above(node: nuke.Node) -> Pipe:
             warnings.append(f"{roto.name()} is disabled; its shapes do not count.")
         else:
             rotos.append(roto)
-    warnings += [f"The global motion blur of {one.name()} is left out." for one in rotos if _has_global_blur(one)]
-    warnings += [f"The lifetime of the node {one.name()} is left out; that of its shapes counts." for one in rotos if _has_lifetime(one)]
+    warnings += [f"The global motion blur of {roto.name()} is left out." for roto in rotos if _has_global_blur(roto)]
+    warnings += [f"The lifetime of the node {roto.name()} is left out; that of its shapes counts." for roto in rotos if _has_lifetime(roto)]
     return Pipe(tuple(rotos), tuple(warnings))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from xmem_roto_nuke.handover import approvals, pictures, plates
-from xmem_roto_nuke.handover.exchange import Annotations, Handed, NodeRead
+from xmem_roto_nuke.handover.exchange import Annotations, HandedNode, NodeRead
 from xmem_roto_nuke.node.settings import Settings, counting
 from xmem_roto_nuke.roto.states import state_of
 from xmem_roto_nuke.staleness.record import Record
@@ -59,7 +59,7 @@ def look(read: NodeRead, plate_frames: Optional[FrameRange] = None) -> CurrentSt
     return CurrentState(snapshot, read.annotations, read.frames, read.settings.out, read.warnings)
 
 
-def snapshot_of(read: NodeRead, handed: Handed) -> Snapshot:
+def snapshot_of(read: NodeRead, handed: HandedNode) -> Snapshot:
     """Make the snapshot of what was handed to the core. Changes of the node since then do not count."""
     roto_state = _roto_state(read.annotations, handed.alpha_states)
     return Snapshot(handed.plate_state, roto_state, _counting(read.settings, read.colorspace), _hidden(read.annotations))

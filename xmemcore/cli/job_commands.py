@@ -155,14 +155,14 @@ def _machines_fault() -> Iterator[None]:
         raise MachineError(str(error)) from error
 
 
-def _require_seen(path: str, what: str) -> None:
+def _require_seen(path: str, subject: str) -> None:
     """Raise MachineError where not even the folder of a path is there: the machine lacks a disk that another one has."""
     from xmemcore.shot.files.sequence import names_view
 
     folder = next(folder for folder in Path(path).parents if not names_view(folder.name))
     if not os.path.isdir(folder):
         raise MachineError(
-            f"This machine has no folder {folder}, where {what} is. Mount its disk here, run this on another machine, or say what the "
+            f"This machine has no folder {folder}, where {subject} is. Mount its disk here, run this on another machine, or say what the "
             "folder is called here (--path-map FROM=TO)."
         )
 

@@ -100,12 +100,14 @@ class NotWritable(RequestError):
     """The system refuses to write at a place that was named. To a job, which names places that were right, it is the machine's fault."""
 
 
-def cannot_read(what: str, error: OSError, advice: str) -> Failure:
+def cannot_read(subject: str, error: OSError, advice: str) -> Failure:
     """Make the failure for a file or folder that was not read: DiskFailed where the machine does not reach it, RequestError elsewhere."""
     reason = error.strerror or str(error)
     if error.errno in NOT_REACHED:
-        return DiskFailed(f"Cannot read {what}: {reason}. The disk or the network to it fails here; run this again, or on another machine.")
-    return RequestError(f"Cannot read {what}: {reason}. {advice}")
+        return DiskFailed(
+            f"Cannot read {subject}: {reason}. The disk or the network to it fails here; run this again, or on another machine."
+        )
+    return RequestError(f"Cannot read {subject}: {reason}. {advice}")
 
 
 def not_written(path: Path, error: OSError) -> Failure:

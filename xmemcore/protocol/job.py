@@ -116,8 +116,8 @@ def keep(folder: Path, shot: JobShot) -> None:
         OSError.
     """
     others = [other for other in read(folder).shots if other.name != shot.name] if os.path.lexists(folder / NAME) else []
-    shots = sorted((*others, shot), key=lambda one: one.name)
-    content = {"kind": KIND, "version": FORMAT, "made_by": VERSION, "shots": [_as_json(one) for one in shots]}
+    shots = sorted((*others, shot), key=lambda each: each.name)
+    content = {"kind": KIND, "version": FORMAT, "made_by": VERSION, "shots": [_as_json(each) for each in shots]}
     write_text(folder / NAME, json.dumps(content, indent=1))
 
 

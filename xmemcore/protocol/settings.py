@@ -98,8 +98,8 @@ def rows(request: Any) -> Tuple[Setting, ...]:
 
 @cache  # asked for at every look of a panel
 def _rows(kind: type) -> Tuple[Setting, ...]:
-    declared = (one for one in fields(kind) if METADATA in one.metadata)
-    return tuple(replace(one.metadata[METADATA], name=one.name) for one in declared)
+    declared = (row for row in fields(kind) if METADATA in row.metadata)
+    return tuple(replace(row.metadata[METADATA], name=row.name) for row in declared)
 
 
 def row(request: Any, name: str) -> Setting:

@@ -48,7 +48,7 @@ class Stills:
         self._masked = [still for still in stills if still.mask is not None]
         self._all = stills
         self._pictures: dict[Path, np.ndarray] = {}
-        self._things: dict[Path, Cutout | None] = {}
+        self._cutouts: dict[Path, Cutout | None] = {}
         if not self._masked:
             raise RequestError(f"No photograph with a mask under {root}. Expected <set>/images and <set>/masks of the same names.")
 
@@ -68,15 +68,15 @@ class Stills:
         """Give a masked photograph whose thing is large enough."""
         while True:
             still = self._masked[rng.integers(len(self._masked))]
-            if still.image not in self._things:
-                self._things[still.image] = self._read(still)
+            if still.image not in self._cutouts:
+                self._cutouts[still.image] = self._read(still)
                 self._require_any()
-            if (cutout := self._things[still.image]) is not None:
+            if (cutout := self._cutouts[still.image]) is not None:
                 return cutout
 
     def _require_any(self) -> None:
         """Raise RequestError when all masks have been read and none shows a thing."""
-        if len(self._things) == len(self._masked) and all(cutout is None for cutout in self._things.values()):
+        if len(self._cutouts) == len(self._masked) and all(cutout is None for cutout in self._cutouts.values()):
             raise RequestError(f"No mask under {self._root} covers {_SMALLEST_THING} pixels. Are they empty, or very small?")
 
     def _picture(self, path: Path) -> np.ndarray:

@@ -90,10 +90,6 @@ def digest(*parts: object) -> str:
     return hasher.hexdigest()
 
 
-class KeyInvalid(ValueError):
-    """A key is no hash of ours, and could name a file somewhere else."""
-
-
 class CacheDamaged(Exception):
     """A cache file is not what was written. Never leaves the shot: what it held is made again, with a message."""
 
@@ -105,9 +101,9 @@ class CacheFolder:
         self.folder = folder
 
     def path(self, key: str) -> Path:
-        """Say where a key's file is; raises KeyInvalid."""
+        """Say where a key's file is; raises ValueError."""
         if not is_key(key):
-            raise KeyInvalid(f"{short(key)} is no key of the cache")
+            raise ValueError(f"{short(key)} is no key of the cache")
         return self.folder / f"{key}{SUFFIX}"
 
     def load(self, key: str) -> dict[str, Tensor] | None:
@@ -156,7 +152,7 @@ class FeatureFolder(CacheFolder):
     """`CacheFolder` in 256 folders, because a show has many frames."""
 
     def path(self, key: str) -> Path:
-        """Say where a key's file is; raises KeyInvalid."""
+        """Say where a key's file is; raises ValueError."""
         return self.folder / key[:2] / super().path(key).name
 
 
