@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
+import json
+import struct
+from pathlib import Path
+
 import pytest
+import torch
 
-from xmemcore.shot.pace import expected_mb
+from xmemcore.network.catalogue import WEIGHTS_FOLDER, parameters_of
+from xmemcore.network.checkpoint import read_state
+from xmemcore.shot.pace import expected_mb, pace_key
 
-COMPACT_BYTES = 8_344_064
+COMPACT = WEIGHTS_FOLDER / "compact.safetensors"
+OFFICIAL_PARAMETERS = 62_191_000
+
+
+def official(folder: Path, suffix: str) -> Path:
+    """Make a file as large as a model of the official widths, in half precision or as it is published; it takes no room on disk."""
+    path = folder / f"official{suffix}"
+    numbers = 2 * OFFICIAL_PARAMETERS if suffix == ".safetensors" else 4 * OFFICIAL_PARAMETERS
+    content = {
+        "__metadata__": {"dimensions": json.dumps({"key_encoder": "resnet50"})},
+        "a": {"dtype": "F16", "shape": [OFFICIAL_PARAMETERS], "data_offsets": [0, numbers]},
+    }
+    header = json.dumps(content).encode()
+    with path.open("wb") as file:
+        if suffix == ".safetensors":
+            file.write(struct.pack("<Q", len(header)) + header)
+        file.truncate(numbers)
+    return path
 
 
 @pytest.mark.parametrize(
@@ -21,5 +45,22 @@ COMPACT_BYTES = 8_344_064
 def test_expected_memory_is_near_the_peak_that_was_measured(
     plate: tuple[int, int], working: tuple[int, int], objects: int, peak_mb: float
 ) -> None:
-    expected = expected_mb(COMPACT_BYTES, plate[0] * plate[1], working[0] * working[1] // 256, 1, objects, "cpu")
+    expected = expected_mb(COMPACT, plate[0] * plate[1], working[0] * working[1] // 256, 1, objects, "cpu")
     assert 0.95 * peak_mb < expected < 1.15 * peak_mb
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_expected_memory_of_a_network_of_the_official_widths_is_near_the_peak_too(tmp_path: Path, suffix: str) -> None:
+    expected = expected_mb(official(tmp_path, suffix), 854 * 480, 432 * 240 // 256, 1, 1, "cpu")
+    assert 0.95 * 1000 < expected < 1.15 * 1000
+
+
+def test_parameters_are_counted_without_reading_them() -> None:
+    counted, key_encoder = parameters_of(COMPACT)
+    assert counted == sum(tensor.numel() for tensor in read_state(COMPACT).values())
+    assert key_encoder == "mobilenet_v2"
+
+
+def test_a_pace_of_a_small_plate_says_nothing_of_a_large_one() -> None:
+    keys = {pace_key("a", torch.device("cpu"), "float32", (864, 480), 1, plate) for plate in ((480, 854), (2160, 3840))}
+    assert len(keys) == 2

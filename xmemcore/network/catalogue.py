@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import struct
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from xmemcore.protocol.failures import RequestError
-from xmemcore.protocol.outside import cut, parse_json, read_object
+from xmemcore.protocol.outside import NotUsable, cut, parse_json, read_object
 from xmemcore.protocol.places import MODELS_VARIABLE
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
@@ -185,6 +187,12 @@ def hash_file(path: Path) -> str:
 
 def read_header(path: Path) -> dict[str, str]:
     """Read the metadata of a safetensors file without its tensors and without its library; empty for other and damaged files."""
+    metadata = _header(path).get("__metadata__", {})
+    return {str(key): str(value) for key, value in metadata.items()} if isinstance(metadata, dict) else {}
+
+
+def _header(path: Path) -> dict[str, Any]:
+    """Read the header of a safetensors file; empty for other and damaged files."""
     if path.suffix != ".safetensors":
         return {}
     try:
@@ -195,8 +203,22 @@ def read_header(path: Path) -> dict[str, str]:
             header = parse_json(file.read(length))
     except (OSError, ValueError, struct.error):
         return {}
-    metadata = header.get("__metadata__", {}) if isinstance(header, dict) else {}
-    return {str(key): str(value) for key, value in metadata.items()} if isinstance(metadata, dict) else {}
+    return header if isinstance(header, dict) else {}
+
+
+def parameters_of(path: Path) -> tuple[int, str]:
+    """Count a model's numbers, and name its key encoder, without reading its tensors; a `.pth` is taken for one of the official widths."""
+    header = _header(path)
+    counts = [math.prod(entry["shape"]) for entry in header.values() if isinstance(entry, dict) and _is_shape(entry.get("shape"))]
+    try:
+        key_encoder = parse_json(read_header(path)["dimensions"])["key_encoder"]
+    except (KeyError, TypeError, NotUsable):
+        key_encoder = "resnet50"
+    return sum(counts) or path.stat().st_size // 4, str(key_encoder)
+
+
+def _is_shape(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(size, int) for size in value)
 
 
 def record_path(model: Path) -> Path:

@@ -98,7 +98,9 @@ def forecast(request: PropagateRequest, workers: int = 1, step_seconds: float | 
     frames, places = opened.shot.plate.frames, opened.places
     device = choose_device(request.device)
     padding, canvas, objects = opened.content.padding, opened.shot.plate.canvas, opened.shot.annotations.objects
-    key = pace_key(opened.model_sha256, device, opened.precision, (padding.height, padding.width), len(objects))
+    key = pace_key(
+        opened.model_sha256, device, opened.precision, (padding.height, padding.width), len(objects), (canvas.height, canvas.width)
+    )
     known = find_pace(places.cache, key)
     pace = Pace(step_seconds, 0.0, None) if step_seconds is not None else known
     groups = [each.gaps for each in planned.groups]
@@ -106,7 +108,7 @@ def forecast(request: PropagateRequest, workers: int = 1, step_seconds: float | 
     shares = shared_out(groups, opened.wanted, workers)
     steps = _steps(all_gaps, stale)
     formula = expected_mb(
-        opened.model.path.stat().st_size,
+        opened.model.path,
         canvas.width * canvas.height,
         (padding.height // 16) * (padding.width // 16),
         sum(len(each.permanent) for each in planned.groups) * (VARIANTS if planned.config.augment else 1),

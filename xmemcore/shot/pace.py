@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from xmemcore.memory.config import MemoryConfig
+from xmemcore.network.catalogue import parameters_of
 from xmemcore.protocol.outside import NotUsable, number, read_object
 from xmemcore.protocol.whole_file import write_text
 from xmemcore.shot.store.cache import digest
@@ -27,8 +28,10 @@ MOST_KEPT = 200
 
 PROGRAM_MB = 320.0
 """Memory of the interpreter with torch, before a shot is opened; measured on Linux."""
-NETWORK_PLANES = 160
-"""Numbers for each pixel of the working size while the network computes; measured with the compact model. Wider networks hold more."""
+NETWORK_PLANES = {"resnet50": 350}
+"""Numbers for each pixel of the working size while a network with this key encoder computes; measured with one of the official widths."""
+USUAL_PLANES = 160
+"""The same for other key encoders; measured with the compact model."""
 BYTES = 4
 """Size of a number in float32."""
 STRIDE = 16
@@ -51,10 +54,12 @@ class Pace:
     """Largest memory of the process; None where the system does not tell."""
 
 
-def pace_key(model_sha256: str, device: torch.device, precision: str, working: tuple[int, int], objects: int) -> str:
-    """Name what a pace holds for, on this machine."""
+def pace_key(
+    model_sha256: str, device: torch.device, precision: str, working: tuple[int, int], objects: int, plate: tuple[int, int]
+) -> str:
+    """Name what a pace holds for, on this machine: edges are solved, and pictures held, at the plate's size."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
-    return digest(model_sha256, device.type, name, precision, working, objects)
+    return digest(model_sha256, device.type, name, precision, working, objects, plate)
 
 
 def keep_pace(root: Path, key: str, pace: Pace) -> None:
@@ -80,11 +85,11 @@ def find_pace(root: Path, key: str) -> Pace | None:
         return None
 
 
-def expected_mb(model_bytes: int, plate_pixels: int, elements: int, keyframes: int, objects: int, device: str) -> float:
+def expected_mb(model: Path, plate_pixels: int, elements: int, keyframes: int, objects: int, device: str) -> float:
     """Estimate a worker's memory: the model, the memories in full, the network at work, the pictures at the plate's size.
 
     Args:
-        model_bytes: of the model's file.
+        model: its file.
         plate_pixels: of the canvas.
         elements: memory elements of one frame: h * w.
         keyframes: frames in permanent memory, variants counted.
@@ -95,9 +100,11 @@ def expected_mb(model_bytes: int, plate_pixels: int, elements: int, keyframes: i
     remembered = (keyframes + memory.max_working_frames) * elements + memory.max_long_term_elements
     at_work = remembered * (KEY_CHANNELS + VALUE_CHANNELS * objects) * BYTES
     pictures = plate_pixels * (PLANES_AT_PLATE + objects) * BYTES
-    network = elements * STRIDE**2 * NETWORK_PLANES * BYTES
+    parameters, key_encoder = parameters_of(model)
+    network = elements * STRIDE**2 * NETWORK_PLANES.get(key_encoder, USUAL_PLANES) * BYTES
     program = PROGRAM_MB * (2 if device != "cpu" else 1)
-    return program + (2 * model_bytes + at_work + network + pictures) / 1e6
+    # While it is loaded, a model is there twice, in single precision.
+    return program + (2 * BYTES * parameters + at_work + network + pictures) / 1e6
 
 
 def _stored(root: Path) -> dict[str, Any]:

@@ -353,7 +353,10 @@ class _PropagateRun:
             return
         opened = self.opened
         working = opened.content.padding.height, opened.content.padding.width
-        key = pace_key(opened.model_sha256, self.device, opened.precision, working, len(opened.shot.annotations.objects))
+        canvas = self.plate.canvas
+        key = pace_key(
+            opened.model_sha256, self.device, opened.precision, working, len(opened.shot.annotations.objects), (canvas.height, canvas.width)
+        )
         keep_pace(opened.places.cache, key, Pace(self._stepping_seconds / self._steps, self._begin_seconds, peak_mb()))
 
     def result(self, seconds: float) -> PropagateResult:
