@@ -31,6 +31,12 @@ from xmemcore.shot.windows import STRIDE, GroupWindows, Lens, seen_in
 CANVAS = Canvas(Box(0, 0, 1920, 1080), Box(0, 0, 1920, 1080))
 
 
+@pytest.fixture(autouse=True)
+def enlarged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let windows enlarge: the plates that are made here have fewer pixels than the network sees."""
+    monkeypatch.setattr(windows, "FINEST", 2.0)
+
+
 def square(row: float, column: float, side: float = 120) -> Box:
     return Box(round(column - side / 2), round(row - side / 2), round(column + side / 2), round(row + side / 2))
 
@@ -52,6 +58,15 @@ def test_a_small_object_is_seen_larger_at_the_working_size() -> None:
     for lens in lenses:
         assert 0.8 * whole < lens.size[0] * lens.size[1] < 1.2 * whole and not lens.size[0] % 16 and not lens.size[1] % 16
         assert lens.size[0] / lens.rows == pytest.approx(lens.size[1] / lens.columns, rel=0.05), "pixels stay square"
+
+
+def test_no_window_shows_more_than_the_pixels_of_the_plate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    lenses = group({0: square(500, 400), 40: square(500, 1500)}).lenses
+    assert lenses[0].size[0] / lenses[0].rows == pytest.approx(1, abs=0.02)
+    assert all(lens.size[0] <= 1.02 * lens.rows for lens in lenses)
+    small = Canvas(Box(0, 0, 854, 480), Box(0, 0, 854, 480))
+    assert GroupWindows(small, Padding(480, 854), {0: square(200, 400, 40)}, frozenset({0})).lenses == ()
 
 
 def test_a_window_keeps_its_size_and_follows_smoothly() -> None:
