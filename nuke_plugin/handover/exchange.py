@@ -309,7 +309,7 @@ def _hidden_passes(settings: Settings, plate: nuke.Node) -> Tuple[str, ...]:
         return ()
     return (
         f"The plate has layers that are called like the mattes' own, and the plate's come out here: {', '.join(hiding)}. "
-        "The mattes' are in their files: Make passes shows them.",
+        "The mattes' are in their files, which a Read shows.",
     )
 
 

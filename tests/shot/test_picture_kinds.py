@@ -232,6 +232,12 @@ def test_white_that_is_zero_and_palettes_are_understood(tmp_path: Path) -> None:
         assert np.array_equal(read_stored(tmp_path / "p.1.tif").indices, samples[..., 0])
 
 
+def test_palette_of_8_bit_values_is_no_black_picture(tmp_path: Path) -> None:
+    table, samples = np.random.default_rng(2).integers(0, 256, (3, 16)), noise(4, 1)
+    found = read(tmp_path, tiff(samples, bits=4, photometric=PALETTE, more=((320, 3, tuple(table.ravel())),)))
+    assert np.abs(found - table.T[samples[..., 0].astype(int)] / 255).max() < 1e-6
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

@@ -118,7 +118,10 @@ def read_tiff(content: bytes) -> TiffPicture:
         table = np.frombuffer(layout.colour_map, layout.order + "u2")
         if table.size < 3 * entries:
             raise PictureDamaged("its palette is too short")
-        colours = table[: 3 * entries].astype(np.uint16).reshape(3, entries).T[indices]
+        table = table[: 3 * entries].astype(np.uint16)
+        if table.max(initial=0) <= 255:
+            table = table * 257  # written by old programs in 8 bits; libtiff reads them so, too
+        colours = table.reshape(3, entries).T[indices]
         return TiffPicture(colours, indices, None)
     colours = 3 if layout.photometric == RGB else 1
     pixels, alpha = samples[..., :colours], samples[..., colours] if layout.alpha else None
