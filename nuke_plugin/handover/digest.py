@@ -225,7 +225,7 @@ def _lines(node: nuke.Node, numbers: Optional[Dict[str, int]]) -> List[str]:
     return lines
 
 
-_LOOKED_UP_DEFAULT = re.compile(r"default \([^()]*\)")
+_LOOKED_UP_DEFAULT = re.compile(r'"?default \([^()]*\)"?')
 """How a Read writes `default` once it has looked at its file."""
 
 

@@ -491,3 +491,9 @@ def test_what_flips_by_itself_is_no_change(stage):
     for node in (read, write):
         node["version"].setValue(7)
     assert tree_digest(write) == known
+    loaded = stage.nuke.nodes.Read(file="/nowhere/a.%04d.jpg", first=1001, last=1010)
+    fresh = tree_digest(loaded)
+    spellings = {loaded["colorspace"].toScript()}
+    stage.host._read_validated(next(node for node in stage.host._by_uid.values() if node._name == loaded.name()))
+    spellings.add(loaded["colorspace"].toScript())
+    assert len(spellings) == 2 and tree_digest(loaded) == fresh, "a look at its file writes the default out, in quotes"

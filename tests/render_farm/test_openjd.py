@@ -232,5 +232,5 @@ def test_a_job_that_was_shared_killed_and_requeued_gives_the_mattes_of_one_run(f
 def test_a_farm_is_told_how_far_it_is_and_why_it_failed(farm: Farm) -> None:
     code, out = farm.run("Propagate", chunk(1), template="openjd/job-folder.yaml", JobFolder=str(farm.folder / "nothing"))
     assert code != 0
-    assert "is no job folder: it has no job.json" in out
-    assert any("openjd_fail" in line or "is no job folder" in line for line in out.splitlines())
+    assert "This machine has no folder" in out and "Mount its disk here" in out
+    assert any("openjd_fail" in line or "This machine has no folder" in line for line in out.splitlines())

@@ -58,7 +58,7 @@ def test_every_listed_picture_has_a_licence_that_permits_any_use() -> None:
     assert Counter(picture.licence for picture in pictures).keys() == {"public domain", "CC-BY-4.0", "CC0-1.0"}
     assert len(pictures) > 2000 and all(re.fullmatch("[0-9a-f]{64}", picture.sha256) and picture.author for picture in pictures)
     folders = {Path(picture.path).relative_to(CLIPART).parts[0] for picture in pictures if picture.package == "openclipart-png"}
-    assert folders <= set(clean_pictures.THINGS)
+    assert folders <= set(clean_pictures.FOLDERS)
 
 
 def test_a_survey_lists_what_each_pictures_own_words_permit(tmp_path: Path) -> None:
