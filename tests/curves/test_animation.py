@@ -204,6 +204,7 @@ def test_handle_lengths_bend_time() -> None:
     ("text", "times", "sentence"),
     [
         ("hello", None, "a number was expected, not 'hello'"),
+        ('"x\\nimp588"', None, "a number was expected, not 'x imp588'"),
         ("{{x 2 3 4}}", (0, 1), "a repeated key"),
         ("{{x 2.5 3}}", (0, 1, 2), "comes '2.5' times"),
         ("{{x -1 3}}", (0, 1), "comes '-1' times"),

@@ -232,6 +232,27 @@ def test_white_that_is_zero_and_palettes_are_understood(tmp_path: Path) -> None:
         assert np.array_equal(read_stored(tmp_path / "p.1.tif").indices, samples[..., 0])
 
 
+def test_deflated_pixels_without_their_check_sum_are_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "p.1.tif"
+    Image.fromarray(noise(8, 3).astype(np.uint8)).save(path, compression="tiff_adobe_deflate")
+    content = path.read_bytes()
+    tags = struct.unpack("<I", content[4:8])[0]
+    found = {
+        tag: place
+        for place in range(tags + 2, len(content) - 11, 12)
+        if (tag := int.from_bytes(content[place : place + 2], "little")) in (273, 279)
+    }
+    offset, length = (struct.unpack("<I", content[found[tag] + 8 : found[tag] + 12])[0] for tag in (273, 279))
+    packing = zlib.compressobj()
+    stream = packing.compress(zlib.decompress(content[offset : offset + length])) + packing.flush(zlib.Z_SYNC_FLUSH)
+    spoiled = bytearray(content + stream)
+    spoiled[found[273] + 8 : found[273] + 12] = struct.pack("<I", len(content))
+    spoiled[found[279] + 8 : found[279] + 12] = struct.pack("<I", len(stream))
+    path.write_bytes(spoiled)
+    with pytest.raises(RequestError, match="end before their check sum"):
+        read_stored(path)
+
+
 def test_palette_of_8_bit_values_is_no_black_picture(tmp_path: Path) -> None:
     table, samples = np.random.default_rng(2).integers(0, 256, (3, 16)), noise(4, 1)
     found = read(tmp_path, tiff(samples, bits=4, photometric=PALETTE, more=((320, 3, tuple(table.ravel())),)))

@@ -234,6 +234,9 @@ def _length(value: float) -> float:
     return min(max(value, 0.0), 3.0)
 
 
+CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
+
+
 def shown(item: Union[Word, Block]) -> str:
     """Quote an item for an error, no longer than a line."""
-    return f"'{item[:40]}'" if isinstance(item, Word) else "a block"
+    return f"'{CONTROLS.sub(' ', item[:40])}'" if isinstance(item, Word) else "a block"

@@ -324,9 +324,11 @@ def _rows(
                 unpacking = zlib.decompressobj()
                 piece = unpacking.decompress(piece, rows * row_bytes)
                 # The rest is a check sum, and in some files surplus rows.
-                unpacking.decompress(unpacking.unconsumed_tail, down * row_bytes + 1)
+                rest = unpacking.decompress(unpacking.unconsumed_tail, down * row_bytes + 1)
             except zlib.error as error:
                 raise PictureDamaged("its compressed pixels are damaged") from error
+            if not unpacking.eof and len(rest) <= down * row_bytes:
+                raise PictureDamaged("its compressed pixels end before their check sum")
         if len(piece) < rows * row_bytes:
             raise PictureDamaged("it ends too early")
         found = np.frombuffer(piece, np.uint8, rows * row_bytes).reshape(rows, row_bytes)
