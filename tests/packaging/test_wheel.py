@@ -91,4 +91,4 @@ def test_archive_for_machines_without_network_is_a_release_with_its_packages(bui
         assert names == {member.name.split("/", 1)[-1] for member in original.getmembers() if member.isfile()} | {
             "wheelhouse/torch-0-py3-none-any.whl"
         }
-    assert {"bootstrap.py", "farm/openjd/script.yaml", "farm/container/Dockerfile", "docs/farm.md", "docs/farm/openjd.md"} <= names
+    assert {"bootstrap.py", "farm/openjd/script.yaml", "farm/container/Dockerfile", "docs/farm.md", "docs/engines/openjd.md"} <= names

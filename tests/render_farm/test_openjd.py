@@ -161,7 +161,7 @@ def test_template_is_valid(template: str) -> None:
 
 
 def test_environment_of_the_page_is_valid(tmp_path: Path) -> None:
-    page = (CHECKOUT / "docs" / "farm" / "openjd.md").read_text("utf-8")
+    page = (CHECKOUT / "docs" / "engines" / "openjd.md").read_text("utf-8")
     lines = re.findall(r"(?:^    .*\n)+", page[page.index("    specificationVersion: environment") :], re.MULTILINE)[0]
     path = tmp_path / "environment.yaml"
     path.write_text(textwrap.dedent(lines))

@@ -14,7 +14,7 @@ from xmemcore.cli.main import make_parser
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FARM = CHECKOUT / "farm"
-PAGES = [CHECKOUT / "docs" / "farm.md", *sorted((CHECKOUT / "docs" / "farm").glob("*.md"))]
+PAGES = [CHECKOUT / "docs" / "farm.md", *sorted((CHECKOUT / "docs" / "engines").glob("*.md"))]
 ENGINES = {
     "openjd": "openjd.md",
     "deadline-cloud": "deadline-cloud.md",
@@ -43,8 +43,8 @@ def test_every_engine_has_a_page_that_ends_with_what_was_checked() -> None:
     assert {path.name for path in FARM.iterdir() if path.is_dir() and path.name != "__pycache__"} == set(ENGINES)
     general = PAGES[0].read_text("utf-8")
     for name in set(ENGINES.values()):
-        assert f"](farm/{name})" in general
-        page = (CHECKOUT / "docs" / "farm" / name).read_text("utf-8")
+        assert f"](engines/{name})" in general
+        page = (CHECKOUT / "docs" / "engines" / name).read_text("utf-8")
         assert "](../farm.md" in page and "*Not checked" in page
         if name != "installation.md":
             assert "*Checked" in page and f"{'Submit' if name != 'openjd.md' else 'submit'}." in page and "**5. Collect.**" in page

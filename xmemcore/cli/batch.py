@@ -29,7 +29,7 @@ PAGE = "report.html"
 def add_batch(commands: argparse._SubParsersAction[Parser]) -> None:
     """Describe the command."""
     parser = commands.add_parser("batch", help="propagate a list of shots, resumable, with one report page")
-    parser.add_argument("list", metavar="SHOTS.TOML", help="see docs/farm/batch.md")
+    parser.add_argument("list", metavar="SHOTS.TOML", help="see docs/engines/batch.md")
     where = "folder of the report page (default: SHOTS.batch beside the list)"
     parser.add_argument("--report", metavar="DIR", help=where)
     parser.add_argument("--no-sheets", dest="sheets", action="store_false", help="draw no contact sheets")
