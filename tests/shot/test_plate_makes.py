@@ -14,7 +14,7 @@ from PIL import Image
 from tests.make_data import half_noise, write_exr, write_overscan_plate, write_picture
 from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.files.box import Box
-from xmemcore.shot.files.pictures import read_picture
+from xmemcore.shot.files.pictures import read_stored
 from xmemcore.shot.plate.colour import display_curve
 from xmemcore.shot.plate.plate import Plate
 
@@ -211,7 +211,7 @@ def test_jpeg_is_rgb_as_pillow_decodes_it(shared: Path) -> None:
     path = shared / "clips" / "dog" / "frames" / "00000.jpg"
     with Image.open(path) as file:
         pixels = np.asarray(file.convert("RGB"))
-    assert np.array_equal(read_picture(path), pixels)
+    assert np.array_equal(read_stored(path).pixels, pixels)
     plate = Plate.open(str(path.parent))
     assert plate.frames == tuple(range(60)) and (plate.canvas.width, plate.canvas.height) == (854, 480)
     assert np.array_equal(plate.read(0), pixels.astype(np.float32) / np.float32(255))
@@ -222,19 +222,19 @@ def test_jpeg_with_a_thumbnail_and_bytes_after_its_end_is_whole(tmp_path: Path) 
     path = write_picture(tmp_path / "p.jpg", pixels)
     content, thumbnail = path.read_bytes(), write_picture(tmp_path / "t.jpg", pixels[:8, :8]).read_bytes()
     with_thumbnail = content[:2] + b"\xff\xe1" + (len(thumbnail) + 2).to_bytes(2, "big") + thumbnail + content[2:] + bytes(500)
-    whole = read_picture(path)
+    whole = read_stored(path).pixels
     path.write_bytes(with_thumbnail)
-    assert np.array_equal(read_picture(path), whole)
+    assert np.array_equal(read_stored(path).pixels, whole)
     path.write_bytes(with_thumbnail[: len(thumbnail) + len(content) // 2])
     with pytest.raises(RequestError):
-        read_picture(path)
+        read_stored(path)
 
 
 def test_orientation_in_a_jpeg_is_ignored(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(np.zeros((20, 40, 3), np.uint8)).save(tmp_path / "p.1.jpg", exif=exif)
-    assert read_picture(tmp_path / "p.1.jpg").shape == (20, 40, 3)
+    assert read_stored(tmp_path / "p.1.jpg").pixels.shape == (20, 40, 3)
 
 
 def test_unknown_colour_space_is_refused_before_files_are_looked_for() -> None:

@@ -7,7 +7,6 @@ lie in the models folder. The record beside each download (`<file>.json`) keeps 
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
 import struct
@@ -224,13 +223,6 @@ def _is_shape(value: object) -> bool:
 def record_path(model: Path) -> Path:
     """Give the file beside a download that keeps where it came from and its hash."""
     return model.with_name(model.name + ".json")
-
-
-def record_bundled(weights: Path = WEIGHTS_FOLDER) -> dict[str, str]:
-    """Write the hashes of the bundled models; to be called once when new weights are bundled."""
-    hashes = {path.name: hash_file(path) for path in _model_files(weights)}
-    (weights / BUNDLED_HASHES).write_text(json.dumps(hashes, indent=1) + "\n", encoding="utf-8")
-    return hashes
 
 
 def _model_files(folder: Path) -> list[Path]:

@@ -48,19 +48,6 @@ class StoredPicture:
     """(H, W) unsigned, of a palette's entries."""
 
 
-def read_picture(path: Path) -> np.ndarray:
-    """Read the colours of a picture; an alpha is dropped, grey is repeated.
-
-    Returns:
-        (H, W, 3) RGB: uint8, uint16, or float32 as stored (DPX and Cineon: in [0, 1]).
-
-    Raises:
-        RequestError.
-    """
-    pixels = read_stored(path).pixels
-    return np.ascontiguousarray(pixels if pixels.shape[2] == 3 else np.repeat(pixels, 3, axis=2))
-
-
 def read_stored(path: Path) -> StoredPicture:
     """Read a picture with all that it stores.
 
