@@ -10,6 +10,11 @@ Box = tuple[int, int, int, int]
 """Top, left, bottom, right in cells of stride 16, half-open."""
 
 
+def finer(name: str) -> int:
+    """Say how many rows of a tensor of `Features` lie in one cell of stride 16: names of finer ones end in their stride."""
+    return {"8": 2, "4": 4}.get(name[-1], 1)
+
+
 @dataclass(frozen=True)
 class Features:
     """One frame's encoding. Everything here is independent of masks, so it can be kept and shared."""

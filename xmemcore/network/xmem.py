@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from xmemcore.network.config import NetworkConfig
 from xmemcore.network.decoder import Decoder, enlarge
-from xmemcore.network.features import Box, Features
+from xmemcore.network.features import Box, Features, finer
 from xmemcore.network.fusion import Surroundings
 from xmemcore.network.key_encoder import KeyProjection, key_encoder
 from xmemcore.network.value_encoder import value_encoder
@@ -96,9 +96,7 @@ class XMem(nn.Module):
         return features.parts[box]
 
     def _part_of(self, features: Features, box: Box) -> Features:
-        cut = {
-            name: part(level, box, {"8": 2, "4": 4}.get(name[-1], 1) if name != "f16" else 1) for name, level in features.tensors().items()
-        }
+        cut = {name: part(level, box, finer(name)) for name, level in features.tensors().items()}
         if features.skip4 is None:
             up8, up4 = self.decoder.up_16_8.skip_conv, self.decoder.up_8_4.skip_conv
             cut["fuse16"] = self.decoder.fuser.image_half(_framed(features.f16, box, 1), padding=0)

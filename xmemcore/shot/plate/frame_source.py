@@ -15,7 +15,7 @@ from torch import Tensor
 
 from xmemcore.engine.frames import Frame, Padding, normalise
 from xmemcore.network.backend import Backend
-from xmemcore.network.features import Features
+from xmemcore.network.features import Features, finer
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.plate.flow import flow_size
 from xmemcore.shot.plate.known_files import KnownFiles, SeenFile
@@ -331,8 +331,7 @@ def _checked(tensors: dict[str, Tensor]) -> Features:
         raise ValueError("other tensors than a frame has")
     height, width = require_tensor(tensors["key"], 1, None, None, None).shape[2:]
     for name, tensor in tensors.items():
-        scale = {"8": 2, "4": 4}.get(name[-1], 1) if name != "f16" else 1
-        require_tensor(tensor, 1, None, scale * height, scale * width)
+        require_tensor(tensor, 1, None, finer(name) * height, finer(name) * width)
     return Features(**tensors)
 
 
