@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -72,8 +72,8 @@ class Sweep:
         self._where = where
         self._trace: Tensor | None = None
         """(K, h, w) booleans, the cells of each object's last matte."""
-        self._around: dict[int, Surroundings] = {}
-        """By object, what its fusion was like outside its box, when that was last looked at."""
+        self._around: dict[int, tuple[Tensor, Tensor]] = {}
+        """By object, mean and peak, (C,) each, of its fusion outside its box, when that was last looked at."""
         self._since_memory = 0
         self._begun = False
 
@@ -132,25 +132,17 @@ class Sweep:
         readout = self.memory.read(elements_first(features.key), elements_first(features.selection))
         if readout is None:
             return probabilities, [None] * self.objects
-        if self._where is not None and index in self._where:
-            places = boxes(self._where[index], torch.zeros_like(self._where[index], dtype=torch.float32))
-        elif self.config.boxes and self._trace is not None and readout.presence is not None:
-            places = boxes(self._trace, readout.presence.unflatten(1, (h, w)))
-        else:
-            places = [(0, 0, h, w)] * self.objects
+        places = self._places(index, features, readout)
         sensory = self.sensory.clone() if update_sensory else self.sensory
         wide = {box: widened(box, h, w) for box in by_box(places)}
-        around = shared(wide.values())
+        together = shared(wide.values())
         for box, objects in by_box(places).items():
             outer = wide[box]
-            plate = self.network.part_of(self.network.part_of(features, around[outer]), within(outer, around[outer]))
-            asked = None if outer == (0, 0, h, w) else positions(outer, w).to(features.key.device)
-            value = readout.value(objects, asked).unflatten(2, (outer[2] - outer[0], outer[3] - outer[1])).unsqueeze(0)
+            plate = self.network.part_of(self.network.part_of(features, together[outer]), within(outer, together[outer]))
+            value = _value(features, readout, objects, outer)
+            around = self._surroundings(features, readout, objects, outer, looks_around)
             inner = None if box == outer else within(box, outer)
-            if outer != (0, 0, h, w):
-                self._look_around(features, readout, [obj for obj in objects if looks_around or obj not in self._around], outer)
-            beside = None if outer == (0, 0, h, w) else _joined([self._around[obj] for obj in objects], 1 - area(outer) / (h * w))
-            state, logits = self.network.decode(plate, value, part(self.sensory[:, objects], outer), update_sensory, inner, beside)
+            state, logits = self.network.decode(plate, value, part(self.sensory[:, objects], outer), update_sensory, inner, around)
             answers = readout.answered[objects].view(1, -1, 1, 1)
             top, left, bottom, right = box
             if update_sensory:
@@ -160,14 +152,29 @@ class Sweep:
         self.sensory = sensory
         return probabilities, places
 
-    def _look_around(self, features: Features, readout: Readout, objects: list[int], box: Box) -> None:
-        """Keep what these objects' fusion is like outside a box. It changes little from frame to frame, and costs a fusion of the frame."""
-        if not objects:
-            return
-        value = readout.value(objects, None).unflatten(2, features.key.shape[-2:]).unsqueeze(0)
-        found = self.network.surroundings(features, value, self.sensory[:, objects], box)
-        for place, obj in enumerate(objects):
-            self._around[obj] = Surroundings(found.mean[place : place + 1], found.peak[place : place + 1], found.share)
+    def _places(self, index: int, features: Features, readout: Readout) -> list[Box | None]:
+        """Give the box in which each object can be; None for an object that is not in the frame."""
+        h, w = features.key.shape[-2:]
+        if self._where is not None and index in self._where:
+            return boxes(self._where[index], torch.zeros_like(self._where[index], dtype=torch.float32))
+        if self.config.boxes and self._trace is not None and readout.presence is not None:
+            return boxes(self._trace, readout.presence.unflatten(1, (h, w)))
+        return [(0, 0, h, w)] * self.objects
+
+    def _surroundings(self, features: Features, readout: Readout, objects: list[int], box: Box, anew: bool) -> Surroundings | None:
+        """Say what these objects' fusion is like outside a box; None where the box is the frame.
+
+        It changes little from frame to frame, and costs a fusion of the frame: so what was found last is taken, unless asked `anew`.
+        """
+        whole = 0, 0, *features.key.shape[-2:]
+        if box == whole:
+            return None
+        asked = [obj for obj in objects if anew or obj not in self._around]
+        if asked:
+            found = self.network.surroundings(features, _value(features, readout, asked, whole), self.sensory[:, asked], box)
+            self._around.update({obj: (found.mean[place], found.peak[place]) for place, obj in enumerate(asked)})
+        means, peaks = [self._around[obj][0] for obj in objects], [self._around[obj][1] for obj in objects]
+        return Surroundings(torch.stack(means), torch.stack(peaks), 1 - area(box) / area(whole))
 
     def _aggregated(self, probabilities: Tensor, places: list[Box | None]) -> Tensor:
         """Aggregate where any object can be; elsewhere, and outside its own box, an object is exactly 0."""
@@ -221,6 +228,9 @@ class Sweep:
             )
 
 
-def _joined(around: Sequence[Surroundings], share: float) -> Surroundings:
-    """Put the surroundings of several objects together, for a box that leaves this share of the frame."""
-    return Surroundings(torch.cat([each.mean for each in around]), torch.cat([each.peak for each in around]), share)
+def _value(features: Features, readout: Readout, objects: list[int], box: Box) -> Tensor:
+    """Give memory's answer for objects in a box of a frame, (1, len(objects), Cv, ., .)."""
+    top, left, bottom, right = box
+    h, w = features.key.shape[-2:]
+    cells = None if box == (0, 0, h, w) else positions(box, w).to(features.key.device)
+    return readout.value(objects, cells).unflatten(2, (bottom - top, right - left)).unsqueeze(0)
