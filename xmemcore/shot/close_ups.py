@@ -6,11 +6,10 @@ what was computed before it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 
-import numpy as np
 import torch
 
 from xmemcore.engine.frames import Annotation, FrameSource
@@ -22,7 +21,7 @@ from xmemcore.network.backend import Backend
 from xmemcore.protocol.failures import Cancelled
 from xmemcore.shot.annotations.objects import Group, Unpacking
 from xmemcore.shot.files.box import Box
-from xmemcore.shot.mattes.carry import KeyDifferences, feather_of
+from xmemcore.shot.mattes.carry import KeyDifferences, artists_shapes
 from xmemcore.shot.mattes.queue import View, handed
 from xmemcore.shot.mattes.steps import chain_of
 from xmemcore.shot.opened import OpenedShot
@@ -30,26 +29,10 @@ from xmemcore.shot.plan import GroupPlan, Plan
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.flow import PartFlows
 from xmemcore.shot.plate.frame_source import CoarseContent, FrameContent, PartContent, ShotFrames
-from xmemcore.shot.plate.resampling import resampled
 from xmemcore.shot.store.cache import FeatureFolder
 from xmemcore.shot.store.permanent import rounded
 from xmemcore.shot.turns import CANCELLED
 from xmemcore.shot.windows import Lens, coarse_size, on_plate, seen_in
-
-EARLIER_GAPS = 64
-"""Of which it is still known what they were computed in."""
-
-
-@dataclass(frozen=True)
-class CloseUp:
-    """One group's gap in its window."""
-
-    lens: Lens
-    parts: dict[int, Box]
-    """By index, the window's place on every frame that the gap's sweeps see, and on keyframes elsewhere."""
-    view: View
-    differences: KeyDifferences
-    """What the artist's shapes and the network's own answers differ by at keys, in the window."""
 
 
 @dataclass
@@ -59,7 +42,20 @@ class _Group:
     planned: GroupPlan
     coarse: PermanentMemory | None = None
     close: dict[Lens, PermanentMemory] = field(default_factory=dict)
-    found: dict[Gap, CloseUp | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CloseUp:
+    """One group's gap in its window."""
+
+    group: _Group
+    gap: Gap
+    lens: Lens
+    parts: dict[int, Box]
+    """By index, the window's place on every frame that the gap's sweeps see, and on keyframes elsewhere."""
+    view: View
+    differences: KeyDifferences
+    """What the artist's shapes and the network's own answers differ by at keys, in the window."""
 
 
 class CloseUps:
@@ -90,37 +86,25 @@ class CloseUps:
         self.encoded_frames = 0
         """Key encodings of windows, those of the coarse pass left out: it keeps none."""
 
-    def find(self, number: int, gap: Gap, cancelled: Callable[[], bool]) -> CloseUp | None:
-        """Look for a gap's window; None where it needs the whole frame.
+    def find(self, numbers: Iterable[int], gap: Gap, cancelled: Callable[[], bool]) -> dict[int, CloseUp]:
+        """Look for the windows of the groups that share a gap; those that need the whole frame are left out.
 
         Raises:
             Cancelled.
         """
-        each = self._groups[number]
-        if not each.planned.may_crop(gap):
-            return None
-        if gap not in each.found:
-            found = self._found(each, gap, cancelled)
-            with self._lock:
-                if len(each.found) >= EARLIER_GAPS:
-                    del each.found[next(iter(each.found))]
-                each.found[gap] = found
-        return each.found[gap]
+        found: dict[int, CloseUp] = {}
+        for number in numbers:
+            each = self._groups[number]
+            close = self._close_up(each, gap, self._seen(each, gap, cancelled)) if each.planned.may_crop(gap) else None
+            if close is not None:
+                found[number] = close
+        return found
 
-    def view(self, number: int, gap: Gap) -> View | None:
-        """Say how the predictions of a gap that was computed lie on the canvas; None: they cover it."""
-        found = self._groups[number].found.get(gap)
-        return None if found is None else found.view
-
-    def compute(
-        self, number: int, gap: Gap, close: CloseUp, indices: frozenset[int], cancelled: Callable[[], bool]
-    ) -> Iterator[tuple[int, Prediction]]:
+    def compute(self, close: CloseUp, indices: frozenset[int], cancelled: Callable[[], bool]) -> Iterator[tuple[int, Prediction]]:
         """Compute one group's gap in its window.
 
         Args:
-            number: of the group.
-            gap: the gap.
-            close: its window.
+            close: the gap.
             indices: that are asked for.
             cancelled: asked before every frame.
 
@@ -130,39 +114,41 @@ class CloseUps:
         Raises:
             Cancelled.
         """
-        each = self._groups[number]
-        memory = self._close_memory(each, close.lens, cancelled)
+        group = close.group.planned.group
+        memory = self._close_memory(close.group, close.lens, cancelled)
         with self._frames(PartContent(self._opened.content, close.parts, close.lens.size), self._store) as frames:
             annotations = {
-                index: self._annotation(each.planned.group, index, close.parts[index], close.lens.size)
-                for index in each.planned.group.annotations
+                index: self._annotation(group, index, close.parts[index], close.lens.size)
+                for index in group.annotations
                 if index in close.parts
             }
-            propagation = self._propagation(each, frames, annotations, memory)
+            propagation = self._propagation(close.group, frames, annotations, memory)
             if self._plan.carries:
-                self._compare_keys(each, close, propagation, indices)
-            stepped = [index for sweep in gap.sweeps_for(indices) for index in sweep]
-            frames.expect([index for index in stepped if propagation.asks_for(index)], twice=gap.blend)
-            yield from propagation.run(gap, indices, cancelled)
+                self._compare_keys(close, propagation, indices)
+            yield from _predictions(propagation, frames, close.gap, indices, cancelled)
             with self._lock:
                 self.encoded_frames += frames.encoded_frames
 
-    def _found(self, each: _Group, gap: Gap, cancelled: Callable[[], bool]) -> CloseUp | None:
-        planned, content = each.planned, self._opened.content
-        assert planned.windows is not None, "only such a group may be cropped"
-        coarse = CoarseContent(content, coarse_size(content.encoding.size))
+    def _seen(self, each: _Group, gap: Gap, cancelled: Callable[[], bool]) -> dict[int, Box | None]:
+        """Find objects in a coarse pass over a gap: by index their box, in pixels of the plate; None where there is nothing."""
+        group, canvas = each.planned.group, self._opened.shot.plate.canvas
+        coarse = CoarseContent(self._opened.content, coarse_size(self._opened.content.encoding.size))
         cells = coarse.padding.height, coarse.padding.width
-        canvas = self._opened.shot.plate.canvas
         scale = canvas.height / cells[0], canvas.width / cells[1]
         seen: dict[int, Box | None] = {}
         with self._frames(coarse, None) as frames:
-            annotations = {index: self._annotation(planned.group, index, None, cells) for index in planned.group.annotations}
+            annotations = {index: self._annotation(group, index, None, cells) for index in group.annotations}
             memory = self._coarse_memory(each, frames, annotations, cancelled)
             propagation = self._propagation(each, frames, annotations, memory)
-            frames.expect([i for sweep in gap.sweeps for i in sweep if propagation.asks_for(i)], twice=gap.blend)
-            for index, prediction in propagation.run(gap, cancelled=cancelled):
+            for index, prediction in _predictions(propagation, frames, gap, frozenset(gap.delivers), cancelled):
                 box = seen_in(prediction.objects.cpu().numpy())
                 seen[index] = None if box is None else on_plate(box, scale)
+        return seen
+
+    def _close_up(self, each: _Group, gap: Gap, seen: Mapping[int, Box | None]) -> CloseUp | None:
+        """Lay a window around what was seen; None where the whole frame is needed."""
+        planned, canvas = each.planned, self._opened.shot.plate.canvas
+        assert planned.windows is not None, "only such a group may be cropped"
         path = planned.windows.path(gap, seen)
         if path is None:
             return None
@@ -170,12 +156,10 @@ class CloseUps:
         elsewhere = {key: lens.around(*planned.windows.middle_of(key)) for key in planned.group.annotations if key not in places}
         parts = {**elsewhere, **places}
         flows = PartFlows(self._plan.flows, parts, (canvas.height, canvas.width))
-        differences = KeyDifferences(
-            {key: planned.group.annotations[key].known for key in planned.permanent}, len(planned.group.objects), flows
-        )
+        differences = planned.differences(flows)
         window = Canvas(Box(0, 0, lens.columns, lens.rows), Box(0, 0, lens.columns, lens.rows), canvas.pixel_aspect)
         view = View(chain_of(self._opened.request, window, [differences], flows), window, places)
-        return CloseUp(lens, parts, view, differences)
+        return CloseUp(each, gap, lens, parts, view, differences)
 
     def _coarse_memory(
         self, each: _Group, frames: ShotFrames, annotations: dict[int, Annotation], cancelled: Callable[[], bool]
@@ -211,19 +195,13 @@ class CloseUps:
                 each.close[lens] = memory
             return each.close[lens]
 
-    def _compare_keys(self, each: _Group, close: CloseUp, propagation: Propagation, indices: frozenset[int]) -> None:
+    def _compare_keys(self, close: CloseUp, propagation: Propagation, indices: frozenset[int]) -> None:
         """Let the network answer the keyframes around frames, and keep what the artist's shapes differ by."""
-        group, annotations, frames = each.planned.group, self._opened.shot.annotations, self._opened.shot.plate.frames
+        group, shot = close.group.planned.group, self._opened.shot
         for key in sorted({key for index in indices for key in close.differences.keys_for(index)}):
-            if close.differences.has(key):
-                continue
-            part, size = close.parts[key], close.lens.size
-            shapes, feathers = {}, {}
-            for place in sorted(group.annotations[key].known):
-                matte = annotations.matte(frames[key], group.objects[place]).astype(np.float32)
-                matte = np.ascontiguousarray(matte[part.y0 : part.y1, part.x0 : part.x1])
-                shapes[place], feathers[place] = resampled(matte, size), feather_of(matte, size)
-            close.differences.put(key, shapes, handed(propagation.answer(key)), feathers)
+            own = handed(propagation.answer(key))
+            shapes, feathers = artists_shapes(shot.annotations, shot.plate.frames[key], group, key, close.lens.size, close.parts[key])
+            close.differences.put(key, shapes, own, feathers)
 
     def _annotation(self, group: Group, index: int, part: Box | None, size: tuple[int, int]) -> Annotation:
         """Draw a group's objects for a part of a keyframe; None: for all of it."""
@@ -238,3 +216,11 @@ class CloseUps:
 
     def _frames(self, content: FrameContent, store: FeatureFolder | None) -> ShotFrames:
         return ShotFrames(content, self._network, self._device, store, self._warn)
+
+
+def _predictions(
+    propagation: Propagation, frames: ShotFrames, gap: Gap, indices: frozenset[int], cancelled: Callable[[], bool]
+) -> Iterator[tuple[int, Prediction]]:
+    """Compute a gap from frames that are read ahead."""
+    frames.expect([index for sweep in gap.sweeps_for(indices) for index in sweep if propagation.asks_for(index)], twice=gap.blend)
+    yield from propagation.run(gap, indices, cancelled)

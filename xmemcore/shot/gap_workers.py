@@ -19,6 +19,7 @@ from xmemcore.engine.propagation import Propagation
 from xmemcore.engine.sweep import Prediction
 from xmemcore.protocol.failures import Cancelled
 from xmemcore.shot.close_ups import CloseUps
+from xmemcore.shot.mattes.queue import View
 from xmemcore.shot.plate.frame_source import ShotFrames
 from xmemcore.shot.turns import CANCELLED
 
@@ -47,8 +48,17 @@ class Job:
         return len(self.groups) * sum(len(indices) for indices in self.gap.sweeps_for(self.indices))
 
 
-JobPrediction = tuple[Job, int, int, Prediction]
-"""The job, the number of a group, the index of a frame, and what the group's objects are there."""
+@dataclass(frozen=True)
+class GapPrediction:
+    """What the objects of one group are on one frame."""
+
+    gap: Gap
+    group: int
+    """Its number."""
+    index: int
+    prediction: Prediction
+    view: View | None = None
+    """How it lies on the canvas; None: it covers it."""
 
 
 class GapWorker:
@@ -58,8 +68,8 @@ class GapWorker:
         self,
         frames: ShotFrames,
         propagations: Sequence[Propagation],
-        before: Callable[[Sequence[Propagation], Job], None] = lambda propagations, job: None,
-        close_ups: CloseUps | None = None,
+        before: Callable[[Sequence[Propagation], Job], None],
+        close_ups: CloseUps,
     ) -> None:
         """Prepare.
 
@@ -67,27 +77,25 @@ class GapWorker:
             frames: of this worker alone.
             propagations: one for each group, which take their frames from there.
             before: called before whole frames of a gap are computed.
-            close_ups: compute gaps in windows; None: there are none.
+            close_ups: compute gaps in windows, where they have one.
         """
         self.frames = frames
         self._propagations = propagations
         self._before = before
         self._close_ups = close_ups
 
-    def compute(self, job: Job, cancelled: Callable[[], bool]) -> Iterator[JobPrediction]:
+    def compute(self, job: Job, cancelled: Callable[[], bool]) -> Iterator[GapPrediction]:
         """Compute one gap of all groups that share it: those that need whole frames together, so that each frame is finished before the
         next, then each of the others in its window."""
-        close = {} if self._close_ups is None else {number: self._close_ups.find(number, job.gap, cancelled) for number in job.groups}
-        whole = tuple(number for number in job.groups if close.get(number) is None)
+        close = self._close_ups.find(job.groups, job.gap, cancelled)
+        whole = tuple(number for number in job.groups if number not in close)
         if whole:
-            yield from self._whole(replace(job, groups=whole), job, cancelled)
+            yield from self._whole(replace(job, groups=whole), cancelled)
         for number, found in close.items():
-            if found is not None:
-                assert self._close_ups is not None, "they have found it"
-                for index, prediction in self._close_ups.compute(number, job.gap, found, job.indices, cancelled):
-                    yield job, number, index, prediction
+            for index, prediction in self._close_ups.compute(found, job.indices, cancelled):
+                yield GapPrediction(job.gap, number, index, prediction, found.view)
 
-    def _whole(self, job: Job, asked: Job, cancelled: Callable[[], bool]) -> Iterator[JobPrediction]:
+    def _whole(self, job: Job, cancelled: Callable[[], bool]) -> Iterator[GapPrediction]:
         self._before(self._propagations, job)
         taking_part = [self._propagations[number] for number in job.groups]
         stepped = [index for indices in job.gap.sweeps_for(job.indices) for index in indices]
@@ -95,7 +103,7 @@ class GapWorker:
         for steps in zip(*(each.steps(job.gap, job.indices, cancelled) for each in taking_part)):
             for number, (index, prediction) in zip(job.groups, steps):
                 if prediction is not None:
-                    yield asked, number, index, prediction
+                    yield GapPrediction(job.gap, number, index, prediction)
 
 
 def workers_for(gaps: int, device: torch.device) -> int:
@@ -115,7 +123,7 @@ def cores_of_a_gap() -> Iterator[None]:
         torch.set_num_threads(all_cores)
 
 
-def side_by_side(workers: Sequence[GapWorker], jobs: Sequence[Job], cancelled: Callable[[], bool]) -> Generator[JobPrediction, None, None]:
+def side_by_side(workers: Sequence[GapWorker], jobs: Sequence[Job], cancelled: Callable[[], bool]) -> Generator[GapPrediction, None, None]:
     """Compute gaps, the first ones first. Close it, so that no worker goes on.
 
     Args:
@@ -133,10 +141,10 @@ def side_by_side(workers: Sequence[GapWorker], jobs: Sequence[Job], cancelled: C
         for job in jobs:
             yield from workers[0].compute(job, cancelled)
         return
-    ready: Queue[JobPrediction | BaseException | None] = Queue(WAITING_PREDICTIONS * len(workers))
+    ready: Queue[GapPrediction | BaseException | None] = Queue(WAITING_PREDICTIONS * len(workers))
     waiting, taking, stop = iter(jobs), threading.Lock(), threading.Event()
 
-    def put(entry: JobPrediction | BaseException | None) -> None:
+    def put(entry: GapPrediction | BaseException | None) -> None:
         while not stop.is_set():
             try:
                 return ready.put(entry, timeout=LISTEN_SECONDS)

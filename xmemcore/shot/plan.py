@@ -17,7 +17,7 @@ from xmemcore.shot.annotations.objects import Group, competition_groups
 from xmemcore.shot.mattes.carry import KeyDifferences
 from xmemcore.shot.mattes.steps import Carry, Chain, Steady, chain_of
 from xmemcore.shot.opened import OpenedShot
-from xmemcore.shot.plate.flow import Flows
+from xmemcore.shot.plate.flow import Flows, Ways
 from xmemcore.shot.windows import GroupWindows, group_windows, wants_windows
 
 
@@ -32,6 +32,11 @@ class GroupPlan:
     """Annotated indices whose memory is never dropped, ascending."""
     windows: GroupWindows | None = None
     """Windows that its gaps may be computed in; None: it has none."""
+
+    def differences(self, flows: Ways) -> KeyDifferences:
+        """Make room for what the artist's shapes and the network's own answers differ by at keys."""
+        keyed = {key: self.group.annotations[key].known for key in self.permanent}
+        return KeyDifferences(keyed, len(self.group.objects), flows)
 
     def may_crop(self, gap: Gap) -> bool:
         """Say whether a gap is computed in a window, should the coarse pass allow it."""
@@ -85,10 +90,7 @@ def plan(opened: OpenedShot) -> Plan:
         for group in groups
     ]
     flows = Flows(content.grey)
-    differences = [
-        KeyDifferences({key: each.group.annotations[key].known for key in each.permanent}, len(each.group.objects), flows)
-        for each in planned
-    ]
+    differences = [each.differences(flows) for each in planned]
     return Plan(
         config,
         planned,

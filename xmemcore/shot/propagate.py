@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from threading import Lock
 
-import numpy as np
-
 from xmemcore.engine.order import Gap
 from xmemcore.engine.propagation import Propagation
 from xmemcore.network.backend import backend_of
@@ -29,17 +27,16 @@ from xmemcore.shot.footprint import peak_mb
 from xmemcore.shot.gap_workers import GapWorker, Job, cores_of_a_gap, side_by_side, workers_for
 from xmemcore.shot.learned import LearnedStore, taught
 from xmemcore.shot.listener import Listener, Silence
-from xmemcore.shot.mattes.carry import feather_of
+from xmemcore.shot.mattes.carry import artists_shapes
 from xmemcore.shot.mattes.matte_proof import FormerMattes
 from xmemcore.shot.mattes.pictures import picture_paths, write_pictures
-from xmemcore.shot.mattes.queue import MatteQueue, View, Written, handed
+from xmemcore.shot.mattes.queue import MatteQueue, Written, handed
 from xmemcore.shot.mattes.run_record import RunRecord
 from xmemcore.shot.mattes.steady import Waiting, neighbours
 from xmemcore.shot.opened import OpenedShot, open_propagate
 from xmemcore.shot.pace import LEAST_STEPS, Pace, keep_pace, pace_key
 from xmemcore.shot.plan import Plan, chosen_settings, plan
 from xmemcore.shot.plate.frame_source import ShotFrames
-from xmemcore.shot.plate.resampling import resampled
 from xmemcore.shot.store.at_work import AtWork
 from xmemcore.shot.store.cache import features_folder, make_room, sweep_partial_files
 from xmemcore.shot.store.leases import Lease, LockNotWritable
@@ -111,7 +108,7 @@ class _PropagateRun:
         """None: nothing was to be computed, so no network was loaded."""
         self.queue: MatteQueue | None = None
         self.close_ups: CloseUps | None = None
-        """None: every gap is computed in whole frames."""
+        """None like the frames."""
         self.propagations: list[Propagation] = []
         self._depends_on(None)
         self.encoded_annotations = 0
@@ -175,8 +172,7 @@ class _PropagateRun:
                 (opened.content.padding.height, opened.content.padding.width),
             )
         )
-        if any(planned.windows is not None for planned in self.plan.groups):
-            self.close_ups = CloseUps(opened, self.plan, network, self.device, features, self.warn)
+        self.close_ups = CloseUps(opened, self.plan, network, self.device, features, self.warn)
         memory_keys = self.depends.memory_keys
         store = PermanentStore(places.cache, places.node_id, self.warn) if self.caching else None
         for keys, propagation in zip(memory_keys, self.propagations):
@@ -242,7 +238,7 @@ class _PropagateRun:
 
     def _workers(self, count: int, stack: ExitStack) -> list[GapWorker]:
         """Make workers that share weights and permanent memory, each with frames of its own."""
-        assert self.frames is not None, "the network is loaded first"
+        assert self.frames is not None and self.close_ups is not None, "the network is loaded first"
         workers = [GapWorker(self.frames, self.propagations, self._compare_keys, self.close_ups)]
         for propagation in self.propagations:
             propagation.permanent.segment()  # laid out before several threads read it
@@ -276,12 +272,12 @@ class _PropagateRun:
         try:
             # Closed in any case, so that no worker goes on when this one fails.
             with closing(side_by_side(workers, jobs, self.listener.cancelled)) as predictions:
-                for job, number, index, prediction in predictions:
+                for each in predictions:
                     if not self.plan.steadies:
-                        self._note(self.queue.put(number, index, handed(prediction), view=self._view(number, job.gap)))
+                        self._note(self.queue.put(each.group, each.index, handed(each.prediction), view=each.view))
                         continue
-                    for place, planes, near in waiting[job.gap, number].put(index, handed(prediction)):
-                        self._note(self.queue.put(number, place, planes, near, self._view(number, job.gap)))
+                    for place, planes, near in waiting[each.gap, each.group].put(each.index, handed(each.prediction)):
+                        self._note(self.queue.put(each.group, place, planes, near, each.view))
         except Cancelled:
             self._drain()
             raise
@@ -291,14 +287,12 @@ class _PropagateRun:
         # Their files are there before others may claim their frames.
         self._drain()
 
-    def _view(self, number: int, gap: Gap) -> View | None:
-        return None if self.close_ups is None else self.close_ups.view(number, gap)
-
     def _compare_keys(self, propagations: Sequence[Propagation], job: Job) -> None:
         """Let the network answer the keyframes around a job's frames, where it has not, and keep what the artist's shapes differ by."""
         if not self.plan.carries:
             return
-        differences = self.plan.differences
+        differences, annotations, padding = self.plan.differences, self.opened.shot.annotations, self.opened.content.padding
+        size = padding.height, padding.width
         wanted = {number: {key for index in job.indices for key in differences[number].keys_for(index)} for number in job.groups}
         with self._comparing:  # two gaps share the keyframe between them
             for key in sorted({key for keys in wanted.values() for key in keys}):
@@ -306,18 +300,9 @@ class _PropagateRun:
                 for number in job.groups:
                     if key in wanted[number] and not differences[number].has(key):
                         own = handed(propagations[number].answer(key))
-                        shapes, feathers = self._artists_shapes(number, key)
+                        group = self.plan.groups[number].group
+                        shapes, feathers = artists_shapes(annotations, self.plate.frames[key], group, key, size)
                         differences[number].put(key, shapes, own, feathers)
-
-    def _artists_shapes(self, number: int, index: int) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
-        """Give a group's soft shapes (h, w) at working size on a keyed frame, by object as it counts, and where they are feathered."""
-        group, padding = self.plan.groups[number].group, self.opened.content.padding
-        annotations, size = self.opened.shot.annotations, (padding.height, padding.width)
-        shapes, feathers = {}, {}
-        for place in sorted(group.annotations[index].known):
-            matte = annotations.matte(self.plate.frames[index], group.objects[place]).astype(np.float32)
-            shapes[place], feathers[place] = resampled(matte, size), feather_of(matte, size)
-        return shapes, feathers
 
     def finish(self) -> None:
         """Wait for the last file, and leave the cache tidy."""

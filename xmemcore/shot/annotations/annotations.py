@@ -190,7 +190,7 @@ def network_mask_from_matte(matte: np.ndarray, working_size: tuple[int, int], re
         None when the object has no pixel.
     """
     if part is not None:
-        matte = np.ascontiguousarray(matte[part.y0 : part.y1, part.x0 : part.x1])
+        matte = np.ascontiguousarray(matte[part.slices])
     if not matte.any():
         return None
     if resampling == PUBLISHED:

@@ -40,6 +40,11 @@ class Box:
     def empty(self) -> bool:
         return self.width <= 0 or self.height <= 0
 
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns, to cut a plane (H, W) with."""
+        return slice(self.y0, self.y1), slice(self.x0, self.x1)
+
     def union(self, other: Box) -> Box:
         """Give the smallest box around both."""
         return Box(min(self.x0, other.x0), min(self.y0, other.y0), max(self.x1, other.x1), max(self.y1, other.y1))

@@ -96,7 +96,7 @@ class Drawn:
         common = box.intersection(self.box)
         if not common.empty:
             to, of = common.moved(-box.x0, -box.y0), common.moved(-self.column, -self.row)
-            plane[to.y0 : to.y1, to.x0 : to.x1] = self.values[of.y0 : of.y1, of.x0 : of.x1]
+            plane[to.slices] = self.values[of.slices]
         return plane
 
 

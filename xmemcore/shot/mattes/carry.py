@@ -15,6 +15,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from xmemcore.shot.annotations.annotations import Annotations
+from xmemcore.shot.annotations.objects import Group
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.mattes.planes import share_out
 from xmemcore.shot.plate.flow import Way, Ways
 from xmemcore.shot.plate.resampling import resampled
@@ -147,6 +150,30 @@ class KeyDifferences:
         gap = around[1] - around[0] if len(around) == 2 else REACH + 1
         weights = [(key, 1 - abs(index - key) / min(REACH + 1, gap)) for key in around]
         return [(key, weight) for key, weight in weights if weight > 0]
+
+
+def artists_shapes(
+    annotations: Annotations, frame: int, group: Group, index: int, size: tuple[int, int], part: Box | None = None
+) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
+    """Give a group's soft shapes on a keyed frame, and where they are feathered.
+
+    Args:
+        annotations: of the shot.
+        frame: the keyed one.
+        group: whose objects are asked for.
+        index: of the frame in the plate.
+        size: height and width of the answer.
+        part: of the canvas, in pixels counted from its corner, that is shown; None: all of it.
+
+    Returns:
+        Planes (h, w) by object, as the group counts them: the shapes, and `feather_of` each.
+    """
+    shapes, feathers = {}, {}
+    for place in sorted(group.annotations[index].known):
+        matte = annotations.matte(frame, group.objects[place])
+        matte = np.ascontiguousarray(matte if part is None else matte[part.slices], np.float32)
+        shapes[place], feathers[place] = resampled(matte, size), feather_of(matte, size)
+    return shapes, feathers
 
 
 def feather_of(matte: np.ndarray, size: tuple[int, int]) -> np.ndarray:

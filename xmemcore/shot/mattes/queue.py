@@ -198,7 +198,7 @@ class MatteQueue:
                     layers[obj].add(part.y0, mattes[place], part.x0)
                 if not absent.issuperset(group.objects):
                     shows = self._behind(frame, mattes, known.intersection(group.objects), large[0])
-                    share = union[part.y0 : part.y1, part.x0 : part.x1]
+                    share = union[part.slices]
                     np.subtract(1, share, out=share)
                     share *= shows
                     np.subtract(1, share, out=share)
@@ -217,7 +217,7 @@ class MatteQueue:
         sureness = 1.0 if complete else _around_objects(margin, 1 - elsewhere)
         if host_union is None:
             alpha = Layer()
-            alpha.add(box.y0, union[box.y0 : box.y1, box.x0 : box.x1], box.x0)
+            alpha.add(box.y0, union[box.slices], box.x0)
         else:
             alpha = Layer.of(host_union, cut_faint=False)  # what the host rendered is the artist's, its faintest values too
         path = self._writer.write(
@@ -248,7 +248,7 @@ class MatteQueue:
         part = view.parts[index]
 
         def seen() -> np.ndarray:
-            return np.ascontiguousarray(picture()[part.y0 : part.y1, part.x0 : part.x1])
+            return np.ascontiguousarray(picture()[part.slices])
 
         inside = [box.intersection(part).moved(-part.x0, -part.y0) for box in also]
         for box, planes in finished(view.chain, view.canvas, small, index, seen, 0, around, faint, inside):

@@ -76,7 +76,7 @@ class Canvas:
         common = window.intersection(self.box)
         if not common.empty:
             to, of = common.moved(-self.box.x0, -self.box.y0), common.moved(-window.x0, -window.y0)
-            canvas[to.y0 : to.y1, to.x0 : to.x1] = pixels[of.y0 : of.y1, of.x0 : of.x1]
+            canvas[to.slices] = pixels[of.slices]
         return canvas
 
 
