@@ -69,6 +69,7 @@ def suggest(node: nuke.Node) -> Run:
 
 def ask_status(node: nuke.Node) -> Run:
     """Ask the core what is up to date and what the next run costs; as `propagate`."""
+    knobs.matte_pattern(node)  # raises where there is no place for mattes, whose state is asked for
     return start(node, "Status", read_to_hand_over, _alone(_status))
 
 

@@ -116,6 +116,11 @@ def _limit() -> Optional[Failure]:
 
 def _say_end(run: Run, share: Optional[Share]) -> None:
     """Put the outcome into the status, and show a failure in a dialogue; main thread."""
+    node = identity.restored(run.node, run.node_id)
+    if node is not run.node:
+        run.node = node
+        if isinstance(run.failure, Cancelled):
+            run.failure = Cancelled("The node was deleted meanwhile, which stopped its run. Press the button again to go on.")
     if isinstance(run.failure, host.NodeGone):
         # Not this node, unless its own name cannot be had either.
         run.failure = RequestError(

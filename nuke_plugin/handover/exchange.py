@@ -287,15 +287,11 @@ def colorspace_of(settings: Settings) -> str:
 
 def _refuse_keys_off_plate(annotations: Annotations, plate: nuke.Node) -> None:
     """Refuse keys outside of the plate. A rendered plate has pixels there, held or looped, so the core could not tell."""
-    known = plates.known_range(plate)
-    if known is None or known[0] == known[1]:
-        return  # one frame stands for all; see `plates.beyond`
-    first, last = known
-    off = [frame for frame in annotations.keyframes if not first <= frame <= last]
+    off = plates.off(annotations.keyframes, plate)
     if off:
         shown = ", ".join(map(str, off[:6]))
         raise RequestError(
-            f"The plate {plate.name()} has the frames {first}-{last}, but the roto is keyed on {shown}. "
+            f"The plate {plate.name()} has the frames {plate.firstFrame()}-{plate.lastFrame()}, but the roto is keyed on {shown}. "
             f"Go there and press Remove, or move the keys to frames that the plate has. {plates.HOW_TO_NAME_THE_RANGE}"
         )
 

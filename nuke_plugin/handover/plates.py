@@ -11,7 +11,7 @@ import contextlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import digest
@@ -74,6 +74,14 @@ def known_range(plate: nuke.Node) -> Optional[Tuple[int, int]]:
     """Give the first and last frame of a plate, as Nuke tells them; None where it has no end of its own. Main thread."""
     first, last = int(plate.firstFrame()), int(plate.lastFrame())
     return None if last < first or last - first >= ENDLESS_FRAMES else (first, last)
+
+
+def off(frames: Iterable[int], plate: nuke.Node) -> List[int]:
+    """List the frames that the plate has not got, as far as Nuke knows; main thread. One frame stands for all; see `beyond`."""
+    known = known_range(plate)
+    if known is None or known[0] == known[1]:
+        return []
+    return [frame for frame in frames if not known[0] <= frame <= known[1]]
 
 
 def beyond(wanted: FrameRange, plate: nuke.Node) -> Tuple[str, ...]:

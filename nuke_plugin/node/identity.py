@@ -89,6 +89,14 @@ def living() -> List[nuke.Node]:
     return [node for node in list(_living.values()) if _full_name(node) is not None]
 
 
+def restored(node: nuke.Node, own_id: str) -> nuke.Node:
+    """Give the node itself, or the one that undo has brought back in its place after it was deleted."""
+    if _full_name(node) is not None:
+        return node
+    again = _living.get(own_id)
+    return node if again is None or _full_name(again) is None else again
+
+
 def give_id(node: nuke.Node, seed: str = "") -> None:
     """Give a node an id of its own.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, List
 
 from xmem_roto_nuke import host
+from xmem_roto_nuke.handover import exchange
 from xmem_roto_nuke.node import identity
 from xmem_roto_nuke.panel import keys, status, timeline
 from xmem_roto_nuke.panel.timeline import Timeline
@@ -47,4 +48,6 @@ def _known(node: nuke.Node) -> Timeline:
     node_id = identity.node_id(node)
     if timeline.of_node(node_id) is None:
         status.refresh(node)
+    if timeline.of_node(node_id) is None:
+        exchange.read_node(node)  # raises what the status says
     return timeline.of_node(node_id) or Timeline(0, 0)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, List, Mapping, Optional, Sequence, Tuple
 
 from xmem_roto_nuke import host
+from xmem_roto_nuke.handover import plates
 from xmem_roto_nuke.node import identity, roto_pipe
 from xmem_roto_nuke.node.settings import SHAPES
 from xmem_roto_nuke.panel import status
@@ -35,8 +36,12 @@ MOST_NAMED = 5
 
 
 def add_current(node: nuke.Node) -> None:
-    """Count the current frame as annotated for the chosen object."""
-    _edit(node, "added")
+    """Count the current frame as annotated for the chosen object.
+
+    Raises:
+        RequestError: the plate has not got it.
+    """
+    _edit(node, "added", *_on_plate(node, [host.current_frame()]))
 
 
 def remove_current(node: nuke.Node) -> None:
@@ -48,9 +53,22 @@ def absent_frames(node: nuke.Node) -> None:
     """Declare the chosen object absent on the named frames, or on the current one.
 
     Raises:
-        FrameRangeInvalid.
+        FrameRangeInvalid, RequestError: the plate has got none of them.
     """
-    _edit(node, "absent", *meant_frames(node))
+    _edit(node, "absent", *_on_plate(node, meant_frames(node)))
+
+
+def _on_plate(node: nuke.Node, frames: List[int]) -> List[int]:
+    """Leave out the frames that the plate has not got: a Propagate refuses annotations there."""
+    plate = identity.connected(node, identity.PLATE)
+    off = set() if plate is None else set(plates.off(frames, plate))
+    there = [frame for frame in frames if frame not in off]
+    if plate is not None and not there:
+        raise RequestError(
+            f"The plate {plate.name()} has the frames {plate.firstFrame()}-{plate.lastFrame()}, and not {FrameRange.of(frames)}. "
+            f"Choose frames of the plate. {plates.HOW_TO_NAME_THE_RANGE}"
+        )
+    return there
 
 
 def meant_frames(node: nuke.Node) -> List[int]:

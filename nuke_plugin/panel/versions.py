@@ -36,7 +36,9 @@ def version_up(node: nuke.Node) -> None:
         _offer(node, [*known, upcoming])
         node["version"].setValue(upcoming)
         views.compare_with(node, left)
-    status.refresh(node, (f"{upcoming} begins: the next Propagate writes {knobs.matte_pattern(node)}; until then {left} shows.",))
+    shown = result.shown_pattern(node)
+    until_then = f"; until then {shown} shows" if shown else ""
+    status.refresh(node, (f"{upcoming} begins: the next Propagate writes {knobs.matte_pattern(node)}{until_then}.",))
 
 
 def show_chosen(node: nuke.Node) -> None:
@@ -51,9 +53,14 @@ def show_chosen(node: nuke.Node) -> None:
 
 
 def offer(node: nuke.Node) -> None:
-    """List the versions that there are, and the chosen one."""
-    if node.knob("version") is not None:
-        _offer(node, there(node))
+    """List the versions that there are, and the chosen one; a node without a place for mattes keeps its list."""
+    if node.knob("version") is None:
+        return
+    try:
+        known = there(node)
+    except RequestError:
+        return
+    _offer(node, known)
 
 
 def there(node: nuke.Node) -> List[str]:

@@ -14,7 +14,7 @@ import xmemcore.curves as curves
 from xmem_roto_nuke.roto import sampling
 from xmem_roto_nuke.roto.key_edits import ONE_OBJECT, KeyEdits, NothingKeyed
 from xmem_roto_nuke.roto.sampling import Elements, Path
-from xmem_roto_nuke.roto.states import State, hidden, states
+from xmem_roto_nuke.roto.states import ABSENT, State, hidden, states
 from xmemcore.curves import CurvesTextBroken, Layer, SentRoto, TextObject
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.words import listed
@@ -167,7 +167,7 @@ def send(reading: RotoReading, edits: KeyEdits, image_format: Tuple[int, int, fl
 
 
 def _absences(frames: Sequence[int]) -> Dict[str, State]:
-    return {str(frame): ["absent"] for frame in frames}
+    return {str(frame): list(ABSENT[0]) for frame in frames}
 
 
 def _settled(node: RotoNode, keyed: Sequence[int], all_frames: Sequence[int]) -> Tuple[Layer, List[str]]:

@@ -29,6 +29,10 @@ def state_of(text: str) -> State:
     return [hashlib.sha1(text.encode("utf-8")).hexdigest()[:LETTERS]]
 
 
+ABSENT: Tuple[State, ...] = (["absent"], state_of("absent"))
+"""How a record keeps that an object is said to be absent: of a roto's shapes, and of an alpha."""
+
+
 def states(placed: Sequence[Placed], frames: Sequence[int]) -> Dict[str, State]:
     """Digest an object on each of some frames; two digests are equal where its shapes are."""
     digests = {frame: hashlib.sha1() for frame in frames}

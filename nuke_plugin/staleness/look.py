@@ -175,7 +175,15 @@ def _hidden(annotations: Annotations) -> Dict[str, str]:
 
 def keyframe_lines(annotations: Annotations) -> List[str]:
     """Write the list of keyframes, one line an object, and what was said of objects that are gone."""
-    return [*(f"{name}: {_compact(frames)}" for name, frames in annotations.frames.items()), *annotations.notes]
+    return [
+        *(_keyframe_line(name, frames, annotations.absent.get(name, ())) for name, frames in annotations.frames.items()),
+        *annotations.notes,
+    ]
+
+
+def _keyframe_line(name: str, frames: List[int], absent: Collection[int]) -> str:
+    keyed = _compact([frame for frame in frames if frame not in absent])
+    return f"{name}: {keyed}" + (f"; not in {FrameRange.of(sorted(absent))}" if absent else "")
 
 
 def _compact(frames: List[int]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, List, Mapping, Optional
 
 from xmem_roto_nuke.node.settings import default_of
+from xmem_roto_nuke.roto.states import ABSENT
 from xmemcore.protocol.words import listed
 
 FRAME = re.compile(r"-?[0-9]{1,9}")
@@ -56,11 +57,24 @@ def _is_of_earlier_version(was: Mapping[str, List[Any]], is_now: Mapping[str, Li
 
 
 def _object_differences(name: str, was: Dict[str, List[Any]], is_now: Dict[str, List[Any]]) -> List[str]:
-    added = [frame for frame in is_now if frame not in was]
+    gone = [frame for frame in is_now if is_now[frame] in ABSENT and was.get(frame) != is_now[frame]]
+    added = [frame for frame in is_now if frame not in was and frame not in gone]
     removed = [frame for frame in was if frame not in is_now]
-    altered = [frame for frame in is_now if frame in was and len(was[frame]) == len(is_now[frame]) and was[frame] != is_now[frame]]
+    altered = [
+        frame
+        for frame in is_now
+        if frame in was and frame not in gone and len(was[frame]) == len(is_now[frame]) and was[frame] != is_now[frame]
+    ]
+    back = [frame for frame in removed if was[frame] in ABSENT]
+    lost = [frame for frame in removed if frame not in back]
     sentences = []
-    for verb, frames in (("has a new key on", added), ("has lost its key on", removed), ("was changed on", altered)):
+    for verb, frames in (
+        ("has a new key on", added),
+        ("has lost its key on", lost),
+        ("was changed on", altered),
+        ("is now said to be absent on", gone),
+        ("is no longer said to be absent on", back),
+    ):
         if frames:
             in_order = sorted(frames, key=int)
             sentences.append(f"{name} {verb} {listed(in_order, 6)}.")

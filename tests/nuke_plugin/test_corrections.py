@@ -127,7 +127,7 @@ def test_approving_says_when_there_is_nothing_to_approve(stage):
 def test_a_stretch_without_the_object_goes_to_the_core_as_a_range(stage):
     stage.node["on_frames"].setValue("1005-1008")
     stage.press("absent_key")
-    assert "tri: 1001,1005-1008" in stage.node["keyframes"].value()
+    assert "tri: 1001; not in 1005-1008" in stage.node["keyframes"].value()
     stage.propagate()
     assert request(stage)["absent"] == ["tri:1005-1008"]
     roto = json.loads(open(request(stage)["roto"]).read())
@@ -137,3 +137,31 @@ def test_a_stretch_without_the_object_goes_to_the_core_as_a_range(stage):
     stage.press("remove_key")
     stage.propagate()
     assert request(stage)["absent"] == ["tri:1005,1007-1008"]
+
+
+def test_the_status_tells_an_absence_from_a_key(stage):
+    stage.propagate()
+    stage.node["on_frames"].setValue("1006-1007")
+    stage.press("absent_key")
+    assert "tri is now said to be absent on 1006, 1007." in stage.status() and "new key" not in stage.status()
+    stage.propagate()
+    stage.node["on_frames"].setValue("")
+    go(stage, 1007)
+    stage.press("remove_key")
+    assert "tri is no longer said to be absent on 1007." in stage.status() and "lost its key" not in stage.status()
+    go(stage, 1001)
+    stage.press("absent_key")
+    assert "tri is now said to be absent on 1001." in stage.status() and "was changed" not in stage.status()
+
+
+def test_frames_that_the_plate_has_not_got_cannot_be_annotated(stage):
+    for button in ("absent_key", "add_key"):
+        go(stage, 2000)
+        stage.press(button)
+        assert "has the frames 1001-1010, and not 2000. Choose frames of the plate." in stage.told[-1]
+    assert stage.node["key_edits"].value() == ""
+    stage.node["on_frames"].setValue("1009-1100")
+    stage.press("absent_key")
+    assert stage.node["keyframes"].value() == "tri: 1001; not in 1009-1010", "to the plate's end"
+    stage.propagate()
+    assert len(stage.told) == 2 and "Up to date" in stage.status()

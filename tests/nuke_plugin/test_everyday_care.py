@@ -150,3 +150,21 @@ def test_more_objects_than_nuke_has_channels_for_are_refused(stage, monkeypatch)
     monkeypatch.setattr(exchange, "MOST_CHANNELS", len(stage.nuke.channels()))
     stage.propagate()
     assert "the mattes of this roto need 1 more" in stage.told[-1] and "union of all shapes" in stage.told[-1] and stage.mattes() == []
+
+
+def test_a_script_without_a_place_is_said_by_every_button_that_needs_one_and_by_no_other(start):
+    stage = start()
+    stage.save = lambda: None
+    stage.build()
+    stage.press("ask_core")
+    assert "The script has no place yet. Save it" in stage.told[-1]
+    stage.press("refresh")
+    assert len(stage.told) == 1 and "Nothing has been propagated yet" in stage.status()
+
+
+def test_a_jump_on_a_node_that_cannot_be_looked_at_says_why(stage):
+    bare = stage.nuke.createNode("XMemRoto")
+    bare.setInput(0, None)
+    bare.setInput(1, stage.roto)
+    stage.press("next_key", bare)
+    assert "Nothing is connected to the plate input" in stage.told[-1], "and not that nothing is keyed"

@@ -237,6 +237,19 @@ def test_the_node_deleted_while_it_runs_stops_its_run_and_nothing_else(stage, mo
     assert "Up to date" in stage.status(again)
 
 
+def test_a_node_that_undo_brings_back_before_its_run_has_ended_says_how_it_ended(stage, monkeypatch):
+    monkeypatch.setenv("PRETEND", "slow")
+    stage.press("propagate")
+    assert stage.host.pump(30, until=lambda: len(stage.mattes()) >= 2)
+    stage.host.user_delete(stage.node)
+    stage.host.undo()
+    again = stage.host.node("XMemRoto")
+    assert "At work" in stage.status(again), "its run has not noticed yet"
+    stage.wait()
+    assert "At work" not in stage.status(again) and "The node was deleted meanwhile" in stage.status(again)
+    assert stage.told == []
+
+
 def test_the_script_closed_while_a_node_runs_stops_it(stage, monkeypatch):
     monkeypatch.setenv("PRETEND", "slow")
     stage.press("propagate")

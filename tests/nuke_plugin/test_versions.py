@@ -25,6 +25,11 @@ def choose(stage, version: str, node=None) -> None:
     stage.host.pump(0.1)
 
 
+def test_version_up_without_mattes_promises_none(stage):
+    stage.press("version_up")
+    assert "v002 begins" in stage.status() and "shows" not in stage.status()
+
+
 def test_version_up_starts_the_next_folder_and_the_former_can_be_shown_again(stage):
     stage.propagate()
     first = pattern(stage.node)
