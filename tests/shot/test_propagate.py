@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,12 +36,14 @@ from xmemcore.protocol.failures import Cancelled, MachineError, RequestError
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.result_file import ResultFile
 from xmemcore.protocol.results import PropagateResult
+from xmemcore.protocol.whole_file import machine
 from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.status import node_status
 from xmemcore.shot.store.at_work import AtWork
 from xmemcore.shot.store.cache import features_folder
 from xmemcore.shot.store.state import bytes_used, clear_node
+from xmemcore.shot.store.work_folder import MARKER
 
 FRAMES = [frame for frame in range(FIRST, LAST + 1) if frame != HOLE]
 
@@ -157,6 +161,20 @@ def test_second_run_computes_nothing(request_of: PropagateRequest) -> None:
     second = propagate(request_of)
     assert second.encoded_frames == second.encoded_annotations == 0
     assert second.written == () and list(second.frames) == FRAMES
+
+
+def test_run_that_has_nothing_to_compute_still_deletes_what_a_killed_one_left(
+    request_of: PropagateRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    propagate(request_of)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    left = tmp_path / f"xmem-roto-work-{machine()}-{child.pid}-abcd1234"
+    left.mkdir()
+    (left / MARKER).touch()
+    assert propagate(request_of).written == ()
+    assert not left.exists()
 
 
 def test_one_more_keyframe_encodes_no_plate_frame_and_one_annotation(request_of: PropagateRequest, whole) -> None:

@@ -43,7 +43,7 @@ from xmemcore.shot.store.leases import Lease, LockNotWritable
 from xmemcore.shot.store.permanent import PermanentStore, rounded
 from xmemcore.shot.store.rendered import delete_unused
 from xmemcore.shot.store.state import NodeManifest, is_older
-from xmemcore.shot.store.work_folder import work_folder
+from xmemcore.shot.store.work_folder import sweep_work_folders, work_folder
 from xmemcore.shot.turns import CANCELLED, Part, in_turn, parts_of
 
 RECORD_SECONDS = 5.0
@@ -96,6 +96,8 @@ class _PropagateRun:
             self.warn(sentence)
         require_unlocked(str(places.out))
         opened.writer.prepare()
+        # Here, since a run that finds every matte up to date makes no folder: one killed at its very end left only that.
+        sweep_work_folders()
         self.at_work, self.key = AtWork.on_mattes(places.out), work_key(opened, planned)
         stack.enter_context(self.at_work.joined(self.key, ANOTHER_PLAN, request.wait, listener.cancelled))
         self.record = RunRecord(places.out)

@@ -21,7 +21,6 @@ _NAME = re.compile(r"xmem-roto-work-(?P<host>[^.]{1,40})-(?P<process>[0-9]{1,10}
 def work_folder() -> Iterator[Path]:
     """Give an empty folder that goes when the body ends; raises MachineError."""
     root = Path(tempfile.gettempdir())
-    sweep_work_folders(root)
     try:
         # Readable by this user alone, under a name that cannot be guessed.
         folder = Path(tempfile.mkdtemp(prefix=f"xmem-roto-work-{machine()}-{os.getpid()}-", dir=root))
@@ -34,9 +33,9 @@ def work_folder() -> Iterator[Path]:
         _delete(folder)
 
 
-def sweep_work_folders(root: Path) -> None:
-    """Delete the folders of killed runs: those with our name that hold our marker, or nothing."""
-    with suppress(OSError), os.scandir(root) as entries:
+def sweep_work_folders(root: Path | None = None) -> None:
+    """Delete the folders of killed runs: those with our name that hold our marker, or nothing. None: where such folders are made."""
+    with suppress(OSError), os.scandir(root or tempfile.gettempdir()) as entries:
         for entry in entries:
             named = _NAME.fullmatch(entry.name)
             if named is None or not entry.is_dir(follow_symlinks=False):
