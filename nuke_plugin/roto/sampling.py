@@ -93,11 +93,10 @@ def _is_elsewhere(shape: Shape, element: Any, frames: Sequence[int]) -> bool:
 
 def _most_moving(shape: Shape) -> Optional[int]:
     """Choose the control point whose keys are farthest apart: there a difference between keys shows most."""
-    stride = 1 if shape.kind == BSPLINE else 3
     reach = {
         number: max(max(curve.ever()) - min(curve.ever()) for curve in (point.x, point.y))
         for number, point in enumerate(shape.main.points)
-        if number % stride == stride // 2 and not (point.x.unknown or point.y.unknown)
+        if number % shape.stride == shape.stride // 2 and not (point.x.unknown or point.y.unknown)
     }
     return max(reach, key=reach.__getitem__) if reach else None
 

@@ -11,10 +11,8 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
-from xmemcore.curves import BSPLINE, DRAWING, ONE_BY_DEFAULT, Curve, Placed, Shape, differs, is_shown, value
+from xmemcore.curves import DRAWING, ONE_BY_DEFAULT, Curve, Placed, Shape, differs, is_shown, value
 
-TRIPLET = 3
-"""Points of a Bezier curve's text for one of its points: in tangent, centre, out tangent."""
 LETTERS = 16
 """Length of a digest."""
 
@@ -92,9 +90,8 @@ def _is_main_curve(shape: Shape, frames: Sequence[int]) -> bool:
     """Say whether a shape's feather lies on its main curve on all of some frames."""
     if shape.feather is None or len(shape.feather.points) != len(shape.main.points):
         return False
-    stride = 1 if shape.kind == BSPLINE else TRIPLET
     for number, (point, main) in enumerate(zip(shape.feather.points, shape.main.points)):
-        centre = number % stride == stride // 2
+        centre = number % shape.stride == shape.stride // 2
         for curve, wanted in ((point.x, main.x), (point.y, main.y)):
             values = _values(curve, frames)
             if any(values) if centre else list(values) != list(_values(wanted, frames)):

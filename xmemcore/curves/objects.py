@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
-from xmemcore.curves.tree import BEZIER, Layer, Placed, Shape, shapes_below
+from xmemcore.curves.tree import Layer, Placed, Shape, shapes_below
 from xmemcore.protocol.names import layer_names
 
 
@@ -59,7 +59,7 @@ def _beside(name: str, taken: Set[str]) -> str:
 
 def draws(shape: Shape) -> bool:
     """Say whether a shape has at least two points; a single point draws nothing."""
-    return shape.main.count >= 2 * (3 if shape.kind == BEZIER else 1)
+    return shape.main.count >= 2 * shape.stride
 
 
 def unique(names: Sequence[str]) -> List[str]:

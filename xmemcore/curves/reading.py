@@ -61,7 +61,7 @@ def require_points(root: Layer) -> None:
             main = shape.main.points
             feather = shape.feather.points if shape.feather is not None else None
             for points in (main, feather):
-                if shape.kind == BEZIER and points is not None and len(points) % 3:
+                if points is not None and len(points) % shape.stride:
                     raise CurvesTextBroken(f"The roto is broken: {len(points)} Bezier points, which come in threes. Save the script again.")
             if feather is not None and len(feather) != len(main):
                 raise CurvesTextBroken(

@@ -105,6 +105,11 @@ class Shape(Element):
         """Whether its ends are joined."""
         return not self.main.flags & OPEN
 
+    @property
+    def stride(self) -> int:
+        """Control points of a vertex: 1 for a B-spline, else 3. A shape of an unknown kind is taken for a Bezier curve."""
+        return 1 if self.kind == BSPLINE else 3
+
 
 @dataclass(frozen=True)
 class Stroke(Element):

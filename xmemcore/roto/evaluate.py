@@ -87,8 +87,8 @@ def _moved_feather(whole: np.ndarray, points: np.ndarray, feather: np.ndarray) -
 def _widths(placed: Placed, whole: np.ndarray, centres: np.ndarray, frame: float) -> np.ndarray:
     """Give an open spline's width at each point, in pixels of the picture."""
     own = value(placed.shape, "osw", frame)
-    stride = 1 if placed.shape.kind == BSPLINE else 3
-    middle = placed.shape.main.points[(stride - 1) // 2 :: stride]
+    stride = placed.shape.stride
+    middle = placed.shape.main.points[stride // 2 :: stride]
     widths = np.array([point.attributes["osw"].at(frame) if "osw" in point.attributes else own for point in middle])
     # How much the transform enlarges lengths around each point, taken as equal in all directions.
     step = 1e-3
