@@ -44,10 +44,14 @@ class Session:
         self.work = Path(task["work"])
         self.report: dict = {"python": sys.version.split()[0]}
 
-    def start(self):
-        self.host = nukesim.start(gui=True)
+    def start(self, gui: bool = True, plugin: bool = True):
+        self.host = nukesim.start(gui=gui)
         self.nuke = sys.modules["nuke"]
-        self.host.startup([str(CHECKOUT)])
+        if plugin:
+            self.host.startup([str(CHECKOUT)])
+        else:
+            # It can be imported here, as it could not be on a machine that has not got it.
+            sys.modules["xmem_roto_nuke"] = None
         return self.host
 
     def wait(self) -> None:
@@ -81,24 +85,28 @@ class Session:
 
         return identity.read_hidden(self.node, "record")
 
-    def run(self) -> None:
+    def build(self) -> None:
+        """Make the artist's script: a Read, a Roto keyed on the task's frames, an XMemRoto."""
         nuke = (self.start(), self.nuke)[1]
         first, last = self.task["first"], self.task["last"]
         nuke.addFormat("%d %d 0 0 %d %d 1 clip" % ((self.task["width"], self.task["height"]) * 2))
         for name, value in (("format", "clip"), ("first_frame", first), ("last_frame", last), ("frame", self.task["keys"][0])):
             nuke.root()[name].setValue(value)
-        read = nuke.nodes.Read(file=self.task["plate"], first=first, last=last, origfirst=first, origlast=last)
-        roto = nuke.nodes.Roto()
-        roto["curves"].fromScript(curves(self.task["outlines"], self.task["keys"]))
+        self.read = nuke.nodes.Read(file=self.task["plate"], first=first, last=last, origfirst=first, origlast=last)
+        self.roto = nuke.nodes.Roto()
+        self.roto["curves"].fromScript(curves(self.task["outlines"], self.task["keys"]))
         self.node = nuke.createNode("XMemRoto")
-        self.node.setInput(0, read)
-        self.node.setInput(1, roto)
+        self.node.setInput(0, self.read)
+        self.node.setInput(1, self.roto)
         self.node["size"].setValue(self.task["size"])
         for name, value in self.task.get("knobs", {}).items():
             self.node[name].setValue(value)
         nuke.scriptSaveAs(str(self.work / "shot.nk"), 1)
         self.host.pump(0.1)
 
+    def run(self) -> None:
+        self.build()
+        nuke, roto = self.nuke, self.roto
         self.report["first_seconds"] = self.press("propagate")
         self.report["first"] = self.record()
         self.report["first_status"] = self.node["status"].value()
@@ -140,15 +148,19 @@ class Session:
 
         shutil.copytree(str(Path(self.report["mattes"]).parent), str(self.work / name))
 
-    def reopen(self) -> None:
-        """A new Nuke, without a core: the result is there at once."""
+    def in_another_nuke(self, gui: bool, plugin: bool) -> None:
+        """Open the script in a new Nuke, without a core."""
         for name in [name for name in sys.modules if name.split(".")[0] in ("xmem_roto_nuke", "nuke_plugin")]:
             del sys.modules[name]
         os.environ["XMEM_ROTO_PYTHON"] = "/nowhere/python"
         os.environ["NUKESIM_RENDER_PYTHON"] = self.task["core_python"]
-        self.start()
+        self.start(gui, plugin)
         self.host.open(str(self.work / "shot.nk"))
         self.node = self.host.node("XMemRoto")
+
+    def reopen(self) -> None:
+        """A new Nuke, without a core: the result is there at once."""
+        self.in_another_nuke(gui=True, plugin=True)
         self.host.press(self.node, "refresh")
         self.report["reopened_status"] = self.node["status"].value()
         self.render("reopened", self.task.get("reopened"))

@@ -1,4 +1,7 @@
-"""From an empty script to a corrected matte, with the real core and the bundled model, in every Python that a supported Nuke has."""
+"""From an empty script to a corrected matte, with the real core and the bundled model, in every Python that a supported Nuke has.
+
+What an artist does with the matte after that is in `test_artist_day`.
+"""
 
 from __future__ import annotations
 
@@ -87,31 +90,19 @@ def bundled_model():
     [pytest.param(*case, id="-".join(map(str, case)), marks=[pytest.mark.exhaustive] * (place > 0)) for place, case in enumerate(CASES)],
 )
 def test_an_artist_keys_propagates_is_told_where_to_key_and_corrects(temper, version, clip, size, most, shared, tmp_path, bundled_model):
-    from tests.nuke_plugin.test_plugin_source import find_python
-
-    python = find_python(version)
-    if python is None or subprocess.run([python, "-c", "import tkinter"], capture_output=True).returncode:
-        pytest.skip(f"Python {version} with tkinter is not installed")
     count = min(most, len(list((shared / "clips" / clip / "frames").glob("*.jpg"))))
     masks = {frame: truth(shared, clip, frame) for frame in range(count)}
     height, width = masks[0].shape
     possible = [frame for frame, mask in masks.items() if mask.any()]
     keys = [min(possible, key=lambda frame: abs(frame - wanted)) for wanted in (count // 5, count - 1 - count // 5)]
     task = {
-        "plate": str(shared / "clips" / clip / "frames" / "%05d.jpg"), "first": 0, "last": count - 1, "keys": keys, "work": str(tmp_path),
+        "plate": str(shared / "clips" / clip / "frames" / "%05d.jpg"), "first": 0, "last": count - 1, "keys": keys,
         "outlines": {frame: outline(masks[frame]) for frame in possible}, "size": int(os.environ.get("XMEM_TEST_SIZE", size)),
-        "width": width, "height": height, "core_python": sys.executable,
+        "width": width, "height": height,
         "reopened": [0, count // 2],
         "knobs": {"crop": "off"},  # windows that move with a new key are encoded anew
     }  # fmt: skip
-    (tmp_path / "task.json").write_text(json.dumps(task))
-    environment = {**os.environ, "XMEM_ROTO_PYTHON": sys.executable, "XMEM_ROTO_CACHE": str(tmp_path / "cache")}
-    done = subprocess.run(
-        [python, str(Path(__file__).with_name("artist_session.py")), str(tmp_path / "task.json")],
-        env=environment, capture_output=True, text=True, timeout=SESSION_TIMEOUT_SECONDS,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
-    report = json.loads((tmp_path / "report.json").read_text())
+    report = run_session("artist_session.py", version, task, tmp_path)
 
     for step in ("first", "second"):
         for frame in range(count):
@@ -144,6 +135,23 @@ def test_an_artist_keys_propagates_is_told_where_to_key_and_corrects(temper, ver
             alpha(tmp_path / "reopened" / f"out.{frame:04d}.exr", (height, width)),
             alpha(tmp_path / "second" / f"out.{frame:04d}.exr", (height, width)),
         )
+
+
+def run_session(program: str, version: str, task: dict, folder: Path) -> dict:
+    """Run a session's program in a Python that a supported Nuke has; gives its report."""
+    from tests.nuke_plugin.test_plugin_source import find_python
+
+    python = find_python(version)
+    if python is None or subprocess.run([python, "-c", "import tkinter"], capture_output=True).returncode:
+        pytest.skip(f"Python {version} with tkinter is not installed")
+    (folder / "task.json").write_text(json.dumps({**task, "work": str(folder), "core_python": sys.executable}))
+    environment = {**os.environ, "XMEM_ROTO_PYTHON": sys.executable, "XMEM_ROTO_CACHE": str(folder / "cache")}
+    done = subprocess.run(
+        [python, str(Path(__file__).with_name(program)), str(folder / "task.json")],
+        env=environment, capture_output=True, text=True, timeout=SESSION_TIMEOUT_SECONDS,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    return json.loads((folder / "report.json").read_text())
 
 
 def frames_of(found: dict) -> list[int]:
