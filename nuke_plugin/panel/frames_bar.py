@@ -9,6 +9,8 @@ from xmem_roto_nuke.panel.qt import QtCore, QtGui, QtWidgets
 from xmem_roto_nuke.panel.timeline import Timeline, runs
 
 MATTES_HEIGHT, LANE_HEIGHT, MARGIN = 22, 11, 4
+SIDE = 5
+"""Pixels beside the first and the last frame, so that their marks are not cut off."""
 MOST_LANES = 8
 """Objects that have a lane; those after them are keyed in the last one."""
 CURRENT, STALE, FORMER, MISSING, NONE = "#5f9f63", "#c09030", "#7a7038", "#b04040", "#262626"
@@ -42,14 +44,17 @@ class FramesBar(QtWidgets.QWidget):
         """Give the frame that is drawn at a place."""
         assert self._timeline is not None
         count = self._timeline.last - self._timeline.first + 1
-        place = int(x / max(self.width(), 1) * count)
+        place = int((x - SIDE) / max(self._length(), 1) * count)
         return self._timeline.first + min(max(place, 0), count - 1)
 
     def _span(self, frame: int) -> Tuple[float, float]:
         """Give where a frame begins and how wide it is."""
         assert self._timeline is not None
-        wide = self.width() / (self._timeline.last - self._timeline.first + 1)
-        return (frame - self._timeline.first) * wide, wide
+        wide = self._length() / (self._timeline.last - self._timeline.first + 1)
+        return SIDE + (frame - self._timeline.first) * wide, wide
+
+    def _length(self) -> int:
+        return int(self.width()) - 2 * SIDE
 
     def described(self, frame: int) -> str:
         """Describe a frame in a sentence."""
@@ -109,12 +114,13 @@ class FramesBar(QtWidgets.QWidget):
             points.append(QtCore.QPointF(x + wide / 2, 2 + (1 - shown.sureness[frame]) * (MATTES_HEIGHT - 4)))
         painter.setPen(QtGui.QPen(QtGui.QColor(SURE), 1))
         painter.drawPolyline(QtGui.QPolygonF(points))
-        painter.setPen(QtCore.Qt.PenStyle.NoPen)
+        # Red on amber is hard to see without a dark edge.
+        painter.setPen(QtGui.QPen(QtGui.QColor(NONE), 1))
         painter.setBrush(QtGui.QColor(WEAK))
         for frame in shown.weak:
             x, wide = self._span(frame)
             middle = x + wide / 2
-            corners = [(middle - 4, MATTES_HEIGHT), (middle + 4, MATTES_HEIGHT), (middle, MATTES_HEIGHT - 7)]
+            corners = [(middle - 5, MATTES_HEIGHT), (middle + 5, MATTES_HEIGHT), (middle, MATTES_HEIGHT - 9)]
             painter.drawPolygon(QtGui.QPolygonF([QtCore.QPointF(*corner) for corner in corners]))
 
     def _draw_lane(self, painter: Any, shown: Timeline, name: str, place: int) -> None:

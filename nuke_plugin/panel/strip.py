@@ -15,12 +15,12 @@ from xmem_roto_nuke.panel import colours, timeline
 from xmem_roto_nuke.panel.frames_bar import FramesBar
 from xmem_roto_nuke.panel.qt import QtCore, QtGui, QtWidgets
 from xmem_roto_nuke.panel.timeline import Timeline
+from xmemcore.protocol.places import THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH
 
 if TYPE_CHECKING:
     import nuke
 
-THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT = 176, 99
-CARD_WIDTH = 192
+CARD_WIDTH = THUMBNAIL_WIDTH + 16
 
 STYLE = """
 QFrame#card { background: #393939; border: 1px solid #262626; border-radius: 4px; }
@@ -150,7 +150,7 @@ class CardWidget(QtWidgets.QFrame):
         layout = self._rows = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(7, 7, 7, 7)
         layout.setSpacing(4)
-        layout.addWidget(_picture(card.thumbnail))
+        layout.addWidget(Thumbnail(card.thumbnail))
         head = QtWidgets.QHBoxLayout()
         head.addWidget(_label(str(card.frame), "frame"))
         head.addStretch(1)
@@ -179,6 +179,31 @@ class CardWidget(QtWidgets.QFrame):
         self._go_to(self._frame)
 
 
+class Thumbnail(QtWidgets.QWidget):
+    """A small picture, in as many pixels as the screen has that shows it, which is known when it is drawn."""
+
+    def __init__(self, path: Optional[str]) -> None:
+        super().__init__()
+        self.setFixedSize(THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT)
+        self._picture = QtGui.QPixmap(path) if path else QtGui.QPixmap()
+
+    def paintEvent(self, event: Any) -> None:
+        """Draw the picture in the middle, or say that there is none."""
+        painter = QtGui.QPainter(self)
+        painter.fillRect(self.rect(), QtGui.QColor("#1e1e1e"))
+        if self._picture.isNull():
+            painter.setPen(QtGui.QColor("#c8c8c8"))
+            painter.drawText(self.rect(), int(QtCore.Qt.AlignmentFlag.AlignCenter), "no picture")
+        else:
+            dense = self.devicePixelRatioF()
+            ratio, smooth = QtCore.Qt.AspectRatioMode.KeepAspectRatio, QtCore.Qt.TransformationMode.SmoothTransformation
+            picture = self._picture.scaled(round(self.width() * dense), round(self.height() * dense), ratio, smooth)
+            picture.setDevicePixelRatio(dense)
+            left, top = self.width() - picture.width() / dense, self.height() - picture.height() / dense
+            painter.drawPixmap(QtCore.QPointF(left / 2, top / 2), picture)
+        painter.end()
+
+
 class ScoreBar(QtWidgets.QWidget):
     """The score as a bar: full is the frame that is most worth keying."""
 
@@ -205,25 +230,6 @@ def _label(text: str, name: str, wraps: bool = False) -> QtWidgets.QLabel:
     label = QtWidgets.QLabel(text)
     label.setObjectName(name)
     label.setWordWrap(wraps)
-    return label
-
-
-def _picture(path: Optional[str]) -> QtWidgets.QLabel:
-    label = QtWidgets.QLabel()
-    label.setFixedSize(THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT)
-    label.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)
-    picture = QtGui.QPixmap(path) if path else QtGui.QPixmap()
-    if picture.isNull():
-        label.setText("no picture")
-        label.setStyleSheet("background: #1e1e1e;")
-        return label
-    ratio = QtCore.Qt.AspectRatioMode.KeepAspectRatio
-    dense = label.devicePixelRatioF()  # as many pixels as the screen has, where it has more than points
-    size = QtCore.QSize(round(THUMBNAIL_WIDTH * dense), round(THUMBNAIL_HEIGHT * dense))
-    picture = picture.scaled(size, ratio, QtCore.Qt.TransformationMode.SmoothTransformation)
-    picture.setDevicePixelRatio(dense)
-    label.setPixmap(picture)
-    label.setStyleSheet("background: #1e1e1e;")
     return label
 
 

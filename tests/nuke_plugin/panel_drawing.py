@@ -104,6 +104,8 @@ class Panel:
                 return [number, w.QLabel("")]
             slider = w.QSlider(self.qt.QtCore.Qt.Orientation.Horizontal)
             slider.setMinimumWidth(60)
+            least, most = knob.min(), knob.max()
+            slider.setValue(round(slider.maximum() * (knob.value() - least) / (most - least)))
             return [number, slider]
         return [w.QLineEdit(str(knob.value()))]
 

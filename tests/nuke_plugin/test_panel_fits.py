@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 pytestmark = pytest.mark.timeout(180)
@@ -29,6 +30,17 @@ def test_no_row_of_knobs_is_wider_than_the_bin(width, scale, tmp_path):
     loop = cv2.imread(str(tmp_path / f"panel-loop-{width}{suffix}.png"))
     advanced = cv2.imread(str(tmp_path / f"panel-advanced-{width}{suffix}.png"))
     assert loop is not None and advanced is not None and loop.shape[0] < 800 * scale, "closed, the loop needs no scrolling on most screens"
+    first, inside, *_ = widths_of_marks(loop, colour=(242, 178, 64))
+    assert abs(first - inside) <= 1, "the key on the first frame is as whole as one inside of the shot"
+
+
+def widths_of_marks(picture: np.ndarray, colour: tuple[int, int, int]) -> list[int]:
+    """Give the widths of the marks in the lane of the object of this colour, BGR, from left to right."""
+    alike = (np.abs(picture.astype(int) - colour).max(axis=2) < 40).astype(np.uint8)
+    _, _, boxes, _ = cv2.connectedComponentsWithStats(alike, connectivity=8)
+    marks = [box for box in boxes[1:] if box[cv2.CC_STAT_AREA] > 8]
+    lane = min(box[cv2.CC_STAT_TOP] for box in marks)
+    return [int(width) for _, width in sorted((box[0], box[2]) for box in marks if box[1] < lane + 4)]
 
 
 def test_what_is_wanted_every_minute_comes_first_and_the_rest_is_in_a_closed_group(start):

@@ -54,3 +54,22 @@ def test_strip_shows_suggestions_goes_to_a_frame_and_keys_it(binding, tmp_path):
     pixels = cv2.imread(str(picture))
     for colour in ((60, 140, 220), (90, 200, 90)):
         assert (np.abs(pixels.astype(int) - colour).max(axis=2) < 8).sum() > 5000, "both thumbnails are to be seen"
+
+
+def test_a_panel_on_a_dense_screen_shows_every_pixel_of_a_thumbnail_whatever_the_other_screen_is(tmp_path):
+    python = python_with("PySide6")
+    if python is None:
+        pytest.skip("no Python with PySide6 and tkinter; name one in XMEM_QT_PYTHONS")
+    stripes = np.zeros((198, 352, 3), np.uint8)
+    stripes[:, ::2] = 255
+    cv2.imwrite(str(tmp_path / "stripes.png"), stripes)
+    done = subprocess.run(
+        [python, str(Path(__file__).with_name("thumbnail_session.py")), str(tmp_path / "stripes.png"), str(tmp_path)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    plain, dense = (cv2.imread(str(tmp_path / f"{screen}.png")) for screen in ("plain", "dense"))
+    assert dense.shape[1] == 2 * plain.shape[1]
+    assert (np.abs(plain.astype(int) - 128).max(axis=2) < 12).sum() > 0.9 * 176 * 99, "two stripes in each pixel are grey"
+    assert (dense > 250).all(axis=2).sum() > 0.9 * 352 * 198 / 2, "each stripe has its pixels"

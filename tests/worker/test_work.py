@@ -54,7 +54,7 @@ def test_each_request_is_answered(shot):
     assert status.stale == () and status.bytes_used > 0
     found = work(Suggest(3, SuggestRequest(**fields, mattes=out, count=2)), recorder)
     for suggestion in found.suggestions:
-        assert cv2.imread(suggestion.thumbnail).shape == (112, 156, 3)
+        assert cv2.imread(suggestion.thumbnail).shape == (198, 277, 3)
     assert work(Clear(4, "0123abcd", fields["cache"]), recorder) == Cleared()
     assert work(Status(5, propagate), recorder).annotations_to_encode > 0
     assert any(model.name == "xmem" for model in work(Models(6), recorder).models)

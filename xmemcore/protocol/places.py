@@ -70,6 +70,10 @@ def file_state(path: Path) -> Optional[List[int]]:
     return [state.st_size, state.st_mtime_ns]
 
 
+THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT = 176, 99
+"""Of a small picture in the panel's strip, in points: one pixel each on a plain screen, two by two on a dense one."""
+
+
 def thumbnail(node_id: str, frame: int, cache: Optional[str] = None) -> Path:
     """Say where the core puts the small picture of a frame for the panel's strip."""
     return exchange_folder(node_id, cache) / "thumbnails" / f"{frame}.png"

@@ -9,13 +9,14 @@ import cv2
 import numpy as np
 
 from xmemcore.protocol.failures import RequestError
-from xmemcore.protocol.places import thumbnail
+from xmemcore.protocol.places import THUMBNAIL_HEIGHT, thumbnail
 from xmemcore.protocol.requests import SuggestRequest
 from xmemcore.protocol.results import SuggestResult
 from xmemcore.shot.mattes.mattes import read_mattes
 from xmemcore.shot.plate.plate import Plate
 
-SHORT_SIDE = 112
+SHORT_SIDE = 2 * THUMBNAIL_HEIGHT
+"""Pixels: dense screens have two for each that the panel counts."""
 MATTE_COLOUR = np.array([0.95, 0.62, 0.19], np.float32)
 
 
@@ -58,7 +59,7 @@ def outlined(image: np.ndarray, matte: np.ndarray) -> np.ndarray:
     """Draw the edge of a matte, (H, W), into a picture, (h, w, 3) in [0, 1]."""
     height, width = image.shape[:2]
     mask = (cv2.resize(matte, (width, height), interpolation=cv2.INTER_AREA) > 0.5).astype(np.uint8)
-    edge = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
+    edge = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8)) > 0
     image = image.copy()
     image[edge] = MATTE_COLOUR
     return image
