@@ -743,25 +743,47 @@ def passes_of(node: nuke.Node, made_of: str) -> List[nuke.Node]:
     return [group for group in groups if group.knob("made_of") is not None and group["made_of"].value() == made_of]
 
 
-def create_passes(node: nuke.Node, made_of: str, pattern: str, frames: Tuple[int, int], channels: Sequence[str]) -> List[nuke.Node]:
-    """Create one XMemPass for each channel, in a row below the node, and below the passes that are there already."""
-    passes = []
+def create_passes(
+    node: nuke.Node, made_of: str, pattern: str, frames: Tuple[int, int], channels: Sequence[str], cryptomatte: Sequence[str] = ()
+) -> List[nuke.Node]:
+    """Create one XMemPass for each channel, in a row below the node, and below the passes that are there already.
+
+    Args:
+        node: an XMemRoto.
+        made_of: its id.
+        pattern: of its mattes.
+        frames: first and last one that it puts out.
+        channels: that come out in alpha, one each.
+        cryptomatte: layers of one more pass, which Nuke's own Cryptomatte node below it picks from; empty for none.
+    """
+
+    def created(channel: str, label: str) -> nuke.Node:
+        made = _handed_out(nuke.createNode("XMemPass", inpanel=False))
+        made.setInput(0, None)
+        set_path(made["mattes"], pattern)
+        made["first"].setValue(frames[0])
+        made["last"].setValue(frames[1])
+        made["made_of"].setValue(made_of)
+        made["on_missing"].setValue("black" if node.knob("on_missing") is None else str(node["on_missing"].value()))
+        # Not the knob `pass`: that is a link, and only its target surely takes a value.
+        made.node("Picked")["from0"].setValue(channel)  # type: ignore[attr-defined]
+        made["label"].setValue(label)
+        made.setXYpos(node.xpos() + 110 * len(passes), row)
+        return made
+
+    passes: List[nuke.Node] = []
     with one_undo("XMem passes"), _context_of(node):
         rows = [each.ypos() for each in passes_of(node, made_of)]
         row = max(rows) + 80 if rows else node.ypos() + 120
-        for number, channel in enumerate(channels):
-            created = _handed_out(nuke.createNode("XMemPass", inpanel=False))
-            created.setInput(0, None)
-            set_path(created["mattes"], pattern)
-            created["first"].setValue(frames[0])
-            created["last"].setValue(frames[1])
-            created["made_of"].setValue(made_of)
-            created["on_missing"].setValue("black" if node.knob("on_missing") is None else str(node["on_missing"].value()))
-            # Not the knob `pass`: that is a link, and only its target surely takes a value.
-            created.node("Picked")["from0"].setValue(channel)  # type: ignore[attr-defined]
-            created["label"].setValue(channel)
-            created.setXYpos(node.xpos() + 110 * number, row)
-            passes.append(created)
+        for channel in channels:
+            passes.append(created(channel, channel))
+        if cryptomatte:
+            whole = created(channels[0], "Cryptomatte")
+            for number, layer in enumerate(cryptomatte, 2):
+                whole.node("Kept")[f"channels{number}"].setValue(layer)  # type: ignore[attr-defined]
+            passes.append(whole)
+            picker = _handed_out(nuke.nodes.Cryptomatte(inputs=[whole]))
+            picker.setXYpos(whole.xpos(), row + 80)
     return passes
 
 

@@ -21,6 +21,7 @@ from xmem_roto_nuke.words import counted
 from xmemcore.protocol.choices import IN_BACKGROUND, METHODS
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import FrameRange
+from xmemcore.protocol.names import CRYPTOMATTE_LAYERS
 from xmemcore.protocol.places import approved_folder, exchange_folder
 from xmemcore.protocol.requests import FitRequest, PropagateRequest, SuggestRequest
 
@@ -33,7 +34,7 @@ MOST_CHANNELS = 1023
 PASSES = {
     "confidence": re.compile(r"confidence\.value"),
     "bands": re.compile(r"(core|edge)\.value"),
-    "cryptomatte": re.compile(r"XMemRoto\d\d\..*"),
+    "cryptomatte": re.compile(rf"({'|'.join(CRYPTOMATTE_LAYERS)})\..*"),
 }
 """By the setting that asks for them: channels of the mattes that are no object's, and so cannot have another name."""
 AnyRequest = TypeVar("AnyRequest", PropagateRequest, SuggestRequest, FitRequest)

@@ -1,4 +1,4 @@
-"""XMemPass nodes made from a result: the union, each object, and confidence, core and edge where they exist."""
+"""XMemPass nodes made from a result: the union, each object, and confidence, core, edge and Cryptomatte where they exist."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from xmem_roto_nuke.node import identity, runs
 from xmem_roto_nuke.panel import result
 from xmem_roto_nuke.staleness.record import last_record
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.names import CRYPTOMATTE_LAYERS
 
 if TYPE_CHECKING:
     import nuke
@@ -31,5 +32,6 @@ def make_passes(node: nuke.Node) -> None:
     if record.snapshot.settings.get("bands"):
         channels += ["core.value", "edge.value"]
     pattern = result.shown_pattern(node) or record.out
-    for created in host.create_passes(node, identity.node_id(node), pattern, result.shown_range(node), channels):
+    cryptomatte = CRYPTOMATTE_LAYERS if record.snapshot.settings.get("cryptomatte") else ()
+    for created in host.create_passes(node, identity.node_id(node), pattern, result.shown_range(node), channels, cryptomatte):
         result.mark_holes(created, record.missing)

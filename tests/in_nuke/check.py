@@ -415,6 +415,20 @@ def a_grade_is_masked_by_a_channel_of_its_input():
     return seen == [0.5, 0.25] or f"{seen}"
 
 
+@check(69)
+def cryptomatte_picks_a_shape_of_a_pass_by_its_name():
+    nuke.pluginAddPath(os.path.join(CHECKOUT, "gizmos"))
+    made = create("XMemPass")  # as Make passes makes it
+    made["mattes"].setValue(CHECKOUT.replace("\\", "/") + "/tests/in_nuke/cryptomatte.%04d.exr")
+    made["first"].setValue(1)
+    made["last"].setValue(1)
+    taken(made.node("Kept"))["channels2"].setValue("XMemRoto00")
+    known = {str(key): str(value) for key, value in made.metadata(time=1).items() if "cryptomatte" in str(key)}
+    picker = make("Cryptomatte", made, matteList="hat")
+    seen = [round(picker.sample("rgba.alpha", x, 15, 1, 1, 1), 3) for x in (5, 15, 25)]
+    return seen == [0.0, 1.0, 0.0] or f"body, hat, nothing: {seen} of {made.channels()} with {known}"
+
+
 @check(65)
 def gui_is_known_to_expressions():
     blur = make("Blur")

@@ -102,6 +102,11 @@ def propagate(request, listener):
             channels["core.value"] = channels["edge.value"] = union
         path = Path(request.out % frame)
         header = {"compression": OpenEXR.ZIPS_COMPRESSION, "type": OpenEXR.scanlineimage, "xmem/signature": signature}
+        if request.cryptomatte:
+            from xmemcore.shot.mattes import cryptomatte
+
+            channels.update(cryptomatte.ranked(names, [channels[f"{name}.alpha"] for name in names], FORMAT[::-1]).channels())
+            header.update(cryptomatte.metadata(names))
         with OpenEXR.File(header, channels) as file:
             file.write(str(path) + ".part")
         os.replace(str(path) + ".part", str(path))

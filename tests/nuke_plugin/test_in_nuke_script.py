@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -20,6 +21,35 @@ def test_the_check_for_a_real_nuke_runs_through_and_ends_with_its_page(start, ca
     assert not faults, page
     assert not re.search(r"^ *[\w ]+  NO ", page, re.MULTILINE), page
     assert len(re.findall(r"^ *\d+  ", page, re.MULTILINE)) >= 30
+
+
+def test_the_cryptomatte_of_the_check_is_what_the_core_writes(tmp_path):
+    """With the environment variable XMEM_TEST_RECORD the file is written anew."""
+    pytest.importorskip("mmh3", reason="the extra cryptomatte is not installed")
+    import numpy as np
+    import OpenEXR
+
+    from xmemcore.shot.mattes import matte_proof
+    from xmemcore.shot.mattes.mattes import MatteWriter, Passes
+    from xmemcore.shot.plate.canvas import Box, Canvas
+
+    kept = CHECKOUT / "tests" / "in_nuke"
+    folder = kept if os.environ.get("XMEM_TEST_RECORD") else tmp_path
+    mattes = np.zeros((2, 30, 40), np.float32)
+    mattes[0, :, :10] = mattes[1, :, 10:20] = 1
+    writer = MatteWriter(
+        folder / "cryptomatte.%04d.exr", Canvas(Box(0, 0, 40, 30), Box(0, 0, 40, 30)), [("body", "body"), ("hat", "hat")], {},
+        Passes(cryptomatte=True),
+    )  # fmt: skip
+    proof = matte_proof.metadata("check", (0.25, 0.25), 1.0, (1.0, 1.0))
+    writer.write(1, mattes, mattes.sum(axis=0), False, proof=proof)
+    here, there = (OpenEXR.File(str(each / "cryptomatte.0001.exr"), separate_channels=True) for each in (folder, kept))
+    assert {key: value for key, value in here.header().items() if "cryptomatte" in key} == {
+        key: value for key, value in there.header().items() if "cryptomatte" in key
+    }
+    assert set(here.channels()) == set(there.channels())
+    for name, channel in here.channels().items():
+        assert np.array_equal(channel.pixels, there.channels()[name].pixels), name
 
 
 def test_the_list_says_which_of_its_numbers_are_tried():

@@ -216,6 +216,28 @@ def test_passes_are_made_of_stock_nodes_and_render_without_the_plugin(stage, sta
         assert bare.host.pixels(node, 1020).at("rgba.alpha", 9, 48 - 1 - 12) == 0.0
 
 
+def test_the_cryptomatte_pass_feeds_nukes_own_node_on_machines_without_the_plugin_too(stage, start):
+    pytest.importorskip("mmh3", reason="the extra cryptomatte is not installed")
+    from xmemcore.shot.mattes.cryptomatte import name_id
+
+    stage.node["cryptomatte"].setValue(True)
+    stage.propagate()
+    stage.press("make_passes")
+    path = stage.save("passes.nk")
+    stage.host.close()
+    bare = start(plugin=False, gui=False)
+    bare.host.open(path)
+    (picker,) = (node for node in bare.host.all_nodes() if node.Class() == "Cryptomatte")
+    fed = picker.input(0)
+    assert fed["label"].value() == "Cryptomatte" and fed.Class() == "Group"
+    picture = bare.host.pixels(fed, 1004)
+    at = (9, 48 - 1 - 12)
+    assert (picture.at("XMemRoto00.red", *at), picture.at("XMemRoto00.green", *at)) == (float(name_id("tri")), 1.0)
+    assert picture.at("XMemRoto00.green", 60, 2) == 0.0 and "tri.alpha" not in fed.channels()
+    known = {key.rsplit("/", 1)[-1]: value for key, value in fed.metadata(time=1004).items() if "/cryptomatte/" in key}
+    assert known["name"] == "XMemRoto" and set(json.loads(known["manifest"])) == {"tri"}
+
+
 def test_reopening_shows_the_mattes_at_once_without_a_core_or_the_plugin(stage, start):
     stage.propagate()
     path = stage.save("reopened.nk")

@@ -789,6 +789,17 @@ _TABLE = (
         3,
     ),
     NodeClass(
+        "Cryptomatte",
+        (
+            evalued("matteList"),
+            channel("matteOutput", "rgba.alpha"),
+            choice("cryptoLayerChoice", ("",), ""),
+            evalued("manifestSourceExtended"),
+            check("removeChannels"),
+            check("previewEnabled", "true"),
+        ),
+    ),
+    NodeClass(
         "Remove",
         (
             choice("operation", ("remove", "keep"), "remove"),

@@ -178,6 +178,9 @@ class Lowering:
         """Without a match it gives input 0; how its patterns are named was not seen (NUKE_MEASURED 7)."""
         return self.input(node, 0, frame)
 
+    def do_Cryptomatte(self, node: Any, frame: float) -> int:
+        raise RenderError(f"{node._full_name()}: what a Cryptomatte gives is not measured")
+
     def do_FrameHold(self, node: Any, frame: float) -> int:
         first = self.value(node, "firstFrame", frame)
         step = self.value(node, "increment", frame)

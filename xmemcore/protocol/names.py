@@ -5,11 +5,17 @@ from __future__ import annotations
 import re
 from typing import List, Sequence, Set
 
+CRYPTOMATTE = "XMemRoto"
+"""What the Cryptomatte of a matte is called."""
+CRYPTOMATTE_LAYERS = tuple(f"{CRYPTOMATTE}{place:02d}" for place in range(3))
+"""Its layers, as far as there are objects for them: each names two objects of a pixel."""
+
 RESERVED = frozenset(
     (
         "rgba rgb alpha red green blue depth deep mask motion forward backward disparity other all none "
         "confidence core edge id matte matter"
     ).split()
+    + [layer.lower() for layer in CRYPTOMATTE_LAYERS]
 )
 """Layer names that Nuke or this program uses for something else, in any case."""
 

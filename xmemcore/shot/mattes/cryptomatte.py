@@ -13,10 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.names import CRYPTOMATTE, CRYPTOMATTE_LAYERS
 
-LAYER = "XMemRoto"
-"""Layers are called XMemRoto00, XMemRoto01, ..., of two ranks each."""
-MOST_RANKS = 6
+MOST_RANKS = 2 * len(CRYPTOMATTE_LAYERS)
 """Objects that a pixel can name, as renderers write."""
 
 
@@ -46,10 +45,10 @@ def name_id(name: str) -> np.float32:
 
 def metadata(names: Sequence[str]) -> dict[str, str]:
     """Give the attributes that say what the layers are, and which name has which hash."""
-    key = f"cryptomatte/{name_bits(LAYER):08x}"[:-1]
+    key = f"cryptomatte/{name_bits(CRYPTOMATTE):08x}"[:-1]
     manifest = {name: f"{name_bits(name):08x}" for name in names}
     return {
-        f"{key}/name": LAYER,
+        f"{key}/name": CRYPTOMATTE,
         f"{key}/hash": "MurmurHash3_32",
         f"{key}/conversion": "uint32_to_float32",
         f"{key}/manifest": json.dumps(manifest, separators=(",", ":"), ensure_ascii=True),
@@ -69,7 +68,7 @@ class Ranked:
         """Name the planes as an EXR has them: R and G the id and coverage of one rank, B and A of the next."""
         planes = {}
         for rank in range(len(self.ids)):
-            layer, first = f"{LAYER}{rank // 2:02d}", rank % 2 == 0
+            layer, first = CRYPTOMATTE_LAYERS[rank // 2], rank % 2 == 0
             planes[f"{layer}.{'R' if first else 'B'}"] = self.ids[rank]
             planes[f"{layer}.{'G' if first else 'A'}"] = self.coverage[rank]
         return planes
