@@ -46,6 +46,13 @@ def test_two_pieces_are_two_shapes_and_crumbs_are_none() -> None:
     assert len(outlined(mask, GRID)) == 2
 
 
+def test_a_hole_is_a_shape_that_cuts() -> None:
+    mask = blob()
+    cv2.circle(mask, (85, 60), 12, 0.0, -1)
+    whole, hole = outlined(mask, GRID)
+    assert (whole.blending, hole.blending) == ("over", "minus") and overlap(rasterise_hard([whole, hole], GRID), mask) >= COVERS
+
+
 def test_the_command_measures_a_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made(tmp_path / "clips" / "patch", 12, (0, 0, 255))
     words = ["experiments", str(tmp_path / "clips"), "--fits", "--out", str(tmp_path / "out"), "--size", "64", "--device", "cpu"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from xmemcore.roto.fit import fit, moved
+from xmemcore.roto.fit import fit, moved, without_closed_holes
 from xmemcore.roto.grid import PixelGrid
 from xmemcore.roto.raster import rasterise_hard
 from xmemcore.roto.shapes import EvaluatedShape
@@ -66,6 +68,29 @@ def test_hole_is_fitted_to_the_hole() -> None:
     goal = [disc, moved(hole, hole.points[:, 0] + [3, 2])]
     fitted = fit([disc, hole], rasterise_hard(goal, GRID), GRID)
     assert np.abs(fitted[1].points[:, 0] - goal[1].points[:, 0]).max() < 1
+
+
+def test_hole_behind_a_thin_rim_does_not_take_the_rims_outer_edge() -> None:
+    disc, hole = ellipse(70, 60, 40, 40, 12), ellipse(70, 60, 37, 37, 12)
+    goal = [disc, replace(hole, blending="minus")]
+    start = replace(moved(hole, hole.points[:, 0] + [2.5, 0]), blending="minus")  # its right side lies nearer to the disc's edge
+    fitted = fit([disc, start], rasterise_hard(goal, GRID), GRID)
+    assert np.abs(fitted[1].points[:, 0] - goal[1].points[:, 0]).max() < 1
+
+
+def test_hole_stays_where_a_matte_shows_none_and_does_not_wander_out_of_its_object() -> None:
+    disc, hole = ellipse(70, 60, 30, 30, 12), polygon((94, 50), (112, 50), (112, 70), (94, 70), blending="minus")
+    fitted = fit([disc, hole], rasterise_hard([disc], GRID), GRID)
+    assert np.abs(fitted[1].points[:, 0] - hole.points[:, 0]).max() < 1
+
+
+def test_hole_that_a_matte_does_not_show_is_drawn_together_and_an_open_one_is_not() -> None:
+    disc, hole = ellipse(70, 60, 30, 30, 12), polygon((60, 50), (80, 50), (80, 70), (60, 70), blending="minus")
+    closed = without_closed_holes([disc, hole], rasterise_hard([disc], GRID), GRID)
+    assert overlap(rasterise_hard(closed, GRID), rasterise_hard([disc], GRID)) > 0.99
+    assert closed[0] is disc and closed[1].points.shape == hole.points.shape
+    assert closed[1].points[:, 0].mean(axis=0) == pytest.approx([70, 60])
+    assert without_closed_holes([disc, hole], rasterise_hard([disc, hole], GRID), GRID) == (disc, hole)
 
 
 def test_feather_turns_and_grows_with_its_point() -> None:

@@ -31,7 +31,7 @@ from xmemcore.shot.inputs import open_shot
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.mattes.mattes import MatteWriter, read_mattes
 
-POINTS = (12, 16, 24, 32, 48, 64)
+POINTS = (12, 16, 24, 32, 48, 64, 96)
 """Numbers of points that the artist tries; the first that covers the mask well is kept."""
 COVERS = 0.97
 """Overlap from which on an outline covers a mask well."""
@@ -41,6 +41,8 @@ LONGEST = 40
 """Frames from the first key to the second at most."""
 TOLERATED_PIXELS = 2.0
 """A point whose outline is this near to the true one on average, in pixels of the plate, need not be moved."""
+BENDS = 2.0
+"""How much denser an artist's points lie where an outline turns by a radian."""
 SAMPLES = 12
 NAME = "subject"
 
@@ -219,28 +221,44 @@ def _one_object(clip: Clip, folder: Path) -> Clip:
 
 
 def outlined(mask: np.ndarray, grid: PixelGrid) -> tuple[EvaluatedShape, ...]:
-    """Draw a mask (H, W) as an artist would: one closed shape for each piece, with as few points as cover it well."""
-    contours, _ = cv2.findContours((mask >= 0.5).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    least = PIECE_SHARE * float((mask >= 0.5).sum())
-    pieces = [contour[:, 0].astype(np.float64) + 0.5 for contour in contours if cv2.contourArea(contour) >= max(least, 12)]
+    """Draw a mask (H, W) as an artist would: a closed shape for each piece and for each hole, with as few points as cover it well."""
+    inside = (mask >= 0.5).astype(np.uint8)
+    contours, tree = cv2.findContours(inside, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    least = max(PIECE_SHARE * float(inside.sum()), 12)
+    drawn = [
+        (contour[:, 0].astype(np.float64) + 0.5, "over" if parent < 0 else "minus")
+        for contour, (_, _, _, parent) in zip(contours, tree[0] if len(contours) else ())
+        if cv2.contourArea(contour) >= least
+    ]
+    drawn.sort(key=lambda piece: piece[1] == "minus")  # a hole is cut into what lies below
     shapes: tuple[EvaluatedShape, ...] = ()
     for count in POINTS:
-        shapes = fit([_smooth_outline(piece, count, grid) for piece in pieces], mask, grid, 0.03)
+        shapes = fit(
+            [_smooth_outline(contour, max(6, count // (4 if mode == "minus" else 1)), mode, grid) for contour, mode in drawn],
+            mask,
+            grid,
+            0.03,
+        )
         if overlap(rasterise_hard(shapes, grid), mask) >= COVERS:
             break
     return shapes
 
 
-def _smooth_outline(contour: np.ndarray, count: int, grid: PixelGrid) -> EvaluatedShape:
-    """Lay smooth points along a contour (N, 2) of columns and rows, evenly."""
+def _smooth_outline(contour: np.ndarray, count: int, blending: str, grid: PixelGrid) -> EvaluatedShape:
+    """Lay smooth points along a contour (N, 2) of columns and rows: closer where it bends."""
     steps = np.hypot(*(np.roll(contour, -1, axis=0) - contour).T)
+    reach = max(2, len(contour) // (4 * count))
+    ahead, behind = np.roll(contour, -reach, axis=0) - contour, contour - np.roll(contour, reach, axis=0)
+    turn = np.abs(np.arctan2(ahead[:, 0] * behind[:, 1] - ahead[:, 1] * behind[:, 0], (ahead * behind).sum(axis=1)))
+    bends = np.convolve(np.concatenate((turn[-reach:], turn, turn[:reach])), np.ones(2 * reach + 1) / (2 * reach + 1), "valid")
+    steps = steps * (1 + BENDS * bends)
     along = np.concatenate(([0.0], np.cumsum(steps)))
     closed = np.concatenate((contour, contour[:1]))
     places = np.linspace(0, along[-1], count, endpoint=False)
     points = np.stack([np.interp(places, along, closed[:, axis]) for axis in (0, 1)], axis=1)
     points = points * [1, -1] + [0, grid.height]  # y up
     slope = (np.roll(points, -1, axis=0) - np.roll(points, 1, axis=0)) / 6
-    return EvaluatedShape(np.stack((points, -slope, slope), axis=1))
+    return EvaluatedShape(np.stack((points, -slope, slope), axis=1), blending=blending)
 
 
 def overlap(plane: np.ndarray, other: np.ndarray) -> float:

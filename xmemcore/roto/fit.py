@@ -20,13 +20,19 @@ from xmemcore.roto.shapes import EvaluatedShape
 
 SAMPLES_PER_SEGMENT = 12
 ROUNDS = 14
+OPEN_SHARE = 0.25
+"""Share of a hole's pixels that a matte must leave open, or the hole is closed there."""
+SPECK = 0.05
+"""Size of a closed hole beside its own."""
 EDGE = 0.5
 """Matte value that counts as the outline; a feather's middle, as the network sees masks."""
 REACH_SHARE = 0.15
 """Share of the object's extent within which an outline's edge is looked for at first; less in every round."""
 LEAST_REACH_PIXELS = 3.0
 ADDING = frozenset({"over", "max", "screen", "plus"})
-"""Blending modes in which what a shape covers is covered; of the others an edge of either kind is taken."""
+"""Blending modes in which what a shape covers is covered."""
+CUTTING = frozenset({"minus", "from", "difference", "exclusion"})
+"""Blending modes in which a shape cuts a hole into what is below; of modes that do neither an edge of either kind is taken."""
 STIFFNESS = 0.3
 """Weight of a neighbour's movement beside one sample's distance to the edge, at last; stiffer at first."""
 LOST_WEIGHT = 0.2
@@ -63,8 +69,31 @@ def fit(
         reach = max(reach_share * extent * rest * rest, LEAST_REACH_PIXELS)
         for place, outline in enumerate(outlines):
             covered = _covered_by(outlines[:place] + outlines[place + 1 :], matte.shape)
-            outline.approach(smooth, covered, nearest, reach, STIFFNESS * (1 + 200 * rest**3))
+            seen = _within(smooth, covered) if outline.cuts and covered is not None else smooth
+            outline.approach(seen, covered, nearest, reach, STIFFNESS * (1 + 200 * rest**3))
     return tuple(outline.shape() for outline in outlines)
+
+
+def without_closed_holes(shapes: Sequence[EvaluatedShape], matte: np.ndarray, grid: PixelGrid) -> tuple[EvaluatedShape, ...]:
+    """Draw the holes together that a matte does not show: shapes that cut, and lie where the matte is the object's.
+
+    Such a hole becomes a speck in its middle with all its points, so that it opens again towards a key on which it is open.
+
+    Args:
+        shapes: fitted, from bottom to top.
+        matte: (H, W) of the grid, in [0, 1].
+        grid: where the matte's pixels lie in the picture.
+    """
+    result = []
+    for shape in shapes:
+        if _cuts(shape):
+            hole = coverage(replace(shape.hard(), blending="over"), grid)
+            own = hole.values >= 0.5
+            if own.any() and (matte[hole.place()][own] < EDGE).mean() < OPEN_SHARE:
+                middle = shape.points[:, 0].mean(axis=0)
+                shape = moved(shape, middle + SPECK * (shape.points[:, 0] - middle))
+        result.append(shape)
+    return tuple(result)
 
 
 def moved(shape: EvaluatedShape, centres: np.ndarray) -> EvaluatedShape:
@@ -93,6 +122,7 @@ class _Outline:
         self._basis = _basis(len(shape.points), shape.closed)
         self._straight = _straight(self._tangents)
         self.adds = shape.closed and not shape.inverted and shape.blending in ADDING
+        self.cuts = _cuts(shape)
 
     def polyline(self) -> np.ndarray:
         """Give the samples, (S, 2)."""
@@ -159,7 +189,9 @@ class _Outline:
     def _edges(
         self, samples: np.ndarray, normals: np.ndarray, matte: np.ndarray, covered: np.ndarray | None, reach: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        distance, found = _edge_along(matte, samples, normals, reach, _inward(samples, normals) if self.adds else None)
+        # A rim of a few pixels has an edge on either side: a hole's own is the one where the matte falls inwards.
+        inward = _inward(samples, normals) * (-1 if self.cuts else 1) if self.adds or self.cuts else None
+        distance, found = _edge_along(matte, samples, normals, reach, inward)
         if covered is not None and self.adds:
             found &= _sampled(covered, samples) < EDGE
         return distance, found
@@ -201,6 +233,15 @@ class _Nearest:
         return self._places[self._labels[rows, columns]] - samples
 
 
+def _cuts(shape: EvaluatedShape) -> bool:
+    return shape.closed and not shape.inverted and shape.blending in CUTTING
+
+
+def _within(matte: np.ndarray, covered: np.ndarray) -> np.ndarray:
+    """Give a matte as a hole sees it: what lies outside of the shapes that it is cut into is no hole, nor is the rim of their outline."""
+    return np.maximum(matte, 1 - cv2.erode(covered, np.ones((3, 3), np.uint8), borderValue=1.0))
+
+
 def _covered_by(others: Sequence[_Outline], size: tuple[int, int]) -> np.ndarray | None:
     """Draw what other shapes of the object cover: an outline in there is no edge of the matte."""
     if not others:
@@ -224,7 +265,8 @@ def _edge_along(
     """Find the nearest edge from each sample along its normal.
 
     Args:
-        inward: (S,) 1 where the normal points into the shape, -1 where out of it; None: an edge of either kind will do.
+        inward: (S,) 1 where the normal points to the side on which the matte is to be covered, -1 where away from it; None: an edge of
+            either kind will do.
 
     Returns:
         Signed distances (S,) in pixels, and which samples found one (S,).

@@ -22,7 +22,7 @@ from xmemcore.protocol.outside import read_object
 from xmemcore.protocol.requests import FitRequest
 from xmemcore.protocol.results import FitResult, FittedObject
 from xmemcore.protocol.whole_file import write_text
-from xmemcore.roto.fit import fit, moved
+from xmemcore.roto.fit import fit, moved, without_closed_holes
 from xmemcore.roto.grid import PixelGrid
 from xmemcore.roto.raster import rasterise_hard
 from xmemcore.roto.roto_json import write
@@ -71,7 +71,7 @@ def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResu
         shapes = work.carried(obj, start, listener)
         grid = work.grid((shot.plate.canvas.height, shot.plate.canvas.width))
         target = mattes.read(request.frame, shot.plate.canvas).layers[work.layers[obj]]
-        shapes = fit(shapes, target, grid, STEP_REACH)
+        shapes = without_closed_holes(fit(shapes, target, grid, STEP_REACH), target, grid)
         fitted.append(RotoObject(name, (request.frame,), {request.frame: list(shapes)}.__getitem__, frozenset({request.frame})))
         overlap = round(_overlap(rasterise_hard(shapes, grid), target), 4)
         found.append(FittedObject(name, start, overlap, tuple(shot.annotations.own(start, request.frame, obj, shapes))))
