@@ -180,6 +180,15 @@ def test_keys_begin_with_the_first_and_are_added_one_by_one(select: str, choices
     assert set(picked[0]) < set(picked[1]) < set(picked[2])
 
 
+def test_first_key_can_be_the_best_first_frame(clip: Clip, choices: PropagateRequest) -> None:
+    with ClipShot(clip) as shot:
+        best = (
+            evaluate.suggest(SuggestRequest(clip.plate, model=choices.model, device="cpu", size=64, use_cache=False)).suggestions[0].frame
+        )
+        keys = Keys(shot, EvaluationSettings(select="coverage", first="best", choices=choices))
+        assert best != 0 and keys.annotated(1) == (best,) and best in keys.annotated(3)
+
+
 def test_strategy_that_sees_is_asked_after_a_propagation_with_the_keys_so_far(
     choices: PropagateRequest, clip: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:

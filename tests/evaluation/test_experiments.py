@@ -49,7 +49,8 @@ def test_every_row_differs_from_the_default_in_one_factor() -> None:
     default = EvaluationSettings()
     for experiment in experiments.EXPERIMENTS:
         for row in experiment.rows:
-            changed = {"select"} if row.settings.select != default.select else set()
+            # The best first frame is asked of a way to choose that has one.
+            changed = {"select"} if row.settings.select != default.select or row.settings.first != default.first else set()
             changed |= {name for name, value in vars(row.settings.choices).items() if value != getattr(default.choices, name)}
             # xmem is always forward; single augmentations are augmentation; table 5 asks for both of its factors together.
             changed -= {"order"} if "mode" in changed else set()
@@ -144,8 +145,8 @@ def test_experiments_with_many_rows_take_six_clips(tmp_path: Path, asked: list) 
 
 def test_rows_with_few_clips_are_compared_over_the_clips_of_all_rows(tmp_path: Path, asked: list) -> None:
     run(tmp_path, [clip(f"clip{n}") for n in range(9)], ["selection"])
-    assert sum(settings.select == "uniform" for _, _, settings in asked) == 9
-    assert sum(settings.select == "random" for _, _, settings in asked) == 5 * 6
+    assert sum(settings.select == "uniform" for _, _, settings in asked) == 9 * 6
+    assert sum(settings.select == "random" for _, _, settings in asked) == 5 * 6 * 6
     page = (tmp_path / "measurements.md").read_text()
     assert "Means without" not in page
     everywhere, common = page.split("The same over the clips that every row has.")
@@ -176,6 +177,39 @@ def test_needed_annotations_are_the_first_that_reach_the_target() -> None:
 
     text = measurements.needed_text({"xmem++": table({5: 0.9}), "xmem": table({5: 0.8, 8: 0.88, 10: 0.9, 12: 0.95})})
     assert text == "xmem++ has J&F 0.900 at 5; xmem reaches it with 10 annotations.\n"
+
+
+def test_ways_to_choose_keys_are_summed_up_over_the_clips_of_all_rows() -> None:
+    def table(**clips: dict[int, float]) -> dict:
+        figures = {
+            name: {str(k): dict.fromkeys(measurements.FIGURE_NAMES, value) for k, value in by_k.items()} for name, by_k in clips.items()
+        }
+        return {"clips": figures}
+
+    text = measurements.selection_text(
+        {
+            "coverage": table(a={1: 0.5, 2: 0.8, 3: 0.92}, b={2: 0.1}),
+            "uniform": table(a={2: 0.7, 3: 0.89}),
+        }
+    )
+    assert "| coverage | 0.8600 | 3 |" in text and "| uniform | 0.7950 | more |" in text
+
+
+def test_keys_of_a_chain_are_chosen_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    class Counted(experiment_run.Keys):
+        def __init__(self, *words: object) -> None:
+            made.append(self)
+            super().__init__(*words)  # type: ignore[arg-type]
+
+        def result(self, k: int) -> ClipResult:
+            return ClipResult(Score(k / 10, 1.0), Score(1.0, 1.0), Score(0.3, 0.3), (0,), 1.0, 0)
+
+    monkeypatch.setattr(experiment_run, "Keys", Counted)
+    run(tmp_path, [clip("a"), clip("b")], ["selection"])
+    rows = next(e for e in experiments.EXPERIMENTS if e.name == "selection").rows
+    assert len(made) == 2 * len(rows)
 
 
 def test_curve_shows_every_line_and_the_baseline() -> None:

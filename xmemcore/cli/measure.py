@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from xmemcore.cli.options import Parser, add_settings, natural, positive, request_of, share
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
-from xmemcore.protocol.choices import METHODS
+from xmemcore.protocol.choices import FIRSTS, METHODS
 from xmemcore.protocol.failures import Cancelled, RequestError, not_written
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
 from xmemcore.protocol.settings import rows
@@ -41,8 +41,10 @@ def add_evaluate(commands: argparse._SubParsersAction[Parser]) -> None:
     parser = commands.add_parser("evaluate", help="score propagation on clips with ground truth: J and F, hold baseline beside them")
     _add_clip_options(parser)
     parser.add_argument("--annotations", type=_counts, default=(1, 5, 10), metavar="K,K", help="annotated frames (default: 1,5,10)")
-    select = "how they are chosen; all but uniform begin with the first mask and add one at a time (default: %(default)s)"
+    select = "how they are chosen; all but uniform begin with one frame and add one at a time (default: %(default)s)"
     parser.add_argument("--select", choices=METHODS, default="uniform", help=select)
+    first = "which that first one is: the first mask, or the best first frame that suggest names (default: %(default)s)"
+    parser.add_argument("--first", choices=FIRSTS, default=FIRSTS[0], help=first)
     parser.add_argument("--seed", type=natural, default=0, help="of --select random")
     parser.add_argument("--alpha", type=share, default=SuggestRequest.alpha, help="as of suggest (default: %(default)s)")
     parser.add_argument(
@@ -109,6 +111,7 @@ def run_evaluate(chosen: argparse.Namespace) -> None:
     settings = EvaluationSettings(
         annotations=chosen.annotations,
         select=chosen.select,
+        first=chosen.first,
         seed=chosen.seed,
         alpha=chosen.alpha,
         min_pixels=chosen.min_pixels,

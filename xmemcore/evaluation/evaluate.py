@@ -20,6 +20,7 @@ from xmemcore.evaluation import metrics
 from xmemcore.evaluation.clip_shot import ClipShot, StopsWhenAsked, never
 from xmemcore.evaluation.clips import VOID, Clip, NothingToScore, hold, require_scorable, spread
 from xmemcore.evaluation.flicker import flicker
+from xmemcore.protocol.choices import FIRSTS
 from xmemcore.protocol.failures import RequestError, not_written
 from xmemcore.protocol.outside import read_json
 from xmemcore.protocol.requests import PropagateRequest, ShotRequest, SuggestRequest
@@ -36,7 +37,9 @@ class EvaluationSettings:
     annotations: tuple[int, ...] = (1, 5, 10)
     """Numbers of annotated frames to try."""
     select: str = "uniform"
-    """How they are chosen, a name of `engine.selection`. All but `uniform` begin with the first mask and add one frame at a time."""
+    """How they are chosen, a name of `engine.selection`. All but `uniform` begin with one frame and add one at a time."""
+    first: str = FIRSTS[0]
+    """That one frame: `mask`, the first one that has a mask, or `best`, the one that `suggest` names where there is no key."""
     seed: int = 0
     """Seed of the random choice."""
     alpha: float = SuggestRequest.alpha
@@ -48,7 +51,7 @@ class EvaluationSettings:
 
     def as_json(self) -> dict[str, Any]:
         """Give everything that a figure depends on, but the model and the number of annotations."""
-        how = {"select": self.select, "seed": self.seed, "alpha": self.alpha, "min_pixels": self.min_pixels}
+        how = {"select": self.select, "first": self.first, "seed": self.seed, "alpha": self.alpha, "min_pixels": self.min_pixels}
         choices = {**values(self.choices), "augmentations": self.choices.augmentations}
         del choices["model"]  # the table names it, by its hash
         return json.loads(json.dumps({**how, **choices}))
@@ -100,7 +103,7 @@ class Keys:
         self.shot = shot
         self.settings = settings
         self._cancelled = cancelled
-        self._keys = [next(iter(shot.clip.masks))]
+        self._keys: list[int] = []
 
     def annotated(self, k: int) -> tuple[int, ...]:
         """Choose k indices.
@@ -112,7 +115,7 @@ class Keys:
             return spread(self.shot.clip, k)
         require_scorable(self.shot.clip, k)
         while len(self._keys) < k:
-            self._keys.append(self._next())
+            self._keys.append(self._next() if self._keys else self._first())
         return tuple(sorted(self._keys[:k]))
 
     def result(self, k: int) -> ClipResult:
@@ -127,29 +130,44 @@ class Keys:
         score = score_clip(self.shot.clip, labels, annotated, run.fps, run.encoded_frames)
         return replace(score, flicker=flicker(self.shot.clip, labels))
 
+    def _first(self) -> int:
+        """Choose the first frame to key, as an artist would: one that shows an object."""
+        clip = self.shot.clip
+        if self.settings.first == FIRSTS[0]:
+            return next(iter(clip.masks))
+        shown = [index for index in clip.masks if np.isin(clip.labels(index), clip.objects).any()]
+        found = self._suggested(shown, self.shot.inputs(()) | {"masks": None, "keyframes": None}, "coverage", None)
+        return shown[0] if found is None else found
+
     def _next(self) -> int:
         """Ask for one more frame to key, as an artist would after a propagate with the keys so far."""
         strategy, clip, choices = STRATEGIES[self.settings.select], self.shot.clip, self.settings.choices
         mattes = self.shot.propagate(self._keys, choices, self._cancelled).out if strategy.sees else None
-        shared = {name: getattr(choices, name) for name in ShotRequest.__dataclass_fields__}
         left = [index for index in clip.masks if index not in self._keys]
+        found = self._suggested(left, self.shot.inputs(self._keys), self.settings.select, mattes)
+        if found is None:
+            # Where nothing seems worth keying, or the mattes are lost, an artist keys the frame farthest from every key.
+            return max(left, key=lambda index: min(abs(index - key) for key in self._keys))
+        return found
+
+    def _suggested(self, among: Sequence[int], inputs: dict[str, Any], method: str, mattes: str | None) -> int | None:
+        """Ask which of some indices to key; None where nothing is worth keying."""
+        clip, choices = self.shot.clip, self.settings.choices
+        shared = {name: getattr(choices, name) for name in ShotRequest.__dataclass_fields__}
         # The name makes clips differ from each other, in a way that does not depend on which clips are evaluated together.
         seed = int(np.random.SeedSequence([self.settings.seed, *clip.name.encode()]).generate_state(1)[0])
         request = SuggestRequest(
-            **{**shared, **self.shot.inputs(self._keys)},
+            **{**shared, **inputs},
             mattes=mattes,
             count=1,
             alpha=self.settings.alpha,
             min_pixels=self.settings.min_pixels,
-            method=self.settings.select,
+            method=method,
             seed=seed,
-            frames=",".join(str(clip.frame_number(index)) for index in left),
+            frames=",".join(str(clip.frame_number(index)) for index in among),
         )
         picks = suggest(request, StopsWhenAsked(self._cancelled)).suggestions
-        if not picks:
-            # Where nothing seems worth keying, or the mattes are lost, an artist keys the frame farthest from every key.
-            return max(left, key=lambda index: min(abs(index - key) for key in self._keys))
-        return next(index for index in left if clip.frame_number(index) == picks[0].frame)
+        return next((index for index in among if picks and clip.frame_number(index) == picks[0].frame), None)
 
 
 def score_clip(clip: Clip, predicted: dict[int, np.ndarray], annotated: Sequence[int], fps: float, encoded_frames: int = 0) -> ClipResult:

@@ -50,6 +50,7 @@ class Measurer:
     def __init__(self, cancelled: Callable[[], bool]) -> None:
         self._cancelled = cancelled
         self._shot: ClipShot | None = None
+        self._keys: Keys | None = None
 
     def __enter__(self) -> Measurer:
         return self
@@ -63,8 +64,12 @@ class Measurer:
         if self._shot is None or self._shot.clip.name != question.clip.name:
             self.__exit__()
             self._shot = ClipShot(question.clip)
+            self._keys = None
+        if self._keys is None or self._keys.settings != question.settings:
+            self._keys = Keys(self._shot, question.settings, self._cancelled)
         try:
-            return Keys(self._shot, question.settings, self._cancelled).result(question.k)
+            # Keys that were chosen one by one are not chosen again for the next number of them.
+            return self._keys.result(question.k)
         except NothingToScore as reason:
             return str(reason)
 

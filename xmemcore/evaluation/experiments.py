@@ -44,9 +44,16 @@ class Experiment:
 
 
 def _row(
-    label: str, annotations: Sequence[int], choices: PropagateRequest = PLUS, *, few: bool = False, select: str = "uniform", seed: int = 0
+    label: str,
+    annotations: Sequence[int],
+    choices: PropagateRequest = PLUS,
+    *,
+    few: bool = False,
+    select: str = "uniform",
+    first: str = "mask",
+    seed: int = 0,
 ) -> Row:
-    return Row(label, EvaluationSettings(annotations=tuple(annotations), choices=choices, select=select, seed=seed), few)
+    return Row(label, EvaluationSettings(annotations=tuple(annotations), choices=choices, select=select, first=first, seed=seed), few)
 
 
 def _with(**choices: Any) -> PropagateRequest:
@@ -54,6 +61,7 @@ def _with(**choices: Any) -> PropagateRequest:
 
 
 CURVE = (1, 2, 3, 5, 10)
+SOME = (1, 2, 3, 4, 5, 6)
 
 EXPERIMENTS = (
     Experiment(
@@ -102,12 +110,14 @@ EXPERIMENTS = (
     ),
     Experiment(
         "selection",
-        "Frame 0 and five more: chosen by Algorithm 1, uniformly, or at random?",
+        "Five keys after the first, one by one: chosen by coverage, by Algorithm 1, uniformly, or at random?",
         "Figure 12 and Table 4",
         (
-            _row("published", (6,), select="published"),
-            _row("uniform", (6,)),
-            *(_row(f"random {seed}", (6,), few=True, select="random", seed=seed) for seed in range(5)),
+            _row("coverage", SOME, select="coverage"),
+            _row("coverage, best first frame", SOME, select="coverage", first="best"),
+            _row("published", SOME, select="published"),
+            _row("uniform", SOME),
+            *(_row(f"random {seed}", SOME, few=True, select="random", seed=seed) for seed in range(5)),
         ),
     ),
     Experiment(

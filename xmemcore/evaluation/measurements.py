@@ -16,6 +16,9 @@ from xmemcore.protocol.outside import read_object
 APART = ("caps", "combo-dance-dog-libby")
 """Clips that stand apart from the means: one with five masks only, one that was put together from two others."""
 
+REACHED = 0.9
+"""J&F that a number of keys is asked for."""
+
 FIGURE_NAMES = ("J", "F", "JF", "J_hold", "F_hold", "JF_hold")
 
 
@@ -31,6 +34,8 @@ def write_page(out: Path, model: Model, experiments: Sequence[Experiment] = EXPE
         parts.append(means_table(tables))
         if experiment.name == "needed":
             parts.append(needed_text(tables))
+        if experiment.name == "selection":
+            parts.append(selection_text(tables))
         parts.append(clips_table(tables, everything=experiment.name == "annotations"))
         if experiment.name == "annotations":
             picture = out / "annotations.png"
@@ -108,6 +113,21 @@ def needed_text(tables: Mapping[str, Mapping[str, Any]]) -> str:
         most = max(means(tables["xmem"]))
         return f"xmem++ has J&F {target:.3f} at 5; xmem has not reached it with {most} annotations.\n"
     return f"xmem++ has J&F {target:.3f} at 5; xmem reaches it with {reached} annotations.\n"
+
+
+def selection_text(tables: Mapping[str, Mapping[str, Any]]) -> str:
+    """Sum up each way to choose keys, over the clips of all rows: mean J&F of 2 to 6 keys, and the keys it takes to reach a target."""
+    among = set.intersection(*(set(table["clips"]) for table in tables.values()))
+    lines = [
+        f"| | J&F, mean of 2 to 6 keys | keys to reach {REACHED:.2f}, on the mean of {len(among - set(APART))} clips |",
+        "|---|---|---|",
+    ]
+    for label, table in tables.items():
+        by_k = {k: mean["JF"] for k, mean in means(table, among).items()}
+        some = [value for k, value in by_k.items() if 2 <= k <= 6]
+        needed = next((str(k) for k, value in by_k.items() if value >= REACHED), "more" if by_k else "-")
+        lines.append(f"| {label} | {f'{sum(some) / len(some):.4f}' if some else '-'} | {needed} |")
+    return "\n".join(lines) + "\n"
 
 
 def curves(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, list[tuple[int, float]]]:

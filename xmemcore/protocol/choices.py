@@ -34,6 +34,9 @@ PICTURES = ("none", "png16", "index")
 METHODS = ("coverage", "published", "uniform", "random")
 """Strategies that choose frames to key; `engine.selection` defines them."""
 
+FIRSTS = ("mask", "best")
+"""First keys of an evaluation: the first mask, or the best first frame."""
+
 LIVE, AFTER_GAPS, AT_THE_END = "live", "after each gap", "at the end"
 UPDATES = (LIVE, AFTER_GAPS, AT_THE_END)
 """When the viewer shows what a run has computed: every update makes Nuke compute anew what is downstream."""
