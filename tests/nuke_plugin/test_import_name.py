@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 
 import pytest
@@ -74,6 +75,33 @@ def test_a_migrated_node_calls_todays_name_everywhere(start, tmp_path):
     texts = [str(knob.value()) for knob in node.knobs().values() if knob.Class() == "PyScript_Knob"]
     texts += [str(node[name].value()) for name in ("onCreate", "knobChanged", "updateUI", "autolabel")]
     assert texts and not any("nuke_plugin" in text for text in texts)
+
+
+OLD_NUKE = """
+import runpy, sys, types
+
+told, menus = [], types.SimpleNamespace(addCommand=lambda *words, **more: None)
+menus.addMenu = lambda *words, **more: menus
+nuke = types.ModuleType("nuke")
+nuke.tprint, nuke.menu, nuke.pluginAddPath = told.append, (lambda name: menus), (lambda path: None)
+nuke.addOnScriptLoad = lambda call: None
+sys.modules["nuke"] = nuke
+for name in ("init.py", "menu.py"):
+    runpy.run_path(sys.argv[1] + "/" + name)
+print(*told, sep="\\n")
+"""
+
+
+def test_an_older_python_is_told_in_one_sentence_and_by_no_syntax_error():
+    from tests.nuke_plugin.test_plugin_source import find_python
+
+    python = find_python("3.7") or find_python("3.6")
+    if python is None:
+        pytest.skip("no Python 3.7, which Nuke 13 has, is installed here")
+    done = subprocess.run([python, "-c", OLD_NUKE, str(CHECKOUT)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (sentence,) = done.stdout.splitlines()
+    assert "needs the Python 3.9 of Nuke 14" in sentence
 
 
 def test_an_older_python_is_told_in_one_sentence(monkeypatch):
