@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +57,10 @@ class Case:
     said: tuple[str, ...]
     rank_correlation: float | None
     """Correlation of expected and true J over the frames without a key, in a run as it is; None for a planted failure."""
+    expected_j: float | None = None
+    """Mean expected J over those frames; None for a planted failure."""
+    true_j: float | None = None
+    """Mean true J over them."""
 
 
 def run_failures(model: Model, device: str, clips: Sequence[Clip], out: Path, size: int, seed: int, listener: Listener) -> list[Path]:
@@ -126,9 +130,13 @@ class _Clip:
         wrong = failing(truth, keys)
         if wrong:
             worst = max(wrong, key=lambda stretch: sum(1 - truth[index] for index in range(stretch[0], stretch[1] + 1)))
-            yield self._judged("own", keys, worst, suggested, correlation)
+            case = self._judged("own", keys, worst, suggested, correlation)
         elif min(truth[index] for index in left) >= RIGHT:
-            yield self._judged("right", keys, None, suggested, correlation)
+            case = self._judged("right", keys, None, suggested, correlation)
+        else:
+            return
+        means = [round(float(np.mean([values[index] for index in left])), 3) for values in (expected, self._mean)]
+        yield replace(case, expected_j=means[0], true_j=means[1])
 
     def _truth(self, run: ClipRun) -> dict[int, float]:
         """Give the J of the worst object on each frame that has a mask."""
@@ -264,11 +272,13 @@ def page_text(cases: Sequence[Case]) -> str:
             lines.append(f"| {name} | {len(some)} | {_share(some, 'found')} | {_share(some, 'by_chance')} |")
     right = [case for case in cases if case.kind == "right"]
     lines.append(f"\nFalse alarms: {sum(case.found for case in right)} of {len(right)} right shots.\n")
-    lines += ["| clip | rank correlation of expected and true J, by run |", "|---|---|"]
+    lines += ["| clip | rank correlation of expected and true J, by run: expected, true mean |", "|---|---|"]
     by_clip: dict[str, list[str]] = {}
     for case in cases:
         if case.rank_correlation is not None:
-            by_clip.setdefault(case.clip, []).append(f"{case.rank_correlation:.2f} ({len(case.keys)} key{'s' * (len(case.keys) > 1)})")
+            means = "" if case.expected_j is None else f": {case.expected_j:.2f}, {case.true_j:.2f}"
+            run = f"{case.rank_correlation:.2f} ({len(case.keys)} key{'s' * (len(case.keys) > 1)}{means})"
+            by_clip.setdefault(case.clip, []).append(run)
     lines += [f"| {clip} | {', '.join(values)} |" for clip, values in by_clip.items()]
     return "\n".join(lines) + "\n"
 

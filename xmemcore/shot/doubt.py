@@ -23,7 +23,11 @@ SUDDEN = 1.8
 LONGEST_LEAP = 24
 """Frames after which a matte that leapt and did not leap back counts as moved."""
 FAR_FRAMES = 30.0
-SIGHT_NUMBERS = 7
+WIDE_EDGE = 1.8
+"""Half-transparent pixels for each pixel of the outline, from which an edge counts as unsure. A true mask has 1 to 1.35, thin or not."""
+FAR_PIECE = 0.75
+"""Gap between two pieces, beside the object's extent, from which they count as two places; a post in front leaves less."""
+SIGHT_NUMBERS = 8
 """Length of `Sight.numbers`."""
 WEAK_SIGNS = ("edge unsure", "in ")
 """Beginnings of the signs that a right matte can show too."""
@@ -50,6 +54,8 @@ class Sight:
     """Centre, column and row, in pixels."""
     pieces: int
     """Parts that do not touch, crumbs left out."""
+    gap: float = 0.0
+    """Distance of the farthest part from the largest one, beside the square root of the area; 0 where there is one part."""
 
     @property
     def seen(self) -> bool:
@@ -58,13 +64,13 @@ class Sight:
 
     def numbers(self) -> list[float]:
         """Give the fields in a row, for keeping."""
-        return [self.area, self.softness, self.raggedness, self.hollowness, *self.place, float(self.pieces)]
+        return [self.area, self.softness, self.raggedness, self.hollowness, *self.place, float(self.pieces), self.gap]
 
     @classmethod
     def of_numbers(cls, numbers: Sequence[float]) -> Sight:
         """Read what `numbers` gave."""
-        area, softness, raggedness, hollowness, column, row, pieces = numbers
-        return cls(area, softness, raggedness, hollowness, (column, row), round(pieces))
+        area, softness, raggedness, hollowness, column, row, pieces, gap = numbers
+        return cls(area, softness, raggedness, hollowness, (column, row), round(pieces), gap)
 
 
 def sight(matte: np.ndarray) -> Sight:
@@ -75,8 +81,8 @@ def sight(matte: np.ndarray) -> Sight:
         return Sight(0.0, 0.0, 0.0, 1.0 - float(matte.max(initial=0.0)), (0.0, 0.0), 0)
     outline = area - float(cv2.erode(inside, np.ones((3, 3), np.uint8), borderValue=1).sum())
     core = cv2.erode(inside, np.ones((5, 5), np.uint8), borderValue=1) > 0
-    count, _, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
-    sizes = stats[1:count, cv2.CC_STAT_AREA]
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
+    parts = [label for label in range(1, count) if stats[label, cv2.CC_STAT_AREA] >= PIECE_SHARE * area]
     moments = cv2.moments(inside, binaryImage=True)
     return Sight(
         area=area,
@@ -84,8 +90,17 @@ def sight(matte: np.ndarray) -> Sight:
         raggedness=min(1.0, outline / area),
         hollowness=1.0 - float(matte[core].mean() if core.any() else matte[inside > 0].mean()),
         place=(moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]),
-        pieces=int((sizes >= PIECE_SHARE * area).sum()),
+        pieces=len(parts),
+        gap=_gap(labels, sorted(parts, key=lambda label: -stats[label, cv2.CC_STAT_AREA])) / float(np.sqrt(area)),
     )
+
+
+def _gap(labels: np.ndarray, parts: Sequence[int]) -> float:
+    """Give the distance in pixels of the farthest part from the first one; labels (h, w)."""
+    if len(parts) < 2:
+        return 0.0
+    away = cv2.distanceTransform((labels != parts[0]).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return max(float(away[labels == part].min()) for part in parts[1:])
 
 
 @dataclass(frozen=True)
@@ -167,11 +182,11 @@ def _judged(sights: Sequence[Sight | None], index: int, seen: Sight, distance: i
     error, reason = expected_error(seen, distance), ""
     if seen.hollowness > 0.08:
         reason = "unsure inside"
-    elif seen.softness > 0.6:
+    elif seen.softness > 0.6 and seen.softness > WIDE_EDGE * seen.raggedness:
         reason = "edge unsure"
     nearest = min((key for key, shown in keyed.items() if shown), key=lambda key: abs(key - index), default=None)
     reference = None if nearest is None else sights[nearest]
-    if reference is not None and seen.pieces > max(reference.pieces, 1):
+    if reference is not None and seen.pieces > max(reference.pieces, 1) and seen.gap > FAR_PIECE:
         error, reason = min(1.0, error + 0.1), "in two places" if seen.pieces == 2 else f"in {seen.pieces} places"
     return Doubt(error, reason)
 

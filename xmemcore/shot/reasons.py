@@ -14,7 +14,9 @@ REACH_FRAMES = 24
 ALARM = 0.15
 """Expected error from which on a frame's sign is called wrong."""
 WEAK_ALARM = 0.4
-"""The same for signs that right mattes show too: a thin object is soft at its edge, an object behind a tree is in two places."""
+"""The same for signs that right mattes show too: a blurred object is soft at its edge, an object behind a tree is in two places."""
+WEAK_FRAMES = 3
+"""Frames that such a sign must last."""
 FAR_FRAMES = 8
 """From here on the distance to the nearest key is named; nearer, appearance is what differs."""
 
@@ -56,8 +58,10 @@ def reason(
             if stretch.last <= before or stretch.first >= after or apart > REACH_FRAMES:
                 continue
             weight = stretch.error * float(np.exp(-apart / REACH_FRAMES))
-            least = WEAK_ALARM if stretch.reason.startswith(WEAK_SIGNS) else ALARM
-            if stretch.error / len(stretch) >= least and (best is None or weight > best[0]):
+            weak = stretch.reason.startswith(WEAK_SIGNS)
+            if stretch.error / len(stretch) < (WEAK_ALARM if weak else ALARM) or (weak and len(stretch) < WEAK_FRAMES):
+                continue
+            if best is None or weight > best[0]:
                 best = weight, obj, stretch
     if best is not None:
         _, obj, stretch = best
