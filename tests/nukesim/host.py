@@ -166,6 +166,7 @@ class Host(ScriptSide, NodeSide, ImageSide):
                 sys.modules[name] = module
         sys.path[:] = self._saved_path
         callbacks.clear()
+        self._end_tcl()
         state.drop(self)
 
     def __enter__(self) -> Host:

@@ -33,6 +33,10 @@ class ScriptSide:
         self._lenient = False
         self._pending_error: Exception | None = None
 
+    def _end_tcl(self: Any) -> None:
+        # Python does not see that the interpreter holds this host, and would keep both for ever.
+        self._interp.tk.deletecommand("nukesim_command")
+
     # --- Tcl
     def _split(self: Any, text: str) -> list[str]:
         """Split a Tcl list by Tcl's own rules."""

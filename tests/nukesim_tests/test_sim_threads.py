@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 
 import pytest
 from nukesim import Deadlock, SimError, WrongThread
@@ -93,6 +95,20 @@ def test_closing_lets_nobody_wait():
     host.close()
     thread.join(5)
     assert not thread.is_alive() and box == [None]
+
+
+def test_a_closed_stand_in_is_forgotten_with_all_its_nodes():
+    import nukesim
+
+    host = nukesim.start()
+    import nuke
+
+    nuke.nodes.Roto()
+    gone = weakref.ref(host)
+    host.close()
+    del host, nuke
+    gc.collect()
+    assert gone() is None, "a thousand tests in one process would fill its memory"
 
 
 def test_nobody_pumps_in_terminal_mode(terminal):
