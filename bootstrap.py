@@ -83,11 +83,11 @@ class SetupFailed(Exception):
 
 def clean_environment() -> Dict[str, str]:
     """Copy the environment without what another Python, such as Nuke's, left in it."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON") and name not in FOREIGN_VARIABLES}
-    kept["PYTHONUTF8"] = "1"
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON") and name not in FOREIGN_VARIABLES}
+    variables["PYTHONUTF8"] = "1"
     if WHEELHOUSE.is_dir():
-        kept.update(PIP_NO_INDEX="1", PIP_FIND_LINKS=str(WHEELHOUSE))
-    return kept
+        variables.update(PIP_NO_INDEX="1", PIP_FIND_LINKS=str(WHEELHOUSE))
+    return variables
 
 
 def report(step: int, steps: int, text: str) -> None:
@@ -481,12 +481,12 @@ def add_to_nuke(nuke_folder: Path, remove: bool = False) -> None:
     path = nuke_folder / "init.py"
     try:
         before = path.read_text(encoding="utf-8") if path.exists() else ""
-        kept = [text for text in before.splitlines() if not re.search(rf"{mark}\s*$", text)]
+        lines = [text for text in before.splitlines() if not re.search(rf"{mark}\s*$", text)]
         if not remove:
-            if not any(re.match(r"\s*import\s+nuke\b(?!\.)", text) for text in kept):
-                kept.append("import nuke")
-            kept.append(line)
-        after = "".join(text + "\n" for text in kept)
+            if not any(re.match(r"\s*import\s+nuke\b(?!\.)", text) for text in lines):
+                lines.append("import nuke")
+            lines.append(line)
+        after = "".join(text + "\n" for text in lines)
         if after == before:
             print(f"{path} already {'has no line of' if remove else 'names'} {CHECKOUT}: nothing to do.")
             return

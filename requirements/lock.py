@@ -173,8 +173,8 @@ def _source(asked: Requirement) -> list[dict[str, Any]]:
 
 def _public() -> dict[str, str]:
     """Leave out what this machine's pip is told of other indexes: their builds are not everybody's."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PIP_") or name == "PIP_CERT"}
-    return {**kept, "PIP_CONFIG_FILE": os.devnull}
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("PIP_") or name == "PIP_CERT"}
+    return {**variables, "PIP_CONFIG_FILE": os.devnull}
 
 
 def _version(requirement: Requirement) -> str:

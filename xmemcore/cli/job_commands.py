@@ -209,8 +209,8 @@ def _planned(chosen: argparse.Namespace) -> PropagateRequest:
         raise RequestError(f"The job has several shots; name one with --shot: {', '.join(shot.name for shot in opened.shots)}.")
     shot = opened.shots[0] if chosen.shot is None else opened.shot(chosen.shot)
     request = shot.here(folder, read_rules(chosen.path_mapping_rules, chosen.path_map))
-    here = {name: getattr(chosen, name) for name in ("device", "cache", "use_cache", "cache_limit")}
-    return replace(request, **here)
+    of_machine = {name: getattr(chosen, name) for name in ("device", "cache", "use_cache", "cache_limit")}
+    return replace(request, **of_machine)
 
 
 def _shots(chosen: argparse.Namespace, rules: PathRules) -> Iterator[tuple[job.JobShot, PropagateRequest]]:
@@ -223,11 +223,11 @@ def _shots(chosen: argparse.Namespace, rules: PathRules) -> Iterator[tuple[job.J
         for name in job.INPUTS:
             if (path := getattr(request, name)) is not None:
                 _require_seen(path, f"the {PATHS[name]} of {shot.name}")
-        here = {name: getattr(chosen, name) for name in ("cache", "use_cache", "cache_limit", "wait")}
-        here["model"] = chosen.model or _model_here(shot, request.model)
+        of_machine = {name: getattr(chosen, name) for name in ("cache", "use_cache", "cache_limit", "wait")}
+        of_machine["model"] = chosen.model or _model_here(shot, request.model)
         if chosen.precision is not None and request.precision == PRECISIONS[0]:
-            here["precision"] = chosen.precision
-        yield shot, replace(request, **here)
+            of_machine["precision"] = chosen.precision
+        yield shot, replace(request, **of_machine)
 
 
 def _require_model(shot: job.JobShot, request: PropagateRequest) -> None:

@@ -48,8 +48,8 @@ def _ended(run: Callable[[], int], arguments: Sequence[str]) -> int:
         sys.stdout = None  # type: ignore[assignment]
         return DONE
     except Exception as error:
-        ours = foreign.known(error)
-        return _crashed(arguments) if ours is None else _refuse(str(ours), ours.exit_code, arguments)
+        translated = foreign.known(error)
+        return _crashed(arguments) if translated is None else _refuse(str(translated), translated.exit_code, arguments)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -120,10 +120,10 @@ def run_evaluate(chosen: argparse.Namespace) -> None:
     model = _model(chosen)
     assert model.sha256 is not None
     table = Table(model.name, model.sha256, settings, file, chosen.resume)
-    kept = (
+    what_stays = (
         f"The figures that were finished stay in {file}; --resume goes on." if file else "Nothing was kept; with --json FILE it would be."
     )
-    with _stopped(kept), listening(TerminalListener("evaluate", farm=farm_stream(chosen.json == ON_STDOUT))) as listener:
+    with _stopped(what_stays), listening(TerminalListener("evaluate", farm=farm_stream(chosen.json == ON_STDOUT))) as listener:
         content = evaluate(clips, settings, table, listener)
     if chosen.json == ON_STDOUT:
         print(json.dumps(content))
@@ -148,8 +148,8 @@ def run_experiments(chosen: argparse.Namespace) -> None:
     _require_possible(chosen)
     clips = _chosen_clips(chosen)
     model = _model(chosen)
-    kept = f"The figures that were finished stay in {chosen.out}; the same command goes on."
-    with _stopped(kept), listening(TerminalListener("experiments")) as listener:
+    what_stays = f"The figures that were finished stay in {chosen.out}; the same command goes on."
+    with _stopped(what_stays), listening(TerminalListener("experiments")) as listener:
         if chosen.failures:
             from xmemcore.evaluation.failures import run_failures
 
@@ -222,12 +222,12 @@ def run_bench(chosen: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _stopped(kept: str) -> Iterator[None]:
+def _stopped(what_stays: str) -> Iterator[None]:
     """Add to a cancel's sentence what became of the figures."""
     try:
         yield
     except Cancelled as cancelled:
-        raise Cancelled(f"Cancelled. {kept}") from cancelled
+        raise Cancelled(f"Cancelled. {what_stays}") from cancelled
 
 
 def _json_file(chosen: argparse.Namespace) -> Path | None:

@@ -51,19 +51,19 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def _list(chosen: argparse.Namespace) -> dict[str, object]:
-    here = catalogue.installed()
-    missing = [model for model in catalogue.KNOWN if model.url and model.name not in {m.name for m in here}]
+    installed = catalogue.installed()
+    missing = [model for model in catalogue.KNOWN if model.url and model.name not in {m.name for m in installed}]
     if not chosen.json:
-        for number, model in enumerate(here):
+        for number, model in enumerate(installed):
             print(f"{model.name}{'  (default)' if number == 0 else ''}\n    {model.summary}\n    {model.terms}\n    {model.path}")
         for known in missing:
             how = f"not installed: xmem-roto models get {known.name}"
             print(f"{known.name}  ({how})\n    {known.summary}\n    {known.terms}\n    {known.url}")
-        if not here:
+        if not installed:
             print("No model is installed yet.")
     return {
-        "default": here[0].name if here else None,
-        "installed": [model.as_json() for model in here],
+        "default": installed[0].name if installed else None,
+        "installed": [model.as_json() for model in installed],
         "available": [{"name": m.name, "summary": m.summary, "terms": m.terms, "url": m.url} for m in missing],
     }
 
@@ -159,7 +159,7 @@ def _lines(key: str, value: object) -> list[str]:
         rounds = [record]
         while (before := _record(rounds[0].get("before"))) is not None:
             rounds.insert(0, before)
-        numbered = [f"    {number}. {_round(each)}" for number, each in enumerate(rounds, 1)]
+        numbered = [f"    {number}. {_round(lines)}" for number, lines in enumerate(rounds, 1)]
         return [f"training: {len(rounds)} round{'' if len(rounds) == 1 else 's'} {MORE}", *numbered]
     text = " ".join((str(value) if record is None else _plain(record)).split())
     return [f"{key.replace('_', ' ')}: {text if len(text) <= LONGEST_LINE else f'{text[:LONGEST_LINE]} ... {MORE}'}"]

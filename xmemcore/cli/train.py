@@ -35,7 +35,7 @@ def _minutes_between(text: str) -> float:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the options."""
     cores = os.cpu_count() or 1
-    there = ", the cores of this machine"
+    limit = ", the cores of this machine"
     pictures = parser.add_argument_group("what to learn from (one of these)")
     pictures.add_argument("--stills", metavar="DIR", help="photographs with masks or part labels: <set>/images and <set>/masks")
     pictures.add_argument("--procedural", action="store_true", help="generated pictures alone: no photograph, no question of rights")
@@ -59,9 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=positive, default=None, help="length in steps; the same steps give the same losses")
     parser.add_argument("--minutes", type=_minutes, default=None, help="length in minutes of work, in place of --steps; default 90")
     parser.add_argument("--seed", type=whole(0, 2**63 - 1), default=None, help="in place of the recipe's")
-    parser.add_argument("--threads", type=whole(1, cores, there), default=None, help="cores for the network; default: all")
+    parser.add_argument("--threads", type=whole(1, cores, limit), default=None, help="cores for the network; default: all")
     parser.add_argument(
-        "--workers", type=whole(0, cores, there), default=1, help="processes that make clips; 0: none beside the training (default 1)"
+        "--workers", type=whole(0, cores, limit), default=1, help="processes that make clips; 0: none beside the training (default 1)"
     )
     parser.add_argument("--checkpoint-minutes", type=_minutes_between, default=3.0, help="work between two checkpoints (default 3)")
     parser.add_argument("--validate-minutes", type=_minutes, default=8.0, help="work between two validations (default 8)")

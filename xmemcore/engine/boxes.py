@@ -76,10 +76,10 @@ def by_box(places: list[Box | None]) -> dict[Box, list[int]]:
 
 def union(places: list[Box | None]) -> Box | None:
     """Give the box around all boxes; None when there is none."""
-    there = [box for box in places if box is not None]
-    if not there:
+    boxes = [box for box in places if box is not None]
+    if not boxes:
         return None
-    tops, lefts, bottoms, rights = zip(*there)
+    tops, lefts, bottoms, rights = zip(*boxes)
     return min(tops), min(lefts), max(bottoms), max(rights)
 
 

@@ -236,13 +236,13 @@ class Tuner:
 
     def state(self) -> dict[str, Tensor]:
         """Give all that is needed to go on later with the same result."""
-        kept = {"step": torch.tensor([self.step])}
+        tensors = {"step": torch.tensor([self.step])}
         for name, weight in self._tuned.items():
             moments = self._optimiser.state.get(weight, {})
             # A tensor without a dimension has no bytes that a check sum could see.
-            kept |= {f"{kind}/{name}": torch.atleast_1d(moments[kind]) for kind in _MOMENTS if kind in moments}
-            kept[f"weight/{name}"] = weight.detach()
-        return kept
+            tensors |= {f"{kind}/{name}": torch.atleast_1d(moments[kind]) for kind in _MOMENTS if kind in moments}
+            tensors[f"weight/{name}"] = weight.detach()
+        return tensors
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Go on from a state; an empty state changes nothing."""
@@ -300,10 +300,10 @@ def rehearsal_of(groups: Sequence[Sequence[Key]], config: LearningConfig) -> tup
     """Split keyframes into those that a rehearsal learns from and questions about the others; no questions where there are too few."""
     studied, questions = [], []
     for keys in groups:
-        learned, held = list(keys[0::2]), list(keys[1::2])
+        learned, left_out = list(keys[0::2]), list(keys[1::2])
         for obj in learnable(keys):
             known = [key for key in learned if obj in key.masks]
-            for key in held:
+            for key in left_out:
                 nearest = sorted(known, key=lambda other: abs(other.frame - key.frame))[: config.most_memory]
                 if key.shows(obj) and any(other.shows(obj) for other in nearest):
                     questions.append(Question(key, tuple(nearest), obj))

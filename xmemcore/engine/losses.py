@@ -37,10 +37,10 @@ def hard_cross_entropy(competing: Tensor, labels: Tensor, share: float) -> Tenso
 
     Source: XMem, arXiv 2207.07115, "bootstrapped cross entropy".
     """
-    each = F.cross_entropy(competing, labels, reduction="none").flatten(1)
+    of_pixels = F.cross_entropy(competing, labels, reduction="none").flatten(1)
     if share < 1:
-        each = each.topk(max(1, int(share * each.shape[1])), dim=1, sorted=False).values
-    return each.mean()
+        of_pixels = of_pixels.topk(max(1, int(share * of_pixels.shape[1])), dim=1, sorted=False).values
+    return of_pixels.mean()
 
 
 def dice(competing: Tensor, labels: Tensor) -> Tensor:

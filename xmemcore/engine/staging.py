@@ -68,11 +68,11 @@ def stage_clip(rng: np.random.Generator, groups: Sequence[Sequence[Key]], size: 
     """
     able = [keys for keys in groups if learnable(keys)]
     keys = able[rng.integers(len(able))]
-    there = learnable(keys)
-    main = int(there[rng.integers(len(there))])
+    choices = learnable(keys)
+    main = int(choices[rng.integers(len(choices))])
     first = [key for key in keys if key.shows(main)]
     begin = first[rng.integers(len(first))]
-    beside = [obj for obj in there if obj != main and begin.shows(obj)]
+    beside = [obj for obj in choices if obj != main and begin.shows(obj)]
     objects = [main, int(beside[rng.integers(len(beside))])] if beside and rng.random() < 0.5 else [main]
     useful = [key for key in keys if all(obj in key.masks for obj in objects)]
     order = [begin]

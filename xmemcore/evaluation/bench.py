@@ -89,9 +89,9 @@ def compare(
     with tempfile.TemporaryDirectory(prefix="xmem-roto-bench-") as name:
         folder = Path(name)
         shot = _made_up(folder, frames) if clip is None else _from_clip(clip, frames)
-        ours, trained = _installed(model, folder)
+        weights, trained = _installed(model, folder)
         sides = (True,) if plain_only else (False, True)
-        contenders = [] if only else [_Contender("plain" if plain else "product", ours, plain) for plain in sides]
+        contenders = [] if only else [_Contender("plain" if plain else "product", weights, plain) for plain in sides]
         official = str(write_untrained(folder / "full-untrained.safetensors", FULL)) if full or only else ""
         if full and not only:
             contenders += [_Contender(f"official size, {'plain' if plain else 'product'}", official, plain) for plain in sides]
@@ -103,7 +103,7 @@ def compare(
         more = {}
         if only or full and not plain_only:
             measured_on = _demo_clip(folder / "clip", frames) if clip is None else find_clips(clip)[0]
-            more = ratios(measured_on, frames, ours, official, device, size, listener, precision, only)
+            more = ratios(measured_on, frames, weights, official, device, size, listener, precision, only)
         overlap = None if plain_only or only else _overlap(folder / "mattes0", folder / "mattes1")
     return {
         "clip": clip or "made-up, 854x480",
@@ -192,9 +192,9 @@ def _measure(contender: _Contender, shot: Sequence[str], out: Path, device: str,
     return Row(contender.name, answer["model"], frames, seconds, round(frames / seconds, 3), answer.get("peak_mb"))
 
 
-def _overlap(ours: Path, plain: Path) -> float:
+def _overlap(product: Path, plain: Path) -> float:
     """Average the IoU of the unions of two matte sequences, over all frames."""
-    a, b = (read_mattes(str(folder / "matte.%04d.exr")) for folder in (ours, plain))
+    a, b = (read_mattes(str(folder / "matte.%04d.exr")) for folder in (product, plain))
     unions = [(np.asarray(a.read(frame).union) >= 0.5, np.asarray(b.read(frame).union) >= 0.5) for frame in a.frames]
     return round(float(np.mean([jaccard(x, y) for x, y in unions])), 4)
 
@@ -219,19 +219,19 @@ def stream(frames: int, size: int, device: str, listener: Listener) -> dict[str,
     from xmemcore.memory.permanent import PermanentMemory
     from xmemcore.network.inference import prepared
 
-    there = choose_device(device)
-    network = prepared(untrained().to(there))
+    on_device = choose_device(device)
+    network = prepared(untrained().to(on_device))
     padding = Padding(size, size * 16 // 9)
     noise = np.random.default_rng(0).random((size, 2 * padding.width, 3), dtype=np.float32)
     config, permanent = EngineConfig(order="forward"), PermanentMemory(1)
 
     def frame(index: int) -> Frame:
         left = index * 3 % padding.width
-        image = padding.pad(normalise(noise[:, left : left + padding.width], there))
+        image = padding.pad(normalise(noise[:, left : left + padding.width], on_device))
         with torch.inference_mode():
             return Frame(image, network.encode_key(image))
 
-    mask = torch.zeros(size, padding.width, device=there)
+    mask = torch.zeros(size, padding.width, device=on_device)
     mask[size // 4 : size // 2, size // 4 : size // 2] = 1
     annotation = Annotation({0: mask})
     with torch.inference_mode():

@@ -94,33 +94,33 @@ class _Ratios:
 
     def official_first(self, objects: int) -> None:
         """A first pass of the official size: keyframe and frames, features included."""
-        plain, ours = (self._request(objects, self._official, self._few, 1, plain) for plain in (True, False))
-        cells = _true_cells(ours)
-        self._note(f"official_{objects}_first", _engine(plain), _engine(ours, cells))
+        plain, product = (self._request(objects, self._official, self._few, 1, plain) for plain in (True, False))
+        cells = _true_cells(product)
+        self._note(f"official_{objects}_first", _engine(plain), _engine(product, cells))
         self.measured["official_share_of_boxes"] = share_of_boxes(cells)
 
     def official_second(self) -> None:
         """A second round of the official size: a key more, and what the first round kept."""
-        plain, ours = (self._request(1, self._official, self._few, 2, plain) for plain in (True, False))
-        cells = _true_cells(ours)
+        plain, product = (self._request(1, self._official, self._few, 2, plain) for plain in (True, False))
+        cells = _true_cells(product)
         store = FeatureFolder(self._folder / "features")
-        first = replace(ours, keyframes=ours.keyframes[:1] if ours.keyframes else None)
+        first = replace(product, keyframes=product.keyframes[:1] if product.keyframes else None)
         seconds = _engine(first, cells, store)
-        second = _engine(ours, cells, store, known=1)
+        second = _engine(product, cells, store, known=1)
         self.ratios["official_1_second_of_first"] = round(second / seconds, 2)
         self._note("official_1_second", _engine(plain), second)
 
     def compact_first(self, objects: int) -> None:
         """A first pass from file to file."""
-        plain, ours = (self._request(objects, self._compact, self._count, 1, plain) for plain in (True, False))
+        plain, product = (self._request(objects, self._compact, self._count, 1, plain) for plain in (True, False))
         name = f"compact_{objects}_first" if objects == 1 else f"compact_{objects}_objects"
-        self._note(name, *_alternately(lambda: _again(plain), lambda: _again(ours), REPEATS if objects == 1 else 1))
+        self._note(name, *_alternately(lambda: _again(plain), lambda: _again(product), REPEATS if objects == 1 else 1))
 
     def compact_keys(self, keys: int) -> None:
         """A predicted frame, with so many keys over the clip."""
         known = min(keys, self._length // 2)
-        plain, ours = (self._request(1, self._compact, self._count, known, plain, self._length) for plain in (True, False))
-        self._note(f"compact_{keys}_keys", *_alternately(lambda: _engine(plain, known=known), lambda: _engine(ours, known=known)))
+        plain, product = (self._request(1, self._compact, self._count, known, plain, self._length) for plain in (True, False))
+        self._note(f"compact_{keys}_keys", *_alternately(lambda: _engine(plain, known=known), lambda: _engine(product, known=known)))
 
     def compact_second(self) -> None:
         """A second round of the compact model from file to file, and a suggestion after it."""
@@ -159,9 +159,9 @@ class _Ratios:
         self.measured[name] = io
         self.ratios[name] = round(io["seconds_exr"] / io["seconds_small"], 2)
 
-    def _note(self, name: str, plain: float, ours: float) -> None:
-        self.measured[name] = {"plain": round(plain, 3), "ours": round(ours, 3)}
-        self.ratios[name] = round(plain / ours, 2)
+    def _note(self, name: str, plain: float, product: float) -> None:
+        self.measured[name] = {"plain": round(plain, 3), "ours": round(product, 3)}
+        self.ratios[name] = round(plain / product, 2)
         self._listener.message(f"{name}: {self.ratios[name]:.2f}")
 
     def _split(self, objects: int) -> Clip:
@@ -207,9 +207,9 @@ MEASUREMENTS: dict[str, Callable[[_Ratios], None]] = {
 """What can be measured by itself; `compact_1_second` measures a suggestion too."""
 
 
-def _alternately(plain: Callable[[], float], ours: Callable[[], float], repeats: int = REPEATS) -> tuple[float, float]:
+def _alternately(plain: Callable[[], float], product: Callable[[], float], repeats: int = REPEATS) -> tuple[float, float]:
     """Run both in turn; give the fastest of each."""
-    pairs = [(plain(), ours()) for _ in range(repeats)]
+    pairs = [(plain(), product()) for _ in range(repeats)]
     return min(pair[0] for pair in pairs), min(pair[1] for pair in pairs)
 
 
@@ -229,16 +229,16 @@ def _engine(
     device = choose_device(request.device)
     network = load_network(opened.model.path, device)
     network = network if request.plain else prepared(network, opened.precision)
-    (each,) = planned.groups
-    group = each.group
+    (planned_group,) = planned.groups
+    group = planned_group.group
     with ShotFrames(opened.content, network, device, store) as frames:
         propagation = Propagation(network, frames, group.annotations, len(group.objects), planned.config, where)
         began = time.perf_counter()
-        for number, index in enumerate(each.permanent):
+        for number, index in enumerate(planned_group.permanent):
             propagation.learn(index)
             if number < known:
                 began = time.perf_counter()
-        for gap in each.gaps:
+        for gap in planned_group.gaps:
             wanted = set(opened.wanted) & set(gap.delivers)
             steps = [index for indices in gap.sweeps_for(wanted) for index in indices]
             frames.expect([i for i in steps if asks_for(i, group.annotations, len(group.objects), planned.config)], twice=gap.blend)
@@ -250,8 +250,8 @@ def _engine(
 def _true_cells(request: PropagateRequest) -> dict[int, Tensor]:
     """By index, the cells where each object is by the masks of the clip, grown as a matte's are."""
     opened = open_propagate(replace(request, keyframes=None))
-    (each,) = plan(opened).groups
-    group = each.group
+    (planned_group,) = plan(opened).groups
+    group = planned_group.group
     device = choose_device(request.device)
     return {
         index: cells_of(soft_masks(annotation, len(group.objects), opened.content.padding, device))

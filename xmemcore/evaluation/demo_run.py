@@ -87,11 +87,11 @@ def run_demo(folder: Path, model: str | None, device: str, listener: Listener, s
     listener.message("Suggesting the next frames to key")
     picks = suggest(SuggestRequest(**common, mattes=out, count=3), listener)
     suggested = tuple(pick.frame for pick in picks.suggestions)
-    ours, held = score(shot, out)
+    propagated, held = score(shot, out)
     sheet = folder / "contact-sheet.png"
     notes = [
         f"Keyed: {', '.join(map(str, shot.keyframes))}.   Suggested next: {', '.join(map(str, suggested)) or 'none'}.",
-        f"J (overlap) {ours.j:.3f}, F (outline) {ours.f:.3f} of 1 over the other frames; "
+        f"J (overlap) {propagated.j:.3f}, F (outline) {propagated.f:.3f} of 1 over the other frames; "
         f"the nearest key copied: J {held.j:.3f}, F {held.f:.3f}.",
     ]
     if not trained:
@@ -107,8 +107,8 @@ def run_demo(folder: Path, model: str | None, device: str, listener: Listener, s
         trained=trained,
         keyframes=shot.keyframes,
         suggested=suggested,
-        j=round(ours.j, 4),
-        f=round(ours.f, 4),
+        j=round(propagated.j, 4),
+        f=round(propagated.f, 4),
         j_hold=round(held.j, 4),
         f_hold=round(held.f, 4),
         seconds=result.seconds,
@@ -136,10 +136,10 @@ def score(shot: DemoShot, mattes: str) -> tuple[metrics.Score, metrics.Score]:
     """Score mattes against the drawn truth, and the nearest key copied, over the frames that were not keyed."""
     sequence = read_mattes(mattes)
     truth = {frame: shot.matte(frame) >= 0.5 for frame in shot.frames}
-    ours, held = [], []
+    propagated, held = [], []
     for frame in shot.frames:
         if frame in shot.keyframes:
             continue
-        ours.append(metrics.score(np.asarray(sequence.read(frame).union) >= 0.5, truth[frame]))
+        propagated.append(metrics.score(np.asarray(sequence.read(frame).union) >= 0.5, truth[frame]))
         held.append(metrics.score(truth[nearest(frame, shot.keyframes)], truth[frame]))
-    return metrics.mean(ours), metrics.mean(held)
+    return metrics.mean(propagated), metrics.mean(held)

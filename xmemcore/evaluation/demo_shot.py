@@ -163,14 +163,14 @@ class DemoShot:
         grid = np.linspace(0, 2 * math.pi, 256, endpoint=False)
         edge = self.outline(frame, grid)
         centre = edge.mean(axis=0)
-        own = edge - centre
-        bearing = np.unwrap(np.arctan2(own[:, 1], own[:, 0]))
+        from_centre = edge - centre
+        bearing = np.unwrap(np.arctan2(from_centre[:, 1], from_centre[:, 0]))
         y, x = np.mgrid[0 : self.height, 0 : self.width].astype(np.float32) + 0.5
         at = np.mod(np.arctan2(y - centre[1], x - centre[0]) - bearing[0], 2 * math.pi)
         order = np.mod(bearing - bearing[0], 2 * math.pi)
         # Cosine and sine, not the angle itself, which jumps from 2 pi to 0.
         cosine, sine = (np.interp(at, order, wave, period=2 * math.pi) for wave in (np.cos(grid), np.sin(grid)))
-        reach = np.interp(at, order, np.hypot(own[:, 0], own[:, 1]), period=2 * math.pi)
+        reach = np.interp(at, order, np.hypot(from_centre[:, 0], from_centre[:, 1]), period=2 * math.pi)
         depth = np.hypot(y - centre[1], x - centre[0]) / reach
         u, v = 128 + 100 * depth * cosine, 128 + 100 * depth * sine
         return cv2.remap(self._pattern, u.astype(np.float32), v.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)

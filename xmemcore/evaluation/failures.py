@@ -221,15 +221,15 @@ def planted(planes: np.ndarray, kind: str, victim: int) -> np.ndarray:
         victim: which object.
     """
     result = planes.copy()
-    own = planes[victim]
+    victims = planes[victim]
     if kind == "lost":
         result[victim] = 0
     elif kind == "swapped":
-        result[victim] = planes[(victim + 1) % len(planes)] if len(planes) > 1 else np.roll(own, own.shape[1] // 2, axis=1)
+        result[victim] = planes[(victim + 1) % len(planes)] if len(planes) > 1 else np.roll(victims, victims.shape[1] // 2, axis=1)
     else:
-        across = max(1, int(np.sqrt(max((own >= 0.5).sum(), 1))))
-        run_over = np.maximum.reduce([np.roll(own, (step, step // 2), (0, 1)) for step in range(0, across, max(1, across // 12))])
-        result[victim] = np.maximum(own, run_over * 0.6)
+        across = max(1, int(np.sqrt(max((victims >= 0.5).sum(), 1))))
+        run_over = np.maximum.reduce([np.roll(victims, (step, step // 2), (0, 1)) for step in range(0, across, max(1, across // 12))])
+        result[victim] = np.maximum(victims, run_over * 0.6)
     return result
 
 

@@ -308,11 +308,11 @@ def _slipped(
         inside = truth[index - 1]
         width = max(3.0, 0.03 * float(np.sqrt(inside.sum())))
         amount = cv2.GaussianBlur(inside, (0, 0), width) + 1e-4
-        own = np.stack([cv2.GaussianBlur(flow[..., axis] * inside, (0, 0), width) / amount for axis in (0, 1)], axis=-1)
+        smoothed = np.stack([cv2.GaussianBlur(flow[..., axis] * inside, (0, 0), width) / amount for axis in (0, 1)], axis=-1)
         for place in places:
             rows = np.clip(place[:, 1].astype(int), 0, grid.height - 1)
             columns = np.clip(place[:, 0].astype(int), 0, grid.width - 1)
-            place += own[rows, columns]
+            place += smoothed[rows, columns]
         before = now
     extent = float(np.sqrt(truth[indices[-1]].sum()))
     apart = []

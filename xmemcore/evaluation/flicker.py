@@ -31,10 +31,10 @@ def displacement(matte: np.ndarray, before: np.ndarray, way: Way) -> float | Non
         Mean distance of the two boundaries in pixels, from each to the other; None where one of them has none.
     """
     brought = cv2.remap(before.astype(np.float32), way.columns, way.rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    here, there = boundary(matte >= 0.5), boundary(brought >= 0.5)
-    if not here.any() or not there.any():
+    outline, brought_outline = boundary(matte >= 0.5), boundary(brought >= 0.5)
+    if not outline.any() or not brought_outline.any():
         return None
-    return (_distance(here, there) + _distance(there, here)) / 2
+    return (_distance(outline, brought_outline) + _distance(brought_outline, outline)) / 2
 
 
 def _distance(points: np.ndarray, line: np.ndarray) -> float:

@@ -82,12 +82,12 @@ class _Motion:
         self.label = label
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
-    def carry(self, line: np.ndarray, here: int, there: int) -> np.ndarray:
+    def carry(self, line: np.ndarray, frame: int, goal: int) -> np.ndarray:
         """Move a line (2, 2) from one frame to the next or the previous one, with the object's points near it."""
-        mask = (self.clip.labels(here) == self.label).astype(np.uint8)
+        mask = (self.clip.labels(frame) == self.label).astype(np.uint8)
         if not mask.any():
             return line
-        flow = self._flow.calc(self._grey(here), self._grey(there), None)  # type: ignore[call-overload]
+        flow = self._flow.calc(self._grey(frame), self._grey(goal), None)  # type: ignore[call-overload]
         y, x = np.nonzero(cv2.erode(mask, np.ones((5, 5), np.uint8)))
         reach = BAND * np.sqrt(mask.sum())
         direction = (line[1] - line[0]) / max(np.linalg.norm(line[1] - line[0]), 1e-6)

@@ -50,8 +50,8 @@ def picture_of(clip: Clip, index: int) -> np.ndarray:
 
 def to_and_fro(length: int, count: int) -> list[int]:
     """Play a clip forward and backward until there are `count` indices, without showing a turning point twice."""
-    there = [*range(length), *range(length - 2, 0, -1)]
-    return [there[position % len(there)] for position in range(count)]
+    round_trip = [*range(length), *range(length - 2, 0, -1)]
+    return [round_trip[position % len(round_trip)] for position in range(count)]
 
 
 def long_shot(first: Clip, second: Clip, folder: Path, length: int = 400) -> Clip:
@@ -184,6 +184,6 @@ def absence(
         predicted = shot.labels(shot.propagate(annotations, choices, cancelled))
     truth = {index: clip.labels(index) == 1 for index in range(len(clip))}
     judged = [index for index in truth if index not in annotations]
-    here = [jaccard(predicted[i] == 1, truth[i]) for i in judged if truth[i].any()]
+    overlaps = [jaccard(predicted[i] == 1, truth[i]) for i in judged if truth[i].any()]
     gone = [int((predicted[i] == 1).sum()) for i in judged if not truth[i].any()]
-    return LookAlikeResult(float(np.mean(here)), float(np.mean([n > 64 for n in gone])), float(np.mean(gone)))
+    return LookAlikeResult(float(np.mean(overlaps)), float(np.mean([n > 64 for n in gone])), float(np.mean(gone)))

@@ -31,10 +31,10 @@ class Buffers:
     def scores(self, rows: int, columns: int, dtype: torch.dtype, device: torch.device) -> Tensor:
         """Give (rows, columns) with arbitrary content; the array given before, of the same type, is overwritten."""
         size = rows * columns
-        kept = self._kept.get(dtype)
-        if kept is None or kept.numel() < size:
-            kept = self._kept[dtype] = torch.empty(size, dtype=dtype, device=device)
-        return kept[:size].view(rows, columns)
+        buffer = self._kept.get(dtype)
+        if buffer is None or buffer.numel() < size:
+            buffer = self._kept[dtype] = torch.empty(size, dtype=dtype, device=device)
+        return buffer[:size].view(rows, columns)
 
 
 @dataclass(frozen=True)
@@ -115,20 +115,20 @@ def best_in_groups(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
         Scores and indices, (Q, k), in no order.
     """
     total = scores.shape[1]
-    each = total // GROUP
-    if each <= 2 * k:
+    members = total // GROUP
+    if members <= 2 * k:
         best, where = torch.topk(scores.float(), min(k, total), dim=1, sorted=False)
         return best, where
     # Element n belongs to group n % each: a maximum over the middle axis runs along memory.
-    table = scores[:, : each * GROUP].unflatten(1, (GROUP, each))
+    table = scores[:, : members * GROUP].unflatten(1, (GROUP, members))
     chosen = torch.topk(table.amax(dim=1).float(), k, dim=1, sorted=False).indices
     found = table.gather(2, chosen.unsqueeze(1).expand(-1, GROUP, -1)).flatten(1)
-    rest = total - each * GROUP
+    rest = total - members * GROUP
     if rest:
         found = torch.cat((found, scores[:, -rest:]), dim=1)
     best, at = torch.topk(found.float(), k, dim=1, sorted=False)
-    where = at // k * each + chosen.gather(1, at % k)
-    return best, torch.where(at < GROUP * k, where, at - GROUP * k + each * GROUP) if rest else where
+    where = at // k * members + chosen.gather(1, at % k)
+    return best, torch.where(at < GROUP * k, where, at - GROUP * k + members * GROUP) if rest else where
 
 
 @cache

@@ -132,12 +132,12 @@ def resolve(model: str | None, folder: Path | None = None, weights: Path = WEIGH
         NoModel: none is installed, or the named one is not.
         RequestError: the name is no model and no file.
     """
-    here = installed(folder, weights)
+    models = installed(folder, weights)
     if model is None:
-        if not here:
+        if not models:
             raise NoModel("No model is installed. Run `xmem-roto models get xmem`, or name a file with --model.")
-        return here[0]
-    for candidate in here:
+        return models[0]
+    for candidate in models:
         if candidate.name == model:
             return candidate
     path = Path(model)
@@ -151,7 +151,7 @@ def resolve(model: str | None, folder: Path | None = None, weights: Path = WEIGH
     known = next((k for k in KNOWN if k.name == model), None)
     if known is not None and known.url is not None:
         raise NoModel(f"The model {model} is not installed. Run `xmem-roto models get {model}`.")
-    names = ", ".join(sorted({m.name for m in here} | {k.name for k in KNOWN if k.url})) or "none"
+    names = ", ".join(sorted({m.name for m in models} | {k.name for k in KNOWN if k.url})) or "none"
     raise RequestError(f"There is no model called {cut(model)}. These exist: {names}; a .safetensors or .pth file will do too.")
 
 

@@ -42,4 +42,4 @@ class Features:
 
     def tensors(self) -> dict[str, Tensor]:
         """Give the tensors by name, without those that are None."""
-        return {each.name: tensor for each in fields(self) if isinstance(tensor := getattr(self, each.name), Tensor)}
+        return {field_.name: tensor for field_ in fields(self) if isinstance(tensor := getattr(self, field_.name), Tensor)}

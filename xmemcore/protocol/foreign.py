@@ -110,8 +110,8 @@ def _of_disk(error: OSError) -> Failure:
 
 
 def _of_packages(error: ImportError, text: str) -> Optional[Failure]:
-    ours = (error.name or "").partition(".")[0] in ("xmemcore", "xmem_roto_nuke")
-    if ours or not (isinstance(error, ModuleNotFoundError) or any(words in text for words in _LIBRARY_MISSING)):
+    is_ours = (error.name or "").partition(".")[0] in ("xmemcore", "xmem_roto_nuke")
+    if is_ours or not (isinstance(error, ModuleNotFoundError) or any(words in text for words in _LIBRARY_MISSING)):
         return None
     # The set-up makes an environment that is used where the variable names no other.
     advice = "Run Set up the core."

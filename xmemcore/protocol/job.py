@@ -104,8 +104,8 @@ def shot_folder(name: str) -> str:
 def for_job(request: PropagateRequest, folder: Path) -> PropagateRequest:
     """Leave out of a request what is the affair of the machine that runs it, and write paths inside the job folder relative to it."""
     counts = {row.name for row in rows(PropagateRequest) if row.mattes}
-    kept = {row.name: getattr(request, row.name) for row in fields(PropagateRequest) if row.name in counts or row.name in _SHOT}
-    return PropagateRequest(**{**kept, **{name: _relative(kept[name], folder) for name in (*INPUTS, "out") if kept[name]}})
+    values = {row.name: getattr(request, row.name) for row in fields(PropagateRequest) if row.name in counts or row.name in _SHOT}
+    return PropagateRequest(**{**values, **{name: _relative(values[name], folder) for name in (*INPUTS, "out") if values[name]}})
 
 
 def keep(folder: Path, shot: JobShot) -> None:
@@ -116,8 +116,8 @@ def keep(folder: Path, shot: JobShot) -> None:
         OSError.
     """
     others = [other for other in read(folder).shots if other.name != shot.name] if os.path.lexists(folder / NAME) else []
-    shots = sorted((*others, shot), key=lambda each: each.name)
-    content = {"kind": KIND, "version": FORMAT, "made_by": VERSION, "shots": [_as_json(each) for each in shots]}
+    shots = sorted((*others, shot), key=lambda listed: listed.name)
+    content = {"kind": KIND, "version": FORMAT, "made_by": VERSION, "shots": [_as_json(listed) for listed in shots]}
     write_text(folder / NAME, json.dumps(content, indent=1))
 
 

@@ -47,8 +47,8 @@ def node_record_of(pattern: Path) -> Optional[NodeRecord]:
 
 def find_record(pattern: Path, node_id: str) -> Optional[Dict[str, Any]]:
     """Read the record of a node's mattes; None when there is none, or it is another node's or version's."""
-    kept = node_record_of(pattern)
-    return kept.record if kept is not None and kept.node_id == node_id else None
+    node_record = node_record_of(pattern)
+    return node_record.record if node_record is not None and node_record.node_id == node_id else None
 
 
 def completed(

@@ -67,9 +67,9 @@ def lock(pattern: str) -> ResultLock:
     Raises:
         OSError: the file cannot be written.
     """
-    held = lock_of(pattern)
-    if held is not None:
-        return held
+    former = lock_of(pattern)
+    if former is not None:
+        return former
     own_lock = ResultLock(somebody(), now())
     _write(_path(pattern), {**(_listed(_path(pattern)) or {}), Path(pattern).name: {"by": own_lock.by, "since": own_lock.since}})
     return own_lock
@@ -94,10 +94,10 @@ def require_unlocked(pattern: str) -> None:
     Raises:
         RequestError.
     """
-    held = lock_of(pattern)
-    if held is not None:
+    locked = lock_of(pattern)
+    if locked is not None:
         raise RequestError(
-            f"The mattes {pattern} are locked by {held.by} since {held.since}. Take the lock away in Nuke (Lock result) or delete "
+            f"The mattes {pattern} are locked by {locked.by} since {locked.since}. Take the lock away in Nuke (Lock result) or delete "
             f"{_path(pattern)}, or write a new version to another folder."
         )
 

@@ -104,15 +104,15 @@ def _rows(kind: type) -> Tuple[Setting, ...]:
 
 def row(request: Any, name: str) -> Setting:
     """Give one setting of a request or its class."""
-    return next(each for each in rows(request) if each.name == name)
+    return next(setting for setting in rows(request) if setting.name == name)
 
 
 def require_possible(request: Any) -> None:
     """Raise RequestError where a setting of a request is out of range."""
-    for each in rows(request):
-        each.require(getattr(request, each.name))
+    for setting in rows(request):
+        setting.require(getattr(request, setting.name))
 
 
 def values(request: Any, mattes: bool = True) -> Dict[str, Any]:
     """Give the settings of a request that change mattes; with `mattes` False the others."""
-    return {each.name: getattr(request, each.name) for each in rows(request) if each.mattes == mattes}
+    return {setting.name: getattr(request, setting.name) for setting in rows(request) if setting.mattes == mattes}

@@ -86,15 +86,15 @@ def _moved_feather(whole: np.ndarray, points: np.ndarray, feather: np.ndarray) -
 
 def _widths(placed: Placed, whole: np.ndarray, centres: np.ndarray, frame: float) -> np.ndarray:
     """Give an open spline's width at each point, in pixels of the picture."""
-    own = value(placed.shape, "osw", frame)
+    of_shape = value(placed.shape, "osw", frame)
     stride = placed.shape.stride
     middle = placed.shape.main.points[stride // 2 :: stride]
-    widths = np.array([point.attributes["osw"].at(frame) if "osw" in point.attributes else own for point in middle])
+    widths = np.array([point.attributes["osw"].at(frame) if "osw" in point.attributes else of_shape for point in middle])
     # How much the transform enlarges lengths around each point, taken as equal in all directions.
     step = 1e-3
-    here = apply(whole, centres)
-    along = (apply(whole, centres + [step, 0]) - here) / step
-    across = (apply(whole, centres + [0, step]) - here) / step
+    moved = apply(whole, centres)
+    along = (apply(whole, centres + [step, 0]) - moved) / step
+    across = (apply(whole, centres + [0, step]) - moved) / step
     return widths * np.sqrt(np.abs(along[:, 0] * across[:, 1] - along[:, 1] * across[:, 0]))
 
 

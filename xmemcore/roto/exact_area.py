@@ -55,8 +55,8 @@ def _within_rows(edges: np.ndarray, height: int) -> np.ndarray:
     x0, y0, x1, y1, weight = edges.T
     slope = (x1 - x0) / (y1 - y0)
     low, high = np.clip(y0, 0, height), np.clip(y1, 0, height)
-    kept = low != high
-    return np.stack((x0 + (low - y0) * slope, low, x1 + (high - y1) * slope, high, weight), axis=1)[kept]
+    has_height = low != high
+    return np.stack((x0 + (low - y0) * slope, low, x1 + (high - y1) * slope, high, weight), axis=1)[has_height]
 
 
 def _cut(edges: np.ndarray, border: float) -> np.ndarray:

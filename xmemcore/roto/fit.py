@@ -178,8 +178,8 @@ class _Outline:
         lengths = np.hypot(*np.moveaxis(tangents, -1, 0)).reshape(-1)
         free = lengths > 1e-6
         along = np.concatenate((basis * normals[found, :1], basis * normals[found, 1:]), axis=1)
-        held = 0.5 + 1e6 * ~free
-        system = along.T @ along + np.diag(np.concatenate((held, held)))
+        stiffness = 0.5 + 1e6 * ~free
+        system = along.T @ along + np.diag(np.concatenate((stiffness, stiffness)))
         move = np.linalg.solve(system, along.T @ distance[found]).reshape(2, -1).T
         # Half its length at most: a handle must not turn over for the sake of a few pixels.
         size = np.hypot(*move.T)

@@ -68,11 +68,11 @@ def objects_of(
 
 def _object(text: TextObject, nodes: Mapping[int, str], frames: tuple[int, ...], absent: frozenset[int]) -> RotoObject:
     def at(frame: int) -> list[EvaluatedShape]:
-        return [] if frame in absent else [shape for each in text.placed if (shape := shape_at(each, frame)) is not None]
+        return [] if frame in absent else [shape for placed in text.placed if (shape := shape_at(placed, frame)) is not None]
 
     def own(start: int, frame: int, shapes: Sequence[EvaluatedShape]) -> list[OwnShape]:
-        shown = [each for each in text.placed if is_shown(each, start)]
-        return [own_shape(each, frame, shape, nodes) for each, shape in zip(shown, shapes, strict=True)]
+        shown = [placed for placed in text.placed if is_shown(placed, start)]
+        return [own_shape(placed, frame, shape, nodes) for placed, shape in zip(shown, shapes, strict=True)]
 
     hanging = unknown_curves(text.placed)
     return RotoObject(
@@ -81,7 +81,7 @@ def _object(text: TextObject, nodes: Mapping[int, str], frames: tuple[int, ...],
         at,
         original=text.original,
         own=own,
-        hides=lambda frame: frame in absent or all(surely_absent(each, frame) for each in text.placed),
+        hides=lambda frame: frame in absent or all(surely_absent(placed, frame) for placed in text.placed),
         unknown=f"the expression '{hanging[0][1][:60]}' of {hanging[0][0].name}" if hanging else None,
     )
 

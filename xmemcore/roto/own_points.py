@@ -36,13 +36,13 @@ def own_shape(placed: Placed, frame: float, shape: EvaluatedShape, nodes: Mappin
         vertices = _vertices(points[:, 0], closed)
         if feather is not None:
             offsets = _vertices(points[:, 0] + feather[:, 0], closed) - vertices
-        own = [[None, list(map(float, vertex)), None, None, None, None] for vertex in vertices]
+        sixes = [[None, list(map(float, vertex)), None, None, None, None] for vertex in vertices]
         if feather is not None:
             for place, offset in enumerate(offsets):
-                own[place][4] = list(map(float, offset))
+                sixes[place][4] = list(map(float, offset))
     else:
-        own = [_six(main, None if feather is None else feather[place]) for place, main in enumerate(points)]
-    return OwnShape(nodes[id(placed.parents[0])], _path(placed), placed.shape.name, tuple(map(_frozen, own)))
+        sixes = [_six(main, None if feather is None else feather[place]) for place, main in enumerate(points)]
+    return OwnShape(nodes[id(placed.parents[0])], _path(placed), placed.shape.name, tuple(map(_frozen, sixes)))
 
 
 def _frozen(six: list[list[float] | None]) -> tuple[tuple[float, ...] | None, ...]:

@@ -65,26 +65,26 @@ def _read(text: str, source: str, node: str | None) -> Roto:
     last = _chosen(nodes, node, source)
     warnings: list[str] = []
     rotos: list[tuple[str, Layer]] = []
-    for each in chain_above(last):
-        if each.disabled and each is not last:
-            warnings.append(f"{each.path} is disabled in the script; its shapes do not count.")
+    for roto in chain_above(last):
+        if roto.disabled and roto is not last:
+            warnings.append(f"{roto.path} is disabled in the script; its shapes do not count.")
             continue
-        if each.disabled:
-            warnings.append(f"{each.path} is disabled in the script; its shapes are used all the same.")
-        if each.value("motionblur_mode") == "global":
-            warnings.append(f"The global motion blur of {each.path} is left out.")
-        extent = each.knob("curves")
+        if roto.disabled:
+            warnings.append(f"{roto.path} is disabled in the script; its shapes are used all the same.")
+        if roto.value("motionblur_mode") == "global":
+            warnings.append(f"The global motion blur of {roto.path} is left out.")
+        extent = roto.knob("curves")
         if extent is None:
             continue
         if text.find(NUKE_6, *extent) >= 0:
-            raise _too_old(each.path)
+            raise _too_old(roto.path)
         root = read_tree(text, *extent)
         if text.find("=", *extent) >= 0:
-            followed = with_curves(root, follower(script, each))
+            followed = with_curves(root, follower(script, roto))
             assert isinstance(followed, Layer), "a copy is what it was copied from"
             root = followed
             require_points(root)
-        rotos.append((each.name, root))
+        rotos.append((roto.name, root))
     return _roto(last.path, rotos, warnings, last.format or script.format)
 
 

@@ -60,12 +60,12 @@ def parse(text: str, source: str) -> Roto:
     try:
         image_format = _format(content["format"])
         listed = _list(content["objects"], "objects")
-        originals = [_text(_mapping(each, "an object")["name"]) for each in listed]
+        originals = [_text(_mapping(entry, "an object")["name"]) for entry in listed]
         if not originals:
             raise ValueError("it has no object")
         objects = tuple(
-            _object(name, original, _mapping(each["frames"], f"the frames of '{name}'"))
-            for name, original, each in zip(unique(originals), originals, listed)
+            _object(name, original, _mapping(entry["frames"], f"the frames of '{name}'"))
+            for name, original, entry in zip(unique(originals), originals, listed)
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         missing = f"{error} is missing" if isinstance(error, KeyError) else str(error)
@@ -84,20 +84,20 @@ def write(roto: Roto, frames: Mapping[str, Iterable[int]] | None = None, image_f
     shown = roto.format or image_format or Format(0, 0, 1.0)
     objects = [
         {
-            "name": each.name,
+            "name": obj.name,
             "frames": {
-                str(frame): {"shapes": [_json_of(shape) for shape in each.at(frame)]}
-                for frame in sorted(frames.get(each.name, ()) if frames is not None else each.keyframes)
+                str(frame): {"shapes": [_json_of(shape) for shape in obj.at(frame)]}
+                for frame in sorted(frames.get(obj.name, ()) if frames is not None else obj.keyframes)
             },
         }
-        for each in roto.objects
+        for obj in roto.objects
     ]
     return json.dumps({"version": VERSION, "format": [shown.width, shown.height, shown.pixel_aspect], "objects": objects})
 
 
 def _warnings(objects: Iterable[RotoObject]) -> tuple[str, ...]:
     """Name the objects with open shapes that do not say how wide they are."""
-    unsaid = [each.name for each in objects if any(not s.closed and s.widths is None for frame in each.keyframes for s in each.at(frame))]
+    unsaid = [obj.name for obj in objects if any(not s.closed and s.widths is None for frame in obj.keyframes for s in obj.at(frame))]
     return (f"Open splines without a width are drawn as bands of 10 pixels: {', '.join(unsaid)}.",) if unsaid else ()
 
 

@@ -43,9 +43,9 @@ def covered_area(
         if strips == 1:
             area[:] = _strip(starts, ends, upper, lower, width, first, stop, scanlines, weights)
             continue
-        here = np.any((upper < stop) & (lower > first), axis=0)
-        if here.any():
-            some = (starts[:, here], ends[:, here], upper[:, here], lower[:, here])
+        crossed = np.any((upper < stop) & (lower > first), axis=0)
+        if crossed.any():
+            some = (starts[:, crossed], ends[:, crossed], upper[:, crossed], lower[:, crossed])
             area[first:stop] = _strip(*some, width, first, stop, scanlines, weights)
     return area
 

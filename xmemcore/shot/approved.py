@@ -49,21 +49,21 @@ def approve(request: ApproveRequest) -> ApproveResult:
             raise RequestError(f"Nothing is approved on {frames} in {folder}: there is no mark to take back.")
         return ApproveResult(str(folder), tuple(changed), _listed(folder), ())
     mattes = read_mattes(request.mattes)
-    there = [frame for frame in frames if frame in mattes.frames]
-    if not there:
+    with_matte = [frame for frame in frames if frame in mattes.frames]
+    if not with_matte:
         raise RequestError(f"There is no matte of {frames} in {request.mattes}. Propagate over these frames first.")
-    first = mattes.path(there[0])
+    first = mattes.path(with_matte[0])
     folder = Path(request.approved).expanduser().absolute() if request.approved else approved_folder(str(first)).absolute()
     exr.make_folder(folder)
     copies = _copies(folder)
-    for frame in there:
+    for frame in with_matte:
         path = mattes.path(frame)
         if frame not in copies and (folder / path.name).exists():
             raise RequestError(f"{folder / path.name} is no approved matte of frame {frame}: it stays. Name another folder for them.")
         _copy(frame, path, folder / path.name, request.objects)
     missing = [frame for frame in frames if frame not in mattes.frames]
     warnings = (f"There is no matte on {counted(missing)}: nothing is approved there.",) if missing else ()
-    return ApproveResult(str(folder), tuple(there), _listed(folder), warnings)
+    return ApproveResult(str(folder), tuple(with_matte), _listed(folder), warnings)
 
 
 def _copy(frame: int, path: Path, to: Path, objects: Iterable[str] | None) -> None:
@@ -76,8 +76,8 @@ def _copy(frame: int, path: Path, to: Path, objects: Iterable[str] | None) -> No
     for name in wanted:
         if name not in of_object:
             raise RequestError(f"{path.name} in {path.parent} has no matte of '{name}'. It has: {', '.join(of_object)}.")
-    kept = {of_object[name] for name in wanted} | _layers(to)
-    planes = {name: plane for name, plane in image.channels.items() if name in kept}
+    layers = {of_object[name] for name in wanted} | _layers(to)
+    planes = {name: plane for name, plane in image.channels.items() if name in layers}
     if to.exists():
         # Layers that were approved before stay as they are.
         old = exr.read_header(to)
@@ -181,8 +181,8 @@ class ApprovedAnnotations(AddedAnnotations):
         self._of_frame: dict[int, dict[int, str]] = {}
         self._signatures: dict[tuple[int, int], str] = {}
         strangers: set[str] = set()
-        here = [frame for frame in self._paths if frame in plate.frames]
-        for frame in here:
+        on_plate = [frame for frame in self._paths if frame in plate.frames]
+        for frame in on_plate:
             channels = _layers(self._paths[frame])
             strangers |= {name.removesuffix(LAYER) for name in channels} - set(self._layers)
             named = {self._layers[name.removesuffix(LAYER)]: name for name in channels if name.removesuffix(LAYER) in self._layers}
@@ -190,7 +190,7 @@ class ApprovedAnnotations(AddedAnnotations):
         warnings = []
         if strangers:
             warnings.append(f"{', '.join(sorted(strangers))} is approved in {folder}, but is no object of this shot; it does not count.")
-        off = sorted(set(self._paths) - set(here))
+        off = sorted(set(self._paths) - set(on_plate))
         if off:
             warnings.append(f"The approved mattes of {counted(off)} have no plate, and do not count.")
         super().__init__(annotations, [frame for frame, named in self._of_frame.items() if named], warnings)

@@ -94,8 +94,8 @@ class CloseUps:
         """
         found: dict[int, CloseUp] = {}
         for number in numbers:
-            each = self._groups[number]
-            close = self._close_up(each, gap, self._seen(each, gap, cancelled)) if each.planned.may_crop(gap) else None
+            group = self._groups[number]
+            close = self._close_up(group, gap, self._seen(group, gap, cancelled)) if group.planned.may_crop(gap) else None
             if close is not None:
                 found[number] = close
         return found
@@ -129,25 +129,25 @@ class CloseUps:
             with self._lock:
                 self.encoded_frames += frames.encoded_frames
 
-    def _seen(self, each: _Group, gap: Gap, cancelled: Callable[[], bool]) -> dict[int, Box | None]:
+    def _seen(self, state: _Group, gap: Gap, cancelled: Callable[[], bool]) -> dict[int, Box | None]:
         """Find objects in a coarse pass over a gap: by index their box, in pixels of the plate; None where there is nothing."""
-        group, canvas = each.planned.group, self._opened.shot.plate.canvas
+        group, canvas = state.planned.group, self._opened.shot.plate.canvas
         coarse = CoarseContent(self._opened.content, coarse_size(self._opened.content.encoding.size))
         cells = coarse.padding.height, coarse.padding.width
         scale = canvas.height / cells[0], canvas.width / cells[1]
         seen: dict[int, Box | None] = {}
         with self._frames(coarse, None) as frames:
             annotations = {index: self._annotation(group, index, None, cells) for index in group.annotations}
-            memory = self._coarse_memory(each, frames, annotations, cancelled)
-            propagation = self._propagation(each, frames, annotations, memory)
+            memory = self._coarse_memory(state, frames, annotations, cancelled)
+            propagation = self._propagation(state, frames, annotations, memory)
             for index, prediction in _predictions(propagation, frames, gap, frozenset(gap.delivers), cancelled):
                 box = seen_in(prediction.objects.cpu().numpy())
                 seen[index] = None if box is None else on_plate(box, scale)
         return seen
 
-    def _close_up(self, each: _Group, gap: Gap, seen: Mapping[int, Box | None]) -> CloseUp | None:
+    def _close_up(self, state: _Group, gap: Gap, seen: Mapping[int, Box | None]) -> CloseUp | None:
         """Lay a window around what was seen; None where the whole frame is needed."""
-        planned, canvas = each.planned, self._opened.shot.plate.canvas
+        planned, canvas = state.planned, self._opened.shot.plate.canvas
         assert planned.windows is not None, "only such a group may be cropped"
         path = planned.windows.path(gap, seen)
         if path is None:
@@ -159,49 +159,49 @@ class CloseUps:
         differences = planned.differences(flows)
         window = Canvas(Box(0, 0, lens.columns, lens.rows), Box(0, 0, lens.columns, lens.rows), canvas.pixel_aspect)
         view = View(chain_of(self._opened.request, window, [differences], flows), window, places)
-        return CloseUp(each, gap, lens, parts, view, differences)
+        return CloseUp(state, gap, lens, parts, view, differences)
 
     def _coarse_memory(
-        self, each: _Group, frames: ShotFrames, annotations: dict[int, Annotation], cancelled: Callable[[], bool]
+        self, state: _Group, frames: ShotFrames, annotations: dict[int, Annotation], cancelled: Callable[[], bool]
     ) -> PermanentMemory:
         with self._lock:
-            if each.coarse is None:
-                teacher = self._propagation(each, frames, annotations, PermanentMemory(len(each.planned.group.objects)))
-                for index in each.planned.permanent:
+            if state.coarse is None:
+                teacher = self._propagation(state, frames, annotations, PermanentMemory(len(state.planned.group.objects)))
+                for index in state.planned.permanent:
                     if cancelled():
                         raise Cancelled(CANCELLED)
                     teacher.learn(index)
                 teacher.permanent.segment()  # laid out before several threads read it
-                each.coarse = teacher.permanent
-            return each.coarse
+                state.coarse = teacher.permanent
+            return state.coarse
 
-    def _close_memory(self, each: _Group, lens: Lens, cancelled: Callable[[], bool]) -> PermanentMemory:
+    def _close_memory(self, state: _Group, lens: Lens, cancelled: Callable[[], bool]) -> PermanentMemory:
         """Give the permanent memory at one size of window, each keyframe in a window of its own."""
-        planned = each.planned
+        planned = state.planned
         assert planned.windows is not None, "only such a group may be cropped"
         with self._lock:
-            if lens not in each.close:
+            if lens not in state.close:
                 memory = PermanentMemory(len(planned.group.objects))
                 for index in planned.permanent:
                     if cancelled():
                         raise Cancelled(CANCELLED)
-                    own, part = planned.windows.of_key(index, lens)
-                    annotations = {index: self._annotation(planned.group, index, part, own.size)}
-                    with self._frames(PartContent(self._opened.content, {index: part}, own.size), self._store) as frames:
-                        teacher = self._propagation(each, frames, annotations, memory)
+                    at_keys, part = planned.windows.of_key(index, lens)
+                    annotations = {index: self._annotation(planned.group, index, part, at_keys.size)}
+                    with self._frames(PartContent(self._opened.content, {index: part}, at_keys.size), self._store) as frames:
+                        teacher = self._propagation(state, frames, annotations, memory)
                         teacher.learn(index, {variant: rounded(entry) for variant, entry in teacher.encode(index).items()})
                         self.encoded_frames += frames.encoded_frames
                 memory.segment()
-                each.close[lens] = memory
-            return each.close[lens]
+                state.close[lens] = memory
+            return state.close[lens]
 
     def _compare_keys(self, close: CloseUp, propagation: Propagation, indices: frozenset[int]) -> None:
         """Let the network answer the keyframes around frames, and keep what the artist's shapes differ by."""
         group, shot = close.group.planned.group, self._opened.shot
         for key in sorted({key for index in indices for key in close.differences.keys_for(index)}):
-            own = handed(propagation.answer(key))
+            predicted = handed(propagation.answer(key))
             shapes, feathers = artists_shapes(shot.annotations, shot.plate.frames[key], group, key, close.lens.size, close.parts[key])
-            close.differences.put(key, shapes, own, feathers)
+            close.differences.put(key, shapes, predicted, feathers)
 
     def _annotation(self, group: Group, index: int, part: Box | None, size: tuple[int, int]) -> Annotation:
         """Draw a group's objects for a part of a keyframe; None: for all of it."""
@@ -209,8 +209,8 @@ class CloseUps:
         known = sorted(group.annotations[index].known)
         return Annotation(Unpacking({place: annotations.network_mask(frame, group.objects[place], size, part=part) for place in known}))
 
-    def _propagation(self, each: _Group, frames: FrameSource, annotations: dict[int, Annotation], memory: PermanentMemory) -> Propagation:
-        propagation = Propagation(self._network, frames, annotations, len(each.planned.group.objects), self._plan.config)
+    def _propagation(self, state: _Group, frames: FrameSource, annotations: dict[int, Annotation], memory: PermanentMemory) -> Propagation:
+        propagation = Propagation(self._network, frames, annotations, len(state.planned.group.objects), self._plan.config)
         propagation.permanent = memory
         return propagation
 

@@ -114,8 +114,8 @@ def _copied(opened: OpenedShot, target: Path, frames: list[int], records: Mappin
         if listener.cancelled():
             raise Cancelled("Cancelled. What was collected stays; collect again to go on.")
         path = frame_path(target, frame)
-        there = matte_proof.read(path)
-        if there is None or there.record != records[frame]:
+        proof = matte_proof.read(path)
+        if proof is None or proof.record != records[frame]:
             try:
                 whole_file.copy(opened.writer.path(frame), path)
             except OSError as error:

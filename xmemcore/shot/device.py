@@ -18,8 +18,8 @@ def choose_device(name: str) -> torch.device:
         return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if present[kind]))
     numbers = [f"cuda:{number}" for number in range(cards)]
     if not present.get(name, name in numbers):
-        there = [kind for kind, is_there in present.items() if is_there] + (numbers if cards > 1 else [])
-        raise DeviceMissing(f"There is no device {cut(name)} here. Choose one of: {', '.join(['auto', *there])}.")
+        choices = [kind for kind, is_there in present.items() if is_there] + (numbers if cards > 1 else [])
+        raise DeviceMissing(f"There is no device {cut(name)} here. Choose one of: {', '.join(['auto', *choices])}.")
     return torch.device(name)
 
 

@@ -153,7 +153,7 @@ def doubts(sights: Sequence[Sight | None], keyed: Mapping[int, bool]) -> list[Do
     Returns:
         One for each index; on annotated frames without error.
     """
-    there = [index for index, seen in enumerate(sights) if seen is not None and seen.seen or keyed.get(index)]
+    shown_at = [index for index, seen in enumerate(sights) if seen is not None and seen.seen or keyed.get(index)]
     result = []
     for index, seen in enumerate(sights):
         if index in keyed:
@@ -163,7 +163,7 @@ def doubts(sights: Sequence[Sight | None], keyed: Mapping[int, bool]) -> list[Do
         if seen is None:
             result.append(Doubt(min(1.0, 0.1 + _FAR * distance / FAR_FRAMES), ""))
         elif not seen.seen:
-            between = bool(there) and there[0] < index < there[-1] and not _said_absent(index, keyed)
+            between = bool(shown_at) and shown_at[0] < index < shown_at[-1] and not _said_absent(index, keyed)
             result.append(Doubt(1.0, LOST) if between else Doubt(0.02, ""))
         else:
             result.append(_judged(sights, index, seen, distance, keyed))

@@ -103,7 +103,7 @@ def forecast(request: PropagateRequest, workers: int = 1, step_seconds: float | 
     )
     known = find_pace(places.cache, key)
     pace = Pace(step_seconds, 0.0, None) if step_seconds is not None else known
-    groups = [each.gaps for each in planned.groups]
+    groups = [group.gaps for group in planned.groups]
     all_gaps = [gap for gaps in groups for gap in gaps]
     shares = shared_out(groups, opened.wanted, workers)
     steps = _steps(all_gaps, stale)
@@ -111,7 +111,7 @@ def forecast(request: PropagateRequest, workers: int = 1, step_seconds: float | 
         opened.model.path,
         canvas.width * canvas.height,
         (padding.height // 16) * (padding.width // 16),
-        sum(len(each.permanent) for each in planned.groups) * (VARIANTS if planned.config.augment else 1),
+        sum(len(group.permanent) for group in planned.groups) * (VARIANTS if planned.config.augment else 1),
         len(objects),
         device.type,
     )

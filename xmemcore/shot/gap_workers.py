@@ -99,8 +99,8 @@ class GapWorker:
         self._before(self._propagations, job)
         taking_part = [self._propagations[number] for number in job.groups]
         stepped = [index for indices in job.gap.sweeps_for(job.indices) for index in indices]
-        self.frames.expect([index for index in stepped if any(each.asks_for(index) for each in taking_part)], twice=job.gap.blend)
-        for steps in zip(*(each.steps(job.gap, job.indices, cancelled) for each in taking_part)):
+        self.frames.expect([index for index in stepped if any(group.asks_for(index) for group in taking_part)], twice=job.gap.blend)
+        for steps in zip(*(propagation.steps(job.gap, job.indices, cancelled) for propagation in taking_part)):
             for number, (index, prediction) in zip(job.groups, steps):
                 if prediction is not None:
                     yield GapPrediction(job.gap, number, index, prediction)

@@ -180,9 +180,9 @@ class LearnedStore:
         except OSError as error:
             self._warn(f"The cache cannot be written ({error.strerror}); this shot will be learned again next time.")
             return
-        kept = {self._files.path(key) for key in (round.hash, round.parent, _LATEST) if key}
+        needed = {self._files.path(key) for key in (round.hash, round.parent, _LATEST) if key}
         for file in cache_files(self._root, self._node_id):
-            if file.path.parent == self._files.folder and file.path not in kept:
+            if file.path.parent == self._files.folder and file.path not in needed:
                 file.delete()
 
     def _load(self, key: str) -> dict[str, Tensor] | None:

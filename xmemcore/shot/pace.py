@@ -66,9 +66,9 @@ def keep_pace(root: Path, key: str, pace: Pace) -> None:
     """Write a pace; a cache that cannot be written forgets it."""
     paces = _stored(root)
     paces.pop(key, None)
-    kept = dict([*paces.items(), (key, asdict(pace))][-MOST_KEPT:])
+    newest = dict([*paces.items(), (key, asdict(pace))][-MOST_KEPT:])
     with suppress(OSError):
-        write_text(root / NAME, json.dumps({"version": VERSION, "paces": kept}))
+        write_text(root / NAME, json.dumps({"version": VERSION, "paces": newest}))
 
 
 def find_pace(root: Path, key: str) -> Pace | None:

@@ -90,7 +90,7 @@ def plan(opened: OpenedShot) -> Plan:
         for group in groups
     ]
     flows = Flows(content.grey)
-    differences = [each.differences(flows) for each in planned]
+    differences = [group.differences(flows) for group in planned]
     return Plan(
         config,
         planned,

@@ -128,7 +128,7 @@ class _PropagateRun:
         if opened.request.chunk is None:
             return opened.wanted
         number, count = parse_chunk(opened.request.chunk)
-        chunks = shared_out([each.gaps for each in self.plan.groups], opened.wanted, count)
+        chunks = shared_out([group.gaps for group in self.plan.groups], opened.wanted, count)
         if number > len(chunks):
             self.warn(f"The shot has only {len(chunks)} chunk{'s' if len(chunks) > 1 else ''} of whole gaps; there is nothing in this one.")
             return ()
@@ -156,7 +156,7 @@ class _PropagateRun:
         network = backend_of(model, opened.precision, request.plain)
         features = features_folder(places.cache) if self.caching else None
         self.frames = self.stack.enter_context(ShotFrames(opened.content, network, self.device, features, self.warn))
-        groups = [each.group for each in self.plan.groups]
+        groups = [planned.group for planned in self.plan.groups]
         self.propagations = [Propagation(network, self.frames, group.annotations, len(group.objects), self.plan.config) for group in groups]
         # Where there is one group, nothing waits.
         waiting_room = self.stack.enter_context(work_folder()) if len(groups) > 1 else places.node
@@ -207,7 +207,7 @@ class _PropagateRun:
             self._save_record()
         request = self.opened.request
         viewer = _nearest(self.plate.frames, request.viewer_frame)
-        parts = parts_of([each.gaps for each in self.plan.groups], set(self.wanted) - self.done, viewer)
+        parts = parts_of([group.gaps for group in self.plan.groups], set(self.wanted) - self.done, viewer)
         try:
             with ExitStack() as stack:
                 stack.enter_context(cores_of_a_gap())
@@ -247,7 +247,7 @@ class _PropagateRun:
         for _ in range(count - 1):
             frames = stack.enter_context(ShotFrames(self.opened.content, self.frames.network, self.device, self.frames.store, self.warn))
             stack.callback(self._count_encoded, frames)
-            workers.append(GapWorker(frames, [each.beside(frames) for each in self.propagations], self._compare_keys, self.close_ups))
+            workers.append(GapWorker(frames, [group.beside(frames) for group in self.propagations], self._compare_keys, self.close_ups))
         return workers
 
     def _count_encoded(self, frames: ShotFrames) -> None:
@@ -274,12 +274,12 @@ class _PropagateRun:
         try:
             # Closed in any case, so that no worker goes on when this one fails.
             with closing(side_by_side(workers, jobs, self.listener.cancelled)) as predictions:
-                for each in predictions:
+                for placed in predictions:
                     if not self.plan.steadies:
-                        self._note(self.queue.put(each.group, each.index, handed(each.prediction), view=each.view))
+                        self._note(self.queue.put(placed.group, placed.index, handed(placed.prediction), view=placed.view))
                         continue
-                    for place, planes, near in waiting[each.gap, each.group].put(each.index, handed(each.prediction)):
-                        self._note(self.queue.put(each.group, place, planes, near, each.view))
+                    for place, planes, near in waiting[placed.gap, placed.group].put(placed.index, handed(placed.prediction)):
+                        self._note(self.queue.put(placed.group, place, planes, near, placed.view))
         except Cancelled:
             self._drain()
             raise
@@ -301,10 +301,10 @@ class _PropagateRun:
                 # Key by key, so that its frame is at hand for all groups.
                 for number in job.groups:
                     if key in wanted[number] and not differences[number].has(key):
-                        own = handed(propagations[number].answer(key))
+                        predicted = handed(propagations[number].answer(key))
                         group = self.plan.groups[number].group
                         shapes, feathers = artists_shapes(annotations, self.plate.frames[key], group, key, size)
-                        differences[number].put(key, shapes, own, feathers)
+                        differences[number].put(key, shapes, predicted, feathers)
 
     def finish(self) -> None:
         """Wait for the last file, and leave the cache tidy."""
@@ -357,7 +357,7 @@ class _PropagateRun:
             keyframes=tuple(annotations.keyframes),
             objects=tuple(annotations.objects),
             layers=tuple(opened.layers),
-            encoded_frames=sum(each.encoded_frames for each in (self.frames, self.close_ups) if each is not None),
+            encoded_frames=sum(source.encoded_frames for source in (self.frames, self.close_ups) if source is not None),
             encoded_annotations=self.encoded_annotations,
             seconds=round(seconds, 3),
             model=opened.model.name,

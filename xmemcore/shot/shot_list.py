@@ -106,8 +106,8 @@ def _of_job(path: Path, name: str, folder: Path, values: dict[str, Any]) -> List
     opened = job.read(folder)
     if len(opened.shots) != 1:
         raise RequestError(f"In the list {path}, {name} is a job of {len(opened.shots)} shots. Export one job folder a shot.")
-    here = {key: value for key, value in values.items() if key in machine}
-    wrong = wrong_kind(PropagateRequest, here)
+    of_machine = {key: value for key, value in values.items() if key in machine}
+    wrong = wrong_kind(PropagateRequest, of_machine)
     if wrong is not None:
         raise RequestError(f"In the list {path}, of {name}: {wrong}.")
-    return ListedShot(name, replace(opened.shots[0].here(folder, PathRules()), **here), opened.shots[0])
+    return ListedShot(name, replace(opened.shots[0].here(folder, PathRules()), **of_machine), opened.shots[0])

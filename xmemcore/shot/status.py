@@ -52,11 +52,11 @@ def node_status(request: PropagateRequest) -> NodeStatus:
     fresh = sorted(set(opened.wanted).difference(stale))
     steps = [
         index
-        for each in outlook.plan.groups
-        for gap in each.gaps
+        for group in outlook.plan.groups
+        for gap in group.gaps
         for indices in gap.sweeps_for(stale)
         for index in indices
-        if asks_for(index, each.group.annotations, len(each.group.objects), outlook.plan.config)
+        if asks_for(index, group.group.annotations, len(group.group.objects), outlook.plan.config)
     ]
     features = features_folder(places.cache)
     memory = PermanentStore(places.cache, places.node_id, warn=lambda text: None)

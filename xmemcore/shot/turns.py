@@ -73,7 +73,7 @@ def in_turn(
     waiting = deque(parts)
     deadline: float | None = None
     while waiting:
-        with ExitStack() as held:
+        with ExitStack() as leases:
             claimed: list[Part] = []
             for _ in range(len(waiting)):
                 if len(claimed) == at_once:
@@ -83,7 +83,7 @@ def in_turn(
                 if lease is None:
                     waiting.append(part)
                 else:
-                    held.enter_context(lease)
+                    leases.enter_context(lease)
                     claimed.append(part)
             if claimed:
                 yield claimed

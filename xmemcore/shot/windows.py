@@ -153,7 +153,7 @@ class GroupWindows:
         if box is None:
             return lens, lens.around(*self.middle_of(index))
         after = self.lenses[self.lenses.index(lens) :]
-        fitting = next((each for each in after if each.fits(box)), self.whole)
+        fitting = next((lens for lens in after if lens.fits(box)), self.whole)
         return fitting, fitting.around(*_middle(box))
 
     def path(self, gap: Gap, seen: Mapping[int, Box | None]) -> tuple[Lens, dict[int, Box]] | None:
@@ -171,16 +171,16 @@ class GroupWindows:
             return None
         known = {**{index: self.keys[index] for index in self.begins & _span(gap)}, **seen}
         span = sorted(_span(gap))
-        there = {index: box for index, box in sorted(known.items()) if box is not None}
-        if not there:
+        boxes = {index: box for index, box in sorted(known.items()) if box is not None}
+        if not boxes:
             return None
-        middles = np.array([_middle(box) for box in there.values()])
+        middles = np.array([_middle(box) for box in boxes.values()])
         # Where nothing is seen the window goes straight on to where something is seen again.
-        course = np.stack([np.interp(span, list(there), middles[:, axis]) for axis in (0, 1)], axis=1)
+        course = np.stack([np.interp(span, list(boxes), middles[:, axis]) for axis in (0, 1)], axis=1)
         smooth = _averaged(course)
         for lens in self.candidates(gap):
             places = self._pinned(span, smooth, gap, lens)
-            if all(lens.holds(places[index], box) for index, box in there.items()):
+            if all(lens.holds(places[index], box) for index, box in boxes.items()):
                 return lens, places
         return None
 
@@ -188,8 +188,8 @@ class GroupWindows:
         """Lead a path (n, 2) to the keyframes' own windows: memory and sensory state begin there."""
         pulled = course.copy()
         for key in self.begins & _span(gap):
-            own = self.of_key(key, lens)[1]
-            off = np.array([(own.y0 + own.y1) / 2, (own.x0 + own.x1) / 2]) - course[span.index(key)]
+            place = self.of_key(key, lens)[1]
+            off = np.array([(place.y0 + place.y1) / 2, (place.x0 + place.x1) / 2]) - course[span.index(key)]
             weight = np.clip(1 - np.abs(np.array(span) - key) / PINNED_FRAMES, 0, 1)
             pulled += weight[:, None] * off
         places = {index: lens.around(*middle) for index, middle in zip(span, pulled)}

@@ -29,10 +29,10 @@ class Mesh:
     def normals(self) -> np.ndarray:
         """Give a unit normal for each vertex, (V, 3)."""
         a, b, c = (self.vertices[self.triangles[:, k]] for k in range(3))
-        each = np.cross(b - a, c - a)
+        across = np.cross(b - a, c - a)
         total = np.zeros_like(self.vertices)
         for k in range(3):
-            np.add.at(total, self.triangles[:, k], each)
+            np.add.at(total, self.triangles[:, k], across)
         return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-9)
 
 

@@ -109,17 +109,17 @@ def _developed(colour: Tensor, look: Look) -> Tensor:
         factors = torch.from_numpy(look.shade).to(colour.device)[:, None]
         colour = (colour * F.interpolate(factors, size=colour.shape[-2:], mode="bilinear", align_corners=False)).clamp(0, 255)
 
-    def each(values: np.ndarray) -> Tensor:
+    def per_clip(values: np.ndarray) -> Tensor:
         return torch.from_numpy(np.asarray(values, np.float32)).to(colour.device).view(len(values), -1, 1, 1)
 
-    colour = ((colour / 255).clamp(0, 1) ** each(look.gamma) * 255 * each(look.gain) + each(look.offset)).clamp(0, 255)
+    colour = ((colour / 255).clamp(0, 1) ** per_clip(look.gamma) * 255 * per_clip(look.gain) + per_clip(look.offset)).clamp(0, 255)
     if look.blur.max() > 0.3:
         reach = torch.arange(-5, 6, device=colour.device, dtype=torch.float32).view(1, -1)
-        kernels = torch.exp(-(reach**2) / (2 * each(np.maximum(look.blur, 0.05)).view(-1, 1) ** 2))
+        kernels = torch.exp(-(reach**2) / (2 * per_clip(np.maximum(look.blur, 0.05)).view(-1, 1) ** 2))
         kernels = (kernels / kernels.sum(dim=1, keepdim=True)).repeat_interleave(3, dim=0)
         flat = colour.reshape(1, -1, *colour.shape[-2:])
         flat = F.conv2d(F.pad(flat, (5, 5, 0, 0), mode="replicate"), kernels.view(-1, 1, 1, 11), groups=len(kernels))
         flat = F.conv2d(F.pad(flat, (0, 0, 5, 5), mode="replicate"), kernels.view(-1, 1, 11, 1), groups=len(kernels))
         colour = flat.view_as(colour)
     generator = torch.Generator(colour.device).manual_seed(look.seed)
-    return colour + torch.randn(colour.shape, generator=generator, device=colour.device) * each(look.noise)
+    return colour + torch.randn(colour.shape, generator=generator, device=colour.device) * per_clip(look.noise)

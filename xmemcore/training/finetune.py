@@ -128,11 +128,11 @@ def _cut(
     return np.stack(frames), np.stack(labels)
 
 
-def _moments(rng: np.random.Generator, there: int, wanted: int, in_order: bool) -> np.ndarray:
+def _moments(rng: np.random.Generator, available: int, wanted: int, in_order: bool) -> np.ndarray:
     """Choose frames: evenly spaced ones in order, anywhere otherwise; a short shot is played to and fro."""
-    if not in_order and there >= wanted:
-        return np.sort(rng.choice(there, wanted, replace=False))
-    stride = int(rng.integers(1, max(2, min(6, there // wanted + 1))))
-    way = np.arange(rng.integers(0, there), there + wanted * stride * 2, stride)[:wanted]
-    period = max(1, 2 * there - 2)
-    return np.abs((way + there - 1) % period - (there - 1))
+    if not in_order and available >= wanted:
+        return np.sort(rng.choice(available, wanted, replace=False))
+    stride = int(rng.integers(1, max(2, min(6, available // wanted + 1))))
+    way = np.arange(rng.integers(0, available), available + wanted * stride * 2, stride)[:wanted]
+    period = max(1, 2 * available - 2)
+    return np.abs((way + available - 1) % period - (available - 1))

@@ -108,8 +108,8 @@ def source_step(plan: ClipPlan, layer: Layer, frame: int) -> float:
 
 def canvas_motion(plan: ClipPlan, layer: Layer, frame: int) -> np.ndarray:
     """Give the way of a layer's centre from one frame to the next, in pixels of the canvas."""
-    here, there = (frame, frame + 1) if frame + 1 < plan.frames else (frame - 1, frame)
+    start, end = (frame, frame + 1) if frame + 1 < plan.frames else (frame - 1, frame)
     if plan.frames < 2:
         return np.zeros(2)
-    places = [(layer.path.centre[t] * np.exp(plan.camera.log_scale[t]) + plan.camera.centre[t]) for t in (here, there)]
+    places = [(layer.path.centre[t] * np.exp(plan.camera.log_scale[t]) + plan.camera.centre[t]) for t in (start, end)]
     return (places[1] - places[0]) * plan.size / 2

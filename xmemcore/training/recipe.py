@@ -199,8 +199,8 @@ def _wanted(kind: str, value: Any) -> str | None:
         return None if _is_number(value) else "a number"
     if kind.startswith("tuple[float"):
         count = None if kind.endswith("...]") else kind.count("float")
-        there = isinstance(value, list) and value and all(map(_is_number, value)) and count in (None, len(value))
-        return None if there else f"{count or 'one or more'} numbers in square brackets"
+        fits = isinstance(value, list) and value and all(map(_is_number, value)) and count in (None, len(value))
+        return None if fits else f"{count or 'one or more'} numbers in square brackets"
     return None
 
 

@@ -38,8 +38,8 @@ def entries(path: Path) -> list[dict[str, Any]]:
 def forget_after(path: Path, step: int) -> None:
     """Drop the lines of steps that a resumed training will take again."""
     if path.exists():
-        kept = [entry for entry in entries(path) if entry["step"] < step]
-        path.write_text("".join(json.dumps(entry) + "\n" for entry in kept), encoding="utf-8")
+        earlier = [entry for entry in entries(path) if entry["step"] < step]
+        path.write_text("".join(json.dumps(entry) + "\n" for entry in earlier), encoding="utf-8")
 
 
 def draw_curve(path: Path, losses: list[dict[str, Any]], validations: list[dict[str, Any]]) -> None:

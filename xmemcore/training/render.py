@@ -151,9 +151,9 @@ def _render(rng: np.random.Generator, stage: Stage, pictures: Source, size: int,
     for t in range(frames):
         for (parts, _), way, turn, (speed, phase) in zip(actors, ways, turns, pace):
             for part_id, part in parts:
-                own = _swung(part, speed * at[t] + phase)
+                swing = _swung(part, speed * at[t] + phase)
                 joint = np.array(part.joint)
-                stage.pose(part_id, turn[t] @ own, turn[t] @ (joint - own @ joint) + way[t])
+                stage.pose(part_id, turn[t] @ swing, turn[t] @ (joint - swing @ joint) + way[t])
         eye = far[t] * np.array((np.cos(around[t]) * np.cos(height[t]), np.sin(around[t]) * np.cos(height[t]), np.sin(height[t])))
         colour, numbers = stage.shot(eye + goal[t], goal[t], field, size, light)
         colours.append(colour)

@@ -31,7 +31,7 @@ class RenderedScene:
     """(T, S, S, 2) uint8: body and skin, both from 1; 0 where nothing is."""
 
 
-def begin_folder(folder: Path, made_by: dict[str, Any]) -> None:
+def begin_folder(folder: Path, recipe: dict[str, Any]) -> None:
     """Make a folder for scenes, or go on with one that was made in the same way.
 
     Args:
@@ -42,10 +42,10 @@ def begin_folder(folder: Path, made_by: dict[str, Any]) -> None:
         RequestError: the folder's scenes were made otherwise. OSError.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    there = _record(folder)
-    if there and there != made_by:
-        raise RequestError(f"The scenes in {folder} were made otherwise ({json.dumps(there)}). Name another folder.")
-    write_text(folder / RECORD, json.dumps(made_by, indent=1))
+    former = _record(folder)
+    if former and former != recipe:
+        raise RequestError(f"The scenes in {folder} were made otherwise ({json.dumps(former)}). Name another folder.")
+    write_text(folder / RECORD, json.dumps(recipe, indent=1))
 
 
 def _record(folder: Path) -> dict[str, Any]:
@@ -63,13 +63,13 @@ def scene_path(folder: Path, number: int) -> Path:
 
 def save_scene(path: Path, scene: RenderedScene) -> None:
     """Keep a scene whole or not at all; raises OSError."""
-    kept: dict[str, Any] = {}
+    arrays: dict[str, Any] = {}
     for t, (colour, labels) in enumerate(zip(scene.colours, scene.labels)):
         planes = np.dstack((labels, colour[..., 3]))
-        kept[f"colour_{t}"] = cv2.imencode(".jpg", colour[..., 2::-1], (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))[1]
-        kept[f"planes_{t}"] = cv2.imencode(".png", planes)[1]
+        arrays[f"colour_{t}"] = cv2.imencode(".jpg", colour[..., 2::-1], (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))[1]
+        arrays[f"planes_{t}"] = cv2.imencode(".png", planes)[1]
     with whole(path) as file:
-        np.savez(file, frames=len(scene.colours), **kept)
+        np.savez(file, frames=len(scene.colours), **arrays)
 
 
 def load_scene(path: Path, moments: np.ndarray | None = None) -> RenderedScene:
@@ -83,11 +83,11 @@ def load_scene(path: Path, moments: np.ndarray | None = None) -> RenderedScene:
         RequestError: it is damaged.
     """
     try:
-        with np.load(path) as kept:
-            frames = int(kept["frames"])
+        with np.load(path) as scene:
+            frames = int(scene["frames"])
             chosen = np.arange(frames) if moments is None else np.round(moments * (frames - 1)).astype(int)
-            colours = [_decoded(kept[f"colour_{t}"])[..., ::-1] for t in chosen]
-            planes = [_decoded(kept[f"planes_{t}"]) for t in chosen]
+            colours = [_decoded(scene[f"colour_{t}"])[..., ::-1] for t in chosen]
+            planes = [_decoded(scene[f"planes_{t}"]) for t in chosen]
     except Exception as error:  # a damaged file raises whatever its bytes happen to say
         raise RequestError(f"The rendered scene {path} is damaged ({error}). Delete it, and render again.") from error
     joined = [np.dstack((colour, plane[..., 2])) for colour, plane in zip(colours, planes)]
@@ -131,17 +131,17 @@ def targets(rng: np.random.Generator, labels: np.ndarray, objects: int, partial:
     """
     bodies = labels[..., 0]
     sizes = np.bincount(bodies.ravel(), minlength=2)
-    there = [body for body in range(1, len(sizes)) if sizes[body]]
-    if not there:
+    shown = [body for body in range(1, len(sizes)) if sizes[body]]
+    if not shown:
         return np.zeros_like(bodies)
-    chosen = rng.permutation(there)
+    chosen = rng.permutation(shown)
     skins = [int(skin) for skin in np.unique(labels[..., 1][bodies == chosen[0]])]
     if partial and len(skins) > 1:
         order = rng.permutation(skins)
         first = order[: rng.integers(1, len(order))]
-        own = bodies == chosen[0]
-        found = np.where(own & np.isin(labels[..., 1], first), 1, 0)
-        second = own & (found == 0)
+        of_body = bodies == chosen[0]
+        found = np.where(of_body & np.isin(labels[..., 1], first), 1, 0)
+        second = of_body & (found == 0)
     else:
         found = np.where(bodies == chosen[0], 1, 0)
         second = bodies == chosen[1] if len(chosen) > 1 else np.zeros_like(bodies, bool)

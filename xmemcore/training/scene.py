@@ -205,14 +205,14 @@ def _stage(rng: np.random.Generator, source: Source, thin: Source, shape: ClipSh
             shape.frames, (ground.path.centre[0, 0] + centre[0] * scale, ground.path.centre[0, 1] + centre[1] * scale), factor * scale
         )
         # Often the thing moves with its surroundings alone.
-        own = energy * float(rng.choice((0.0, 0.4, 1.0)))
+        liveliness = energy * float(rng.choice((0.0, 0.4, 1.0)))
     else:
-        base, own = (
+        base, liveliness = (
             motion.still(shape.frames, tuple(rng.uniform(-0.6, 0.6, 2)), float(np.exp(rng.uniform(*np.log(config.target_scale))))),
             energy,
         )
     main = _layer(cutout, base, shutter)
-    _animate(rng, main, at, own, config, target=True)
+    _animate(rng, main, at, liveliness, config, target=True)
     if not on_surface:
         main.label, targets = 1, 1
         if is_partial:

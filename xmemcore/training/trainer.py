@@ -46,8 +46,8 @@ class Average:
             if trained.requires_grad:
                 weight.lerp_(trained, 1 - decay)
         # Running statistics of batch norm are averages already.
-        for kept, new in zip(self.network.buffers(), network.buffers(), strict=True):
-            kept.copy_(new)
+        for averaged, new in zip(self.network.buffers(), network.buffers(), strict=True):
+            averaged.copy_(new)
 
 
 @dataclass(frozen=True)

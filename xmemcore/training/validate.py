@@ -33,11 +33,11 @@ class Yardstick:
 
     def clips(self) -> list[Clip]:
         """Find them; raises RequestError, and NothingToScore for one with too few masks."""
-        there = find_clips(self.folder)
-        names = [clip.name for clip in there]
+        clips = find_clips(self.folder)
+        names = [clip.name for clip in clips]
         if unknown := [name for name in self.names if name not in names]:
             raise RequestError(f"There is no clip {', '.join(unknown)} in {self.folder}. These exist: {', '.join(names)}.")
-        chosen = [clip for clip in there if (clip.name in self.names if self.names else not clip.sparse)]
+        chosen = [clip for clip in clips if (clip.name in self.names if self.names else not clip.sparse)]
         if not chosen:
             raise RequestError(f"No clip in {self.folder} has a mask for each of its frames. Name clips with --validate.")
         thinned = [_thinned(clip, self.frames) for clip in chosen]

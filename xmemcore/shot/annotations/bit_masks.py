@@ -65,8 +65,8 @@ class BitMask:
         right = min(self.byte + self.bits.shape[1], other.byte + other.bits.shape[1])
         if top >= bottom or left >= right:
             return 0
-        own, others = (mask.bits[top - mask.row : bottom - mask.row, left - mask.byte : right - mask.byte] for mask in (self, other))
-        return int(np.bitwise_count(own & others).sum(dtype=np.int64))
+        bits, other_bits = (mask.bits[top - mask.row : bottom - mask.row, left - mask.byte : right - mask.byte] for mask in (self, other))
+        return int(np.bitwise_count(bits & other_bits).sum(dtype=np.int64))
 
     def unpacked(self) -> np.ndarray:
         """Give (h, w) float32."""

@@ -94,12 +94,12 @@ class ExrMasks:
         display, file_display = self._canvas.display, header.display_window
         objects = {name: Layer(cut_faint=False) for name in places}
         for part in header.parts:
-            here = {name: place.channel for name, place in places.items() if place.part is part}
-            if not here:
+            channel_of = {name: place.channel for name, place in places.items() if place.part is part}
+            if not channel_of:
                 continue
-            if len(here) * part.data_window.width * part.data_window.height > MAX_SAMPLES:
+            if len(channel_of) * part.data_window.width * part.data_window.height > MAX_SAMPLES:
                 raise RequestError(
-                    f"The mask {header.path.name} in {header.path.parent} has {len(here)} objects of {part.data_window.width}x"
+                    f"The mask {header.path.name} in {header.path.parent} has {len(channel_of)} objects of {part.data_window.width}x"
                     f"{part.data_window.height}; up to {MAX_SAMPLES // 10**6} million values are read. Write fewer objects into one file."
                 )
             whole = {plane.name for plane in part.planes if plane.kind == "uint"}
@@ -107,8 +107,8 @@ class ExrMasks:
                 display.x0 - file_display.x0 - self._canvas.box.x0, display.y0 - file_display.y0 - self._canvas.box.y0
             )
             seen = window.intersection(Box(0, 0, self._canvas.width, self._canvas.height))
-            for top, channels in read_bands(header, part, dict.fromkeys(here.values())):
-                for name, channel in here.items():
+            for top, channels in read_bands(header, part, dict.fromkeys(channel_of.values())):
+                for name, channel in channel_of.items():
                     values = np.nan_to_num(channels[channel].astype(np.float32))
                     if channel in whole and values.max(initial=0) > 1:
                         raise _ids(header, channel, float(values.max()))
@@ -141,9 +141,9 @@ def _places(header: ExrHeader) -> dict[str, _Place]:
     plain = {last: place for last, place in layers.pop("", {}).items() if last not in OTHER_CHANNELS}
     if layers:
         return {name: place for layer, channels in layers.items() for name, place in _of_layer(header, layer, channels).items()}
-    own = {last: place for last, place in plain.items() if last not in (*COLOURS, *ALPHAS, "Y")}
-    if own:
-        return own
+    named = {last: place for last, place in plain.items() if last not in (*COLOURS, *ALPHAS, "Y")}
+    if named:
+        return named
     for single in (*ALPHAS, "Y"):
         if single in plain:
             return {MATTE: plain[single]}

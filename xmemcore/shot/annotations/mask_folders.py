@@ -45,8 +45,8 @@ def mask_sequences(pattern: str, view: str | None, plate: Sequence) -> dict[str,
             raise
         return found
     if len(found) > 1:
-        own = set(plate.paths.values())
-        found = {name: sequence for name, sequence in found.items() if own.isdisjoint(sequence.paths.values())} or found
+        of_plate = set(plate.paths.values())
+        found = {name: sequence for name, sequence in found.items() if of_plate.isdisjoint(sequence.paths.values())} or found
     if len(found) == 1:
         return {"": next(iter(found.values()))}
     named: dict[str, Sequence] = {}

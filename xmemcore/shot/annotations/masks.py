@@ -58,8 +58,8 @@ class MaskAnnotations:
         """Name the objects that a keyframe's file has, the absent ones included; none elsewhere."""
         if frame not in self.keyframes:
             return frozenset()
-        there = self._files.known(frame)
-        return frozenset(obj for obj, name in enumerate(self.objects) if name in there)
+        names = self._files.known(frame)
+        return frozenset(obj for obj, name in enumerate(self.objects) if name in names)
 
     def absent(self, frame: int) -> frozenset[int]:
         """Masks say nothing about frames that have none."""

@@ -63,17 +63,17 @@ class RotoAnnotations:
             known, sentence = _on_plate(self._objects, known, frames)
             warnings += sentence
         known = [self._usable(obj, frames, warnings) for obj, frames in enumerate(known)]
-        unkeyed = [each.name for each, frames in zip(self._objects, known) if not frames]
+        unkeyed = [drawn.name for drawn, frames in zip(self._objects, known) if not frames]
         if len(unkeyed) == len(known):
             raise _nothing_known(self._objects)
-        warnings += _unkeyed_warning([each for each, frames in zip(self._objects, known) if not frames])
+        warnings += _unkeyed_warning([drawn for drawn, frames in zip(self._objects, known) if not frames])
         if unkeyed:
-            self._objects = [each for each, frames in zip(self._objects, known) if frames]
+            self._objects = [drawn for drawn, frames in zip(self._objects, known) if frames]
             self._shapes.cache_clear()  # positions have changed
         self._known = [frames for frames in known if frames]
         self._absent: dict[int, frozenset[int]] = {}
-        self.objects = tuple(each.name for each in self._objects)
-        self.originals = tuple(each.original or each.name for each in self._objects)
+        self.objects = tuple(drawn.name for drawn in self._objects)
+        self.originals = tuple(drawn.original or drawn.name for drawn in self._objects)
         self.keyframes = tuple(sorted(frozenset().union(*self._known)))
         self.warnings = (*warnings, *self._hidden_warnings())
 
@@ -84,7 +84,7 @@ class RotoAnnotations:
     def absent(self, frame: int) -> frozenset[int]:
         """Name the objects that visibility, opacity or lifetime hide at a frame, keyed there or not."""
         if frame not in self._absent:
-            self._absent[frame] = frozenset(obj for obj, each in enumerate(self._objects) if each.absent(frame))
+            self._absent[frame] = frozenset(obj for obj, drawn in enumerate(self._objects) if drawn.absent(frame))
         return self._absent[frame]
 
     def approved(self, frame: int) -> frozenset[int]:
@@ -123,8 +123,8 @@ class RotoAnnotations:
 
     def own(self, start: int, frame: int, obj: int, shapes: Sequence[EvaluatedShape]) -> list[OwnShape]:
         """Bring shapes of one frame, which were moved, into their node's coordinates at another; [] where there is no node."""
-        own = self._objects[obj].own
-        return [] if own is None else own(start, frame, shapes)
+        own_shapes = self._objects[obj].own
+        return [] if own_shapes is None else own_shapes(start, frame, shapes)
 
     def signature(self, frame: int, obj: int) -> str:
         """Hash a known object's shapes and their attributes at a frame."""
@@ -142,10 +142,11 @@ class RotoAnnotations:
 
     def _hidden_warnings(self) -> Iterable[str]:
         """Name the frames that are drawn and hidden."""
-        for obj, each in enumerate(self._objects):
-            hidden = sorted(frame for frame in self._known[obj].intersection(each.keyframes) if obj in self.absent(frame))
+        for obj, drawn in enumerate(self._objects):
+            hidden = sorted(frame for frame in self._known[obj].intersection(drawn.keyframes) if obj in self.absent(frame))
             if hidden:
-                yield f"{each.name} is drawn on {counted(hidden)}, but hidden there by visibility, opacity or lifetime: its matte is empty."
+                where = f"{drawn.name} is drawn on {counted(hidden)}"
+                yield f"{where}, but hidden there by visibility, opacity or lifetime: its matte is empty."
 
     def _evaluated(self, frame: int, obj: int) -> tuple[EvaluatedShape, ...]:
         return tuple(self._objects[obj].at(frame))
@@ -176,21 +177,21 @@ def open_roto(
 
 def _chosen(roto: Roto, names: Iterable[str] | None) -> list[RotoObject]:
     objects = list(roto.objects)
-    return objects if names is None else [objects[place] for place in positions(names, [each.name for each in objects])]
+    return objects if names is None else [objects[place] for place in positions(names, [drawn.name for drawn in objects])]
 
 
 def _known_frames(objects: list[RotoObject], keyframes: Iterable[int] | None) -> list[frozenset[int]]:
     if keyframes is None:
-        return [frozenset(each.keyframes) if each.unknown is None else frozenset() for each in objects]
+        return [frozenset(drawn.keyframes) if drawn.unknown is None else frozenset() for drawn in objects]
     wanted = frozenset(keyframes)
-    if all(each.unknown is not None for each in objects):
+    if all(drawn.unknown is not None for drawn in objects):
         raise _nothing_known(objects)
-    known = [frozenset(frame for frame in wanted if each.has(frame)) for each in objects]
+    known = [frozenset(frame for frame in wanted if drawn.has(frame)) for drawn in objects]
     missing = sorted(wanted - frozenset().union(*known))
     if missing:
-        held = sorted(frozenset().union(*(each.frames or frozenset() for each in objects)))
+        recorded = sorted(frozenset().union(*(drawn.frames or frozenset() for drawn in objects)))
         raise RequestError(
-            f"The roto holds nothing for frame {', '.join(map(str, missing))}; it has {', '.join(map(str, held[:20]))}. "
+            f"The roto holds nothing for frame {', '.join(map(str, missing))}; it has {', '.join(map(str, recorded[:20]))}. "
             "Export it again with these keyframes."
         )
     return known
@@ -211,32 +212,34 @@ def _format_warning(roto: Roto, canvas: Canvas) -> Iterable[str]:
 
 def _on_plate(objects: list[RotoObject], known: list[frozenset[int]], frames: Collection[int]) -> tuple[list[frozenset[int]], list[str]]:
     """Leave out keys that have no plate frame; raises RequestError when none is left."""
-    kept = [keys.intersection(frames) for keys in known]
-    all_keyed, left = sorted(frozenset().union(*known)), frozenset().union(*kept)
+    on_plate = [keys.intersection(frames) for keys in known]
+    all_keyed, left = sorted(frozenset().union(*known)), frozenset().union(*on_plate)
     off = [frame for frame in all_keyed if frame not in left]
     if not off:
         return known, []
-    there = f"{min(frames)}-{max(frames)}"
+    present = f"{min(frames)}-{max(frames)}"
     if not left:
-        raise RequestError(f"No key of the roto is on the plate, which has {there}: keys are on {counted(off)}. Check the plate's numbers.")
-    gone = [each.name for each, before, after in zip(objects, known, kept) if before and not after]
+        raise RequestError(
+            f"No key of the roto is on the plate, which has {present}: keys are on {counted(off)}. Check the plate's numbers."
+        )
+    gone = [drawn.name for drawn, before, after in zip(objects, known, on_plate) if before and not after]
     lost = f"; nothing is left of {', '.join(gone[:SHOWN_NAMES])}" if gone else ""
-    return kept, [f"Keys of the roto on {counted(off)} are not on the plate, which has {there}, and are left out{lost}."]
+    return on_plate, [f"Keys of the roto on {counted(off)} are not on the plate, which has {present}, and are left out{lost}."]
 
 
 def _nothing_known(objects: list[RotoObject]) -> RequestError:
-    hanging = [each for each in objects if each.unknown is not None]
-    names = ", ".join(each.name for each in objects[:SHOWN_NAMES])
+    hanging = [drawn for drawn in objects if drawn.unknown is not None]
+    names = ", ".join(drawn.name for drawn in objects[:SHOWN_NAMES])
     if hanging:
         return RequestError(f"No shape of the roto is known ({names}): {hanging[0].name} hangs on {hanging[0].unknown}. {HOW_TO_BAKE}")
     return RequestError(f"No shape of the roto has a key ({names}). Key one on at least one frame, or name the keyframes to use.")
 
 
 def _unkeyed_warning(objects: list[RotoObject]) -> Iterable[str]:
-    names = [each.name for each in objects if each.unknown is None]
+    names = [drawn.name for drawn in objects if drawn.unknown is None]
     if names:
         yield f"These shapes have no key and are left out: {', '.join(names[:10])}. Key them, or name the keyframes to use."
-    names = [each.name for each in objects if each.unknown is not None]
+    names = [drawn.name for drawn in objects if drawn.unknown is not None]
     if names:
         yield f"These shapes are left out, because they hang on what is not known: {', '.join(names[:10])}."
 

@@ -44,7 +44,7 @@ def read_layout(content: bytes) -> JpegLayout:
     """
     if not content.startswith(START_OF_IMAGE):
         raise PictureDamaged("its first bytes are not those of a JPEG")
-    kept, place = [START_OF_IMAGE], 2
+    segments, place = [START_OF_IMAGE], 2
     size: tuple[int, int] | None = None
     components = 0
     jfif: float | None = None
@@ -69,7 +69,7 @@ def read_layout(content: bytes) -> JpegLayout:
         elif marker == _APP1 and segment.startswith(b"Exif\0\0"):
             exif = segment[6:]
         if not (0xE0 <= marker <= 0xEF or marker == _COMMENT) or marker == _APP14:
-            kept.append(content[place : place + 2 + length])
+            segments.append(content[place : place + 2 + length])
         place += 2 + length
     if size is None:
         raise PictureDamaged("its header is missing")
@@ -79,7 +79,7 @@ def read_layout(content: bytes) -> JpegLayout:
         raise PictureUnsupported(f"a JPEG of {components} channels")
     require_bytes(*size, 3)
     aspect = jfif if jfif is not None else exif_aspect(exif)
-    return JpegLayout(PictureHeader(*size, aspect, exif_orientation(exif)), b"".join(kept), place)
+    return JpegLayout(PictureHeader(*size, aspect, exif_orientation(exif)), b"".join(segments), place)
 
 
 def pixels_only(content: bytes) -> bytes:

@@ -78,7 +78,7 @@ def pixels_only(content: bytes, transparency: bool) -> bytes:
     Raises:
         PictureDamaged: also for a wrong check sum.
     """
-    kept = [SIGNATURE]
+    chunks = [SIGNATURE]
     place, ended, wanted = 8, False, {b"IHDR", b"PLTE", b"IDAT", b"IEND"} | ({b"tRNS"} if transparency else set())
     while place + 12 <= len(content) and not ended:
         length, kind = struct.unpack_from(">I4s", content, place)
@@ -88,11 +88,11 @@ def pixels_only(content: bytes, transparency: bool) -> bytes:
         if kind in wanted:
             if zlib.crc32(content[place + 4 : end - 4]) != struct.unpack_from(">I", content, end - 4)[0]:
                 raise PictureDamaged("a check sum is wrong")
-            kept.append(content[place:end])
+            chunks.append(content[place:end])
         elif kind[:1].isupper() and kind != b"tRNS":
             raise PictureDamaged("it has a part that no PNG has")
         ended = kind == b"IEND"
         place = end
     if not ended:
         raise PictureDamaged("it ends too early")
-    return b"".join(kept)
+    return b"".join(chunks)

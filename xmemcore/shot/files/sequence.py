@@ -264,11 +264,11 @@ def _of_view(path: Path, subject: str, view: str | None) -> Path:
     while _VIEW.search(str(folder.parent)):
         folder = folder.parent
     escaped = re.escape(folder.name) if folder != path else _frames_of(folder.name)
-    there = re.compile(
+    pattern = re.compile(
         escaped.replace("%V", "(?P<view>[A-Za-z]\\w*?)", 1).replace("%v", "(?P<letter>[A-Za-z])", 1).replace("%V", "(?P=view)")
     )
     try:
-        matches = [there.fullmatch(entry.name) for entry in folder.parent.iterdir()]
+        matches = [pattern.fullmatch(entry.name) for entry in folder.parent.iterdir()]
     except (OSError, re.error):
         matches = []
     views = sorted({match.groupdict().get("view") or match.groupdict().get("letter") or "" for match in matches if match})

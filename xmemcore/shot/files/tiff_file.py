@@ -266,12 +266,12 @@ def _layout(order: str, big: bool, ifd: _Ifd, several: bool) -> TiffLayout:
 def _samples(content: bytes, layout: TiffLayout) -> np.ndarray:
     """Give (H, W, C) of all samples: uint8 and uint16 as they are, of other depths float32; a palette's as they are."""
     planes = layout.samples if layout.separate else 1
-    each = layout.samples // planes
+    per_plane = layout.samples // planes
     found = []
     for plane in range(planes):
         pieces = len(layout.offsets) // planes
         chosen = slice(plane * pieces, (plane + 1) * pieces)
-        found.append(_plane(content, layout, layout.offsets[chosen], layout.lengths[chosen], each))
+        found.append(_plane(content, layout, layout.offsets[chosen], layout.lengths[chosen], per_plane))
     return found[0] if len(found) == 1 else np.concatenate(found, axis=2)
 
 

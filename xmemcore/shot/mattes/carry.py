@@ -51,14 +51,14 @@ class _Difference:
     """Column of its first pixel."""
 
     @classmethod
-    def of(cls, shape: np.ndarray, own: np.ndarray, feather: np.ndarray) -> _Difference | None:
+    def of(cls, shape: np.ndarray, predicted: np.ndarray, feather: np.ndarray) -> _Difference | None:
         """Compare two planes; None where they say the same."""
-        there = np.abs(shape - own) > FAINT
-        if not there.any():
+        differs = np.abs(shape - predicted) > FAINT
+        if not differs.any():
             return None
-        values = np.stack((np.where(there, shape - own, 0), own, feather), axis=-1)
-        there |= (own > FAINT) | (feather > 0)
-        rows, columns = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
+        values = np.stack((np.where(differs, shape - predicted, 0), predicted, feather), axis=-1)
+        counts = differs | (predicted > FAINT) | (feather > 0)
+        rows, columns = np.flatnonzero(counts.any(axis=1)), np.flatnonzero(counts.any(axis=0))
         part = np.ascontiguousarray(values[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], np.float32)
         return cls(part, int(rows[0]), int(columns[0]))
 
@@ -68,10 +68,10 @@ class _Difference:
         Returns:
             The difference, and where the edge is feathered; (h, w) each.
         """
-        there = cv2.remap(self.values, way.columns - self.column, way.rows - self.row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        apart = cv2.blur(np.abs(there[..., 1] - answer), (AROUND_PIXELS, AROUND_PIXELS))
+        at_key = cv2.remap(self.values, way.columns - self.column, way.rows - self.row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        apart = cv2.blur(np.abs(at_key[..., 1] - answer), (AROUND_PIXELS, AROUND_PIXELS))
         counts = ((APART - apart) / (APART - AGREED)).clip(max(0.0, 1 - (distance - 1) / (NEAR - 1)), 1)
-        return there[..., 0] * counts, there[..., 2]
+        return at_key[..., 0] * counts, at_key[..., 2]
 
 
 class KeyDifferences:
@@ -102,7 +102,9 @@ class KeyDifferences:
         """Say whether a key's difference is there."""
         return key in self._found
 
-    def put(self, key: int, shapes: Mapping[int, np.ndarray], own: np.ndarray, feathers: Mapping[int, np.ndarray] | None = None) -> None:
+    def put(
+        self, key: int, shapes: Mapping[int, np.ndarray], predicted: np.ndarray, feathers: Mapping[int, np.ndarray] | None = None
+    ) -> None:
         """Compute and keep a key's difference.
 
         Args:
@@ -114,7 +116,7 @@ class KeyDifferences:
         compared = {}
         for obj, shape in shapes.items():
             feather = np.zeros_like(shape) if feathers is None else feathers[obj]
-            compared[obj] = _Difference.of(shape, own[obj + 1].astype(np.float32), feather)
+            compared[obj] = _Difference.of(shape, predicted[obj + 1].astype(np.float32), feather)
         self._found[key] = {obj: difference for obj, difference in compared.items() if difference is not None}
 
     def added_to(self, planes: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:
@@ -190,11 +192,11 @@ def feather_of(matte: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     # Only around what was drawn, with the pixel beyond that a slope looks at.
     sides = [np.flatnonzero(matte.any(axis=axis)) for axis in (1, 0)]
     if sides[0].size:
-        here = tuple(slice(max(int(side[0]) - 1, 0), int(side[-1]) + 2) for side in sides)
-        drawn = matte[here].astype(np.float32)
+        around = tuple(slice(max(int(side[0]) - 1, 0), int(side[-1]) + 2) for side in sides)
+        drawn = matte[around].astype(np.float32)
         slope = np.hypot(cv2.Sobel(drawn, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(drawn, cv2.CV_32F, 0, 1, scale=1 / 8))
-        between[here] = (drawn > 0.05) & (drawn < 0.95)
-        wide[here] = between[here] * (slope < 1 / FEATHER_PIXELS)
+        between[around] = (drawn > 0.05) & (drawn < 0.95)
+        wide[around] = between[around] * (slope < 1 / FEATHER_PIXELS)
     edge, feathered = resampled(between, size), resampled(wide, size)
     side = (AROUND_PIXELS, AROUND_PIXELS)
     return np.where(cv2.blur(edge, side) > 0, cv2.blur(feathered, side) / np.maximum(cv2.blur(edge, side), 1e-6), 0).astype(np.float32)

@@ -67,8 +67,8 @@ class Refinement:
         colours = cv2.split(cv2.resize(picture, band.shape[::-1], interpolation=cv2.INTER_AREA))
         bands = [undecided(plane[None]) for plane in small[1:]]
         self._explained = [
-            _Explained(colours, plane, own, picture.shape[:2], None if soft is None else soft[obj]) if own.any() else None
-            for obj, (plane, own) in enumerate(zip(small[1:], bands))
+            _Explained(colours, plane, band, picture.shape[:2], None if soft is None else soft[obj]) if band.any() else None
+            for obj, (plane, band) in enumerate(zip(small[1:], bands))
         ]
 
     def rows(self, band: slice, enlarged: np.ndarray) -> np.ndarray:
@@ -132,8 +132,8 @@ class _CellBox:
         room = BAND_CELLS + 2 * RADIUS_CELLS + 1
         sides = []
         for axis in (0, 1):
-            there = np.flatnonzero(band.any(axis=1 - axis))
-            sides.append(slice(max(int(there[0]) - room, 0), min(int(there[-1]) + 1 + room, band.shape[axis])))
+            positions = np.flatnonzero(band.any(axis=1 - axis))
+            sides.append(slice(max(int(positions[0]) - room, 0), min(int(positions[-1]) + 1 + room, band.shape[axis])))
         return cls((sides[0], sides[1]), size, (band.shape[0] / size[0], band.shape[1] / size[1]))
 
     def of(self, plane: np.ndarray) -> np.ndarray:

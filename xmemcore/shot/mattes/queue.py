@@ -254,9 +254,9 @@ class MatteQueue:
         for box, planes in finished(view.chain, view.canvas, small, index, seen, 0, around, faint, inside):
             yield box.moved(part.x0, part.y0), planes
         for box in _beside(part, also):
-            nothing = np.zeros((len(small), box.height, box.width), np.float32)
-            nothing[0] = 1
-            yield box, nothing
+            empty = np.zeros((len(small), box.height, box.width), np.float32)
+            empty[0] = 1
+            yield box, empty
 
     def _placed(self, plane: np.ndarray, view: View, index: int) -> np.ndarray:
         """Bring a plane (h, w) of a part to the whole working image; beside the part it is 1, for there surely is no object."""
@@ -279,7 +279,7 @@ class MatteQueue:
 
     def _spill(self, group: int, index: int, planes: np.ndarray, around: Mapping[int, np.ndarray]) -> None:
         content = io.BytesIO()
-        named: dict[str, Any] = {"planes": planes, **{str(other): there for other, there in around.items()}}
+        named: dict[str, Any] = {"planes": planes, **{str(other): neighbour for other, neighbour in around.items()}}
         np.savez(content, **named)
         try:
             self._spilled(group, index).write_bytes(content.getbuffer())
@@ -302,10 +302,10 @@ class MatteQueue:
 
 def _beside(part: Box, boxes: Sequence[Box]) -> list[Box]:
     """Cut what lies around some boxes and outside of a part of the canvas into rectangles; none where the part holds them."""
-    there = [box for box in boxes if not box.empty]
-    if not there:
+    shown = [box for box in boxes if not box.empty]
+    if not shown:
         return []
-    around = reduce(Box.union, there)
+    around = reduce(Box.union, shown)
     top, bottom = max(around.y0, min(around.y1, part.y0)), min(around.y1, max(around.y0, part.y1))
     pieces = [
         Box(around.x0, around.y0, around.x1, top),
@@ -333,5 +333,5 @@ def _margin(planes: np.ndarray) -> np.ndarray:
 
 def _around_objects(margin: np.ndarray, objects: np.ndarray) -> float:
     """Average the margin (h, w) where there is anything to be unsure about: where objects (h, w) are seen."""
-    here = objects > 0.05
-    return round(float(margin[here].mean()) if here.any() else float(margin.min()), 4)
+    inside = objects > 0.05
+    return round(float(margin[inside].mean()) if inside.any() else float(margin.min()), 4)

@@ -32,8 +32,8 @@ def steadied(planes: np.ndarray, index: int, around: Mapping[int, np.ndarray], f
     for obj, plane in enumerate(steady[1:], 1):
         total, weight = plane.copy(), np.ones_like(plane)
         for neighbour, way in ways.items():
-            there = around[neighbour][obj].astype(np.float32)
-            brought = cv2.remap(there, way.columns, way.rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            neighbours = around[neighbour][obj].astype(np.float32)
+            brought = cv2.remap(neighbours, way.columns, way.rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             counts = np.abs(brought - plane) < DIFFERENT
             total += counts * brought
             weight += counts
@@ -64,5 +64,5 @@ class Waiting:
                 ready.append((place, self._held[place], {other: self._held[other] for other in around}))
                 self._left.discard(place)
         needed = {other for place in self._left for other in (place, *neighbours(place, self._delivers))}
-        self._held = {place: held for place, held in self._held.items() if place in needed}
+        self._held = {place: planes for place, planes in self._held.items() if place in needed}
         return ready

@@ -201,7 +201,7 @@ def finished(
     box = Box(0, 0, canvas.width, canvas.height)
     if faint is not None and all(isinstance(step, Enlarge) for step in after):
         # Other steps may move an object beyond where it was.
-        boxes = [each for each in (_reached(prediction.values, canvas, faint), *also) if not each.empty]
+        boxes = [box for box in (_reached(prediction.values, canvas, faint), *also) if not box.empty]
         if not boxes:
             return
         box = reduce(Box.union, boxes)
@@ -217,13 +217,13 @@ def finished(
 
 def _reached(planes: np.ndarray, canvas: Canvas, faint: float) -> Box:
     """Give the box of the canvas in which objects are more than faint once they are enlarged; empty where they are so nowhere."""
-    there = (planes[1:] > faint).any(axis=0) | (planes[0] < 1 - faint)
+    covered = (planes[1:] > faint).any(axis=0) | (planes[0] < 1 - faint)
     sides: list[tuple[int, int]] = []
     for axis, size in ((0, canvas.width), (1, canvas.height)):
-        cells = np.flatnonzero(there.any(axis=axis))
+        cells = np.flatnonzero(covered.any(axis=axis))
         if not cells.size:
             return Box(0, 0, 0, 0)
-        scale = size / there.shape[1 - axis]
+        scale = size / covered.shape[1 - axis]
         # A cell is seen up to the middles of its neighbours.
         start, stop = math.floor((cells[0] - 0.5) * scale) - 1, math.ceil((cells[-1] + 1.5) * scale) + 1
         sides.append((max(start, 0), min(stop, size)))

@@ -106,10 +106,10 @@ def _picture(header: ExrHeader, view: str | None) -> tuple[_Layer, list[str]]:
             or [layer for layer in layers if layer.layer.lower() == view.lower()]
         )
         if not chosen:
-            there = f"the views {_listed(views)}" if views else f"the parts {_listed(parts)}" if len(parts) > 1 else "one view only"
+            choices = f"the views {_listed(views)}" if views else f"the parts {_listed(parts)}" if len(parts) > 1 else "one view only"
             named = [layer.layer for layer in layers if layer.layer]
-            there += f", with the layers {_listed(named)}" if named else ""
-            raise RequestError(f"{header.path.name} has no view {view!r}; it has {there}. Name one of these with --view, or none.")
+            choices += f", with the layers {_listed(named)}" if named else ""
+            raise RequestError(f"{header.path.name} has no view {view!r}; it has {choices}. Name one of these with --view, or none.")
         layers = chosen
     elif len(views) > 1:
         notes.append(f"The plate has the views {_listed(views)}; {views[0]} is used. Choose another one with --view.")
@@ -120,8 +120,10 @@ def _picture(header: ExrHeader, view: str | None) -> tuple[_Layer, list[str]]:
     if view is None and len(views) < 2:
         rivals = [layer.part.name for layer in layers if layer.layer == picture.layer and layer.part is not picture.part]
         if rivals and _last(picture.part.name) not in PICTURE_LAYERS[1:]:
-            own = picture.part.name
-            notes.append(f"The plate's parts {_listed([own, *rivals])} all have a picture; {own} is used. Choose another one with --view.")
+            name = picture.part.name
+            notes.append(
+                f"The plate's parts {_listed([name, *rivals])} all have a picture; {name} is used. Choose another one with --view."
+            )
     return picture, notes
 
 
@@ -139,10 +141,10 @@ def _best(layers: list[_Layer]) -> _Layer | None:
     is a grey picture.
     """
     for part in dict.fromkeys(layer.part for layer in layers):
-        here = {_last(layer.layer): layer for layer in reversed(layers) if layer.part is part}
+        of_part = {_last(layer.layer): layer for layer in reversed(layers) if layer.part is part}
         for wanted in PICTURE_LAYERS:
-            if wanted in here:
-                return here[wanted]
+            if wanted in of_part:
+                return of_part[wanted]
     for layer in layers:
         if layer.layer == layer.part.name:
             return layer
@@ -192,17 +194,22 @@ def _nothing_plain(header: ExrHeader) -> str:
     if any(name.rpartition(".")[2] in ("RY", "BY") for name in channels):
         return f"{header.path.name} stores luminance and chroma (Y, RY, BY), which is not read. Render R, G, B."
     deep = "; its deep parts have no single image" if header.has_deep_parts else ""
-    there = ", ".join(channels) or "none"
-    return f"{header.path.name} has no channels R, G, B; it has {there[:200]}{deep}. Render rgb, or choose a layer with --view."
+    listed = ", ".join(channels) or "none"
+    return f"{header.path.name} has no channels R, G, B; it has {listed[:200]}{deep}. Render rgb, or choose a layer with --view."
 
 
 def _colour_hint(header: ExrHeader) -> str | None:
     """Name a file's primaries, when they are not Rec.709's."""
-    there = header.chromaticities
-    if there is None or not all(math.isfinite(value) for value in there) or not any(there) or _has_primaries(there, REC_709):
+    primaries = header.chromaticities
+    if (
+        primaries is None
+        or not all(math.isfinite(value) for value in primaries)
+        or not any(primaries)
+        or _has_primaries(primaries, REC_709)
+    ):
         return None
     for name, gamut, option in _GAMUTS:
-        if _has_primaries(there, gamut):
+        if _has_primaries(primaries, gamut):
             return f"The plate's header names the primaries of {name}, but it is read as linear Rec.709. Say {option}."
     return (
         "The plate's header names primaries other than Rec.709's, but it is read as linear Rec.709. "
@@ -210,9 +217,9 @@ def _colour_hint(header: ExrHeader) -> str | None:
     )
 
 
-def _has_primaries(there: tuple[float, ...], gamut: Gamut) -> bool:
+def _has_primaries(chromaticities: tuple[float, ...], gamut: Gamut) -> bool:
     wanted = (*gamut.red, *gamut.green, *gamut.blue, *gamut.white)
-    return all(abs(place - other) <= _SAME_PRIMARY for place, other in zip(there, wanted, strict=True))
+    return all(abs(place - other) <= _SAME_PRIMARY for place, other in zip(chromaticities, wanted, strict=True))
 
 
 def _last(layer: str) -> str:

@@ -97,17 +97,17 @@ class PartFlows:
     def way(self, index: int, key: int, size: tuple[int, int]) -> Way:
         """Follow the pixels of a frame's part, which has this height and width, to those of a keyed frame's."""
         field = self._flows.field(index, key)
-        here, there = self._parts[index], self._parts[key]
+        part, key_part = self._parts[index], self._parts[key]
         height, width = size
-        (down, across), (high, wide) = (here.height / height, here.width / width), field.shape[:2]
+        (down, across), (high, wide) = (part.height / height, part.width / width), field.shape[:2]
         # Middles of the part's pixels, on the canvas.
-        columns = np.float32(here.x0) + (np.arange(width, dtype=np.float32) + 0.5) * np.float32(across)
-        rows = np.float32(here.y0) + (np.arange(height, dtype=np.float32) + 0.5) * np.float32(down)
+        columns = np.float32(part.x0) + (np.arange(width, dtype=np.float32) + 0.5) * np.float32(across)
+        rows = np.float32(part.y0) + (np.arange(height, dtype=np.float32) + 0.5) * np.float32(down)
         to_flow = np.float32(wide / self._canvas[1]), np.float32(high / self._canvas[0])
         flow = _taken(field, *np.meshgrid(columns * to_flow[0] - 0.5, rows * to_flow[1] - 0.5))
         return Way(
-            (columns + flow[..., 0] / to_flow[0] - there.x0) / np.float32(across) - 0.5,
-            (rows[:, None] + flow[..., 1] / to_flow[1] - there.y0) / np.float32(down) - 0.5,
+            (columns + flow[..., 0] / to_flow[0] - key_part.x0) / np.float32(across) - 0.5,
+            (rows[:, None] + flow[..., 1] / to_flow[1] - key_part.y0) / np.float32(down) - 0.5,
         )
 
 

@@ -78,13 +78,13 @@ class PlateContent:
 
     def read(self, index: int) -> np.ndarray:
         """Read a working image (h, w, 3) in [0, 1], and remember its hash. Safe to call from several threads."""
-        kept = self._images.pop(index, None)
-        return self._read(index, self.files.see(self.plate.sequence.path(self.plate.frames[index]))) if kept is None else kept
+        image = self._images.pop(index, None)
+        return self._read(index, self.files.see(self.plate.sequence.path(self.plate.frames[index]))) if image is None else image
 
     def grey(self, index: int) -> np.ndarray:
         """Give the small grey picture (h, w) uint8 in which motion is searched; reads the frame when it was not read lately."""
-        kept = self._greys.get(index)
-        return _grey(self.read(index)) if kept is None else kept
+        grey = self._greys.get(index)
+        return _grey(self.read(index)) if grey is None else grey
 
     def digest(self, index: int) -> str:
         """Name a frame's content; reads the frame when it was not read yet and its file is not known."""
@@ -238,7 +238,7 @@ class ShotFrames:
             self._writing.result()
         self._expected = list(indices)
         self._pinned = frozenset(twice)
-        self._kept = OrderedDict((index, kept) for index, kept in self._kept.items() if index in self._pinned)
+        self._kept = OrderedDict((index, features) for index, features in self._kept.items() if index in self._pinned)
         self._fetch_ahead()
 
     def frame(self, index: int) -> Frame:

@@ -80,9 +80,9 @@ def _processor(path: str | None, name: str) -> Any:
     config = _config(path)
     try:
         # A space of linear Rec.709 is asked for by name first: not every configuration says how it relates to others.
-        own = next((other for other in config.getColorSpaceNames() if canonical(other) == "linear"), None)
-        if own is not None:
-            return config.getProcessor(name, own).getDefaultCPUProcessor()
+        linear = next((other for other in config.getColorSpaceNames() if canonical(other) == "linear"), None)
+        if linear is not None:
+            return config.getProcessor(name, linear).getDefaultCPUProcessor()
         built_in = PyOpenColorIO.Config.CreateFromBuiltinConfig(BUILT_IN)
         return PyOpenColorIO.Config.GetProcessorFromConfigs(config, name, built_in, TARGET).getDefaultCPUProcessor()
     except (PyOpenColorIO.Exception, PyOpenColorIO.ExceptionMissingFile) as error:

@@ -129,9 +129,9 @@ class Plate:
         common = window.intersection(band.box)
         if common.empty:
             return np.zeros((stop - top, self.canvas.width, 3), np.float32)
-        here = slice(common.y0 - window.y0, common.y1 - window.y0)
+        rows = slice(common.y0 - window.y0, common.y1 - window.y0)
         # Encoded first, because outside the data window a plate is black in every colour space.
-        encoded = display_encoded([plane[here] for plane in planes], self.colorspace)
+        encoded = display_encoded([plane[rows] for plane in planes], self.colorspace)
         return band.placed(encoded, Box(window.x0, common.y0, window.x1, common.y1))
 
     def working_image(self, frame: int, size: int, resampling: str = AREA) -> np.ndarray:
@@ -216,9 +216,9 @@ def _require_format(path: Path, frame: int, header: FrameHeader, display: Box, a
 
 def _require_layer(path: Path, frame: int, layer: str, first: str) -> None:
     if layer != first:
-        there, begins = (f"in the layer {name[:60]}" if name else "in plain R, G, B" for name in (layer, first))
+        found, begins = (f"in the layer {name[:60]}" if name else "in plain R, G, B" for name in (layer, first))
         raise RequestError(
-            f"Frame {frame} ({path.name}) has its picture {there}, but the plate begins with one {begins}. Render all frames with the same "
+            f"Frame {frame} ({path.name}) has its picture {found}, but the plate begins with one {begins}. Render all frames with the same "
             "layers, or choose one with --view."
         )
 

@@ -78,12 +78,12 @@ class AtWork:
             LockNotWritable.
         """
         deadline = time.monotonic() + patience_seconds
-        own = self.folder / f"run-{plan[:16]}-{secrets.token_hex(8)}"
+        of_run = self.folder / f"run-{plan[:16]}-{secrets.token_hex(8)}"
         while True:
             with self._door():
                 self._living(_FRAMES)  # the last to leave is to find an empty folder
                 others = [path for path, named in self._living(_RUN) if named["plan"] != plan[:16]]
-                lease = leases.take(own) if not others else None
+                lease = leases.take(of_run) if not others else None
             if lease is not None:
                 break
             if time.monotonic() > deadline or cancelled():

@@ -69,14 +69,14 @@ class CacheFile:
         try:
             if self.older:
                 begin = read_ordinary(self.path, MAX_FILE_BYTES, begin=OLDER_HEADER_BYTES)
-                ours = OLDER_MARK in begin[8 : 8 + int.from_bytes(begin[:8], "little")]
+                is_ours = OLDER_MARK in begin[8 : 8 + int.from_bytes(begin[:8], "little")]
             else:
-                ours = read_ordinary(self.path, MAX_FILE_BYTES, begin=len(MAGIC)) == MAGIC
-            if ours:
+                is_ours = read_ordinary(self.path, MAX_FILE_BYTES, begin=len(MAGIC)) == MAGIC
+            if is_ours:
                 self.path.unlink()
         except OSError:
             return False
-        return ours
+        return is_ours
 
 
 def digest(*parts: object) -> str:
@@ -203,9 +203,9 @@ def make_room(root: Path, limit_bytes: int, keep: Iterable[Path] = ()) -> int:
     Returns:
         Bytes deleted.
     """
-    kept = set(keep)
+    spared = set(keep)
     files: list[CacheFile | RenderedFrame] = [*cache_files(root), *rendered_frames(root)]
-    files.sort(key=lambda file: (file.path in kept, not file.older, file.used_ns, str(file.path)))
+    files.sort(key=lambda file: (file.path in spared, not file.older, file.used_ns, str(file.path)))
     surplus = sum(file.bytes for file in files) - limit_bytes
     deleted = 0
     for file in files:
@@ -245,7 +245,7 @@ def require_tensor(tensor: Tensor, *sizes: int | None) -> Tensor:
     if (
         not tensor.is_floating_point()
         or tensor.ndim != len(sizes)
-        or any(size not in (None, there) for size, there in zip(sizes, tensor.shape))
+        or any(size not in (None, length) for size, length in zip(sizes, tensor.shape))
     ):
         raise ValueError(f"a tensor of {tensor.dtype} and {tuple(tensor.shape)} is not what was asked for")
     # One NaN makes the sum NaN; testing each number takes three times as long.

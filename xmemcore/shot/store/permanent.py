@@ -44,10 +44,10 @@ class PermanentStore:
 
     def forget_all_but(self, keys: Iterable[str]) -> None:
         """Delete the entries that no annotation of this run uses."""
-        kept = {self._files.path(key) for key in keys}
+        needed = {self._files.path(key) for key in keys}
         for file in cache_files(self._root, self._node_id):
             # Files of older versions are left to Clear and to the limit.
-            if file.path.parent == self._files.folder and file.path not in kept and not file.older:
+            if file.path.parent == self._files.folder and file.path not in needed and not file.older:
                 file.delete()
 
 

@@ -115,9 +115,9 @@ def clear_node(node_id: str, cache: str | None = None) -> None:
     with at_work.joined("clear", "A propagate is running for this node ({holder}; {folder}). Wait for it, or cancel it."):
         # Features are deleted by the cache's own listing; a manifest only names them.
         older = {file.path.stem for file in cache_files(root) if file.older and file.path.parent.parent.name == FEATURES}
-        own = _features_of(folder) | older
+        of_node = _features_of(folder) | older
         others = set().union(*(_features_of(other) for other in root.iterdir() if other.is_dir() and other != folder))
-        for file in (*_feature_files(root, own - others), *cache_files(root, node_id)):
+        for file in (*_feature_files(root, of_node - others), *cache_files(root, node_id)):
             file.delete()
         sweep_partial_files(root)
         if _format_of(folder / NAME) is not None:
