@@ -1,4 +1,4 @@
-"""`batch`: many shots one after another, on one machine or several; what is finished is not done again, and one page tells of all."""
+"""`batch`: many shots one after another, on one machine or several. Finished shots are not done again. One page lists them all."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def run(chosen: argparse.Namespace) -> int:
                 raise Cancelled("Cancelled. What was finished stays; the same command goes on from there.")
             shot = waiting.popleft()
             try:
-                # Who is busy is asked at once the first time round, and waited for when nothing else is left.
+                # The first time round nothing waits for a busy shot; when nothing else is left, it is waited for.
                 patience = shot.request.wait if shot.name in tried else 0.0
                 row = _propagated(folder, replace_wait(shot, patience), chosen.sheets, overall)
             except (Cancelled, KeyboardInterrupt):

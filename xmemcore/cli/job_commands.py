@@ -90,7 +90,7 @@ def _add_path_rules(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_machine(parser: argparse.ArgumentParser) -> None:
-    """Add what is the affair of the machine that runs a job."""
+    """Add the options that the machine that runs a job decides."""
     parser.add_argument("--model", metavar="FILE", help="the model's file on this machine (default: found by the job's name for it)")
     parser.add_argument("--precision", choices=PRECISIONS, help="level for a job that says auto; the same on every machine")
     where = parser.add_mutually_exclusive_group()
@@ -148,7 +148,7 @@ def _collected(chosen: argparse.Namespace, shot: job.JobShot, request: Propagate
 
 @contextmanager
 def _machines_fault() -> Iterator[None]:
-    """Call a folder that cannot be written the machine's fault: the job was exported where it could be, so another machine may do it."""
+    """Call a folder that cannot be written the machine's fault: the job was exported from a machine that could write it, so another may."""
     try:
         yield
     except NotWritable as error:

@@ -20,7 +20,7 @@ _STAMP_BYTES = 25
 
 
 class LoggedStream:
-    """A stream whose lines a file gets as well. It is no terminal: a bar that is redrawn makes no lines."""
+    """A stream that also writes its lines to a file. It says that it is no terminal, because a bar that is redrawn makes no lines."""
 
     def __init__(self, stream: TextIO, file: TextIO, clock: Callable[[], float] = time.time) -> None:
         self._stream, self._file, self._clock = stream, file, clock

@@ -153,7 +153,7 @@ def _info(chosen: argparse.Namespace) -> dict[str, object]:
 
 
 def _lines(key: str, value: object) -> list[str]:
-    """Put what a model says of itself into lines to read: of a record the plain values, of a training each round."""
+    """List a model's metadata, one line each: the plain values of a record, and one line for each round of a training."""
     record = _record(value)
     if key == "training" and record is not None:
         rounds = [record]

@@ -108,7 +108,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "size": positive,
     "seed": natural,
 }
-"""Settings whose text is read in a way of its own, by name; the others by their kind."""
+"""Readers of settings whose text is not read by their kind, by name."""
 
 
 def add_settings(parser: argparse.ArgumentParser, request: type[ShotRequest], *groups: str) -> None:
@@ -119,7 +119,7 @@ def add_settings(parser: argparse.ArgumentParser, request: type[ShotRequest], *g
 
 
 def add_device_options(parser: argparse.ArgumentParser) -> None:
-    """Add what says where to compute, and nothing else of the group that they belong to."""
+    """Add the options that say where to compute, and no others of their group."""
     for name in ("device", "gpu_memory"):
         _add_setting(parser, row(PropagateRequest, name))
 
@@ -160,25 +160,25 @@ def add_annotation_options(parser: argparse.ArgumentParser, required: bool = Tru
 
 
 def add_word_options(parser: argparse.ArgumentParser) -> None:
-    """Add what the artist says of mattes besides drawing: where an object is absent, and which mattes are right."""
+    """Add the options by which an artist says where an object is absent, and which mattes are right."""
     absent = "frames on which an object is not to be seen, such as sleeve:1010-1032 (repeatable)"
     parser.add_argument("--absent", action="append", metavar="NAME:RANGE", help=absent)
     parser.add_argument("--approved", metavar="DIR", help="approved mattes, which stay and count as annotations; see `approve`")
 
 
 def add_object_option(parser: argparse.ArgumentParser) -> None:
-    """Add which objects come out."""
+    """Add the option that names the objects to compute."""
     object_help = "which object comes out (repeatable; default: all); the others are not computed"
     parser.add_argument("--object", action="append", dest="objects", metavar="NAME", help=object_help)
 
 
 def add_log_option(parser: argparse.ArgumentParser) -> None:
-    """Add where what is told on stderr is kept."""
+    """Add the option that names a log file."""
     parser.add_argument("--log", metavar="FILE", help="keep what is told on stderr in a file too, each line with its time")
 
 
 def add_cache_options(parser: argparse.ArgumentParser) -> None:
-    """Add where what was learned about a shot is kept."""
+    """Add the options of the cache."""
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--cache", metavar="DIR", help="root of the cache (default: $XMEM_ROTO_CACHE, $NUKE_TEMP_DIR, the platform's)")
     where.add_argument("--no-cache", dest="use_cache", action="store_false", help="keep nothing, reuse nothing")

@@ -84,7 +84,7 @@ class Curve:
         return tuple(self.special.get(i, plain)._replace(time=time, value=value) for i, (time, value) in pairs)
 
     def ever(self) -> Sequence[float]:
-        """Give the values of its keys, or its constant. Of a followed link, only the values written beside it."""
+        """Give the values of its keys, or its constant; for a followed link, only the values written beside it."""
         return self.values if self.times else (self.constant,)
 
     def at(self, frame: float) -> float:

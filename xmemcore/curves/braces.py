@@ -8,9 +8,9 @@ from typing import List, Optional, Pattern
 from xmemcore.protocol.failures import RequestError
 
 MAX_DEPTH = 200
-"""Braces within braces; a layer adds one, and real rotos stay below 30."""
+"""Deepest nesting of braces; a layer adds one, and real rotos stay below 30."""
 MAX_TOKENS = 4_000_000
-"""Words and braces outside of point lists; the largest public script has a tenth."""
+"""Most words and braces outside of point lists; the largest public script has a tenth."""
 
 
 def _nested(depth: int) -> str:

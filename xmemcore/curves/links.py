@@ -21,13 +21,13 @@ Follow = Callable[[float], float]
 
 TOKEN = re.compile(r"\s*(?:(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)|(?P<path>[A-Za-z_]\w*(?:\.\w+)*)|(?P<sign>[-+*/()]))", re.ASCII)
 MAX_LINKS = 10
-"""Links that lead to links."""
+"""Longest chain of links that lead to links."""
 MAX_NESTED = 8
-"""Parentheses and signs within each other."""
+"""Deepest nesting of parentheses and signs."""
 MAX_EXPRESSION = 500
-"""Characters."""
+"""Longest expression, in characters."""
 MAX_NAMES = 100
-"""Knobs that one expression leads to, links included."""
+"""Most knobs that one expression leads to, links included."""
 FRAME_WORDS = ("frame", "t", "x")
 """Words for the frame. Source: Foundry, Nuke Python Developer's Guide, `nuke.expression`."""
 COMPONENTS = {"x": 0, "y": 1, "z": 2}

@@ -23,9 +23,9 @@ from xmemcore.curves.tree import BEZIER, ControlCurve, ControlPoint, Element, La
 
 ELEMENTS = ("layer", "curvegroup", "cubiccurve")
 MAX_LAYERS = 100
-"""Layers within layers."""
+"""Deepest nesting of layers."""
 MAX_TIMES = 200_000
-"""Key times of one curve."""
+"""Most key times of one curve."""
 MAX_CHARACTERS = 256 * 2**20
 """Longest curves text that is read."""
 

@@ -15,7 +15,7 @@ COMMANDS = frozenset("add_layer define_window_layout_xml load proc version push 
 """Words that begin a line and are no node's class."""
 MAX_NODES = 200_000
 MAX_GROUPS = 100
-"""Groups within groups."""
+"""Deepest nesting of groups."""
 MAX_INPUTS = 10_000
 SKIPPED = re.compile(r"(?:\s|;|\\\n|#[^\n]*)+")
 BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
@@ -101,7 +101,7 @@ class Script:
 
     text: str = field(repr=False)
     nodes: Tuple[Node, ...]
-    """In the text's order, those in groups too."""
+    """All nodes in the text's order, those in groups too."""
     root: Optional[Node]
     """The script's settings."""
 

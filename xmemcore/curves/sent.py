@@ -33,9 +33,9 @@ class SentRoto:
     union: Optional[str] = None
     """Name of the one object that all shapes are; None: every top-level shape or layer is one."""
     keyframes: Frames = field(default_factory=dict)
-    """By object, the frames that count as annotated; for an object that is missing here, its own keys count."""
+    """Frames that count as annotated, by object; for an object that is missing here, its own keys count."""
     absent: Frames = field(default_factory=dict)
-    """By object, frames on which the artist says that it is not there, whatever its shapes say."""
+    """Frames, by object, on which the artist says that the object is not there, whatever its shapes say."""
     taken: Tuple[str, ...] = ()
     """Layers of the plate, which no matte may replace; see `objects_of`."""
 

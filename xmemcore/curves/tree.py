@@ -88,7 +88,7 @@ class Layer(Element):
     """Elements that move together."""
 
     children: Tuple[Element, ...] = ()
-    """In the text's order, the topmost first."""
+    """Its elements in the text's order, the topmost first."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Placed:
 
     shape: Shape
     parents: Tuple[Layer, ...]
-    """From Root inwards."""
+    """The layers around it, from Root inwards."""
 
     @property
     def chain(self) -> Tuple[Element, ...]:

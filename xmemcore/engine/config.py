@@ -18,7 +18,7 @@ class EngineConfig:
     mode: str = XMEM_PLUS_PLUS
     """`xmem++`: every annotation is permanent. `xmem`: the first one is, later ones are ordinary memory; always forward."""
     order: str = OUTWARD
-    """`outward`: from both sides of every gap. `forward`: first frame to last, one memory, as the papers."""
+    """`outward`: one sweep from each side of every gap. `forward`: first frame to last with one memory, as in the papers."""
     temporary_memory: bool = True
     """False: permanent memory alone answers (XMem++, appendix D)."""
     mem_every: int = 5

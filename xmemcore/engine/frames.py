@@ -53,7 +53,7 @@ class Annotation:
 
 @dataclass(frozen=True)
 class Padding:
-    """Zeros around a working image that make its sides multiples of 16, as XMem: half on each side, the odd one last."""
+    """Zeros around a working image that make its sides multiples of 16. Half are on each side, the odd one comes last, as in XMem."""
 
     height: int
     width: int

@@ -39,12 +39,12 @@ class LearningConfig:
     """How a shot is learned; part of the signature of what was learned."""
 
     steps: int = 60
-    """Rehearsal and learning together."""
+    """Steps of rehearsal and learning together."""
     rate: float = 2e-4
     clips: int = 2
-    """Clips of a step."""
+    """Clips in one step."""
     frames: int = 5
-    """Frames of a clip."""
+    """Frames in one clip."""
     size: int = 320
     """Pixels of a clip's side."""
     hardest: float = 0.5
@@ -99,7 +99,7 @@ def learn(
 
     Args:
         network: as it propagates; it is not changed.
-        groups: by competition group, its keyframes.
+        groups: the keyframes of each competition group.
         config: how.
         begin: weights of an earlier round, from which learning goes on. The rehearsal begins without them: they were tuned
             on those keyframes, so their answers would prove nothing.

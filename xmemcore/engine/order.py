@@ -14,7 +14,7 @@ class Gap:
     """Frames that are computed together and depend on no other gap: the unit of work."""
 
     sweeps: tuple[tuple[int, ...], ...]
-    """One or two, each the indices in the order in which they are stepped, beginning with a keyframe. Of two, the second runs against the
+    """One or two sweeps, each the indices in the order in which they are stepped, beginning with a keyframe. The second runs against the
     first."""
     blend: tuple[int, ...] = ()
     """Indices that both sweeps give, ascending."""

@@ -37,8 +37,8 @@ def entries(
     """Encode an annotated frame, and its variants when augmentation is on.
 
     Yields:
-        Variant number, 0 for the frame itself, and its entry. That of the frame itself has the sensory state after it, when every object is
-        known: a sweep that begins here asks for nothing else.
+        Variant number, 0 for the frame itself, and its entry. When every object is known, the entry of the frame itself has the sensory
+        state after it; a sweep that begins here needs nothing else.
     """
     masks = soft_masks(annotation, objects, padding, frame.image.device)
     complete = len(annotation.known) == objects

@@ -109,7 +109,7 @@ STRATEGIES = {
     "uniform": Strategy(uniform, sees=False, beforehand=True, reason="it is farthest from every key"),
     "random": Strategy(random, sees=False, reason="it was drawn at random"),
 }
-"""By the name that an artist writes."""
+"""Strategies by the name that an artist writes."""
 
 
 def evenly(count: int, k: int) -> list[int]:

@@ -27,11 +27,11 @@ class Key:
     """One keyframe of one competition group."""
 
     frame: int
-    """Orders the keys in time."""
+    """Index of the frame, which orders the keys in time."""
     picture: np.ndarray
     """(H, W, 3) uint8, display-encoded, at working size."""
     masks: dict[int, np.ndarray | None]
-    """By object, (H, W) bool; None: absent here. An object that is not named is unknown here."""
+    """Mask of each object, (H, W) bool; None: absent here. An object that is not named is unknown here."""
 
     def shows(self, obj: int) -> bool:
         """Say whether enough pixels of an object are visible."""
@@ -61,8 +61,8 @@ def stage_clip(rng: np.random.Generator, groups: Sequence[Sequence[Key]], size: 
     """Stage one clip.
 
     Args:
-        rng: every choice.
-        groups: by competition group, its keys; some key shows some object.
+        rng: makes every choice.
+        groups: the keys of each competition group; at least one key shows an object.
         size: pixels of a side, a multiple of 16.
         length: frames, 2 or more.
     """

@@ -36,7 +36,7 @@ class Pick:
 
     index: int
     score: float
-    """What the strategy maximises, above 0: here the dissimilarity to the nearest keyed or picked frame."""
+    """Value that the strategy maximises, above 0; here the dissimilarity to the nearest keyed or picked frame."""
     scores: Tensor
     """(frames,), the same for every frame in this round; 0 where a frame may not be picked."""
 

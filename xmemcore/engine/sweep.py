@@ -61,7 +61,7 @@ class Sweep:
             permanent: memory that is shared.
             padding: of the frames.
             config: which variant runs.
-            where: by index, the cells (K, h, w) where each object is, in place of what is found: to measure weights that find nothing.
+            where: cells (K, h, w) of each object by index, taken in place of those that are found: to measure weights that find nothing.
         """
         self.network = network
         self.config = config
@@ -73,7 +73,7 @@ class Sweep:
         self._trace: Tensor | None = None
         """(K, h, w) booleans, the cells of each object's last matte."""
         self._around: dict[int, tuple[Tensor, Tensor]] = {}
-        """By object, mean and peak, (C,) each, of its fusion outside its box, when that was last looked at."""
+        """Mean and peak, (C,) each, of every object's fusion outside its box, when that was last computed."""
         self._since_memory = 0
         self._begun = False
 
@@ -124,7 +124,7 @@ class Sweep:
             index: of the frame.
             frame: with its features.
             update_sensory: whether the state takes in this frame.
-            looks_around: whether what surrounds the boxes is computed anew; where it never was, it is in any case.
+            looks_around: whether the surroundings of the boxes are computed anew. Those that were never computed are computed in any case.
         """
         features = frame.features
         h, w = features.key.shape[-2:]
@@ -164,7 +164,7 @@ class Sweep:
     def _surroundings(self, features: Features, readout: Readout, objects: list[int], box: Box, anew: bool) -> Surroundings | None:
         """Say what these objects' fusion is like outside a box; None where the box is the frame.
 
-        It changes little from frame to frame, and costs a fusion of the frame: so what was found last is taken, unless asked `anew`.
+        It changes little from frame to frame and costs a fusion of the whole frame. So the last answer is taken, unless `anew` is set.
         """
         whole = 0, 0, *features.key.shape[-2:]
         if box == whole:

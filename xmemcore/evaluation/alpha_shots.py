@@ -1,4 +1,4 @@
-"""Drawn shots with exactly known alpha, by which edges are judged. No photograph has that.
+"""Drawn shots with exactly known alpha, by which edges are judged. No photograph has an exactly known alpha.
 
 Each kind has something that makes edges hard. Objects and grounds are drawn in scene-linear light, mixed there by their alpha as a lens
 mixes them, and encoded for display. Everything comes from numbers, so that anybody can repeat a figure.
@@ -61,7 +61,7 @@ class AlphaShot:
 
 
 def answered(alpha: np.ndarray, lines: int, seed: int = 0, astray: float = 0.8) -> np.ndarray:
-    """Give what a network of a quarter of the working size would answer of an alpha: soft, and astray by parts of a cell.
+    """Imitate a network's answer for an alpha: at working size, soft, its edge astray by parts of a cell.
 
     Args:
         alpha: (H, W), the truth.

@@ -22,18 +22,18 @@ _STYLE = (
 
 @dataclass(frozen=True)
 class Row:
-    """What came of one shot."""
+    """The outcome of one shot."""
 
     name: str
     state: str
     """done, failed, busy or waiting."""
     text: str
-    """What to know beside it: why it failed, where the mattes are."""
+    """A sentence beside the state: why the shot failed, or where its mattes are."""
     exit_code: int = 0
     frames: int = 0
     """Mattes that are up to date."""
     written: int = 0
-    """Those of them that were computed when it was last run."""
+    """Mattes that the last run computed."""
     seconds: float = 0.0
     confidence: float | None = None
     """Mean over the frames without a key, in [0, 1]; None where there are none."""

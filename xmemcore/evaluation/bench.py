@@ -41,7 +41,7 @@ class Row:
     model: str
     frames: int
     seconds: float
-    """From opening the plate to the last matte on disk; starting Python and importing torch not included."""
+    """Time from opening the plate to the last matte on disk, without starting Python and importing torch."""
     fps: float
     peak_mb: float | None
     """Largest resident memory of the process; None where the system does not tell."""

@@ -24,7 +24,7 @@ SIZES = ((2048, 1152), (4096, 2304))
 BAND_PIXELS = 4
 """How far the judged band reaches beyond alpha strictly between 0 and 1."""
 FAINT = 1 / 512
-"""Alpha within this of 0 or 1 is 0 or 1: less than any file keeps."""
+"""Alpha this near to 0 or 1 counts as 0 or 1: no file keeps so small a difference."""
 GRADIENT_SIGMA = 1.4
 """Standard deviation of the Gaussian whose derivatives are compared.
 

@@ -1,6 +1,7 @@
 """`bench --full`: this program beside its own plain mode in everyday work: many keys, several objects, a second round, 4K.
 
-Each ratio is plain seconds over ours, both from one run, one after the other; where a side ran twice, its faster time counts. The
+Each ratio is the plain mode's seconds over the product's. Both are measured in turn in one run; where a side ran twice, its faster time
+counts. The
 engine's ratios are measured in this process, without mattes; the others from file to file.
 """
 
@@ -63,7 +64,7 @@ def ratios(
         device: cpu, cuda or mps.
         size: short side that the network sees.
         listener: told of the progress.
-        precision: level of rounding on our side.
+        precision: level of rounding of the product.
         only: of MEASUREMENTS; empty: all.
 
     Returns:
@@ -204,7 +205,7 @@ MEASUREMENTS: dict[str, Callable[[_Ratios], None]] = {
     "compact_2k_io": lambda bench: bench.compact_io("compact_2k_io", TWO_K),
     "compact_4k_io": lambda bench: bench.compact_io("compact_4k_io", FOUR_K),
 }
-"""What can be measured by itself; `compact_1_second` measures a suggestion too."""
+"""Measurements that can be asked for one by one; `compact_1_second` measures a suggestion too."""
 
 
 def _alternately(plain: Callable[[], float], product: Callable[[], float], repeats: int = REPEATS) -> tuple[float, float]:
@@ -248,7 +249,7 @@ def _engine(
 
 
 def _true_cells(request: PropagateRequest) -> dict[int, Tensor]:
-    """By index, the cells where each object is by the masks of the clip, grown as a matte's are."""
+    """Find the cells of each object in the clip's masks, by index, grown as the cells of a matte are."""
     opened = open_propagate(replace(request, keyframes=None))
     (planned_group,) = plan(opened).groups
     group = planned_group.group

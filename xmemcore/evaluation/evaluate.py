@@ -37,13 +37,13 @@ class EvaluationSettings:
     annotations: tuple[int, ...] = (1, 5, 10)
     """Numbers of annotated frames to try."""
     select: str = "uniform"
-    """How they are chosen, a name of `engine.selection`. All but `uniform` begin with one frame and add one at a time."""
+    """Strategy that chooses them, a name of `engine.selection`. All but `uniform` begin with one frame and add one at a time."""
     first: str = FIRSTS[0]
-    """That one frame: `mask`, the first one that has a mask, or `best`, the one that `suggest` names where there is no key."""
+    """The frame that they begin with: `mask`, the first one that has a mask, or `best`, the one that `suggest` names where there is no key."""
     seed: int = 0
     """Seed of the random choice."""
     alpha: float = SuggestRequest.alpha
-    """See SuggestRequest."""
+    """As in SuggestRequest."""
     min_pixels: int = SuggestRequest.min_pixels
     """See SuggestRequest."""
     choices: PropagateRequest = PropagateRequest(plate="")
@@ -62,9 +62,9 @@ class ClipResult:
     """The figures of one clip with one number of annotations."""
 
     scored: metrics.Score
-    """Over the frames that were not annotated."""
+    """Score over the frames that were not annotated."""
     over_all: metrics.Score
-    """Over all frames that have a mask."""
+    """Score over all frames that have a mask."""
     held: metrics.Score
     """Score of the hold baseline, over the same frames as `scored`."""
     annotated: tuple[int, ...]

@@ -36,7 +36,7 @@ class Question:
 
     clip: Clip
     k: int
-    """Annotations."""
+    """Number of annotations."""
     settings: EvaluationSettings
 
 

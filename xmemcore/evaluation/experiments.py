@@ -16,7 +16,7 @@ from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import PropagateRequest
 
 FEW_CLIPS = ("bmx-trees", "chair", "dance-twirl", "dog", "dogs-jump", "libby")
-"""Enough for what has many rows; where they are not, the first six."""
+"""Clips for experiments with many rows. Where these clips are missing, the first six are taken."""
 
 PLUS = PropagateRequest(plate="")
 XMEM_MODE = PropagateRequest(plate="", mode="xmem", order="forward")
@@ -29,7 +29,7 @@ class Row:
     label: str
     settings: EvaluationSettings
     few: bool = False
-    """Six clips are enough."""
+    """Whether six clips are enough."""
 
 
 @dataclass(frozen=True)

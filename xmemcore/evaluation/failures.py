@@ -1,8 +1,8 @@
 """Measure whether `suggest` finds failures: on shots with a wrong stretch, planted or the model's own, and on shots that are right.
 
-A case is found when one of the first two suggestions lies in the stretch, or names a stretch that overlaps it. Beside it stands what two
-frames would find that are evenly spaced between the keys and know nothing. A false alarm is a shot that is right and of which a suggestion
-says that something looks wrong.
+A case is found when one of the first two suggestions lies in the stretch, or names a stretch that overlaps it. For comparison, two frames
+that are evenly spaced between the keys are judged in the same way. A false alarm is a suggestion that calls something wrong in a right
+shot.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Case:
     found: bool
     """Whether the first two suggestions have the stretch; of a right shot, whether one of them is a false alarm."""
     by_chance: bool
-    """The same of two evenly spaced frames."""
+    """Whether two evenly spaced frames have the stretch."""
     said: tuple[str, ...]
     rank_correlation: float | None
     """Correlation of expected and true J over the frames without a key, in a run as it is; None for a planted failure."""
@@ -218,7 +218,7 @@ def planted(planes: np.ndarray, kind: str, victim: int) -> np.ndarray:
         planes: (K, H, W) in [0, 1].
         kind: `lost`: it is gone; `swapped`: it lies on another object, or elsewhere where there is none; `bled`: it has run over as much
             again, half transparent.
-        victim: which object.
+        victim: the object that is spoiled.
     """
     result = planes.copy()
     victims = planes[victim]

@@ -54,7 +54,7 @@ class Saved:
     clip: str
     keys: tuple[int, int]
     frame: int
-    """Between them."""
+    """Frame between the two keys."""
     points: int
     iou_with_matte: float
     """Jaccard index of the fitted shape and the matte, at the plate's size."""
@@ -66,10 +66,10 @@ class Saved:
     moved_by_hand: int
     """Points to be moved by hand after the fit."""
     moved_in_between: int
-    """The same of the in-between shape."""
+    """Points to be moved by hand in the in-between shape."""
     slipped: float
-    """Distance along the outline between a fitted point and where dense flow of another kind takes it from the key: the median over the
-    points, as a share of the object's extent."""
+    """Distance along the outline from a fitted point to the place where another kind of dense flow takes it from the key. It is the median
+    over the points, as a share of the object's extent."""
 
 
 def run_fits(model: Model, device: str, clips: Sequence[Clip], out: Path, size: int, listener: Listener) -> list[Path]:

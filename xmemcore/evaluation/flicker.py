@@ -1,4 +1,4 @@
-"""How much edges tremble: how far a matte's boundary lies from that of the frame before, brought here along the optical flow.
+"""Flicker: the distance of a matte's boundary from that of the frame before, which is brought along the optical flow.
 
 Some of it is the flow's own error, so figures compare two mattes of one shot; they say little across shots.
 """

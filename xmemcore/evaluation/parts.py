@@ -33,7 +33,7 @@ class Part:
     object: int
     right: bool
     lines: dict[int, tuple[float, float, float, float]]
-    """By index, as put down by hand."""
+    """Hand-made lines by index."""
 
 
 def read_parts(path: Path = LINES) -> list[Part]:
@@ -49,7 +49,7 @@ def carried(clip: Clip, part: Part) -> dict[int, np.ndarray]:
     """Carry the hand-made lines to every frame.
 
     From each hand-made line the object's motion near it is followed to the next one, and back; between the two the results are mixed by
-    distance. Before the first and after the last line one of them is all there is.
+    distance. Before the first and after the last line there is only one result.
 
     Returns:
         (2, 2) by index: upper and lower end, x and y.

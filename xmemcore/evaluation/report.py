@@ -1,4 +1,4 @@
-"""The contact sheet: what was keyed, what came of it, how sure it is along the shot, and which frames to key next."""
+"""The contact sheet: keyed frames, mattes, confidence along the shot, and the frames to key next."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class Sheet:
     objects: tuple[str, ...]
     keyed: tuple[int, ...]
     suggested: tuple[int, ...] = ()
-    """In the order of their use."""
+    """Suggested frames, the most useful first."""
     confidence: dict[int, float] = field(default_factory=dict)
-    """By frame, in [0, 1]; frames without a matte are missing."""
+    """Confidence by frame, in [0, 1]; frames without a matte are missing."""
     notes: tuple[str, ...] = ()
     """Lines under the title."""
     edges: EdgeReport | None = None
-    """What was found of the edges."""
+    """Flicker and the worst edges."""
 
 
 def draw_report(

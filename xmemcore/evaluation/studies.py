@@ -154,7 +154,7 @@ def _paste(plate: np.ndarray, label: np.ndarray, picture: np.ndarray, mask: np.n
 
 @dataclass(frozen=True)
 class LookAlikeResult:
-    """What explicit absence buys where a look-alike stays behind."""
+    """Figures of a shot where a look-alike stays behind: what it gains from explicit absence."""
 
     j_present: float
     """Mean J while the object is in the picture."""

@@ -1,4 +1,4 @@
-"""For the contact sheet: how edges tremble along a shot, and where they are worst, at the plate's own resolution."""
+"""Edges on the contact sheet: flicker along the shot, and crops of the worst edges at the plate's own resolution."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class EdgeReport:
     """What was found of a shot's edges."""
 
     crops: tuple[Crop, ...]
-    """Worst first, one a frame at most."""
+    """Crops of the worst edges, the worst first, at most one a frame."""
     flicker: dict[int, float]
-    """By frame, in pixels of the plate, against the frame before; where both have an edge."""
+    """Flicker of each frame against the frame before, in pixels of the plate; only where both have an edge."""
 
 
 def look_at_edges(frames: Sequence[int], picture: Callable[[int], np.ndarray], union: Callable[[int], np.ndarray]) -> EdgeReport:

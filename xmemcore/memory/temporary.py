@@ -107,7 +107,7 @@ class _Working:
         self._frames = frames
         self._count = 0
         self._rows: dict[str, Tensor] = {}
-        """By name (capacity, ...), but `value` (K, capacity, Cv)."""
+        """Columns by name: (capacity, ...), but `value` is (K, capacity, Cv)."""
 
     def __len__(self) -> int:
         return self._count

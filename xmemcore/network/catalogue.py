@@ -41,7 +41,7 @@ class KnownModel:
 
     name: str
     summary: str
-    """What it is good for, in one line."""
+    """What the model is good for, in one line."""
     terms: str
     """Licence, and what the training data allow, in one line."""
     file: str
@@ -64,8 +64,8 @@ KNOWN = (
         url="https://github.com/hkchengrex/XMem/releases/download/v1.0/XMem.pth",
     ),
 )
-"""The order is that of preference: the first one that is installed is the default. Only what lies in `weights/` or can be fetched belongs
-here: an artist is offered all of it."""
+"""Known models in the order of preference: the first one that is installed is the default. Only models that lie in `weights/` or can be
+fetched belong here, because an artist is offered all of them."""
 
 OWN_TERMS = "your own file: its terms are those of the data that it was trained on"
 
@@ -77,7 +77,7 @@ class Model:
     name: str
     path: Path
     sha256: str | None
-    """As recorded at installation; None for a file that was copied there."""
+    """Hash recorded at installation; None for a file that was copied there."""
     terms: str
     summary: str
 
@@ -126,7 +126,7 @@ def installed(folder: Path | None = None, weights: Path = WEIGHTS_FOLDER) -> lis
 
 
 def resolve(model: str | None, folder: Path | None = None, weights: Path = WEIGHTS_FOLDER) -> Model:
-    """Find the model that is meant by a name, a file, or nothing.
+    """Find a model by its name or file; None finds the default.
 
     Raises:
         NoModel: none is installed, or the named one is not.

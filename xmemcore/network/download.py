@@ -22,7 +22,7 @@ BLOCK_BYTES = 1 << 20
 ATTEMPTS = 4
 """Connections that are tried before the download fails."""
 PAUSE_SECONDS = 1.0
-"""Before the second attempt; it doubles with each further one."""
+"""Pause before the second attempt; it doubles with each further one."""
 
 ZIP_MAGIC, PICKLE_MAGIC = b"PK\x03\x04", b"\x80"
 """First bytes of torch files: today's, and those of before 1.6."""

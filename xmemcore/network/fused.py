@@ -16,7 +16,8 @@ WIDE_BYTES = 20 << 20
 STRIP_BYTES = 3 << 20
 """Size of that tensor in one strip."""
 WIDEST_BLOCKS = (1, 2)
-"""Half of the encoder's time; in half the bits they move the keys by 2 %, the block before them alone by 4 %."""
+"""Blocks that may compute in half the bits. They take half of the encoder's time, and their rounding moves the keys by 2 %. The block
+before them would move the keys by 4 %."""
 
 
 class FusedMobileNet(nn.Module):

@@ -42,14 +42,14 @@ class ResidualBlock(nn.Module):
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the channels of some objects' fusion are like outside a part of the frame."""
+    """Mean and peak of each channel of some objects' fusion, outside a part of the frame."""
 
     mean: Tensor
     """(N, C)."""
     peak: Tensor
     """(N, C)."""
     share: float
-    """Of the frame that is outside, in [0, 1)."""
+    """Share of the frame that is outside the part, in [0, 1)."""
 
 
 class ChannelGate(nn.Module):

@@ -90,7 +90,8 @@ class ResNetFeatures(nn.Module):
 
 
 SMALL_SCALE = 0.6
-"""Two blocks after a batch norm have an rms of 1.3 to 1.7; what reads an encoder that begins from nothing expects less than 1."""
+"""Factor of the small encoder's features. After a batch norm and two blocks their rms is 1.3 to 1.7, and the layers behind an untrained
+encoder expect less than 1."""
 
 
 def resnet50() -> ResNetFeatures:

@@ -1,4 +1,4 @@
-"""XMem whole: one network with three questions, encode a frame, encode its objects, decode."""
+"""The whole XMem network. It does three things: encode a frame, encode its objects, decode."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ PLATE_PARTS = (
     "decoder.up_16_8.skip_conv.",
     "decoder.up_8_4.skip_conv.",
 )
-"""How the names of all weights begin that a frame's features and plate terms depend on. Learning a shot leaves them as they are."""
+"""First words in the names of the weights that a frame's features and plate terms depend on. Learning a shot leaves these weights as they
+are."""
 
 
 def part(x: Tensor, box: Box, cell: int = 1) -> Tensor:

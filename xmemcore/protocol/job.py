@@ -36,7 +36,7 @@ MATTES = "mattes"
 INPUTS = ("plate", "roto", "masks", "roto_alpha", "approved")
 """Fields of a request that are paths of what is read."""
 _SHOT = ("roto_node", "keyframes", "objects", "absent", "node_id", "frames", "out", "augmentations", "pictures", *INPUTS)
-"""Fields that belong to the shot, beside the settings that change mattes; all others are the affair of the machine that computes."""
+"""Fields that belong to the shot, beside the settings that change mattes; the machine that computes decides all others."""
 
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -49,7 +49,7 @@ class JobShot:
     name: str
     """Name of the node, or the name that its maker gave it. No two shots of a job have the same."""
     request: PropagateRequest
-    """With paths as the file has them; `here` gives the request that can be run."""
+    """The request, with paths as the file has them; `here` gives the request that can be run."""
     result: str
     """Pattern of the mattes where they are wanted; empty: in the job folder, where they are made."""
     missing: Tuple[int, ...] = ()
@@ -57,9 +57,9 @@ class JobShot:
     model_sha256: Optional[str] = None
     """Hash of the model that was chosen. None: it was not known when the job was made, and any model of the name is used."""
     script: str = ""
-    """From which the shot was exported."""
+    """The Nuke script from which the shot was exported."""
     record: Mapping[str, Any] = field(default_factory=dict)
-    """What the plugin wants to find beside the mattes, as far as it could be known; empty without a node."""
+    """The plugin's record of the run, as far as it was known at the export; it comes to lie beside the mattes. Empty without a node."""
 
     def here(self, folder: Path, rules: PathRules) -> PropagateRequest:
         """Give the request with paths as this machine has them; raises RequestError for a path of another kind of machine."""
@@ -102,7 +102,7 @@ def shot_folder(name: str) -> str:
 
 
 def for_job(request: PropagateRequest, folder: Path) -> PropagateRequest:
-    """Leave out of a request what is the affair of the machine that runs it, and write paths inside the job folder relative to it."""
+    """Leave out what the machine that computes decides, and write paths inside the job folder relative to it."""
     counts = {row.name for row in rows(PropagateRequest) if row.mattes}
     values = {row.name: getattr(request, row.name) for row in fields(PropagateRequest) if row.name in counts or row.name in _SHOT}
     return PropagateRequest(**{**values, **{name: _relative(values[name], folder) for name in (*INPUTS, "out") if values[name]}})
@@ -122,12 +122,12 @@ def keep(folder: Path, shot: JobShot) -> None:
 
 
 def is_job(folder: Path) -> bool:
-    """Say whether a folder wants to be a job folder."""
+    """Say whether a folder has a job file, readable or not."""
     return os.path.lexists(folder / NAME)
 
 
 def read(folder: Path) -> Job:
-    """Read what a job folder is.
+    """Read a job folder's job file.
 
     Raises:
         RequestError.
@@ -156,7 +156,7 @@ def _require_version(content: Any) -> None:
 
 
 def _require_possible(job: Job) -> None:
-    """Refuse what no export writes; raises NotUsable."""
+    """Raise NotUsable for values that no export writes."""
     if not job.shots:
         raise NotUsable("it has no shots")
     if len({shot_folder(shot.name) for shot in job.shots}) != len(job.shots):
@@ -193,7 +193,7 @@ def _one_result(job: Job) -> bool:
 
 
 def _as_json(shot: JobShot) -> Dict[str, Any]:
-    """Write every setting that changes mattes, whatever it is by default: another version may have another default."""
+    """Write every setting that changes mattes, also those that have their default: another version may have another default."""
     counts = {row.name for row in rows(PropagateRequest) if row.mattes}
     content = asdict(shot)
     blank = PropagateRequest("")

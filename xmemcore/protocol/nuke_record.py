@@ -2,7 +2,7 @@
 
 {"version": 1, "mattes": {"matte.%04d.exr": {"node_id": ..., "record": {...}}}}
 
-What a record holds is the plugin's affair. A run without Nuke gets the record as far as it could be known at the export, and completes it.
+Only the plugin reads what a record holds. A run without Nuke gets the record as far as it was known at the export, and completes it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class NodeRecord:
 
     node_id: str
     record: Dict[str, Any]
-    """As the plugin wrote it, unchecked."""
+    """The plugin's record as it was written, unchecked."""
 
 
 def node_record_of(pattern: Path) -> Optional[NodeRecord]:
@@ -54,7 +54,7 @@ def find_record(pattern: Path, node_id: str) -> Optional[Dict[str, Any]]:
 def completed(
     record: Mapping[str, Any], pattern: Path, stamp: str, objects: Sequence[str], layers: Sequence[str], model: str, missing: Iterable[int]
 ) -> Dict[str, Any]:
-    """Fill in what nobody could know at the export.
+    """Fill in what was not known at the export.
 
     Args:
         record: as the plugin exported it.

@@ -574,7 +574,7 @@ class ApproveRequest:
 
 
 def _require_path(path: str, meaning: str) -> None:
-    """Raise RequestError for a path that would mean another place than the one who wrote it had in mind."""
+    """Raise RequestError for a path that means something else here than where it was written."""
     if not path.strip():
         # As a path, nothing is the folder that the program runs in.
         raise RequestError(f"The {meaning} is empty. Name a file or folder.")

@@ -1,7 +1,7 @@
-"""A result that somebody locked: no Propagate replaces a matte of it, through whichever door it comes, until the lock is taken away.
+"""The lock of a result. While it is locked, no Propagate replaces its mattes: none from Nuke, the command line or a farm.
 
 `locked.json` in the folder of the mattes: {"version": 1, "mattes": {"matte.%04d.exr": {"by": "jd on ws12", "since": "2026-11-29 10:30"}}}.
-A file of another kind in its place locks the whole folder: whoever put it there meant something.
+A file of another kind in its place locks the whole folder: the person who put it there probably wants no mattes replaced.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class PropagateResult(JobResult):
     frames: Tuple[int, ...]
     """Frames whose matte is up to date now."""
     written: Tuple[int, ...]
-    """Those of them that this run computed."""
+    """Frames that this run computed."""
     missing: Tuple[int, ...]
     """Frames that were asked for and have no plate."""
     keyframes: Tuple[int, ...]
@@ -133,7 +133,7 @@ class ApproveResult(JobResult):
     changed: Tuple[int, ...]
     """Frames that were marked, or whose mark was taken back."""
     approved: Mapping[str, str]
-    """By object, its approved frames as a range; only objects that have any."""
+    """Approved frames of each object, as a range; only objects that have any."""
     warnings: Tuple[str, ...]
 
 
@@ -143,7 +143,7 @@ class NodeStatus(JobResult):
 
     node_id: str
     bytes_used: int
-    """On disk: the node's own memory, and the features of its plate, which other nodes may share."""
+    """Bytes on disk of the node's own memory and of the features of its plate; other nodes may share the features."""
     fresh: Tuple[int, ...]
     """Frames whose matte is up to date."""
     stale: Tuple[int, ...]
@@ -154,7 +154,7 @@ class NodeStatus(JobResult):
     """Plate frames that would go through the key encoder."""
     annotations_to_encode: int
     frames_to_compute: int
-    """Frames that would be propagated, those behind a wanted frame included."""
+    """Frames that would be propagated; a sweep also steps through frames that are up to date on its way to a stale one."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class Collected(JobResult):
     """Pattern of the mattes where they are now."""
     frames: Tuple[int, ...]
     copied: Tuple[int, ...]
-    """Those of them that were not there yet."""
+    """Frames whose matte was not there before."""
     seconds: float
 
 
@@ -185,7 +185,7 @@ class ModelEntry:
     """Licence and conditions."""
     installed: bool
     sha256: Optional[str] = None
-    """As recorded when it was installed; None: it is not, or nobody recorded it."""
+    """Hash that was recorded at the installation; None: the model is not installed, or no hash was recorded."""
 
 
 @dataclass(frozen=True)

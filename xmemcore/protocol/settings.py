@@ -26,7 +26,7 @@ class Setting:
     kind: type
     """bool, int, float or str."""
     default: Any
-    """None: what the core decides."""
+    """Value where nothing is said; None: the core decides."""
     mattes: bool = False
     """Whether it changes mattes: it is part of signatures, and a change makes a node's result stale."""
     choices: Tuple[str, ...] = ()
@@ -35,7 +35,7 @@ class Setting:
     least: Optional[float] = None
     most: Optional[float] = None
     refusal: str = ""
-    """Sentence for another value, with {value}, {least}, {most} and {choices}; empty for a plain one."""
+    """Sentence that refuses any other value, with {value}, {least}, {most} and {choices}; empty: a general sentence."""
     option: str = ""
     """Option of the command line; empty: none."""
     group: str = ""

@@ -49,8 +49,8 @@ def objects_of(
     Args:
         rotos: name and root layer of each node, the last one first: it is drawn on top.
         union: name of the one object that all shapes are to be; None: each top-level shape or layer is one.
-        keyed: by object, the frames that count as annotated; one that is missing here counts on its own keys.
-        absent: by object, frames on which the artist declares it absent.
+        keyed: frames that count as annotated, by object; for an object that is missing here, its own keys count.
+        absent: frames, by object, on which the artist declares the object absent.
         taken: layers of the plate, which no matte may replace.
     """
     keyed, absent = keyed or {}, absent or {}

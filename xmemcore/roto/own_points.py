@@ -23,8 +23,8 @@ def own_shape(placed: Placed, frame: float, shape: EvaluatedShape, nodes: Mappin
 
     Args:
         placed: the node's shape.
-        frame: its transforms are those of this frame.
-        shape: with as many points.
+        frame: the frame whose transforms are undone.
+        shape: evaluated, with as many points as the node's shape.
         nodes: name of each node, by the `id` of its root layer.
     """
     back = np.linalg.pinv(to_picture(placed, frame))

@@ -15,7 +15,7 @@ from xmemcore.roto.exact_area import spread
 
 CROSSINGS_AT_ONCE = 1 << 20
 MAX_CROSSINGS = 20_000_000
-"""Most crossings of edges with scanlines in one raster, which take some seconds; a curl of hair at 4K has a tenth of them."""
+"""Most crossings of edges with scanlines in one raster. So many take some seconds; a curl of hair at 4K has a tenth of them."""
 
 
 def covered_area(

@@ -1,4 +1,4 @@
-"""What both inputs become: objects whose shapes stand in the picture at a frame, nothing left to evaluate."""
+"""Objects as both inputs give them: their shapes at a frame, in picture coordinates, with every curve evaluated."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ class RotoObject:
     """One rotoed thing."""
 
     name: str
-    """The artist's, made unique within its roto."""
+    """The artist's name for it, made unique within its roto."""
     keyframes: tuple[int, ...]
     """Frames on which it is keyed, ascending."""
     evaluate: Callable[[int], list[EvaluatedShape]]
     frames: frozenset[int] | None = None
     """Frames that it can be evaluated at; None: every frame."""
     original: str | None = None
-    """What the artist called it, which another object may be called as well; None: `name`."""
+    """The artist's name for it, which another object may have too; None: `name`."""
     hides: Callable[[int], bool] | None = None
     """Says whether the roto makes it absent at a frame, keyed there or not; None: only where `evaluate` gives no shape."""
     own: Callable[[int, int, Sequence[EvaluatedShape]], list[OwnShape]] | None = None
@@ -77,7 +77,7 @@ class Roto:
     """A Roto node, or a roto JSON, read."""
 
     objects: tuple[RotoObject, ...]
-    """In the order of the roto's list, the topmost first."""
+    """Objects in the order of the roto's list, the topmost first."""
     format: Format | None
-    """None where the text does not say."""
+    """Format of the roto; None where the text does not say."""
     warnings: tuple[str, ...]

@@ -139,7 +139,7 @@ def _layers(path: Path) -> set[str]:
 
 
 def _copies(folder: Path) -> dict[int, Path]:
-    """Find the copies by frame, as they say it themselves; files that are no copies are left alone. None where there is no folder."""
+    """Find the copies by the frame in their metadata; files that are no copies are left alone. None where there is no folder."""
     found: dict[int, Path] = {}
     for path in sorted(folder.glob("*.exr")) if folder.is_dir() else ():
         frame = exr.read_header(path).metadata.get(FRAME)

@@ -55,7 +55,7 @@ def shared_out(groups: Sequence[Sequence[Gap]], wanted: Sequence[int], workers: 
         else:
             low = middle + 1
     packed = _packed(groups, spans, high)
-    while len(packed) > workers:  # the cost of two spans together may be less than of one: a search by halves is a guess then
+    while len(packed) > workers:  # two spans together may cost less than one of them, so a search by halves can miss the best number
         high += max(1, high // 20)
         packed = _packed(groups, spans, high)
     return [Chunk(tuple(index for index in wanted if first <= index <= last), _steps(groups, first, last)) for first, last in packed]

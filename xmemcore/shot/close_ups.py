@@ -52,10 +52,10 @@ class CloseUp:
     gap: Gap
     lens: Lens
     parts: dict[int, Box]
-    """By index, the window's place on every frame that the gap's sweeps see, and on keyframes elsewhere."""
+    """The window's place by index: on every frame that the gap's sweeps see, and on keyframes elsewhere."""
     view: View
     differences: KeyDifferences
-    """What the artist's shapes and the network's own answers differ by at keys, in the window."""
+    """Differences between the artist's shapes and the network's own answers at keys, in the window."""
 
 
 class CloseUps:
@@ -84,7 +84,7 @@ class CloseUps:
         self._groups = [_Group(planned) for planned in plan.groups]
         self._lock = Lock()
         self.encoded_frames = 0
-        """Key encodings of windows, those of the coarse pass left out: it keeps none."""
+        """Key encodings of windows. Those of the coarse pass are left out, because it keeps no features."""
 
     def find(self, numbers: Iterable[int], gap: Gap, cancelled: Callable[[], bool]) -> dict[int, CloseUp]:
         """Look for the windows of the groups that share a gap; those that need the whole frame are left out.
@@ -196,7 +196,7 @@ class CloseUps:
             return state.close[lens]
 
     def _compare_keys(self, close: CloseUp, propagation: Propagation, indices: frozenset[int]) -> None:
-        """Let the network answer the keyframes around frames, and keep what the artist's shapes differ by."""
+        """Let the network answer the keyframes around frames, and keep the differences from the artist's shapes."""
         group, shot = close.group.planned.group, self._opened.shot
         for key in sorted({key for index in indices for key in close.differences.keys_for(index)}):
             predicted = handed(propagation.answer(key))

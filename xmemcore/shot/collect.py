@@ -1,7 +1,7 @@
 """The way back: mattes that a job made are brought to where they are wanted, with a record that the exported script takes up.
 
-Nothing is taken on trust: a frame counts when its matte says, with a digest of all its bytes, that it is what the job asks for. Mattes
-that are there already are left alone, so a collect that was killed goes on.
+A frame counts when its matte has the signature that the job asks for, and a digest that proves all of its bytes. Mattes that were brought
+already are left alone, so a collect that was killed goes on.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def collect(shot: JobShot, request: PropagateRequest, rules: PathRules, listener
     mattes, plate = opened.places.out, opened.shot.plate
     records, unfinished = _proven(opened, listener)
     if unfinished:
-        # Whoever works at them may be about to finish.
+        # Runs that still work at the mattes may be about to finish.
         with AtWork.on_mattes(mattes).joined("collect", UNFINISHED, request.wait, listener.cancelled):
             records, unfinished = _proven(opened, listener)
     if unfinished:
@@ -92,7 +92,7 @@ def collect(shot: JobShot, request: PropagateRequest, rules: PathRules, listener
 
 
 def _proven(opened: OpenedShot, listener: Listener) -> tuple[dict[int, MatteRecord], list[int]]:
-    """Ask every matte of the job what it is: what finished ones say, by frame, and the frames of the others; raises Cancelled."""
+    """Read every matte of the job. Give the records of finished ones by frame, and the frames of the others; raises Cancelled."""
     former, frames = Outlook.of(opened).former, opened.shot.plate.frames
     records: dict[int, MatteRecord] = {}
     unfinished = []

@@ -47,12 +47,12 @@ class Dependencies:
 
     @cached_property
     def memory_keys(self) -> list[dict[int, str]]:
-        """For every group, by permanent index, the hash of what that annotation's memory is made of."""
+        """Hash of what an annotation's memory is made of: one mapping for each group, by permanent index."""
         return [{index: self._memory_key(planned.group, index) for index in planned.permanent} for planned in self._plan.groups]
 
     def signature(self, index: int) -> str:
-        """Hash what a matte depends on. Where every object is keyed, that is the artist's own mattes; a predicted one keeps the
-        plate path that it was computed from in its metadata, when the plate is moved."""
+        """Hash what a matte depends on. Where every object is keyed, it depends on the artist's own mattes alone. The plate's path is in no
+        hash: when the plate is moved, a predicted matte stays valid, and its metadata keep the path that it was computed from."""
         opened, annotations, chain = self._opened, self._opened.shot.annotations, self._plan.chain
         frame = opened.shot.plate.frames[index]
         known = annotations.known(frame)
@@ -62,7 +62,7 @@ class Dependencies:
         predicted = [] if complete else [predictions.hash(index) for predictions in self._predictions]
         parts = [FORMAT, opened.layers, opened.shot.plate.canvas.key, opened.request.confidence, keyed, predicted]
         if complete:
-            # The network has no part in these mattes; their metadata name it all the same, and a rewrite is cheap.
+            # The network has no part in these mattes. Their metadata name it all the same, and rewriting them is cheap.
             parts.append(opened.model_sha256)
         if absent:
             parts.append(["absent", *sorted(absent)])

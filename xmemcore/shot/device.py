@@ -24,7 +24,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def limit_memory(device: torch.device, gigabytes: float | None) -> None:
-    """Let this process take at most so much of a GPU's memory; a run that needs more is told so as where the GPU is full.
+    """Let this process take at most so much of a GPU's memory. A run that needs more fails as it does on a full GPU.
 
     Args:
         device: a CPU takes no notice.

@@ -118,9 +118,9 @@ class Stretch:
     """Neighbouring frames on which one object shows one sign."""
 
     first: int
-    """Index."""
+    """Index of the first frame."""
     last: int
-    """Index, included."""
+    """Index of the last frame."""
     reason: str
     error: float
     """Summed over the stretch."""

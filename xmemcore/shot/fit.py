@@ -39,7 +39,7 @@ STEP_REACH = 0.05
 NEIGHBOURHOODS = (0.02, 0.1, 0.4)
 """Widths of the windows over which motion is averaged around a point, as shares of the object's extent."""
 NEAR = 0.2
-"""Share of a window that the object covers, from which on its motion there is what counts."""
+"""Share of a window that the object must cover, so that its motion in the window counts."""
 
 
 def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResult:

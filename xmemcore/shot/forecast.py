@@ -26,13 +26,13 @@ class GapForecast:
     """Frames that are computed together."""
 
     frames: str
-    """Range that is wanted of it."""
+    """Range of its frames that is wanted."""
     steps: int
-    """Frames that sweeps visit, for all that is wanted."""
+    """Frames that sweeps step through for all that is wanted."""
     stale: int
     """Mattes of it that are to be computed."""
     seconds: float | None
-    """For what is stale."""
+    """Time for what is stale."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class ChunkForecast:
     """One worker's share, with what is done of it already."""
 
     chunk: str
-    """For `--chunk`."""
+    """Value of `--chunk`, such as 2/5."""
     frames: str
     steps: int
     stale: int
     seconds: float | None
-    """For all of it, the beginning included."""
+    """Time for the whole chunk, loading and learning included."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Forecast:
     stale_count: int
     gaps: tuple[GapForecast, ...]
     steps: int
-    """For what is stale."""
+    """Frames that sweeps step through for what is stale."""
     seconds: float | None
     """One worker's time for what is stale; None where no pace is known."""
     seconds_from: str

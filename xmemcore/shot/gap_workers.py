@@ -50,15 +50,15 @@ class Job:
 
 @dataclass(frozen=True)
 class GapPrediction:
-    """What the objects of one group are on one frame."""
+    """The prediction of one group on one frame."""
 
     gap: Gap
     group: int
-    """Its number."""
+    """Number of the group."""
     index: int
     prediction: Prediction
     view: View | None = None
-    """How it lies on the canvas; None: it covers it."""
+    """The part of the canvas that it covers; None: the whole canvas."""
 
 
 class GapWorker:

@@ -57,7 +57,7 @@ def learning_round(opened: OpenedShot, plan: Plan) -> LearningRound | None:
 def expected_weights(opened: OpenedShot, plan: Plan) -> str | None:
     """Give the hash of the tuned weights with which a run would compute; None for the model as it is.
 
-    What is not learned yet counts as if it helped; a run knows better once it has learned.
+    Weights that are not learned yet count as if they helped. Only a run that has learned them knows whether they do.
     """
     round = learning_round(opened, plan)
     if round is None:

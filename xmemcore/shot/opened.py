@@ -61,7 +61,7 @@ class OpenedShot:
     writer: MatteWriter
     places: Places
     last: NodeManifest | None
-    """Inputs of the node's last run; None where they are not known."""
+    """Manifest of the node's last run, which names its inputs; None where there is none."""
 
     @property
     def model_sha256(self) -> str:

@@ -23,7 +23,7 @@ from xmemcore.shot.store.cache import digest
 NAME = "pace.json"
 VERSION = 1
 LEAST_STEPS = 8
-"""Fewer say little about how long a step takes."""
+"""Least steps of a run that is measured; fewer say little about how long a step takes."""
 MOST_KEPT = 200
 
 PROGRAM_MB = 320.0
@@ -47,9 +47,9 @@ class Pace:
     """What a run found out."""
 
     step_seconds: float
-    """For one frame that a sweep visits."""
+    """Time for one frame that a sweep steps through."""
     begin_seconds: float
-    """Before the first of them: the network is loaded, the keyframes are learned."""
+    """Time before the first step: the network is loaded, the keyframes are learned."""
     peak_mb: float | None
     """Largest memory of the process; None where the system does not tell."""
 

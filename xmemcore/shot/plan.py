@@ -27,14 +27,14 @@ class GroupPlan:
 
     group: Group
     gaps: Sequence[Gap]
-    """In the order of the shot."""
+    """Gaps in the order of the shot."""
     permanent: tuple[int, ...]
     """Annotated indices whose memory is never dropped, ascending."""
     windows: GroupWindows | None = None
     """Windows that its gaps may be computed in; None: it has none."""
 
     def differences(self, flows: Ways) -> KeyDifferences:
-        """Make room for what the artist's shapes and the network's own answers differ by at keys."""
+        """Make room for the differences between the artist's shapes and the network's own answers at keys."""
         keyed = {key: self.group.annotations[key].known for key in self.permanent}
         return KeyDifferences(keyed, len(self.group.objects), flows)
 
@@ -52,7 +52,7 @@ class Plan:
     chain: Chain
     """What each group's prediction goes through before it is a matte."""
     differences: list[KeyDifferences]
-    """Difference of the artist's shapes and the network's own answers at keys, of each group; a run fills them."""
+    """Each group's differences between the artist's shapes and the network's own answers at keys; a run fills them."""
     flows: Flows
     """Optical flow of the shot."""
     learning: LearningConfig | None
@@ -61,7 +61,7 @@ class Plan:
 
     @property
     def carries(self) -> bool:
-        """Say whether what keys differ by is carried to other frames."""
+        """Say whether the differences at keys are carried to other frames."""
         return any(isinstance(step, Carry) for step in self.chain)
 
     @property

@@ -47,7 +47,7 @@ from xmemcore.shot.store.work_folder import sweep_work_folders, work_folder
 from xmemcore.shot.turns import CANCELLED, Part, in_turn, parts_of
 
 RECORD_SECONDS = 5.0
-"""How much work a killed run may lose: the record is written with the first matte, then this often, and when the run ends or fails."""
+"""Seconds between two writes of the record. It is also written with the first matte, and when the run ends or fails."""
 
 
 BUSY = (
@@ -81,7 +81,7 @@ def propagate(request: PropagateRequest, listener: Listener | None = None) -> Pr
 
 
 class _PropagateRun:
-    """A propagate under way: its steps, and what they have found out and written so far."""
+    """A propagate at work: its steps, and what they have found and written so far."""
 
     def __init__(self, opened: OpenedShot, planned: Plan, listener: Listener, stack: ExitStack) -> None:
         self.opened, self.plan, self.listener = opened, planned, listener
@@ -107,10 +107,10 @@ class _PropagateRun:
         self.stack = stack
         self.wanted = self._chunk()
         self.frames: ShotFrames | None = None
-        """None: nothing was to be computed, so no network was loaded."""
+        """The frames for the engine; None where nothing was to be computed, so that no network was loaded."""
         self.queue: MatteQueue | None = None
         self.close_ups: CloseUps | None = None
-        """None like the frames."""
+        """The windows of small objects; None where there are none, or no network was loaded."""
         self.propagations: list[Propagation] = []
         self._depends_on(None)
         self.encoded_annotations = 0
@@ -290,7 +290,7 @@ class _PropagateRun:
         self._drain()
 
     def _compare_keys(self, propagations: Sequence[Propagation], job: Job) -> None:
-        """Let the network answer the keyframes around a job's frames, where it has not, and keep what the artist's shapes differ by."""
+        """Let the network answer the keyframes around a job's frames, and keep the differences from the artist's shapes."""
         if not self.plan.carries:
             return
         differences, annotations, padding = self.plan.differences, self.opened.shot.annotations, self.opened.content.padding

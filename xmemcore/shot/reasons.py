@@ -31,7 +31,7 @@ class Reason:
     first: int
     """Index of the first frame of the stretch that looks wrong; the suggested frame itself where none does."""
     last: int
-    """Index, included."""
+    """Index of the last frame of that stretch."""
     wrong: bool
     """Whether something looks wrong, and not only far from a key."""
 

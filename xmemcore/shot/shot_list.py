@@ -41,10 +41,10 @@ class ListedShot:
     """One shot of the list."""
 
     name: str
-    """None twice; also names its files in the report."""
+    """The shot's name, which no other shot of the list has; it also names the shot's files in the report."""
     request: PropagateRequest
     job: JobShot | None = None
-    """Where it comes from a job folder: its mattes are brought home when they are finished."""
+    """The job that the shot comes from: its mattes are brought home when they are finished. None: it comes from no job folder."""
 
 
 def read_shots(path: Path) -> list[ListedShot]:
@@ -101,7 +101,7 @@ def _shot(path: Path, settings: dict[str, Any], entry: dict[str, Any]) -> Listed
 
 
 def _of_job(path: Path, name: str, folder: Path, values: dict[str, Any]) -> ListedShot:
-    """Take a shot from a job folder; only what is the affair of the machine may be said beside it."""
+    """Take a shot from a job folder; beside it only settings may stand that the machine decides."""
     machine = {"device", "cache", "use_cache", "cache_limit", "wait"}
     opened = job.read(folder)
     if len(opened.shots) != 1:

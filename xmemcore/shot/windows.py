@@ -27,12 +27,12 @@ VERSION = 1
 """Raised whenever the same inputs would get other windows: it is part of signatures."""
 
 ZOOMS = (4.0, 3.5, 3.0, 2.6, 2.3, 2.0, 1.75, 1.5, 1.3)
-"""How much larger a window may show things than the whole frame does. Few steps: the keyframes are encoded for each that is used."""
+"""Enlargements that a window may have, beside the whole frame. They are few, because the keyframes are encoded anew for each one used."""
 FINEST = 1.0
 """Most working pixels for a pixel of the plate. Enlarged beyond the plate's own pixels a small object is found less surely: a person on
 a bicycle lost J 0.26 at a third more than its own pixels, in windows that held all of it."""
 MOST_GROUPS = 4
-"""Of a shot with windows: each group encodes its own window, where whole frames are encoded once for all."""
+"""Most groups of a shot with windows: each group encodes its own window, while whole frames are encoded once for all groups."""
 SLIMMEST = 0.5
 """Least ratio of a window's sides."""
 ROOM = 0.05
@@ -44,7 +44,7 @@ PINNED_FRAMES = 6
 LOST_SHARE = 0.5
 """A gap has no window when the coarse pass finds nothing on more of its frames."""
 SMALL_PART = 0.1
-"""Of an object's largest piece: smaller pieces are specks of the coarse pass."""
+"""Share of an object's largest piece below which a piece is a speck of the coarse pass."""
 STRIDE = 16
 """Working pixels in a cell of the network."""
 COARSE_SHARE = 0.5
@@ -60,12 +60,12 @@ class Lens:
     """One size of window."""
 
     rows: int
-    """Of the plate that it shows."""
+    """Rows of the plate that it shows."""
     columns: int
     size: tuple[int, int]
-    """Height and width at which the network sees them."""
+    """Height and width of the network's image of them."""
     canvas: tuple[int, int]
-    """Rows and columns of the canvas."""
+    """Height and width of the canvas."""
 
     @property
     def room(self) -> float:
@@ -101,9 +101,9 @@ class GroupWindows:
 
     canvas: Canvas
     padding: Padding
-    """Of the whole frame's working image."""
+    """Padding of the whole frame's working image."""
     keys: Mapping[int, Box | None]
-    """By annotated index, the box of what is drawn there; None: nothing is."""
+    """Box of what is drawn, by annotated index; None: nothing is drawn there."""
     begins: frozenset[int]
     """Annotated indices from which sweeps begin, or that they pass with the artist's masks alone."""
 
@@ -126,7 +126,7 @@ class GroupWindows:
         lenses = []
         for zoom in zooms:
             rows, columns = math.sqrt(area * shape) / (zoom * scale[0]), math.sqrt(area / shape) / (zoom * scale[1])
-            # What one side of the canvas cannot give, the other one gets.
+            # Length that one side of the canvas does not have is given to the other side.
             rows, columns = rows * max(columns / size[1], 1), columns * max(rows / size[0], 1)
             rows, columns = min(rows, size[0]), min(columns, size[1])
             seen = _in_strides(rows * zoom * scale[0]), _in_strides(columns * zoom * scale[1])
@@ -136,14 +136,14 @@ class GroupWindows:
 
     @property
     def whole(self) -> Lens:
-        """What sees the whole canvas."""
+        """The lens that shows the whole canvas."""
         height, width = self.canvas.height, self.canvas.width
         return Lens(height, width, (self.padding.height, self.padding.width), (height, width))
 
     def candidates(self, gap: Gap) -> list[Lens]:
         """List the sizes that hold what is drawn on the keyframes of a gap, the closest one first; none: it has no window."""
         if self.begins.issuperset(gap.delivers):
-            return []  # all of it is the artist's own
+            return []  # all its mattes are the artist's own
         boxes = [self.keys[index] for index in self.begins & _span(gap)]
         return [lens for lens in self.lenses if all(box is None or lens.fits(box) for box in boxes)]
 
@@ -161,10 +161,10 @@ class GroupWindows:
 
         Args:
             gap: one that has candidates.
-            seen: by index the gap delivers, the box of what the coarse pass found; None where it found nothing.
+            seen: box of what the coarse pass found, by the indices that the gap delivers; None where it found nothing.
 
         Returns:
-            Its size, and by index its place on every frame that the gap's sweeps see: the closest size that holds all that was seen.
+            The closest size that holds all that was seen, and the window's place by index, on every frame that the gap's sweeps see.
             None: the whole frame is needed.
         """
         if sum(box is None for box in seen.values()) > LOST_SHARE * len(seen):

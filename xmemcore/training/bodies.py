@@ -41,7 +41,7 @@ class Part:
     """One piece of a body."""
 
     mesh: Mesh
-    """In the body's own coordinates, at rest."""
+    """The part's surface at rest, in the body's own coordinates."""
     skin: int
     """Parts of one skin share their texture and count as one labelled part."""
     joint: tuple[float, float, float] = (0.0, 0.0, 0.0)

@@ -55,7 +55,7 @@ class Listed:
 
     package: str
     path: str
-    """Below the root of the file system."""
+    """Path below the root of the file system."""
     sha256: str
     licence: str
     author: str

@@ -19,7 +19,7 @@ from xmemcore.training.recipe import Recipe
 from xmemcore.training.scene import ClipShape, look
 
 _SHORT_SIDE = 480
-"""Pixels at which a shot is kept: what propagation works at, so that crops show the detail that it will see."""
+"""Short side at which a shot is kept, in pixels: the working size of a propagation, so that crops show the detail that it will see."""
 _TRIES = 50
 
 

@@ -53,7 +53,7 @@ def shade(rng: np.random.Generator, at: np.ndarray, depth: float) -> np.ndarray:
     """Draw shadows and patches of light that drift over the canvas.
 
     Args:
-        rng: every choice.
+        rng: makes every choice.
         at: (T,), moments.
         depth: about the deviation of the log of the factors.
 
@@ -79,7 +79,7 @@ def wander(rng: np.random.Generator, at: np.ndarray, reach: float, columns: int 
     """Draw smooth random curves: a drift and two slow waves.
 
     Args:
-        rng: every choice.
+        rng: makes every choice.
         at: (T,), moments.
         reach: about how far from 0 a curve gets.
         columns: number of curves.

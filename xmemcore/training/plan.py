@@ -27,7 +27,7 @@ class Layer:
     radius: float
     """Pixels of the picture from u = 0 to u = 1."""
     label: int = 0
-    """Label of the whole thing; 0 for what is no target."""
+    """Label of the whole thing; 0 for a thing that is no target."""
     regions: np.ndarray | None = None
     """(H, W) uint8 labels in place of `label`, for partial targets."""
     back: np.ndarray | None = None
@@ -77,7 +77,7 @@ class ClipPlan:
     """Pixels of a side, a multiple of 16."""
     camera: Path
     layers: list[Layer] = field(default_factory=list)
-    """Bottom first."""
+    """Layers from bottom to top."""
     look: Look | None = None
 
     @property

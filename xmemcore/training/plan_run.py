@@ -29,7 +29,7 @@ from xmemcore.training.stills import TERMS, Stills
 from xmemcore.training.validate import Yardstick
 
 RECIPE, BEFORE, FORMER_WEIGHTS = "recipe.json", "before.json", "before.safetensors"
-"""In the folder of a training: what it was told; what the model that it began from says of itself; that model's weights, where the
+"""Files in the folder of a training: its recipe and options; the metadata of the model that it began from; that model's weights, where the
 recipe keeps a share of them."""
 
 TERMS_STILLS = (
@@ -49,7 +49,7 @@ class RunPlan:
     make_source: Callable[[], ClipSource]
     yardstick: Yardstick | None
     terms: str
-    """What the weights learned from, those of the model that it began from included."""
+    """The pictures that the weights learned from, and what these permit; the training of the model that it began from is included."""
     before: dict[str, Any] | None
     """Name, terms and training record of the model that it began from."""
     former: Path | None

@@ -45,7 +45,7 @@ class Stage:
         self._client = pybullet.connect(pybullet.DIRECT)
         self._parts: list[tuple[int, Part]] = []
         self.labels: dict[int, tuple[int, int]] = {}
-        """By the renderer's number of a part: the body that it belongs to, and its skin, both counted from 1."""
+        """Body and skin of each part, both counted from 1, by the renderer's number of the part."""
 
     def close(self) -> None:
         self._bullet.disconnect(self._client)

@@ -23,7 +23,7 @@ _QUALITY = 93
 
 @dataclass(frozen=True)
 class RenderedScene:
-    """A few bodies before nothing."""
+    """A few bodies without a background."""
 
     colours: np.ndarray
     """(T, S, S, 4) uint8: RGB and cover."""
@@ -36,7 +36,7 @@ def begin_folder(folder: Path, recipe: dict[str, Any]) -> None:
 
     Args:
         folder: where.
-        made_by: what the scenes depend on; `skins` says what skins are cut from: GENERATED, UNSAID, or the terms of the pictures.
+        recipe: values that the scenes depend on; `skins` names the source of the skins: GENERATED, UNSAID, or the terms of the pictures.
 
     Raises:
         RequestError: the folder's scenes were made otherwise. OSError.
@@ -88,7 +88,7 @@ def load_scene(path: Path, moments: np.ndarray | None = None) -> RenderedScene:
             chosen = np.arange(frames) if moments is None else np.round(moments * (frames - 1)).astype(int)
             colours = [_decoded(scene[f"colour_{t}"])[..., ::-1] for t in chosen]
             planes = [_decoded(scene[f"planes_{t}"]) for t in chosen]
-    except Exception as error:  # a damaged file raises whatever its bytes happen to say
+    except Exception as error:  # a damaged file can raise any exception
         raise RequestError(f"The rendered scene {path} is damaged ({error}). Delete it, and render again.") from error
     joined = [np.dstack((colour, plane[..., 2])) for colour, plane in zip(colours, planes)]
     return RenderedScene(np.stack(joined), np.stack([plane[..., :2] for plane in planes]))
@@ -121,7 +121,7 @@ def targets(rng: np.random.Generator, labels: np.ndarray, objects: int, partial:
     """Choose targets of a scene.
 
     Args:
-        rng: every choice.
+        rng: makes every choice.
         labels: (T, S, S, 2), body and skin.
         objects: 1 or 2.
         partial: whether they are parts of one body; whole bodies otherwise, or where the body has no parts.

@@ -25,7 +25,7 @@ class SceneConfig:
     """Shares of clips, in [0, 1], unless stated otherwise."""
 
     partial: float = 0.22
-    """Targets that are regions and not things; too many teach not to complete a thing."""
+    """Targets that are regions and not things. With too many the network learns not to complete a thing."""
     in_place: float = 0.5
     """Targets that stay in their own photograph, where their edges and light are true."""
     look_alike: float = 0.3
@@ -64,7 +64,7 @@ class ClipShape:
     objects: int = 1
     """1 or 2."""
     regular: bool = False
-    """Whether frames are evenly spaced, as in a shot; else anywhere, as memory frames are."""
+    """Whether frames are evenly spaced, as in a shot; otherwise they lie anywhere, as memory frames do."""
 
 
 def stage(rng: np.random.Generator, source: Source, thin: Source, shape: ClipShape, config: SceneConfig) -> ClipPlan:
@@ -204,7 +204,7 @@ def _stage(rng: np.random.Generator, source: Source, thin: Source, shape: ClipSh
         base = motion.still(
             shape.frames, (ground.path.centre[0, 0] + centre[0] * scale, ground.path.centre[0, 1] + centre[1] * scale), factor * scale
         )
-        # Often the thing moves with its surroundings alone.
+        # Often the thing only moves along with its surroundings.
         liveliness = energy * float(rng.choice((0.0, 0.4, 1.0)))
     else:
         base, liveliness = (

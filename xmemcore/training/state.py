@@ -26,7 +26,7 @@ def read_state_of(folder: Path) -> dict[str, Any]:
         state = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=True)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise RequestError(f"There is no training to resume in {folder}. Leave out --resume to begin one.") from error
-    except Exception as error:  # a damaged file raises whatever its bytes happen to say
+    except Exception as error:  # a damaged file can raise any exception
         raise RequestError(f"The training in {folder} is damaged ({error}). Begin a new one in another folder.") from error
     if not isinstance(state, dict) or not state.keys() >= _PARTS:
         raise RequestError(f"{folder / CHECKPOINT} is not the state of a training. Begin a new one in another folder.")

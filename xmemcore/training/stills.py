@@ -20,7 +20,7 @@ from xmemcore.training.cutouts import Cutout
 TERMS = "terms.txt"
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 _SMALLEST_THING = 400
-"""Pixels; less is a mislabelled picture or shows nothing worth following."""
+"""Least pixels of a thing. A smaller one is a mislabelled picture or shows nothing worth following."""
 
 
 @dataclass(frozen=True)

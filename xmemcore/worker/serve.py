@@ -18,12 +18,12 @@ LEAVE_WITHIN_SECONDS = 3.0
 
 
 def serve(wire: Wire, work: Work, parent_pid: int) -> None:
-    """Answer requests until told to leave or left alone.
+    """Answer requests until told to leave, or until the parent is gone.
 
     Args:
         wire: our end, with stdout guarded already.
         work: does one request.
-        parent_pid: the process that started us; when it is gone, so are we.
+        parent_pid: the process that started the worker; the worker leaves when that process is gone.
     """
     jobs = Jobs(wire, work)
     wire.send(Greeting(protocol=PROTOCOL, version=VERSION, pid=os.getpid(), python=platform.python_version()))

@@ -1,4 +1,4 @@
-"""Absent ranges: frames that the artist says do not show an object, whatever was drawn there."""
+"""Absent ranges: frames on which the artist declares an object absent. They count more than what was drawn there."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class Annotations(Protocol):
     """Objects are positions in `objects`; frames are the plate's numbers; pixels are those of the canvas, row 0 at the top."""
 
     objects: tuple[str, ...]
-    """The artist's names, made unique, in the order of the layers."""
+    """The artist's names for the objects, made unique, in the order of the layers."""
     originals: tuple[str, ...]
     """The names as the artist wrote them; two objects may share one."""
     keyframes: tuple[int, ...]
@@ -178,7 +178,7 @@ class AddedAnnotations:
 
 
 def network_mask_from_matte(matte: np.ndarray, working_size: tuple[int, int], resampling: str, part: Box | None = None) -> BitMask | None:
-    """Reduce a matte (H, W) to what the network is told.
+    """Reduce a matte (H, W) to the mask that the network gets.
 
     Args:
         matte: of the canvas, in [0, 1].

@@ -16,12 +16,12 @@ class MaskFiles(Protocol):
     """The masks of a shot, one file a frame."""
 
     objects: tuple[str, ...]
-    """Names, over all files."""
+    """Names of the objects of all files."""
     warnings: list[str]
-    """What could not be honoured, a sentence each."""
+    """Sentences about what could not be honoured."""
 
     def known(self, frame: int) -> frozenset[str]:
-        """Name the objects of which a frame's file says something, be it that they are absent."""
+        """Name the objects of which a frame's file says something, also the objects that it says are absent."""
 
     def mask(self, frame: int, name: str) -> np.ndarray:
         """Give a known object's mask, (H, W) float32 of the canvas in [0, 1]; raises RequestError."""

@@ -17,7 +17,7 @@ from xmemcore.shot.files.sequence import Sequence, SequenceNotFound, is_ours, se
 from xmemcore.shot.plate.canvas import Canvas
 
 MAX_OBJECTS = 1000
-"""Folders or prefixes; more is a folder that was meant for something else."""
+"""Most folders or prefixes. A folder with more was meant for something else."""
 
 
 def mask_sequences(pattern: str, view: str | None, plate: Sequence) -> dict[str, Sequence]:
@@ -29,7 +29,7 @@ def mask_sequences(pattern: str, view: str | None, plate: Sequence) -> dict[str,
         plate: whose own files are no masks.
 
     Returns:
-        The sequences by object; one without a name is all there is.
+        The sequences by object. A sequence without a name is the only one.
 
     Raises:
         SequenceNotFound, RequestError.

@@ -1,6 +1,6 @@
 """Masks in PNG and its likes: index pictures, grey mattes, or an object in each of red, green and blue.
 
-Which of these a sequence is, all its files decide together: a frame without any object looks the same in each.
+All files of a sequence together decide which of these it is, because a frame without any object looks the same in each.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ COLOURS = ("red", "green", "blue")
 MAX_VALUES = 1_000_000_000
 """Pixels times objects of a file: a hundred objects at 4K, some 20 s of processor time."""
 LABEL_COLOURS, LABELLED_SHARE = 16, 0.95
-"""A coloured mask whose seen pixels have so few colours, up to this share of them, is flat: no edge is soft."""
+"""Where this share of a coloured mask's seen pixels has at most so many colours, the mask is flat: no edge is soft."""
 LABEL_SHARE = 0.05
 """A colour is a label's when this share of the seen pixels has it, and it is neither full nor none of each object."""
 LOOKED_AT = 8
-"""Masks that are looked at for this; a shot may have one for every frame."""
+"""Masks that are examined for labels; a shot may have one for every frame."""
 CLEAN_SHARE = 0.2
-"""Where less than this share of all pixels is full or none of each object, the file is no mask but a picture."""
+"""Share of pixels that belong wholly or not at all to each object. Where it is less, the file is a picture and no mask."""
 
 
 @dataclass(frozen=True)

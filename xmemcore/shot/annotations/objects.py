@@ -20,7 +20,7 @@ OVERLAP_SHARE = 0.02
 
 
 Masks = dict[int, dict[int, BitMask | None]]
-"""By frame and object; None: absent."""
+"""Masks by frame and object; None: absent."""
 
 
 class Unpacking(Mapping[int, "torch.Tensor | None"]):
@@ -47,13 +47,13 @@ class Group:
     objects: tuple[int, ...]
     """Positions among all objects, ascending; the engine counts them from 0."""
     annotations: dict[int, Annotation]
-    """By plate index, what the engine is told: masks at working size."""
+    """What the engine gets, by plate index: masks at working size."""
     signatures: dict[int, str]
-    """By plate index, a hash of what it is told."""
+    """Hash of what the engine gets, by plate index."""
     drawn: dict[int, Box | None]
-    """By plate index, the box at working size of all that is drawn there; None: nothing is."""
+    """Box at working size around all that is drawn, by plate index; None: nothing is drawn there."""
     seen: frozenset[int]
-    """Objects, counted as the engine does, that are somewhere not absent."""
+    """Objects that at least one annotation shows, counted as the engine counts them."""
 
     def unseen(self) -> frozenset[int]:
         """Name the objects that no annotation shows: absent, or off the picture, wherever they are known."""

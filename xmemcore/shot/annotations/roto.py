@@ -25,8 +25,8 @@ KEPT_SHAPES = 8192
 """Objects at a frame that stay in memory, some kB each."""
 SHOWN_NAMES = 5
 GRID_PER_PIXEL = 997.3
-"""Signatures see coordinates to about a thousandth of a pixel, on a grid that meets no number that people or floats like,
-so that the last digit of a computation never decides which side of a border it is on."""
+"""Steps of the grid to which signatures round coordinates, about a thousand in a pixel. Artists' numbers and floats' round numbers lie off
+its borders, so the last digit of a computation never decides to which side a coordinate is rounded."""
 GRID_OFFSET = 0.31
 
 

@@ -35,16 +35,16 @@ measured with OpenEXR 3.5.3."""
 
 DEEP_TYPES = ("deepscanline", "deeptile")
 KINDS = ("uint", "half", "float")
-"""Kinds of channels, by number."""
+"""Kinds of channels; a channel's number in the file is the position."""
 
 MAX_PARTS, MAX_CHANNELS, MAX_ATTRIBUTES = 1024, 4096, 20_000
 """Limits of a file, beyond what any program writes: a damaged or hostile file must not take all memory or time."""
 MAX_TEXT_BYTES = 1 << 16
 """Longest text that is read as metadata; longer text is stepped over."""
 MAX_WORD_BYTES = 255
-"""Longest name or type."""
+"""Longest name or type, in bytes."""
 MAX_TILE_SIDE = 1 << 24
-"""Pixels; a tile may be larger than its picture, but not by so much."""
+"""Longest side of a tile, in pixels. A tile may be larger than its picture, but not by so much."""
 
 _FIXED = {
     "box2f": 16, "box2i": 16, "chromaticities": 32, "compression": 1, "double": 8, "float": 4, "int": 4, "lineOrder": 1, "m33f": 36,
@@ -107,7 +107,7 @@ class PartLayout:
     table_length: int | None
     """Entries of the part's offset table; None where the file does not say, which only a single part may leave open."""
     values: dict[str, bytes]
-    """Values, as stored, of the attributes that pixels need."""
+    """Stored values of the attributes that pixels need."""
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ class _Header:
     """The attributes of one part that were not stepped over."""
 
     names: set[str] = field(default_factory=set)
-    """All of them."""
+    """Names of all attributes."""
     values: dict[str, bytes] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)

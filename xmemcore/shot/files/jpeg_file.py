@@ -16,9 +16,9 @@ from xmemcore.shot.files.tiff_file import exif_aspect, exif_orientation
 
 START_OF_IMAGE, END_OF_IMAGE, START_OF_SCAN = b"\xff\xd8", b"\xff\xd9", b"\xff\xda"
 MAX_SCANS = 64
-"""A progressive file has about ten."""
+"""Most scans of a file; a progressive one has about ten."""
 MAX_SCANNED_PIXELS = 1_000_000_000
-"""Pixels times scans: about ten seconds of decoding."""
+"""Most pixels times scans: about ten seconds of decoding."""
 _FRAMES = {0xC0: "", 0xC1: "", 0xC2: "", 0xC3: "lossless", 0xC5: "hierarchical", 0xC6: "hierarchical", 0xC7: "lossless",
            0xC9: "arithmetic-coded", 0xCA: "arithmetic-coded", 0xCB: "lossless", 0xCD: "hierarchical", 0xCE: "hierarchical",
            0xCF: "lossless"}  # fmt: skip

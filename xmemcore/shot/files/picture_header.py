@@ -29,7 +29,7 @@ class PictureHeader:
     pixel_aspect: float = 1.0
     """Width of a pixel over its height, from the file's resolution; 1 where it names none."""
     orientation: int = 1
-    """As TIFF and EXIF number it, 1 to 8: how a viewer would turn the picture. Pixels are used as stored."""
+    """Orientation, 1 to 8 as TIFF and EXIF number it: how a viewer would turn the picture. Pixels are used as stored."""
     floats: bool = False
     """Whether its numbers are light rather than display values."""
     notes: tuple[str, ...] = ()

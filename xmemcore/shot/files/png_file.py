@@ -19,7 +19,7 @@ from xmemcore.shot.files.tiff_file import exif_orientation
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_EXIF_BYTES = 1 << 16
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-"""By colour type."""
+"""Samples in a pixel, by colour type."""
 
 
 @dataclass(frozen=True)

@@ -48,9 +48,9 @@ class Sequence:
     """The files of a sequence that exist."""
 
     pattern: str
-    """Absolute, with a printf placeholder."""
+    """Absolute path with a printf placeholder."""
     paths: dict[int, Path]
-    """By frame, ascending."""
+    """Files by frame, ascending."""
 
     @cached_property
     def frames(self) -> tuple[int, ...]:
@@ -136,7 +136,7 @@ def has_frame_number(folder: str) -> bool:
 def sequences_in(folder: Path, subject: str, like: str = "*") -> dict[str, Sequence]:
     """Find the sequences of a folder: files whose names differ in the frame number alone.
 
-    Mattes of ours and everything else may lie in one folder: each counts alone where it is looked for, and where there is nothing else.
+    Our mattes and other sequences may lie in one folder. Who looks for one kind leaves the other out, unless there is nothing else.
 
     Args:
         folder: of the files.
@@ -185,7 +185,7 @@ class _Name:
 
     path: Path
     texts: tuple[str, ...]
-    """One more than there are numbers."""
+    """Texts around the numbers: one more than there are numbers."""
     numbers: tuple[str, ...]
 
     @classmethod

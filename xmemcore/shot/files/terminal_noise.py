@@ -55,7 +55,7 @@ class _Descriptor:
                 self._real = -1
 
     def turn_back(self) -> bytes:
-        """Lead it back when the last thread is done, and hand on what was caught; also before, so that nothing waits for long.
+        """Lead the descriptor back when the last thread is done. Every call hands on what was caught, so that nothing waits for long.
 
         Returns:
             What libraries printed since the last time.
@@ -69,7 +69,7 @@ class _Descriptor:
             printed += self._pass_on()
             if not self._readers:
                 os.dup2(self._real, self._number)
-                # What was caught stays, and is cut off only where it grew: what a thread is just writing comes with the next picture.
+                # The file is cut off only when it grew. What a thread is writing at this moment is handed on with the next picture.
                 printed += self._pass_on()
                 os.close(self._real)
                 self._real = -1

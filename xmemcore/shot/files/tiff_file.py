@@ -44,7 +44,7 @@ FLOAT_BITS = {16: np.float16, 32: np.float32, 64: np.float64}
 MAX_WHOLE_BITS = 32
 
 _Ifd = dict[int, tuple[int, int, bytes]]
-"""By tag: type, count and value as stored."""
+"""Type, count and stored value of each tag."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class TiffLayout:
     """The tags of the first picture."""
 
     order: str
-    """`<` or `>`."""
+    """Byte order: `<` or `>`."""
     big: bool
     width: int
     height: int

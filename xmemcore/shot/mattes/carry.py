@@ -28,12 +28,12 @@ VERSION = 2
 REACH = 12
 """Frames over which a key's difference fades out, or the distance to the object's next key where that is nearer."""
 AGREED, APART = 0.15, 0.3
-"""Mean difference, around a pixel, between the network's answer and its answer at the key brought there: up to the first all is carried,
-from the second on nothing."""
+"""Bounds of the mean difference, around a pixel, between the network's answer and its answer at the key, brought there. Up to the first
+everything is carried, from the second on nothing."""
 AROUND_PIXELS = 5
 """Side of the square that these means are taken over."""
 NEAR = 4
-"""Frames from a key up to which it counts for less and less whether the answers agree: motion over one frame is sure."""
+"""Frames from a key within which the agreement of answers counts less the nearer the key is, because motion over one frame is sure."""
 FEATHER_PIXELS = 3
 """An edge that takes more pixels of the plate from 0 to 1 is feathered; one without a feather takes one or two."""
 FAINT = 1 / 64
@@ -63,7 +63,12 @@ class _Difference:
         return cls(part, int(rows[0]), int(columns[0]))
 
     def at(self, way: Way, answer: np.ndarray, distance: int) -> tuple[np.ndarray, np.ndarray]:
-        """Bring it to another frame, so many frames away, as far as the network answers (h, w) there as it did here; 0 around it.
+        """Bring the difference to another frame. It is 0 where the network's answer there differs from its answer at the key.
+
+        Args:
+            way: from the other frame to the key.
+            answer: (h, w), the network's at the other frame.
+            distance: frames between the two.
 
         Returns:
             The difference, and where the edge is feathered; (h, w) each.
@@ -81,7 +86,7 @@ class KeyDifferences:
         """Prepare.
 
         Args:
-            keyed: by plate index, the objects that are known there, counted as the group does.
+            keyed: objects that are known, by plate index, counted as the group counts them.
             objects: K.
             flows: of the shot.
         """
@@ -120,7 +125,7 @@ class KeyDifferences:
         self._found[key] = {obj: difference for obj, difference in compared.items() if difference is not None}
 
     def added_to(self, planes: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Add to a prediction (1 + K, h, w) what the keys around it say.
+        """Add to a prediction (1 + K, h, w) the differences of the keys around it.
 
         Returns:
             Planes (1 + K, h, w), which still sum to 1; and where each object's edge is feathered, (K, h, w) in [0, 1].

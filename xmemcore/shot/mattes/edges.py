@@ -27,14 +27,14 @@ RADIUS_CELLS = 7
 SMOOTHNESS = 1e-4
 """Variance of a colour, in [0, 1], that counts as none: the filter's epsilon."""
 DECIDED = 0.02
-"""A matte within this of 0 or 1, all around, is 0 or 1."""
+"""Where all of a matte around a cell is this near to 0 or 1, it is set to 0 or 1."""
 UNSURE = 0.05
 """Weight of a cell in the band against a sure one; not 0, for a thin part has no sure cell."""
 SEPARATED = (0.1, 0.5)
 """Share of the matte's variance that colours explain: up to the first they say nothing, from the second on they say all."""
 AGREED, APART = 0.14, 0.24
-"""Mean differences, around a cell, between the network's matte and what the colours make of it: up to the first they agree (an edge that
-is one cell astray has half of it), from the second on they do not (colours follow another edge)."""
+"""Bounds of the mean difference, around a cell, between the network's matte and the matte that the colours give. Up to the first both
+agree; an edge that is one cell astray differs by half of it. From the second on the colours follow another edge."""
 AROUND_CELLS = 9
 """Side of the square that these means are taken over."""
 HAZE = 0.2

@@ -35,7 +35,7 @@ class MatteOnDisk:
     """A file's own statements."""
 
     record: MatteRecord | None
-    """Set only when every byte is as we wrote it."""
+    """Record in the file's metadata; None unless every byte is as we wrote it."""
     version: str | None
     """Version of the program named in the file; None for a foreign file."""
 
@@ -52,7 +52,7 @@ class FormerMattes:
         """
         self._path, self._signature = path, signature
         self.unproven: dict[int, str] = {}
-        """By index, the version that a matte says it is of, although its bytes prove nothing: it is of 0.2.0 or older, or damaged."""
+        """Version in the metadata of mattes whose bytes prove nothing, by index: they are of 0.2.0 or older, or damaged."""
 
     def up_to_date(self, index: int) -> MatteRecord | None:
         """Give the record of a matte that is what a run would write now; None for every other one."""

@@ -28,7 +28,7 @@ LONGEST_PATH_BYTES = 4000
 UNION = "A"
 CONFIDENCE = "confidence.value"
 CORE, EDGE = "core.value", "edge.value"
-"""1 where the union is solid, and where it is in between."""
+"""Layers of two passes: the core is 1 where the union is solid, the edge is 1 where the union is in between."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class MatteWriter:
         Args:
             pattern: of the files.
             canvas: of the shot.
-            layers: by object, its layer's name and what the artist calls it.
+            layers: name of each object's layer, with the artist's name of the object.
             metadata: of every file.
             passes: what is written beside the layers, and how.
         """
@@ -184,7 +184,7 @@ class Matte:
     union: np.ndarray
     """(H, W) float32."""
     layers: dict[str, np.ndarray]
-    """By layer name, (H, W) float32."""
+    """Planes (H, W) float32 by layer name."""
     confidence: np.ndarray | None
 
 

@@ -16,7 +16,7 @@ from xmemcore.shot.files import sequence as sequences
 from xmemcore.shot.mattes.mattes import UNION, Matte, MatteSequence
 
 FOLDER = "png"
-"""Beside the EXRs."""
+"""Folder of the PNGs, beside the EXRs."""
 INDEX = "index"
 MOST_LABELS = 255
 

@@ -52,11 +52,11 @@ class View:
     """How the predictions of a gap lie on the canvas, where they cover a part of it."""
 
     chain: Chain
-    """What they go through, on a canvas of the part's size."""
+    """Steps that the predictions go through, on a canvas of the part's size."""
     canvas: Canvas
-    """Of the part's size."""
+    """Canvas of the part's size."""
     parts: Mapping[int, Box]
-    """By index, the part of the canvas, counted from its corner."""
+    """Part of the canvas by index, counted from the canvas's corner."""
 
 
 class MatteQueue:
@@ -124,8 +124,8 @@ class MatteQueue:
             group: its number.
             index: of the frame.
             planes: of `handed`.
-            around: those of neighbouring frames, by index, where the chain asks for them.
-            view: how they lie on the canvas; None: they cover it.
+            around: planes of neighbouring frames, by index, where the chain asks for them.
+            view: the part of the canvas that the planes cover; None: the whole canvas.
 
         Raises:
             What writing raised, for this frame or an earlier one; MachineError.

@@ -1,9 +1,8 @@
 """What is done to a prediction between the network and the file: a chain of steps, each of which takes planes and gives planes.
 
-Some steps come before all others and work at working size (`Before`). A plate may be large and have many objects, so through the others a
-frame goes band by band: some rows of all planes at a time. A new step is a class below with a `key` and a `begun` (or a `changed`), and
-its place in `chain_of`. The keys of a chain are part of every signature that
-the chain has a hand in, so a step that works in another way needs another key.
+Some steps come before all others and work at working size (`Before`). The others work at the plate's size, band by band: some rows of all
+planes at a time, because a plate may be large and have many objects. A new step is a class below with a `key` and a `begun` (or a
+`changed`), and its place in `chain_of`. The keys of a chain are part of every matte's signature, so a step that changes needs another key.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ class Predicted:
     soft: np.ndarray | None = None
     """(K, h, w) in [0, 1]: where each object's edge is soft by the artist's will; None: nowhere."""
     around: Mapping[int, np.ndarray] = field(default_factory=dict)
-    """By index, the predictions of neighbouring frames; only for a chain with `Steady`."""
+    """Predictions of neighbouring frames by index; only for a chain with `Steady`."""
     columns: slice = field(default_factory=lambda: slice(None))
     """Columns of the plate that are asked for."""
 
@@ -80,7 +79,7 @@ class Step(Protocol):
 
 @dataclass(frozen=True)
 class Carry:
-    """Add what the artist's shapes at the keys around a frame and the network's own answers there differ by."""
+    """Add the differences between the artist's shapes and the network's own answers at the keys around a frame."""
 
     differences: Sequence[KeyDifferences]
     """Differences at keys, of each group."""
@@ -145,7 +144,7 @@ class Refine:
 
 
 Chain = Sequence[Before | Step]
-"""Those that work at working size come first."""
+"""Steps in order; those at working size come first."""
 
 
 def chain_of(request: PropagateRequest, canvas: Canvas, differences: Sequence[KeyDifferences] = (), flows: Ways | None = None) -> Chain:
@@ -184,8 +183,8 @@ def finished(
         picture: see `Predicted`.
         group: number of the group.
         around: see `Predicted`.
-        faint: where objects are no more than this, they count as nothing, and only the box around the rest is given where the steps
-            allow it; None: the whole canvas is given.
+        faint: largest value of objects that counts as nothing. Only the box around larger values is given, where the steps allow it.
+            None: the whole canvas is given.
         also: boxes that are given in any case.
 
     Yields:

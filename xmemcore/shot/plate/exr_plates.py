@@ -17,7 +17,8 @@ from xmemcore.shot.plate.gamut import ACES_AP0, ALEXA_WIDE_GAMUT_3, AP1, ARRI_WI
 from xmemcore.shot.plate.reader import FrameHeader
 
 PICTURE_LAYERS = ("", "rgba", "rgb", "main", "beauty", "combined", "c", "ci", "color", "rgb_color", "rgba_color")
-"""In this order, in any case; the last word of a layer's dotted path counts (Blender: `ViewLayer.Combined.R`)."""
+"""Layers that hold the picture, the preferred one first. Case does not matter. Of a layer's dotted path the last word counts (Blender:
+`ViewLayer.Combined.R`)."""
 
 _COLOURS = {"r": 0, "red": 0, "g": 1, "green": 1, "b": 2, "blue": 2}
 
@@ -41,9 +42,9 @@ class _Layer:
 
     part: ExrPart
     view: str
-    """Empty where the file names none."""
+    """Name of the view; empty where the file names none."""
     layer: str
-    """Without the view."""
+    """Name of the layer, without the view."""
     names: list[str]
     """Channels for red, green and blue; the same three times for a grey picture."""
 

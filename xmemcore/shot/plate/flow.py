@@ -89,7 +89,7 @@ class PartFlows:
 
         Args:
             flows: of whole frames.
-            parts: by index, pixels of the canvas counted from its corner, all of one size.
+            parts: the part of each frame by index, in pixels counted from the canvas's corner, all of one size.
             canvas: its height and width.
         """
         self._flows, self._parts, self._canvas = flows, parts, canvas

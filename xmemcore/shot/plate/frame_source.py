@@ -29,7 +29,7 @@ KEPT_GREYS = 128
 KEPT_IMAGES = 8
 """Working images that stay in memory where only their hash was asked for, 5 MB each: most of them are asked for next."""
 _EXACT = ("key", "shrinkage", "selection")
-"""Kept in float32: they are small, and a match is a difference of large numbers. All else is kept in half precision."""
+"""Features that are kept in float32: they are small, and a match is a difference of large numbers. Others are kept in half precision."""
 _KEPT = frozenset((*_EXACT, "f16", "f8", "f4"))
 """Features that are kept. The decoder's plate terms are computed from them."""
 
@@ -153,7 +153,7 @@ class PartContent:
 
         Args:
             content: of the shot.
-            parts: by index, pixels of the canvas counted from its corner.
+            parts: the part of each frame by index, in pixels counted from the canvas's corner.
             size: height and width of every picture.
         """
         self.plate, self.encoding = content.plate, content.encoding

@@ -38,7 +38,7 @@ class Plate:
     warnings: tuple[str, ...] = ()
     """Sentences about choices that were made without being asked for."""
     cleaned: dict[int, int] = field(default_factory=dict)
-    """By frame, how many values were NaN or infinite when it was read; frames without any are not here."""
+    """Number of values that were NaN or infinite, by frame; only frames that were read and had some."""
 
     @classmethod
     def open(cls, pattern: str, colorspace: str | None = None, view: str | None = None) -> Plate:

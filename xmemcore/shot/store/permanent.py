@@ -11,7 +11,7 @@ from xmemcore.memory.permanent import Entry
 from xmemcore.shot.store.cache import MEMORY, CacheDamaged, CacheFolder, cache_files, node_folder, require_tensor
 
 Entries = dict[int, Entry]
-"""By variant: 0 for the annotated frame itself, others for its augmentations."""
+"""Entries by variant: 0 for the annotated frame itself, others for its augmentations."""
 
 
 class PermanentStore:

@@ -42,14 +42,14 @@ class NodeManifest:
     """Pattern of the plate's files."""
     model_sha256: str
     features: dict[int, str]
-    """By frame, the hash of the plate's working image, which names its features."""
+    """Hash of the plate's working image, which names its features, by frame."""
     annotations: dict[int, dict[str, str]]
-    """By frame and object, the hash of the annotation."""
+    """Hash of the annotation, by frame and object."""
     settings: dict[str, Any]
     absent: dict[int, list[str]] = field(default_factory=dict)
-    """By frame, the objects that the roto hides there."""
+    """Objects that the roto hides, by frame."""
     plate_files: dict[str, str] = field(default_factory=dict)
-    """By plate file, the hash of its content; see `known_files`."""
+    """Hash of each plate file's content; see `known_files`."""
 
     def save(self, folder: Path) -> None:
         """Write the manifest whole, and replace only a manifest of ours. A cache that cannot be written is no failure."""
