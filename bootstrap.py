@@ -31,7 +31,7 @@ from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 CHECKOUT = Path(__file__).resolve().parent
 ENVIRONMENT = CHECKOUT / ".venv"
 WHEELHOUSE = CHECKOUT / "wheelhouse"
-"""Packages that came with the archive, for machines without network: where it is, nothing is fetched."""
+"""Packages that came with the archive, for machines without network. Where this folder is, nothing is fetched."""
 STAMP = ENVIRONMENT / "xmem-roto-setup.json"
 WINDOWS = os.name == "nt"
 
@@ -52,9 +52,9 @@ EXTRAS = {
     "train": "render clips to train on",
     "dev": "tests",
 }
-"""What can be installed beside the core, each a file of requirements/, and what for."""
+"""Optional packages, each a file of requirements/, and their use."""
 TESTED_EXTRAS = ("dev", "plates", "color", "farm", "cryptomatte")
-"""What the test commands install: with less, tests of optional parts would be skipped and a green run would say nothing about them."""
+"""Extras that the test commands install. With fewer, tests of optional parts would be skipped, and a green run would not check them."""
 EXTRAS_SAID = ", ".join(f"{name} ({purpose})" for name, purpose in EXTRAS.items())
 
 CHECKS = {"test": "test", "test-fast": "fast", "test-all": "all", "lint": "lint"}
@@ -68,9 +68,9 @@ GET_PYTHON = (
 
 PYTHON_PROBE_SECONDS = 20
 SETUP_BYTES = {"cpu": 2 * 10**9, "cuda": 10 * 10**9}
-"""What an environment takes on disk, roughly, by device."""
+"""Rough size of an environment on disk, by device."""
 FOREIGN_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "QT_PLUGIN_PATH")
-"""Set for Nuke, harmful to another Python; every PYTHON* variable is one too."""
+"""Variables that are set for Nuke and harm another Python; every PYTHON* variable is left out too."""
 
 
 class SetupFailed(Exception):
@@ -376,7 +376,7 @@ def setup(device: str, extras: Sequence[str], torch_index: Optional[str], force:
     print("Set-up done.", flush=True)
 
 
-# The doctor before there is a doctor
+# A diagnosis for machines where the core's own doctor cannot start yet
 
 
 def doctor(arguments: Sequence[str]) -> int:
@@ -425,7 +425,7 @@ def missing_environment() -> Optional[str]:
 
 
 def surroundings() -> List[Tuple[str, str, str]]:
-    """Look at what a set-up would use: a mark, a subject and what was found."""
+    """Look at what a set-up would use. Each line is a mark, a subject and a finding."""
     found = python_here()
     if found is not None:
         python = (" ", "python 3.11", found)
@@ -504,7 +504,7 @@ def add_to_nuke(nuke_folder: Path, remove: bool = False) -> None:
 
 
 def options(arguments: Sequence[str]) -> Tuple[argparse.Namespace, List[str]]:
-    """Read the command line; what we do not know goes to the command that is started."""
+    """Read the command line; options that are not known here go to the command that is started."""
     parser = argparse.ArgumentParser(prog="bootstrap.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "command", nargs="?", default="setup", choices=("setup", "demo", "nuke", "doctor", "bench", "train", "run", *CHECKS, "release")

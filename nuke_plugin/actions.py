@@ -232,9 +232,9 @@ def _suggest(run: Run, read: NodeRead) -> None:
 def _keep_suggestions(node: nuke.Node, suggested: SuggestResult) -> None:
     """Keep what the strip shows; the scores of all frames stay out of the script."""
     content = suggested.as_json()
-    kept = {name: content[name] for name in ("suggestions", "object", "message", "lost_frames")}
+    strip_content = {name: content[name] for name in ("suggestions", "object", "message", "lost_frames")}
     with host.unrecorded():
-        identity.write_hidden(node, "suggestions", kept)
+        identity.write_hidden(node, "suggestions", strip_content)
     host.update_widget(node, "strip")
 
 

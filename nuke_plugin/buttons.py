@@ -273,10 +273,10 @@ def label(node: Optional[nuke.Node]) -> str:
     except Exception:
         text = str(node.name())
     try:
-        own = str(node["label"].evaluate() or "")  # type: ignore[attr-defined]
+        artists_label = str(node["label"].evaluate() or "")  # type: ignore[attr-defined]
     except Exception:  # the artist's own Tcl fails
-        own = str(node["label"].value())
-    return f"{text}\n{own}" if own else text
+        artists_label = str(node["label"].value())
+    return f"{text}\n{artists_label}" if artists_label else text
 
 
 def _quietly(act: Callable[[Any], Any], node: Optional[nuke.Node]) -> None:

@@ -326,7 +326,7 @@ def _variable_sets() -> Dict[str, Dict[str, str]]:
     knob = _root().knob("gsv")
     sets = knob.value() if knob is not None else None
     found = {str(name): values for name, values in sets.items() if isinstance(values, dict)} if isinstance(sets, dict) else {}
-    return {name: {str(each): str(value) for each, value in values.items() if value} for name, values in found.items()}
+    return {name: {str(variable): str(value) for variable, value in values.items() if value} for name, values in found.items()}
 
 
 def filled_path(knob: Any) -> str:
@@ -393,7 +393,7 @@ def upstream(node: nuke.Node) -> List[nuke.Node]:
     feeding = [*(node.input(index) for index in range(node.inputs())), graph.outside(node)]
     # Nuke lists in no fixed order; the inputs have one, and the others' names, as expressions have them, are part of the digest.
     others = sorted(node.dependencies(nuke.INPUTS | nuke.HIDDEN_INPUTS | nuke.EXPRESSIONS), key=lambda other: other.fullName())
-    found = {each.fullName(): each for each in [*feeding, *others] if each is not None}
+    found = {above.fullName(): above for above in [*feeding, *others] if above is not None}
     return list(found.values())
 
 
@@ -477,12 +477,12 @@ Build = Callable[[nuke.Node, List[nuke.Node]], nuke.Node]
 
 
 class RunWrite:
-    """The one Write of a run, whatever that renders: a studio's callbacks on Write come once. Main thread only."""
+    """The only Write of a run, so that a studio's callbacks on Write come once. Main thread only."""
 
     def __init__(self) -> None:
         """Make nothing yet."""
         self._nodes: Dict[bool, nuke.Node] = {}
-        """By whether it is inside of the Group: a node of two graphs cannot be."""
+        """The Write of each graph, by whether it is inside of the Group: a node cannot be in two graphs."""
 
     def of(self, last: nuke.Node, pattern: str, channels: str, within: bool) -> nuke.Node:
         """Point it at a node; made with the first call, in the group that is current.
@@ -693,7 +693,7 @@ class RotoDrawing:
     @classmethod
     def of_nodes(cls, rotos: Sequence[nuke.Node], texts: Sequence[str]) -> RotoDrawing:
         """Take Rotos or RotoPaints, the last of the chain first, with their curves texts."""
-        return cls(tuple((str(each.Class()), str(each["cliptype"].value()), text) for each, text in zip(rotos, texts)))
+        return cls(tuple((str(roto.Class()), str(roto["cliptype"].value()), text) for roto, text in zip(rotos, texts)))
 
     def build(self, source: nuke.Node, nodes: List[nuke.Node]) -> nuke.Node:
         """Draw the shapes over black of the source's format: their own alpha and nothing behind it."""
@@ -773,7 +773,7 @@ def create_passes(
 
     passes: List[nuke.Node] = []
     with one_undo("XMem passes"), _context_of(node):
-        rows = [each.ypos() for each in passes_of(node, made_of)]
+        rows = [pass_node.ypos() for pass_node in passes_of(node, made_of)]
         row = max(rows) + 80 if rows else node.ypos() + 120
         for channel in channels:
             passes.append(created(channel, channel))
@@ -794,8 +794,8 @@ COPIES_AT_ONCE = 4
 def create_matte_write(node: nuke.Node, channels: Sequence[str], pattern: str) -> nuke.Node:
     """Create a Write for some channels of a node and nothing else, in a column below it; one entry in Undo."""
     with one_undo("XMem Write"), _context_of(node):
-        nothing = _handed_out(nuke.nodes.Remove(inputs=[node]))
-        column = [nothing]
+        remove = _handed_out(nuke.nodes.Remove(inputs=[node]))
+        column = [remove]
         for begin in range(0, len(channels), COPIES_AT_ONCE):
             copy = _handed_out(nuke.nodes.Copy(inputs=[column[-1], node]))
             for place, channel in enumerate(channels[begin : begin + COPIES_AT_ONCE]):

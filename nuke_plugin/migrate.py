@@ -37,10 +37,10 @@ def bring_up_to_date(node: nuke.Node) -> None:
     A node of a later version than ours is left as it is, with a message: its knobs may mean something else.
     """
     written = str(node["plugin_version"].value())
-    of_node, ours = _parts(written), _parts(VERSION)
-    if of_node == ours and not set(missing_knobs(node)) - set(CALLBACKS):
+    of_node, of_plugin = _parts(written), _parts(VERSION)
+    if of_node == of_plugin and not set(missing_knobs(node)) - set(CALLBACKS):
         return
-    if of_node > ours:
+    if of_node > of_plugin:
         host.tell_together(
             f"{node.name()} was made with XMem Roto {written}; this is {VERSION}. Update the plugin before you change the node."
         )
@@ -88,12 +88,12 @@ def _is_former_file_knob(node: nuke.Node, name: str, lines: List[str]) -> bool:
 
 def _add(node: nuke.Node, name: str, lines: List[str]) -> None:
     """Add a knob; one of the same name that was of another kind hands its value on."""
-    kept = node[name].value() if _is_former_file_knob(node, name, lines) else None
-    if kept is not None:
+    former = node[name].value() if _is_former_file_knob(node, name, lines) else None
+    if former is not None:
         host.remove_knob(node, name)
     node.readKnobs("\n".join(lines))
-    if kept:
-        node[name].setValue(kept)
+    if former:
+        node[name].setValue(former)
 
 
 def _is_link(lines: List[str]) -> bool:

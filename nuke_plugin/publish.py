@@ -73,7 +73,7 @@ def _place(node: nuke.Node) -> str:
 
 
 def _refuse_foreign(pairs: List[Tuple[Path, Path]]) -> None:
-    """What is published is never replaced; a copy that is there already is as good as made."""
+    """Raise RequestError where a copy would replace another file; an equal copy that is there already counts as made."""
     taken = [copy for original, copy in pairs if copy.exists() and not _is_same_content(original, copy)]
     if taken:
         raise RequestError(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Queue:
-    """Nodes that wait for their turn, and what became of those that had it."""
+    """Nodes that wait for their turn, and the failures of those that had it."""
 
     nodes: Sequence[nuke.Node]
     bar: Optional[host.ProgressBar] = None
@@ -40,7 +40,7 @@ class Queue:
         """The bar stays until the last node has had its turn."""
 
     def note(self, node: nuke.Node, failure: Failure) -> None:
-        """Keep what went wrong, to be told with the others in the end; a cancel is nothing that went wrong."""
+        """Keep a failure, so that all failures are told together in the end; a cancel is no failure."""
         if not isinstance(failure, Cancelled):
             self.failures.append(f"{node.name()}: {failure}")
 

@@ -28,10 +28,10 @@ class Patience:
     cancel_heard_seconds: float = 5.0
     """The core promises one second; a busy machine gets some more."""
     cancel_done_seconds: float = 120.0
-    """The frame in work, on a slow CPU at a large size."""
+    """Time for the frame in work, on a slow CPU at a large size."""
     ping_every_seconds: float = 10.0
     silence_seconds: float = 60.0
-    """Without an answer to a ping; the thread that answers needs the interpreter for a moment only."""
+    """Time without an answer to a ping; the thread that answers needs the interpreter for a moment only."""
     leave_seconds: float = 4.0
 
 

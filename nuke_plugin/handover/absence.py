@@ -11,13 +11,13 @@ from xmemcore.protocol.frames import FrameRange
 
 
 def taken_out(roto: SentRoto) -> Tuple[SentRoto, Tuple[str, ...]]:
-    """Say absences as ranges, and not as an annotation of every frame; an object that has nothing else keeps its own.
+    """Turn annotations of absence into ranges. An object that has no other annotation keeps them.
 
     Returns:
         What to send without them, and the ranges as `Absence` writes them.
     """
     keyframes: Dict[str, Tuple[int, ...]] = dict(roto.keyframes)
-    kept: Dict[str, Tuple[int, ...]] = {}
+    annotated: Dict[str, Tuple[int, ...]] = {}
     ranges: List[str] = []
     for name, gone in roto.absent.items():
         left = tuple(frame for frame in keyframes.get(name, ()) if frame not in gone)
@@ -25,5 +25,5 @@ def taken_out(roto: SentRoto) -> Tuple[SentRoto, Tuple[str, ...]]:
             keyframes[name] = left
             ranges.append(str(Absence(name, FrameRange.of(gone))))
         else:
-            kept[name] = gone
-    return replace(roto, keyframes=keyframes, absent=kept), tuple(ranges)
+            annotated[name] = gone
+    return replace(roto, keyframes=keyframes, absent=annotated), tuple(ranges)

@@ -34,7 +34,7 @@ NO_LICENCE = 100
 SILENT_SECONDS = 900.0
 """After so long without a word from it the second Nuke is ended; a single frame may take minutes."""
 STOPPING_SECONDS = 20.0
-"""So long it may take to stop by itself; what it has rendered counts then."""
+"""Time that it may take to stop by itself, so that its finished frames count."""
 
 _PERCENT = re.compile(r"(\d+) % ")
 

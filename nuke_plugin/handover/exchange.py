@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 
 MOST_CHANNELS = 1023
-"""That Nuke takes in one script."""
+"""Most channels that Nuke takes in one script."""
 PASSES = {
     "confidence": re.compile(r"confidence\.value"),
     "bands": re.compile(r"(core|edge)\.value"),
     "cryptomatte": re.compile(rf"({'|'.join(CRYPTOMATTE_LAYERS)})\..*"),
 }
-"""By the setting that asks for them: channels of the mattes that are no object's, and so cannot have another name."""
+"""Channels of the mattes that belong to no object, and so cannot have another name, by the setting that asks for them."""
 AnyRequest = TypeVar("AnyRequest", PropagateRequest, SuggestRequest, FitRequest)
 
 
@@ -49,12 +49,12 @@ class Annotations:
     sent: Optional[RotoForCore]
     """What the core gets of the roto; None when the input's alpha is rendered instead."""
     own_union: Optional[RotoDrawing]
-    """What Nuke draws of the whole roto, where that is the union that is meant."""
+    """Nuke's own drawing of the whole roto; None where it is not the union of the objects."""
     warnings: Tuple[str, ...] = ()
     notes: Tuple[str, ...] = ()
     """Sentences about changed keyframes whose object has another name now, or is gone."""
     absent: Mapping[str, Set[int]] = field(default_factory=dict)
-    """By object: frames on which the artist has declared it absent."""
+    """Frames on which the artist has declared an object absent, by object."""
 
     @property
     def keyframes(self) -> List[int]:
@@ -74,7 +74,7 @@ class NodeRead:
     """
 
     node: nuke.Node
-    """To render beside, and to put the result into; its knobs are read no more."""
+    """The node, beside which the plate is rendered, and which gets the result; its knobs are read no more."""
     node_id: str
     settings: Settings
     colorspace: str
@@ -145,9 +145,9 @@ def read_to_suggest(node: nuke.Node) -> NodeRead:
         plate = identity.plate_input(node)
         host.refuse_wrong_context(plate)
         frames = plates.frame_range(settings.frame_range, plate, host.script_range())
-        nothing = Annotations({}, None, None)
+        unkeyed = Annotations({}, None, None)
         beyond = plates.beyond(frames, plate)
-        return NodeRead(node, identity.node_id(node), settings, colorspace_of(settings), plate, frames, nothing, None, frozenset(), beyond)
+        return NodeRead(node, identity.node_id(node), settings, colorspace_of(settings), plate, frames, unkeyed, None, frozenset(), beyond)
 
 
 @dataclass(frozen=True)
@@ -221,9 +221,9 @@ def _hand_over(read: NodeRead, around: Surroundings) -> HandedNode:
         roto, absent = absence.taken_out(annotations.sent.roto)
         write_whole(around.folder / "roto.json", roto.write())
         shot = replace(shot, roto=(around.folder / "roto.json").as_posix(), absent=absent or None)
-        own = annotations.own_union
-        if own is not None and annotations.complete:
-            shot = replace(shot, roto_alpha=pictures.hand_own_union(around, read.plate, own, annotations.complete))
+        drawing = annotations.own_union
+        if drawing is not None and annotations.complete:
+            shot = replace(shot, roto_alpha=pictures.hand_own_union(around, read.plate, drawing, annotations.complete))
     elif read.alpha is not None:
         handed = pictures.hand_alpha(around, read.alpha, annotations.keyframes, read.absent)
         alpha = handed.states
@@ -267,12 +267,12 @@ def read_annotations(node: nuke.Node, settings: Settings, wanted: Iterable[int])
     edits = edits.of(read.names)
     sent = reading.send(read, edits, format_of(plate), wanted)
     absent = {name: set(frames) for name, frames in edits.absent.items()}
-    own = None
+    drawing = None
     # Rendering it takes more nodes, which Non-commercial and Indie have not got.
     if reading.every_shape_counts(read, edits) and host.may_walk_trees():
         # What was sampled, since an expression finds no node where the copy is drawn.
-        own = RotoDrawing.of_nodes(pipe.rotos, [text for _, text in sent.roto.rotos])
-    return Annotations(reading.keyframes(read, edits), sent, own, pipe.warnings + read.warnings + sent.warnings, notes, absent)
+        drawing = RotoDrawing.of_nodes(pipe.rotos, [text for _, text in sent.roto.rotos])
+    return Annotations(reading.keyframes(read, edits), sent, drawing, pipe.warnings + read.warnings + sent.warnings, notes, absent)
 
 
 def colorspace_of(settings: Settings) -> str:

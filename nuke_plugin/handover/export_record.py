@@ -27,7 +27,7 @@ class ExportRecord:
     folder: Path
     stem: str
     frames: Dict[int, Dict[str, Any]] = field(default_factory=dict)
-    """Per frame: digest of the tree, and size and time of the file."""
+    """Digest of the tree, and size and time of the file, for each frame."""
 
     @classmethod
     def open(cls, folder: Path, stem: str) -> ExportRecord:
@@ -80,9 +80,9 @@ class ExportRecord:
         for path in self._files(self.folder):
             if path.name not in wanted:
                 self._move(path, self._aside / path.name)
-        kept = sorted(((path.stat().st_mtime_ns, path.stat().st_size, path) for path in self._files(self._aside)), reverse=True)
+        files = sorted(((path.stat().st_mtime_ns, path.stat().st_size, path) for path in self._files(self._aside)), reverse=True)
         total = 0
-        for _, size, path in kept:
+        for _, size, path in files:
             total += size
             if total > KEPT_BYTES:
                 self._delete(path)
@@ -93,11 +93,11 @@ class ExportRecord:
         Raises:
             RequestError, DiskFailed.
         """
-        there = {path.name: path for path in self._files(self._aside)}
+        set_aside = {path.name: path for path in self._files(self._aside)}
         for frame in frames:
             path = self.path(frame)
-            if path.name in there and not path.exists():
-                self._move(there[path.name], path)
+            if path.name in set_aside and not path.exists():
+                self._move(set_aside[path.name], path)
 
     @property
     def _aside(self) -> Path:

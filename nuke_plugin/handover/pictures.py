@@ -26,12 +26,12 @@ FEWEST_ELSEWHERE = 8
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What all pictures of one handover share."""
+    """Values that all pictures of one handover share."""
 
     node: nuke.Node
     """An XMemRoto, inside of which nodes for rendering may live for a while."""
     folder: Path
-    """For the exchange with the core."""
+    """Folder for the exchange with the core."""
     report: Report
     """Says how far it is."""
     cancelled: Callable[[], bool]
@@ -63,7 +63,7 @@ class HandedAlpha:
 
     pattern: str
     states: Dict[int, str]
-    """Per frame that was rendered: the digest of what it was rendered from."""
+    """Digest of the tree that each rendered frame was rendered from."""
 
 
 def format_of(node: nuke.Node) -> Tuple[int, int, float]:
@@ -110,10 +110,10 @@ def hand_plate(around: Surroundings, plate: nuke.Node, wanted: Sequence[int], ke
         around.elsewhere()
     export = host.in_main(prepare)  # which reads what the other Nuke has done
     rendered = export.render(ordered, lambda done, total: around.report(done, total, "rendering the plate"), around.cancelled)
-    if not rendered.there:
+    if not rendered.present:
         advice = host.in_main(_check_paths, plate) or "Check the frame range."
         raise RequestError(f"None of the frames {FrameRange.of(ordered)} can be rendered: their files are missing. {advice}")
-    export.record.keep_only(rendered.there)
+    export.record.keep_only(rendered.present)
     export.record.note_use()
     return HandedPlate(export.record.pattern, rendered.missing, plates.state_of([rendered.states[frame] for frame in wanted]))
 
@@ -147,7 +147,7 @@ def hand_own_union(around: Surroundings, plate: nuke.Node, drawing: RotoDrawing,
     folder = around.folder / "roto_alpha"
     export = host.in_main(PlateExport, plate, folder, around.write, "alpha", "alpha", drawing.build, depends, around.node)
     rendered = export.render(frames, lambda done, total: around.report(done, total, "rendering the roto's alpha"), around.cancelled)
-    export.record.keep_only(rendered.there)
+    export.record.keep_only(rendered.present)
     export.record.note_use()
     return export.record.pattern
 
@@ -161,11 +161,11 @@ def hand_alpha(around: Surroundings, source: nuke.Node, frames: Sequence[int], a
         return export, export.render(wanted, lambda done, total: around.report(done, total, "rendering the alpha"), around.cancelled)
 
     export, shown = render([frame for frame in frames if frame not in absent], host.make_nothing)
-    there, black_on = list(shown.there), [frame for frame in frames if frame in absent]
+    delivered, black_on = list(shown.present), [frame for frame in frames if frame in absent]
     if black_on:
         # Only here is the format asked for, which a source without a picture on the current frame has not got.
         export, black = render(black_on, host.make_black, lambda: "black " + "x".join(map(str, format_of(source))))
-        there.extend(black.there)
-    export.record.keep_only(there)
+        delivered.extend(black.present)
+    export.record.keep_only(delivered)
     export.record.note_use()
     return HandedAlpha(export.record.pattern, shown.states)

@@ -43,9 +43,9 @@ def direct_files(
     files = ReadFiles.of_node(read, pattern)
     if not files.is_plain or not all(files.covers(frame) for frame in frames):
         return None
-    there = [os.path.exists(files.named(frame)) for frame in frames]
+    exist = [os.path.exists(files.named(frame)) for frame in frames]
     # None at all: Nuke may look elsewhere. Some: holes, if the Read takes them for errors and not for black.
-    return files if not frames or all(there) or any(there) and files.strict else None
+    return files if not frames or all(exist) or any(exist) and files.strict else None
 
 
 def _is_same_space(encoded: str, working_space: str) -> bool:
@@ -60,7 +60,7 @@ def _names_of_space(text: str) -> Set[str]:
     name = text.split("\t")[0].strip()
     role = re.fullmatch(r"(\w+) \((.*)\)", name)
     names = [role[2]] if role and role[1] == "default" else [role[1], role[2], name] if role else [name]
-    return {each.rsplit("/", 1)[-1] for each in names} - {"default"}
+    return {name.rsplit("/", 1)[-1] for name in names} - {"default"}
 
 
 def missing(files: ReadFiles, frames: Sequence[int]) -> List[int]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 BITE_SECONDS = 0.25
 """How long the interface may stand still; a single frame may take longer and cannot be divided."""
 READING_SHARE = 4.0
-"""A bite takes at least so many times as long as reading the tree after it: else a large tree would be read more than rendered."""
+"""A bite takes at least so many times as long as reading the tree after it. Else a large tree would be read more than rendered."""
 
 ENDLESS_FRAMES = 100_000
 """A plate of so many frames has no end of its own: a Constant, for one."""
@@ -45,14 +45,14 @@ _session_hashes: Dict[Tuple[str, int], Tuple[digest.Witness, Tuple[str, Tuple[in
 class RenderedFrames:
     """The content of a folder of rendered frames."""
 
-    there: Tuple[int, ...]
+    present: Tuple[int, ...]
     """Frames that were asked for and are there."""
     missing: Tuple[int, ...]
     """Frames that were asked for and have no file to render from."""
     rendered: Tuple[int, ...]
     """Frames that had to be rendered this time."""
     states: Dict[int, str]
-    """Per frame that was asked for: the digest of what it was rendered from."""
+    """Digest of the tree that each frame was rendered from, for every frame that was asked for."""
 
 
 def frame_range(chosen: str, plate: nuke.Node, script_range: Tuple[int, int]) -> FrameRange:
@@ -195,9 +195,9 @@ class PlateExport:
                 host.in_main(self._writer.close)
             if self._record_changed:
                 self.record.save()
-        there = tuple(frame for frame in self._frames if frame not in self._holes)
+        existing = tuple(frame for frame in self._frames if frame not in self._holes)
         missing = tuple(frame for frame in self._frames if frame in self._holes)
-        return RenderedFrames(there, missing, tuple(frame for frame in there if frame in self._rendered), dict(self._states))
+        return RenderedFrames(existing, missing, tuple(frame for frame in existing if frame in self._rendered), dict(self._states))
 
     def pending(self, frames: Sequence[int]) -> int:
         """Count the frames that would have to be rendered, and leave the record as `render` would find it; main thread."""

@@ -35,7 +35,7 @@ class ReadFiles:
     """The files of one Read, as its knobs say."""
 
     pattern: str
-    """With the place of the frame number; absolute, or as the Read has it where nothing says what it is relative to."""
+    """Path with the place of the frame number. It is absolute, or as the Read has it where the folder that it is relative to is unknown."""
     first: int
     last: int
     """Numbers of files."""

@@ -58,8 +58,8 @@ def parts() -> Tuple[Part, ...]:
             knobs = [knob.strip() for knob in line["knobs"].splitlines()]
             values = dict(knob.split(" ", 1) for knob in knobs)
             inputs = tuple(stack.pop() for _ in range(int(values.get("inputs", "1"))))
-            kept = tuple(knob for knob in knobs if not knob.startswith(("inputs ", "name ")))
-            found.append(Part(line["class"], values["name"], kept, inputs))
+            knob_lines = tuple(knob for knob in knobs if not knob.startswith(("inputs ", "name ")))
+            found.append(Part(line["class"], values["name"], knob_lines, inputs))
             stack.append(values["name"])
     return tuple(found)
 
@@ -76,11 +76,11 @@ def bring_up_to_date(node: nuke.Node) -> bool:
     if not _is_known(inside):
         return False
     for part in parts():
-        here = inside.get(part.name)
-        if here is None:
+        present = inside.get(part.name)
+        if present is None:
             inside[part.name] = host.make_inside(node, part.class_name, name=part.name)
         wanted = list(part.knobs)
-        if here is not None:
+        if present is not None:
             wanted = [knob for knob in wanted if knob.split(" ", 1)[0] in FOLLOWING] if part.name == "Result" else []
         if wanted:
             inside[part.name].readKnobs("\n".join(wanted))

@@ -20,7 +20,7 @@ TAIL = 3
 """Parts at the end of a home that stay when a project is moved, or seen under another name of its disk: two folders and the script."""
 
 _notes: Dict[str, str] = {}
-"""By node id: what the status says of a node that has become one of its own, until its first run here."""
+"""Sentences for the status of nodes that got an id of their own, by node id, until the node's first run here."""
 
 
 def settle(node: nuke.Node) -> None:
@@ -28,16 +28,16 @@ def settle(node: nuke.Node) -> None:
 
     Not for `onCreate`: while Nuke loads a script, its name may still be the one before.
     """
-    here = places.script_home(host.script_path())
+    script = places.script_home(host.script_path())
     known = str(identity.read_hidden(node, "home").get("script", ""))
-    if not here or known == here or (known and _is_same(known, here)):
+    if not script or known == script or (known and _is_same(known, script)):
         return
     with host.unrecorded():
         if known:
             # From the old id and the place alone: a session that does not save the script finds its mattes again.
-            identity.give_id(node, seed=f"{node['node_id'].value()} {here}")
+            identity.give_id(node, seed=f"{node['node_id'].value()} {script}")
             _notes[identity.node_id(node)] = _sentence(node, known)
-        identity.write_hidden(node, "home", {"script": here})
+        identity.write_hidden(node, "home", {"script": script})
 
 
 def notes(node_id: str) -> Tuple[str, ...]:
@@ -51,14 +51,14 @@ def forget_note(node_id: str) -> None:
 
 
 @cache
-def _is_same(known: str, here: str) -> bool:
+def _is_same(known: str, script: str) -> bool:
     """Say whether two different texts name one home: a project that was moved, or a disk with two names.
 
     Asked at every idle moment, so the disks are looked at once a session: one that is gone may take seconds to say so.
     """
-    if known.split("/")[-TAIL:] != here.split("/")[-TAIL:]:
+    if known.split("/")[-TAIL:] != script.split("/")[-TAIL:]:
         return False
-    before, now = os.path.dirname(known), os.path.dirname(here)
+    before, now = os.path.dirname(known), os.path.dirname(script)
     try:
         return os.path.samefile(before, now)
     except OSError:

@@ -67,7 +67,7 @@ def has_anothers_id(node: nuke.Node) -> bool:
 def reclaim(node: nuke.Node) -> None:
     """Give a node its own id back, and take away what the other's knobs brought along: record, suggestions, changed keyframes."""
     other = _living[str(node["node_id"].value())]
-    own = next(
+    own_id = next(
         (
             living_id
             for living_id, living_node in _living.items()
@@ -78,10 +78,10 @@ def reclaim(node: nuke.Node) -> None:
     for knob in ("record", "suggestions", "key_edits", "home"):
         if node[knob].value() == other[knob].value():
             node[knob].setValue("")
-    if own is None:
+    if own_id is None:
         give_id(node)
     else:
-        node["node_id"].setValue(own)
+        node["node_id"].setValue(own_id)
 
 
 def living() -> List[nuke.Node]:
@@ -155,8 +155,8 @@ def _frames_by_name(stored: Any) -> Dict[str, Set[int]]:
 def write_key_edits(node: nuke.Node, edits: KeyEdits) -> None:
     """Keep what the artist changed about the keyframes."""
     content = {kind: {name: sorted(frames) for name, frames in getattr(edits, kind).items() if frames} for kind in KINDS}
-    kept: Dict[str, Any] = {kind: changes for kind, changes in content.items() if changes}
-    write_hidden(node, "key_edits", {**kept, "known": list(edits.known)} if kept else {})
+    non_empty: Dict[str, Any] = {kind: changes for kind, changes in content.items() if changes}
+    write_hidden(node, "key_edits", {**non_empty, "known": list(edits.known)} if non_empty else {})
 
 
 def connected(node: nuke.Node, number: int) -> Optional[nuke.Node]:

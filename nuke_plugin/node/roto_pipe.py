@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 EXPRESSION = re.compile(r'[{"]=([^{}"]*)')
-"""In a curves text."""
+"""Expression in a curves text."""
 PATH = re.compile(r"[A-Za-z_]\w*(?:\.\w+)+")
-"""A knob of another node, in an expression."""
+"""Path of another node's knob, in an expression."""
 
 
 @dataclass(frozen=True)

@@ -63,9 +63,9 @@ class Run:
 
 
 under_way: Dict[str, Run] = {}
-"""By node id."""
+"""Runs by node id."""
 waiting: Dict[str, int] = {}
-"""By node id: how many nodes come first, of those that are to be propagated one after another."""
+"""Number of nodes that come first, by node id, where nodes are propagated one after another."""
 
 
 def cancel(node: nuke.Node) -> None:

@@ -25,9 +25,9 @@ class Settings:
     """Absolute pattern of the mattes, with forward slashes; empty when there is no place for them yet."""
     panel: PanelChoices
     propagate: PropagateRequest
-    """With the artist's choices, and without plate and annotations."""
+    """Request with the artist's choices, without plate and annotations."""
     suggest: SuggestRequest
-    """Likewise."""
+    """Request for a suggestion with the artist's choices, without plate and annotations."""
 
     @classmethod
     def of_knobs(cls, read: Callable[[str], Any], node_name: str, out: str, viewer_frame: int) -> Settings:

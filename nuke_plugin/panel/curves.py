@@ -47,8 +47,8 @@ def _steps(frames: List[int]) -> str:
 
 def _bent(values: Mapping[int, float]) -> str:
     """Write a curve of straight lines through values by frame; empty for none."""
-    kept = bends(values)
-    return "curve L " + " ".join(f"x{frame} {round(values[frame], 4):g}" for frame in kept) if kept else ""
+    corners = bends(values)
+    return "curve L " + " ".join(f"x{frame} {round(values[frame], 4):g}" for frame in corners) if corners else ""
 
 
 def bends(values: Mapping[int, float]) -> List[int]:
@@ -57,7 +57,7 @@ def bends(values: Mapping[int, float]) -> List[int]:
     if len(frames) < 3:
         return frames
     allowed = TOLERANCE * max(abs(value) for value in values.values())
-    kept = {0, len(frames) - 1}
+    corners = {0, len(frames) - 1}
     waiting = [(0, len(frames) - 1)]
     while waiting:
         first, last = waiting.pop()
@@ -65,6 +65,6 @@ def bends(values: Mapping[int, float]) -> List[int]:
         off = {at: abs(values[frames[first]] + slope * (frames[at] - frames[first]) - values[frames[at]]) for at in range(first + 1, last)}
         farthest = max(off, key=lambda at: off[at], default=first)
         if farthest != first and off[farthest] > allowed:
-            kept.add(farthest)
+            corners.add(farthest)
             waiting += [(first, farthest), (farthest, last)]
-    return [frames[at] for at in sorted(kept)]
+    return [frames[at] for at in sorted(corners)]

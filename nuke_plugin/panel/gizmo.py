@@ -34,10 +34,10 @@ def written(gizmo: str) -> str:
         KeyError: a setting with a knob has no line in the gizmo.
     """
     settings = knobs()
-    own, separator, body = gizmo.partition("\n}\n")
+    head, separator, body = gizmo.partition("\n}\n")
     lines: List[str] = []
     found = set()
-    for line in own.splitlines():
+    for line in head.splitlines():
         added = _ADDED.match(line)
         if added and added[1] in settings:
             found.add(added[1])

@@ -29,7 +29,7 @@ Six = Tuple[Optional[Tuple[float, ...]], ...]
 """A point's six positions, in the order of `controls_of`; None: where it stands."""
 
 IN, OUT, FEATHER_IN, FEATHER_OUT = 0, 2, 3, 5
-"""Places of the tangents among them."""
+"""Positions of the tangents among the six."""
 
 MOST_NAMED = 5
 """Shapes that the status names as left alone."""
@@ -62,13 +62,13 @@ def _on_plate(node: nuke.Node, frames: List[int]) -> List[int]:
     """Leave out the frames that the plate has not got: a Propagate refuses annotations there."""
     plate = identity.connected(node, identity.PLATE)
     off = set() if plate is None else set(plates.off(frames, plate))
-    there = [frame for frame in frames if frame not in off]
-    if plate is not None and not there:
+    on_plate = [frame for frame in frames if frame not in off]
+    if plate is not None and not on_plate:
         raise RequestError(
             f"The plate {plate.name()} has the frames {plate.firstFrame()}-{plate.lastFrame()}, and not {FrameRange.of(frames)}. "
             f"Choose frames of the plate. {plates.HOW_TO_NAME_THE_RANGE}"
         )
-    return there
+    return on_plate
 
 
 def meant_frames(node: nuke.Node) -> List[int]:
@@ -127,7 +127,7 @@ class _Drawn:
 
     roto: nuke.Node
     path: Path
-    """Where it stands in its Roto's text."""
+    """The shape's position in its Roto's text."""
     shape: Any
     around: Tuple[Any, ...]
     """The layers that it stands in, and itself."""
@@ -172,20 +172,20 @@ def _key(node: nuke.Node, frame: int, moved: Mapping[Tuple[str, Path], OwnShape]
     names = " and ".join(str(roto.name()) for roto in rotos)
     if not drawn:
         raise RequestError(f"{names} has no shape called {chosen}. Choose another object.")
-    may = [(each, _why_not(each, frame)) for each in drawn]
-    left = [f"{each.shape.name} is {why} and was left alone." for each, why in may if why]
+    refusals = [(target, _why_not(target, frame)) for target in drawn]
+    left = [f"{target.shape.name} is {why} and was left alone." for target, why in refusals if why]
     if len(left) == len(drawn):
         raise RequestError(f"Nothing was keyed on {frame}: {' '.join(left[:MOST_NAMED])} Unlock or show what you want to key.")
     standing = []
     with host.one_undo("Key roto"):
-        for each in [each for each, why in may if not why]:
-            shape = moved.get((str(each.roto.name()), each.path))
-            if moved and (shape is None or len(shape.points) != len(each.shape)):
-                standing.append(str(each.shape.name))
-                shape = None
-            driven = _key_shape(each.shape, frame, () if shape is None else shape.points)
+        for target in [target for target, why in refusals if not why]:
+            goal = moved.get((str(target.roto.name()), target.path))
+            if moved and (goal is None or len(goal.points) != len(target.shape)):
+                standing.append(str(target.shape.name))
+                goal = None
+            driven = _key_shape(target.shape, frame, () if goal is None else goal.points)
             if driven:
-                left.append(f"{counted(driven, 'point')} of {each.shape.name} follow expressions and were left alone.")
+                left.append(f"{counted(driven, 'point')} of {target.shape.name} follow expressions and were left alone.")
         for roto in rotos:
             roto["curves"].changed()  # type: ignore[attr-defined]
     if standing:
@@ -195,7 +195,7 @@ def _key(node: nuke.Node, frame: int, moved: Mapping[Tuple[str, Path], OwnShape]
 
 def _drawn(rotos: Sequence[nuke.Node], read: RotoReading, chosen: str) -> List[_Drawn]:
     """List the shapes of an object, or of all."""
-    wanted = {id(placed.shape) for each in read.objects if chosen in (ALL_OBJECTS, each.name) for placed in each.placed}
+    wanted = {id(placed.shape) for obj in read.objects if chosen in (ALL_OBJECTS, obj.name) for placed in obj.placed}
     found = []
     for roto, text in zip(rotos, read.nodes):
         for path, placed in shapes_with_paths(text.reading.root):

@@ -40,9 +40,9 @@ def require_own(node: nuke.Node) -> None:
 def notes(node: nuke.Node, pattern: str) -> Tuple[str, ...]:
     """Write what the artist should know about a result before the next run."""
     sentences = []
-    held = lock_of(pattern) if pattern else None
-    if held is not None:
-        sentences.append(f"Locked by {held.by} since {held.since}: no Propagate replaces these mattes until Lock result is pressed again.")
+    lock = lock_of(pattern) if pattern else None
+    if lock is not None:
+        sentences.append(f"Locked by {lock.by} since {lock.since}: no Propagate replaces these mattes until Lock result is pressed again.")
     if node.clones():
         sentences.append(
             f"{node.name()} has a clone: they are one node with one result, whatever is connected to each. Copy and paste it instead."

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 LEAST_DIP = 0.02
-"""A place is weak only where it is this much less sure than the shot is on average: otherwise every shot would have one."""
+"""A frame is weak only where its sureness is this much below the shot's mean. Otherwise every shot would have a weak frame."""
 MOST_DIPS = 10
 """Most places that count as weak only because they are unsure; the least sure come first."""
 
@@ -21,11 +21,11 @@ class Timeline:
     first: int
     last: int
     keyed: Mapping[str, Tuple[int, ...]] = field(default_factory=dict)
-    """By object: frames that count as annotated, those without its absences."""
+    """Frames of each object that count as annotated, without its absences."""
     absent: Mapping[str, Tuple[int, ...]] = field(default_factory=dict)
-    """By object: frames on which it is declared absent."""
+    """Frames of each object on which it is declared absent."""
     approved: Mapping[str, Tuple[int, ...]] = field(default_factory=dict)
-    """By object: frames whose matte the artist approved."""
+    """Frames of each object whose matte the artist approved."""
     current: FrozenSet[int] = frozenset()
     """Frames whose matte is of the last run."""
     former: FrozenSet[int] = frozenset()
@@ -33,11 +33,11 @@ class Timeline:
     missing: FrozenSet[int] = frozenset()
     """Frames of the plate, of those that were propagated, whose matte is not on disk."""
     stale: bool = False
-    """Whether the mattes of the last run are not what they would be now."""
+    """Whether a run would make other mattes now than the last run made."""
     sureness: Mapping[int, float] = field(default_factory=dict)
-    """By frame, in [0, 1]; see `result.json`."""
+    """Sureness of each frame, in [0, 1]; see `result.json`."""
     reasons: Mapping[int, str] = field(default_factory=dict)
-    """By weak frame: what is wrong there."""
+    """Reason of each weak frame: what looks wrong there."""
 
     @property
     def weak(self) -> List[int]:
@@ -114,7 +114,7 @@ def runs(frames: Iterable[int]) -> List[Tuple[int, int]]:
     return stretches
 
 
-def beside(frames: Sequence[int], here: int, forward: bool) -> Optional[int]:
+def beside(frames: Sequence[int], current: int, forward: bool) -> Optional[int]:
     """Give the nearest frame of a list on one side; None when there is none."""
-    candidates = [frame for frame in frames if (frame > here if forward else frame < here)]
+    candidates = [frame for frame in frames if (frame > current if forward else frame < current)]
     return None if not candidates else min(candidates) if forward else max(candidates)

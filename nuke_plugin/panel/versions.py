@@ -30,7 +30,7 @@ def version_up(node: nuke.Node) -> None:
     left = knobs.matte_pattern(node)
     if mattes_on_disk.frames(left):
         _lock(left)
-    known = there(node)
+    known = existing(node)
     upcoming = places.version_name(max(map(places.version_number, known)) + 1)
     with host.one_undo("XMem version up"):
         _offer(node, [*known, upcoming])
@@ -57,13 +57,13 @@ def offer(node: nuke.Node) -> None:
     if node.knob("version") is None:
         return
     try:
-        known = there(node)
+        known = existing(node)
     except RequestError:
         return
     _offer(node, known)
 
 
-def there(node: nuke.Node) -> List[str]:
+def existing(node: nuke.Node) -> List[str]:
     """List the versions that have a folder, the first and the chosen one in any case, ascending."""
     chosen = places.version_number(str(node["version"].value()))
     found = {1, chosen}
@@ -83,10 +83,10 @@ def toggle_lock(node: nuke.Node) -> None:
     """
     _refuse_at_work(node)
     pattern = knobs.matte_pattern(node)
-    held = result_lock.lock_of(pattern)
-    if held is None and not mattes_on_disk.frames(pattern):
+    lock = result_lock.lock_of(pattern)
+    if lock is None and not mattes_on_disk.frames(pattern):
         raise RequestError(f"{node.name()} has no mattes at {pattern}. Propagate first.")
-    if held is None:
+    if lock is None:
         _lock(pattern)
         sentence = ""  # the status names every lock
     else:
@@ -94,7 +94,7 @@ def toggle_lock(node: nuke.Node) -> None:
             result_lock.unlock(pattern)
         except OSError as error:
             raise RequestError(f"The lock of {pattern} cannot be taken away: {error.strerror or error}.") from error
-        sentence = f"The lock that {held.by} made on {held.since} is gone: Propagate writes these mattes again."
+        sentence = f"The lock that {lock.by} made on {lock.since} is gone: Propagate writes these mattes again."
     status.refresh(node, (sentence,) if sentence else ())
 
 

@@ -58,7 +58,7 @@ class KeyEdits:
             names: of the roto's objects now.
 
         Returns:
-            All that is said, and sentences for the artist about what found an object of another name, or none.
+            The edits with today's names, and sentences for the artist about edits whose object was renamed or is gone.
         """
         gone = self.orphans(names)
         if len(gone) == 1:

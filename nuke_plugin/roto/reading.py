@@ -56,9 +56,9 @@ class RotoReading:
     """The objects of a chain of Rotos, and warnings of what cannot be taken."""
 
     nodes: Tuple[RotoNode, ...]
-    """The last of the chain first: it is drawn on top."""
+    """Nodes of the chain, the last one first: it is drawn on top."""
     objects: Tuple[TextObject, ...]
-    """In the order of the lists, the topmost first."""
+    """Objects in the order of the lists, the topmost first."""
     union: Optional[str]
     taken: Tuple[str, ...]
     """Layers of the plate, which no matte may replace."""
@@ -69,7 +69,7 @@ class RotoReading:
     @property
     def names(self) -> List[str]:
         """Give each object's name; no two are equal."""
-        return [each.name for each in self.objects]
+        return [obj.name for obj in self.objects]
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,9 @@ class RotoForCore:
 
     roto: SentRoto
     states: Dict[str, Dict[str, State]]
-    """By object and annotated frame."""
+    """Digests by object and annotated frame."""
     hidden: Dict[str, str]
-    """By object, the frames of the range on which its shapes do not show, as a range."""
+    """Frames of the range on which an object's shapes do not show, as a range, by object."""
     warnings: Tuple[str, ...]
 
 
@@ -108,8 +108,8 @@ def read_rotos(rotos: Sequence[Tuple[str, str, Any]], one_object: bool, taken: I
     if strokes:
         shown = listed(strokes, MOST_NAMED)
         warnings.append(f"Paint strokes of {called} do not count ({shown}); choose the input's alpha to include them.")
-    plain = {each.name for each in curves.objects_of([(node.name, node.reading.root) for node in nodes], union)}
-    moved = [each.name for each in objects if each.name not in plain]
+    plain = {obj.name for obj in curves.objects_of([(node.name, node.reading.root) for node in nodes], union)}
+    moved = [obj.name for obj in objects if obj.name not in plain]
     if moved:
         warnings.append(f"The plate has layers of the same names, so these mattes have others: {listed(moved, MOST_NAMED)}.")
     return RotoReading(nodes, objects, union, layers, tuple(warnings), complete=not strokes)
@@ -124,7 +124,7 @@ def _read(name: str, text: str) -> TextReading:
 
 def keyframes(reading: RotoReading, edits: KeyEdits) -> Dict[str, List[int]]:
     """List each object's annotated frames."""
-    return {each.name: sorted(edits.frames(each.name, set(curves.keyframes(each.placed)))) for each in reading.objects}
+    return {obj.name: sorted(edits.frames(obj.name, set(curves.keyframes(obj.placed)))) for obj in reading.objects}
 
 
 def send(reading: RotoReading, edits: KeyEdits, image_format: Tuple[int, int, float], wanted: Iterable[int]) -> RotoForCore:
@@ -160,8 +160,8 @@ def send(reading: RotoReading, edits: KeyEdits, image_format: Tuple[int, int, fl
     absent = {name: tuple(sorted(edits.absent[name])) for name in reading.names if edits.absent.get(name)}
     return RotoForCore(
         SentRoto(image_format, tuple(texts), reading.union, {name: tuple(listed) for name, listed in keyed.items()}, absent, reading.taken),
-        {each.name: {**states(each.placed, keyed[each.name]), **_absences(absent.get(each.name, ()))} for each in objects},
-        {each.name: str(FrameRange.of(gone)) for each in objects if (gone := hidden(each.placed, all_frames))},
+        {obj.name: {**states(obj.placed, keyed[obj.name]), **_absences(absent.get(obj.name, ()))} for obj in objects},
+        {obj.name: str(FrameRange.of(gone)) for obj in objects if (gone := hidden(obj.placed, all_frames))},
         tuple(warnings),
     )
 

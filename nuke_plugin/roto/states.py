@@ -28,7 +28,7 @@ def state_of(text: str) -> State:
 
 
 ABSENT: Tuple[State, ...] = (["absent"], state_of("absent"))
-"""How a record keeps that an object is said to be absent: of a roto's shapes, and of an alpha."""
+"""Digest of a frame on which an object is declared absent: first for a roto's shapes, then for an alpha."""
 
 
 def states(placed: Sequence[Placed], frames: Sequence[int]) -> Dict[str, State]:

@@ -34,9 +34,9 @@ def stamp_of(record: Record) -> str:
     if told_now or not record.signed:
         return told_now
     folder, name, files = Path(record.out).parent, Path(record.out).name, _files(Path(record.out).parent) or {}
-    there = [frame for frame in FrameRange.parse(record.frames) if name % frame in files]
-    found = {frame: _signature(folder / (name % frame), files[name % frame]) for frame in there}
-    return record.stamp if _joined({frame: found[frame] or "" for frame in there}) == record.signed else ""
+    existing = [frame for frame in FrameRange.parse(record.frames) if name % frame in files]
+    found = {frame: _signature(folder / (name % frame), files[name % frame]) for frame in existing}
+    return record.stamp if _joined({frame: found[frame] or "" for frame in existing}) == record.signed else ""
 
 
 def _joined(signatures: Mapping[int, str]) -> str:
@@ -51,11 +51,11 @@ class RecordedMattes:
 
     layers: Tuple[str, ...] = ()
     sureness: Mapping[int, float] = field(default_factory=dict)
-    """By frame, in [0, 1]: 1 on keyframes."""
+    """Sureness by frame, in [0, 1]; 1 on keyframes."""
     areas: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
-    """By layer and frame: share of the picture."""
+    """Share of the picture by layer and frame."""
     sureness_of: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
-    """By layer and frame, in [0, 1]: 1 where the object is keyed or absent; empty for mattes of earlier versions."""
+    """Sureness by layer and frame, in [0, 1]; 1 where the object is keyed or absent. Empty for mattes of earlier versions."""
 
 
 def recorded(pattern: str) -> RecordedMattes:
@@ -83,8 +83,8 @@ def faults(record: Record) -> List[str]:
     # The core's own list, where there is one: a run that was cut short has made less than it was asked for.
     expected = [frame for frame in asked if frame in result.sizes] if result.sizes else asked if record.complete else []
     gone = [frame for frame in expected if name % frame not in files]
-    there = [frame for frame in expected if frame in result.sizes and name % frame in files]
-    other = [frame for frame in there if not _is_as_recorded(result, frame, folder / (name % frame), files[name % frame])]
+    existing = [frame for frame in expected if frame in result.sizes and name % frame in files]
+    other = [frame for frame in existing if not _is_as_recorded(result, frame, folder / (name % frame), files[name % frame])]
     return [*_sentence(gone, "gone"), *_sentence(other, "not what the core wrote")]
 
 
@@ -107,15 +107,15 @@ def whole(pattern: str) -> Set[int]:
     """List the frames whose matte is as some run of the core wrote it. Only the core can tell whether it still holds."""
     folder, name = Path(pattern).parent, Path(pattern).name
     files, result = _files(folder) or {}, ResultFile(Path(pattern))
-    there = [frame for frame in result.sizes if name % frame in files]
-    return {frame for frame in there if _is_as_recorded(result, frame, folder / (name % frame), files[name % frame])}
+    existing = [frame for frame in result.sizes if name % frame in files]
+    return {frame for frame in existing if _is_as_recorded(result, frame, folder / (name % frame), files[name % frame])}
 
 
 State = Tuple[int, int]
 """A file's size, and the time of its last change."""
 
 _seen: Dict[str, Tuple[State, Optional[str]]] = {}
-"""By path, the signature of a matte that was looked at."""
+"""Signatures of mattes that were looked at, by path."""
 SEEN_FILES = 50_000
 
 

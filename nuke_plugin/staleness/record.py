@@ -114,9 +114,9 @@ class Owner:
 
 def owner_of(pattern: str) -> Optional[Owner]:
     """Say which node made these mattes; None when no node is known."""
-    kept = nuke_record.node_record_of(Path(pattern))
-    record = None if kept is None else Record.of_json(kept.record)
-    return None if kept is None or record is None else Owner(kept.node_id, record.node_name)
+    node_record = nuke_record.node_record_of(Path(pattern))
+    record = None if node_record is None else Record.of_json(node_record.record)
+    return None if node_record is None or record is None else Owner(node_record.node_id, record.node_name)
 
 
 def _snapshot(content: Any) -> Snapshot:

@@ -23,7 +23,7 @@ class Snapshot:
     """Digests by object and frame (as text, since JSON has no other keys)."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     hidden: Optional[Mapping[str, str]] = None
-    """By object, the frames on which its shapes did not show; None in records of earlier versions."""
+    """Frames on which an object's shapes did not show, by object; None in records of earlier versions."""
 
 
 def differences(before: Snapshot, now: Snapshot) -> List[str]:

@@ -46,15 +46,15 @@ class _Walk:
 
     steps: Iterator[str]
     seconds: float = 0.0
-    """That it has taken so far."""
+    """Seconds that the walk has taken so far."""
 
 
 _judged: Dict[str, _JudgedInputs] = {}
-"""By node id."""
+"""Inputs of judged results, by node id."""
 _due: Dict[str, float] = {}
-"""By node id: when the inputs may be looked at again."""
+"""Time at which the inputs may be looked at again, by node id."""
 _walks: Dict[str, _Walk] = {}
-"""By node id: a look at the texts that has begun."""
+"""Looks at the texts that have begun, by node id."""
 
 
 def settle(node: nuke.Node, began: Optional[float] = None) -> None:
