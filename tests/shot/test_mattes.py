@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from xmemcore.protocol.failures import MachineError, RequestError
 from xmemcore.protocol.names import layer_names
 from xmemcore.shot.files.box import Box
+from xmemcore.shot.mattes.composition import _margin
 from xmemcore.shot.mattes.mattes import MatteWriter, matte_pattern, read_mattes, require_inputs_kept
-from xmemcore.shot.mattes.queue import _margin
 from xmemcore.shot.plate.canvas import Canvas
 
 DISPLAY = Box(10, 5, 42, 29)

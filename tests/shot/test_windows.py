@@ -19,8 +19,8 @@ from xmemcore.shot import windows
 from xmemcore.shot.annotations.annotations import network_mask_from_matte
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.inputs import open_shot
+from xmemcore.shot.mattes.composition import _beside
 from xmemcore.shot.mattes.mattes import Matte, read_mattes
-from xmemcore.shot.mattes.queue import _beside
 from xmemcore.shot.opened import open_propagate
 from xmemcore.shot.plan import plan
 from xmemcore.shot.plate.canvas import Canvas

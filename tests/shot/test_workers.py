@@ -17,7 +17,7 @@ from tests.shot.made_shot import FIRST, sent_to, write_shot
 from xmemcore.protocol.failures import Busy
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.result_file import ResultFile
-from xmemcore.shot import propagate as module
+from xmemcore.shot import computation
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.store.at_work import AtWork
 
@@ -131,6 +131,6 @@ def test_where_nothing_is_to_be_done_no_network_is_loaded(shot: PropagateRequest
     def refused(*_: object) -> None:
         raise AssertionError("the network was loaded")
 
-    monkeypatch.setattr(module, "load_network", refused)
+    monkeypatch.setattr(computation, "load_network", refused)
     result = propagate(shot)
     assert result.written == () and len(result.frames) == LAST - FIRST + 1

@@ -21,8 +21,9 @@ from xmemcore.network.backend import Backend
 from xmemcore.protocol.failures import Cancelled
 from xmemcore.shot.annotations.objects import Group, Unpacking
 from xmemcore.shot.files.box import Box
-from xmemcore.shot.mattes.carry import KeyDifferences, artists_shapes
-from xmemcore.shot.mattes.queue import View, handed
+from xmemcore.shot.mattes.carry import KeyDifferences
+from xmemcore.shot.mattes.composition import View
+from xmemcore.shot.mattes.queue import handed
 from xmemcore.shot.mattes.steps import chain_of
 from xmemcore.shot.opened import OpenedShot
 from xmemcore.shot.plan import GroupPlan, Plan
@@ -200,8 +201,7 @@ class CloseUps:
         group, shot = close.group.planned.group, self._opened.shot
         for key in sorted({key for index in indices for key in close.differences.keys_for(index)}):
             predicted = handed(propagation.answer(key))
-            shapes, feathers = artists_shapes(shot.annotations, shot.plate.frames[key], group, key, close.lens.size, close.parts[key])
-            close.differences.put(key, shapes, predicted, feathers)
+            close.differences.compare(key, predicted, shot.annotations, shot.plate.frames[key], group, close.parts[key])
 
     def _annotation(self, group: Group, index: int, part: Box | None, size: tuple[int, int]) -> Annotation:
         """Draw a group's objects for a part of a keyframe; None: for all of it."""

@@ -19,7 +19,7 @@ from xmemcore.engine.propagation import Propagation
 from xmemcore.engine.sweep import Prediction
 from xmemcore.protocol.failures import Cancelled
 from xmemcore.shot.close_ups import CloseUps
-from xmemcore.shot.mattes.queue import View
+from xmemcore.shot.mattes.composition import View
 from xmemcore.shot.plate.frame_source import ShotFrames
 from xmemcore.shot.turns import CANCELLED
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import platform
+import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from xmemcore.memory.config import MemoryConfig
 from xmemcore.network.catalogue import parameters_of
 from xmemcore.protocol.outside import NotUsable, number, read_object
 from xmemcore.protocol.whole_file import write_text
+from xmemcore.shot.footprint import peak_mb
 from xmemcore.shot.store.cache import digest
 
 NAME = "pace.json"
@@ -52,6 +54,31 @@ class Pace:
     """Time before the first step: the network is loaded, the keyframes are learned."""
     peak_mb: float | None
     """Largest memory of the process; None where the system does not tell."""
+
+
+class PaceClock:
+    """Measure the pace of one run."""
+
+    def __init__(self) -> None:
+        """Begin to count the time before the first step."""
+        self._began = time.monotonic()
+        self._begin_seconds = self._stepping_seconds = 0.0
+        self._steps = 0
+
+    def begin_stepping(self) -> None:
+        """Note that the first step comes now; later calls change nothing."""
+        self._begin_seconds = self._begin_seconds or time.monotonic() - self._began
+
+    def stepped(self, steps: int, seconds: float) -> None:
+        """Count steps that were taken."""
+        self._steps += steps
+        self._stepping_seconds += seconds
+
+    def pace(self) -> Pace | None:
+        """Give the pace; None where too few steps were taken."""
+        if self._steps < LEAST_STEPS:
+            return None
+        return Pace(self._stepping_seconds / self._steps, self._begin_seconds, peak_mb())
 
 
 def pace_key(

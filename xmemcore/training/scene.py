@@ -179,55 +179,31 @@ def _stage(rng: np.random.Generator, source: Source, thin: Source, shape: ClipSh
     on_surface = is_partial and rng.random() < 0.2
     in_place = rng.random() < config.in_place and not on_surface
 
-    cutout = thin.cutout(rng) if not in_place and rng.random() < config.thin_target else source.cutout(rng)
-    if rng.random() < config.thin_limbs:
-        cutout = _with_limbs(rng, cutout, thin)
-    x, y, radius = cutout.box
-    background = without(cutout.picture, cutout.mask) if in_place else source.background(rng)
-    if config.camouflaged and not in_place and rng.random() < config.camouflaged:
-        cutout = replace(cutout, picture=recoloured(cutout.picture, cutout.mask, background, rng.uniform(0.5, 1.0)))
-    ground = _ground(rng, background, at, energy, (x, y, radius) if in_place else None)
+    cutout, background = _material(rng, source, thin, config, in_place)
+    ground = _ground(rng, background, at, energy, cutout.box if in_place else None)
     ground.smear = shutter
     plan.layers.append(ground)
     # Far beyond a photograph's border there would be nothing but mirrors of it.
     plan.camera.log_scale += max(0.0, _WIDEST - float(plan.camera.log_scale.min()) - ground.path.log_scale[0])
-    marks = np.full(background.shape[:2], 255, np.uint8)
+    targets = 0
     if on_surface:
-        ground.regions = regions.blob(rng, marks)
+        ground.regions, targets = regions.blob(rng, np.full(background.shape[:2], 255, np.uint8)), 1
 
-    others: list[Layer] = []
-    targets = 0 if not on_surface else 1
     if in_place:
-        factor = radius / ground.radius
-        centre = ((x - ground.centre[0]) / ground.radius, (y - ground.centre[1]) / ground.radius)
-        scale = np.exp(ground.path.log_scale[0])
-        base = motion.still(
-            shape.frames, (ground.path.centre[0, 0] + centre[0] * scale, ground.path.centre[0, 1] + centre[1] * scale), factor * scale
-        )
+        base = _in_its_picture(cutout, ground, shape.frames)
         # Often the thing only moves along with its surroundings.
         liveliness = energy * float(rng.choice((0.0, 0.4, 1.0)))
     else:
-        base, liveliness = (
-            motion.still(shape.frames, tuple(rng.uniform(-0.6, 0.6, 2)), float(np.exp(rng.uniform(*np.log(config.target_scale))))),
-            energy,
-        )
+        base = motion.still(shape.frames, tuple(rng.uniform(-0.6, 0.6, 2)), float(np.exp(rng.uniform(*np.log(config.target_scale)))))
+        liveliness = energy
     main = _layer(cutout, base, shutter)
     _animate(rng, main, at, liveliness, config, target=True)
     if not on_surface:
-        main.label, targets = 1, 1
-        if is_partial:
-            main.regions = regions.partial(rng, cutout)
-            if shape.objects == 1:
-                main.regions = np.where(main.regions == 1, 1, 0).astype(np.uint8)
-            else:
-                targets = 2
-    others.append(main)
+        targets = _label(rng, main, cutout, shape.objects, is_partial)
+    others = [main]
 
     if rng.random() < config.look_alike and not on_surface:
-        twin = _layer(
-            cutout, motion.still(shape.frames, _beside(rng, main), float(np.exp(main.path.log_scale[0]) * rng.uniform(0.75, 1.3))), shutter
-        )
-        _animate(rng, twin, at, energy * 0.6, config, target=False)
+        twin = _twin(rng, main, cutout, at, energy, shutter, config)
         if targets < shape.objects and not is_partial:
             twin.label, targets = 2, targets + 1
         others.append(twin)
@@ -240,6 +216,49 @@ def _stage(rng: np.random.Generator, source: Source, thin: Source, shape: ClipSh
     plan.layers += others
     _cover(rng, plan, at, source, thin, shutter, energy, config, main.path)
     return plan
+
+
+def _material(rng: np.random.Generator, source: Source, thin: Source, config: SceneConfig, in_place: bool) -> tuple[Cutout, np.ndarray]:
+    """Choose the target, and the picture behind it: its own one without it, or another one."""
+    cutout = thin.cutout(rng) if not in_place and rng.random() < config.thin_target else source.cutout(rng)
+    if rng.random() < config.thin_limbs:
+        cutout = _with_limbs(rng, cutout, thin)
+    background = without(cutout.picture, cutout.mask) if in_place else source.background(rng)
+    if config.camouflaged and not in_place and rng.random() < config.camouflaged:
+        cutout = replace(cutout, picture=recoloured(cutout.picture, cutout.mask, background, rng.uniform(0.5, 1.0)))
+    return cutout, background
+
+
+def _in_its_picture(cutout: Cutout, ground: Layer, frames: int) -> Path:
+    """Rest where the thing stands in the picture that it was cut out of, which is the ground."""
+    x, y, radius = cutout.box
+    scale = np.exp(ground.path.log_scale[0])
+    across, down = ((x - ground.centre[0]) / ground.radius, (y - ground.centre[1]) / ground.radius)
+    place = (ground.path.centre[0, 0] + across * scale, ground.path.centre[0, 1] + down * scale)
+    return motion.still(frames, place, radius / ground.radius * scale)
+
+
+def _label(rng: np.random.Generator, main: Layer, cutout: Cutout, objects: int, is_partial: bool) -> int:
+    """Label the thing, or parts of it, as target; give the number of targets."""
+    main.label = 1
+    if not is_partial:
+        return 1
+    main.regions = regions.partial(rng, cutout)
+    if objects == 1:
+        main.regions = np.where(main.regions == 1, 1, 0).astype(np.uint8)
+        return 1
+    return 2
+
+
+def _twin(
+    rng: np.random.Generator, main: Layer, cutout: Cutout, at: np.ndarray, energy: float, shutter: float, config: SceneConfig
+) -> Layer:
+    """Make a copy of the target that moves beside it."""
+    place = _beside(rng, main)
+    size = float(np.exp(main.path.log_scale[0]) * rng.uniform(0.75, 1.3))
+    twin = _layer(cutout, motion.still(len(at), place, size), shutter)
+    _animate(rng, twin, at, energy * 0.6, config, target=False)
+    return twin
 
 
 def _camera(rng: np.random.Generator, at: np.ndarray, energy: float, config: SceneConfig) -> Path:

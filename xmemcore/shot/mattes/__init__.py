@@ -1,1 +1,1 @@
-"""The output: matte files, their queue, and the steps from prediction to file. Public: mattes, queue, steps, matte_proof."""
+"""The output: matte files, their queue, and the steps from prediction to file. Public: mattes, queue, composition, steps, matte_proof."""

@@ -114,15 +114,29 @@ class KeyDifferences:
 
         Args:
             key: plate index.
-            shapes: by object, the artist's soft shape (h, w).
-            own: (1 + K, h, w), the network's own answer.
-            feathers: by object, `feather_of` its matte; None: no edge is feathered.
+            shapes: the artist's soft shape (h, w) of each object.
+            predicted: (1 + K, h, w), the network's own answer.
+            feathers: `feather_of` each object's matte; None: no edge is feathered.
         """
         compared = {}
         for obj, shape in shapes.items():
             feather = np.zeros_like(shape) if feathers is None else feathers[obj]
             compared[obj] = _Difference.of(shape, predicted[obj + 1].astype(np.float32), feather)
         self._found[key] = {obj: difference for obj, difference in compared.items() if difference is not None}
+
+    def compare(self, key: int, predicted: np.ndarray, annotations: Annotations, frame: int, group: Group, part: Box | None = None) -> None:
+        """Compute and keep the difference between the artist's shapes and the network's own answer on a keyed frame.
+
+        Args:
+            key: plate index.
+            predicted: (1 + K, h, w), the network's own answer.
+            annotations: of the shot.
+            frame: number of the keyed frame.
+            group: whose objects are compared.
+            part: of the canvas, in pixels counted from its corner, that the answer shows; None: all of it.
+        """
+        shapes, feathers = _artists_shapes(annotations, frame, group, key, (predicted.shape[1], predicted.shape[2]), part)
+        self.put(key, shapes, predicted, feathers)
 
     def added_to(self, planes: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Add to a prediction (1 + K, h, w) the differences of the keys around it.
@@ -159,18 +173,10 @@ class KeyDifferences:
         return [(key, weight) for key, weight in weights if weight > 0]
 
 
-def artists_shapes(
-    annotations: Annotations, frame: int, group: Group, index: int, size: tuple[int, int], part: Box | None = None
+def _artists_shapes(
+    annotations: Annotations, frame: int, group: Group, index: int, size: tuple[int, int], part: Box | None
 ) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
     """Give a group's soft shapes on a keyed frame, and where they are feathered.
-
-    Args:
-        annotations: of the shot.
-        frame: the keyed one.
-        group: whose objects are asked for.
-        index: of the frame in the plate.
-        size: height and width of the answer.
-        part: of the canvas, in pixels counted from its corner, that is shown; None: all of it.
 
     Returns:
         Planes (h, w) by object, as the group counts them: the shapes, and `feather_of` each.

@@ -1,0 +1,194 @@
+"""The network of one run, and all that computes mattes with it: permanent memory, workers for gaps, and the queue to the disk."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from threading import Lock
+
+import torch
+
+from xmemcore.engine.order import Gap
+from xmemcore.engine.propagation import Propagation
+from xmemcore.network.backend import backend_of
+from xmemcore.network.checkpoint import load_network
+from xmemcore.protocol.failures import Cancelled
+from xmemcore.shot.close_ups import CloseUps
+from xmemcore.shot.gap_workers import GapWorker, Job, side_by_side
+from xmemcore.shot.learned import LearnedStore, taught
+from xmemcore.shot.listener import Listener
+from xmemcore.shot.mattes.queue import MatteQueue, handed
+from xmemcore.shot.mattes.steady import Waiting, neighbours
+from xmemcore.shot.opened import OpenedShot
+from xmemcore.shot.pace import PaceClock
+from xmemcore.shot.plan import Plan
+from xmemcore.shot.plate.frame_source import ShotFrames
+from xmemcore.shot.run_mattes import RunMattes
+from xmemcore.shot.store.cache import features_folder
+from xmemcore.shot.store.permanent import PermanentStore, rounded
+from xmemcore.shot.store.work_folder import work_folder
+from xmemcore.shot.turns import CANCELLED, Part
+
+
+class Computation:
+    """Compute the mattes of a run; `learn` before the first gap."""
+
+    def __init__(
+        self,
+        opened: OpenedShot,
+        planned: Plan,
+        mattes: RunMattes,
+        device: torch.device,
+        caching: bool,
+        listener: Listener,
+        warn: Callable[[str], None],
+        stack: ExitStack,
+    ) -> None:
+        """Load the network, which learns the shot first where that was asked for; settles what the mattes depend on.
+
+        Args:
+            opened: inputs of the run.
+            planned: its gaps.
+            mattes: of the run, which gets to know what is computed.
+            device: on which to compute.
+            caching: whether features, memory and learned weights are kept.
+            listener: hears how it goes.
+            warn: told what the artist should know.
+            stack: closes what is opened here.
+
+        Raises:
+            RequestError, MachineError, Cancelled.
+        """
+        self._opened, self._plan, self._mattes, self._listener, self._warn = opened, planned, mattes, listener, warn
+        self._device = device
+        places, shot, request = opened.places, opened.shot, opened.request
+        learned = LearnedStore(places.cache, places.node_id, warn) if caching else None
+        model, weights = taught(load_network(opened.model.path, device), opened, planned, learned, listener)
+        if weights is not None:
+            mattes.depends_on(weights)
+        network = backend_of(model, opened.precision, request.plain)
+        features = features_folder(places.cache) if caching else None
+        self._memories = PermanentStore(places.cache, places.node_id, warn) if caching else None
+        self._frames = stack.enter_context(ShotFrames(opened.content, network, device, features, warn))
+        groups = [group_plan.group for group_plan in planned.groups]
+        self._propagations = [Propagation(network, self._frames, group.annotations, len(group.objects), planned.config) for group in groups]
+        # Where there is one group, nothing waits.
+        waiting_room = stack.enter_context(work_folder()) if len(groups) > 1 else places.node
+        self._queue = stack.enter_context(
+            MatteQueue(
+                shot.plate,
+                shot.annotations,
+                groups,
+                opened.writer,
+                request.confidence,
+                waiting_room,
+                mattes.dependencies.signature,
+                planned.chain,
+                opened.host_alpha,
+                (opened.content.padding.height, opened.content.padding.width),
+            )
+        )
+        self._close_ups = CloseUps(opened, planned, network, device, features, warn)
+        self._comparing = Lock()
+        self.encoded_annotations = 0
+        """Annotated frames that were encoded; the others' memory was kept."""
+
+    @property
+    def encoded_frames(self) -> int:
+        """Frames that went through the key encoder, windows included."""
+        return self._frames.encoded_frames + self._close_ups.encoded_frames
+
+    def learn(self) -> None:
+        """Fill every group's permanent memory, from the cache where it holds an annotation as it is now; raises Cancelled."""
+        memory_keys = self._mattes.dependencies.memory_keys
+        for keys, propagation in zip(memory_keys, self._propagations):
+            self._listener.message(f"Learning {len(keys)} annotated frame{'s' if len(keys) > 1 else ''}")
+            for index, key in keys.items():
+                if self._listener.cancelled():
+                    raise Cancelled(CANCELLED)
+                entries = self._memories.load(key) if self._memories is not None else None
+                if entries is None:
+                    entries = propagation.encode(index)
+                    self.encoded_annotations += 1
+                    if not self._opened.request.plain:
+                        entries = {variant: rounded(entry) for variant, entry in entries.items()}
+                    if self._memories is not None:
+                        self._memories.save(key, entries)
+                propagation.learn(index, {variant: entry.to(self._device) for variant, entry in entries.items()})
+        if self._memories is not None:
+            self._memories.forget_all_but(key for keys in memory_keys for key in keys.values())
+
+    def workers(self, count: int, stack: ExitStack) -> list[GapWorker]:
+        """Make workers that share weights and permanent memory, each with frames of its own, which `stack` closes."""
+        workers = [GapWorker(self._frames, self._propagations, self._compare_keys, self._close_ups)]
+        for propagation in self._propagations:
+            propagation.permanent.segment()  # laid out before several threads read it
+        for _ in range(count - 1):
+            frames = stack.enter_context(
+                ShotFrames(self._opened.content, self._frames.network, self._device, self._frames.store, self._warn)
+            )
+            stack.callback(self._count_encoded, frames)
+            workers.append(GapWorker(frames, [group.beside(frames) for group in self._propagations], self._compare_keys, self._close_ups))
+        return workers
+
+    def _count_encoded(self, frames: ShotFrames) -> None:
+        self._frames.encoded_frames += frames.encoded_frames
+
+    def fill(self, parts: Sequence[Part], workers: Sequence[GapWorker], clock: PaceClock) -> None:
+        """Compute parts, gap by gap; what another run has finished of them meanwhile is taken as it is.
+
+        Raises:
+            MachineError; Cancelled, when all that was computed is on disk.
+        """
+        began = time.monotonic()
+        clock.begin_stepping()
+        self._mattes.look_at([index for part in parts for index in sorted(part.wanted) if index not in self._mattes.done])
+        jobs, waiting = self._jobs(parts)
+        try:
+            # Closed in any case, so that no worker goes on when this one fails.
+            with closing(side_by_side(workers, jobs, self._listener.cancelled)) as predictions:
+                for placed in predictions:
+                    planes = handed(placed.prediction)
+                    if not self._plan.steadies:
+                        self._mattes.note(self._queue.put(placed.group, placed.index, planes, view=placed.view))
+                        continue
+                    for index, complete, around in waiting[placed.gap, placed.group].put(placed.index, planes):
+                        self._mattes.note(self._queue.put(placed.group, index, complete, around, placed.view))
+        except Cancelled:
+            self._mattes.note(self._queue.drain())
+            raise
+        if jobs:
+            clock.stepped(sum(job.steps for job in jobs), time.monotonic() - began)
+        # Their files are there before others may claim their frames.
+        self._mattes.note(self._queue.drain())
+
+    def _jobs(self, parts: Sequence[Part]) -> tuple[list[Job], dict[tuple[Gap, int], Waiting]]:
+        """List the gaps to compute, and by gap and group the predictions that wait for their neighbours."""
+        jobs: list[Job] = []
+        waiting: dict[tuple[Gap, int], Waiting] = {}
+        for part in parts:
+            for gap, groups in part.gaps:
+                todo = (part.wanted - self._mattes.done) & set(gap.delivers)
+                if not todo:
+                    continue
+                around = (neighbours(index, gap.delivers) for index in todo) if self._plan.steadies else ()
+                jobs.append(Job(gap, tuple(groups), todo.union(*around)))
+                if self._plan.steadies:
+                    waiting.update({(gap, number): Waiting(set(todo), gap.delivers) for number in groups})
+        return jobs, waiting
+
+    def _compare_keys(self, propagations: Sequence[Propagation], job: Job) -> None:
+        """Let the network answer the keyframes around a job's frames, and keep the differences from the artist's shapes."""
+        if not self._plan.carries:
+            return
+        differences, shot = self._plan.differences, self._opened.shot
+        wanted = {number: {key for index in job.indices for key in differences[number].keys_for(index)} for number in job.groups}
+        with self._comparing:  # two gaps share the keyframe between them
+            for key in sorted({key for keys in wanted.values() for key in keys}):
+                # Key by key, so that its frame is at hand for all groups.
+                for number in job.groups:
+                    if key in wanted[number] and not differences[number].has(key):
+                        predicted = handed(propagations[number].answer(key))
+                        group = self._plan.groups[number].group
+                        differences[number].compare(key, predicted, shot.annotations, shot.plate.frames[key], group)
