@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -62,5 +63,12 @@ def test_parameters_are_counted_without_reading_them() -> None:
 
 
 def test_a_pace_of_a_small_plate_says_nothing_of_a_large_one() -> None:
-    keys = {pace_key("a", torch.device("cpu"), "float32", (864, 480), 1, plate) for plate in ((480, 854), (2160, 3840))}
+    def opened(height: int, width: int) -> SimpleNamespace:
+        shot = SimpleNamespace(
+            plate=SimpleNamespace(canvas=SimpleNamespace(height=height, width=width)), annotations=SimpleNamespace(objects=("sleeve",))
+        )
+        content = SimpleNamespace(padding=SimpleNamespace(height=480, width=864))
+        return SimpleNamespace(model_sha256="a", precision="float32", content=content, shot=shot)
+
+    keys = {pace_key(opened(*plate), torch.device("cpu")) for plate in ((480, 854), (2160, 3840))}
     assert len(keys) == 2

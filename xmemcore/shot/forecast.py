@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import torch
+
 from xmemcore.engine.order import Gap
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.chunks import shared_out, together
 from xmemcore.shot.device import choose_device
-from xmemcore.shot.opened import open_propagate
+from xmemcore.shot.opened import OpenedShot, open_propagate
 from xmemcore.shot.pace import Pace, expected_mb, find_pace, pace_key
+from xmemcore.shot.plan import Plan
 from xmemcore.shot.status import Outlook
 
 VARIANTS = 12
@@ -97,24 +100,12 @@ def forecast(request: PropagateRequest, workers: int = 1, step_seconds: float | 
     opened, planned, stale = outlook.opened, outlook.plan, outlook.stale()
     frames, places = opened.shot.plate.frames, opened.places
     device = choose_device(request.device)
-    padding, canvas, objects = opened.content.padding, opened.shot.plate.canvas, opened.shot.annotations.objects
-    key = pace_key(
-        opened.model_sha256, device, opened.precision, (padding.height, padding.width), len(objects), (canvas.height, canvas.width)
-    )
-    known = find_pace(places.cache, key)
+    known = find_pace(places.cache, pace_key(opened, device))
     pace = Pace(step_seconds, 0.0, None) if step_seconds is not None else known
     groups = [group.gaps for group in planned.groups]
     all_gaps = [gap for gaps in groups for gap in gaps]
     shares = shared_out(groups, opened.wanted, workers)
     steps = _steps(all_gaps, stale)
-    formula = expected_mb(
-        opened.model.path,
-        canvas.width * canvas.height,
-        (padding.height // 16) * (padding.width // 16),
-        sum(len(group.permanent) for group in planned.groups) * (VARIANTS if planned.config.augment else 1),
-        len(objects),
-        device.type,
-    )
     peak = known.peak_mb if known is not None else None
 
     def named(indices: Iterable[int]) -> str:
@@ -125,7 +116,7 @@ def forecast(request: PropagateRequest, workers: int = 1, step_seconds: float | 
         frames=named(opened.wanted),
         missing=tuple(opened.missing),
         keyframes=tuple(opened.shot.annotations.keyframes),
-        objects=tuple(objects),
+        objects=tuple(opened.shot.annotations.objects),
         stale=named(stale),
         stale_count=len(stale),
         gaps=tuple(
@@ -135,7 +126,7 @@ def forecast(request: PropagateRequest, workers: int = 1, step_seconds: float | 
         steps=steps,
         seconds=_seconds(pace, steps, begin=bool(stale)),
         seconds_from=GIVEN if step_seconds is not None else UNKNOWN if pace is None else MEASURED,
-        memory_mb=round(formula if peak is None else peak),
+        memory_mb=round(_formula_mb(opened, planned, device) if peak is None else peak),
         memory_from=FORMULA if peak is None else PEAK_OF_A_RUN,
         chunks=tuple(
             ChunkForecast(
@@ -152,6 +143,19 @@ def forecast(request: PropagateRequest, workers: int = 1, step_seconds: float | 
         precision=opened.precision,
         device=device.type,
         warnings=planned.warnings,
+    )
+
+
+def _formula_mb(opened: OpenedShot, planned: Plan, device: torch.device) -> float:
+    """Add up what one worker holds, in MB."""
+    padding, canvas = opened.content.padding, opened.shot.plate.canvas
+    return expected_mb(
+        opened.model.path,
+        canvas.width * canvas.height,
+        (padding.height // 16) * (padding.width // 16),
+        sum(len(group.permanent) for group in planned.groups) * (VARIANTS if planned.config.augment else 1),
+        len(opened.shot.annotations.objects),
+        device.type,
     )
 
 

@@ -20,6 +20,7 @@ from xmemcore.network.catalogue import parameters_of
 from xmemcore.protocol.outside import NotUsable, number, read_object
 from xmemcore.protocol.whole_file import write_text
 from xmemcore.shot.footprint import peak_mb
+from xmemcore.shot.opened import OpenedShot
 from xmemcore.shot.store.cache import digest
 
 NAME = "pace.json"
@@ -81,12 +82,12 @@ class PaceClock:
         return Pace(self._stepping_seconds / self._steps, self._begin_seconds, peak_mb())
 
 
-def pace_key(
-    model_sha256: str, device: torch.device, precision: str, working: tuple[int, int], objects: int, plate: tuple[int, int]
-) -> str:
+def pace_key(opened: OpenedShot, device: torch.device) -> str:
     """Name what a pace holds for, on this machine: edges are solved, and pictures held, at the plate's size."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
-    return digest(model_sha256, device.type, name, precision, working, objects, plate)
+    padding, canvas = opened.content.padding, opened.shot.plate.canvas
+    working, plate = (padding.height, padding.width), (canvas.height, canvas.width)
+    return digest(opened.model_sha256, device.type, name, opened.precision, working, len(opened.shot.annotations.objects), plate)
 
 
 def keep_pace(root: Path, key: str, pace: Pace) -> None:

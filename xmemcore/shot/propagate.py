@@ -166,7 +166,9 @@ class _PropagateRun:
             if self.opened.request.chunk is not None:
                 manifest = manifest.joined_with(NodeManifest.load(places.node))
             manifest.save(places.node)
-            self._keep_pace()
+            pace = self.clock.pace()
+            if pace is not None:
+                keep_pace(places.cache, pace_key(self.opened, self.device), pace)  # from it `plan` knows how fast this machine is
             delete_unused(places.cache)
             make_room(places.cache, self.opened.request.cache_limit, [*used, *LearnedStore(places.cache, places.node_id).paths()])
         cleaned = sum(plate.cleaned.values())
@@ -183,16 +185,6 @@ class _PropagateRun:
         todo = [frame for frame in done if frame in new or not all(path.is_file() for path in picture_paths(out, layers, frame, kind))]
         self.listener.message(f"Writing PNGs of {len(todo)} frames")
         write_pictures(out, layers, todo, kind)
-
-    def _keep_pace(self) -> None:
-        """Let `plan` know how fast this machine is."""
-        pace = self.clock.pace()
-        if pace is None:
-            return
-        opened, canvas = self.opened, self.opened.shot.plate.canvas
-        working = opened.content.padding.height, opened.content.padding.width
-        objects, plate_size = len(opened.shot.annotations.objects), (canvas.height, canvas.width)
-        keep_pace(opened.places.cache, pace_key(opened.model_sha256, self.device, opened.precision, working, objects, plate_size), pace)
 
     def result(self, seconds: float) -> PropagateResult:
         """Give the result of the run."""

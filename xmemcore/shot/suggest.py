@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -62,66 +64,83 @@ def suggest(request: SuggestRequest, listener: Listener | None = None) -> Sugges
     mattes = _mattes(request.mattes, shot, listener) if request.mattes is not None else None
     keyed = [index for frame, index in shot.indices.items() if obj is None or obj in shot.annotations.known(frame)]
     wanted = set(wanted_indices(shot.plate, request.frames)[0])
-    root, node_id = cache_root(request.cache), request.node_id or shot.default_node_id()
-    sights = Looks(root, node_id, "sights") if request.use_cache and strategy.judges else None
+    node = cache_root(request.cache), request.node_id or shot.default_node_id()
+    sights = Looks(*node, "sights") if request.use_cache and strategy.judges else None
     masks = _Masks(mattes, shot, obj, shot.plate.canvas.working_size(request.size), sights)
-    numbers = shot.plate.frames
     judged = _judged(masks, listener) if strategy.judges and mattes is not None else []
-    eligible = [
-        index in wanted
-        and not (masks.objects and masks.hidden(index))
-        and (strategy.judges or _large_enough(masks.pixels(index), request.min_pixels))
-        for index in range(len(numbers))
-    ]
-    with ExitStack() as stack:
-        views: list[View] = []
-        glimpses: dict[int, torch.Tensor] = {}
-        encoded_frames = 0
-        if strategy.sees:
-            known = NodeManifest.load(node_folder(root, node_id)) if request.use_cache else None
-            frames = _frames(request, shot, listener, stack, None if known is None else known.plate_files)
-            if strategy.judges:
-                may = [index for index, allowed in enumerate(eligible) if allowed and index not in keyed]
-                looks = Looks(root, node_id, "glimpses") if request.use_cache else None
-                glimpses = _glimpses(frames, compared(len(numbers), keyed, may), looks, listener)
-            else:
-                views = _views(frames, masks, request.alpha if mattes is not None else 0.0, listener)
-            encoded_frames = frames.encoded_frames
-        if sights is not None:
-            sights.save()
-        situation = Situation(
-            tuple(keyed),
-            eligible,
-            views.__getitem__,
-            request.seed,
-            listener.progress,
-            listener.cancelled,
-            glimpse=glimpses.__getitem__,
-            errors=_errors(judged) or None,
-        )
-        picks = list(strategy.picks(situation, request.count))
+    eligible = [index in wanted and _may_be_keyed(masks, index, strategy, request.min_pixels) for index in range(len(shot.plate.frames))]
+    seen = _looked(request, strategy, masks, keyed, eligible, node, listener) if strategy.sees else _Seen()
+    if sights is not None:
+        sights.save()
+    situation = Situation(
+        tuple(keyed),
+        eligible,
+        seen.views.__getitem__,
+        request.seed,
+        listener.progress,
+        listener.cancelled,
+        glimpse=seen.glimpses.__getitem__,
+        errors=_errors(judged) or None,
+    )
+    picks = list(strategy.picks(situation, request.count))
     suggestions, before = [], list(keyed)
     for pick in picks:
         if pick.score < LEAST_SHARE * picks[0].score:
             break
-        suggestions.append(_suggestion(strategy, pick, before, len(keyed), views, masks, judged))
+        suggestions.append(_suggestion(strategy, pick, before, len(keyed), seen.views, masks, judged))
         before.append(pick.index)
-    small = [index for index, may in enumerate(eligible) if not may and index in wanted and index not in keyed]
-    left_out = [numbers[index] for index in small if not masks.hidden(index)]
-    first_round = picks[0].scores.tolist() if picks else [0.0] * len(numbers)
+    small = [index for index, may in enumerate(eligible) if not may and index in wanted and index not in keyed and not masks.hidden(index)]
     lost = _lost(judged) if strategy.judges else masks.lost()
-    expected = _expected_j(judged, keyed)
+    numbers, expected = shot.plate.frames, _expected_j(judged, keyed)
     return SuggestResult(
         suggestions=tuple(suggestions),
         object=request.object,
-        scores=dict(zip(numbers, first_round)),
-        message=_message(suggestions, request, left_out, expected),
+        scores=dict(zip(numbers, picks[0].scores.tolist() if picks else [0.0] * len(numbers))),
+        message=_message(suggestions, request, [numbers[index] for index in small], expected),
         lost_frames=tuple(numbers[index] for index in lost),
-        encoded_frames=encoded_frames,
+        encoded_frames=seen.encoded_frames,
         seconds=round(time.monotonic() - began, 3),
         expected_j=expected,
         expected={numbers[index]: round(1 - error, 3) for index, error in enumerate(_errors(judged))},
     )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a strategy has seen of the frames."""
+
+    views: list[View] = field(default_factory=list)
+    glimpses: dict[int, torch.Tensor] = field(default_factory=dict)
+    encoded_frames: int = 0
+
+
+def _may_be_keyed(masks: _Masks, index: int, strategy: Strategy, min_pixels: int) -> bool:
+    """Say whether a frame is worth a suggestion: something can be keyed on it, and where nothing is judged its mask is large enough."""
+    if masks.objects and masks.hidden(index):
+        return False
+    return strategy.judges or _large_enough(masks.pixels(index), min_pixels)
+
+
+def _looked(
+    request: SuggestRequest,
+    strategy: Strategy,
+    masks: _Masks,
+    keyed: Sequence[int],
+    eligible: Sequence[bool],
+    node: tuple[Path, str],
+    listener: Listener,
+) -> _Seen:
+    """Look at the frames as the strategy does: by glimpses where it judges, else by views."""
+    with ExitStack() as stack:
+        known = NodeManifest.load(node_folder(*node)) if request.use_cache else None
+        frames = _frames(request, masks.shot, listener, stack, None if known is None else known.plate_files)
+        if not strategy.judges:
+            views = _views(frames, masks, request.alpha if request.mattes is not None else 0.0, listener)
+            return _Seen(views=views, encoded_frames=frames.encoded_frames)
+        may = [index for index, allowed in enumerate(eligible) if allowed and index not in keyed]
+        looks = Looks(*node, "glimpses") if request.use_cache else None
+        glimpses = _glimpses(frames, compared(len(eligible), keyed, may), looks, listener)
+        return _Seen(glimpses=glimpses, encoded_frames=frames.encoded_frames)
 
 
 def _opened(request: SuggestRequest, strategy: Strategy) -> Shot:
