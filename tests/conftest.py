@@ -6,10 +6,20 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 
 from tests import shared_data
+
+PROCESSORS = Path("/proc/cpuinfo")
+if PROCESSORS.is_file() and "GenuineIntel" in PROCESSORS.read_text():
+    # With wider registers MKL rounds products otherwise, and the witness of 0.2.0 was made without them.
+    os.environ.setdefault("MKL_CBWR", "AVX2")
+
+# A busy machine is slow, and no fault of the code: speed is measured by `bench`, never in a test.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
@@ -43,8 +53,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     for item in items:
         fixtures = getattr(item, "_fixtureinfo", None)
-        made = [found[-1] for found in fixtures.name2fixturedefs.values()] if fixtures is not None else []
-        if any(fixture.scope == "module" and fixture.argname != "threads" for fixture in made):
+        fixtures_made = [found[-1] for found in fixtures.name2fixturedefs.values()] if fixtures is not None else []
+        if any(fixture.scope == "module" and fixture.argname != "threads" for fixture in fixtures_made):
             item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
