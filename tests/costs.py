@@ -126,8 +126,8 @@ def _planned(request: PropagateRequest) -> set_up.Plan:
 
 def bits(planned: set_up.Plan) -> list[np.ndarray]:
     """List the masks that a plan holds."""
-    told = [annotation.masks for each in planned.groups for annotation in each.group.annotations.values()]
-    return [mask.bits for masks in told for mask in masks.packed.values() if mask is not None]
+    masks_of_groups = [annotation.masks for each in planned.groups for annotation in each.group.annotations.values()]
+    return [mask.bits for masks in masks_of_groups for mask in masks.packed.values() if mask is not None]
 
 
 def _timed(call: Callable[[], object]) -> tuple[object, float]:

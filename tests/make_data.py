@@ -45,11 +45,11 @@ def write_exr(path: Path, channels: Mapping[str, np.ndarray], data: Window, disp
 def write_parts(path: Path, parts: Sequence[tuple[str, Mapping[str, np.ndarray], Window]], display: Window, **header: object) -> Path:
     """Write a multi-part file of (name, channels, data window)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    made = [
+    exr_parts = [
         OpenEXR.Part(exr_header(data, display, **header), {name: np.ascontiguousarray(plane) for name, plane in channels.items()}, part)
         for part, channels, data in parts
     ]
-    OpenEXR.File(made).write(str(path))
+    OpenEXR.File(exr_parts).write(str(path))
     return path
 
 

@@ -260,7 +260,7 @@ def test_layers_that_are_called_otherwise_are_said_once(shot: dict[str, Any], ca
     out, err = capsys.readouterr()
     assert out.splitlines()[1:] == ["Layers under names that Nuke takes: mask is obj_mask, 1 is obj_1"] and err == ""
     many = [str(number) for number in range(30)]
-    shot["propagate"] = lambda request, listener: Answer({**PROPAGATED, "objects": many, "layers": [f"obj_{one}" for one in many]})
+    shot["propagate"] = lambda request, listener: Answer({**PROPAGATED, "objects": many, "layers": [f"obj_{number}" for number in many]})
     assert main(["propagate", "p", "--masks", "m"]) == 0
     assert capsys.readouterr().out.endswith("7 is obj_7 and 22 more (--json shows all)\n")
 

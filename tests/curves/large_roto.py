@@ -35,10 +35,10 @@ def main() -> None:
     """Print processor times in milliseconds."""
     text = large_roto()
 
-    def timed(what: str, work: Callable[[], object]) -> object:
+    def timed(title: str, work: Callable[[], object]) -> object:
         began = time.process_time()
         result = work()
-        print(f"{what}: {1000 * (time.process_time() - began):.0f} ms")
+        print(f"{title}: {1000 * (time.process_time() - began):.0f} ms")
         return result
 
     print(f"{len(text) / 1e6:.1f} MB of curves text")

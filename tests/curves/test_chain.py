@@ -65,7 +65,7 @@ def test_objects_are_named_by_their_node_where_names_clash() -> None:
     objects = read_roto(script(*nodes)).objects
     assert [obj.name for obj in objects] == ["hat", "Roto2.sleeve", "Roto1.sleeve"]
     assert [obj.original for obj in objects] == ["hat", "sleeve", "sleeve"]
-    assert [one.at(1001)[0].points[0, 0, 0] for one in objects[1:]] == [9, 1]
+    assert [obj.at(1001)[0].points[0, 0, 0] for obj in objects[1:]] == [9, 1]
 
 
 def test_a_roto_on_two_branches_is_above_both() -> None:
@@ -86,7 +86,7 @@ def test_groups_have_a_stack_of_their_own() -> None:
         "Group {\n name G\n}\nInput {\n inputs 0\n name Input1\n}\n" + roto("Inner", "inner") + "\nOutput {\n name Output1\n}\nend_group"
     )
     nodes = read_script(script(roto("Roto1", "low", "0"), group, "Blur {\n name B\n}")).nodes
-    assert [(node.path, [one and one.path for one in node.inputs]) for node in nodes if node.name in ("G", "Inner", "B")] == [
+    assert [(node.path, [above and above.path for above in node.inputs]) for node in nodes if node.name in ("G", "Inner", "B")] == [
         ("G", ["Roto1"]), ("G.Inner", ["G.Input1"]), ("B", ["G"]),
     ]  # fmt: skip
 

@@ -76,7 +76,7 @@ def test_absent_objects_are_asked_for_and_unknown_ones_are_not() -> None:
         seen_empty += not all((clip.labels[0, t] > 0).any() for t in range(3))
     assert seen_empty
     _, questions = rehearsal_of([keys], TINY)
-    assert all(question.obj in one.masks for question in questions for one in (question.asked, *question.known))
+    assert all(question.obj in key.masks for question in questions for key in (question.asked, *question.known))
 
 
 def test_what_is_tuned_leaves_the_features_of_the_plate_as_they_are(network: XMem) -> None:
@@ -138,7 +138,7 @@ def test_one_keyframe_that_shows_an_object_teaches_nothing_that_could_be_tested(
 def test_a_rehearsal_never_learns_from_what_it_asks_for() -> None:
     groups = [[key(f) for f in range(0, 20, 2)], [key(f) for f in (1, 5)]]
     studied, questions = rehearsal_of(groups, TINY)
-    learned = {id(one) for keys in studied for one in keys}
+    learned = {id(key) for keys in studied for key in keys}
     assert questions and len(questions) <= TINY.most_questions
     assert not any(id(question.asked) in learned for question in questions)
     assert all(id(known) in learned for question in questions for known in question.known)

@@ -135,11 +135,11 @@ def test_table_that_cannot_be_written_is_said(tmp_path: Path, capsys: pytest.Cap
 
 
 def test_wrong_requests_are_refused_before_anything_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for words, code, said in (
+    for words, code, sentence in (
         (["--stream", "5", "--exr"], 2, "Choose one."),
         (["--size", "10"], 2, "The working size 10 is out of range. Choose 64 to 4096 pixels"),
         (["--json", str(tmp_path)], 2, "it is a folder. Name a file in it"),
         (["--device", "mps"], 3, "no device mps"),
     ):
         assert main(["bench", *words]) == code
-        assert said in capsys.readouterr().err
+        assert sentence in capsys.readouterr().err

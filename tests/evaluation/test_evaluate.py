@@ -331,25 +331,28 @@ def test_wish_to_stop_is_heard_between_frames(choices: PropagateRequest, clip: C
 
 
 @pytest.mark.parametrize(
-    ("words", "said"), [((), "with --json FILE it would be"), (("--json", "table.json"), "stay in table.json; --resume goes on")]
+    ("words", "sentence"), [((), "with --json FILE it would be"), (("--json", "table.json"), "stay in table.json; --resume goes on")]
 )
 def test_cancelled_evaluation_says_what_became_of_its_figures(
-    words: tuple[str, ...], said: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: tuple[str, ...], sentence: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(TerminalListener, "cancelled", lambda _: True)
     assert main(["evaluate", str(folder), "--size", "64", "--device", "cpu", *words]) == 130
-    assert f"xmem-roto: Cancelled. {'Nothing was kept' if not words else 'The figures'}" in (err := capsys.readouterr().err) and said in err
+    assert (
+        f"xmem-roto: Cancelled. {'Nothing was kept' if not words else 'The figures'}" in (err := capsys.readouterr().err)
+        and sentence in err
+    )
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "sentence"),
     [
         (("--resume",), "Add --json FILE."),
         (("--select", "random", "--seed", "-1"), "'-1' must be a whole number of at least 0"),
         (("--size", "10"), "The working size 10 is out of range."),
     ],
 )
-def test_wrong_requests_are_refused(words: tuple[str, ...], said: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_requests_are_refused(words: tuple[str, ...], sentence: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", str(folder), *words]) == 2
-    assert said in capsys.readouterr().err
+    assert sentence in capsys.readouterr().err

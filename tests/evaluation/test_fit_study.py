@@ -35,9 +35,9 @@ def test_points_that_are_off_are_counted() -> None:
     (shape,) = outlined(blob(), GRID)
     everywhere = replace(shape, points=shape.points + [[15.0, 0], [0, 0], [0, 0]])
     assert len(shape.points) * 0.6 <= to_move([everywhere], blob(), GRID) <= len(shape.points)
-    one = shape.points.copy()
-    one[3, 0] += 14
-    assert 1 <= to_move([replace(shape, points=one)], blob(), GRID) <= 3
+    moved = shape.points.copy()
+    moved[3, 0] += 14
+    assert 1 <= to_move([replace(shape, points=moved)], blob(), GRID) <= 3
 
 
 def test_two_pieces_are_two_shapes_and_crumbs_are_none() -> None:
@@ -57,6 +57,6 @@ def test_the_command_measures_a_clip(tmp_path: Path, monkeypatch: pytest.MonkeyP
     made(tmp_path / "clips" / "patch", 12, (0, 0, 255))
     words = ["experiments", str(tmp_path / "clips"), "--fits", "--out", str(tmp_path / "out"), "--size", "64", "--device", "cpu"]
     assert main([*words, "--model", str(write_model(tmp_path))]) == 0
-    (one,) = json.loads((tmp_path / "out" / "fits.json").read_text())["clips"]
-    assert one["clip"] == "patch" and one["keys"] == [0, 11] and one["frame"] == 5 and one["iou_in_between"] > 0.9
+    (clip,) = json.loads((tmp_path / "out" / "fits.json").read_text())["clips"]
+    assert clip["clip"] == "patch" and clip["keys"] == [0, 11] and clip["frame"] == 5 and clip["iou_in_between"] > 0.9
     assert (tmp_path / "out" / "fits" / "patch" / "look.png").exists()

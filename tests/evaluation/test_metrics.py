@@ -39,8 +39,8 @@ def slow_f(predicted: np.ndarray, truth: np.ndarray, radius: int) -> float:
     if not a or not b:
         return 0.0
 
-    def share(these: set, those: set) -> float:
-        return sum(any((y - v) ** 2 + (x - u) ** 2 <= radius**2 for v, u in those) for y, x in these) / len(these)
+    def share(pixels: set, others: set) -> float:
+        return sum(any((y - v) ** 2 + (x - u) ** 2 <= radius**2 for v, u in others) for y, x in pixels) / len(pixels)
 
     precision, recall = share(a, b), share(b, a)
     return 0.0 if precision + recall == 0 else 2 * precision * recall / (precision + recall)

@@ -119,15 +119,15 @@ def _use(kind: Kind, name: str, seed: int, numbers: list[int], folder: Path, ans
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir()
         content = kind.damage(random.Random(f"{seed} {name} {number}"))
-        began, said = time.process_time(), os.fstat(noise).st_size
+        began, printed = time.process_time(), os.fstat(noise).st_size
         resource.setrlimit(resource.RLIMIT_CPU, (int(began) + CPU_SECONDS + 1, resource.RLIM_INFINITY))
         outcome, words = _outcome(kind, content, place)
         sys.stdout.flush()
         sys.stderr.flush()
         if time.process_time() - began > CPU_SECONDS:
             outcome = "hang"
-        if os.fstat(noise).st_size > said and outcome in HARMLESS:
-            os.lseek(noise, said, os.SEEK_SET)
+        if os.fstat(noise).st_size > printed and outcome in HARMLESS:
+            os.lseek(noise, printed, os.SEEK_SET)
             outcome, words = "foreign exception", f"noise on stderr: {os.read(noise, 300)!r}"
         answers.send((outcome, words))  # type: ignore[attr-defined]
     os._exit(0)

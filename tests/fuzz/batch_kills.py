@@ -67,7 +67,7 @@ def attack(folder: Path, shots: int, kills: int, draw: random.Random) -> list[st
     if len(rows) != shots or len(now) != shots * FRAMES:
         harms.append(f"{len(rows)} rows and {len(now)} mattes, where {shots} and {shots * FRAMES} were due")
     left = [str(path) for path in (folder / "mattes").rglob("*") if path.is_file() and path.suffix != ".exr" and path.name != "result.json"]
-    return harms + [f"{one} is left" for one in left]
+    return harms + [f"{name} is left" for name in left]
 
 
 def write_list(folder: Path, shots: int) -> Path:

@@ -44,7 +44,7 @@ FRAMES_DRAWN = 3
 
 def kinds(folder: Path) -> dict[str, Kind]:
     """Make what is attacked; the folder takes what is made for it."""
-    made = {
+    table = {
         "plate": plates(folder),
         "roto": rotos(),
         "exr": _exrs(folder),
@@ -58,7 +58,7 @@ def kinds(folder: Path) -> dict[str, Kind]:
         "model": _models(folder),
         "recipe": _recipes(),
     }
-    return made
+    return table
 
 
 def _exrs(folder: Path) -> Kind:

@@ -41,8 +41,8 @@ def check(number):
         nuke.addFormat("100 100 0 0 100 100 1 xmem_check")
         nuke.tcl("knob root.format xmem_check")
         try:
-            said = function()
-            results.append((number, function.__name__, "yes" if said in (None, True) else "NO" if said is False else str(said)))
+            answer = function()
+            results.append((number, function.__name__, "yes" if answer in (None, True) else "NO" if answer is False else str(answer)))
         except Exception as error:
             results.append((number, function.__name__, f"ERROR {type(error).__name__}: {error}"))
             traceback.print_exc()
@@ -76,7 +76,7 @@ def ground(value=0.0):
 
 
 def curves(*elements, root="{t 50 50}"):
-    return "AddMode 0 0 1 0 {{v x3f99999a} {f 0} {n {layer Root {f 0} %s {a} %s}}}" % (root, " ".join("{%s}" % one for one in elements))  # noqa: UP031
+    return "AddMode 0 0 1 0 {{v x3f99999a} {f 0} {n {layer Root {f 0} %s {a} %s}}}" % (root, " ".join("{%s}" % text for text in elements))  # noqa: UP031
 
 
 def square(name="box", attributes="", transform="{t 50 50}", x=30, y=30, size=40, keys=None):
@@ -103,10 +103,10 @@ def row(node, y=50.5, channel="rgba.alpha", step=5, frame=None):
 
 def write(node, name, channels="rgba", frame=1):
     path = FOLDER + "/" + name + ".%04d.exr"
-    made = make("Write", node, file=path, file_type="exr")
-    made["channels"].setValue(channels)
-    made["raw"].setValue(True)
-    nuke.execute(made, frame, frame, 1, nuke.views()[:1])
+    writer = make("Write", node, file=path, file_type="exr")
+    writer["channels"].setValue(channels)
+    writer["raw"].setValue(True)
+    nuke.execute(writer, frame, frame, 1, nuke.views()[:1])
     return path
 
 
@@ -191,7 +191,7 @@ def lines_of_show_info():
     grade.forceValidate()
     grade.metadata("", 7)
     lines = [line.strip() for line in str(nuke.showInfo(grade)).splitlines() if "hash" in line]
-    return f"before {before}, after {[format(one & (1 << 64) - 1, 'x') for one in grade.opHashes()]}, lines {lines}"
+    return f"before {before}, after {[format(op_hash & (1 << 64) - 1, 'x') for op_hash in grade.opHashes()]}, lines {lines}"
 
 
 # --- roto: everything over a Constant
@@ -221,9 +221,9 @@ def bsplines_in_text_and_in_the_api():
     text = "curvegroup spline 512 bspline {{cc {f 8192} {px 1 {10 10} {40 10} {40 40} {10 40}}} idem} {t 25 25} {a}"
     point = roto_of(curves(text))["curves"].toElement("spline")[0]
     at = lambda control: tuple(round(control.getPosition(1)[axis], 3) for axis in (0, 1))  # noqa: E731
-    made = make("Roto")
-    made["curves"].rootLayer.append(rp.Shape(made["curves"], (10, 10), (40, 10), (40, 40), type="bspline"))
-    return f"{at(point.center)} {at(point.leftTangent)} {at(point.rightTangent)}; written: {made['curves'].toScript()[:200]}"
+    roto = make("Roto")
+    roto["curves"].rootLayer.append(rp.Shape(roto["curves"], (10, 10), (40, 10), (40, 40), type="bspline"))
+    return f"{at(point.center)} {at(point.leftTangent)} {at(point.rightTangent)}; written: {roto['curves'].toScript()[:200]}"
 
 
 @check(14)
@@ -246,7 +246,7 @@ def a_roto_over_black_renders_the_shapes_alone():
 @check(26)
 def a_shape_that_crosses_itself():
     outline = "curvegroup crossing 512 bezier {{cc {f 8192} {p %s}} idem} {t 50 50} {a}"
-    corners = lambda points: " ".join("{0 0} {%d %d} {0 0}" % one for one in points)  # noqa: E731, UP031
+    corners = lambda points: " ".join("{0 0} {%d %d} {0 0}" % point for point in points)  # noqa: E731, UP031
     bow = outline % corners(((10, 10), (90, 90), (90, 10), (10, 90)))
     double = outline % corners(((20, 20), (80, 20), (80, 80), (20, 80)) * 2)
     return f"bow at 20.5: {row(roto_of(curves(bow)), y=20.5)}; twice round, inside: {roto_of(curves(double)).sample('rgba.alpha', 50, 50)}"
@@ -254,8 +254,8 @@ def a_shape_that_crosses_itself():
 
 @check(27)
 def feather_falloff_and_types():
-    said = ["%s %s" % (extra, row(roto_of(curves(square(attributes="fx 20 fy 20 " + extra))), step=2)[35:48]) for extra in ("ff 1", "ff 2")]  # noqa: UP031
-    return " | ".join(said)
+    rows = ["%s %s" % (extra, row(roto_of(curves(square(attributes="fx 20 fy 20 " + extra))), step=2)[35:48]) for extra in ("ff 1", "ff 2")]  # noqa: UP031
+    return " | ".join(rows)
 
 
 @check(27)
@@ -271,11 +271,11 @@ def opacity_of_a_layer():
 
 @check(28)
 def blending_at_partial_cover():
-    said = []
+    samples = []
     for mode in (2, 7, 12):
         roto = roto_of(curves(square("half", f"bm {mode} opc 0.5")), ground(0.5))
-        said.append(f"bm {mode}: {roto.sample('rgba.alpha', 50, 50):.3f}")
-    return "opacity .5 over .5: " + ", ".join(said)
+        samples.append(f"bm {mode}: {roto.sample('rgba.alpha', 50, 50):.3f}")
+    return "opacity .5 over .5: " + ", ".join(samples)
 
 
 @check(29)
@@ -303,7 +303,7 @@ def shapes_outside_of_the_format():
 
 @check(32)
 def codes_of_keys_in_text():
-    said = []
+    codes = []
     for code in ("", " 0", " 1", " 2", " 256", " 257", " 258"):
         keys = ("{1 50 100}", "{{0 0 1 0 1%s} {20 0 1 0 1%s} {30 0 1 0 1%s}}" % (code, code, code))  # noqa: UP031
         roto = taken(nuke.nodes.Roto()) if len(handed_out) < TEN else None
@@ -311,10 +311,10 @@ def codes_of_keys_in_text():
             break
         roto["curves"].fromScript(curves(square(keys=keys)))
         curve = roto["curves"].rootLayer[0][0].center.getPositionAnimCurve(0)
-        said.append(
+        codes.append(
             f"[{code.strip() or 'none'}] type {curve.getKey(1).interpolationType} 25: {curve.evaluate(25):.3f} 75: {curve.evaluate(75):.3f}"
         )
-    return "; ".join(said)
+    return "; ".join(codes)
 
 
 @check(32)
@@ -332,7 +332,7 @@ def how_keys_are_written_to_text():
 
 @check(32)
 def values_13_to_18_of_a_transform():
-    said = []
+    matrices = []
     for index in range(12, 19):
         roto = taken(nuke.nodes.Roto()) if len(handed_out) < TEN else None
         if roto is not None:
@@ -340,8 +340,8 @@ def values_13_to_18_of_a_transform():
             words[index] = "0.5"
             roto["curves"].fromScript(curves(square(transform="{t " + " ".join(words) + "}")))
             matrix = roto["curves"].rootLayer[0].getTransform().evaluate(1).getMatrix()
-            said.append(f"{index}: " + " ".join(f"{matrix[place]:.3f}" for place in (0, 1, 3, 4, 5, 7)))
-    return "; ".join(said)
+            matrices.append(f"{index}: " + " ".join(f"{matrix[place]:.3f}" for place in (0, 1, 3, 4, 5, 7)))
+    return "; ".join(matrices)
 
 
 @check(36)
@@ -521,8 +521,8 @@ def an_input_node_depends_on_nothing_and_its_group_has_the_input():
 def stock_nodes_can_be_made_inside_a_group():
     group = make("Group")
     with group:
-        made = make("Remove", name="xmem_inside", channels="rgb")
-    return made.fullName() == group.name() + ".xmem_inside" or f"made {made.fullName()}"
+        remove = make("Remove", name="xmem_inside", channels="rgb")
+    return remove.fullName() == group.name() + ".xmem_inside" or f"made {remove.fullName()}"
 
 
 @check(51)
@@ -562,10 +562,10 @@ def undo_knows_nothing_of_what_happens_while_it_is_disabled():
 
 @check("cancel")
 def what_a_cancelled_render_says():
-    made = make("Write", ground(0.5), file=FOLDER + "/cancelled.%04d.exr", file_type="exr")
+    writer = make("Write", ground(0.5), file=FOLDER + "/cancelled.%04d.exr", file_type="exr")
     nuke.addAfterFrameRender(nuke.cancel)
     try:
-        nuke.execute(made, 1, 5, 1, nuke.views()[:1])
+        nuke.execute(writer, 1, 5, 1, nuke.views()[:1])
     except RuntimeError as error:
         return f"{type(error).__name__} {error.args}"
     finally:
@@ -642,5 +642,5 @@ def the_variables_of_a_script_are_listed_by_set():
 print(f"\nXMem Roto in Nuke {nuke.NUKE_VERSION_STRING}, Python {sys.version.split()[0]}, {sys.platform}, gui={nuke.GUI}")
 print(f"editions: {[name for name in ('nc', 'indie', 'ple', 'nukex', 'studio', 'assist') if nuke.env.get(name)]}")
 print(f"element classes: {[cls.__name__ for cls in (rp.Layer, rp.Shape, rp.Stroke)]}")
-for number, name, said in results:
-    print(f"{number!s:>16}  {said:40}  {re.sub('_', ' ', name)}")
+for number, name, answer in results:
+    print(f"{number!s:>16}  {answer:40}  {re.sub('_', ' ', name)}")

@@ -122,13 +122,15 @@ def test_permanent_and_temporary_memory_compete_for_the_same_top_k() -> None:
 
 @pytest.mark.parametrize(("better_by", "answers"), [(0.0, "permanent"), (3e-6, "permanent"), (1e-3, "temporary")])
 def test_of_elements_that_match_equally_well_but_for_rounding_the_permanent_one_answers(better_by: float, answers: str) -> None:
-    one = entry(1, (0,))
-    memory = shot_memory(1, (0, one), config=MemoryConfig(top_k=1))
+    annotation = entry(1, (0,))
+    memory = shot_memory(1, (0, annotation), config=MemoryConfig(top_k=1))
     # Similarity is proportional to shrinkage, so the temporary elements score better by this share; each has another value.
-    memory.temporary.add(newborn(one.key, one.shrinkage * (1 - better_by), one.values[0] + 10, one.key.sigmoid()))
+    memory.temporary.add(
+        newborn(annotation.key, annotation.shrinkage * (1 - better_by), annotation.values[0] + 10, annotation.key.sigmoid())
+    )
     key, selection = query(3)
-    value = {"permanent": one.values[0], "temporary": one.values[0] + 10}[answers]
-    scores = reference.similarity(one.key, one.shrinkage, key, selection)
+    value = {"permanent": annotation.values[0], "temporary": annotation.values[0] + 10}[answers]
+    scores = reference.similarity(annotation.key, annotation.shrinkage, key, selection)
     assert torch.allclose(memory.read(key, selection).value([0])[0].T, value[scores.argmax(dim=0)], atol=ROUNDING)
 
 

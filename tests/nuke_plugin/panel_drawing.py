@@ -67,36 +67,36 @@ class Panel:
         return label
 
     def _add(self, knob, kind: str) -> None:
-        made = self._made(knob, kind)
+        widgets = self._made(knob, kind)
         beginning = (
             knob.getFlag(host_flag("STARTLINE")) if kind in ("PyScript_Knob", "Boolean_Knob") else "-STARTLINE" not in knob._other_flags
         )
         label = "" if kind in ("PyScript_Knob", "Boolean_Knob") else knob.label()
         if beginning or not self.rows:
-            self.rows.append((label, made))
+            self.rows.append((label, widgets))
         else:
-            self.rows[-1][1].extend([self._named_label(label, "")] * bool(label) + made)
+            self.rows[-1][1].extend([self._named_label(label, "")] * bool(label) + widgets)
 
     def _made(self, knob, kind: str) -> list:
         w = self.qt.QtWidgets
         if kind == "Link_Knob":
             target = knob.getLinkedKnob()
-            made = w.QLineEdit(str(target.value())) if target.Class() == "File_Knob" else self._pulldown([str(target.value())], "")
-            return [made]
+            widget = w.QLineEdit(str(target.value())) if target.Class() == "File_Knob" else self._pulldown([str(target.value())], "")
+            return [widget]
         if kind == "PyCustom_Knob":
             return [self.host.widget(self.node, knob.name())]
         if kind == "PyScript_Knob":
             return [w.QPushButton(knob.label())]
         if kind == "Boolean_Knob":
-            made = w.QCheckBox(knob.label())
-            made.setChecked(bool(knob.value()))
-            return [made]
+            widget = w.QCheckBox(knob.label())
+            widget.setChecked(bool(knob.value()))
+            return [widget]
         if kind == "Enumeration_Knob":
             return [self._pulldown([item.split("\t")[-1] for item in knob.values()], str(knob.value()))]
         if kind == "Text_Knob":
-            made = w.QLabel(str(knob.value()))
-            made.setWordWrap(True)
-            return [made]
+            widget = w.QLabel(str(knob.value()))
+            widget.setWordWrap(True)
+            return [widget]
         if kind in ("Int_Knob", "Double_Knob"):
             number = w.QLineEdit(f"{knob.value():g}")
             number.setFixedWidth(54)
@@ -110,11 +110,11 @@ class Panel:
         return [w.QLineEdit(str(knob.value()))]
 
     def _pulldown(self, items: list[str], chosen: str):
-        made = self.qt.QtWidgets.QComboBox()
-        made.addItems(items)
+        pulldown = self.qt.QtWidgets.QComboBox()
+        pulldown.addItems(items)
         if chosen:
-            made.setCurrentText(chosen)
-        return made
+            pulldown.setCurrentText(chosen)
+        return pulldown
 
     def lay_out(self, width: int) -> list[str]:
         """Put the rows below each other; names what is wider than there is room for."""
@@ -124,21 +124,21 @@ class Panel:
         grid.setVerticalSpacing(4)
         grid.setColumnStretch(1, 1)
         cut = []
-        labels = [label for label, made in self.rows if not self._is_wide(made)]
+        labels = [label for label, widgets in self.rows if not self._is_wide(widgets)]
         metrics = self.widget.fontMetrics()
         column = max((metrics.horizontalAdvance(label) for label in labels), default=0) + 6
-        for number, (label, made) in enumerate(self.rows):
+        for number, (label, widgets) in enumerate(self.rows):
             line = qt.QtWidgets.QHBoxLayout()
             line.setSpacing(4)
-            for one in made:
-                line.addWidget(one)
-            if all(isinstance(one, (qt.QtWidgets.QPushButton, qt.QtWidgets.QCheckBox, qt.QtWidgets.QComboBox)) for one in made):
+            for widget in widgets:
+                line.addWidget(widget)
+            if all(isinstance(widget, (qt.QtWidgets.QPushButton, qt.QtWidgets.QCheckBox, qt.QtWidgets.QComboBox)) for widget in widgets):
                 line.addStretch(1)
-            wide = self._is_wide(made)
+            wide = self._is_wide(widgets)
             room = width - SIDES - (0 if wide else column)
-            need = sum(self._least(one) for one in made) + 4 * (len(made) - 1)
+            need = sum(self._least(widget) for widget in widgets) + 4 * (len(widgets) - 1)
             if need > room:
-                cut.append(f"{label or getattr(made[0], 'text', str)()}: {need} of {room} pixels")
+                cut.append(f"{label or getattr(widgets[0], 'text', str)()}: {need} of {room} pixels")
             if wide:
                 grid.addLayout(line, number, 0, 1, 2)
             else:
@@ -149,18 +149,18 @@ class Panel:
         self.widget.setFixedWidth(width - SIDES)
         return cut
 
-    def _is_wide(self, made: list) -> bool:
+    def _is_wide(self, widgets: list) -> bool:
         """The strip takes the whole width, and so does a group's head."""
-        return type(made[0]).__name__ == "Strip" or made[0].objectName() == "group"
+        return type(widgets[0]).__name__ == "Strip" or widgets[0].objectName() == "group"
 
-    def _least(self, one) -> int:
+    def _least(self, widget) -> int:
         """Text that wraps, a slider and a path take what there is; everything else needs its own size."""
         qt = self.qt.QtWidgets
-        if isinstance(one, qt.QLabel) and one.wordWrap() or isinstance(one, qt.QSlider) or type(one).__name__ == "Strip":
-            return one.minimumSizeHint().width()
-        if isinstance(one, qt.QLineEdit):
-            return one.minimumWidth() or 80
-        return one.sizeHint().width()
+        if isinstance(widget, qt.QLabel) and widget.wordWrap() or isinstance(widget, qt.QSlider) or type(widget).__name__ == "Strip":
+            return widget.minimumSizeHint().width()
+        if isinstance(widget, qt.QLineEdit):
+            return widget.minimumWidth() or 80
+        return widget.sizeHint().width()
 
 
 def host_flag(name: str) -> int:

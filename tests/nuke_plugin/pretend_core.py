@@ -113,8 +113,8 @@ def propagate(request, listener):
         listener.frame_done(frame, path)
         listener.progress(number + 1, len(frames))
     keep_result(Path(request.out), frames, names, signature)
-    made, names = tuple(frames), tuple(names)
-    return PropagateResult(request.out, made, made, (), (), names, names, 0, 0, 0.0, "pretend", "float32", request.node_id, ())
+    written, names = tuple(frames), tuple(names)
+    return PropagateResult(request.out, written, written, (), (), names, names, 0, 0, 0.0, "pretend", "float32", request.node_id, ())
 
 
 def object_names(request):
@@ -131,7 +131,7 @@ def keep_result(out, frames, layers, signature):
     path = out.parent / "result.json"
     mattes = json.loads(path.read_text())["mattes"] if path.is_file() else {}
     former = mattes.get(out.name, {"frames": {}})["frames"]
-    told = {
+    records = {
         str(frame): {
             "bytes": Path(str(out) % frame).stat().st_size,
             "signature": signature,
@@ -142,7 +142,7 @@ def keep_result(out, frames, layers, signature):
         }
         for frame in frames
     }
-    path.write_text(json.dumps({"version": 1, "mattes": {**mattes, out.name: {"layers": layers, "frames": {**former, **told}}}}))
+    path.write_text(json.dumps({"version": 1, "mattes": {**mattes, out.name: {"layers": layers, "frames": {**former, **records}}}}))
 
 
 def wanted(request):
@@ -155,7 +155,7 @@ def wanted(request):
 def plate_frames(pattern):
     path = Path(pattern)
     stem = path.name.split("%")[0].rstrip(".")
-    return sorted(int(one.name.split(".")[-2]) for one in path.parent.glob(f"{stem}.*.exr"))
+    return sorted(int(file.name.split(".")[-2]) for file in path.parent.glob(f"{stem}.*.exr"))
 
 
 if __name__ == "__main__":

@@ -20,15 +20,15 @@ def scanned(stage) -> tuple[set[str], set[str]]:
 
 def test_places_for_mattes_are_no_inputs_and_a_write_for_mattes_is_an_output(stage):
     before, _ = scanned(stage)
-    made, public = ((stage.folder / name / "m.%04d.exr").as_posix() for name in ("made", "public"))
-    stage.node["output"].setValue(made)
+    output, public = ((stage.folder / name / "m.%04d.exr").as_posix() for name in ("made", "public"))
+    stage.node["output"].setValue(output)
     stage.node["publish"].setValue(public)
     assert scanned(stage) == (before, set()), "nothing is there to be read"
     stage.propagate()
-    assert scanned(stage) == (before | {made}, set()), "a render reads the mattes that are there"
+    assert scanned(stage) == (before | {output}, set()), "a render reads the mattes that are there"
     stage.node["output"].setValue((stage.folder / "next" / "m.%04d.exr").as_posix())
     stage.press("make_write")
-    assert scanned(stage) == (before | {made}, {public})
+    assert scanned(stage) == (before | {output}, {public})
 
 
 @pytest.mark.parametrize("version", ["0.2.0", "0.3.0"])

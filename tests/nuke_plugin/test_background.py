@@ -80,11 +80,11 @@ def test_a_plate_that_changed_while_the_second_nuke_rendered_is_rendered_here(se
     original = background.render
 
     def render(*arguments):
-        said = original(*arguments)
+        sentence = original(*arguments)
         from xmem_roto_nuke import host
 
         host.in_main(lambda: second.grade["multiply"].setValue(0.5))
-        return said
+        return sentence
 
     monkeypatch.setattr(background, "render", render)
     second.propagate()

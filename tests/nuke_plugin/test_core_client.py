@@ -32,9 +32,9 @@ def program(text: str) -> list[str]:
 
 @pytest.fixture
 def core():
-    made = Core(lambda: [CORE_PYTHON, "-I", str(PRETEND)], patience=PATIENCE)
-    yield made
-    made.close()
+    client = Core(lambda: [CORE_PYTHON, "-I", str(PRETEND)], patience=PATIENCE)
+    yield client
+    client.close()
 
 
 def ask(core: Core, behaviour: str):

@@ -29,8 +29,8 @@ def test_make_key_leaves_locked_hidden_and_driven_points_alone_and_says_so(stage
     stage.press("make_key")
     assert keyed_on(stage.roto, "free", 1004) == [True] * 3 and keyed_on(stage.roto, "led", 1004) == [False, True, True]
     assert not any(keyed_on(stage.roto, "shut", 1004)) and not any(keyed_on(stage.roto, "unseen", 1004))
-    for said in ("shut is locked", "unseen is hidden", "1 point of led follow expressions"):
-        assert said in stage.status(), stage.status()
+    for sentence in ("shut is locked", "unseen is hidden", "1 point of led follow expressions"):
+        assert sentence in stage.status(), stage.status()
     stage.roto["curves"].fromScript(TREE % shapes[1])
     stage.press("make_key")
     assert "Nothing was keyed on 1004: shut is locked" in stage.told[-1]
@@ -96,9 +96,9 @@ def test_the_diagnosis_can_be_copied(start, capsys):
     stage = start()
     from xmem_roto_nuke.core import set_up
 
-    said = set_up._kept("torch 2.9 on cpu")
+    sentence = set_up._kept("torch 2.9 on cpu")
     path = next(stage.cache().glob("logs/diagnosis.txt"))
-    assert str(path) in said and path.read_text() == "torch 2.9 on cpu\n" and "torch 2.9 on cpu" in capsys.readouterr().out
+    assert str(path) in sentence and path.read_text() == "torch 2.9 on cpu\n" and "torch 2.9 on cpu" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,11 @@ def asked(stage) -> dict:
     return json.loads((stage.cache() / "asked.json").read_text())
 
 
-@pytest.mark.parametrize("what", ["no roto", "no shape", "no listed frame"])
-def test_the_plate_alone_is_asked_about_while_nothing_is_keyed(stage, what):
-    if what == "no roto":
+@pytest.mark.parametrize("missing", ["no roto", "no shape", "no listed frame"])
+def test_the_plate_alone_is_asked_about_while_nothing_is_keyed(stage, missing):
+    if missing == "no roto":
         stage.node.setInput(1, None)
-    elif what == "no shape":
+    elif missing == "no shape":
         stage.roto["curves"].fromScript(NO_KEY)
     else:
         stage.node["roto_input"].setValue("alpha of the input")

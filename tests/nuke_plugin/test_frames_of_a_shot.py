@@ -68,10 +68,10 @@ def test_places_are_weak_only_against_the_rest_of_the_shot(start):
 
     assert dips(dict.fromkeys(range(20), 0.8)) == [] == dips({})
     assert dips({**dict.fromkeys(range(40), 0.9), 7: 0.5, 8: 0.4, 9: 0.45, 30: 0.3}) == [8, 30]
-    said = reasons_of({"suggestions": [{"frame": 5, "reason": "jumps", "wrong": True}, {"frame": 9, "reason": "far", "wrong": False}],
+    reasons = reasons_of({"suggestions": [{"frame": 5, "reason": "jumps", "wrong": True}, {"frame": 9, "reason": "far", "wrong": False}],
                        "lost_frames": [20, 21, 22, 30]})  # fmt: skip
-    assert sorted(said) == [5, 20, 30]
-    assert Timeline(1, 9, reasons=said).weak == [5, 20, 30]
+    assert sorted(reasons) == [5, 20, 30]
+    assert Timeline(1, 9, reasons=reasons).weak == [5, 20, 30]
 
 
 def curve(stage, name: str) -> list[int]:

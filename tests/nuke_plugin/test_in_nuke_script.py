@@ -60,5 +60,5 @@ def test_the_list_says_which_of_its_numbers_are_tried():
         {int(number) for number in re.findall(r"^@check\((\d+)\)", (CHECKOUT / "tests/in_nuke/check.py").read_text("utf-8"), re.MULTILINE)}
     )
     assert listed == sorted(set(listed)) and set(tried) < set(listed), "a number that is settled leaves, and is not given again"
-    said = re.search(r"tries the numbers\s+([\d,\s]+)", page)[1]
-    assert [int(number) for number in re.findall(r"\d+", said)] == tried
+    numbers = re.search(r"tries the numbers\s+([\d,\s]+)", page)[1]
+    assert [int(number) for number in re.findall(r"\d+", numbers)] == tried

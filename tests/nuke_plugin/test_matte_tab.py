@@ -127,11 +127,11 @@ def test_it_renders_without_the_plugin(propagated, start):
 
 def test_the_knobs_of_a_pass_act_on_that_pass_alone(propagated):
     propagated.press("make_passes")
-    one = next(node for node in propagated.nuke.allNodes("Group") if node["label"].value() == "tri.alpha")
-    one["matte_expand"].setValue(2)
-    assert row(propagated, "rgba.alpha", node=one)[5:15] == [0, 1, 1, 1, 1, 1, 1, 1, 1, 0]
-    one["matte_invert"].setValue(True)
-    assert propagated.host.pixels(one, 1004).at("rgba.alpha", 60, 2) == 1.0
+    pass_node = next(node for node in propagated.nuke.allNodes("Group") if node["label"].value() == "tri.alpha")
+    pass_node["matte_expand"].setValue(2)
+    assert row(propagated, "rgba.alpha", node=pass_node)[5:15] == [0, 1, 1, 1, 1, 1, 1, 1, 1, 0]
+    pass_node["matte_invert"].setValue(True)
+    assert propagated.host.pixels(pass_node, 1004).at("rgba.alpha", 60, 2) == 1.0
     assert row(propagated, "tri.alpha")[6:8] == [0, 0]
 
 

@@ -131,8 +131,8 @@ def _record(node) -> str:
 def test_mattes_of_the_command_line_show_when_the_script_is_opened(stage, start):
 
     run(stage, "1001-1010")
-    made = stage.folder / "mattes"
-    (folder,) = made.iterdir()
+    mattes = stage.folder / "mattes"
+    (folder,) = mattes.iterdir()
     (folder / "nuke.json").unlink()
     stage.node["has_result"].setValue(False)
     stage.node["record"].setValue("")

@@ -138,32 +138,32 @@ def a_pass(stage):
 
 def test_a_pass_made_by_hand_shows_the_matte_at_once(stage):
     stage.propagate()
-    made = a_pass(stage)
-    assert inside(stage, made) == 1.0
+    pass_node = a_pass(stage)
+    assert inside(stage, pass_node) == 1.0
 
 
 def test_a_pass_can_stop_a_render_where_a_matte_is_gone(stage):
     stage.propagate()
     (path,) = stage.folder.glob("mattes/*/matte.1004.exr")
     path.unlink()
-    made = a_pass(stage)
-    assert inside(stage, made) == 0.0, "black unless it is told otherwise"
-    made["on_missing"].setValue("hold nearest")
-    assert inside(stage, made) == 1.0
-    made["on_missing"].setValue("error")
-    assert inside(stage, made) == 0.0, "where somebody looks"
+    pass_node = a_pass(stage)
+    assert inside(stage, pass_node) == 0.0, "black unless it is told otherwise"
+    pass_node["on_missing"].setValue("hold nearest")
+    assert inside(stage, pass_node) == 1.0
+    pass_node["on_missing"].setValue("error")
+    assert inside(stage, pass_node) == 0.0, "where somebody looks"
     stage.host.gui = False
-    made.node("Result")["reload"].execute()
+    pass_node.node("Result")["reload"].execute()
     with pytest.raises(RuntimeError, match=r"matte\.1004"):
-        inside(stage, made)
-    assert inside(stage, made, 1005) == 1.0
+        inside(stage, pass_node)
+    assert inside(stage, pass_node, 1005) == 1.0
 
 
 def test_passes_choose_their_channel_where_the_knob_points(stage):
     stage.propagate()
     stage.press("make_passes")
-    made = stage.host.node("XMemPass1")
-    assert made.node("Picked")["from0"].value() == "tri.alpha" == made["pass"].value()
+    pass_node = stage.host.node("XMemPass1")
+    assert pass_node.node("Picked")["from0"].value() == "tri.alpha" == pass_node["pass"].value()
 
 
 @pytest.fixture
@@ -215,9 +215,9 @@ def test_a_node_of_the_first_version_gets_todays_output_and_keeps_its_id_and_mat
     assert picture.at("rgba.red", 30, 20) > 0 and inside(stage, node) == 1.0
     assert node.knob("home") is not None
     assert not stage.host.python_errors
-    told, name = len(stage.told), node.name()
+    dialogues, name = len(stage.told), node.name()
     stage.host.open(stage.save("shot_v003.nk"))
-    assert len(stage.told) == told, "migrated once"
+    assert len(stage.told) == dialogues, "migrated once"
     assert stage.host.pixels(stage.host.node(name), 1004).at("spec.green", 30, 20) == 0.25
 
 

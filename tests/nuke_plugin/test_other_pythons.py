@@ -31,6 +31,6 @@ def test_the_suite_passes_in_another_python(version, temper):
     done = subprocess.run(
         [python, str(RUNNER), "--temper", temper, str(HERE)], capture_output=True, text=True, timeout=LONGEST_SECONDS, env=environment
     )
-    told = re.search(r"(\d+) passed, \d+ skipped, 0 failed on Python", done.stdout)
-    assert done.returncode == 0 and told is not None, done.stdout[-6000:] + done.stderr[-2000:]
-    assert int(told[1]) >= FEWEST
+    summary = re.search(r"(\d+) passed, \d+ skipped, 0 failed on Python", done.stdout)
+    assert done.returncode == 0 and summary is not None, done.stdout[-6000:] + done.stderr[-2000:]
+    assert int(summary[1]) >= FEWEST

@@ -61,8 +61,8 @@ def find_python(version: str) -> str | None:
     candidates.append(which(f"python{version}") or "")
     for candidate in candidates:
         if candidate and os.path.isfile(candidate):
-            told = subprocess.run([candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True, text=True)
-            if told.stdout.strip() == version:
+            answer = subprocess.run([candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True, text=True)
+            if answer.stdout.strip() == version:
                 return candidate
     return None
 

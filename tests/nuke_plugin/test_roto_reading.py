@@ -127,9 +127,9 @@ def test_keyframes_are_those_of_points_and_of_transforms_that_are_not_baked(roto
 
 def test_edits_add_remove_and_declare_absent(roto):
     reading = roto(curves(triangle("one", "1001 1010")))
-    one = core(reading, added={"one": {1005}}, removed={"one": {1010}}, absent={"one": {1020}})["one"]
-    assert one.keyframes == (1001, 1005, 1020) and one.absent(1020) and one.at(1020) == []
-    assert one.at(1005)[0].points[0, 0, 0] == pytest.approx(100 + 10 * 4 / 9, abs=1e-3)
+    obj = core(reading, added={"one": {1005}}, removed={"one": {1010}}, absent={"one": {1020}})["one"]
+    assert obj.keyframes == (1001, 1005, 1020) and obj.absent(1020) and obj.at(1020) == []
+    assert obj.at(1005)[0].points[0, 0, 0] == pytest.approx(100 + 10 * 4 / 9, abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -151,10 +151,10 @@ def test_a_hidden_object_is_absent_on_every_frame_of_the_range_keyed_or_not(roto
     from xmemcore.protocol.frames import FrameRange
 
     reading, wanted = roto(curves(triangle("one", attributes=attributes))), range(1001, 1013)
-    sent, one = send(reading, wanted), core(reading, wanted)["one"]
+    sent, obj = send(reading, wanted), core(reading, wanted)["one"]
     assert sent.hidden == {"one": gone}
-    assert str(FrameRange.of([frame for frame in wanted if one.absent(frame)])) == gone
-    assert bool(one.at(1001)) != (1001 in FrameRange.parse(gone))
+    assert str(FrameRange.of([frame for frame in wanted if obj.absent(frame)])) == gone
+    assert bool(obj.at(1001)) != (1001 in FrameRange.parse(gone))
 
 
 def test_an_invisible_layer_hides_its_shapes(roto):
@@ -217,15 +217,15 @@ def compare(reading, frames) -> None:
         every = {path for path, _ in sampling.shapes_with_paths(root)}
         assert sampling.elsewhere(root, node.elements, frames) == []
         asked = write_tree(sampling.sampled(root, node.elements, every, frames, frames))
-        told, heard = (read_roto(SentRoto((1920, 1080, 1.0), ((node.name, text),)).write()) for text in (node.text, asked))
-        assert [obj.name for obj in told.objects] == [obj.name for obj in heard.objects]
-        for ours, theirs in zip(told.objects, heard.objects):
+        of_text, of_nuke = (read_roto(SentRoto((1920, 1080, 1.0), ((node.name, text),)).write()) for text in (node.text, asked))
+        assert [obj.name for obj in of_text.objects] == [obj.name for obj in of_nuke.objects]
+        for ours, theirs in zip(of_text.objects, of_nuke.objects):
             for frame in frames:
                 assert len(ours.at(frame)) == len(theirs.at(frame)), ours.name
-                for mine, other in zip(ours.at(frame), theirs.at(frame)):
-                    np.testing.assert_allclose(mine.points, other.points, atol=2e-3)
-                    if mine.feather is not None and other.feather is not None:
-                        np.testing.assert_allclose(mine.feather, other.feather, atol=2e-3)
+                for shape, other in zip(ours.at(frame), theirs.at(frame)):
+                    np.testing.assert_allclose(shape.points, other.points, atol=2e-3)
+                    if shape.feather is not None and other.feather is not None:
+                        np.testing.assert_allclose(shape.feather, other.feather, atol=2e-3)
 
 
 @pytest.mark.parametrize("name", shared_data.names("nuke-samples/roto/snippets", "*.nk"))
@@ -253,9 +253,9 @@ def test_text_and_nuke_agree_on_rotos_of_real_artists(start, shared, name):
 def test_points_that_follow_an_expression_are_nukes_on_the_annotated_frames(roto):
     text = curves(triangle("one", "1001 1010")).replace("{{100 -} {110 0.5 1 1.5 1}}", "{=frame*2 {{100 -} {110 -}}}", 1)
     assert "=frame" in text
-    one = core(roto(text), added={"one": {1005}})["one"]
-    assert one.unknown is None
-    assert [one.at(frame)[0].points[0, 0, 0] for frame in (1001, 1005, 1010)] == [2002, 2010, 2020]
+    obj = core(roto(text), added={"one": {1005}})["one"]
+    assert obj.unknown is None
+    assert [obj.at(frame)[0].points[0, 0, 0] for frame in (1001, 1005, 1010)] == [2002, 2010, 2020]
 
 
 def test_a_layer_that_follows_a_tracker_moves_its_shapes_as_nuke_does(start):
@@ -331,7 +331,7 @@ def test_a_chain_of_rotos_is_read_whole_and_objects_are_named_by_node_where_name
     from xmem_roto_nuke.node import roto_pipe
 
     pipe = roto_pipe.above(node)
-    assert [one.name() for one in pipe.rotos] == ["Upper", "Lower"]
+    assert [roto_node.name() for roto_node in pipe.rotos] == ["Upper", "Lower"]
     assert pipe.warnings == (
         "Silent is disabled; its shapes do not count.",
         "The global motion blur of Upper is left out.",
@@ -340,7 +340,7 @@ def test_a_chain_of_rotos_is_read_whole_and_objects_are_named_by_node_where_name
     assert frames(read(pipe.rotos)) == {"Upper.sleeve": [1005], "Lower.sleeve": [1001], "hat": [1001]}
     assert list(core(read(pipe.rotos))) == ["Upper.sleeve", "Lower.sleeve", "hat"]
     upper["replace"].setValue(True)
-    assert [one.name() for one in roto_pipe.above(node).rotos] == ["Upper"]
+    assert [roto_node.name() for roto_node in roto_pipe.above(node).rotos] == ["Upper"]
 
 
 def test_what_changes_the_picture_ends_the_chain_and_is_refused_at_its_end(start):
@@ -354,7 +354,7 @@ def test_what_changes_the_picture_ends_the_chain_and_is_refused_at_its_end(start
     from xmemcore.protocol.failures import RequestError
 
     node.setInput(1, upper)
-    assert [one.name() for one in roto_pipe.above(node).rotos] == [upper.name()]
+    assert [roto_node.name() for roto_node in roto_pipe.above(node).rotos] == [upper.name()]
     node.setInput(1, blur)
     with pytest.raises(RequestError, match="Blur1, a Blur"):
         roto_pipe.above(node)

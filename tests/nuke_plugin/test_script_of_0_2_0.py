@@ -31,7 +31,7 @@ def test_it_shows_its_mattes_keeps_its_choices_and_every_button_works(opened):
     assert "1004" in opened.node["keyframes"].value(), "added with the button"
     assert set(BUTTONS) <= {name for name, knob in opened.node.knobs().items() if knob.Class() == "PyScript_Knob"}
     assert opened.host.pump(5, until=lambda: opened.told) and "0.2.0" in opened.told[0], "what was migrated is told together, after loading"
-    told = len(opened.told)
+    dialogues = len(opened.told)
     for button in BUTTONS:
         opened.press(button)
         opened.wait()
@@ -39,4 +39,4 @@ def test_it_shows_its_mattes_keeps_its_choices_and_every_button_works(opened):
         assert opened.status().strip(), button
         if button == "propagate":
             assert "Up to date" in opened.status()
-    assert len(opened.told) == told, f"a button failed, or says something: {opened.told[told:]}"
+    assert len(opened.told) == dialogues, f"a button failed, or says something: {opened.told[dialogues:]}"

@@ -116,8 +116,8 @@ def test_a_plain_python_is_found_and_it_is_not_nuke(start):
 
     from xmem_roto_nuke.core import set_up
 
-    told = subprocess.run([set_up.python(), "-c", "print('plain')"], capture_output=True, text=True)
-    assert told.stdout == "plain\n"
+    answer = subprocess.run([set_up.python(), "-c", "print('plain')"], capture_output=True, text=True)
+    assert answer.stdout == "plain\n"
 
 
 def test_menu_has_its_entries_and_says_when_the_core_is_missing(start, monkeypatch, tmp_path):

@@ -16,7 +16,7 @@ def pattern(node) -> str:
 def mattes(path: str) -> dict[str, int]:
     from pathlib import Path
 
-    return {one.name: one.stat().st_mtime_ns for one in Path(path).parent.glob("matte.*.exr")}
+    return {file.name: file.stat().st_mtime_ns for file in Path(path).parent.glob("matte.*.exr")}
 
 
 def choose(stage, version: str, node=None) -> None:

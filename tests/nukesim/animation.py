@@ -126,8 +126,8 @@ class AnimationCurve:
 
     def addKey(self, keys: Any) -> None:
         for key in keys if isinstance(keys, (list, tuple)) else [keys]:
-            made = self._set_key(key.x, key.y)
-            made.interpolation = key.interpolation
+            copy = self._set_key(key.x, key.y)
+            copy.interpolation = key.interpolation
 
     def removeKey(self, keys: Any) -> None:
         for key in keys if isinstance(keys, (list, tuple)) else [keys]:
@@ -192,7 +192,7 @@ class AnimationCurve:
     @classmethod
     def _parse(cls, words: list[str]) -> AnimationCurve:
         """Read the words after `curve`; x sets the time (default: the last plus one), letters set the interpolation."""
-        made = cls()
+        curve = cls()
         time, interpolation = 0.0, 256
         started = False
         for word in words:
@@ -210,9 +210,9 @@ class AnimationCurve:
                 continue
             if not started:
                 time, started = 1.0, True
-            made._set_key(time, value_here).interpolation = interpolation
+            curve._set_key(time, value_here).interpolation = interpolation
             time += 1
-        return made
+        return curve
 
     def _copy(self) -> AnimationCurve:
         return AnimationCurve._parse(self._text().split()[1:])

@@ -238,10 +238,10 @@ def selectedNodes(filter: str | None = None) -> list[Any]:
 
 def clone(n: Any, args: str = "", inpanel: bool = True) -> Any:
     host = state.current()
-    made = host._clone(n, n._parent())
+    copy = host._clone(n, n._parent())
     if host.hostile:
-        host._fire("onCreate", made)
-    return made
+        host._fire("onCreate", copy)
+    return copy
 
 
 def connectViewer(inputNum: int, node: Any) -> None:
@@ -372,16 +372,16 @@ def views() -> list[str]:
 
 def addFormat(s: str) -> Any:
     host = state.current()
-    made = formats.parse_format(s)
-    if made is None or not made._name:
+    image_format = formats.parse_format(s)
+    if image_format is None or not image_format._name:
         raise RuntimeError(f"a format needs width, height and a name: {s!r}")
-    host._formats[made._name] = made
-    return made
+    host._formats[image_format._name] = image_format
+    return image_format
 
 
 def pluginAddPath(args: Any, addToSysPath: bool = True) -> None:
-    for one in args if isinstance(args, (list, tuple)) else [args]:
-        state.current()._add_plugin_path(one, front=True)
+    for path in args if isinstance(args, (list, tuple)) else [args]:
+        state.current()._add_plugin_path(path, front=True)
 
 
 # --- rendering -------------------------------------------------------------------------------------------------------
@@ -539,9 +539,9 @@ _CLASSES = (
 def _knob_classes() -> dict[str, type]:
     found = {}
     for module in (knobs, array_knobs):
-        for name, thing in vars(module).items():
-            if isinstance(thing, type) and issubclass(thing, knobs.Knob) and not name.startswith("_"):
-                found[name] = thing
+        for name, member in vars(module).items():
+            if isinstance(member, type) and issubclass(member, knobs.Knob) and not name.startswith("_"):
+                found[name] = member
     from .animation import AnimationCurve, AnimationKey
 
     return {**found, "AnimationCurve": AnimationCurve, "AnimationKey": AnimationKey}
@@ -581,15 +581,15 @@ def modules(host: Any) -> dict[str, Any]:
     vars(nuke).update(contents)
     lib = types.ModuleType("nuke.curvelib")
     for module in (curvelib, vectors):
-        for name, thing in vars(module).items():
-            if isinstance(thing, type) and not name.startswith("_") and name not in ("Part", "StaleRoto"):
-                setattr(lib, name, thing)
+        for name, member in vars(module).items():
+            if isinstance(member, type) and not name.startswith("_") and name not in ("Part", "StaleRoto"):
+                setattr(lib, name, member)
     knob_module = types.ModuleType("nuke.curveknob")
-    vars(knob_module).update({name: thing for name, thing in vars(lib).items() if not name.startswith("__")})
+    vars(knob_module).update({name: member for name, member in vars(lib).items() if not name.startswith("__")})
     for name in ("CurveKnob", "Element", "Layer", "Shape", "ShapeControlPoint", "Stroke"):
         setattr(knob_module, name, getattr(curveknob, name))
     roto = types.ModuleType("nuke.rotopaint")
-    vars(roto).update({name: thing for name, thing in vars(knob_module).items() if not name.startswith("__")})
+    vars(roto).update({name: member for name, member in vars(knob_module).items() if not name.startswith("__")})
     nuke_callbacks = types.ModuleType("nuke.callbacks")
     vars(nuke_callbacks).update({name: getattr(callbacks, name) for name in callbacks.NAMES})
     nuke.rotopaint, nuke.curveknob, nuke.curvelib, nuke.callbacks = roto, knob_module, lib, nuke_callbacks  # type: ignore[attr-defined]

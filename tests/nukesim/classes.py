@@ -827,7 +827,7 @@ _TABLE = (
     NodeClass("ModifyMetaData", (free("metadata"),)),
 )
 
-TABLE: dict[str, NodeClass] = {one.name: one for one in _TABLE}
+TABLE: dict[str, NodeClass] = {node_class.name: node_class for node_class in _TABLE}
 ALIASES = {"Merge": "Merge2", "CheckerBoard": "CheckerBoard2"}
 """Old names that load as the new class."""
 

@@ -328,14 +328,14 @@ class CurveWidget(Element):
 def _copy_point(point: Any) -> Any:
     copied = lib.AnimControlPoint()
     for index, curve in enumerate(point._curves):
-        made = copied._curves[index]
-        made.constantValue, made.useExpression, made.expressionString = curve.constantValue, curve.useExpression, curve.expressionString
+        copy = copied._curves[index]
+        copy.constantValue, copy.useExpression, copy.expressionString = curve.constantValue, curve.useExpression, curve.expressionString
         for key in curve._keys:
             twin = lib.AnimCurveKey(key.time, key.value)
             twin._put([key.lslope, key.la, key.rslope, key.ra])
-            twin.interpolationType, twin._from_text, twin._up = key.interpolationType, key._from_text, made
+            twin.interpolationType, twin._from_text, twin._up = key.interpolationType, key._from_text, copy
             twin._sloped = key._sloped
-            made._keys.append(twin)
+            copy._keys.append(twin)
     return copied
 
 

@@ -252,7 +252,7 @@ class AnimCurve(BaseCurve):
         key = AnimCurveKey(time, value)
         key._up = self
         self._keys.append(key)
-        self._keys.sort(key=lambda one: one.time)
+        self._keys.sort(key=lambda key: key.time)
         return key
 
     def _remove(self, time: float) -> None:
@@ -280,7 +280,8 @@ class AnimCurve(BaseCurve):
                     chord = (between[1].value - between[0].value) / (between[1].time - between[0].time)
                     slopes[end] = (3 * chord - getattr(keys[inner], side)) / 2
         return [
-            (key.lslope, key.la, key.rslope, key.ra) if mine else (slope, 1.0, slope, 1.0) for key, mine, slope in zip(keys, own, slopes)
+            (key.lslope, key.la, key.rslope, key.ra) if is_own else (slope, 1.0, slope, 1.0)
+            for key, is_own, slope in zip(keys, own, slopes)
         ]
 
     def _at(self, time: float) -> float:
@@ -595,12 +596,17 @@ class AnimCTransform(Part):
             self._curves[index]._add(state.current()._frame, _default(index))
 
     def evaluate(self, time: float, view: str = "default") -> CTransform:
-        made = CTransform()
+        transform = CTransform()
         v = [curve._at(time) for curve in self._curves]
-        made.pivotPoint, made.translation, made.rotation, made.scale = CVec3(*v[0:3]), CVec3(*v[3:6]), CVec3(*v[6:9]), CVec3(*v[9:12])
-        made.skew = CVec3(*v[12:15])
-        made._extra = CMatrix4(*v[19:35])
-        return made
+        transform.pivotPoint, transform.translation, transform.rotation, transform.scale = (
+            CVec3(*v[0:3]),
+            CVec3(*v[3:6]),
+            CVec3(*v[6:9]),
+            CVec3(*v[9:12]),
+        )
+        transform.skew = CVec3(*v[12:15])
+        transform._extra = CMatrix4(*v[19:35])
+        return transform
 
     def getExtraMatrixAnimCurve(self, i: int, j: int, view: str = "default") -> AnimCurve:
         return self._curves[19 + 4 * i + j]

@@ -100,19 +100,19 @@ def parse_format(text: str) -> Format | None:
     if len(numbers) < 2:
         return None
     if len(numbers) >= 6:
-        made = Format(*(int(n) for n in numbers[:6]))
-        made._aspect = numbers[6] if len(numbers) > 6 else 1.0
+        image_format = Format(*(int(n) for n in numbers[:6]))
+        image_format._aspect = numbers[6] if len(numbers) > 6 else 1.0
     else:
-        made = Format(int(numbers[0]), int(numbers[1]))
-        made._aspect = numbers[2] if len(numbers) > 2 else 1.0
-    made._name = " ".join(words)
-    return made
+        image_format = Format(int(numbers[0]), int(numbers[1]))
+        image_format._aspect = numbers[2] if len(numbers) > 2 else 1.0
+    image_format._name = " ".join(words)
+    return image_format
 
 
 def standard_formats() -> dict[str, Format]:
     """Formats that a fresh session knows, by name."""
     found = [parse_format(text) for text in _STANDARD]
-    return {one._name: one for one in found if one}
+    return {image_format._name: image_format for image_format in found if image_format}
 
 
 @public_class
@@ -255,8 +255,8 @@ class FrameRanges:
         source = args[0] if args else []
         if isinstance(source, str):
             source = [FrameRange(word) for word in re.split(r"[,\s]+", source.strip()) if word]
-        for one in source:
-            self._ranges.append(one if isinstance(one, FrameRange) else FrameRange(int(one), int(one)))
+        for item in source:
+            self._ranges.append(item if isinstance(item, FrameRange) else FrameRange(int(item), int(item)))
 
     def add(self, r: FrameRange) -> None:
         self._ranges.append(r)
@@ -289,7 +289,7 @@ class FrameRanges:
         return self._list()
 
     def _list(self) -> list[int]:
-        return [frame for one in self._ranges for frame in one._list()]
+        return [frame for frame_range in self._ranges for frame in frame_range._list()]
 
     def __iter__(self) -> Iterator[FrameRange]:
         return iter(self._ranges)
@@ -302,7 +302,7 @@ class FrameRanges:
         return self._ranges[self._cursor - 1]
 
     def __str__(self) -> str:
-        return " ".join(str(one) for one in self._ranges)
+        return " ".join(str(frame_range) for frame_range in self._ranges)
 
 
 @public_class

@@ -223,8 +223,8 @@ class Host(ScriptSide, NodeSide, ImageSide):
 
         What the context gives (root, thisNode, thisGroup) is not said there to count; a hostile Nuke counts it.
         """
-        if isinstance(result, list) and any(isinstance(one, nodes.Node) for one in result):
-            self.nodes_obtained += sum(isinstance(one, nodes.Node) for one in result)
+        if isinstance(result, list) and any(isinstance(item, nodes.Node) for item in result):
+            self.nodes_obtained += sum(isinstance(item, nodes.Node) for item in result)
             return result if self.nodes_obtained <= NODES_OF_LIMITED_EDITIONS else []
         if isinstance(result, nodes.Node):
             if function.__name__ in ("root", "thisNode", "thisGroup", "thisRoot", "thisParent") and not self.hostile:
@@ -385,8 +385,8 @@ class Host(ScriptSide, NodeSide, ImageSide):
         self._timers.append((time.monotonic() + seconds, function))
 
     def _run_timers(self) -> None:
-        due = [one for one in self._timers if one[0] <= time.monotonic()]
-        self._timers = [one for one in self._timers if one not in due]
+        due = [timer for timer in self._timers if timer[0] <= time.monotonic()]
+        self._timers = [timer for timer in self._timers if timer not in due]
         for _, function in due:
             with self._user_code():
                 function()

@@ -237,7 +237,7 @@ class ImageSide:
         """
         if node._class in _WITHOUT_OP:
             return {}
-        for viewer in [one for one in self._by_uid.values() if one._class == "Viewer"] if self._gui else []:
+        for viewer in [node for node in self._by_uid.values() if node._class == "Viewer"] if self._gui else []:
             shown = viewer._input(int(viewer._knobs_by_name["input_number"]._values[0]))
             if shown is not None and (shown is node or node._uid in shown._ancestors()):
                 self._validate(shown, None)
@@ -278,7 +278,7 @@ class ImageSide:
         found = [self._frame_range(node._input(i)) for i in range(len(node._input_uids)) if node._input(i) is not None]
         if not found:
             return default
-        first, last = min(one[0] for one in found), max(one[1] for one in found)
+        first, last = min(limits[0] for limits in found), max(limits[1] for limits in found)
         if node._class == "TimeOffset":
             shift = int(node._knobs_by_name["time_offset"]._field(0))
             first, last = first + shift, last + shift
@@ -296,7 +296,7 @@ class ImageSide:
         writes = (
             [node]
             if node._class in _EXECUTABLE
-            else [one for one in self._family(node) if one._class in _EXECUTABLE]
+            else [member for member in self._family(node) if member._class in _EXECUTABLE]
             if node._children
             else []
         )
@@ -305,7 +305,7 @@ class ImageSide:
         for view in views or self._views:
             if view not in self._views:
                 raise RuntimeError(f"view {view} does not exist")
-        writes.sort(key=lambda one: one._knobs_by_name["render_order"]._values[0])
+        writes.sort(key=lambda writer: writer._knobs_by_name["render_order"]._values[0])
         self._executing = True
         self._cancel_requested = False
         try:

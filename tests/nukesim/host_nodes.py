@@ -156,9 +156,9 @@ class NodeSide:
                 if knob._not_default() or knob._user:
                     lines.append(f" {knob._name} {knob._script_word()}")
         lines += [f" name {gizmo._name}", "}", *writer.write_nodes(gizmo._child_nodes(), " "), "end_group"]
-        made = self._load("\n".join(lines), gizmo._parent(), "makeGroup", None, rename=True)[0]
-        made._set_inputs(list(gizmo._input_uids))
-        return made
+        group = self._load("\n".join(lines), gizmo._parent(), "makeGroup", None, rename=True)[0]
+        group._set_inputs(list(gizmo._input_uids))
+        return group
 
     # --- deleting and undo
     def _delete(self: Any, node: Any) -> None:
@@ -168,12 +168,12 @@ class NodeSide:
 
     def _family(self: Any, node: Any) -> list[Any]:
         """A node and everything inside it."""
-        return [node, *(one for child in node._child_nodes() for one in self._family(child))]
+        return [node, *(member for child in node._child_nodes() for member in self._family(child))]
 
     def _fire_destroy(self: Any, node: Any) -> None:
         """onDestroy of a node, then of everything inside it."""
-        for one in self._family(node):
-            self._fire("onDestroy", one)
+        for member in self._family(node):
+            self._fire("onDestroy", member)
 
     def _remove(self: Any, node: Any, record: bool) -> None:
         self._fire_destroy(node)
@@ -187,9 +187,9 @@ class NodeSide:
         index = parent._children.index(node._uid)
         parent._children.remove(node._uid)
         self._close_panel(node)
-        for one in family:
-            self._by_uid.pop(one._uid, None)
-            one._alive = False
+        for member in family:
+            self._by_uid.pop(member._uid, None)
+            member._alive = False
         self._graveyard[node._uid] = (family, parent._uid, index, rewired)
         self._modified = True
         uid = node._uid
@@ -227,8 +227,8 @@ class NodeSide:
             self._frame_shown()
         elif name not in ("xpos", "ypos", "selected", "tile_color"):
             self._knob_since_frame = True
-            for one in (node, *self._clones_of(node)):
-                one._knob_edits += 1
+            for clone in (node, *self._clones_of(node)):
+                clone._knob_edits += 1
         if name != "selected" and not knob._flags & c.NO_UNDO:
             self._undo.record(lambda: self._put_knob(uid, name, before), lambda: self._put_knob(uid, name, after))
         self._after_load(node, knob)

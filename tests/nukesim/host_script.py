@@ -205,13 +205,13 @@ class ScriptSide:
             raise expressions.ExpressionError(
                 "{}: nothing is named like this (in an expression of {})".format(name, node._full_name() if node else "the script")
             )
-        kind, thing, rest = found
+        kind, target, rest = found
         if kind == "number":
-            return float(thing)
-        if isinstance(thing, array_knobs.Array_Knob):
-            field = self._field_index(thing, rest, index)
-            return float(thing._field(field, frame))
-        return expressions.to_number(thing._to_script())
+            return float(target)
+        if isinstance(target, array_knobs.Array_Knob):
+            field = self._field_index(target, rest, index)
+            return float(target._field(field, frame))
+        return expressions.to_number(target._to_script())
 
     @staticmethod
     def _field_index(knob: Any, rest: list[str], index: int) -> int:
@@ -271,18 +271,18 @@ class ScriptSide:
                 return other
         return None
 
-    def _measure(self: Any, node: Any, what: str, rest: list[str]) -> float:
+    def _measure(self: Any, node: Any, measure: str, rest: list[str]) -> float:
         info = self._image_info(node)
         form, box = info["format"], info["bbox"]
-        if what == "bbox":
+        if measure == "bbox":
             return float(dict(zip("xyrt", box), w=box[2] - box[0], h=box[3] - box[1])[rest[0] if rest else "w"])
-        if what == "pixel_aspect":
+        if measure == "pixel_aspect":
             return float(form._aspect)
-        if what in ("format", "actual_format"):
+        if measure in ("format", "actual_format"):
             return float(
                 {"w": form._width, "h": form._height, "x": form._x, "y": form._y, "r": form._r, "t": form._t}.get(rest[0], form._width)
             )
-        return float(form._width if what == "width" else form._height)
+        return float(form._width if measure == "width" else form._height)
 
     def _find_knob(self: Any, path: str, node: Any, inside: bool = False) -> Any | None:
         found = self._resolve(path.split("."), node, inside)
@@ -300,21 +300,21 @@ class ScriptSide:
         found = self._resolve(path.split("."), node)
         if found is None:
             return None
-        kind, thing, rest = found
+        kind, target, rest = found
         if kind == "number":
-            return number(float(thing))
+            return number(float(target))
         if kind == "node":
-            return str(thing._name)
-        if isinstance(thing, array_knobs.Enumeration_Knob):
-            return str(thing._item(thing._now()))
-        if isinstance(thing, array_knobs.Boolean_Knob):
-            return "true" if thing._field(0) else "false"
-        if isinstance(thing, array_knobs.Array_Knob):
-            values = thing._all() if not rest else [thing._field(self._field_index(thing, rest, 0))]
+            return str(target._name)
+        if isinstance(target, array_knobs.Enumeration_Knob):
+            return str(target._item(target._now()))
+        if isinstance(target, array_knobs.Boolean_Knob):
+            return "true" if target._field(0) else "false"
+        if isinstance(target, array_knobs.Array_Knob):
+            values = target._all() if not rest else [target._field(self._field_index(target, rest, 0))]
             return " ".join(number(v) for v in values)
-        if isinstance(thing, knobs.EvalString_Knob):
-            return self._substitute(thing._text_value, thing._owner(), None)
-        return str(thing._to_script())
+        if isinstance(target, knobs.EvalString_Knob):
+            return self._substitute(target._text_value, target._owner(), None)
+        return str(target._to_script())
 
     def _expression_nodes(self: Any, node: Any) -> list[Any]:
         """Nodes that this one's expressions and links name."""
@@ -476,10 +476,10 @@ class ScriptSide:
             loading.run(text, "clipboard")
         finally:
             self._undo.part()
-        made = loading.top
-        for node in made:
+        pasted = loading.top
+        for node in pasted:
             node._knobs_by_name["selected"]._values[0] = 1.0
-        return made[-1] if made else None
+        return pasted[-1] if pasted else None
 
     # --- formats
     def _format_named(self: Any, text: str, missing_ok: bool = False) -> Format | None:
@@ -488,15 +488,15 @@ class ScriptSide:
             return self._root_format() if not missing_ok or text != "" else None
         if text in self._formats:
             return self._formats[text]
-        made = parse_format(text)
-        if made is None and not missing_ok:
+        image_format = parse_format(text)
+        if image_format is None and not missing_ok:
             raise RuntimeError(f"{text!r} is not a format")
-        return made
+        return image_format
 
     def _learn_format(self: Any, text: str) -> None:
-        made = parse_format(text.strip())
-        if made is not None and made._name and made._name not in self._formats:
-            self._formats[made._name] = made
+        image_format = parse_format(text.strip())
+        if image_format is not None and image_format._name and image_format._name not in self._formats:
+            self._formats[image_format._name] = image_format
 
     def _root_format(self: Any) -> Format:
         if self._root is None:

@@ -374,15 +374,15 @@ class Lowering:
     def do_Remove(self, node: Any, frame: float) -> int:
         chosen: Any = []
         for name in ("channels", "channels2", "channels3", "channels4"):
-            one = self.set_of(node, name)
-            chosen = "all" if one == "all" or chosen == "all" else chosen + one
+            channel_set = self.set_of(node, name)
+            chosen = "all" if channel_set == "all" or chosen == "all" else chosen + channel_set
         return self.add("remove", [self.input(node, 0, frame)], channels=chosen, keep=self.choice(node, "operation", frame) == "keep")
 
     def do_AddChannels(self, node: Any, frame: float) -> int:
         chosen: Any = []
         for name in ("channels", "channels2", "channels3", "channels4"):
-            one = self.set_of(node, name)
-            chosen = chosen + (one if one != "all" else [])
+            channel_set = self.set_of(node, name)
+            chosen = chosen + (channel_set if channel_set != "all" else [])
         return self.add("addchannels", [self.input(node, 0, frame)], channels=chosen, color=self.colour(node, "color", frame))
 
     # geometry

@@ -181,7 +181,7 @@ class Node:
             raise RuntimeError(f"knob {knob._name} is already on a node")
         if knob._name in self._knobs_by_name:
             raise RuntimeError(f"knob {knob._name} already exists on {self._name}")
-        if not any(one._user for one in self._knob_list) and not isinstance(knob, user_knobs.TYPES[20]):
+        if not any(known_knob._user for known_knob in self._knob_list) and not isinstance(knob, user_knobs.TYPES[20]):
             tab = user_knobs.TYPES[20]("User", "User")
             tab._user = True
             self._attach(tab)
@@ -382,8 +382,8 @@ class Node:
     def showInfo(self) -> str:
         """Text about the node, with one line for each operation (NUKE_MEASURED 3, T NFY; the rest of its wording is made up)."""
         lines = [
-            f"Op for {{0x{self._uid:x} view=1 frame={frame:g}}} of {self._class} hash={int(one[:16], 16):x}"
-            for frame, one in self._host._live_ops(self).items()
+            f"Op for {{0x{self._uid:x} view=1 frame={frame:g}}} of {self._class} hash={int(op_hash[:16], 16):x}"
+            for frame, op_hash in self._host._live_ops(self).items()
         ]
         return "\n".join([f"Node: {self._name}", *lines])
 
@@ -398,7 +398,7 @@ class Node:
         return float(self._host._sample(self, c, x, y, dx, dy, frame))
 
     def opHashes(self) -> list[int]:
-        return [int(one[:16], 16) for one in self._host._live_ops(self).values()]
+        return [int(op_hash[:16], 16) for op_hash in self._host._live_ops(self).values()]
 
     def proxy(self) -> bool:
         return bool(self._host._root._knobs_by_name["proxy"]._values[0])

@@ -157,21 +157,21 @@ def shape_coverage(shape: dict[str, Any], box: tuple[int, int, int, int]) -> np.
     total = None
     for sample in shape["samples"]:
         if not shape["closed"]:
-            one = _open_spline(shape, sample, box)
+            covered = _open_spline(shape, sample, box)
         else:
             main = flatten(sample["main"], True, shape["type"], 32)
             feather = _spread(flatten(sample["feather"], True, shape["type"], 32), *shape["spread"])
             reach = float(np.abs(feather - main).max()) if len(main) else 0.0
             if reach < 1e-6:
-                one = fill(main, box)
+                covered = fill(main, box)
             else:
                 count = int(min(max(reach * 2, 8), 128))
                 ramp = np.zeros((box[3] - box[1], box[2] - box[0]))
                 for i in range(count):
                     s = (i + 0.5) / count
                     ramp += fill(main * (1 - s) + feather * s, box)
-                one = _soften(ramp / count, shape["feather_type"], shape["falloff"])
-        total = one if total is None else total + one
+                covered = _soften(ramp / count, shape["feather_type"], shape["falloff"])
+        total = covered if total is None else total + covered
     assert total is not None
     return total / len(shape["samples"])
 

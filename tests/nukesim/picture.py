@@ -26,15 +26,15 @@ class Picture:
 
     def plane(self, name: str) -> np.ndarray:
         """One channel over the picture's own box, float32 (h, w); zeros when there is no such channel."""
-        made = self.planes.get(name)
-        if made is None:
+        plane = self.planes.get(name)
+        if plane is None:
             return np.zeros(self.shape, np.float32)
-        if callable(made):
-            made = np.ascontiguousarray(made(), dtype=np.float32)
-            if made.shape != self.shape:
-                raise AssertionError(f"plane {name} is {made.shape}, its box wants {self.shape}")
-            self.planes[name] = made
-        return made  # type: ignore[no-any-return]
+        if callable(plane):
+            plane = np.ascontiguousarray(plane(), dtype=np.float32)
+            if plane.shape != self.shape:
+                raise AssertionError(f"plane {name} is {plane.shape}, its box wants {self.shape}")
+            self.planes[name] = plane
+        return plane  # type: ignore[no-any-return]
 
     def over(self, name: str, box: tuple[int, int, int, int]) -> np.ndarray:
         """One channel over any box; black outside the pixels that exist (Nuke repeats the edge there: crop first)."""

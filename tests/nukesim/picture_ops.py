@@ -46,32 +46,32 @@ def error(op: dict[str, Any], inputs: list[Picture]) -> Picture:
 
 def constant(op: dict[str, Any], inputs: list[Picture]) -> Picture:
     form = op["format"] or inputs[0].format
-    made = Picture(form, format_box(form))
+    picture = Picture(form, format_box(form))
     names = list(_RGBA) if op["channels"] == "all" else op["channels"]
     for name in names:
-        made.planes[name] = np.full(made.shape, op["color"][_index(name)], np.float32)
-    return made
+        picture.planes[name] = np.full(picture.shape, op["color"][_index(name)], np.float32)
+    return picture
 
 
 def checker(op: dict[str, Any], inputs: list[Picture]) -> Picture:
-    made = Picture(op["format"], format_box(op["format"]))
-    height, width = made.shape
+    picture = Picture(op["format"], format_box(op["format"]))
+    height, width = picture.shape
     cell = (np.arange(width)[None] // max(op["size"][0], 1)).astype(int) % 2 + 2 * (
         (np.arange(height)[:, None] // max(op["size"][1], 1)).astype(int) % 2
     )
     order = {0: 0, 1: 1, 2: 3, 3: 2}
     for i, name in enumerate(_RGBA):
-        made.planes[name] = np.select([cell == k for k in range(4)], [op["colors"][order[k]][i] for k in range(4)]).astype(np.float32)
-    return made
+        picture.planes[name] = np.select([cell == k for k in range(4)], [op["colors"][order[k]][i] for k in range(4)]).astype(np.float32)
+    return picture
 
 
 def colorbars(op: dict[str, Any], inputs: list[Picture]) -> Picture:
-    made = Picture(op["format"], format_box(op["format"]))
-    height, width = made.shape
+    picture = Picture(op["format"], format_box(op["format"]))
+    height, width = picture.shape
     bar = (np.arange(width) * 7 // max(width, 1)).clip(0, 6)
     for i, row in enumerate(((1, 1, 0, 0, 1, 1, 0), (1, 1, 1, 1, 0, 0, 0), (1, 0, 1, 0, 1, 0, 1))):
-        made.planes[_RGBA[i]] = np.repeat((np.asarray(row, np.float32)[bar] * op["intensity"])[None], height, 0).astype(np.float32)
-    return made
+        picture.planes[_RGBA[i]] = np.repeat((np.asarray(row, np.float32)[bar] * op["intensity"])[None], height, 0).astype(np.float32)
+    return picture
 
 
 def _weight(kept: Any) -> int:
@@ -91,9 +91,9 @@ def read(op: dict[str, Any], inputs: list[Picture]) -> Picture:
     found = _FILES[key]
     if isinstance(found, Exception):
         raise found
-    made = found.with_planes({})
-    made.metadata["input/frame"] = op.get("frame", 0)
-    return made  # type: ignore[no-any-return]
+    picture = found.with_planes({})
+    picture.metadata["input/frame"] = op.get("frame", 0)
+    return picture  # type: ignore[no-any-return]
 
 
 # --- roto ------------------------------------------------------------------------------------------------------------
@@ -208,9 +208,11 @@ def shuffle(op: dict[str, Any], inputs: list[Picture]) -> Picture:
 
 
 def remove(op: dict[str, Any], inputs: list[Picture]) -> Picture:
-    made = inputs[0].with_planes({})
-    made.planes = {name: plane for name, plane in made.planes.items() if (op["channels"] == "all" or name in op["channels"]) == op["keep"]}
-    return made
+    picture = inputs[0].with_planes({})
+    picture.planes = {
+        name: plane for name, plane in picture.planes.items() if (op["channels"] == "all" or name in op["channels"]) == op["keep"]
+    }
+    return picture
 
 
 def addchannels(op: dict[str, Any], inputs: list[Picture]) -> Picture:
@@ -229,11 +231,11 @@ def crop(op: dict[str, Any], inputs: list[Picture]) -> Picture:
     full = box
     if op["intersect"] or not op["crop"]:
         box = intersect(box, source.box) or (box[0], box[1], box[0], box[1])
-    made = source.with_planes({}, box)
+    picture = source.with_planes({}, box)
     if op["reformat"]:
-        made.format = [full[2] - full[0], full[3] - full[1], 0, 0, full[2] - full[0], full[3] - full[1], source.format[6], ""]
-        made.box = (box[0] - full[0], box[1] - full[1], box[2] - full[0], box[3] - full[1])
-    return made
+        picture.format = [full[2] - full[0], full[3] - full[1], 0, 0, full[2] - full[0], full[3] - full[1], source.format[6], ""]
+        picture.box = (box[0] - full[0], box[1] - full[1], box[2] - full[0], box[3] - full[1])
+    return picture
 
 
 def blackoutside(op: dict[str, Any], inputs: list[Picture]) -> Picture:
@@ -534,12 +536,12 @@ TABLE: dict[str, Callable[[dict[str, Any], list[Picture]], Picture]] = {
 
 def run(ops: list[dict[str, Any]], target: int) -> Picture:
     """Make the picture of one operation; what it does not need is not computed."""
-    made: dict[int, Picture] = {}
+    pictures: dict[int, Picture] = {}
 
     def get(number: int) -> Picture:
-        if number not in made:
+        if number not in pictures:
             op = ops[number]
-            made[number] = TABLE[op["op"]](op, [get(i) for i in op["in"]])
-        return made[number]
+            pictures[number] = TABLE[op["op"]](op, [get(i) for i in op["in"]])
+        return pictures[number]
 
     return get(target)

@@ -323,7 +323,7 @@ def value_text(curve: Any) -> str:
     if not curve._keys:
         return to_word(curve.constantValue)
     handles = written_handles(curve)
-    words = (f"{{{to_word(key.time)} {to_word(key.value)} {tangent_text(key, one)}}}" for key, one in zip(curve._keys, handles))
+    words = (f"{{{to_word(key.time)} {to_word(key.value)} {tangent_text(key, handle)}}}" for key, handle in zip(curve._keys, handles))
     return "{{{}}}".format(" ".join(words))
 
 

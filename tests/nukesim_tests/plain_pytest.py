@@ -289,11 +289,11 @@ class Values:
             return types.SimpleNamespace(param=self._temper)
         if name not in FIXTURES:
             raise Skipped(f"the fixture {name} is not here")
-        made = FIXTURES[name](**self.of(FIXTURES[name]))
-        if not inspect.isgenerator(made):
-            return made
-        self._stack.callback(lambda: next(made, None))
-        return next(made)
+        value = FIXTURES[name](**self.of(FIXTURES[name]))
+        if not inspect.isgenerator(value):
+            return value
+        self._stack.callback(lambda: next(value, None))
+        return next(value)
 
 
 def uses(name: str, function: Any) -> bool:

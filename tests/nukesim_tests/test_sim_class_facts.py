@@ -134,8 +134,8 @@ def test_one_exception_of_a_callback_skips_those_after_it_and_twice_is_once(host
 
     ran = []
     first, second = (lambda: ran.append(1)), (lambda: ran.append(2))
-    for one in (first, second, first):
-        nuke.addOnCreate(one, nodeClass="NoOp")
+    for callback in (first, second, first):
+        nuke.addOnCreate(callback, nodeClass="NoOp")
     nuke.nodes.NoOp()
     assert ran == [2, 1]
 
@@ -155,8 +155,8 @@ def test_labels_are_asked_for_on_few_events(host):
     asked = []
     node, other = nuke.nodes.Blur(), nuke.nodes.Grade()
     nuke.addAutolabel(lambda: asked.append(nuke.thisNode().name()))
-    for one in (node, other):
-        host.label(one)
+    for labelled in (node, other):
+        host.label(labelled)
     asked.clear()
     node.setXYpos(50, 60)
     node.setSelected(True)
@@ -214,11 +214,11 @@ def test_hostile_idle_comes_to_open_panels_alone_and_knob_changed_to_closed_ones
 def test_hostile_clones_run_on_create_and_presets_carry_hidden_knobs(hostile):
     import nuke
 
-    made = []
+    names = []
     node = nuke.createNode("Group")
-    nuke.addOnCreate(lambda: made.append(nuke.thisNode().name()), nodeClass="Blur")
+    nuke.addOnCreate(lambda: names.append(nuke.thisNode().name()), nodeClass="Blur")
     nuke.clone(nuke.nodes.Blur())
-    assert made == ["Blur1", "Blur1"]
+    assert names == ["Blur1", "Blur1"]
     node.readKnobs("addUserKnob {20 User}\naddUserKnob {1 secret l secret +INVISIBLE}\nsecret abc")
     other = nuke.createNode("Group")
     other.readKnobs("addUserKnob {20 User}\naddUserKnob {1 secret l secret +INVISIBLE}")

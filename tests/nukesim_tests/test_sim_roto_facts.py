@@ -35,7 +35,7 @@ def test_the_knob_of_the_mode_stands_for_the_selection_and_takes_no_value(host):
     for name in ("blending_mode", "toolbar_blending_mode"):  # M, RB 95, 96; S17
         knob = nuke.nodes.Roto()[name]
         names = [entry.split("\t")[0] for entry in knob.values()]
-        assert names == sorted(one[0] for one in BLENDING) and knob.values()[names.index("plus")] == "plus\t\t7"
+        assert names == sorted(mode[0] for mode in BLENDING) and knob.values()[names.index("plus")] == "plus\t\t7"
         knob.setValue("plus")
         assert (knob.value(), knob.getValue()) == ("over", 0)
 
@@ -48,12 +48,12 @@ K, H = ((1, 0), (50, 20), (100, 100)), ((1, 0), (50, 1), (100, 0))
 def curve(host, keys, codes):
     import nuke.rotopaint as rp
 
-    made = rp.AnimCurve()
+    animated = rp.AnimCurve()
     for (time, value), code in zip(keys, codes):
         key = rp.AnimCurveKey()
         key.time, key.value, key.interpolationType = float(time), float(value), code
-        made.addKey(key)
-    return made
+        animated.addKey(key)
+    return animated
 
 
 @pytest.mark.parametrize(

@@ -90,9 +90,9 @@ def _filled_template(path, folder):
     """This file is a template of a tool: its %TOKENS% are names and numbers, and the node to clone comes before."""
     text = path.read_text().replace("$%WRITE_CLONE_ID%", "$C1")
     text = re.sub(r"%[A-Z_]+%", "7", text)
-    made = folder / "template.nk"
-    made.write_text("Write { inputs 0\n name W }\nset C1 [stack 0]\nDot { inputs 0\n name First }\n" + text)
-    return made
+    template = folder / "template.nk"
+    template.write_text("Write { inputs 0\n name W }\nset C1 [stack 0]\nDot { inputs 0\n name First }\n" + text)
+    return template
 
 
 def _plain(text):
@@ -235,7 +235,7 @@ def test_every_kind_of_user_knob_comes_back(host, tmp_path):
     import nuke
 
     node = nuke.createNode("NoOp")
-    made = {
+    knobs = {
         "a": (nuke.String_Knob("a", "A b"), 'tex"t'),
         "b": (nuke.File_Knob("b"), "/x/[y].%04d.exr"),
         "c": (nuke.Int_Knob("c"), 7),
@@ -249,7 +249,7 @@ def test_every_kind_of_user_knob_comes_back(host, tmp_path):
         "k": (nuke.BBox_Knob("k"), [0.0, 1.0, 2.0, 3.0]),
         "l": (nuke.Int_Knob("l"), 0),
     }
-    for knob, value in made.values():
+    for knob, value in knobs.values():
         node.addKnob(knob)
         knob.setValue(value)
     node["l"].setFlag(nuke.INVISIBLE)
@@ -259,7 +259,7 @@ def test_every_kind_of_user_knob_comes_back(host, tmp_path):
     nuke.scriptSave(str(tmp_path / "k.nk"))
     host.open(tmp_path / "k.nk")
     node = host.node("NoOp1")
-    for name, (knob, value) in made.items():
+    for name, (knob, value) in knobs.items():
         assert node[name].value() == value, name
         assert type(node[name]) is type(knob)
     assert node["l"].getFlag(nuke.INVISIBLE) and not node["c"].enabled() and not node["f"].visible() and node["f"].max() == 5

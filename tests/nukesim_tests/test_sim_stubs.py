@@ -76,8 +76,8 @@ def parameters_differ(function, overloads, is_method):
         names = [a.arg for a in arguments.posonlyargs + arguments.args + arguments.kwonlyargs if a.arg not in ("self", "cls")]
         if arguments.vararg or arguments.kwarg:
             return None  # the stubs do not say
-        mine = [p.name for p in ours if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-        if names[: len(mine)] == mine and (free or len(mine) == len(names)):
+        own_names = [p.name for p in ours if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        if names[: len(own_names)] == own_names and (free or len(own_names) == len(names)):
             return None
     return "({}) instead of {}".format(", ".join(p.name for p in ours), [[a.arg for a in o.args] for o in overloads])
 
@@ -87,13 +87,13 @@ def test_every_public_name_is_in_the_stubs(host, module):
     functions, classes, variables = read_stubs(stubs_folder(), MODULES[module])
     real = importlib.import_module(module)
     wrong = []
-    for name, thing in vars(real).items():
-        if name.startswith("_") or inspect.ismodule(thing) or name in EXTRAS:
+    for name, member in vars(real).items():
+        if name.startswith("_") or inspect.ismodule(member) or name in EXTRAS:
             continue
         if name not in functions and name not in classes and name not in variables:
             wrong.append(f"{module}.{name}")
         elif name in functions and name not in ADDED_PARAMETERS and name not in BY_VALUE:
-            fault = parameters_differ(thing, functions[name], False)
+            fault = parameters_differ(member, functions[name], False)
             if fault:
                 wrong.append(f"{module}.{name}{fault}")
     assert not wrong, "\n".join(wrong)
@@ -109,19 +109,19 @@ def test_every_public_method_is_in_the_stubs(host, module):
         if not inspect.isclass(cls) or name.startswith("_") or name not in classes:
             continue
         methods, fields = {}, set()
-        for one in reversed(family(classes, name)):
-            methods.update(classes.get(one, ({}, set(), []))[0])
-            fields |= classes.get(one, ({}, set(), []))[1]
-        for method, thing in inspect.getmembers(cls):
+        for ancestor in reversed(family(classes, name)):
+            methods.update(classes.get(ancestor, ({}, set(), []))[0])
+            fields |= classes.get(ancestor, ({}, set(), []))[1]
+        for method, member in inspect.getmembers(cls):
             label = f"{name}.{method}"
-            if method.startswith("_") or label in EXTRAS or method in fields or not (callable(thing) or isinstance(thing, property)):
+            if method.startswith("_") or label in EXTRAS or method in fields or not (callable(member) or isinstance(member, property)):
                 continue
             if method not in methods:
-                if issubclass(cls, BaseException) or isinstance(thing, property):
+                if issubclass(cls, BaseException) or isinstance(member, property):
                     continue
                 wrong.append(label)
             elif label not in ADDED_PARAMETERS and not any(base + "." + method in ADDED_PARAMETERS for base in family(classes, name)):
-                fault = parameters_differ(thing, methods[method], True)
+                fault = parameters_differ(member, methods[method], True)
                 if fault:
                     wrong.append(label + fault)
     assert not wrong, "\n".join(wrong)
@@ -148,7 +148,7 @@ def test_no_function_is_offered_that_nobody_uses(host):
         path.read_text(errors="ignore") for path in [*files, checkout / "menu.py", checkout / "init.py"] if path.suffix != ".pyc"
     )
     callbacks = set(vars(nuke.callbacks))
-    offered = {name for name, thing in vars(nuke).items() if inspect.isfunction(thing) and name not in callbacks}
+    offered = {name for name, member in vars(nuke).items() if inspect.isfunction(member) and name not in callbacks}
     unused = {name for name in offered if not re.search(rf"\bnuke\.{name}\b", text)}
     assert unused <= KEPT_FOR_FACTS, sorted(unused - KEPT_FOR_FACTS)
 
@@ -158,9 +158,9 @@ def test_extras_are_few_and_real(host):
 
     assert len(EXTRAS) + len(ADDED_PARAMETERS) < 10
     for name in EXTRAS:
-        thing = nuke
+        target = nuke
         for part in name.split("."):
-            thing = getattr(thing, part)
+            target = getattr(target, part)
 
 
 def test_constants_have_the_values_that_nuke_has(host):

@@ -353,7 +353,7 @@ def locked(name: str) -> dict[str, tuple[str, list[str]]]:
         if not line.startswith("#"):
             requirement, *hashes = line.split("--hash=")
             package, _, rest = requirement.partition("==")
-            found[package] = rest.strip(), [one.strip() for one in hashes]
+            found[package] = rest.strip(), [word.strip() for word in hashes]
     return found
 
 
@@ -365,7 +365,7 @@ def test_every_package_of_a_set_up_is_locked_with_its_hashes(bootstrap: ModuleTy
             there = packages[package.lower().replace("_", "-")][0]
             assert there.split(" ")[0] == version, f"{line} is locked as {there}: run requirements/lock.py"
         for package, (_, hashes) in packages.items():
-            assert hashes and all(re.fullmatch("sha256:[0-9a-f]{64}", one) for one in hashes), package
+            assert hashes and all(re.fullmatch("sha256:[0-9a-f]{64}", file_hash) for file_hash in hashes), package
     assert len(locked("torch")["torch"][1]) == len(locked("core")["numpy"][1]) == 4, "one file for each of four platforms"
 
 
@@ -378,11 +378,11 @@ def test_what_is_locked_is_all_that_the_installed_packages_need() -> None:
                 needed = importlib.metadata.requires(package) or []
             except importlib.metadata.PackageNotFoundError:
                 continue
-            for one in map(markers.Requirement, needed):
-                if one.marker is None or one.marker.evaluate({"extra": ""}):
-                    if package == "torch" and one.marker is not None:
+            for need in map(markers.Requirement, needed):
+                if need.marker is None or need.marker.evaluate({"extra": ""}):
+                    if package == "torch" and need.marker is not None:
                         continue  # of the builds that bring CUDA
-                    assert one.name.lower().replace("_", "-").replace(".", "-") in packages, f"{package} needs {one.name}"
+                    assert need.name.lower().replace("_", "-").replace(".", "-") in packages, f"{package} needs {need.name}"
 
 
 def test_packages_are_installed_by_their_hashes_unless_any_build_will_do(bootstrap: ModuleType, installs: list) -> None:

@@ -15,5 +15,5 @@ def test_ordinary_sentence_is_itself() -> None:
 
 @pytest.mark.parametrize("echo", ["Z" * 5000, "Z " * 5000, "é" * 100_000, "a\n" * 9000])
 def test_echo_is_bounded_and_the_advice_stays(echo: str) -> None:
-    said = str(RequestError(f"There is no frame '{echo}'. Choose another."))
-    assert len(said) <= LONGEST and said.startswith("There is no frame '") and said.endswith("'. Choose another.")
+    sentence = str(RequestError(f"There is no frame '{echo}'. Choose another."))
+    assert len(sentence) <= LONGEST and sentence.startswith("There is no frame '") and sentence.endswith("'. Choose another.")

@@ -12,11 +12,11 @@ from xmemcore.protocol.file_lock import try_lock, unlock
 
 
 def test_held_lock_is_refused_until_it_is_let_go(tmp_path: Path) -> None:
-    with open(tmp_path / "lock", "a+b") as one, open(tmp_path / "lock", "a+b") as other:
-        assert try_lock(one.fileno())
-        assert not try_lock(other.fileno())
-        unlock(one.fileno())
-        assert try_lock(other.fileno())
+    with open(tmp_path / "lock", "a+b") as first, open(tmp_path / "lock", "a+b") as second:
+        assert try_lock(first.fileno())
+        assert not try_lock(second.fileno())
+        unlock(first.fileno())
+        assert try_lock(second.fileno())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="fcntl is not there")

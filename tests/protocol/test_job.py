@@ -50,9 +50,9 @@ def test_a_folder_that_is_copied_is_the_same_job_at_another_place(tmp_path: Path
 
 def test_paths_outside_follow_the_rules_of_the_machine(tmp_path: Path) -> None:
     rules = read_rules(None, ["/shots=/mnt/shots", "/shots/a=/mnt/a"])
-    one = shot(tmp_path)
-    assert one.here(tmp_path, rules).plate == "/mnt/a/plate.%04d.exr", "the longest rule counts"
-    assert one.result_here(rules) == "/mnt/a/mattes/matte.%04d.exr"
+    job_shot = shot(tmp_path)
+    assert job_shot.here(tmp_path, rules).plate == "/mnt/a/plate.%04d.exr", "the longest rule counts"
+    assert job_shot.result_here(rules) == "/mnt/a/mattes/matte.%04d.exr"
 
 
 @pytest.mark.parametrize(

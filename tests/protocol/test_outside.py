@@ -61,6 +61,6 @@ def test_whole_numbers_are_whole() -> None:
         whole_number(7.5, "x", 0, 10)
 
 
-@pytest.mark.parametrize("thing", ["x" * 10_000, "a\nb\x00c\x1b[31m", 10**5000, ["y"] * 10_000, ValueError("z" * 10_000)], ids=range(5))
-def test_what_is_shown_is_one_short_line(thing: object) -> None:
-    assert len(short(thing)) <= 60 and short(thing).isprintable()
+@pytest.mark.parametrize("value", ["x" * 10_000, "a\nb\x00c\x1b[31m", 10**5000, ["y"] * 10_000, ValueError("z" * 10_000)], ids=range(5))
+def test_what_is_shown_is_one_short_line(value: object) -> None:
+    assert len(short(value)) <= 60 and short(value).isprintable()

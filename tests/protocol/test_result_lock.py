@@ -9,16 +9,16 @@ from xmemcore.protocol.result_lock import NAME, lock, lock_of, require_unlocked,
 
 
 def test_a_locked_result_says_who_and_since_when_until_it_is_unlocked(tmp_path):
-    mine, other = str(tmp_path / "matte.%04d.exr"), str(tmp_path / "other.%04d.exr")
-    require_unlocked(mine)
-    made = lock(mine)
-    assert made.by == somebody() and lock_of(mine) == made and lock(mine) == made
-    with pytest.raises(RequestError, match=f"locked by {made.by} since {made.since}"):
-        require_unlocked(mine)
+    locked, other = str(tmp_path / "matte.%04d.exr"), str(tmp_path / "other.%04d.exr")
+    require_unlocked(locked)
+    result_lock = lock(locked)
+    assert result_lock.by == somebody() and lock_of(locked) == result_lock and lock(locked) == result_lock
+    with pytest.raises(RequestError, match=f"locked by {result_lock.by} since {result_lock.since}"):
+        require_unlocked(locked)
     require_unlocked(other)
     lock(other)
-    unlock(mine)
-    assert lock_of(mine) is None and lock_of(other) is not None
+    unlock(locked)
+    assert lock_of(locked) is None and lock_of(other) is not None
     unlock(other)
     assert not (tmp_path / NAME).exists()
 

@@ -22,8 +22,8 @@ def case(name: str) -> RotoObject:
     return roto.objects[0]
 
 
-def corners(one: RotoObject, frame: int) -> list[list[float]]:
-    return one.at(frame)[0].points[:, 0].tolist()
+def corners(obj: RotoObject, frame: int) -> list[list[float]]:
+    return obj.at(frame)[0].points[:, 0].tolist()
 
 
 def test_a_key_without_a_value_is_0() -> None:

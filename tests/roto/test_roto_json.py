@@ -77,9 +77,9 @@ def test_a_text_and_its_json_give_the_same_rasters_everywhere() -> None:
     roto = read_roto(text)
     again = read_roto(roto_json.write(roto, {obj.name: range(1000, 1013, 3) for obj in roto.objects}))
     assert [obj.name for obj in again.objects] == ["body", "c", "d"]
-    for one, other in zip(roto.objects, again.objects):
+    for original, other in zip(roto.objects, again.objects):
         for frame in range(1000, 1013, 3):
-            assert np.array_equal(rasterise(one.at(frame), GRID), rasterise(other.at(frame), GRID))
+            assert np.array_equal(rasterise(original.at(frame), GRID), rasterise(other.at(frame), GRID))
 
 
 def test_an_absent_object_is_written_as_such() -> None:

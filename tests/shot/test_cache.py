@@ -94,8 +94,8 @@ def no_names_of_ours(entries: dict[str, torch.Tensor]) -> None:
 @pytest.mark.parametrize("spoil", [zero_dimensional, other_kind, no_number, no_elements_match, no_object, no_names_of_ours])
 def test_annotation_that_is_whole_but_cannot_be_used_is_deleted_and_said_every_time(tmp_path: Path, spoil) -> None:
     """Written by a fault of ours, say: every byte is proven, and it is still not believed."""
-    said: list[str] = []
-    store = PermanentStore(tmp_path, "node1", said.append)
+    warnings: list[str] = []
+    store = PermanentStore(tmp_path, "node1", warnings.append)
     for _ in range(2):
         entries = {
             "0.key": torch.zeros(6, 4),
@@ -108,7 +108,7 @@ def test_annotation_that_is_whole_but_cannot_be_used_is_deleted_and_said_every_t
         spoil(entries)
         CacheFolder(tmp_path / "node1" / "memory").save(X, entries)
         assert store.load(X) is None and X not in store
-    assert len(said) == 2
+    assert len(warnings) == 2
 
 
 @pytest.mark.parametrize("case", ["cache-0dim", "cache-header"])

@@ -15,12 +15,12 @@ from xmemcore.shot.device import choose_device, limit_memory
 @pytest.fixture
 def two_cards(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, torch.device]]:
     """Make torch say that there are two cards of 10 GB; give what it is told of their memory."""
-    told: list[tuple[float, torch.device]] = []
+    limits: list[tuple[float, torch.device]] = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=10 * 10**9))
-    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda share, device: told.append((share, device)))
-    return told
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda share, device: limits.append((share, device)))
+    return limits
 
 
 @pytest.mark.parametrize(

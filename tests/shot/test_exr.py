@@ -130,12 +130,12 @@ def test_each_part_of_a_file_has_its_own_channels_and_window(tmp_path: Path) -> 
 @settings(max_examples=20, deadline=None)
 def test_part_cut_out_of_a_file_is_the_part(tmp_path_factory: pytest.TempPathFactory, widths: list[int], codec: str, height: int) -> None:
     folder = tmp_path_factory.mktemp("parts")
-    made = [
+    exr_parts = [
         (f"p{place}", half_noise(height, 7 * width, place), (place, -place, place + 7 * width, height - place))
         for place, width in enumerate(widths)
     ]
-    path = write_parts(folder / "a.exr", made, (0, 0, 20, 20), compression=getattr(OpenEXR, f"{codec}_COMPRESSION"))
-    for place, (_, channels, _) in enumerate(made):
+    path = write_parts(folder / "a.exr", exr_parts, (0, 0, 20, 20), compression=getattr(OpenEXR, f"{codec}_COMPRESSION"))
+    for place, (_, channels, _) in enumerate(exr_parts):
         found = read(path, "R", "B", part=place)
         assert np.array_equal(found["R"], channels["R"]) and np.array_equal(found["B"], channels["B"])
 

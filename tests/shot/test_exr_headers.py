@@ -142,8 +142,8 @@ def test_headers_without_end_are_refused(tmp_path: Path, attributes: list[tuple[
 
 
 def stereo(path: Path, views: tuple[str, ...] = ("right", "left"), shift: int = 0) -> Path:
-    made = [(view, half_noise(10, 12, place + shift), (0, 0, 12, 10)) for place, view in enumerate(views)]
-    write_parts(path, made, (0, 0, 12, 10))
+    exr_parts = [(view, half_noise(10, 12, place + shift), (0, 0, 12, 10)) for place, view in enumerate(views)]
+    write_parts(path, exr_parts, (0, 0, 12, 10))
     for part, view in enumerate(views):
         with_attributes(path, [("view", "string", view.encode())], part)
     return path
@@ -186,14 +186,14 @@ def test_views_of_a_single_part_are_told_apart_by_their_names(tmp_path: Path) ->
 
 
 def test_parts_that_all_have_a_picture_are_named_and_can_be_chosen(tmp_path: Path) -> None:
-    made = [(name, half_noise(10, 12, place), (0, 0, 12, 10)) for place, name in enumerate(("diffuse", "specular"))]
-    write_parts(tmp_path / "p.1.exr", made, (0, 0, 12, 10))
+    exr_parts = [(name, half_noise(10, 12, place), (0, 0, 12, 10)) for place, name in enumerate(("diffuse", "specular"))]
+    write_parts(tmp_path / "p.1.exr", exr_parts, (0, 0, 12, 10))
     plate = Plate.open(str(tmp_path))
     assert plate.warnings == (
         "The plate's parts diffuse and specular all have a picture; diffuse is used. Choose another one with --view.",
     )
     assert seen(Plate.open(str(tmp_path), view="specular"), 1, 1)
-    write_parts(tmp_path / "p.1.exr", [("rgba", *made[0][1:]), made[1]], (0, 0, 12, 10))
+    write_parts(tmp_path / "p.1.exr", [("rgba", *exr_parts[0][1:]), exr_parts[1]], (0, 0, 12, 10))
     assert Plate.open(str(tmp_path)).warnings == (), "a part named rgba is plainly the picture"
 
 

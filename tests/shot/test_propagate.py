@@ -105,9 +105,9 @@ def on_format(folder: Path, frame: int, channel: str) -> np.ndarray:
     return canvas[OVERSCAN:-OVERSCAN, OVERSCAN:-OVERSCAN]
 
 
-def same_pixels(one: Path, other: Path) -> bool:
+def same_pixels(folder: Path, other: Path) -> bool:
     for frame in FRAMES:
-        a, b = read(one, frame)[1], read(other, frame)[1]
+        a, b = read(folder, frame)[1], read(other, frame)[1]
         if a.keys() != b.keys() or any(not np.array_equal(a[name], b[name]) for name in a):
             return False
     return True
@@ -381,8 +381,8 @@ def test_result_file_says_what_the_mattes_are(request_of: PropagateRequest) -> N
         assert set(sure) == set(keys) and all(0 <= value <= 1 for value in sure.values())
         assert all(sure[name] == 1 for name, keyed in keys.items() if int(number) in keyed), "the artist's word"
     assert any(value < 1 for frame in mattes["frames"].values() for value in frame["sureness"])
-    said = matte_proof.read(Path(request_of.out % FRAMES[1]))
-    assert said is not None and said.record == ResultFile(Path(request_of.out)).records[FRAMES[1]], "the matte says it itself"
+    proof = matte_proof.read(Path(request_of.out % FRAMES[1]))
+    assert proof is not None and proof.record == ResultFile(Path(request_of.out)).records[FRAMES[1]], "the matte says it itself"
 
 
 def test_plain_mode_gives_mattes_too(request_of: PropagateRequest) -> None:

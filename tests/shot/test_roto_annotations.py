@@ -119,7 +119,7 @@ def test_signatures_see_every_change_and_no_rounding() -> None:
     assert plain == signature(4.0 + 1e-9)
     changes = [
         signature(4.01),
-        *(signature(attributes=one) for one in ("inv 1", "bm 1", "opc 0.99", "fx 1 fy 1", "fx 1 fy 1 ff 2", "vis 0")),
+        *(signature(attributes=changed) for changed in ("inv 1", "bm 1", "opc 0.99", "fx 1 fy 1", "fx 1 fy 1 ff 2", "vis 0")),
     ]
     assert len({plain, *changes}) == 1 + len(changes)
 

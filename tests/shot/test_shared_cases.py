@@ -27,7 +27,7 @@ def test_attribute_in_one_frame_disturbs_no_frame(cases: Path, name: str, capfd:
     assert plate.frames == (1001, 1002, 1003) and plate.warnings == ()
     pictures = [plate.read(frame) for frame in plate.frames]
     # The ball moves a little from frame to frame.
-    assert all(0 < np.abs(one - other).mean() < 0.1 for one, other in zip(pictures, pictures[1:]))
+    assert all(0 < np.abs(picture - other).mean() < 0.1 for picture, other in zip(pictures, pictures[1:]))
     assert capfd.readouterr() == ("", "")
 
 

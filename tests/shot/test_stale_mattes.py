@@ -44,9 +44,9 @@ def mattes(request: PropagateRequest) -> dict[str, dict[str, np.ndarray]]:
     return {path.name: planes(path) for path in sorted(Path(request.out).parent.glob("matte.*.exr"))}
 
 
-def same(one: dict[str, dict[str, np.ndarray]], other: dict[str, dict[str, np.ndarray]]) -> bool:
-    return one.keys() == other.keys() and all(
-        np.array_equal(one[name][channel], other[name][channel]) for name in one for channel in one[name]
+def same(first: dict[str, dict[str, np.ndarray]], second: dict[str, dict[str, np.ndarray]]) -> bool:
+    return first.keys() == second.keys() and all(
+        np.array_equal(first[name][channel], second[name][channel]) for name in first for channel in first[name]
     )
 
 

@@ -50,8 +50,8 @@ def gap_of(*keys: int, length: int = 41) -> Gap:
 
 
 def test_a_small_object_is_seen_larger_at_the_working_size() -> None:
-    made = group({0: square(500, 400), 40: square(500, 1500)})
-    lenses = made.candidates(gap_of(0, 40))
+    windows = group({0: square(500, 400), 40: square(500, 1500)})
+    lenses = windows.candidates(gap_of(0, 40))
     zooms = [lens.size[0] / lens.rows / (480 / 1080) for lens in lenses]
     assert zooms[0] > 3.9 and zooms == sorted(zooms, reverse=True)
     whole = 480 * 864
@@ -70,8 +70,8 @@ def test_no_window_shows_more_than_the_pixels_of_the_plate(monkeypatch: pytest.M
 
 
 def test_a_window_keeps_its_size_and_follows_smoothly() -> None:
-    made, gap = group({0: square(500, 400), 40: square(500, 1500)}), gap_of(0, 40)
-    found = made.path(gap, {index: square(500, 400 + 27.5 * index) for index in gap.delivers})
+    windows, gap = group({0: square(500, 400), 40: square(500, 1500)}), gap_of(0, 40)
+    found = windows.path(gap, {index: square(500, 400 + 27.5 * index) for index in gap.delivers})
     assert found is not None
     lens, places = found
     assert {(place.height, place.width) for place in places.values()} == {(lens.rows, lens.columns)}
@@ -83,7 +83,7 @@ def test_a_window_keeps_its_size_and_follows_smoothly() -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_whatever_is_seen_lies_in_the_window_or_the_whole_frame_is_computed(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    made, gap = group({0: square(500, 900), 40: square(500, 900)}), gap_of(0, 40)
+    windows, gap = group({0: square(500, 900), 40: square(500, 900)}), gap_of(0, 40)
     wander = np.cumsum(rng.normal(0, rng.choice((3, 15, 60)), (41, 2)), axis=0)
     sides = 120 * np.exp(np.cumsum(rng.normal(0, 0.05, 41)))
     seen = {
@@ -91,7 +91,7 @@ def test_whatever_is_seen_lies_in_the_window_or_the_whole_frame_is_computed(seed
         for index in gap.delivers
     }
     seen = {index: None if box is None or box.empty else box for index, box in seen.items()}
-    found = made.path(gap, seen)
+    found = windows.path(gap, seen)
     if found is None:
         return
     lens, places = found
@@ -101,13 +101,13 @@ def test_whatever_is_seen_lies_in_the_window_or_the_whole_frame_is_computed(seed
 
 
 def test_a_jump_costs_the_closest_window_and_a_long_loss_costs_all() -> None:
-    made, gap = group({0: square(500, 400), 40: square(500, 400)}), gap_of(0, 40)
+    windows, gap = group({0: square(500, 400), 40: square(500, 400)}), gap_of(0, 40)
     still = {index: square(500, 400) for index in gap.delivers}
-    near, jumped = made.path(gap, still), made.path(gap, {**still, 20: square(500, 800)})
+    near, jumped = windows.path(gap, still), windows.path(gap, {**still, 20: square(500, 800)})
     assert near is not None and jumped is not None
     assert jumped[0].rows > near[0].rows
-    assert made.path(gap, {**still, 20: square(500, 1800)}) is None, "no window holds both within so few frames"
-    assert made.path(gap, {index: box if index < 15 else None for index, box in still.items()}) is None
+    assert windows.path(gap, {**still, 20: square(500, 1800)}) is None, "no window holds both within so few frames"
+    assert windows.path(gap, {index: box if index < 15 else None for index, box in still.items()}) is None
 
 
 def test_a_large_object_has_no_window_and_neither_has_a_gap_without_one_to_compute() -> None:
@@ -118,21 +118,21 @@ def test_a_large_object_has_no_window_and_neither_has_a_gap_without_one_to_compu
 
 
 def test_a_sweep_begins_in_the_window_in_which_its_keyframe_is_remembered() -> None:
-    made, gap = group({0: square(300, 300), 40: square(700, 1500), 60: None}), gap_of(0, 40, length=61)
-    found = made.path(gap, {index: square(320 + 10 * index, 310 + 30 * index) for index in gap.delivers})
+    windows, gap = group({0: square(300, 300), 40: square(700, 1500), 60: None}), gap_of(0, 40, length=61)
+    found = windows.path(gap, {index: square(320 + 10 * index, 310 + 30 * index) for index in gap.delivers})
     assert found is not None
     lens, places = found
-    assert all(made.of_key(key, lens) == (lens, places[key]) for key in (0, 40))
-    assert made.of_key(60, lens)[1].intersection(square(700, 1500)) == square(700, 1500), "an absent object is awaited where it was"
+    assert all(windows.of_key(key, lens) == (lens, places[key]) for key in (0, 40))
+    assert windows.of_key(60, lens)[1].intersection(square(700, 1500)) == square(700, 1500), "an absent object is awaited where it was"
 
 
 def test_a_keyframe_too_large_for_a_window_is_remembered_in_a_larger_one() -> None:
-    made = group({0: square(500, 400, 100), 40: square(500, 900, 400), 80: CANVAS.box})
-    closest = made.lenses[0]
-    assert made.of_key(0, closest)[0] == closest
-    larger, part = made.of_key(40, closest)
+    windows = group({0: square(500, 400, 100), 40: square(500, 900, 400), 80: CANVAS.box})
+    closest = windows.lenses[0]
+    assert windows.of_key(0, closest)[0] == closest
+    larger, part = windows.of_key(40, closest)
     assert larger.rows > closest.rows and larger.holds(part, square(500, 900, 400))
-    assert made.of_key(80, closest) == (made.whole, CANVAS.box)
+    assert windows.of_key(80, closest) == (windows.whole, CANVAS.box)
 
 
 def test_specks_of_the_coarse_pass_do_not_count_but_a_second_object_does() -> None:

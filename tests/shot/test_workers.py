@@ -47,7 +47,7 @@ def planes(folder: Path) -> dict[str, bytes]:
     found = {}
     for path in sorted(folder.glob("matte.*.exr")):
         with OpenEXR.File(str(path), separate_channels=True) as file:
-            found |= {f"{path.name} {name}": np.ascontiguousarray(one.pixels).tobytes() for name, one in file.channels().items()}
+            found |= {f"{path.name} {name}": np.ascontiguousarray(channel.pixels).tobytes() for name, channel in file.channels().items()}
     return found
 
 

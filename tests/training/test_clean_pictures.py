@@ -36,15 +36,15 @@ def _package(root: Path) -> None:
         cv2.imwrite(str(png), drawing)
         author = "<dc:creator><cc:Agent><dc:title>A. Drawer</dc:title></cc:Agent></dc:creator>"
         svg.write_text(f'<svg>{author}<cc:license rdf:resource="http://web.resource.org/cc/{licence}"/></svg>')
-    said = "Files: *\nCopyright: x\nLicense: GPL-2"
+    note_text = "Files: *\nCopyright: x\nLicense: GPL-2"
     for name, licence in (("lake", "CC-BY-4.0"), ("hill", "CC-BY-SA-4.0")):
         path = root / "usr/share/backgrounds" / f"{name}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(path), np.full((300, 400, 3), 90, np.uint8))
-        said += f"\n\nFiles: 16.04/{name}.jpg\nCopyright: A. Taker, 2018\nLicense: {licence}"
+        note_text += f"\n\nFiles: 16.04/{name}.jpg\nCopyright: A. Taker, 2018\nLicense: {licence}"
     note = root / "usr/share/doc/lomiri-wallpapers-16.04/copyright"
     note.parent.mkdir(parents=True)
-    note.write_text(said)
+    note.write_text(note_text)
 
 
 def _manifest(path: Path, pictures: list[Listed]) -> Path:

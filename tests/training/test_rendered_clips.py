@@ -112,14 +112,14 @@ def test_a_rendered_target_moves_as_it_was_rendered(folder: Path) -> None:
 
 
 def test_the_share_of_rendered_clips_is_the_recipes_and_the_number_decides(folder: Path) -> None:
-    made = [
+    plans = [
         StagedClips(Procedural(), Thin(Procedural()), None, 0.0, SceneConfig(), 3, Scenes(folder), share)._staged(
             np.random.default_rng(number), ClipShape(64, 3)
         )
         for share in (0.0, 1.0)
         for number in range(3)
     ]
-    assert [any(layer.moments for layer in plan.layers) for plan in made] == [False] * 3 + [True] * 3
+    assert [any(layer.moments for layer in plan.layers) for plan in plans] == [False] * 3 + [True] * 3
 
 
 def test_blocks_hide_the_target_in_their_own_frame_alone() -> None:

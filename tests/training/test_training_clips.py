@@ -101,9 +101,9 @@ def test_partial_targets_lie_in_their_thing_and_do_not_fill_it() -> None:
 def test_a_look_alike_is_not_labelled_as_its_twin() -> None:
     config = SceneConfig(partial=0, look_alike=1, bystanders=0, occluder=0, thin_occluder=0, thin_target=0, thin_limbs=0, in_place=0)
     plan = stage(np.random.default_rng(3), Procedural(), Thin(Procedural()), ClipShape(64, 2, 1), config)
-    things = plan.layers[1:]
-    assert len(things) == 2 and things[0].picture is things[1].picture
-    assert sorted(layer.label for layer in things) == [0, 1]
+    layers = plan.layers[1:]
+    assert len(layers) == 2 and layers[0].picture is layers[1].picture
+    assert sorted(layer.label for layer in layers) == [0, 1]
 
 
 def test_a_wide_view_shows_no_mirrored_target() -> None:
@@ -150,12 +150,12 @@ def test_shadows_drift_over_the_picture_and_leave_labels_alone() -> None:
 
 def test_a_camouflaged_thing_has_the_colours_of_its_surroundings_and_keeps_its_texture() -> None:
     rng = np.random.default_rng(0)
-    thing = rng.integers(150, 250, (40, 40, 3)).astype(np.uint8)
+    picture = rng.integers(150, 250, (40, 40, 3)).astype(np.uint8)
     ground = rng.integers(20, 60, (40, 40, 3)).astype(np.uint8)
-    hidden = recoloured(thing, np.full((40, 40), 255, np.uint8), ground, 1.0)
+    hidden = recoloured(picture, np.full((40, 40), 255, np.uint8), ground, 1.0)
     assert abs(hidden.mean() - ground.mean()) < 12
-    assert np.corrcoef(hidden[..., 1].ravel(), thing[..., 1].ravel())[0, 1] > 0.6
-    assert (recoloured(thing, np.full((40, 40), 255, np.uint8), ground, 0.0).astype(int) - thing).max() < 4
+    assert np.corrcoef(hidden[..., 1].ravel(), picture[..., 1].ravel())[0, 1] > 0.6
+    assert (recoloured(picture, np.full((40, 40), 255, np.uint8), ground, 0.0).astype(int) - picture).max() < 4
 
 
 def test_a_planned_clip_has_the_order_of_a_drawn_one() -> None:

@@ -113,9 +113,9 @@ def test_a_training_that_is_asked_to_stop_keeps_its_last_step(small: Path, tmp_p
         time.sleep(0.02)
     # A terminal's Ctrl-C reaches the processes that make clips as well, and so does a farm that ends the whole group.
     (os.killpg if whom == "group" else os.kill)(process.pid, number)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == 130 and "Traceback" not in told
-    assert f"what was learned stays in {out}" in told and "--resume" in told
+    _, printed = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in printed
+    assert f"what was learned stays in {out}" in printed and "--resume" in printed
     state = torch.load(out / "training.pt", weights_only=True)
     assert state["step"] == len(_losses(out)) >= 3
 
