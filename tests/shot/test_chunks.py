@@ -11,7 +11,7 @@ from xmemcore.shot.chunks import parse_chunk, shared_out, together
 
 
 def by_steps(groups, indices) -> int:
-    """What the sweeps visit, as the engine counts it."""
+    """Count the steps of the sweeps, as the engine takes them."""
     return sum(len(sweep) for gaps in groups for gap in gaps for sweep in gap.sweeps_for(indices))
 
 

@@ -1,7 +1,7 @@
 """Strategies that choose the next frames to key. `suggest --method` and `evaluate --select` read this one table.
 
 A strategy is given a situation and a number of frames, and gives one pick after the other. To add one: write the function, enter it
-in `STRATEGIES`, and add its name to `protocol.requests.METHODS`, which the command line offers without importing torch.
+in `STRATEGIES`, and add its name to `protocol.choices.METHODS`, which the command line offers without importing torch.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class Chunk:
     indices: tuple[int, ...]
     """Wanted plate indices, ascending."""
     steps: int
-    """Frames that the sweeps of all groups visit for them."""
+    """Frames that the sweeps of all groups step through for them."""
 
 
 def parse_chunk(text: str) -> tuple[int, int]:
@@ -102,19 +102,19 @@ def _packed(groups: Sequence[Sequence[Gap]], spans: Sequence[tuple[int, int]], m
 
 
 def _steps(groups: Sequence[Sequence[Gap]], first: int, last: int) -> int:
-    """Count the frames that sweeps visit until every index from first to last is delivered; as `Gap.sweeps_for` of all of them."""
-    return sum(_visited(gap, first, last) for gaps in groups for gap in gaps)
+    """Count the frames that sweeps step through until every index from first to last is delivered; as `Gap.sweeps_for` of all of them."""
+    return sum(_steps_in(gap, first, last) for gaps in groups for gap in gaps)
 
 
-def _visited(gap: Gap, first: int, last: int) -> int:
+def _steps_in(gap: Gap, first: int, last: int) -> int:
     if not gap.delivers or gap.delivers[-1] < first or gap.delivers[0] > last:
         return 0
     first, last = max(first, gap.delivers[0]), min(last, gap.delivers[-1])
-    visited = 0
+    steps = 0
     for sweep in gap.sweeps:
         begin, end = sweep[0], sweep[-1]
         forward = end >= begin
         target = min(last, end) if forward else max(first, end)
         asked = first <= target <= last
-        visited += abs(target - begin) + 1 if asked and (target >= begin) == forward else 0
-    return visited
+        steps += abs(target - begin) + 1 if asked and (target >= begin) == forward else 0
+    return steps
