@@ -39,7 +39,7 @@ class EvaluationSettings:
     select: str = "uniform"
     """Strategy that chooses them, a name of `engine.selection`. All but `uniform` begin with one frame and add one at a time."""
     first: str = FIRSTS[0]
-    """The frame that they begin with: `mask`, the first one that has a mask, or `best`, the one that `suggest` names where there is no key."""
+    """The frame that they begin with: `mask`, the first that has a mask, or `best`, the one that `suggest` names where there is no key."""
     seed: int = 0
     """Seed of the random choice."""
     alpha: float = SuggestRequest.alpha
