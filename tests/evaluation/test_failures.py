@@ -59,11 +59,16 @@ def test_the_command_plants_failures_and_tells_which_were_found(tmp_path: Path, 
     monkeypatch.setattr(ClipShot, "labels", lambda self, run: {index: clip.labels(index) for index in clip.masks})
     words = ["experiments", str(tmp_path / "clips"), "--failures", "--out", str(tmp_path / "out"), "--size", "64", "--model", str(model)]
     assert main([*words, "--device", "cpu"]) == 0
-    cases = json.loads((tmp_path / "out" / "failures.json").read_text())["cases"]
+    cases = json.loads((tmp_path / "out" / "failures.json").read_text())["clips"]["patch"]
     kinds = [case["kind"] for case in cases]
     assert kinds.count("right") == 3 and kinds.count("lost") == 1
     for case in cases:
         if case["kind"] != "right":
             assert 3 < case["last"] - case["first"] + 1 < 9
             assert not any(case["first"] <= key <= case["last"] for key in case["keys"])
-    assert "False alarms" in (tmp_path / "out" / "failures.md").read_text()
+    assert all((case["true_j"] == 1) == (case["kind"] == "right") for case in cases)
+    page = (tmp_path / "out" / "failures.md").read_text()
+    assert "False alarms" in page
+    # Called again, the command has nothing left to measure.
+    monkeypatch.setattr(ClipShot, "propagate", lambda *_: pytest.fail("a clip was measured again"))
+    assert main([*words, "--device", "cpu"]) == 0 and (tmp_path / "out" / "failures.md").read_text() == page

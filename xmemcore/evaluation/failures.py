@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from xmemcore.evaluation.clips import VOID, Clip, NothingToScore, require_scorab
 from xmemcore.evaluation.metrics import score_labels
 from xmemcore.network.catalogue import Model
 from xmemcore.protocol.names import layer_names
+from xmemcore.protocol.outside import read_object
 from xmemcore.protocol.requests import PropagateRequest, ShotRequest, SuggestRequest
 from xmemcore.protocol.whole_file import write_text
 from xmemcore.shot.inputs import open_shot
@@ -64,30 +66,36 @@ class Case:
 
 
 def run_failures(model: Model, device: str, clips: Sequence[Clip], out: Path, size: int, seed: int, listener: Listener) -> list[Path]:
-    """Make the cases, ask for suggestions, and write a table and a report.
+    """Make the cases, ask for suggestions, and write a table and a report after each clip; a stopped run goes on behind the last one.
 
     Raises:
         NothingToScore: no clip has enough masks.
     """
     choices = PropagateRequest(plate="", model=str(model.path), device=device, size=size)
-    cases: list[Case] = []
+    file, page = out / "failures.json", out / "failures.md"
+    content: dict[str, Any] = {"model": model.name, "model_sha256": model.sha256, "size": size, "seed": seed, "clips": {}}
+    before = read_object(file)
+    if before is not None and all(before.get(key) == value for key, value in content.items() if key != "clips"):
+        content = before
     for number, clip in enumerate(clips):
         listener.progress(number, len(clips))
         try:
             require_scorable(clip, GOOD_KEYS)
         except NothingToScore:
             continue
+        if clip.name in content["clips"]:
+            continue
+        cases = []
         with ClipShot(clip) as shot:
             for case in _Clip(shot, choices, out / "failures" / clip.name, seed, listener.cancelled).cases():
                 outcome = "" if case.kind == "right" else " found" if case.found else " missed"
                 listener.message(f"{case.clip}, {case.kind}{outcome}: {' | '.join(case.said) or 'quiet'}")
-                cases.append(case)
-    if not cases:
+                cases.append(asdict(case))
+        content["clips"][clip.name] = cases
+        write_text(file, json.dumps(content, indent=1))
+        write_text(page, page_text([Case(**case) for some in content["clips"].values() for case in some]))
+    if not content["clips"]:
         raise NothingToScore(f"No clip has {GOOD_KEYS} masks and a frame to score.")
-    content = {"model": model.name, "size": size, "seed": seed, "cases": [asdict(case) for case in cases]}
-    write_text(out / "failures.json", json.dumps(content, indent=1))
-    page = out / "failures.md"
-    page.write_text(page_text(cases), encoding="utf-8")
     return [page]
 
 
