@@ -506,6 +506,38 @@ def a_link_shows_the_choices_of_its_target():
     return f"{type(knob).__name__} {list(knob.values()) if hasattr(knob, 'values') else knob.value()}"
 
 
+@check(64)
+def links_to_a_channel_and_to_a_file_inside_take_edits():
+    nuke.pluginAddPath(os.path.join(CHECKOUT, "gizmos"))
+    node = create("XMemRoto")
+    node["matte_alpha"].setValue("rgba.red")
+    node["compare_with"].setValue("/a/m.%04d.exr")
+    found = [taken(node.node("InAlpha"))["from0"].value(), taken(node.node("Other"))["file"].value()]
+    return found == ["rgba.red", "/a/m.%04d.exr"] or f"{found}"
+
+
+@check(73)
+def knobs_can_be_put_into_another_order():
+    group = make("Group")
+    group.readKnobs("addUserKnob {20 User}\naddUserKnob {7 first l first}\naddUserKnob {7 second l second}")
+    group["first"].setValue(3)
+    follower = make("Blur")
+    follower["size"].setExpression(group.name() + ".first")
+    for name in ("first", "second"):
+        group.removeKnob(group[name])
+    group.readKnobs('addUserKnob {7 second l second}\nsecond {{"first * 2"}}\naddUserKnob {7 first l first}\nfirst {{curve x1 3 x10 5}}')
+    order = [name for name in group.knobs() if name in ("first", "second")]
+    values = [group["first"].getValueAt(10), group["second"].getValueAt(10), follower["size"].getValueAt(10)]
+    return f"order {order}; at 10 first, second and what follows first from outside: {values} (5, 10, 5 is kept)"
+
+
+@check(71)
+def channels_of_a_deleted_node_still_count():
+    nuke.Layer("xmem_gone", ["xmem_gone.alpha"])
+    nuke.delete(make("AddChannels", ground(), channels="xmem_gone"))
+    return f"listed: {'xmem_gone.alpha' in nuke.channels()}, of {len(nuke.channels())}"
+
+
 @check(37)
 def an_input_node_depends_on_nothing_and_its_group_has_the_input():
     constant, group = ground(), make("Group")
@@ -587,6 +619,22 @@ def saving_and_loading_call_back_with_the_name_of_the_new_file():
         nuke.removeOnScriptSave(note)
         nuke.removeOnScriptLoad(note)
     return names == [path, path] or f"{names}"
+
+
+@check(41)
+def the_name_of_a_script_while_it_is_loaded():
+    path = FOLDER + "/loading" + SCRIPT_ENDING
+    make("Blur")
+    nuke.scriptSaveAs(path, 1)
+    nuke.scriptClear()
+    names = []
+    note = lambda: names.append(nuke.tcl("value root.name"))  # noqa: E731
+    nuke.addOnCreate(note, nodeClass="Blur")
+    try:
+        nuke.scriptOpen(path)
+    finally:
+        nuke.removeOnCreate(note, nodeClass="Blur")
+    return f"during onCreate {['its own' if name == path else name for name in names]}"
 
 
 @check(53)

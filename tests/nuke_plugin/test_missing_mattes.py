@@ -39,6 +39,43 @@ def test_passes_follow_a_result_that_grows_or_moves(stage):
     assert union["mattes"].value().endswith("elsewhere/m.%04d.exr") and inside(stage, union, 1010) == 1.0
 
 
+def test_a_script_of_an_older_version_shows_the_mattes_of_later_runs_and_so_do_its_passes(stage, start):
+    run(stage, "1004-1005")
+    stage.press("make_passes")
+    older = stage.save("shot_v001.nk")
+    run(stage, "1001-1010")
+    stage.save("shot_v002.nk")
+    stage.host.close()
+    again = start()
+    again.host.open(older)
+    again.host.pump(0.2)
+    union = next(node for node in again.nuke.allNodes("Group") if node.name().startswith("XMemPass"))
+    for node in (again.host.node("XMemRoto"), union):
+        assert [inside(again, node, frame) for frame in (1001, 1004, 1010)] == [1.0, 1.0, 1.0]
+
+
+def test_passes_inside_a_group_follow_the_next_version(stage):
+    nuke = stage.nuke
+    group = nuke.nodes.Group(name="Holder")
+    with group:
+        node = nuke.createNode("XMemRoto", inpanel=False)
+        for number in (0, 1):
+            node.setInput(number, nuke.nodes.Input(number=number))
+        nuke.nodes.Output(inputs=[node])
+    group.setInput(0, stage.plate)
+    group.setInput(1, stage.roto)
+    stage.save()
+    stage.propagate(node)
+    stage.press("make_passes", node)
+    with group:
+        passes = [each for each in nuke.allNodes("Group") if each.name().startswith("XMemPass")]
+    assert len(passes) == 2, "they stand beside their node"
+    stage.press("version_up", node)
+    stage.propagate(node)
+    shown = node.node("Result")["file"].getEvaluatedValue()
+    assert "/v002/" in shown and [each["mattes"].value() for each in passes] == [shown, shown]
+
+
 def test_passes_that_are_made_again_lie_below_the_first_ones(stage):
     run(stage, "1001-1002")
     stage.press("make_passes")
