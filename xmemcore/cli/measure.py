@@ -66,6 +66,9 @@ def add_experiments(commands: argparse._SubParsersAction[Parser]) -> None:
     tables.add_argument("--studies", action="store_true", help="instead: long shots, look-alikes, parts of objects")
     tables.add_argument("--failures", action="store_true", help="instead: whether suggest finds failures, planted and the model's own")
     tables.add_argument("--fits", action="store_true", help="instead: what fit saves an artist between two keys")
+    tables.add_argument(
+        "--keys", action="store_true", help="instead: which keys of long shots, and what the best choice of keys would give"
+    )
     parser.add_argument("--seed", type=natural, default=0, help="of --failures (default: %(default)s)")
     add_settings(parser, PropagateRequest, "model")
     parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="processes, each with its share of the cores (default: 1)")
@@ -158,6 +161,10 @@ def run_experiments(chosen: argparse.Namespace) -> None:
             from xmemcore.evaluation.fit_study import run_fits
 
             written = run_fits(model, chosen.device, clips, chosen.out, chosen.size, listener)
+        elif chosen.keys:
+            from xmemcore.evaluation.key_study import run_keys
+
+            written = run_keys(model, chosen.device, clips, chosen.out, chosen.size, listener)
         elif chosen.studies:
             written = run_studies(model, chosen.device, clips, chosen.out, chosen.size, listener)
         else:
