@@ -77,14 +77,14 @@ def rooms() -> list[str]:
 
 def arrows() -> dict[str, set[str]]:
     """Say for every room which others it imports."""
-    there = rooms()
-    found: dict[str, set[str]] = {room: set() for room in there}
+    all_rooms = rooms()
+    found: dict[str, set[str]] = {room: set() for room in all_rooms}
     for path in [*modules(PLUGIN), *modules(CORE)]:
-        room = _room_of(path.relative_to(CHECKOUT).with_suffix("").as_posix(), there)
+        room = _room_of(path.relative_to(CHECKOUT).with_suffix("").as_posix(), all_rooms)
         if room is not None:
             names = (name.replace(PLUGIN_NAME, PLUGIN, 1) if name.startswith(PLUGIN_NAME) else name for name in imports(path))
             # `from package import module` names the package too, of which nothing else may be wanted.
-            reached = {_room_of(name.replace(".", "/"), there) for name in names if name != PLUGIN}
+            reached = {_room_of(name.replace(".", "/"), all_rooms) for name in names if name != PLUGIN}
             found[room] |= {other for other in reached if other is not None and other != room}
     return found
 
@@ -140,10 +140,10 @@ def _curve(start: tuple[float, float], end: tuple[float, float], style: str) -> 
     return f'<path d="M{x0:g} {y0:g} C{x0:g} {middle:g} {x1:g} {middle:g} {x1:g} {y1:g}" fill="none" stroke-width="1.2" {style}/>'
 
 
-def _room_of(path: str, there: list[str]) -> str | None:
+def _room_of(path: str, all_rooms: list[str]) -> str | None:
     """Find the innermost room that holds a module or folder."""
     path = next((room for module, room in FOUNDATIONS.items() if path == module[:-3] or path.startswith(f"{module[:-3]}/")), path)
-    found = [room for room in there if path == room or path.startswith(f"{room}/")]
+    found = [room for room in all_rooms if path == room or path.startswith(f"{room}/")]
     return max(found, key=len, default=None)
 
 

@@ -23,8 +23,8 @@ def names(of: str, pattern: str) -> list[str]:
 
 def what_is_missing(of: str = "") -> str | None:
     """Say that one of its folders is absent, or None when it is there."""
-    there = folder() / of
-    return None if there.is_dir() else f"No shared data at {there}. Set XMEM_ROTO_SHARED to the folder that holds clips/ and parity/."
+    path = folder() / of
+    return None if path.is_dir() else f"No shared data at {path}. Set XMEM_ROTO_SHARED to the folder that holds clips/ and parity/."
 
 
 def required() -> bool:

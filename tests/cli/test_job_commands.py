@@ -76,8 +76,13 @@ def test_a_job_is_planned_run_in_chunks_and_collected(job_folder: Path, capsys: 
     for frame in range(FIRST, LAST + 1):
         name = f"matte.{frame}.exr"
         assert (home / name).read_bytes() == (job_folder / "job" / "a" / "mattes" / name).read_bytes()
-    kept = json.loads((home / "nuke.json").read_text())["mattes"]["matte.%04d.exr"]
-    assert kept["node_id"] == "node1" and kept["record"]["complete"] and kept["record"]["stamp"] and kept["record"]["node_name"] == "a"
+    node_record = json.loads((home / "nuke.json").read_text())["mattes"]["matte.%04d.exr"]
+    assert (
+        node_record["node_id"] == "node1"
+        and node_record["record"]["complete"]
+        and node_record["record"]["stamp"]
+        and node_record["record"]["node_name"] == "a"
+    )
     assert main(["collect", folder, *options(job_folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["shots"][0]["copied"] == []
 

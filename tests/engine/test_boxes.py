@@ -25,9 +25,9 @@ Disc = tuple[float, float, float]
 """Row, column, radius in pixels."""
 
 
-def cells(height: int, width: int, *there: tuple[int, int]) -> torch.Tensor:
+def cells(height: int, width: int, *marked: tuple[int, int]) -> torch.Tensor:
     found = torch.zeros(1, height, width, dtype=torch.bool)
-    for row, column in there:
+    for row, column in marked:
         found[0, row, column] = True
     return found
 

@@ -103,11 +103,11 @@ def test_a_learning_that_was_stopped_goes_on_as_if_it_had_not_been(network: XMem
     whole = learn(network, keys, TINY).weights
     # Rehearsal, its end, and learning.
     for stop in (1, 3, 5):
-        kept: dict[str, torch.Tensor] = {}
+        state: dict[str, torch.Tensor] = {}
         calls = iter(range(100))
         with pytest.raises(Cancelled):
-            learn(network, keys, TINY, cancelled=lambda calls=calls, stop=stop: next(calls) == stop, keep=kept.update)
-        resumed = learn(network, keys, TINY, unfinished=kept).weights
+            learn(network, keys, TINY, cancelled=lambda calls=calls, stop=stop: next(calls) == stop, keep=state.update)
+        resumed = learn(network, keys, TINY, unfinished=state).weights
         assert all(torch.equal(whole[name], resumed[name]) for name in whole), stop
 
 

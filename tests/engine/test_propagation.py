@@ -144,11 +144,11 @@ def test_keyframe_is_encoded_once_and_its_value_once(shot: MadeUpShot, monkeypat
 
 def test_keyframe_within_a_sweep_gives_its_kept_value(shot: MadeUpShot) -> None:
     annotations = keyed(shot, 2, 6)
-    kept = propagate(shot, annotations, 1, configured(order=FORWARD))
+    resumed = propagate(shot, annotations, 1, configured(order=FORWARD))
     anew = propagate(shot, annotations, 1, configured(order=FORWARD, reuse=False))
     assert [index for index in shot.asked if index == 6] == [6] * 3, "once to learn it, and in a sweep only where nothing is kept"
     for index in range(14):
-        assert torch.allclose(kept[index].planes, anew[index].planes, atol=1e-5)
+        assert torch.allclose(resumed[index].planes, anew[index].planes, atol=1e-5)
 
 
 def test_cancelling_stops_before_the_next_frame(shot: MadeUpShot) -> None:

@@ -32,8 +32,8 @@ def test_picks_are_open_frames_and_none_twice(name: str, data: st.DataObject) ->
     keyed = tuple(data.draw(st.sets(st.integers(0, len(eligible) - 1), min_size=1)))
     count = data.draw(st.integers(1, 40))
     found = picked(name, keyed, eligible, count, seed=data.draw(st.integers(0, 3)))
-    there = [index for index, may in enumerate(eligible) if may and index not in keyed]
-    assert len(found) == len(set(found)) == min(count, len(there)) and set(found) <= set(there)
+    open_frames = [index for index, may in enumerate(eligible) if may and index not in keyed]
+    assert len(found) == len(set(found)) == min(count, len(open_frames)) and set(found) <= set(open_frames)
 
 
 def test_uniform_without_a_key_is_the_papers_spread() -> None:

@@ -42,8 +42,8 @@ def test_long_shot_shows_one_object_twice_and_another_between(tmp_path: Path) ->
 
 def test_look_alike_leaves_one_of_two_equal_copies_behind(tmp_path: Path) -> None:
     clip = studies.look_alike(made(tmp_path / "a", 5, (0, 0, 255)), made(tmp_path / "b", 5, (90, 90, 90)), tmp_path / "look", 30)
-    there = [bool(clip.labels(index).any()) for index in range(30)]
-    assert there[0] and there[10] and not any(there[20:])
+    visible = [bool(clip.labels(index).any()) for index in range(30)]
+    assert visible[0] and visible[10] and not any(visible[20:])
 
     def red(index: int) -> int:
         picture = cv2.imread(str(clip.frames[index])).astype(int)
@@ -59,9 +59,9 @@ def test_absence_and_drift_are_judged_over_frames_that_are_not_annotated(tmp_pat
     right_then_wrong = {i: clip.labels(i) if i < 9 else np.ones_like(clip.labels(i)) for i in range(18)}
     monkeypatch.setattr(ClipShot, "labels", lambda *_: right_then_wrong)
     # Right up to frame 8, then everything is taken for the object, which leaves after two thirds of the shot.
-    there = [i for i in range(18) if clip.labels(i).any() and i not in (0, 4, 16)]
+    judged = [i for i in range(18) if clip.labels(i).any() and i not in (0, 4, 16)]
     result = studies.absence(clip, (0, 4), (16,), choices)
-    expected = np.mean([1.0 if i < 9 else (clip.labels(i) == 1).mean() for i in there])
+    expected = np.mean([1.0 if i < 9 else (clip.labels(i) == 1).mean() for i in judged])
     assert result.j_present == pytest.approx(expected) and result.wrong_share == 1.0 and result.wrong_pixels == clip.labels(0).size
     ends = studies.drift(clip, 2, choices)
     assert ends.annotated == (0, 17) and ends.j_first == 1.0 and ends.j_last == 0.0

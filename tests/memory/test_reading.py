@@ -81,10 +81,10 @@ def test_order_of_annotations_does_not_matter() -> None:
 def test_removing_one_annotation_leaves_the_others_as_they_were() -> None:
     memory = shot_memory(2, (0, entry(1, (0, 1))), (4, entry(2, (0, 1))), (9, entry(3, (0, 1))))
     memory.permanent.remove(4)
-    kept = shot_memory(2, (0, entry(1, (0, 1))), (9, entry(3, (0, 1))))
+    without = shot_memory(2, (0, entry(1, (0, 1))), (9, entry(3, (0, 1))))
     key, selection = query(5)
     assert memory.permanent.frames == (0, 9)
-    assert torch.equal(memory.read(key, selection).value([0, 1]), kept.read(key, selection).value([0, 1]))
+    assert torch.equal(memory.read(key, selection).value([0, 1]), without.read(key, selection).value([0, 1]))
 
 
 def test_removing_one_object_at_a_frame_makes_it_unknown_there() -> None:

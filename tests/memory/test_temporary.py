@@ -60,8 +60,8 @@ def test_prototypes_are_the_most_used_and_take_in_their_neighbours() -> None:
 
 def test_eviction_keeps_the_most_used() -> None:
     elements = used(2, 10)
-    kept = evict(elements, 4)
-    assert sorted(kept.usage.tolist()) == sorted(elements.usage.tolist())[-4:]
+    remaining = evict(elements, 4)
+    assert sorted(remaining.usage.tolist()) == sorted(elements.usage.tolist())[-4:]
 
 
 def test_eviction_to_the_present_size_keeps_everything() -> None:

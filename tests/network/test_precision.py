@@ -61,14 +61,14 @@ def test_mixed_rounds_inside_the_two_widest_blocks_of_the_compact_key_encoder_al
 
 @pytest.mark.parametrize("halves", [False, True])
 def test_auto_is_what_the_device_is_good_at(monkeypatch: pytest.MonkeyPatch, halves: bool) -> None:
-    monkeypatch.setattr(device, "computes_in_half", lambda there: halves)
+    monkeypatch.setattr(device, "computes_in_half", lambda kind: halves)
     assert choose_precision("auto", "cpu") == (MIXED if halves else FLOAT32)
     assert choose_precision("auto", "cpu", plain=True) == FLOAT32
     assert choose_precision(FLOAT32, "cpu") == FLOAT32
 
 
 def test_level_that_a_machine_cannot_compute_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device, "computes_in_half", lambda there: False)
+    monkeypatch.setattr(device, "computes_in_half", lambda kind: False)
     with pytest.raises(MachineError, match="no bfloat16 instructions.*precision mixed.*Choose precision float32"):
         choose_precision(MIXED, "cpu")
 

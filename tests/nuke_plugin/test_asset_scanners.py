@@ -33,9 +33,9 @@ def test_places_for_mattes_are_no_inputs_and_a_write_for_mattes_is_an_output(sta
 
 @pytest.mark.parametrize("version", ["0.2.0", "0.3.0"])
 def test_a_node_with_file_knobs_keeps_their_values_in_text_knobs(stage, version):
-    kept = {"output": "[file dirname [value root.name]]/tcl/m.%04d.exr", "publish": "/shots/a/publish/m.%04d.exr"}
+    paths = {"output": "[file dirname [value root.name]]/tcl/m.%04d.exr", "publish": "/shots/a/publish/m.%04d.exr"}
     before, _ = scanned(stage)
-    for name, value in kept.items():
+    for name, value in paths.items():
         stage.node.removeKnob(stage.node[name])
         stage.node.addKnob(stage.nuke.File_Knob(name))
         stage.node[name].setValue(value)
@@ -43,7 +43,7 @@ def test_a_node_with_file_knobs_keeps_their_values_in_text_knobs(stage, version)
     assert len(scanned(stage)[0]) == len(before) + 2
     stage.host.open(stage.save("shot_v002.nk"))
     node = stage.host.node("XMemRoto")
-    assert {name: node[name].value() for name in kept} == kept
+    assert {name: node[name].value() for name in paths} == paths
     assert scanned(stage)[0] == before
     stage.propagate(node)
     assert len(list((stage.folder / "tcl").glob("m.*.exr"))) == 10

@@ -207,12 +207,12 @@ def test_cancel_while_the_plate_is_rendered_keeps_what_was_rendered(stage):
     stage.host.on_frame_rendered = None
     assert stage.mattes() == [] and stage.told == [] and "Cancelled" in stage.status()
     assert not any(node.Class() == "Write" for node in stage.host.all_nodes())
-    kept = stage.host.frames_rendered[before:]
-    assert 0 < len(kept) < 10
+    rendered = stage.host.frames_rendered[before:]
+    assert 0 < len(rendered) < 10
     stage.propagate()
     assert len(stage.mattes()) == 10
-    later = stage.host.frames_rendered[before + len(kept) :]
-    frames = sorted(frame for _, frame in kept + later)
+    later = stage.host.frames_rendered[before + len(rendered) :]
+    frames = sorted(frame for _, frame in rendered + later)
     assert frames == [1001, *range(1001, 1011)], "each frame of the plate once, and one of the roto's alpha"
 
 

@@ -33,8 +33,8 @@ def test_the_cryptomatte_of_the_check_is_what_the_core_writes(tmp_path):
     from xmemcore.shot.mattes.mattes import MatteWriter, Passes
     from xmemcore.shot.plate.canvas import Box, Canvas
 
-    kept = CHECKOUT / "tests" / "in_nuke"
-    folder = kept if os.environ.get("XMEM_TEST_RECORD") else tmp_path
+    reference = CHECKOUT / "tests" / "in_nuke"
+    folder = reference if os.environ.get("XMEM_TEST_RECORD") else tmp_path
     mattes = np.zeros((2, 30, 40), np.float32)
     mattes[0, :, :10] = mattes[1, :, 10:20] = 1
     writer = MatteWriter(
@@ -43,13 +43,13 @@ def test_the_cryptomatte_of_the_check_is_what_the_core_writes(tmp_path):
     )  # fmt: skip
     proof = matte_proof.metadata("check", (0.25, 0.25), 1.0, (1.0, 1.0))
     writer.write(1, mattes, mattes.sum(axis=0), False, proof=proof)
-    here, there = (OpenEXR.File(str(each / "cryptomatte.0001.exr"), separate_channels=True) for each in (folder, kept))
-    assert {key: value for key, value in here.header().items() if "cryptomatte" in key} == {
-        key: value for key, value in there.header().items() if "cryptomatte" in key
+    written, expected = (OpenEXR.File(str(each / "cryptomatte.0001.exr"), separate_channels=True) for each in (folder, reference))
+    assert {key: value for key, value in written.header().items() if "cryptomatte" in key} == {
+        key: value for key, value in expected.header().items() if "cryptomatte" in key
     }
-    assert set(here.channels()) == set(there.channels())
-    for name, channel in here.channels().items():
-        assert np.array_equal(channel.pixels, there.channels()[name].pixels), name
+    assert set(written.channels()) == set(expected.channels())
+    for name, channel in written.channels().items():
+        assert np.array_equal(channel.pixels, expected.channels()[name].pixels), name
 
 
 def test_the_list_says_which_of_its_numbers_are_tried():

@@ -78,8 +78,8 @@ def test_confidence_bands_and_cryptomatte_stay_as_they_are(start):
     from xmemcore.shot.files import exr
     from xmemcore.shot.plate.canvas import Box
 
-    kept = ("confidence.value", "core.value", "edge.value", "XMemRoto00.R", "XMemRoto01.G", "XMemRoto02.A")
-    planes = {"A": np.zeros((48, 64), np.float16), **{name: np.full((48, 64), 0.25, np.float16) for name in kept}}
+    channels = ("confidence.value", "core.value", "edge.value", "XMemRoto00.R", "XMemRoto01.G", "XMemRoto02.A")
+    planes = {"A": np.zeros((48, 64), np.float16), **{name: np.full((48, 64), 0.25, np.float16) for name in channels}}
     exr.write(stage.folder / "m.1004.exr", planes, Box(0, 0, 64, 48), Box(0, 0, 64, 48), 1.0, {})
     node = stage.nuke.createNode("XMemRoto")
     node.setInput(0, stage.nuke.nodes.CheckerBoard2())

@@ -78,8 +78,8 @@ def test_nothing_heavy_is_in_the_script(stage):
     stage.press("suggest_frames")
     stage.wait()
     path = stage.save("heavy.nk")
-    own = sum(len(str(stage.node[name].value())) for name in ("record", "key_edits", "suggestions"))
-    assert own < 8000
+    characters = sum(len(str(stage.node[name].value())) for name in ("record", "key_edits", "suggestions"))
+    assert characters < 8000
     assert path.stat().st_size < 60_000
 
 

@@ -56,8 +56,8 @@ def find_python(version: str) -> str | None:
     """Find an interpreter of this version, with tkinter or without."""
     from shutil import which
 
-    own = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    candidates = [sys.executable if own == version else "", *map(str, Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))]
+    this_version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    candidates = [sys.executable if this_version == version else "", *map(str, Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))]
     candidates.append(which(f"python{version}") or "")
     for candidate in candidates:
         if candidate and os.path.isfile(candidate):

@@ -48,6 +48,6 @@ def test_the_three_rasters_agree(start, case):
     np.testing.assert_allclose(through_api, through_text, atol=2e-3)
     assert 0.02 < (through_api > 0.4).mean() < 0.8, "there is something to compare"
     picture = stage.host.pixels(node, frame, ["rgba.alpha"])
-    own = np.asarray(picture.planes["rgba.alpha"], np.float32).reshape(picture.height, picture.width)[::-1]
+    stand_in = np.asarray(picture.planes["rgba.alpha"], np.float32).reshape(picture.height, picture.width)[::-1]
     canvas = Canvas(Box(0, 0, WIDTH, HEIGHT), Box(0, 0, WIDTH, HEIGHT))
-    assert difference(own, through_api, canvas, frame) is None
+    assert difference(stand_in, through_api, canvas, frame) is None

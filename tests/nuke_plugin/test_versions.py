@@ -168,19 +168,19 @@ def test_mattes_of_a_node_elsewhere_are_replaced_only_when_the_artist_says_so(st
 
 def test_a_preset_of_another_node_leaves_a_node_its_own(stage):
     stage.propagate()
-    kept = "\n".join(
+    preset = "\n".join(
         f"{name} {stage.node[name].toScript()}"
         for name in ("node_id", "home", "record", "has_result", "size")
         if stage.node[name].toScript()
     )
     other = stage.nuke.createNode("XMemRoto")
-    own = other["node_id"].value()
+    own_id = other["node_id"].value()
     other.setInput(0, stage.plate)
     other.setInput(1, stage.roto)
-    stage.host.apply_preset(other, kept)
+    stage.host.apply_preset(other, preset)
     assert other["node_id"].value() == stage.node["node_id"].value(), "an older Nuke puts hidden knobs into presets"
     stage.press("refresh", other)
-    assert other["node_id"].value() == own and not other["has_result"].value()
+    assert other["node_id"].value() == own_id and not other["has_result"].value()
     assert "No mattes yet" in stage.status(other) and "Up to date" in (stage.press("refresh"), stage.status())[1]
     stage.propagate(other)
     assert pattern(other) != pattern(stage.node)

@@ -269,19 +269,19 @@ class AnimCurve(BaseCurve):
         codes = [code_of(key.interpolationType) for key in keys]
         slopes = computed_slopes(codes, [key.time for key in keys], [key.value for key in keys])
         last = len(keys) - 1
-        own = [
+        has_slopes = [
             (written and key._from_text) or ((key._sloped or code == USER) and 0 < i < last)
             for i, (key, code) in enumerate(zip(keys, codes))
         ]
         if len(keys) > 2:  # an end follows its neighbour's slope, also where that one is the user's
             for end, inner, side in ((0, 1, "lslope"), (last, last - 1, "rslope")):
-                if own[inner]:
+                if has_slopes[inner]:
                     between = keys[min(end, inner)], keys[max(end, inner)]
                     chord = (between[1].value - between[0].value) / (between[1].time - between[0].time)
                     slopes[end] = (3 * chord - getattr(keys[inner], side)) / 2
         return [
             (key.lslope, key.la, key.rslope, key.ra) if is_own else (slope, 1.0, slope, 1.0)
-            for key, is_own, slope in zip(keys, own, slopes)
+            for key, is_own, slope in zip(keys, has_slopes, slopes)
         ]
 
     def _at(self, time: float) -> float:

@@ -454,13 +454,13 @@ class Host(ScriptSide, NodeSide, ImageSide):
 
     def preset_of(self, node: Any) -> str:
         """What a node preset keeps; in a hostile Nuke the hidden knobs too."""
-        kept = []
+        preset = []
         for knob in node._knob_list:
             hidden = knob._flags & (constants.INVISIBLE | constants.CONSTANTS["DONT_SAVE_TO_NODEPRESET"])
             if knob._name and knob._user and knob._saved() and knob._not_default() and (self.hostile or not hidden):
                 if not knob._flags & (constants.DO_NOT_WRITE | constants.CONSTANTS["DONT_SAVE_TO_NODEPRESET"]):
-                    kept.append(f"{knob._name} {knob._script_word()}")
-        return "\n".join(kept)
+                    preset.append(f"{knob._name} {knob._script_word()}")
+        return "\n".join(preset)
 
     def apply_preset(self, node: Any, preset: str) -> None:
         """Choose a node preset in the panel."""
@@ -505,8 +505,8 @@ class Host(ScriptSide, NodeSide, ImageSide):
 
     def _asked_label(self, node: Any) -> str:
         """Autolabel's text, else the name and label."""
-        own = node._knobs_by_name["autolabel"]._text_value
-        text = self._in_context(node, None, lambda: self._eval_python(own)) if own.strip() else None
+        autolabel = node._knobs_by_name["autolabel"]._text_value
+        text = self._in_context(node, None, lambda: self._eval_python(autolabel)) if autolabel.strip() else None
         if text is None:
             text = self._in_context(node, None, callbacks.autolabel)
         if text is None:

@@ -67,8 +67,8 @@ class NodeSide:
             raise RuntimeError("Gizmos cannot be cloned")
         node = type(original)._make(self, original._kind, parent)
         node._gizmo_knobs, node._gizmo_links = set(), {}
-        own = {name: node._knobs_by_name[name] for name in ("xpos", "ypos", "selected")}
-        node._knob_list = [own.get(knob._name, knob) for knob in original._knob_list]
+        unshared = {name: node._knobs_by_name[name] for name in ("xpos", "ypos", "selected")}
+        node._knob_list = [unshared.get(knob._name, knob) for knob in original._knob_list]
         node._knobs_by_name = {knob._name: knob for knob in node._knob_list if knob._name}
         if original._clone_group is None:
             original._clone_group = original._uid
@@ -341,9 +341,9 @@ class NodeSide:
         """Run an event's knob text, then the registered functions; errors are shown and kept, or raised when strict."""
 
         def run() -> Any:
-            own = node._knobs_by_name.get(event)
-            if isinstance(own, knobs.PythonKnob) and own._text_value.strip():
-                self._run_python(own._text_value, f"<{node._name}.{event}>")
+            callback_knob = node._knobs_by_name.get(event)
+            if isinstance(callback_knob, knobs.PythonKnob) and callback_knob._text_value.strip():
+                self._run_python(callback_knob._text_value, f"<{node._name}.{event}>")
             function = getattr(callbacks, event, None)
             return function() if function is not None else None
 

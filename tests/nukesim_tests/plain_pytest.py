@@ -175,10 +175,10 @@ class MonkeyPatch:
         if isinstance(where, str):
             value, (module, _, name) = name, where.rpartition(".")
             where = importlib.import_module(module)
-        own, before = name in vars(where), getattr(where, name, None)
+        is_own, before = name in vars(where), getattr(where, name, None)
         assert before is not None or hasattr(where, name) or not raising, f"{where} has no {name}"
-        before = vars(where)[name] if own else before  # not the function of a static method
-        self._undo.append(lambda: setattr(where, name, before) if own else delattr(where, name))
+        before = vars(where)[name] if is_own else before  # not the function of a static method
+        self._undo.append(lambda: setattr(where, name, before) if is_own else delattr(where, name))
         setattr(where, name, value)
 
     def delattr(self, where: Any, name: str, raising: bool = True) -> None:
@@ -244,7 +244,7 @@ def cases_of(function: Any, marks: list[Mark]) -> list[tuple[dict[str, Any], lis
             given, more = (given.values, given.marks) if isinstance(given, Param) else (given, [])
             row = given if len(names) > 1 or isinstance(given, tuple) and len(given) == len(names) and more else (given,)
             several.append((dict(zip(names, row)), more))
-        cases = [({**case, **values}, [*kept, *more]) for case, kept in cases for values, more in several]
+        cases = [({**case, **values}, [*marks, *more]) for case, marks in cases for values, more in several]
     return cases
 
 

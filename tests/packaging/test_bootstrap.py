@@ -202,9 +202,9 @@ def test_other_pythons_variables_do_not_reach_ours(bootstrap: ModuleType, monkey
     monkeypatch.setenv("PYTHONHOME", "/nuke")
     monkeypatch.setenv("LD_LIBRARY_PATH", "/nuke/lib")
     monkeypatch.setenv("PIP_INDEX_URL", "https://studio/simple")
-    kept = bootstrap.clean_environment()
-    assert "PYTHONHOME" not in kept and "LD_LIBRARY_PATH" not in kept
-    assert kept["PIP_INDEX_URL"] == "https://studio/simple"
+    variables = bootstrap.clean_environment()
+    assert "PYTHONHOME" not in variables and "LD_LIBRARY_PATH" not in variables
+    assert variables["PIP_INDEX_URL"] == "https://studio/simple"
 
 
 def test_unknown_extra_and_stray_arguments_are_refused(bootstrap: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
@@ -362,8 +362,8 @@ def test_every_package_of_a_set_up_is_locked_with_its_hashes(bootstrap: ModuleTy
         packages = {**locked("core"), **locked("torch"), **locked(name)}
         for line in bootstrap.requirement_lines(name):
             package, _, version = line.partition("==")
-            there = packages[package.lower().replace("_", "-")][0]
-            assert there.split(" ")[0] == version, f"{line} is locked as {there}: run requirements/lock.py"
+            locked_version = packages[package.lower().replace("_", "-")][0]
+            assert locked_version.split(" ")[0] == version, f"{line} is locked as {locked_version}: run requirements/lock.py"
         for package, (_, hashes) in packages.items():
             assert hashes and all(re.fullmatch("sha256:[0-9a-f]{64}", file_hash) for file_hash in hashes), package
     assert len(locked("torch")["torch"][1]) == len(locked("core")["numpy"][1]) == 4, "one file for each of four platforms"

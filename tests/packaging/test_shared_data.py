@@ -13,9 +13,9 @@ TESTS = Path(__file__).resolve().parents[1]
 
 
 def test_no_other_test_file_says_where_the_shared_data_lie() -> None:
-    own = {TESTS / "shared_data.py", Path(__file__)}
+    exempt = {TESTS / "shared_data.py", Path(__file__)}
     looks = re.compile(r"""environ[^\n]*XMEM_ROTO_SHARED|getenv[^\n]*XMEM_ROTO_SHARED|parents?[^\n]*/ ["']shared["']""")
-    found = [path.name for path in TESTS.rglob("*.py") if path not in own and looks.search(path.read_text(encoding="utf-8"))]
+    found = [path.name for path in TESTS.rglob("*.py") if path not in exempt and looks.search(path.read_text(encoding="utf-8"))]
     assert not found
 
 

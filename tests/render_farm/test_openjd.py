@@ -187,14 +187,14 @@ def test_a_cancelled_task_gets_notice_keeps_its_mattes_and_is_finished_later(far
     assert session.returncode != 0, out
     assert f'Sending signal "term" to process {worker}' in out, out
     assert f"pid {worker} exited with code: 130 " in out, out
-    kept = set(farm.finished())
-    assert kept and kept.isdisjoint(f"matte.{frame}.exr" for frame in last_gap)
-    assert {name: farm.finished()[name] for name in kept} == {name: whole[name] for name in kept}
+    finished_first = set(farm.finished())
+    assert finished_first and finished_first.isdisjoint(f"matte.{frame}.exr" for frame in last_gap)
+    assert {name: farm.finished()[name] for name in finished_first} == {name: whole[name] for name in finished_first}
 
-    times = farm.times(kept)
+    times = farm.times(finished_first)
     code, out = farm.run("Propagate", chunk(1), Chunks="1")
     assert code == 0, out
-    assert farm.times(kept) == times, "what was finished is not done again"
+    assert farm.times(finished_first) == times, "what was finished is not done again"
     assert farm.finished() == whole
     farm.mattes.rename(farm.folder / "cancelled")
 
@@ -209,15 +209,15 @@ def test_a_job_that_was_shared_killed_and_requeued_gives_the_mattes_of_one_run(f
     done, _ = first.communicate(timeout=PATIENCE_SECONDS)
     assert second.returncode != 0, killed
     assert first.returncode == 0, done
-    there = set(farm.finished())
-    assert there < set(whole)
+    finished_first = set(farm.finished())
+    assert finished_first < set(whole)
 
     code, out = farm.run("Collect")
     assert code != 0 and "no finished matte of this job" in out, "what is not finished is not brought home"
-    kept = farm.times(there)
+    times = farm.times(finished_first)
     code, out = farm.run("Propagate", chunk(2))
     assert code == 0, out
-    assert farm.times(there) == kept, "what was finished is not done again"
+    assert farm.times(finished_first) == times, "what was finished is not done again"
     assert farm.finished() == whole
 
     code, out = farm.run("Collect")

@@ -18,9 +18,9 @@ def outline(triplets: np.ndarray, steps: int = 64) -> list[tuple[float, float]]:
     """Flatten a closed spline of (N, 3, 2) triplets, evenly in each segment."""
     points = []
     for index in range(len(triplets)):
-        here, there = triplets[index], triplets[(index + 1) % len(triplets)]
+        start, end = triplets[index], triplets[(index + 1) % len(triplets)]
         for step in range(steps):
-            x, y = curve_point(here[0], here[0] + here[2], there[0] + there[1], there[0], step / steps)
+            x, y = curve_point(start[0], start[0] + start[2], end[0] + end[1], end[0], step / steps)
             points.append((float(x), float(y)))
     return points
 
@@ -55,8 +55,8 @@ def bezier_area(triplets: np.ndarray) -> float:
     nodes, weights = np.polynomial.legendre.leggauss(3)
     area = 0.0
     for index in range(len(triplets)):
-        here, there = triplets[index], triplets[(index + 1) % len(triplets)]
-        a, b, c, d = here[0], here[0] + here[2], there[0] + there[1], there[0]
+        start, end = triplets[index], triplets[(index + 1) % len(triplets)]
+        a, b, c, d = start[0], start[0] + start[2], end[0] + end[1], end[0]
         for node, weight in zip((nodes + 1) / 2, weights / 2):
             x, y = curve_point(a, b, c, d, node)
             dx, dy = 3 * ((1 - node) ** 2 * (b - a) + 2 * (1 - node) * node * (c - b) + node**2 * (d - c))

@@ -101,8 +101,8 @@ def test_a_simple_polygon_covers_its_area(radii: list[float], turn: float, clock
 def test_whole_pixels_of_translation_move_the_raster(shape: EvaluatedShape, dx: int, dy: int) -> None:
     moved = shape.points.copy()
     moved[:, 0] += (dx, dy)
-    there = rasterise([EvaluatedShape(moved)], PixelGrid(24, 18, left=dx, bottom=dy))
-    assert there == pytest.approx(rasterise([shape], GRID), abs=STEP)
+    shifted = rasterise([EvaluatedShape(moved)], PixelGrid(24, 18, left=dx, bottom=dy))
+    assert shifted == pytest.approx(rasterise([shape], GRID), abs=STEP)
 
 
 @given(splines(), st.integers(1, 23), st.integers(1, 17))

@@ -39,8 +39,8 @@ def test_a_script_gives_objects_format_and_keyframes(tmp_path: Path) -> None:
 
 
 def test_a_nodes_own_format_goes_before_the_scripts(tmp_path: Path) -> None:
-    own = node("Roto1", ONE, knobs=['format "512 256 0 0 512 256 2 anamorphic"'])
-    assert read_roto(written(tmp_path, script(own))).format == Format(512, 256, 2.0)
+    with_format = node("Roto1", ONE, knobs=['format "512 256 0 0 512 256 2 anamorphic"'])
+    assert read_roto(written(tmp_path, script(with_format))).format == Format(512, 256, 2.0)
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,8 @@ def shown(request: PropagateRequest, name: str) -> list[int]:
     "attributes", ["ltt 4 ltn 1003 ltm 1005", "vis {{1001 0} {1003 1} {1006 0}}", "opc {{1002 0} {1003 1} {1005 1} {1006 0}}"]
 )
 def test_the_matte_is_empty_wherever_the_roto_hides_the_shape(asked, where: str, attributes: str) -> None:
-    own, around, root = (attributes if where == place else "" for place in ("shape", "layer", "root"))
-    request = asked(layer("body", square("arm", *BODY[1:], "{1003 1005}", own), attributes=around), root=root)
+    of_shape, around, root = (attributes if where == place else "" for place in ("shape", "layer", "root"))
+    request = asked(layer("body", square("arm", *BODY[1:], "{1003 1005}", of_shape), attributes=around), root=root)
     result = propagate(request)
     assert result.keyframes == (1003, 1005) and result.frames == tuple(FRAMES)
     for name in ("body.alpha", "A"):

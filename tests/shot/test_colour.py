@@ -245,9 +245,9 @@ def test_spaces_of_ocio_and_ours_of_the_same_name_agree(theirs: str, ours: str, 
     rng = np.random.default_rng(0)
     # Colours as cameras see them: of pure ones the matrices leave small differences of large numbers.
     planes = [plane.astype(np.float32) for plane in 0.2 + 0.4 * rng.random((20, 30)) + 0.06 * rng.random((3, 20, 30))]
-    there = display_encoded(planes, settled(f"ocio:{theirs}"))
+    by_ocio = display_encoded(planes, settled(f"ocio:{theirs}"))
     # The curves' published constants are rounded in one place or another.
-    assert np.abs(there - display_encoded(planes, ours)).max() < 5e-3
+    assert np.abs(by_ocio - display_encoded(planes, ours)).max() < 5e-3
 
 
 def test_any_space_of_ocio_is_taken_whatever_its_case_and_others_are_refused(config: None) -> None:

@@ -56,14 +56,14 @@ def test_no_frame_is_decoded_twice_where_its_hash_is_asked_for_before_its_pixels
 
 def test_changed_frame_is_decoded_and_its_mattes_are_stale(done: PropagateRequest, decoded: list[int]) -> None:
     path = Path(done.plate % (FIRST + 2))
-    kept, times = path.read_bytes(), path.stat()
+    content, times = path.read_bytes(), path.stat()
     try:
         write_frame(path, FIRST + 2, brightness=0.5)
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
         assert FIRST + 2 in node_status(done).stale
         assert decoded == [FIRST + 2]
     finally:
-        path.write_bytes(kept)
+        path.write_bytes(content)
     assert node_status(done).stale == (), "its former content is known again"
 
 

@@ -21,12 +21,12 @@ def test_layer_is_what_was_added_whatever_its_pieces(rows: int) -> None:
     plane, layer = drawn(1), Layer()
     for top in range(0, 24, rows):
         layer.add(top, plane[top : top + rows])
-    kept = np.where(plane < FAINTEST, 0, plane).astype(np.float16)
-    there = np.argwhere(kept)
-    (top, left), (bottom, right) = there.min(axis=0), there.max(axis=0) + 1
+    expected = np.where(plane < FAINTEST, 0, plane).astype(np.float16)
+    positions = np.argwhere(expected)
+    (top, left), (bottom, right) = positions.min(axis=0), positions.max(axis=0) + 1
     assert layer.box == Box(left, top, right, bottom)
-    assert np.array_equal(layer.placed(Box(0, 0, 40, 24)), kept)
-    assert np.array_equal(layer.placed(Box(2, 3, 40, 20)), kept[3:20, 2:])
+    assert np.array_equal(layer.placed(Box(0, 0, 40, 24)), expected)
+    assert np.array_equal(layer.placed(Box(2, 3, 40, 20)), expected[3:20, 2:])
     assert layer.area(plane.size) == pytest.approx(plane.mean(), abs=1e-6)
 
 

@@ -146,8 +146,8 @@ def test_what_was_learned_and_damaged_is_learned_again(request_of: PropagateRequ
     propagate(request_of)
     learning = round_of(request_of)
     assert learning is not None
-    kept = CacheFolder(tmp_path / "cache" / "node1" / "learned").path(learning.hash)
-    kept.write_bytes(kept.read_bytes()[:-7] + b"damaged")
+    path = CacheFolder(tmp_path / "cache" / "node1" / "learned").path(learning.hash)
+    path.write_bytes(path.read_bytes()[:-7] + b"damaged")
     recorder = Recorder()
     propagate(request_of, recorder)
     assert recorder.steps() and any("damaged" in text for text in recorder.said)

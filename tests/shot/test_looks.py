@@ -82,8 +82,8 @@ def test_without_a_cache_everything_is_looked_at(asked: SuggestRequest, counted:
     counted["frames"].clear(), counted["mattes"].clear()
     alone = suggesting.suggest(replace(asked, use_cache=False))
     assert len(counted["frames"]) == LAST - 1000 and len(counted["mattes"]) == LAST - 1000
-    kept = suggesting.suggest(asked)
-    assert [pick.frame for pick in alone.suggestions] == [pick.frame for pick in kept.suggestions]
+    cached = suggesting.suggest(asked)
+    assert [pick.frame for pick in alone.suggestions] == [pick.frame for pick in cached.suggestions]
 
 
 def test_what_is_kept_is_the_nodes_own_and_goes_with_it(asked: SuggestRequest, tmp_path: Path) -> None:

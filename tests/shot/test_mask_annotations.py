@@ -308,8 +308,8 @@ def test_thin_object_keeps_its_best_covered_pixels() -> None:
     wire = np.zeros((9, 9), np.float32)
     wire[4] = 0.25
     wire[5] = 0.05
-    kept = network_mask_from_coverage(wire)
-    assert kept[4].all() and kept.sum() == 9, "a wire stays whole: equal pixels are kept together"
+    mask = network_mask_from_coverage(wire)
+    assert mask[4].all() and mask.sum() == 9, "a wire stays whole: equal pixels are kept together"
     assert not network_mask_from_coverage(np.zeros((4, 4), np.float32)).any()
 
 

@@ -76,9 +76,9 @@ def test_nothing_of_a_node_at_work_goes(tmp_path, rendered):
 
 
 def test_what_nobody_used_for_a_season_goes_whatever_the_limit(tmp_path, rendered):
-    gone, kept = rendered("a" * 32, UNUSED_SECONDS / DAY + 1), rendered("b" * 32, UNUSED_SECONDS / DAY - 1, name="alpha")
+    gone, recent = rendered("a" * 32, UNUSED_SECONDS / DAY + 1), rendered("b" * 32, UNUSED_SECONDS / DAY - 1, name="alpha")
     assert delete_unused(tmp_path) == 2000
-    assert names(gone) == [] and len(names(kept)) == 2
+    assert names(gone) == [] and len(names(recent)) == 2
 
 
 @pytest.mark.parametrize("note", ["", "[]", '{"frames": 3}', '{"frames": {"1001": 3, "1002": {"file": "x"}}}'])

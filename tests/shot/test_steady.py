@@ -67,7 +67,7 @@ def test_predictions_wait_for_their_neighbours_in_any_order() -> None:
         waiting, given = Waiting({4, 5}, range(2, 8)), {}
         for index in order:
             for place, held, around in waiting.put(index, np.array(index)):
-                given[place] = (int(held), sorted(int(there) for there in around.values()))
+                given[place] = (int(held), sorted(int(place_around) for place_around in around.values()))
         assert given == {4: (4, [2, 3, 5, 6]), 5: (5, [3, 4, 6, 7])}
         assert not waiting._held
 

@@ -114,8 +114,8 @@ def test_frames_in_work_elsewhere_are_left_out_and_then_busy(shot: PropagateRequ
     with place.claim(FIRST + 6, FIRST + 6), pytest.raises(Busy, match="Another propagate writes these mattes") as refused:
         propagate(request)
     assert refused.value.exit_code == 75
-    there = sorted(ResultFile(Path(request.out)).records)
-    assert there == [frame for frame in range(FIRST, LAST + 1) if not FIRST + 4 <= frame < FIRST + 8]
+    written = sorted(ResultFile(Path(request.out)).records)
+    assert written == [frame for frame in range(FIRST, LAST + 1) if not FIRST + 4 <= frame < FIRST + 8]
     assert propagate(request).written == tuple(range(FIRST + 4, FIRST + 8))
     require_whole(request, shot)
 

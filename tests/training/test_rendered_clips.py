@@ -56,11 +56,11 @@ def test_every_part_of_a_body_is_a_surface_seen_from_outside(seed: int, kind: st
 
 
 def test_a_scene_comes_back_with_its_masks_exact_and_its_colours_near(folder: Path) -> None:
-    scene, kept = _scene(), load_scene(scene_path(folder, 0))
-    np.testing.assert_array_equal(kept.labels, scene.labels)
-    np.testing.assert_array_equal(kept.colours[..., 3], scene.colours[..., 3])
-    inside = kept.labels[..., 0] == 1
-    assert np.abs(kept.colours[inside][:, :3].astype(int) - scene.colours[inside][:, :3]).mean() < 12
+    scene, loaded = _scene(), load_scene(scene_path(folder, 0))
+    np.testing.assert_array_equal(loaded.labels, scene.labels)
+    np.testing.assert_array_equal(loaded.colours[..., 3], scene.colours[..., 3])
+    inside = loaded.labels[..., 0] == 1
+    assert np.abs(loaded.colours[inside][:, :3].astype(int) - scene.colours[inside][:, :3]).mean() < 12
     np.testing.assert_array_equal(load_scene(scene_path(folder, 0), np.array((0.0, 1.0))).labels, scene.labels[[0, -1]])
 
 
