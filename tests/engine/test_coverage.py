@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 import pytest
 import torch
@@ -65,6 +67,18 @@ def test_expected_error_draws_the_pick() -> None:
     wrong = np.full(60, 0.02)
     wrong[8:14] = 0.9
     assert 6 <= chosen(poses, [0], error=wrong)[0] <= 15
+
+
+def test_stretch_that_a_pick_mends_draws_no_second_one() -> None:
+    apart, wrong = apart_of([float(n) for n in range(60)]), np.full(60, 0.02)
+    wrong[8:16], wrong[40:43] = 0.9, 0.15
+
+    def two(mends: Callable[[int], Iterable[int]]) -> list[int]:
+        return [index for index, _, _ in picks(range(60), apart, [0, 59], range(60), wrong, 2, mends)]
+
+    first, second = two(lambda index: range(8, 16) if 8 <= index < 16 else ())
+    assert 8 <= first < 16 and 38 <= second <= 45
+    assert 4 <= two(lambda index: ())[1] <= 20, "without it the same stretch is picked again"
 
 
 def test_picks_are_different_frames_and_never_keyed_ones() -> None:

@@ -84,6 +84,14 @@ def test_lost_stretch_is_suggested_first_and_named(request_: SuggestRequest) -> 
     assert result.message.startswith(f"Key frame {first.frame} next: 1: lost for 6 frames")
 
 
+def test_a_stretch_is_named_once_and_the_next_suggestion_is_for_another(request_: SuggestRequest) -> None:
+    nothing = np.zeros((96, 128), np.float32)
+    spoil(request_, dict.fromkeys((*range(7, 15), *range(27, 31)), nothing))
+    first, second, *rest = suggest(request_).suggestions
+    assert {first.reason, second.reason} == {"1: lost for 8 frames (7-14)", "1: lost for 4 frames (27-30)"}
+    assert not any(pick.wrong for pick in rest)
+
+
 @pytest.mark.parametrize("kind", ["other place", "two places", "soft"])
 def test_wrong_stretch_is_among_the_first_two(request_: SuggestRequest, kind: str) -> None:
     spoils = {

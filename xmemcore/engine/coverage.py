@@ -7,7 +7,7 @@ XMem++'s own Algorithm 1 (`suggestion`) takes the frame that is farthest from al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -129,7 +129,13 @@ def compared(count: int, must: Sequence[int], may: Sequence[int]) -> list[int]:
 
 
 def picks(
-    frames: Sequence[int], apart: np.ndarray, keyed: Sequence[int], may: Sequence[int], error: np.ndarray, count: int
+    frames: Sequence[int],
+    apart: np.ndarray,
+    keyed: Sequence[int],
+    may: Sequence[int],
+    error: np.ndarray,
+    count: int,
+    mends: Callable[[int], Iterable[int]] = lambda index: (),
 ) -> Iterator[tuple[int, float, np.ndarray]]:
     """Pick keys one after another, each as if those before it were keyed.
 
@@ -140,6 +146,7 @@ def picks(
         may: indices that may be picked.
         error: (N,), of each of `frames`.
         count: picks at most.
+        mends: gives the indices that a key at an index puts right, whatever it explains: those of a stretch that is wrong in one way.
 
     Yields:
         Index, its gain, and all frames' gains (N,) in that round.
@@ -148,6 +155,7 @@ def picks(
     taken = [place[index] for index in keyed]
     open_places = [place[index] for index in may if index in place and index not in keyed]
     error = np.asarray(error, np.float64).copy()
+    usual = float(np.median(error))
     while open_places and count > 0:
         worth = gains(apart, taken, error)
         shown = np.zeros(len(frames))
@@ -161,6 +169,8 @@ def picks(
         open_places.remove(best)
         # The error that the new key explains is taken off.
         error *= np.minimum(1, _unexplained(apart[:, best]) / before)
+        mended = [place[index] for index in mends(frames[best]) if index in place]
+        error[mended] = np.minimum(error[mended], usual)
         count -= 1
 
 

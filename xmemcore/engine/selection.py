@@ -6,7 +6,7 @@ in `STRATEGIES`, and add its name to `protocol.choices.METHODS`, which the comma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +37,8 @@ class Situation:
     """Gives a frame's reduced key by index, for a strategy that judges; see `coverage.glimpse`."""
     errors: Sequence[float] | None = None
     """For every frame, how wrong its mattes are expected to be, in [0, 1]; None: unknown."""
+    mends: Callable[[int], Iterable[int]] = lambda index: ()
+    """Gives the indices that a key at an index puts right; see `coverage.picks`."""
 
     @property
     def open(self) -> list[int]:
@@ -71,7 +73,7 @@ def coverage(situation: Situation, count: int) -> Iterator[Pick]:
     frames = compared(len(situation.eligible), situation.keyed, situation.open)
     apart = distances(frames, situation.glimpse, situation.progress, situation.cancelled)
     errors = np.ones(len(frames)) if situation.errors is None else np.asarray(situation.errors, np.float64)[frames]
-    for index, gain, gains in covering(frames, apart, situation.keyed, situation.open, errors, count):
+    for index, gain, gains in covering(frames, apart, situation.keyed, situation.open, errors, count, situation.mends):
         scores = torch.zeros(len(situation.eligible), dtype=torch.float64)
         scores[frames] = torch.from_numpy(gains)
         yield Pick(index, gain, scores)

@@ -17,6 +17,8 @@ WEAK_ALARM = 0.4
 """The same for signs that right mattes show too: a blurred object is soft at its edge, an object behind a tree is in two places."""
 WEAK_FRAMES = 3
 """Frames that such a sign must last."""
+NEAR_FRAMES = 2
+"""A key this close to a stretch puts it right."""
 FAR_FRAMES = 8
 """From here on the distance to the nearest key is named; nearer, appearance is what differs."""
 
@@ -36,8 +38,25 @@ class Reason:
     """Whether something looks wrong, and not only far from a key."""
 
 
+def mended(index: int, doubts: Sequence[Sequence[Doubt]]) -> list[int]:
+    """List the frames that a key at an index puts right: those of the stretches that it lies in, or next to.
+
+    Args:
+        index: of the key.
+        doubts: for each object, of every frame.
+    """
+    found = [stretch for doubts_of_object in doubts for stretch in stretches(doubts_of_object) if _mends(index, stretch)]
+    return sorted({frame for stretch in found for frame in range(stretch.first, stretch.last + 1)})
+
+
 def reason(
-    index: int, nearest: int, keyed: Sequence[int], doubts: Sequence[Sequence[Doubt]], names: Sequence[str], frames: Sequence[int]
+    index: int,
+    nearest: int,
+    keyed: Sequence[int],
+    doubts: Sequence[Sequence[Doubt]],
+    names: Sequence[str],
+    frames: Sequence[int],
+    suggested: Sequence[int] = (),
 ) -> Reason:
     """Say why a frame is suggested.
 
@@ -48,6 +67,7 @@ def reason(
         doubts: for each object, of every frame; empty where there are no mattes.
         names: of the objects.
         frames: the plate's frame numbers.
+        suggested: those of `keyed` that are suggested before this one; what they put right is not named again.
     """
     before = max((key for key in keyed if key < index), default=-1)
     after = min((key for key in keyed if key > index), default=len(frames))
@@ -56,6 +76,8 @@ def reason(
         for stretch in stretches(doubts_of_object):
             apart = max(stretch.first - index, index - stretch.last, 0)
             if stretch.last <= before or stretch.first >= after or apart > REACH_FRAMES:
+                continue
+            if any(_mends(other, stretch) for other in suggested):
                 continue
             weight = stretch.error * float(np.exp(-apart / REACH_FRAMES))
             weak = stretch.reason.startswith(WEAK_SIGNS)
@@ -72,6 +94,10 @@ def reason(
     else:
         text = f"looks different from the keys around it; closest is {frames[nearest]}"
     return Reason(text, None, index, index, False)
+
+
+def _mends(index: int, stretch: Stretch) -> bool:
+    return stretch.first - NEAR_FRAMES <= index <= stretch.last + NEAR_FRAMES
 
 
 def first_key_reason(share: float) -> str:

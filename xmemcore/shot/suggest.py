@@ -33,7 +33,7 @@ from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.mattes.mattes import MatteSequence, read_mattes
 from xmemcore.shot.plate.frame_source import Encoding, PlateContent, ShotFrames
 from xmemcore.shot.plate.plate import Plate
-from xmemcore.shot.reasons import first_key_reason, reason
+from xmemcore.shot.reasons import first_key_reason, mended, reason
 from xmemcore.shot.store.cache import digest, features_folder, node_folder
 from xmemcore.shot.store.looks import Looks
 from xmemcore.shot.store.state import NodeManifest
@@ -81,6 +81,7 @@ def suggest(request: SuggestRequest, listener: Listener | None = None) -> Sugges
         listener.cancelled,
         glimpse=seen.glimpses.__getitem__,
         errors=_errors(judged) or None,
+        mends=lambda index: mended(index, judged),
     )
     picks = list(strategy.picks(situation, request.count))
     suggestions, before = [], list(keyed)
@@ -167,7 +168,8 @@ def _suggestion(
     if not strategy.judges:
         sentence = _reason(strategy, masks, pick.index, closest, before[keyed:], numbers)
         return Suggestion(numbers[pick.index], pick.score, numbers[closest], sentence)
-    why = reason(pick.index, closest, before, judged, [masks.shot.annotations.objects[obj] for obj in masks.objects], numbers)
+    names = [masks.shot.annotations.objects[obj] for obj in masks.objects]
+    why = reason(pick.index, closest, before, judged, names, numbers, before[keyed:])
     return Suggestion(
         numbers[pick.index], pick.score, numbers[closest], why.sentence, why.object, numbers[why.first], numbers[why.last], why.wrong
     )
