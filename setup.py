@@ -49,7 +49,7 @@ setup(
     python_requires=">=3.11,<3.12",
     packages=find_packages(include=["xmemcore", "xmemcore.*"]),
     package_data={
-        "xmemcore.network": ["weights/*.safetensors", "weights/*.json"],
+        "xmemcore.network": ["*.safetensors", "weights/*.safetensors", "weights/*.json"],
         "xmemcore.evaluation": ["parts.json"],
         "xmemcore.training": ["recipes/*.toml", "*.tsv"],
     },

@@ -79,6 +79,17 @@ def test_region_without_an_edge_does_not_snap_to_one_nearby(inside: int) -> None
     assert 0.96 < (fine[1] > 0.5).sum() / (region > 0.5).sum() < 1.04
 
 
+def test_thin_parts_that_the_network_saw_faintly_come_back_from_the_plate() -> None:
+    alpha = np.zeros((HEIGHT, WIDTH), np.float32)
+    for row in range(30, 170, 20):
+        cv2.line(alpha, (30, row), (220, row + 12), 1.0, 2, cv2.LINE_AA)  # half a cell wide
+    alpha = cv2.GaussianBlur(alpha.clip(0, 1), (0, 0), 0.6)
+    small, enlarged = network(alpha)
+    fine = refined(small, enlarged, scene(alpha))
+    band = cv2.dilate((alpha > 0.02).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    assert np.abs(fine[1] - alpha)[band].mean() <= 0.6 * np.abs(enlarged[1] - alpha)[band].mean()
+
+
 def test_object_that_leaves_the_picture_is_not_bitten_at_the_border() -> None:
     alpha = disc(5, 90, 50)
     small, enlarged = network(alpha)
@@ -104,4 +115,4 @@ def test_refined_is_the_default_and_plain_is_what_it_was() -> None:
     assert chain_of(PropagateRequest(plate="p"), canvas) == (Enlarge(canvas), Refine())
     assert chain_of(PropagateRequest(plate="p", edges="plain"), canvas) == (Enlarge(canvas),)
     assert chain_of(PropagateRequest(plate="p", plain=True), canvas) == (Enlarge(canvas),)
-    assert keys_of(chain_of(PropagateRequest(plate="p"), canvas)) == ["edges 3"]
+    assert keys_of(chain_of(PropagateRequest(plate="p"), canvas)) == ["edges 4"]

@@ -23,6 +23,14 @@ _SMALLEST_THING = 400
 """Least pixels of a thing. A smaller one is a mislabelled picture or shows nothing worth following."""
 
 
+def terms_of(folder: Path) -> str | None:
+    """Read what a folder says of its pictures' licences, in one line; None where it says nothing."""
+    try:
+        return (folder / TERMS).read_text(encoding="utf-8").strip().splitlines()[0]
+    except (OSError, ValueError, IndexError):
+        return None
+
+
 @dataclass(frozen=True)
 class _Still:
     image: Path
@@ -55,10 +63,7 @@ class Stills:
     @property
     def terms(self) -> str | None:
         """The folder's statement about its pictures' licences; None where there is none."""
-        try:
-            return (self._root / TERMS).read_text(encoding="utf-8").strip().splitlines()[0]
-        except (OSError, ValueError, IndexError):
-            return None
+        return terms_of(self._root)
 
     def background(self, rng: np.random.Generator) -> np.ndarray:
         """Give any photograph."""

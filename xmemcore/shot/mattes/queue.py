@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import torch
 
 from xmemcore.engine.sweep import Prediction
 from xmemcore.protocol.failures import MachineError
@@ -82,7 +83,7 @@ class MatteQueue:
         self._waiting: dict[int, set[int]] = {}
         self._waiting_room = waiting_room
         self._signature = signature
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="matte-writer")
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="matte-writer", initializer=_on_one_core)
         self._pending: deque[Future[Written]] = deque()
 
     def __enter__(self) -> MatteQueue:
@@ -174,6 +175,11 @@ class MatteQueue:
             planes, around = content["planes"], {int(name): content[name] for name in content.files if name != "planes"}
         path.unlink()
         return planes, around
+
+
+def _on_one_core() -> None:
+    """Let this thread compute alone: the other cores belong to the gaps. Torch keeps the number for each thread."""
+    torch.set_num_threads(1)
 
 
 def handed(prediction: Prediction) -> np.ndarray:
