@@ -17,3 +17,9 @@ def test_ordinary_sentence_is_itself() -> None:
 def test_echo_is_bounded_and_the_advice_stays(echo: str) -> None:
     sentence = str(RequestError(f"There is no frame '{echo}'. Choose another."))
     assert len(sentence) <= LONGEST and sentence.startswith("There is no frame '") and sentence.endswith("'. Choose another.")
+
+
+@pytest.mark.parametrize("broken", ["a\nb", "a\r\nb", "a\x00b", "a\tb", "a\x1b[31mb"])
+def test_sentence_stays_on_one_line_whatever_it_repeats(broken: str) -> None:
+    sentence = str(RequestError(f"There is no key encoder {broken}. Choose another."))
+    assert sentence.isprintable() and sentence.startswith("There is no key encoder a ") and sentence.endswith("Choose another.")

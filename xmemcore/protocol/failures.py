@@ -21,6 +21,7 @@ EXISTS = "Check that the file exists and may be read."
 LONGEST = 4000
 """Characters of a sentence."""
 _LONG_WORD = re.compile(r"\S{400,}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 class Failure(Exception):
@@ -33,8 +34,9 @@ class Failure(Exception):
     exit_code = 1
 
     def __str__(self) -> str:
-        """Give the sentence; what it repeats of a request or a file is bounded, whoever wrote it."""
-        text = _LONG_WORD.sub(lambda word: f"{word[0][:200]}...{word[0][-60:]}", super().__str__())
+        """Give the sentence on one line; what it repeats of a request or a file is bounded, whoever wrote it."""
+        line = _CONTROL.sub(" ", super().__str__())
+        text = _LONG_WORD.sub(lambda word: f"{word[0][:200]}...{word[0][-60:]}", line)
         return text if len(text) <= LONGEST else f"{text[: LONGEST - 400]} ... {text[-380:]}"
 
 
