@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from xmemcore.shot.doubt import SIGHT_NUMBERS, Doubt, Sight, doubts, expected_error, sight
+from xmemcore.shot.doubt import SIGHT_NUMBERS, Doubt, Sight, doubts, expected_error, expected_j, sight
 from xmemcore.shot.reasons import reason
 
 
@@ -28,6 +28,13 @@ def test_soft_ragged_and_hollow_mattes_are_expected_to_be_worse() -> None:
     ragged[::3] = 0
     for worse in (disc(soft=4), hollow, ragged):
         assert expected_error(sight(worse), 3) > clean + 0.02
+
+
+def test_expected_j_falls_with_the_error_and_a_lost_object_has_none() -> None:
+    told = [expected_j(error) for error in np.linspace(0, 1, 21)]
+    assert told[0] == 1 and told[-1] == 0 and all(a > b for a, b in zip(told, told[1:]))
+    # Runs of blackswan and of chair, expected error 0.104 and 0.31, had J of 0.955 and 0.875.
+    assert abs(expected_j(0.104) - 0.955) < 0.05 and abs(expected_j(0.31) - 0.875) < 0.05
 
 
 def test_frames_far_from_a_key_are_expected_to_be_worse() -> None:

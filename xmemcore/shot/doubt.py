@@ -34,6 +34,9 @@ WEAK_SIGNS = ("edge unsure", "in ")
 LOST = "lost"
 """Sign of an object that is missing between frames that show it."""
 
+TOLD_ERRORS, SEEN_ERRORS = (0.0, 0.4, 1.0), (0.0, 0.22, 1.0)
+"""Expected errors, and the errors that mattes with them had; see `expected_j`."""
+
 _SOFT, _RAGGED, _FAR, _HOLLOW, _ALWAYS = 0.13, 0.97, 0.06, 1.0, -0.025
 """Weights of the expected 1 - J; see `expected_error`."""
 
@@ -176,6 +179,15 @@ def expected_error(seen: Sight, distance: float) -> float:
     """Give the expected 1 - J of a matte, from itself and its distance in frames to the nearest key."""
     error = _SOFT * seen.softness + _RAGGED * seen.raggedness + _HOLLOW * seen.hollowness + _FAR * min(distance, FAR_FRAMES) / FAR_FRAMES
     return float(np.clip(error + _ALWAYS, 0.0, 1.0))
+
+
+def expected_j(error: float) -> float:
+    """Give the J that an artist is told of an expected error: what such mattes had on clips with known masks.
+
+    The weights were fitted on runs without carried keys, refined edges and windows; today's mattes have about half of that error. A matte
+    that is lost or swapped is as wrong as it was.
+    """
+    return 1.0 - float(np.interp(error, TOLD_ERRORS, SEEN_ERRORS))
 
 
 def _judged(sights: Sequence[Sight | None], index: int, seen: Sight, distance: int, keyed: Mapping[int, bool]) -> Doubt:

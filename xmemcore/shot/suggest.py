@@ -26,7 +26,7 @@ from xmemcore.protocol.requests import SuggestRequest
 from xmemcore.protocol.results import Suggestion, SuggestResult
 from xmemcore.shot.annotations.annotations import Annotations, NothingAnnotated
 from xmemcore.shot.device import choose_device, choose_precision, limit_memory
-from xmemcore.shot.doubt import LOST, SIGHT_NUMBERS, Doubt, Sight, doubts, sight
+from xmemcore.shot.doubt import LOST, SIGHT_NUMBERS, Doubt, Sight, doubts, expected_j, sight
 from xmemcore.shot.inputs import Shot, open_shot, wanted_indices
 from xmemcore.shot.listener import Listener, Silence
 from xmemcore.shot.mattes import matte_proof
@@ -102,7 +102,7 @@ def suggest(request: SuggestRequest, listener: Listener | None = None) -> Sugges
         encoded_frames=seen.encoded_frames,
         seconds=round(time.monotonic() - began, 3),
         expected_j=expected,
-        expected={numbers[index]: round(1 - error, 3) for index, error in enumerate(_errors(judged))},
+        expected={numbers[index]: round(j, 3) for index, j in enumerate(_expected(judged))},
     )
 
 
@@ -303,8 +303,13 @@ def _lost(judged: Sequence[Sequence[Doubt]]) -> list[int]:
 
 
 def _expected_j(judged: Sequence[Sequence[Doubt]], keyed: Sequence[int]) -> float | None:
-    errors = [doubt.error for doubts in judged for index, doubt in enumerate(doubts) if index not in keyed]
-    return round(1 - float(np.mean(errors)), 3) if errors else None
+    left = [expected_j(doubt.error) for doubts in judged for index, doubt in enumerate(doubts) if index not in keyed]
+    return round(float(np.mean(left)), 3) if left else None
+
+
+def _expected(judged: Sequence[Sequence[Doubt]]) -> list[float]:
+    """Give the expected J of each frame, the mean over the objects; [] where nobody judged."""
+    return np.mean([[expected_j(doubt.error) for doubt in doubts] for doubts in judged], axis=0).tolist() if judged else []
 
 
 def _object(name: str | None, objects: Sequence[str]) -> int | None:
