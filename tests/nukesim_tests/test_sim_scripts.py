@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from nukesim import ScriptError
+from nukesim import ScriptError, classes
 
 STACK = """
 Constant { inputs 0 name A }
@@ -71,8 +71,10 @@ def test_every_sample_loads_and_loads_again_from_what_was_saved(host, samples, t
         again.write_text(text, encoding="utf-8", errors="surrogateescape")
         host.startup([path.parent])  # gizmos are saved as one line: their file must be on the path
         host._plugin_path = [str(path.parent)]
-        gizmo = host.all_nodes()[0]._kind.kind == "gizmo" if path.suffix == ".gizmo" else False
-        if not gizmo or (path.parent / (host.all_nodes()[0]._class + ".gizmo")).exists():
+        first = host.all_nodes()[0]
+        gizmo = path.suffix == ".gizmo" and first._kind.kind == "gizmo"
+        # A gizmo of the name of one of Nuke's own classes (Cryptomatte, a gizmo before Nuke 13) loads again as that class.
+        if not gizmo or (first._class not in classes.TABLE and (path.parent / (first._class + ".gizmo")).exists()):
             host.open(again, unknown="inert")
             assert len(host.all_nodes()) == count, path.name
             assert _plain(host.script_text()) == _plain(text), path.name
