@@ -22,7 +22,7 @@ from xmemcore.shot.mattes.planes import share_out
 from xmemcore.shot.plate.flow import Way, Ways
 from xmemcore.shot.plate.resampling import resampled
 
-VERSION = 2
+VERSION = 3
 """Raised whenever the same inputs would be carried in another way: it is part of every signature."""
 
 REACH = 12
@@ -36,6 +36,11 @@ NEAR = 4
 """Frames from a key within which the agreement of answers counts less the nearer the key is, because motion over one frame is sure."""
 FEATHER_PIXELS = 3
 """An edge that takes more pixels of the plate from 0 to 1 is feathered; one without a feather takes one or two."""
+SURE = 0.02
+"""Answers within this of 0 or 1 are sure."""
+TRACE, THIN_PART = 0.1, 0.25
+"""Bounds of what is carried to where the network is sure that there is nothing, or nothing but the object. Up to the first it is an error
+of the flow; from the second on it is a thin part that the network does not see."""
 FAINT = 1 / 64
 """Differences below this are the network's softness; they are not carried."""
 
@@ -157,6 +162,7 @@ class KeyDifferences:
                     carried[obj + 1] += weight * added
                     # A feather goes on until half way, then the plate takes over.
                     np.maximum(soft[obj], min(1.0, 2 * weight) * feathered, out=soft[obj])
+            carried[obj + 1] = _without_traces(carried[obj + 1], planes[obj + 1].astype(np.float32))
         if not ways:
             return planes, soft
         return share_out(carried.clip(0, 1)), soft
@@ -187,6 +193,18 @@ def _artists_shapes(
         matte = np.ascontiguousarray(matte if part is None else matte[part.slices], np.float32)
         shapes[place], feathers[place] = resampled(matte, size), feather_of(matte, size)
     return shapes, feathers
+
+
+def _without_traces(carried: np.ndarray, answer: np.ndarray) -> np.ndarray:
+    """Take back from a plane (h, w) what is too little for a thin part where the network's answer (h, w) is sure all around."""
+    around = np.ones((AROUND_PIXELS, AROUND_PIXELS), np.uint8)
+    empty, solid = cv2.dilate(answer, around) <= SURE, cv2.erode(answer, around) >= 1 - SURE
+    values = np.where(empty, _above_traces(carried), carried)
+    return np.where(solid, 1 - _above_traces(1 - values), values)
+
+
+def _above_traces(values: np.ndarray) -> np.ndarray:
+    return values * ((values - TRACE) / (THIN_PART - TRACE)).clip(0, 1)
 
 
 def feather_of(matte: np.ndarray, size: tuple[int, int]) -> np.ndarray:
