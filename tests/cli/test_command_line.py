@@ -259,6 +259,16 @@ def test_layers_that_are_called_otherwise_are_said_once(shot: dict[str, Any], ca
     assert main(["propagate", "p", "--masks", "m"]) == 0
     out, err = capsys.readouterr()
     assert out.splitlines()[1:] == ["Layers under names that Nuke takes: mask is obj_mask, 1 is obj_1"] and err == ""
+
+
+def test_name_of_a_shape_that_commands_a_terminal_is_printed_without_its_commands(
+    shot: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    renamed = {**PROPAGATED, "objects": ["\x1b[31m\nsleeve"], "layers": ["sleeve"]}
+    shot["propagate"] = lambda request, listener: Answer(renamed)
+    assert main(["propagate", "p", "--masks", "m"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 and lines[1].isprintable()
     many = [str(number) for number in range(30)]
     shot["propagate"] = lambda request, listener: Answer({**PROPAGATED, "objects": many, "layers": [f"obj_{number}" for number in many]})
     assert main(["propagate", "p", "--masks", "m"]) == 0

@@ -82,3 +82,12 @@ def test_what_is_counted_is_said() -> None:
     TerminalListener("report", stream, unit="comparisons").progress(11, 218)
     TerminalListener("report", stream, terminal=True, unit="comparisons").progress(218, 218)
     assert stream.getvalue().startswith("report: 5 % (11 of 218 comparisons)\n") and stream.getvalue().endswith("218/218 comparisons")
+
+
+def test_names_from_files_neither_break_a_line_nor_command_a_terminal() -> None:
+    stream = io.StringIO()
+    listener = TerminalListener("propagate", stream)
+    listener.message("Reading \x1b[31m\nsleeve")
+    listener.warning("The shape \x1b]0;x\x07\nsleeve is not read.")
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 2 and all(line.isprintable() for line in lines)

@@ -31,6 +31,7 @@ from xmemcore.protocol.failures import MachineError, NotWritable, RequestError
 from xmemcore.protocol.path_map import PathRules, read_rules
 from xmemcore.protocol.requests import PATHS, PropagateRequest
 from xmemcore.protocol.results import Collected
+from xmemcore.protocol.words import one_line
 
 MOST_WORKERS = 10_000
 worker_count = whole(1, MOST_WORKERS)
@@ -188,7 +189,7 @@ def run_plan(chosen: argparse.Namespace) -> None:
         for chunk in ahead.chunks:
             print(f"  --chunk {chunk.chunk}  {chunk.frames}: {chunk.stale} to compute, {chunk.steps} steps, {_time(chunk.seconds)}")
     for warning in ahead.warnings:
-        print(warning)
+        print(one_line(warning))
 
 
 def _time(seconds: float | None) -> str:

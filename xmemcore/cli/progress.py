@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from xmemcore.protocol import farm as words
+from xmemcore.protocol.words import one_line
 
 LOG_STEP_PERCENT = 5
 BAR_CELLS = 30
@@ -55,6 +56,7 @@ class TerminalListener:
 
     def message(self, text: str) -> None:
         """Say what happens now."""
+        text = one_line(text)
         if not self.quiet:
             self._line(text)
         if self.farm is not None:
@@ -62,7 +64,7 @@ class TerminalListener:
 
     def warning(self, text: str) -> None:
         """Say what the artist should know though the run goes on."""
-        self._line(f"Warning: {text}")
+        self._line(f"Warning: {one_line(text)}")
 
     def progress(self, done: int, total: int) -> None:
         """Say how much is done; a count below the last one begins a new phase."""

@@ -21,6 +21,7 @@ from xmemcore.cli.options import (
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
 from xmemcore.protocol.failures import Cancelled, Failure, RequestError
 from xmemcore.protocol.requests import ApproveRequest, FitRequest, PropagateRequest, ShotRequest, SuggestRequest
+from xmemcore.protocol.words import one_line
 from xmemcore.shot.footprint import peak_mb
 from xmemcore.shot.listener import Listener
 
@@ -90,10 +91,10 @@ def run_approve(chosen: argparse.Namespace) -> None:
         print(json.dumps(answer))
         return
     for warning in answer["warnings"]:
-        print(warning)
+        print(one_line(warning))
     print(f"{'Taken back' if chosen.undo else 'Approved'}: {counted(answer['changed'])}")
     for name, frames in answer["approved"].items():
-        print(f"{name}: {frames}")
+        print(one_line(f"{name}: {frames}"))
     if answer["approved"]:
         print(f"Add to the next runs: --approved {answer['folder']}")
 
@@ -111,11 +112,10 @@ def run_fit(chosen: argparse.Namespace) -> None:
         print(json.dumps(answer))
         return
     for fitted in answer["objects"]:
-        print(
-            f"{fitted['name']}: shapes of frame {fitted['keyed_on']} on frame {answer['frame']}, overlap with the matte {fitted['iou']:.3f}"
-        )
+        found = f"shapes of frame {fitted['keyed_on']} on frame {answer['frame']}, overlap with the matte {fitted['iou']:.3f}"
+        print(one_line(f"{fitted['name']}: {found}"))
     for warning in answer["warnings"]:
-        print(warning)
+        print(one_line(warning))
     print(f"Roto: {answer['out']}")
 
 
@@ -151,7 +151,7 @@ def run_propagate(chosen: argparse.Namespace) -> None:
         renamed = [f"{obj} is {layer}" for obj, layer in zip(answer["objects"], answer["layers"]) if obj != layer]
         if renamed:
             more = f" and {len(renamed) - RENAMED_SHOWN} more (--json shows all)" if len(renamed) > RENAMED_SHOWN else ""
-            print(f"Layers under names that Nuke takes: {', '.join(renamed[:RENAMED_SHOWN])}{more}")
+            print(one_line(f"Layers under names that Nuke takes: {', '.join(renamed[:RENAMED_SHOWN])}{more}"))
         if request.report is not None and undrawn is None:
             print(f"Contact sheet: {request.report}")
     if undrawn is not None:
@@ -186,8 +186,8 @@ def run_suggest(chosen: argparse.Namespace) -> None:
         print(json.dumps(answer))
         return
     for pick in answer["suggestions"]:
-        print(f"{pick['frame']}  score {pick['score']:.3g}  {pick['reason']}")
-    print(answer["message"])
+        print(one_line(f"{pick['frame']}  score {pick['score']:.3g}  {pick['reason']}"))
+    print(one_line(answer["message"]))
     if answer["lost_frames"]:
         from xmemcore.protocol.frames import counted
 

@@ -6,6 +6,8 @@ import errno
 import re
 from pathlib import Path
 
+from xmemcore.protocol.words import one_line
+
 DISK_FAILED = frozenset((errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)))
 """Numbers of system errors that mean a full or broken disk."""
 
@@ -21,7 +23,6 @@ EXISTS = "Check that the file exists and may be read."
 LONGEST = 4000
 """Characters of a sentence."""
 _LONG_WORD = re.compile(r"\S{400,}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 class Failure(Exception):
@@ -35,8 +36,7 @@ class Failure(Exception):
 
     def __str__(self) -> str:
         """Give the sentence on one line; what it repeats of a request or a file is bounded, whoever wrote it."""
-        line = _CONTROL.sub(" ", super().__str__())
-        text = _LONG_WORD.sub(lambda word: f"{word[0][:200]}...{word[0][-60:]}", line)
+        text = _LONG_WORD.sub(lambda word: f"{word[0][:200]}...{word[0][-60:]}", one_line(super().__str__()))
         return text if len(text) <= LONGEST else f"{text[: LONGEST - 400]} ... {text[-380:]}"
 
 

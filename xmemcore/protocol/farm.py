@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from typing import Mapping, Optional
 
+from xmemcore.protocol.words import one_line
+
 SESSION_VARIABLES = ("OPENJD_SESSION_WORKING_DIR", "DEADLINE_SESSION_ID")
 """One of these is set where such a farm runs us."""
 
@@ -25,13 +27,9 @@ def progress(percent: int) -> str:
 
 def status(text: str) -> str:
     """Say what is being done, for the monitor's one line."""
-    return f"openjd_status: {_one_line(text)}"
+    return f"openjd_status: {one_line(text)}"
 
 
 def failed(sentence: str) -> str:
     """Say why the task fails, for the monitor's one line."""
-    return f"openjd_fail: {_one_line(sentence)}"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return f"openjd_fail: {one_line(sentence)}"

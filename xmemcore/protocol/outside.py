@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from pathlib import Path
 from typing import Any, Dict, Optional, Union
 
 from xmemcore.protocol.whole_file import read_ordinary
+from xmemcore.protocol.words import one_line
 
 MAX_JSON_BYTES = 256 << 20
 """Larger files and lines are refused before they are parsed; ours are smaller."""
@@ -93,7 +93,7 @@ def short(value: object, most: int = 60) -> str:
 
 def cut(text: str, most: int = 60) -> str:
     """Cut a text from outside to one line of bounded length."""
-    text = re.sub(r"[\x00-\x1f\x7f]+", " ", text[: 4 * most])
+    text = one_line(text[: 4 * most])
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 

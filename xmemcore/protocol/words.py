@@ -1,11 +1,19 @@
-"""Lists in sentences, cut to a readable length."""
+"""Words in sentences: lists cut to a readable length, and texts that stay on one line."""
 
 from __future__ import annotations
 
+import re
 from typing import Sequence
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 def listed(items: Sequence[object], most: int = 8) -> str:
     """Write the first things of a list and how many follow: `a, b, c and 4 more`."""
     rest = len(items) - most
     return ", ".join(map(str, items[:most])) + (f" and {rest} more" if rest > 0 else "")
+
+
+def one_line(text: str) -> str:
+    """Write a blank for control characters: a name from a file must neither break a line nor command a terminal."""
+    return _CONTROL.sub(" ", text)

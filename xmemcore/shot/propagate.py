@@ -12,6 +12,7 @@ from xmemcore.protocol.frames import counted
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.result_lock import require_unlocked
 from xmemcore.protocol.results import PropagateResult
+from xmemcore.protocol.words import one_line
 from xmemcore.shot.approved import forgotten
 from xmemcore.shot.chunks import parse_chunk, shared_out
 from xmemcore.shot.computation import Computation
@@ -208,6 +209,7 @@ class _PropagateRun:
 
     def warn(self, text: str) -> None:
         """Pass a warning on, once."""
+        text = one_line(text)
         if text not in self.warnings:
             self.warnings.append(text)
             self.listener.warning(text)

@@ -31,6 +31,7 @@ from xmemcore.protocol.messages import (
     Warned,
 )  # fmt: skip
 from xmemcore.protocol.results import Result
+from xmemcore.protocol.words import one_line
 from xmemcore.worker.wire import Wire, failed
 
 Request = Propagate | Suggest | Fit | Approve | Status | Clear | Models
@@ -54,10 +55,10 @@ class JobListener:
         self._job, self._wire, self._number = job, wire, job.request.job
 
     def message(self, text: str) -> None:
-        self._wire.send(Log(self._number, text))
+        self._wire.send(Log(self._number, one_line(text)))
 
     def warning(self, text: str) -> None:
-        self._wire.send(Warned(self._number, text))
+        self._wire.send(Warned(self._number, one_line(text)))
 
     def progress(self, done: int, total: int) -> None:
         self._wire.send(Progress(self._number, int(done), int(total)))

@@ -1,0 +1,20 @@
+"""Words in sentences stay on one line and command no terminal."""
+
+from __future__ import annotations
+
+import pytest
+
+from xmemcore.protocol.words import listed, one_line
+
+
+@pytest.mark.parametrize("broken", ["a\nb", "a\r\nb", "a\x00b", "a\tb", "a\x1b[31mb", "a\x9b31mb"])
+def test_control_characters_become_blanks(broken: str) -> None:
+    assert one_line(broken).isprintable() and one_line(broken).startswith("a ")
+
+
+def test_letters_of_every_script_stay() -> None:
+    assert one_line("Ärmel 袖 👕") == "Ärmel 袖 👕"
+
+
+def test_list_is_cut() -> None:
+    assert listed(["a", "b", "c"], 2) == "a, b and 1 more"
