@@ -70,16 +70,16 @@ class Refinement:
             soft: (K, h, w) in [0, 1], where each object's edge is soft by the artist's will: the plate is not asked there; None: nowhere.
         """
         self._picture = picture
-        self._band = band = undecided(small[1:])
+        bands = [undecided(plane[None]) for plane in small[1:]]
+        self._band = band = np.any(bands, axis=0)
         self._box = box = _CellBox.around(band, picture.shape[:2]) if band.any() else None
         if box is None:
             return
         self._near = box.of(band.astype(np.float32))
         plate = _Plate(picture, (band.shape[0], band.shape[1]))
-        bands = [undecided(plane[None]) for plane in small[1:]]
         self._explained = [
-            _Explained(plate, plane, band, None if soft is None else soft[obj]) if band.any() else None
-            for obj, (plane, band) in enumerate(zip(small[1:], bands))
+            _Explained(plate, plane, near, None if soft is None else soft[obj]) if near.any() else None
+            for obj, (plane, near) in enumerate(zip(small[1:], bands))
         ]
 
     def rows(self, band: slice, enlarged: np.ndarray) -> np.ndarray:
