@@ -149,22 +149,25 @@ class KeyDifferences:
         Returns:
             Planes (1 + K, h, w), which still sum to 1; and where each object's edge is feathered, (K, h, w) in [0, 1].
         """
-        ways: dict[int, Way] = {}
         carried = planes.astype(np.float32)
         soft = np.zeros_like(carried[1:])
-        for obj in range(len(soft)):
-            for key, weight in self._weights(obj, index):
-                difference = self._found[key].get(obj)
-                if difference is not None:
-                    if key not in ways:
-                        ways[key] = self._flows.way(index, key, (planes.shape[1], planes.shape[2]))
-                    added, feathered = difference.at(ways[key], planes[obj + 1], abs(index - key))
-                    carried[obj + 1] += weight * added
-                    # A feather goes on until half way, then the plate takes over.
-                    np.maximum(soft[obj], min(1.0, 2 * weight) * feathered, out=soft[obj])
-            carried[obj + 1] = _without_traces(carried[obj + 1], planes[obj + 1].astype(np.float32))
-        if not ways:
+        counting = [
+            [(key, weight, self._found[key][obj]) for key, weight in self._weights(obj, index) if obj in self._found[key]]
+            for obj in range(len(soft))
+        ]
+        if not any(counting):
             return planes, soft
+        ways: dict[int, Way] = {}
+        for obj, differences in enumerate(counting):
+            answer = carried[obj + 1].copy()
+            for key, weight, difference in differences:
+                if key not in ways:
+                    ways[key] = self._flows.way(index, key, (planes.shape[1], planes.shape[2]))
+                added, feathered = difference.at(ways[key], answer, abs(index - key))
+                carried[obj + 1] += weight * added
+                # A feather goes on until half way, then the plate takes over.
+                np.maximum(soft[obj], min(1.0, 2 * weight) * feathered, out=soft[obj])
+            carried[obj + 1] = _without_traces(carried[obj + 1], answer)
         return share_out(carried.clip(0, 1)), soft
 
     def _weights(self, obj: int, index: int) -> Sequence[tuple[int, float]]:
