@@ -47,8 +47,8 @@ class EdgeNetwork(nn.Module):
         fine = self.fine(planes)
         middle = self.middle(fine)
         coarse = self.coarse(middle)
-        middle = self.to_middle(torch.cat((_enlarged(coarse, middle), middle), dim=1))
-        return self.to_fine(torch.cat((_enlarged(middle, fine), fine), dim=1))
+        middle = self.to_middle(torch.cat((enlarged(coarse, middle), middle), dim=1))
+        return self.to_fine(torch.cat((enlarged(middle, fine), fine), dim=1))
 
     def corrected(self, colours: Tensor, matte: Tensor, spread: Tensor, function: Tensor, trust: Tensor) -> tuple[Tensor, Tensor]:
         """Correct a filter's function of the colours.
@@ -85,5 +85,6 @@ def _layer(before: int, after: int, stride: int = 1) -> tuple[nn.Module, nn.Modu
     return nn.Conv2d(before, after, 3, stride=stride, padding=1), nn.ReLU(inplace=True)
 
 
-def _enlarged(planes: Tensor, like: Tensor) -> Tensor:
+def enlarged(planes: Tensor, like: Tensor) -> Tensor:
+    """Bring planes (B, C, h, w) to the size of others (B, ., H, W), bilinear."""
     return F.interpolate(planes, size=like.shape[2:], mode="bilinear", align_corners=False)

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
-from xmemcore.network.edges import EdgeNetwork
+from xmemcore.network.edges import EdgeNetwork, enlarged
 from xmemcore.protocol.version import VERSION
 from xmemcore.protocol.whole_file import whole
 from xmemcore.shot.mattes.edges import BAND_CELLS, DECIDED, FAINTEST_SPREAD, fitted, undecided
@@ -112,18 +112,22 @@ def solved(network: EdgeNetwork, batch: Batch) -> Tensor:
     variance = F.adaptive_avg_pool2d(brightness**2, CELLS) - F.adaptive_avg_pool2d(brightness, CELLS) ** 2
     spread_of_cells = (variance.clamp(min=0) + FAINTEST_SPREAD**2).sqrt()
     function, logit = network.corrected(cells, batch.answer, spread_of_cells, batch.filtered[:, :4], batch.filtered[:, 4:])
-    size = batch.picture.shape[2:]
-    function, logit, plain = (_enlarged(planes, size) for planes in (function, logit, batch.answer))
+    return _asked(batch, function, torch.sigmoid(enlarged(logit, batch.picture)))
+
+
+def _asked(batch: Batch, function: Tensor, trust: Tensor) -> Tensor:
+    """Ask the pictures' own pixels: a function (B, 4, h, w) of the colours, trusted (B, 1, H, W) so far; alpha (B, 1, H, W)."""
+    function, plain = enlarged(function, batch.picture), enlarged(batch.answer, batch.picture)
     fit = (function[:, :3] * batch.picture).sum(dim=1, keepdim=True) + function[:, 3:]
     fit = fit + (0.95 if torch.is_grad_enabled() else 1) * (fit.clamp(0, 1) - fit)
-    return plain + torch.sigmoid(logit) * (fit - plain)
+    return plain + trust * (fit - plain)
 
 
 def errors(found: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
     """Give each picture's mean error in the band (B,), three times as much near a true edge; and the error of the gradient, a number."""
     reach = 2 * BAND_CELLS + 1
     near = (F.max_pool2d(batch.answer, reach, 1, BAND_CELLS) > DECIDED) & (-F.max_pool2d(-batch.answer, reach, 1, BAND_CELLS) < 1 - DECIDED)
-    band = (_enlarged(near.float(), found.shape[2:]) > 0).float()
+    band = (enlarged(near.float(), found) > 0).float()
     mixed = ((batch.alpha > 0.01) & (batch.alpha < 0.99)).float()
     weight = band * (1 + 2 * F.max_pool2d(mixed, 2 * _EDGE_PIXELS + 1, 1, _EDGE_PIXELS))
     mean = (weight * (found - batch.alpha).abs()).sum(dim=(1, 2, 3)) / (weight.sum(dim=(1, 2, 3)) + 50)
@@ -177,11 +181,8 @@ def _compared(network: EdgeNetwork, batches: Sequence[Batch]) -> dict[str, float
     """Give mean errors: of the enlarged answers, of the filter, of the network."""
     untouched = torch.zeros(3)
     for batch in batches:
-        size = batch.picture.shape[2:]
-        plain = _enlarged(batch.answer, size)
-        function = _enlarged(batch.filtered, size)
-        fit = ((function[:, :3] * batch.picture).sum(dim=1, keepdim=True) + function[:, 3:4]).clamp(0, 1)
-        answers = plain, plain + function[:, 4:] * (fit - plain), solved(network, batch)
+        filtered = _asked(batch, batch.filtered[:, :4], enlarged(batch.filtered[:, 4:], batch.picture))
+        answers = enlarged(batch.answer, batch.picture), filtered, solved(network, batch)
         untouched += torch.stack([errors(found, batch)[0].mean() for found in answers])
     plain_error, filter_error, error = (round(float(value), 5) for value in untouched / len(batches))
     return {"plain": plain_error, "filter": filter_error, "network": error}
@@ -192,10 +193,6 @@ def _save(path: Path, network: EdgeNetwork, training: dict[str, float], terms: s
     metadata = {"terms": terms, "licence": "Apache-2.0", "made_by": f"xmem-roto {VERSION}", "training": json.dumps(training)}
     save_file(weights, path, metadata)
     path.chmod(0o644)
-
-
-def _enlarged(planes: Tensor, size: Sequence[int]) -> Tensor:
-    return F.interpolate(planes, size=tuple(size), mode="bilinear", align_corners=False)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
