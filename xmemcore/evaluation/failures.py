@@ -107,8 +107,6 @@ class _Clip:
         self._folder, self._cancelled = folder, cancelled
         # The name makes clips differ, in a way that does not depend on which clips are looked at together.
         self._random = np.random.default_rng([seed, *shot.clip.name.encode()])
-        self._mean: dict[int, float] = {}
-        """Mean J of the objects on each frame of the last run."""
 
     def cases(self) -> Iterator[Case]:
         """Make and judge every case."""
@@ -119,7 +117,7 @@ class _Clip:
         keys = spread(self._clip, GOOD_KEYS)
         run = self._shot.propagate(keys, self._choices, self._cancelled)
         yield from self._as_it_is(keys)
-        truth = self._truth(run)
+        truth = _worst(self._truth(run))
         for kind in PLANTED[: 2 if len(self._clip) < 60 else 3]:
             stretch = self._stretch(keys, truth)
             if stretch is None:
@@ -130,11 +128,12 @@ class _Clip:
     def _as_it_is(self, keys: tuple[int, ...]) -> Iterator[Case]:
         """Judge a run of the model by its worst stretch, if it has one. A shot that is neither right nor clearly wrong is left out."""
         run = self._shot.propagate(keys, self._choices, self._cancelled)
-        truth = self._truth(run)
+        scores = self._truth(run)
+        truth, mean = _worst(scores), {index: float(np.mean(by_object)) for index, by_object in scores.items()}
         suggested = self._asked(keys, run.out)
         expected = {self._place(frame): value for frame, value in suggested.expected.items()}
         left = [index for index in truth if index not in keys]
-        correlation = rank_correlation([expected[index] for index in left], [self._mean[index] for index in left])
+        correlation = rank_correlation([expected[index] for index in left], [mean[index] for index in left])
         wrong = failing(truth, keys)
         if wrong:
             worst = max(wrong, key=lambda stretch: sum(1 - truth[index] for index in range(stretch[0], stretch[1] + 1)))
@@ -143,18 +142,16 @@ class _Clip:
             case = self._judged("right", keys, None, suggested, correlation)
         else:
             return
-        means = [round(float(np.mean([values[index] for index in left])), 3) for values in (expected, self._mean)]
+        means = [round(float(np.mean([values[index] for index in left])), 3) for values in (expected, mean)]
         yield replace(case, expected_j=means[0], true_j=means[1])
 
-    def _truth(self, run: ClipRun) -> dict[int, float]:
-        """Give the J of the worst object on each frame that has a mask."""
+    def _truth(self, run: ClipRun) -> dict[int, list[float]]:
+        """Give the J of each object on each frame that has a mask."""
         labels = self._shot.labels(run)
-        scores = {
+        return {
             index: [score.j for score in score_labels(labels[index], self._clip.labels(index), self._clip.objects, VOID).values()]
             for index in self._clip.masks
         }
-        self._mean = {index: float(np.mean(by_object)) for index, by_object in scores.items()}
-        return {index: min(by_object) for index, by_object in scores.items()}
 
     def _stretch(self, keys: Sequence[int], truth: dict[int, float]) -> tuple[int, int] | None:
         """Draw a stretch between two keys on which the mattes are right; None where there is no room."""
@@ -260,6 +257,11 @@ def rank_correlation(expected: Sequence[float], true: Sequence[float]) -> float 
     if any(rank.std() < 1e-12 for rank in ranks):
         return None
     return round(float(np.corrcoef(ranks[0], ranks[1])[0, 1]), 3)
+
+
+def _worst(scores: dict[int, list[float]]) -> dict[int, float]:
+    """Give the J of the worst object on each frame."""
+    return {index: min(by_object) for index, by_object in scores.items()}
 
 
 def _ranks(values: Sequence[float]) -> np.ndarray:
