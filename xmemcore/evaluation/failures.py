@@ -11,16 +11,15 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from xmemcore.evaluation.clip_shot import ClipRun, ClipShot, StopsWhenAsked
 from xmemcore.evaluation.clips import VOID, Clip, NothingToScore, require_scorable, spread
+from xmemcore.evaluation.earlier import earlier
 from xmemcore.evaluation.metrics import score_labels
 from xmemcore.network.catalogue import Model
 from xmemcore.protocol.names import layer_names
-from xmemcore.protocol.outside import read_object
 from xmemcore.protocol.requests import PropagateRequest, ShotRequest, SuggestRequest
 from xmemcore.protocol.whole_file import write_text
 from xmemcore.shot.inputs import open_shot
@@ -73,10 +72,7 @@ def run_failures(model: Model, device: str, clips: Sequence[Clip], out: Path, si
     """
     choices = PropagateRequest(plate="", model=str(model.path), device=device, size=size)
     file, page = out / "failures.json", out / "failures.md"
-    content: dict[str, Any] = {"model": model.name, "model_sha256": model.sha256, "size": size, "seed": seed, "clips": {}}
-    before = read_object(file)
-    if before is not None and all(before.get(key) == value for key, value in content.items() if key != "clips"):
-        content = before
+    content = earlier(file, "clips", model, size=size, seed=seed)
     for number, clip in enumerate(clips):
         listener.progress(number, len(clips))
         try:

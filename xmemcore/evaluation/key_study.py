@@ -13,10 +13,10 @@ from typing import Any
 
 from xmemcore.evaluation.clip_shot import ClipShot
 from xmemcore.evaluation.clips import Clip, NothingToScore, require_scorable
+from xmemcore.evaluation.earlier import earlier
 from xmemcore.evaluation.evaluate import EvaluationSettings, Keys, score_clip
 from xmemcore.evaluation.studies import long_shot
 from xmemcore.network.catalogue import Model
-from xmemcore.protocol.outside import read_object
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.whole_file import write_text
 from xmemcore.shot.listener import Listener
@@ -40,10 +40,8 @@ def run_keys(model: Model, device: str, clips: Sequence[Clip], out: Path, size: 
     """
     named = {clip.name: clip for clip in clips}
     choices = PropagateRequest(plate="", model=str(model.path), device=device, size=size)
-    fresh: dict[str, Any] = {"model": model.name, "model_sha256": model.sha256, "size": size, "answers": {}}
     file, page = out / "keys.json", out / "keys.md"
-    before = read_object(file)
-    content = fresh if before is None or any(before.get(key) != fresh[key] for key in fresh if key != "answers") else before
+    content = earlier(file, "answers", model, size=size)
     answers: dict[str, dict[str, Any]] = content["answers"]
 
     def keep(name: str, k: int, annotated: Sequence[int], jf: float) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 from xmemcore.evaluation import parts, studies
 from xmemcore.evaluation.clip_shot import ClipShot
 from xmemcore.evaluation.clips import Clip, NothingToScore
+from xmemcore.evaluation.earlier import earlier
 from xmemcore.evaluation.evaluate import EvaluationSettings, Keys
 from xmemcore.network.catalogue import Model
-from xmemcore.protocol.outside import read_object
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.whole_file import write_text
 from xmemcore.shot.listener import Listener
@@ -38,7 +38,7 @@ def run_studies(model: Model, device: str, clips: Sequence[Clip], out: Path, siz
     """
     named = {clip.name: clip for clip in clips}
     file = out / "studies.json"
-    content = _earlier(file, model, size)
+    content = earlier(file, "answers", model, size=size)
     choices = PropagateRequest(plate="", model=str(model.path), device=device, size=size)
     questions = _questions(choices, named, out, listener)
     if not questions:
@@ -130,12 +130,3 @@ def page_text(content: dict[str, Any]) -> str:
             lines.append(f"| {name} | **{part['J']:.3f}** | {part['F']:.3f} | {more} |")
         lines.append("")
     return "\n".join(lines)
-
-
-def _earlier(file: Path, model: Model, size: int) -> dict[str, Any]:
-    """Read the answers that are there already; those of another model or size do not count."""
-    fresh: dict[str, Any] = {"model": model.name, "model_sha256": model.sha256, "size": size, "answers": {}}
-    before = read_object(file)
-    if before is None or any(before.get(key) != fresh[key] for key in ("model", "model_sha256", "size")):
-        return fresh
-    return before
