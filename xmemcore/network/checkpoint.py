@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from xmemcore.network.config import DIMENSIONS, ForeignCheckpoint, NetworkConfig
 from xmemcore.network.xmem import XMem
@@ -68,10 +68,14 @@ def read_metadata(path: Path | str) -> dict[str, str]:
 
 
 def save_network(path: Path | str, network: XMem, metadata: Mapping[str, object]) -> None:
-    """Write half-precision safetensors that say which network they hold; metadata values that are not text are written as JSON."""
-    state = {name: _halved(tensor) for name, tensor in network.state_dict().items()}
-    written = {**metadata, DIMENSIONS: asdict(network.config)}
-    text = {name: value if isinstance(value, str) else json.dumps(value, sort_keys=True) for name, value in written.items()}
+    """Write half-precision safetensors that say which network they hold; metadata as of `save_weights`."""
+    save_weights(path, network, {**metadata, DIMENSIONS: asdict(network.config)})
+
+
+def save_weights(path: Path | str, module: nn.Module, metadata: Mapping[str, object]) -> None:
+    """Write a module's weights as half-precision safetensors; metadata values that are not text are written as JSON."""
+    state = {name: _halved(tensor) for name, tensor in module.state_dict().items()}
+    text = {name: value if isinstance(value, str) else json.dumps(value, sort_keys=True) for name, value in metadata.items()}
     save_file(state, str(path), metadata=text)
 
 

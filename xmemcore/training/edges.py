@@ -7,7 +7,6 @@ the network learns to correct the filter; `OUT/edges.safetensors` is what ships.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,9 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import Tensor
 
+from xmemcore.network.checkpoint import save_weights
 from xmemcore.network.edges import EdgeNetwork, enlarged
 from xmemcore.protocol.version import VERSION
 from xmemcore.protocol.whole_file import whole
@@ -189,10 +188,9 @@ def _compared(network: EdgeNetwork, batches: Sequence[Batch]) -> dict[str, float
 
 
 def _save(path: Path, network: EdgeNetwork, training: dict[str, float], terms: str) -> None:
-    weights = {name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}
-    metadata = {"terms": terms, "licence": "Apache-2.0", "made_by": f"xmem-roto {VERSION}", "training": json.dumps(training)}
-    save_file(weights, path, metadata)
-    path.chmod(0o644)
+    metadata = {"terms": terms, "licence": "Apache-2.0", "made_by": f"xmem-roto {VERSION}", "training": training}
+    save_weights(path, network, metadata)
+    path.chmod(0o644)  # as in `export`: a package's files are read by all users
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
