@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from xmemcore.evaluation.coverage_pen import HAIR, CoveragePen, out_of_focus, wavy_outline
 from xmemcore.shot.plate.colour import display_encoded
 
 SUPERSAMPLING = 2
@@ -92,26 +93,22 @@ class _Pen:
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
         self.unit = height / REFERENCE_HEIGHT
-        self._plane = np.zeros((SUPERSAMPLING * height, SUPERSAMPLING * width), np.uint8)
+        self._pen = CoveragePen(width, height, SUPERSAMPLING)
 
     def _points(self, points: np.ndarray) -> np.ndarray:
-        middle = np.array((self.width, self.height)) / 2
-        return np.round(16 * SUPERSAMPLING * (middle + self.height * points)).astype(np.int32)
+        return np.array((self.width, self.height)) / 2 + self.height * points
 
     def fill(self, points: np.ndarray) -> None:
         """Fill an outline (N, 2)."""
-        cv2.fillPoly(self._plane, [self._points(points)], 255, cv2.LINE_AA, 4)
+        self._pen.fill(self._points(points))
 
     def line(self, points: np.ndarray, thickness: float) -> None:
         """Draw a line (N, 2) of a thickness in pixels, which may be under one."""
-        thick = max(1, round(thickness * self.unit * SUPERSAMPLING))
-        cv2.polylines(self._plane, [self._points(points)], False, 255, thick, cv2.LINE_AA, 4)
+        self._pen.line(self._points(points), thickness * self.unit)
 
     def taken(self) -> np.ndarray:
         """Give what was drawn, (H, W) float32 in [0, 1], and begin anew."""
-        drawn = cv2.resize(self._plane, (self.width, self.height), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-        self._plane[:] = 0
-        return drawn
+        return self._pen.taken()
 
     def blurred(self, plane: np.ndarray, sigma: float) -> np.ndarray:
         """Blur by a sigma in pixels of a 2K frame."""
@@ -119,12 +116,7 @@ class _Pen:
 
 
 def _outline(rng: np.random.Generator, radius: float, centre: tuple[float, float], turn: float, rough: float = 0.15) -> np.ndarray:
-    angles = np.linspace(0, 2 * np.pi, 400, endpoint=False)
-    waves = np.sum(
-        [(rough / k) * float(rng.standard_normal()) * np.sin(k * (angles - turn) + float(rng.uniform(0, 6))) for k in (2, 3, 5, 8, 13)],
-        axis=0,
-    )
-    return np.array(centre) + radius * (1 + waves)[:, None] * np.stack((np.cos(angles), np.sin(angles)), axis=1)
+    return wavy_outline(rng, np.array(centre), radius, rough, (2, 3, 5, 8, 13), 400, turn)
 
 
 def _soft(pen: _Pen, rng: np.random.Generator, number: float) -> np.ndarray:
@@ -158,7 +150,7 @@ def _strands(pen: _Pen, rng: np.random.Generator, number: float) -> np.ndarray:
     pen.fill(_outline(rng, 0.2, (float(centre[0]), float(centre[1])), 0.0, 0.05))
     coverage = pen.taken()
     along = np.linspace(0, 1, 30)
-    for thickness, opacity in ((1.0, 0.35), (1.5, 0.6), (2.5, 0.9)):
+    for thickness, opacity in HAIR:
         for _ in range(90):
             angle, reach, bend = rng.uniform(-2.9, -0.24), rng.uniform(0.03, 0.13), rng.normal(0, 0.5)
             turned = angle + bend * along**2 + 0.02 * math.sin(0.3 * number)
@@ -185,9 +177,7 @@ def _defocus(pen: _Pen, rng: np.random.Generator, number: float) -> np.ndarray:
     """A body out of focus: its edge spread by the disc of an iris."""
     pen.fill(_outline(rng, 0.25, (0.005 * number, 0), 0.0))
     pen.line(np.array(((0.1, -0.1), (0.45, -0.3))), 18)
-    radius = max(1, round(9 * pen.unit))
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2).astype(np.float32)
-    return cv2.filter2D(pen.taken(), -1, disc / disc.sum(), borderType=cv2.BORDER_REPLICATE).clip(0, 1)
+    return out_of_focus(pen.taken(), max(1, round(9 * pen.unit))).clip(0, 1)
 
 
 def _leaving(pen: _Pen, rng: np.random.Generator, number: float) -> np.ndarray:

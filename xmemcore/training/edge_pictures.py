@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from xmemcore.evaluation.coverage_pen import HAIR, CoveragePen, out_of_focus, wavy_outline
 from xmemcore.protocol.failures import RequestError
 from xmemcore.training.procedural import Procedural, shaded, texture
 
@@ -133,35 +134,14 @@ def _reductions(path: Path) -> list[np.ndarray]:
     return [cv2.resize(picture, size, interpolation=cv2.INTER_AREA)[..., ::-1] for size in sizes] or [picture[..., ::-1]]
 
 
-class _Pen:
-    """Draws coverage."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._plane = np.zeros((_SUPERSAMPLING * size,) * 2, np.uint8)
-
-    def fill(self, points: np.ndarray) -> None:
-        cv2.fillPoly(self._plane, [np.round(16 * _SUPERSAMPLING * points).astype(np.int32)], 255, cv2.LINE_AA, 4)
-
-    def line(self, points: np.ndarray, thickness: float) -> None:
-        thick = max(1, round(_SUPERSAMPLING * thickness))
-        cv2.polylines(self._plane, [np.round(16 * _SUPERSAMPLING * points).astype(np.int32)], False, 255, thick, cv2.LINE_AA, 4)
-
-    def taken(self) -> np.ndarray:
-        """Give what was drawn, (size, size) float32 in [0, 1], and begin anew."""
-        drawn = cv2.resize(self._plane, (self._size, self._size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-        self._plane[:] = 0
-        return drawn
-
-
 def _alpha(rng: np.random.Generator, size: int) -> np.ndarray:
     """Draw bodies, thin parts or hair, and give their edge a softness."""
-    pen, unit, kind = _Pen(size), size / CELLS / _REFERENCE_SCALE, rng.random()
+    pen, unit, kind = CoveragePen(size, size, _SUPERSAMPLING), size / CELLS / _REFERENCE_SCALE, rng.random()
     draw = _bodies if kind < 0.62 else _thin_parts if kind < 0.82 else _hair
     return _softened(rng, draw(rng, pen, size, unit), unit).clip(0, 1)
 
 
-def _bodies(rng: np.random.Generator, pen: _Pen, size: int, unit: float) -> np.ndarray:
+def _bodies(rng: np.random.Generator, pen: CoveragePen, size: int, unit: float) -> np.ndarray:
     for _ in range(1 if rng.random() < 0.75 else 2):
         radius = size * _between(rng, 0.15, 1.6)
         turn, away = rng.uniform(0, 2 * np.pi), radius * rng.uniform(0.5, 1.1)
@@ -171,7 +151,7 @@ def _bodies(rng: np.random.Generator, pen: _Pen, size: int, unit: float) -> np.n
     return pen.taken()
 
 
-def _thin_parts(rng: np.random.Generator, pen: _Pen, size: int, unit: float) -> np.ndarray:
+def _thin_parts(rng: np.random.Generator, pen: CoveragePen, size: int, unit: float) -> np.ndarray:
     if rng.random() < 0.5:
         pen.fill(_outline(rng, rng.uniform(0, size, 2), size * rng.uniform(0.1, 0.5)))
     for _ in range(int(rng.integers(1, 8))):
@@ -179,11 +159,11 @@ def _thin_parts(rng: np.random.Generator, pen: _Pen, size: int, unit: float) -> 
     return pen.taken()
 
 
-def _hair(rng: np.random.Generator, pen: _Pen, size: int, unit: float) -> np.ndarray:
+def _hair(rng: np.random.Generator, pen: CoveragePen, size: int, unit: float) -> np.ndarray:
     centre, radius = rng.uniform(0.2, 0.8, 2) * size, size * rng.uniform(0.2, 0.6)
     pen.fill(_outline(rng, centre, radius))
     covered = pen.taken()
-    for thickness, opacity in ((1.0, 0.35), (1.5, 0.6), (2.5, 0.9)):
+    for thickness, opacity in HAIR:
         for _ in range(int(rng.integers(8, 50))):
             root = centre + 0.9 * radius * _direction(rng.uniform(0, 2 * np.pi))
             pen.line(_curve(rng, size, root, size * rng.uniform(0.1, 0.6)), thickness * unit)
@@ -192,9 +172,7 @@ def _hair(rng: np.random.Generator, pen: _Pen, size: int, unit: float) -> np.nda
 
 
 def _outline(rng: np.random.Generator, centre: np.ndarray, radius: float) -> np.ndarray:
-    angles, rough = np.linspace(0, 2 * np.pi, 160, endpoint=False), rng.uniform(0.02, 0.35)
-    waves = [rough / wave * rng.standard_normal() * np.sin(wave * angles + rng.uniform(0, 6)) for wave in (2, 3, 5, 8, 13, 21)]
-    return centre + radius * (1 + np.sum(waves, axis=0))[:, None] * np.stack((np.cos(angles), np.sin(angles)), axis=1)
+    return wavy_outline(rng, centre, radius, rng.uniform(0.02, 0.35), (2, 3, 5, 8, 13, 21), 160)
 
 
 def _curve(rng: np.random.Generator, size: int, start: np.ndarray | None = None, length: float | None = None) -> np.ndarray:
@@ -219,8 +197,7 @@ def _softened(rng: np.random.Generator, alpha: np.ndarray, unit: float) -> np.nd
         return np.ascontiguousarray((sharp * (1 - share) + soft * share).T if rng.random() < 0.5 else sharp * (1 - share) + soft * share)
     if kind < 0.88:
         return cv2.filter2D(alpha, -1, _motion(rng, int(_between(rng, 4, 45) * unit)), borderType=cv2.BORDER_REPLICATE)
-    iris = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * max(1, round(rng.uniform(2, 11) * unit)) + 1,) * 2).astype(np.float32)
-    return cv2.filter2D(alpha, -1, iris / iris.sum(), borderType=cv2.BORDER_REPLICATE)
+    return out_of_focus(alpha, max(1, round(rng.uniform(2, 11) * unit)))
 
 
 def _motion(rng: np.random.Generator, length: int) -> np.ndarray:
