@@ -20,7 +20,7 @@ from xmemcore.network.checkpoint import read_state
 WEIGHTS = Path(__file__).parent / "edges.safetensors"
 COARSEST = 4
 """Height and width of what the network sees are multiples of this."""
-SPREAD_GAIN = 4.0
+_SPREAD_GAIN = 4.0
 """Brings the usual spread of brightness within a cell to the size of the other inputs."""
 _PLANES = 7
 """Colours (3), matte, spread, the filter's answer, trust."""
@@ -64,7 +64,7 @@ class EdgeNetwork(nn.Module):
             The function (B, 4, h, w), and the logit of the trust (B, 1, h, w).
         """
         answer = (function[:, :3] * colours).sum(dim=1, keepdim=True) + function[:, 3:]
-        seen = (colours - 0.5, 2 * matte - 1, SPREAD_GAIN * spread, 2 * answer.clamp(-0.5, 1.5) - 1, 2 * trust - 1)
+        seen = (colours - 0.5, 2 * matte - 1, _SPREAD_GAIN * spread, 2 * answer.clamp(-0.5, 1.5) - 1, 2 * trust - 1)
         changes = self(torch.cat(seen, dim=1))
         slopes = function[:, :3] * (1 + changes[:, 4:5]).clamp(0, 3) + _SLOPES_GAIN * changes[:, :3]
         constant = answer + changes[:, 3:4] - (slopes * colours).sum(dim=1, keepdim=True)
