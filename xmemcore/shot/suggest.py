@@ -92,7 +92,9 @@ def suggest(request: SuggestRequest, listener: Listener | None = None) -> Sugges
         before.append(pick.index)
     small = [index for index, may in enumerate(eligible) if not may and index in wanted and index not in keyed and not masks.hidden(index)]
     lost = _lost(judged) if strategy.judges else masks.lost()
-    numbers, expected = shot.plate.frames, _expected_j(judged, keyed)
+    numbers, by_frame = shot.plate.frames, _expected(judged)
+    left = [j for index, j in enumerate(by_frame) if index not in keyed]
+    expected = round(float(np.mean(left)), 3) if left else None
     return SuggestResult(
         suggestions=tuple(suggestions),
         object=request.object,
@@ -102,7 +104,7 @@ def suggest(request: SuggestRequest, listener: Listener | None = None) -> Sugges
         encoded_frames=seen.encoded_frames,
         seconds=round(time.monotonic() - began, 3),
         expected_j=expected,
-        expected={numbers[index]: round(j, 3) for index, j in enumerate(_expected(judged))},
+        expected={numbers[index]: round(j, 3) for index, j in enumerate(by_frame)},
     )
 
 
@@ -300,11 +302,6 @@ def _errors(judged: Sequence[Sequence[Doubt]]) -> list[float]:
 def _lost(judged: Sequence[Sequence[Doubt]]) -> list[int]:
     """List the frames on which some object is lost."""
     return sorted({index for doubts in judged for index, doubt in enumerate(doubts) if doubt.reason == LOST})
-
-
-def _expected_j(judged: Sequence[Sequence[Doubt]], keyed: Sequence[int]) -> float | None:
-    left = [expected_j(doubt.error) for doubts in judged for index, doubt in enumerate(doubts) if index not in keyed]
-    return round(float(np.mean(left)), 3) if left else None
 
 
 def _expected(judged: Sequence[Sequence[Doubt]]) -> list[float]:
