@@ -757,33 +757,34 @@ def create_passes(
         cryptomatte: layers of one more pass, which Nuke's own Cryptomatte node below it picks from; empty for none.
     """
 
-    def created(channel: str, label: str) -> nuke.Node:
-        made = _handed_out(nuke.createNode("XMemPass", inpanel=False))
-        made.setInput(0, None)
-        set_path(made["mattes"], pattern)
-        made["first"].setValue(frames[0])
-        made["last"].setValue(frames[1])
-        made["made_of"].setValue(made_of)
-        made["on_missing"].setValue("black" if node.knob("on_missing") is None else str(node["on_missing"].value()))
-        # Not the knob `pass`: that is a link, and only its target surely takes a value.
-        made.node("Picked")["from0"].setValue(channel)  # type: ignore[attr-defined]
-        made["label"].setValue(label)
-        made.setXYpos(node.xpos() + 110 * len(passes), row)
-        return made
-
     passes: List[nuke.Node] = []
+
+    def add(channel: str, label: str) -> nuke.Node:
+        created = _handed_out(nuke.createNode("XMemPass", inpanel=False))
+        created.setInput(0, None)
+        set_path(created["mattes"], pattern)
+        created["first"].setValue(frames[0])
+        created["last"].setValue(frames[1])
+        created["made_of"].setValue(made_of)
+        created["on_missing"].setValue("black" if node.knob("on_missing") is None else str(node["on_missing"].value()))
+        # Not the knob `pass`: that is a link, and only its target surely takes a value.
+        created.node("Picked")["from0"].setValue(channel)  # type: ignore[attr-defined]
+        created["label"].setValue(label)
+        created.setXYpos(node.xpos() + 110 * len(passes), row)
+        passes.append(created)
+        return created
+
     with one_undo("XMem passes"), _context_of(node):
         rows = [pass_node.ypos() for pass_node in passes_of(node, made_of)]
         row = max(rows) + 80 if rows else node.ypos() + 120
         for channel in channels:
-            passes.append(created(channel, channel))
+            add(channel, channel)
         if cryptomatte:
-            whole = created(channels[0], "Cryptomatte")
+            to_pick_from = add(channels[0], "Cryptomatte")
             for number, layer in enumerate(cryptomatte, 2):
-                whole.node("Kept")[f"channels{number}"].setValue(layer)  # type: ignore[attr-defined]
-            passes.append(whole)
-            picker = _handed_out(nuke.nodes.Cryptomatte(inputs=[whole]))
-            picker.setXYpos(whole.xpos(), row + 80)
+                to_pick_from.node("Kept")[f"channels{number}"].setValue(layer)  # type: ignore[attr-defined]
+            picker = _handed_out(nuke.nodes.Cryptomatte(inputs=[to_pick_from]))
+            picker.setXYpos(to_pick_from.xpos(), row + 80)
     return passes
 
 
