@@ -43,12 +43,14 @@ class OutOfMemoryError(RuntimeError):
         (MemoryError("Unable to allocate 7.63 GiB for an array with shape (32000, 32000) and data type float64"), "The memory is full"),
         (MemoryError(), "Lower the working size"),
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "The memory is full"),
+        (OSError("Allocation failed: 6000x256"), "The memory is full"),  # OpenEXR
     ],
 )
 def test_a_full_memory_is_the_machines_failure(error: Exception, words: str) -> None:
     failure = foreign.of(error)
     assert isinstance(failure, MachineError) and (failure.exit_code, failure.code) == (3, "memory")
     assert words in str(failure) and "report" not in str(failure)
+    assert str(foreign.full_memory(error)) == str(failure)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +68,7 @@ def test_a_full_memory_is_the_machines_failure(error: Exception, words: str) -> 
 def test_a_disk_that_refuses_is_the_machines_failure(error: Exception, words: str) -> None:
     failure = foreign.of(error)
     assert (failure.exit_code, failure.code) == (3, "disk") and words in str(failure)
+    assert foreign.full_memory(error) is None
 
 
 @pytest.mark.parametrize(

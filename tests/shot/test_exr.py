@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from tests.make_data import exr_header, half_noise, write_deep, write_exr, write_parts
 from xmemcore.protocol import whole_file
-from xmemcore.protocol.failures import DiskFailed, MachineError, RequestError
+from xmemcore.protocol.failures import DiskFailed, MachineError, MemoryFull, RequestError
 from xmemcore.shot.files import exr
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.terminal_noise import kept_off_the_terminal
@@ -395,9 +395,9 @@ def test_former_file_stays_when_writing_fails(tmp_path: Path, monkeypatch: pytes
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(MachineError, match=r"a.exr was not written \(.*Input/output error\)") as failure:
+    with pytest.raises(DiskFailed, match=r"a.exr was not written \(.*Input/output error\)") as failure:
         write(path, half_noise(16, 24, seed=9))
-    assert isinstance(failure.value, MachineError) and failure.value.exit_code == 3
+    assert failure.value.exit_code == 3
     assert path.read_bytes() == before
     assert [left.name for left in tmp_path.iterdir()] == ["a.exr"]
 
@@ -455,6 +455,32 @@ def test_full_disk_is_recognised_by_its_error(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(DiskFailed):
         write(tmp_path / "a.exr", half_noise(16, 24))
+
+
+@pytest.mark.parametrize("error", [OSError("Allocation failed: 6000x256"), MemoryError(), RuntimeError("std::bad_alloc")])
+def test_a_full_memory_is_no_damaged_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def full(*_: object) -> None:
+        raise error
+
+    write(tmp_path / "a.exr", half_noise(16, 24))
+    header = exr.read_header(tmp_path / "a.exr")
+    monkeypatch.setattr(exr, "_read", full)
+    with pytest.raises(MemoryFull, match="The memory is full"):
+        exr.read_channels(header, header.parts[0], [plane.name for plane in header.parts[0].planes])
+    monkeypatch.setattr(exr, "_store", full)
+    with pytest.raises(MemoryFull, match="The memory is full"):
+        write(tmp_path / "b.exr", half_noise(16, 24))
+
+
+def test_a_disk_that_fails_while_a_frame_is_read_is_no_damaged_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    write(tmp_path / "a.exr", half_noise(16, 24))
+    header = exr.read_header(tmp_path / "a.exr")
+    monkeypatch.setattr(exr, "_read", fail)
+    with pytest.raises(DiskFailed, match="Cannot read .*a.exr: Input/output error"):
+        exr.read_channels(header, header.parts[0], [plane.name for plane in header.parts[0].planes])
 
 
 # Folders

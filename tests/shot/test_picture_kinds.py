@@ -12,12 +12,13 @@ import struct
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from tests.make_data import write_picture
-from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.failures import MemoryFull, RequestError
 from xmemcore.shot.files import jpeg_file
 from xmemcore.shot.files.pictures import read_stored
 from xmemcore.shot.plate.colour import unit_range
@@ -476,3 +477,15 @@ def test_cineon_asks_for_its_colour_space(tmp_path: Path) -> None:
         Plate.open(str(tmp_path))
     picture = Plate.open(str(tmp_path), "srgb").read(1)
     assert np.allclose(picture, np.array((512, 256, 1023)) / 1023, atol=1e-3)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
+def test_a_full_memory_is_no_damaged_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
+    def full(*_: object) -> None:
+        raise cv2.error("OpenCV(4.14.0) /io/opencv/modules/core/src/alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 1 bytes")
+
+    path = tmp_path / f"a.{suffix}"
+    assert cv2.imwrite(str(path), np.zeros((16, 24, 3), np.uint8))
+    monkeypatch.setattr(cv2, "imdecode", full)
+    with pytest.raises(MemoryFull, match="The memory is full"):
+        read_stored(path)

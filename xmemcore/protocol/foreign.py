@@ -25,6 +25,7 @@ _MEMORY = (
     "insufficient memory",  # opencv
     "failed to allocate",  # opencv
     "bad_alloc",  # C++
+    "allocation failed",  # OpenEXR
     "paging file is too small",  # Windows
 )
 _GPU = ("cuda", "cublas", "cudnn", "mps", "hip ", "gpu")
@@ -70,8 +71,9 @@ def known(error: BaseException) -> Optional[Failure]:
     text = str(error).lower()
     if isinstance(error, ImportError):
         return _of_packages(error, text)
-    if _is_memory(error, text):
-        return _of_memory(text)
+    memory = full_memory(error)
+    if memory is not None:
+        return memory
     if any(words in text for words in _NO_DEVICE):
         return DeviceMissing(f"The device that was asked for cannot be used here: {_first_line(error)}. Choose another device, or cpu.")
     if isinstance(error, OSError):
@@ -85,11 +87,20 @@ def known(error: BaseException) -> Optional[Failure]:
     return None
 
 
+def full_memory(error: BaseException) -> Optional[Failure]:
+    """Give the failure of a full memory; None for any other exception.
+
+    A reader asks before it calls a file damaged, because libraries raise the same classes for both.
+    """
+    text = str(error).lower()
+    return _of_memory(text) if _is_memory(error, text) else None
+
+
 def _is_memory(error: BaseException, text: str) -> bool:
     # By name: importing torch to compare classes would take seconds.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and error.errno is not None:
         return error.errno == errno.ENOMEM or getattr(error, "winerror", None) == _NO_MEMORY_ON_WINDOWS
     return isinstance(error, Exception) and any(words in text for words in _MEMORY)
 

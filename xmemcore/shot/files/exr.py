@@ -21,8 +21,20 @@ import Imath
 import numpy as np
 import OpenEXR
 
+from xmemcore.protocol import foreign
 from xmemcore.protocol.choices import COMPRESSIONS
-from xmemcore.protocol.failures import EXISTS, NOT_REACHED, DiskFailed, MachineError, NotWritable, RequestError, cannot_read, not_written
+from xmemcore.protocol.failures import (
+    DISK_FAILED,
+    EXISTS,
+    NOT_REACHED,
+    DiskFailed,
+    Failure,
+    MachineError,
+    NotWritable,
+    RequestError,
+    cannot_read,
+    not_written,
+)
 from xmemcore.protocol.whole_file import open_ordinary, probe, sweep, whole
 from xmemcore.shot.files.box import Box, require_pixels
 from xmemcore.shot.files.exr_layout import (
@@ -169,7 +181,7 @@ def read_bands(header: ExrHeader, part: ExrPart, names: Iterable[str], rows: int
                     opened = opened or OpenEXR.InputFile(pixel_source(header.layout, part.index))
                     channels = _read(opened, kinds, box, top, min(top + height, box.height))
             except Exception as error:  # the library raises RuntimeError, ValueError, OSError and more
-                raise _damaged(header.path, error) from error
+                raise _not_read(header.path, error) from error
             yield top, channels
     finally:
         if opened is not None:
@@ -271,17 +283,27 @@ def _require_exr(path: Path) -> None:
         raise RequestError(f"{path.name} in {path.parent} is not an EXR file ({path.stat().st_size} bytes). Render the frame again.")
 
 
+def _not_read(path: Path, error: Exception) -> Failure:
+    if isinstance(error, OSError) and error.errno in NOT_REACHED:
+        return cannot_read(str(path), error, EXISTS)
+    return foreign.full_memory(error) or _damaged(path, error)
+
+
 def _damaged(path: Path, error: Exception | None) -> RequestError:
     reason = f" ({str(error).splitlines()[0][:100]})" if error is not None and str(error) else ""
     return RequestError(f"{path.name} in {path.parent} is truncated or damaged{reason}. Render the frame again.")
 
 
-def _not_written(path: Path, error: BaseException) -> MachineError:
+def _not_written(path: Path, error: BaseException) -> Failure:
+    memory = foreign.full_memory(error)
+    if memory is not None:
+        return memory
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
-    if full or "No space left" in str(error) or _free_bytes(path.parent) < FULL_DISK_BYTES:
+    if full or _free_bytes(path.parent) < FULL_DISK_BYTES:
         return DiskFailed(f"The disk is full: {path} was not written. Make room and run again; what is finished stays.")
-    return MachineError(f"{path} was not written ({reason}). Check that its folder is there and writable; what is finished stays.")
+    kind = DiskFailed if isinstance(error, OSError) and error.errno in DISK_FAILED else MachineError
+    return kind(f"{path} was not written ({reason}). Check that its folder is there and writable; what is finished stays.")
 
 
 def _free_bytes(folder: Path) -> int:

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from xmemcore.protocol import foreign
 from xmemcore.protocol.failures import EXISTS, RequestError, cannot_read
 from xmemcore.protocol.whole_file import open_ordinary
 from xmemcore.shot.files import film_scans, jpeg_file, png_file, tiff_file
@@ -162,7 +163,7 @@ def _by_opencv(content: bytes) -> np.ndarray:
         with _decoding, kept_off_the_terminal() as printed:
             pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:
-        raise PictureDamaged("its compressed pixels are damaged") from error
+        raise foreign.full_memory(error) or PictureDamaged("its compressed pixels are damaged") from error
     if pixels is None or pixels.size == 0 or any(mark in text for text in printed for mark in _MADE_UP):
         raise PictureDamaged("its compressed pixels are damaged")
     return pixels.reshape(*pixels.shape[:2], -1)

@@ -19,6 +19,7 @@ from typing import BinaryIO
 import cv2
 import numpy as np
 
+from xmemcore.protocol import foreign
 from xmemcore.shot.files.picture_header import PictureDamaged, PictureHeader, PictureUnsupported, aspect_of, require_bytes
 
 MAX_TAGS, MAX_SAMPLES = 4096, 64
@@ -425,7 +426,7 @@ def _by_opencv(
     try:
         pixels = cv2.imdecode(np.frombuffer(whole, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
-        raise PictureDamaged("its compressed pixels are damaged") from error
+        raise foreign.full_memory(error) or PictureDamaged("its compressed pixels are damaged") from error
     if pixels is None or pixels.dtype != np.dtype(f"u{bits // 8}"):
         raise PictureDamaged("its compressed pixels are damaged")
     pixels = pixels.reshape(*pixels.shape[:2], -1)
