@@ -12,6 +12,7 @@ from xmem_roto_nuke import actions, graph, host, migrate, publish, run, together
 from xmem_roto_nuke.node import home, identity, runs
 from xmem_roto_nuke.node.settings import watched_knobs
 from xmem_roto_nuke.panel import jumps, keys, ownership, passes, result, status, versions, views
+from xmemcore.protocol import foreign
 from xmemcore.protocol.failures import Cancelled, Failure
 
 if TYPE_CHECKING:
@@ -32,15 +33,18 @@ def _pressed(act: Callable[[Any], Any], node: Optional[nuke.Node]) -> None:
             raise host.EditionLimited
         _settle(node)
         act(node)
-    except Cancelled:
-        pass  # the artist has said no
-    except Failure as failure:
-        host.tell(str(host.limit_reached() or failure))
-    except (AttributeError, TypeError):
-        limited = host.limit_reached()
-        if limited is None:
-            raise
-        host.tell(str(limited))
+    except Exception as error:
+        _tell(error)
+
+
+def _tell(error: Exception) -> None:
+    """Show what an artist can act on in one sentence; a fault of ours is raised on. Called while the exception is handled."""
+    if isinstance(error, Cancelled):
+        return  # the artist has said no
+    failure = host.limit_reached() or foreign.known(error)
+    if failure is None:
+        raise error
+    host.tell(str(failure))
 
 
 def _start(act: Callable[[Any], Any], node: Optional[nuke.Node]) -> None:
@@ -51,8 +55,10 @@ def _start(act: Callable[[Any], Any], node: Optional[nuke.Node]) -> None:
             act(node)
         except run.AlreadyRunning:
             raise  # the status is the other run's
-        except Failure as failure:
-            status.say_failure(node, host.limit_reached() or failure, ())
+        except Exception as error:
+            failure = host.limit_reached() or foreign.known(error)
+            if failure is not None:
+                status.say_failure(node, failure, ())
             raise
 
     _pressed(begin, node)
@@ -169,8 +175,8 @@ def _chosen_from_menu(act: Callable[[], Any]) -> None:
     graph.let_go()
     try:
         act()
-    except Failure as failure:
-        host.tell(str(host.limit_reached() or failure))
+    except Exception as error:
+        _tell(error)
 
 
 def created(node: Optional[nuke.Node]) -> None:

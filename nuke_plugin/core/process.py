@@ -11,6 +11,7 @@ from collections import deque
 from pathlib import Path
 from typing import IO, Deque, Dict, List, Optional, Sequence
 
+from xmemcore.protocol import foreign
 from xmemcore.protocol.failures import MachineError, RequestError
 from xmemcore.protocol.messages import (
     PROTOCOL,
@@ -57,7 +58,8 @@ class CoreProcess:
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0) if sys.platform == "win32" else 0,
             )
         except OSError as error:
-            raise CoreCrashed(f"The core cannot be started with {command[0]}: {error.strerror or error}. Run the set-up again.") from error
+            reason = f"The core cannot be started with {command[0]}: {error.strerror or error}. Run the set-up again."
+            raise foreign.full_memory(error) or CoreCrashed(reason) from error
         self._words: Deque[str] = deque(maxlen=LAST_WORDS_LINES)
         self._writing = threading.Lock()
         self._routing = threading.Lock()

@@ -29,7 +29,7 @@ def version_up(node: nuke.Node) -> None:
     _refuse_at_work(node)
     left = knobs.matte_pattern(node)
     if mattes_on_disk.frames(left):
-        _lock(left)
+        result_lock.lock(left)
     known = existing(node)
     upcoming = places.version_name(max(map(places.version_number, known)) + 1)
     with host.one_undo("XMem version up"):
@@ -79,7 +79,7 @@ def toggle_lock(node: nuke.Node) -> None:
     """Lock the mattes where the node writes, or take their lock away.
 
     Raises:
-        Busy, RequestError.
+        Busy, RequestError, OSError.
     """
     _refuse_at_work(node)
     pattern = knobs.matte_pattern(node)
@@ -87,22 +87,12 @@ def toggle_lock(node: nuke.Node) -> None:
     if lock is None and not mattes_on_disk.frames(pattern):
         raise RequestError(f"{node.name()} has no mattes at {pattern}. Propagate first.")
     if lock is None:
-        _lock(pattern)
+        result_lock.lock(pattern)
         sentence = ""  # the status names every lock
     else:
-        try:
-            result_lock.unlock(pattern)
-        except OSError as error:
-            raise RequestError(f"The lock of {pattern} cannot be taken away: {error.strerror or error}.") from error
+        result_lock.unlock(pattern)
         sentence = f"The lock that {lock.by} made on {lock.since} is gone: Propagate writes these mattes again."
     status.refresh(node, (sentence,) if sentence else ())
-
-
-def _lock(pattern: str) -> None:
-    try:
-        result_lock.lock(pattern)
-    except OSError as error:
-        raise RequestError(f"The lock of {pattern} cannot be written: {error.strerror or error}. May you write in that folder?") from error
 
 
 def _offer(node: nuke.Node, names: List[str]) -> None:

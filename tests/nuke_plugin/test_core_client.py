@@ -227,3 +227,15 @@ def test_a_missing_core_is_refused_with_the_way_to_make_it(value, monkeypatch, t
     with pytest.raises(launch.CoreMissing, match="bootstrap.py|XMEM_ROTO_PYTHON"):
         launch.interpreter({"XMEM_ROTO_PYTHON": value})
     assert launch.interpreter({"XMEM_ROTO_PYTHON": sys.executable}) == Path(sys.executable)
+
+
+def test_a_core_that_finds_no_memory_to_start_in_asks_for_no_new_set_up(monkeypatch):
+    def full(*_, **__):
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr("subprocess.Popen", full)
+    with pytest.raises(MachineError, match="The memory is full"):
+        CoreProcess([sys.executable], {}, None)
+    monkeypatch.setattr("subprocess.Popen", lambda *_, **__: (_ for _ in ()).throw(OSError(8, "Exec format error")))
+    with pytest.raises(CoreCrashed, match="Exec format error. Run the set-up again"):
+        CoreProcess([sys.executable], {}, None)

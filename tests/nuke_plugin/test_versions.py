@@ -96,6 +96,44 @@ def test_a_folder_that_takes_no_lock_says_so(stage, monkeypatch):
     assert "Permission denied" in stage.told[-1] and stage.node["version"].value() == "v001"
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(28, "No space left on device", "/m/locked.json"), "The disk of /m/locked.json is full. Free some space"),
+        (OSError(30, "Read-only file system", "/m/locked.json"), "/m/locked.json can only be read"),
+        (MemoryError(), "The memory is full"),
+    ],
+)
+def test_a_button_says_what_a_machine_refuses_as_a_run_does(stage, monkeypatch, error, words):
+    from xmem_roto_nuke.node import knobs
+    from xmemcore.protocol import result_lock
+
+    def refuse(*_):
+        raise error
+
+    stage.propagate()
+    monkeypatch.setattr(result_lock, "write_text", refuse)
+    stage.press("lock_result")
+    assert words in stage.told[-1]
+    monkeypatch.setattr(knobs, "read_settings", refuse)
+    stage.press("propagate")
+    assert words in stage.told[-1] and words in stage.status()
+    assert not stage.host.python_errors
+
+
+def test_a_fault_of_ours_reaches_the_script_editor(stage, monkeypatch):
+    from xmem_roto_nuke.panel import versions
+
+    def broken(node):
+        raise KeyError("ours")
+
+    monkeypatch.setattr(versions, "toggle_lock", broken)
+    told = len(stage.told)
+    with pytest.raises(KeyError, match="ours"):
+        stage.press("lock_result")
+    assert len(stage.told) == told
+
+
 def test_a_studios_template_places_mattes(stage, monkeypatch):
     monkeypatch.setenv("XMEM_ROTO_OUTPUT", "{script_dir}/out/{shot}/{script}_{node}_{version}/m_{version}.####.exr")
     stage.propagate()
