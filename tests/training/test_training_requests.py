@@ -14,6 +14,8 @@ import torch
 from xmemcore.cli.main import main
 from xmemcore.network.config import COMPACT
 from xmemcore.network.xmem import XMem
+from xmemcore.protocol.failures import RequestError
+from xmemcore.training.plan_run import RunPlan
 from xmemcore.training.record import entries
 from xmemcore.training.validate import Yardstick, measure
 
@@ -171,3 +173,26 @@ def test_a_validation_that_is_stopped_gives_no_figures(tmp_path: Path) -> None:
     assert measure(network, yardstick.clips(), yardstick, lambda: True) is None
     figures = measure(network, yardstick.clips(), yardstick, lambda: False)
     assert figures is not None and set(figures) == {"J1", "J5"}
+
+
+@pytest.mark.parametrize(("cuda", "mps", "kind"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")])
+def test_auto_takes_cuda_then_apple_then_the_cpu(place: Path, monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool, kind: str) -> None:
+    taken: list[str] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: int(cuda))
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+
+    def enough(run_plan: RunPlan, folder: Path) -> None:
+        taken.append(run_plan.device.type)
+        raise RequestError("Enough.")
+
+    monkeypatch.setattr("xmemcore.training.plan_run.open_folder", enough)
+    assert main(["train", "--config", "small.toml", "--device", "auto", "--procedural", "--steps", "1", "--out", "run"]) == 2
+    assert taken == [kind]
+
+
+def test_a_device_that_is_not_here_is_the_machines_failure(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if torch.cuda.device_count() > 7:
+        pytest.skip("there are that many cards here")
+    assert main(["train", "--config", "small.toml", "--device", "cuda:7", "--procedural", "--out", "run"]) == 3
+    assert "There is no device cuda:7 here" in capsys.readouterr().err

@@ -15,9 +15,10 @@ import torch
 from xmemcore.network.checkpoint import load_network, read_metadata, save_network
 from xmemcore.network.config import NetworkConfig
 from xmemcore.network.xmem import XMem
-from xmemcore.protocol.failures import DeviceMissing, RequestError, not_written
+from xmemcore.protocol.failures import RequestError, not_written
 from xmemcore.protocol.outside import NotUsable, parse_json, read_json, read_object
 from xmemcore.protocol.whole_file import probe, write_text
+from xmemcore.shot.device import choose_device
 from xmemcore.training import record
 from xmemcore.training.clips import ClipSource
 from xmemcore.training.recipe import Recipe, read_recipe, recipe_of
@@ -65,7 +66,7 @@ def plan_run(arguments: argparse.Namespace, folder: Path) -> RunPlan:
         raise RequestError("A training learns from one of --stills DIR, --procedural, or --finetune PLATES MATTES.")
     if arguments.scenes and arguments.finetune:
         raise RequestError("--scenes are staged over the pictures of --stills or --procedural. Leave them out of a --finetune.")
-    device = _device(arguments.device)
+    device = choose_device(arguments.device)
     state = read_state_of(folder) if arguments.resume else None
     if state is None:
         _require_free(folder)
@@ -183,11 +184,3 @@ def _shaped_as(state: dict[str, Any]) -> XMem:
 
 def _before(folder: Path) -> dict[str, Any] | None:
     return read_object(folder / BEFORE)
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available() or name == "mps" and not torch.backends.mps.is_available():
-        raise DeviceMissing(f"There is no {name} device here. Use --device cpu.")
-    return torch.device(name)
