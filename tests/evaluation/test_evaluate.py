@@ -206,6 +206,28 @@ def test_strategy_that_sees_is_asked_after_a_propagation_with_the_keys_so_far(
     assert [len(keys) for keys in propagated] == [1, 2] and set(propagated[1]) < set(final)
 
 
+def test_keys_that_two_strategies_choose_are_propagated_and_scored_once(
+    choices: PropagateRequest, clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[object] = []
+    whole = clip_shot.propagate
+
+    def counted(request: PropagateRequest, listener: object) -> object:
+        runs.append(request.keyframes)
+        return whole(request, listener)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(clip_shot, "propagate", counted)
+    with ClipShot(clip) as shot:
+        scorer = evaluate.Scorer(shot)
+        first = [
+            Keys(shot, EvaluationSettings(select=select, choices=choices), scorer=scorer).result(1) for select in ("uniform", "random")
+        ]
+        shot.propagate((0, 3), choices)
+        again = Keys(shot, EvaluationSettings(choices=choices)).result(1)
+    assert runs == [(0,), (0, 3)] and first[0] is first[1]
+    assert again == first[0], "another run left its mattes alone"
+
+
 def test_random_keys_differ_by_seed_and_by_clip(folder: Path, choices: PropagateRequest) -> None:
     (folder / "pair").rename(folder / "a")
     shutil.copytree(folder / "a", folder / "b")

@@ -5,7 +5,6 @@ Nothing of the path from plate to matte is repeated here, so that a figure says 
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -41,11 +40,13 @@ class ClipRun:
     choices: PropagateRequest
     """Settings of the run."""
     out: str
-    """Pattern of the mattes; they stay until the next run of the clip."""
+    """Pattern of the mattes; they stay as long as the clip's shot."""
     fps: float
     """Frames a second, from opening the plate to the last matte on disk."""
     encoded_frames: int
     """How often a frame was encoded; 0 where all features were kept from a run before."""
+    labels_of_layers: Mapping[str, int]
+    """The label of the ground truth that each layer of the mattes stands for."""
 
 
 class ClipShot:
@@ -65,8 +66,7 @@ class ClipShot:
         self.clip = clip
         self.keep = keep
         self._folder = tempfile.TemporaryDirectory(prefix="xmem-roto-evaluate-")
-        self._last: ClipRun | None = None
-        self._labels_of_layers: dict[str, int] = {}
+        self._runs: dict[tuple[tuple[int, ...], PropagateRequest], ClipRun] = {}
 
     def __enter__(self) -> ClipShot:
         return self
@@ -81,7 +81,7 @@ class ClipShot:
         return {"plate": self.clip.plate, "masks": self.clip.mask_files, "keyframes": keyframes, "use_cache": self.keep, **cache}
 
     def propagate(self, annotated: Sequence[int], choices: PropagateRequest, cancelled: Cancelled = never) -> ClipRun:
-        """Fill the clip from the ground truth of some indices; the last run is not repeated.
+        """Fill the clip from the ground truth of some indices; no run is repeated.
 
         Args:
             annotated: indices that have a mask.
@@ -92,30 +92,27 @@ class ClipShot:
             NothingToScore: no annotated mask shows an object; and what `propagate` raises.
         """
         annotated = tuple(sorted(annotated))
-        if self._last is not None and (self._last.annotated, self._last.choices) == (annotated, choices):
-            return self._last
+        known = self._runs.get((annotated, choices))
+        if known is not None:
+            return known
         if not any(np.isin(self.clip.labels(index), self.clip.objects).any() for index in annotated):
             frames = ", ".join(str(self.clip.frame_number(index)) for index in annotated)
             raise NothingToScore(f"{self.clip.name} shows no object on frame {frames}: there is nothing to propagate.")
-        folder = Path(self._folder.name) / "mattes"
-        shutil.rmtree(folder, ignore_errors=True)
-        self._last = None
-        out = str(folder / "matte.%04d.exr")
+        out = str(Path(self._folder.name) / f"mattes-{len(self._runs)}" / "matte.%04d.exr")
         # What is learned goes on from what was learned before: each set of annotations is a node of its own, or figures would depend on
         # their order. Features are shared all the same.
         node_id = f"keys-{digest(annotated)}" if choices.learn else None
         request = replace(choices, **self.inputs(annotated), node_id=node_id, out=out, frames=None)
         result = propagate(request, StopsWhenAsked(cancelled))
         fps = len(result.frames) / max(result.seconds, 1e-3)
-        self._last = ClipRun(annotated, choices, out, fps, result.encoded_frames)
-        self._labels_of_layers = self._names(result)
-        return self._last
+        run = ClipRun(annotated, choices, out, fps, result.encoded_frames, self._names(result))
+        self._runs[annotated, choices] = run
+        return run
 
     def labels(self, run: ClipRun) -> dict[int, np.ndarray]:
-        """Read the last run's mattes as labels (H, W) at plate size, for every index that has a mask."""
-        assert run is self._last, "the mattes of an earlier run are gone"
+        """Read a run's mattes as labels (H, W) at plate size, for every index that has a mask."""
         mattes: MatteSequence = read_mattes(run.out)
-        return {index: decided(mattes.read(self.clip.frame_number(index)), self._labels_of_layers) for index in self.clip.masks}
+        return {index: decided(mattes.read(self.clip.frame_number(index)), run.labels_of_layers) for index in self.clip.masks}
 
     def _names(self, result: PropagateResult) -> dict[str, int]:
         """Give the label of the ground truth that each layer of the mattes stands for."""

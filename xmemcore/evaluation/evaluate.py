@@ -17,9 +17,9 @@ import numpy as np
 
 from xmemcore.engine.selection import STRATEGIES
 from xmemcore.evaluation import metrics
-from xmemcore.evaluation.clip_shot import ClipShot, StopsWhenAsked, never
+from xmemcore.evaluation.clip_shot import ClipRun, ClipShot, StopsWhenAsked, never
 from xmemcore.evaluation.clips import VOID, Clip, NothingToScore, hold, require_scorable, spread
-from xmemcore.evaluation.flicker import flicker
+from xmemcore.evaluation.flicker import flicker, flows_of
 from xmemcore.protocol.choices import FIRSTS
 from xmemcore.protocol.failures import RequestError, not_written
 from xmemcore.protocol.outside import read_json
@@ -96,12 +96,32 @@ class ClipResult:
         }
 
 
+class Scorer:
+    """Score the runs of one clip, each once: two strategies may choose the same keys."""
+
+    def __init__(self, shot: ClipShot) -> None:
+        self._shot = shot
+        self._flows = flows_of(shot.clip)
+        self._known: dict[str, ClipResult] = {}
+
+    def score(self, run: ClipRun) -> ClipResult:
+        """Score a run of the clip's shot."""
+        if run.out not in self._known:
+            clip, labels = self._shot.clip, self._shot.labels(run)
+            score = score_clip(clip, labels, run.annotated, run.fps, run.encoded_frames)
+            self._known[run.out] = replace(score, flicker=flicker(clip, labels, self._flows))
+        return self._known[run.out]
+
+
 class Keys:
     """Choose the annotated frames of one clip, and score the run with them."""
 
-    def __init__(self, shot: ClipShot, settings: EvaluationSettings, cancelled: Callable[[], bool] = never) -> None:
+    def __init__(
+        self, shot: ClipShot, settings: EvaluationSettings, cancelled: Callable[[], bool] = never, scorer: Scorer | None = None
+    ) -> None:
         self.shot = shot
         self.settings = settings
+        self._scorer = scorer or Scorer(shot)
         self._cancelled = cancelled
         self._keys: list[int] = []
 
@@ -124,11 +144,7 @@ class Keys:
         Raises:
             NothingToScore: the clip has too few masks, or those that are annotated show nothing.
         """
-        annotated = self.annotated(k)
-        run = self.shot.propagate(annotated, self.settings.choices, self._cancelled)
-        labels = self.shot.labels(run)
-        score = score_clip(self.shot.clip, labels, annotated, run.fps, run.encoded_frames)
-        return replace(score, flicker=flicker(self.shot.clip, labels))
+        return self._scorer.score(self.shot.propagate(self.annotated(k), self.settings.choices, self._cancelled))
 
     def _first(self) -> int:
         """Choose the first frame to key, as an artist would: one that shows an object."""

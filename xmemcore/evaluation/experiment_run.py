@@ -20,7 +20,7 @@ import torch
 
 from xmemcore.evaluation.clip_shot import ClipShot
 from xmemcore.evaluation.clips import Clip, NothingToScore
-from xmemcore.evaluation.evaluate import ClipResult, EvaluationSettings, Keys, Table, line
+from xmemcore.evaluation.evaluate import ClipResult, EvaluationSettings, Keys, Scorer, Table, line
 from xmemcore.evaluation.experiments import EXPERIMENTS, FEW_CLIPS, Experiment, Row, chosen, table_path
 from xmemcore.network.catalogue import Model
 from xmemcore.protocol.failures import Cancelled, MachineError
@@ -45,11 +45,12 @@ Answer = ClipResult | str
 
 
 class Measurer:
-    """Answer questions one after the other; keeps the features of the clip asked for last. Use it as a context manager."""
+    """Answer questions one after the other; keeps features and runs of the clip asked for last. Use it as a context manager."""
 
     def __init__(self, cancelled: Callable[[], bool]) -> None:
         self._cancelled = cancelled
         self._shot: ClipShot | None = None
+        self._scorer: Scorer | None = None
         self._keys: Keys | None = None
 
     def __enter__(self) -> Measurer:
@@ -64,9 +65,10 @@ class Measurer:
         if self._shot is None or self._shot.clip.name != question.clip.name:
             self.__exit__()
             self._shot = ClipShot(question.clip)
+            self._scorer = Scorer(self._shot)
             self._keys = None
         if self._keys is None or self._keys.settings != question.settings:
-            self._keys = Keys(self._shot, question.settings, self._cancelled)
+            self._keys = Keys(self._shot, question.settings, self._cancelled, self._scorer)
         try:
             # Keys that were chosen one by one are not chosen again for the next number of them.
             return self._keys.result(question.k)

@@ -42,17 +42,22 @@ def _distance(points: np.ndarray, line: np.ndarray) -> float:
     return float(np.minimum(distances[points], FARTHEST).mean())
 
 
-def flicker(clip: Clip, predicted: Mapping[int, np.ndarray]) -> float | None:
+def flows_of(clip: Clip) -> Flows:
+    """Follow a clip's pixels from frame to frame; every flow stays in memory, for the next run of the clip."""
+    return Flows(lambda index: _grey(clip, index), kept=len(clip))
+
+
+def flicker(clip: Clip, predicted: Mapping[int, np.ndarray], flows: Flows) -> float | None:
     """Average over the objects and frames of a clip, in pixels of its frames.
 
     Args:
         clip: the clip.
         predicted: labels (H, W) by index.
+        flows: of `flows_of`.
 
     Returns:
         None where no two neighbouring frames have an edge.
     """
-    flows = Flows(lambda index: _grey(clip, index))
     found = []
     for index, labels in predicted.items():
         if index - 1 not in predicted:

@@ -40,9 +40,10 @@ class Ways(Protocol):
 class Flows:
     """Follow pixels from any frame to a keyed frame. The answer depends on the frames between the two alone, not on earlier questions."""
 
-    def __init__(self, grey: Callable[[int], np.ndarray]) -> None:
-        """Take what gives the picture (h, w) uint8 of an index, grey, at the size of `flow_size`."""
+    def __init__(self, grey: Callable[[int], np.ndarray], kept: int = KEPT) -> None:
+        """Take what gives the picture (h, w) uint8 of an index, grey, at the size of `flow_size`, and how many flows stay in memory."""
         self._grey = grey
+        self._most = kept
         self._kept: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
         self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
@@ -75,7 +76,7 @@ class Flows:
             way = self._search.calc(self._grey(index), self._grey(neighbour), None)  # type: ignore[call-overload]
             # Half a flow is exact to a fiftieth of a pixel.
             self._kept[pair] = way.astype(np.float16)
-            if len(self._kept) > KEPT:
+            if len(self._kept) > self._most:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(pair)
         return self._kept[pair].astype(np.float32)
