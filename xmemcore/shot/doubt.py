@@ -146,6 +146,26 @@ def stretches(found: Sequence[Doubt]) -> list[Stretch]:
     return joined
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """What all objects' mattes are expected to be wrong by."""
+
+    doubts: Sequence[Sequence[Doubt]]
+    """For each object, of every frame; empty where no mattes were judged."""
+
+    def errors(self) -> list[float]:
+        """Give the expected error of each frame, the mean over the objects; [] where nothing was judged."""
+        return np.mean([[doubt.error for doubt in found] for found in self.doubts], axis=0).tolist() if self.doubts else []
+
+    def expected(self) -> list[float]:
+        """Give the expected J of each frame, the mean over the objects; [] where nothing was judged."""
+        return np.mean([[expected_j(doubt.error) for doubt in found] for found in self.doubts], axis=0).tolist() if self.doubts else []
+
+    def lost(self) -> list[int]:
+        """List the frames on which some object is lost."""
+        return sorted({index for found in self.doubts for index, doubt in enumerate(found) if doubt.reason == LOST})
+
+
 def doubts(sights: Sequence[Sight | None], keyed: Mapping[int, bool]) -> list[Doubt]:
     """Judge an object along a shot.
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from pathlib import Path
+from itertools import takewhile
 
-import cv2
 import numpy as np
 import torch
 
@@ -24,17 +22,17 @@ from xmemcore.protocol.names import layer_names
 from xmemcore.protocol.places import cache_root
 from xmemcore.protocol.requests import SuggestRequest
 from xmemcore.protocol.results import Suggestion, SuggestResult
-from xmemcore.shot.annotations.annotations import Annotations, NothingAnnotated
+from xmemcore.shot.annotations.annotations import NothingAnnotated
 from xmemcore.shot.device import choose_device, choose_precision, limit_memory
-from xmemcore.shot.doubt import LOST, SIGHT_NUMBERS, Doubt, Sight, doubts, expected_j, sight
+from xmemcore.shot.doubt import Judgement
 from xmemcore.shot.inputs import Shot, open_shot, wanted_indices
 from xmemcore.shot.listener import Listener, Silence
-from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.mattes.mattes import MatteSequence, read_mattes
 from xmemcore.shot.plate.frame_source import Encoding, PlateContent, ShotFrames
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.reasons import first_key_reason, mended, reason
-from xmemcore.shot.store.cache import digest, features_folder, node_folder
+from xmemcore.shot.shot_masks import ShotMasks
+from xmemcore.shot.store.cache import features_folder, node_folder
 from xmemcore.shot.store.looks import Looks
 from xmemcore.shot.store.state import NodeManifest
 
@@ -54,96 +52,127 @@ def suggest(request: SuggestRequest, listener: Listener | None = None) -> Sugges
         RequestError, MachineError, Cancelled.
     """
     began = time.monotonic()
-    listener = listener or Silence()
-    request.require_possible_here()
-    strategy = STRATEGIES[request.method]
-    shot = _opened(request, strategy)
-    for warning in (*shot.plate.warnings, *shot.annotations.warnings):
-        listener.warning(warning)
-    obj = _object(request.object, shot.annotations.objects)
-    mattes = _mattes(request.mattes, shot, listener) if request.mattes is not None else None
-    keyed = [index for frame, index in shot.indices.items() if obj is None or obj in shot.annotations.known(frame)]
-    wanted = set(wanted_indices(shot.plate, request.frames)[0])
-    node = cache_root(request.cache), request.node_id or shot.default_node_id()
-    sights = Looks(*node, "sights") if request.use_cache and strategy.judges else None
-    masks = _Masks(mattes, shot, obj, shot.plate.canvas.working_size(request.size), sights)
-    judged = _judged(masks, listener) if strategy.judges and mattes is not None else []
-    eligible = [index in wanted and _may_be_keyed(masks, index, strategy, request.min_pixels) for index in range(len(shot.plate.frames))]
-    seen = _looked(request, strategy, masks, keyed, eligible, node, listener) if strategy.sees else _Seen()
-    if sights is not None:
-        sights.save()
-    situation = Situation(
-        tuple(keyed),
-        eligible,
-        seen.views.__getitem__,
-        request.seed,
-        listener.progress,
-        listener.cancelled,
-        glimpse=seen.glimpses.__getitem__,
-        errors=_errors(judged) or None,
-        mends=lambda index: mended(index, judged),
-    )
-    picks = list(strategy.picks(situation, request.count))
-    suggestions, before = [], list(keyed)
-    for pick in picks:
-        if pick.score < LEAST_SHARE * picks[0].score:
-            break
-        suggestions.append(_suggestion(strategy, pick, before, len(keyed), seen.views, masks, judged))
-        before.append(pick.index)
-    small = [index for index, may in enumerate(eligible) if not may and index in wanted and index not in keyed and not masks.hidden(index)]
-    lost = _lost(judged) if strategy.judges else masks.lost()
-    numbers, by_frame = shot.plate.frames, _expected(judged)
-    left = [j for index, j in enumerate(by_frame) if index not in keyed]
-    expected = round(float(np.mean(left)), 3) if left else None
-    return SuggestResult(
-        suggestions=tuple(suggestions),
-        object=request.object,
-        scores=dict(zip(numbers, picks[0].scores.tolist() if picks else [0.0] * len(numbers))),
-        message=_message(suggestions, request, [numbers[index] for index in small], expected),
-        lost_frames=tuple(numbers[index] for index in lost),
-        encoded_frames=seen.encoded_frames,
-        seconds=round(time.monotonic() - began, 3),
-        expected_j=expected,
-        expected={numbers[index]: round(j, 3) for index, j in enumerate(by_frame)},
-    )
+    run = _SuggestRun(request, listener or Silence())
+    run.look()
+    picks = run.picks()
+    return run.result(picks, time.monotonic() - began)
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """What a strategy has seen of the frames."""
+class _SuggestRun:
+    """One suggestion: what is known of the shot, what is seen of its frames, and what an artist reads of the picks."""
 
-    views: list[View] = field(default_factory=list)
-    glimpses: dict[int, torch.Tensor] = field(default_factory=dict)
-    encoded_frames: int = 0
+    def __init__(self, request: SuggestRequest, listener: Listener) -> None:
+        """Open the shot, and judge its mattes where the method does."""
+        request.require_possible_here()
+        self.request, self.listener, self.strategy = request, listener, STRATEGIES[request.method]
+        self.shot = shot = _opened(request, self.strategy)
+        for warning in (*shot.plate.warnings, *shot.annotations.warnings):
+            listener.warning(warning)
+        self.node = cache_root(request.cache), request.node_id or shot.default_node_id()
+        obj = _object(request.object, shot.annotations.objects)
+        mattes = _mattes(request.mattes, shot, listener) if request.mattes is not None else None
+        self.keyed = [index for frame, index in shot.indices.items() if obj is None or obj in shot.annotations.known(frame)]
+        self.wanted = set(wanted_indices(shot.plate, request.frames)[0])
+        sights = self._looks("sights") if self.strategy.judges else None
+        self.masks = ShotMasks(shot, obj, shot.plate.canvas.working_size(request.size), mattes, sights)
+        self.judgement = Judgement(())
+        if self.strategy.judges and mattes is not None:
+            listener.message("Looking at the mattes")
+            self.judgement = self.masks.judged(listener.cancelled)
+        if sights is not None:
+            sights.save()
+        self.eligible = [index in self.wanted and self._may_be_keyed(index) for index in range(len(shot.plate.frames))]
+        self.views: list[View] = []
+        self.glimpses: dict[int, torch.Tensor] = {}
+        self.encoded_frames = 0
 
+    def _looks(self, kind: str) -> Looks | None:
+        return Looks(*self.node, kind) if self.request.use_cache else None
 
-def _may_be_keyed(masks: _Masks, index: int, strategy: Strategy, min_pixels: int) -> bool:
-    """Say whether a frame is worth a suggestion: something can be keyed on it, and where nothing is judged its mask is large enough."""
-    if masks.objects and masks.hidden(index):
-        return False
-    return strategy.judges or _large_enough(masks.pixels(index), min_pixels)
+    def _may_be_keyed(self, index: int) -> bool:
+        """Say whether a frame is worth a suggestion: something can be keyed on it, and where nothing is judged its mask is large enough."""
+        if self.masks.objects and self.masks.hidden(index):
+            return False
+        if self.strategy.judges:
+            return True
+        pixels = self.masks.pixels(index)
+        return pixels is None or pixels >= self.request.min_pixels
 
+    def look(self) -> None:
+        """Look at the frames as the strategy does: by glimpses where it judges, else by views, or not at all."""
+        request = self.request
+        if not self.strategy.sees:
+            return
+        with ExitStack() as stack:
+            known = NodeManifest.load(node_folder(*self.node)) if request.use_cache else None
+            frames = _frames(request, self.shot, self.listener, stack, None if known is None else known.plate_files)
+            if self.strategy.judges:
+                may = [index for index, allowed in enumerate(self.eligible) if allowed and index not in self.keyed]
+                seen = compared(len(self.eligible), self.keyed, may)
+                self.glimpses = _glimpses(frames, seen, self._looks("glimpses"), self.listener)
+            else:
+                self.views = _views(frames, self.masks, request.alpha if request.mattes is not None else 0.0, self.listener)
+            self.encoded_frames = frames.encoded_frames
 
-def _looked(
-    request: SuggestRequest,
-    strategy: Strategy,
-    masks: _Masks,
-    keyed: Sequence[int],
-    eligible: Sequence[bool],
-    node: tuple[Path, str],
-    listener: Listener,
-) -> _Seen:
-    """Look at the frames as the strategy does: by glimpses where it judges, else by views."""
-    with ExitStack() as stack:
-        known = NodeManifest.load(node_folder(*node)) if request.use_cache else None
-        frames = _frames(request, masks.shot, listener, stack, None if known is None else known.plate_files)
-        if not strategy.judges:
-            views = _views(frames, masks, request.alpha if request.mattes is not None else 0.0, listener)
-            return _Seen(views=views, encoded_frames=frames.encoded_frames)
-        may = [index for index, allowed in enumerate(eligible) if allowed and index not in keyed]
-        looks = Looks(*node, "glimpses") if request.use_cache else None
-        glimpses = _glimpses(frames, compared(len(eligible), keyed, may), looks, listener)
-        return _Seen(glimpses=glimpses, encoded_frames=frames.encoded_frames)
+    def picks(self) -> list[Pick]:
+        """Let the strategy choose."""
+        situation = Situation(
+            tuple(self.keyed),
+            self.eligible,
+            self.views.__getitem__,
+            self.request.seed,
+            self.listener.progress,
+            self.listener.cancelled,
+            glimpse=self.glimpses.__getitem__,
+            errors=self.judgement.errors() or None,
+            mends=lambda index: mended(index, self.judgement.doubts),
+        )
+        return list(self.strategy.picks(situation, self.request.count))
+
+    def result(self, picks: Sequence[Pick], seconds: float) -> SuggestResult:
+        """Give the result of the run."""
+        numbers, by_frame = self.shot.plate.frames, self.judgement.expected()
+        suggestions = self._suggestions(picks)
+        lost = self.judgement.lost() if self.strategy.judges else self.masks.lost()
+        unkeyed = [j for index, j in enumerate(by_frame) if index not in self.keyed]
+        expected = round(float(np.mean(unkeyed)), 3) if unkeyed else None
+        return SuggestResult(
+            suggestions=tuple(suggestions),
+            object=self.request.object,
+            scores=dict(zip(numbers, picks[0].scores.tolist() if picks else [0.0] * len(numbers))),
+            message=_message(suggestions, self.request, [numbers[index] for index in self._left_out()], expected),
+            lost_frames=tuple(numbers[index] for index in lost),
+            encoded_frames=self.encoded_frames,
+            seconds=round(seconds, 3),
+            expected_j=expected,
+            expected={numbers[index]: round(j, 3) for index, j in enumerate(by_frame)},
+        )
+
+    def _left_out(self) -> list[int]:
+        """List the wanted frames that may not be picked because their mask is small."""
+        may_not = [index for index, may in enumerate(self.eligible) if not may]
+        return [index for index in may_not if index in self.wanted and index not in self.keyed and not self.masks.hidden(index)]
+
+    def _suggestions(self, picks: Sequence[Pick]) -> list[Suggestion]:
+        """Make the suggestions of the picks that are worth keying, each beside the keys and those before it."""
+        worth = list(takewhile(lambda pick: pick.score >= LEAST_SHARE * picks[0].score, picks))
+        before = [pick.index for pick in worth]
+        return [self._suggestion(pick, before[:place]) for place, pick in enumerate(worth)]
+
+    def _suggestion(self, pick: Pick, picked: Sequence[int]) -> Suggestion:
+        """Make the suggestion that an artist reads of a pick; `picked` are the indices that were picked before it."""
+        numbers, annotations, before = self.shot.plate.frames, self.shot.annotations, [*self.keyed, *picked]
+        if not before:
+            return Suggestion(numbers[pick.index], pick.score, None, first_key_reason(pick.score))
+        closest = _closest(self.views, before, pick.index)
+        if not self.strategy.judges:
+            sentence = _reason(self.strategy, self.masks, pick.index, closest, picked, numbers)
+            return Suggestion(numbers[pick.index], pick.score, numbers[closest], sentence)
+        names = [annotations.objects[obj] for obj in self.masks.objects]
+        why = reason(pick.index, closest, before, self.judgement.doubts, names, numbers, picked)
+        return Suggestion(
+            numbers[pick.index], pick.score, numbers[closest], why.sentence, why.object, numbers[why.first], numbers[why.last], why.wrong
+        )
 
 
 def _opened(request: SuggestRequest, strategy: Strategy) -> Shot:
@@ -151,162 +180,6 @@ def _opened(request: SuggestRequest, strategy: Strategy) -> Shot:
     if request.roto is None and request.masks is None and strategy.judges:
         return Shot(Plate.open(request.plate, request.colorspace, request.view), NothingAnnotated())
     return open_shot(request)
-
-
-def _suggestion(
-    strategy: Strategy,
-    pick: Pick,
-    before: Sequence[int],
-    keyed: int,
-    views: Sequence[View],
-    masks: _Masks,
-    judged: Sequence[Sequence[Doubt]],
-) -> Suggestion:
-    """Make the suggestion that an artist reads of a pick."""
-    numbers = masks.shot.plate.frames
-    if not before:
-        return Suggestion(numbers[pick.index], pick.score, None, first_key_reason(pick.score))
-    closest = _closest(views, before, pick.index)
-    if not strategy.judges:
-        sentence = _reason(strategy, masks, pick.index, closest, before[keyed:], numbers)
-        return Suggestion(numbers[pick.index], pick.score, numbers[closest], sentence)
-    names = [masks.shot.annotations.objects[obj] for obj in masks.objects]
-    why = reason(pick.index, closest, before, judged, names, numbers, before[keyed:])
-    return Suggestion(
-        numbers[pick.index], pick.score, numbers[closest], why.sentence, why.object, numbers[why.first], numbers[why.last], why.wrong
-    )
-
-
-class _Masks:
-    """The union of the objects, or one object, at every frame where it is known or propagated; at working size."""
-
-    def __init__(
-        self, mattes: MatteSequence | None, shot: Shot, obj: int | None, size: tuple[int, int], looks: Looks | None = None
-    ) -> None:
-        self._looks = looks
-        self.shot = shot
-        self.obj = obj
-        self._size = size
-        self._propagated = mattes
-        self._layers = layer_names(shot.annotations.objects)
-        self._layer = None if obj is None else self._layers[obj]
-        self._areas: dict[int, int | None] = {}
-
-    @property
-    def objects(self) -> list[int]:
-        """The objects that count."""
-        return list(range(len(self.shot.annotations.objects))) if self.obj is None else [self.obj]
-
-    def sights(self, index: int) -> list[Sight | None]:
-        """Reduce each object's matte at a frame; None where it is unknown."""
-        frame = self.shot.plate.frames[index]
-        annotations: Annotations = self.shot.annotations
-        known = annotations.known(frame)
-        names = self._kept_names(frame)
-        kept = [None if self._looks is None or obj not in names else self._looks.get(names[obj]) for obj in self.objects]
-        layers: dict[str, np.ndarray] = {}
-        if self._propagated is not None and frame in self._propagated.frames and not known.issuperset(self.objects):
-            if any(look is None for look, obj in zip(kept, self.objects) if obj not in known):
-                layers = self._propagated.read(frame, self.shot.plate.canvas).layers
-        seen: list[Sight | None] = []
-        for obj, look in zip(self.objects, kept):
-            if obj in known:
-                mask = annotations.network_mask(frame, obj, self._size)
-                seen.append(sight(np.zeros(self._size, np.float32) if mask is None else mask.unpacked()))
-            elif look is not None and len(look) == SIGHT_NUMBERS:
-                seen.append(Sight.of_numbers(look.tolist()))
-            elif self._layers[obj] in layers:
-                found = sight(cv2.resize(layers[self._layers[obj]], self._size[::-1], interpolation=cv2.INTER_AREA))
-                if self._looks is not None and obj in names:
-                    found = Sight.of_numbers(self._looks.put(names[obj], torch.tensor(found.numbers())).tolist())
-                seen.append(found)
-            else:
-                seen.append(None)
-        return seen
-
-    def _kept_names(self, frame: int) -> dict[int, str]:
-        """Name what is seen of each object's matte at a frame, by what the matte says that it was made from; {} where it proves nothing."""
-        if self._looks is None or self._propagated is None or frame not in self._propagated.frames:
-            return {}
-        matte = matte_proof.read(self._propagated.path(frame))
-        if matte is None or matte.record is None:
-            return {}
-        made_of = matte.record.signature, self.shot.plate.canvas.key, self._size
-        return {obj: digest(*made_of, self._layers[obj]) for obj in self.objects}
-
-    def mask(self, index: int) -> np.ndarray | None:
-        """Give (h, w) in [0, 1]; None where it is unknown."""
-        frame = self.shot.plate.frames[index]
-        annotations = self.shot.annotations
-        matte = None
-        absent = annotations.absent(frame)
-        there = [obj for obj in self.objects if obj not in absent]
-        if not there:
-            return np.zeros(self._size, np.float32)
-        if all(obj in annotations.known(frame) for obj in there):
-            matte = np.maximum.reduce([annotations.matte(frame, obj) for obj in there])
-        elif self._propagated is not None and frame in self._propagated.frames:
-            found = self._propagated.read(frame, self.shot.plate.canvas)
-            matte = found.union if self._layer is None else found.layers.get(self._layer)
-        if matte is None:
-            return None
-        return cv2.resize(matte, self._size[::-1], interpolation=cv2.INTER_AREA)
-
-    def pixels(self, index: int) -> int | None:
-        """Count mask pixels at working size; None where it is unknown."""
-        if index not in self._areas:
-            mask = self.mask(index)
-            self._areas[index] = None if mask is None else int((mask > 0.5).sum())
-        return self._areas[index]
-
-    def lost(self) -> list[int]:
-        """Find frames where the object is missing between frames that show it, and is not declared absent."""
-        keyed = self.shot.indices.values()
-        there = [index for index in range(len(self.shot.plate.frames)) if (self.pixels(index) or 0) > 0]
-        if not there:
-            return []
-        return [index for index in range(there[0], there[-1]) if self.pixels(index) == 0 and index not in keyed and not self.hidden(index)]
-
-    def hidden(self, index: int) -> bool:
-        """Say whether the artist's word makes every object that is looked at absent: there is nothing to key."""
-        return self.shot.annotations.absent(self.shot.plate.frames[index]).issuperset(self.objects)
-
-
-def _judged(masks: _Masks, listener: Listener) -> list[list[Doubt]]:
-    """Say for each object, frame by frame, what its mattes are expected to be wrong by."""
-    shot = masks.shot
-    listener.message("Looking at the mattes")
-    seen = []
-    for index in range(len(shot.plate.frames)):
-        if listener.cancelled():
-            raise Cancelled("Cancelled. Nothing was changed.")
-        seen.append(masks.sights(index))
-    found = []
-    for place, obj in enumerate(masks.objects):
-        keyed: dict[int, bool] = {}
-        for index, frame in enumerate(shot.plate.frames):
-            if obj in shot.annotations.absent(frame):
-                keyed[index] = False
-            elif obj in shot.annotations.known(frame):
-                now = seen[index][place]
-                keyed[index] = now is not None and now.seen
-        found.append(doubts([sights[place] for sights in seen], keyed))
-    return found
-
-
-def _errors(judged: Sequence[Sequence[Doubt]]) -> list[float]:
-    """Give the expected error of each frame, the mean over the objects; [] where nobody judged."""
-    return np.mean([[doubt.error for doubt in doubts] for doubts in judged], axis=0).tolist() if judged else []
-
-
-def _lost(judged: Sequence[Sequence[Doubt]]) -> list[int]:
-    """List the frames on which some object is lost."""
-    return sorted({index for doubts in judged for index, doubt in enumerate(doubts) if doubt.reason == LOST})
-
-
-def _expected(judged: Sequence[Sequence[Doubt]]) -> list[float]:
-    """Give the expected J of each frame, the mean over the objects; [] where nobody judged."""
-    return np.mean([[expected_j(doubt.error) for doubt in doubts] for doubts in judged], axis=0).tolist() if judged else []
 
 
 def _object(name: str | None, objects: Sequence[str]) -> int | None:
@@ -343,7 +216,7 @@ def _frames(request: SuggestRequest, shot: Shot, listener: Listener, stack: Exit
     return stack.enter_context(ShotFrames(PlateContent(shot.plate, encoding, known), network, device, store, listener.warning))
 
 
-def _views(frames: ShotFrames, masks: _Masks, alpha: float, listener: Listener) -> list[View]:
+def _views(frames: ShotFrames, masks: ShotMasks, alpha: float, listener: Listener) -> list[View]:
     """Look at every frame once. Keys alone are held: 0.8 MB a frame at 480 lines."""
     listener.message(f"Looking at {len(frames)} frames")
     frames.expect(range(len(frames)))
@@ -381,10 +254,6 @@ def _glimpses(frames: ShotFrames, indices: Sequence[int], looks: Looks | None, l
     return seen
 
 
-def _large_enough(pixels: int | None, least: int) -> bool:
-    return pixels is None or pixels >= least
-
-
 def _closest(views: Sequence[View], before: Sequence[int], index: int) -> int:
     """Find the frame that explains a pick best; the nearest in time for a strategy without views."""
     if not views:
@@ -392,7 +261,7 @@ def _closest(views: Sequence[View], before: Sequence[int], index: int) -> int:
     return min(before, key=lambda other: dissimilarity(views[other], views[index]))
 
 
-def _reason(strategy: Strategy, masks: _Masks, index: int, closest: int, picked: Sequence[int], numbers: Sequence[int]) -> str:
+def _reason(strategy: Strategy, masks: ShotMasks, index: int, closest: int, picked: Sequence[int], numbers: Sequence[int]) -> str:
     """Say what is special about a frame, from its mask and the nearest frame that is keyed or picked before it."""
     if not strategy.sees:
         return f"{strategy.reason}; closest is {numbers[closest]}"
