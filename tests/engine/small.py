@@ -45,6 +45,9 @@ class MadeUpShot:
     def __len__(self) -> int:
         return self.length
 
+    def name(self, index: int) -> None:
+        return None
+
     @property
     def padding(self) -> Padding:
         return Padding(HEIGHT, WIDTH)

@@ -98,6 +98,9 @@ class Discs:
     def __len__(self) -> int:
         return FRAMES
 
+    def name(self, index: int) -> None:
+        return None
+
     @property
     def padding(self) -> Padding:
         return Padding(HEIGHT, WIDTH)

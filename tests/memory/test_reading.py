@@ -138,7 +138,7 @@ def test_reading_in_blocks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> N
     memory = shot_memory(2, (0, entry(1, (0, 1))), (1, entry(2, (0,))))
     key, selection = query(3)
     whole = memory.read(key, selection).value([0, 1])
-    monkeypatch.setattr("xmemcore.memory.reading.SCORES_AT_ONCE", 3 * 2 * CELLS)
+    monkeypatch.setattr("xmemcore.memory.segment.SCORES_AT_ONCE", 3 * 2 * CELLS)
     assert torch.allclose(memory.read(key, selection).value([0, 1]), whole, atol=1e-6)
 
 

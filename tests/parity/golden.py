@@ -61,6 +61,9 @@ class GoldenClip:
         with Image.open(self.frame_paths[0]) as file:
             return file.height, file.width
 
+    def name(self, index: int) -> None:
+        return None
+
     @property
     def padding(self) -> Padding:
         return Padding(*working_size(*self.original, self.size))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from xmemcore.memory.searches import Searches
 from xmemcore.network.features import Features
 from xmemcore.network.xmem import IMAGE_DEVIATION, IMAGE_MEAN, STRIDE
 
@@ -22,6 +23,8 @@ class Frame:
     image: Tensor
     """(1, 3, H, W), normalised, H and W multiples of 16."""
     features: Features
+    searches: Searches | None = None
+    """What memory has found for this frame, to be kept; None: nothing is."""
 
 
 class FrameSource(Protocol):
@@ -32,6 +35,9 @@ class FrameSource(Protocol):
 
     def frame(self, index: int) -> Frame:
         """Give one frame; raises what reading the plate raises."""
+
+    def name(self, index: int) -> str | None:
+        """Name a frame's features; None where nothing is kept of it."""
 
     @property
     def padding(self) -> Padding:

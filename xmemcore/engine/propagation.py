@@ -54,7 +54,8 @@ class Propagation:
         encoded = self.encode(index) if encoded is None else encoded
         self.permanent.remove(index)
         for variant, entry in encoded.items():
-            self.permanent.put(index, entry, variant)
+            # A variant is another picture than the frame, so its keys are not the frame's.
+            self.permanent.put(index, entry, variant, None if variant else self.source.name(index))
 
     def answer(self, index: int) -> Prediction:
         """Give the network's own answer at a keyframe of permanent memory: what the next frame would get if nothing moved."""

@@ -129,7 +129,7 @@ class Sweep:
         features = frame.features
         h, w = features.key.shape[-2:]
         probabilities = torch.zeros(1, self.objects, *self.padding.padded, device=frame.image.device)
-        readout = self.memory.read(elements_first(features.key), elements_first(features.selection))
+        readout = self.memory.read(elements_first(features.key), elements_first(features.selection), frame.searches)
         if readout is None:
             return probabilities, [None] * self.objects
         places = self._places(index, features, readout)
@@ -224,7 +224,8 @@ class Sweep:
                     elements_first(value.flatten(1, 2)).to(features.key.dtype),
                     elements_first(features.selection),
                     coverage_of(masks).T.contiguous(),
-                )
+                ),
+                None if frame.searches is None else frame.searches.name,
             )
 
 

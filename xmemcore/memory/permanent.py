@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from xmemcore.memory.affinity import element_side
+from xmemcore.memory.searches import tables_of
 from xmemcore.memory.segment import Segment
 
 
@@ -44,6 +45,7 @@ class PermanentMemory:
     def __init__(self, objects: int) -> None:
         self.objects = objects
         self._entries: dict[tuple[int, int], Entry] = {}
+        self._names: dict[tuple[int, int], str | None] = {}
         self._segment: Segment | None = None
 
     def __len__(self) -> int:
@@ -63,10 +65,10 @@ class PermanentMemory:
         """Give the entry of an annotated frame itself, not of its variants."""
         return self._entries.get((frame, 0))
 
-    def put(self, frame: int, entry: Entry, variant: int = 0) -> None:
-        """Add an annotated picture, or replace what is there for that frame and variant."""
+    def put(self, frame: int, entry: Entry, variant: int = 0, name: str | None = None) -> None:
+        """Add an annotated picture, or replace what is there for that frame and variant; its name says which keys it has."""
         assert entry.values and all(0 <= obj < self.objects for obj in entry.values)
-        self._entries[frame, variant] = entry
+        self._entries[frame, variant], self._names[frame, variant] = entry, name
         self._segment = None
 
     def remove(self, frame: int, obj: int | None = None) -> None:
@@ -84,7 +86,8 @@ class PermanentMemory:
     def segment(self) -> Segment | None:
         """Lay the elements out with frames ascending, whatever the order in which they came; None when empty."""
         if self._segment is None and self._entries:
-            entries = [self._entries[place] for place in sorted(self._entries)]
+            places = sorted(self._entries)
+            entries = [self._entries[place] for place in places]
             known = self._known(entries)
             coverage = [entry.coverage for entry in entries if entry.coverage is not None]
             self._segment = Segment(
@@ -93,6 +96,7 @@ class PermanentMemory:
                 known=known,
                 coverage=torch.cat(coverage, dim=1) if len(coverage) == len(entries) else None,
                 audiences=() if known is None else _audiences(known),
+                tables=tables_of([(self._names[place], len(entry.shrinkage)) for place, entry in zip(places, entries)]),
                 keeps_coarse=True,
             )
         return self._segment

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from xmemcore.memory.affinity import best_elements, gather, query_side, top_k_softmax
 from xmemcore.memory.permanent import PermanentMemory
-from xmemcore.memory.segment import SCORES_AT_ONCE, Buffers, Segment
+from xmemcore.memory.searches import Searches
+from xmemcore.memory.segment import Buffers, Segment
 from xmemcore.memory.temporary import TemporaryMemory
 
 EQUALLY_WELL = 1e-5
@@ -123,12 +124,13 @@ class ShotMemory:
         self.temporary = temporary
         self._buffers = Buffers()
 
-    def read(self, key: Tensor, selection: Tensor) -> Readout | None:
+    def read(self, key: Tensor, selection: Tensor, searches: Searches | None = None) -> Readout | None:
         """Answer every query position with its best elements, and count their usage.
 
         Args:
             key: (Q, Ck).
             selection: (Q, Ck), in [0, 1].
+            searches: what earlier searches for the same frame have found; None: nothing is kept.
 
         Returns:
             None when nothing is remembered.
@@ -150,15 +152,14 @@ class ShotMemory:
                 usage += affinity.sum(dim=1)
                 answers.append(_DenseAnswer(members, segments, affinity))
                 continue
-            size = max(1, SCORES_AT_ONCE // max(map(len, segments)))
-            where, affinity = (torch.cat(x) for x in zip(*(self._best(segments, block, known) for block in queries.split(size))))
+            where, affinity = self._best(segments, queries, known, searches)
             usage.scatter_add_(0, where.flatten(), affinity.flatten())
             answers.append(_Answer(members, segments, where, affinity))
         if len(self.temporary):
             self.temporary.count_usage(usage[: len(self.temporary)])
         return Readout(answers, objects, len(queries), tells) if answers else None
 
-    def _best(self, segments: list[Segment], queries: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _best(self, segments: list[Segment], queries: Tensor, known: Tensor | None, searches: Searches | None) -> tuple[Tensor, Tensor]:
         """Give indices over all segments and affinities, (Q, k): each segment's best compete for the same places.
 
         A repeated frame gives elements that match equally well. Of those the permanent one is taken, because it is the artist's.
@@ -167,7 +168,8 @@ class ShotMemory:
         scores: list[Tensor] = []
         places: list[Tensor] = []
         for segment in segments:
-            best, where = segment.best(queries, min(k, len(segment)), known if segment is segments[-1] else None, self._buffers)
+            answering = known if segment is segments[-1] else None
+            best, where = segment.best(queries, min(k, len(segment)), answering, self._buffers, searches)
             scores.insert(0, best)
             places.insert(0, where + start)
             start += len(segment)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from xmemcore.memory.affinity import element_side, query_side
 from xmemcore.memory.config import MemoryConfig
+from xmemcore.memory.searches import tables_of
 from xmemcore.memory.segment import Segment
 
 # An element's age starts at this instead of 0, so that the usage of a new one is 0 / age = 0.
@@ -108,12 +109,15 @@ class _Working:
         self._count = 0
         self._rows: dict[str, Tensor] = {}
         """Columns by name: (capacity, ...), but `value` is (K, capacity, Cv)."""
+        self._tables: list[tuple[str | None, int]] = []
+        """Name and number of elements of each frame."""
 
     def __len__(self) -> int:
         return self._count
 
-    def append(self, frame: Elements) -> None:
+    def append(self, frame: Elements, name: str | None) -> None:
         """Write a frame's elements behind the others."""
+        self._tables.append((name, len(frame)))
         columns = {f.name: getattr(frame, f.name) for f in fields(frame) if getattr(frame, f.name) is not None}
         columns["side"] = element_side(frame.key, frame.shrinkage)
         columns["value"] = frame.value.unflatten(1, (self._objects, -1)).transpose(0, 1)
@@ -122,8 +126,10 @@ class _Working:
             _rows_of(self._room(name, column, end), name)[self._count : end] = _rows_of(column, name)
         self._count = end
 
-    def keep_last(self, count: int) -> None:
-        """Forget all but the newest elements; what is kept moves to the front."""
+    def keep_last(self, frames: int) -> None:
+        """Forget all but the newest frames; what is kept moves to the front."""
+        self._tables = self._tables[-frames:]
+        count = sum(length for _, length in self._tables)
         for name, column in self._rows.items():
             rows = _rows_of(column, name)
             rows[:count] = rows[self._count - count : self._count].clone()
@@ -142,7 +148,8 @@ class _Working:
     def segment(self) -> Segment:
         """Give all elements, laid out for reading."""
         coverage = self._rows["coverage"][: self._count].T if "coverage" in self._rows else None
-        return Segment(self._rows["side"][: self._count], self._rows["value"][:, : self._count], coverage=coverage)
+        side, value = self._rows["side"][: self._count], self._rows["value"][:, : self._count]
+        return Segment(side, value, coverage=coverage, tables=tables_of(self._tables))
 
     def _room(self, name: str, like: Tensor, count: int) -> Tensor:
         column = self._rows.get(name)
@@ -184,10 +191,10 @@ class TemporaryMemory:
         """Recent frames in full detail; None when there are none."""
         return self._working.elements() if len(self._working) else None
 
-    def add(self, frame: Elements) -> None:
-        """Take in the elements of one frame, and consolidate when there are too many."""
+    def add(self, frame: Elements, name: str | None = None) -> None:
+        """Take in the elements of one frame, and consolidate when there are too many; its name says which keys it has."""
         self._cells = len(frame)
-        self._working.append(frame)
+        self._working.append(frame, name)
         if len(self._working) >= self.config.max_working_frames * self._cells:
             self._consolidate()
 
@@ -210,7 +217,7 @@ class TemporaryMemory:
             self.long_term = evict(self.long_term, config.max_long_term_elements - config.prototypes)
         keep = config.min_working_frames * self._cells
         prototypes = consolidate(working.take(slice(None, -keep)), config.prototypes)
-        self._working.keep_last(keep)
+        self._working.keep_last(config.min_working_frames)
         self.long_term = prototypes if self.long_term is None else self.long_term.joined(prototypes)
         value = self.long_term.value.unflatten(1, (self._objects, -1)).transpose(0, 1).contiguous()
         coverage = None if self.long_term.coverage is None else self.long_term.coverage.T.contiguous()

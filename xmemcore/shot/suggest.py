@@ -213,7 +213,9 @@ def _frames(request: SuggestRequest, shot: Shot, listener: Listener, stack: Exit
     network = backend_of(load_network(model.path, device), precision)
     encoding = Encoding(verify(model), request.size, "area", shot.plate.encoding, shot.plate.canvas.key, precision, exact=False)
     store = features_folder(cache_root(request.cache)) if request.use_cache else None
-    return stack.enter_context(ShotFrames(PlateContent(shot.plate, encoding, known), network, device, store, listener.warning))
+    return stack.enter_context(
+        ShotFrames(PlateContent(shot.plate, encoding, known), network, device, store, listener.warning, searching=False)
+    )
 
 
 def _views(frames: ShotFrames, masks: ShotMasks, alpha: float, listener: Listener) -> list[View]:

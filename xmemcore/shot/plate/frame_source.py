@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from xmemcore.engine.frames import Frame, Padding, normalise
+from xmemcore.memory.searches import Searches
 from xmemcore.network.backend import Backend
 from xmemcore.network.features import Features, finer
 from xmemcore.shot.files.box import Box
@@ -22,6 +23,7 @@ from xmemcore.shot.plate.known_files import KnownFiles, SeenFile
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.plate.resampling import resampled
 from xmemcore.shot.store.cache import FORMAT, CacheDamaged, FeatureFolder, digest, require_tensor
+from xmemcore.shot.store.searches import load_searches, save_searches
 
 READ_AHEAD_FRAMES = 2
 KEPT_GREYS = 128
@@ -181,6 +183,7 @@ class _Picture:
     image: Tensor
     digest: str
     features: Features | None
+    searches: Searches | None
     warning: str | None
 
 
@@ -197,7 +200,18 @@ class ShotFrames:
         device: torch.device,
         store: FeatureFolder | None,
         warn: Callable[[str], None] = lambda text: None,
+        searching: bool = True,
     ) -> None:
+        """Prepare; nothing is read yet.
+
+        Args:
+            content: what each frame shows.
+            network: encodes.
+            device: on which it does.
+            store: keeps features, and what searches find; None: nothing is kept.
+            warn: told what the artist should know.
+            searching: whether memory is searched for the frames.
+        """
         self.content = content
         self.network = network
         self.device = device
@@ -205,6 +219,8 @@ class ShotFrames:
         self.encoded_frames = 0
         """Key encodings computed so far; 0 when everything was kept from an earlier run."""
         self._warn = warn
+        # A card searches faster than a disk is read; plain mode keeps nothing.
+        self._searching = searching and device.type == "cpu" and not content.encoding.exact
         self._pinned: frozenset[int] = frozenset()
         self._kept: OrderedDict[int, tuple[_Picture, Features]] = OrderedDict()
         self._latest: tuple[int, Frame] | None = None
@@ -220,6 +236,7 @@ class ShotFrames:
     def __exit__(self, *_: object) -> None:
         for future in self._arriving.values():
             future.cancel()
+        self._leave()
         self._reader.shutdown(cancel_futures=True)
         self._writer.shutdown()
 
@@ -231,8 +248,13 @@ class ShotFrames:
         """How working images are padded."""
         return self.content.padding
 
+    def name(self, index: int) -> str | None:
+        """Name a frame's features; None where no searches are kept."""
+        return self.content.digest(index) if self._searching else None
+
     def expect(self, indices: Iterable[int], twice: Collection[int] = ()) -> None:
         """Say which frames will be asked for, in order, and which of them a second time, so that they are held."""
+        self._leave()
         if self._writing is not None:
             # The next frame may be the one just encoded: wait until its file is written.
             self._writing.result()
@@ -245,6 +267,7 @@ class ShotFrames:
         """Give one frame, encoded."""
         if self._latest is not None and self._latest[0] == index:
             return self._latest[1]  # the next group's turn at the same frame
+        self._leave()
         picture, features = self._kept[index] if index in self._kept else self._fetched(index)
         image = self.padding.pad(picture.image.to(self.device, non_blocking=True))
         if features is None:
@@ -253,9 +276,16 @@ class ShotFrames:
             self._kept[index] = picture, features
         if not self.content.encoding.exact:
             features = Features(**{name: self._widened(name, tensor) for name, tensor in features.tensors().items()})
-        frame = Frame(image, features)
+        frame = Frame(image, features, picture.searches)
         self._latest = index, frame
         return frame
+
+    def _leave(self) -> None:
+        """Keep what was searched for the latest frame; nothing more is until it comes again."""
+        searches = self._latest[1].searches if self._latest is not None else None
+        if self.store is not None and searches is not None and searches.changed:
+            searches.changed = False
+            self._write_behind(save_searches, searches.name, tuple(searches.lists))
 
     def _widened(self, name: str, tensor: Tensor) -> Tensor:
         """Bring a kept tensor to what the network computes in."""
@@ -288,9 +318,10 @@ class ShotFrames:
             except (CacheDamaged, ValueError):
                 self.store.forget(key)
                 warning = f"The cached features of frame {self.content.plate.frames[index]} were damaged; they are made again."
+        searches = Searches(key, [] if self.store is None else load_searches(self.store, key)) if self._searching else None
         picture = normalise(image)
         # From pinned memory a card fetches a picture while it computes.
-        return _Picture(picture.pin_memory() if self.device.type == "cuda" else picture, key, features, warning)
+        return _Picture(picture.pin_memory() if self.device.type == "cuda" else picture, key, features, searches, warning)
 
     @torch.inference_mode()
     def _encode(self, image: Tensor, key: str) -> Features:
@@ -302,19 +333,21 @@ class ShotFrames:
         # In the memory layout of loaded features too: a convolution rounds differently in another layout.
         rounded = {name: _rounded(name, tensor).contiguous() for name, tensor in features.tensors().items()}
         if self.store is not None:
-            self._save(key, rounded)
+            self._write_behind(FeatureFolder.save, key, rounded)
         return Features(**rounded)
 
-    def _save(self, key: str, tensors: dict[str, Tensor]) -> None:
+    def _write_behind(self, save: Callable[..., None], key: str, content: object) -> None:
+        """Write a file of the cache in the background; one that cannot be written ends the cache for this run."""
         if self._writing is not None:
             # At most one file waits to be written: a slow disk must not fill the memory.
             self._writing.result()
-        self._writing = self._writer.submit(self._write, key, tensors)
+        self._writing = self._writer.submit(self._write, save, key, content)
 
-    def _write(self, key: str, tensors: dict[str, Tensor]) -> None:
-        assert self.store is not None
+    def _write(self, save: Callable[..., None], key: str, content: object) -> None:
+        if self.store is None:
+            return
         try:
-            self.store.save(key, tensors)
+            save(self.store, key, content)
         except OSError as error:
             self.store = None
             self._warn(f"The cache cannot be written ({error.strerror}); this run goes on without it.")

@@ -2,7 +2,7 @@
 
 It holds only what can be made again, so no damage to it is fatal:
 
-    <root>/features/<ab>/<hash>.xmemcache      what depends on the plate alone, shared by nodes
+    <root>/features/<ab>/<hash>.xmemcache      what depends on the plate alone, and what memory has found there, shared by nodes
     <root>/<node id>/manifest.json             what the node's last run was made of
     <root>/<node id>/memory/<key>.xmemcache    permanent memory, one file for each annotated frame and group
     <root>/<node id>/learned/<key>.xmemcache   weights that learned the shot, see `learned.py`
