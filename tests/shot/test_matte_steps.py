@@ -42,7 +42,7 @@ class Harden:
 
 
 def whole(chain: Sequence[Step], predicted: np.ndarray, picture: Callable[[], np.ndarray], canvas: Canvas = CANVAS) -> np.ndarray:
-    return np.concatenate([planes for _, planes in finished(chain, canvas, predicted, 3, picture)], axis=1)
+    return np.concatenate([planes for _, planes in finished(chain, canvas, Predicted(predicted, 3, picture))], axis=1)
 
 
 def never() -> np.ndarray:
@@ -81,7 +81,7 @@ def test_the_box_around_objects_holds_all_that_is_not_faint(monkeypatch: pytest.
     everywhere = whole((Enlarge(canvas),), predicted, never, canvas)
     monkeypatch.setattr(steps, "BAND_PIXELS", 400)
     rest, pixels = everywhere[1:].copy(), 0
-    for box, planes in finished((Enlarge(canvas),), canvas, predicted, 3, never, faint=faint):
+    for box, planes in finished((Enlarge(canvas),), canvas, Predicted(predicted, 3, never), faint):
         np.testing.assert_allclose(planes, everywhere[:, box.y0 : box.y1, box.x0 : box.x1], atol=1e-5)
         rest[:, box.y0 : box.y1, box.x0 : box.x1] = 0
         pixels += box.width * box.height
@@ -90,11 +90,11 @@ def test_the_box_around_objects_holds_all_that_is_not_faint(monkeypatch: pytest.
 
 
 def test_nothing_is_enlarged_where_there_is_no_object_but_what_is_asked_for() -> None:
-    empty = np.stack((np.ones((4, 6), np.float32), np.zeros((4, 6), np.float32)))
-    assert not list(finished((Enlarge(CANVAS),), CANVAS, empty, 3, never, faint=0.001))
-    ((box, planes),) = finished((Enlarge(CANVAS),), CANVAS, empty, 3, never, faint=0.001, also=[Box(2, 1, 5, 7), Box(0, 0, 0, 0)])
+    empty = Predicted(np.stack((np.ones((4, 6), np.float32), np.zeros((4, 6), np.float32))), 3, never)
+    assert not list(finished((Enlarge(CANVAS),), CANVAS, empty, faint=0.001))
+    ((box, planes),) = finished((Enlarge(CANVAS),), CANVAS, empty, faint=0.001, also=[Box(2, 1, 5, 7), Box(0, 0, 0, 0)])
     assert box == Box(2, 1, 5, 7) and planes.shape == (2, 6, 3)
-    ((box, _),) = finished((Enlarge(CANVAS), Harden()), CANVAS, empty, 3, lambda: np.zeros((8, 12, 3)), faint=0.001)
+    ((box, _),) = finished((Enlarge(CANVAS), Harden()), CANVAS, replace(empty, picture=lambda: np.zeros((8, 12, 3))), faint=0.001)
     assert box == Box(0, 0, 12, 8), "another step may find an object anywhere"
 
 

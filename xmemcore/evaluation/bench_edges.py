@@ -17,7 +17,7 @@ from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.mattes.edges import undecided
-from xmemcore.shot.mattes.steps import chain_of, finished
+from xmemcore.shot.mattes.steps import Predicted, chain_of, finished
 from xmemcore.shot.plate.canvas import Canvas
 
 SIZES = ((2048, 1152), (4096, 2304))
@@ -116,7 +116,7 @@ def _frame_figures(frame: AlphaFrame, lines: int, seed: int) -> dict[str, EdgeFi
 
 def _matte(choice: str, canvas: Canvas, planes: np.ndarray, frame: AlphaFrame) -> np.ndarray:
     chain = chain_of(PropagateRequest("", edges=choice), canvas)
-    return np.concatenate([rows[1] for _, rows in finished(chain, canvas, planes, 0, lambda: frame.picture)])
+    return np.concatenate([rows[1] for _, rows in finished(chain, canvas, Predicted(planes, 0, lambda: frame.picture))])
 
 
 def _gradient(plane: np.ndarray) -> np.ndarray:

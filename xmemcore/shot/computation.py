@@ -18,6 +18,7 @@ from xmemcore.shot.close_ups import CloseUps
 from xmemcore.shot.gap_workers import GapWorker, Job, side_by_side
 from xmemcore.shot.learned import LearnedStore, taught
 from xmemcore.shot.listener import Listener
+from xmemcore.shot.mattes.composition import Composer
 from xmemcore.shot.mattes.queue import MatteQueue, handed
 from xmemcore.shot.mattes.steady import Waiting, neighbours
 from xmemcore.shot.opened import OpenedShot
@@ -75,19 +76,10 @@ class Computation:
         self._propagations = [Propagation(network, self._frames, group.annotations, len(group.objects), planned.config) for group in groups]
         # Where there is one group, nothing waits.
         waiting_room = stack.enter_context(work_folder()) if len(groups) > 1 else places.node
+        working_size = opened.content.padding.height, opened.content.padding.width
+        composer = Composer(shot.plate, shot.annotations, groups, planned.chain, opened.host_alpha, working_size)
         self._queue = stack.enter_context(
-            MatteQueue(
-                shot.plate,
-                shot.annotations,
-                groups,
-                opened.writer,
-                request.confidence,
-                waiting_room,
-                mattes.dependencies.signature,
-                planned.chain,
-                opened.host_alpha,
-                (opened.content.padding.height, opened.content.padding.width),
-            )
+            MatteQueue(composer, opened.writer, mattes.dependencies.signature, waiting_room, request.confidence)
         )
         self._close_ups = CloseUps(opened, planned, network, device, features, warn)
         self._comparing = Lock()

@@ -6,8 +6,8 @@ has none. The union is what no group leaves showing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, reduce
 
 import cv2
@@ -18,7 +18,7 @@ from xmemcore.shot.annotations.host_alpha import HostAlpha, difference
 from xmemcore.shot.annotations.objects import Group
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.layers import FAINTEST, Drawn, Layer
-from xmemcore.shot.mattes.steps import Chain, finished
+from xmemcore.shot.mattes.steps import Chain, Predicted, finished
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.plate import Plate
 
@@ -79,29 +79,39 @@ class Composer:
         groups: Sequence[Group],
         chain: Chain,
         host_alpha: HostAlpha | None,
-        working_size: tuple[int, int] | None,
+        working_size: tuple[int, int],
     ) -> None:
-        """Prepare; arguments as of `MatteQueue`."""
-        self._plate = plate
+        """Prepare.
+
+        Args:
+            plate: of the shot.
+            annotations: the artist's mattes, which stand on their keyframes.
+            groups: whose predictions each frame needs.
+            chain: what each group's prediction goes through.
+            host_alpha: the host's own renders of the roto.
+            working_size: height and width of whole frames' predictions.
+        """
+        self.plate = plate
+        self.groups = groups
         self._annotations = annotations
-        self._groups = groups
         self._chain = tuple(chain)
         self._host_alpha = host_alpha
         self._working_size = working_size
 
     def compose(self, index: int, predictions: Iterable[GroupPrediction]) -> FrameMattes:
         """Compose a frame from the predictions of all groups, which come in the order of the groups."""
-        word = _ArtistsWord.at(self._annotations, self._plate.frames[index])
-        composition = _Composition(len(self._annotations.objects), self._plate.canvas)
-        picture = cache(lambda: self._plate.read(word.frame))  # once a frame, when a step asks for it
+        word = _ArtistsWord.at(self._annotations, self.plate.frames[index])
+        composition = _Composition(len(self._annotations.objects), self.plate.canvas)
+        picture = cache(lambda: self.plate.read(word.frame))  # once a frame, when a step asks for it
         for prediction in predictions:
-            small = prediction.planes.astype(np.float32)
-            self._judge(composition, prediction, small, index, word)
-            self._draw(composition, prediction, small, index, word, picture)
+            values = prediction.planes.astype(np.float32)
+            predicted = Predicted(values, index, picture, prediction.group, around=prediction.around)
+            self._judge(composition, predicted, prediction.view, word)
+            self._draw(composition, predicted, prediction.view, word)
         complete = len(word.settled) == len(self._annotations.objects)
         remark = self._take_hosts_union(composition, word.frame) if complete else None
         margin = np.ones_like(composition.margin) if complete else composition.margin
-        pixels = self._plate.canvas.width * self._plate.canvas.height
+        pixels = self.plate.canvas.width * self.plate.canvas.height
         return FrameMattes(
             layers=tuple(composition.layers),
             union=composition.alpha(),
@@ -115,32 +125,24 @@ class Composer:
 
     def at_plate(self, plane: np.ndarray) -> np.ndarray:
         """Enlarge a plane (h, w) to the canvas, bilinear."""
-        return cv2.resize(plane, (self._plate.canvas.width, self._plate.canvas.height), interpolation=cv2.INTER_LINEAR)
+        return cv2.resize(plane, (self.plate.canvas.width, self.plate.canvas.height), interpolation=cv2.INTER_LINEAR)
 
-    def _judge(self, composition: _Composition, prediction: GroupPrediction, small: np.ndarray, index: int, word: _ArtistsWord) -> None:
+    def _judge(self, composition: _Composition, predicted: Predicted, view: View | None, word: _ArtistsWord) -> None:
         """Take note of how sure a group's prediction is, at working size."""
-        margin, behind = _margin(small), small[0]
-        for place, obj in enumerate(self._groups[prediction.group].objects):
+        margin, behind = _margin(predicted.values), predicted.values[0]
+        for place, obj in enumerate(self.groups[predicted.group].objects):
             if obj not in word.settled:
-                composition.sure_of[obj] = _around_objects(margin, small[place + 1])
-        if prediction.view is not None:
-            margin, behind = (self._placed(plane, prediction.view.parts[index]) for plane in (margin, behind))
+                composition.sure_of[obj] = _around_objects(margin, predicted.values[place + 1])
+        if view is not None:
+            margin, behind = (self._placed(plane, view.parts[predicted.index]) for plane in (margin, behind))
         composition.judge(margin, behind)
 
-    def _draw(
-        self,
-        composition: _Composition,
-        prediction: GroupPrediction,
-        small: np.ndarray,
-        index: int,
-        word: _ArtistsWord,
-        picture: Callable[[], np.ndarray],
-    ) -> None:
+    def _draw(self, composition: _Composition, predicted: Predicted, view: View | None, word: _ArtistsWord) -> None:
         """Draw the mattes of a group's objects: the artist's where there is one, else the predicted one."""
-        objects = self._groups[prediction.group].objects
+        objects = self.groups[predicted.group].objects
         keyed = word.known.intersection(objects)
         drawn = {obj: Drawn.of(self._annotations.matte(word.frame, obj)) for obj in objects if obj in keyed}
-        for part, large in self._chained(prediction, small, index, picture, [matte.box for matte in drawn.values()]):
+        for part, large in self._chained(predicted, view, [matte.box for matte in drawn.values()]):
             mattes = np.zeros_like(large[1:])
             for place, obj in enumerate(objects):
                 if obj in keyed:
@@ -158,35 +160,29 @@ class Composer:
         if self._host_alpha is None or frame not in self._host_alpha.frames:
             return None
         rendered = composition.hosts_union = self._host_alpha.read(frame)
-        return self._host_alpha.unusable(frame) or difference(rendered, composition.union, self._plate.canvas, frame)
+        return self._host_alpha.unusable(frame) or difference(rendered, composition.union, self.plate.canvas, frame)
 
-    def _chained(
-        self, prediction: GroupPrediction, small: np.ndarray, index: int, picture: Callable[[], np.ndarray], also: Sequence[Box]
-    ) -> Iterator[tuple[Box, np.ndarray]]:
+    def _chained(self, predicted: Predicted, view: View | None, also: Sequence[Box]) -> Iterator[tuple[Box, np.ndarray]]:
         """Send one group's prediction through its chain; see `finished`."""
-        view, around = prediction.view, prediction.around
         # Of all groups together, what is left out is still less than what is written.
-        faint = FAINTEST / (2 * len(self._groups))
+        faint = FAINTEST / (2 * len(self.groups))
         if view is None:
-            yield from finished(self._chain, self._plate.canvas, small, index, picture, prediction.group, around, faint, also)
+            yield from finished(self._chain, self.plate.canvas, predicted, faint, also)
             return
-        part = view.parts[index]
-
-        def seen() -> np.ndarray:
-            return np.ascontiguousarray(picture()[part.slices])
-
+        part = view.parts[predicted.index]
+        # The chain of a view is that of its group alone.
+        seen = replace(predicted, group=0, picture=lambda: np.ascontiguousarray(predicted.picture()[part.slices]))
         inside = [box.intersection(part).moved(-part.x0, -part.y0) for box in also]
-        for box, planes in finished(view.chain, view.canvas, small, index, seen, 0, around, faint, inside):
+        for box, planes in finished(view.chain, view.canvas, seen, faint, inside):
             yield box.moved(part.x0, part.y0), planes
         for box in _beside(part, also):
-            empty = np.zeros((len(small), box.height, box.width), np.float32)
+            empty = np.zeros((len(predicted.values), box.height, box.width), np.float32)
             empty[0] = 1
             yield box, empty
 
     def _placed(self, plane: np.ndarray, part: Box) -> np.ndarray:
         """Bring a plane (h, w) of a part to the whole working image; beside the part it is 1, for there surely is no object."""
-        assert self._working_size is not None, "it is given where there are parts"
-        canvas = self._plate.canvas
+        canvas = self.plate.canvas
         down, across = self._working_size[0] / canvas.height, self._working_size[1] / canvas.width
         top, left = round(part.y0 * down), round(part.x0 * across)
         bottom, right = max(round(part.y1 * down), top + 1), max(round(part.x1 * across), left + 1)

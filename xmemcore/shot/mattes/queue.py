@@ -20,14 +20,9 @@ import torch
 from xmemcore.engine.sweep import Prediction
 from xmemcore.protocol.failures import MachineError
 from xmemcore.protocol.result_file import MatteRecord
-from xmemcore.shot.annotations.annotations import Annotations
-from xmemcore.shot.annotations.host_alpha import HostAlpha
-from xmemcore.shot.annotations.objects import Group
 from xmemcore.shot.mattes.composition import Composer, GroupPrediction, View
 from xmemcore.shot.mattes.matte_proof import metadata
 from xmemcore.shot.mattes.mattes import MatteWriter
-from xmemcore.shot.mattes.steps import Chain
-from xmemcore.shot.plate.plate import Plate
 
 FRAMES_BEHIND = 3
 """Frames that may wait for the disk; more would only fill the memory."""
@@ -49,40 +44,29 @@ class MatteQueue:
 
     def __init__(
         self,
-        plate: Plate,
-        annotations: Annotations,
-        groups: Sequence[Group],
+        composer: Composer,
         writer: MatteWriter,
-        with_confidence: bool,
-        waiting_room: Path,
         signature: Callable[[int], str],
-        chain: Chain,
-        host_alpha: HostAlpha | None = None,
-        working_size: tuple[int, int] | None = None,
+        waiting_room: Path,
+        with_confidence: bool,
     ) -> None:
         """Prepare to write.
 
         Args:
-            plate: of the shot.
-            annotations: the artist's mattes, which stand on their keyframes.
-            groups: whose predictions each frame needs.
+            composer: makes a frame's mattes of its groups' predictions.
             writer: of the files.
-            with_confidence: whether that layer is written too.
-            waiting_room: folder of this run alone, for predictions that wait for another group.
             signature: hash of all that the matte of an index depends on.
-            chain: what each group's prediction goes through.
-            host_alpha: the host's own renders of the roto.
-            working_size: height and width of whole frames' predictions; only where some cover a part of the canvas.
+            waiting_room: folder of this run alone, for predictions that wait for another group.
+            with_confidence: whether that layer is written too.
         """
-        self._composer = Composer(plate, annotations, groups, chain, host_alpha, working_size)
-        self._views: dict[tuple[int, int], View] = {}
-        self._plate = plate
-        self._groups = len(groups)
+        self._composer = composer
+        self._groups = len(composer.groups)
         self._writer = writer
+        self._signature = signature
+        self._waiting_room = waiting_room
         self._with_confidence = with_confidence
         self._waiting: dict[int, set[int]] = {}
-        self._waiting_room = waiting_room
-        self._signature = signature
+        self._views: dict[tuple[int, int], View] = {}
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="matte-writer", initializer=_on_one_core)
         self._pending: deque[Future[Written]] = deque()
 
@@ -139,7 +123,7 @@ class MatteQueue:
         mattes = self._composer.compose(index, predictions)
         confidence = self._composer.at_plate(mattes.margin) if self._with_confidence else None
         path = self._writer.write(
-            self._plate.frames[index],
+            self._composer.plate.frames[index],
             mattes.layers,
             mattes.union,
             keyframe=mattes.keyframe,

@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 import cv2
@@ -163,26 +162,14 @@ def keys_of(chain: Chain) -> list[str]:
 
 
 def finished(
-    chain: Chain,
-    canvas: Canvas,
-    predicted: np.ndarray,
-    index: int,
-    picture: Callable[[], np.ndarray],
-    group: int = 0,
-    around: Mapping[int, np.ndarray] = MappingProxyType({}),
-    faint: float | None = None,
-    also: Iterable[Box] = (),
+    chain: Chain, canvas: Canvas, predicted: Predicted, faint: float | None = None, also: Iterable[Box] = ()
 ) -> Iterator[tuple[Box, np.ndarray]]:
     """Send one group's prediction through a chain, band by band.
 
     Args:
         chain: of `chain_of`.
         canvas: of the plate.
-        predicted: (1 + K, h, w) float32; it is not changed.
-        index: of the frame.
-        picture: see `Predicted`.
-        group: number of the group.
-        around: see `Predicted`.
+        predicted: as the network gave it; its arrays are not changed.
         faint: largest value of objects that counts as nothing. Only the box around larger values is given, where the steps allow it.
             None: the whole canvas is given.
         also: boxes that are given in any case.
@@ -190,25 +177,24 @@ def finished(
     Yields:
         Bands from top to bottom, as boxes counted from the canvas's corner, and their planes (1 + K, n, m) float32, the caller's own.
     """
-    prediction = Predicted(predicted, index, picture, group, around=around)
     after: list[Step] = []
     for step in chain:
         if isinstance(step, Before):
-            prediction = step.changed(prediction)
+            predicted = step.changed(predicted)
         else:
             after.append(step)
     box = Box(0, 0, canvas.width, canvas.height)
     if faint is not None and all(isinstance(step, Enlarge) for step in after):
         # Other steps may move an object beyond where it was.
-        boxes = [box for box in (_reached(prediction.values, canvas, faint), *also) if not box.empty]
+        boxes = [box for box in (_reached(predicted.values, canvas, faint), *also) if not box.empty]
         if not boxes:
             return
         box = reduce(Box.union, boxes)
-    steps = [step.begun(replace(prediction, columns=slice(box.x0, box.x1))) for step in after]
+    steps = [step.begun(replace(predicted, columns=slice(box.x0, box.x1))) for step in after]
     height = max(BAND_PIXELS // box.width, 1)
     for top in range(box.y0, box.y1, height):
         band = slice(top, min(top + height, box.y1))
-        planes = np.empty((len(predicted), 0, box.width), np.float32)
+        planes = np.empty((len(predicted.values), 0, box.width), np.float32)
         for rows in steps:
             planes = rows(band, planes)
         yield Box(box.x0, band.start, box.x1, band.stop), planes
