@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass
 
 from xmemcore.shot.files.picture_header import PictureDamaged, PictureHeader, PictureUnsupported, aspect_of, require_bytes
-from xmemcore.shot.files.tiff_file import exif_aspect, exif_orientation
+from xmemcore.shot.files.tiff_tags import exif_aspect, exif_orientation
 
 START_OF_IMAGE, END_OF_IMAGE, START_OF_SCAN = b"\xff\xd8", b"\xff\xd9", b"\xff\xda"
 MAX_SCANS = 64

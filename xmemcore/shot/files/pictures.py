@@ -21,7 +21,7 @@ from PIL import Image
 from xmemcore.protocol import foreign
 from xmemcore.protocol.failures import EXISTS, RequestError, cannot_read
 from xmemcore.protocol.whole_file import open_ordinary
-from xmemcore.shot.files import film_scans, jpeg_file, png_file, tiff_file
+from xmemcore.shot.files import film_scans, jpeg_file, png_file, tiff_file, tiff_tags
 from xmemcore.shot.files.file_kinds import HEAD_BYTES, kind_of_content, kind_of_name, not_read
 from xmemcore.shot.files.picture_header import PictureDamaged, PictureHeader, PictureUnsupported
 from xmemcore.shot.files.terminal_noise import kept_off_the_terminal
@@ -81,7 +81,7 @@ def look(path: Path) -> tuple[str, PictureHeader, str | None]:
         if kind == "PNG":
             return kind, png_file.read_layout(file).header, None
         if kind == "TIFF":
-            return kind, tiff_file.read_layout(file).header, None
+            return kind, tiff_tags.read_layout(file).header, None
         if kind == "JPEG":
             return kind, jpeg_file.read_layout(file.read()).header, None
         film_scans.require_library(path, kind)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from xmemcore.shot.files.picture_header import PictureDamaged, PictureHeader, aspect_of, require_bytes
-from xmemcore.shot.files.tiff_file import exif_orientation
+from xmemcore.shot.files.tiff_tags import exif_orientation
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_EXIF_BYTES = 1 << 16
