@@ -204,7 +204,7 @@ class Curve:
 ZERO = Curve()
 
 
-def keyed(keys: Iterable[Key], expression: Optional[str] = None) -> Curve:
+def keyed(keys: Iterable[Key]) -> Curve:
     """Make a curve of keys in any order; the later of two at one time counts."""
     by_time = {key.time: key for key in keys}
     ordered = [by_time[time] for time in sorted(by_time)]
@@ -212,7 +212,6 @@ def keyed(keys: Iterable[Key], expression: Optional[str] = None) -> Curve:
         times=tuple(key.time for key in ordered),
         values=tuple(key.value for key in ordered),
         special={i: key for i, key in enumerate(ordered) if key.interpolation != SMOOTH},
-        expression=expression,
     )
 
 

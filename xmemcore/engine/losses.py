@@ -8,6 +8,8 @@ from torch.nn import functional as F
 
 _CLAMP = 16.0
 """Log odds of about 1 - 1e-7, where aggregation clamps."""
+ALL_UNTIL, LEAST_FROM, LEAST_SHARE = 0.05, 0.4, 0.25
+"""Progress until which all pixels count, progress from which the fewest do, and the share that they are."""
 
 
 def competing_logits(logits: Tensor) -> Tensor:
@@ -52,6 +54,6 @@ def dice(competing: Tensor, labels: Tensor) -> Tensor:
     return (1 - overlap / (predicted.sum(dim=2) + truth.sum(dim=2) + 1)).mean()
 
 
-def hardest_share(progress: float, begin: float = 0.05, end: float = 0.4, least: float = 0.25) -> float:
-    """Say which share of the pixels counts at a progress in [0, 1]: all at first, `least` from `end` on."""
-    return 1 - (1 - least) * min(max((progress - begin) / (end - begin), 0.0), 1.0)
+def hardest_share(progress: float) -> float:
+    """Say which share of the pixels counts at a progress in [0, 1]: all at first, then fewer and fewer."""
+    return 1 - (1 - LEAST_SHARE) * min(max((progress - ALL_UNTIL) / (LEAST_FROM - ALL_UNTIL), 0.0), 1.0)

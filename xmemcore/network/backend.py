@@ -1,11 +1,10 @@
 """Backends that compute the network, behind the few calls that a propagation makes. Plain torch is the only one today.
 
-Another backend (compiled, quantised, another library) is a class with these calls and a line in `BACKENDS`.
+Another backend (compiled, quantised, another library) is a class with these calls, made in `backend_of`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -56,17 +55,12 @@ class Backend(Protocol):
         """Make an empty sensory state."""
 
 
-BACKENDS: dict[str, Callable[[XMem, str], Backend]] = {"torch": prepared}
-"""Constructors by name, from a network in float32 and a level of rounding."""
-
-
-def backend_of(network: XMem, level: str, plain: bool = False, name: str = "torch") -> Backend:
+def backend_of(network: XMem, level: str, plain: bool = False) -> Backend:
     """Make the backend of a network.
 
     Args:
         network: in float32, on its device.
         level: of rounding; see `inference`.
         plain: compute exactly as the papers describe, with the network itself.
-        name: of BACKENDS.
     """
-    return network if plain else BACKENDS[name](network, level)
+    return network if plain else prepared(network, level)

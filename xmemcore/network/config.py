@@ -77,7 +77,7 @@ class NetworkConfig:
         """
         try:
             key_encoder = _key_encoder(state)
-            object_dim, value_dim = _fuser_dims(state, "value_encoder", key_encoder)
+            object_dim, value_dim = _fuser_dims(state, key_encoder)
             return cls(
                 key_encoder=key_encoder,
                 value_encoder="light" if "value_encoder.to2.weight" in state else "resnet18",
@@ -119,6 +119,6 @@ def _key_encoder(state: Mapping[str, Tensor]) -> str:
     return "resnet50" if "key_encoder.res2.0.conv3.weight" in state else "small_resnet"
 
 
-def _fuser_dims(state: Mapping[str, Tensor], part: str, key_encoder: str) -> tuple[int, int]:
-    out_dim, in_dim = state[f"{part}.fuser.block1.conv1.weight"].shape[:2]
+def _fuser_dims(state: Mapping[str, Tensor], key_encoder: str) -> tuple[int, int]:
+    out_dim, in_dim = state["value_encoder.fuser.block1.conv1.weight"].shape[:2]
     return in_dim - LEVEL_CHANNELS[key_encoder][0], out_dim

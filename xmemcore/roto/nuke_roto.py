@@ -117,7 +117,7 @@ def warnings_of(root: Layer) -> tuple[str, ...]:
     )
     warn([element for element in (*shapes, *layers) if differs(element, "mbo")], "Motion blur of shapes and layers is left out: {}.")
     for mode in FEATHER_TYPES[1:]:
-        warn(_of_value(shapes, "ft", FEATHER_TYPES, mode), f"Feather type '{mode}' is unverified against Nuke: {{}}.")
+        warn(_feathered(shapes, mode), f"Feather type '{mode}' is unverified against Nuke: {{}}.")
     partly = [shape for shape in placed if differs(shape.shape, "bm") and any(differs(element, "opc") for element in shape.chain)]
     warn([shape.shape for shape in partly], "Blending modes together with opacity are in proportion to it, unverified against Nuke: {}.")
     warn(shapes_with(lambda s: differs(s, "a")), "The alpha colour of shapes does not count, every shape is drawn as 1: {}.")
@@ -161,14 +161,10 @@ def _points(shape: Shape) -> Iterator[ControlPoint]:
         yield from curve.points if curve is not None else ()
 
 
-def _of_value(shapes: Iterable[Shape], name: str, names: tuple[str, ...], wanted: str) -> list[Shape]:
-    """Find the shapes whose attribute ever has a value of an enumeration."""
-    found = []
-    for shape in shapes:
-        curve = shape.attributes.get(name, Curve())
-        if any(named(names, number) == wanted for number in curve.ever()):
-            found.append(shape)
-    return found
+def _feathered(shapes: Iterable[Shape], mode: str) -> list[Shape]:
+    """Find the shapes whose feather is ever of a type."""
+    types = ((shape, shape.attributes.get("ft", Curve()).ever()) for shape in shapes)
+    return [shape for shape, numbers in types if any(named(FEATHER_TYPES, number) == mode for number in numbers)]
 
 
 def _is_hidden_in_a_view(shape: Shape) -> bool:
