@@ -13,8 +13,9 @@ import pytest
 from tests.evaluation.test_studies import made
 from tests.shot.made_shot import write_model
 from xmemcore.cli.main import main
-from xmemcore.evaluation.fit_study import COVERS, outlined, overlap, to_move
+from xmemcore.evaluation.fit_study import COVERS, outlined, to_move
 from xmemcore.roto import PixelGrid, rasterise_hard
+from xmemcore.shot.fit import overlap
 
 GRID = PixelGrid(160, 120)
 

@@ -25,8 +25,9 @@ from xmemcore.protocol.requests import FitRequest, PropagateRequest, ShotRequest
 from xmemcore.protocol.whole_file import write_text
 from xmemcore.roto import EvaluatedShape, PixelGrid, Roto, RotoObject, rasterise_hard, read_roto
 from xmemcore.roto.fit import fit
+from xmemcore.roto.flatten import control_polygons, sample
 from xmemcore.roto.roto_json import write
-from xmemcore.shot.fit import fit_shapes
+from xmemcore.shot.fit import fit_shapes, overlap
 from xmemcore.shot.inputs import open_shot
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.mattes.mattes import MatteWriter, read_mattes
@@ -261,12 +262,6 @@ def _smooth_outline(contour: np.ndarray, count: int, blending: str, grid: PixelG
     return EvaluatedShape(np.stack((points, -slope, slope), axis=1), blending=blending)
 
 
-def overlap(plane: np.ndarray, other: np.ndarray) -> float:
-    """Give the Jaccard index of two planes, both cut at one half."""
-    a, b = plane >= 0.5, other >= 0.5
-    return float((a & b).sum() / max((a | b).sum(), 1))
-
-
 def to_move(shapes: Sequence[EvaluatedShape], truth: np.ndarray, grid: PixelGrid) -> int:
     """Count the points on either side of which the outline is off the true one by more than is tolerated, on average."""
     inside = (truth >= 0.5).astype(np.uint8)
@@ -285,10 +280,8 @@ def to_move(shapes: Sequence[EvaluatedShape], truth: np.ndarray, grid: PixelGrid
 
 def _samples(shape: EvaluatedShape) -> np.ndarray:
     """Give places along each segment of a closed shape, (N, SAMPLES, 2)."""
-    start, end = shape.points, np.roll(shape.points, -1, axis=0)
-    t = (np.arange(SAMPLES) / SAMPLES)[None, :, None]
-    control = (start[:, :1], start[:, :1] + start[:, 2:], end[:, :1] + end[:, 1:2], end[:, :1])
-    return (1 - t) ** 3 * control[0] + 3 * (1 - t) ** 2 * t * control[1] + 3 * (1 - t) * t * t * control[2] + t**3 * control[3]
+    segments = control_polygons(shape.points, closed=True)
+    return sample(segments, np.full(len(segments), SAMPLES)).reshape(len(segments), SAMPLES, 2)
 
 
 def _slipped(

@@ -73,8 +73,8 @@ def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResu
         target = mattes.read(request.frame, shot.plate.canvas).layers[work.layers[obj]]
         shapes = without_closed_holes(fit(shapes, target, grid, STEP_REACH), target, grid)
         fitted.append(RotoObject(name, (request.frame,), {request.frame: list(shapes)}.__getitem__, frozenset({request.frame})))
-        overlap = round(_overlap(rasterise_hard(shapes, grid), target), 4)
-        found.append(FittedObject(name, start, overlap, tuple(shot.annotations.own(start, request.frame, obj, shapes))))
+        iou = round(overlap(rasterise_hard(shapes, grid), target), 4)
+        found.append(FittedObject(name, start, iou, tuple(shot.annotations.own(start, request.frame, obj, shapes))))
     listener.progress(len(chosen), len(chosen))
     if not fitted:
         raise RequestError(f"No shape could be brought to frame {request.frame}. " + " ".join(warnings))
@@ -186,6 +186,7 @@ def _own_flow(flow: np.ndarray, matte: np.ndarray) -> list[np.ndarray]:
     return own
 
 
-def _overlap(first: np.ndarray, second: np.ndarray) -> float:
+def overlap(first: np.ndarray, second: np.ndarray) -> float:
+    """Give the Jaccard index of two planes of one shape, both cut at one half."""
     a, b = first >= 0.5, second >= 0.5
     return float((a & b).sum() / max((a | b).sum(), 1))
