@@ -129,6 +129,7 @@ def test_keys_off_the_plate_are_left_out_and_named(asked) -> None:
     assert any(
         "980, 981, 990, 1200 are not on the plate" in warning and "nothing is left of sleeve" in warning for warning in result.warnings
     )
+    assert not any("have no key" in warning for warning in result.warnings), "sleeve has keys, and its one sentence"
     with pytest.raises(RequestError, match="No key of the roto is on the plate, which has 1001-1008: keys are on frames 990, 1200"):
         propagate(asked(square(*BODY, "{990 1200}")))
     with pytest.raises(RequestError, match="Keyframe 1200 is not on the plate"):

@@ -58,7 +58,7 @@ class RotoAnnotations:
         self._objects = _chosen(roto, objects)
         self._matte = lru_cache(maxsize=max(KEPT_MATTE_PIXELS // (canvas.width * canvas.height), 1))(self._drawn)
         self._shapes = lru_cache(maxsize=KEPT_SHAPES)(self._evaluated)
-        known = _known_frames(self._objects, keyframes)
+        keyed = known = _known_frames(self._objects, keyframes)
         if frames is not None and keyframes is None:
             known, sentence = _on_plate(self._objects, known, frames)
             warnings += sentence
@@ -66,7 +66,8 @@ class RotoAnnotations:
         unkeyed = [drawn.name for drawn, frames in zip(self._objects, known) if not frames]
         if len(unkeyed) == len(known):
             raise _nothing_known(self._objects)
-        warnings += _unkeyed_warning([drawn for drawn, frames in zip(self._objects, known) if not frames])
+        # A shape whose keys were left out has its own sentence by now.
+        warnings += _unkeyed_warning([drawn for drawn, frames in zip(self._objects, keyed) if not frames])
         if unkeyed:
             self._objects = [drawn for drawn, frames in zip(self._objects, known) if frames]
             self._shapes.cache_clear()  # positions have changed
@@ -135,8 +136,10 @@ class RotoAnnotations:
         lost = sorted(frame for frame in frames if not all(_is_somewhere(shape) for shape in self._shapes(frame, obj)))
         if lost:
             name = self._objects[obj].name
+            nothing = "" if frames.difference(lost) else f"; nothing is left of {name}"
             warnings.append(
-                f"A shape of {name} lies at infinity on {counted(lost)}, and {name} is not taken as drawn there. Check its transforms."
+                f"A shape of {name} lies at infinity on {counted(lost)}, and {name} is not taken as drawn there{nothing}. "
+                "Check its transforms."
             )
         return frames.difference(lost)
 
