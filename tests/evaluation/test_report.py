@@ -71,6 +71,15 @@ def test_dip_of_confidence_is_drawn_lower() -> None:
     assert lowest_curve_row({f: 0.1 if f == 1065 else 0.9 for f in frames}) > lowest_curve_row(dict.fromkeys(frames, 0.9)) + 50
 
 
+def test_legend_goes_on_in_another_line_where_names_need_it() -> None:
+    names = tuple(f"RectangleCusped{number}" for number in range(20))
+    lines = report._legend(sheet(objects=names))
+    assert len(lines) > 1 and [text for line in lines for _, text, _ in line][3:] == list(names)
+    assert all(x + 18 + report._font(17).getlength(text) <= report.SHEET_WIDTH - report.MARGIN for line in lines for x, text, _ in line)
+    one, many = (report.draw(sheet(objects=objects), grey, 16 / 9) for objects in (names[:1], names))
+    assert many.height - one.height == report.LEGEND_LINE * (len(lines) - 1), "what follows stands lower"
+
+
 def test_matte_is_tinted_and_outlined_over_the_plate() -> None:
     matte = np.zeros((20, 20), np.float32)
     matte[5:15, 5:15] = 1

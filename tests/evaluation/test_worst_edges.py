@@ -34,6 +34,17 @@ def test_flicker_stands_where_an_edge_jumps_and_the_wide_edge_comes_first() -> N
     assert found.crops[0].plate.shape[:2] == found.crops[0].matte.shape == (HEIGHT, min(HEIGHT, WIDTH))
 
 
+def test_a_crop_has_its_edge_in_the_middle() -> None:
+    size, place = (700, 900), (300, 500)
+    matte = np.zeros(size, np.float32)
+    cv2.circle(matte, place[::-1], 30, 1.0, -1)
+    matte = cv2.GaussianBlur(matte, (0, 0), 6)
+    (crop,) = look_at_edges((1,), lambda _: np.zeros((*size, 3), np.float32), lambda _: matte).crops
+    rows, columns = np.nonzero(crop.matte)
+    middle = crop.matte.shape[0] / 2
+    assert abs(rows.mean() - middle) <= 2 and abs(columns.mean() - middle) <= 2
+
+
 def test_sheet_grows_by_what_is_drawn_of_edges() -> None:
     found = look_at_edges(FRAMES, picture, union)
     plain = Sheet("a shot", FRAMES, ("block",), (1001,), confidence=dict.fromkeys(FRAMES, 0.9))

@@ -23,6 +23,7 @@ COLUMNS, COLUMNS_UPRIGHT = 5, 8
 THUMBNAILS = 20
 TIMELINE_HEIGHT = 150
 FLICKER_HEIGHT = 80
+LEGEND_LINE = 28
 
 PAPER, INK, FAINT = (24, 26, 30), (226, 228, 232), (120, 124, 132)
 KEYED, SUGGESTED, CURVE, GAP = (96, 200, 120), (255, 168, 64), (110, 170, 255), (70, 40, 40)
@@ -133,7 +134,8 @@ def draw(sheet: Sheet, picture: Callable[[int, tuple[int, int]], np.ndarray], as
     cell = (SHEET_WIDTH - MARGIN * (columns + 1)) // columns
     thumb = (max(1, round(cell / aspect)), cell)
     rows = -(-len(shown) // columns)
-    top = MARGIN + 40 + 24 * len(sheet.notes) + 28
+    legend = _legend(sheet)
+    top = MARGIN + 40 + 24 * len(sheet.notes) + LEGEND_LINE * len(legend)
     grid = top + TIMELINE_HEIGHT + 64
     edges = grid + rows * (thumb[0] + 40)
     image = Image.new("RGB", (SHEET_WIDTH, edges + _edges_height(sheet) + MARGIN), PAPER)
@@ -141,7 +143,7 @@ def draw(sheet: Sheet, picture: Callable[[int, tuple[int, int]], np.ndarray], as
     pen.text((MARGIN, MARGIN), sheet.title, INK, font=_font(26))
     for number, note in enumerate(sheet.notes):
         pen.text((MARGIN, MARGIN + 40 + 24 * number), note, FAINT, font=_font(17))
-    _legend(pen, sheet, top - 28)
+    _draw_legend(pen, legend, top - LEGEND_LINE * len(legend))
     _timeline(pen, sheet, (MARGIN + 40, top, SHEET_WIDTH - MARGIN, top + TIMELINE_HEIGHT))
     for number, frame in enumerate(shown):
         x = MARGIN + (number % columns) * (cell + MARGIN)
@@ -211,14 +213,28 @@ def _caption(sheet: Sheet, frame: int) -> str:
     return f"{frame}{sure}"
 
 
-def _legend(pen: ImageDraw.ImageDraw, sheet: Sheet, y: int) -> None:
-    x = MARGIN + 40
+def _legend(sheet: Sheet) -> list[list[tuple[int, str, tuple[int, int, int]]]]:
+    """Lay out what the colours mean: for each line its entries, each with its place from the left, text and colour."""
     entries = [("keyed", KEYED), *([("suggested", SUGGESTED)] if sheet.suggested else []), ("confidence", CURVE)]
     entries += [(name, OBJECT_COLOURS[n % len(OBJECT_COLOURS)]) for n, name in enumerate(sheet.objects)]
+    begin = x = MARGIN + 40
+    lines: list[list[tuple[int, str, tuple[int, int, int]]]] = [[]]
     for text, colour in entries:
-        pen.rectangle((x, y + 4, x + 12, y + 16), fill=colour)
-        pen.text((x + 18, y), text, INK, font=_font(17))
-        x += 18 + round(pen.textlength(text, font=_font(17))) + 26
+        width = 18 + round(_font(17).getlength(text))
+        if lines[-1] and x + width > SHEET_WIDTH - MARGIN:
+            lines.append([])
+            x = begin
+        lines[-1].append((x, text, colour))
+        x += width + 26
+    return lines
+
+
+def _draw_legend(pen: ImageDraw.ImageDraw, lines: list[list[tuple[int, str, tuple[int, int, int]]]], top: int) -> None:
+    for number, line in enumerate(lines):
+        y = top + LEGEND_LINE * number
+        for x, text, colour in line:
+            pen.rectangle((x, y + 4, x + 12, y + 16), fill=colour)
+            pen.text((x + 18, y), text, INK, font=_font(17))
 
 
 def _timeline(pen: ImageDraw.ImageDraw, sheet: Sheet, box: tuple[int, int, int, int]) -> None:

@@ -66,18 +66,22 @@ def look_at_edges(frames: Sequence[int], picture: Callable[[int], np.ndarray], u
             if found is not None:
                 flicker[frame] = found * matte.shape[0] / size[0]
             del greys[frame - 1], small[frame - 1]
-        crops.append(_worst_of(frame, plate, matte))
-        crops = sorted(crops, key=lambda pair: -pair[0])[:CROPS]
-    return EdgeReport(tuple(crop for badness, crop in crops if badness > 0), flicker)
+        worst = _worst_of(frame, plate, matte)
+        crops = sorted(crops if worst is None else [*crops, worst], key=lambda pair: -pair[0])[:CROPS]
+    return EdgeReport(tuple(crop for _, crop in crops), flicker)
 
 
-def _worst_of(frame: int, plate: np.ndarray, matte: np.ndarray) -> tuple[float, Crop]:
-    """Find the square of a frame with the widest undecided edges, and how much of it is undecided."""
+def _worst_of(frame: int, plate: np.ndarray, matte: np.ndarray) -> tuple[float, Crop] | None:
+    """Find the square of a frame with the widest undecided edges, and how much of it is undecided; None: nothing is."""
     between = ((matte > 0.05) & (matte < 0.95)).astype(np.uint8)
     wide = cv2.erode(between, np.ones((LINE_PIXELS + 1,) * 2, np.uint8))
+    if not wide.any():
+        return None
     side = min(CROP_PIXELS, *matte.shape)
     share = cv2.boxFilter(wide.astype(np.float32), -1, (side, side), borderType=cv2.BORDER_CONSTANT)
-    row, column = np.unravel_index(int(share.argmax()), share.shape)
+    # Many squares hold the same edges; the one in the middle of them shows the edges in its own middle.
+    best = np.argwhere(share >= share.max() * (1 - 1e-6))
+    row, column = best[np.square(best - best.mean(axis=0)).sum(axis=1).argmin()]
     top, left = (int(np.clip(place - side // 2, 0, length - side)) for place, length in zip((row, column), matte.shape))
     part = slice(top, top + side), slice(left, left + side)
     return float(share.max()), Crop(frame, plate[part].copy(), matte[part].copy())
