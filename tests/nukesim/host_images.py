@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import zlib
 from typing import Any
 
 from . import callbacks
@@ -41,7 +42,7 @@ class Picture:
         self.planes: dict[str, array.array[float]] = {}
         for name, text in answer["planes"].items():
             plane = array.array("f")
-            plane.frombytes(base64.b64decode(text))
+            plane.frombytes(zlib.decompress(base64.b64decode(text)))
             self.planes[name] = plane
 
     def at(self, channel: str, x: int, y: int) -> float:

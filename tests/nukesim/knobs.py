@@ -658,6 +658,9 @@ class Format_Knob(Knob):
         self._text_value = text
         if host is not None:
             host._learn_format(text)
+            # Scripts hold formats whole, as real ones do: another session need not know the name.
+            known = host._formats.get(text.strip())
+            self._text_value = text if known is None else known._text().strip()
 
 
 @public_class

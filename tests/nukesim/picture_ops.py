@@ -76,7 +76,7 @@ def colorbars(op: dict[str, Any], inputs: list[Picture]) -> Picture:
 
 def _weight(kept: Any) -> int:
     """Bytes of a kept picture; a kept failure weighs nothing."""
-    return 0 if isinstance(kept, Exception) else 4 * kept.shape[0] * kept.shape[1] * len(kept.planes)
+    return 0 if isinstance(kept, str) else 4 * kept.shape[0] * kept.shape[1] * len(kept.planes)
 
 
 def read(op: dict[str, Any], inputs: list[Picture]) -> Picture:
@@ -85,12 +85,13 @@ def read(op: dict[str, Any], inputs: list[Picture]) -> Picture:
         try:
             _FILES[key] = picture_files.read(op["path"], op["colorspace"], op["raw"], op["premultiplied"], op["auto_alpha"], op["format"])
         except Exception as failure:
-            _FILES[key] = PictureError("{}: {}".format(op.get("name", "Read"), failure))
+            # A kept exception would gather a traceback, with all that its frames hold, each time it is raised.
+            _FILES[key] = "{}: {}".format(op.get("name", "Read"), failure)
         while len(_FILES) > 1 and sum(map(_weight, _FILES.values())) > _MOST_BYTES:
             _FILES.pop(next(iter(_FILES)))
     found = _FILES[key]
-    if isinstance(found, Exception):
-        raise found
+    if isinstance(found, str):
+        raise PictureError(found)
     picture = found.with_planes({})
     picture.metadata["input/frame"] = op.get("frame", 0)
     return picture  # type: ignore[no-any-return]
@@ -536,12 +537,12 @@ TABLE: dict[str, Callable[[dict[str, Any], list[Picture]], Picture]] = {
 
 def run(ops: list[dict[str, Any]], target: int) -> Picture:
     """Make the picture of one operation; what it does not need is not computed."""
-    pictures: dict[int, Picture] = {}
+    return _made(ops, target, {})
 
-    def get(number: int) -> Picture:
-        if number not in pictures:
-            op = ops[number]
-            pictures[number] = TABLE[op["op"]](op, [get(i) for i in op["in"]])
-        return pictures[number]
 
-    return get(target)
+def _made(ops: list[dict[str, Any]], number: int, pictures: dict[int, Picture]) -> Picture:
+    """Make a picture once. No closure, which would refer to itself and so keep every picture until garbage is collected."""
+    if number not in pictures:
+        op = ops[number]
+        pictures[number] = TABLE[op["op"]](op, [_made(ops, each, pictures) for each in op["in"]])
+    return pictures[number]

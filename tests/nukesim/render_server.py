@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +59,11 @@ def sample(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def pixels(request: dict[str, Any]) -> dict[str, Any]:
-    """Planes over the format (or the picture's own box): float32, bottom row first, base64."""
+    """Planes over the format (or the picture's own box): float32, bottom row first, compressed, base64."""
     picture = picture_ops.run(request["ops"], request["target"])
     box = picture.box if request.get("own_box") else (0, 0, int(picture.format[0]), int(picture.format[1]))
     planes = {
-        name: base64.b64encode(np.ascontiguousarray(picture.over(name, box)).tobytes()).decode()
+        name: base64.b64encode(zlib.compress(np.ascontiguousarray(picture.over(name, box)).tobytes(), 1)).decode()
         for name in request["channels"] or picture.planes
     }
     return {"box": list(box), "planes": planes, "format": picture.format}

@@ -226,6 +226,8 @@ def test_root_and_layers_travel_with_the_script(host, tmp_path):
     nuke.root()["format"].setValue("Wide")
     nuke.Layer("sleeve", ["sleeve.alpha"])
     nuke.scriptSave(str(tmp_path / "r.nk"))
+    assert ' format "300 200 0 0 300 200 2 Wide"' in (tmp_path / "r.nk").read_text(), "whole, as in real scripts"
+    host._formats.pop("Wide")  # another session does not know the name
     host.open(tmp_path / "r.nk")
     assert nuke.root().firstFrame() == 1001 and nuke.root().fps() == 25 and "sleeve" in host._layers
     form = nuke.root()["format"].value()
