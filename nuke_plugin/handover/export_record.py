@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
 from xmem_roto_nuke.handover.shared_folder import changing, write_json
+from xmem_roto_nuke.node.places import require_plain
 from xmemcore.protocol.outside import read_object
-from xmemcore.protocol.places import file_state
+from xmemcore.protocol.places import CACHE_VARIABLE, file_state
 from xmemcore.protocol.requests import ShotRequest
 
 FRAME = re.compile(r"-?[0-9]{1,9}")
@@ -31,7 +32,12 @@ class ExportRecord:
 
     @classmethod
     def open(cls, folder: Path, stem: str) -> ExportRecord:
-        """Read what is there; a damaged record counts as none."""
+        """Read what is there; a damaged record counts as none.
+
+        Raises:
+            RequestError: Nuke cannot write into this folder; see `places.require_plain`.
+        """
+        require_plain(folder, f"Point {CACHE_VARIABLE} at another folder, or export to another one.")
         stored = (read_object(folder / "plate.json") or {}).get("frames")
         listed = stored.items() if isinstance(stored, dict) else ()
         return cls(folder, stem, {int(frame): entry for frame, entry in listed if FRAME.fullmatch(frame) and isinstance(entry, dict)})

@@ -68,14 +68,16 @@ def matte_pattern(chosen: str, home: Home) -> str:
     Raises:
         RequestError: the default needs a script.
         RequestError: no frame number, something else to fill in such as %V, not EXR, or relative to nothing.
+        RequestError: as `require_plain`.
     """
     if not chosen:
         chosen = _filled(home) if home.template else _beside_script(home)
     versioned = "{version}" in chosen
     # Nuke takes #### for %04d wherever frames are numbered, and so do its artists.
     path = Path(chosen.replace("\\", "/").replace("{version}", home.version))
+    path = path.expanduser() if path.parts[:1] == ("~",) else path
     path = path.with_name(re.sub("#+", lambda hashes: f"%0{len(hashes.group())}d", path.name)) if path.name else path
-    if not _ONE_NUMBER.fullmatch(path.name) or "%" in path.parent.as_posix() or path.suffix.lower() != ".exr":
+    if not _ONE_NUMBER.fullmatch(path.name) or path.suffix.lower() != ".exr":
         raise RequestError(f"The output path {chosen} is no pattern for EXR frames. Use one like matte.%04d.exr.")
     if not path.is_absolute():
         if not home.script:
@@ -83,7 +85,22 @@ def matte_pattern(chosen: str, home: Home) -> str:
         path = Path(home.script).parent / path
     if not versioned and version_number(home.version) > 1:
         path = path.parent / home.version / path.name
+    require_plain(path.parent, "Name an output path without them.")
     return path.as_posix()
+
+
+def require_plain(folder: Path, advice: str) -> None:
+    """Refuse a folder in whose path Nuke would put frame numbers or views.
+
+    Args:
+        folder: of frames that Nuke reads or writes.
+        advice: what to do about it.
+
+    Raises:
+        RequestError.
+    """
+    if re.search("[%#]", folder.as_posix()):
+        raise RequestError(f"Nuke fills in every % and # of a path, and the folder {folder.as_posix()} has some in its name. {advice}")
 
 
 def _beside_script(home: Home) -> str:

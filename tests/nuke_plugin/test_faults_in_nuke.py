@@ -78,6 +78,30 @@ def test_a_cache_that_is_no_folder_is_said_with_advice_that_fits(stage, monkeypa
     assert "space" not in stage.told[-1] and stage.mattes() == []
 
 
+@pytest.mark.parametrize("name", ["take #3", "50%d off", "100% sure"])
+def test_folders_whose_names_nuke_would_fill_in_are_said_before_anything_is_rendered(stage, monkeypatch, name):
+    folder = stage.folder / name
+    folder.mkdir()
+    monkeypatch.setenv("XMEM_ROTO_CACHE", str(folder))
+    stage.propagate()
+    assert f"the folder {folder}" in stage.told[-1] and "Point XMEM_ROTO_CACHE at another folder" in stage.status()
+    monkeypatch.setenv("XMEM_ROTO_CACHE", str(stage.folder / "cache"))
+    stage.nuke.scriptSaveAs(str(folder / "shot.nk"), 1)
+    stage.propagate()
+    assert f"the folder {folder}" in stage.told[-1] and "Name an output path without them" in stage.status(), "and no black mattes"
+    assert stage.host.frames_rendered == [] and stage.mattes() == []
+
+
+@pytest.mark.parametrize("name", ["a [b] $c {d}", "ü ß 日本; `e`"])
+def test_folders_with_any_other_sign_show_their_mattes(stage, name):
+    stage.folder = stage.folder / name
+    stage.folder.mkdir()
+    stage.save()
+    stage.propagate()
+    assert len(stage.mattes()) == 10 and stage.told == []
+    assert stage.host.pixels(stage.node, 1004).at("rgba.alpha", 9, 48 - 1 - 12) == 1.0
+
+
 @pytest.mark.parametrize(
     ("number", "advice"),
     [(errno.ENOSPC, "Free some space"), (errno.EIO, "at another disk"), (errno.EROFS, "Point XMEM_ROTO_CACHE at a folder")],
