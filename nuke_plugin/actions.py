@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Callable, Iterator, Optional, Tuple, Type, Typ
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.core.client import session_core
-from xmem_roto_nuke.handover import exchange, shared_folder
+from xmem_roto_nuke.handover import approvals, exchange, shared_folder
 from xmem_roto_nuke.handover.exchange import HandedNode, NodeRead, read_to_hand_over, read_to_suggest
 from xmem_roto_nuke.node import home, identity, knobs, places
 from xmem_roto_nuke.node.runs import Run
@@ -22,7 +22,7 @@ from xmem_roto_nuke.words import counted, duration, size
 from xmemcore.protocol import messages
 from xmemcore.protocol.failures import Cancelled, Failure, RequestError
 from xmemcore.protocol.frames import FrameRange
-from xmemcore.protocol.places import cache_root, exchange_folder
+from xmemcore.protocol.places import approved_folder, cache_root, exchange_folder
 from xmemcore.protocol.requests import ApproveRequest, FitRequest, PropagateRequest
 from xmemcore.protocol.results import ApproveResult, FitResult, ModelEntry, ModelList, NodeStatus, PropagateResult, SuggestResult
 
@@ -96,7 +96,7 @@ def make_key(node: nuke.Node) -> Optional[Run]:
 
 
 def approve(node: nuke.Node, undo: bool = False) -> Run:
-    """Mark mattes as right, so that later runs keep and learn from them, or take that back; as `propagate`.
+    """Mark mattes that the node shows as right, so that its later runs keep and learn from them, or take that back; as `propagate`.
 
     Args:
         node: an XMemRoto.
@@ -105,23 +105,22 @@ def approve(node: nuke.Node, undo: bool = False) -> Run:
     Raises:
         RequestError, AlreadyRunning.
     """
-    pattern = result.shown_pattern(node)
+    pattern = knobs.shown_pattern(node)
     if not pattern:
         raise RequestError(f"{node.name()} has no mattes that could be approved. Propagate first.")
     frames = str(FrameRange.of(keys.meant_frames(node)))
     chosen = keys.chosen_object(node)
-    request = ApproveRequest(pattern, frames, None if chosen is None else (chosen,), undo=undo)
-    return start(node, "Take back" if undo else "Approve", lambda _: request, _approve)
+    # The node may show mattes of another place: those of its former version, or of the node that it is a copy of.
+    out = knobs.matte_pattern(node)
+    counting = approvals.counting(out, pattern, identity.node_id(node))
+    request = ApproveRequest(pattern, frames, None if chosen is None else (chosen,), approved=str(approved_folder(out)), undo=undo)
 
+    def work(run: Run, request: ApproveRequest) -> None:
+        approvals.take_along(counting, out)
+        run.warnings += _asked(run, lambda job: messages.Approve(job, request), ApproveResult).warnings
+        approvals.keep_folder(out)
 
-def _approve(run: Run, request: ApproveRequest) -> None:
-    host.in_main(_keep_approved, run.node, _asked(run, lambda job: messages.Approve(job, request), ApproveResult))
-
-
-@host.unrecorded()
-def _keep_approved(node: nuke.Node, approval: ApproveResult) -> None:
-    """Keep the list that the strip shows; the copies themselves decide."""
-    identity.write_hidden(node, "approved", dict(approval.approved))
+    return start(node, "Take back" if undo else "Approve", lambda _: request, work)
 
 
 def list_models(node: nuke.Node) -> Run:
@@ -140,6 +139,7 @@ def _alone(work: Callable[[Run, Read], None]) -> Callable[[Run, Read], None]:
 
 
 def _propagate(run: Run, read: NodeRead) -> None:
+    approvals.take_along(read.approved, read.settings.out)
     handed = exchange.hand_over(read, run.show, run.cancelled)
     run.warnings += [*read.warnings, *handed.warnings]
     request = propagate_request(read, handed)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Optional
 
 from xmem_roto_nuke import actions, host
 from xmem_roto_nuke.core import launch
-from xmem_roto_nuke.handover import exchange, shared_folder
+from xmem_roto_nuke.handover import approvals, exchange, shared_folder
 from xmem_roto_nuke.handover.exchange import HandedNode, NodeRead, read_to_hand_over
 from xmem_roto_nuke.handover.reads import numbered
 from xmem_roto_nuke.node import knobs
@@ -48,6 +48,7 @@ def export(node: nuke.Node, folder: Path, copy_plates: bool) -> Run:
 
 def _export(folder: Path, copy_plates: bool, run: Run, read: NodeRead) -> None:
     with shared_folder.held(run.node_id, run.node_name):
+        approvals.take_along(read.approved, read.settings.out)
         place = folder / job.shot_folder(run.node_name)
         handed = exchange.hand_over(read, run.show, run.cancelled, place)
         run.warnings += read.warnings

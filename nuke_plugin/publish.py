@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, List, Tuple
 
 from xmem_roto_nuke import host
-from xmem_roto_nuke.node import identity, places
+from xmem_roto_nuke.node import identity, knobs, places
 from xmem_roto_nuke.node.runs import Run
-from xmem_roto_nuke.panel import result
 from xmem_roto_nuke.run import start
 from xmem_roto_nuke.staleness import mattes_on_disk
 from xmem_roto_nuke.staleness.record import last_record
@@ -44,7 +43,7 @@ def copy_mattes(node: nuke.Node) -> Run:
     Raises:
         RequestError, AlreadyRunning.
     """
-    source, target = result.shown_pattern(node), _place(node)
+    source, target = knobs.shown_pattern(node), _place(node)
     frames = sorted(mattes_on_disk.frames(source)) if source else []
     if not frames:
         raise RequestError(f"{node.name()} shows no mattes on disk. Propagate first.")

@@ -86,6 +86,8 @@ class NodeRead:
     annotations: Annotations
     alpha: Optional[nuke.Node]
     """The node whose alpha is the annotation; None where the roto's shapes are."""
+    approved: str
+    """Pattern of the mattes beside which the approved copies lie that count; see `approvals.counting`."""
     absent: FrozenSet[int]
     """Frames on which the one object of an alpha is declared absent."""
     warnings: Tuple[str, ...]
@@ -112,6 +114,7 @@ def read_node(node: nuke.Node) -> NodeRead:
         frames,
         annotations,
         identity.roto_source(node) if annotations.sent is None else None,
+        _approved(node, settings.out),
         frozenset(absent_frames(node)),
         annotations.warnings + plates.beyond(frames, plate) + _hidden_passes(settings, plate),
     )
@@ -147,7 +150,16 @@ def read_to_suggest(node: nuke.Node) -> NodeRead:
         frames = plates.frame_range(settings.frame_range, plate, host.script_range())
         unkeyed = Annotations({}, None, None)
         beyond = plates.beyond(frames, plate)
-        return NodeRead(node, identity.node_id(node), settings, colorspace_of(settings), plate, frames, unkeyed, None, frozenset(), beyond)
+        approved = _approved(node, settings.out)
+        return NodeRead(
+            node, identity.node_id(node), settings, colorspace_of(settings), plate, frames, unkeyed, None, approved, frozenset(), beyond
+        )
+
+
+def _approved(node: nuke.Node, out: str) -> str:
+    """Say beside which mattes approved copies count; where nodes are counted, the inside of this one is not asked."""
+    shown = knobs.shown_pattern(node) if host.may_walk_trees() else ""
+    return approvals.counting(out, shown, identity.node_id(node))
 
 
 @dataclass(frozen=True)
@@ -214,8 +226,9 @@ def _hand_over(read: NodeRead, around: Surroundings) -> HandedNode:
     plate = pictures.hand_plate(around, read.plate, list(read.frames), annotations.keyframes)
     _refuse_keys_without_picture(annotations, plate.missing)
     shot = HandedShot(plate.pattern, read.colorspace, read.node_id)
-    if approvals.stamp(read.settings.out):
-        shot = replace(shot, approved=str(approved_folder(read.settings.out)))
+    approved = approvals.counting(read.settings.out, read.approved, read.node_id)  # they may have been taken along meanwhile
+    if approvals.stamp(approved):
+        shot = replace(shot, approved=str(approved_folder(approved)))
     alpha: Mapping[int, str] = {}
     if annotations.sent is not None:
         roto, absent = absence.taken_out(annotations.sent.roto)

@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from xmem_roto_nuke import host
+from xmem_roto_nuke import graph, host
 from xmem_roto_nuke.node import identity, places
 from xmem_roto_nuke.node.settings import Settings
 from xmemcore.protocol.failures import RequestError
@@ -28,6 +28,34 @@ def read_settings(node: nuke.Node) -> Settings:
         return None if knob is None else knob.value()
 
     return Settings.of_knobs(read, str(node.fullName()), out, host.current_frame())
+
+
+def result_read(node: nuke.Node) -> nuke.Node:
+    """Give the Read inside of a node that puts out its mattes.
+
+    Raises:
+        RequestError, EditionLimited.
+    """
+    read = graph.held(node, "Result", lambda: node.node("Result"))  # type: ignore[attr-defined]
+    if read is None:
+        raise host.limit_reached() or RequestError(
+            f"{node.name()} has no Read called Result inside. Make a new XMemRoto, or undo the change."
+        )
+    return read
+
+
+def shown_pattern(node: nuke.Node) -> str:
+    """Give the pattern of the mattes that the node puts out; empty when it puts out none.
+
+    Raises:
+        RequestError, EditionLimited.
+    """
+    return path_of(result_read(node), "file") if node["has_result"].value() else ""
+
+
+def path_of(node: nuke.Node, knob: str) -> str:
+    """Give a knob's path with the place of the frame number still in it."""
+    return str(node[knob].getEvaluatedValue() or "")  # type: ignore[attr-defined]
 
 
 def matte_pattern(node: nuke.Node, version: str = "") -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xmem_roto_nuke import host
-from xmem_roto_nuke.node import identity, runs
+from xmem_roto_nuke.node import identity, knobs, runs
 from xmem_roto_nuke.panel import result
 from xmem_roto_nuke.staleness.record import last_record
 from xmemcore.protocol.failures import RequestError
@@ -31,7 +31,7 @@ def make_passes(node: nuke.Node) -> None:
         channels.append("confidence.value")
     if record.snapshot.settings.get("bands"):
         channels += ["core.value", "edge.value"]
-    pattern = result.shown_pattern(node) or record.out
+    pattern = knobs.shown_pattern(node) or record.out
     cryptomatte = CRYPTOMATTE_LAYERS if record.snapshot.settings.get("cryptomatte") else ()
     for created in host.create_passes(node, identity.node_id(node), pattern, result.shown_range(node), channels, cryptomatte):
         result.mark_holes(created, record.missing)

@@ -8,9 +8,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Callable, Collection, List, Sequence, Tuple
 
-from xmem_roto_nuke import graph, host
+from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import plates
 from xmem_roto_nuke.node import identity, knobs
+from xmem_roto_nuke.node.knobs import path_of, result_read, shown_pattern
 from xmem_roto_nuke.panel import curves, views
 from xmem_roto_nuke.staleness import mattes_on_disk
 from xmem_roto_nuke.staleness.record import find_record, last_record, write_record
@@ -36,7 +37,7 @@ def show(node: nuke.Node, pattern: str, frames: FrameRange, holes: Sequence[int]
         frames: that have a matte, or get one now.
         holes: frames without a plate, which need no matte.
     """
-    read, former = _read(node), shown_pattern(node)
+    read, former = result_read(node), shown_pattern(node)
     host.set_path(read["file"], pattern)
     known = last_record(node)
     if known is not None and known.out == pattern:
@@ -48,7 +49,7 @@ def show(node: nuke.Node, pattern: str, frames: FrameRange, holes: Sequence[int]
     mark_holes(node, holes)
     node["has_result"].setValue(True)
     for made_of_it in host.passes_of(node, identity.node_id(node)):
-        if _path_of(made_of_it, "mattes") in (pattern, former):
+        if path_of(made_of_it, "mattes") in (pattern, former):
             host.set_path(made_of_it["mattes"], pattern)
             made_of_it["first"].setValue(first)
             made_of_it["last"].setValue(last)
@@ -56,19 +57,9 @@ def show(node: nuke.Node, pattern: str, frames: FrameRange, holes: Sequence[int]
     reload(node)
 
 
-def shown_pattern(node: nuke.Node) -> str:
-    """Give the pattern of the mattes that the node puts out; empty when it puts out none."""
-    return _path_of(_read(node), "file") if node["has_result"].value() else ""
-
-
-def _path_of(node: nuke.Node, knob: str) -> str:
-    """Give a knob's path with the place of the frame number still in it."""
-    return str(node[knob].getEvaluatedValue() or "")  # type: ignore[attr-defined]
-
-
 def shown_range(node: nuke.Node) -> Tuple[int, int]:
     """Give first and last frame that the node puts out mattes for, as far as there are any."""
-    read = _read(node)
+    read = result_read(node)
     return int(read["first"].value()), int(read["last"].value())
 
 
@@ -95,7 +86,7 @@ def mark_holes(node: nuke.Node, holes: Sequence[int]) -> None:
 @host.unrecorded()
 def reload(node: nuke.Node) -> None:
     """Let Nuke read the files again; main thread."""
-    _read(node)["reload"].execute()  # type: ignore[attr-defined]
+    result_read(node)["reload"].execute()  # type: ignore[attr-defined]
 
 
 @host.unrecorded()
@@ -142,16 +133,7 @@ def show_place(node: nuke.Node, pattern: str) -> None:
 @host.unrecorded()
 def forget(node: nuke.Node) -> None:
     """Let the node put out the plate alone when its inner Read names no mattes, whatever its knobs say."""
-    node["has_result"].setValue(bool(_path_of(_read(node), "file")))
-
-
-def _read(node: nuke.Node) -> nuke.Node:
-    read = graph.held(node, "Result", lambda: node.node("Result"))  # type: ignore[attr-defined]
-    if read is None:
-        raise host.limit_reached() or RequestError(
-            f"{node.name()} has no Read called Result inside. Make a new XMemRoto, or undo the change."
-        )
-    return read
+    node["has_result"].setValue(bool(path_of(result_read(node), "file")))
 
 
 def gaps_of(frames: Sequence[int], keyframes: Sequence[int]) -> List[List[int]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import time
-from typing import TYPE_CHECKING, Dict, FrozenSet, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Dict, FrozenSet, Optional, Sequence
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import exchange
@@ -19,7 +19,7 @@ from xmem_roto_nuke.staleness.record import Record, last_record
 from xmem_roto_nuke.words import counted, size
 from xmemcore.protocol.choices import ALL_OBJECTS
 from xmemcore.protocol.failures import Cancelled, Failure
-from xmemcore.protocol.frames import FrameRange, FrameRangeInvalid
+from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.places import cache_root, exchange_folder
 from xmemcore.protocol.results import ModelEntry
 
@@ -95,7 +95,7 @@ def _timeline(
             for name, frames in current.annotations.frames.items()
         },
         absent={name: tuple(sorted(frames)) for name, frames in absent.items() if frames},
-        approved=_approved(node),
+        approved=current.approved,
         current=made_last,
         former=shown - made_last,
         missing=frozenset(frame for frame in propagated if frame not in shown and frame not in holes),
@@ -103,17 +103,6 @@ def _timeline(
         sureness=mattes_on_disk.recorded(record.out if record is not None else current.out).sureness if shown else {},
         reasons=timeline.reasons_of(identity.read_hidden(node, "suggestions")),
     )
-
-
-def _approved(node: nuke.Node) -> Dict[str, Tuple[int, ...]]:
-    """Read which frames of which object are approved; what is damaged says nothing."""
-    approved = {}
-    for name, frames in (identity.read_hidden(node, "approved") if node.knob("approved") is not None else {}).items():
-        try:
-            approved[str(name)] = tuple(FrameRange.parse(str(frames)))
-        except FrameRangeInvalid:
-            continue
-    return approved
 
 
 @host.unrecorded()

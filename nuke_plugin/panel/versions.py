@@ -36,7 +36,7 @@ def version_up(node: nuke.Node) -> None:
         _offer(node, [*known, upcoming])
         node["version"].setValue(upcoming)
         views.compare_with(node, left)
-    shown = result.shown_pattern(node)
+    shown = knobs.shown_pattern(node)
     until_then = f"; until then {shown} shows" if shown else ""
     status.refresh(node, (f"{upcoming} begins: the next Propagate writes {knobs.matte_pattern(node)}{until_then}.",))
 

@@ -8,7 +8,7 @@ from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Tup
 
 from xmem_roto_nuke.handover import approvals, pictures, plates
 from xmem_roto_nuke.handover.exchange import Annotations, HandedNode, NodeRead
-from xmem_roto_nuke.node.settings import Settings, counting
+from xmem_roto_nuke.node.settings import counting
 from xmem_roto_nuke.roto.states import state_of
 from xmem_roto_nuke.staleness.record import Record
 from xmem_roto_nuke.staleness.snapshot import Snapshot, differences
@@ -26,6 +26,8 @@ class CurrentState:
     """Frames that a propagate would fill."""
     out: str
     """Pattern of the mattes that it would write."""
+    approved: Mapping[str, Tuple[int, ...]]
+    """Approved frames of each object, which the next run keeps."""
     warnings: Tuple[str, ...]
     """Sentences about the frames and the annotations."""
 
@@ -55,19 +57,19 @@ def look(read: NodeRead, plate_frames: Optional[FrameRange] = None) -> CurrentSt
     frames = list(read.frames if plate_frames is None else plate_frames)
     plate_state = pictures.plate_state(read.plate, frames, read.annotations.keyframes)
     roto_state = _roto_state(read.annotations, _alpha_states(read))
-    snapshot = Snapshot(plate_state, roto_state, _counting(read.settings, read.colorspace), _hidden(read.annotations))
-    return CurrentState(snapshot, read.annotations, read.frames, read.settings.out, read.warnings)
+    snapshot = Snapshot(plate_state, roto_state, _counting(read), _hidden(read.annotations))
+    return CurrentState(snapshot, read.annotations, read.frames, read.settings.out, approvals.listed(read.approved), read.warnings)
 
 
 def snapshot_of(read: NodeRead, handed: HandedNode) -> Snapshot:
     """Make the snapshot of what was handed to the core. Changes of the node since then do not count."""
     roto_state = _roto_state(read.annotations, handed.alpha_states)
-    return Snapshot(handed.plate_state, roto_state, _counting(read.settings, read.colorspace), _hidden(read.annotations))
+    return Snapshot(handed.plate_state, roto_state, _counting(read), _hidden(read.annotations))
 
 
-def _counting(settings: Settings, colorspace: str) -> Dict[str, Any]:
+def _counting(read: NodeRead) -> Dict[str, Any]:
     """Give the settings that change mattes, and what is approved, which counts as an annotation; nothing stands for no approval."""
-    return {**counting(settings, colorspace), "approved mattes": approvals.stamp(settings.out) or None}
+    return {**counting(read.settings, read.colorspace), "approved mattes": approvals.stamp(read.approved) or None}
 
 
 def uncovered(record: Optional[Record], current: CurrentState) -> List[int]:

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from tests.nuke_plugin.test_versions import choose
+
 pytestmark = pytest.mark.timeout(300)
 
 MOVED = (
@@ -20,8 +22,8 @@ def go(stage, frame: int) -> None:
     stage.nuke.root()["frame"].setValue(frame)
 
 
-def request(stage) -> dict:
-    return json.loads(next(stage.folder.glob("mattes/*/request.json")).read_text())
+def request(stage, version: str = "") -> dict:
+    return json.loads(next(stage.folder.glob(f"mattes/*/{version}request.json")).read_text())
 
 
 def picture_points(stage, frame: int) -> list:
@@ -109,6 +111,72 @@ def test_approved_mattes_go_with_the_next_run_and_show_in_the_strip(stage):
     assert timeline.of_node(stage.node["node_id"].value()).approved == {}
     stage.propagate()
     assert request(stage)["approved"] is None and stage.told == []
+
+
+def approved(stage, node=None):
+    from xmem_roto_nuke.panel import timeline
+
+    stage.press("refresh", node)
+    return timeline.of_node((node or stage.node)["node_id"].value()).approved
+
+
+def approve(stage, frames, button="approve", node=None):
+    (node or stage.node)["on_frames"].setValue(frames)
+    stage.press(button, node)
+    stage.wait()
+
+
+def test_a_new_version_keeps_what_was_approved_and_has_copies_of_its_own(stage):
+    stage.propagate()
+    approve(stage, "1003-1005")
+    stage.propagate()
+    stage.press("version_up")
+    assert "approved mattes" not in stage.status() and approved(stage) == {"tri": (1003, 1004, 1005)}
+    stage.propagate()
+    first, second = sorted(stage.folder.glob("mattes/**/approved"), key=lambda folder: len(folder.parts))
+    assert second.parent.name == "v002" and request(stage, "v002/")["approved"] == str(second)
+    assert "Up to date" in stage.status() and approved(stage) == {"tri": (1003, 1004, 1005)}
+    approve(stage, "1004", "take_back")
+    assert approved(stage) == {"tri": (1003, 1005)} and len(list(first.iterdir())) == 3, "the former version keeps its own"
+    choose(stage, "v001")
+    assert approved(stage) == {"tri": (1003, 1004, 1005)} and "approved mattes" not in stage.status()
+
+
+def test_what_is_approved_before_the_first_run_of_a_version_lies_beside_that_version(stage):
+    stage.propagate()
+    approve(stage, "1003")
+    stage.press("version_up")
+    approve(stage, "1007")
+    assert [len(list(folder.iterdir())) for folder in sorted(stage.folder.glob("mattes/**/approved"), key=str)] == [1, 2]
+    assert approved(stage) == {"tri": (1003, 1007)}
+    approve(stage, "1003,1007", "take_back")
+    assert approved(stage) == {}, "and not those of the former version again"
+    stage.propagate()
+    assert request(stage, "v002/")["approved"] is None and stage.told == []
+
+
+def test_a_pasted_node_approves_for_itself_and_never_takes_over_what_anothers_shot_has_approved(stage):
+    stage.propagate()
+    approve(stage, "1003")
+    twin = stage.copied(stage.node)
+    twin.setInput(0, stage.plate)
+    twin.setInput(1, stage.roto)
+    assert approved(stage, twin) == {}
+    approve(stage, "1008", node=twin)
+    assert approved(stage, twin) == {"tri": (1008,)} and approved(stage) == {"tri": (1003,)}
+    assert "Up to date" not in stage.status(), "1003 was approved after the run"
+
+
+def test_copies_that_cannot_be_taken_along_stop_the_run_and_leave_none(stage, monkeypatch):
+    from xmem_roto_nuke.handover import approvals
+
+    stage.propagate()
+    approve(stage, "1003-1004")
+    stage.press("version_up")
+    monkeypatch.setattr(approvals.shutil, "copystat", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    stage.propagate()
+    assert "was not written: No space left on device" in stage.told[-1]
+    assert len(list(stage.folder.glob("mattes/**/approved"))) == 1 and approved(stage) == {"tri": (1003, 1004)}
 
 
 def test_approving_says_when_there_is_nothing_to_approve(stage):

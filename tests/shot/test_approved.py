@@ -13,6 +13,7 @@ import pytest
 from tests.shot.made_shot import sent_to, write_roto, write_shot
 from xmemcore.cli.main import main
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.matte_header import approved_in
 from xmemcore.protocol.requests import ApproveRequest, PropagateRequest
 from xmemcore.shot.approved import approve
 from xmemcore.shot.propagate import propagate
@@ -136,3 +137,21 @@ def test_the_command_approves_and_takes_back(request_: PropagateRequest, capsys:
     assert json.loads(capsys.readouterr().out)["approved"] == {"body": "1004-1006"}
     assert main(["approve", request_.out, "--frames", "1005", "--undo"]) == 0
     assert "body: 1004,1006" in capsys.readouterr().out
+
+
+def test_mattes_of_another_version_in_one_folder_go_into_the_copies_that_there_are(request_: PropagateRequest) -> None:
+    propagate(request_)
+    approve(ApproveRequest(request_.out, "1005-1006", ("sleeve",)))
+    other = request_.out.replace("matte.", "matte_v002.")
+    assert other != request_.out
+    for frame in range(1001, LAST + 1):
+        Path(request_.out % frame).rename(other % frame)
+    found = approve(ApproveRequest(other, "1006-1007"))
+    assert found.approved == {"body": "1006-1007", "sleeve": "1005-1007"}
+    copies = {path.name: approved_in(path) for path in Path(approved(request_)).iterdir()}
+    assert copies == {
+        Path(request_.out % 1005).name: (1005, ("sleeve",)),
+        Path(request_.out % 1006).name: (1006, ("body", "sleeve")),
+        Path(other % 1007).name: (1007, ("body", "sleeve")),
+    }
+    assert approved_in(Path(other % 1008)) is None and approved_in(Path(approved(request_))) is None

@@ -6,12 +6,17 @@ Source: OpenEXR, "OpenEXR File Layout" (openexr.com), for the place of an attrib
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, Optional, Tuple
+from typing import Dict, Iterator, Optional, Tuple
 
+from xmemcore.protocol.names import ORIGINAL_NAME
 from xmemcore.protocol.whole_file import read_ordinary
 
 SIGNATURE = "xmem/signature"
 """Hash of all that the matte was made from."""
+APPROVED_FRAME = "xmem/approved"
+"""The frame of a copy that the artist approved."""
+LAYER = ".alpha"
+"""End of the name of an object's channel."""
 HEADER_BYTES = 1 << 16
 """Bytes of a file in which its first header is looked for; the header of fifty objects has a tenth of them."""
 MAGIC = b"\x76\x2f\x31\x01"
@@ -43,3 +48,24 @@ def signature_of(path: Path) -> Optional[str]:
         return content[start:end].decode("ascii")
     except (OSError, ValueError, KeyError):
         return None
+
+
+def approved_in(path: Path) -> Optional[Tuple[int, Tuple[str, ...]]]:
+    """Read which frame and which objects a file is the approved copy of; None where it is no such copy."""
+    try:
+        content = read_ordinary(path, 0, begin=HEADER_BYTES)
+        found = {name: content[start:end] for name, (start, end) in find_attributes(content).items()}
+        layers = [name[: -len(LAYER)] for name in _channels(found["channels"]) if name.endswith(LAYER)]
+        names = tuple(found.get(f"{ORIGINAL_NAME}{layer}", layer.encode()).decode("utf-8", errors="replace") for layer in layers)
+        return int.from_bytes(found[APPROVED_FRAME], "little", signed=True), names
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _channels(content: bytes) -> Iterator[str]:
+    """Give the names in the value of `channels`: after each stand type, linearity, and two samplings, in 16 bytes."""
+    at = 0
+    while content[at : at + 1] not in (b"", b"\0"):
+        end = content.index(b"\0", at)
+        yield content[at:end].decode("utf-8", errors="replace")
+        at = end + 17

@@ -14,6 +14,8 @@ import numpy as np
 
 from xmemcore.protocol.failures import RequestError, not_written
 from xmemcore.protocol.frames import FrameRange, counted
+from xmemcore.protocol.matte_header import APPROVED_FRAME as FRAME
+from xmemcore.protocol.matte_header import LAYER
 from xmemcore.protocol.names import ORIGINAL_NAME, layer_names
 from xmemcore.protocol.places import approved_folder
 from xmemcore.protocol.requests import ApproveRequest
@@ -26,11 +28,6 @@ from xmemcore.shot.mattes.matte_proof import MADE_BY
 from xmemcore.shot.mattes.mattes import UNION, matte_pattern, read_mattes
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.store.cache import digest
-
-LAYER = ".alpha"
-"""End of an object's channel."""
-FRAME = "xmem/approved"
-"""Metadata of a copy: its frame."""
 
 
 def approve(request: ApproveRequest) -> ApproveResult:
@@ -58,9 +55,11 @@ def approve(request: ApproveRequest) -> ApproveResult:
     copies = _copies(folder)
     for frame in with_matte:
         path = mattes.path(frame)
-        if frame not in copies and (folder / path.name).exists():
-            raise RequestError(f"{folder / path.name} is no approved matte of frame {frame}: it stays. Name another folder for them.")
-        _copy(frame, path, folder / path.name, request.objects)
+        # A copy stays under its name: mattes of another version may be called otherwise.
+        copy = copies.get(frame, folder / path.name)
+        if frame not in copies and copy.exists():
+            raise RequestError(f"{copy} is no approved matte of frame {frame}: it stays. Name another folder for them.")
+        _copy(frame, path, copy, request.objects)
     missing = [frame for frame in frames if frame not in mattes.frames]
     warnings = (f"There is no matte on {counted(missing)}: nothing is approved there.",) if missing else ()
     return ApproveResult(str(folder), tuple(with_matte), _listed(folder), warnings)
