@@ -433,11 +433,15 @@ def op_hashes(node: Optional[nuke.Node]) -> Dict[str, str]:
     return {line["context"]: line["hash"] for line in lines if float(line["frame"]) == now and int(line["hash"], 16) in live}
 
 
+PICTURE_SETTINGS = ("format", "customOCIOConfigPath", "int8Lut", "int16Lut", "logLut", "floatLut", "gsv")
+"""Project settings, beside the working space, that act on pixels: of generators, of Reads whose colour space is the default, of paths."""
+
+
 def script_state() -> Tuple[str, ...]:
-    """Give the project settings that act on every pixel: colour, and the variables of the script."""
+    """Give the project settings that act on pixels: format, colour, and the variables of the script."""
     root = _root()
-    variables = root.knob("gsv")
-    return (*working_space(), *([] if variables is None else [str(variables.toScript())]))
+    knobs = {name: root.knob(name) for name in PICTURE_SETTINGS}
+    return (*working_space(), *(f"{name} {knob.toScript()}" for name, knob in knobs.items() if knob is not None))
 
 
 def known_channels() -> Set[str]:

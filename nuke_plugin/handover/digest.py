@@ -7,13 +7,15 @@ the files that are read for the frame, by path, size and time.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
-from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from xmem_roto_nuke.graph import outside
 from xmem_roto_nuke.handover.reads import ReadFiles
+from xmem_roto_nuke.node import body
 
 if TYPE_CHECKING:
     import nuke
@@ -24,9 +26,7 @@ COSMETIC = {
     "autolabel", "updateUI", "knobChanged", "onCreate", "onDestroy", "lock_connections",
     "toolbox", "edit_num", "reload", "updateLocalization", "localizationPolicy", "cacheLocal", "Show",
     "in_colorspace", "out_colorspace",  # of a Read: they change by themselves, once, after the first look at its file
-    # Of an XMemRoto above: its picture comes from the mattes on disk, whoever made them.
-    "status", "keyframes", "key_object", "key_edits", "model_terms", "suggestions", "suggest_count", "suggest_alpha", "suggest_object",
-    "strip", "plugin_version", "node_id", "home", "record", "hole", "made_of",
+    "plugin_version", "made_of",  # of an XMemPass
 }  # fmt: skip
 """Knobs that change no pixel."""
 
@@ -38,6 +38,10 @@ SCRIPTS = ("Precomp", "LiveGroup")
 
 CHOOSERS = {"Switch", "Dissolve", "Constant", "Group", "LiveGroup", "VariableGroup", "VariableSwitch", "Precomp"}
 """Classes with one input that need not look at it."""
+
+
+ActingKnob = Tuple[str, "nuke.Knob", str]
+"""Name, knob and text of a knob that may change pixels."""
 
 
 class Tree:
@@ -68,12 +72,14 @@ class Tree:
                 pass
         numbers = {name: number for number, name in enumerate(nodes)}
         lines = list(root_state)
-        for node in nodes.values():
-            lines.extend(_lines(node, numbers if whole else None))
+        knobs = {name: _acting_knobs(node) for name, node in nodes.items()}
+        for name, node in nodes.items():
+            lines.extend(_lines(node, knobs[name], numbers if whole else None))
         self.digest = of_lines(lines)
         readers = [node for node in nodes.values() if _reads_files(node)]
         files = {node.fullName(): ReadFiles.of_node(node, file_pattern(node)) for node in readers}
-        self._reads = list(files.values())
+        named = {path for name, node in nodes.items() if name not in files for path in _files_named(node, knobs[name])}
+        self._reads = [*files.values(), *map(ReadFiles.of_path, sorted(named))]
         self._names = [node.name() for node in readers]
         self._all_frames = any(OTHER_FRAMES.search(node.Class()) for node in nodes.values())
         lone = _lone_read(top, upstream if whole else lambda node: [])
@@ -154,7 +160,7 @@ def text_in_steps(top: nuke.Node, upstream: Callable[[nuke.Node], List[nuke.Node
     numbers = {name: number for number, name in enumerate(nodes)}
     lines = list(root_state)
     for node in nodes.values():
-        lines.extend(_lines(node, numbers))
+        lines.extend(_lines(node, _acting_knobs(node), numbers))
         if _counts_reloads(node):
             lines.append(f"reloads {node['version'].value()}")
         yield ""
@@ -202,27 +208,54 @@ def _reads_files(node: nuke.Node) -> bool:
     return node.knob("file") is not None and (node.knob("first") is not None or node.Class() in SCRIPTS)
 
 
+LONGEST_PATH = 4096
+"""Characters of a text that may be a path."""
+
+
+def _files_named(node: nuke.Node, knobs: Sequence[ActingKnob]) -> List[str]:
+    """List the files that a node reads beside its picture: a table of colours, a camera, a model. What it writes is none."""
+    if "Write" in node.Class() or node.Class() == "Viewer" or hasattr(node, "nodes"):
+        return []  # whatever a Group's knobs name is read by nodes inside
+    found = []
+    for _, knob, text in knobs:
+        if ("/" in text or "\\" in text) and len(text) < LONGEST_PATH and knob.Class() == "File_Knob":
+            with contextlib.suppress(RuntimeError):  # brackets that fail
+                found.append(str(knob.getEvaluatedValue() or ""))  # type: ignore[attr-defined]
+    return [path for path in found if os.path.isabs(path)]
+
+
+def _is_ours(node: nuke.Node) -> bool:
+    """Say whether a node is an XMemRoto: its picture comes from the mattes on disk, whoever made them."""
+    return node.Class() == "Group" and node.knob("node_id") is not None and node.knob("plugin_version") is not None
+
+
 def _counts_reloads(node: nuke.Node) -> bool:
     """Say whether the knob `version` counts how often a node was told to read again; of a studio's gizmo it may choose the picture."""
     return node.Class() in ("Read", "Write")
 
 
-def _lines(node: nuke.Node, numbers: Optional[Dict[str, int]]) -> List[str]:
+def _lines(node: nuke.Node, knobs: Sequence[ActingKnob], numbers: Optional[Dict[str, int]]) -> List[str]:
     """Write the parts of a node that change pixels: its class, its inputs, and its knobs.
 
     Args:
         node: of the tree.
+        knobs: of `_acting_knobs`.
         numbers: by full name, what a node is called instead of its name; None when the tree was not walked.
     """
     feeding: List[Optional[nuke.Node]] = []
     if numbers is not None:
         feeding = [*(node.input(index) for index in range(node.inputs())), outside(node), *_outputs(node)]
     places = " ".join("-" if feeder is None or numbers is None else str(numbers.get(feeder.fullName(), "?")) for feeder in feeding)
-    lines = [f"{node.Class()} {places}"]
-    for name, knob in sorted(node.knobs().items()):
-        if not _is_cosmetic(node, name):
-            lines.append(f"{name} {_LOOKED_UP_DEFAULT.sub('default', knob.toScript())}")
-    return lines
+    return [f"{node.Class()} {places}", *(f"{name} {_LOOKED_UP_DEFAULT.sub('default', text)}" for name, _, text in knobs)]
+
+
+def _acting_knobs(node: nuke.Node) -> List[ActingKnob]:
+    """List the knobs that may change pixels."""
+    knobs = sorted(node.knobs().items())
+    if _is_ours(node):
+        beside = body.knobs_beside_the_picture()
+        knobs = [(name, knob) for name, knob in knobs if name not in beside and not body.is_curve(name)]
+    return [(name, knob, str(knob.toScript())) for name, knob in knobs if not _is_cosmetic(node, name)]
 
 
 _LOOKED_UP_DEFAULT = re.compile(r'"?default \([^()]*\)"?')

@@ -66,6 +66,11 @@ class ReadFiles:
             mapping = None
         return cls(pattern, first, last, text("before", "hold"), text("after", "hold"), mapping, text("on_error", "error") == "error")
 
+    @classmethod
+    def of_path(cls, path: str) -> ReadFiles:
+        """Take a file, or a sequence of files, of which it is not known when each is read."""
+        return cls(path, 0, 0, "hold", "hold", None, False)
+
     @property
     def is_plain(self) -> bool:
         """Say whether the file of a number is shown at the frame of that number."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, FrozenSet, List, Optional, Tuple
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.core.launch import CHECKOUT
@@ -22,6 +22,8 @@ FORMER_INPUTS: Dict[str, Tuple[Tuple[str, ...], ...]] = {
 """What was connected to today's nodes in earlier versions: until the tab Matte came, and in 0.1.0."""
 FOLLOWING = ("before", "after", "on_error")
 """Knobs of the Read that follow the panel today, and did not in earlier versions."""
+CURVES = KEYED, AREA, SURE = ("keyed", "area", "sure")
+"""Kinds of curves that a result brings: `sure` of the shot, and each of an object, as `sure_LAYER`."""
 CHANGED_BY_HAND = "Its inside was changed by hand, so it has no tab Matte and no views: make a new XMemRoto for those."
 
 
@@ -62,6 +64,18 @@ def parts() -> Tuple[Part, ...]:
             found.append(Part(line["class"], values["name"], knob_lines, inputs))
             stack.append(values["name"])
     return tuple(found)
+
+
+@cache
+def knobs_beside_the_picture() -> FrozenSet[str]:
+    """Name the knobs of the node that nothing inside asks for: they say what to compute and what was, and change no pixel by themselves."""
+    own = re.findall(r"(?m)^ addUserKnob \{\d+ (\w+)", gizmo().split("\n}\n", 1)[0])
+    return frozenset(own) - set(re.findall(r"parent\.(\w+)", _inside()))
+
+
+def is_curve(name: str) -> bool:
+    """Say whether a knob's name is that of a curve that a result brings; see `panel.curves`."""
+    return name in CURVES or name.partition("_")[0] in CURVES
 
 
 def _inside() -> str:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Dict, List, Mapping
 
 from xmem_roto_nuke import host
+from xmem_roto_nuke.node.body import AREA, KEYED, SURE, is_curve
 from xmem_roto_nuke.staleness import mattes_on_disk
 from xmem_roto_nuke.staleness.record import Record
 
 if TYPE_CHECKING:
     import nuke
 
-SURE, KEYED, AREA = "sure", "keyed", "area"
 TOLERANCE = 0.02
 """Largest error of a curve, as a share of its largest value."""
 
@@ -33,7 +33,7 @@ def follow(node: nuke.Node, record: Record) -> None:
         for kind, text in curves.items():
             wanted[f"{kind}_{layer}"], labels[f"{kind}_{layer}"] = text, f"{name}: {kind}"
     for name in host.knob_names(node):
-        if name.startswith((f"{KEYED}_", f"{AREA}_", f"{SURE}_")) and not wanted.get(name):
+        if is_curve(name) and not wanted.get(name) and not node[name].visible():  # an artist's own knob of such a name shows
             host.remove_knob(node, name)
     for name, text in wanted.items():
         if text:

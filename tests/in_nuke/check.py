@@ -653,6 +653,21 @@ def brackets_of_a_path_are_run_and_its_frame_number_stays():
     return text == "/a/m.%04d.exr" or f"{text}; the knob is a {knob.Class()} and gives {knob.getText()}"
 
 
+@check(74)
+def a_number_in_the_name_of_a_folder_is_filled_in_too():
+    path = make("Read", file="/a/take #3/m.%04d.exr")["file"].evaluate(1001)
+    return "#" not in path or f"it is not: {path}"
+
+
+@check(75)
+def the_projects_format_and_default_colour_spaces_are_knobs_of_root():
+    black, root = make("Constant"), taken(nuke.root())
+    lacking = [name for name in ("customOCIOConfigPath", "int8Lut", "int16Lut", "logLut", "floatLut") if root.knob(name) is None]
+    root["format"].setValue("square_256")
+    text, width = black["format"].toScript(), black.format().width()
+    return not lacking and width == 256 and "256" not in text or f"Root lacks {lacking}; width {width}, text {text!r}"
+
+
 @check(54)
 def elements_come_in_the_order_of_the_text_strokes_too():
     stroke = "cubiccurve brush 512 catmullrom {cc {f 2080} {px 1 {10 10} {20 20} {30 10}}} {t 0 0} {a}"

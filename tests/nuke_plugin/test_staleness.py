@@ -497,3 +497,64 @@ def test_what_flips_by_itself_is_no_change(stage):
     stage.host._read_validated(next(node for node in stage.host._by_uid.values() if node._name == loaded.name()))
     spellings.add(loaded["colorspace"].toScript())
     assert len(spellings) == 2 and tree_digest(loaded) == fresh, "a look at its file writes the default out, in quotes"
+
+
+@pytest.mark.parametrize(
+    ("knob", "value"),
+    [
+        ("format", "HD_1080"),
+        ("int8Lut", "linear"),
+        ("floatLut", "sRGB"),
+        ("logLut", "linear"),
+        ("customOCIOConfigPath", "/studio/config.ocio"),
+    ],
+)
+def test_a_project_setting_that_acts_on_pixels_is_a_part_of_the_plate(stage, knob, value):
+    root = stage.nuke.root()
+    known, before = tree_digest(stage.plate), root[knob].value()
+    root[knob].setValue(value)
+    assert tree_digest(stage.plate) != known
+    root[knob].setValue(before)
+    root["label"].setValue("shot 10"), root["proxy"].setValue(True)
+    assert tree_digest(stage.plate) == known
+
+
+def test_a_file_that_a_node_reads_beside_its_picture_is_a_part_of_the_plate(stage):
+    from xmem_roto_nuke.handover import plates
+
+    table = stage.folder / "look.cube"
+    table.write_text("LUT_3D_SIZE 2")
+    stage.grade.addKnob(stage.nuke.File_Knob("vfield_file", "vfield file"))
+    stage.grade["vfield_file"].setValue(table.as_posix())
+    write = stage.nuke.nodes.Write(file=table.as_posix(), inputs=[stage.grade])
+    before = plates.tree_above(write).at(1001)
+    assert plates.tree_above(write).at(1001) == before
+    os.utime(table, ns=(1, 1))
+    assert plates.tree_above(write).at(1001) != before
+    stage.grade["vfield_file"].setValue("[no_such_command]/look.cube")
+    assert plates.tree_above(write).at(1001), "what cannot be evaluated is no file"
+
+
+def test_an_xmemroto_above_changes_with_its_mattes_and_matte_tab_and_with_nothing_else(stage):
+    stage.propagate()
+    known = tree_digest(stage.node)
+    for name, value in (
+        ("on_frames", "1003"),
+        ("size", 256),
+        ("key_by", "in-between"),
+        ("output", "/elsewhere/m.%04d.exr"),
+        ("publish", "/p/m.%04d.exr"),
+    ):
+        stage.node[name].setValue(value)
+        assert tree_digest(stage.node) == known, name
+    from xmem_roto_nuke.node import body
+
+    assert {"matte_expand", "view_as", "on_missing", "hole", "has_result"}.isdisjoint(body.knobs_beside_the_picture())
+    stage.node["matte_expand"].setValue(2)
+    assert tree_digest(stage.node) != known
+
+
+def test_a_knob_of_the_artists_own_stays_whatever_it_is_called(stage):
+    stage.node.addKnob(stage.nuke.Double_Knob("area_of_interest", "area"))
+    stage.propagate()
+    assert stage.node.knob("area_of_interest") is not None and stage.node.knob("area_tri") is not None
