@@ -103,7 +103,9 @@ def test_a_farm_hears_of_progress_and_failure(start, script, tmp_path, monkeypat
     monkeypatch.setenv("OPENJD_SESSION_WORKING_DIR", "/sessions/1")
     assert exported(start, script, tmp_path / "job") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "openjd_status: rendering the plate" in lines and "openjd_progress: 50" in lines
+    assert "openjd_status: rendering the plate" in lines
+    # How many frames a bite takes depends on the machine.
+    assert any(line.startswith("openjd_progress: ") and 0 < int(line.split()[1]) < 100 for line in lines)
     (tmp_path / "file").touch()
     assert exported(start, script, tmp_path / "file" / "job") == 2
     assert any(line.startswith("openjd_fail: Cannot write") for line in capsys.readouterr().out.splitlines())

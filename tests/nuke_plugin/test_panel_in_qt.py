@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.nuke_plugin import qt_names
+
 pytestmark = pytest.mark.timeout(180)
 
 
@@ -54,6 +56,17 @@ def test_strip_shows_suggestions_goes_to_a_frame_and_keys_it(binding, tmp_path):
     pixels = cv2.imread(str(picture))
     for colour in ((60, 140, 220), (90, 200, 90)):
         assert (np.abs(pixels.astype(int) - colour).max(axis=2) < 8).sum() > 5000, "both thumbnails are to be seen"
+
+
+def test_every_name_of_qt_that_the_panel_uses_is_in_pyside2_too():
+    """The names are recorded from PySide2 5.15.2, which Nuke 14 and 15 have; `python tests/nuke_plugin/qt_names.py` there adds new ones."""
+    recorded = set(qt_names.RECORDED.read_text("utf-8").split())
+    chains, attributes = qt_names.used()
+    assert len(chains) > 30 and chains <= recorded, chains - recorded
+    if python_with("PySide6") == sys.executable:
+        has, methods = qt_names.names_of("PySide6")
+        qts = attributes & methods
+        assert has == chains and "heightForWidth" in qts and qts <= recorded, (chains - has, qts - recorded)
 
 
 def test_a_panel_on_a_dense_screen_shows_every_pixel_of_a_thumbnail_whatever_the_other_screen_is(tmp_path):
