@@ -78,14 +78,14 @@ class CloseUps:
             plan: of its gaps.
             network: computes.
             device: on which it does.
-            store: keeps features of windows; None: nothing is kept.
+            store: keeps features of windows and of the coarse pass; None: nothing is kept.
             warn: told what the artist should know.
         """
         self._opened, self._plan, self._network, self._device, self._store, self._warn = opened, plan, network, device, store, warn
         self._groups = [_Group(planned) for planned in plan.groups]
         self._lock = Lock()
         self.encoded_frames = 0
-        """Key encodings of windows. Those of the coarse pass are left out, because it keeps no features."""
+        """Key encodings of windows. Those of the coarse pass, a quarter as dear, are left out."""
 
     def find(self, numbers: Iterable[int], gap: Gap, cancelled: Callable[[], bool]) -> dict[int, CloseUp]:
         """Look for the windows of the groups that share a gap; those that need the whole frame are left out.
@@ -117,7 +117,7 @@ class CloseUps:
         """
         group = close.group.planned.group
         memory = self._close_memory(close.group, close.lens, cancelled)
-        with self._frames(PartContent(self._opened.content, close.parts, close.lens.size), self._store) as frames:
+        with self._frames(PartContent(self._opened.content, close.parts, close.lens.size)) as frames:
             annotations = {
                 index: self._annotation(group, index, close.parts[index], close.lens.size)
                 for index in group.annotations
@@ -137,7 +137,7 @@ class CloseUps:
         cells = coarse.padding.height, coarse.padding.width
         scale = canvas.height / cells[0], canvas.width / cells[1]
         seen: dict[int, Box | None] = {}
-        with self._frames(coarse, None) as frames:
+        with self._frames(coarse) as frames:
             annotations = {index: self._annotation(group, index, None, cells) for index in group.annotations}
             memory = self._coarse_memory(state, frames, annotations, cancelled)
             propagation = self._propagation(state, frames, annotations, memory)
@@ -188,7 +188,7 @@ class CloseUps:
                         raise Cancelled(CANCELLED)
                     at_keys, part = planned.windows.of_key(index, lens)
                     annotations = {index: self._annotation(planned.group, index, part, at_keys.size)}
-                    with self._frames(PartContent(self._opened.content, {index: part}, at_keys.size), self._store) as frames:
+                    with self._frames(PartContent(self._opened.content, {index: part}, at_keys.size)) as frames:
                         teacher = self._propagation(state, frames, annotations, memory)
                         teacher.learn(index, {variant: rounded(entry) for variant, entry in teacher.encode(index).items()})
                         self.encoded_frames += frames.encoded_frames
@@ -214,8 +214,8 @@ class CloseUps:
         propagation.permanent = memory
         return propagation
 
-    def _frames(self, content: FrameContent, store: FeatureFolder | None) -> ShotFrames:
-        return ShotFrames(content, self._network, self._device, store, self._warn)
+    def _frames(self, content: FrameContent) -> ShotFrames:
+        return ShotFrames(content, self._network, self._device, self._store, self._warn)
 
 
 def _predictions(
