@@ -12,11 +12,12 @@ from PIL import Image
 
 from tests.engine.small import small_network
 from xmemcore.cli.main import main
-from xmemcore.evaluation import bench, bench_exr, bench_ratios
+from xmemcore.evaluation import bench, bench_exr, bench_paper, bench_ratios
 from xmemcore.evaluation.clips import find_clips
 from xmemcore.evaluation.untrained import write_untrained
 from xmemcore.network.checkpoint import save_network
 from xmemcore.protocol.failures import Cancelled, MachineError
+from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.listener import Silence
 
 
@@ -143,3 +144,28 @@ def test_wrong_requests_are_refused_before_anything_is_measured(tmp_path: Path, 
     ):
         assert main(["bench", *words]) == code
         assert sentence in capsys.readouterr().err
+
+
+def test_table_of_the_paper_has_every_way_number_and_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    model, table = str(tmp_path / "small.safetensors"), tmp_path / "paper.json"
+    save_network(Path(model), small_network(), {})
+    monkeypatch.setattr(bench_paper.paper_table, "__defaults__", (((96, 64), (128, 80)), (1, 3)))
+    command = ["bench", "--paper", "--frames", "8", "--model", model, "--device", "cpu"]
+    assert main([*command, "--json", str(table)]) == 0
+    content = json.loads(table.read_text())
+    places = [(row["lines"], row["objects"], row["way"]) for row in content["paper"]]
+    assert places == [(lines, objects, way) for lines in (64, 80) for objects in (1, 3) for way, _, _ in bench_paper.WAYS]
+    assert all(row["fps"] == pytest.approx(8 / row["seconds"], rel=0.05, abs=0.01) and row["gpu_mb"] is None for row in content["paper"])
+    out = capsys.readouterr().out
+    assert "preload not counted" in out and "5 annotations, cpu, float32" in out
+    assert main([*command[:2], "--frames", "4", *command[4:]]) != 0 and "--frames" in capsys.readouterr().err
+
+
+def test_large_exrs_give_the_network_the_same_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[PropagateRequest] = []
+    done = bench_exr.propagate
+    monkeypatch.setattr(bench_exr, "propagate", lambda request: asked.append(request) or done(request))
+    model = str(tmp_path / "small.safetensors")
+    save_network(Path(model), small_network(), {})
+    bench_exr.exr_overhead(8, 64, "cpu", Silence(), model, (192, 128))
+    assert {request.crop for request in asked} == {"off"} and len(asked) == 2

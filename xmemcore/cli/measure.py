@@ -85,6 +85,8 @@ def add_bench(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument("--only", metavar="RATIO,...", help="instead: these ratios of --full, such as compact_1_first")
     parser.add_argument("--stream", type=positive, metavar="N", help="instead: stream N made-up frames and watch the memory")
     parser.add_argument("--exr", action="store_true", help="instead: what reading and writing 2K EXRs adds to the official size")
+    paper = "instead: 1, 3 and 8 objects at 480 and 1080 lines, with and without the preload, and xmem mode; --frames 500 is the paper's"
+    parser.add_argument("--paper", action="store_true", help=paper)
     known = "instead: edges against known alpha, on drawn 2K and 4K shots; needs no model"
     parser.add_argument("--edges", dest="known_alpha", action="store_true", help=known)  # not `edges`: that is a setting
     add_settings(parser, PropagateRequest, "model")
@@ -180,7 +182,7 @@ def run_bench(chosen: argparse.Namespace) -> None:
     from xmemcore.evaluation.bench_ratios import MEASUREMENTS
     from xmemcore.protocol.whole_file import write_text
 
-    asked = {"--stream": chosen.stream, "--exr": chosen.exr, "--edges": chosen.known_alpha}
+    asked = {"--stream": chosen.stream, "--exr": chosen.exr, "--edges": chosen.known_alpha, "--paper": chosen.paper}
     instead = [option for option, wanted in asked.items() if wanted]
     if len(instead) > 1:
         raise RequestError(f"{instead[0]} and {instead[1]} are two measurements. Choose one.")
@@ -203,6 +205,11 @@ def run_bench(chosen: argparse.Namespace) -> None:
             from xmemcore.evaluation.bench_exr import exr_overhead
 
             content = exr_overhead(chosen.frames, chosen.size, chosen.device, listener, chosen.model)
+        elif chosen.paper:
+            from xmemcore.evaluation import bench_paper
+
+            text = bench_paper.text
+            content = bench_paper.paper_table(chosen.frames, chosen.model, chosen.device, chosen.precision, listener)
         else:
             content = bench.compare(
                 chosen.clip,

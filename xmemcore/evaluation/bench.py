@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from xmemcore.evaluation.bench_ratios import ratios
-from xmemcore.evaluation.clips import Clip, find_clips
+from xmemcore.evaluation.bench_ratios import demo_clip, ratios
+from xmemcore.evaluation.clips import find_clips
 from xmemcore.evaluation.demo_shot import DemoShot
 from xmemcore.evaluation.metrics import jaccard
-from xmemcore.evaluation.studies import write_clip
 from xmemcore.evaluation.untrained import write_untrained
 from xmemcore.network.catalogue import NoModel, resolve
 from xmemcore.network.config import FULL
@@ -102,7 +101,7 @@ def compare(
             listener.progress(number + 1, len(contenders))
         more = {}
         if only or full and not plain_only:
-            measured_on = _demo_clip(folder / "clip", frames) if clip is None else find_clips(clip)[0]
+            measured_on = demo_clip(folder / "clip", 854, 480, frames) if clip is None else find_clips(clip)[0]
             more = ratios(measured_on, frames, weights, official, device, size, listener, precision, only)
         overlap = None if plain_only or only else _overlap(folder / "mattes0", folder / "mattes1")
     return {
@@ -148,13 +147,6 @@ def _made_up(folder: Path, frames: int) -> list[str]:
     script = folder / "roto.nk"
     script.write_text(shot.script(plates), encoding="utf-8")
     return [plates, "--roto", str(script), "--frames", f"{shot.frames[0]}-{shot.frames[0] + frames - 1}"]
-
-
-def _demo_clip(folder: Path, frames: int) -> Clip:
-    """Draw the same shot as display-encoded pictures with masks."""
-    shot = DemoShot(854, 480, max(frames, 8))
-    pictures = [(np.clip(shot.plate(frame), 0, 1) ** (1 / 2.2) * 255).astype(np.uint8)[..., ::-1] for frame in shot.frames]
-    return write_clip(folder, pictures, [(shot.matte(frame) >= 0.5).astype(np.uint8) for frame in shot.frames])
 
 
 def _from_clip(folder: str, frames: int) -> list[str]:

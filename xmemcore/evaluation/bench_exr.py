@@ -45,8 +45,9 @@ def exr_overhead(
             script.write_text(shot.script(plates), encoding="utf-8")
             out = str(folder / called / "mattes" / "matte.%04d.exr")
             # What is done to a matte after the network is no part of the cost of files.
+            # No window: a plate at working size has none, so the network would not have the same to do.
             request = PropagateRequest(
-                plates, str(script), model=model, device=device, size=size, use_cache=False, out=out, edges="plain", carry=False
+                plates, str(script), model=model, device=device, size=size, use_cache=False, out=out, edges="plain", carry=False, crop="off"
             )
             seconds[called] = propagate(request).seconds
             listener.progress(done + 1, 2)

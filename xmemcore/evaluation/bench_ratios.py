@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from xmemcore.engine.boxes import boxes, cells_of
@@ -22,6 +23,7 @@ from xmemcore.engine.permanent import soft_masks
 from xmemcore.engine.propagation import Propagation, asks_for
 from xmemcore.evaluation.bench_exr import exr_overhead
 from xmemcore.evaluation.clips import Clip
+from xmemcore.evaluation.demo_shot import DemoShot
 from xmemcore.evaluation.studies import picture_of, write_clip
 from xmemcore.network.checkpoint import load_network
 from xmemcore.network.inference import prepared
@@ -97,7 +99,7 @@ class _Ratios:
         """A first pass of the official size: keyframe and frames, features included."""
         plain, product = (self._request(objects, self._official, self._few, 1, plain) for plain in (True, False))
         cells = _true_cells(product)
-        self._note(f"official_{objects}_first", _engine(plain), _engine(product, cells))
+        self._note(f"official_{objects}_first", engine_seconds(plain), engine_seconds(product, cells))
         self.measured["official_share_of_boxes"] = share_of_boxes(cells)
 
     def official_second(self) -> None:
@@ -106,10 +108,10 @@ class _Ratios:
         cells = _true_cells(product)
         store = FeatureFolder(self._folder / "features")
         first = replace(product, keyframes=product.keyframes[:1] if product.keyframes else None)
-        seconds = _engine(first, cells, store)
-        second = _engine(product, cells, store, known=1)
+        seconds = engine_seconds(first, cells, store)
+        second = engine_seconds(product, cells, store, known=1)
         self.ratios["official_1_second_of_first"] = round(second / seconds, 2)
-        self._note("official_1_second", _engine(plain), second)
+        self._note("official_1_second", engine_seconds(plain), second)
 
     def compact_first(self, objects: int) -> None:
         """A first pass from file to file."""
@@ -121,7 +123,8 @@ class _Ratios:
         """A predicted frame, with so many keys over the clip."""
         known = min(keys, self._length // 2)
         plain, product = (self._request(1, self._compact, self._count, known, plain, self._length) for plain in (True, False))
-        self._note(f"compact_{keys}_keys", *_alternately(lambda: _engine(plain, known=known), lambda: _engine(product, known=known)))
+        seconds = _alternately(lambda: engine_seconds(plain, known=known), lambda: engine_seconds(product, known=known))
+        self._note(f"compact_{keys}_keys", *seconds)
 
     def compact_second(self) -> None:
         """A second round of the compact model from file to file, and a suggestion after it."""
@@ -167,7 +170,7 @@ class _Ratios:
 
     def _split(self, objects: int) -> Clip:
         if objects not in self._splits:
-            self._splits[objects] = _split(self._clip, objects, self._length, self._folder / f"split{objects}")
+            self._splits[objects] = in_strips(self._clip, objects, self._length, self._folder / f"split{objects}")
         return self._splits[objects]
 
     def _request(self, objects: int, model: str, frames: int, keys: int, plain: bool, spread: int | None = None) -> PropagateRequest:
@@ -221,7 +224,7 @@ def _again(request: PropagateRequest) -> float:
     return propagate(request).seconds
 
 
-def _engine(
+def engine_seconds(
     request: PropagateRequest, where: Mapping[int, Tensor] | None = None, store: FeatureFolder | None = None, known: int = 0
 ) -> float:
     """Run the engine over a request's frames; give the seconds of learning all keyframes but the `known` first, and of the sweeps."""
@@ -245,6 +248,8 @@ def _engine(
             frames.expect([i for i in steps if asks_for(i, group.annotations, len(group.objects), planned.config)], twice=gap.blend)
             for _ in propagation.run(gap, wanted):
                 pass
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
         return time.perf_counter() - began
 
 
@@ -270,13 +275,21 @@ def share_of_boxes(cells: Mapping[int, Tensor]) -> float:
     return round(float(np.mean(shares)), 3)
 
 
-def _split(clip: Clip, objects: int, frames: int, folder: Path) -> Clip:
+def demo_clip(folder: Path, width: int, height: int, frames: int) -> Clip:
+    """Draw the shot of the demo as display-encoded pictures with masks, at least 8 frames."""
+    shot = DemoShot(width, height, max(frames, 8))
+    pictures = ((np.clip(shot.plate(frame), 0, 1) ** (1 / 2.2) * 255).astype(np.uint8)[..., ::-1] for frame in shot.frames)
+    return write_clip(folder, pictures, ((shot.matte(frame) >= 0.5).astype(np.uint8) for frame in shot.frames))
+
+
+def in_strips(clip: Clip, objects: int, frames: int, folder: Path) -> Clip:
     """Write the start of a clip with its masks made one, and that cut into upright strips of equal area: one for each object."""
-    labels = []
-    for index in range(frames):
+
+    def label(index: int) -> np.ndarray:
         mask = clip.labels(index) > 0
         columns = np.nonzero(mask)[1]
         cuts = np.quantile(columns, np.linspace(0, 1, objects + 1)[1:-1]) if len(columns) else np.empty(0)
         strips = np.searchsorted(cuts, np.arange(mask.shape[1]), side="right") + 1
-        labels.append(np.where(mask, strips[None], 0).astype(np.uint8))
-    return write_clip(folder, [picture_of(clip, index) for index in range(frames)], labels)
+        return np.where(mask, strips[None], 0).astype(np.uint8)
+
+    return write_clip(folder, (picture_of(clip, index) for index in range(frames)), (label(index) for index in range(frames)))

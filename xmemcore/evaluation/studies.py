@@ -5,7 +5,7 @@ A study writes clips in our own layout (`<name>/{frames,masks}`), so that `evalu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +24,8 @@ LONG_STRETCH = 100
 """Frames at either end of a long shot that are compared."""
 
 
-def write_clip(folder: Path, frames: Sequence[np.ndarray], labels: Sequence[np.ndarray]) -> Clip:
-    """Write a clip.
+def write_clip(folder: Path, frames: Iterable[np.ndarray], labels: Iterable[np.ndarray]) -> Clip:
+    """Write a clip, one frame after the other.
 
     Args:
         folder: `frames` and `masks` are made in it.
