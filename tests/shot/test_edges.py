@@ -8,6 +8,7 @@ import pytest
 
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.files.box import Box
+from xmemcore.shot.mattes import edges
 from xmemcore.shot.mattes.edges import DECIDED, Refinement, undecided
 from xmemcore.shot.mattes.steps import Enlarge, Refine, chain_of, keys_of
 from xmemcore.shot.plate.canvas import Canvas
@@ -110,9 +111,33 @@ def test_nothing_to_solve_gives_decided_planes() -> None:
     assert (fine[0] == 1).all() and not fine[1].any()
 
 
+def apart() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Answer, enlarged answer and picture of two bodies, one at either end of a wide plate."""
+    shown = [(*network(disc(x, 90, 20)), scene(disc(x, 90, 20))) for x in (42, WIDTH - 38)]
+    small, enlarged, picture = (np.concatenate(pair, axis=axis) for pair, axis in zip(zip(*shown), (2, 2, 1)))
+    return small, enlarged, picture
+
+
+def test_edges_far_away_change_nothing_of_an_edge() -> None:
+    small, enlarged, picture = apart()
+    both = refined(small, enlarged, picture)
+    alone = small.copy()
+    alone[:, :, : small.shape[2] // 2] = np.array([1, 0])[:, None, None]
+    np.testing.assert_array_equal(refined(alone, enlarged, picture)[:, :, WIDTH:], both[:, :, WIDTH:])
+
+
+def test_what_lies_between_edges_far_apart_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at = []
+    fitted = edges.fitted
+    monkeypatch.setattr(edges, "fitted", lambda colours, matte, band: looked_at.append(matte.size) or fitted(colours, matte, band))
+    small, enlarged, picture = apart()
+    refined(small, enlarged, picture)
+    assert len(looked_at) == 2 and sum(looked_at) < 0.8 * small[0].size
+
+
 def test_refined_is_the_default_and_plain_is_what_it_was() -> None:
     canvas = Canvas(Box(0, 0, 12, 8), Box(0, 0, 12, 8))
     assert chain_of(PropagateRequest(plate="p"), canvas) == (Enlarge(canvas), Refine())
     assert chain_of(PropagateRequest(plate="p", edges="plain"), canvas) == (Enlarge(canvas),)
     assert chain_of(PropagateRequest(plate="p", plain=True), canvas) == (Enlarge(canvas),)
-    assert keys_of(chain_of(PropagateRequest(plate="p"), canvas)) == ["edges 4"]
+    assert keys_of(chain_of(PropagateRequest(plate="p"), canvas)) == ["edges 5"]

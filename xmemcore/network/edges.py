@@ -63,13 +63,26 @@ class EdgeNetwork(nn.Module):
         Returns:
             The function (B, 4, h, w), and the logit of the trust (B, 1, h, w).
         """
-        answer = (function[:, :3] * colours).sum(dim=1, keepdim=True) + function[:, 3:]
-        seen = (colours - 0.5, 2 * matte - 1, _SPREAD_GAIN * spread, 2 * answer.clamp(-0.5, 1.5) - 1, 2 * trust - 1)
-        changes = self(torch.cat(seen, dim=1))
+        return self.moved(self(seen(colours, matte, spread, function, trust)), colours, function, trust)
+
+    @staticmethod
+    def moved(changes: Tensor, colours: Tensor, function: Tensor, trust: Tensor) -> tuple[Tensor, Tensor]:
+        """Move a function and its trust by changes (B, 6, h, w), cell by cell; the other planes, and what is given, as of `corrected`."""
+        answer = _answer(function, colours)
         slopes = function[:, :3] * (1 + changes[:, 4:5]).clamp(0, 3) + _SLOPES_GAIN * changes[:, :3]
         constant = answer + changes[:, 3:4] - (slopes * colours).sum(dim=1, keepdim=True)
         logit = torch.logit(_SURE + (1 - 2 * _SURE) * trust) + _TRUST_GAIN * changes[:, 5:]
         return torch.cat((slopes, constant), dim=1), logit
+
+
+def seen(colours: Tensor, matte: Tensor, spread: Tensor, function: Tensor, trust: Tensor) -> Tensor:
+    """Give what the network sees, (B, 7, h, w), of planes as of `EdgeNetwork.corrected`."""
+    answer = _answer(function, colours).clamp(-0.5, 1.5)
+    return torch.cat((colours - 0.5, 2 * matte - 1, _SPREAD_GAIN * spread, 2 * answer - 1, 2 * trust - 1), dim=1)
+
+
+def _answer(function: Tensor, colours: Tensor) -> Tensor:
+    return (function[:, :3] * colours).sum(dim=1, keepdim=True) + function[:, 3:]
 
 
 @cache

@@ -21,10 +21,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from xmemcore.network.edges import COARSEST, edge_network
+from xmemcore.network.edges import COARSEST, edge_network, seen
 from xmemcore.shot.mattes.planes import share_out
 
-VERSION = 4
+VERSION = 5
 """Raised whenever the same planes and picture would give other edges: it is part of every signature."""
 
 RADIUS_CELLS = 7
@@ -52,8 +52,12 @@ HAZE = 0.2
 """Where the network's matte is decided, a change smaller than this is the plate's texture; one of twice that is an edge."""
 BAND_CELLS = 2
 """How far "all around" is, at working size."""
-TILE_CELLS = 24
-"""Side of the tiles in which the plate is asked: those without an edge cost nothing."""
+ROOM_CELLS = BAND_CELLS + 2 * RADIUS_CELLS + 1
+"""How far from the cells near an edge the filter looks."""
+STRIP_CELLS = 24
+"""Rows of cells that are solved at once, from edge to edge."""
+GAP_CELLS = 12
+"""Columns without an edge from which on a strip is cut there."""
 
 Part = tuple[slice, slice]
 
@@ -69,18 +73,19 @@ class Refinement:
             picture: (H, W, 3) float32, display-encoded in [0, 1].
             soft: (K, h, w) in [0, 1], where each object's edge is soft by the artist's will: the plate is not asked there; None: nowhere.
         """
-        self._picture = picture
         bands = [undecided(plane[None]) for plane in small[1:]]
-        self._band = band = np.any(bands, axis=0)
-        self._box = box = _CellBox.around(band, picture.shape[:2]) if band.any() else None
-        if box is None:
+        band = np.any(bands, axis=0)
+        self._regions: list[_Region] = []
+        if not band.any():
             return
-        self._near = box.of(band.astype(np.float32))
         plate = _Plate(picture, (band.shape[0], band.shape[1]))
-        self._explained = [
-            _Explained(plate, plane, near, None if soft is None else soft[obj]) if near.any() else None
-            for obj, (plane, near) in enumerate(zip(small[1:], bands))
-        ]
+        for part in _apart(band):
+            alone = [_only(near, part) for near in bands]
+            explained = [
+                _Explained(plate, plane, near, None if soft is None else soft[obj]) if near.any() else None
+                for obj, (plane, near) in enumerate(zip(small[1:], alone))
+            ]
+            self._regions.append(_Region(picture, _only(band, part), explained))
 
     def rows(self, band: slice, enlarged: np.ndarray) -> np.ndarray:
         """Move the edges of some rows to the edges of the plate.
@@ -93,18 +98,33 @@ class Refinement:
             (1 + K, n, W) float32, which sum to 1; exactly 0 or 1 where the matte is decided.
         """
         values = np.round(enlarged)
-        if self._box is None:
-            return values
-        for rows, columns in self._box.tiles(self._band, band):
-            place = slice(None), slice(rows.start - band.start, rows.stop - band.start), columns
-            values[place] = np.where(
-                self._box.enlarged(self._near, (rows, columns)) > 0, self._solved((rows, columns), enlarged[place].copy()), values[place]
-            )
+        for region in self._regions:
+            region.solve(band, enlarged, values)
         return values
+
+
+class _Region:
+    """Some edges of one group, far from all others."""
+
+    def __init__(self, picture: np.ndarray, band: np.ndarray, explained: Sequence[_Explained | None]) -> None:
+        """Take the plate (H, W, 3), cells near the edges (h, w), and what explains each object; None where it has no edge here."""
+        self._picture, self._explained = picture, explained
+        self._box = _CellBox.around(band, picture.shape[:2])
+        self._near = self._box.of(band.astype(np.float32))
+        self._parts = [self._box.pixels(part) for part in _strips(_beside(self._near))]
+
+    def solve(self, band: slice, enlarged: np.ndarray, values: np.ndarray) -> None:
+        """Solve the edges among some rows of the plate; see `Refinement.rows`. The answer goes into `values` where there is an edge."""
+        for rows, columns in self._parts:
+            rows = slice(max(rows.start, band.start), min(rows.stop, band.stop))
+            if rows.start >= rows.stop:
+                continue
+            place = slice(None), slice(rows.start - band.start, rows.stop - band.start), columns
+            near = self._box.enlarged(self._near, (rows, columns)) > 0
+            np.copyto(values[place], self._solved((rows, columns), enlarged[place].copy()), where=near)
 
     def _solved(self, part: Part, planes: np.ndarray) -> np.ndarray:
         """Solve the planes (1 + K, n, m) of a rectangle of the plate, in place."""
-        assert self._box is not None
         for plane, explained in zip(planes[1:], self._explained):
             if explained is None:
                 np.round(plane, out=plane)
@@ -127,6 +147,28 @@ def undecided(objects: np.ndarray) -> np.ndarray:
     return near
 
 
+def _apart(band: np.ndarray) -> Iterator[Part]:
+    """Split the cells near edges (h, w) into rectangles so far from each other that neither filter looks at another's."""
+    parts: list[Part] = [(slice(0, band.shape[0]), slice(0, band.shape[1]))]
+    while parts:
+        part = parts.pop()
+        for axis in (0, 1):
+            first = part[axis].start
+            runs = [slice(first + run.start, first + run.stop) for run in _runs(np.any(band[part], axis=1 - axis), 2 * ROOM_CELLS)]
+            if len(runs) > 1:
+                parts += [(run, part[1]) if axis == 0 else (part[0], run) for run in runs]
+                break
+        else:
+            yield part
+
+
+def _only(band: np.ndarray, part: Part) -> np.ndarray:
+    """Give the cells (h, w) of a part; others are False."""
+    alone = np.zeros_like(band)
+    alone[part] = band[part]
+    return alone
+
+
 @dataclass(frozen=True)
 class _CellBox:
     """The part of the working size that has edges, with room for the filter, and how it lies on the plate."""
@@ -140,29 +182,25 @@ class _CellBox:
     @classmethod
     def around(cls, band: np.ndarray, size: tuple[int, int]) -> _CellBox:
         """Enclose a band."""
-        room = BAND_CELLS + 2 * RADIUS_CELLS + 1
         sides = []
         for axis in (0, 1):
             positions = np.flatnonzero(band.any(axis=1 - axis))
-            sides.append(slice(max(int(positions[0]) - room, 0), min(int(positions[-1]) + 1 + room, band.shape[axis])))
+            # The network halves its cells from the corner, so the corner must not jump between halves from frame to frame.
+            first = max(int(positions[0]) - ROOM_CELLS, 0) // COARSEST * COARSEST
+            sides.append(slice(first, min(int(positions[-1]) + 1 + ROOM_CELLS, band.shape[axis])))
         return cls((sides[0], sides[1]), size, (band.shape[0] / size[0], band.shape[1] / size[1]))
 
     def of(self, plane: np.ndarray) -> np.ndarray:
         """Cut the part out of a plane at working size."""
         return np.ascontiguousarray(plane[self.cells])
 
-    def tiles(self, near: np.ndarray, rows: slice) -> Iterator[Part]:
-        """Give the rectangles among some rows of the plate, in pixels, that have a cell near an edge in or beside them."""
-        near = cv2.dilate(near.astype(np.uint8), np.ones((3, 3), np.uint8))
-        for top in range(0, near.shape[0], TILE_CELLS):
-            down = self._pixels(top, 0)
-            down = slice(max(down.start, rows.start), min(down.stop, rows.stop))
-            for left in range(0, near.shape[1], TILE_CELLS):
-                if down.start < down.stop and near[top : top + TILE_CELLS, left : left + TILE_CELLS].any():
-                    yield down, self._pixels(left, 1)
-
-    def _pixels(self, first: int, axis: int) -> slice:
-        return slice(round(first / self.scale[axis]), min(round((first + TILE_CELLS) / self.scale[axis]), self.size[axis]))
+    def pixels(self, part: Part) -> Part:
+        """Say where a rectangle of the box's cells lies on the plate."""
+        rows, columns = (
+            slice(round((cells.start + side.start) / scale), round((cells.start + side.stop) / scale))
+            for cells, side, scale in zip(self.cells, part, self.scale)
+        )
+        return rows, columns
 
     def enlarged(self, plane: np.ndarray, part: Part) -> np.ndarray:
         """Bring what `of` gave to a rectangle of the plate, bilinear, exactly where the whole would lie."""
@@ -179,6 +217,20 @@ class _CellBox:
         return cv2.warpAffine(plane, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
 
 
+def _strips(near: np.ndarray) -> Iterator[Part]:
+    """Cut the cells (h, w) that are asked into rectangles with little else in them."""
+    for top in range(0, near.shape[0], STRIP_CELLS):
+        rows = slice(top, min(top + STRIP_CELLS, near.shape[0]))
+        yield from ((rows, columns) for columns in _runs(np.any(near[rows], axis=0), GAP_CELLS))
+
+
+def _runs(marked: np.ndarray, gap: int) -> Iterator[slice]:
+    """Give the runs of marked places (n); a run goes on over gaps of up to so many places."""
+    places = np.flatnonzero(marked)
+    for run in np.split(places, np.flatnonzero(np.diff(places) > gap) + 1) if places.size else ():
+        yield slice(int(run[0]), int(run[-1]) + 1)
+
+
 class _Plate:
     """The plate as cells of the working size see it."""
 
@@ -188,7 +240,8 @@ class _Plate:
         self.colours: Sequence[np.ndarray] = cv2.split(_cells(picture, cells))
         """Three planes (h, w) float32 in [0, 1]."""
         brightness = cv2.transform(picture, np.full((1, 3), 1 / 3, np.float32))
-        variance = _cells(brightness * brightness, cells) - _cells(brightness, cells) ** 2
+        red, green, blue = self.colours
+        variance = _cells(cv2.multiply(brightness, brightness, dst=brightness), cells) - ((red + green + blue) / 3) ** 2
         self.spread = np.sqrt(variance.clip(0) + FAINTEST_SPREAD**2)
         """(h, w): standard deviation of the brightness within each cell."""
 
@@ -207,8 +260,9 @@ class _Explained:
         """
         self._box = box = _CellBox.around(band, plate.size)
         colours, matte = [box.of(plane) for plane in plate.colours], box.of(matte)
-        function, trust = fitted(colours, matte, box.of(band))
-        self._function, self._trust = _corrected(colours, matte, box.of(plate.spread), function, trust)
+        near = box.of(band)
+        self._function, self._trust = fitted(colours, matte, near)
+        _corrected(colours, matte, near, box.of(plate.spread), self._function, self._trust)
         if soft is not None:
             self._trust *= 1 - box.of(soft)
 
@@ -226,9 +280,9 @@ def _cells(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _corrected(
-    colours: Sequence[np.ndarray], matte: np.ndarray, spread: np.ndarray, function: np.ndarray, trust: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Let the network correct a function (h, w, 4) and its trust (h, w), both by the share of it that counts."""
+    colours: Sequence[np.ndarray], matte: np.ndarray, band: np.ndarray, spread: np.ndarray, function: np.ndarray, trust: np.ndarray
+) -> None:
+    """Let the network correct a function (h, w, 4) and its trust (h, w), in and beside a band, in place: both by the share that counts."""
     height, width = matte.shape
 
     def given(plane: np.ndarray) -> Tensor:
@@ -236,12 +290,25 @@ def _corrected(
         tensor = torch.from_numpy(np.atleast_3d(plane)).permute(2, 0, 1)[None]
         return F.pad(tensor, (0, -width % COARSEST, 0, -height % COARSEST), mode="replicate")
 
+    def chosen(planes: np.ndarray) -> Tensor:
+        """Give the cells that are asked, (1, C, 1, n), of planes (h, w, C)."""
+        return torch.from_numpy(planes[cells].T.reshape(1, planes.shape[2], 1, -1))
+
+    network, seen_colours = edge_network(), cv2.merge(colours)
+    cells = np.nonzero(_beside(band))
     with torch.inference_mode():
-        planes = given(np.dstack(colours)), given(matte), given(spread), given(function), given(trust)
-        corrected, logit = edge_network().corrected(*planes)
-        both = torch.cat((corrected, torch.sigmoid(logit)), dim=1)[0, :, :height, :width].permute(1, 2, 0).contiguous().numpy()
-    share = NETWORK * _contrast(colours)
-    return function + share[..., None] * (both[..., :4] - function), trust + share * (both[..., 4] - trust)
+        changes = network(seen(given(seen_colours), given(matte), given(spread), given(function), given(trust)))
+        changes = changes[0, :, :height, :width].permute(1, 2, 0).numpy()
+        moved, logit = network.moved(*(chosen(planes) for planes in (changes, seen_colours, function, trust[..., None])))
+        corrected, trusted = moved[0, :, 0].numpy().T, torch.sigmoid(logit)[0, 0, 0].numpy()
+    share = NETWORK * _contrast(colours)[cells]
+    function[cells] += share[:, None] * (corrected - function[cells])
+    trust[cells] += share * (trusted - trust[cells])
+
+
+def _beside(band: np.ndarray) -> np.ndarray:
+    """Add to cells (h, w) all neighbours."""
+    return cv2.dilate(band.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
 
 
 def _contrast(colours: Sequence[np.ndarray]) -> np.ndarray:
