@@ -10,15 +10,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.engine.small import small_network
+from tests.shot.made_shot import write_model
 from xmemcore.cli.main import main
 from xmemcore.evaluation import bench, bench_exr, bench_paper, bench_ratios
 from xmemcore.evaluation.clips import find_clips
-from xmemcore.evaluation.untrained import write_untrained
-from xmemcore.network.checkpoint import save_network
 from xmemcore.protocol.failures import Cancelled, MachineError
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.listener import Silence
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(write_model(tmp_path_factory.mktemp("model")))
 
 
 @pytest.fixture
@@ -34,10 +37,9 @@ def clip(tmp_path: Path) -> Path:
     return tmp_path / "clip"
 
 
-def test_product_and_plain_mode_run_on_the_same_frames(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    model = write_untrained(tmp_path / "model.safetensors")
+def test_product_and_plain_mode_run_on_the_same_frames(clip: Path, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = tmp_path / "bench.json"
-    command = ["bench", str(clip), "--frames", "4", "--size", "64", "--model", str(model), "--device", "cpu", "--json", str(table)]
+    command = ["bench", str(clip), "--frames", "4", "--size", "64", "--model", model, "--device", "cpu", "--json", str(table)]
     assert main(command) == 0
     content = json.loads(table.read_text())
     assert [row["name"] for row in content["rows"]] == ["product", "plain"]
@@ -47,13 +49,11 @@ def test_product_and_plain_mode_run_on_the_same_frames(clip: Path, tmp_path: Pat
     assert "product" in out and "plain" in out and "frames/s" in out
 
 
-def test_full_has_every_ratio_of_the_table(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_has_every_ratio_of_the_table(clip: Path, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_ratios, "TWO_K", (96, 64))
     monkeypatch.setattr(bench_ratios, "FOUR_K", (128, 80))
     monkeypatch.setattr(bench_ratios, "FRAMES_IN_4K", 8)
     monkeypatch.setattr(bench_ratios, "REPEATS", 1)
-    model = str(tmp_path / "small.safetensors")
-    save_network(Path(model), small_network(), {})
     content = bench_ratios.ratios(find_clips(clip)[0], 5, model, model, "cpu", 64, Silence())
     names = "official_1_first official_3_first official_1_second compact_1_first compact_20_keys compact_8_objects compact_4k_io"
     assert set(names.split()) <= set(content["ratios"]) and all(ratio > 0 for ratio in content["ratios"].values())
@@ -63,11 +63,7 @@ def test_full_has_every_ratio_of_the_table(clip: Path, tmp_path: Path, monkeypat
         assert content["ratios"][name] == pytest.approx(sides["plain"] / sides["ours"], rel=0.05, abs=0.01)
 
 
-def test_ratio_is_measured_by_itself_at_the_precision_that_was_chosen(
-    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    model = str(tmp_path / "small.safetensors")
-    save_network(Path(model), small_network(), {})
+def test_ratio_is_measured_by_itself_at_the_precision_that_was_chosen(clip: Path, model: str, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["bench", str(clip), "--frames", "3", "--size", "64", "--model", model, "--device", "cpu", "--precision", "float32"]
     assert main([*command, "--only", "compact_3_objects", "--json"]) == 0
     content = json.loads(capsys.readouterr().out)
@@ -77,33 +73,29 @@ def test_ratio_is_measured_by_itself_at_the_precision_that_was_chosen(
     assert "There is no ratio unknown." in capsys.readouterr().err
 
 
-def test_product_computes_at_the_precision_that_was_chosen(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_product_computes_at_the_precision_that_was_chosen(clip: Path, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     commands: list[list[str]] = []
     monkeypatch.setattr(bench, "choose_precision", lambda name, device: "fast")
     monkeypatch.setattr(bench.subprocess, "Popen", lambda command, **_: commands.append(command) or pytest.fail("a first run is enough"))
-    model = str(write_untrained(tmp_path / "model.safetensors"))
     with pytest.raises(pytest.fail.Exception):
         bench.compare(str(clip), 2, model, "cpu", 64, plain_only=False, full=False, listener=Silence(), precision="fast")
     assert commands[0][commands[0].index("--precision") + 1] == "fast"
 
 
-def test_plain_alone_is_one_row(clip: Path, tmp_path: Path) -> None:
-    model = str(write_untrained(tmp_path / "model.safetensors"))
+def test_plain_alone_is_one_row(clip: Path, model: str) -> None:
     content = bench.compare(str(clip), 3, model, "cpu", 64, plain_only=True, full=False, listener=Silence())
     assert [row["name"] for row in content["rows"]] == ["plain"] and content["iou_product_plain"] is None
 
 
-def test_run_that_fails_has_its_own_sentence(clip: Path, tmp_path: Path) -> None:
+def test_run_that_fails_has_its_own_sentence(clip: Path, model: str) -> None:
     (clip / "frames" / "00002.jpg").write_bytes(b"no picture")
-    model = str(write_untrained(tmp_path / "model.safetensors"))
     with pytest.raises(MachineError, match="The plain run failed: .*00002|The plain run failed: .*frame 2"):
         bench.compare(str(clip), 4, model, "cpu", 64, plain_only=True, full=False, listener=Silence())
 
 
-def test_exr_handling_is_measured_beside_the_same_shot_at_working_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exr_handling_is_measured_beside_the_same_shot_at_working_size(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_exr, "WIDTH", 128)
     monkeypatch.setattr(bench_exr, "HEIGHT", 72)
-    model = str(write_untrained(tmp_path / "model.safetensors"))
     content = bench_exr.exr_overhead(9, 64, "cpu", Silence(), model)
     assert content["frames"] == 9 and content["exr"] == "128x72"
     assert content["overhead"] == pytest.approx(content["seconds_exr"] / content["seconds_small"] - 1, abs=0.05)
@@ -146,9 +138,8 @@ def test_wrong_requests_are_refused_before_anything_is_measured(tmp_path: Path, 
         assert sentence in capsys.readouterr().err
 
 
-def test_table_of_the_paper_has_every_way_number_and_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    model, table = str(tmp_path / "small.safetensors"), tmp_path / "paper.json"
-    save_network(Path(model), small_network(), {})
+def test_table_of_the_paper_has_every_way_number_and_size(tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    table = tmp_path / "paper.json"
     monkeypatch.setattr(bench_paper.paper_table, "__defaults__", (((96, 64), (128, 80)), (1, 3)))
     command = ["bench", "--paper", "--frames", "8", "--model", model, "--device", "cpu"]
     assert main([*command, "--json", str(table)]) == 0
@@ -161,11 +152,9 @@ def test_table_of_the_paper_has_every_way_number_and_size(tmp_path: Path, monkey
     assert main([*command[:2], "--frames", "4", *command[4:]]) != 0 and "--frames" in capsys.readouterr().err
 
 
-def test_large_exrs_give_the_network_the_same_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_exrs_give_the_network_the_same_to_do(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[PropagateRequest] = []
     done = bench_exr.propagate
     monkeypatch.setattr(bench_exr, "propagate", lambda request: asked.append(request) or done(request))
-    model = str(tmp_path / "small.safetensors")
-    save_network(Path(model), small_network(), {})
     bench_exr.exr_overhead(8, 64, "cpu", Silence(), model, (192, 128))
     assert {request.crop for request in asked} == {"off"} and len(asked) == 2

@@ -98,8 +98,14 @@ def test_keyed_mattes_score_one_and_the_truth_scores_one(tmp_path: Path, monkeyp
 def test_untrained_demo_says_so_in_its_first_and_last_line(
     tmp_path: Path, no_model: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole = demo_run.run_demo
-    monkeypatch.setattr(demo_run, "run_demo", lambda *arguments: whole(*arguments, SMALL, 64))
+    whole, made = demo_run.run_demo, []
+
+    def once(*arguments) -> demo_run.DemoResult:
+        """The second command prints what the first has made."""
+        made.append(made[0] if made else whole(*arguments, SMALL, 64))
+        return made[0]
+
+    monkeypatch.setattr(demo_run, "run_demo", once)
     assert main(["demo", "--out", str(tmp_path / "out"), "--device", "cpu"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == lines[-1] == demo_command.UNTRAINED

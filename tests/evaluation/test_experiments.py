@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.shot.made_shot import write_model
 from xmemcore.evaluation import experiment_run, experiments, measurements
 from xmemcore.evaluation.clips import Clip
 from xmemcore.evaluation.evaluate import ClipResult, EvaluationSettings, Keys
 from xmemcore.evaluation.metrics import Score
 from xmemcore.evaluation.studies import write_clip
-from xmemcore.network.catalogue import Model, resolve
+from xmemcore.network.catalogue import Model
 from xmemcore.protocol.failures import Cancelled, RequestError
 from xmemcore.shot.listener import Silence
 
@@ -84,15 +85,26 @@ def test_row_that_another_experiment_has_measured_is_not_measured_again(tmp_path
     assert set(json.loads(outward.read_text())["clips"]["a"]) == {"1", "2", "5", "10"}
 
 
-def test_several_processes_measure_what_one_does(tmp_path: Path) -> None:
+@pytest.fixture
+def square(tmp_path: Path) -> Clip:
+    """A clip of a square that moves to the right."""
     labels = [np.zeros((64, 96), np.uint8) for _ in range(12)]
     for index, label in enumerate(labels):
         label[20:45, 20 + 2 * index : 44 + 2 * index] = 1
-    square = write_clip(tmp_path / "clips" / "square", [60 + 120 * np.repeat(label[..., None], 3, axis=2) for label in labels], labels)
-    model = replace(resolve(None), sha256="abc")
+    return write_clip(tmp_path / "clips" / "square", [60 + 120 * np.repeat(label[..., None], 3, axis=2) for label in labels], labels)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Model:
+    return Model("seeded", write_model(tmp_path / "model"), "abc", "none", "none")
+
+
+def test_several_processes_measure_what_one_does(tmp_path: Path, square: Clip, small: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    interval = next(e for e in experiments.EXPERIMENTS if e.name == "interval")
+    experiment = replace(interval, rows=tuple(replace(row, settings=replace(row.settings, annotations=(1, 2))) for row in interval.rows))
+    monkeypatch.setattr(experiment_run, "chosen", lambda names: [experiment])
     for jobs in (1, 2):
-        experiment_run.run_all(model, "cpu", [square], tmp_path / str(jobs), ["interval"], 96, jobs, Silence())
-    experiment = next(e for e in experiments.EXPERIMENTS if e.name == "interval")
+        experiment_run.run_all(small, "cpu", [square], tmp_path / str(jobs), None, 64, jobs, Silence())
     for row in experiment.rows:
         first, second = (json.loads(experiments.table_path(tmp_path / str(jobs), experiment, row).read_text()) for jobs in (1, 2))
         figures = [{k: by_k["JF"] for k, by_k in table["clips"][square.name].items()} for table in (first, second)]
@@ -100,7 +112,7 @@ def test_several_processes_measure_what_one_does(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_cancelled_run_stops_within_a_clip_and_keeps_what_it_has(tmp_path: Path, jobs: int) -> None:
+def test_cancelled_run_stops_within_a_clip_and_keeps_what_it_has(tmp_path: Path, square: Clip, small: Model, jobs: int) -> None:
     class StopsAfterOne(Silence):
         measured = 0
 
@@ -110,13 +122,9 @@ def test_cancelled_run_stops_within_a_clip_and_keeps_what_it_has(tmp_path: Path,
         def cancelled(self) -> bool:
             return self.measured > 0
 
-    labels = [np.zeros((64, 96), np.uint8) for _ in range(12)]
-    for label in labels:
-        label[20:45, 20:44] = 1
-    square = write_clip(tmp_path / "clips" / "square", [60 + 120 * np.repeat(label[..., None], 3, axis=2) for label in labels], labels)
     listener = StopsAfterOne()
     with pytest.raises(Cancelled):
-        experiment_run.run_all(replace(resolve(None), sha256="abc"), "cpu", [square], tmp_path, ["order"], 96, jobs, listener)
+        experiment_run.run_all(small, "cpu", [square], tmp_path, ["order"], 64, jobs, listener)
     assert listener.measured >= 1
     tables = [json.loads(path.read_text())["clips"] for path in (tmp_path / "order").glob("*.json")]
     assert 1 <= sum(len(by_k) for clips in tables for by_k in clips.values()) < 8
