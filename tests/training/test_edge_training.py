@@ -11,6 +11,7 @@ import torch
 from xmemcore.network.checkpoint import read_state
 from xmemcore.network.edges import edge_network
 from xmemcore.protocol.failures import RequestError
+from xmemcore.training import edges
 from xmemcore.training.edge_pictures import CELLS, EdgePictures
 from xmemcore.training.edges import GENERATED, draw_pictures, read_batch, solved, train
 
@@ -50,13 +51,15 @@ def test_photograph_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_training_learns_repeats_itself_and_ships_what_it_learned(tmp_path: Path) -> None:
+def test_training_learns_repeats_itself_and_ships_what_it_learned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edges, "HELD_OUT", 1)
+    draw_pictures(tmp_path / "pictures", 3, 0, ())
     weights = []
-    for name in ("first", "second"):
-        draw_pictures(tmp_path / name / "pictures", 7, 0, ())
-        (entry,) = train(tmp_path / name, 60, 0, GENERATED)
-        assert entry["network"] < entry["plain"]
-        weights.append(read_state(tmp_path / name / "edges.safetensors"))
+    for _ in range(2):
+        (entry,) = train(tmp_path, 20, 0, GENERATED)
+        # It begins as the filter, so that to be better than the plain answers proves nothing.
+        assert entry["network"] < entry["filter"] < entry["plain"]
+        weights.append(read_state(tmp_path / "edges.safetensors"))
     torch.testing.assert_close(weights[0], weights[1], rtol=0, atol=0)
 
 
