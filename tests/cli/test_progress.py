@@ -19,6 +19,16 @@ def test_log_gets_one_line_per_five_percent() -> None:
     assert len(lines) == 21
 
 
+def test_a_warning_is_told_once_and_not_again_by_the_listener_that_follows() -> None:
+    stream = io.StringIO()
+    first = TerminalListener("propagate", stream)
+    for _ in range(2):
+        first.warning("The plate has\nholes.")
+    TerminalListener("report", stream, warned=first.warned).warning("The plate has\nholes.")
+    TerminalListener("report", stream, warned=first.warned).warning("It is dark.")
+    assert stream.getvalue().splitlines() == ["Warning: The plate has holes.", "Warning: It is dark."]
+
+
 def test_short_run_gets_a_line_per_step() -> None:
     stream = io.StringIO()
     listener = TerminalListener("suggest", stream)

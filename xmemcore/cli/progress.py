@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -30,6 +30,7 @@ class TerminalListener:
         terminal: bool | None = None,
         quiet: bool = False,
         unit: str = "",
+        warned: Collection[str] = (),
     ) -> None:
         """Make a listener.
 
@@ -40,6 +41,7 @@ class TerminalListener:
             terminal: whether the stream can redraw a line; None: ask it.
             quiet: keep to warnings.
             unit: what is counted, such as `frames`; empty where it goes without saying.
+            warned: warnings that were told before, and are not told again.
         """
         self.title = title
         self.stream = sys.stderr if stream is None else stream
@@ -47,6 +49,7 @@ class TerminalListener:
         self.terminal = self.stream.isatty() if terminal is None else terminal
         self.quiet = quiet
         self._unit = f" {unit}" if unit else ""
+        self.warned = set(warned)
         self.stopping = False
         self._said_stopping = False
         self._started = time.monotonic()
@@ -63,8 +66,11 @@ class TerminalListener:
             print(words.status(text), file=self.farm, flush=True)
 
     def warning(self, text: str) -> None:
-        """Say what the artist should know though the run goes on."""
-        self._line(f"Warning: {one_line(text)}")
+        """Say what the artist should know though the run goes on, once."""
+        text = one_line(text)
+        if text not in self.warned:
+            self.warned.add(text)
+            self._line(f"Warning: {text}")
 
     def progress(self, done: int, total: int) -> None:
         """Say how much is done; a count below the last one begins a new phase."""

@@ -96,7 +96,7 @@ def run_approve(chosen: argparse.Namespace) -> None:
     for name, frames in answer["approved"].items():
         print(one_line(f"{name}: {frames}"))
     if answer["approved"]:
-        print(f"Add to the next runs: --approved {answer['folder']}")
+        print(one_line(f"Add to the next runs: --approved {answer['folder']}"))
 
 
 def run_fit(chosen: argparse.Namespace) -> None:
@@ -116,7 +116,7 @@ def run_fit(chosen: argparse.Namespace) -> None:
         print(one_line(f"{fitted['name']}: {found}"))
     for warning in answer["warnings"]:
         print(one_line(warning))
-    print(f"Roto: {answer['out']}")
+    print(one_line(f"Roto: {answer['out']}"))
 
 
 def run_propagate(chosen: argparse.Namespace) -> None:
@@ -135,7 +135,7 @@ def run_propagate(chosen: argparse.Namespace) -> None:
         answer = propagate(request, listener).as_json()
     if request.report is not None:
         try:
-            with listening(TerminalListener("report", unit="comparisons")) as listener:
+            with listening(TerminalListener("report", unit="comparisons", warned=listener.warned)) as listener:
                 _draw_report(request, request.report, listener)
         except (Cancelled, KeyboardInterrupt):
             undrawn = Cancelled("Cancelled. The mattes are finished; the contact sheet was not drawn.")
@@ -147,13 +147,13 @@ def run_propagate(chosen: argparse.Namespace) -> None:
     else:
         count = len(answer["frames"])
         new = f"{len(answer['written'])} of them new, in {answer['seconds']:.1f} s"
-        print(f"{count} matte{'' if count == 1 else 's'}, {new}: {answer['out']}")
+        print(one_line(f"{count} matte{'' if count == 1 else 's'}, {new}: {answer['out']}"))
         renamed = [f"{obj} is {layer}" for obj, layer in zip(answer["objects"], answer["layers"]) if obj != layer]
         if renamed:
             more = f" and {len(renamed) - RENAMED_SHOWN} more (--json shows all)" if len(renamed) > RENAMED_SHOWN else ""
             print(one_line(f"Layers under names that Nuke takes: {', '.join(renamed[:RENAMED_SHOWN])}{more}"))
         if request.report is not None and undrawn is None:
-            print(f"Contact sheet: {request.report}")
+            print(one_line(f"Contact sheet: {request.report}"))
     if undrawn is not None:
         raise undrawn
 
