@@ -220,7 +220,7 @@ def _frames(request: SuggestRequest, shot: Shot, listener: Listener, stack: Exit
 
 def _views(frames: ShotFrames, masks: ShotMasks, alpha: float, listener: Listener) -> list[View]:
     """Look at every frame once. Keys alone are held: 0.8 MB a frame at 480 lines."""
-    listener.message(f"Looking at {len(frames)} frames")
+    listener.message(f"Looking at {len(frames)} frame{'' if len(frames) == 1 else 's'}")
     frames.expect(range(len(frames)))
     views = []
     for index in range(len(frames)):
@@ -244,7 +244,8 @@ def _glimpses(frames: ShotFrames, indices: Sequence[int], looks: Looks | None, l
             if found is not None:
                 seen[index] = found
     new = [index for index in indices if index not in seen]
-    listener.message(f"Looking at {len(new)} frames")
+    if new:
+        listener.message(f"Looking at {len(new)} frame{'' if len(new) == 1 else 's'}")
     frames.expect(new)
     for index in new:
         if listener.cancelled():
