@@ -89,6 +89,10 @@ def test_a_job_is_planned_run_in_chunks_and_collected(job_folder: Path, capsys: 
     assert main(["plan", folder, *options(job_folder), "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
     assert plan["stale"] == "" and plan["seconds"] == 0 and plan["seconds_from"] == "earlier runs here"
+    assert main(["plan", folder, *options(job_folder), "--workers", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("0 mattes to compute")
+    assert all(line.endswith(": nothing to compute") for line in lines if line.startswith("  "))
     stamped = [re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d{4} (.*)", line) for line in log.read_text().splitlines()]
     assert all(stamped) and any("100 %" in line[1] for line in stamped if line)
 

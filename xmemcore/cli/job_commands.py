@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from xmemcore.cli.options import (
     Parser,
@@ -32,6 +33,9 @@ from xmemcore.protocol.path_map import PathRules, read_rules
 from xmemcore.protocol.requests import PATHS, PropagateRequest
 from xmemcore.protocol.results import Collected
 from xmemcore.protocol.words import one_line
+
+if TYPE_CHECKING:
+    from xmemcore.shot.forecast import ChunkForecast, GapForecast
 
 MOST_WORKERS = 10_000
 worker_count = whole(1, MOST_WORKERS)
@@ -176,20 +180,25 @@ def run_plan(chosen: argparse.Namespace) -> None:
     if chosen.json:
         print(json.dumps(ahead.as_json()))
         return
-    print(f"{ahead.stale_count} mattes to compute of {ahead.frames}: {_time(ahead.seconds)} ({ahead.seconds_from})")
+    mattes = f"{ahead.stale_count} matte{'' if ahead.stale_count == 1 else 's'}"
+    print(f"{mattes} to compute of {ahead.frames}: {_time(ahead.seconds)} ({ahead.seconds_from})")
     print(
         f"memory of a worker: about {ahead.memory_mb:.0f} MB ({ahead.memory_from}); model {ahead.model}, {ahead.precision}, {ahead.device}"
     )
     for gap in ahead.gaps[:LISTED]:
-        print(f"  {gap.frames}: {gap.stale} to compute, {gap.steps} steps")
+        print(f"  {gap.frames}: {_work(gap)}")
     if len(ahead.gaps) > LISTED:
         print(f"  and {len(ahead.gaps) - LISTED} more (--json lists all)")
     if chosen.workers > 1:
         print(f"for {chosen.workers} workers:")
         for chunk in ahead.chunks:
-            print(f"  --chunk {chunk.chunk}  {chunk.frames}: {chunk.stale} to compute, {chunk.steps} steps, {_time(chunk.seconds)}")
+            print(f"  --chunk {chunk.chunk}  {chunk.frames}: {_work(chunk)}{f', {_time(chunk.seconds)}' if chunk.stale else ''}")
     for warning in ahead.warnings:
         print(one_line(warning))
+
+
+def _work(part: GapForecast | ChunkForecast) -> str:
+    return f"{part.stale} to compute, {part.steps} step{'' if part.steps == 1 else 's'}" if part.stale else "nothing to compute"
 
 
 def _time(seconds: float | None) -> str:

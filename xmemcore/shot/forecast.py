@@ -133,10 +133,11 @@ def forecast(request: PropagateRequest, workers: int = 1, step_seconds: float | 
                 f"{number}/{workers}",
                 named(share.indices),
                 share.steps,
-                len(set(stale).intersection(share.indices)),
-                _seconds(pace, share.steps, begin=True),
+                len(old),
+                _seconds(pace, _steps(all_gaps, old), begin=bool(old)),
             )
             for number, share in enumerate(shares, 1)
+            for old in [[index for index in stale if index in share.indices]]
         ),
         model=opened.model.name,
         model_sha256=opened.model_sha256,

@@ -14,6 +14,7 @@ from xmemcore.memory.config import MemoryConfig
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.annotations.objects import Group, competition_groups
+from xmemcore.shot.approved import forgotten
 from xmemcore.shot.mattes.carry import KeyDifferences
 from xmemcore.shot.mattes.steps import Carry, Chain, Steady, chain_of
 from xmemcore.shot.opened import OpenedShot
@@ -98,8 +99,14 @@ def plan(opened: OpenedShot) -> Plan:
         differences,
         flows,
         LearningConfig(steps=steps_for(request.learn)) if request.learn else None,
-        (*shot.plate.warnings, *shot.annotations.warnings, *_unseen(groups, shot.annotations.objects)),
+        (*shot.plate.warnings, *shot.annotations.warnings, *_unseen(groups, shot.annotations.objects), *_uncounted(opened)),
     )
+
+
+def _uncounted(opened: OpenedShot) -> tuple[str, ...]:
+    """Warn of approved mattes that do not count, since the request does not name them."""
+    sentence = forgotten(opened.places.out) if opened.request.approved is None else None
+    return () if sentence is None else (sentence,)
 
 
 def _windows(group: Group, opened: OpenedShot, config: EngineConfig) -> GroupWindows:

@@ -13,7 +13,6 @@ from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.result_lock import require_unlocked
 from xmemcore.protocol.results import PropagateResult
 from xmemcore.protocol.words import one_line
-from xmemcore.shot.approved import forgotten
 from xmemcore.shot.chunks import parse_chunk, shared_out
 from xmemcore.shot.computation import Computation
 from xmemcore.shot.dependencies import work_key
@@ -73,8 +72,6 @@ class _PropagateRun:
             self.warn(warning)
         if opened.missing:
             self.warn(f"The plate has no {counted(opened.missing)}; no matte is written there.")
-        if opened.request.approved is None and (sentence := forgotten(opened.places.out)):
-            self.warn(sentence)
         require_unlocked(str(opened.places.out))
         opened.writer.prepare()
         # Here, since a run that finds every matte up to date makes no folder: one killed at its very end left only that.
