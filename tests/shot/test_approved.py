@@ -16,6 +16,7 @@ from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.matte_header import approved_in
 from xmemcore.protocol.requests import ApproveRequest, PropagateRequest
 from xmemcore.shot.approved import approve
+from xmemcore.shot.forecast import forecast
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.status import node_status
 
@@ -88,6 +89,8 @@ def test_what_is_taken_back_is_predicted_again(request_: PropagateRequest) -> No
     before = channels(request_, 1006)
     approve(ApproveRequest(request_.out, "1004-1008"))
     assert approve(ApproveRequest(request_.out, "1005", ("body",), undo=True)).approved == {"body": "1004,1006-1008", "sleeve": "1004-1008"}
+    with pytest.raises(RequestError, match="obj_body has no approved matte in .*Approved are: body, sleeve"):
+        approve(ApproveRequest(request_.out, "1006", ("obj_body",), undo=True))
     # The folder names the mattes as well as their pattern does, also when they are gone.
     folder = Path(request_.out).parent
     assert approve(ApproveRequest(str(folder), "1001-1012", undo=True)).approved == {}
@@ -113,6 +116,7 @@ def test_a_run_that_is_not_told_of_approved_mattes_says_so(request_: PropagateRe
     propagate(request_)
     approve(ApproveRequest(request_.out, "1006"))
     assert any("1006 are approved, but this run does not count them" in warning for warning in propagate(request_).warnings)
+    assert any("1006 are approved, but" in warning for warning in forecast(request_).warnings), "before the run, too"
 
 
 def test_what_cannot_be_approved_is_said(request_: PropagateRequest, tmp_path: Path) -> None:

@@ -43,6 +43,10 @@ def approve(request: ApproveRequest) -> ApproveResult:
         copies = _copies(folder)
         changed = [frame for frame in frames if frame in copies and _take_back(copies[frame], request.objects)]
         if not changed:
+            marked = _listed(folder)
+            unknown = [name for name in request.objects or () if name not in marked]
+            if unknown and marked:
+                raise RequestError(f"{unknown[0]} has no approved matte in {folder}. Approved are: {', '.join(marked)}.")
             raise RequestError(f"Nothing is approved on {frames} in {folder}: there is no mark to take back.")
         return ApproveResult(str(folder), tuple(changed), _listed(folder), ())
     mattes = read_mattes(request.mattes)
