@@ -284,6 +284,34 @@ def test_suggestions_are_printed_one_a_line(shot: dict[str, Any], capsys: pytest
     assert printed[3:] == ["Look at frame 1005: the matte is empty there, between frames that have it."]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes.")
+@pytest.mark.parametrize(("run", "code"), [("Answer(PROPAGATED)", 0), ("refused()", 2)])
+def test_a_run_outlives_the_readers_of_its_output(run: str, code: int) -> None:
+    script = (
+        "import sys\nfrom types import ModuleType\nfrom tests.cli.test_command_line import Answer, PROPAGATED\n"
+        "from xmemcore.protocol.failures import RequestError\n"
+        "def refused(): raise RequestError('No.')\n"
+        "def propagate(request, listener):\n"
+        "    for done in range(99): listener.progress(done, 99)\n"
+        f"    return {run}\n"
+        "sys.modules['xmemcore.shot.propagate'] = module = ModuleType('x')\nmodule.propagate = propagate\n"
+        "from xmemcore.cli.main import main\nsys.exit(main(['propagate', 'p', '--masks', 'm']))"
+    )
+    for closed in (True, False):
+        reader, writer = os.pipe()
+        os.close(reader)  # as `2>&1 | head` does; `2>&-` gives no stderr at all
+        command = [sys.executable, "-c", script] if not closed else ["sh", "-c", 'exec "$0" -c "$1" 2>&-', sys.executable, script]
+        ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=writer, text=True, timeout=120, cwd=CHECKOUT)
+        os.close(writer)
+        assert ended.returncode == code
+        assert ended.stdout.startswith("2 mattes") == (code == 0)
+        reader, writer = os.pipe()
+        os.close(reader)
+        ended = subprocess.run([sys.executable, "-c", script], stdout=writer, stderr=subprocess.PIPE, text=True, timeout=120, cwd=CHECKOUT)
+        os.close(writer)
+        assert ended.returncode == code and "95 %" in ended.stderr and "Traceback" not in ended.stderr
+
+
 def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=CHECKOUT, env={**os.environ, **environment}

@@ -1,4 +1,5 @@
-"""`--log FILE`: what goes to stderr goes to a file too, each line with its time. A farm's monitor keeps neither for long."""
+"""What becomes of stdout and stderr: a run outlives their readers, and with `--log FILE` what goes to stderr goes to a file too, each line
+with its time. A farm's monitor keeps neither for long."""
 
 from __future__ import annotations
 
@@ -17,6 +18,54 @@ from xmemcore.protocol.whole_file import read_ordinary
 _STAMP = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d{4} ")
 _STAMP_BYTES = 25
 """Length of the time that begins each line."""
+
+
+class OutlivedStream:
+    """A stream that a run outlives: what nobody hears any more is dropped, so a closed pipe neither stops a run nor makes it a success."""
+
+    def __init__(self, stream: TextIO | None, dropped: tuple[type[Exception], ...]) -> None:
+        """Wrap a stream; None: it was closed from the start.
+
+        Args:
+            stream: stdout or stderr.
+            dropped: failures of a write that only mean that nobody hears; others are raised.
+        """
+        self.stream, self._dropped = stream, dropped
+
+    def write(self, text: str) -> int:
+        """Write if somebody hears it."""
+        self._try(lambda stream: stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(lambda stream: stream.flush())
+
+    def isatty(self) -> bool:
+        return self.stream is not None and self.stream.isatty()
+
+    def _try(self, do: Callable[[TextIO], object]) -> None:
+        try:
+            if self.stream is not None:
+                do(self.stream)
+        except self._dropped:
+            self.stream = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+@contextmanager
+def outlived() -> Iterator[None]:
+    """Let the body go on where stdout or stderr is closed. A result that a full disk refuses is a failure; words on stderr never are."""
+    before = sys.stdout, sys.stderr
+    out, err = OutlivedStream(before[0], (BrokenPipeError,)), OutlivedStream(before[1], (OSError, ValueError))
+    sys.stdout, sys.stderr = out, err  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        # Python's own flush at its end would fail where nobody listens.
+        sys.stdout = None if out.stream is None else before[0]  # type: ignore[assignment]
+        sys.stderr = before[1]
 
 
 class LoggedStream:

@@ -6,9 +6,10 @@ import argparse
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from xmemcore.cli import batch, demo, doctor, job_commands, measure, models, shot_commands
-from xmemcore.cli.log_file import logged
+from xmemcore.cli.log_file import logged, outlived
 from xmemcore.cli.options import Parser
 from xmemcore.cli.progress import farm_stream, say_failed
 from xmemcore.protocol import foreign
@@ -22,14 +23,15 @@ OUR_MISTAKE = 1
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code: 0 done, 2 wrong request or no model, 3 the machine failed, 75 busy, 130 cancelled."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    return _ended(lambda: _start(arguments), arguments)
+    if arguments[:1] == ["worker"]:
+        return _ended(_worker, arguments)  # its streams are the protocol's
+    with outlived():
+        return _ended(lambda: _start(arguments), arguments)
 
 
 def _start(arguments: list[str]) -> int:
     if arguments[:1] == ["train"]:
         return _train(arguments[1:])
-    if arguments[:1] == ["worker"]:
-        return _worker()
     chosen = make_parser().parse_args(arguments)
     with logged(getattr(chosen, "log", None)):
         return _ended(lambda: chosen.run(chosen) or DONE, arguments)
@@ -38,15 +40,14 @@ def _start(arguments: list[str]) -> int:
 def _ended(run: Callable[[], int], arguments: Sequence[str]) -> int:
     """Run something to its end; what goes wrong becomes one sentence and an exit code."""
     try:
-        return run()
+        code = run()
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where a failure still gets its sentence
+        return code
     except Failure as failure:
         return _refuse(str(failure), failure.exit_code, arguments)
     except KeyboardInterrupt:
         return _refuse("Cancelled. What was finished stays.", Cancelled.exit_code, arguments)
-    except BrokenPipeError:
-        # The reader of our output has closed it, as `| head` does.
-        sys.stdout = None  # type: ignore[assignment]
-        return DONE
     except Exception as error:
         translated = foreign.known(error)
         return _crashed(arguments) if translated is None else _refuse(str(translated), translated.exit_code, arguments)
@@ -85,7 +86,8 @@ def _train(arguments: list[str]) -> int:
 def _worker() -> int:
     from xmemcore.worker.__main__ import main as work
 
-    work()
+    with suppress(BrokenPipeError):  # whoever read our stderr is gone
+        work()
     return DONE
 
 
