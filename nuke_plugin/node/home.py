@@ -34,8 +34,11 @@ def settle(node: nuke.Node) -> None:
         return
     with host.unrecorded():
         if known:
+            former = str(node["node_id"].value())
             # From the old id and the place alone: a session that does not save the script finds its mattes again.
-            identity.give_id(node, seed=f"{node['node_id'].value()} {script}")
+            identity.give_id(node, seed=f"{former} {script}")
+            for made_of_it in host.passes_of(node, former):
+                made_of_it["made_of"].setValue(identity.node_id(node))  # else they would show the other script's mattes for ever
             _notes[identity.node_id(node)] = _sentence(node, known)
         identity.write_hidden(node, "home", {"script": script})
 

@@ -172,3 +172,28 @@ def test_a_session_that_crashed_holds_no_lock(stage):
         other.wait()
     stage.propagate()
     assert len(stage.mattes()) == 10 and not stage.told
+
+
+def test_passes_of_a_copied_script_follow_the_node_that_is_its_own_now(stage):
+    stage.propagate()
+    stage.press("make_passes")
+    stage.save("other.nk")
+    stage.host.pump(0.2)
+    stage.press("refresh")
+    former = stage.node.node("Result")["file"].getEvaluatedValue()
+    stage.propagate()
+    passes = [node for node in stage.nuke.allNodes("Group") if node.knob("made_of") is not None]
+    assert len(passes) == 2 and stage.node.node("Result")["file"].getEvaluatedValue() != former
+    assert {node["mattes"].getEvaluatedValue() for node in passes} == {stage.node.node("Result")["file"].getEvaluatedValue()}
+
+
+def test_a_clone_in_a_copied_script_stays_one_node_with_its_original(stage):
+    stage.propagate()
+    clone = stage.nuke.clone(stage.node)
+    own = stage.node["node_id"].value()
+    stage.save("other.nk")
+    stage.host.pump(0.2)
+    stage.press("refresh")
+    assert stage.node["node_id"].value() == clone["node_id"].value() != own and "has a clone" in stage.status()
+    stage.propagate()
+    assert len(list(stage.folder.glob("mattes/*"))) == 2 and "Up to date" in stage.status() and not stage.host.python_errors
