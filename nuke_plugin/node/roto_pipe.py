@@ -69,8 +69,10 @@ def above(node: nuke.Node) -> Pipe:
 
 
 def texts(pipe: Pipe) -> List[Tuple[str, str]]:
-    """Give the name and curves text of each Roto; one call of Nuke's for each."""
-    return [(str(roto.name()), str(roto["curves"].toScript())) for roto in pipe.rotos]
+    """Give the name and curves text of each Roto; its name with those of its Groups where two would be called alike."""
+    names = [str(roto.name()) for roto in pipe.rotos]
+    called = [name if names.count(name) == 1 else str(roto.fullName()) for name, roto in zip(names, pipe.rotos)]
+    return [(name, str(roto["curves"].toScript())) for name, roto in zip(called, pipe.rotos)]
 
 
 def followed(roto: nuke.Node, text: str) -> List[nuke.Node]:

@@ -125,7 +125,8 @@ def _read(node: nuke.Node) -> Tuple[Tuple[nuke.Node, ...], RotoReading]:
 class _Drawn:
     """A shape in nuke.rotopaint."""
 
-    roto: nuke.Node
+    node: str
+    """Name of its Roto, as `roto_pipe.texts` gives it."""
     path: Path
     """The shape's position in its Roto's text."""
     shape: Any
@@ -168,7 +169,7 @@ def _key(node: nuke.Node, frame: int, moved: Mapping[Tuple[str, Path], OwnShape]
     """Key the chosen object's shapes, in one entry of Undo; gives sentences about shapes that were left alone."""
     chosen = str(node["key_object"].value())
     rotos, read = _read(node)
-    drawn = _drawn(rotos, read, chosen)
+    drawn = _drawn(read, chosen)
     names = " and ".join(str(roto.name()) for roto in rotos)
     if not drawn:
         raise RequestError(f"{names} has no shape called {chosen}. Choose another object.")
@@ -179,7 +180,7 @@ def _key(node: nuke.Node, frame: int, moved: Mapping[Tuple[str, Path], OwnShape]
     standing = []
     with host.one_undo("Key roto"):
         for target in [target for target, why in refusals if not why]:
-            goal = moved.get((str(target.roto.name()), target.path))
+            goal = moved.get((target.node, target.path))
             if moved and (goal is None or len(goal.points) != len(target.shape)):
                 standing.append(str(target.shape.name))
                 goal = None
@@ -193,15 +194,15 @@ def _key(node: nuke.Node, frame: int, moved: Mapping[Tuple[str, Path], OwnShape]
     return left
 
 
-def _drawn(rotos: Sequence[nuke.Node], read: RotoReading, chosen: str) -> List[_Drawn]:
+def _drawn(read: RotoReading, chosen: str) -> List[_Drawn]:
     """List the shapes of an object, or of all."""
     wanted = {id(placed.shape) for obj in read.objects if chosen in (ALL_OBJECTS, obj.name) for placed in obj.placed}
     found = []
-    for roto, text in zip(rotos, read.nodes):
+    for text in read.nodes:
         for path, placed in shapes_with_paths(text.reading.root):
             if id(placed.shape) in wanted:
                 around = tuple(text.elements.at(path[:depth]) for depth in range(len(path) + 1))
-                found.append(_Drawn(roto, path, around[-1], around))
+                found.append(_Drawn(text.name, path, around[-1], around))
     return found
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.nuke_plugin.conftest import TRIANGLE
 from tests.nuke_plugin.test_versions import choose
 
 pytestmark = pytest.mark.timeout(300)
@@ -91,6 +92,32 @@ def test_a_shape_that_is_no_longer_the_same_is_keyed_as_it_stands(stage, monkeyp
     stage.press("make_key")
     stage.wait()
     assert picture_points(stage, 1005) == picture_points(stage, 1001) and "could not be moved" in stage.status()
+
+
+def test_two_rotos_of_one_name_in_a_chain_out_of_a_group_are_keyed_each_by_its_own_matte(stage):
+    nuke = stage.nuke
+    group = nuke.nodes.Group()
+    with group:
+        plate, outer = nuke.nodes.Input(number=0), nuke.nodes.Input(number=1)
+        inner = nuke.nodes.Roto(name=stage.roto.name(), inputs=[outer])
+        inner["curves"].fromScript(TRIANGLE.replace("tri", "hat").replace("{10 10}", "{4 4}").replace("{40 10}", "{20 4}"))
+        node = nuke.createNode("XMemRoto")
+        node.setInput(0, plate)
+        node.setInput(1, inner)
+        nuke.nodes.Output(inputs=[node])
+    group.setInput(0, stage.plate)
+    group.setInput(1, stage.roto)
+    assert inner.name() == stage.roto.name()
+    stage.propagate(node)
+    assert "hat: 1001" in node["keyframes"].value() and "tri: 1001" in node["keyframes"].value(), node["keyframes"].value()
+    go(stage, 1005)
+    stage.press("make_key", node)
+    stage.wait()
+    for roto in (stage.roto, inner):
+        first = roto["curves"].rootLayer[0][0].center
+        before, after = first.getPosition(1001), first.getPosition(1005)
+        assert (after.x - before.x, after.y - before.y) == pytest.approx((2, 1), abs=2e-3), "and not where the other Roto's shape goes"
+    assert stage.told == [] and "has a new key on 1005" in stage.status(node)
 
 
 def test_approved_mattes_go_with_the_next_run_and_show_in_the_strip(stage):
