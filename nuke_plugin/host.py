@@ -548,7 +548,7 @@ class FrameWriter:
         Raises:
             RuntimeError: Nuke cannot, or was told to cancel.
         """
-        with unrecorded(), _full_size():
+        with unrecorded(), full_size():
             if self._write is None:
                 self._write = self._make()
             nuke.execute(self._write, first, last, 1, nuke.views()[:1])
@@ -644,8 +644,8 @@ def _written_at(path: str) -> Optional[Tuple[int, int, int]]:
 
 
 @contextlib.contextmanager
-def _full_size() -> Iterator[None]:
-    """Switch proxy mode off, in which the plate would come out reduced, and put it back."""
+def full_size() -> Iterator[None]:
+    """Switch proxy mode off, in which plates come out reduced and formats may be read reduced, and put it back."""
     proxy = _root()["proxy"]
     was_on = bool(proxy.value())
     if was_on:

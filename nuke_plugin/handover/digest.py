@@ -30,8 +30,10 @@ COSMETIC = {
 }  # fmt: skip
 """Knobs that change no pixel."""
 
-OTHER_FRAMES = re.compile(r"Time|Frame(?!Range)|Retime|OFlow|Kronos|Append|Temporal|MotionBlur|Denoise|Stabili", re.IGNORECASE)
-"""Classes that may read other frames than the one that is asked for."""
+OTHER_FRAMES = re.compile(
+    r"^OFX|Time|Frame(?!Range)|Retime|OFlow|Kronos|Append|Temporal|MotionBlur|Denoise|Stabili|Flicker|Shutter|SmartVector", re.IGNORECASE
+)
+"""Classes that may read other frames than the one that is asked for; of other makers' plug-ins nobody knows."""
 
 SCRIPTS = ("Precomp", "LiveGroup")
 """Classes whose inside is a script on disk."""

@@ -126,7 +126,8 @@ def read_to_hand_over(node: nuke.Node) -> NodeRead:
     Raises:
         RequestError: with the sentence to show.
     """
-    read = read_node(node)
+    with host.unrecorded(), host.full_size():  # the roto is placed in the plate's format
+        read = read_node(node)
     host.refuse_wrong_context(read.plate)
     _refuse_keys_off_plate(read.annotations, read.plate)
     _refuse_too_many_layers(read.annotations)

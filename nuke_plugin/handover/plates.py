@@ -287,7 +287,10 @@ class PlateExport:
             self._reading_seconds = time.monotonic() - began
 
     def _tree_now(self) -> digest.Tree:
-        return tree_above(self._plate) if self._depends is None else digest.Tree.of_text(self._depends())
+        if self._depends is None:
+            return tree_above(self._plate)
+        with host.unrecorded(), host.full_size():  # the format is a part of such a text
+            return digest.Tree.of_text(self._depends())
 
     def _forget_former_frames(self) -> None:
         """Forget all frames of earlier runs: the next run could not tell that they are wrong."""

@@ -668,6 +668,16 @@ def the_projects_format_and_default_colour_spaces_are_knobs_of_root():
     return not lacking and width == 256 and "256" not in text or f"Root lacks {lacking}; width {width}, text {text!r}"
 
 
+@check(76)
+def a_format_is_whole_in_proxy_mode_too():
+    black, root = ground(), taken(nuke.root())
+    root["proxy"].setValue(True)
+    try:
+        return black.format().width() == 100 or f"it is {black.format().width()} of 100 pixels wide"
+    finally:
+        root["proxy"].setValue(False)
+
+
 @check(54)
 def elements_come_in_the_order_of_the_text_strokes_too():
     stroke = "cubiccurve brush 512 catmullrom {cc {f 2080} {px 1 {10 10} {20 20} {30 10}}} {t 0 0} {a}"

@@ -72,11 +72,24 @@ def test_proxy_mode_is_switched_off_for_each_bite_and_put_back(stage, at_frame):
     before = stage.host.proxy_renders
     stage.propagate()
     assert "Up to date" in stage.status() and len(stage.mattes()) == 10 and proxy.value() is True
-    assert len(frames) == 11 and stage.host.proxy_renders >= before
+    assert len(frames) == 11 and stage.host.proxy_renders == before
     proxy.setValue(False)
     frames.clear()
     stage.propagate()
     assert frames == [], "what was rendered in full size counts"
+
+
+def test_a_run_in_proxy_mode_hands_over_what_a_run_in_full_size_does(stage):
+    stage.propagate()
+    exchanged = stage.cache() / "nuke" / stage.node["node_id"].value() / "roto.json"
+    whole, rendered = exchanged.read_text(), len(stage.host.frames_rendered)
+    stage.nuke.root()["proxy"].setValue(True)
+    stage.propagate()
+    assert exchanged.read_text() == whole and "[64, 48" in whole.replace("64.0", "64"), whole[:200]
+    assert len(stage.host.frames_rendered) == rendered and stage.nuke.root()["proxy"].value() and "Up to date" in stage.status()
+    stage.grade["multiply"].setValue(0.5)
+    stage.propagate()
+    assert len(stage.host.frames_rendered) == rendered + 10 and stage.host.proxy_renders == 0
 
 
 def test_a_plate_that_is_deleted_while_it_is_rendered_is_said_by_name(stage, at_frame):

@@ -39,6 +39,11 @@ class Format:
         self._aspect = float(pixelAspect)
         self._name = ""
 
+    def _scaled(self, scale: float) -> Format:
+        """The same format in proxy mode."""
+        numbers = (self._width, self._height, self._x, self._y, self._r, self._t)
+        return Format(*(int(number * scale) for number in numbers), self._aspect)
+
     def width(self) -> int:
         return self._width
 

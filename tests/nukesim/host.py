@@ -80,7 +80,7 @@ class Host(ScriptSide, NodeSide, ImageSide):
         self.cancel_at_frame: int | None = None
         """The frame before which a user presses Cancel on that bar."""
         self.proxy_renders = 0
-        """Renders that happened while proxy mode was on; this stand-in does not scale them."""
+        """Frames that nuke.execute wrote while proxy mode was on; this stand-in does not scale them."""
         self.frame_control_log: list[int] = []
         self.nodes_obtained = 0
         """Node objects that user code was handed in this script."""

@@ -156,8 +156,6 @@ class ImageSide:
         at = self._frame if frame is None else float(frame)
         before, self._frame_override = self._frame_override, at
         try:
-            if self._root._knobs_by_name["proxy"]._values[0]:
-                self.proxy_renders += 1
             return lowering, lowering.node(node, at)
         finally:
             self._frame_override = before
@@ -350,6 +348,7 @@ class ImageSide:
             finally:
                 self._frame_override = None
             self.frames_rendered.append((name, frame))
+            self.proxy_renders += bool(self._root._knobs_by_name["proxy"]._values[0])
             if self.on_frame_rendered is not None:
                 self.on_frame_rendered(frame, index + 1, len(frames))
         self._root._knobs_by_name["frame"]._values[0] = before

@@ -361,7 +361,9 @@ class Node:
 
     # image
     def format(self) -> Format:
-        return self._host._image_info(self)["format"]
+        whole = self._host._image_info(self)["format"]
+        root = self._host._root._knobs_by_name
+        return whole._scaled(root["proxy_scale"].value()) if self._host.hostile and root["proxy"].value() else whole
 
     def bbox(self) -> Info:
         x, y, r, t = self._host._image_info(self)["bbox"]
