@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -91,6 +94,17 @@ class Stage:
 
     def cache(self) -> Path:
         return Path(os.environ["XMEM_ROTO_CACHE"])
+
+
+def keep_bytecode() -> None:
+    """Let each test's new import of the plugin find its 70 files compiled, where Python is told to write nothing into the checkout."""
+    if sys.dont_write_bytecode:
+        folder = tempfile.mkdtemp(prefix="xmem-roto-bytecode-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        sys.pycache_prefix, sys.dont_write_bytecode = folder, False
+
+
+keep_bytecode()
 
 
 def forget_plugin() -> None:
