@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from xmemcore.engine.coverage import FRAMES_COMPARED, compared, distances, gains, glimpse, picks
+from xmemcore.engine.coverage import FRAMES_COMPARED, compared, distances, gains, glimpse, look, picks
 from xmemcore.protocol.failures import Cancelled
 
 
@@ -91,6 +91,13 @@ def test_gains_of_a_shot_that_is_explained_are_small() -> None:
     assert gains(apart, list(range(0, 30, 2)), np.ones(30)).max() < gains(apart, [0], np.ones(30)).max() / 4
 
 
+def test_each_pick_explains_less_than_the_one_before() -> None:
+    poses = [float(n % 23) for n in range(60)]
+    wrong = 0.1 + np.random.default_rng(2).random(60)
+    shares = [gain for _, gain, _ in picks(list(range(60)), apart_of(poses), [0], list(range(60)), wrong, 6)]
+    assert shares == sorted(shares, reverse=True) and sum(shares) < 1
+
+
 def test_long_shots_are_thinned_but_keep_what_must_be_there() -> None:
     frames = compared(960, [1, 777], list(range(960)))
     assert len(frames) <= 2 * FRAMES_COMPARED + 2 and {1, 777} <= set(frames)
@@ -98,8 +105,9 @@ def test_long_shots_are_thinned_but_keep_what_must_be_there() -> None:
 
 
 def test_glimpse_is_small_whatever_the_size() -> None:
-    assert glimpse(torch.randn(1, 64, 30, 54)).shape == (8 * 14, 64)
-    assert glimpse(torch.randn(1, 6, 3, 4)).shape == (12, 6)
+    assert look(torch.randn(1, 64, 30, 54)).shape == (64, 16, 29)
+    assert glimpse(look(torch.randn(1, 64, 30, 54))).shape == (8 * 14, 64)
+    assert glimpse(look(torch.randn(1, 6, 3, 4))).shape == (12, 6)
 
 
 def test_comparing_stops_when_asked() -> None:

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from xmemcore.shot.doubt import SIGHT_NUMBERS, Doubt, Sight, doubts, expected_error, expected_j, sight
-from xmemcore.shot.reasons import reason
+from xmemcore.shot.likeness import Likeness
+from xmemcore.shot.reasons import mended, reason
 
 
 def disc(x: float = 60, y: float = 40, radius: float = 20, soft: float = 0.0) -> np.ndarray:
@@ -86,6 +87,42 @@ def test_thin_object_is_soft_everywhere_and_its_edge_is_not_unsure_for_that() ->
     blurred = np.maximum(0.4 * disc(radius=9), disc(radius=5))
     assert sight(thin).softness > 0.6 and sight(blurred).softness > 0.6
     assert [doubts([sight(matte)] * 4, {0: True})[2].reason for matte in (thin, blurred)] == ["", "edge unsure"]
+
+
+def test_second_place_that_looks_like_the_object_and_an_object_that_looks_like_no_key_are_named() -> None:
+    alike = [Likeness(1.0, 0.0)] * 4 + [Likeness(0.1, 1.0)] * 4 + [Likeness(0.1, 0.0)] * 4
+    found, without = doubts(shot(12), {0: True}, alike), doubts(shot(12), {0: True})
+    assert [doubt.reason for doubt in found] == [""] * 4 + ["two candidates"] * 4 + ["turned away"] * 4
+    assert found[5].error > without[5].error + 0.2
+    assert [doubt.error for doubt in found[8:]] == [doubt.error for doubt in without[8:]], "such a matte may well be right"
+
+
+def test_turned_object_is_a_reason_and_no_alarm() -> None:
+    found = [[Doubt(0.3, "turned away") if 4 <= index <= last else Doubt(0.1, "") for index in range(20)] for last in (2, 11)]
+    said = reason(6, 0, [0, 19], found, ["sleeve", "head"], list(range(1001, 1021)))
+    assert said.sentence == "head: turned away, like none of its keys, on 1005-1012" and not said.wrong
+    assert (said.object, said.first, said.last) == ("head", 4, 11)
+    assert mended(6, found) == []
+    assert "turned" not in reason(15, 0, [0, 19], found, ["sleeve", "head"], list(range(20))).sentence
+
+
+def test_two_candidates_are_an_alarm_once_they_last() -> None:
+    def said(last: int) -> bool:
+        found = [[Doubt(0.35, "two candidates") if 4 <= index <= last else Doubt(0.05, "") for index in range(20)]]
+        return reason(6, 0, [0, 19], found, ["sleeve"], list(range(20))).wrong
+
+    assert said(6) and not said(5)
+
+
+def test_sweeps_that_do_not_meet_raise_the_expected_error_of_their_gap() -> None:
+    apart = np.maximum(disc(radius=12), 0.5 * disc(radius=20))
+    fade = range(9, 13)
+    mattes = shot(21, **{f"f{index}": apart for index in fade})
+    keyed = {0: True, 20: True}
+    errors, without = ([doubt.error for doubt in doubts(mattes, keyed, fades=fades)] for fades in ([tuple(fade)], []))
+    assert errors[8] > without[8] + 0.05 and errors[8] > errors[6] > errors[1] >= without[1]
+    assert all(error >= before for error, before in zip(errors, without))
+    assert [doubt.error for doubt in doubts(shot(21), keyed, fades=[tuple(fade)])] == [doubt.error for doubt in doubts(shot(21), keyed)]
 
 
 def test_object_behind_a_post_is_in_one_place() -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from tests.shot.made_shot import write_model
 from xmemcore.protocol.requests import SuggestRequest
+from xmemcore.shot import suggest as suggesting
 from xmemcore.shot.mattes.mattes import MatteWriter
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.suggest import suggest
@@ -103,6 +105,23 @@ def test_wrong_stretch_is_among_the_first_two(request_: SuggestRequest, kind: st
     result = suggest(request_)
     assert any(5 <= pick.frame <= 18 for pick in result.suggestions[:2])
     assert any(pick.wrong for pick in result.suggestions[:2])
+
+
+def test_matte_that_stays_beside_the_object_is_found_by_what_it_covers(request_: SuggestRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def colours(frames: object, indices: list[int], *_: object) -> dict[int, torch.Tensor]:
+        """Looks of a network that knows colours, because an untrained one knows nothing."""
+        pictures = {index: cv2.imread(f"{request_.plate}/p.{index:04d}.png") for index in indices}
+        return {
+            index: torch.from_numpy(cv2.resize(picture, (16, 12), interpolation=cv2.INTER_AREA).transpose(2, 0, 1)).float()
+            for index, picture in pictures.items()
+        }
+
+    monkeypatch.setattr(suggesting, "_looks", colours)
+    spoil(request_, {frame: np.roll(truth(frame), -48, 1) for frame in range(1, 39)})
+    first = suggest(request_).suggestions[0]
+    assert first.wrong and first.reason == "1: two candidates on 2-38"
+    spoil(request_, {})
+    assert not any(pick.wrong for pick in suggest(request_).suggestions)
 
 
 def test_first_key_is_suggested_without_any_annotation(request_: SuggestRequest) -> None:

@@ -18,6 +18,8 @@ from xmemcore.protocol.failures import Cancelled
 
 FRAMES_COMPARED = 240
 """Frames that are compared with each other; of a longer shot every second one, every third one, and so on."""
+LOOK_ROWS = 16
+"""Most rows of cells of a frame's key that are kept of it."""
 GLIMPSE_ROWS = 8
 """Rows of cells that a frame's key is averaged to before frames are compared."""
 FADING_FRAMES = 10.0
@@ -30,18 +32,18 @@ APPEARANCE_SHARE = 0.5
 """How much appearance counts in the distance of two frames; the rest is time. The two are multiplied."""
 
 
-def glimpse(key: Tensor) -> Tensor:
-    """Reduce a frame's key to a few cells, by which frames are compared.
+def look(key: Tensor) -> Tensor:
+    """Reduce a frame's key (1, Ck, h, w) to what is kept of it: (Ck, rows, columns) float32."""
+    return _averaged(key[0], LOOK_ROWS)
 
-    Args:
-        key: (1, Ck, h, w).
+
+def glimpse(seen: Tensor) -> Tensor:
+    """Reduce a look (Ck, h, w) to a few cells, by which frames are compared.
 
     Returns:
         (cells, Ck) float32.
     """
-    rows = min(GLIMPSE_ROWS, key.shape[-2])
-    columns = max(1, round(rows * key.shape[-1] / key.shape[-2]))
-    return F.adaptive_avg_pool2d(key.float(), (rows, columns))[0].flatten(1).T.contiguous()
+    return _averaged(seen, GLIMPSE_ROWS).flatten(1).T.contiguous()
 
 
 def distances(
@@ -149,15 +151,15 @@ def picks(
         mends: gives the indices that a key at an index puts right, whatever it explains: those of a stretch that is wrong in one way.
 
     Yields:
-        Index, its gain, and all frames' gains (N,) in that round.
+        Index, its gain, and all frames' gains (N,) in that round: shares of the error before the first pick.
     """
     place = {index: position for position, index in enumerate(frames)}
     taken = [place[index] for index in keyed]
     open_places = [place[index] for index in may if index in place and index not in keyed]
     error = np.asarray(error, np.float64).copy()
-    usual = float(np.median(error))
+    usual, whole = float(np.median(error)), max(float(error.sum()), 1e-12)
     while open_places and count > 0:
-        worth = gains(apart, taken, error)
+        worth = gains(apart, taken, error) * (error.sum() / whole)
         shown = np.zeros(len(frames))
         shown[open_places] = worth[open_places]
         best = int(shown.argmax())
@@ -172,6 +174,13 @@ def picks(
         mended = [place[index] for index in mends(frames[best]) if index in place]
         error[mended] = np.minimum(error[mended], usual)
         count -= 1
+
+
+def _averaged(cells: Tensor, most: int) -> Tensor:
+    """Average (Ck, h, w) to at most so many rows, and columns in proportion."""
+    rows = min(most, cells.shape[-2])
+    columns = max(1, round(rows * cells.shape[-1] / cells.shape[-2]))
+    return F.adaptive_avg_pool2d(cells[None].float(), (rows, columns))[0]
 
 
 def _unexplained(apart: np.ndarray) -> np.ndarray:

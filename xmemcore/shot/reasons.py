@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xmemcore.shot.doubt import LOST, WEAK_SIGNS, Doubt, Stretch, stretches
+from xmemcore.shot.doubt import LOST, TURNED, TWO_CANDIDATES, WEAK_SIGNS, Doubt, Stretch, stretches
 
 REACH_FRAMES = 24
 """Farthest stretch, in frames, that can be the reason for a suggested frame."""
@@ -16,7 +16,7 @@ ALARM = 0.15
 WEAK_ALARM = 0.4
 """The same for signs that right mattes show too: a blurred object is soft at its edge, an object behind a tree is in two places."""
 WEAK_FRAMES = 3
-"""Frames that such a sign must last."""
+"""Frames that such a sign must last, and one that a blurred frame can show."""
 NEAR_FRAMES = 2
 """A key this close to a stretch puts it right."""
 FAR_FRAMES = 8
@@ -45,7 +45,12 @@ def mended(index: int, doubts: Sequence[Sequence[Doubt]]) -> list[int]:
         index: of the key.
         doubts: for each object, of every frame.
     """
-    found = [stretch for doubts_of_object in doubts for stretch in stretches(doubts_of_object) if _mends(index, stretch)]
+    found = [
+        stretch
+        for doubts_of_object in doubts
+        for stretch in stretches(doubts_of_object)
+        if stretch.reason != TURNED and _mends(index, stretch)
+    ]
     return sorted({frame for stretch in found for frame in range(stretch.first, stretch.last + 1)})
 
 
@@ -77,17 +82,25 @@ def reason(
             apart = max(stretch.first - index, index - stretch.last, 0)
             if stretch.last <= before or stretch.first >= after or apart > REACH_FRAMES:
                 continue
-            if any(_mends(other, stretch) for other in suggested):
+            if stretch.reason == TURNED or any(_mends(other, stretch) for other in suggested):
                 continue
             weight = stretch.error * float(np.exp(-apart / REACH_FRAMES))
             weak = stretch.reason.startswith(WEAK_SIGNS)
-            if stretch.error / len(stretch) < (WEAK_ALARM if weak else ALARM) or (weak and len(stretch) < WEAK_FRAMES):
+            if stretch.error / len(stretch) < (WEAK_ALARM if weak else ALARM):
+                continue
+            if (weak or stretch.reason == TWO_CANDIDATES) and len(stretch) < WEAK_FRAMES:
                 continue
             if best is None or weight > best[0]:
                 best = weight, obj, stretch
     if best is not None:
         _, obj, stretch = best
         return Reason(f"{names[obj]}: {_on(stretch, frames)}", names[obj], stretch.first, stretch.last, True)
+    turned = _turned(index, doubts)
+    if turned is not None:
+        obj, stretch = turned
+        return Reason(
+            f"{names[obj]}: {TURNED}, like none of its keys, on {_span(stretch, frames)}", names[obj], stretch.first, stretch.last, False
+        )
     distance = abs(index - nearest)
     if distance >= FAR_FRAMES:
         text = f"{distance} frames from the nearest key ({frames[nearest]})"
@@ -105,10 +118,23 @@ def first_key_reason(share: float) -> str:
     return f"it looks most like the rest of the shot; a key here explains about {100 * share:.0f} % of it"
 
 
+def _turned(index: int, doubts: Sequence[Sequence[Doubt]]) -> tuple[int, Stretch] | None:
+    """Find the longest stretch around an index on which an object looks like none of its keys, and name the object."""
+    found = [
+        (obj, stretch)
+        for obj, doubts_of_object in enumerate(doubts)
+        for stretch in stretches(doubts_of_object)
+        if stretch.reason == TURNED and len(stretch) >= WEAK_FRAMES and stretch.first <= index <= stretch.last
+    ]
+    return max(found, key=lambda each: len(each[1]), default=None)
+
+
 def _on(stretch: Stretch, frames: Sequence[int]) -> str:
+    if stretch.reason == LOST and len(stretch) > 1:
+        return f"{LOST} for {len(stretch)} frames ({_span(stretch, frames)})"
+    return f"{stretch.reason} on {_span(stretch, frames)}"
+
+
+def _span(stretch: Stretch, frames: Sequence[int]) -> str:
     first, last = frames[stretch.first], frames[stretch.last]
-    if stretch.first == stretch.last:
-        return f"{stretch.reason} on {first}"
-    if stretch.reason == LOST:
-        return f"{LOST} for {len(stretch)} frames ({first}-{last})"
-    return f"{stretch.reason} on {first}-{last}"
+    return str(first) if first == last else f"{first}-{last}"

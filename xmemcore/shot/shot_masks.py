@@ -2,20 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
 
+from xmemcore.engine.frames import Padding
+from xmemcore.engine.order import outward_gaps
 from xmemcore.protocol.failures import Cancelled
 from xmemcore.protocol.names import layer_names
 from xmemcore.shot.doubt import SIGHT_NUMBERS, Judgement, Sight, doubts, sight
 from xmemcore.shot.inputs import Shot
+from xmemcore.shot.likeness import KeyLooks, Likeness, along, cells_of
 from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.mattes.mattes import MatteSequence
 from xmemcore.shot.store.cache import digest
 from xmemcore.shot.store.looks import Looks
+
+
+@dataclass(frozen=True)
+class LookedAt:
+    """What suggestion has seen of frames, roughly."""
+
+    looks: Mapping[int, Tensor]
+    """(Ck, h, w) by index, of `coverage.look`; not empty."""
+    padding: Padding
+    """Of the frames, as the network sees them."""
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """Rows and columns of a look."""
+        rows, columns = next(iter(self.looks.values())).shape[-2:]
+        return rows, columns
+
+
+@dataclass(frozen=True)
+class Glance:
+    """One object's mask or matte at one frame, as it is kept for the next suggestion."""
+
+    sight: Sight
+    cells: np.ndarray
+    """(h, w): the share of each cell of a look that is covered."""
+
+    def numbers(self) -> Tensor:
+        """Give the sight and the cells in a row, for keeping."""
+        return torch.tensor([*self.sight.numbers(), *self.cells.ravel()])
+
+    @classmethod
+    def of_numbers(cls, numbers: Tensor, cells: tuple[int, int]) -> Glance:
+        """Read what `numbers` gave."""
+        return cls(Sight.of_numbers(numbers[:SIGHT_NUMBERS].tolist()), numbers[SIGHT_NUMBERS:].numpy().reshape(cells))
 
 
 class ShotMasks:
@@ -74,41 +113,45 @@ class ShotMasks:
         """Say whether the artist's word makes every object that is looked at absent: there is nothing to key."""
         return self.shot.annotations.absent(self.shot.plate.frames[index]).issuperset(self.objects)
 
-    def judged(self, cancelled: Callable[[], bool]) -> Judgement:
+    def judged(self, looked: LookedAt, cancelled: Callable[[], bool]) -> Judgement:
         """Say what every object's mattes are expected to be wrong by; raises Cancelled."""
-        annotations, frames = self.shot.annotations, self.shot.plate.frames
-        seen: list[dict[int, Sight]] = []
-        for index in range(len(frames)):
+        seen: list[dict[int, Glance]] = []
+        for index in range(len(self.shot.plate.frames)):
             if cancelled():
                 raise Cancelled("Cancelled. Nothing was changed.")
-            seen.append(self._sights(index))
-        found = []
-        for obj in self.objects:
-            sights, keyed = [sights.get(obj) for sights in seen], {}
-            for index, frame in enumerate(frames):
-                if obj in annotations.absent(frame):
-                    keyed[index] = False
-                elif obj in annotations.known(frame):
-                    drawn = sights[index]
-                    keyed[index] = drawn is not None and drawn.seen
-            found.append(doubts(sights, keyed))
-        return Judgement(found)
+            seen.append(self._glances(index, looked))
+        glances = [[found.get(obj) for found in seen] for obj in self.objects]
+        keyed = [self._keyed(obj, found) for obj, found in zip(self.objects, glances)]
+        sights = [[None if glance is None else glance.sight for glance in found] for found in glances]
+        alike, fades = likenesses(glances, keyed, looked), _fades(len(seen), keyed)
+        return Judgement([doubts(*of_object, fades) for of_object in zip(sights, keyed, alike)])
 
-    def _sights(self, index: int) -> dict[int, Sight]:
+    def _keyed(self, obj: int, glances: Sequence[Glance | None]) -> dict[int, bool]:
+        """List the indices on which the artist's word decides an object, and whether it is seen there."""
+        annotations, keyed = self.shot.annotations, {}
+        for index, (frame, drawn) in enumerate(zip(self.shot.plate.frames, glances)):
+            if obj in annotations.absent(frame):
+                keyed[index] = False
+            elif obj in annotations.known(frame):
+                keyed[index] = drawn is not None and drawn.sight.seen
+        return keyed
+
+    def _glances(self, index: int, looked: LookedAt) -> dict[int, Glance]:
         """Reduce each object's mask or matte at a frame; without those that are unknown."""
         frame, annotations = self.shot.plate.frames[index], self.shot.annotations
         known, names = annotations.known(frame), self._kept_names(frame)
-        sights = {obj: kept for obj, name in names.items() if (kept := self._kept(name)) is not None}
+        glances = {obj: kept for obj, name in names.items() if (kept := self._kept(name, looked.cells)) is not None}
         for obj in known.intersection(self.objects):
             mask = annotations.network_mask(frame, obj, self._size)
-            sights[obj] = sight(np.zeros(self._size, np.float32) if mask is None else mask.unpacked())
-        new = [obj for obj in self.objects if obj not in sights]
+            glances[obj] = _glance(np.zeros(self._size, np.float32) if mask is None else mask.unpacked(), looked)
+        new = [obj for obj in self.objects if obj not in glances]
         if new and self._mattes is not None and frame in self._mattes.frames:
             layers = self._mattes.read(frame, self.shot.plate.canvas).layers
             for obj in new:
                 if self._layers[obj] in layers:
-                    sights[obj] = self._keep(names.get(obj), sight(self._at_working_size(layers[self._layers[obj]])))
-        return sights
+                    found = _glance(self._at_working_size(layers[self._layers[obj]]), looked)
+                    glances[obj] = self._keep(names.get(obj), found, looked.cells)
+        return glances
 
     def _kept_names(self, frame: int) -> dict[int, str]:
         """Name what is seen of each object's matte at a frame, by what the matte says that it was made from; {} where it proves nothing."""
@@ -120,15 +163,57 @@ class ShotMasks:
         made_of = matte.record.signature, self.shot.plate.canvas.key, self._size
         return {obj: digest(*made_of, self._layers[obj]) for obj in self.objects}
 
-    def _kept(self, name: str) -> Sight | None:
+    def _kept(self, name: str, cells: tuple[int, int]) -> Glance | None:
         numbers = None if self._looks is None else self._looks.get(name)
-        return None if numbers is None or len(numbers) != SIGHT_NUMBERS else Sight.of_numbers(numbers.tolist())
+        fits = numbers is not None and len(numbers) == SIGHT_NUMBERS + cells[0] * cells[1]
+        return Glance.of_numbers(numbers, cells) if numbers is not None and fits else None
 
-    def _keep(self, name: str | None, found: Sight) -> Sight:
+    def _keep(self, name: str | None, found: Glance, cells: tuple[int, int]) -> Glance:
         """Give what is seen of a matte as the next suggestion will find it kept."""
         if self._looks is None or name is None:
             return found
-        return Sight.of_numbers(self._looks.put(name, torch.tensor(found.numbers())).tolist())
+        return Glance.of_numbers(self._looks.put(name, found.numbers()), cells)
 
     def _at_working_size(self, matte: np.ndarray) -> np.ndarray:
         return cv2.resize(matte, self._size[::-1], interpolation=cv2.INTER_AREA)
+
+
+def _glance(matte: np.ndarray, looked: LookedAt) -> Glance:
+    """Reduce a matte (h, w), in [0, 1], at working size."""
+    return Glance(sight(matte), cells_of(looked.padding.pad(torch.from_numpy(matte)), looked.cells))
+
+
+def likenesses(
+    glances: Sequence[Sequence[Glance | None]], keyed: Sequence[Mapping[int, bool]], looked: LookedAt
+) -> list[list[Likeness | None]]:
+    """Compare each object's mattes with its keys.
+
+    Args:
+        glances: for each object, of every frame.
+        keyed: for each object, indices on which the artist's word decides it, and whether it is seen there.
+        looked: what is seen of frames.
+
+    Returns:
+        For each object, of every frame.
+    """
+    nothing = np.full(looked.cells, np.nan, np.float32)
+    cells = {index: np.array([nothing if (glance := of[index]) is None else glance.cells for of in glances]) for index in looked.looks}
+    shown = {index: [keys.get(index, False) for keys in keyed] for index in looked.looks}
+    at_keys = {
+        index: np.where(np.array(shows)[:, None, None], cells[index], nothing).astype(np.float32)
+        for index, shows in shown.items()
+        if any(shows)
+    }
+    keys = KeyLooks(looked.looks, at_keys)
+    found = {index: keys.likenesses(index, look, cells[index]) for index, look in looked.looks.items() if index not in at_keys}
+    seen = sorted(looked.looks)
+    step = max((after - before for before, after in zip(seen, seen[1:])), default=1)
+    length = len(glances[0]) if glances else 0
+    return [along({index: some[place] for index, some in found.items()}, length, step // 2) for place in range(len(keyed))]
+
+
+def _fades(length: int, keyed: Sequence[Mapping[int, bool]]) -> list[tuple[int, ...]]:
+    """List the frames over which the sweeps of each gap are cross-faded, where mattes were computed outward."""
+    anywhere = set().union(*keyed)
+    whole = {index for index in anywhere if all(index in keys for keys in keyed)}
+    return [gap.blend for gap in outward_gaps(length, whole or {min(anywhere), max(anywhere)}) if gap.blend] if anywhere else []

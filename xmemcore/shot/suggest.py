@@ -10,7 +10,8 @@ from itertools import takewhile
 import numpy as np
 import torch
 
-from xmemcore.engine.coverage import compared, glimpse
+from xmemcore.engine.coverage import compared, glimpse, look
+from xmemcore.engine.frames import Padding
 from xmemcore.engine.selection import STRATEGIES, Situation, Strategy
 from xmemcore.engine.suggestion import Pick, View, dissimilarity, view
 from xmemcore.network.backend import backend_of
@@ -31,7 +32,7 @@ from xmemcore.shot.mattes.mattes import MatteSequence, read_mattes
 from xmemcore.shot.plate.frame_source import Encoding, PlateContent, ShotFrames
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.reasons import first_key_reason, mended, reason
-from xmemcore.shot.shot_masks import ShotMasks
+from xmemcore.shot.shot_masks import LookedAt, ShotMasks
 from xmemcore.shot.store.cache import features_folder, node_folder
 from xmemcore.shot.store.looks import Looks
 from xmemcore.shot.store.state import NodeManifest
@@ -62,7 +63,7 @@ class _SuggestRun:
     """One suggestion: what is known of the shot, what is seen of its frames, and what an artist reads of the picks."""
 
     def __init__(self, request: SuggestRequest, listener: Listener) -> None:
-        """Open the shot, and judge its mattes where the method does."""
+        """Open the shot."""
         request.require_possible_here()
         self.request, self.listener, self.strategy = request, listener, STRATEGIES[request.method]
         self.shot = shot = _opened(request, self.strategy)
@@ -75,15 +76,11 @@ class _SuggestRun:
         self.wanted = set(wanted_indices(shot.plate, request.frames)[0])
         sights = self._looks("sights") if self.strategy.judges else None
         self.masks = ShotMasks(shot, obj, shot.plate.canvas.working_size(request.size), mattes, sights)
+        self.has_mattes, self.sights = mattes is not None, sights
         self.judgement = Judgement(())
-        if self.strategy.judges and mattes is not None:
-            listener.message("Looking at the mattes")
-            self.judgement = self.masks.judged(listener.cancelled)
-        if sights is not None:
-            sights.save()
         self.eligible = [index in self.wanted and self._may_be_keyed(index) for index in range(len(shot.plate.frames))]
         self.views: list[View] = []
-        self.glimpses: dict[int, torch.Tensor] = {}
+        self.looks: dict[int, torch.Tensor] = {}
         self.encoded_frames = 0
 
     def _looks(self, kind: str) -> Looks | None:
@@ -99,7 +96,7 @@ class _SuggestRun:
         return pixels is None or pixels >= self.request.min_pixels
 
     def look(self) -> None:
-        """Look at the frames as the strategy does: by glimpses where it judges, else by views, or not at all."""
+        """Look at the frames as the strategy does: roughly where it judges, and at the mattes too; else by views, or not at all."""
         request = self.request
         if not self.strategy.sees:
             return
@@ -109,10 +106,19 @@ class _SuggestRun:
             if self.strategy.judges:
                 may = [index for index, allowed in enumerate(self.eligible) if allowed and index not in self.keyed]
                 seen = compared(len(self.eligible), self.keyed, may)
-                self.glimpses = _glimpses(frames, seen, self._looks("glimpses"), self.listener)
+                self.looks = _looks(frames, seen, self._looks("frames"), self.listener)
+                self._judge(frames.padding)
             else:
                 self.views = _views(frames, self.masks, request.alpha if request.mattes is not None else 0.0, self.listener)
             self.encoded_frames = frames.encoded_frames
+
+    def _judge(self, padding: Padding) -> None:
+        """Say what the mattes are expected to be wrong by."""
+        if self.has_mattes:
+            self.listener.message("Looking at the mattes")
+            self.judgement = self.masks.judged(LookedAt(self.looks, padding), self.listener.cancelled)
+        if self.sights is not None:
+            self.sights.save()
 
     def picks(self) -> list[Pick]:
         """Let the strategy choose."""
@@ -123,7 +129,7 @@ class _SuggestRun:
             self.request.seed,
             self.listener.progress,
             self.listener.cancelled,
-            glimpse=self.glimpses.__getitem__,
+            glimpse=lambda index: glimpse(self.looks[index]),
             errors=self.judgement.errors() or None,
             mends=lambda index: mended(index, self.judgement.doubts),
         )
@@ -233,14 +239,14 @@ def _views(frames: ShotFrames, masks: ShotMasks, alpha: float, listener: Listene
     return views
 
 
-def _glimpses(frames: ShotFrames, indices: Sequence[int], looks: Looks | None, listener: Listener) -> dict[int, torch.Tensor]:
-    """Look at frames once, roughly; at those that an earlier suggestion has seen, not even once: 30 kB a frame are held."""
+def _looks(frames: ShotFrames, indices: Sequence[int], kept: Looks | None, listener: Listener) -> dict[int, torch.Tensor]:
+    """Look at frames once, roughly; at those that an earlier suggestion has seen, not even once: 110 kB a frame are held."""
     seen: dict[int, torch.Tensor] = {}
-    if looks is not None:
+    if kept is not None:
         for index in indices:
             if listener.cancelled():
                 raise Cancelled("Cancelled. Nothing was changed.")
-            found = looks.get(frames.content.digest(index))
+            found = kept.get(frames.content.digest(index))
             if found is not None:
                 seen[index] = found
     new = [index for index in indices if index not in seen]
@@ -250,10 +256,10 @@ def _glimpses(frames: ShotFrames, indices: Sequence[int], looks: Looks | None, l
     for index in new:
         if listener.cancelled():
             raise Cancelled("Cancelled. Nothing was changed.")
-        found = glimpse(frames.frame(index).features.key).cpu().half()
-        seen[index] = found.float() if looks is None else looks.put(frames.content.digest(index), found)
-    if looks is not None:
-        looks.save()
+        found = look(frames.frame(index).features.key).cpu().half()
+        seen[index] = found.float() if kept is None else kept.put(frames.content.digest(index), found)
+    if kept is not None:
+        kept.save()
     return seen
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from xmemcore.shot.store.cache import LOOKS, CacheDamaged, CacheFolder, digest, node_folder
 
-VERSION = 1
+VERSION = 2
 """Raised whenever what is kept of a frame or a matte changes."""
 
 
