@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xmemcore.protocol.failures import RequestError
-from xmemcore.protocol.frames import MAX_FRAMES, FrameRange, FrameRangeInvalid
+from xmemcore.protocol.frames import MAX_FRAMES, FrameRange, FrameRangeInvalid, counted
 
 
 @pytest.mark.parametrize(
@@ -89,3 +89,9 @@ def test_ranges_with_the_same_frames_are_equal_and_hash_alike() -> None:
     assert 2 in first  # asking must not change what is compared
     assert first == second and hash(first) == hash(second)
     assert "2" not in first and None not in first
+
+
+def test_frames_are_named_as_a_range_and_a_long_one_is_cut() -> None:
+    assert counted([7]) == "frame 7" and counted([20, 21, 22, 30]) == "frames 20-22, 30"
+    scattered = [n * n for n in range(11)]
+    assert counted(scattered) == "frames 0-1, 4, 9, 16, 25, 36, 49, 64 and 2 more"

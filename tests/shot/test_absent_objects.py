@@ -104,7 +104,7 @@ def test_a_changed_lifetime_makes_the_frames_stale_that_it_changes(asked) -> Non
     propagate(asked(square(*BODY, "{1001 1004}")))
     status = node_status(asked(square(*BODY, "{1001 1004}", "ltt 1 ltm 1006")))
     assert status.stale == (1007, 1008)
-    assert status.reasons == ("The roto shows other objects on frames 1007, 1008.",)
+    assert status.reasons == ("The roto shows other objects on frames 1007-1008.",)
 
 
 def test_suggest_leaves_hidden_frames_out(asked) -> None:

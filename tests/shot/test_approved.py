@@ -126,7 +126,7 @@ def test_what_cannot_be_approved_is_said(request_: PropagateRequest, tmp_path: P
     with pytest.raises(RequestError, match="has no matte of 'hat'. It has: body, sleeve"):
         approve(ApproveRequest(request_.out, "1003", ("hat",)))
     assert approve(ApproveRequest(request_.out, "1003-1006")).warnings == (
-        "There is no matte on frames 1005, 1006: nothing is approved there.",
+        "There is no matte on frames 1005-1006: nothing is approved there.",
     )
     with pytest.raises(RequestError, match="There is no folder .* of approved mattes"):
         propagate(replace(request_, approved=str(tmp_path / "nowhere")))

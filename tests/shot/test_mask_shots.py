@@ -153,7 +153,7 @@ def test_suggestion_tells_which_frames_it_left_out(shot: PropagateRequest, tmp_p
     common = {name: getattr(shot, name) for name in ("plate", "masks", "model", "size", "cache")}
     result = suggest(SuggestRequest(**common, mattes=shot.out, min_pixels=10**6, method="published"))
     assert result.suggestions == ()
-    assert "all others but 7 that were left out (their mattes have under 1000000 pixels: frames 1, 2, 3, 5" in result.message
+    assert "all others but 7 that were left out (their mattes have under 1000000 pixels: frames 1-3, 5" in result.message
 
 
 @pytest.mark.parametrize("count", [0, -1])
@@ -188,7 +188,7 @@ def test_mattes_of_something_else_are_refused(shot: PropagateRequest, tmp_path: 
         Path(shot.masks) / "m.0000.png": "are no mattes: those are EXR files, not .png",
         shot.plate: "are no mattes: those are EXR files, not .png",
         tmp_path / "exrs": "has no layer obj_1 or obj_2: these are no mattes of this roto or these masks",
-        other / "far.%04d.exr": "No frame of the plate has a matte in .*far.*: it holds frames 5000, 5001",
+        other / "far.%04d.exr": "No frame of the plate has a matte in .*far.*: it holds frames 5000-5001",
     }.items():
         with pytest.raises(RequestError, match=sentence):
             suggest(SuggestRequest(**common, mattes=str(named)))

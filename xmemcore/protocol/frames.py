@@ -8,10 +8,12 @@ from functools import cached_property
 from typing import FrozenSet, Iterable, Iterator, List, Sequence, Tuple
 
 from xmemcore.protocol.failures import RequestError
-from xmemcore.protocol.words import listed
 
 MAX_FRAMES = 1_000_000
 """Longest range that is read. A mistyped number must not fill the memory."""
+
+COUNTED_PARTS = 8
+"""Parts of a range that a sentence names."""
 
 _PART = re.compile(r"(-?[0-9]+)(?:-(-?[0-9]+)(?:x([0-9]+))?)?")
 
@@ -96,5 +98,7 @@ def _run(frames: Tuple[int, ...], start: int) -> Tuple[int, int]:
 
 
 def counted(frames: Sequence[int]) -> str:
-    """Name frames, the first eight of many."""
-    return f"frame{'s' if len(frames) > 1 else ''} {listed(frames)}"
+    """Name frames as a range, the first eight parts of a long one: `frames 1001-1010, 1020 and 4 more`."""
+    parts = str(FrameRange.of(frames)).split(",")
+    rest = len(FrameRange.parse(",".join(parts[COUNTED_PARTS:]))) if len(parts) > COUNTED_PARTS else 0
+    return f"frame{'s' if len(frames) > 1 else ''} {', '.join(parts[:COUNTED_PARTS])}" + (f" and {rest} more" if rest else "")
