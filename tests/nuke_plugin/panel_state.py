@@ -77,7 +77,8 @@ def suggestions() -> dict:
             for place, (frame, score, reason) in enumerate(listed)
         ],
         "object": None,
-        "message": "Key frame 1057 next: left_sleeve: lost for 12 frames (1051-1062). The mattes are expected to reach J 0.91.",
+        "message": "Key frame 1057 next: left_sleeve: lost for 12 frames (1051-1062). "
+        "The mattes are expected to reach J 0.91, give or take 0.1.",
         "lost_frames": [],
         "thumbnails": {},
     }

@@ -74,6 +74,7 @@ def test_right_mattes_raise_no_alarm(request_: SuggestRequest) -> None:
     assert not any(pick.wrong for pick in result.suggestions)
     assert result.message.startswith("Nothing looks wrong.") and result.lost_frames == ()
     assert result.expected_j is not None and result.expected_j > 0.75
+    assert f"expected to reach J {result.expected_j:.2f}, give or take 0.1." in result.message
 
 
 def test_lost_stretch_is_suggested_first_and_named(request_: SuggestRequest) -> None:

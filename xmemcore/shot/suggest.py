@@ -25,7 +25,7 @@ from xmemcore.protocol.requests import SuggestRequest
 from xmemcore.protocol.results import Suggestion, SuggestResult
 from xmemcore.shot.annotations.annotations import NothingAnnotated
 from xmemcore.shot.device import choose_device, choose_precision, limit_memory
-from xmemcore.shot.doubt import Judgement
+from xmemcore.shot.doubt import GIVE_OR_TAKE, Judgement
 from xmemcore.shot.inputs import Shot, open_shot, wanted_indices
 from xmemcore.shot.listener import Listener, Silence
 from xmemcore.shot.mattes.mattes import MatteSequence, read_mattes
@@ -297,7 +297,7 @@ def _message(suggestions: Sequence[Suggestion], request: SuggestRequest, left_ou
         return f"Nothing is worth keying: the keyed frames explain {others}."
     best = suggestions[0]
     if expected is not None:
-        quality = f"The mattes are expected to reach J {expected:.2f}."
+        quality = f"The mattes are expected to reach J {expected:.2f}, give or take {GIVE_OR_TAKE}."
         if not any(pick.wrong for pick in suggestions):
             return f"Nothing looks wrong. {quality} One more key would help most on frame {best.frame}: {best.reason}."
         return f"Key frame {best.frame} next: {best.reason}. {quality}"
