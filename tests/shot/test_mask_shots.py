@@ -188,7 +188,7 @@ def test_mattes_of_something_else_are_refused(shot: PropagateRequest, tmp_path: 
         Path(shot.masks) / "m.0000.png": "are no mattes: those are EXR files, not .png",
         shot.plate: "are no mattes: those are EXR files, not .png",
         tmp_path / "exrs": "has no layer obj_1 or obj_2: these are no mattes of this roto or these masks",
-        other / "far.%04d.exr": "No frame of the plate has a matte in .*far.*: it holds frames 5000-5001",
+        other / "far.%04d.exr": "No frame of the plate has a matte in .*far.*: it holds frames 5000-5009",
     }.items():
         with pytest.raises(RequestError, match=sentence):
             suggest(SuggestRequest(**common, mattes=str(named)))
