@@ -127,7 +127,7 @@ def test_keys_off_the_plate_are_left_out_and_named(asked) -> None:
     result = propagate(asked(square(*BODY, "{990 1003 1200}"), square("sleeve", 60, 20, 20, "{980 981}")))
     assert result.keyframes == (1003,) and result.objects == ("body",)
     assert any(
-        "980, 981, 990, 1200 are not on the plate" in warning and "nothing is left of sleeve" in warning for warning in result.warnings
+        "980-981, 990, 1200 are not on the plate" in warning and "nothing is left of sleeve" in warning for warning in result.warnings
     )
     assert not any("have no key" in warning for warning in result.warnings), "sleeve has keys, and its one sentence"
     with pytest.raises(RequestError, match="No key of the roto is on the plate, which has 1001-1008: keys are on frames 990, 1200"):
