@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from xmemcore.engine.config import XMEM, EngineConfig
+from xmemcore.engine.entrance import shown
 from xmemcore.engine.frames import Annotation, FrameSource
 from xmemcore.engine.order import Gap, forward_gap, outward_gaps
 from xmemcore.engine.permanent import entries
@@ -99,7 +100,8 @@ class Propagation:
         wanted = set(gap.delivers if wanted is None else wanted) & set(gap.delivers)
         waiting: dict[int, Prediction] = {}
         for number, indices in enumerate(gap.sweeps_for(wanted)):
-            sweep = Sweep(self.network, self.permanent, self.source.padding, self.config, self._where)
+            expected = frozenset[int]() if len(gap.sweeps) == 1 else shown(self.annotations.get(gap.sweeps[1 - number][0]))
+            sweep = Sweep(self.network, self.permanent, self.source.padding, self.config, self._where, expected)
             for index in indices:
                 if cancelled():
                     raise Cancelled("Cancelled. The mattes that were finished stay.")

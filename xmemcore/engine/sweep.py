@@ -11,6 +11,7 @@ from torch import Tensor
 from xmemcore.engine.aggregation import aggregate, others_of
 from xmemcore.engine.boxes import area, boxes, by_box, cells_of, positions, shared, union, widened, within
 from xmemcore.engine.config import XMEM, EngineConfig
+from xmemcore.engine.entrance import Entrance
 from xmemcore.engine.frames import Annotation, Frame, Padding
 from xmemcore.engine.permanent import coverage_of, elements_first, soft_masks
 from xmemcore.memory.permanent import PermanentMemory
@@ -53,6 +54,7 @@ class Sweep:
         padding: Padding,
         config: EngineConfig,
         where: Mapping[int, Tensor] | None = None,
+        expected: frozenset[int] = frozenset(),
     ) -> None:
         """Begin a sweep.
 
@@ -62,6 +64,7 @@ class Sweep:
             padding: of the frames.
             config: which variant runs.
             where: cells (K, h, w) of each object by index, taken in place of those that are found: to measure weights that find nothing.
+            expected: objects that the keyframe shows which the sweep runs towards.
         """
         self.network = network
         self.config = config
@@ -76,6 +79,8 @@ class Sweep:
         """Mean and peak, (C,) each, of every object's fusion outside its box, when that was last computed."""
         self._since_memory = 0
         self._begun = False
+        self._entrance = Entrance(expected) if config.boxes and not config.forward else None
+        """Keeps absent objects out; None: as the papers."""
 
     @torch.inference_mode()
     def step(self, index: int, frame: Frame | None, annotation: Annotation | None = None, last: bool = False) -> Prediction:
@@ -90,16 +95,21 @@ class Sweep:
         begins = not self._begun
         self._since_memory += self._begun
         self._begun = True
-        remembers = not last and (annotation is not None or (self.config.temporary_memory and self._since_memory >= self.config.mem_every))
+        every = 1 if self._entrance else self.config.mem_every
+        remembers = not last and (annotation is not None or (self.config.temporary_memory and self._since_memory >= every))
         if annotation is not None and len(annotation.known) == self.objects:
             objects = soft_masks(annotation, self.objects, self.padding, self.sensory.device)
             planes = torch.cat((1 - objects.sum(dim=1, keepdim=True), objects), dim=1)
         else:
             assert frame is not None, "only a frame that `is_given` is left out"
             probabilities, places = self._decode(index, frame, update_sensory=not remembers and not last, looks_around=remembers)
+            if self._entrance:
+                self._entrance.clear(probabilities, self.padding, self._usual_area)
             planes = (
                 self._aggregated(probabilities, places) if annotation is None else aggregate(self._corrected(probabilities, annotation))
             )
+        if self._entrance is not None and annotation is not None:
+            self._entrance.keyed(annotation)
         if self.config.boxes and not last:
             self._trace = cells_of(planes[:, 1:])
         if remembers and is_given(index, annotation, self.objects, self.memory.permanent.frames, self.config):
@@ -151,6 +161,13 @@ class Sweep:
             probabilities[:, objects, rows, columns] = torch.sigmoid(logits.float()) * answers
         self.sensory = sensory
         return probabilities, places
+
+    def _usual_area(self, obj: int) -> float:
+        """Give the mean area in pixels of an object on the keyframes that show it; 0 where none does."""
+        entries = [self.memory.permanent.entry(index) for index in self.memory.permanent.frames]
+        areas = [float(entry.coverage[obj].sum()) * STRIDE**2 for entry in entries if entry is not None and entry.coverage is not None]
+        shown = [area for area in areas if area >= 1]  # an empty mask leaves a trace of rounding
+        return sum(shown) / len(shown) if shown else 0.0
 
     def _places(self, index: int, features: Features, readout: Readout) -> list[Box | None]:
         """Give the box in which each object can be; None for an object that is not in the frame."""
