@@ -9,7 +9,7 @@ import traceback
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from xmem_roto_nuke import actions, graph, host, migrate, publish, run, together
-from xmem_roto_nuke.node import home, identity, runs
+from xmem_roto_nuke.node import identity, runs
 from xmem_roto_nuke.node.settings import watched_knobs
 from xmem_roto_nuke.panel import jumps, keys, ownership, passes, result, status, versions, views
 from xmemcore.protocol import foreign
@@ -225,8 +225,7 @@ def _script_saving() -> None:
 def _settle(node: nuke.Node) -> None:
     """Note where the node lives, unless it is at work: a run ends under the id with which it began."""
     if not _at_work(node):
-        ownership.reclaim(node)
-        home.settle(node)
+        ownership.settle(node)
 
 
 def _at_work(node: nuke.Node) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, List, Optional, Sequence
 
 from xmem_roto_nuke import actions, host
 from xmem_roto_nuke.node import identity, runs
-from xmem_roto_nuke.panel import status
+from xmem_roto_nuke.panel import ownership, status
 from xmem_roto_nuke.words import counted
 from xmemcore.protocol.failures import Cancelled, Failure, RequestError
 
@@ -102,6 +102,7 @@ def _begin(node: nuke.Node, queue: Queue) -> Optional[runs.Run]:
     if runs.waiting.pop(node_id, None) is None or queue.cancelled:
         status.refresh(node)
         return None
+    ownership.settle(node)  # the script may have got another name while the node waited
     try:
         return actions.propagate(node, queue)
     except Failure as failure:

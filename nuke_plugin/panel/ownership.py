@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Optional, Tuple
 
 from xmem_roto_nuke import host
-from xmem_roto_nuke.node import identity, knobs
+from xmem_roto_nuke.node import home, identity, knobs
 from xmem_roto_nuke.panel import result
 from xmem_roto_nuke.staleness.record import owner_of
 from xmemcore.protocol.failures import Cancelled, RequestError
@@ -51,6 +51,12 @@ def notes(node: nuke.Node, pattern: str) -> Tuple[str, ...]:
     if sharing is not None:
         sentences.append(f"{sharing.name()} writes to the same place: Propagate refuses until one of the two has another output.")
     return tuple(sentences)
+
+
+def settle(node: nuke.Node) -> None:
+    """Give a node the identity under which its next run works: its own, and in a copied script a new one. Not while it is at work."""
+    reclaim(node)
+    home.settle(node)
 
 
 def reclaim(node: nuke.Node) -> None:

@@ -57,6 +57,21 @@ def test_propagate_selected_takes_the_selected_alone(three):
     assert "No XMemRoto is selected" in three.told[-1]
 
 
+def test_a_node_that_waited_while_the_script_got_another_name_writes_where_its_next_run_does(stage, monkeypatch):
+    second = stage.nuke.createNode("XMemRoto")
+    second.setInput(0, stage.plate)
+    second.setInput(1, stage.roto)
+    stage.save()
+    monkeypatch.setenv("PRETEND", "slow")
+    stage.nuke.menu("Nodes").menu("XMem Roto").findItem("Propagate all").invoke()
+    assert stage.host.pump(30, until=lambda: len(stage.mattes()) >= 2)
+    stage.save("other.nk")
+    assert stage.host.pump(60, until=lambda: "Up to date" in stage.status(second))
+    stage.press("refresh", second)
+    assert "Up to date" in stage.status(second) and "The next run writes to" not in stage.status(second)
+    assert second["node_id"].value()[:8] in second.node("Result")["file"].value() and stage.told == []
+
+
 def test_cancel_of_a_waiting_node_takes_it_out_of_the_queue(three, monkeypatch):
     monkeypatch.setenv("PRETEND", "slow")
     menu(three, "Propagate all")
