@@ -12,11 +12,13 @@ import torch
 
 from tests.shot.made_shot import sent_to, write_plate, write_shot
 from tests.shot.test_propagate import Recorder, read
+from xmemcore.engine.order import outward_gaps
 from xmemcore.protocol.failures import Cancelled, RequestError
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot import gap_workers
 from xmemcore.shot import propagate as propagating
 from xmemcore.shot.propagate import propagate
+from xmemcore.shot.turns import parts_of
 
 BODY, SLEEVE = (1001, 1008, 1014, 1022), (1001, 1006, 1018)
 LAST = 1024
@@ -40,6 +42,13 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 def pixels(out: str) -> dict[tuple[int, str], np.ndarray]:
     return {(frame, name): plane for frame in FRAMES for name, plane in read(Path(out).parent, frame)[1].items()}
+
+
+@pytest.mark.parametrize("viewer", [17, 18, 19])
+def test_both_gaps_beside_the_key_that_the_artist_looks_at_come_first(viewer: int) -> None:
+    gaps = outward_gaps(40, [0, 12, 18, 24, 36])
+    first, second, *_ = parts_of([gaps], set(range(40)), viewer)
+    assert {index for part in (first, second) for index in part.wanted} == set(range(12, 24))
 
 
 def test_mattes_are_the_same_for_any_number_of_workers(request_of: PropagateRequest, workers, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from tests.shot.made_shot import FIRST, sent_to, write_frame, write_shot
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.opened import open_propagate
+from xmemcore.shot.plate import known_files
 from xmemcore.shot.plate.known_files import KnownFiles
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.propagate import propagate
@@ -54,6 +55,16 @@ def test_no_frame_is_decoded_twice_where_its_hash_is_asked_for_before_its_pixels
     assert decoded == [FIRST, FIRST + 1, FIRST + 2]
 
 
+def test_no_plate_file_is_hashed_where_no_later_run_will_ask(done: PropagateRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[Path] = []
+    monkeypatch.setattr(known_files, "hash_file", lambda path: hashed.append(path) or "ef" * 20)
+    for caching, count in ((False, 0), (True, 2)):
+        content = open_propagate(replace(done, use_cache=caching)).content
+        for index in (0, 3):
+            content.digest(index)
+        assert len(hashed) == count
+
+
 def test_changed_frame_is_decoded_and_its_mattes_are_stale(done: PropagateRequest, decoded: list[int]) -> None:
     path = Path(done.plate % (FIRST + 2))
     content, times = path.read_bytes(), path.stat()
@@ -93,7 +104,7 @@ def test_damaged_manifest_vouches_for_no_file(done: PropagateRequest, decoded: l
 def test_file_that_changes_while_it_is_read_is_not_remembered(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"one")
-    files = KnownFiles("linear", 1)
+    files = KnownFiles("linear", 1, known={})
     seen = files.see(path)
     path.write_bytes(b"another")
     files.remember(seen, CONTENT)
@@ -106,5 +117,5 @@ def test_file_that_changes_while_it_is_read_is_not_remembered(tmp_path: Path) ->
 
 def test_what_ocio_decodes_is_never_looked_up(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"one")
-    assert KnownFiles("ocio:ACES2065-1", 1).see(tmp_path / "a") is None
-    assert KnownFiles("linear", 1).see(tmp_path / "missing") is None
+    assert KnownFiles("ocio:ACES2065-1", 1, known={}).see(tmp_path / "a") is None
+    assert KnownFiles("linear", 1, known={}).see(tmp_path / "missing") is None

@@ -119,13 +119,14 @@ def open_propagate(request: PropagateRequest) -> OpenedShot:
     }
     places = Places(out, cache_root(request.cache), request.node_id or shot.default_node_id(), request.use_cache and not request.plain)
     last = NodeManifest.load(places.node) if places.caching else None
+    known = (last.plate_files if last else {}) if places.caching else None
     return OpenedShot(
         request,
         shot,
         wanted,
         missing,
         model,
-        PlateContent(plate, encoding, last.plate_files if last else None),
+        PlateContent(plate, encoding, known),
         HostAlpha(request.roto_alpha, plate.canvas) if request.roto_alpha else None,
         MatteWriter(out, plate.canvas, list(zip(layers, annotations.originals)), metadata, passes),
         places,

@@ -64,7 +64,7 @@ class PlateContent:
         Args:
             plate: of the shot.
             encoding: everything that the hashes depend on besides pixels.
-            known: `files.remembered()` of an earlier run.
+            known: `files.remembered()` of an earlier run, empty before the first; None: nothing is kept for a later one.
         """
         self.plate = plate
         self.encoding = encoding

@@ -39,10 +39,10 @@ class KnownFiles:
         Args:
             colorspace: of the plate. What OpenColorIO decodes is never looked up: it may read further files.
             reading: everything else, besides the file, that decides what is read from it.
-            known: what an earlier run remembered.
+            known: what an earlier run remembered; None: nothing is looked up, and no file hashed, because no later run will ask.
         """
         self._reading = digest(VERSION, cv2.__version__, OpenEXR.__version__, colorspace, *reading)
-        self._usable = not colorspace.startswith(OCIO_PREFIX)
+        self._usable = known is not None and not colorspace.startswith(OCIO_PREFIX)
         self._known = dict(known or {})
 
     def see(self, path: Path) -> SeenFile | None:
