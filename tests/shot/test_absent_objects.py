@@ -123,6 +123,17 @@ def test_chosen_objects_come_out_alone(asked) -> None:
         propagate(replace(asked(*shapes), objects=("glove",)))
 
 
+def test_chosen_objects_never_replace_mattes_of_others(asked) -> None:
+    shapes = (square(*BODY, "{1001 1004}"), square("sleeve", 60, 20, 20, "{1001 1004}"))
+    out = Path(propagate(asked(*shapes)).out)
+    before = {path: path.read_bytes() for path in out.parent.glob("*.exr")}
+    with pytest.raises(RequestError, match=r"1001.exr has mattes of other objects \(sleeve\), which would be lost"):
+        propagate(replace(asked(*shapes), objects=("body",)))
+    assert before and {path: path.read_bytes() for path in out.parent.glob("*.exr")} == before
+    again = propagate(replace(asked(*shapes), objects=("sleeve", "body"), roto=asked(*shapes, square("hat", 2, 2, 8, "1001")).roto))
+    assert again.layers == ("body", "sleeve"), "none is lost"
+
+
 def test_keys_off_the_plate_are_left_out_and_named(asked) -> None:
     result = propagate(asked(square(*BODY, "{990 1003 1200}"), square("sleeve", 60, 20, 20, "{980 981}")))
     assert result.keyframes == (1003,) and result.objects == ("body",)

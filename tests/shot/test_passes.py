@@ -21,6 +21,7 @@ from xmemcore.shot.files.layers import FAINTEST
 from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.mattes.cryptomatte import metadata, name_bits, name_id, ranked, require_usable
 from xmemcore.shot.mattes.mattes import MatteWriter, Passes, read_mattes
+from xmemcore.shot.mattes.pictures import picture_paths
 from xmemcore.shot.opened import open_propagate
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.propagate import propagate
@@ -148,6 +149,20 @@ def test_png16_says_what_the_exrs_say_and_comes_back_when_it_is_gone(shot: Witne
     np.testing.assert_allclose(stored, read_mattes(request.out).read(frame).layers[layer], atol=1e-5)
     path.unlink()
     assert propagate(request).written == () and path.is_file()
+
+
+@pytest.mark.parametrize("kind", ["png16", "index"])
+def test_pngs_follow_mattes_that_a_run_without_them_has_replaced(shot: WitnessShot, kind: str) -> None:
+    frame = propagate(replace(shot.request, pictures=kind)).frames[1]
+    path = picture_paths(Path(shot.request.out), ["body"], frame, kind)[-1]
+    first = path.read_bytes()
+    propagate(replace(shot.request, size=96))
+    assert path.read_bytes() == first, "it wrote no PNGs"
+    again = replace(shot.request, size=96, pictures=kind)
+    assert propagate(again).written == () and path.read_bytes() != first
+    kept = path.stat().st_mtime_ns
+    propagate(again)
+    assert path.stat().st_mtime_ns == kept, "nothing changed"
 
 
 def test_index_pngs_have_a_label_for_each_object(shot: WitnessShot) -> None:

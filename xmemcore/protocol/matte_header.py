@@ -6,7 +6,7 @@ Source: OpenEXR, "OpenEXR File Layout" (openexr.com), for the place of an attrib
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, Iterator, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Tuple
 
 from xmemcore.protocol.names import ORIGINAL_NAME
 from xmemcore.protocol.whole_file import read_ordinary
@@ -50,16 +50,30 @@ def signature_of(path: Path) -> Optional[str]:
         return None
 
 
+def layers_of(path: Path) -> Tuple[str, ...]:
+    """Name the layers of the objects in a matte; none where the file is no whole EXR header."""
+    try:
+        content = read_ordinary(path, 0, begin=HEADER_BYTES)
+        start, end = find_attributes(content)["channels"]
+        return tuple(_layers(content[start:end]))
+    except (OSError, ValueError, KeyError):
+        return ()
+
+
 def approved_in(path: Path) -> Optional[Tuple[int, Tuple[str, ...]]]:
     """Read which frame and which objects a file is the approved copy of; None where it is no such copy."""
     try:
         content = read_ordinary(path, 0, begin=HEADER_BYTES)
         found = {name: content[start:end] for name, (start, end) in find_attributes(content).items()}
-        layers = [name[: -len(LAYER)] for name in _channels(found["channels"]) if name.endswith(LAYER)]
+        layers = _layers(found["channels"])
         names = tuple(found.get(f"{ORIGINAL_NAME}{layer}", layer.encode()).decode("utf-8", errors="replace") for layer in layers)
         return int.from_bytes(found[APPROVED_FRAME], "little", signed=True), names
     except (OSError, ValueError, KeyError):
         return None
+
+
+def _layers(channels: bytes) -> List[str]:
+    return [name[: -len(LAYER)] for name in _channels(channels) if name.endswith(LAYER)]
 
 
 def _channels(content: bytes) -> Iterator[str]:

@@ -27,7 +27,7 @@ from xmemcore.shot.files.exr import make_folder
 from xmemcore.shot.files.sequence import frame_path
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.mattes import matte_proof
-from xmemcore.shot.mattes.mattes import matte_pattern, require_inputs_kept
+from xmemcore.shot.mattes.mattes import matte_pattern, require_inputs_kept, require_layers_kept
 from xmemcore.shot.mattes.pictures import write_pictures
 from xmemcore.shot.mattes.run_record import RunRecord
 from xmemcore.shot.opened import OpenedShot, files_read, open_propagate
@@ -73,6 +73,8 @@ def collect(shot: JobShot, request: PropagateRequest, rules: PathRules, listener
     if target != mattes:
         read = files_read(request, opened.shot, opened.model)
         require_inputs_kept(target, frames, None, [*read, *(opened.writer.path(frame) for frame in frames)])
+        if request.objects is not None:
+            require_layers_kept(target, frames, opened.layers)
         require_unlocked(str(target))
         make_folder(target.parent)
         at_work = AtWork.on_mattes(target)

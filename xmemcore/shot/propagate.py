@@ -20,7 +20,7 @@ from xmemcore.shot.device import choose_device, limit_memory
 from xmemcore.shot.gap_workers import cores_of_a_gap, workers_for
 from xmemcore.shot.learned import LearnedStore
 from xmemcore.shot.listener import Listener, Silence
-from xmemcore.shot.mattes.pictures import picture_paths, write_pictures
+from xmemcore.shot.mattes.pictures import pictures_are_of, write_pictures
 from xmemcore.shot.opened import OpenedShot, open_propagate
 from xmemcore.shot.pace import PaceClock, keep_pace, pace_key
 from xmemcore.shot.plan import Plan, plan
@@ -174,13 +174,12 @@ class _PropagateRun:
             self.warn(f"{cleaned} values of the plate were NaN or infinite; they were replaced.")
 
     def _write_pictures(self) -> None:
-        """Write the PNGs that were asked for: of new mattes, and of those that have none yet."""
+        """Write the PNGs that were asked for, where they are not of the matte that is there."""
         out, layers, kind = self.opened.places.out, self.opened.layers, self.opened.request.pictures
         if kind == PICTURES[0]:
             return
-        frames, new = self.opened.shot.plate.frames, set(self.mattes.written)
-        done = [frames[index] for index in sorted(self.mattes.done)]
-        todo = [frame for frame in done if frame in new or not all(path.is_file() for path in picture_paths(out, layers, frame, kind))]
+        done = [self.opened.shot.plate.frames[index] for index in sorted(self.mattes.done)]
+        todo = [frame for frame in done if not pictures_are_of(out, layers, frame, kind)]
         self.listener.message(f"Writing PNGs of {len(todo)} frames")
         write_pictures(out, layers, todo, kind)
 

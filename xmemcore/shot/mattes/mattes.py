@@ -11,9 +11,11 @@ import numpy as np
 
 from xmemcore.protocol.choices import COMPRESSIONS
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.matte_header import layers_of
 from xmemcore.protocol.names import ORIGINAL_NAME
 from xmemcore.protocol.outside import cut
 from xmemcore.protocol.result_file import NAME as RECORD_NAME
+from xmemcore.protocol.words import listed
 from xmemcore.shot.files import exr
 from xmemcore.shot.files import sequence as sequences
 from xmemcore.shot.files.box import Box
@@ -88,6 +90,19 @@ def require_inputs_kept(
     replaced = replaced_input(pictures, inputs)
     if replaced is not None:
         raise RequestError(f"The PNGs would replace {replaced[1]}, which the mattes are made from. Choose another output folder or name.")
+
+
+def require_layers_kept(pattern: Path, frames: Iterable[int], layers: Iterable[str]) -> None:
+    """Raise RequestError when mattes that would be replaced have layers of objects that nobody asked for now."""
+    kept = set(layers)
+    for frame in frames:
+        path = sequences.frame_path(pattern, frame)
+        lost = sorted(set(layers_of(path)) - kept)
+        if lost:
+            raise RequestError(
+                f"{path} has mattes of other objects ({listed(lost)}), which would be lost: only chosen objects are computed (--object). "
+                "Name another output (--out), or compute all objects."
+            )
 
 
 class MatteWriter:

@@ -6,11 +6,12 @@ import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from xmemcore.protocol.failures import not_written
+from xmemcore.protocol.matte_header import SIGNATURE, signature_of
 from xmemcore.protocol.whole_file import probe, whole
 from xmemcore.shot.files import sequence as sequences
 from xmemcore.shot.mattes.mattes import UNION, Matte, MatteSequence
@@ -19,6 +20,8 @@ FOLDER = "png"
 """Folder of the PNGs, beside the EXRs."""
 INDEX = "index"
 MOST_LABELS = 255
+COMPRESS_LEVEL = 3
+"""Of 9; a matte is mostly flat."""
 
 
 def write_pictures(pattern: Path, layers: Sequence[str], frames: Iterable[int], kind: str) -> None:
@@ -38,15 +41,19 @@ def write_pictures(pattern: Path, layers: Sequence[str], frames: Iterable[int], 
     for frame in frames:
         matte = mattes.read(frame)
         if kind == INDEX:
-            contents = {INDEX: _palette(labels(matte, layers))}
+            images = {INDEX: _palette(labels(matte, layers))}
         else:
-            contents = {layer: _grey16(matte.layers[layer]) for layer in layers} | {UNION: _grey16(matte.union)}
-        for name, content in contents.items():
+            images = {layer: _grey16(matte.layers[layer]) for layer in layers} | {UNION: _grey16(matte.union)}
+        says = PngInfo()
+        says.add_text(SIGNATURE, signature_of(mattes.path(frame)) or "")
+        for name, image in images.items():
             path = _path(pattern, name, frame)
+            content = io.BytesIO()
+            image.save(content, format="PNG", compress_level=COMPRESS_LEVEL, pnginfo=says)
             try:
                 probe(path.parent)
                 with whole(path) as file:
-                    file.write(content)
+                    file.write(content.getbuffer())
             except OSError as error:
                 raise not_written(path, error) from error
 
@@ -54,6 +61,21 @@ def write_pictures(pattern: Path, layers: Sequence[str], frames: Iterable[int], 
 def picture_paths(pattern: Path, layers: Sequence[str], frame: int, kind: str) -> list[Path]:
     """Name the PNGs of a frame."""
     return [_path(pattern, name, frame) for name in ([INDEX] if kind == INDEX else [*layers, UNION])]
+
+
+def pictures_are_of(pattern: Path, layers: Sequence[str], frame: int, kind: str) -> bool:
+    """Say whether all PNGs of a frame are there and were read from the matte that is there now."""
+    signature = signature_of(sequences.frame_path(pattern, frame))
+    return signature is not None and all(_signature(path) == signature for path in picture_paths(pattern, layers, frame, kind))
+
+
+def _signature(picture: Path) -> str | None:
+    """Give the signature of the matte that a PNG was read from; None where it says none."""
+    try:
+        with Image.open(picture) as image:
+            return image.info.get(SIGNATURE)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None
 
 
 def _path(pattern: Path, name: str, frame: int) -> Path:
@@ -70,19 +92,15 @@ def labels(matte: Matte, layers: Sequence[str]) -> np.ndarray:
     return winner
 
 
-def _grey16(plane: np.ndarray) -> bytes:
-    done, content = cv2.imencode(".png", np.rint(plane.clip(0, 1) * 65535).astype(np.uint16), [cv2.IMWRITE_PNG_COMPRESSION, 3])
-    assert done, "a grey picture can be a PNG"
-    return content.tobytes()
+def _grey16(plane: np.ndarray) -> Image.Image:
+    return Image.fromarray(np.rint(plane.clip(0, 1) * 65535).astype(np.uint16))
 
 
-def _palette(picture: np.ndarray) -> bytes:
-    """Encode labels with a palette of well told colours."""
+def _palette(picture: np.ndarray) -> Image.Image:
+    """Give labels a palette of well told colours."""
     place = np.arange(256)
     # Bit k of the label sets bits of red, green and blue from above, as the palettes of segmentation data do.
     colours = np.stack([sum(((place >> (3 * k + channel)) & 1) << (7 - k) for k in range(3)) for channel in range(3)], axis=1)
     image = Image.fromarray(picture, "P")
     image.putpalette(colours.astype(np.uint8).tobytes())
-    content = io.BytesIO()
-    image.save(content, format="PNG")
-    return content.getvalue()
+    return image
