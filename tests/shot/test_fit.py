@@ -102,6 +102,12 @@ def test_command_says_how_well_the_shapes_cover_the_matte(request_: FitRequest, 
     assert float(printed.split("disc: shapes of frame 0 on frame 5, overlap with the matte ")[1].split()[0]) >= 0.97
 
 
+def test_command_asks_for_the_frame(request_: FitRequest, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["fit", request_.plate, "--roto", str(request_.roto), "--mattes", request_.mattes, "--out", request_.out]
+    assert main(words) != 0
+    assert "--frame F" in capsys.readouterr().err and not Path(request_.out).exists()
+
+
 def test_frame_without_a_matte_is_refused_in_a_sentence(request_: FitRequest) -> None:
     with pytest.raises(RequestError, match="Frame 99 has no plate or no matte"):
         fit_shapes(FitRequest(**{**vars(request_), "frame": 99}))

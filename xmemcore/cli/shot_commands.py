@@ -63,6 +63,7 @@ def add_fit(commands: argparse._SubParsersAction[Parser]) -> None:
     add_annotation_options(parser)
     parser.add_argument("--object", action="append", dest="objects", metavar="NAME", help="which object (repeatable; default: all)")
     add_settings(parser, FitRequest, "fit")
+    parser.set_defaults(frame=None)  # no frame is usual
     add_log_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
     parser.set_defaults(run=run_fit)
@@ -103,6 +104,8 @@ def run_fit(chosen: argparse.Namespace) -> None:
     """Fit, and say how well each object's shapes cover its matte."""
     from xmemcore.shot.fit import fit_shapes
 
+    if chosen.frame is None:
+        raise RequestError("Name the frame whose matte the shapes are moved onto: --frame F.")
     request = _checked(request_of(chosen, FitRequest))
     if not request.mattes:
         raise RequestError("Name the mattes of a propagate: --mattes DIR.")
