@@ -1,7 +1,8 @@
 """Steady edges: where a matte is undecided, it is averaged with its neighbours in time, brought here along the optical flow.
 
-The network answers each frame by itself, so an edge trembles by parts of a pixel. Where the matte is decided nothing changes, and neither
-does a keyed frame; where a neighbour says something else altogether (it is hidden there, or the flow is wrong) it does not count.
+The network answers each frame by itself, so an edge trembles. Of the values of all frames the least and the largest do not count, so that
+one frame that is far off does not draw the edge along. Where the matte is decided nothing changes, and neither does a keyed frame; a
+neighbour that has no edge near says something else altogether (the object is hidden there, or the flow is wrong), and does not count.
 """
 
 from __future__ import annotations
@@ -15,30 +16,41 @@ from xmemcore.shot.mattes.edges import undecided
 from xmemcore.shot.mattes.planes import share_out
 from xmemcore.shot.plate.flow import Ways
 
-VERSION = 1
-"""Raised whenever the same inputs would be averaged in another way: it is part of every signature."""
+VERSION = 2
+"""Raised whenever the same inputs would be steadied in another way: it is part of every signature."""
 
 REACH = 2
 """Frames before and after that count."""
-DIFFERENT = 0.5
-"""From this difference on a neighbour says something else."""
+NEAR_CELLS = 4
+"""How far a neighbour's edge may lie from this frame's."""
 
 
 def steadied(planes: np.ndarray, index: int, around: Mapping[int, np.ndarray], flows: Ways) -> np.ndarray:
-    """Average a prediction (1 + K, h, w) with those of neighbouring frames, where it is undecided; planes still sum to 1."""
+    """Steady a prediction (1 + K, h, w) by those of neighbouring frames, where it is undecided; planes still sum to 1."""
     size = (planes.shape[1], planes.shape[2])
     ways = {neighbour: flows.way(index, neighbour, size) for neighbour in around}
     steady = planes.astype(np.float32)
     for obj, plane in enumerate(steady[1:], 1):
-        total, weight = plane.copy(), np.ones_like(plane)
+        band = undecided(plane[None])
+        seen = [plane[band]]
         for neighbour, way in ways.items():
             neighbours = around[neighbour][obj].astype(np.float32)
             brought = cv2.remap(neighbours, way.columns, way.rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            counts = np.abs(brought - plane) < DIFFERENT
-            total += counts * brought
-            weight += counts
-        steady[obj] = np.where(undecided(plane[None]), total / weight, plane)
+            seen.append(np.where(_near_edge(brought), brought, plane)[band])
+        steady[obj][band] = _middle(np.sort(seen, axis=0))
     return share_out(steady)
+
+
+def _near_edge(plane: np.ndarray) -> np.ndarray:
+    """Say which cells (h, w) have both in and out around them."""
+    around = np.ones((2 * NEAR_CELLS + 1,) * 2, np.uint8)
+    return (cv2.dilate(plane, around) >= 0.5) & (cv2.erode(plane, around) < 0.5)
+
+
+def _middle(values: np.ndarray) -> np.ndarray:
+    """Average sorted values (frames, n) but for a quarter at either end, less one frame."""
+    left_out = (len(values) - 1) // 4
+    return values[left_out : len(values) - left_out].mean(axis=0)
 
 
 def neighbours(index: int, delivers: Collection[int]) -> list[int]:
