@@ -135,6 +135,18 @@ def test_what_lies_between_edges_far_apart_costs_nothing(monkeypatch: pytest.Mon
     assert len(looked_at) == 2 and sum(looked_at) < 0.8 * small[0].size
 
 
+def test_many_specks_are_solved_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    fitted = edges.fitted
+    monkeypatch.setattr(edges, "fitted", lambda colours, matte, band: calls.append(matte.size) or fitted(colours, matte, band))
+    specks = np.zeros((200, 200), np.float32)
+    specks[20::40, 20::40] = 1
+    small = np.stack((1 - specks, specks))
+    enlarged = np.stack([cv2.resize(plane, (400, 400), interpolation=cv2.INTER_LINEAR) for plane in small])
+    refined(small, enlarged, np.zeros((400, 400, 3), np.float32))
+    assert len(calls) == 1
+
+
 def test_refined_is_the_default_and_plain_is_what_it_was() -> None:
     canvas = Canvas(Box(0, 0, 12, 8), Box(0, 0, 12, 8))
     assert chain_of(PropagateRequest(plate="p"), canvas) == (Enlarge(canvas), Refine())

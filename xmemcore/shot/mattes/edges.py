@@ -54,6 +54,8 @@ BAND_CELLS = 2
 """How far "all around" is, at working size."""
 ROOM_CELLS = BAND_CELLS + 2 * RADIUS_CELLS + 1
 """How far from the cells near an edge the filter looks."""
+WORTH_CELLS = 2500
+"""Cells between edges that must be spared by a region of their own: every region takes as long as so many cells, besides."""
 STRIP_CELLS = 24
 """Rows of cells that are solved at once, from edge to edge."""
 GAP_CELLS = 12
@@ -148,13 +150,14 @@ def undecided(objects: np.ndarray) -> np.ndarray:
 
 
 def _apart(band: np.ndarray) -> Iterator[Part]:
-    """Split the cells near edges (h, w) into rectangles so far from each other that neither filter looks at another's."""
+    """Split the cells near edges (h, w) into rectangles so far from each other that no filter looks at another's, where it is worth it."""
     parts: list[Part] = [(slice(0, band.shape[0]), slice(0, band.shape[1]))]
     while parts:
         part = parts.pop()
         for axis in (0, 1):
-            first = part[axis].start
-            runs = [slice(first + run.start, first + run.stop) for run in _runs(np.any(band[part], axis=1 - axis), 2 * ROOM_CELLS)]
+            first, across = part[axis].start, part[1 - axis].stop - part[1 - axis].start
+            gap = 2 * ROOM_CELLS + WORTH_CELLS // across
+            runs = [slice(first + run.start, first + run.stop) for run in _runs(np.any(band[part], axis=1 - axis), gap)]
             if len(runs) > 1:
                 parts += [(run, part[1]) if axis == 0 else (part[0], run) for run in runs]
                 break
