@@ -238,6 +238,15 @@ def test_alpha_is_dropped_and_grey_is_three_equal_channels(tmp_path: Path) -> No
         assert np.array_equal(plate.read(frame), np.repeat(pixels[..., :1], 3, axis=2) / np.float32(255))
 
 
+def test_frame_that_is_usually_encoded_otherwise_is_refused_unless_the_artist_says_how(tmp_path: Path) -> None:
+    for frame in (1, 2):
+        write_exr(tmp_path / f"p.{frame}.exr", rgb(ramp(12, 20)))
+    Image.fromarray(noise()[:12, :20]).save(tmp_path / "p.2.exr", format="JPEG")
+    with pytest.raises(RequestError, match=r"Frame 2 \(p.2.exr\) is a file of another kind than the first: usually srgb, not linear"):
+        Plate.open(str(tmp_path))
+    assert Plate.open(str(tmp_path), "srgb").frames == (1, 2)
+
+
 def test_jpeg_is_decoded_as_pillow_does(tmp_path: Path) -> None:
     Image.fromarray(cv2.resize(noise(), (61, 43))).save(tmp_path / "p.1.jpg", quality=80)
     with Image.open(tmp_path / "p.1.jpg") as file:

@@ -71,6 +71,8 @@ class Plate:
                     require_possible(header.display, header.pixel_aspect, f"The format of {path.name}")
             _require_format(path, frame, header, first.display, first.pixel_aspect)
             _require_layer(path, frame, header.layer, first.layer)
+            if colorspace is None:
+                _require_encoding(path, frame, header.colorspace, first.colorspace)
             windows.append(header.window)
             notes.update(dict.fromkeys(header.notes))
             if not within_reach(header.window, first.display):
@@ -211,6 +213,15 @@ def _require_format(path: Path, frame: int, header: FrameHeader, display: Box, a
         raise RequestError(
             f"Frame {frame} ({path.name}) has a pixel aspect of {header.pixel_aspect:g}, but the plate begins with "
             f"{aspect:g}. Render all frames in one format."
+        )
+
+
+def _require_encoding(path: Path, frame: int, usual: str | None, first: str | None) -> None:
+    """See that a frame's kind of file is usually encoded as the first frame's is, since nobody said how they are."""
+    if usual != first:
+        raise RequestError(
+            f"Frame {frame} ({path.name}) is a file of another kind than the first: usually {usual or 'film'}, not {first or 'film'}. "
+            "Replace it, or say how all frames are encoded (--colorspace)."
         )
 
 
