@@ -11,6 +11,7 @@ import pytest
 
 from tests.shot.made_shot import sent_to, write_shot
 from xmemcore.cli.main import main
+from xmemcore.engine import entrance
 from xmemcore.protocol.absences import Absence
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
@@ -53,6 +54,14 @@ def test_a_range_is_taught_at_both_ends_and_enforced_between(request_: Propagate
     assert {1004, 1007} <= set(result.keyframes)
     assert not {1004, 1005, 1006, 1007}.intersection(shown(asked, "sleeve.alpha"))
     assert {1003, 1008} <= set(shown(asked, "sleeve.alpha")) and {1005, 1006} <= set(shown(asked, "body.alpha"))
+
+
+def test_mattes_are_stale_where_objects_are_kept_out_otherwise(request_: PropagateRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = replace(request_, absent=("sleeve:1004-1007",))
+    propagate(asked)
+    assert not node_status(asked).stale
+    monkeypatch.setattr(entrance, "VERSION", entrance.VERSION + 1)
+    assert 1008 in node_status(asked).stale
 
 
 def test_a_changed_range_makes_what_depends_on_it_stale(request_: PropagateRequest) -> None:

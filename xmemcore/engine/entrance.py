@@ -16,6 +16,8 @@ from torch import Tensor
 
 from xmemcore.engine.frames import Annotation, Padding
 
+VERSION = 1
+"""Part of every prediction's hash; another one where an object is kept out or let in otherwise."""
 FRAMES = 12
 """Frames for which an object is kept out: the artist's word counts near the frame that it is said of."""
 LARGE = 0.25

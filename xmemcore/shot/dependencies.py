@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 
+from xmemcore.engine import entrance
 from xmemcore.engine.order import Gap
 from xmemcore.protocol.settings import values
 from xmemcore.shot import windows
@@ -136,7 +137,7 @@ class Dependencies:
     def _base(self, planned: GroupPlan, keys: dict[int, str]) -> str:
         """Hash settings, model and every annotation of a group."""
         group, encoding = planned.group, self._opened.content.encoding
-        parts = (FORMAT, asdict(self._plan.config), vars(encoding), keys, group.signatures, len(group.objects))
+        parts = (FORMAT, asdict(self._plan.config), vars(encoding), keys, group.signatures, len(group.objects), entrance.VERSION)
         return digest(*parts, *self._weights())
 
     def _weights(self) -> list[str]:
