@@ -9,17 +9,19 @@ from tests.engine.small import MadeUpShot, propagate, small_network
 from xmemcore.engine.config import EngineConfig
 from xmemcore.engine.frames import Annotation
 from xmemcore.network.config import NetworkConfig
-from xmemcore.network.inference import FAST, FLOAT32, MIXED, prepared
+from xmemcore.network.inference import FAST, FLOAT32, MIXED, computes_in_half, prepared
 from xmemcore.network.xmem import XMem
 from xmemcore.protocol.failures import MachineError, RequestError
 from xmemcore.shot import device
 from xmemcore.shot.device import choose_precision
 
+halves_bits = pytest.mark.skipif(not computes_in_half(torch.device("cpu")), reason="this processor has no bfloat16 instructions")
+
 # bfloat16 has 8 bits: a probability is off by a few parts in a thousand; fast adds what a wrong match costs.
 CLOSE = {FLOAT32: 1e-5, MIXED: 0.03, FAST: 0.1}
 
 
-@pytest.mark.parametrize("level", [FLOAT32, MIXED, FAST])
+@pytest.mark.parametrize("level", [FLOAT32, pytest.param(MIXED, marks=halves_bits), pytest.param(FAST, marks=halves_bits)])
 def test_levels_differ_from_the_network_by_rounding_alone(level: str) -> None:
     network = small_network()
     annotations = {index: Annotation({0: MadeUpShot(network, 8).mask(index)}) for index in (0, 7)}
@@ -30,6 +32,7 @@ def test_levels_differ_from_the_network_by_rounding_alone(level: str) -> None:
         assert (rounded[index].planes - exact[index].planes).abs().max() < CLOSE[level]
 
 
+@halves_bits
 @pytest.mark.parametrize("level", [MIXED, FAST])
 def test_what_memory_matches_by_and_the_sensory_state_stay_float32(level: str) -> None:
     network = prepared(small_network(), level)
@@ -49,6 +52,7 @@ def test_mixed_leaves_a_resnet_key_encoder_exact() -> None:
     assert torch.equal(exact.key, mixed.key)
 
 
+@halves_bits
 @torch.inference_mode()
 def test_mixed_rounds_inside_the_two_widest_blocks_of_the_compact_key_encoder_alone() -> None:
     network, image = small_network(), torch.rand(1, 3, 64, 96)
