@@ -55,7 +55,7 @@ setup(
     },
     data_files=nuke_files(),
     install_requires=requirements("core"),
-    extras_require={name: requirements(name) for name in ("plates", "color", "cryptomatte", "farm", "train", "dev")},
+    extras_require={name: requirements(name) for name in ("plates", "color", "cryptomatte", "matting", "farm", "train", "dev")},
     entry_points={"console_scripts": ["xmem-roto = xmemcore.cli.main:main"]},
     classifiers=["Operating System :: OS Independent", "Programming Language :: Python :: 3.11"],
 )

@@ -58,7 +58,8 @@ def test_wheel_pins_the_core_and_names_its_extras(wheel: zipfile.ZipFile) -> Non
     core = [line for line in (CHECKOUT / "requirements/core.txt").read_text().splitlines() if not line.startswith("#")]
     for pin in core:
         assert f"Requires-Dist: {pin}\n" in text
-    assert set(re.findall(r"^Provides-Extra: (\w+)$", text, re.MULTILINE)) == {"plates", "color", "cryptomatte", "farm", "train", "dev"}
+    extras = {"plates", "color", "cryptomatte", "matting", "farm", "train", "dev"}
+    assert set(re.findall(r"^Provides-Extra: (\w+)$", text, re.MULTILINE)) == extras
     assert "License" in text and re.search(r"^Requires-Python: (>=3.11,<3.12|<3.12,>=3.11)$", text, re.MULTILINE)
 
 

@@ -1,4 +1,4 @@
-"""Measure edges: every choice of `edges` on drawn shots with known alpha, its error and its time."""
+"""Measure edges: every choice of `edges` whose packages are here on drawn shots with known alpha, its error and its time."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ import numpy as np
 from xmemcore.evaluation.alpha_shots import KINDS, AlphaFrame, AlphaShot, answered
 from xmemcore.evaluation.metrics import boundary_f
 from xmemcore.protocol.choices import EDGES
+from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.mattes.edges import undecided
+from xmemcore.shot.mattes.matting import MATTING, make_ready, version
 from xmemcore.shot.mattes.steps import Predicted, chain_of, finished
 from xmemcore.shot.plate.canvas import Canvas
 
@@ -84,10 +86,12 @@ def compare_edges(
     Returns:
         {"lines", "rows": [{"kind", "size", choice of edges: figures}]}, each row a mean over seeds and frames.
     """
-    kinds, sizes = kinds or tuple(KINDS), sizes or SIZES
+    kinds, sizes, choices = kinds or tuple(KINDS), sizes or SIZES, choices_here()
+    if MATTING in choices:
+        make_ready(listener.message)  # or its loading would count for the first frame
     rows = []
     for done, (width, height, kind) in enumerate((*size, kind) for size in sizes for kind in kinds):
-        found: dict[str, list[EdgeFigures]] = {choice: [] for choice in EDGES}
+        found: dict[str, list[EdgeFigures]] = {choice: [] for choice in choices}
         for seed in seeds:
             for number in range(frames):
                 for choice, figures in _frame_figures(AlphaShot(kind, width, height, seed).frame(5 * number), lines, seed).items():
@@ -99,6 +103,15 @@ def compare_edges(
     return {"lines": lines, "rows": rows}
 
 
+def choices_here() -> tuple[str, ...]:
+    """Give the choices of `edges` whose packages are installed."""
+    try:
+        version()
+    except RequestError:
+        return tuple(choice for choice in EDGES if choice != MATTING)
+    return EDGES
+
+
 def _frame_figures(frame: AlphaFrame, lines: int, seed: int) -> dict[str, EdgeFigures]:
     height, width = frame.alpha.shape
     canvas = Canvas(Box(0, 0, width, height), Box(0, 0, width, height))
@@ -107,7 +120,7 @@ def _frame_figures(frame: AlphaFrame, lines: int, seed: int) -> dict[str, EdgeFi
     decided = cv2.resize(undecided(planes[1:]).astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) == 0
     plain = _matte("plain", canvas, planes, frame)
     figures = {}
-    for choice in EDGES:
+    for choice in choices_here():
         began = time.perf_counter()
         matte = _matte(choice, canvas, planes, frame)
         figures[choice] = judged(frame, matte, plain, decided, time.perf_counter() - began)
@@ -132,7 +145,7 @@ def _mean(figures: Sequence[EdgeFigures]) -> dict[str, float]:
 def line(row: dict[str, Any]) -> str:
     """Write one row."""
     parts = [f"{row['size']:>10s} {row['kind']:8s}"]
-    for choice in EDGES:
+    for choice in (choice for choice in EDGES if choice in row):
         figures = row[choice]
         share = f" ({figures['band'] / row['plain']['band']:.2f} of plain)" if choice != "plain" else ""
         parts.append(
@@ -147,6 +160,7 @@ def text(content: dict[str, Any]) -> str:
     lines = [line(row) for row in content["rows"]]
     for size in dict.fromkeys(row["size"] for row in content["rows"]):
         rows = [row for row in content["rows"] if row["size"] == size]
-        means = {choice: {name: sum(row[choice][name] for row in rows) / len(rows) for name in rows[0][choice]} for choice in EDGES}
+        choices = [choice for choice in EDGES if choice in rows[0]]
+        means = {choice: {name: sum(row[choice][name] for row in rows) / len(rows) for name in rows[0][choice]} for choice in choices}
         lines.append(line({"size": size, "kind": "mean", **means}))
     return "\n".join(lines)

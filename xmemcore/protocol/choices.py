@@ -19,8 +19,9 @@ ORDERS = ("outward", "forward")
 RESAMPLINGS = ("area", "published")
 """How a plate is reduced to the working size. area averages; published is bilinear without antialiasing, as in the papers."""
 
-EDGES = ("refined", "plain")
-"""How a matte gets from working size to the plate's. refined solves its edges again from the plate, plain only enlarges it."""
+EDGES = ("refined", "matting", "plain")
+"""How a matte gets from working size to the plate's. refined solves its edges again from the plate, matting does so pixel by pixel and
+needs a package, plain only enlarges the matte."""
 
 CROPS = ("auto", "off")
 """Whether small objects are computed in a part of the frame, at the same working size, so that they are seen larger."""

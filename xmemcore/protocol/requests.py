@@ -370,12 +370,13 @@ class PropagateRequest(ShotRequest):
         choices=EDGES,
         option="--edges",
         group="engine",
-        help="refined: edges are solved again from the plate at its own resolution; plain: the matte is enlarged (default: %(default)s)",
+        help="refined: edges are solved again from the plate at its own resolution; matting: pixel by pixel, for hair, seconds a frame, "
+        "needs `bootstrap.py setup --extras matting`; plain: the matte is enlarged (default: %(default)s)",
         knob="edges",
         label="edges",
         tooltip="refined: where the matte is undecided, the plate says at its own resolution where the edge runs; everywhere else the "
-        "matte is solid. It does not look for hair. plain: the model's matte, enlarged; softer, for shots whose colours say nothing "
-        "(smoke, darkness).",
+        "matte is solid. matting: the same pixel by pixel, for hair; it takes seconds a frame and a package: bootstrap.py setup --extras "
+        "matting. plain: the model's matte, enlarged; softer, for shots whose colours say nothing (smoke, darkness).",
     )
     """Plain mode always uses plain edges."""
     crop: str = setting(

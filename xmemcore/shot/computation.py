@@ -18,6 +18,7 @@ from xmemcore.shot.close_ups import CloseUps
 from xmemcore.shot.gap_workers import GapWorker, Job, side_by_side
 from xmemcore.shot.learned import LearnedStore, taught
 from xmemcore.shot.listener import Listener
+from xmemcore.shot.mattes import matting
 from xmemcore.shot.mattes.composition import Composer
 from xmemcore.shot.mattes.queue import MatteQueue, handed
 from xmemcore.shot.mattes.steady import Waiting, neighbours
@@ -64,6 +65,8 @@ class Computation:
         self._opened, self._plan, self._mattes, self._listener, self._warn = opened, planned, mattes, listener, warn
         self._device = device
         places, shot, request = opened.places, opened.shot, opened.request
+        if matting.wanted(request):
+            matting.make_ready(listener.message, request.cache)
         learned = LearnedStore(places.cache, places.node_id, warn) if caching else None
         model, weights = taught(load_network(opened.model.path, device), opened, planned, learned, listener)
         if weights is not None:

@@ -17,7 +17,7 @@ from xmemcore.shot.approved import approved_paths
 from xmemcore.shot.device import choose_precision
 from xmemcore.shot.files.sequence import Sequence
 from xmemcore.shot.inputs import Shot, open_shot, wanted_indices
-from xmemcore.shot.mattes import cryptomatte
+from xmemcore.shot.mattes import cryptomatte, matting
 from xmemcore.shot.mattes.mattes import MatteWriter, Passes, matte_pattern, require_inputs_kept, require_layers_kept
 from xmemcore.shot.mattes.pictures import picture_paths
 from xmemcore.shot.plate.frame_source import Encoding, PlateContent
@@ -112,6 +112,8 @@ def open_propagate(request: PropagateRequest) -> OpenedShot:
         require_layers_kept(out, frames, layers)
     if request.cryptomatte:
         cryptomatte.require_usable()
+    if matting.wanted(request):
+        matting.version()  # refuses where there is none
     passes = Passes(request.bands, request.cryptomatte, request.compression)
     metadata = {
         "xmem/version": VERSION,

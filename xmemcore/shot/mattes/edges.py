@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from xmemcore.network.edges import COARSEST, edge_network, seen
+from xmemcore.shot.mattes.matting import ClosedForm, Opinion
 from xmemcore.shot.mattes.planes import share_out
 
 VERSION = 5
@@ -60,6 +61,8 @@ STRIP_CELLS = 24
 """Rows of cells that are solved at once, from edge to edge."""
 GAP_CELLS = 12
 """Columns without an edge from which on a strip is cut there."""
+STRETCH_CELLS = 12
+"""How far around a cell trust is averaged, for the closed form."""
 
 Part = tuple[slice, slice]
 
@@ -67,14 +70,16 @@ Part = tuple[slice, slice]
 class Refinement:
     """One group's prediction for one frame, explained by the plate's colours."""
 
-    def __init__(self, small: np.ndarray, picture: np.ndarray, soft: np.ndarray | None = None) -> None:
+    def __init__(self, small: np.ndarray, picture: np.ndarray, soft: np.ndarray | None = None, closed_form: bool = False) -> None:
         """Explain.
 
         Args:
             small: (1 + K, h, w) float32 in [0, 1] at working size, what is behind the objects first.
             picture: (H, W, 3) float32, display-encoded in [0, 1].
             soft: (K, h, w) in [0, 1], where each object's edge is soft by the artist's will: the plate is not asked there; None: nowhere.
+            closed_form: whether alpha is solved from the plate's pixels in closed form, where the filter alone would follow the plate.
         """
+        explanation = _Matted if closed_form else _Explained
         bands = [undecided(plane[None]) for plane in small[1:]]
         band = np.any(bands, axis=0)
         self._regions: list[_Region] = []
@@ -84,7 +89,7 @@ class Refinement:
         for part in _apart(band):
             alone = [_only(near, part) for near in bands]
             explained = [
-                _Explained(plate, plane, near, None if soft is None else soft[obj]) if near.any() else None
+                explanation(plate, plane, near, None if soft is None else soft[obj]) if near.any() else None
                 for obj, (plane, near) in enumerate(zip(small[1:], alone))
             ]
             self._regions.append(_Region(picture, _only(band, part), explained))
@@ -131,12 +136,7 @@ class _Region:
             if explained is None:
                 np.round(plane, out=plane)
                 continue
-            solid, empty = plane >= 1 - DECIDED, plane <= DECIDED
-            fitted, trust = explained.asked(part, self._picture[part])
-            plane += trust * (fitted - plane)
-            # Where the network is sure, the plate may move an edge, but texture must leave no haze.
-            plane -= empty * _haze(plane)
-            plane += solid * _haze(1 - plane)
+            explained.move(plane, part, self._picture[part])
         return share_out(planes)
 
 
@@ -239,6 +239,7 @@ class _Plate:
 
     def __init__(self, picture: np.ndarray, cells: tuple[int, int]) -> None:
         """Average a picture (H, W, 3) over its cells (h, w)."""
+        self.picture = picture
         self.size: tuple[int, int] = (picture.shape[0], picture.shape[1])
         self.colours: Sequence[np.ndarray] = cv2.split(_cells(picture, cells))
         """Three planes (h, w) float32 in [0, 1]."""
@@ -269,12 +270,51 @@ class _Explained:
         if soft is not None:
             self._trust *= 1 - box.of(soft)
 
+    def move(self, plane: np.ndarray, part: Part, pixels: np.ndarray) -> None:
+        """Move the edges of the enlarged matte (n, m) of a rectangle of the plate, in place, as its pixels (n, m, 3) say."""
+        solid, empty = plane >= 1 - DECIDED, plane <= DECIDED
+        fitted, trust = self.asked(part, pixels)
+        plane += trust * (fitted - plane)
+        # Where the network is sure, the plate may move an edge, but texture must leave no haze.
+        plane -= empty * _haze(plane)
+        plane += solid * _haze(1 - plane)
+
     def asked(self, part: Part, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Ask a rectangle of the plate: what its pixels (n, m, 3) make of the matte, and how far that is to be trusted, (n, m) each."""
         red, green, blue, constant = cv2.split(self._box.enlarged(self._function, part))
         r, g, b = cv2.split(pixels)
         matte = (red * r + green * g + blue * b + constant).clip(0, 1)
         return matte, self._box.enlarged(self._trust, part)
+
+
+class _Matted(_Explained):
+    """One object's matte in closed form; the linear function of the colours is a second opinion."""
+
+    def __init__(self, plate: _Plate, matte: np.ndarray, band: np.ndarray, soft: np.ndarray | None) -> None:
+        """Fit, then solve; as of `_Explained`."""
+        super().__init__(plate, matte, band, soft)
+        box, self._picture = self._box, plate.picture
+        self._matte, self._near = box.of(matte), box.of(band.astype(np.float32))
+        # A region without an edge has little trust all along; hair has it in most places, and the others should be solved with them.
+        near, trusted = (
+            cv2.blur(each, (2 * STRETCH_CELLS + 1,) * 2, borderType=cv2.BORDER_REFLECT) for each in (self._near, self._near * self._trust)
+        )
+        self._stretch = trusted / np.maximum(near, 1e-6)
+        if soft is not None:
+            self._stretch *= 1 - box.of(soft)
+        height, width = self._near.shape
+        self._closed = ClosedForm(plate.picture, box.pixels((slice(0, height), slice(0, width))), self._opinion)
+
+    def _opinion(self, part: Part) -> Opinion:
+        alpha, undecided = self._box.enlarged(self._matte, part), self._box.enlarged(self._near, part) > 0
+        fitted, trust = self.asked(part, self._picture[part])
+        refined = np.where(undecided, alpha + trust * (fitted - alpha), np.round(alpha))
+        return Opinion(refined, self._box.enlarged(self._stretch, part), undecided)
+
+    def move(self, plane: np.ndarray, part: Part, pixels: np.ndarray) -> None:
+        """As of `_Explained`; faint alpha stays, since hair is made of it."""
+        undecided = self._box.enlarged(self._near, part) > 0
+        plane[...] = np.where(undecided, self._closed.alpha(part), np.round(plane))
 
 
 def _cells(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:

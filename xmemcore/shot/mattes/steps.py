@@ -18,7 +18,7 @@ import numpy as np
 
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.files.box import Box
-from xmemcore.shot.mattes import carry, edges, steady
+from xmemcore.shot.mattes import carry, edges, matting, steady
 from xmemcore.shot.mattes.carry import KeyDifferences
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.flow import Ways
@@ -136,10 +136,20 @@ class Refine:
     """Move the edges of the enlarged planes to the edges of the plate."""
 
     key: str | None = f"edges {edges.VERSION}"
+    closed_form: bool = False
+
+    @classmethod
+    def in_closed_form(cls) -> Refine:
+        """Make the step that solves alpha in closed form.
+
+        Raises:
+            RequestError: the package for it is not installed.
+        """
+        return cls(f"edges {edges.VERSION} matting {matting.VERSION} {matting.PACKAGE} {matting.version()}", True)
 
     def begun(self, predicted: Predicted) -> Rows:
         """Explain the prediction by the plate's colours, to ask the plate's own pixels row by row."""
-        return edges.Refinement(predicted.values, predicted.picture(), predicted.soft).rows
+        return edges.Refinement(predicted.values, predicted.picture(), predicted.soft, self.closed_form).rows
 
 
 Chain = Sequence[Before | Step]
@@ -147,13 +157,18 @@ Chain = Sequence[Before | Step]
 
 
 def chain_of(request: PropagateRequest, canvas: Canvas, differences: Sequence[KeyDifferences] = (), flows: Ways | None = None) -> Chain:
-    """Choose the steps that a request asks for, in order; those that look along the shot need its flows."""
+    """Choose the steps that a request asks for, in order; those that look along the shot need its flows.
+
+    Raises:
+        RequestError: a package that a step needs is not installed.
+    """
     if request.plain:
         return (Enlarge(canvas),)
     before: tuple[Before, ...] = (Carry(differences),) if request.carry and differences else ()
     before += (Steady(flows),) if request.steady and flows is not None else ()
-    after = () if request.edges == PLAIN else (Refine(),)
-    return (*before, Enlarge(canvas), *after)
+    if request.edges == PLAIN:
+        return (*before, Enlarge(canvas))
+    return (*before, Enlarge(canvas), Refine.in_closed_form() if matting.wanted(request) else Refine())
 
 
 def keys_of(chain: Chain) -> list[str]:
