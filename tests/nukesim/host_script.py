@@ -35,18 +35,26 @@ class ScriptSide:
 
     def _end_tcl(self: Any) -> None:
         # Python does not see that the interpreter holds this host, and would keep both for ever.
-        self._interp.tk.deletecommand("nukesim_command")
+        self._tk.deletecommand("nukesim_command")
+        # Tcl kills the process when its interpreter is deleted in another thread than its own, and a host may be collected in any.
+        self._interp = None
 
     # --- Tcl
+    @property
+    def _tk(self: Any) -> Any:
+        if self._interp is None:
+            raise RuntimeError("this Nuke is closed")
+        return self._interp.tk
+
     def _split(self: Any, text: str) -> list[str]:
         """Split a Tcl list by Tcl's own rules."""
-        return [str(word) for word in self._interp.tk.splitlist(text)]
+        return [str(word) for word in self._tk.splitlist(text)]
 
     def _tcl(self: Any, script: str) -> str:
         """Run a Tcl script; RuntimeError with Tcl's message when it fails."""
         self._pending_error = None
         try:
-            return str(self._interp.tk.eval(script))
+            return str(self._tk.eval(script))
         except tkinter.TclError as error:
             pending, self._pending_error = self._pending_error, None
             if pending is not None and str(pending) in str(error):
@@ -162,7 +170,7 @@ class ScriptSide:
             self._contexts.pop()
 
     def _list_word(self: Any, text: str) -> str:
-        self._interp.setvar("nukesim_text", text)
+        self._tk.setvar("nukesim_text", text)
         return "$nukesim_text"
 
     def _frame_name(self: Any, text: str, frame: float) -> str:

@@ -111,6 +111,22 @@ def test_a_closed_stand_in_is_forgotten_with_all_its_nodes():
     assert gone() is None, "a thousand tests in one process would fill its memory"
 
 
+def test_a_closed_stand_in_may_be_collected_in_any_thread():
+    import nukesim
+
+    host = nukesim.start()
+    gone = weakref.ref(host._interp)
+    host.close()
+    assert gone() is None, "Tcl ends the process when its interpreter is deleted in another thread than its own"
+    with pytest.raises(RuntimeError, match="closed"):
+        host._tcl("set a 1")
+    held = [host]
+    del host
+    thread, _ = in_thread(held.clear)
+    thread.join(5)
+    assert not thread.is_alive() and not held
+
+
 def test_nobody_pumps_in_terminal_mode(terminal):
     import nuke
 
