@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import OpenEXR
 import pytest
+import torch
 
 from tests.engine.small import small_network
 from tests.shot.made_shot import (
@@ -32,6 +33,7 @@ from tests.shot.made_shot import (
     write_shot,
 )
 from xmemcore.network.checkpoint import save_network
+from xmemcore.network.inference import computes_in_half
 from xmemcore.protocol.failures import Cancelled, MachineError, RequestError
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.result_file import ResultFile
@@ -391,6 +393,7 @@ def test_plain_mode_gives_mattes_too(request_of: PropagateRequest) -> None:
     assert not Path(request_of.cache).exists()
 
 
+@pytest.mark.skipif(not computes_in_half(torch.device("cpu")), reason="this processor has no bfloat16 instructions")
 def test_level_of_rounding_is_in_every_signature_and_in_the_state(request_of: PropagateRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("xmemcore.shot.device.computes_in_half", lambda device: True)
     first = propagate(replace(request_of, frames="1001-1004", precision="float32"))

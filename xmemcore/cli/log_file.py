@@ -63,9 +63,10 @@ def outlived() -> Iterator[None]:
     try:
         yield
     finally:
-        # Python's own flush at its end would fail where nobody listens.
+        # Python's own flush at its end would fail where nobody listens, and end with 120.
+        err.flush()
         sys.stdout = None if out.stream is None else before[0]  # type: ignore[assignment]
-        sys.stderr = before[1]
+        sys.stderr = None if err.stream is None else before[1]  # type: ignore[assignment]
 
 
 class LoggedStream:

@@ -15,7 +15,7 @@ _PARTS = ("tables", "scores", "places")
 
 def load_searches(folder: CacheFolder, name: str) -> list[Found]:
     """Give the lists kept for a frame, by the name of its features. Damaged ones are deleted without a word: they cost one search."""
-    key = _key(name)
+    key = searches_key(name)
     try:
         tensors = folder.load(key) or {}
         return [_checked(*(tensors[f"{number}.{part}"] for part in _PARTS)) for number in range(len(tensors) // len(_PARTS))]
@@ -30,10 +30,11 @@ def save_searches(folder: CacheFolder, name: str, lists: tuple[Found, ...]) -> N
     for number, found in enumerate(lists):
         names = torch.frombuffer(bytearray.fromhex("".join(found.tables)), dtype=torch.uint8).view(len(found.tables), NAME_BYTES)
         tensors.update({f"{number}.{part}": tensor for part, tensor in zip(_PARTS, (names, found.scores, found.places))})
-    folder.save(_key(name), tensors)
+    folder.save(searches_key(name), tensors)
 
 
-def _key(name: str) -> str:
+def searches_key(name: str) -> str:
+    """Name the lists of a frame in the cache, by the name of its features."""
     return digest("searches", name)
 
 

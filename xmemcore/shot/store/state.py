@@ -28,6 +28,7 @@ from xmemcore.shot.store.cache import (
     node_folder,
     sweep_partial_files,
 )
+from xmemcore.shot.store.searches import searches_key
 
 NAME = "manifest.json"
 PROOF = "proof"
@@ -117,7 +118,8 @@ def clear_node(node_id: str, cache: str | None = None) -> None:
         older = {file.path.stem for file in cache_files(root) if file.older and file.path.parent.parent.name == FEATURES}
         of_node = _features_of(folder) | older
         others = set().union(*(_features_of(other) for other in root.iterdir() if other.is_dir() and other != folder))
-        for file in (*_feature_files(root, of_node - others), *cache_files(root, node_id)):
+        gone = of_node - others
+        for file in (*_feature_files(root, gone | {searches_key(name) for name in gone}), *cache_files(root, node_id)):
             file.delete()
         sweep_partial_files(root)
         if _format_of(folder / NAME) is not None:
