@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.nuke_plugin.test_artist_session import alpha, bundled_model, jaccard, outline, run_session, truth
+from tests.nuke_plugin.test_artist_session import alpha, bundled_model, outline, run_session, truth
+from xmemcore.evaluation.metrics import jaccard
 
 __all__ = ["bundled_model"]
 CASES = ["3.11", "3.9", "3.10", "3.13"]
@@ -58,7 +59,7 @@ def test_each_step_of_a_day_leaves_the_mattes_that_the_next_one_needs(temper, ve
     assert [frame for frame in changed("whole", "part") if frame not in part] == [] and changed("whole", "part") != []
     assert f"{FIRST}-{PART[0] - 1},{PART[1] + 1}-{LAST} show too; they are of earlier runs" in report["part"]["status"]
     for frame in frames:
-        assert jaccard(alpha(tmp_path / "part" / f"out.{frame}.exr", SIZE[::-1]), masks[frame]) > 0.6, "no frame is lost"
+        assert jaccard(alpha(tmp_path / "part" / f"out.{frame}.exr", SIZE[::-1]) > 0.5, masks[frame]) > 0.6, "no frame is lost"
 
     assert "Cancelled" in report["cancelled"]["status"] and files("cancelled") == files("part"), "a cancel, and nothing was written"
     assert sorted(report["rendered"]) == list(frames), "what was rendered before the cancel is not rendered again"

@@ -17,6 +17,8 @@ import OpenEXR
 import pytest
 from PIL import Image
 
+from xmemcore.evaluation.metrics import jaccard
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 POINTS = 96
 """Of each traced outline."""
@@ -65,15 +67,10 @@ def alpha(path: Path, shape: tuple[int, int], channel: str = "A") -> np.ndarray:
     return picture
 
 
-def jaccard(picture: np.ndarray, mask: np.ndarray) -> float:
-    found = picture > 0.5
-    either = (found | mask).sum()
-    return float((found & mask).sum() / either) if either else 1.0
-
-
 def mean_jaccard(folder: Path, stem: str, masks: dict[int, np.ndarray], without: list[int]) -> float:
     shape = next(iter(masks.values())).shape
-    return float(np.mean([jaccard(alpha(folder / f"{stem}.{f:04d}.exr", shape), mask) for f, mask in masks.items() if f not in without]))
+    found = {frame: alpha(folder / f"{stem}.{frame:04d}.exr", shape) > 0.5 for frame in masks if frame not in without}
+    return float(np.mean([jaccard(matte, masks[frame]) for frame, matte in found.items()]))
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +107,7 @@ def test_an_artist_keys_propagates_is_told_where_to_key_and_corrects(temper, ver
             written = alpha(tmp_path / f"{step}_mattes" / f"matte.{frame:04d}.exr", (height, width))
             assert np.array_equal(shown, written), f"{step}: frame {frame} in Nuke is not the matte on disk"
     hold = {f: masks[min(keys, key=lambda key: (abs(key - f), key))] for f in masks}
-    j_hold = float(np.mean([jaccard(hold[f].astype(np.float32), mask) for f, mask in masks.items() if f not in keys]))
+    j_hold = float(np.mean([jaccard(hold[f], mask) for f, mask in masks.items() if f not in keys]))
     j_first = mean_jaccard(tmp_path / "first", "out", masks, keys)
     j_second = mean_jaccard(tmp_path / "second", "out", masks, keys)
     figures = {

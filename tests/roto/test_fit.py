@@ -11,13 +11,9 @@ from xmemcore.roto.fit import fit, moved, without_closed_holes
 from xmemcore.roto.grid import PixelGrid
 from xmemcore.roto.raster import rasterise_hard
 from xmemcore.roto.shapes import EvaluatedShape
+from xmemcore.shot.fit import overlap
 
 GRID = PixelGrid(160, 120)
-
-
-def overlap(first: np.ndarray, second: np.ndarray) -> float:
-    a, b = first >= 0.5, second >= 0.5
-    return float((a & b).sum() / max((a | b).sum(), 1))
 
 
 def polygon(*corners: tuple[float, float], blending: str = "over") -> EvaluatedShape:
