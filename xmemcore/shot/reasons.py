@@ -45,12 +45,7 @@ def mended(index: int, doubts: Sequence[Sequence[Doubt]]) -> list[int]:
         index: of the key.
         doubts: for each object, of every frame.
     """
-    found = [
-        stretch
-        for doubts_of_object in doubts
-        for stretch in stretches(doubts_of_object)
-        if stretch.reason != TURNED and _mends(index, stretch)
-    ]
+    found = [stretch for _, stretch in _stretches(doubts) if stretch.reason != TURNED and _mends(index, stretch)]
     return sorted({frame for stretch in found for frame in range(stretch.first, stretch.last + 1)})
 
 
@@ -74,26 +69,9 @@ def reason(
         frames: the plate's frame numbers.
         suggested: those of `keyed` that are suggested before this one; what they put right is not named again.
     """
-    before = max((key for key in keyed if key < index), default=-1)
-    after = min((key for key in keyed if key > index), default=len(frames))
-    best: tuple[float, int, Stretch] | None = None
-    for obj, doubts_of_object in enumerate(doubts):
-        for stretch in stretches(doubts_of_object):
-            apart = max(stretch.first - index, index - stretch.last, 0)
-            if stretch.last <= before or stretch.first >= after or apart > REACH_FRAMES:
-                continue
-            if stretch.reason == TURNED or any(_mends(other, stretch) for other in suggested):
-                continue
-            weight = stretch.error * float(np.exp(-apart / REACH_FRAMES))
-            weak = stretch.reason.startswith(WEAK_SIGNS)
-            if stretch.error / len(stretch) < (WEAK_ALARM if weak else ALARM):
-                continue
-            if (weak or stretch.reason == TWO_CANDIDATES) and len(stretch) < WEAK_FRAMES:
-                continue
-            if best is None or weight > best[0]:
-                best = weight, obj, stretch
-    if best is not None:
-        _, obj, stretch = best
+    wrong = _worst(index, keyed, doubts, suggested)
+    if wrong is not None:
+        obj, stretch = wrong
         return Reason(f"{names[obj]}: {_on(stretch, frames)}", names[obj], stretch.first, stretch.last, True)
     turned = _turned(index, doubts)
     if turned is not None:
@@ -109,21 +87,53 @@ def reason(
     return Reason(text, None, index, index, False)
 
 
-def _mends(index: int, stretch: Stretch) -> bool:
-    return stretch.first - NEAR_FRAMES <= index <= stretch.last + NEAR_FRAMES
-
-
 def first_key_reason(share: float) -> str:
     """Say why a frame is the best first key, when `share` of the shot is explained by it."""
     return f"it looks most like the rest of the shot; a key here explains about {100 * share:.0f} % of it"
+
+
+def _stretches(doubts: Sequence[Sequence[Doubt]]) -> list[tuple[int, Stretch]]:
+    """List every object's stretches, each with the number of its object."""
+    return [(obj, stretch) for obj, doubts_of_object in enumerate(doubts) for stretch in stretches(doubts_of_object)]
+
+
+def _worst(index: int, keyed: Sequence[int], doubts: Sequence[Sequence[Doubt]], suggested: Sequence[int]) -> tuple[int, Stretch] | None:
+    """Find the stretch between the keys around an index whose error weighs most, nearer ones more, and name the object."""
+    before = max((key for key in keyed if key < index), default=-np.inf)
+    after = min((key for key in keyed if key > index), default=np.inf)
+    found = [
+        (obj, stretch)
+        for obj, stretch in _stretches(doubts)
+        if before < stretch.last and stretch.first < after and _apart(index, stretch) <= REACH_FRAMES
+        if _alarms(stretch) and not any(_mends(other, stretch) for other in suggested)
+    ]
+    return max(found, key=lambda each: each[1].error * float(np.exp(-_apart(index, each[1]) / REACH_FRAMES)), default=None)
+
+
+def _apart(index: int, stretch: Stretch) -> int:
+    """Count the frames from an index to a stretch; 0 inside it."""
+    return max(stretch.first - index, index - stretch.last, 0)
+
+
+def _mends(index: int, stretch: Stretch) -> bool:
+    return _apart(index, stretch) <= NEAR_FRAMES
+
+
+def _alarms(stretch: Stretch) -> bool:
+    """Say whether a stretch is called wrong, and not only doubted."""
+    if stretch.reason == TURNED:
+        return False
+    weak = stretch.reason.startswith(WEAK_SIGNS)
+    if (weak or stretch.reason == TWO_CANDIDATES) and len(stretch) < WEAK_FRAMES:
+        return False
+    return stretch.error / len(stretch) >= (WEAK_ALARM if weak else ALARM)
 
 
 def _turned(index: int, doubts: Sequence[Sequence[Doubt]]) -> tuple[int, Stretch] | None:
     """Find the longest stretch around an index on which an object looks like none of its keys, and name the object."""
     found = [
         (obj, stretch)
-        for obj, doubts_of_object in enumerate(doubts)
-        for stretch in stretches(doubts_of_object)
+        for obj, stretch in _stretches(doubts)
         if stretch.reason == TURNED and len(stretch) >= WEAK_FRAMES and stretch.first <= index <= stretch.last
     ]
     return max(found, key=lambda each: len(each[1]), default=None)
