@@ -94,7 +94,8 @@ def compare_edges(
         found: dict[str, list[EdgeFigures]] = {choice: [] for choice in choices}
         for seed in seeds:
             for number in range(frames):
-                for choice, figures in _frame_figures(AlphaShot(kind, width, height, seed).frame(5 * number), lines, seed).items():
+                frame = AlphaShot(kind, width, height, seed).frame(5 * number)
+                for choice, figures in _frame_figures(frame, lines, seed, choices).items():
                     found[choice].append(figures)
         means = {choice: _mean(figures) for choice, figures in found.items()}
         rows.append({"kind": kind, "size": f"{width}x{height}", **means})
@@ -112,7 +113,7 @@ def choices_here() -> tuple[str, ...]:
     return EDGES
 
 
-def _frame_figures(frame: AlphaFrame, lines: int, seed: int) -> dict[str, EdgeFigures]:
+def _frame_figures(frame: AlphaFrame, lines: int, seed: int, choices: Sequence[str]) -> dict[str, EdgeFigures]:
     height, width = frame.alpha.shape
     canvas = Canvas(Box(0, 0, width, height), Box(0, 0, width, height))
     answer = answered(frame.alpha, lines, seed)
@@ -120,7 +121,7 @@ def _frame_figures(frame: AlphaFrame, lines: int, seed: int) -> dict[str, EdgeFi
     decided = cv2.resize(undecided(planes[1:]).astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) == 0
     plain = _matte("plain", canvas, planes, frame)
     figures = {}
-    for choice in choices_here():
+    for choice in choices:
         began = time.perf_counter()
         matte = _matte(choice, canvas, planes, frame)
         figures[choice] = judged(frame, matte, plain, decided, time.perf_counter() - began)
