@@ -25,6 +25,7 @@ SUDDEN = 1.8
 LONGEST_LEAP = 24
 """Frames after which a matte that leapt and did not leap back counts as moved."""
 FAR_FRAMES = 30.0
+"""Distance to the nearest key, from which on more of it makes a matte no worse."""
 WIDE_EDGE = 1.8
 """Half-transparent pixels for each pixel of the outline, from which an edge counts as unsure. A true mask has 1 to 1.35, thin or not."""
 FAR_PIECE = 0.75
@@ -261,12 +262,9 @@ def _sweeps_apart(sights: Sequence[Sight | None], keyed: Mapping[int, bool], fad
     found: dict[int, float] = {}
     for fade in fades:
         inside, beside = ([sights[index] for index in some if 0 <= index < len(sights)] for some in (fade, (fade[0] - 1, fade[-1] + 1)))
-        usual = max((sight.softness for sight in beside if sight is not None), default=0.0)
-        apart = max((sight.softness - usual for sight in inside if sight is not None and sight.seen), default=0.0) / 2
-        before, after = (
-            max((key for key in keyed if key < fade[0]), default=None),
-            min((key for key in keyed if key > fade[-1]), default=None),
-        )
+        usual = max((seen.softness for seen in beside if seen is not None), default=0.0)
+        apart = max((seen.softness - usual for seen in inside if seen is not None and seen.seen), default=0.0) / 2
+        before, after = _keys_around(keyed, fade[0], fade[-1])
         if apart > 0 and before is not None and after is not None:
             middle = (fade[0] + fade[-1]) / 2
             for index in range(before + 1, after):
@@ -313,6 +311,9 @@ def _apart(first: Sight, other: Sight) -> float:
 
 def _said_absent(index: int, keyed: Mapping[int, bool]) -> bool:
     """Say whether the nearest key on either side has the object absent."""
-    before = max((key for key in keyed if key < index), default=None)
-    after = min((key for key in keyed if key > index), default=None)
-    return any(key is not None and not keyed[key] for key in (before, after))
+    return any(key is not None and not keyed[key] for key in _keys_around(keyed, index, index))
+
+
+def _keys_around(keyed: Mapping[int, bool], first: int, last: int) -> tuple[int | None, int | None]:
+    """Give the nearest key on either side of some frames; None where there is none."""
+    return max((key for key in keyed if key < first), default=None), min((key for key in keyed if key > last), default=None)
