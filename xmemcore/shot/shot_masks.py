@@ -74,7 +74,7 @@ class ShotMasks:
         self.objects = list(range(len(shot.annotations.objects))) if obj is None else [obj]
         """Numbers of the objects that count."""
         self._size = size
-        self._mattes = mattes
+        self.mattes = mattes
         self._looks = looks
         self._layers = layer_names(shot.annotations.objects)
         self._layer = None if obj is None else self._layers[obj]
@@ -89,8 +89,8 @@ class ShotMasks:
             return np.zeros(self._size, np.float32)
         if annotations.known(frame).issuperset(shown):
             matte = np.maximum.reduce([annotations.matte(frame, obj) for obj in shown])
-        elif self._mattes is not None and frame in self._mattes.frames:
-            found = self._mattes.read(frame, self.shot.plate.canvas)
+        elif self.mattes is not None and frame in self.mattes.frames:
+            found = self.mattes.read(frame, self.shot.plate.canvas)
             matte = found.union if self._layer is None else found.layers.get(self._layer)
         return None if matte is None else self._at_working_size(matte)
 
@@ -126,6 +126,11 @@ class ShotMasks:
         alike, fades = likenesses(glances, keyed, looked), _fades(len(seen), keyed)
         return Judgement([doubts(*of_object, fades) for of_object in zip(sights, keyed, alike)])
 
+    def save(self) -> None:
+        """Keep what was seen of mattes for the next suggestion; what this one did not ask for is forgotten."""
+        if self._looks is not None:
+            self._looks.save()
+
     def _keyed(self, obj: int, glances: Sequence[Glance | None]) -> dict[int, bool]:
         """List the indices on which the artist's word decides an object, and whether it is seen there."""
         annotations, keyed = self.shot.annotations, {}
@@ -139,29 +144,31 @@ class ShotMasks:
     def _glances(self, index: int, looked: LookedAt) -> dict[int, Glance]:
         """Reduce each object's mask or matte at a frame; without those that are unknown."""
         frame, annotations = self.shot.plate.frames[index], self.shot.annotations
-        known, names = annotations.known(frame), self._kept_names(frame)
-        glances = {obj: kept for obj, name in names.items() if (kept := self._kept(name, looked.cells)) is not None}
-        for obj in known.intersection(self.objects):
+        keyed = annotations.known(frame).intersection(self.objects)
+        glances = {}
+        for obj in keyed:
             mask = annotations.network_mask(frame, obj, self._size)
             glances[obj] = _glance(np.zeros(self._size, np.float32) if mask is None else mask.unpacked(), looked)
+        names = self._kept_names(frame, [obj for obj in self.objects if obj not in keyed])
+        glances.update((obj, kept) for obj, name in names.items() if (kept := self._kept(name, looked.cells)) is not None)
         new = [obj for obj in self.objects if obj not in glances]
-        if new and self._mattes is not None and frame in self._mattes.frames:
-            layers = self._mattes.read(frame, self.shot.plate.canvas).layers
+        if new and self.mattes is not None and frame in self.mattes.frames:
+            layers = self.mattes.read(frame, self.shot.plate.canvas).layers
             for obj in new:
                 if self._layers[obj] in layers:
                     found = _glance(self._at_working_size(layers[self._layers[obj]]), looked)
                     glances[obj] = self._keep(names.get(obj), found, looked.cells)
         return glances
 
-    def _kept_names(self, frame: int) -> dict[int, str]:
-        """Name what is seen of each object's matte at a frame, by what the matte says that it was made from; {} where it proves nothing."""
-        if self._looks is None or self._mattes is None or frame not in self._mattes.frames:
+    def _kept_names(self, frame: int, objects: Sequence[int]) -> dict[int, str]:
+        """Name what is seen of objects' mattes at a frame, by what the matte says that it was made from; {} where it proves nothing."""
+        if not objects or self._looks is None or self.mattes is None or frame not in self.mattes.frames:
             return {}
-        matte = matte_proof.read(self._mattes.path(frame))
+        matte = matte_proof.read(self.mattes.path(frame))
         if matte is None or matte.record is None:
             return {}
         made_of = matte.record.signature, self.shot.plate.canvas.key, self._size
-        return {obj: digest(*made_of, self._layers[obj]) for obj in self.objects}
+        return {obj: digest(*made_of, self._layers[obj]) for obj in objects}
 
     def _kept(self, name: str, cells: tuple[int, int]) -> Glance | None:
         numbers = None if self._looks is None else self._looks.get(name)

@@ -74,16 +74,16 @@ class _SuggestRun:
         mattes = _mattes(request.mattes, shot, listener) if request.mattes is not None else None
         self.keyed = [index for frame, index in shot.indices.items() if obj is None or obj in shot.annotations.known(frame)]
         self.wanted = set(wanted_indices(shot.plate, request.frames)[0])
-        sights = self._looks("sights") if self.strategy.judges else None
+        sights = self._kept("sights") if self.strategy.judges else None
         self.masks = ShotMasks(shot, obj, shot.plate.canvas.working_size(request.size), mattes, sights)
-        self.has_mattes, self.sights = mattes is not None, sights
         self.judgement = Judgement(())
         self.eligible = [index in self.wanted and self._may_be_keyed(index) for index in range(len(shot.plate.frames))]
         self.views: list[View] = []
         self.looks: dict[int, torch.Tensor] = {}
         self.encoded_frames = 0
 
-    def _looks(self, kind: str) -> Looks | None:
+    def _kept(self, kind: str) -> Looks | None:
+        """Open what earlier suggestions have kept; None where nothing is to be kept."""
         return Looks(*self.node, kind) if self.request.use_cache else None
 
     def _may_be_keyed(self, index: int) -> bool:
@@ -106,7 +106,7 @@ class _SuggestRun:
             if self.strategy.judges:
                 may = [index for index, allowed in enumerate(self.eligible) if allowed and index not in self.keyed]
                 seen = compared(len(self.eligible), self.keyed, may)
-                self.looks = _looks(frames, seen, self._looks("frames"), self.listener)
+                self.looks = _looks(frames, seen, self._kept("frames"), self.listener)
                 self._judge(frames.padding)
             else:
                 self.views = _views(frames, self.masks, request.alpha if request.mattes is not None else 0.0, self.listener)
@@ -114,11 +114,10 @@ class _SuggestRun:
 
     def _judge(self, padding: Padding) -> None:
         """Say what the mattes are expected to be wrong by."""
-        if self.has_mattes:
+        if self.masks.mattes is not None:
             self.listener.message("Looking at the mattes")
             self.judgement = self.masks.judged(LookedAt(self.looks, padding), self.listener.cancelled)
-        if self.sights is not None:
-            self.sights.save()
+        self.masks.save()
 
     def picks(self) -> list[Pick]:
         """Let the strategy choose."""
