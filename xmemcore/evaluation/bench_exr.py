@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from xmemcore.shot.listener import Listener
 from xmemcore.shot.propagate import propagate
 
 WIDTH, HEIGHT = 2048, 1152
+NETWORK_ALONE = PropagateRequest("", use_cache=False, edges="plain", carry=False, crop="off")
+"""Settings of a run of which the network is measured: nothing is kept or done to a matte afterwards, and the network sees whole frames."""
 
 
 def exr_overhead(
@@ -44,11 +47,8 @@ def exr_overhead(
             script = folder / called / "roto.nk"
             script.write_text(shot.script(plates), encoding="utf-8")
             out = str(folder / called / "mattes" / "matte.%04d.exr")
-            # What is done to a matte after the network is no part of the cost of files.
-            # No window: a plate at working size has none, so the network would not have the same to do.
-            request = PropagateRequest(
-                plates, str(script), model=model, device=device, size=size, use_cache=False, out=out, edges="plain", carry=False, crop="off"
-            )
+            # A plate at working size has no window, so with windows the network would not have the same to do.
+            request = replace(NETWORK_ALONE, plate=plates, roto=str(script), model=model, device=device, size=size, out=out)
             seconds[called] = propagate(request).seconds
             listener.progress(done + 1, 2)
     return {

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from xmemcore.engine.config import XMEM, XMEM_PLUS_PLUS
-from xmemcore.evaluation.bench_ratios import demo_clip, engine_seconds, in_strips
-from xmemcore.evaluation.clips import Clip
+from xmemcore.evaluation.bench_ratios import demo_clip, engine_seconds, evenly_keyed, in_strips
 from xmemcore.network.catalogue import resolve
 from xmemcore.protocol.failures import Cancelled, RequestError
-from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.device import choose_device, choose_precision
 from xmemcore.shot.listener import Listener
 
@@ -72,7 +71,8 @@ def paper_table(
                 for way, mode, known in WAYS:
                     if listener.cancelled():
                         raise Cancelled("Cancelled. Nothing was kept.")
-                    request = _request(clip, frames, str(found.path), device, height, precision, mode)
+                    asked = evenly_keyed(clip, frames, ANNOTATIONS, frames)
+                    request = replace(asked, model=str(found.path), device=device, size=height, precision=precision, mode=mode)
                     if torch.cuda.is_available():
                         torch.cuda.reset_peak_memory_stats()
                     seconds = engine_seconds(request, known=known)
@@ -91,22 +91,3 @@ def text(content: dict[str, Any]) -> str:
         memory = "" if row["gpu_mb"] is None else f"  card {row['gpu_mb']} MB"
         lines.append(f"{row['lines']:5d}  {row['objects']:7d}  {row['way']:28s}{row['fps']:8.2f}{memory}")
     return "\n".join(lines)
-
-
-def _request(clip: Clip, frames: int, model: str, device: str, size: int, precision: str, mode: str) -> PropagateRequest:
-    places = sorted({number * (frames - 1) // (ANNOTATIONS - 1) for number in range(ANNOTATIONS)})
-    return PropagateRequest(
-        plate=clip.plate,
-        masks=clip.mask_files,
-        keyframes=tuple(clip.frame_number(place) for place in places),
-        frames=f"{clip.frame_number(0)}-{clip.frame_number(frames - 1)}",
-        model=model,
-        device=device,
-        size=size,
-        precision=precision,
-        mode=mode,
-        use_cache=False,
-        edges="plain",
-        carry=False,
-        crop="off",
-    )

@@ -21,7 +21,7 @@ from torch import Tensor
 from xmemcore.engine.boxes import boxes, cells_of
 from xmemcore.engine.permanent import soft_masks
 from xmemcore.engine.propagation import Propagation, asks_for
-from xmemcore.evaluation.bench_exr import exr_overhead
+from xmemcore.evaluation.bench_exr import NETWORK_ALONE, exr_overhead
 from xmemcore.evaluation.clips import Clip
 from xmemcore.evaluation.demo_shot import DemoShot
 from xmemcore.evaluation.studies import picture_of, write_clip
@@ -174,24 +174,14 @@ class _Ratios:
         return self._splits[objects]
 
     def _request(self, objects: int, model: str, frames: int, keys: int, plain: bool, spread: int | None = None) -> PropagateRequest:
-        split = self._split(objects)
-        places = sorted({index * ((spread or frames) - 1) // max(1, keys - 1) for index in range(keys)})
-        return PropagateRequest(
-            plate=split.plate,
-            masks=split.mask_files,
-            keyframes=tuple(split.frame_number(place) for place in places),
-            frames=f"{split.frame_number(0)}-{split.frame_number(frames - 1)}",
+        return replace(
+            evenly_keyed(self._split(objects), frames, keys, spread or frames),
             out=str(self._folder / f"mattes{objects}{plain}" / "matte.%04d.exr"),
             model=model,
             device=self._device,
             size=self._size,
             precision="auto" if plain else self._precision,
-            use_cache=False,
             plain=plain,
-            # What is done to a matte after the network is no part of these ratios; `bench` without `--only` has it.
-            edges="plain",
-            carry=False,
-            crop="off",  # both see the same frames
         )
 
 
@@ -222,6 +212,18 @@ def _again(request: PropagateRequest) -> float:
     for matte in Path(request.out).parent.glob("matte.*.exr"):
         matte.unlink()
     return propagate(request).seconds
+
+
+def evenly_keyed(clip: Clip, frames: int, keys: int, spread: int) -> PropagateRequest:
+    """Ask the network alone for the first frames of a clip, from so many keys that lie evenly on its first `spread` frames."""
+    places = sorted({number * (spread - 1) // max(1, keys - 1) for number in range(keys)})
+    return replace(
+        NETWORK_ALONE,
+        plate=clip.plate,
+        masks=clip.mask_files,
+        keyframes=tuple(clip.frame_number(place) for place in places),
+        frames=f"{clip.frame_number(0)}-{clip.frame_number(frames - 1)}",
+    )
 
 
 def engine_seconds(
