@@ -60,6 +60,7 @@ def paper_table(
         raise RequestError(f"The table is measured with {ANNOTATIONS} annotations. Give it as many frames (--frames).")
     found = resolve(model)
     device = str(choose_device(device))
+    on_card = torch.device(device).type == "cuda"
     precision = choose_precision(precision, device)
     rows: list[dict[str, Any]] = []
     total = len(sizes) * len(objects) * len(WAYS)
@@ -73,10 +74,10 @@ def paper_table(
                         raise Cancelled("Cancelled. Nothing was kept.")
                     asked = evenly_keyed(clip, frames, ANNOTATIONS, frames)
                     request = replace(asked, model=str(found.path), device=device, size=height, precision=precision, mode=mode)
-                    if torch.cuda.is_available():
-                        torch.cuda.reset_peak_memory_stats()
+                    if on_card:
+                        torch.cuda.reset_peak_memory_stats(device)
                     seconds = engine_seconds(request, known=known)
-                    peak = round(torch.cuda.max_memory_allocated() / 1e6) if torch.cuda.is_available() else None
+                    peak = round(torch.cuda.max_memory_allocated(device) / 1e6) if on_card else None
                     fps = round(frames / seconds, 2)
                     rows.append({"lines": height, "objects": count, "way": way, "fps": fps, "seconds": round(seconds, 3), "gpu_mb": peak})
                     listener.progress(len(rows), total)
