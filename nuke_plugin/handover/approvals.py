@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import shutil
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Dict, List, Optional, Tuple
 from xmemcore.protocol import matte_header, whole_file
 from xmemcore.protocol.failures import not_written
 from xmemcore.protocol.nuke_record import node_record_of
-from xmemcore.protocol.places import approved_folder
+from xmemcore.protocol.places import approved_folder, exr_states
 
 COPIES_SEEN = 20_000
 """Copies whose headers are kept in memory."""
@@ -31,7 +30,7 @@ def counting(out: str, shown: str, node_id: str) -> str:
         shown: pattern of the mattes that the node puts out; empty for none. Those of another node never count: it may be another shot.
         node_id: of the node.
     """
-    if not shown or shown == out or (out and (approved_folder(out).is_dir() or _exrs(Path(out).parent))):
+    if not shown or shown == out or (out and (approved_folder(out).is_dir() or exr_states(Path(out).parent))):
         return out
     record = node_record_of(Path(shown))
     return shown if record is not None and record.node_id == node_id else out
@@ -50,7 +49,7 @@ def take_along(counted: str, out: str) -> None:
     if counted == out or not counted:
         return
     source, target = approved_folder(counted), approved_folder(out)
-    for name, _, _ in _exrs(source):
+    for name in _copies(counted):
         copy = target / name
         try:
             whole_file.copy(source / name, copy)
@@ -72,17 +71,16 @@ def stamp(mattes: str) -> str:
     Args:
         mattes: pattern of the mattes beside which they lie; empty for no place.
     """
-    copies = _exrs(approved_folder(mattes)) if mattes else []
-    lines = [f"{name} {size} {changed}" for name, size, changed in copies]
+    copies = _copies(mattes)
+    lines = [f"{name} {size} {changed}" for name, (size, changed) in copies.items()]
     return hashlib.sha1("\n".join(lines).encode("utf-8", errors="surrogateescape")).hexdigest()[:12] if copies else ""
 
 
 def listed(mattes: str) -> Dict[str, Tuple[int, ...]]:
     """List the approved frames of each object, as the copies say; arguments as for `stamp`."""
     found: Dict[str, List[int]] = {}
-    folder = approved_folder(mattes) if mattes else Path()
-    for name, size, changed in _exrs(folder) if mattes else ():
-        frame, objects = _read(str(folder / name), size, changed) or (0, ())
+    for name, (size, changed) in _copies(mattes).items():
+        frame, objects = _read(str(approved_folder(mattes) / name), size, changed) or (0, ())
         for each in objects:
             found.setdefault(each, []).append(frame)
     return {name: tuple(sorted(frames)) for name, frames in found.items()}
@@ -94,10 +92,6 @@ def _read(path: str, size: int, changed: int) -> Optional[Tuple[int, Tuple[str, 
     return matte_header.approved_in(Path(path))
 
 
-def _exrs(folder: Path) -> List[Tuple[str, int, int]]:
-    """List the EXRs of a folder: name, size, and time of the last change."""
-    try:
-        with os.scandir(folder) as entries:
-            return sorted((entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in entries if entry.name.endswith(".exr"))
-    except OSError:
-        return []
+def _copies(mattes: str) -> Dict[str, Tuple[int, int]]:
+    """List the copies beside mattes, with their size and time, in the order of their names."""
+    return dict(sorted((exr_states(approved_folder(mattes)) or {}).items())) if mattes else {}

@@ -6,7 +6,6 @@ A matte's own header says what it was made from, and that counts: `result.json` 
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
@@ -14,6 +13,7 @@ from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
 from xmem_roto_nuke.staleness.record import Record
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.matte_header import signature_of
+from xmemcore.protocol.places import exr_states
 from xmemcore.protocol.result_file import ResultFile
 
 
@@ -33,7 +33,7 @@ def stamp_of(record: Record) -> str:
     told_now = stamp(record.out)
     if told_now or not record.signed:
         return told_now
-    folder, name, files = Path(record.out).parent, Path(record.out).name, _files(Path(record.out).parent) or {}
+    folder, name, files = Path(record.out).parent, Path(record.out).name, exr_states(Path(record.out).parent) or {}
     existing = [frame for frame in FrameRange.parse(record.frames) if name % frame in files]
     found = {frame: _signature(folder / (name % frame), files[name % frame]) for frame in existing}
     return record.stamp if _joined({frame: found[frame] or "" for frame in existing}) == record.signed else ""
@@ -75,7 +75,7 @@ def _by_layer(layers: Sequence[str], listed: Mapping[int, Sequence[float]]) -> D
 def faults(record: Record) -> List[str]:
     """Name mattes that are gone or differ from what the core wrote, in a sentence each."""
     folder, name = Path(record.out).parent, Path(record.out).name
-    files = _files(folder)
+    files = exr_states(folder)
     if files is None:
         return []  # the folder is gone, which is said of result.json
     result = ResultFile(Path(record.out))
@@ -96,7 +96,7 @@ def frames(pattern: str) -> Set[int]:
     before = name[: name.index("%")]
     after = name[name.index("d", len(before)) + 1 :]
     found = set()
-    for file_name in _files(Path(pattern).parent) or {}:
+    for file_name in exr_states(Path(pattern).parent) or {}:
         number = file_name[len(before) : len(file_name) - len(after)] if file_name.startswith(before) and file_name.endswith(after) else ""
         if number.lstrip("-").isdigit() and name % int(number) == file_name:
             found.add(int(number))
@@ -106,7 +106,7 @@ def frames(pattern: str) -> Set[int]:
 def whole(pattern: str) -> Set[int]:
     """List the frames whose matte is as some run of the core wrote it. Only the core can tell whether it still holds."""
     folder, name = Path(pattern).parent, Path(pattern).name
-    files, result = _files(folder) or {}, ResultFile(Path(pattern))
+    files, result = exr_states(folder) or {}, ResultFile(Path(pattern))
     existing = [frame for frame in result.sizes if name % frame in files]
     return {frame for frame in existing if _is_as_recorded(result, frame, folder / (name % frame), files[name % frame])}
 
@@ -136,16 +136,6 @@ def _signature(path: Path, state: State) -> Optional[str]:
             _seen.clear()
         _seen[str(path)] = state, signature_of(path)
     return _seen[str(path)][1]
-
-
-def _files(folder: Path) -> Optional[Dict[str, State]]:
-    """List the EXRs of a folder; None when it cannot be listed."""
-    try:
-        with os.scandir(folder) as listed:
-            states = {entry.name: entry.stat() for entry in listed if entry.name.endswith(".exr")}
-            return {name: (state.st_size, state.st_mtime_ns) for name, state in states.items()}
-    except OSError:
-        return None
 
 
 def _sentence(frames: List[int], fact: str) -> List[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import List, Mapping, Optional
+from typing import Dict, List, Mapping, Optional, Tuple
 
 CACHE_VARIABLE = "XMEM_ROTO_CACHE"
 """Root of the cache."""
@@ -68,6 +68,16 @@ def file_state(path: Path) -> Optional[List[int]]:
     except OSError:
         return None
     return [state.st_size, state.st_mtime_ns]
+
+
+def exr_states(folder: Path) -> Optional[Dict[str, Tuple[int, int]]]:
+    """Give size and time of each EXR of a folder, by name; None when the folder cannot be listed."""
+    try:
+        with os.scandir(folder) as listed:
+            states = {entry.name: entry.stat() for entry in listed if entry.name.endswith(".exr")}
+            return {name: (state.st_size, state.st_mtime_ns) for name, state in states.items()}
+    except OSError:
+        return None
 
 
 THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT = 176, 99
