@@ -203,7 +203,7 @@ def greet_strangers() -> None:
         return  # each of them would count against the ten
     known = {str(node.fullName()) for node in identity.living()}
     for node in host.groups():
-        if node.knob("propagate") is not None and node.knob("plugin_version") is not None and str(node.fullName()) not in known:
+        if identity.is_xmemroto(node) and str(node.fullName()) not in known:
             _quietly(_created, node)
             _quietly(_settle, node)
             _quietly(result.take_up, node)

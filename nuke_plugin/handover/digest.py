@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Mapping, Optio
 
 from xmem_roto_nuke.graph import outside
 from xmem_roto_nuke.handover.reads import ReadFiles
-from xmem_roto_nuke.node import body
+from xmem_roto_nuke.node import body, identity
 
 if TYPE_CHECKING:
     import nuke
@@ -226,11 +226,6 @@ def _files_named(node: nuke.Node, knobs: Sequence[ActingKnob]) -> List[str]:
     return [path for path in found if os.path.isabs(path)]
 
 
-def _is_ours(node: nuke.Node) -> bool:
-    """Say whether a node is an XMemRoto: its picture comes from the mattes on disk, whoever made them."""
-    return node.Class() == "Group" and node.knob("node_id") is not None and node.knob("plugin_version") is not None
-
-
 def _counts_reloads(node: nuke.Node) -> bool:
     """Say whether the knob `version` counts how often a node was told to read again; of a studio's gizmo it may choose the picture."""
     return node.Class() in ("Read", "Write")
@@ -254,7 +249,8 @@ def _lines(node: nuke.Node, knobs: Sequence[ActingKnob], numbers: Optional[Dict[
 def _acting_knobs(node: nuke.Node) -> List[ActingKnob]:
     """List the knobs that may change pixels."""
     knobs = sorted(node.knobs().items())
-    if _is_ours(node):
+    if identity.is_xmemroto(node):
+        # Its picture comes from the mattes on disk, whoever made them.
         beside = body.knobs_beside_the_picture()
         knobs = [(name, knob) for name, knob in knobs if name not in beside and not body.is_curve(name)]
     return [(name, knob, str(knob.toScript())) for name, knob in knobs if not _is_cosmetic(node, name)]

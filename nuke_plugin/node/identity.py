@@ -35,6 +35,11 @@ def node_id(node: nuke.Node) -> str:
     return str(node["node_id"].value())
 
 
+def is_xmemroto(node: nuke.Node) -> bool:
+    """Say whether any node of a script is an XMemRoto."""
+    return node.Class() == "Group" and node.knob("node_id") is not None and node.knob("plugin_version") is not None
+
+
 def register(node: nuke.Node) -> None:
     """Enter a node that was created, loaded, pasted or brought back by undo; a copy of a living one gets its own id."""
     own_id = str(node["node_id"].value())
