@@ -18,13 +18,14 @@ from xmem_roto_nuke.panel import curves, keys, ownership, result, status, views
 from xmem_roto_nuke.run import Share, start
 from xmem_roto_nuke.staleness import look, mattes_on_disk
 from xmem_roto_nuke.staleness.record import Record, keep_record, last_record, write_record
-from xmem_roto_nuke.words import counted, duration, size
+from xmem_roto_nuke.words import duration, size
 from xmemcore.protocol import messages
 from xmemcore.protocol.failures import Cancelled, Failure, RequestError
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.places import approved_folder, cache_root, exchange_folder
 from xmemcore.protocol.requests import ApproveRequest, FitRequest, PropagateRequest
 from xmemcore.protocol.results import ApproveResult, FitResult, ModelEntry, ModelList, NodeStatus, PropagateResult, SuggestResult
+from xmemcore.protocol.words import plural
 
 if TYPE_CHECKING:
     import nuke
@@ -265,8 +266,8 @@ def _status(run: Run, read: NodeRead) -> None:
 def _next_run(answer: NodeStatus) -> str:
     total = len(answer.stale) + len(answer.fresh)
     return (
-        f"Next run: {len(answer.stale)} of {counted(total, 'matte')}, {counted(answer.frames_to_compute, 'frame')} to compute, "
-        f"{counted(answer.frames_to_encode, 'plate frame')} and {counted(answer.annotations_to_encode, 'keyframe')} to learn."
+        f"Next run: {len(answer.stale)} of {plural(total, 'matte')}, {plural(answer.frames_to_compute, 'frame')} to compute, "
+        f"{plural(answer.frames_to_encode, 'plate frame')} and {plural(answer.annotations_to_encode, 'keyframe')} to learn."
     )
 
 

@@ -12,10 +12,10 @@ from xmem_roto_nuke.node.runs import Run
 from xmem_roto_nuke.run import start
 from xmem_roto_nuke.staleness import mattes_on_disk
 from xmem_roto_nuke.staleness.record import last_record
-from xmem_roto_nuke.words import counted
 from xmemcore.protocol import whole_file
 from xmemcore.protocol.failures import Cancelled, RequestError, not_written
 from xmemcore.protocol.frames import FrameRange
+from xmemcore.protocol.words import plural
 
 if TYPE_CHECKING:
     import nuke
@@ -54,10 +54,10 @@ def copy_mattes(node: nuke.Node) -> Run:
     def work(run: Run, pairs: List[Tuple[Path, Path]]) -> None:
         for place, (original, copy) in enumerate(pairs):
             if run.cancelled():
-                raise Cancelled(f"Cancelled. {counted(place, 'matte')} of {len(pairs)} are at {target}.")
+                raise Cancelled(f"Cancelled. {plural(place, 'matte')} of {len(pairs)} are at {target}.")
             run.show(place, len(pairs), f"{place} of {len(pairs)}")
             _copy(original, copy)
-        run.warnings.append(f"Copied {counted(len(pairs), 'matte')} ({FrameRange.of(frames)}) to {target}.")
+        run.warnings.append(f"Copied {plural(len(pairs), 'matte')} ({FrameRange.of(frames)}) to {target}.")
         if treated:
             run.warnings.append("What the tab Matte does is not in the copies; Make Write renders it.")
 
@@ -76,7 +76,7 @@ def _refuse_foreign(pairs: List[Tuple[Path, Path]]) -> None:
     taken = [copy for original, copy in pairs if copy.exists() and not _is_same_content(original, copy)]
     if taken:
         raise RequestError(
-            f"{counted(len(taken), 'file')} at the publish path would be replaced, {taken[0]} for one. Name the next version's path."
+            f"{plural(len(taken), 'file')} at the publish path would be replaced, {taken[0]} for one. Name the next version's path."
         )
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, List, Optional, Sequence
 from xmem_roto_nuke import actions, host
 from xmem_roto_nuke.node import identity, runs
 from xmem_roto_nuke.panel import ownership, status
-from xmem_roto_nuke.words import counted
 from xmemcore.protocol.failures import Cancelled, Failure, RequestError
+from xmemcore.protocol.words import plural
 
 if TYPE_CHECKING:
     import nuke
@@ -76,7 +76,7 @@ def _start(nodes: Sequence[nuke.Node], empty: str) -> Queue:
 
 
 def _work(queue: Queue) -> None:
-    queue.bar = host.ProgressBar(f"XMem Roto: Propagate {counted(len(queue.nodes), 'node')}")
+    queue.bar = host.ProgressBar(f"XMem Roto: Propagate {plural(len(queue.nodes), 'node')}")
     try:
         for place, node in enumerate(queue.nodes):
             queue.place = place
@@ -114,4 +114,4 @@ def _begin(node: nuke.Node, queue: Queue) -> Optional[runs.Run]:
 def _end(queue: Queue) -> None:
     if queue.failures:
         done = len(queue.nodes) - len(queue.failures)
-        host.tell("\n".join([f"{counted(done, 'node')} of {len(queue.nodes)} went well.", *queue.failures]))
+        host.tell("\n".join([f"{plural(done, 'node')} of {len(queue.nodes)} went well.", *queue.failures]))

@@ -1,4 +1,4 @@
-"""Write numbers for sentences: `1 frame`, `2 frames`, `15.0 MB`."""
+"""Write sizes and durations for sentences: `15.0 MB`, `3 min`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,6 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(round(seconds), 1)} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def counted(number: int, noun: str) -> str:
-    """Write a number of things whose plural ends in s."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def size(bytes_on_disk: int) -> str:

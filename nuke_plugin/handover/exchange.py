@@ -17,13 +17,13 @@ from xmem_roto_nuke.node.settings import ALPHA, UNION, Settings
 from xmem_roto_nuke.roto import reading
 from xmem_roto_nuke.roto.key_edits import ONE_OBJECT, NothingKeyed
 from xmem_roto_nuke.roto.reading import RotoForCore
-from xmem_roto_nuke.words import counted
 from xmemcore.protocol.choices import IN_BACKGROUND, METHODS
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.names import CRYPTOMATTE_LAYERS
 from xmemcore.protocol.places import approved_folder, exchange_folder
 from xmemcore.protocol.requests import FitRequest, PropagateRequest, SuggestRequest
+from xmemcore.protocol.words import plural
 
 if TYPE_CHECKING:
     import nuke
@@ -330,7 +330,7 @@ def _refuse_too_many_layers(annotations: Annotations) -> None:
     new = {f"{name}.alpha" for name in annotations.frames} - known
     if new and len(known) + len(new) > MOST_CHANNELS:
         raise RequestError(
-            f"The script has {counted(len(known), 'channel')}, the mattes of this roto need {len(new)} more, and Nuke takes "
+            f"The script has {plural(len(known), 'channel')}, the mattes of this roto need {len(new)} more, and Nuke takes "
             f"{MOST_CHANNELS} in all. Put shapes together in layers of the Roto, or choose 'union of all shapes'."
         )
 

@@ -14,12 +14,11 @@ from xmem_roto_nuke.roto import reading
 from xmem_roto_nuke.roto.key_edits import ONE_OBJECT
 from xmem_roto_nuke.roto.reading import RotoReading
 from xmem_roto_nuke.roto.sampling import Path, controls_of, shapes_with_paths
-from xmem_roto_nuke.words import counted
 from xmemcore.protocol.choices import ALL_OBJECTS
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.results import OwnShape
-from xmemcore.protocol.words import listed
+from xmemcore.protocol.words import listed, plural
 
 if TYPE_CHECKING:
     import nuke
@@ -186,7 +185,7 @@ def _key(node: nuke.Node, frame: int, moved: Mapping[Tuple[str, Path], OwnShape]
                 goal = None
             driven = _key_shape(target.shape, frame, () if goal is None else goal.points)
             if driven:
-                left.append(f"{counted(driven, 'point')} of {target.shape.name} follow expressions and were left alone.")
+                left.append(f"{plural(driven, 'point')} of {target.shape.name} follow expressions and were left alone.")
         for roto in rotos:
             roto["curves"].changed()  # type: ignore[attr-defined]
     if standing:

@@ -16,12 +16,13 @@ from xmem_roto_nuke.panel import ownership, timeline, views
 from xmem_roto_nuke.staleness import look, mattes_on_disk, watch
 from xmem_roto_nuke.staleness.look import Verdict
 from xmem_roto_nuke.staleness.record import Record, last_record
-from xmem_roto_nuke.words import counted, size
+from xmem_roto_nuke.words import size
 from xmemcore.protocol.choices import ALL_OBJECTS
 from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.places import cache_root, exchange_folder
 from xmemcore.protocol.results import ModelEntry
+from xmemcore.protocol.words import plural
 
 if TYPE_CHECKING:
     import nuke
@@ -149,7 +150,7 @@ def _label(node: nuke.Node) -> str:
     if state == "fresh" and host.may_walk_trees() and watch.has_moved(node, node_id, validate=False):
         return f"{name}\n(inputs changed)"
     former = _verdicts[node_id].former if state == "fresh" else 0
-    return f"{name}\n({counted(former, 'matte')} of earlier runs)" if former else name
+    return f"{name}\n({plural(former, 'matte')} of earlier runs)" if former else name
 
 
 def _state(node_id: str) -> str:
@@ -192,9 +193,9 @@ def _write(node: nuke.Node, verdict: Verdict, notes: Sequence[str], record: Opti
         verdict = Verdict("working", (f"{title}. Cancel stops it; frames that are finished stay.",))
     head = f'<b><font color="{COLOURS[verdict.state]}">{TITLES[verdict.state]}</font></b>'
     if verdict.state == "fresh" and record is not None:
-        head += f": {record.frames}, {counted(len(record.objects), 'object')}"
-        learned, seen = counted(record.encoded_annotations, "keyframe"), counted(record.encoded_frames, "plate frame")
-        run = f"Last run: {counted(record.computed, 'matte')} in {record.seconds:.0f} s; learned {learned} and looked at {seen} anew."
+        head += f": {record.frames}, {plural(len(record.objects), 'object')}"
+        learned, seen = plural(record.encoded_annotations, "keyframe"), plural(record.encoded_frames, "plate frame")
+        run = f"Last run: {plural(record.computed, 'matte')} in {record.seconds:.0f} s; learned {learned} and looked at {seen} anew."
         # Nobody here knows how long the workers of a farm took.
         head += f"<br>{run if record.computed or record.seconds else 'Propagated on other machines, and collected.'}"
     holes = f"No plate on {FrameRange.of(record.missing)}." if record is not None and record.missing and verdict.state != "working" else ""

@@ -12,8 +12,9 @@ from xmem_roto_nuke.node.settings import counting
 from xmem_roto_nuke.roto.states import state_of
 from xmem_roto_nuke.staleness.record import Record
 from xmem_roto_nuke.staleness.snapshot import Snapshot, differences
-from xmem_roto_nuke.words import counted, duration
+from xmem_roto_nuke.words import duration
 from xmemcore.protocol.frames import FrameRange
+from xmemcore.protocol.words import plural
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def _cost(record: Optional[Record], current: CurrentState, frames: Optional[int]
     """Estimate the next run from the last one; the core reuses what it can, so this is the most it takes."""
     count = len(current.frames) if frames is None else frames
     keys = len(current.annotations.keyframes)
-    text = f"Next run: at most {counted(count, 'frame')} from {counted(keys, 'keyframe')}"
+    text = f"Next run: at most {plural(count, 'frame')} from {plural(keys, 'keyframe')}"
     if record is None or record.seconds_per_frame <= 0:
         return text + "; how long is known after the first run."
     return text + f", about {duration(count * record.seconds_per_frame)}."

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from xmemcore.protocol.words import listed, one_line
+from xmemcore.protocol.words import listed, one_line, plural
+
+
+def test_one_thing_is_no_plural() -> None:
+    assert [plural(number, "frame") for number in (0, 1, 2)] == ["0 frames", "1 frame", "2 frames"]
 
 
 @pytest.mark.parametrize("broken", ["a\nb", "a\r\nb", "a\x00b", "a\tb", "a\x1b[31mb", "a\x9b31mb"])

@@ -32,7 +32,7 @@ from xmemcore.protocol.failures import MachineError, NotWritable, RequestError
 from xmemcore.protocol.path_map import PathRules, read_rules
 from xmemcore.protocol.requests import PATHS, PropagateRequest
 from xmemcore.protocol.results import Collected
-from xmemcore.protocol.words import one_line
+from xmemcore.protocol.words import one_line, plural
 
 if TYPE_CHECKING:
     from xmemcore.shot.forecast import ChunkForecast, GapForecast
@@ -180,7 +180,7 @@ def run_plan(chosen: argparse.Namespace) -> None:
     if chosen.json:
         print(json.dumps(ahead.as_json()))
         return
-    mattes = f"{ahead.stale_count} matte{'' if ahead.stale_count == 1 else 's'}"
+    mattes = plural(ahead.stale_count, "matte")
     print(f"{mattes} to compute of {ahead.frames}: {_time(ahead.seconds)} ({ahead.seconds_from})")
     print(
         f"memory of a worker: about {ahead.memory_mb:.0f} MB ({ahead.memory_from}); model {ahead.model}, {ahead.precision}, {ahead.device}"
@@ -198,7 +198,7 @@ def run_plan(chosen: argparse.Namespace) -> None:
 
 
 def _work(part: GapForecast | ChunkForecast) -> str:
-    return f"{part.stale} to compute, {part.steps} step{'' if part.steps == 1 else 's'}" if part.stale else "nothing to compute"
+    return f"{part.stale} to compute, {plural(part.steps, 'step')}" if part.stale else "nothing to compute"
 
 
 def _time(seconds: float | None) -> str:

@@ -16,6 +16,7 @@ from xmemcore.network import catalogue
 from xmemcore.network.catalogue import KnownModel, Model, NoModel
 from xmemcore.protocol.failures import MachineError, RequestError
 from xmemcore.protocol.outside import parse_json
+from xmemcore.protocol.words import plural
 
 LONGEST_LINE = 400
 """Characters of a metadata value that `info` prints."""
@@ -160,7 +161,7 @@ def _lines(key: str, value: object) -> list[str]:
         while (before := _record(rounds[0].get("before"))) is not None:
             rounds.insert(0, before)
         numbered = [f"    {number}. {_round(lines)}" for number, lines in enumerate(rounds, 1)]
-        return [f"training: {len(rounds)} round{'' if len(rounds) == 1 else 's'} {MORE}", *numbered]
+        return [f"training: {plural(len(rounds), 'round')} {MORE}", *numbered]
     text = " ".join((str(value) if record is None else _plain(record)).split())
     return [f"{key.replace('_', ' ')}: {text if len(text) <= LONGEST_LINE else f'{text[:LONGEST_LINE]} ... {MORE}'}"]
 

@@ -21,7 +21,7 @@ from xmemcore.cli.options import (
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
 from xmemcore.protocol.failures import Cancelled, Failure, RequestError
 from xmemcore.protocol.requests import ApproveRequest, FitRequest, PropagateRequest, ShotRequest, SuggestRequest
-from xmemcore.protocol.words import one_line
+from xmemcore.protocol.words import one_line, plural
 from xmemcore.shot.footprint import peak_mb
 from xmemcore.shot.listener import Listener
 
@@ -150,7 +150,7 @@ def run_propagate(chosen: argparse.Namespace) -> None:
     else:
         count = len(answer["frames"])
         new = f"{len(answer['written'])} of them new, in {answer['seconds']:.1f} s"
-        print(one_line(f"{count} matte{'' if count == 1 else 's'}, {new}: {answer['out']}"))
+        print(one_line(f"{plural(count, 'matte')}, {new}: {answer['out']}"))
         renamed = [f"{obj} is {layer}" for obj, layer in zip(answer["objects"], answer["layers"]) if obj != layer]
         if renamed:
             more = f" and {len(renamed) - RENAMED_SHOWN} more (--json shows all)" if len(renamed) > RENAMED_SHOWN else ""

@@ -1,4 +1,4 @@
-"""Words in sentences: lists cut to a readable length, and texts that stay on one line."""
+"""Words in sentences: numbers of things, lists cut to a readable length, and texts that stay on one line."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import re
 from typing import Sequence
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+
+
+def plural(number: int, noun: str) -> str:
+    """Write a number of things whose plural ends in s: `1 frame`, `2 frames`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def listed(items: Sequence[object], most: int = 8) -> str:

@@ -14,6 +14,7 @@ from xmemcore.engine.propagation import Propagation
 from xmemcore.network.backend import backend_of
 from xmemcore.network.checkpoint import load_network
 from xmemcore.protocol.failures import Cancelled
+from xmemcore.protocol.words import plural
 from xmemcore.shot.close_ups import CloseUps
 from xmemcore.shot.gap_workers import GapWorker, Job, side_by_side
 from xmemcore.shot.learned import LearnedStore, taught
@@ -98,7 +99,7 @@ class Computation:
         """Fill every group's permanent memory, from the cache where it holds an annotation as it is now; raises Cancelled."""
         memory_keys = self._mattes.dependencies.memory_keys
         for keys, propagation in zip(memory_keys, self._propagations):
-            self._listener.message(f"Learning {len(keys)} annotated frame{'s' if len(keys) > 1 else ''}")
+            self._listener.message(f"Learning {plural(len(keys), 'annotated frame')}")
             for index, key in keys.items():
                 if self._listener.cancelled():
                     raise Cancelled(CANCELLED)

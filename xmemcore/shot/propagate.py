@@ -12,7 +12,7 @@ from xmemcore.protocol.frames import counted
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.result_lock import require_unlocked
 from xmemcore.protocol.results import PropagateResult
-from xmemcore.protocol.words import one_line
+from xmemcore.protocol.words import one_line, plural
 from xmemcore.shot.chunks import parse_chunk, shared_out
 from xmemcore.shot.computation import Computation
 from xmemcore.shot.dependencies import work_key
@@ -110,7 +110,7 @@ class _PropagateRun:
         number, count = parse_chunk(opened.request.chunk)
         chunks = shared_out([group.gaps for group in self.plan.groups], opened.wanted, count)
         if number > len(chunks):
-            self.warn(f"The shot has only {len(chunks)} chunk{'s' if len(chunks) > 1 else ''} of whole gaps; there is nothing in this one.")
+            self.warn(f"The shot has only {plural(len(chunks), 'chunk')} of whole gaps; there is nothing in this one.")
             return ()
         return chunks[number - 1].indices
 

@@ -23,6 +23,7 @@ from xmemcore.protocol.names import layer_names
 from xmemcore.protocol.places import cache_root
 from xmemcore.protocol.requests import SuggestRequest
 from xmemcore.protocol.results import Suggestion, SuggestResult
+from xmemcore.protocol.words import plural
 from xmemcore.shot.annotations.annotations import NothingAnnotated
 from xmemcore.shot.device import choose_device, choose_precision, limit_memory
 from xmemcore.shot.doubt import GIVE_OR_TAKE, Judgement
@@ -225,7 +226,7 @@ def _frames(request: SuggestRequest, shot: Shot, listener: Listener, stack: Exit
 
 def _views(frames: ShotFrames, masks: ShotMasks, alpha: float, listener: Listener) -> list[View]:
     """Look at every frame once. Keys alone are held: 0.8 MB a frame at 480 lines."""
-    listener.message(f"Looking at {len(frames)} frame{'' if len(frames) == 1 else 's'}")
+    listener.message(f"Looking at {plural(len(frames), 'frame')}")
     frames.expect(range(len(frames)))
     views = []
     for index in range(len(frames)):
@@ -250,7 +251,7 @@ def _looks(frames: ShotFrames, indices: Sequence[int], kept: Looks | None, liste
                 seen[index] = found
     new = [index for index in indices if index not in seen]
     if new:
-        listener.message(f"Looking at {len(new)} frame{'' if len(new) == 1 else 's'}")
+        listener.message(f"Looking at {plural(len(new), 'frame')}")
     frames.expect(new)
     for index in new:
         if listener.cancelled():

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from xmemcore.engine.order import Gap
 from xmemcore.protocol.failures import Busy, Cancelled
+from xmemcore.protocol.words import plural
 from xmemcore.shot.chunks import together
 from xmemcore.shot.store.at_work import POLL_SECONDS
 from xmemcore.shot.store.leases import Lease
@@ -91,7 +92,7 @@ def in_turn(
                 continue
         if deadline is None:
             deadline = time.monotonic() + patience_seconds
-            say(f"Waiting for {len(waiting)} part{'s' if len(waiting) > 1 else ''} of the shot, in work elsewhere")
+            say(f"Waiting for {plural(len(waiting), 'part')} of the shot, in work elsewhere")
         if cancelled():
             raise Cancelled(CANCELLED)
         if time.monotonic() > deadline:
