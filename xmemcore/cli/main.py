@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from xmemcore.cli import batch, demo, doctor, job_commands, measure, models, shot_commands
-from xmemcore.cli.log_file import logged, outlived
 from xmemcore.cli.options import Parser
 from xmemcore.cli.progress import farm_stream, say_failed
+from xmemcore.cli.streams import logged, outlived
 from xmemcore.protocol import foreign
 from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.version import VERSION
