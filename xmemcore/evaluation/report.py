@@ -24,6 +24,8 @@ THUMBNAILS = 20
 TIMELINE_HEIGHT = 150
 FLICKER_HEIGHT = 80
 LEGEND_LINE = 28
+LegendEntry = tuple[int, str, tuple[int, int, int]]
+"""Place from the left, text and colour."""
 
 PAPER, INK, FAINT = (24, 26, 30), (226, 228, 232), (120, 124, 132)
 KEYED, SUGGESTED, CURVE, GAP = (96, 200, 120), (255, 168, 64), (110, 170, 255), (70, 40, 40)
@@ -213,12 +215,12 @@ def _caption(sheet: Sheet, frame: int) -> str:
     return f"{frame}{sure}"
 
 
-def _legend(sheet: Sheet) -> list[list[tuple[int, str, tuple[int, int, int]]]]:
-    """Lay out what the colours mean: for each line its entries, each with its place from the left, text and colour."""
+def _legend(sheet: Sheet) -> list[list[LegendEntry]]:
+    """Lay out what the colours mean: the entries of each line."""
     entries = [("keyed", KEYED), *([("suggested", SUGGESTED)] if sheet.suggested else []), ("confidence", CURVE)]
     entries += [(name, OBJECT_COLOURS[n % len(OBJECT_COLOURS)]) for n, name in enumerate(sheet.objects)]
     begin = x = MARGIN + 40
-    lines: list[list[tuple[int, str, tuple[int, int, int]]]] = [[]]
+    lines: list[list[LegendEntry]] = [[]]
     for text, colour in entries:
         width = 18 + round(_font(17).getlength(text))
         if lines[-1] and x + width > SHEET_WIDTH - MARGIN:
@@ -229,7 +231,7 @@ def _legend(sheet: Sheet) -> list[list[tuple[int, str, tuple[int, int, int]]]]:
     return lines
 
 
-def _draw_legend(pen: ImageDraw.ImageDraw, lines: list[list[tuple[int, str, tuple[int, int, int]]]], top: int) -> None:
+def _draw_legend(pen: ImageDraw.ImageDraw, lines: list[list[LegendEntry]], top: int) -> None:
     for number, line in enumerate(lines):
         y = top + LEGEND_LINE * number
         for x, text, colour in line:
