@@ -87,16 +87,6 @@ def test_removing_one_annotation_leaves_the_others_as_they_were() -> None:
     assert torch.equal(memory.read(key, selection).value([0, 1]), without.read(key, selection).value([0, 1]))
 
 
-def test_removing_one_object_at_a_frame_makes_it_unknown_there() -> None:
-    memory = shot_memory(2, (0, entry(1, (0, 1))), (4, entry(2, (0, 1))))
-    memory.permanent.remove(4, obj=1)
-    key, selection = query(5)
-    assert memory.permanent.known(4) == {0}
-    assert torch.allclose(
-        memory.read(key, selection).value([1])[0], shot_memory(2, (0, entry(1, (0, 1)))).read(key, selection).value([1])[0], atol=ROUNDING
-    )
-
-
 def test_replacing_an_annotation_forgets_the_old_one() -> None:
     memory = shot_memory(2, (0, entry(1, (0, 1))))
     memory.permanent.put(0, entry(2, (0, 1)))

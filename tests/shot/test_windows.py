@@ -26,6 +26,8 @@ from xmemcore.shot.plan import plan
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.flow import Flows, PartFlows
 from xmemcore.shot.propagate import propagate
+from xmemcore.shot.store.cache import FEATURES, CacheFile, cache_files
+from xmemcore.shot.store.state import NodeManifest, clear_node
 from xmemcore.shot.windows import STRIDE, GroupWindows, Lens, seen_in
 
 CANVAS = Canvas(Box(0, 0, 1920, 1080), Box(0, 0, 1920, 1080))
@@ -231,6 +233,31 @@ def test_mattes_in_windows_are_the_same_whatever_the_range_and_the_cache(request
         for layer, plane in matte.layers.items():
             np.testing.assert_array_equal(plane, whole[frame].layers[layer])
     assert propagate(request).written == (), "nothing is stale"
+
+
+def test_clear_takes_what_windows_and_searches_keep_and_leaves_what_another_node_needs(request_: PropagateRequest, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    first = replace(request_, cache=str(cache))
+    propagate(first)
+    last = NodeManifest.load(cache / first.node_id)
+    assert last is not None and last.beside, "windows and searches are kept"
+    assert all(file.path.stem in {*last.features.values(), *last.beside} for file in in_features(cache))
+    second = replace(first, out=first.out.replace("out", "second"), node_id="second", frames="1006-1008")
+    propagate(second)
+    write_frame(tmp_path / "plate" / "plate.1020.exr", 1020, brightness=0.5)
+    propagate(first)
+    propagate(first)
+    clear_node(first.node_id, str(cache))
+    left = {file.path.stem for file in in_features(cache)}
+    kept = NodeManifest.load(cache / "second")
+    assert kept is not None and left and left <= {*kept.features.values(), *kept.beside}
+    assert propagate(second).encoded_frames == 0, "nothing that the other node needs is gone"
+    clear_node("second", str(cache))
+    assert not in_features(cache)
+
+
+def in_features(cache: Path) -> list[CacheFile]:
+    return [file for file in cache_files(cache) if file.path.parent.parent.name == FEATURES]
 
 
 def test_every_frame_of_a_gap_with_a_window_depends_on_all_of_them(request_: PropagateRequest, tmp_path: Path) -> None:

@@ -71,16 +71,10 @@ class PermanentMemory:
         self._entries[frame, variant], self._names[frame, variant] = entry, name
         self._segment = None
 
-    def remove(self, frame: int, obj: int | None = None) -> None:
-        """Forget one object's annotation at a frame, or the whole frame; every other annotation stays as it is."""
-        for place, entry in list(self._entries.items()):
-            if place[0] != frame:
-                continue
-            left = {other: value for other, value in entry.values.items() if obj is not None and other != obj}
-            if left:
-                self._entries[place] = Entry(entry.key, entry.shrinkage, left, entry.coverage)
-            else:
-                del self._entries[place]
+    def remove(self, frame: int) -> None:
+        """Forget a frame, variants included; every other annotation stays as it is."""
+        for place in [place for place in self._entries if place[0] == frame]:
+            del self._entries[place], self._names[place]
         self._segment = None
 
     def segment(self) -> Segment | None:

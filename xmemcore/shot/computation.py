@@ -73,9 +73,10 @@ class Computation:
         if weights is not None:
             mattes.depends_on(weights)
         network = backend_of(model, opened.precision, request.plain)
-        features = features_folder(places.cache) if caching else None
+        self.features = features_folder(places.cache) if caching else None
+        """What is kept of frames and windows; None without a cache."""
         self._memories = PermanentStore(places.cache, places.node_id, warn) if caching else None
-        self._frames = stack.enter_context(ShotFrames(opened.content, network, device, features, warn))
+        self._frames = stack.enter_context(ShotFrames(opened.content, network, device, self.features, warn))
         groups = [group_plan.group for group_plan in planned.groups]
         self._propagations = [Propagation(network, self._frames, group.annotations, len(group.objects), planned.config) for group in groups]
         # Where there is one group, nothing waits.
@@ -85,7 +86,7 @@ class Computation:
         self._queue = stack.enter_context(
             MatteQueue(composer, opened.writer, mattes.dependencies.signature, waiting_room, request.confidence)
         )
-        self._close_ups = CloseUps(opened, planned, network, device, features, warn)
+        self._close_ups = CloseUps(opened, planned, network, device, self.features, warn)
         self._comparing = Lock()
         self.encoded_annotations = 0
         """Annotated frames that were encoded; the others' memory was kept."""

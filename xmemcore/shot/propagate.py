@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 
 from xmemcore.protocol.choices import PICTURES
 from xmemcore.protocol.failures import Busy
@@ -161,6 +162,7 @@ class _PropagateRun:
         if self.caching:
             manifest = self.mattes.dependencies.manifest(self.mattes.wanted)
             used = [features_folder(places.cache).path(key) for key in manifest.features.values()]
+            manifest = replace(manifest, beside=self._beside(manifest.features.values()))
             if self.opened.request.chunk is not None:
                 manifest = manifest.joined_with(NodeManifest.load(places.node))
             manifest.save(places.node)
@@ -172,6 +174,16 @@ class _PropagateRun:
         cleaned = sum(plate.cleaned.values())
         if cleaned:
             self.warn(f"{cleaned} values of the plate were NaN or infinite; they were replaced.")
+
+    def _beside(self, whole_frames: Collection[str]) -> list[str]:
+        """Name what lies among the features for this node beside its whole frames, from earlier runs too while it is there."""
+        features, last = features_folder(self.opened.places.cache), self.opened.last
+        names: set[str] = set()
+        if self.computation is not None and self.computation.features is not None:
+            names |= self.computation.features.asked
+        if last is not None:
+            names.update(last.beside, last.features.values())
+        return sorted(name for name in names.difference(whole_frames) if name in features)
 
     def _write_pictures(self) -> None:
         """Write the PNGs that were asked for, where they are not of the matte that is there."""

@@ -99,6 +99,8 @@ class CacheFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.asked: set[str] = set()
+        """Keys of files that were asked for or written here."""
 
     def path(self, key: str) -> Path:
         """Say where a key's file is; raises ValueError."""
@@ -113,6 +115,7 @@ class CacheFolder:
             CacheDamaged: it is there, but not what was written under this key; it is deleted.
         """
         path = self.path(key)
+        self.asked.add(key)
         try:
             content = read_ordinary(path, MAX_FILE_BYTES)
         except FileNotFoundError:
@@ -138,6 +141,7 @@ class CacheFolder:
     def save(self, key: str, tensors: dict[str, Tensor]) -> None:
         """Write a file whole, or not at all; raises OSError."""
         path = self.path(key)
+        self.asked.add(key)
         payload = safetensors.torch.save({name: tensor.contiguous().cpu() for name, tensor in tensors.items()})
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as file:

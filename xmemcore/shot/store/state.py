@@ -28,7 +28,6 @@ from xmemcore.shot.store.cache import (
     node_folder,
     sweep_partial_files,
 )
-from xmemcore.shot.store.searches import searches_key
 
 NAME = "manifest.json"
 PROOF = "proof"
@@ -51,6 +50,8 @@ class NodeManifest:
     """Objects that the roto hides, by frame."""
     plate_files: dict[str, str] = field(default_factory=dict)
     """Hash of each plate file's content; see `known_files`."""
+    beside: list[str] = field(default_factory=list)
+    """Names of what else lies among the features for this node: features of windows and of former plates, and what searches found."""
 
     def save(self, folder: Path) -> None:
         """Write the manifest whole, and replace only a manifest of ours. A cache that cannot be written is no failure."""
@@ -71,6 +72,7 @@ class NodeManifest:
             features={**other.features, **self.features},
             absent={**other.absent, **self.absent},
             plate_files={**other.plate_files, **self.plate_files},
+            beside=sorted({*other.beside, *self.beside}),
         )
 
     @classmethod
@@ -92,6 +94,7 @@ class NodeManifest:
                 settings=dict(content["settings"]),
                 absent={int(frame[:20]): [_text(name) for name in names] for frame, names in content["absent"].items()},
                 plate_files={_key(name): _key(key) for name, key in content["plate_files"].items()},
+                beside=[_key(key) for key in content["beside"]],
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             return None
@@ -119,7 +122,7 @@ def clear_node(node_id: str, cache: str | None = None) -> None:
         of_node = _features_of(folder) | older
         others = set().union(*(_features_of(other) for other in root.iterdir() if other.is_dir() and other != folder))
         gone = of_node - others
-        for file in (*_feature_files(root, gone | {searches_key(name) for name in gone}), *cache_files(root, node_id)):
+        for file in (*_feature_files(root, gone), *cache_files(root, node_id)):
             file.delete()
         sweep_partial_files(root)
         if _format_of(folder / NAME) is not None:
@@ -156,9 +159,10 @@ def _feature_files(root: Path, keys: set[str]) -> list[CacheFile]:
 
 def _features_of(folder: Path) -> set[str]:
     """List the features that a node's manifest of any version names, as far as the names are hashes."""
-    content = read_object(folder / NAME) if _format_of(folder / NAME) is not None else None
-    features = content.get("features") if content is not None else None
-    return {key for key in features.values() if is_key(key)} if isinstance(features, dict) else set()
+    content = (read_object(folder / NAME) if _format_of(folder / NAME) is not None else None) or {}
+    features, beside = content.get("features"), content.get("beside")
+    names = [*(features.values() if isinstance(features, dict) else ()), *(beside if isinstance(beside, list) else ())]
+    return {name for name in names if is_key(name)}
 
 
 def _format_of(path: Path) -> str | None:
