@@ -14,7 +14,7 @@ from xmemcore.memory.searches import MOST_LISTS, Found, Searches, Tables
 from xmemcore.memory.segment import Buffers, Segment, best_in_order
 from xmemcore.memory.temporary import TemporaryMemory, newborn
 
-DIM, CELLS, QUERIES, K = 9, 70, 60, 30
+DIM, CELLS, QUERIES, K = 129, 70, 60, 30
 
 
 def drawn(seed: int, *shape: int) -> Tensor:
@@ -29,7 +29,7 @@ def table(name: str) -> Tensor:
 def memory_of(names: str) -> Segment:
     """Lay frames of one letter out as memory."""
     side = torch.cat([table(name) for name in names])
-    return Segment(side, torch.zeros(1, len(side), 2), tables=Tables(tuple(names), (CELLS,) * len(names)))
+    return Segment(side, torch.zeros(1, len(side), 2), tables=Tables(tuple(names), (CELLS,) * len(names)), keeps_coarse=True)
 
 
 @pytest.mark.parametrize("values", [3, 40, 100_000])
@@ -42,10 +42,15 @@ def test_of_equal_scores_the_first_are_the_best(values: int, count: int) -> None
     assert torch.equal(best, scores.gather(1, where))
 
 
+@pytest.mark.parametrize("shortlist_from", [1 << 30, 2 * CELLS, 1])
 @pytest.mark.parametrize(
     "rounds", [("a", "ab"), ("b", "ab"), ("bd", "abcd", "abcde"), ("a", "aab"), ("a-", "ab-"), ("-", "--a"), ("ab", "ba"), ("ab", "b")]
 )
-def test_search_after_others_is_a_search_of_everything(monkeypatch: pytest.MonkeyPatch, rounds: tuple[str, ...]) -> None:
+def test_search_after_others_is_a_search_of_everything(
+    monkeypatch: pytest.MonkeyPatch, rounds: tuple[str, ...], shortlist_from: int
+) -> None:
+    monkeypatch.setattr(segment, "SHORTLIST_FROM", shortlist_from)
+    monkeypatch.setattr(segment, "_multiplies_bfloat16", lambda device: True)
     monkeypatch.setattr(segment, "SCORES_AT_ONCE", 12_000)  # three blocks of queries, and two of elements where there are five frames
     searches, queries = Searches("q"), drawn(5, QUERIES, DIM)
     for names in rounds:
@@ -61,7 +66,8 @@ def test_only_tables_that_are_new_are_searched(monkeypatch: pytest.MonkeyPatch) 
     searches, queries = Searches("q"), drawn(5, QUERIES, DIM)
     for names in ("bd", "bd", "abcd", "ce"):
         memory_of(names).best(queries, K, None, Buffers(), searches)
-    assert searched == [[(0, 2 * CELLS)], [(0, CELLS), (2 * CELLS, 3 * CELLS)], [(0, 2 * CELLS)]]
+    first, second, third = ((place * CELLS, (place + 1) * CELLS) for place in range(3))
+    assert searched == [[first, second], [first, third], [first, second]]
 
 
 def test_few_lists_are_kept_and_none_that_another_one_holds() -> None:

@@ -41,13 +41,9 @@ class Tables:
         return ((number << POSITION_BITS) + where - self.starts[number]).int()
 
     def runs_without(self, numbers: Collection[int]) -> list[tuple[int, int]]:
-        """List the elements of all tables but some, as half-open ranges that do not touch."""
+        """List the elements of all tables but some, a half-open range for each table."""
         starts = self.starts.tolist()
-        runs: list[tuple[int, int]] = []
-        for number in sorted(set(range(len(self.names))) - set(numbers)):
-            begin = runs.pop()[0] if runs and runs[-1][1] == starts[number] else starts[number]
-            runs.append((begin, starts[number + 1]))
-        return runs
+        return [(starts[number], starts[number + 1]) for number in range(len(self.names)) if number not in numbers]
 
 
 def tables_of(frames: Sequence[tuple[str | None, int]]) -> Tables | None:
@@ -66,6 +62,8 @@ class Found:
     """(Q, k) float32; k is smaller where the tables have fewer elements."""
     places: Tensor
     """(Q, k) int32: number of the table in `tables`, then position in it, as `POSITION_BITS` says; ascending along a row."""
+    shortlisted: bool = False
+    """Whether it was a search by way of bfloat16 scores."""
 
     def within(self, tables: Sequence[str]) -> list[int] | None:
         """Give the numbers that these tables have among others, if they come in the same order; None when one is missing."""
@@ -114,14 +112,17 @@ class Searches:
     changed: bool = False
     """Whether a list was added."""
 
-    def among(self, tables: Tables) -> KeptBest | None:
-        """Give the kept list of the most of a segment's tables."""
-        fitting = [found for found in self.lists if found.within(tables.names) is not None]
+    def among(self, tables: Tables, shortlisted: bool) -> KeptBest | None:
+        """Give the kept list of the most of a segment's tables; where bfloat16 shortens the search, one of all of them."""
+        if shortlisted:
+            fitting = [found for found in self.lists if found.shortlisted and found.tables == tables.names]
+        else:
+            fitting = [found for found in self.lists if not found.shortlisted and found.within(tables.names) is not None]
         most = max(fitting, key=lambda found: len(found.tables), default=None)
         return None if most is None else most.among(tables)
 
     def keep(self, found: Found) -> None:
         """Add a list in place of those that it makes useless, and of the oldest."""
-        others = [other for other in self.lists if other.within(found.tables) is None]
+        others = [other for other in self.lists if other.shortlisted != found.shortlisted or other.within(found.tables) is None]
         self.lists = [*others, found][-MOST_LISTS:]
         self.changed = True

@@ -2,6 +2,9 @@
 
 The search is exact. It goes through groups of elements first, and in a large segment through bfloat16 scores, whose best are scored again
 in float32: a query for which the rounding might hide one of its best elements is searched again in float32.
+
+What is found is kept for later searches, so an element's score must not depend on what else is searched, to the bit. Libraries round by
+the shape of a product: each table has a product of its own, and what went by way of bfloat16 serves for the very same elements alone.
 """
 
 from __future__ import annotations
@@ -82,18 +85,24 @@ class Segment:
             fewer than k may answer.
         """
         tables = self.tables
+        runs = [(0, len(self))] if tables is None else tables.runs_without(())
         if searches is None or known is not None or tables is None or len(tables.names) > MOST_TABLES:
-            return self._searched(queries, k, [(0, len(self))], known, buffers)
-        kept = searches.among(tables)
+            return self._searched(queries, k, runs, known, buffers)
+        kept = searches.among(tables, self._shortlists)
         if kept is not None and kept.best.shape == (len(queries), min(k, kept.count)):
             if not kept.left_out:
                 return kept.best, kept.where
             found = self._searched(queries, k, kept.left_out, None, buffers)
             best, where = _joined((kept.best, kept.where), found, k)
         else:
-            best, where = self._searched(queries, k, [(0, len(self))], None, buffers)
-        searches.keep(Found(tables.names, best, tables.places(where)))
+            best, where = self._searched(queries, k, runs, None, buffers)
+        searches.keep(Found(tables.names, best, tables.places(where), self._shortlists))
         return best, where
+
+    @property
+    def _shortlists(self) -> bool:
+        """Whether it is searched by way of bfloat16 scores."""
+        return self.keeps_coarse and len(self) >= SHORTLIST_FROM and _multiplies_bfloat16(self.side.device)
 
     def _searched(
         self, queries: Tensor, k: int, runs: Sequence[tuple[int, int]], known: Tensor | None, buffers: Buffers
@@ -104,10 +113,9 @@ class Segment:
             rows = -(-len(queries) // blocks)
         else:
             rows = max(1, SCORES_AT_ONCE // sum(end - start for start, end in runs))
-        shortens = self.keeps_coarse and runs == [(0, len(self))] and len(self) >= SHORTLIST_FROM and _multiplies_bfloat16(queries.device)
         found = []
         for block in queries.split(rows):
-            if shortens:
+            if self._shortlists:
                 found.append(self._best_of_shortlist(block, k, known, buffers))
             else:
                 found.append(self._best_exactly(block, k, runs, known, buffers))
@@ -161,17 +169,17 @@ class Segment:
 
 
 def _packed(runs: Sequence[tuple[int, int]], size: int) -> list[list[tuple[int, int]]]:
-    """Cut half-open ranges into parts of at most `size` elements."""
+    """Put half-open ranges together into parts of at most `size` elements; only a range that is longer is cut."""
     parts: list[list[tuple[int, int]]] = []
     room = 0
     for start, end in runs:
-        while start < end:
-            if room == 0:
+        for begin in range(start, end, size):
+            length = min(size, end - begin)
+            if length > room:
                 parts.append([])
                 room = size
-            taken = min(room, end - start)
-            parts[-1].append((start, start + taken))
-            start, room = start + taken, room - taken
+            parts[-1].append((begin, begin + length))
+            room -= length
     return parts
 
 
