@@ -15,8 +15,8 @@ import OpenEXR
 
 from tests.shot.made_shot import write_model
 from xmemcore.protocol.requests import PropagateRequest
-from xmemcore.shot import plan as set_up
-from xmemcore.shot.opened import open_propagate
+from xmemcore.shot.inputs.opened import open_propagate
+from xmemcore.shot.plan import plan as set_up
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.status import node_status
 

@@ -16,8 +16,11 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 PICTURE = CHECKOUT / "docs" / "rooms.svg"
 PLUGIN, PLUGIN_NAME = "nuke_plugin", "xmem_roto_nuke"
 CORE = "xmemcore"
-FOUNDATIONS = {f"nuke_plugin/{name}.py": "nuke_plugin/host" for name in ("graph", "host", "words")}
-"""Modules that stand apart from the folder they lie in: what every room of the plugin speaks to Nuke through."""
+FOUNDATIONS = {
+    **{f"nuke_plugin/{name}.py": "nuke_plugin/host" for name in ("graph", "host", "words")},
+    "xmemcore/shot/listener.py": "xmemcore/shot/listener",
+}
+"""Modules that stand apart from the folder they lie in: what every room of the plugin speaks to Nuke through, and whom every job tells."""
 SPLIT = ("shot",)
 """Packages of the core whose folders are rooms of their own."""
 
@@ -26,13 +29,15 @@ PLACES = {
     "nuke_plugin": (1, 1), "xmemcore/training": (4, 1), "xmemcore/worker": (3, 1),
     "nuke_plugin/panel": (0, 2), "xmemcore/evaluation": (4, 2),
     "nuke_plugin/staleness": (1, 3), "xmemcore/shot": (3, 3),
-    "nuke_plugin/handover": (2, 4), "xmemcore/shot/mattes": (4, 4),
-    "nuke_plugin/node": (1, 5), "xmemcore/shot/annotations": (3, 5),
-    "nuke_plugin/core": (0, 6), "nuke_plugin/roto": (1, 6), "xmemcore/shot/plate": (4, 6), "xmemcore/roto": (2, 6),
-    "nuke_plugin/host": (0, 7),
-    "xmemcore/shot/files": (4, 7), "xmemcore/engine": (3, 7), "xmemcore/shot/store": (5, 7),
-    "xmemcore/curves": (2, 8), "xmemcore/network": (3, 8), "xmemcore/memory": (4, 8),
-    "xmemcore/protocol": (2, 9),
+    "nuke_plugin/handover": (2, 4), "xmemcore/shot/run": (4, 4),
+    "xmemcore/shot/suggestion": (3, 5), "xmemcore/shot/plan": (4, 5),
+    "nuke_plugin/node": (1, 6), "xmemcore/shot/inputs": (4, 6),
+    "nuke_plugin/core": (0, 7), "nuke_plugin/roto": (1, 7), "xmemcore/shot/mattes": (4, 7), "xmemcore/shot/machine": (5, 7),
+    "nuke_plugin/host": (0, 8), "xmemcore/shot/annotations": (3, 8),
+    "xmemcore/roto": (2, 9), "xmemcore/shot/plate": (4, 9), "xmemcore/shot/listener": (5, 9),
+    "xmemcore/shot/files": (4, 10), "xmemcore/engine": (3, 10), "xmemcore/shot/store": (5, 10),
+    "xmemcore/curves": (2, 11), "xmemcore/network": (3, 11), "xmemcore/memory": (4, 11),
+    "xmemcore/protocol": (2, 12),
 }  # fmt: skip
 """Column and row of every room in the picture."""
 

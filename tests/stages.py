@@ -32,7 +32,7 @@ from xmemcore.network.catalogue import resolve
 from xmemcore.network.checkpoint import load_network
 from xmemcore.network.xmem import XMem
 from xmemcore.protocol.requests import PropagateRequest
-from xmemcore.shot.opened import open_propagate
+from xmemcore.shot.inputs.opened import open_propagate
 from xmemcore.shot.propagate import propagate
 
 STAGES: dict[str, tuple[tuple[type, str], ...]] = {

@@ -12,8 +12,8 @@ from xmemcore.network.config import NetworkConfig
 from xmemcore.network.inference import FAST, FLOAT32, MIXED, computes_in_half, prepared
 from xmemcore.network.xmem import XMem
 from xmemcore.protocol.failures import MachineError, RequestError
-from xmemcore.shot import device
-from xmemcore.shot.device import choose_precision
+from xmemcore.shot.machine import device
+from xmemcore.shot.machine.device import choose_precision
 
 halves_bits = pytest.mark.skipif(not computes_in_half(torch.device("cpu")), reason="this processor has no bfloat16 instructions")
 

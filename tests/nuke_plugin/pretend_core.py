@@ -37,7 +37,7 @@ def work(request, listener):
     if isinstance(request, Fit):
         return fit(request.request)
     if isinstance(request, Approve):
-        from xmemcore.shot.approved import approve
+        from xmemcore.shot.inputs.approved import approve
 
         return approve(request.request)
     if isinstance(request, Status):

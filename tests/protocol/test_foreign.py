@@ -95,7 +95,7 @@ def test_a_device_that_is_not_here_ends_with_exit_code_3() -> None:
     torch = pytest.importorskip("torch")
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA device here")
-    from xmemcore.shot.device import choose_device
+    from xmemcore.shot.machine.device import choose_device
 
     with pytest.raises(MachineError, match="There is no device cuda here. Choose one of: auto, cpu") as raised:
         choose_device("cuda")

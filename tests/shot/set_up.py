@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from xmemcore.protocol.requests import PropagateRequest
-from xmemcore.shot.dependencies import Dependencies
-from xmemcore.shot.learned import LearningRound, learning_round
-from xmemcore.shot.opened import open_propagate
-from xmemcore.shot.plan import plan
+from xmemcore.shot.inputs.opened import open_propagate
+from xmemcore.shot.plan.dependencies import Dependencies
+from xmemcore.shot.plan.plan import plan
+from xmemcore.shot.run.learned import LearningRound, learning_round
 from xmemcore.shot.status import Outlook
 
 

@@ -15,7 +15,7 @@ from xmemcore.engine import entrance
 from xmemcore.protocol.absences import Absence
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
-from xmemcore.shot.inputs import open_shot
+from xmemcore.shot.inputs.inputs import open_shot
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.status import node_status
 from xmemcore.shot.suggest import suggest

@@ -15,8 +15,8 @@ from xmemcore.cli.main import main
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.matte_header import approved_in
 from xmemcore.protocol.requests import ApproveRequest, PropagateRequest
-from xmemcore.shot.approved import approve
 from xmemcore.shot.forecast import forecast
+from xmemcore.shot.inputs.approved import approve
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.status import node_status
 

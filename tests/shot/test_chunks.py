@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xmemcore.engine.order import forward_gap, outward_gaps
-from xmemcore.shot.chunks import parse_chunk, shared_out, together
+from xmemcore.shot.plan.chunks import parse_chunk, shared_out, together
 
 
 def by_steps(groups, indices) -> int:

@@ -9,7 +9,7 @@ import torch
 
 from xmemcore.protocol.failures import DeviceMissing, RequestError
 from xmemcore.protocol.requests import PropagateRequest
-from xmemcore.shot.device import choose_device, limit_memory
+from xmemcore.shot.machine.device import choose_device, limit_memory
 
 
 @pytest.fixture

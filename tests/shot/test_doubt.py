@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from xmemcore.shot.doubt import SIGHT_NUMBERS, Doubt, Sight, doubts, expected_error, expected_j, sight
-from xmemcore.shot.likeness import Likeness
-from xmemcore.shot.reasons import mended, reason
+from xmemcore.shot.suggestion.doubt import SIGHT_NUMBERS, Doubt, Sight, doubts, expected_error, expected_j, sight
+from xmemcore.shot.suggestion.likeness import Likeness
+from xmemcore.shot.suggestion.reasons import mended, reason
 
 
 def disc(x: float = 60, y: float = 40, radius: float = 20, soft: float = 0.0) -> np.ndarray:

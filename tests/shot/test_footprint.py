@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from xmemcore.shot.footprint import peak_mb
+from xmemcore.shot.machine.footprint import peak_mb
 
 PARENT = """
 import subprocess, sys
 held = bytearray(b"x") * 400_000_000
-subprocess.run([sys.executable, "-c", "from xmemcore.shot.footprint import peak_mb; print(peak_mb())"], check=True)
+subprocess.run([sys.executable, "-c", "from xmemcore.shot.machine.footprint import peak_mb; print(peak_mb())"], check=True)
 """
 
 

@@ -15,10 +15,10 @@ from tests.shot.test_propagate import Recorder, read
 from xmemcore.engine.order import outward_gaps
 from xmemcore.protocol.failures import Cancelled, RequestError
 from xmemcore.protocol.requests import PropagateRequest
-from xmemcore.shot import gap_workers
 from xmemcore.shot import propagate as propagating
 from xmemcore.shot.propagate import propagate
-from xmemcore.shot.turns import parts_of
+from xmemcore.shot.run import gap_workers
+from xmemcore.shot.run.turns import parts_of
 
 BODY, SLEEVE = (1001, 1008, 1014, 1022), (1001, 1006, 1018)
 LAST = 1024

@@ -11,7 +11,7 @@ import pytest
 
 from tests.shot.made_shot import FIRST, sent_to, write_frame, write_shot
 from xmemcore.protocol.requests import PropagateRequest
-from xmemcore.shot.opened import open_propagate
+from xmemcore.shot.inputs.opened import open_propagate
 from xmemcore.shot.plate import known_files
 from xmemcore.shot.plate.known_files import KnownFiles
 from xmemcore.shot.plate.plate import Plate

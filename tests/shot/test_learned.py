@@ -14,9 +14,9 @@ from xmemcore.engine import learning
 from xmemcore.engine.learning import Learned, LearningConfig
 from xmemcore.protocol.failures import Cancelled, RequestError
 from xmemcore.protocol.requests import PropagateRequest
-from xmemcore.shot import plan as plan_module
-from xmemcore.shot.learned import LearnedStore, LearningRound
+from xmemcore.shot.plan import plan as plan_module
 from xmemcore.shot.propagate import propagate
+from xmemcore.shot.run.learned import LearnedStore, LearningRound
 from xmemcore.shot.status import node_status
 from xmemcore.shot.store.cache import CacheFolder, cache_files
 from xmemcore.shot.store.state import clear_node

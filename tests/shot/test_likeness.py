@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from xmemcore.shot.likeness import KeyLooks, Likeness, along, cells_of
+from xmemcore.shot.suggestion.likeness import KeyLooks, Likeness, along, cells_of
 
 ROWS, COLUMNS = 6, 10
 GROUND, ACTOR, BACK, OTHER = 0, 1, 2, 3

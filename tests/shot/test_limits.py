@@ -19,13 +19,13 @@ from tests.make_data import write_exr
 from tests.shot.made_shot import FIRST, write_plate, write_roto
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import PropagateRequest
-from xmemcore.shot import inputs
 from xmemcore.shot.annotations import mask_exrs, mask_pictures
 from xmemcore.shot.annotations.masks import MaskAnnotations
 from xmemcore.shot.files import exr
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.sequence import Sequence
-from xmemcore.shot.inputs import open_shot
+from xmemcore.shot.inputs import inputs
+from xmemcore.shot.inputs.inputs import open_shot
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.plate import Plate
 
@@ -34,7 +34,7 @@ READ = """
 import resource, sys
 from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.annotations.masks import MaskAnnotations
-from xmemcore.shot.footprint import peak_mb
+from xmemcore.shot.machine.footprint import peak_mb
 from xmemcore.shot.plate.plate import Plate
 resource.setrlimit(resource.RLIMIT_CPU, ({cpu}, {cpu}))
 plate = Plate.open(sys.argv[1])

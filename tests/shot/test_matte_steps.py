@@ -14,10 +14,10 @@ from tests.shot.set_up import depends
 from tests.witness.pixels import decoded
 from tests.witness.shots import WitnessShot, write_shot
 from xmemcore.protocol.requests import PropagateRequest
-from xmemcore.shot import plan as plans
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.mattes import steps
 from xmemcore.shot.mattes.steps import Enlarge, Predicted, Refine, Rows, Step, chain_of, finished, keys_of
+from xmemcore.shot.plan import plan as plans
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.propagate import propagate
 

@@ -24,11 +24,11 @@ from xmemcore.evaluation.alpha_shots import AlphaShot
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.files.box import Box
+from xmemcore.shot.inputs.opened import open_propagate
 from xmemcore.shot.mattes import matting
 from xmemcore.shot.mattes.edges import Refinement
 from xmemcore.shot.mattes.matting import COMPILED_VARIABLE, ClosedForm, Opinion, make_ready
 from xmemcore.shot.mattes.steps import Enlarge, chain_of, keys_of
-from xmemcore.shot.opened import open_propagate
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.propagate import propagate
 

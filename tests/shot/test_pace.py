@@ -12,7 +12,7 @@ import torch
 
 from xmemcore.network.catalogue import WEIGHTS_FOLDER, parameters_of
 from xmemcore.network.checkpoint import read_state
-from xmemcore.shot.pace import expected_mb, pace_key
+from xmemcore.shot.run.pace import expected_mb, pace_key
 
 COMPACT = WEIGHTS_FOLDER / "compact.safetensors"
 OFFICIAL_PARAMETERS = 62_191_000

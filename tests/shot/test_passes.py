@@ -18,11 +18,11 @@ from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.layers import FAINTEST
+from xmemcore.shot.inputs.opened import open_propagate
 from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.mattes.cryptomatte import metadata, name_bits, name_id, ranked, require_usable
 from xmemcore.shot.mattes.mattes import MatteWriter, Passes, read_mattes
 from xmemcore.shot.mattes.pictures import picture_paths
-from xmemcore.shot.opened import open_propagate
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.propagate import propagate
 

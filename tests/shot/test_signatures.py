@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xmemcore.engine.order import outward_gaps
-from xmemcore.shot.dependencies import PredictionHashes
+from xmemcore.shot.plan.dependencies import PredictionHashes
 
 
 def signatures(changed: int | None = None, base: str = "settings") -> list[str]:

@@ -15,20 +15,20 @@ from tests.shot.test_carry import grey
 from xmemcore.engine.frames import Padding
 from xmemcore.engine.order import Gap, outward_gaps
 from xmemcore.protocol.requests import PropagateRequest
-from xmemcore.shot import windows
 from xmemcore.shot.annotations.annotations import network_mask_from_matte
 from xmemcore.shot.files.box import Box
-from xmemcore.shot.inputs import open_shot
+from xmemcore.shot.inputs.inputs import open_shot
+from xmemcore.shot.inputs.opened import open_propagate
 from xmemcore.shot.mattes.composition import _beside
 from xmemcore.shot.mattes.mattes import Matte, read_mattes
-from xmemcore.shot.opened import open_propagate
-from xmemcore.shot.plan import plan
+from xmemcore.shot.plan import windows
+from xmemcore.shot.plan.plan import plan
+from xmemcore.shot.plan.windows import STRIDE, GroupWindows, Lens, seen_in
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.flow import Flows, PartFlows
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.store.cache import FEATURES, CacheFile, cache_files
 from xmemcore.shot.store.state import NodeManifest, clear_node
-from xmemcore.shot.windows import STRIDE, GroupWindows, Lens, seen_in
 
 CANVAS = Canvas(Box(0, 0, 1920, 1080), Box(0, 0, 1920, 1080))
 

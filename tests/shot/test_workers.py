@@ -17,8 +17,8 @@ from tests.shot.made_shot import FIRST, sent_to, write_shot
 from xmemcore.protocol.failures import Busy
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.result_file import ResultFile
-from xmemcore.shot import computation
 from xmemcore.shot.propagate import propagate
+from xmemcore.shot.run import computation
 from xmemcore.shot.store.at_work import AtWork
 
 LAST = FIRST + 23

@@ -284,7 +284,7 @@ def _require_possible(chosen: argparse.Namespace) -> None:
 def _model(chosen: argparse.Namespace) -> Model:
     """Find the model, its hash filled in, and the device; raises what each raises, before anything is measured."""
     from xmemcore.network.catalogue import resolve, verify
-    from xmemcore.shot.device import choose_device
+    from xmemcore.shot.machine.device import choose_device
 
     choose_device(chosen.device)
     model = resolve(chosen.model)

@@ -22,8 +22,8 @@ from xmemcore.cli.progress import TerminalListener, farm_stream, listening
 from xmemcore.protocol.failures import Cancelled, Failure, RequestError
 from xmemcore.protocol.requests import ApproveRequest, FitRequest, PropagateRequest, ShotRequest, SuggestRequest
 from xmemcore.protocol.words import one_line, plural
-from xmemcore.shot.footprint import peak_mb
 from xmemcore.shot.listener import Listener
+from xmemcore.shot.machine.footprint import peak_mb
 
 RENAMED_SHOWN = 8
 """Objects whose layer has another name; there may be hundreds."""
@@ -85,7 +85,7 @@ def add_approve(commands: argparse._SubParsersAction[Parser]) -> None:
 def run_approve(chosen: argparse.Namespace) -> None:
     """Approve, and list what is approved now."""
     from xmemcore.protocol.frames import counted
-    from xmemcore.shot.approved import approve
+    from xmemcore.shot.inputs.approved import approve
 
     answer = approve(request_of(chosen, ApproveRequest)).as_json()
     if chosen.json:

@@ -24,9 +24,9 @@ from xmemcore.evaluation.untrained import write_untrained
 from xmemcore.network.catalogue import NoModel, resolve
 from xmemcore.network.config import FULL
 from xmemcore.protocol.failures import Cancelled, MachineError
-from xmemcore.shot.device import choose_device, choose_precision
-from xmemcore.shot.footprint import resident_mb
 from xmemcore.shot.listener import Listener
+from xmemcore.shot.machine.device import choose_device, choose_precision
+from xmemcore.shot.machine.footprint import resident_mb
 from xmemcore.shot.mattes.mattes import read_mattes
 
 RUN_LIMIT_SECONDS = 4 * 3600

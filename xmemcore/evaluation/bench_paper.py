@@ -20,8 +20,8 @@ from xmemcore.engine.config import XMEM, XMEM_PLUS_PLUS
 from xmemcore.evaluation.bench_ratios import demo_clip, engine_seconds, evenly_keyed, in_strips
 from xmemcore.network.catalogue import resolve
 from xmemcore.protocol.failures import Cancelled, RequestError
-from xmemcore.shot.device import choose_device, choose_precision
 from xmemcore.shot.listener import Listener
+from xmemcore.shot.machine.device import choose_device, choose_precision
 
 ANNOTATIONS = 5
 SIZES = ((854, 480), (1920, 1080))

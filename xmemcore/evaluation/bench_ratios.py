@@ -28,11 +28,11 @@ from xmemcore.evaluation.studies import picture_of, write_clip
 from xmemcore.network.checkpoint import load_network
 from xmemcore.network.inference import prepared
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
-from xmemcore.shot.device import choose_device
-from xmemcore.shot.footprint import peak_mb
+from xmemcore.shot.inputs.opened import open_propagate
 from xmemcore.shot.listener import Listener
-from xmemcore.shot.opened import open_propagate
-from xmemcore.shot.plan import plan
+from xmemcore.shot.machine.device import choose_device
+from xmemcore.shot.machine.footprint import peak_mb
+from xmemcore.shot.plan.plan import plan
 from xmemcore.shot.plate.frame_source import ShotFrames
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.store.cache import FeatureFolder

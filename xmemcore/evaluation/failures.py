@@ -22,7 +22,7 @@ from xmemcore.network.catalogue import Model
 from xmemcore.protocol.names import layer_names
 from xmemcore.protocol.requests import PropagateRequest, ShotRequest, SuggestRequest
 from xmemcore.protocol.whole_file import write_text
-from xmemcore.shot.inputs import open_shot
+from xmemcore.shot.inputs.inputs import open_shot
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.mattes.mattes import MatteWriter, read_mattes
 from xmemcore.shot.suggest import SuggestResult, suggest

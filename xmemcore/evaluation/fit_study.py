@@ -28,7 +28,7 @@ from xmemcore.roto.fit import fit
 from xmemcore.roto.flatten import control_polygons, sample
 from xmemcore.roto.roto_json import write
 from xmemcore.shot.fit import fit_shapes, overlap
-from xmemcore.shot.inputs import open_shot
+from xmemcore.shot.inputs.inputs import open_shot
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.mattes.mattes import MatteWriter, read_mattes
 

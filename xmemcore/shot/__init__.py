@@ -1,1 +1,1 @@
-"""A shot: a plate, its annotations and its mattes. Public: propagate, suggest, fit, approved, status, forecast, collect."""
+"""A shot: a plate, its annotations and its mattes. A module beside the rooms is a job, whole; Listener is whom every job tells."""

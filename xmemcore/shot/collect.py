@@ -25,12 +25,12 @@ from xmemcore.protocol.result_lock import require_unlocked
 from xmemcore.protocol.results import Collected
 from xmemcore.shot.files.exr import make_folder
 from xmemcore.shot.files.sequence import frame_path
+from xmemcore.shot.inputs.opened import OpenedShot, files_read, open_propagate
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.mattes.mattes import matte_pattern, require_inputs_kept, require_layers_kept
 from xmemcore.shot.mattes.pictures import write_pictures
 from xmemcore.shot.mattes.run_record import RunRecord
-from xmemcore.shot.opened import OpenedShot, files_read, open_propagate
 from xmemcore.shot.status import Outlook
 from xmemcore.shot.store.at_work import AtWork
 

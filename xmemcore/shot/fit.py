@@ -29,7 +29,7 @@ from xmemcore.roto.roto_json import write
 from xmemcore.roto.shapes import EvaluatedShape, Roto, RotoObject
 from xmemcore.shot.annotations.annotations import positions
 from xmemcore.shot.annotations.roto import RotoAnnotations
-from xmemcore.shot.inputs import Shot, open_shot
+from xmemcore.shot.inputs.inputs import Shot, open_shot
 from xmemcore.shot.listener import Listener, Silence
 from xmemcore.shot.mattes.kept_inputs import replaced_input
 from xmemcore.shot.mattes.mattes import MatteSequence, read_mattes

@@ -11,11 +11,11 @@ import torch
 from xmemcore.engine.order import Gap
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.requests import PropagateRequest
-from xmemcore.shot.chunks import shared_out, together
-from xmemcore.shot.device import choose_device
-from xmemcore.shot.opened import OpenedShot, open_propagate
-from xmemcore.shot.pace import Pace, expected_mb, find_pace, pace_key
-from xmemcore.shot.plan import Plan
+from xmemcore.shot.inputs.opened import OpenedShot, open_propagate
+from xmemcore.shot.machine.device import choose_device
+from xmemcore.shot.plan.chunks import shared_out, together
+from xmemcore.shot.plan.plan import Plan
+from xmemcore.shot.run.pace import Pace, expected_mb, find_pace, pace_key
 from xmemcore.shot.status import Outlook
 
 VARIANTS = 12

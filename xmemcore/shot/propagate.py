@@ -14,25 +14,25 @@ from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.result_lock import require_unlocked
 from xmemcore.protocol.results import PropagateResult
 from xmemcore.protocol.words import one_line, plural
-from xmemcore.shot.chunks import parse_chunk, shared_out
-from xmemcore.shot.computation import Computation
-from xmemcore.shot.dependencies import work_key
-from xmemcore.shot.device import choose_device, limit_memory
-from xmemcore.shot.gap_workers import cores_of_a_gap, workers_for
-from xmemcore.shot.learned import LearnedStore
+from xmemcore.shot.inputs.opened import OpenedShot, open_propagate
 from xmemcore.shot.listener import Listener, Silence
+from xmemcore.shot.machine.device import choose_device, limit_memory
 from xmemcore.shot.mattes.pictures import pictures_are_of, write_pictures
-from xmemcore.shot.opened import OpenedShot, open_propagate
-from xmemcore.shot.pace import PaceClock, keep_pace, pace_key
-from xmemcore.shot.plan import Plan, plan
-from xmemcore.shot.run_mattes import RunMattes
+from xmemcore.shot.plan.chunks import parse_chunk, shared_out
+from xmemcore.shot.plan.dependencies import work_key
+from xmemcore.shot.plan.plan import Plan, plan
+from xmemcore.shot.run.computation import Computation
+from xmemcore.shot.run.gap_workers import cores_of_a_gap, workers_for
+from xmemcore.shot.run.learned import LearnedStore
+from xmemcore.shot.run.pace import PaceClock, keep_pace, pace_key
+from xmemcore.shot.run.run_mattes import RunMattes
+from xmemcore.shot.run.turns import Part, in_turn, parts_of
 from xmemcore.shot.store.at_work import AtWork
 from xmemcore.shot.store.cache import features_folder, make_room, sweep_partial_files
 from xmemcore.shot.store.leases import Lease, LockNotWritable
 from xmemcore.shot.store.rendered import delete_unused
 from xmemcore.shot.store.state import NodeManifest, is_older
 from xmemcore.shot.store.work_folder import sweep_work_folders
-from xmemcore.shot.turns import Part, in_turn, parts_of
 
 BUSY = (
     "Another propagate writes these mattes at the moment ({holder}; {folder}). Wait for it (--wait), cancel it, or choose another output."

@@ -8,11 +8,11 @@ from xmemcore.engine.propagation import asks_for
 from xmemcore.protocol.frames import counted
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.results import NodeStatus
-from xmemcore.shot.dependencies import Dependencies
-from xmemcore.shot.learned import expected_weights
+from xmemcore.shot.inputs.opened import OpenedShot, open_propagate
 from xmemcore.shot.mattes.matte_proof import FormerMattes
-from xmemcore.shot.opened import OpenedShot, open_propagate
-from xmemcore.shot.plan import Plan, plan
+from xmemcore.shot.plan.dependencies import Dependencies
+from xmemcore.shot.plan.plan import Plan, plan
+from xmemcore.shot.run.learned import expected_weights
 from xmemcore.shot.store.cache import features_folder
 from xmemcore.shot.store.permanent import PermanentStore
 from xmemcore.shot.store.state import NodeManifest, bytes_used

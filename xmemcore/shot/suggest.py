@@ -25,18 +25,18 @@ from xmemcore.protocol.requests import SuggestRequest
 from xmemcore.protocol.results import Suggestion, SuggestResult
 from xmemcore.protocol.words import plural
 from xmemcore.shot.annotations.annotations import NothingAnnotated
-from xmemcore.shot.device import choose_device, choose_precision, limit_memory
-from xmemcore.shot.doubt import GIVE_OR_TAKE, Judgement
-from xmemcore.shot.inputs import Shot, open_shot, wanted_indices
+from xmemcore.shot.inputs.inputs import Shot, open_shot, wanted_indices
 from xmemcore.shot.listener import Listener, Silence
+from xmemcore.shot.machine.device import choose_device, choose_precision, limit_memory
 from xmemcore.shot.mattes.mattes import MatteSequence, read_mattes
 from xmemcore.shot.plate.frame_source import Encoding, PlateContent, ShotFrames
 from xmemcore.shot.plate.plate import Plate
-from xmemcore.shot.reasons import first_key_reason, mended, reason
-from xmemcore.shot.shot_masks import LookedAt, ShotMasks
 from xmemcore.shot.store.cache import features_folder, node_folder
 from xmemcore.shot.store.looks import Looks
 from xmemcore.shot.store.state import NodeManifest
+from xmemcore.shot.suggestion.doubt import GIVE_OR_TAKE, Judgement
+from xmemcore.shot.suggestion.reasons import first_key_reason, mended, reason
+from xmemcore.shot.suggestion.shot_masks import LookedAt, ShotMasks
 
 LEAST_SHARE = 1e-3
 """Frames scoring below this share of the first pick's score are not suggested."""

@@ -18,7 +18,7 @@ from xmemcore.network.xmem import XMem
 from xmemcore.protocol.failures import RequestError, not_written
 from xmemcore.protocol.outside import NotUsable, parse_json, read_json, read_object
 from xmemcore.protocol.whole_file import probe, write_text
-from xmemcore.shot.device import choose_device
+from xmemcore.shot.machine.device import choose_device
 from xmemcore.training import record
 from xmemcore.training.clips import ClipSource
 from xmemcore.training.recipe import Recipe, read_recipe, recipe_of

@@ -23,7 +23,7 @@ def work(request: Request, listener: JobListener) -> Result:
 
         return fit_shapes(request.request, listener)
     if isinstance(request, Approve):
-        from xmemcore.shot.approved import approve
+        from xmemcore.shot.inputs.approved import approve
 
         return approve(request.request)
     if isinstance(request, Status):

@@ -5,10 +5,10 @@ It holds only what can be made again, so no damage to it is fatal:
     <root>/features/<ab>/<hash>.xmemcache      what depends on the plate alone, and what memory has found there, shared by nodes
     <root>/<node id>/manifest.json             what the node's last run was made of
     <root>/<node id>/memory/<key>.xmemcache    permanent memory, one file for each annotated frame and group
-    <root>/<node id>/learned/<key>.xmemcache   weights that learned the shot, see `learned.py`
+    <root>/<node id>/learned/<key>.xmemcache   weights that learned the shot, see `run/learned.py`
     <root>/nuke/<node id>/plate/...            plates and alphas that Nuke rendered for the core, see `rendered.py`
     <root>/<node id>/looks/<key>.xmemcache     what suggestion has seen of frames and mattes
-    <root>/pace.json                           how fast this machine computes, see `pace.py`
+    <root>/pace.json                           how fast this machine computes, see `run/pace.py`
 
 A file is our mark, a hash of its key and of all its bytes, and tensors (safetensors). Nothing is parsed before the hash is right,
 and nothing is deleted that has not our name and our mark. Files of version 0.2.0 and older (`.safetensors`) are never read; they

@@ -10,7 +10,7 @@ from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.requests import ShotRequest
 from xmemcore.shot.annotations.absences import AbsentAnnotations
 from xmemcore.shot.annotations.annotations import Annotations, ChosenAnnotations
-from xmemcore.shot.approved import ApprovedAnnotations
+from xmemcore.shot.inputs.approved import ApprovedAnnotations
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.store.cache import digest
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from xmemcore.engine.order import Gap
 from xmemcore.protocol.failures import Busy, Cancelled
 from xmemcore.protocol.words import plural
-from xmemcore.shot.chunks import together
+from xmemcore.shot.plan.chunks import together
 from xmemcore.shot.store.at_work import POLL_SECONDS
 from xmemcore.shot.store.leases import Lease
 

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Sequence
 from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.frames import counted
 from xmemcore.protocol.result_file import ResultHeader
-from xmemcore.shot.dependencies import Dependencies
+from xmemcore.shot.inputs.opened import OpenedShot
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.mattes.matte_proof import FormerMattes
 from xmemcore.shot.mattes.queue import Written
 from xmemcore.shot.mattes.run_record import RunRecord
-from xmemcore.shot.opened import OpenedShot
-from xmemcore.shot.plan import Plan, chosen_settings
-from xmemcore.shot.turns import CANCELLED
+from xmemcore.shot.plan.dependencies import Dependencies
+from xmemcore.shot.plan.plan import Plan, chosen_settings
+from xmemcore.shot.run.turns import CANCELLED
 
 RECORD_SECONDS = 5.0
 """Seconds between two writes of the record. It is also written with the first matte, and when the run ends or fails."""

@@ -21,19 +21,19 @@ from xmemcore.network.backend import Backend
 from xmemcore.protocol.failures import Cancelled
 from xmemcore.shot.annotations.objects import Group, Unpacking
 from xmemcore.shot.files.box import Box
+from xmemcore.shot.inputs.opened import OpenedShot
 from xmemcore.shot.mattes.carry import KeyDifferences
 from xmemcore.shot.mattes.composition import View
 from xmemcore.shot.mattes.queue import handed
 from xmemcore.shot.mattes.steps import chain_of
-from xmemcore.shot.opened import OpenedShot
-from xmemcore.shot.plan import GroupPlan, Plan
+from xmemcore.shot.plan.plan import GroupPlan, Plan
+from xmemcore.shot.plan.windows import Lens, coarse_size, on_plate, seen_in
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.flow import PartFlows
 from xmemcore.shot.plate.frame_source import CoarseContent, FrameContent, PartContent, ShotFrames
+from xmemcore.shot.run.turns import CANCELLED
 from xmemcore.shot.store.cache import FeatureFolder
 from xmemcore.shot.store.permanent import rounded
-from xmemcore.shot.turns import CANCELLED
-from xmemcore.shot.windows import Lens, coarse_size, on_plate, seen_in
 
 
 @dataclass

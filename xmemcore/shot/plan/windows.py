@@ -2,7 +2,7 @@
 
 This module is geometry alone. A window keeps its size over a gap and follows the objects; so the network sees one scale, in memory and
 in the frame. Which gaps may have a window is known from the annotations; which window it is, from a coarse pass over the whole frame
-(`close_ups`). Boxes are in pixels of the plate, counted from the canvas's corner.
+(`run/close_ups`). Boxes are in pixels of the plate, counted from the canvas's corner.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from xmemcore.shot.likeness import Likeness
+from xmemcore.shot.suggestion.likeness import Likeness
 
 CERTAIN = 0.5
 """Matte value from which a pixel counts as the object's."""

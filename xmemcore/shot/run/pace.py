@@ -19,8 +19,8 @@ from xmemcore.memory.config import MemoryConfig
 from xmemcore.network.catalogue import parameters_of
 from xmemcore.protocol.outside import NotUsable, number, read_object
 from xmemcore.protocol.whole_file import write_text
-from xmemcore.shot.footprint import peak_mb
-from xmemcore.shot.opened import OpenedShot
+from xmemcore.shot.inputs.opened import OpenedShot
+from xmemcore.shot.machine.footprint import peak_mb
 from xmemcore.shot.store.cache import digest
 
 NAME = "pace.json"

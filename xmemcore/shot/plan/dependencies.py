@@ -15,12 +15,12 @@ from functools import cached_property
 from xmemcore.engine import entrance
 from xmemcore.engine.order import Gap
 from xmemcore.protocol.settings import values
-from xmemcore.shot import windows
 from xmemcore.shot.annotations.objects import Group
+from xmemcore.shot.inputs.opened import OpenedShot
 from xmemcore.shot.mattes.steady import neighbours
 from xmemcore.shot.mattes.steps import keys_of
-from xmemcore.shot.opened import OpenedShot
-from xmemcore.shot.plan import GroupPlan, Plan, chosen_settings
+from xmemcore.shot.plan import windows
+from xmemcore.shot.plan.plan import GroupPlan, Plan, chosen_settings
 from xmemcore.shot.store.cache import FORMAT, digest
 from xmemcore.shot.store.state import NodeManifest
 

@@ -15,23 +15,23 @@ from xmemcore.network.backend import backend_of
 from xmemcore.network.checkpoint import load_network
 from xmemcore.protocol.failures import Cancelled
 from xmemcore.protocol.words import plural
-from xmemcore.shot.close_ups import CloseUps
-from xmemcore.shot.gap_workers import GapWorker, Job, side_by_side
-from xmemcore.shot.learned import LearnedStore, taught
+from xmemcore.shot.inputs.opened import OpenedShot
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.mattes import matting
 from xmemcore.shot.mattes.composition import Composer
 from xmemcore.shot.mattes.queue import MatteQueue, handed
 from xmemcore.shot.mattes.steady import Waiting, neighbours
-from xmemcore.shot.opened import OpenedShot
-from xmemcore.shot.pace import PaceClock
-from xmemcore.shot.plan import Plan
+from xmemcore.shot.plan.plan import Plan
 from xmemcore.shot.plate.frame_source import ShotFrames
-from xmemcore.shot.run_mattes import RunMattes
+from xmemcore.shot.run.close_ups import CloseUps
+from xmemcore.shot.run.gap_workers import GapWorker, Job, side_by_side
+from xmemcore.shot.run.learned import LearnedStore, taught
+from xmemcore.shot.run.pace import PaceClock
+from xmemcore.shot.run.run_mattes import RunMattes
+from xmemcore.shot.run.turns import CANCELLED, Part
 from xmemcore.shot.store.cache import features_folder
 from xmemcore.shot.store.permanent import PermanentStore, rounded
 from xmemcore.shot.store.work_folder import work_folder
-from xmemcore.shot.turns import CANCELLED, Part
 
 
 class Computation:

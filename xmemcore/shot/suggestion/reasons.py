@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xmemcore.shot.doubt import LOST, TURNED, TWO_CANDIDATES, WEAK_SIGNS, Doubt, Stretch, stretches
+from xmemcore.shot.suggestion.doubt import LOST, TURNED, TWO_CANDIDATES, WEAK_SIGNS, Doubt, Stretch, stretches
 
 REACH_FRAMES = 24
 """Farthest stretch, in frames, that can be the reason for a suggested frame."""

@@ -13,10 +13,10 @@ from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.version import VERSION
 from xmemcore.shot.annotations.host_alpha import HostAlpha
 from xmemcore.shot.annotations.mask_folders import mask_sequences
-from xmemcore.shot.approved import approved_paths
-from xmemcore.shot.device import choose_precision
 from xmemcore.shot.files.sequence import Sequence
-from xmemcore.shot.inputs import Shot, open_shot, wanted_indices
+from xmemcore.shot.inputs.approved import approved_paths
+from xmemcore.shot.inputs.inputs import Shot, open_shot, wanted_indices
+from xmemcore.shot.machine.device import choose_precision
 from xmemcore.shot.mattes import cryptomatte, matting
 from xmemcore.shot.mattes.mattes import MatteWriter, Passes, matte_pattern, require_inputs_kept, require_layers_kept
 from xmemcore.shot.mattes.pictures import picture_paths

@@ -14,12 +14,12 @@ from xmemcore.memory.config import MemoryConfig
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.annotations.objects import Group, competition_groups
-from xmemcore.shot.approved import forgotten
+from xmemcore.shot.inputs.approved import forgotten
+from xmemcore.shot.inputs.opened import OpenedShot
 from xmemcore.shot.mattes.carry import KeyDifferences
 from xmemcore.shot.mattes.steps import Carry, Chain, Steady, chain_of
-from xmemcore.shot.opened import OpenedShot
+from xmemcore.shot.plan.windows import GroupWindows, group_windows, wants_windows
 from xmemcore.shot.plate.flow import Flows, Ways
-from xmemcore.shot.windows import GroupWindows, group_windows, wants_windows
 
 
 @dataclass(frozen=True)

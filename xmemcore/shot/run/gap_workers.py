@@ -18,10 +18,10 @@ from xmemcore.engine.order import Gap
 from xmemcore.engine.propagation import Propagation
 from xmemcore.engine.sweep import Prediction
 from xmemcore.protocol.failures import Cancelled
-from xmemcore.shot.close_ups import CloseUps
 from xmemcore.shot.mattes.composition import View
 from xmemcore.shot.plate.frame_source import ShotFrames
-from xmemcore.shot.turns import CANCELLED
+from xmemcore.shot.run.close_ups import CloseUps
+from xmemcore.shot.run.turns import CANCELLED
 
 CORES_OF_A_GAP = 4
 """Cores that one gap is computed on; a network as small as the bundled one gains little from more."""

@@ -14,13 +14,13 @@ from xmemcore.engine.frames import Padding
 from xmemcore.engine.order import outward_gaps
 from xmemcore.protocol.failures import Cancelled
 from xmemcore.protocol.names import layer_names
-from xmemcore.shot.doubt import SIGHT_NUMBERS, Judgement, Sight, doubts, sight
-from xmemcore.shot.inputs import Shot
-from xmemcore.shot.likeness import KeyLooks, Likeness, along, cells_of
+from xmemcore.shot.inputs.inputs import Shot
 from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.mattes.mattes import MatteSequence
 from xmemcore.shot.store.cache import digest
 from xmemcore.shot.store.looks import Looks
+from xmemcore.shot.suggestion.doubt import SIGHT_NUMBERS, Judgement, Sight, doubts, sight
+from xmemcore.shot.suggestion.likeness import KeyLooks, Likeness, along, cells_of
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ from xmemcore.engine.learning import Learned, LearningConfig, learn, with_weight
 from xmemcore.engine.staging import Key
 from xmemcore.network.xmem import XMem
 from xmemcore.shot.annotations.objects import Group
+from xmemcore.shot.inputs.opened import OpenedShot
 from xmemcore.shot.listener import Listener
-from xmemcore.shot.opened import OpenedShot
-from xmemcore.shot.plan import Plan
+from xmemcore.shot.plan.plan import Plan
 from xmemcore.shot.plate.frame_source import PlateContent
 from xmemcore.shot.store.cache import FORMAT, LEARNED, CacheDamaged, CacheFolder, cache_files, digest, node_folder
 
