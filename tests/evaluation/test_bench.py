@@ -141,7 +141,7 @@ def test_wrong_requests_are_refused_before_anything_is_measured(tmp_path: Path, 
 def test_table_of_the_paper_has_every_way_number_and_size(tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     table = tmp_path / "paper.json"
     monkeypatch.setattr(bench_paper.paper_table, "__defaults__", (((96, 64), (128, 80)), (1, 3)))
-    command = ["bench", "--paper", "--frames", "8", "--model", model, "--device", "cpu"]
+    command = ["bench", "--paper", "--frames", "8", "--model", model, "--device", "cpu", "--precision", "float32"]
     assert main([*command, "--json", str(table)]) == 0
     content = json.loads(table.read_text())
     places = [(row["lines"], row["objects"], row["way"]) for row in content["paper"]]
