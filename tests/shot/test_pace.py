@@ -46,13 +46,13 @@ def official(folder: Path, suffix: str) -> Path:
 def test_expected_memory_is_near_the_peak_that_was_measured(
     plate: tuple[int, int], working: tuple[int, int], objects: int, peak_mb: float
 ) -> None:
-    expected = expected_mb(COMPACT, plate[0] * plate[1], working[0] * working[1] // 256, 1, objects, "cpu")
+    expected = expected_mb(COMPACT, plate[0] * plate[1], working[0] * working[1] // 256, 1, objects, "cpu", matted=False)
     assert 0.95 * peak_mb < expected < 1.15 * peak_mb
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 def test_expected_memory_of_a_network_of_the_official_widths_is_near_the_peak_too(tmp_path: Path, suffix: str) -> None:
-    expected = expected_mb(official(tmp_path, suffix), 854 * 480, 432 * 240 // 256, 1, 1, "cpu")
+    expected = expected_mb(official(tmp_path, suffix), 854 * 480, 432 * 240 // 256, 1, 1, "cpu", matted=False)
     assert 0.95 * 1000 < expected < 1.15 * 1000
 
 
@@ -62,13 +62,19 @@ def test_parameters_are_counted_without_reading_them() -> None:
     assert key_encoder == "mobilenet_v2"
 
 
-def test_a_pace_of_a_small_plate_says_nothing_of_a_large_one() -> None:
-    def opened(height: int, width: int) -> SimpleNamespace:
+def test_a_pace_of_a_small_plate_or_of_other_edges_says_nothing_of_a_large_one_or_of_these() -> None:
+    def opened(height: int, width: int, edges: str) -> SimpleNamespace:
         shot = SimpleNamespace(
             plate=SimpleNamespace(canvas=SimpleNamespace(height=height, width=width)), annotations=SimpleNamespace(objects=("sleeve",))
         )
         content = SimpleNamespace(padding=SimpleNamespace(height=480, width=864))
-        return SimpleNamespace(model_sha256="a", precision="float32", content=content, shot=shot)
+        request = SimpleNamespace(edges=edges)
+        return SimpleNamespace(model_sha256="a", precision="float32", content=content, shot=shot, request=request)
 
-    keys = {pace_key(opened(*plate), torch.device("cpu")) for plate in ((480, 854), (2160, 3840))}
-    assert len(keys) == 2
+    kinds = ((480, 854, "refined"), (2160, 3840, "refined"), (2160, 3840, "matting"))
+    assert len({pace_key(opened(*kind), torch.device("cpu")) for kind in kinds}) == 3
+
+
+def test_solving_in_closed_form_takes_memory_of_its_own() -> None:
+    sizes = COMPACT, 854 * 480, 864 * 480 // 256, 1, 1, "cpu"
+    assert expected_mb(*sizes, matted=True) - expected_mb(*sizes, matted=False) == pytest.approx(400)

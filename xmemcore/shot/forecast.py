@@ -13,6 +13,7 @@ from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.inputs.opened import OpenedShot, open_propagate
 from xmemcore.shot.machine.device import choose_device
+from xmemcore.shot.mattes import matting
 from xmemcore.shot.plan.chunks import shared_out, together
 from xmemcore.shot.plan.plan import Plan
 from xmemcore.shot.run.pace import Pace, expected_mb, find_pace, pace_key
@@ -157,6 +158,7 @@ def _formula_mb(opened: OpenedShot, planned: Plan, device: torch.device) -> floa
         sum(len(group.permanent) for group in planned.groups) * (VARIANTS if planned.config.augment else 1),
         len(opened.shot.annotations.objects),
         device.type,
+        matting.wanted(opened.request),
     )
 
 

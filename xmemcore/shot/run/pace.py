@@ -43,6 +43,8 @@ VALUE_CHANNELS, KEY_CHANNELS = 512, 66
 """Channels of a memory element: its value for each object; its key, shrinkage and selection together."""
 PLANES_AT_PLATE = 12
 """Pictures of the plate's size that are held at a time, beside one for each object: read ahead, being refined, waiting for the disk."""
+MATTING_MB = 400.0
+"""Memory for solving the largest tile in closed form; measured."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +85,12 @@ class PaceClock:
 
 
 def pace_key(opened: OpenedShot, device: torch.device) -> str:
-    """Name what a pace holds for, on this machine: edges are solved, and pictures held, at the plate's size."""
+    """Name what a pace holds for, on this machine: edges are solved as asked for, and pictures held, at the plate's size."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
     padding, canvas = opened.content.padding, opened.shot.plate.canvas
     working, plate = (padding.height, padding.width), (canvas.height, canvas.width)
-    return digest(opened.model_sha256, device.type, name, opened.precision, working, len(opened.shot.annotations.objects), plate)
+    objects = len(opened.shot.annotations.objects)
+    return digest(opened.model_sha256, device.type, name, opened.precision, working, objects, plate, opened.request.edges)
 
 
 def keep_pace(root: Path, key: str, pace: Pace) -> None:
@@ -113,7 +116,7 @@ def find_pace(root: Path, key: str) -> Pace | None:
         return None
 
 
-def expected_mb(model: Path, plate_pixels: int, elements: int, keyframes: int, objects: int, device: str) -> float:
+def expected_mb(model: Path, plate_pixels: int, elements: int, keyframes: int, objects: int, device: str, matted: bool) -> float:
     """Estimate a worker's memory: the model, the memories in full, the network at work, the pictures at the plate's size.
 
     Args:
@@ -123,6 +126,7 @@ def expected_mb(model: Path, plate_pixels: int, elements: int, keyframes: int, o
         keyframes: frames in permanent memory, variants counted.
         objects: in all groups together.
         device: on a GPU, model and memories lie there; the sum of both is given.
+        matted: whether edges are solved in closed form.
     """
     memory = MemoryConfig()
     remembered = (keyframes + memory.max_working_frames) * elements + memory.max_long_term_elements
@@ -130,7 +134,7 @@ def expected_mb(model: Path, plate_pixels: int, elements: int, keyframes: int, o
     pictures = plate_pixels * (PLANES_AT_PLATE + objects) * BYTES
     parameters, key_encoder = parameters_of(model)
     network = elements * STRIDE**2 * NETWORK_PLANES.get(key_encoder, USUAL_PLANES) * BYTES
-    program = PROGRAM_MB * (2 if device != "cpu" else 1)
+    program = PROGRAM_MB * (2 if device != "cpu" else 1) + (MATTING_MB if matted else 0)
     # While it is loaded, a model is there twice, in single precision.
     return program + (2 * BYTES * parameters + at_work + network + pictures) / 1e6
 
