@@ -13,8 +13,11 @@ from PIL import Image
 
 from tests.shot.made_shot import write_model, write_plate
 from xmemcore.protocol.failures import RequestError
-from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
+from xmemcore.protocol.requests import ApproveRequest, PropagateRequest, SuggestRequest
+from xmemcore.shot.annotations.annotations import position
 from xmemcore.shot.annotations.masks import MaskAnnotations
+from xmemcore.shot.inputs.approved import approve
+from xmemcore.shot.inputs.inputs import open_shot
 from xmemcore.shot.listener import Silence
 from xmemcore.shot.mattes.mattes import MatteWriter
 from xmemcore.shot.plate.plate import Plate
@@ -211,6 +214,20 @@ def test_picks_depend_on_the_object(shot: PropagateRequest) -> None:
     with pytest.raises(RequestError, match="No object is called 'hat'. The annotations have: '1', '2'."):
         suggest(SuggestRequest(**common, object="hat"))
     assert suggest(SuggestRequest(**common, object="2")).object == "2"
+
+
+def test_an_object_may_be_named_by_its_layer(shot: PropagateRequest) -> None:
+    opened = open_shot(replace(shot, objects=("obj_2",), absent=("obj_2:6", "obj_1:1-3")))
+    assert opened.annotations.objects == ("2",) and opened.annotations.absent(6) == {0}
+    with pytest.raises(RequestError, match="No object is called 'obj_3'. The annotations have: '1', '2'."):
+        open_shot(replace(shot, objects=("2",), absent=("obj_3:6",)))
+    assert [position(name, ("1", "obj_1")) for name in ("1", "obj_1", "obj_1_2")] == [0, 1, 1], "the object's own name counts more"
+
+
+def test_approved_mattes_may_be_named_by_their_layer(shot: PropagateRequest) -> None:
+    propagate(shot)
+    assert approve(ApproveRequest(shot.out, "5", objects=("obj_2",))).approved == {"2": "5"}
+    assert approve(ApproveRequest(shot.out, "5", objects=("obj_2",), undo=True)).approved == {}
 
 
 def broken(kind: str, shot: PropagateRequest, folder: Path) -> PropagateRequest:

@@ -24,7 +24,7 @@ from xmemcore.protocol.places import cache_root
 from xmemcore.protocol.requests import SuggestRequest
 from xmemcore.protocol.results import Suggestion, SuggestResult
 from xmemcore.protocol.words import plural
-from xmemcore.shot.annotations.annotations import NothingAnnotated
+from xmemcore.shot.annotations.annotations import NothingAnnotated, position
 from xmemcore.shot.inputs.inputs import Shot, open_shot, wanted_indices
 from xmemcore.shot.listener import Listener, Silence
 from xmemcore.shot.machine.device import choose_device, choose_precision, limit_memory
@@ -189,11 +189,7 @@ def _opened(request: SuggestRequest, strategy: Strategy) -> Shot:
 
 
 def _object(name: str | None, objects: Sequence[str]) -> int | None:
-    if name is None:
-        return None
-    if name not in objects:
-        raise RequestError(f"No object is called {name!r}. The annotations have: {', '.join(map(repr, objects))}.")
-    return list(objects).index(name)
+    return None if name is None else position(name, objects)
 
 
 def _mattes(pattern: str, shot: Shot, listener: Listener) -> MatteSequence:

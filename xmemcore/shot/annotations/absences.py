@@ -9,7 +9,7 @@ import numpy as np
 from xmemcore.protocol.absences import Absence
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import counted
-from xmemcore.shot.annotations.annotations import AddedAnnotations, Annotations, positions
+from xmemcore.shot.annotations.annotations import AddedAnnotations, Annotations, position
 from xmemcore.shot.annotations.bit_masks import BitMask
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.plate.canvas import Canvas
@@ -35,7 +35,7 @@ class AbsentAnnotations(AddedAnnotations):
         self._ends: dict[int, set[int]] = {}
         warnings = []
         for absence in absences:
-            (obj,) = positions([absence.name], annotations.objects)
+            obj = position(absence.name, annotations.objects)
             hidden = {place for place, frame in enumerate(frames) if frame in absence.frames}
             if not hidden:
                 raise RequestError(

@@ -8,9 +8,14 @@ from typing import Protocol
 import numpy as np
 
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.names import layer_names
+from xmemcore.protocol.words import listed
 from xmemcore.shot.annotations.bit_masks import BitMask
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.plate.resampling import PUBLISHED, nearest, resampled
+
+SHOWN_OBJECTS = 20
+"""Most names that a sentence lists."""
 
 
 class Annotations(Protocol):
@@ -89,13 +94,22 @@ class NothingAnnotated:
         raise KeyError(frame)
 
 
+def position(name: str, objects: Sequence[str]) -> int:
+    """Find an object by its name, or by the name of its layer, which is what an artist reads in Nuke (`obj_1` of the object `1`).
+
+    Raises:
+        RequestError.
+    """
+    for names in (objects, layer_names(objects)):
+        if name in names:
+            return list(names).index(name)
+    shown = listed([f"'{obj}'" for obj in objects], SHOWN_OBJECTS)
+    raise RequestError(f"No object is called '{name}'. The annotations have: {shown}.")
+
+
 def positions(names: Iterable[str], objects: Sequence[str]) -> list[int]:
-    """Find objects by name, in the objects' own order; raises RequestError."""
-    wanted = dict.fromkeys(names)
-    for name in wanted:
-        if name not in objects:
-            raise RequestError(f"No object is called '{name}'. The annotations have: {', '.join(objects[:20])}.")
-    return [place for place, name in enumerate(objects) if name in wanted]
+    """Find objects by name, see `position`, in the objects' own order; raises RequestError."""
+    return sorted({position(name, objects) for name in names})
 
 
 class ChosenAnnotations:

@@ -56,6 +56,8 @@ class RotoAnnotations:
         warnings = [*roto.warnings, *_format_warning(roto, canvas)]
         self._canvas = canvas
         self._objects = _chosen(roto, objects)
+        self.drawn = tuple(drawn.name for drawn in roto.objects)
+        """Names of all objects of the roto, chosen or not."""
         self._matte = lru_cache(maxsize=max(KEPT_MATTE_PIXELS // (canvas.width * canvas.height), 1))(self._drawn)
         self._shapes = lru_cache(maxsize=KEPT_SHAPES)(self._evaluated)
         keyed = known = _known_frames(self._objects, keyframes)

@@ -6,7 +6,7 @@ mattes, never copies. Only taking the mark back deletes a copy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -74,12 +74,15 @@ def _copy(frame: int, path: Path, to: Path, objects: Iterable[str] | None) -> No
     header = exr.read_header(path)
     part = header.parts[0]
     image = exr.read_channels(header, part, part.channels)
-    of_object = {_original(header, name): name for name in image.channels if name.endswith(LAYER)}
-    wanted = list(of_object) if objects is None else list(objects)
-    for name in wanted:
-        if name not in of_object:
-            raise RequestError(f"{path.name} in {path.parent} has no matte of '{name}'. It has: {', '.join(of_object)}.")
-    layers = {of_object[name] for name in wanted} | _layers(to)
+    of_objects = [name for name in image.channels if name.endswith(LAYER)]
+    chosen = set(of_objects) if objects is None else set()
+    for name in objects or ():
+        named = _named(header, of_objects, name)
+        if not named:
+            has = ", ".join(_original(header, channel) for channel in of_objects)
+            raise RequestError(f"{path.name} in {path.parent} has no matte of '{name}'. It has: {has}.")
+        chosen.update(named)
+    layers = chosen | _layers(to)
     planes = {name: plane for name, plane in image.channels.items() if name in layers}
     if to.exists():
         # Layers that were approved before stay as they are.
@@ -87,7 +90,6 @@ def _copy(frame: int, path: Path, to: Path, objects: Iterable[str] | None) -> No
         before = exr.read_channels(old, old.parts[0], [name for name in old.parts[0].channels if name.endswith(LAYER)])
         window = image.data_window.union(before.data_window)
         planes = {name: _moved(plane, image.data_window, window) for name, plane in planes.items()}
-        chosen = {of_object[name] for name in wanted}
         planes |= {name: _moved(plane, before.data_window, window) for name, plane in before.channels.items() if name not in chosen}
     else:
         window = image.data_window
@@ -99,7 +101,7 @@ def _take_back(path: Path, objects: Iterable[str] | None) -> bool:
     """Delete a copy, or some objects' layers of it; say whether there was anything."""
     header = exr.read_header(path)
     layers = [name for name in header.parts[0].channels if name.endswith(LAYER)]
-    gone = [name for name in layers if objects is None or _original(header, name) in objects]
+    gone = layers if objects is None else [name for obj in dict.fromkeys(objects) for name in _named(header, layers, obj)]
     if not gone:
         return False
     left = [name for name in layers if name not in gone]
@@ -135,6 +137,11 @@ def _original(header: exr.ExrHeader, channel: str) -> str:
     """Give the artist's name of a layer's object."""
     layer = channel.removesuffix(LAYER)
     return str(header.metadata.get(f"{ORIGINAL_NAME}{layer}", layer))
+
+
+def _named(header: exr.ExrHeader, channels: Sequence[str], name: str) -> list[str]:
+    """Find the channels of an object by the artist's name for it; where none has it, by the layer's, which is what Nuke shows."""
+    return [channel for channel in channels if _original(header, channel) == name] or [c for c in channels if c == name + LAYER]
 
 
 def _layers(path: Path) -> set[str]:

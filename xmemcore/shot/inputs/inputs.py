@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xmemcore.protocol.absences import Absence
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.requests import ShotRequest
 from xmemcore.shot.annotations.absences import AbsentAnnotations
-from xmemcore.shot.annotations.annotations import Annotations, ChosenAnnotations
+from xmemcore.shot.annotations.annotations import Annotations, ChosenAnnotations, position
 from xmemcore.shot.inputs.approved import ApprovedAnnotations
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.store.cache import digest
@@ -86,26 +86,29 @@ def wanted_indices(plate: Plate, frames: str | None) -> tuple[list[int], list[in
 
 def _open_annotations(request: ShotRequest, plate: Plate) -> Annotations:
     """Open roto or masks, and add approved mattes, then absent ranges, which count most."""
-    annotations = _drawn(request, plate)
+    annotations, names = _drawn(request, plate)
     if request.approved is not None:
         annotations = ApprovedAnnotations(annotations, request.approved, plate)
     if request.absent:
         absences = [Absence.parse(text) for text in request.absent]
         if request.objects is not None:
-            # Ranges of objects that are left out are left out too.
+            # Ranges of objects that are left out are left out too; a name that no object has is a mistake.
+            absences = [replace(absence, name=names[position(absence.name, names)]) for absence in absences]
             absences = [absence for absence in absences if absence.name in annotations.objects]
         annotations = AbsentAnnotations(annotations, absences, plate.frames, plate.canvas)
     return annotations
 
 
-def _drawn(request: ShotRequest, plate: Plate) -> Annotations:
+def _drawn(request: ShotRequest, plate: Plate) -> tuple[Annotations, tuple[str, ...]]:
+    """Open roto or masks; gives the annotations of the chosen objects, and the names of all objects."""
     if request.roto is not None:
         from xmemcore.shot.annotations.roto import open_roto
 
         frames = {*plate.frames, *plate.holes}
-        return open_roto(request.roto, plate.canvas, request.roto_node, request.keyframes, request.objects, frames)
+        roto = open_roto(request.roto, plate.canvas, request.roto_node, request.keyframes, request.objects, frames)
+        return roto, roto.drawn
     from xmemcore.shot.annotations.masks import MaskAnnotations
 
     assert request.masks is not None, "one of roto and masks is given"
     masks = MaskAnnotations.open(request.masks, plate, keyframes=request.keyframes, view=request.view)
-    return masks if request.objects is None else ChosenAnnotations(masks, request.objects)
+    return (masks if request.objects is None else ChosenAnnotations(masks, request.objects)), masks.objects
