@@ -7,7 +7,7 @@ to the next key finds keyframes and dips, and not every frame.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Dict, List, Mapping
+from typing import TYPE_CHECKING, Collection, Dict, List, Mapping
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.node.body import AREA, KEYED, SURE, is_curve
@@ -32,12 +32,18 @@ def follow(node: nuke.Node, record: Record) -> None:
         curves = {KEYED: _steps(keyed), AREA: _bent(listed.areas.get(layer, {})), SURE: _bent(listed.sureness_of.get(layer, {}))}
         for kind, text in curves.items():
             wanted[f"{kind}_{layer}"], labels[f"{kind}_{layer}"] = text, f"{name}: {kind}"
-    for name in host.knob_names(node):
-        if is_curve(name) and not wanted.get(name) and not node[name].visible():  # an artist's own knob of such a name shows
-            host.remove_knob(node, name)
+    remove(node, {name for name, text in wanted.items() if text})
     for name, text in wanted.items():
         if text:
             host.write_hidden_curve(node, name, labels[name], text)
+
+
+@host.unrecorded()
+def remove(node: nuke.Node, but: Collection[str] = ()) -> None:
+    """Remove the curves of a result, but for those of these names."""
+    for name in host.knob_names(node):
+        if is_curve(name) and name not in but and not node[name].visible():  # an artist's own knob of such a name shows
+            host.remove_knob(node, name)
 
 
 def _steps(frames: List[int]) -> str:

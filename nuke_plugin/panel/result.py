@@ -14,7 +14,7 @@ from xmem_roto_nuke.node import identity, knobs
 from xmem_roto_nuke.node.knobs import path_of, result_read, shown_pattern
 from xmem_roto_nuke.panel import curves, views
 from xmem_roto_nuke.staleness import mattes_on_disk
-from xmem_roto_nuke.staleness.record import find_record, last_record, write_record
+from xmem_roto_nuke.staleness.record import Record, find_record, last_record, write_record
 from xmemcore.protocol.choices import AFTER_GAPS, LIVE
 from xmemcore.protocol.failures import Failure, RequestError
 from xmemcore.protocol.frames import FrameRange
@@ -102,10 +102,7 @@ def take_up(node: nuke.Node) -> None:
     stored, known = find_record(pattern, identity.node_id(node)), last_record(node)
     if stored is not None and stored.stamp == mattes_on_disk.stamp(pattern):
         if known is None or (known.out, known.stamp) != (stored.out, stored.stamp):
-            show(node, pattern, FrameRange.parse(stored.frames), stored.missing)
-            write_record(node, stored)
-            views.follow(node, stored.layers)
-            curves.follow(node, stored)
+            _show_run(node, pattern, stored)
             return
     on_disk = sorted(mattes_on_disk.whole(pattern))
     if not on_disk or (known is not None and known.out != pattern):
@@ -125,9 +122,18 @@ def show_place(node: nuke.Node, pattern: str) -> None:
         if record is None:
             identity.write_hidden(node, "record", {})
             show(node, pattern, FrameRange.of(on_disk))
+            views.follow(node, ())
+            curves.remove(node)
         else:
-            write_record(node, record)
-            show(node, pattern, FrameRange.parse(record.frames), record.missing)
+            _show_run(node, pattern, record)
+
+
+def _show_run(node: nuke.Node, pattern: str, record: Record) -> None:
+    """Show the mattes of a run, and keep what is known of it: its record, its objects' tints, the curves of its frames."""
+    show(node, pattern, FrameRange.parse(record.frames), record.missing)
+    write_record(node, record)
+    views.follow(node, record.layers)
+    curves.follow(node, record)
 
 
 @host.unrecorded()

@@ -53,6 +53,27 @@ def test_version_up_starts_the_next_folder_and_the_former_can_be_shown_again(sta
     assert list(stage.node["version"].values()) == ["v001", "v002", "v003"]
 
 
+def test_curves_and_tints_are_those_of_the_version_that_shows(stage):
+    def curves_and_tints():
+        curves = {name for name in stage.node.knobs() if name.startswith(("keyed_", "area_", "sure_"))}
+        return curves, [node["maskChannelInput"].value() for node in stage.node.nodes() if node.name().startswith("Tint")]
+
+    first, second = (({f"{kind}_{name}" for kind in ("keyed", "area", "sure")}, [f"{name}.alpha"]) for name in ("tri", "sleeve"))
+    stage.propagate()
+    stage.press("version_up")
+    stage.roto["curves"].rootLayer[0].name = "sleeve"
+    stage.roto["curves"].changed()
+    stage.propagate()
+    assert curves_and_tints() == second
+    choose(stage, "v001")
+    assert curves_and_tints() == first
+    choose(stage, "v002")
+    assert curves_and_tints() == second
+    (stage.folder / "mattes").joinpath(*[path.name for path in (stage.folder / "mattes").iterdir()], "nuke.json").unlink()
+    choose(stage, "v001")
+    assert curves_and_tints() == (set(), ["rgba.alpha"]), "nobody knows what these mattes were made of"
+
+
 def test_versions_survive_saving_and_reopening(stage):
     stage.propagate()
     stage.press("version_up")
