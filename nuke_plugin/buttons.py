@@ -205,16 +205,20 @@ def greet_strangers() -> None:
     for node in host.groups():
         if identity.is_xmemroto(node) and str(node.fullName()) not in known:
             _quietly(_created, node)
-            _quietly(_settle, node)
-            _quietly(result.take_up, node)
+            _shown_anew(node)
 
 
 def _script_loaded() -> None:
     for node in identity.living():
-        _quietly(_settle, node)
-        if host.has_interface():
-            # On a farm, an approved version of a script renders what it rendered.
-            _quietly(result.take_up, node)
+        _shown_anew(node)
+
+
+def _shown_anew(node: nuke.Node) -> None:
+    """Settle a node of a script that was loaded, and show what was propagated for it meanwhile."""
+    _quietly(_settle, node)
+    if host.has_interface():
+        # On a farm, an approved version of a script renders what it rendered.
+        _quietly(result.take_up, node)
 
 
 def _script_saving() -> None:

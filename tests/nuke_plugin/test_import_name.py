@@ -68,6 +68,18 @@ def test_with_a_foreign_package_an_old_script_is_migrated_with_one_sentence_and_
     assert not stage.host.python_errors
 
 
+def test_a_terminal_with_a_foreign_package_points_no_node_elsewhere(start, foreign, tmp_path, monkeypatch):
+    script = placed(tmp_path / "shot")
+    stage = start(gui=False)
+    from xmem_roto_nuke.panel import result
+
+    pointed = []
+    monkeypatch.setattr(result, "take_up", lambda node: pointed.append(node.name()))
+    stage.host.open(script)
+    assert "from xmem_roto_nuke import" in stage.host.node("XMemRoto")["propagate"].value(), "it was met"
+    assert pointed == [], "an approved version renders what it rendered"
+
+
 def test_a_migrated_node_calls_todays_name_everywhere(start, tmp_path):
     stage = start()
     stage.host.open(placed(tmp_path / "shot"))
