@@ -747,6 +747,10 @@ def passes_of(node: nuke.Node, made_of: str) -> List[nuke.Node]:
     return [group for group in groups if group.knob("made_of") is not None and group["made_of"].value() == made_of]
 
 
+ROW_HEIGHT = 80
+"""Distance of two rows of nodes in the graph."""
+
+
 def create_passes(
     node: nuke.Node, made_of: str, pattern: str, frames: Tuple[int, int], channels: Sequence[str], cryptomatte: Sequence[str] = ()
 ) -> List[nuke.Node]:
@@ -780,7 +784,7 @@ def create_passes(
 
     with one_undo("XMem passes"), _context_of(node):
         rows = [pass_node.ypos() for pass_node in passes_of(node, made_of)]
-        row = max(rows) + 80 if rows else node.ypos() + 120
+        row = max(rows) + 2 * ROW_HEIGHT if rows else node.ypos() + 120  # below the last passes there may be a Cryptomatte node
         for channel in channels:
             add(channel, channel)
         if cryptomatte:
@@ -788,7 +792,7 @@ def create_passes(
             for number, layer in enumerate(cryptomatte, 2):
                 to_pick_from.node("Kept")[f"channels{number}"].setValue(layer)  # type: ignore[attr-defined]
             picker = _handed_out(nuke.nodes.Cryptomatte(inputs=[to_pick_from]))
-            picker.setXYpos(to_pick_from.xpos(), row + 80)
+            picker.setXYpos(to_pick_from.xpos(), row + ROW_HEIGHT)
     return passes
 
 

@@ -84,6 +84,16 @@ def test_passes_that_are_made_again_lie_below_the_first_ones(stage):
     assert len(places) == len(set(places)) == 4
 
 
+def test_passes_that_are_made_again_do_not_cover_a_cryptomatte_node(stage):
+    pytest.importorskip("mmh3", reason="the extra cryptomatte is not installed")
+    stage.node["cryptomatte"].setValue(True)
+    run(stage, "1001-1002")
+    stage.press("make_passes")
+    stage.press("make_passes")
+    below = [node for node in stage.nuke.allNodes() if node.Class() == "Cryptomatte" or node.name().startswith("XMemPass")]
+    assert len({(node.xpos(), node.ypos()) for node in below}) == len(below) == 8
+
+
 def saved_with_a_hole(stage):
     run(stage, "1001-1010")
     for name in os.listdir(stage.folder / "mattes"):
