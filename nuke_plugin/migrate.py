@@ -52,11 +52,12 @@ def bring_up_to_date(node: nuke.Node) -> None:
 
 def _migrate(node: nuke.Node, written: str, of_node: Tuple[int, ...]) -> str:
     changed = body.bring_up_to_date(node)  # before the knobs: some are links into it
-    for name, lines in missing_knobs(node).items():
+    missing = missing_knobs(node)
+    for name, lines in missing.items():
         if changed or not _is_link(lines):
             _add(node, name, lines)
     _call_todays_name(node)
-    if of_node < ERROR_SINCE:
+    if of_node < ERROR_SINCE and "on_missing" in missing:
         node["on_missing"].setValue("black")  # what it did until then
     sentence = f"{node.name()} was made with XMem Roto {written or 'of an early version'} and now is of version {VERSION}."
     if of_node < KEPT_LAYERS_SINCE:
@@ -67,7 +68,8 @@ def _migrate(node: nuke.Node, written: str, of_node: Tuple[int, ...]) -> str:
         sentence += f" {body.why_not(node)}"
     if of_node < ERROR_SINCE:
         sentence += " Missing mattes stay black in renders, as they were; set 'on missing' to error to be told of them."
-    node["plugin_version"].setValue(VERSION)
+    if host.has_interface():  # a terminal may save the script, and no artist has been told yet
+        node["plugin_version"].setValue(VERSION)
     return sentence
 
 

@@ -24,6 +24,25 @@ def opened(start, tmp_path):
     return stage
 
 
+def test_what_a_terminal_migrated_and_saved_is_told_to_the_artist_who_opens_it(start, tmp_path):
+    script = placed(tmp_path)
+    farm = start(gui=False)
+    farm.host.open(script)
+    assert farm.host.node("XMemRoto")["on_missing"].value() == "black"
+    farm.nuke.scriptSave(str(script))
+    farm.host.close()
+    artist = start()
+    artist.host.open(script)
+    node = artist.host.node("XMemRoto")
+    assert artist.host.pump(5, until=lambda: artist.told) and "Missing mattes stay black" in artist.told[0]
+    node["on_missing"].setValue("error")
+    artist.nuke.scriptSave(str(script))
+    artist.host.open(script)
+    artist.host.pump(0.2)
+    assert artist.host.node("XMemRoto")["on_missing"].value() == "error" and len(artist.told) == 1
+    assert not artist.host.python_errors
+
+
 def test_it_shows_its_mattes_keeps_its_choices_and_every_button_works(opened):
     for name in ("XMemRoto", "XMemPass"):
         assert opened.host.pixels(opened.host.node(name), 1004).at("rgba.alpha", 9, 48 - 1 - 12) == 1.0, name
