@@ -18,7 +18,7 @@ from xmem_roto_nuke.panel import curves, keys, ownership, result, status, views
 from xmem_roto_nuke.run import Share, start
 from xmem_roto_nuke.staleness import look, mattes_on_disk
 from xmem_roto_nuke.staleness.record import Record, keep_record, last_record, write_record
-from xmem_roto_nuke.words import duration, size
+from xmem_roto_nuke.words import Pace, size
 from xmemcore.protocol import messages
 from xmemcore.protocol.failures import Cancelled, Failure, RequestError
 from xmemcore.protocol.frames import FrameRange
@@ -304,24 +304,6 @@ def _answer(message: messages.Finished, kind: Type[Answer]) -> Answer:
             f"The core answered with {type(message.result).__name__} where {kind.__name__} was asked for. Set up the core again."
         )
     return message.result
-
-
-class Pace:
-    """Measures the pace of a job, to tell how long it still takes."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Take the clock, which gives seconds."""
-        self._clock = clock
-        self._began: Optional[Tuple[float, int]] = None
-
-    def left(self, done: int, total: int) -> str:
-        """Say how long the rest takes, from the second step on; the first step may have waited for other work."""
-        if self._began is None or done < self._began[1]:
-            self._began = (self._clock(), done)
-        since, first = self._began
-        if done == first or done >= total:
-            return ""
-        return f", about {duration((self._clock() - since) / (done - first) * (total - done))} left"
 
 
 def _converse(run: Run, ask: Callable[[int], messages.Message]) -> Iterator[messages.Message]:

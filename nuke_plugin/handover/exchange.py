@@ -17,6 +17,7 @@ from xmem_roto_nuke.node.settings import ALPHA, UNION, Settings
 from xmem_roto_nuke.roto import reading
 from xmem_roto_nuke.roto.key_edits import ONE_OBJECT, NothingKeyed
 from xmem_roto_nuke.roto.reading import RotoForCore
+from xmem_roto_nuke.words import Pace
 from xmemcore.protocol.choices import IN_BACKGROUND, METHODS
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import FrameRange
@@ -212,7 +213,7 @@ def hand_over(read: NodeRead, report: Report, cancelled: Callable[[], bool], pla
     """
     folder = place or exchange_folder(read.node_id)
     warnings: List[str] = []
-    around = pictures.Surroundings(read.node, folder, report, cancelled)
+    around = pictures.Surroundings(read.node, folder, _with_time_left(report), cancelled)
     # A job's folder is filled by the Nuke that exports, which may itself be one without interface.
     if read.settings.panel.plate_render == IN_BACKGROUND and place is None and host.has_interface() and host.in_main(host.may_walk_trees):
         around = replace(around, elsewhere=lambda: warnings.extend(background.render(read.settings.node_name, around)))
@@ -220,6 +221,16 @@ def hand_over(read: NodeRead, report: Report, cancelled: Callable[[], bool], pla
         return replace(_hand_over(read, around), warnings=tuple(warnings))
     finally:
         around.close()
+
+
+def _with_time_left(report: Report) -> Report:
+    """Let a report say how long the rest takes; each kind of work has a pace of its own."""
+    paces: Dict[str, Pace] = {}
+
+    def tell(done: int, total: int, work: str) -> None:
+        report(done, total, work + paces.setdefault(work, Pace()).left(done, total))
+
+    return tell
 
 
 def _hand_over(read: NodeRead, around: Surroundings) -> HandedNode:

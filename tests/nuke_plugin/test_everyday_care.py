@@ -58,12 +58,23 @@ def test_several_sentences_of_one_moment_are_one_message(stage):
 
 
 def test_progress_says_how_long_the_rest_takes(stage):
-    from xmem_roto_nuke.actions import Pace
+    from xmem_roto_nuke.words import Pace
 
     now = iter([0.0, 10.0, 20.0, 3000.0])
     pace = Pace(lambda: next(now))
     assert [pace.left(0, 10), pace.left(5, 10)] == ["", ", about 10 s left"]
     assert pace.left(6, 606) == ", about 33 min left" and pace.left(606, 606) == ""
+
+
+def test_the_render_of_the_plate_says_how_long_the_rest_takes(stage, monkeypatch):
+    from xmem_roto_nuke.handover import plates
+
+    monkeypatch.setattr(plates, "BITE_SECONDS", 0.0)  # a frame at a time
+    stage.propagate()
+    seen = [text for bar in stage.host.progress_records for *_, text in bar.seen if "rendering the plate" in text]
+    assert seen[0] == "rendering the plate" and any(
+        text.startswith("rendering the plate, about") and text.endswith("left") for text in seen
+    )
 
 
 def test_all_that_a_core_says_to_stderr_is_kept(start, tmp_path):
