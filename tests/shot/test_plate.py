@@ -19,6 +19,7 @@ from PIL import Image
 from tests import make_data
 from xmemcore.protocol.failures import MachineError, RequestError
 from xmemcore.shot.files.box import Box
+from xmemcore.shot.inputs.inputs import wanted_indices
 from xmemcore.shot.plate import readers
 from xmemcore.shot.plate.colour import display_curve
 from xmemcore.shot.plate.plate import Plate
@@ -42,6 +43,16 @@ def write_exr(path: Path, channels: dict[str, np.ndarray], display: Box = FORMAT
 def one_frame(folder: Path, pixels: np.ndarray, display: Box = FORMAT, data: Box = FORMAT, **more: object) -> Plate:
     write_exr(folder / "p.1001.exr", rgb(pixels), display, data, **more)
     return Plate.open(str(folder / "p.%04d.exr"))
+
+
+def test_one_file_of_a_sequence_is_a_plate_of_one_frame_and_says_so(tmp_path: Path) -> None:
+    for frame in (1001, 1002):
+        write_exr(tmp_path / f"p.{frame}.exr", rgb(ramp(12, 20)))
+    plate = Plate.open(str(tmp_path / "p.1001.exr"))
+    assert plate.frames == (1001,)
+    assert [text for text in plate.warnings if "To have them all, name p.%04d.exr." in text]
+    with pytest.raises(RequestError, match="which has 1001-1001. p.1001.exr is one file.*beside it lies 1 more of its sequence"):
+        wanted_indices(plate, "1002")
 
 
 def test_linear_pixels_are_display_encoded_with_row_0_at_the_top(tmp_path: Path) -> None:

@@ -117,6 +117,26 @@ def test_one_file_is_a_sequence_of_one_frame(tmp_path: Path) -> None:
     touch(tmp_path, "still-0012.png", "still.png")
     assert Sequence.find(str(tmp_path / "still-0012.png")).frames == (12,)
     assert Sequence.find(str(tmp_path / "still.png")).frames == (1,)
+    assert Sequence.find(str(tmp_path / "still-0012.png")).of_more == "", "nothing else is of its sequence"
+
+
+@pytest.mark.parametrize(
+    ("beside", "name"),
+    [
+        (("plate.1001.exr", "plate.1002.exr", "plate.1003.exr", "plate.1001.png", "other.1004.exr"), "plate.%04d.exr"),
+        (("plate.1001.exr", "plate.1002.exr", "plate.1003.exr", ".plate.1004.exr", "plate.exr"), "plate.%04d.exr"),
+        (("plate_v2.1001.exr", "plate_v2.1002.exr", "plate_v2.1003.exr", "plate_v1.1001.exr"), "plate_v2.%04d.exr"),
+        (("1001_left2.exr", "1002_left2.exr", "1003_left2.exr"), "%04d_left2.exr"),
+    ],
+)
+def test_one_file_of_a_sequence_says_how_the_sequence_is_named(tmp_path: Path, beside: tuple[str, ...], name: str) -> None:
+    touch(tmp_path, *beside)
+    found = Sequence.find(str(tmp_path / beside[0]))
+    assert len(found.frames) == 1
+    assert found.of_more == (
+        f"{beside[0]} is one file, so the plate has this one frame; beside it lie 2 more of its sequence. To have them all, name {name}."
+    )
+    assert Sequence.find(str(tmp_path / name)).of_more == ""
 
 
 @pytest.mark.parametrize(

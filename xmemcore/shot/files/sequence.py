@@ -51,6 +51,8 @@ class Sequence:
     """Absolute path with a printf placeholder."""
     paths: dict[int, Path]
     """Files by frame, ascending."""
+    of_more: str = ""
+    """Sentence where one file was named that has others of its sequence beside it; empty elsewhere."""
 
     @cached_property
     def frames(self) -> tuple[int, ...]:
@@ -326,7 +328,24 @@ def _one_file(path: Path, subject: str) -> Sequence:
         )
     name = _Name.of(path)
     frame = name.frame(_changing([name])) if name.numbers else 1
-    return Sequence(str(path), {frame if abs(frame) <= LARGEST_FRAME else 1: path})
+    return Sequence(str(path), {frame if abs(frame) <= LARGEST_FRAME else 1: path}, _of_more(path, name, subject))
+
+
+def _of_more(path: Path, name: _Name, subject: str) -> str:
+    """Say that one file was named where its sequence may have been meant; empty where no file beside it is of the same sequence."""
+    alike = [other for entry in path.parent.iterdir() if (other := _Name.of(entry)).texts == name.texts and entry.suffix == path.suffix]
+    if not name.numbers or len(alike) < 2:
+        return ""
+    place = _changing(alike)
+    before, after = name.before(place), name.after(place)
+    spelled = [other.numbers[place] for other in alike if (other.before(place), other.after(place)) == (before, after)]
+    if len(spelled) < 2:
+        return ""
+    count = len(spelled) - 1
+    return (
+        f"{path.name} is one file, so the {subject} has this one frame; beside it {'lies' if count == 1 else 'lie'} {count} more of its "
+        f"sequence. To have them all, name {before}%0{_shared_digits(spelled)}d{after}."
+    )
 
 
 def _by_pattern(path: Path, subject: str) -> Sequence:

@@ -56,10 +56,8 @@ def open_shot(request: ShotRequest) -> Shot:
     for frame in annotations.keyframes:
         if frame not in plate.frames:
             reason = "is missing on disk" if frame in plate.holes else "is not on the plate"
-            raise RequestError(
-                f"Keyframe {frame} {reason} ({plate.sequence.pattern}, {plate.frames[0]}-{plate.frames[-1]}). "
-                "Move the key to a frame that exists, or leave that keyframe out."
-            )
+            advice = plate.sequence.of_more or "Move the key to a frame that exists, or leave that keyframe out."
+            raise RequestError(f"Keyframe {frame} {reason} ({plate.sequence.pattern}, {plate.frames[0]}-{plate.frames[-1]}). {advice}")
     return Shot(plate, annotations)
 
 
@@ -78,7 +76,8 @@ def wanted_indices(plate: Plate, frames: str | None) -> tuple[list[int], list[in
     indices = [index for index, frame in enumerate(plate.frames) if frame in asked]
     if not indices:
         raise RequestError(
-            f"None of the frames {frames} is on the plate, which has {plate.frames[0]}-{plate.frames[-1]}. Check the frame range."
+            f"None of the frames {frames} is on the plate, which has {plate.frames[0]}-{plate.frames[-1]}. "
+            f"{plate.sequence.of_more or 'Check the frame range.'}"
         )
     present = set(plate.frames)
     return indices, sorted(frame for frame in asked if frame not in present)

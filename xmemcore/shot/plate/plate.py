@@ -60,7 +60,7 @@ class Plate:
             view = None
         first: FrameHeader | None = None
         windows: list[Box] = []
-        notes: dict[str, None] = {}
+        notes: dict[str, None] = dict.fromkeys(filter(None, [sequence.of_more]))
         elsewhere: list[int] = []
         for frame in sequence.frames:
             path = sequence.path(frame)
