@@ -26,7 +26,7 @@ from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.inputs.opened import open_propagate
 from xmemcore.shot.mattes import matting
-from xmemcore.shot.mattes.edges import Refinement
+from xmemcore.shot.mattes.edges import Matting, Refinement
 from xmemcore.shot.mattes.matting import COMPILED_VARIABLE, ClosedForm, Opinion, make_ready
 from xmemcore.shot.mattes.steps import Enlarge, chain_of, keys_of
 from xmemcore.shot.plate.canvas import Canvas
@@ -38,7 +38,7 @@ Solver = Callable[[np.ndarray, Opinion, np.ndarray], Any]
 
 
 def solved(small: np.ndarray, enlarged: np.ndarray, picture: np.ndarray, soft: np.ndarray | None = None) -> np.ndarray:
-    return Refinement(small, picture, soft, closed_form=True).rows(slice(0, enlarged.shape[1]), enlarged.copy())
+    return Matting(small, picture, soft).rows(slice(0, enlarged.shape[1]), enlarged.copy())
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_planes_sum_to_one_and_bands_of_rows_change_nothing(solve_with: Callable
     whole = solved(small, enlarged, picture)
     np.testing.assert_allclose(whole.sum(axis=0), 1, atol=1e-5)
     assert whole.min() >= 0 and whole.max() <= 1
-    refinement = Refinement(small, picture, closed_form=True)
+    refinement = Matting(small, picture)
     bands = [refinement.rows(slice(top, top + 32), enlarged[:, top : top + 32].copy()) for top in range(0, HEIGHT, 32)]
     np.testing.assert_array_equal(np.concatenate(bands, axis=1), whole)
 

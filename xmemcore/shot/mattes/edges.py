@@ -70,16 +70,14 @@ Part = tuple[slice, slice]
 class Refinement:
     """One group's prediction for one frame, explained by the plate's colours."""
 
-    def __init__(self, small: np.ndarray, picture: np.ndarray, soft: np.ndarray | None = None, closed_form: bool = False) -> None:
+    def __init__(self, small: np.ndarray, picture: np.ndarray, soft: np.ndarray | None = None) -> None:
         """Explain.
 
         Args:
             small: (1 + K, h, w) float32 in [0, 1] at working size, what is behind the objects first.
             picture: (H, W, 3) float32, display-encoded in [0, 1].
             soft: (K, h, w) in [0, 1], where each object's edge is soft by the artist's will: the plate is not asked there; None: nowhere.
-            closed_form: whether alpha is solved from the plate's pixels in closed form, where the filter alone would follow the plate.
         """
-        explanation = _Matted if closed_form else _Explained
         bands = [undecided(plane[None]) for plane in small[1:]]
         band = np.any(bands, axis=0)
         self._regions: list[_Region] = []
@@ -89,7 +87,7 @@ class Refinement:
         for part in _apart(band):
             alone = [_only(near, part) for near in bands]
             explained = [
-                explanation(plate, plane, near, None if soft is None else soft[obj]) if near.any() else None
+                self._explain(plate, plane, near, None if soft is None else soft[obj]) if near.any() else None
                 for obj, (plane, near) in enumerate(zip(small[1:], alone))
             ]
             self._regions.append(_Region(picture, _only(band, part), explained))
@@ -108,6 +106,16 @@ class Refinement:
         for region in self._regions:
             region.solve(band, enlarged, values)
         return values
+
+    def _explain(self, plate: _Plate, matte: np.ndarray, band: np.ndarray, soft: np.ndarray | None) -> _Explained:
+        return _Explained(plate, matte, band, soft)
+
+
+class Matting(Refinement):
+    """A refinement whose alpha is solved from the plate's pixels in closed form, where the filter alone would follow the plate."""
+
+    def _explain(self, plate: _Plate, matte: np.ndarray, band: np.ndarray, soft: np.ndarray | None) -> _Explained:
+        return _Matted(plate, matte, band, soft)
 
 
 class _Region:

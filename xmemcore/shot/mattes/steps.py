@@ -136,7 +136,7 @@ class Refine:
     """Move the edges of the enlarged planes to the edges of the plate."""
 
     key: str | None = f"edges {edges.VERSION}"
-    closed_form: bool = False
+    refinement: type[edges.Refinement] = edges.Refinement
 
     @classmethod
     def in_closed_form(cls) -> Refine:
@@ -145,11 +145,11 @@ class Refine:
         Raises:
             RequestError: the package for it is not installed.
         """
-        return cls(f"edges {edges.VERSION} matting {matting.VERSION} {matting.PACKAGE} {matting.version()}", True)
+        return cls(f"edges {edges.VERSION} matting {matting.VERSION} {matting.PACKAGE} {matting.version()}", edges.Matting)
 
     def begun(self, predicted: Predicted) -> Rows:
         """Explain the prediction by the plate's colours, to ask the plate's own pixels row by row."""
-        return edges.Refinement(predicted.values, predicted.picture(), predicted.soft, self.closed_form).rows
+        return self.refinement(predicted.values, predicted.picture(), predicted.soft).rows
 
 
 Chain = Sequence[Before | Step]
