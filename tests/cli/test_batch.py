@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.shot.made_shot import FIRST, write_model, write_plate, write_roto
+from xmemcore.cli.batch.shot_list import read_shots
 from xmemcore.cli.main import main
-from xmemcore.shot.shot_list import read_shots
 from xmemcore.shot.store.at_work import AtWork
 
 LAST = FIRST + 5

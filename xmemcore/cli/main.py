@@ -8,7 +8,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from xmemcore.cli import batch, demo, doctor, job_commands, measure, models, shot_commands
+from xmemcore.cli import demo, doctor, job_commands, measure, models, shot_commands
+from xmemcore.cli.batch.command import add_batch
 from xmemcore.cli.options import Parser
 from xmemcore.cli.progress import farm_stream, say_failed
 from xmemcore.cli.streams import logged, outlived
@@ -65,7 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
     job_commands.add_plan(commands)
     job_commands.add_run(commands)
     job_commands.add_collect(commands)
-    batch.add_batch(commands)
+    add_batch(commands)
     measure.add_evaluate(commands)
     measure.add_experiments(commands)
     measure.add_bench(commands)

@@ -10,18 +10,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from xmemcore.cli.batch.page import BUSY, DONE, FAILED, WAITING, WORST_FRAMES, Row, write_page
+from xmemcore.cli.batch.shot_list import ListedShot, read_shots
 from xmemcore.cli.options import Parser, add_log_option
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
 from xmemcore.protocol import foreign
 from xmemcore.protocol.failures import Busy, Cancelled, Failure, MachineError, RequestError, not_written
 from xmemcore.protocol.path_map import PathRules
-
-if TYPE_CHECKING:
-    from xmemcore.evaluation.batch_report import Row
-    from xmemcore.shot.listener import Listener
-    from xmemcore.shot.shot_list import ListedShot
+from xmemcore.protocol.result_file import ResultFile
+from xmemcore.shot.listener import Listener
 
 PAGE = "report.html"
 
@@ -42,9 +40,6 @@ def add_batch(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Work through the list; shots that somebody else works at come last. Returns the exit code of the worst shot."""
-    from xmemcore.evaluation.batch_report import BUSY, DONE, FAILED, WAITING, Row
-    from xmemcore.shot.shot_list import read_shots
-
     path = Path(chosen.list)
     shots = read_shots(path)
     folder = Path(chosen.report).expanduser() if chosen.report else path.absolute().with_suffix(".batch")
@@ -108,8 +103,6 @@ class _ShotListener(TerminalListener):
 
 def _propagated(folder: Path, shot: ListedShot, sheets: bool, overall: TerminalListener) -> Row:
     """Propagate a shot, bring its mattes home where it is a job, and draw its sheet; raises Failure."""
-    from xmemcore.evaluation.batch_report import DONE, WORST_FRAMES, Row
-    from xmemcore.protocol.result_file import ResultFile
     from xmemcore.shot.mattes.mattes import matte_pattern
     from xmemcore.shot.propagate import propagate
 
@@ -157,8 +150,6 @@ def _draw(shot: ListedShot, sheet: Path, worst: list[int], listener: Listener) -
 
 def _kept(folder: Path, shot: ListedShot, check: bool) -> Row | None:
     """Give the row of a shot that is finished, when neither its request nor any of its files has changed since."""
-    from xmemcore.evaluation.batch_report import DONE, Row
-
     row = None if check else Row.load(folder / f"{shot.name}.json")
     return row if row is not None and row.name == shot.name and row.state == DONE and row.key == _key(shot) else None
 
@@ -194,8 +185,6 @@ def _keep(folder: Path, row: Row) -> None:
 
 
 def _tell(folder: Path, path: Path, rows: list[Row]) -> None:
-    from xmemcore.evaluation.batch_report import write_page
-
     try:
         write_page(folder / PAGE, path.stem, rows)
     except OSError as error:
