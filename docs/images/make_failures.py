@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 
 from xmemcore.engine.config import EngineConfig
+from xmemcore.engine.jaccard import jaccard
 from xmemcore.evaluation.clip_frames import ClipFrames
 from xmemcore.evaluation.clips import find_clips
 from xmemcore.evaluation.evaluate import propagate_clip
 from xmemcore.evaluation.installed import load_installed
-from xmemcore.evaluation.metrics import jaccard
 from xmemcore.evaluation.studies import picture_of
 from xmemcore.training.sheet import overlaid
 

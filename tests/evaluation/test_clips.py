@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from xmemcore.engine.jaccard import jaccard
 from xmemcore.engine.selection import evenly
-from xmemcore.evaluation import clips, metrics
+from xmemcore.evaluation import clips
 from xmemcore.evaluation.clips import Clip
 from xmemcore.protocol.failures import RequestError
 
@@ -160,5 +161,5 @@ def test_hold_baseline_has_its_known_mean_on_the_shared_clips(shared: Path) -> N
             scored = [i for i in clip.masks if i not in annotated]
             # Each mask is read once; the mean over objects of the means over frames is that over both, each object has every frame.
             truth = {i: clip.labels(i) for i in scored}
-            means.append(np.mean([metrics.jaccard(held[i] == o, truth[i] == o) for i in scored for o in clip.objects]))
+            means.append(np.mean([jaccard(held[i] == o, truth[i] == o) for i in scored for o in clip.objects]))
         assert np.mean(means) == pytest.approx(expected, abs=0.006)

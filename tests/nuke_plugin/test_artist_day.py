@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.nuke_plugin.test_artist_session import alpha, bundled_model, outline, run_session, truth
-from xmemcore.evaluation.metrics import jaccard
+from xmemcore.engine.jaccard import jaccard
 
 __all__ = ["bundled_model"]
 CASES = ["3.11", "3.9", "3.10", "3.13"]

@@ -17,7 +17,7 @@ import OpenEXR
 import pytest
 from PIL import Image
 
-from xmemcore.evaluation.metrics import jaccard
+from xmemcore.engine.jaccard import jaccard
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 POINTS = 96

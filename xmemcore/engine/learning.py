@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from xmemcore.engine.jaccard import jaccard
 from xmemcore.engine.losses import dice, hard_cross_entropy
 from xmemcore.engine.sequence import Roles, segment
 from xmemcore.engine.staging import Key, StagedClip, learnable, stage_clip
@@ -327,7 +328,7 @@ def recall(network: XMem, question: Question) -> float:
     with _quick(device):
         ((_, competing),) = list(segment(network, frames, masks.long(), 1, roles))
     labels, truth = competing[0].argmax(dim=0) > 0, masks[0, -1] > 0
-    return float((labels & truth).sum()) / max(1.0, float((labels | truth).sum()))
+    return jaccard(labels.cpu().numpy(), truth.cpu().numpy())
 
 
 def _plane(key: Key, obj: int) -> Tensor:

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from xmemcore.engine.jaccard import jaccard
 from xmemcore.evaluation.bench_ratios import demo_clip, ratios
 from xmemcore.evaluation.clips import find_clips
 from xmemcore.evaluation.demo_shot import DemoShot
-from xmemcore.evaluation.metrics import jaccard
 from xmemcore.evaluation.untrained import write_untrained
 from xmemcore.network.catalogue import NoModel, resolve
 from xmemcore.network.config import FULL

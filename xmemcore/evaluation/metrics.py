@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from xmemcore.engine.jaccard import jaccard
+
 BOUNDARY_TOLERANCE = 0.008
 """Share of the image diagonal that a boundary may be off."""
 
@@ -31,14 +33,6 @@ class Score:
     @property
     def jf(self) -> float:
         return (self.j + self.f) / 2
-
-
-def jaccard(predicted: np.ndarray, truth: np.ndarray) -> float:
-    """Divide the overlap of two boolean masks (H, W) by their union; 1 when both are empty."""
-    union = int(np.count_nonzero(predicted | truth))
-    if union == 0:
-        return 1.0
-    return int(np.count_nonzero(predicted & truth)) / union
 
 
 def boundary_radius(height: int, width: int, tolerance: float = BOUNDARY_TOLERANCE) -> int:

@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from xmemcore.engine.jaccard import jaccard
 from xmemcore.engine.selection import evenly
 from xmemcore.evaluation.clip_shot import ClipShot, never
 from xmemcore.evaluation.clips import Clip, find_clips
-from xmemcore.evaluation.metrics import jaccard
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import PropagateRequest
 

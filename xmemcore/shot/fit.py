@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from xmemcore.curves.script import Format
+from xmemcore.engine.jaccard import jaccard
 from xmemcore.protocol.failures import Cancelled, RequestError, not_written
 from xmemcore.protocol.names import layer_names
 from xmemcore.protocol.outside import read_object
@@ -188,5 +189,4 @@ def _own_flow(flow: np.ndarray, matte: np.ndarray) -> list[np.ndarray]:
 
 def overlap(first: np.ndarray, second: np.ndarray) -> float:
     """Give the Jaccard index of two planes of one shape, both cut at one half."""
-    a, b = first >= 0.5, second >= 0.5
-    return float((a & b).sum() / max((a | b).sum(), 1))
+    return jaccard(first >= 0.5, second >= 0.5)
