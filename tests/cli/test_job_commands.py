@@ -18,6 +18,7 @@ from xmemcore.protocol import job
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.job import JobShot
 from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.protocol.result_lock import lock, unlock
 from xmemcore.shot.files import exr
 from xmemcore.shot.store.at_work import AtWork
 
@@ -68,10 +69,14 @@ def test_a_job_is_planned_run_in_chunks_and_collected(job_folder: Path, capsys: 
     for chunk in ("2/2", "1/2"):
         assert main(["run", folder, *options(job_folder), "--chunk", chunk, "--log", str(log)]) == 0
     assert not (job_folder / "shots" / "mattes").exists(), "a chunk brings nothing home"
-    capsys.readouterr()
+    home = job_folder / "shots" / "mattes"
+    home.mkdir()
+    lock(str(home / "matte.%04d.exr"))
+    assert main(["collect", folder, *options(job_folder)]) == 2
+    assert "are locked by" in capsys.readouterr().err and not list(home.glob("*.exr"))
+    unlock(str(home / "matte.%04d.exr"))
     assert main(["collect", folder, *options(job_folder), "--json"]) == 0
     (answer,) = json.loads(capsys.readouterr().out)["shots"]
-    home = job_folder / "shots" / "mattes"
     assert answer["frames"] == answer["copied"] == list(range(FIRST, LAST + 1))
     for frame in range(FIRST, LAST + 1):
         name = f"matte.{frame}.exr"

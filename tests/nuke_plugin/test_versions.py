@@ -263,11 +263,10 @@ def test_a_clone_is_one_node_with_its_original_and_says_so(stage):
     assert "has a clone" in stage.status() and "Up to date" in stage.status()
 
 
-def test_the_core_refuses_a_locked_result_too(stage, tmp_path):
+def test_the_core_is_asked_for_the_very_mattes_that_a_lock_is_for(stage):
+    """It refuses locked ones itself: `tests/shot/test_propagate.py`."""
     from xmemcore.protocol.requests import PropagateRequest
-    from xmemcore.protocol.result_lock import lock
 
     stage.propagate()
-    lock(pattern(stage.node))
     request = json.loads((next(stage.folder.glob("mattes/*/request.json"))).read_text())
-    assert PropagateRequest(**{**request, "keyframes": None}).out == pattern(stage.node), "what the core is asked for is what is locked"
+    assert PropagateRequest(**{**request, "keyframes": None}).out == pattern(stage.node)

@@ -37,6 +37,7 @@ from xmemcore.network.inference import computes_in_half
 from xmemcore.protocol.failures import Cancelled, MachineError, RequestError
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.result_file import ResultFile
+from xmemcore.protocol.result_lock import lock
 from xmemcore.protocol.results import PropagateResult
 from xmemcore.protocol.whole_file import machine
 from xmemcore.shot.mattes import matte_proof
@@ -155,6 +156,15 @@ def test_object_without_a_key_does_not_jump_at_the_others_keyframe(whole: tuple[
     around = [steps[1008], steps[1009]]
     elsewhere = [step for frame, step in steps.items() if frame not in (1008, 1009)]
     assert max(around) <= 2 * max(elsewhere)
+
+
+def test_a_locked_result_is_written_by_no_run(request_of: PropagateRequest) -> None:
+    out = Path(request_of.out)
+    out.parent.mkdir(parents=True)
+    lock(request_of.out)
+    with pytest.raises(RequestError, match="are locked by"):
+        propagate(request_of)
+    assert list(out.parent.glob("*.exr")) == []
 
 
 def test_second_run_computes_nothing(request_of: PropagateRequest) -> None:
