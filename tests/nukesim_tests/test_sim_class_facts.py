@@ -129,6 +129,30 @@ def test_a_cancelled_render_says_how_far_it_came(host, tmp_path):  # F15: what F
     assert (words[0], words[1], words[3]) == ("Cancelled", "3", "10") and len(host.meters) == 1
 
 
+def test_nuke_cancel_is_the_button_of_the_meter(host, tmp_path):  # D16
+    import nuke
+
+    write = nuke.nodes.Write(inputs=[nuke.nodes.Constant()], file=str(tmp_path / "a.%04d.exr"))
+    host.on_frame_rendered = lambda frame, done, total: nuke.cancel() if frame == 3 else None
+    with pytest.raises(RuntimeError, match="Cancelled 3 of 10"):
+        nuke.execute(write, 1, 10)
+    assert len(list(tmp_path.glob("a.*.exr"))) == 3
+
+
+def test_non_commercial_renders_up_to_hd_the_bounding_box_included(tmp_path):  # M NK
+    with nukesim.start(nc=True, gui=False):
+        import nuke
+
+        nuke.addFormat("64 48 0 0 64 48 1 tiny")
+        wide = nuke.nodes.Crop(inputs=[nuke.nodes.Constant(format="tiny")], box=(0, 0, 1920, 48))
+        write = nuke.nodes.Write(inputs=[wide], file=str(tmp_path / "a.%04d.exr"))
+        nuke.execute(write, 1, 1)
+        wide["box"].setValue(1921, 2)
+        with pytest.raises(RuntimeError, match="1920x1080"):
+            nuke.execute(write, 2, 2)
+        assert [path.name for path in tmp_path.iterdir()] == ["a.0001.exr"]
+
+
 def test_one_exception_of_a_callback_skips_those_after_it_and_twice_is_once(host):
     import nuke
 
