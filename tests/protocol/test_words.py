@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from xmemcore.protocol.words import listed, one_line, plural
+from xmemcore.protocol.words import listed, of_them_new, one_line, plural
 
 
 def test_one_thing_is_no_plural() -> None:
     assert [plural(number, "frame") for number in (0, 1, 2)] == ["0 frames", "1 frame", "2 frames"]
+
+
+def test_what_is_new_reads_well_for_any_number() -> None:
+    counts = ((0, 0), (1, 0), (1, 1), (3, 0), (3, 1), (3, 3))
+    assert [of_them_new(*count) for count in counts] == ["none new", "not new", "new", "none new", "1 of them new", "all new"]
 
 
 @pytest.mark.parametrize("broken", ["a\nb", "a\r\nb", "a\x00b", "a\tb", "a\x1b[31mb", "a\x9b31mb"])

@@ -32,7 +32,7 @@ from xmemcore.protocol.failures import MachineError, NotWritable, RequestError
 from xmemcore.protocol.path_map import PathRules, read_rules
 from xmemcore.protocol.requests import PATHS, PropagateRequest
 from xmemcore.protocol.results import Collected
-from xmemcore.protocol.words import one_line, plural
+from xmemcore.protocol.words import of_them_new, one_line, plural
 
 if TYPE_CHECKING:
     from xmemcore.shot.forecast import ChunkForecast, GapForecast
@@ -121,7 +121,8 @@ def run_run(chosen: argparse.Namespace) -> None:
         answers.append(answer)
         if not chosen.json:
             where = answer["collected"]["out"] if answer["collected"] else result.out
-            print(f"{shot.name}: {len(result.frames)} mattes, {len(result.written)} of them new, in {result.seconds:.1f} s: {where}")
+            new = of_them_new(len(result.frames), len(result.written))
+            print(f"{shot.name}: {plural(len(result.frames), 'matte')}, {new}, in {result.seconds:.1f} s: {where}")
     if chosen.json:
         print(json.dumps({"job": chosen.job, "shots": answers}))
 
@@ -135,7 +136,8 @@ def run_collect(chosen: argparse.Namespace) -> None:
         answer = _collected(chosen, shot, request, rules)
         answers.append(answer.as_json())
         if not chosen.json:
-            print(f"{shot.name}: {len(answer.frames)} mattes, {len(answer.copied)} of them new: {answer.out}")
+            new = of_them_new(len(answer.frames), len(answer.copied))
+            print(f"{shot.name}: {plural(len(answer.frames), 'matte')}, {new}: {answer.out}")
     if chosen.json:
         print(json.dumps({"job": chosen.job, "shots": answers}))
 

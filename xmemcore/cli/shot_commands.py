@@ -21,7 +21,7 @@ from xmemcore.cli.options import (
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
 from xmemcore.protocol.failures import Cancelled, Failure, RequestError
 from xmemcore.protocol.requests import ApproveRequest, FitRequest, PropagateRequest, ShotRequest, SuggestRequest
-from xmemcore.protocol.words import one_line, plural
+from xmemcore.protocol.words import of_them_new, one_line, plural
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.machine.footprint import peak_mb
 
@@ -149,7 +149,7 @@ def run_propagate(chosen: argparse.Namespace) -> None:
         print(json.dumps({**answer, "report": None if undrawn else request.report, "peak_mb": peak_mb()}))
     else:
         count = len(answer["frames"])
-        new = f"{len(answer['written'])} of them new, in {answer['seconds']:.1f} s"
+        new = f"{of_them_new(count, len(answer['written']))}, in {answer['seconds']:.1f} s"
         print(one_line(f"{plural(count, 'matte')}, {new}: {answer['out']}"))
         renamed = [f"{obj} is {layer}" for obj, layer in zip(answer["objects"], answer["layers"]) if obj != layer]
         if renamed:

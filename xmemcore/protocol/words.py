@@ -13,6 +13,15 @@ def plural(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def of_them_new(number: int, new: int) -> str:
+    """Say how many of a number of things are new, after that number: `2 mattes, 1 of them new`, `1 matte, new`, `3 mattes, all new`."""
+    if 0 < new < number:
+        return f"{new} of them new"
+    if number == 1:
+        return "new" if new else "not new"
+    return "all new" if new else "none new"
+
+
 def listed(items: Sequence[object], most: int = 8) -> str:
     """Write the first things of a list and how many follow: `a, b, c and 4 more`."""
     rest = len(items) - most

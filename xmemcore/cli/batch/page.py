@@ -10,6 +10,7 @@ from typing import Any
 
 from xmemcore.protocol.outside import NotUsable, number, read_object
 from xmemcore.protocol.whole_file import write_text
+from xmemcore.protocol.words import of_them_new, plural
 
 WORST_FRAMES = 5
 DONE, FAILED, BUSY, WAITING = "done", "failed", "busy", "waiting"
@@ -71,7 +72,7 @@ def write_page(path: Path, title: str, rows: list[Row]) -> None:
     counts = ", ".join(f"{sum(row.state == state for row in rows)} {state}" for state in (DONE, FAILED, BUSY, WAITING))
     lines = [
         f"<!doctype html><html><head><meta charset='utf-8'><title>{html.escape(title)}</title><style>{_STYLE}</style></head><body>",
-        f"<h1>{html.escape(title)}</h1><p>{len(rows)} shots: {counts}</p>",
+        f"<h1>{html.escape(title)}</h1><p>{plural(len(rows), 'shot')}: {counts}</p>",
         "<table><tr><th>shot</th><th>state</th><th>mattes</th><th>sure</th><th>worst frames</th><th>contact sheet</th></tr>",
         *(_line(row) for row in rows),
         "</table></body></html>",
@@ -84,7 +85,7 @@ def _line(row: Row) -> str:
     sure = "-" if row.confidence is None else f"{row.confidence:.2f}"
     sheet = html.escape(row.sheet, quote=True)
     picture = f"<a href='{sheet}'><img src='{sheet}' loading='lazy' alt='{html.escape(row.name, quote=True)}'></a>" if sheet else "-"
-    mattes = f"{row.frames}, {row.written} of them new, {row.seconds:.0f} s" if row.frames else "-"
+    mattes = f"{row.frames}, {of_them_new(row.frames, row.written)}, {row.seconds:.0f} s" if row.frames else "-"
     return (
         f"<tr id='{html.escape(row.name, quote=True)}'><td>{html.escape(row.name)}</td><td class='{row.state}'>{row.state}"
         f"<br><small>{html.escape(row.text)}</small></td><td>{mattes}</td><td>{sure}</td><td>{worst}</td><td>{picture}</td></tr>"
