@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import signal
@@ -17,6 +19,7 @@ import pytest
 from tests.engine.small import small_network
 from xmemcore.cli.main import main, make_parser
 from xmemcore.cli.options import byte_count, request_of
+from xmemcore.cli.streams import LoggedStream
 from xmemcore.network.checkpoint import save_network
 from xmemcore.protocol.failures import Cancelled, MachineError, RequestError
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
@@ -316,6 +319,29 @@ def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=CHECKOUT, env={**os.environ, **environment}
     )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux alone has a device that is always full.")
+@pytest.mark.parametrize("words", [["models", "list", "--json"], ["--version"]])
+def test_full_disk_below_stdout_is_named_as_such(words: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "xmemcore", *words]
+        answer = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, cwd=CHECKOUT)
+    assert answer.returncode == 3
+    assert answer.stderr.startswith("xmem-roto: What this command prints could not be written: No space left on device. Make room")
+
+
+def test_log_on_a_full_disk_ends_and_the_run_goes_on() -> None:
+    class Full(io.StringIO):
+        name = "run.log"
+
+        def flush(self) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    heard = io.StringIO()
+    stream = LoggedStream(heard, Full())
+    assert stream.write("one\ntwo\n") == 8 and stream.write("three\n") == 6
+    assert heard.getvalue() == "one\ntwo\nWarning: the log run.log ends here: No space left on device. The run goes on.\nthree\n"
 
 
 def test_parsing_needs_neither_torch_nor_numpy() -> None:

@@ -8,11 +8,11 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from xmemcore.protocol.failures import RequestError, not_written
+from xmemcore.protocol.failures import DiskFailed, RequestError, not_written
 from xmemcore.protocol.whole_file import read_ordinary
 
 _STAMP = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d{4} ")
@@ -28,12 +28,12 @@ class OutlivedStream:
 
         Args:
             stream: stdout or stderr.
-            dropped: failures of a write that only mean that nobody hears; others are raised.
+            dropped: failures of a write that only mean that nobody hears. Others of the system become DiskFailed.
         """
         self.stream, self._dropped = stream, dropped
 
     def write(self, text: str) -> int:
-        """Write if somebody hears it."""
+        """Write if somebody hears it; raises DiskFailed."""
         self._try(lambda stream: stream.write(text))
         return len(text)
 
@@ -49,6 +49,12 @@ class OutlivedStream:
                 do(self.stream)
         except self._dropped:
             self.stream = None
+        except OSError as error:
+            self.stream = None  # nothing more is tried, at Python's end neither
+            raise DiskFailed(
+                f"What this command prints could not be written: {error.strerror or error}. Make room where its output (stdout) goes, then "
+                "run this again; finished files are kept."
+            ) from error
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
@@ -75,16 +81,20 @@ class LoggedStream:
     def __init__(self, stream: TextIO, file: TextIO, clock: Callable[[], float] = time.time) -> None:
         self._stream, self._file, self._clock = stream, file, clock
         self._line = ""
+        self._keeping = True
 
     def write(self, text: str) -> int:
         """Write to both; a line reaches the file when it ends."""
         self._stream.write(text)
         *lines, self._line = (self._line + text).split("\n")
-        for line in lines:
-            now = time.localtime(self._clock())
-            self._file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S%z', now)} {line}\n")
-        if lines:
-            self._file.flush()
+        try:
+            for line in lines if self._keeping else ():
+                now = time.localtime(self._clock())
+                self._file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S%z', now)} {line}\n")
+                self._file.flush()
+        except OSError as error:
+            self._keeping = False  # the mattes are worth more than the words about them
+            self._stream.write(f"Warning: the log {self._file.name} ends here: {error.strerror or error}. The run goes on.\n")
         return len(text)
 
     def flush(self) -> None:
@@ -112,12 +122,13 @@ def logged(path: str | None) -> Iterator[None]:
     except OSError as error:
         raise not_written(target, error) from error
     before = sys.stderr
-    with file:
-        sys.stderr = LoggedStream(before, file)  # type: ignore[assignment]
-        try:
-            yield
-        finally:
-            sys.stderr = before
+    sys.stderr = LoggedStream(before, file)  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        sys.stderr = before
+        with suppress(OSError):  # of lines that the disk refused, which was said
+            file.close()
 
 
 def _is_log(path: Path) -> bool:
