@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     import nuke
 
 
+MOST_SKIPPED = 8
+"""Versions in a row without mattes, such as those that were begun and never propagated, behind which another one is looked for."""
+
+
 def version_up(node: nuke.Node) -> None:
     """Begin the next version; the one that is left is locked where it has mattes.
 
@@ -70,7 +74,7 @@ def existing(node: nuke.Node) -> List[str]:
     for number in itertools.count(2):
         if mattes_on_disk.frames(knobs.matte_pattern(node, places.version_name(number))):
             found.add(number)
-        elif number > chosen:
+        elif number > max(found) + MOST_SKIPPED:
             break
     return [places.version_name(number) for number in sorted(found)]
 

@@ -74,6 +74,18 @@ def test_curves_and_tints_are_those_of_the_version_that_shows(stage):
     assert curves_and_tints() == (set(), ["rgba.alpha"]), "nobody knows what these mattes were made of"
 
 
+def test_a_version_behind_one_that_was_never_propagated_stays_in_the_menu(stage):
+    stage.propagate()
+    stage.press("version_up")
+    stage.press("version_up")
+    stage.propagate()
+    choose(stage, "v001")
+    stage.press("refresh")
+    assert list(stage.node["version"].values()) == ["v001", "v003"]
+    stage.press("version_up")
+    assert stage.node["version"].value() == "v004", "no new version is laid over a former one"
+
+
 def test_versions_survive_saving_and_reopening(stage):
     stage.propagate()
     stage.press("version_up")
