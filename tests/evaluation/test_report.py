@@ -11,6 +11,7 @@ from xmemcore.evaluation import report
 from xmemcore.evaluation.picture import require_writable, write_picture
 from xmemcore.evaluation.report import Sheet
 from xmemcore.protocol.failures import RequestError
+from xmemcore.shot.inputs.inputs import MAX_OBJECTS
 
 
 def sheet(**changes: object) -> Sheet:
@@ -31,6 +32,21 @@ def test_keyed_suggested_and_unsure_frames_are_always_shown() -> None:
     assert {1001, 1050, 1080, 1020, 1065} <= set(shown)
     assert shown == sorted(set(shown)) and len(shown) <= report.THUMBNAILS
     assert 1030 not in shown
+
+
+def test_captions_tell_drawn_frames_from_absent_and_approved_ones() -> None:
+    shown = sheet(keyed=(1001, 1002, 1003), absent=(1002,), approved=(1003,))
+    assert [report._caption(shown, frame) for frame in shown.keyed] == ["1001  keyed", "1002  absent", "1003  approved"]
+    assert report._legend(shown)[0][0][1] == "keyed, absent, approved"
+    assert report._legend(sheet())[0][0][1] == "keyed"
+
+
+def test_no_two_objects_share_a_colour() -> None:
+    colours = [report.object_colour(place) for place in range(MAX_OBJECTS)]
+    assert len(set(colours)) == MAX_OBJECTS
+    few = np.array(colours[:20], float)
+    apart = np.abs(few[:, None] - few[None]).sum(axis=2) + 765 * np.eye(20)
+    assert apart.min() >= 80, "the first twenty are easy to tell apart"
 
 
 def test_many_keys_do_not_fill_the_sheet() -> None:

@@ -15,6 +15,7 @@ from xmemcore.engine import entrance
 from xmemcore.protocol.absences import Absence
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
+from xmemcore.protocol.result_file import ResultFile
 from xmemcore.shot.inputs.inputs import open_shot
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.status import node_status
@@ -52,6 +53,8 @@ def test_a_range_is_taught_at_both_ends_and_enforced_between(request_: Propagate
     assert body not in shot.annotations.known(1004)
     result = propagate(asked)
     assert {1004, 1007} <= set(result.keyframes)
+    header = ResultFile(Path(asked.out)).header
+    assert header.keyframes == result.keyframes and header.absent == (1004, 1007) and header.approved == ()
     assert not {1004, 1005, 1006, 1007}.intersection(shown(asked, "sleeve.alpha"))
     assert {1003, 1008} <= set(shown(asked, "sleeve.alpha")) and {1005, 1006} <= set(shown(asked, "body.alpha"))
 

@@ -15,6 +15,7 @@ from xmemcore.cli.main import main
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.matte_header import approved_in
 from xmemcore.protocol.requests import ApproveRequest, PropagateRequest
+from xmemcore.protocol.result_file import ResultFile
 from xmemcore.shot.forecast import forecast
 from xmemcore.shot.inputs.approved import approve
 from xmemcore.shot.propagate import propagate
@@ -59,6 +60,7 @@ def test_an_approved_matte_stays_while_the_others_learn_from_it(request_: Propag
     later = replace(request_, roto=str(tmp_path / "other.nk"), approved=approved(request_))
     result = propagate(later)
     assert 1006 in result.keyframes
+    assert ResultFile(Path(later.out)).header.approved == (1006,)
     after = {frame: channels(later, frame) for frame in range(1001, LAST + 1)}
     for name in ("body.alpha", "sleeve.alpha"):
         assert np.array_equal(after[1006][name], before[1006][name])

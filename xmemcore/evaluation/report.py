@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import product
 from pathlib import Path
 
 import cv2
@@ -13,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from xmemcore.evaluation.picture import write_picture
 from xmemcore.evaluation.worst_edges import CROP_PIXELS, EdgeReport, look_at_edges
 from xmemcore.protocol.result_file import ResultFile
+from xmemcore.shot.inputs.inputs import MAX_OBJECTS
 from xmemcore.shot.mattes.mattes import matte_pattern, read_mattes
 from xmemcore.shot.plate.plate import Plate
 
@@ -43,6 +46,11 @@ class Sheet:
     """Frames on the plate, ascending."""
     objects: tuple[str, ...]
     keyed: tuple[int, ...]
+    """Frames that somebody decided: keyed, absent or approved."""
+    absent: tuple[int, ...] = ()
+    """Those of them on which no object is to be seen."""
+    approved: tuple[int, ...] = ()
+    """Those of them on which nothing is drawn and a matte was marked as right."""
     suggested: tuple[int, ...] = ()
     """Suggested frames, the most useful first."""
     confidence: dict[int, float] = field(default_factory=dict)
@@ -87,6 +95,8 @@ def draw_report(
         frames=tuple(opened.frames),
         objects=header.objects,
         keyed=header.keyframes,
+        absent=header.absent,
+        approved=header.approved,
         suggested=tuple(suggested),
         confidence={frame: record.confidence for frame, record in result.records.items()},
         notes=tuple(notes),
@@ -116,11 +126,30 @@ def over(image: np.ndarray, mattes: Sequence[np.ndarray]) -> np.ndarray:
     """
     image = image.copy()
     for number, matte in enumerate(mattes):
-        colour = np.array(OBJECT_COLOURS[number % len(OBJECT_COLOURS)], np.float32) / 255
+        colour = np.array(object_colour(number), np.float32) / 255
         image += (colour - image) * (TINT * matte[..., None])
         outlines, _ = cv2.findContours((matte >= 0.5).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(image, outlines, -1, colour.tolist(), 1)
     return image
+
+
+def object_colour(place: int) -> tuple[int, int, int]:
+    """Give the colour of an object by its place; no two objects of a shot have the same."""
+    return _object_colours()[place]
+
+
+@cache
+def _object_colours() -> tuple[tuple[int, int, int], ...]:
+    """List colours: the chosen ones, then each time the one that is farthest from all before it."""
+    colours = list(OBJECT_COLOURS)
+    steps = np.linspace(0, 255, 12).round()
+    bright = np.array([colour for colour in product(steps, repeat=3) if max(colour) > 130])
+    apart = np.min([np.abs(bright - colour).sum(axis=1) for colour in colours], axis=0)
+    while len(colours) < MAX_OBJECTS:
+        red, green, blue = bright[int(apart.argmax())].astype(int).tolist()
+        colours.append((red, green, blue))
+        apart = np.minimum(apart, np.abs(bright - colours[-1]).sum(axis=1))
+    return tuple(colours)
 
 
 def draw(sheet: Sheet, picture: Callable[[int, tuple[int, int]], np.ndarray], aspect: float) -> Image.Image:
@@ -208,7 +237,7 @@ def chosen_frames(sheet: Sheet) -> list[int]:
 
 def _caption(sheet: Sheet, frame: int) -> str:
     if frame in sheet.keyed:
-        return f"{frame}  keyed"
+        return f"{frame}  {'absent' if frame in sheet.absent else 'approved' if frame in sheet.approved else 'keyed'}"
     sure = f"  {sheet.confidence[frame]:.2f} sure" if frame in sheet.confidence else "  no matte"
     if frame in sheet.suggested:
         return f"{frame}  suggestion {sheet.suggested.index(frame) + 1}{sure}"
@@ -217,8 +246,13 @@ def _caption(sheet: Sheet, frame: int) -> str:
 
 def _legend(sheet: Sheet) -> list[list[LegendEntry]]:
     """Lay out what the colours mean: the entries of each line."""
-    entries = [("keyed", KEYED), *([("suggested", SUGGESTED)] if sheet.suggested else []), ("confidence", CURVE)]
-    entries += [(name, OBJECT_COLOURS[n % len(OBJECT_COLOURS)]) for n, name in enumerate(sheet.objects)]
+    decided = [("keyed", set(sheet.keyed) - {*sheet.absent, *sheet.approved}), ("absent", sheet.absent), ("approved", sheet.approved)]
+    entries = [
+        (", ".join(word for word, frames in decided if frames) or "keyed", KEYED),
+        *([("suggested", SUGGESTED)] if sheet.suggested else []),
+        ("confidence", CURVE),
+    ]
+    entries += [(name, object_colour(place)) for place, name in enumerate(sheet.objects)]
     begin = x = MARGIN + 40
     lines: list[list[LegendEntry]] = [[]]
     for text, colour in entries:

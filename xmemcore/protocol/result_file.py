@@ -63,6 +63,11 @@ class ResultHeader:
     layers: Tuple[str, ...] = ()
     """Name of each object's layer."""
     keyframes: Tuple[int, ...] = ()
+    """Frames at which an object is known: drawn, absent or approved."""
+    absent: Tuple[int, ...] = ()
+    """Those of the keyframes at which all that are known are absent."""
+    approved: Tuple[int, ...] = ()
+    """Those of the keyframes at which nothing is drawn and a matte was marked as right."""
     range: Tuple[int, ...] = ()
     """First and last frame that the last run was asked for."""
     settings: Mapping[str, Any] = field(default_factory=dict)

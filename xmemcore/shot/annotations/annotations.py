@@ -94,6 +94,22 @@ class NothingAnnotated:
         raise KeyError(frame)
 
 
+def undrawn(annotations: Annotations) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Find the keyframes on which nothing that is seen is drawn.
+
+    Returns:
+        Those on which all that are known are absent, and those on which some are approved; both ascending.
+    """
+    absent, approved = [], []
+    for frame in annotations.keyframes:
+        seen = annotations.known(frame) - annotations.absent(frame)
+        if not seen:
+            absent.append(frame)
+        elif seen <= annotations.approved(frame):
+            approved.append(frame)
+    return tuple(absent), tuple(approved)
+
+
 def position(name: str, objects: Sequence[str]) -> int:
     """Find an object by its name, or by the name of its layer, which is what an artist reads in Nuke (`obj_1` of the object `1`).
 

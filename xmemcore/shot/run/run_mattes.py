@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.frames import counted
 from xmemcore.protocol.result_file import ResultHeader
+from xmemcore.shot.annotations.annotations import undrawn
 from xmemcore.shot.inputs.opened import OpenedShot
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.mattes.matte_proof import FormerMattes
@@ -95,6 +96,7 @@ class RunMattes:
     def save(self) -> None:
         """Write the record; a record that cannot be written is a warning, for the mattes prove themselves."""
         opened, annotations = self._opened, self._opened.shot.annotations
+        absent, approved = undrawn(annotations)
         header = ResultHeader(
             plate=opened.shot.plate.sequence.pattern,
             model=opened.model.name,
@@ -102,6 +104,8 @@ class RunMattes:
             objects=tuple(annotations.objects),
             layers=tuple(opened.layers),
             keyframes=tuple(annotations.keyframes),
+            absent=absent,
+            approved=approved,
             range=(self._frames[opened.wanted[0]], self._frames[opened.wanted[-1]]),
             settings=chosen_settings(opened, self._plan.config),
         )
