@@ -327,7 +327,12 @@ _SHARED_SCRIPT = (
 """Of LiveGroup and Precomp (S17)."""
 
 
-def _variables() -> k.Knob:
+VARIABLES_SINCE = (16,)
+"""Version of Nuke from which on scripts have variables."""
+
+
+def variables() -> k.Knob:
+    """Make the knob of graph scope variables."""
     from .gsv import _Gsv_Knob
 
     return _Gsv_Knob("gsv")
@@ -339,8 +344,8 @@ _TABLE = (
     NodeClass("NoOp", without=_BARE),
     NodeClass("Dot", without=_BARE),
     NodeClass("PostageStamp"),
-    NodeClass("LiveGroup", (*_SHARED_SCRIPT, _variables, *_GROUP), 0, 100, kind="group"),
-    NodeClass("VariableGroup", (_variables, *_GROUP), 0, 100, kind="group"),
+    NodeClass("LiveGroup", (*_SHARED_SCRIPT, variables, *_GROUP), 0, 100, kind="group"),
+    NodeClass("VariableGroup", (variables, *_GROUP), 0, 100, kind="group"),
     NodeClass("Precomp", _SHARED_SCRIPT, 0, 1, kind="group"),
     NodeClass("VariableSwitch", (text("variable"),), 0, 100),
     NodeClass("Input", (integer("number"), check("showframe")), 0, 0),
@@ -388,7 +393,7 @@ _TABLE = (
             integer("frame", "1"),
             integer("first_frame", "1"),
             integer("last_frame", "100"),
-            _variables,
+            variables,
             check("lock_range"),
             real("fps", "24"),
             image_format("format", "2048 1556 0 0 2048 1556 1 2K_Super_35(full-ap)"),

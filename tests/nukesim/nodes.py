@@ -39,7 +39,8 @@ class Node:
         node._knob_edits = 0
         node._messages = []
         for maker in kind.knobs:
-            node._attach(maker())
+            if maker is not classes.variables or host._version >= classes.VARIABLES_SINCE:
+                node._attach(maker())
         for knob in (maker() for maker in classes.COMMON):
             if knob._name not in kind.without:
                 node._attach(knob)
