@@ -17,7 +17,8 @@ from xmem_roto_nuke.node.settings import ALPHA, Settings
 from xmem_roto_nuke.panel import curves, keys, ownership, result, status, views
 from xmem_roto_nuke.run import Share, start
 from xmem_roto_nuke.staleness import look, mattes_on_disk
-from xmem_roto_nuke.staleness.record import Record, keep_record, last_record, write_record
+from xmem_roto_nuke.staleness.last_run import last_record
+from xmem_roto_nuke.staleness.record import Record, keep_record, write_record
 from xmem_roto_nuke.words import Pace, size
 from xmemcore.protocol import messages
 from xmemcore.protocol.failures import Cancelled, Failure, RequestError
@@ -153,7 +154,7 @@ def _propagate(run: Run, read: NodeRead) -> None:
         for message in _converse(run, lambda job: messages.Propagate(job, request)):
             if isinstance(message, messages.FrameDone):
                 if not shown:
-                    host.in_main(result.show, run.node, read.settings.out, read.frames, handed.missing)
+                    host.in_main(result.show, run.node, read.settings.out, read.frames, handed.missing, read.settings.kept)
                     shown = True
                 reloader.frame_arrived(message.frame)
             elif isinstance(message, messages.Finished):

@@ -12,7 +12,7 @@ import os
 import re
 import threading
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple, TypeVar
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple, TypeVar
 
 import nuke
 
@@ -23,6 +23,13 @@ from xmemcore.protocol.failures import Cancelled, Failure, MachineError, Request
 T = TypeVar("T")
 _VARIABLE = re.compile(r"%(?:\{(?P<braced>[^{}\s]+)\}|(?P<plain>(?![vVd]\b)[A-Za-z_]\w*))")
 """The script's variable in a text, as `%shot` or `%{set.shot}`; %v, %V and %d are Nuke's own. Source: measured, 17.0v2."""
+_FOLDER = r"(?!\.*/|\.*$)[^\\/:*?\"<>|%#\[\]{}$~\s](?:[^\\/:*?\"<>|%#\[\]{}$\x00-\x1f]*[^\\/:*?\"<>|%#\[\]{}$\s.])?"
+_FOLDERS = re.compile(rf"{_FOLDER}(?:/{_FOLDER})*")
+"""What may stand in a path on every system as it is: `sh010`, `sq01/sh010`. Nothing absolute, nothing that Nuke or a disk changes."""
+DEFAULT_SET = "__default__"
+"""The script's variables that belong to no set by name; shots are among them."""
+DEEPEST = 10
+"""Times that variables are looked for in the values of others."""
 
 
 class NodeGone(Cancelled):
@@ -257,7 +264,7 @@ def save_script() -> None:
         tell(f"The script cannot be saved ({_plain(error)}); the mattes are complete.")
 
 
-PRESET_FREE = ("node_id", "home", "record", "key_edits", "suggestions", "has_result", "hole", "version", "plugin_version")
+PRESET_FREE = ("node_id", "home", "record", "key_edits", "suggestions", "has_result", "hole", "range_of", "version", "plugin_version")
 """Knobs that say which node it is and what was made with it: no node preset keeps them."""
 
 
@@ -318,8 +325,40 @@ def go_to(frame: int) -> None:
 
 
 def script_variables() -> Dict[str, str]:
-    """Give the variables of the script (MultiShot, Nuke 16), those that it has a value for."""
-    return _variable_sets().get("__default__", {})
+    """Give the variables of the script (MultiShot, Nuke 16), those that it has a value for; variables in a value are filled in."""
+    return {name: filled(value) for name, value in _variable_sets().get(DEFAULT_SET, {}).items()}
+
+
+def kept_variables() -> Dict[str, str]:
+    """Give the values of the variables that a file knob may keep, by the name that stands in `%{name}`: those that can be folders."""
+    found = {}
+    for group, variables in _variable_sets().items():
+        for name, value in variables.items():
+            if re.fullmatch(r"\w+", group) and _VARIABLE.fullmatch(f"%{name}") and _FOLDERS.fullmatch(filled(value)):
+                found[name if group == DEFAULT_SET else f"{group}.{name}"] = filled(value)
+    return found
+
+
+def filled(text: str) -> str:
+    """Put the values of the script's variables into a text; what is no variable, and a circle of them, stays."""
+    for _ in range(DEEPEST if "%" in text else 0):
+        before, text = text, _with_values(text, {})
+        if text == before:
+            break
+    return text
+
+
+def _with_values(text: str, stand_ins: Mapping[str, str]) -> str:
+    """Put values, or what stands for them, in the place of variables."""
+    sets = _variable_sets() if "%" in text else {}
+
+    def value(found: re.Match[str]) -> str:
+        group, dot, name = (found["braced"] or found["plain"]).rpartition(".")
+        group = group if dot else DEFAULT_SET
+        stand_in = stand_ins.get(name if group == DEFAULT_SET else f"{group}.{name}")
+        return stand_in or sets.get(group, {}).get(name, found[0])
+
+    return _VARIABLE.sub(value, text)
 
 
 def _variable_sets() -> Dict[str, Dict[str, str]]:
@@ -329,10 +368,14 @@ def _variable_sets() -> Dict[str, Dict[str, str]]:
     return {name: {str(variable): str(value) for variable, value in values.items() if value} for name, values in found.items()}
 
 
-def filled_path(knob: Any) -> str:
+def filled_path(knob: Any, stand_ins: Optional[Mapping[str, str]] = None) -> str:
     """Give the path of a text knob with its [brackets] run and the script's variables filled in; the place for a frame number stays.
 
     A file knob does that by itself, but tools that collect a script's files take every file knob for an input.
+
+    Args:
+        knob: of text.
+        stand_ins: what to put in the place of some variables instead of their values.
 
     Raises:
         RequestError: Nuke does not understand what stands in brackets.
@@ -345,13 +388,7 @@ def filled_path(knob: Any) -> str:
             text = str(nuke.tcl("subst", "-nobackslashes", "-novariables", text))
         except RuntimeError as error:
             raise RequestError(f"Nuke does not understand the brackets in the path {text} ({error}). Correct it.") from error
-    sets = _variable_sets() if "%" in text else {}
-
-    def value(found: re.Match[str]) -> str:
-        group, dot, name = (found["braced"] or found["plain"]).rpartition(".")
-        return sets.get(group if dot else "__default__", {}).get(name, found[0])
-
-    return _VARIABLE.sub(value, text)
+    return filled(_with_values(text, stand_ins or {}))
 
 
 def ask(question: str) -> bool:
@@ -376,16 +413,70 @@ def refuse_wrong_context(plate: nuke.Node) -> None:
         raise RequestError(f"The script has the views {listed}, and XMem Roto works on one. Put a OneView node before the plate input.")
 
 
-def set_path(knob: Any, path: str) -> None:
+_BRACKET = "[format %c 91]"
+"""A command that gives a bracket. A backslash does not keep a bracket from being run everywhere."""
+
+
+def _in_brackets(path: str) -> str:
+    return path.replace("[", _BRACKET)
+
+
+def kept_path(knob: Any) -> str:
+    """Give the path that `set_path` or `note_path` wrote, with the script's variables in it; runs nothing."""
+    return str(knob.value() or "").replace(_BRACKET, "[")
+
+
+def note_path(knob: Any, path: str) -> None:
+    """Write a path into a text knob that expressions read; nothing is checked."""
+    knob.setValue(_in_brackets(path))
+
+
+def set_path(knob: Any, path: str, kept: str = "") -> bool:
     """Write a path into a file knob so that it comes out as it is: Nuke runs what stands in brackets.
+
+    Args:
+        knob: of a file.
+        path: with the values of the script's variables in it.
+        kept: the same with variables such as `%{shot}` in it, for which Nuke puts in what they are when it renders; empty for none.
+
+    Returns:
+        Whether the knob keeps the variables. It does not where a scope around the node, such as a VariableGroup, has others.
 
     Raises:
         RequestError: it comes out as something else.
     """
-    # A backslash does not keep a bracket from being run everywhere; a command that gives a bracket does.
-    knob.setValue(path.replace("[", "[format %c 91]"))
+    if kept and kept != path:
+        knob.setValue(_in_brackets(kept))
+        # The script may be at another shot by now; then the knob gives the mattes of that one.
+        if filled(str(knob.getEvaluatedValue())) == path or filled(kept) != path:
+            return True
+    knob.setValue(_in_brackets(path))
     if any(letter in path for letter in "[]{}$\\") and knob.getEvaluatedValue() != path:
         raise RequestError(f"Nuke does not take the path {path} as it is. Save the script, or put the output, where no name has brackets.")
+    return False
+
+
+WIDE = 100000
+"""Last frame of a range that ends nowhere; the first is its negative."""
+
+
+def set_ranges(node: nuke.Node, knobs: Sequence[str], frames: Tuple[int, int], range_of: str = "") -> None:
+    """Write a first and a last frame into pairs of knobs.
+
+    Args:
+        node: whose knobs they are.
+        knobs: their names, each first one followed by its last one.
+        frames: first and last.
+        range_of: expression that is 1 where the range counts; elsewhere it ends nowhere, so that no frame counts as outside. Empty: always.
+    """
+    for name, frame, wide in zip(knobs, (*frames, *frames), (-WIDE, WIDE, -WIDE, WIDE)):
+        knob = node[name]
+        if range_of:
+            knob.setExpression(f"{range_of} ? {frame} : {wide}")
+        else:
+            if knob.hasExpression():
+                knob.clearAnimated()
+            knob.setValue(frame)
 
 
 def upstream(node: nuke.Node) -> List[nuke.Node]:
@@ -752,15 +843,18 @@ ROW_HEIGHT = 80
 
 
 def create_passes(
-    node: nuke.Node, made_of: str, pattern: str, frames: Tuple[int, int], channels: Sequence[str], cryptomatte: Sequence[str] = ()
+    node: nuke.Node,
+    made_of: str,
+    point: Callable[[nuke.Node], None],
+    channels: Sequence[str],
+    cryptomatte: Sequence[str] = (),
 ) -> List[nuke.Node]:
     """Create one XMemPass for each channel, in a row below the node, and below the passes that are there already.
 
     Args:
         node: an XMemRoto.
         made_of: its id.
-        pattern: of its mattes.
-        frames: first and last one that it puts out.
+        point: lets a pass read its mattes.
         channels: that come out in alpha, one each.
         cryptomatte: layers of one more pass, which Nuke's own Cryptomatte node below it picks from; empty for none.
     """
@@ -770,9 +864,7 @@ def create_passes(
     def add(channel: str, label: str) -> nuke.Node:
         created = _handed_out(nuke.createNode("XMemPass", inpanel=False))
         created.setInput(0, None)
-        set_path(created["mattes"], pattern)
-        created["first"].setValue(frames[0])
-        created["last"].setValue(frames[1])
+        point(created)
         created["made_of"].setValue(made_of)
         created["on_missing"].setValue("black" if node.knob("on_missing") is None else str(node["on_missing"].value()))
         # Not the knob `pass`: that is a link, and only its target surely takes a value.
@@ -800,8 +892,8 @@ COPIES_AT_ONCE = 4
 """Channels that one Copy takes."""
 
 
-def create_matte_write(node: nuke.Node, channels: Sequence[str], pattern: str) -> nuke.Node:
-    """Create a Write for some channels of a node and nothing else, in a column below it; one entry in Undo."""
+def create_matte_write(node: nuke.Node, channels: Sequence[str], pattern: str, kept: str = "") -> nuke.Node:
+    """Create a Write for some channels of a node and nothing else, in a column below it; one entry in Undo. Paths as in `set_path`."""
     with one_undo("XMem Write"), _context_of(node):
         remove = _handed_out(nuke.nodes.Remove(inputs=[node]))
         column = [remove]
@@ -813,7 +905,7 @@ def create_matte_write(node: nuke.Node, channels: Sequence[str], pattern: str) -
             column.append(copy)
         write = _handed_out(nuke.nodes.Write(inputs=[column[-1]]))
         column.append(write)
-        set_path(write["file"], pattern)
+        set_path(write["file"], pattern, kept)
         write["file_type"].setValue("exr")
         for name, value in (("channels", "all"), ("datatype", "16 bit half"), ("raw", True), ("create_directories", True)):
             write[name].setValue(value)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import filecmp
 from pathlib import Path
-from typing import TYPE_CHECKING, List, Tuple
+from typing import TYPE_CHECKING, List, Mapping, Tuple
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.node import identity, knobs, places
 from xmem_roto_nuke.node.runs import Run
 from xmem_roto_nuke.run import start
 from xmem_roto_nuke.staleness import mattes_on_disk
-from xmem_roto_nuke.staleness.record import last_record
+from xmem_roto_nuke.staleness.last_run import last_record
 from xmemcore.protocol import whole_file
 from xmemcore.protocol.failures import Cancelled, RequestError, not_written
 from xmemcore.protocol.frames import FrameRange
@@ -34,7 +34,8 @@ def make_write(node: nuke.Node) -> None:
     if record is None or not record.layers:
         raise RequestError(f"{node.name()} has no finished result yet. Propagate first.")
     channels = ["rgba.alpha", *(f"{layer}.alpha" for layer in record.layers)]
-    host.create_matte_write(node, channels, _place(node))
+    # A Write that kept the place of one shot would write the next one's mattes there.
+    host.create_matte_write(node, channels, _place(node, {}), knobs.with_variables(lambda stand_ins: _place(node, stand_ins)))
 
 
 def copy_mattes(node: nuke.Node) -> Run:
@@ -43,7 +44,7 @@ def copy_mattes(node: nuke.Node) -> Run:
     Raises:
         RequestError, AlreadyRunning.
     """
-    source, target = knobs.shown_pattern(node), _place(node)
+    source, target = knobs.shown_pattern(node), _place(node, {})
     frames = sorted(mattes_on_disk.frames(source)) if source else []
     if not frames:
         raise RequestError(f"{node.name()} shows no mattes on disk. Propagate first.")
@@ -64,8 +65,9 @@ def copy_mattes(node: nuke.Node) -> Run:
     return start(node, "Copy mattes", lambda _: pairs, work)
 
 
-def _place(node: nuke.Node) -> str:
-    chosen = host.filled_path(node["publish"])
+def _place(node: nuke.Node, stand_ins: Mapping[str, str]) -> str:
+    """Give the publish path with what stands for variables in it, or their values; raises RequestError."""
+    chosen = host.filled_path(node["publish"], stand_ins)
     if not chosen:
         raise RequestError(f"{node.name()} has no publish path. Name one on the tab Matte, such as /shots/a/publish/sleeve.%04d.exr.")
     return places.matte_pattern(chosen, places.Home(host.script_path(), identity.node_id(node)))

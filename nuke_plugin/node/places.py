@@ -51,7 +51,7 @@ class Home:
     shot: str = ""
     """Value of the script's variable `shot` (MultiShot), else $SHOT; empty when there is none."""
     variables: str = ""
-    """Values of the script's variables: each of its shots has mattes of its own."""
+    """Values of the script's variables, as they stand in a folder's name: each of its shots has mattes of its own."""
 
 
 def matte_pattern(chosen: str, home: Home) -> str:

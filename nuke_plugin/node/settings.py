@@ -28,9 +28,11 @@ class Settings:
     """Request with the artist's choices, without plate and annotations."""
     suggest: SuggestRequest
     """Request for a suggestion with the artist's choices, without plate and annotations."""
+    kept: str = ""
+    """`out` with the script's variables as `%{shot}` in it; empty or the same where it has none."""
 
     @classmethod
-    def of_knobs(cls, read: Callable[[str], Any], node_name: str, out: str, viewer_frame: int) -> Settings:
+    def of_knobs(cls, read: Callable[[str], Any], node_name: str, out: str, viewer_frame: int, kept: str = "") -> Settings:
         """Fill in every setting that has a knob.
 
         Args:
@@ -38,6 +40,7 @@ class Settings:
             node_name: full name of the node.
             out: where its mattes go; empty for no place.
             viewer_frame: the frame that the artist looks at.
+            kept: `out` with the script's variables in it.
         """
         propagate = {**_chosen(PropagateRequest, read), "out": out, "viewer_frame": viewer_frame}
         return cls(
@@ -46,6 +49,7 @@ class Settings:
             PanelChoices(**_chosen(PanelChoices, read)),
             PropagateRequest("", **propagate),
             SuggestRequest("", **_chosen(SuggestRequest, read)),
+            kept,
         )
 
     @property

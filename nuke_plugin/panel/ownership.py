@@ -47,6 +47,12 @@ def notes(node: nuke.Node, pattern: str) -> Tuple[str, ...]:
         sentences.append(
             f"{node.name()} has a clone: they are one node with one result, whatever is connected to each. Copy and paste it instead."
         )
+    if host.may_walk_trees() and knobs.follows_shots(node) and not knobs.shown_pattern(node):
+        kept = host.kept_path(knobs.result_read(node)["file"])
+        sentences.append(
+            f"{node.name()} reads {kept}, and this script has no such variable, or this Nuke none at all (16 and later have them). "
+            "It shows no mattes until there is one, or until they are propagated here."
+        )
     sharing = _sharing(node, pattern) if pattern else None
     if sharing is not None:
         sentences.append(f"{sharing.name()} writes to the same place: Propagate refuses until one of the two has another output.")

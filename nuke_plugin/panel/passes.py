@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from xmem_roto_nuke import host
 from xmem_roto_nuke.node import identity, knobs, runs
 from xmem_roto_nuke.panel import result
-from xmem_roto_nuke.staleness.record import last_record
+from xmem_roto_nuke.staleness.last_run import last_record
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.names import CRYPTOMATTE_LAYERS
 
@@ -31,7 +31,12 @@ def make_passes(node: nuke.Node) -> None:
         channels.append("confidence.value")
     if record.snapshot.settings.get("bands"):
         channels += ["core.value", "edge.value"]
-    pattern = knobs.shown_pattern(node) or record.out
+    pattern, frames = knobs.shown_pattern(node) or record.out, result.shown_range(node)
+    kept = host.kept_path(knobs.result_read(node)["file"])
     cryptomatte = CRYPTOMATTE_LAYERS if record.snapshot.settings.get("cryptomatte") else ()
-    for created in host.create_passes(node, identity.node_id(node), pattern, result.shown_range(node), channels, cryptomatte):
+
+    def point(created: nuke.Node) -> None:
+        result.point(created, pattern, kept, frames)
+
+    for created in host.create_passes(node, identity.node_id(node), point, channels, cryptomatte):
         result.mark_holes(created, record.missing)

@@ -14,7 +14,8 @@ from xmem_roto_nuke.node import identity, knobs
 from xmem_roto_nuke.node.knobs import path_of, result_read, shown_pattern
 from xmem_roto_nuke.panel import curves, views
 from xmem_roto_nuke.staleness import mattes_on_disk
-from xmem_roto_nuke.staleness.record import Record, find_record, last_record, write_record
+from xmem_roto_nuke.staleness.last_run import last_record
+from xmem_roto_nuke.staleness.record import Record, find_record, write_record
 from xmemcore.protocol.choices import AFTER_GAPS, LIVE
 from xmemcore.protocol.failures import Failure, RequestError
 from xmemcore.protocol.frames import FrameRange
@@ -26,7 +27,7 @@ RELOAD_EVERY_SECONDS = 1.0
 
 
 @host.unrecorded()
-def show(node: nuke.Node, pattern: str, frames: FrameRange, holes: Sequence[int] = ()) -> None:
+def show(node: nuke.Node, pattern: str, frames: FrameRange, holes: Sequence[int] = (), kept: str = "") -> None:
     """Let the node put out these mattes, and all others of the sequence that are on disk; main thread.
 
     The node's passes follow: those that read its former place, and those made before its range grew.
@@ -36,25 +37,47 @@ def show(node: nuke.Node, pattern: str, frames: FrameRange, holes: Sequence[int]
         pattern: of the mattes.
         frames: that have a matte, or get one now.
         holes: frames without a plate, which need no matte.
+        kept: the pattern with the script's variables in it, so that each shot shows its own mattes; empty: as the node's place is now.
     """
+    kept = kept or _kept_of(node, pattern)
     read, former = result_read(node), shown_pattern(node)
-    host.set_path(read["file"], pattern)
+    follows = host.set_path(read["file"], pattern, kept)
     known = last_record(node)
     if known is not None and known.out == pattern:
         holes = [*holes, *known.missing]
     reach = [*mattes_on_disk.frames(pattern), *frames, *_plate_ends(node)]
     first, last = min(reach), max(reach)
-    for name, frame in (("first", first), ("last", last), ("origfirst", first), ("origlast", last)):
-        read[name].setValue(frame)
+    if node.knob("range_of") is not None:
+        host.note_path(node["range_of"], pattern if follows else "")
+    host.set_ranges(read, ("first", "last", "origfirst", "origlast"), (first, last), _counts("file", "parent.", node) if follows else "")
     mark_holes(node, holes)
     node["has_result"].setValue(True)
     for made_of_it in host.passes_of(node, identity.node_id(node)):
         if path_of(made_of_it, "mattes") in (pattern, former):
-            host.set_path(made_of_it["mattes"], pattern)
-            made_of_it["first"].setValue(first)
-            made_of_it["last"].setValue(last)
+            point(made_of_it, pattern, kept, (first, last))
             mark_holes(made_of_it, holes)
     reload(node)
+
+
+def point(pass_node: nuke.Node, pattern: str, kept: str, frames: Tuple[int, int]) -> None:
+    """Let an XMemPass read these mattes, of these frames; paths as in `show`."""
+    follows = host.set_path(pass_node["mattes"], pattern, kept)
+    if pass_node.knob("range_of") is not None:
+        host.note_path(pass_node["range_of"], pattern if follows else "")
+    host.set_ranges(pass_node, ("first", "last"), frames, _counts("mattes", "", pass_node) if follows else "")
+
+
+def _counts(path: str, above: str, node: nuke.Node) -> str:
+    """Write an expression of stock Nuke that is 1 for the shot whose range the node keeps; a node without the knob for it knows none."""
+    return f"[string equal [value {path}] [value {above}range_of]]" if node.knob("range_of") is not None else "0"
+
+
+def _kept_of(node: nuke.Node, pattern: str) -> str:
+    """Write the pattern with variables where it is the node's place; another one, such as of the script before, stays as it is."""
+    try:
+        return knobs.kept_pattern(node) if knobs.matte_pattern(node) == pattern else ""
+    except RequestError:
+        return ""
 
 
 def shown_range(node: nuke.Node) -> Tuple[int, int]:
@@ -100,15 +123,19 @@ def take_up(node: nuke.Node) -> None:
     except RequestError:
         return  # no place for mattes, so there are none
     stored, known = find_record(pattern, identity.node_id(node)), last_record(node)
+    # After a change of the shot the Read shows the new one's mattes by itself; their range, tints and curves are still to come.
+    # The Read of an earlier version kept no variable.
+    follows = knobs.follows_shots(node)
+    elsewhere = host.kept_path(node["range_of"]) != pattern if follows else knobs.kept_pattern(node) != pattern
     if stored is not None and stored.stamp == mattes_on_disk.stamp(pattern):
-        if known is None or (known.out, known.stamp) != (stored.out, stored.stamp):
+        if elsewhere or known is None or (known.out, known.stamp) != (stored.out, stored.stamp):
             _show_run(node, pattern, stored)
             return
     on_disk = sorted(mattes_on_disk.whole(pattern))
     if not on_disk or (known is not None and known.out != pattern):
         return  # nothing, or the node was pointed elsewhere: the next run goes there
     first, last = shown_range(node)
-    if shown_pattern(node) != pattern or on_disk[0] < first or on_disk[-1] > last:
+    if elsewhere or shown_pattern(node) != pattern or on_disk[0] < first or on_disk[-1] > last:
         show(node, pattern, FrameRange.of(on_disk), () if known is None else known.missing)
 
 

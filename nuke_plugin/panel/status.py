@@ -14,8 +14,9 @@ from xmem_roto_nuke.handover import exchange
 from xmem_roto_nuke.node import home, identity, places, runs
 from xmem_roto_nuke.panel import ownership, timeline, views
 from xmem_roto_nuke.staleness import look, mattes_on_disk, watch
+from xmem_roto_nuke.staleness.last_run import last_record
 from xmem_roto_nuke.staleness.look import Verdict
-from xmem_roto_nuke.staleness.record import Record, last_record
+from xmem_roto_nuke.staleness.record import Record
 from xmem_roto_nuke.words import size
 from xmemcore.protocol.choices import ALL_OBJECTS
 from xmemcore.protocol.failures import Cancelled, Failure

@@ -31,7 +31,7 @@ def version_up(node: nuke.Node) -> None:
         Busy, RequestError.
     """
     _refuse_at_work(node)
-    left = knobs.matte_pattern(node)
+    left, kept = knobs.matte_pattern(node), knobs.kept_pattern(node)
     if mattes_on_disk.frames(left):
         result_lock.lock(left)
     known = existing(node)
@@ -39,7 +39,7 @@ def version_up(node: nuke.Node) -> None:
     with host.one_undo("XMem version up"):
         _offer(node, [*known, upcoming])
         node["version"].setValue(upcoming)
-        views.compare_with(node, left)
+        views.compare_with(node, left, kept)
     shown = knobs.shown_pattern(node)
     until_then = f"; until then {shown} shows" if shown else ""
     status.refresh(node, (f"{upcoming} begins: the next Propagate writes {knobs.matte_pattern(node)}{until_then}.",))

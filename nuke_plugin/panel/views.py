@@ -82,11 +82,11 @@ def follow(node: nuke.Node, layers: Sequence[str]) -> None:
         place += 1
 
 
-def compare_with(node: nuke.Node, pattern: str) -> None:
-    """Let the view *difference* compare with these mattes; where nodes are counted, the artist names them."""
+def compare_with(node: nuke.Node, pattern: str, kept: str = "") -> None:
+    """Let the view *difference* compare with these mattes, as in `host.set_path`; where nodes are counted, the artist names them."""
     other = node.node("Other") if host.may_walk_trees() else None  # type: ignore[attr-defined]
     if other is not None:
-        host.set_path(other["file"], pattern)
+        host.set_path(other["file"], pattern, kept)
 
 
 def _tint(grade: nuke.Node, channel: str, place: int) -> None:

@@ -80,11 +80,6 @@ class Record:
         return record if sayable and wrong_kind(cls, kinds) is None else None
 
 
-def last_record(node: nuke.Node) -> Optional[Record]:
-    """Read the record of the node's last run; None when there was none."""
-    return Record.of_json(identity.read_hidden(node, "record"))
-
-
 def write_record(node: nuke.Node, record: Record) -> None:
     """Keep the record of the node's last run."""
     identity.write_hidden(node, "record", record.as_json())

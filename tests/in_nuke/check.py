@@ -712,6 +712,48 @@ def the_variables_of_a_script_are_listed_by_set():
     return knob.value().get("__default__", {}).get("shot") == "sh010" or f"{knob.value()}"
 
 
+def script_with_shot():
+    """Give the knob of the script's variables, with a shot in it; None before Nuke 16."""
+    knob = taken(nuke.root()).knob("gsv")
+    if knob is not None:
+        knob.setGsvValue("__default__.shot", "sh010")
+    return knob
+
+
+@check(77)
+def a_file_knob_fills_in_the_variables_of_the_script():
+    knob = script_with_shot()
+    if knob is None:
+        return "no variables before Nuke 16"
+    read = make("Read")
+    read["file"].setValue("/a_%{shot}/%{unknown}/m.%04d.exr")
+    found = [str(read["file"].getEvaluatedValue())]
+    knob.setGsvValue("__default__.shot", "sh020")
+    found.append(str(read["file"].getEvaluatedValue()))
+    expected = [f"/a_{shot}/%{{unknown}}/m.%04d.exr" for shot in ("sh010", "sh020")]
+    return found == expected and str(read["file"].value()) == "/a_%{shot}/%{unknown}/m.%04d.exr" or f"{found}, {read['file'].value()!r}"
+
+
+@check(78)
+def a_bracketed_value_of_a_path_has_the_variables_filled_in():
+    knob = script_with_shot()
+    if knob is None:
+        return "no variables before Nuke 16"
+    group = make("Group")
+    group.addKnob(nuke.File_Knob("mattes"))
+    group.addKnob(nuke.String_Knob("range_of"))
+    group["mattes"].setValue("/a_%{shot}/m.%04d.exr")
+    group["range_of"].setValue("/a_sh010/m.%04d.exr")
+    with group:
+        read = make("Read")
+    read["file"].setValue("[value parent.mattes]")
+    read["last"].setExpression("[string equal [value file] [value parent.range_of]] ? 7 : 9")
+    found = [(str(nuke.filename(read)), int(read["last"].value()))]
+    knob.setGsvValue("__default__.shot", "sh020")
+    found.append((str(nuke.filename(read)), int(read["last"].value())))
+    return found == [("/a_sh010/m.%04d.exr", 7), ("/a_sh020/m.%04d.exr", 9)] or f"{found}"
+
+
 print(f"\nXMem Roto in Nuke {nuke.NUKE_VERSION_STRING}, Python {sys.version.split()[0]}, {sys.platform}, gui={nuke.GUI}")
 print(f"editions: {[name for name in ('nc', 'indie', 'ple', 'nukex', 'studio', 'assist') if nuke.env.get(name)]}")
 print(f"element classes: {[cls.__name__ for cls in (rp.Layer, rp.Shape, rp.Stroke)]}")

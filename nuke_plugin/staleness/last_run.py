@@ -1,0 +1,29 @@
+"""The record of the run that made the mattes of the current shot. Main thread only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Optional
+
+from xmem_roto_nuke.node import identity, knobs
+from xmem_roto_nuke.staleness.record import Record, find_record
+from xmemcore.protocol.failures import RequestError
+
+if TYPE_CHECKING:
+    import nuke
+
+
+def last_record(node: nuke.Node) -> Optional[Record]:
+    """Read the record of the last run that made the mattes of the current shot; None when there was none.
+
+    The node keeps one. Where its Read follows the script's variables, those of other shots lie beside their mattes.
+    """
+    kept = Record.of_json(identity.read_hidden(node, "record"))
+    if not knobs.follows_shots(node):
+        return kept
+    try:
+        shown = knobs.shown_pattern(node)
+    except RequestError:
+        return None  # its Read is gone, or this edition hands out no more nodes
+    if kept is not None and shown == kept.out:
+        return kept
+    return find_record(shown, identity.node_id(node)) if shown else None
