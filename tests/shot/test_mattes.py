@@ -179,6 +179,13 @@ def test_output_of_another_format_is_refused(tmp_path: Path, out: str) -> None:
     assert failure.value.exit_code == 2
 
 
+@pytest.mark.parametrize(("out", "meant"), [("m.1001.exr", "m.%04d.exr"), ("sh_010.v2.-7.exr", "sh_010.v2.%04d.exr")])
+def test_the_matte_of_one_frame_is_no_output(tmp_path: Path, out: str, meant: str) -> None:
+    with pytest.raises(RequestError, match=f"The output {out} names the matte of one frame. Write a pattern such as {meant}"):
+        matte_pattern(str(tmp_path / out))
+    assert matte_pattern(str(tmp_path / "sh010_0020.exr")).name == "sh010_0020.%04d.exr", "the number of a shot"
+
+
 @pytest.mark.parametrize("out", ["%d/m.%04d.exr", "%04d/deeper/m.exr", "shot.####/m.####.exr", "%d"])
 def test_folder_has_no_place_for_a_frame_number(tmp_path: Path, out: str) -> None:
     with pytest.raises(RequestError, match="has a place for the frame number in the folder .*: only a file may have one"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,8 @@ def matte_pattern(out: str) -> Path:
         pattern = path / "matte.%04d.exr"
     elif path.suffix.lower() != ".exr":
         raise RequestError(f"Mattes are EXR files, but the output is {path.name}. Write a pattern such as matte.%04d.exr.")
+    elif (one := re.fullmatch(r"(.*\.)-?\d+", path.stem)) is not None:
+        raise RequestError(f"The output {path.name} names the matte of one frame. Write a pattern such as {one[1]}%04d{path.suffix}.")
     else:
         pattern = sequences.numbered(path)
     for folder in pattern.parents:
