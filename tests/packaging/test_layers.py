@@ -81,10 +81,10 @@ def test_what_the_plugin_shares_is_standard_library_only(leaf: str) -> None:
 
 
 def test_plugin_imports_the_shared_packages_and_the_standard_library_only() -> None:
-    """`nuke` only in host.py and menu.py, Qt only in the panel's qt.py."""
+    """`nuke` only in the host room and menu.py, Qt only in the panel's qt.py."""
     for path in modules("nuke_plugin"):
         allowed = {"xmemcore", "xmem_roto_nuke"}
-        if path.name == "host.py":
+        if path.parent.name == "host":
             allowed |= {"nuke"}
         if path.name == "qt.py":
             allowed |= {"PySide2", "PySide6", "shiboken2", "shiboken6"}
@@ -119,6 +119,13 @@ def test_rooms_import_to_the_left(folder: str) -> None:
         assert None not in reached, f"{path} imports what stands above all rooms: {sorted(tops)}"
         higher = sorted(other for other in reached if other is not None and order.index(other) > order.index(room))
         assert not higher, f"{path.relative_to(CHECKOUT)} is of room {room} and imports from {higher}"
+
+
+def test_modules_of_the_door_to_nuke_import_in_one_direction() -> None:
+    door = "xmem_roto_nuke.host."
+    graph = {path.stem: {name.split(".")[2] for name in imports(path) if name.startswith(door)} for path in modules("nuke_plugin/host")}
+    assert set(graph) - {"__init__"} == graph["__init__"]
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError
 
 
 def room_of(folder: str, module: str) -> str | None:

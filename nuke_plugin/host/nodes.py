@@ -1,0 +1,156 @@
+"""Nodes and their knobs: finding, making and deleting them, what feeds them, and what their panel shows."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+
+import nuke
+
+from xmem_roto_nuke import graph
+from xmem_roto_nuke.host.edition import handed_out, may_walk_trees, root_node
+from xmem_roto_nuke.host.script import current_frame, unrecorded
+
+
+def groups() -> List[nuke.Node]:
+    """List the script's Groups, those within Groups too."""
+    return list(nuke.allNodes("Group", recurseGroups=True))
+
+
+def selected() -> List[nuke.Node]:
+    """List the selected nodes; none where Python may not look at any number of them."""
+    return list(nuke.selectedNodes()) if may_walk_trees() else []
+
+
+def find_node(name: str) -> Optional[nuke.Node]:
+    """Find a node by its full name."""
+    return nuke.toNode(name)
+
+
+def delete(node: nuke.Node) -> None:
+    """Delete a node."""
+    nuke.delete(node)
+
+
+def make_inside(group: nuke.Node, class_name: str, **knobs: Any) -> nuke.Node:
+    """Create a stock node inside a Group."""
+    with group:  # type: ignore[attr-defined]
+        created = handed_out(getattr(nuke.nodes, class_name)(**knobs))
+    return created
+
+
+@contextlib.contextmanager
+def context_of(node: nuke.Node) -> Iterator[None]:
+    """Make nodes in the group in which a node lives: nodes of two groups cannot be connected."""
+    group = node.parent()
+    if group is None:
+        group = root_node()
+    with group:
+        yield
+
+
+def upstream(node: nuke.Node) -> List[nuke.Node]:
+    """List what a node is fed by, directly: inputs, what lies outside a Group's Input, hidden inputs, and nodes named in expressions."""
+    feeding = [*(node.input(index) for index in range(node.inputs())), graph.outside(node)]
+    # Nuke lists in no fixed order; the inputs have one, and the others' names, as expressions have them, are part of the digest.
+    others = sorted(node.dependencies(nuke.INPUTS | nuke.HIDDEN_INPUTS | nuke.EXPRESSIONS), key=lambda other: other.fullName())
+    found = {above.fullName(): above for above in [*feeding, *others] if above is not None}
+    return list(found.values())
+
+
+_OP_LINE = re.compile(r"Op for \{(?P<context>[^}]*\bframe=(?P<frame>-?[\d.]+)[^}]*)\}.*?\bhash=(?P<hash>[0-9a-fA-F]+)")
+"""A line of `nuke.showInfo` about one operation of a node."""
+
+
+def op_hashes(node: Optional[nuke.Node]) -> Dict[str, str]:
+    """Give Nuke's own hashes of what a node shows at the current frame, by the context for which each was taken; main thread.
+
+    {} where they cannot be had. A node has a hash for each frame and scale in use, as old as its last validation, and only a text says
+    which is which; a Dot has none. Comparable within one session, and only where the contexts are the same.
+    """
+    found = graph.behind_dots(node)
+    if found is None:
+        return {}
+    try:
+        found.forceValidate()
+        live = {number & (1 << 64) - 1 for number in found.opHashes()}
+        lines = _OP_LINE.finditer(str(nuke.showInfo(found))) if live else ()
+    except RuntimeError:
+        return {}  # what is above cannot be validated; a render will say why
+    now = current_frame()
+    return {line["context"]: line["hash"] for line in lines if float(line["frame"]) == now and int(line["hash"], 16) in live}
+
+
+def knob_names(node: nuke.Node) -> List[str]:
+    """List the names of a node's knobs."""
+    return list(node.knobs())
+
+
+def remove_knob(node: nuke.Node, name: str) -> None:
+    """Take a knob that was added away."""
+    node.removeKnob(node[name])
+
+
+def update_widget(node: nuke.Node, knob: str) -> None:
+    """Let the widget of a PyCustom knob show what there is now; a panel that was never opened has none. Main thread."""
+    found = node.knob(knob)
+    widget = None if found is None else found.getObject()  # type: ignore[attr-defined]
+    if widget is not None:
+        widget.updateValue()
+
+
+def show_indicators(node: nuke.Node) -> None:
+    """Set the marks in a node's corner, which Nuke's own label sets and ours must: 1 keys, 2 expressions, 8 clones. Main thread."""
+    knobs = [knob for name, knob in node.knobs().items() if name != "indicators"]
+    marks = any(knob.isAnimated() for knob in knobs) + 2 * any(knob.hasExpression() for knob in knobs) + 8 * (node.clones() > 0)
+    found = node.knob("indicators")
+    if found is not None and found.toScript() != str(marks):
+        with unrecorded():
+            found.fromScript(str(marks))
+
+
+def write_hidden_curve(node: nuke.Node, name: str, label: str, curve: str) -> None:
+    """Write a curve's text into a hidden knob, which is added where there is none; Nuke shows its keys, the panel does not."""
+    knob = node.knob(name)
+    if knob is None:
+        knob = nuke.Double_Knob(name, label)
+        knob.setFlag(nuke.INVISIBLE)
+        node.addKnob(knob)
+    knob.fromScript("{" + curve + "}")
+
+
+PRESET_FREE = ("node_id", "home", "record", "key_edits", "suggestions", "has_result", "hole", "range_of", "version", "plugin_version")
+"""Knobs that say which node it is and what was made with it: no node preset keeps them."""
+
+
+def keep_out_of_presets(node: nuke.Node) -> None:
+    """Ask Nuke to leave a node's identity out of its presets; `ownership` handles older presets and older Nukes."""
+    flag = getattr(nuke, "DONT_SAVE_TO_NODEPRESET", None)
+    for name in PRESET_FREE:
+        knob = node.knob(name)
+        if knob is not None and flag is not None:
+            knob.setFlag(flag)
+
+
+WIDE = 100000
+"""Last frame of a range that ends nowhere; the first is its negative."""
+
+
+def set_ranges(node: nuke.Node, knobs: Sequence[str], frames: Tuple[int, int], range_of: str = "") -> None:
+    """Write a first and a last frame into pairs of knobs.
+
+    Args:
+        node: whose knobs they are.
+        knobs: their names, each first one followed by its last one.
+        frames: first and last.
+        range_of: expression that is 1 where the range counts; elsewhere it ends nowhere, so that no frame counts as outside. Empty: always.
+    """
+    for name, frame, wide in zip(knobs, (*frames, *frames), (-WIDE, WIDE, -WIDE, WIDE)):
+        knob = node[name]
+        if range_of:
+            knob.setExpression(f"{range_of} ? {frame} : {wide}")
+        else:
+            if knob.hasExpression():
+                knob.clearAnimated()
+            knob.setValue(frame)

@@ -1,0 +1,151 @@
+"""The open script: its file, its project settings, the frame that is shown, its Undo list, and when Nuke loads and saves it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Callable, Iterator, Set, Tuple
+
+import nuke
+
+from xmem_roto_nuke.host.artist import plain, tell
+from xmem_roto_nuke.host.edition import root_node
+from xmemcore.protocol.failures import RequestError
+
+_stands_for = ""
+
+
+def stand_for(script: str) -> None:
+    """Let the open script count as another one, of which it is a copy: its nodes keep their ids, and their mattes go where its would."""
+    global _stands_for
+    _stands_for = script
+
+
+def script_path() -> str:
+    """Give the path of the script, or of the one that it stands for; empty when it was never saved."""
+    if _stands_for:
+        return _stands_for
+    name = str(root_node()["name"].value())
+    return "" if name in ("", "Root", "Untitled") else name
+
+
+def bear_name(script: str) -> None:
+    """Let a copy of a script that was opened here give its expressions the name of the script that it was made of."""
+    root_node()["name"].setValue(script)
+
+
+def save_copy(path: str) -> None:
+    """Save the script as it is to a file, and leave name and state of the open one as they are.
+
+    Raises:
+        RuntimeError.
+    """
+    nuke.scriptSaveToTemp(path)
+
+
+def program() -> str:
+    """Give the path of Nuke's own program."""
+    return str(nuke.env["ExecutablePath"])
+
+
+def open_script(path: str) -> None:
+    """Open a script in this terminal.
+
+    Raises:
+        RequestError.
+    """
+    if not os.path.isfile(path):
+        raise RequestError(f"There is no script {path}. Check the path.")
+    try:
+        nuke.scriptOpen(path)
+    except RuntimeError as error:
+        raise RequestError(f"Nuke cannot open {path}: {plain(error)}.") from error
+
+
+def save_script() -> None:
+    """Save the open script; one that may not be written stays as it is, since the mattes lie beside it anyway."""
+    try:
+        nuke.scriptSave(script_path())
+    except RuntimeError as error:
+        tell(f"The script cannot be saved ({plain(error)}); the mattes are complete.")
+
+
+def on_script(loaded: Callable[[], None], saving: Callable[[], None]) -> None:
+    """Have Nuke call when it has loaded a script, and before it saves one."""
+    nuke.addOnScriptLoad(loaded)
+    nuke.addOnScriptSave(saving)
+
+
+def script_range() -> Tuple[int, int]:
+    """Give the first and last frame of the project settings."""
+    return int(root_node()["first_frame"].value()), int(root_node()["last_frame"].value())
+
+
+def current_frame() -> int:
+    """Give the frame that is shown."""
+    return int(root_node()["frame"].value())
+
+
+def go_to(frame: int) -> None:
+    """Show a frame."""
+    root_node()["frame"].setValue(frame)
+
+
+def working_space() -> Tuple[str, str, str]:
+    """Give colour management, OCIO configuration and working space of the project settings."""
+    root = root_node()
+    return tuple(str(root[name].value()) for name in ("colorManagement", "OCIO_config", "workingSpaceLUT"))  # type: ignore[return-value]
+
+
+PICTURE_SETTINGS = ("format", "customOCIOConfigPath", "int8Lut", "int16Lut", "logLut", "floatLut", "gsv")
+"""Project settings, beside the working space, that act on pixels: of generators, of Reads whose colour space is the default, of paths."""
+
+
+def script_state() -> Tuple[str, ...]:
+    """Give the project settings that act on pixels: format, colour, and the variables of the script."""
+    root = root_node()
+    knobs = {name: root.knob(name) for name in PICTURE_SETTINGS}
+    return (*working_space(), *(f"{name} {knob.toScript()}" for name, knob in knobs.items() if knob is not None))
+
+
+def known_channels() -> Set[str]:
+    """Name all channels that the script has, whatever node made them; main thread."""
+    return {str(name) for name in nuke.channels()}
+
+
+@contextlib.contextmanager
+def full_size() -> Iterator[None]:
+    """Switch proxy mode off, in which plates come out reduced and formats may be read reduced, and put it back."""
+    proxy = root_node()["proxy"]
+    was_on = bool(proxy.value())
+    if was_on:
+        proxy.setValue(False)
+    try:
+        yield
+    finally:
+        if was_on:
+            proxy.setValue(True)
+
+
+@contextlib.contextmanager
+def unrecorded() -> Iterator[None]:
+    """Keep what happens inside out of the Undo list."""
+    was_disabled = bool(nuke.Undo.disabled())
+    if not was_disabled:
+        nuke.Undo.disable()
+    try:
+        yield
+    finally:
+        if not was_disabled:
+            nuke.Undo.enable()
+
+
+@contextlib.contextmanager
+def one_undo(title: str) -> Iterator[None]:
+    """Make what happens inside one entry of the Undo list."""
+    nuke.Undo.begin()
+    nuke.Undo.name(title)
+    try:
+        yield
+    finally:
+        nuke.Undo.end()
