@@ -326,9 +326,11 @@ def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str
 def test_full_disk_below_stdout_is_named_as_such(words: list[str]) -> None:
     with open("/dev/full", "w") as full:
         command = [sys.executable, "-m", "xmemcore", *words]
-        answer = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, cwd=CHECKOUT)
-    assert answer.returncode == 3
-    assert answer.stderr.startswith("xmem-roto: What this command prints could not be written: No space left on device. Make room")
+        for unbuffered in ("", "1"):
+            told = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+            answer = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, cwd=CHECKOUT, env=told)
+            assert answer.returncode == 3, unbuffered
+            assert answer.stderr.startswith("xmem-roto: What this command prints could not be written: No space left on device. Make room")
 
 
 def test_log_on_a_full_disk_ends_and_the_run_goes_on() -> None:

@@ -201,11 +201,14 @@ def test_a_cancelled_task_gets_notice_keeps_its_mattes_and_is_finished_later(far
 
 def test_a_job_that_was_shared_killed_and_requeued_gives_the_mattes_of_one_run(farm: Farm, whole: dict[str, bytes]) -> None:
     before = farm.script.read_bytes()
-    # Two sessions at a time; the second one's worker is killed at its first matte.
-    first, second = farm.session("Propagate", chunk(1)), farm.session("Propagate", chunk(2))
-    wait_for_matte(farm, second, range(FIRST + 6, LAST + 1))
-    os.kill(children(second.pid)[0], signal.SIGKILL)
-    killed, _ = second.communicate(timeout=PATIENCE_SECONDS)
+    # Two sessions at a time; the second one's worker is killed behind its first matte. It waits for somebody who has the last gap.
+    last_gap = range(max(KEYS) + 1, LAST + 1)
+    with AtWork.on_mattes(farm.mattes / "matte.%04d.exr").claim(last_gap[0], last_gap[-1]) as held:
+        assert held is not None
+        first, second = farm.session("Propagate", chunk(1)), farm.session("Propagate", chunk(2), Wait=str(PATIENCE_SECONDS))
+        wait_for_matte(farm, second, range(FIRST + 6, last_gap[0]))
+        os.kill(children(second.pid)[0], signal.SIGKILL)
+        killed, _ = second.communicate(timeout=PATIENCE_SECONDS)
     done, _ = first.communicate(timeout=PATIENCE_SECONDS)
     assert second.returncode != 0, killed
     assert first.returncode == 0, done

@@ -119,7 +119,7 @@ def test_chosen_objects_come_out_alone(asked) -> None:
     shapes = (square(*BODY, "{1001 1008}"), square("sleeve", 60, 20, 20, "{1001 1004}"), square("hat", 2, 2, 8, "1001"))
     result = propagate(replace(asked(*shapes), objects=("hat", "sleeve")))
     assert result.objects == ("sleeve", "hat") and result.keyframes == (1001, 1004)
-    with pytest.raises(RequestError, match="called 'glove'. The annotations have: body, sleeve, hat"):
+    with pytest.raises(RequestError, match="called 'glove'. The annotations have: 'body', 'sleeve', 'hat'"):
         propagate(replace(asked(*shapes), objects=("glove",)))
 
 

@@ -133,7 +133,7 @@ def test_the_callers_pixels_are_their_own() -> None:
 def test_objects_can_be_chosen_and_must_exist() -> None:
     shapes = (square("a", 1, 1, 3), square("b", 1, 1, 3))
     assert annotations(*shapes, objects=["b"]).objects == ("b",)
-    with pytest.raises(RequestError, match="called 'c'. The annotations have: a, b"):
+    with pytest.raises(RequestError, match="called 'c'. The annotations have: 'a', 'b'"):
         annotations(*shapes, objects=["c"])
 
 

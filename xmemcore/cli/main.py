@@ -41,7 +41,10 @@ def _start(arguments: list[str]) -> int:
 def _ended(run: Callable[[], int], arguments: Sequence[str]) -> int:
     """Run something to its end; what goes wrong becomes one sentence and an exit code."""
     try:
-        code = run()
+        try:
+            code = run()
+        except SystemExit:  # argparse's own end, behind --help and --version
+            code = DONE
         if sys.stdout is not None:
             sys.stdout.flush()  # here, where a failure still gets its sentence
         return code
