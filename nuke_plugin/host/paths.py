@@ -31,9 +31,10 @@ def kept_variables() -> Dict[str, str]:
     """Give the values of the variables that a file knob may keep, by the name that stands in `%{name}`: those that can be folders."""
     found = {}
     for group, variables in _variable_sets().items():
-        for name, value in variables.items():
-            if re.fullmatch(r"\w+", group) and _VARIABLE.fullmatch(f"%{name}") and _FOLDERS.fullmatch(filled(value)):
-                found[name if group == DEFAULT_SET else f"{group}.{name}"] = filled(value)
+        for name, text in variables.items():
+            value = filled(text)
+            if re.fullmatch(r"\w+", group) and _VARIABLE.fullmatch(f"%{name}") and _FOLDERS.fullmatch(value):
+                found[name if group == DEFAULT_SET else f"{group}.{name}"] = value
     return found
 
 

@@ -43,8 +43,8 @@ def _ended(run: Callable[[], int], arguments: Sequence[str]) -> int:
     try:
         try:
             code = run()
-        except SystemExit:  # argparse's own end, behind --help and --version
-            code = DONE
+        except SystemExit as end:  # argparse's own, behind --help and --version
+            code = int(end.code or DONE)
         if sys.stdout is not None:
             sys.stdout.flush()  # here, where a failure still gets its sentence
         return code
