@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from tests.make_data import exr_header, half_noise, write_deep, write_exr, write_parts
 from xmemcore.protocol import whole_file
-from xmemcore.protocol.failures import DiskFailed, MachineError, MemoryFull, RequestError
+from xmemcore.protocol.failures import DiskFailed, MachineError, MemoryFull, NotWritable, RequestError
 from xmemcore.shot.files import exr
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.terminal_noise import kept_off_the_terminal
@@ -526,3 +526,11 @@ def test_library_really_writes_other_layouts_wrongly(tmp_path: Path) -> None:
     plane = np.random.default_rng(0).random((16, 24)).astype(np.float16).T
     OpenEXR.File(exr_header((0, 0, 16, 24)), {"A": plane}).write(str(tmp_path / "a.exr"))
     assert not np.array_equal(read(tmp_path / "a.exr")["A"], plane)
+
+
+@pytest.mark.parametrize("below", [".", "deeper/still"])
+def test_a_file_in_the_way_of_the_output_folder_is_named(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(NotWritable, match=f"cannot be written: {tmp_path / 'file'} is a file. Choose another folder"):
+        exr.make_folder(tmp_path / "file" / below)
+    assert (tmp_path / "file").read_text() == "mine"
