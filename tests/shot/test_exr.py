@@ -531,6 +531,6 @@ def test_library_really_writes_other_layouts_wrongly(tmp_path: Path) -> None:
 @pytest.mark.parametrize("below", [".", "deeper/still"])
 def test_a_file_in_the_way_of_the_output_folder_is_named(tmp_path: Path, below: str) -> None:
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(NotWritable, match=f"cannot be written: {tmp_path / 'file'} is a file. Choose another folder"):
+    with pytest.raises(NotWritable, match=f"cannot be written: {tmp_path / 'file'} is a file. Choose another"):
         exr.make_folder(tmp_path / "file" / below)
     assert (tmp_path / "file").read_text() == "mine"

@@ -112,9 +112,18 @@ def cannot_read(subject: str, error: OSError, advice: str) -> Failure:
     return RequestError(f"Cannot read {subject}: {reason}. {advice}")
 
 
+def reason_of(path: Path, error: OSError) -> str:
+    """Say why nothing can be written there. A file in the place of a folder is named: "File exists" of a folder helps nobody."""
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        for part in (path, *path.parents):
+            if part.is_file():
+                return f"{part} is a file"
+    return error.strerror or str(error)
+
+
 def not_written(path: Path, error: OSError) -> Failure:
     """Make the failure for a file that was not written: DiskFailed where the disk is at fault, NotWritable elsewhere."""
-    reason = error.strerror or str(error)
+    reason = reason_of(path, error)
     if error.errno in DISK_FAILED:
         return DiskFailed(f"{path} was not written: {reason}. Make room, then run this again.")
     return NotWritable(f"Cannot write {path}: {reason}. Name another file or folder.")

@@ -34,6 +34,7 @@ from xmemcore.protocol.failures import (
     RequestError,
     cannot_read,
     not_written,
+    reason_of,
 )
 from xmemcore.protocol.whole_file import open_ordinary, probe, sweep, whole
 from xmemcore.shot.files.box import Box, require_pixels
@@ -254,11 +255,8 @@ def make_folder(folder: Path) -> None:
     except OSError as error:
         if error.errno in NOT_REACHED:
             raise not_written(folder, error) from error
-        in_the_way = next((part for part in (folder, *folder.parents) if part.is_file()), None)
-        if in_the_way is not None:
-            raise NotWritable(f"The output folder {folder} cannot be written: {in_the_way} is a file. Choose another folder.") from error
         raise NotWritable(
-            f"The output folder {folder} cannot be written: {error.strerror}. Choose another, or ask for write access."
+            f"The output folder {folder} cannot be written: {reason_of(folder, error)}. Choose another, or ask for write access."
         ) from error
     sweep(folder)
 
