@@ -235,6 +235,11 @@ def _with_time_left(report: Report) -> Report:
 
 def _hand_over(read: NodeRead, around: Surroundings) -> HandedNode:
     annotations = read.annotations
+    absent: Tuple[str, ...] = ()
+    if annotations.sent is not None:
+        # Before the plate, since where Nuke may not render that, the command line goes on from here.
+        roto, absent = absence.taken_out(annotations.sent.roto)
+        write_whole(around.folder / "roto.json", roto.write())
     plate = pictures.hand_plate(around, read.plate, list(read.frames), annotations.keyframes)
     _refuse_keys_without_picture(annotations, plate.missing)
     shot = HandedShot(plate.pattern, read.colorspace, read.node_id)
@@ -243,8 +248,6 @@ def _hand_over(read: NodeRead, around: Surroundings) -> HandedNode:
         shot = replace(shot, approved=str(approved_folder(approved)))
     alpha: Mapping[int, str] = {}
     if annotations.sent is not None:
-        roto, absent = absence.taken_out(annotations.sent.roto)
-        write_whole(around.folder / "roto.json", roto.write())
         shot = replace(shot, roto=(around.folder / "roto.json").as_posix(), absent=absent or None)
         drawing = annotations.own_union
         if drawing is not None and annotations.complete:

@@ -168,7 +168,7 @@ class PlateExport:
         """Render the frames that changed; from a thread of ours, or the main thread of a terminal.
 
         Raises:
-            RenderFailed, RequestError, DiskFailed, Cancelled.
+            RenderFailed, RequestError (a plate too large for this edition of Nuke among them), DiskFailed, Cancelled.
         """
         self._frames = sorted(set(frames))
         changes = 0
@@ -220,6 +220,7 @@ class PlateExport:
     def _bite(self) -> bool:
         """Render some frames in one go, and see whether the tree is still the same; main thread."""
         host.refuse_wrong_context(self._plate)
+        host.refuse_too_large(self._plate)
         began = time.monotonic()
         rendering = self._render(self._todo if self._frugal else self._todo[: self._at_once])
         a_frame = (time.monotonic() - began) / max(len(rendering.done) + len(rendering.skipped), 1)

@@ -1,13 +1,26 @@
-"""The nodes that this edition of Nuke hands to Python: any number, or ten for each script."""
+"""What this edition of Nuke keeps from Python: nodes past the tenth of a script, and pictures larger than HD."""
 
 from __future__ import annotations
 
+import re
 from typing import Optional
 
 import nuke
 
 from xmem_roto_nuke import graph
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.places import exchange_root
+
+HD = (1920, 1080)
+"""Most that Non-commercial renders, of the format and of the bounding box."""
+
+
+def _elsewhere() -> str:
+    """Say how to go on without Nuke; these editions save scripts that nothing else reads."""
+    return (
+        "propagate on the command line, which has no such limit: `xmem-roto propagate PLATE --roto FILE`. It cannot read the encrypted "
+        f"script: FILE is the roto.json that the node's last Propagate left below {exchange_root()}"
+    )
 
 
 class EditionLimited(RequestError):
@@ -17,8 +30,44 @@ class EditionLimited(RequestError):
         """Say that nodes are used up, and what works without them."""
         super().__init__(
             "This edition of Nuke hands Python ten nodes for each script, and they are used up. Save the script and open it again to go "
-            "on, or run `xmem-roto propagate` on the command line, which has no such limit."
+            f"on, or {_elsewhere()}."
         )
+
+
+class TooLarge(RequestError):
+    """This edition of Nuke does not render a picture of this size."""
+
+    def __init__(self, node_name: str, size: str) -> None:
+        """Take the node, and its size or what Nuke said about it."""
+        super().__init__(
+            f"This edition of Nuke does not render {node_name}, which is too large for it ({size}; Non-commercial stops at "
+            f"{HD[0]}x{HD[1]}, the bounding box included). Connect the Read of an EXR sequence itself, which is taken as it is, put a "
+            f"Reformat to HD and a Crop before the input, or {_elsewhere()}."
+        )
+
+
+def refuse_too_large(source: nuke.Node) -> None:
+    """Refuse a picture that Non-commercial would not render; main thread.
+
+    Raises:
+        TooLarge.
+    """
+    if not nuke.env.get("nc"):
+        return
+    try:
+        picture, box = source.format(), source.bbox()
+    except RuntimeError:
+        return  # no picture on the current frame; rendering says more
+    width, height = max(picture.width(), box.w()), max(picture.height(), box.h())
+    if width > HD[0] or height > HD[1]:
+        raise TooLarge(str(source.name()), f"{int(width)}x{int(height)}")
+
+
+def too_large(source: nuke.Node, error: RuntimeError) -> Optional[TooLarge]:
+    """Read from a failed render that the size was the reason; None elsewhere. Main thread."""
+    if may_walk_trees() or not re.search(r"\d{3,}\s*x\s*\d{3,}", str(error)):
+        return None
+    return TooLarge(str(source.name()), str(error).strip(" ."))
 
 
 def may_walk_trees() -> bool:

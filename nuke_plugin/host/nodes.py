@@ -101,13 +101,27 @@ def update_widget(node: nuke.Node, knob: str) -> None:
 
 
 def show_indicators(node: nuke.Node) -> None:
-    """Set the marks in a node's corner, which Nuke's own label sets and ours must: 1 keys, 2 expressions, 8 clones. Main thread."""
+    """Set the marks in a node's corner, which Nuke's own label sets and ours must; in that node's `autolabel`.
+
+    1 keys, 2 expressions, 8 clones, 32 values split by view; the others are of a mask and a mix, which no node of ours has.
+    """
     knobs = [knob for name, knob in node.knobs().items() if name != "indicators"]
     marks = any(knob.isAnimated() for knob in knobs) + 2 * any(knob.hasExpression() for knob in knobs) + 8 * (node.clones() > 0)
+    marks += 32 * _is_split_by_view()
     found = node.knob("indicators")
     if found is not None and found.toScript() != str(marks):
         with unrecorded():
             found.fromScript(str(marks))
+
+
+def _is_split_by_view() -> bool:
+    """Say whether a knob of the node of the context has a value for each view; Python's knobs do not tell."""
+    if len(nuke.views()) < 2:
+        return False
+    try:
+        return bool(nuke.expression("viewsplit"))
+    except RuntimeError:
+        return False  # a Nuke that has no such name
 
 
 def write_hidden_curve(node: nuke.Node, name: str, label: str, curve: str) -> None:

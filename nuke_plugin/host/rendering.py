@@ -12,7 +12,7 @@ import nuke
 
 from xmem_roto_nuke import graph
 from xmem_roto_nuke.host.artist import has_interface, plain
-from xmem_roto_nuke.host.edition import handed_out
+from xmem_roto_nuke.host.edition import handed_out, too_large
 from xmem_roto_nuke.host.nodes import context_of
 from xmem_roto_nuke.host.paths import set_path
 from xmem_roto_nuke.host.script import full_size, unrecorded
@@ -158,7 +158,7 @@ class Rendering:
     skipped: Tuple[int, ...]
     """Frames without a file to render from."""
     failure: Optional[Failure]
-    """Why the frames after these were not rendered: RenderFailed or Cancelled."""
+    """Why the frames after these were not rendered: RenderFailed, TooLarge or Cancelled."""
 
 
 def render(writer: FrameWriter, frames: Sequence[int], may_skip: Callable[[RenderFailed], bool] = lambda failure: False) -> Rendering:
@@ -185,7 +185,7 @@ def render(writer: FrameWriter, frames: Sequence[int], may_skip: Callable[[Rende
             lost = together[min(len(finished), len(together) - 1)]
             failure = RenderFailed(writer.source.name(), lost, error)
             if lost in finished or not may_skip(failure):
-                return Rendering(tuple(done), tuple(skipped), failure)
+                return Rendering(tuple(done), tuple(skipped), too_large(writer.source, error) or failure)
             skipped.append(lost)
             waiting = waiting[len(finished) + 1 :]
         else:

@@ -754,6 +754,18 @@ def a_bracketed_value_of_a_path_has_the_variables_filled_in():
     return found == [("/a_sh010/m.%04d.exr", 7), ("/a_sh020/m.%04d.exr", 9)] or f"{found}"
 
 
+@check(80)
+def an_expression_tells_whether_knobs_are_split_by_view():
+    root = taken(nuke.root())
+    root["views"].fromScript("left #ff0000\nright #00ff00")
+    node = make("Blur", label="[expression viewsplit]")
+    before = node["label"].evaluate()
+    node["size"].splitView("left")
+    after = node["label"].evaluate()
+    root["views"].fromScript("main #ffffff")
+    return (float(before), float(after)) == (0.0, 1.0) or f"{before!r}, {after!r}"
+
+
 print(f"\nXMem Roto in Nuke {nuke.NUKE_VERSION_STRING}, Python {sys.version.split()[0]}, {sys.platform}, gui={nuke.GUI}")
 print(f"editions: {[name for name in ('nc', 'indie', 'ple', 'nukex', 'studio', 'assist') if nuke.env.get(name)]}")
 print(f"element classes: {[cls.__name__ for cls in (rp.Layer, rp.Shape, rp.Stroke)]}")

@@ -46,6 +46,21 @@ def test_the_label_keeps_the_marks_that_nukes_own_would_set(stage):
     node["suggest_alpha"].setAnimated()
     stage.host.label(node)
     assert node["indicators"].toScript() in ("3", '"3"')
+    node["size"].splitView("main")
+    stage.host.label(node)
+    assert node["indicators"].toScript() == "3", "one view is no split"
+    stage.host._views = ["left", "right"]
+    node["label"].setValue("two views")
+    stage.host.label(node)
+    assert node["indicators"].toScript() == "35"
+
+
+def test_the_label_of_a_clone_has_the_mark_of_clones(stage):
+    clone = stage.nuke.clone(stage.node)
+    for node in (stage.node, clone):
+        node["label"].setValue("twin")
+        stage.host.label(node)
+        assert node["indicators"].toScript() == "8"
 
 
 def test_several_sentences_of_one_moment_are_one_message(stage):

@@ -235,3 +235,57 @@ def test_working_space_is_known_or_refused(stage, management, config, space, exp
             encoding(management, config, space)
     else:
         assert encoding(management, config, space) == expected
+
+
+@pytest.mark.parametrize("wide", ["format", "bounding box"])
+def test_a_plate_over_hd_is_refused_by_name_in_non_commercial_and_the_command_line_can_go_on(start, wide):
+    stage = start(nc=True)
+    stage.host.nodes_obtained = -1000  # while the test builds its script
+    stage.build()
+    large = (
+        stage.nuke.nodes.Constant(format="UHD_4K")
+        if wide == "format"
+        else stage.nuke.nodes.Crop(inputs=[stage.plate], box=(0, 0, 2048, 48))
+    )
+    stage.node.setInput(0, stage.nuke.nodes.FrameRange(inputs=[large], first_frame=1001, last_frame=1010, name="plate_of_show"))
+    stage.save()
+    stage.host.pump(0.05)
+    stage.propagate()
+    told = stage.told[-1]
+    assert "does not render plate_of_show" in told and {"format": "3840x2160", "bounding box": "2048x48"}[wide] in told
+    assert "Reformat to HD" in told and "`xmem-roto propagate PLATE --roto FILE`" in told and str(stage.cache() / "nuke") in told
+    assert not list(handed(stage).glob("*.exr"))
+    from xmemcore.roto.read import read_roto
+
+    assert [one.name for one in read_roto(handed(stage).with_name("roto.json")).objects] == ["tri"]
+    assert not stage.host.python_errors and not stage.host.printed_errors
+
+
+def test_files_over_hd_are_used_as_they_are_in_non_commercial(start):
+    stage = start(nc=True)
+    stage.host.nodes_obtained = -1000
+    stage.build()
+    folder = stage.folder / "plates"
+    folder.mkdir()
+    for frame in range(1001, 1011):
+        box = Box(0, 0, 2048, 64)
+        exr.write(folder / f"plate.{frame}.exr", dict.fromkeys("RGB", np.full((64, 2048), 0.5, np.float16)), box, box, 1.0, {})
+    ends = {"first": 1001, "last": 1010, "origfirst": 1001, "origlast": 1010}
+    stage.node.setInput(0, stage.nuke.nodes.Read(file=(folder / "plate.%04d.exr").as_posix(), raw=True, **ends))
+    stage.save()
+    stage.host.pump(0.05)
+    stage.propagate()
+    assert stage.told == [] and len(stage.mattes()) == 10
+
+
+def test_what_nuke_says_of_a_size_it_does_not_render_is_made_plain_where_it_may_be_the_edition(start, monkeypatch):
+    stage = start(indie=True)
+    stage.host.nodes_obtained = -1000
+    stage.build()
+
+    def refuse(*arguments, **named):
+        raise RuntimeError("Write1: resolution 8192 x 4320 is above the limit")
+
+    monkeypatch.setattr(stage.nuke, "execute", refuse)
+    stage.propagate()
+    assert "8192 x 4320" in stage.told[-1] and "xmem-roto propagate" in stage.told[-1]

@@ -370,6 +370,12 @@ def views() -> list[str]:
     return list(state.current()._views)
 
 
+def expression(s: str) -> float:
+    """Evaluate an expression for the node of the context, as `nuke.thisNode()` gives it."""
+    host = state.current()
+    return float(host._expression(s, host._context_node(), host._frame, None, 0))
+
+
 def addFormat(s: str) -> Any:
     host = state.current()
     image_format = formats.parse_format(s)
@@ -486,6 +492,7 @@ _FUNCTIONS = {
         sample,
         channels,
         views,
+        expression,
         addFormat,
         pluginAddPath,
         execute,

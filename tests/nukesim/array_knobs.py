@@ -289,6 +289,11 @@ class Array_Knob(Knob):
         index = args[0] if args else -1
         return any(text is not None for i, text in enumerate(self._expressions) if index in (-1, i))
 
+    def splitView(self, view: str | None = None) -> None:
+        """Let a view have values of its own; only that it was done is kept."""
+        self._split_views = {*getattr(self, "_split_views", ()), view or state.current()._view}
+        self._changed(self._get_state())
+
     def setExpression(self, expression: str, channel: int = -1, view: Any = None) -> bool:
         def change() -> None:
             for i in range(len(self._values)):

@@ -205,6 +205,8 @@ class ScriptSide:
             return float(self.gui)
         if name in ("pi", "e", "true", "false", "on", "off"):
             return {"pi": 3.141592653589793, "e": 2.718281828459045, "true": 1.0, "false": 0.0, "on": 1.0, "off": 0.0}[name]
+        if name == "viewsplit" and node is not None:
+            return float(any(getattr(one, "_split_views", None) for one in node._knobs_by_name.values()))
         if name in ("curve", "y") and knob is not None:
             curve = knob._curves[index]
             return float(curve._evaluate(frame)) if curve is not None and curve._keys else float(knob._values[index])

@@ -159,6 +159,14 @@ def test_a_file_that_is_no_text_says_so(tmp_path: Path, content: bytes) -> None:
         read_roto(path)
 
 
+@pytest.mark.parametrize("ending", [".nknc", ".nkind", ".NKNC"])
+def test_an_encrypted_script_is_named_with_what_to_give_instead(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"shot{ending}"
+    path.write_text("#! C:/Nuke.exe -nx\nkQ0x9aV3\n")
+    with pytest.raises(RequestError, match=r"shot.*is encrypted.*Give the roto\.json"):
+        read_roto(path)
+
+
 def test_a_missing_file_says_so(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="nothing.nk"):
         read_roto(tmp_path / "nothing.nk")

@@ -47,9 +47,14 @@ def approved_folder(mattes: str) -> Path:
     return Path(mattes).parent / APPROVED
 
 
+def exchange_root(cache: Optional[str] = None) -> Path:
+    """Give the folder that holds the exchange folders of all nodes."""
+    return cache_root(cache) / "nuke"
+
+
 def exchange_folder(node_id: str, cache: Optional[str] = None) -> Path:
     """Give the folder in which the plugin hands plates, roto and alphas of one node to the core."""
-    return cache_root(cache) / "nuke" / node_id
+    return exchange_root(cache) / node_id
 
 
 RENDERED = ("plate", "roto_alpha", "alpha")

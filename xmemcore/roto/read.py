@@ -16,6 +16,7 @@ from xmemcore.curves.sent import SentRoto
 from xmemcore.curves.tree import Layer, strokes_below, with_curves
 from xmemcore.protocol.failures import RequestError, cannot_read
 from xmemcore.protocol.outside import NotUsable
+from xmemcore.protocol.places import exchange_root
 from xmemcore.protocol.words import listed
 from xmemcore.roto import roto_json
 from xmemcore.roto.nuke_roto import objects_of, warnings_of
@@ -27,6 +28,8 @@ JSON = re.compile(r'\s*(?:\{\s*(?:"|\})|\[)')
 SENT = re.compile(r'\s*\{\s*"version"\s*:\s*2\s*,')
 NUKE_6 = "AnimTree:"
 SHOWN_NODES = 12
+ENCRYPTED = (".nknc", ".nkind")
+"""Endings of scripts of Nuke Non-commercial and Indie."""
 MAX_BYTES = 512 * 2**20
 """Largest roto file that is read; the largest scripts of whole productions have a tenth of it."""
 
@@ -108,6 +111,11 @@ def _text_of(path_or_text: str | Path) -> tuple[str, str]:
     if isinstance(path_or_text, str) and ("\n" in path_or_text or path_or_text.lstrip().startswith(("{", "[", "AddMode "))):
         return path_or_text, "The roto text"
     path = Path(path_or_text)
+    if path.suffix.lower() in ENCRYPTED:
+        raise RequestError(
+            f"{path} is encrypted, as Nuke Non-commercial and Indie save, and nothing but Nuke reads it. Give the roto.json that the "
+            f"node's last Propagate left below {exchange_root()}."
+        )
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -120,7 +128,7 @@ def _text_of(path_or_text: str | Path) -> tuple[str, str]:
     except ValueError as error:
         raise RequestError(f"Cannot read the roto {path}: {error}. Check the path.") from error
     if b"\0" in content:
-        raise RequestError(f"{path} is not text. Give a .nk or .gizmo (not the encrypted .nknc and .nkind), curves text or roto JSON.")
+        raise RequestError(f"{path} is not text. Give a .nk or .gizmo, curves text or roto JSON.")
     # Labels of old scripts may be in any encoding; names and numbers of the roto are ASCII.
     text = content.decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
     if not text.strip():

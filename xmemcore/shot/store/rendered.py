@@ -17,7 +17,7 @@ from pathlib import Path
 from xmemcore.protocol.file_lock import try_lock, unlock
 from xmemcore.protocol.names import is_node_id
 from xmemcore.protocol.outside import read_object
-from xmemcore.protocol.places import RENDERED, exchange_lock, file_state
+from xmemcore.protocol.places import RENDERED, exchange_lock, exchange_root, file_state
 
 ASIDE = "_aside"
 """Suffix of the folder in which the plugin keeps frames that no run needs at the moment."""
@@ -46,7 +46,7 @@ class RenderedFrame:
 
 def rendered_frames(root: Path) -> Iterator[RenderedFrame]:
     """List the frames of nodes for which no Nuke is at work."""
-    for node in _folders(root / "nuke"):
+    for node in _folders(exchange_root(str(root))):
         if is_node_id(node.name) and not _at_work(exchange_lock(node)):
             for name in RENDERED:
                 yield from _frames(node / name)
