@@ -1,14 +1,17 @@
-"""What judging and planning a shot cost, and a plate of 40 million pixels: `python -m tests.costs judge|plan|large`."""
+"""What judging and planning a shot cost, 40 million pixels, and a roto in Nuke: `python -m tests.costs judge|plan|large|roto`."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import resource
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import OpenEXR
@@ -20,6 +23,7 @@ from xmemcore.shot.plan import plan as set_up
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.status import node_status
 
+CHECKOUT = Path(__file__).resolve().parent.parent
 WIDTH, HEIGHT, FIRST = 1920, 1080, 1001
 CORNERS = 24
 """Of a shape: as many as an artist draws around a body."""
@@ -120,6 +124,66 @@ def large(folder: Path, objects: int) -> None:
     print(f"40 million pixels, {objects} objects: {seconds / 2:.1f} s of CPU a frame; peak {peak >> 10} MB")
 
 
+def roto(shapes: int, points: int, keys: int) -> None:
+    """Read a roto in the stand-in for Nuke as the plugin does, twice, and point by point; ours is what is not spent within Nuke's API."""
+    sys.path.insert(0, str(CHECKOUT / "tests"))
+    import nukesim
+
+    from tests.nuke_plugin.conftest import Stage
+    from tests.nuke_plugin.test_budget import big_roto
+
+    with tempfile.TemporaryDirectory() as folder, nukesim.start(gui=True) as host:
+        host.startup([str(CHECKOUT)])
+        stage = Stage(host, Path(folder)).build()
+        from xmem_roto_nuke.handover import exchange
+        from xmem_roto_nuke.node import knobs
+
+        stage.roto["curves"].fromScript(big_roto(shapes, points, keys))
+        root, settings = stage.roto["curves"].rootLayer, knobs.read_settings(stage.node)
+        frames = range(FIRST, FIRST + keys)
+
+        def as_text() -> None:
+            exchange.read_annotations(stage.node, settings, frames)
+
+        def point_by_point() -> None:
+            for shape in root:
+                for point in shape:
+                    for frame in frames:
+                        for part in (point.center, point.leftTangent, point.rightTangent):
+                            part.getPosition(frame)
+                        for part in (point.featherCenter, point.featherLeftTangent, point.featherRightTangent):
+                            part.getPosition(frame)
+
+        print(f"{shapes} shapes x {points} points x {keys} keys; processor time")
+        for name, read in (("as text, first", as_text), ("as text, later", as_text), ("point by point", point_by_point)):
+            calls, within = host.calls, [0.0]
+            with _counted(host, within), host._user_code():
+                _, seconds = _timed(read)
+            print(f"{name}: {1000 * seconds:.0f} ms, of which ours {1000 * (seconds - within[0]):.0f}; {host.calls - calls} calls")
+
+
+@contextlib.contextmanager
+def _counted(host: Any, within: list[float]) -> Iterator[None]:
+    """Add up the processor time of the outermost calls of the API."""
+    enter, inside = host._enter, [0]
+
+    def timed(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        if inside[0]:
+            return enter(function, args, kwargs)
+        inside[0], began = 1, time.process_time()
+        try:
+            return enter(function, args, kwargs)
+        finally:
+            inside[0] = 0
+            within[0] += time.process_time() - began
+
+    host._enter = timed
+    try:
+        yield
+    finally:
+        del host._enter
+
+
 def _planned(request: PropagateRequest) -> set_up.Plan:
     return set_up.plan(open_propagate(request))
 
@@ -138,13 +202,15 @@ def _timed(call: Callable[[], object]) -> tuple[object, float]:
 def main() -> None:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.costs", description=__doc__)
-    parser.add_argument("what", choices=("judge", "plan", "large"))
+    parser.add_argument("what", choices=("judge", "plan", "large", "roto"))
     parser.add_argument("--frames", type=int, default=40)
     parser.add_argument("--objects", type=int, default=20)
     parser.add_argument("--keys", type=int, default=300)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        if asked.what == "large":
+        if asked.what == "roto":
+            roto(40, 30, 60)
+        elif asked.what == "large":
             large(Path(folder), asked.objects)
         elif asked.what == "judge":
             judge(Path(folder), asked.frames)

@@ -32,14 +32,16 @@ def version_up(node: nuke.Node) -> None:
     """
     _refuse_at_work(node)
     left, kept = knobs.matte_pattern(node), knobs.kept_pattern(node)
-    if mattes_on_disk.frames(left):
+    has_mattes = bool(mattes_on_disk.frames(left))
+    if has_mattes:
         result_lock.lock(left)
     known = existing(node)
     upcoming = places.version_name(max(map(places.version_number, known)) + 1)
     with host.one_undo("XMem version up"):
         _offer(node, [*known, upcoming])
         node["version"].setValue(upcoming)
-        views.compare_with(node, left, kept)
+        if has_mattes:  # one that was begun and never propagated shows no difference
+            views.compare_with(node, left, kept)
     shown = knobs.shown_pattern(node)
     until_then = f"; until then {shown} shows" if shown else ""
     status.refresh(node, (f"{upcoming} begins: the next Propagate writes {knobs.matte_pattern(node)}{until_then}.",))

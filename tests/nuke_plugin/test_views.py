@@ -114,7 +114,8 @@ def test_the_hotkey_acts_on_the_open_panel_and_says_when_nothing_is_meant(viewed
 def test_version_up_compares_the_next_version_with_the_one_that_is_left(viewed):
     left = viewed.node.node("Result")["file"].value()
     viewed.press("version_up")
-    assert viewed.node["compare_with"].value() == left and viewed.told == []
+    viewed.press("version_up")
+    assert viewed.node["compare_with"].value() == left and viewed.told == [], "v002 is empty, and nothing to compare with"
     viewed.propagate()
     viewed.node["view_as"].setValue("difference")
     assert viewed.node.node("Result")["file"].value() != left and at(viewed, 9) == 0, "the core that plays makes the same again"
