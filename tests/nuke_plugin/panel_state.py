@@ -62,8 +62,8 @@ def suggestions() -> dict:
     """What Suggest frames may have answered."""
     listed = (
         (1057, 0.6, "left_sleeve: lost for 12 frames (1051-1062)"),
-        (1077, 0.35, "head: jumps to another place on 1077"),
-        (1020, 0.2, "19 frames from the nearest key"),
+        (1077, 0.35, "head: two candidates on 1075-1080"),
+        (1020, 0.2, "body: turned away, like none of its keys, on 1017-1024"),
     )
     return {
         "suggestions": [
