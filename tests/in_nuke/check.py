@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 import tempfile
+import threading
+import time
 import traceback
 
 import nuke
@@ -323,8 +326,8 @@ def how_keys_are_written_to_text():
     shape = rp.Shape(roto["curves"], (10, 10), (20, 10), (20, 20))
     roto["curves"].rootLayer.append(shape)
     shape = roto["curves"].rootLayer[0]
-    for time, value in ((1, 0.0), (50, 20.0), (100, 100.0)):
-        shape[0].center.addPositionKey(time, (value, 10.0))
+    for at, value in ((1, 0.0), (50, 20.0), (100, 100.0)):
+        shape[0].center.addPositionKey(at, (value, 10.0))
     shape[0].center.getPositionAnimCurve(0).getKey(1).interpolationType = 1
     roto["curves"].changed()
     return roto["curves"].toScript()[:400]
@@ -766,8 +769,73 @@ def an_expression_tells_whether_knobs_are_split_by_view():
     return (float(before), float(after)) == (0.0, 1.0) or f"{before!r}, {after!r}"
 
 
+@check(24)
+def a_file_that_a_read_shows_can_be_replaced():
+    shown, other = write(ground(0.25), "shown") % 1, write(ground(0.75), "other") % 1
+    read = make("Read", file=shown, raw=True)
+    before = read.sample("rgba.red", 50, 50)
+    os.replace(other, shown)
+    read["reload"].execute()
+    return (before, read.sample("rgba.red", 50, 50)) == (0.25, 0.75) or f"{before} then {read.sample('rgba.red', 50, 50)}"
+
+
+@check(43)
+def taskkill_ends_the_processes_of_a_process():
+    if sys.platform != "win32":
+        return "for Windows"
+    count = lambda: subprocess.run(["tasklist"], capture_output=True, text=True).stdout.upper().count("PING.EXE")  # noqa: E731
+    before, shell = count(), subprocess.Popen(["cmd", "/c", "ping -n 60 127.0.0.1 >NUL"])
+    time.sleep(1)
+    during = count()
+    subprocess.run(["taskkill", "/T", "/F", "/PID", str(shell.pid)], capture_output=True)
+    time.sleep(1)
+    return (during, count()) == (before + 1, before) or f"{before}, {during}, {count()}"
+
+
+@check(48)
+def no_knob_changes_while_a_render_runs():
+    grade = make("Grade", ground(0.5))
+    writer = make("Write", grade, file=FOLDER + "/still.%04d.exr", file_type="exr")
+    seen = []
+
+    def change():
+        try:
+            grade["white"].setValue(2)
+        except ValueError:
+            pass  # the script of the next check is open by now
+
+    def note():
+        if not seen:
+            threading.Thread(target=nuke.executeInMainThread, args=(change,)).start()
+        time.sleep(0.05)
+        seen.append(grade["white"].value())
+
+    nuke.addAfterFrameRender(note)
+    try:
+        nuke.execute(writer, 1, 5, 1, nuke.views()[:1])
+    finally:
+        nuke.removeAfterFrameRender(note)
+    return seen == [1.0] * 5 or f"{seen}"
+
+
 print(f"\nXMem Roto in Nuke {nuke.NUKE_VERSION_STRING}, Python {sys.version.split()[0]}, {sys.platform}, gui={nuke.GUI}")
 print(f"editions: {[name for name in ('nc', 'indie', 'ple', 'nukex', 'studio', 'assist') if nuke.env.get(name)]}")
 print(f"element classes: {[cls.__name__ for cls in (rp.Layer, rp.Shape, rp.Stroke)]}")
 for number, name, answer in results:
     print(f"{number!s:>16}  {answer:40}  {re.sub('_', ' ', name)}")
+
+if nuke.GUI:
+    # Two that need Nuke's own loop, and so come a few seconds after the page. Leave the mouse alone until then.
+    nuke.scriptClear()
+    idle = []
+    count_idle = lambda: idle.append(1)  # noqa: E731
+    nuke.addUpdateUI(count_idle, nodeClass="Blur")
+    nuke.nodes.Blur()
+    nuke.nodeCopy(FOLDER + "/pasted.nk")
+    nuke.nodePaste(FOLDER + "/pasted.nk")
+
+    def tell_idle():
+        nuke.removeUpdateUI(count_idle, nodeClass="Blur")
+        print(f"{'40, 49':>16}  updateUI came {len(idle)} times within 5 seconds to a Blur that was made and pasted, its panel closed")
+
+    threading.Timer(5, nuke.executeInMainThread, (tell_idle,)).start()

@@ -12,15 +12,29 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.timeout(300)
 
 
+def faults(page: str) -> list[str]:
+    """List the lines of checks that failed for another reason than that the stand-in does not know the answer either."""
+    return [line for line in page.splitlines() if "ERROR" in line and "is not measured" not in line]
+
+
 @pytest.mark.parametrize("nc", [True, False], ids=["Non-commercial", "licensed"])
 def test_the_check_for_a_real_nuke_runs_through_and_ends_with_its_page(start, capsys, nc):
     stage = start(gui=False, nc=nc)
     stage.host.run_file(CHECKOUT / "tests" / "in_nuke" / "check.py")
     page = capsys.readouterr().out
-    faults = [line for line in page.splitlines() if "ERROR" in line and "is not measured" not in line]
-    assert not faults, page
+    assert not faults(page), page
     assert not re.search(r"^ *[\w ]+  NO ", page, re.MULTILINE), page
     assert len(re.findall(r"^ *\d+  ", page, re.MULTILINE)) >= 30
+
+
+def test_in_the_interface_the_check_tells_of_idle_moments_after_its_page(start, capsys):
+    stage = start()
+    stage.host.run_file(CHECKOUT / "tests" / "in_nuke" / "check.py")
+    page = capsys.readouterr().out
+    assert not faults(page), page
+    later = []
+    stage.host.pump(20, until=lambda: later.append(capsys.readouterr().out) or "updateUI came" in "".join(later))
+    assert "updateUI came" in "".join(later) and not stage.host.python_errors
 
 
 def test_the_cryptomatte_of_the_check_is_what_the_core_writes(tmp_path):
