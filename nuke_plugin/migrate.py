@@ -23,7 +23,7 @@ KEPT_LAYERS_SINCE = (0, 2, 0)
 """From this version on the plate's other layers and its metadata come out too."""
 
 ERROR_SINCE = (0, 3, 0)
-"""From this version on a missing matte stops a render by default. A node of an earlier one keeps what it did."""
+"""From this version on a missing matte stops a render by default. A node of an earlier one keeps what it did until an artist is told."""
 
 OLD_IMPORT = f"from {doors.OLD_NAME} import"
 """First words of the buttons of version 0.2.0."""
@@ -57,8 +57,8 @@ def _migrate(node: nuke.Node, written: str, of_node: Tuple[int, ...]) -> str:
         if changed or not _is_link(lines):
             _add(node, name, lines)
     _call_todays_name(node)
-    if of_node < ERROR_SINCE and "on_missing" in missing:
-        node["on_missing"].setValue("black")  # what it did until then
+    if of_node < ERROR_SINCE:
+        node["on_missing"].setValue("error" if host.has_interface() else "black")
     sentence = f"{node.name()} was made with XMem Roto {written or 'of an early version'} and now is of version {VERSION}."
     if of_node < KEPT_LAYERS_SINCE:
         _name_the_one_object(node)
@@ -67,7 +67,10 @@ def _migrate(node: nuke.Node, written: str, of_node: Tuple[int, ...]) -> str:
     if not changed:
         sentence += f" {body.why_not(node)}"
     if of_node < ERROR_SINCE:
-        sentence += " Missing mattes stay black in renders, as they were; set 'on missing' to error to be told of them."
+        sentence += (
+            " A frame whose matte is missing was black in renders; from now on it stops a render in a terminal or on a farm. "
+            "Set 'on missing' to black to keep what was. Passes made earlier stay black there: make them anew."
+        )
     if host.has_interface():  # a terminal may save the script, and no artist has been told yet
         node["plugin_version"].setValue(VERSION)
     return sentence

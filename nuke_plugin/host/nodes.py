@@ -134,7 +134,9 @@ def write_hidden_curve(node: nuke.Node, name: str, label: str, curve: str) -> No
     knob.fromScript("{" + curve + "}")
 
 
-PRESET_FREE = ("node_id", "home", "record", "key_edits", "suggestions", "has_result", "hole", "range_of", "version", "plugin_version")
+PRESET_FREE = (
+    "node_id", "home", "record", "key_edits", "suggestions", "has_result", "hole", "range_of", "passes_end", "version", "plugin_version",
+)  # fmt: skip
 """Knobs that say which node it is and what was made with it: no node preset keeps them."""
 
 

@@ -34,6 +34,8 @@ def create_passes(
 ) -> List[nuke.Node]:
     """Create one XMemPass for each channel, in a row below the node, and below the passes that are there already.
 
+    Where Python may not look for those, the node's knob `passes_end` says how far below it the last row was made.
+
     Args:
         node: an XMemRoto.
         made_of: its id.
@@ -59,7 +61,11 @@ def create_passes(
 
     with one_undo("XMem passes"), context_of(node):
         rows = [pass_node.ypos() for pass_node in passes_of(node, made_of)]
+        if not may_walk_trees() and node.knob("passes_end") is not None and node["passes_end"].value():
+            rows = [node.ypos() + int(node["passes_end"].value())]
         row = max(rows) + 2 * ROW_HEIGHT if rows else node.ypos() + 120  # below the last passes there may be a Cryptomatte node
+        if node.knob("passes_end") is not None:
+            node["passes_end"].setValue(row - node.ypos())
         for channel in channels:
             add(channel, channel)
         if cryptomatte:

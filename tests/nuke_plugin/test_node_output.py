@@ -208,7 +208,7 @@ def older(start):
 def test_a_node_of_the_first_version_gets_todays_output_and_keeps_its_id_and_mattes(older):
     stage, node, before = older()
     assert "was made with XMem Roto 0.1.0" in stage.told[-1] and "other layers" in stage.told[-1]
-    assert node["on_missing"].value() == "black" and "Missing mattes stay black in renders" in stage.told[-1]
+    assert node["on_missing"].value() == "error" and "from now on it stops a render" in stage.told[-1]
     assert node["node_id"].value() == before
     picture = stage.host.pixels(node, 1004)
     assert picture.at("spec.green", 30, 20) == 0.25 and picture.at("tri.alpha", 9, 48 - 1 - 12) == 1.0
@@ -283,3 +283,15 @@ def test_more_layers_than_nuke_takes_are_refused_and_known_ones_count_once(stage
     stage.nuke.Layer("tri", ["tri.alpha"])
     stage.propagate()
     assert len(stage.mattes()) == 10, "the mattes bring no channel that is not there"
+
+
+@pytest.mark.parametrize("edition", ["nc", "indie"])
+def test_two_rows_of_passes_never_lie_on_one_spot_where_nodes_are_counted(start, edition):
+    stage = start(**{edition: True})
+    stage.host.nodes_obtained = -1000  # as if the script were saved and opened in between
+    stage.build()
+    stage.propagate()
+    for _ in range(3):
+        stage.press("make_passes")
+    passes = [node for node in stage.nuke.allNodes() if node.knob("made_of") is not None]
+    assert len(passes) == 6 and len({(node.xpos(), node.ypos()) for node in passes}) == 6

@@ -34,12 +34,13 @@ def test_what_a_terminal_migrated_and_saved_is_told_to_the_artist_who_opens_it(s
     artist = start()
     artist.host.open(script)
     node = artist.host.node("XMemRoto")
-    assert artist.host.pump(5, until=lambda: artist.told) and "Missing mattes stay black" in artist.told[0]
-    node["on_missing"].setValue("error")
+    assert artist.host.pump(5, until=lambda: artist.told) and "from now on it stops a render" in artist.told[0]
+    assert node["on_missing"].value() == "error"
+    node["on_missing"].setValue("black")
     artist.nuke.scriptSave(str(script))
     artist.host.open(script)
     artist.host.pump(0.2)
-    assert artist.host.node("XMemRoto")["on_missing"].value() == "error" and len(artist.told) == 1
+    assert artist.host.node("XMemRoto")["on_missing"].value() == "black" and len(artist.told) == 1, "what the artist chose then stays"
     assert not artist.host.python_errors
 
 
