@@ -148,7 +148,9 @@ def _propagate(run: Run, read: NodeRead) -> None:
     shown = False
     began = time.monotonic()
     gaps = result.gaps_of(list(read.frames), read.annotations.keyframes)
-    reloader = result.Reloader(lambda: host.in_main(result.reload, run.node), read.settings.panel.viewer_update, gaps)
+    reloader = result.Reloader(
+        lambda: host.in_main(result.reload, run.node), lambda: host.in_main(host.current_frame), read.settings.panel.viewer_update, gaps
+    )
     outcome: Optional[PropagateResult] = None
     try:
         for message in _converse(run, lambda job: messages.Propagate(job, request)):

@@ -6,7 +6,7 @@ Nothing that a run writes into the node is in Undo, because Ctrl+Z must take bac
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Callable, Collection, List, Sequence, Tuple
+from typing import TYPE_CHECKING, Callable, Collection, List, Sequence, Set, Tuple
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import plates
@@ -23,7 +23,7 @@ from xmemcore.protocol.frames import FrameRange
 if TYPE_CHECKING:
     import nuke
 
-RELOAD_EVERY_SECONDS = 1.0
+LOOK_EVERY_SECONDS = 1.0
 
 
 @host.unrecorded()
@@ -181,11 +181,15 @@ def gaps_of(frames: Sequence[int], keyframes: Sequence[int]) -> List[List[int]]:
 
 
 class Reloader:
-    """Reload for a run: live, at once for its first frame and later at most once a second; or after each gap; and for its last frame."""
+    """Reload for a run: live, when the frame that the artist looks at has come, at most once a second; or after each gap; and at the end.
+
+    A reload makes Nuke compute anew what is below the node, on all frames.
+    """
 
     def __init__(
         self,
         reload_now: Callable[[], None],
+        looks_at: Callable[[], int],
         when: str = LIVE,
         gaps: Sequence[Collection[int]] = (),
         clock: Callable[[], float] = time.monotonic,
@@ -194,18 +198,21 @@ class Reloader:
 
         Args:
             reload_now: reloads.
+            looks_at: gives the frame that is shown.
             when: one of UPDATES.
             gaps: frames of each stretch between keyframes.
             clock: counts seconds.
         """
-        self._reload, self._when, self._clock = reload_now, when, clock
+        self._reload, self._looks_at, self._when, self._clock = reload_now, looks_at, when, clock
         self._gaps = [set(gap) for gap in gaps]
         self._last = float("-inf")
-        self._waiting = False
+        """When it was last seen what the artist looks at."""
+        self._waiting: Set[int] = set()
+        """Frames that have come since the last reload."""
 
     def frame_arrived(self, frame: int) -> None:
         """Reload now, or later."""
-        self._waiting = True
+        self._waiting.add(frame)
         closed = False
         for gap in self._gaps:
             if frame in gap:
@@ -216,13 +223,14 @@ class Reloader:
         self.catch_up()
 
     def catch_up(self) -> None:
-        """Reload what waits, when a second has passed."""
-        if self._when == LIVE and self._waiting and self._clock() - self._last >= RELOAD_EVERY_SECONDS:
-            self.finish()
+        """Reload when the artist looks at a frame that waits; a second after the last time that this was asked."""
+        if self._when == LIVE and self._waiting and self._clock() - self._last >= LOOK_EVERY_SECONDS:
+            self._last = self._clock()
+            if self._looks_at() in self._waiting:
+                self.finish()
 
     def finish(self) -> None:
         """Reload what waits, now."""
         if self._waiting:
-            self._waiting = False
-            self._last = self._clock()
+            self._waiting.clear()
             self._reload()

@@ -71,8 +71,8 @@ class PanelChoices:
         choices=UPDATES,
         knob="viewer_update",
         label="update the viewer",
-        tooltip="When the viewer shows new mattes. live: while they are computed, at most once a second. after each gap: when a stretch "
-        "between two keyframes is complete. at the end: once. Every update makes Nuke compute anew what is below this node.",
+        tooltip="When the viewer shows new mattes. live: when the frame that you look at is there. after each gap: when a stretch between "
+        "two keyframes is complete. at the end: once. Every update makes Nuke compute anew what is below this node, on all frames.",
     )
     plate_render: str = setting(
         HERE,
