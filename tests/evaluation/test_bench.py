@@ -158,3 +158,10 @@ def test_large_exrs_give_the_network_the_same_to_do(model: str, monkeypatch: pyt
     monkeypatch.setattr(bench_exr, "propagate", lambda request: asked.append(request) or done(request))
     bench_exr.exr_overhead(8, 64, "cpu", Silence(), model, (192, 128))
     assert {request.crop for request in asked} == {"off"} and len(asked) == 2
+
+
+def test_a_clip_with_few_masks_is_measured_too(clip: Path, model: str) -> None:
+    for index in (1, 2, 4):
+        (clip / "masks" / f"{index:05d}.png").unlink()
+    content = bench_ratios.ratios(find_clips(clip)[0], 4, model, model, "cpu", 64, Silence(), only=["compact_1_first"])
+    assert content["ratios"]["compact_1_first"] > 0

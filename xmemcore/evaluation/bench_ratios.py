@@ -285,10 +285,13 @@ def demo_clip(folder: Path, width: int, height: int, frames: int) -> Clip:
 
 
 def in_strips(clip: Clip, objects: int, frames: int, folder: Path) -> Clip:
-    """Write the start of a clip with its masks made one, and that cut into upright strips of equal area: one for each object."""
+    """Write the start of a clip with its masks made one, and that cut into upright strips of equal area: one for each object.
+
+    A frame without a mask has that of the nearest one that has, which is as large, and speed is all that is asked of it.
+    """
 
     def label(index: int) -> np.ndarray:
-        mask = clip.labels(index) > 0
+        mask = clip.labels(min(clip.masks, key=lambda known: abs(known - index))) > 0
         columns = np.nonzero(mask)[1]
         cuts = np.quantile(columns, np.linspace(0, 1, objects + 1)[1:-1]) if len(columns) else np.empty(0)
         strips = np.searchsorted(cuts, np.arange(mask.shape[1]), side="right") + 1
