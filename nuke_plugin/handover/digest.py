@@ -83,6 +83,8 @@ class Tree:
         named = {path for name, node in nodes.items() if name not in files for path in _files_named(node, knobs[name])}
         self._reads = [*files.values(), *map(ReadFiles.of_path, sorted(named))]
         self._names = [node.name() for node in readers]
+        self.with_views = tuple(node for node in nodes.values() if identity.is_xmemroto(node))
+        """Nodes that may show something else than they put out; see `body.results_shown`."""
         self._all_frames = any(OTHER_FRAMES.search(node.Class()) for node in nodes.values())
         lone = _lone_read(top, upstream if whole else lambda node: [])
         self._lone = files.get(lone.fullName()) if lone is not None else None
@@ -95,7 +97,7 @@ class Tree:
         """Make a tree of no nodes: pixels that depend on a text alone."""
         tree = cls.__new__(cls)
         tree.exact, tree._reads, tree._names, tree._all_frames, tree._lone, tree._listings = True, [], [], False, None, {}
-        tree.digest, tree.reloads = of_lines([text]), ()
+        tree.digest, tree.reloads, tree.with_views = of_lines([text]), (), ()
         return tree
 
     def at(self, frame: int) -> str:

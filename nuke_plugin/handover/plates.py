@@ -18,6 +18,7 @@ from xmem_roto_nuke.handover import digest
 from xmem_roto_nuke.handover.export_record import ExportRecord
 from xmem_roto_nuke.handover.shared_folder import changing
 from xmem_roto_nuke.host import RenderFailed
+from xmem_roto_nuke.node import body
 from xmemcore.protocol.failures import Cancelled, Failure, RequestError
 from xmemcore.protocol.frames import FrameRange
 
@@ -210,8 +211,11 @@ class PlateExport:
     def _begin(self) -> None:
         """Read the tree and list what is to be rendered; main thread."""
         self._tree = self._read_tree()
-        if self._depends is None and not self._is_trusted():
-            self._forget_former_frames()
+        if self._depends is None:
+            with body.results_shown(self._tree.with_views):
+                trusted = self._is_trusted()
+            if not trusted:
+                self._forget_former_frames()
         self.record.bring_back(self._frames)
         self._states = {frame: self._tree.at(frame) for frame in self._frames}
         self._holes = {frame for frame in self._frames if self._tree.is_hole(frame)}
@@ -240,7 +244,8 @@ class PlateExport:
         folder = self.record.folder
         with changing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        rendering = host.render(self._writer, frames, self._is_hole)
+        with body.results_shown(self._tree.with_views):
+            rendering = host.render(self._writer, frames, self._is_hole)
         self._holes.update(rendering.skipped)
         self._unsettled.update({frame: self._states[frame] for frame in rendering.done})
         gone = {*rendering.done, *rendering.skipped}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Dict, FrozenSet, List, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, FrozenSet, Iterator, List, Optional, Sequence, Tuple
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.core.launch import CHECKOUT
@@ -24,6 +25,8 @@ FOLLOWING = ("before", "after", "on_error")
 """Knobs of the Read that follow the panel today, and did not in earlier versions."""
 CURVES = KEYED, AREA, SURE = ("keyed", "area", "sure")
 """Kinds of curves that a result brings: `sure` of the shot, and each of an object, as `sure_LAYER`."""
+VIEW, RESULT = "view_as", "result"
+"""The knob that says what the node shows while somebody looks, and its first choice: what the node puts out."""
 CHANGED_BY_HAND = "Its inside was changed by hand, so it has no tab Matte and no views: make a new XMemRoto for those."
 
 
@@ -68,9 +71,28 @@ def parts() -> Tuple[Part, ...]:
 
 @cache
 def knobs_beside_the_picture() -> FrozenSet[str]:
-    """Name the knobs of the node that nothing inside asks for: they say what to compute and what was, and change no pixel by themselves."""
+    """Name the knobs of the node that nothing inside asks for: they say what to compute and what was, and change no pixel by themselves.
+
+    The view is one of them: whoever renders what is below the node renders its result, see `results_shown`.
+    """
     own = re.findall(r"(?m)^ addUserKnob \{\d+ (\w+)", gizmo().split("\n}\n", 1)[0])
-    return frozenset(own) - set(re.findall(r"parent\.(\w+)", _inside()))
+    return frozenset(own) - set(re.findall(r"parent\.(\w+)", _inside())) | {VIEW}
+
+
+@contextlib.contextmanager
+def results_shown(nodes: Sequence[nuke.Node]) -> Iterator[None]:
+    """Let XMemRotos give their result while the body runs, and what the artist looks at again afterwards; main thread."""
+    looked_at = {node: str(node[VIEW].value()) for node in nodes if node.knob(VIEW) is not None and str(node[VIEW].value()) != RESULT}
+    with host.unrecorded():
+        for node in looked_at:
+            node[VIEW].setValue(RESULT)
+    try:
+        yield
+    finally:
+        with host.unrecorded():
+            for node, view in looked_at.items():
+                with contextlib.suppress(ValueError):  # it was deleted meanwhile
+                    node[VIEW].setValue(view)
 
 
 def is_curve(name: str) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Dict, FrozenSet, Optional, Sequence
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import exchange
-from xmem_roto_nuke.node import home, identity, places, runs
+from xmem_roto_nuke.node import body, home, identity, places, runs
 from xmem_roto_nuke.panel import ownership, timeline, views
 from xmem_roto_nuke.staleness import look, mattes_on_disk, watch
 from xmem_roto_nuke.staleness.last_run import last_record
@@ -140,7 +140,7 @@ def label(node: nuke.Node) -> str:
     Nuke asks whenever it draws the graph, so no file is looked at here and nothing is changed; see `watch` for what it costs.
     """
     view = views.shown(node)
-    return _label(node) + (f"\n(shows {view})" if view != views.RESULT else "")
+    return _label(node) + (f"\n(shows {view})" if view != body.RESULT else "")
 
 
 def _label(node: nuke.Node) -> str:

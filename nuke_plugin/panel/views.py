@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, List, Sequence
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.node import identity
+from xmem_roto_nuke.node.body import RESULT, VIEW
 from xmem_roto_nuke.panel import colours
 from xmemcore.protocol.failures import RequestError
 
 if TYPE_CHECKING:
     import nuke
 
-RESULT = "result"
 OVERLAY_INPUT = 2
 """Input of the Switch named View: each entry of `view_as` is the number of an input."""
 STRENGTH = 0.5
@@ -25,7 +25,7 @@ STRENGTH = 0.5
 
 def shown(node: nuke.Node) -> str:
     """Give what the node shows; `result` for nodes of earlier versions."""
-    knob = node.knob("view_as")
+    knob = node.knob(VIEW)
     return RESULT if knob is None else str(knob.value())
 
 
@@ -39,7 +39,7 @@ def step() -> None:
     if not nodes:
         raise RequestError("Select the XMemRoto whose view is to change, or open its panel.")
     for node in nodes:
-        knob = node.knob("view_as")
+        knob = node.knob(VIEW)
         if knob is not None:
             views = list(knob.values())  # type: ignore[attr-defined]
             knob.setValue(views[(views.index(shown(node)) + 1) % len(views)])

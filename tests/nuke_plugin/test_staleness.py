@@ -544,12 +544,13 @@ def test_an_xmemroto_above_changes_with_its_mattes_and_matte_tab_and_with_nothin
         ("key_by", "in-between"),
         ("output", "/elsewhere/m.%04d.exr"),
         ("publish", "/p/m.%04d.exr"),
+        ("view_as", "overlay"),
     ):
         stage.node[name].setValue(value)
         assert tree_digest(stage.node) == known, name
     from xmem_roto_nuke.node import body
 
-    assert {"matte_expand", "view_as", "on_missing", "hole", "has_result"}.isdisjoint(body.knobs_beside_the_picture())
+    assert {"matte_expand", "on_missing", "hole", "has_result"}.isdisjoint(body.knobs_beside_the_picture())
     stage.node["matte_expand"].setValue(2)
     assert tree_digest(stage.node) != known
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import OpenEXR
 import pytest
 
 from tests.nuke_plugin.test_matte_tab import TWO
@@ -119,3 +120,31 @@ def test_version_up_compares_the_next_version_with_the_one_that_is_left(viewed):
     viewed.propagate()
     viewed.node["view_as"].setValue("difference")
     assert viewed.node.node("Result")["file"].value() != left and at(viewed, 9) == 0, "the core that plays makes the same again"
+
+
+def test_a_view_is_no_part_of_the_plate_of_a_node_below(viewed):
+    """What an artist looks at in one node must not reach the core, or another artist's mattes, through the next."""
+    below = viewed.nuke.createNode("XMemRoto")
+    below.setInput(0, viewed.node)
+    below.setInput(1, viewed.roto)
+    viewed.propagate(below)
+
+    folder = viewed.cache() / "nuke" / below["node_id"].value() / "plate"
+
+    def handed():
+        return {path.name: path.stat().st_mtime_ns for path in folder.glob("*.exr")}
+
+    def reds():
+        with OpenEXR.File(str(next(folder.glob("*1005.exr"))), separate_channels=True) as file:
+            return file.channels()["R"].pixels.tolist()
+
+    before, red = handed(), reds()
+    viewed.node["view_as"].setValue("overlay")
+    viewed.press("refresh", below)
+    assert "Up to date" in viewed.status(below)
+    viewed.propagate(below)
+    assert handed() == before, "nothing changed that the core sees"
+    for path in folder.glob("*.exr"):
+        path.unlink()
+    viewed.propagate(below)
+    assert reds() == red and viewed.node["view_as"].value() == "overlay" and viewed.told == []
