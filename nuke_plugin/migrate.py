@@ -51,7 +51,8 @@ def bring_up_to_date(node: nuke.Node) -> None:
 
 
 def _migrate(node: nuke.Node, written: str, of_node: Tuple[int, ...]) -> str:
-    changed = body.bring_up_to_date(node)  # before the knobs: some are links into it
+    # Before the knobs: some are links into it. A terminal renders what was approved, through the inside that it was approved with.
+    changed = host.has_interface() and body.bring_up_to_date(node)
     missing = missing_knobs(node)
     for name, lines in missing.items():
         if changed or not _is_link(lines):
@@ -64,7 +65,9 @@ def _migrate(node: nuke.Node, written: str, of_node: Tuple[int, ...]) -> str:
         _name_the_one_object(node)
         if changed:
             sentence += " Its output now has the plate's other layers and metadata."
-    if not changed:
+    if not host.has_interface():
+        sentence += " What it renders here is as it was saved; opened in the interface it gets today's inside."
+    elif not changed:
         sentence += f" {body.why_not(node)}"
     if of_node < ERROR_SINCE:
         sentence += (

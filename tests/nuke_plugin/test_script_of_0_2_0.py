@@ -44,6 +44,26 @@ def test_what_a_terminal_migrated_and_saved_is_told_to_the_artist_who_opens_it(s
     assert not artist.host.python_errors
 
 
+def test_a_terminal_renders_it_as_it_was_approved_with_the_plugin_or_without(start, tmp_path):
+    """An AOV of the plate that is called like an object is one of what a later inside treats otherwise."""
+    script = placed(tmp_path)
+    seen = []
+    for plugin in (False, True):
+        farm = start(plugin=plugin, gui=False)
+        farm.host.open(script)
+        node = farm.host.node("XMemRoto")
+        layer = next(name for name in node.channels() if name.endswith(".alpha") and name != "rgba.alpha")
+        named_alike = farm.nuke.nodes.Copy(inputs=[node.input(0), node.input(0)])
+        named_alike["from0"].setValue("rgba.red")
+        named_alike["to0"].setValue(layer)
+        node.setInput(0, named_alike)
+        inside = sorted((child.Class(), child.name()) for child in node.nodes())
+        pixels = farm.host.pixels(node, 1004)
+        seen.append((inside, [pixels.at(channel, 9, 48 - 1 - 12) for channel in sorted(node.channels())]))
+        farm.host.close()
+    assert seen[0] == seen[1]
+
+
 def test_it_shows_its_mattes_keeps_its_choices_and_every_button_works(opened):
     for name in ("XMemRoto", "XMemPass"):
         assert opened.host.pixels(opened.host.node(name), 1004).at("rgba.alpha", 9, 48 - 1 - 12) == 1.0, name
