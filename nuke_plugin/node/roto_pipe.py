@@ -54,7 +54,9 @@ def above(node: nuke.Node) -> Pipe:
     if is_disabled(first):
         warnings.append(f"{first.name()} is disabled; its shapes count all the same.")
     roto: Optional[nuke.Node] = first
+    last = first
     while roto is not None:
+        last = roto
         roto = _next(roto)
         if roto is None or str(roto.fullName()) in seen:
             break
@@ -63,6 +65,8 @@ def above(node: nuke.Node) -> Pipe:
             warnings.append(f"{roto.name()} is disabled; its shapes do not count.")
         else:
             rotos.append(roto)
+    if roto is None and host.may_walk_trees():
+        warnings += _left_out(last)
     warnings += [f"The global motion blur of {roto.name()} is left out." for roto in rotos if _has_global_blur(roto)]
     warnings += [f"The lifetime of the node {roto.name()} is left out; that of its shapes counts." for roto in rotos if _has_lifetime(roto)]
     return Pipe(tuple(rotos), tuple(warnings))
@@ -117,11 +121,37 @@ def is_disabled(node: nuke.Node) -> bool:
 
 def _next(roto: nuke.Node) -> Optional[nuke.Node]:
     """Give the Roto whose shapes come to a Roto through its first input; one that replaces what it gets hides them."""
-    replaces = roto.knob("replace")
-    if replaces is not None and replaces.value() and not is_disabled(roto):
+    if _replaces(roto):
         return None
     found = through(identity.connected(roto, 0))
     return found if found is not None and found.Class() in CLASSES else None
+
+
+def _replaces(roto: nuke.Node) -> bool:
+    """Say whether a Roto puts its shapes in the place of what it gets."""
+    replaces = roto.knob("replace")
+    return replaces is not None and bool(replaces.value()) and not is_disabled(roto)
+
+
+MOST_BETWEEN = 20
+"""Nodes behind a Roto among which another one is looked for."""
+
+
+def _left_out(roto: nuke.Node) -> List[str]:
+    """Say which Roto stands further up, behind a node that changes the picture; a node with several inputs ends the search."""
+    between: Optional[nuke.Node] = None
+    node = None if _replaces(roto) else through(identity.connected(roto, 0))
+    for _ in range(MOST_BETWEEN):
+        if node is None or node.Class() in CLASSES or node.inputs() > 1:
+            break
+        between = between or node
+        node = through(identity.connected(node, 0))
+    if node is None or node.Class() not in CLASSES or between is None:
+        return []
+    return [
+        f"The shapes of {node.name()} do not count: {between.name()}, a {between.Class()}, stands between it and {roto.name()}, "
+        "and only Rotos that follow one another are read."
+    ]
 
 
 def _has_lifetime(roto: nuke.Node) -> bool:

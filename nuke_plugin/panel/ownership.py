@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional, Tuple
+import os
+from typing import TYPE_CHECKING, Callable, Optional, Tuple
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.node import home, identity, knobs
@@ -56,6 +57,12 @@ def notes(node: nuke.Node, pattern: str) -> Tuple[str, ...]:
     sharing = _sharing(node, pattern) if pattern else None
     if sharing is not None:
         sentences.append(f"{sharing.name()} writes to the same place: Propagate refuses until one of the two has another output.")
+    beside = _sharing(node, pattern, os.path.dirname) if pattern and sharing is None else None
+    if beside is not None:
+        sentences.append(
+            f"{beside.name()} writes into the same folder, {os.path.dirname(pattern)}: the two share its lock, its approved mattes "
+            "and the record of the last run. Give one of them a folder of its own."
+        )
     return tuple(sentences)
 
 
@@ -75,13 +82,13 @@ def reclaim(node: nuke.Node) -> None:
     result.take_up(node)
 
 
-def _sharing(node: nuke.Node, pattern: str) -> Optional[nuke.Node]:
-    """Find another node of the script that writes to the same place."""
+def _sharing(node: nuke.Node, pattern: str, place: Callable[[str], str] = str) -> Optional[nuke.Node]:
+    """Find another node of the script that writes to the same place: the same files, or what else `place` makes of a pattern."""
     for other in identity.living():
         if other.fullName() == node.fullName() or identity.is_clone(node, other):
             continue
         try:
-            if knobs.matte_pattern(other) == pattern:
+            if place(knobs.matte_pattern(other)) == place(pattern):
                 return other
         except RequestError:
             continue  # it has no place at all

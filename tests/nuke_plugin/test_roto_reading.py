@@ -368,3 +368,18 @@ def test_an_object_called_like_a_layer_of_the_plate_gets_a_prefix_in_plugin_and_
     reading = read_rotos([("Roto1", node["curves"].toScript(), node["curves"])], False, {"diffuse", "specular"})
     assert reading.names == ["roto_Diffuse", "hat"] == list(core(reading))
     assert reading.warnings == ("The plate has layers of the same names, so these mattes have others: roto_Diffuse.",)
+
+
+def test_a_roto_behind_a_node_that_changes_the_picture_is_named(stage):
+    nuke = stage.nuke
+    blur = nuke.nodes.Blur(inputs=[stage.roto])
+    upper = nuke.nodes.Roto(inputs=[nuke.nodes.Dot(inputs=[blur])], name="Upper")
+    upper["curves"].fromScript(stage.roto["curves"].toScript())
+    stage.node.setInput(1, upper)
+    stage.propagate()
+    assert "The shapes of Roto1 do not count: Blur1, a Blur, stands between it and Upper" in stage.status()
+    for change in (lambda: upper["replace"].setValue(True), lambda: blur.setInput(0, stage.plate)):
+        upper["replace"].setValue(False)
+        change()
+        stage.propagate()
+        assert "do not count" not in stage.status()

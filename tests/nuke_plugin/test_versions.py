@@ -214,7 +214,13 @@ def test_a_pasted_node_with_the_same_output_is_refused_until_it_has_another(stag
     assert "writes to the same place" in stage.status(twin)
     stage.propagate(twin)
     assert "XMemRoto writes to" in stage.told[-1] and mattes(pattern(stage.node)) == before
+    twin["output"].setValue((stage.folder / "out" / "sleeve.%04d.exr").as_posix())
+    for node, other in ((stage.node, "XMemRoto1"), (twin, "XMemRoto")):
+        stage.press("refresh", node)
+        assert f"{other} writes into the same folder" in stage.status(node) and "approved mattes" in stage.status(node)
     twin["output"].setValue("")
+    stage.press("refresh")
+    assert "the same folder" not in stage.status()
     stage.propagate(twin)
     assert pattern(twin) != pattern(stage.node) and mattes(pattern(stage.node)) == before
 
