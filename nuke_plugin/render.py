@@ -1,13 +1,13 @@
-"""Propagate without an interface: `nuke -t nuke_plugin/render.py [--save] script.nk NodeName [NodeName ...]`.
+"""Propagate without an interface: `nuke -t nuke_plugin/render.py [--save | --origin SCRIPT] script.nk NodeName [NodeName ...]`.
 
 The same code as the button, in one thread. Exit codes are the command line's: 0 done, 2 the request is wrong, 3 the machine
 failed, 75 busy, 130 cancelled. The script is an artist's and stays as it is: whoever opens it next sees the mattes, because the plugin
 takes them up from the record that lies beside them. `--save` saves it, for machines without the plugin, also when a later node
-fails: what was finished until then shows.
+fails: what was finished until then shows. `--origin SCRIPT` says of which script this one is a copy, as farms make them: the mattes then
+come into that one.
 
 `--export-only JOBDIR` renders what the core needs into a job folder and computes nothing: then a render licence is needed, and no
-model, no GPU and no core. `xmem-roto run JOBDIR` propagates it on any machine. `--copy-plates` copies the plate's own files too;
-`--origin SCRIPT` says of which script this one is a copy, as farms make them: the mattes then come into that one.
+model, no GPU and no core. `xmem-roto run JOBDIR` propagates it on any machine. `--copy-plates` copies the plate's own files too.
 
 `--plate-only` is what the plugin itself calls for *render the plate: in the background*.
 """
@@ -30,7 +30,7 @@ from xmem_roto_nuke.node.runs import Run  # noqa: E402
 from xmemcore.protocol.failures import Failure, RequestError  # noqa: E402
 
 USAGE = (
-    "Usage: nuke -t nuke_plugin/render.py [--save] script.nk NodeName [NodeName ...]; or "
+    "Usage: nuke -t nuke_plugin/render.py [--save | --origin SCRIPT] script.nk NodeName [NodeName ...]; or "
     "--export-only JOBDIR [--copy-plates] [--origin SCRIPT] script.nk NodeName [NodeName ...]"
 )
 SAVE, EXPORT, COPY, ORIGIN, PLATE = "--save", "--export-only", "--copy-plates", "--origin", background.PLATE_ONLY
@@ -70,8 +70,10 @@ class Arguments:
         if len(plain) < 2:
             raise RequestError(USAGE)
         exports = bool(values[EXPORT])
-        if flags[COPY] and not exports or values[ORIGIN] and not (exports or flags[PLATE]) or exports and (flags[SAVE] or flags[PLATE]):
-            raise RequestError(f"{COPY} and {ORIGIN} belong to {EXPORT}, {SAVE} does not. {USAGE}")
+        if flags[COPY] and not exports or exports and (flags[SAVE] or flags[PLATE]):
+            raise RequestError(f"{COPY} belongs to {EXPORT}, {SAVE} does not. {USAGE}")
+        if values[ORIGIN] and flags[SAVE]:
+            raise RequestError(f"{SAVE} would save the copy, and not the script that {ORIGIN} names. {USAGE}")
         # Farms hand on one word for a list; no node's name has a comma.
         names = tuple(name for word in plain[1:] for name in word.split(",") if name)
         return cls(plain[0], names, flags[SAVE], values[EXPORT] or None, flags[COPY], values[ORIGIN], flags[PLATE])

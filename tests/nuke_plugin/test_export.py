@@ -117,7 +117,7 @@ def test_a_farm_hears_of_progress_and_failure(start, script, tmp_path, monkeypat
         ["--export-only"],
         ["--export-only", "--copy-plates", "a.nk", "X"],
         ["--copy-plates", "a.nk", "X"],
-        ["--origin", "b.nk", "a.nk", "X"],
+        ["--origin", "b.nk", "--save", "a.nk", "X"],
         ["--save", "--export-only", "job", "a.nk", "X"],
         ["--export-only", "job", "a.nk"],
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 pytestmark = pytest.mark.timeout(300)
@@ -107,6 +109,23 @@ def test_an_open_script_shows_a_farms_mattes_after_refresh(start, script, tmp_pa
     artist.press("refresh", node)
     assert node["has_result"].value() and "Up to date" in artist.status(node)
     assert artist.nuke.Undo.undoSize() == size and script.read_bytes() == before
+
+
+def test_a_farm_that_renders_a_copy_of_the_script_writes_where_the_original_shows_it(start, script, tmp_path):
+    copy = tmp_path / "spool" / "0a1b.nk"
+    copy.parent.mkdir()
+    shutil.copy(script, copy)
+    farm = start(gui=False)
+    from xmem_roto_nuke import render
+
+    assert render.main(["--origin", str(script), str(copy), "XMemRoto"]) == 0
+    farm.host.close()
+    assert list(copy.parent.iterdir()) == [copy]
+    artist = start()
+    artist.host.open(script)
+    node = artist.host.node("XMemRoto")
+    artist.press("refresh", node)
+    assert "Up to date" in artist.status(node) and artist.host.pixels(node, 1004).at("rgba.alpha", 9, 48 - 1 - 12) == 1.0
 
 
 @pytest.mark.parametrize(
