@@ -73,6 +73,39 @@ def test_a_run_makes_no_call_for_a_point(stage, calls):
     assert abs(counted[0] - counted[1]) < 200, "one call for each of 112 more points on 3 keys would be 336; idle moments vary"
 
 
+LOOK_CALLS, RUN_LOOKS = 80, 6
+"""At most, for a node of the tree at a look; and looks that a run is worth, beside what it asks of each frame."""
+
+
+def budget_of_a_look(nodes: int, shapes: int, keys: int) -> int:
+    return 1000 + LOOK_CALLS * nodes + 2 * shapes * keys
+
+
+def test_a_look_at_a_big_roto_and_a_large_tree_keeps_to_its_budget(stage, calls, temper):
+    """40 shapes x 30 points x 60 keys, 1,000 nodes."""
+    if temper == "hostile":
+        pytest.skip("counted once: a hostile Nuke is asked the same")
+    large_tree(stage, 1000)
+    stage.plate["last_frame"].setValue(1060)
+    counted = []
+    for points in (4, 30):
+        stage.roto["curves"].fromScript(big_roto(40, points, 60))
+        counted.append(calls(lambda: look(stage)))
+    assert counted[0] == counted[1] < budget_of_a_look(1000, 40, 60), "no call for a point"
+
+
+@pytest.mark.parametrize(("nodes", "keys"), [(1000, 2), (20, 12), pytest.param(20, 60, marks=pytest.mark.exhaustive)])
+def test_a_run_keeps_to_its_budget(stage, calls, temper, nodes, keys):
+    if temper == "hostile":
+        pytest.skip("counted once: a hostile Nuke is asked the same")
+    large_tree(stage, nodes)
+    stage.plate["last_frame"].setValue(1000 + keys)
+    stage.roto["curves"].fromScript(big_roto(40, 30, keys))
+    counted = calls(stage.propagate)
+    assert "Up to date" in stage.status()
+    assert counted < RUN_LOOKS * budget_of_a_look(nodes, 40, keys), counted
+
+
 def test_a_big_roto_is_read_by_few_calls(stage, calls):
     """40 shapes x 30 points x 60 keys: one point of each shape on each keyed frame, and next to nothing the second time.
 

@@ -408,14 +408,17 @@ def _digest(ops: list[dict[str, Any]], target: int, known: dict[int, str] | None
     """Hash of an operation and all it needs; `known` keeps those of the others."""
     known = {} if known is None else known
 
-    def of(number: int) -> str:
-        if number not in known:
-            op = {k: v for k, v in ops[number].items() if k not in ("in", "name", "node", "message")}
-            text = json.dumps([op, [of(i) for i in ops[number]["in"]]], sort_keys=True)
-            known[number] = hashlib.sha256(text.encode()).hexdigest()
-        return known[number]
-
-    return of(target)
+    waiting = [target]  # a list, since a Merge of a hundred inputs is a chain of a hundred operations
+    while waiting:
+        number = waiting[-1]
+        needed = [i for i in ops[number]["in"] if i not in known]
+        if number in known or needed:
+            waiting.pop() if number in known else waiting.extend(needed)
+            continue
+        op = {k: v for k, v in ops[number].items() if k not in ("in", "name", "node", "message")}
+        text = json.dumps([op, [known[i] for i in ops[number]["in"]]], sort_keys=True)
+        known[number] = hashlib.sha256(text.encode()).hexdigest()
+    return known[target]
 
 
 def ranges_of(*args: Any) -> FrameRanges:

@@ -33,6 +33,7 @@ def write(request: dict[str, Any]) -> dict[str, Any]:
     return {"path": request["path"]}
 
 
+sys.setrecursionlimit(20_000)  # a picture asks the one above it, and a tree may be a thousand nodes deep
 _LAST: dict[str, Any] = {}
 """The picture of the last sample: whoever samples one samples many."""
 
