@@ -356,10 +356,6 @@ def filename(node: Any, i: int = 0) -> str | None:
     return str(host._file_of(node, host._frame) if i == constants.CONSTANTS["REPLACE"] else host._file_pattern(node, host._frame))
 
 
-def sample(node: Any, channel: str, x: float, y: float, dx: Any = None, dy: Any = None) -> float:
-    return float(state.current()._sample(node, channel, x, y, dx, dy, None))
-
-
 def channels(node: Any = None) -> list[str]:
     """All channels that the script knows; with a node, those that it puts out."""
     found: list[str] = state.current()._all_channels() if node is None else node.channels()
@@ -457,10 +453,6 @@ def undo_() -> None:
     state.current()._undo.undo()
 
 
-def redo() -> None:
-    state.current()._undo.redo()
-
-
 _FUNCTIONS = {
     node.__name__.rstrip("_"): public(node)
     for node in (
@@ -489,7 +481,6 @@ _FUNCTIONS = {
         value,
         tcl,
         filename,
-        sample,
         channels,
         views,
         expression,
@@ -502,7 +493,6 @@ _FUNCTIONS = {
         message,
         menu,
         undo_,
-        redo,
     )
 }
 _FREE = {
@@ -581,7 +571,6 @@ def modules(host: Any) -> dict[str, Any]:
         "rawArgs": list(sys.argv),
         "env": GlobalsEnvironment(environment(host)),
         "nodes": nodes.Nodes(),
-        "render": _FUNCTIONS["execute"],
     }
     for name in callbacks.NAMES:
         contents[name] = getattr(callbacks, name)
