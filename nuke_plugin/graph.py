@@ -17,13 +17,47 @@ if TYPE_CHECKING:
 _held: Dict[Tuple[str, str], nuke.Node] = {}
 _root: Optional[nuke.Node] = None
 _rationed = False
+_exhausted = False
+"""Whether Nuke has given None where there is a node: it hands out no more of this script."""
+_doubtful = False
+"""Whether an answer since the last press was None, which may mean that nothing is there, or that nodes are used up."""
 
 
 def ration(wanted: bool) -> None:
     """Switch holding on or off; `host` knows whether this Nuke counts nodes."""
-    global _rationed, _root
-    _rationed, _root = wanted, None
-    _held.clear()
+    global _rationed
+    _rationed = wanted
+    begin_anew()
+
+
+def begin_anew() -> None:
+    """Forget the nodes of a script that is closed; the next one has ten of its own."""
+    global _root, _exhausted
+    _root, _exhausted = None, False
+    let_go()
+
+
+def exhausted() -> bool:
+    """Say whether Nuke hands out no more nodes of this script, as far as it was met; asking would cost a node."""
+    return _exhausted
+
+
+def note_exhausted(met: bool) -> None:
+    """Remember that Nuke gave None where there is a node, or that it gave one."""
+    global _exhausted
+    _exhausted = met
+
+
+def doubtful() -> bool:
+    """Say whether something was not there since the last press, which may as well be the end of the nodes."""
+    return _doubtful
+
+
+def _answer(node: Optional[nuke.Node]) -> Optional[nuke.Node]:
+    """Take what Nuke was asked for, and remember a None."""
+    global _doubtful
+    _doubtful = _doubtful or (_rationed and node is None)
+    return node
 
 
 def held(owner: nuke.Node, role: str, ask: Callable[[], Optional[nuke.Node]]) -> Optional[nuke.Node]:
@@ -33,7 +67,7 @@ def held(owner: nuke.Node, role: str, ask: Callable[[], Optional[nuke.Node]]) ->
     place = (str(owner.fullName()), role)
     known = _held.get(place)
     if known is None or not _is_alive(known):
-        known = ask()
+        known = _answer(ask())
         if known is not None:
             _held[place] = known
     return known
@@ -44,14 +78,18 @@ def root(ask: Callable[[], Optional[nuke.Node]]) -> Optional[nuke.Node]:
     global _root
     if not _rationed:
         return ask()
-    if _root is None or not _is_alive(_root):
+    if _root is not None and not _is_alive(_root):
+        begin_anew()
+    if _root is None:
         _root = ask()
     return _root
 
 
 def let_go() -> None:
     """Let go of all held nodes."""
+    global _doubtful
     _held.clear()
+    _doubtful = False
 
 
 def _is_alive(node: nuke.Node) -> bool:
@@ -66,15 +104,15 @@ def outside(node: nuke.Node) -> Optional[nuke.Node]:
     """Give what feeds an Input node through the Group around it; None when nothing does, and for any other node."""
     if node.Class() != "Input":
         return None
-    group = node.parent()
+    group = _answer(node.parent())
     # An Input at the top of a script has the Root around it, which has no inputs.
     if group is None or group.Class() == "Root":
         return None
-    return group.input(int(node["number"].value()))
+    return _answer(group.input(int(node["number"].value())))
 
 
 def behind_dots(node: Optional[nuke.Node]) -> Optional[nuke.Node]:
     """Follow Dots, NoOps and PostageStamps up to the node that they carry, out of Groups too; two of them have no hash in Nuke."""
     while node is not None and (node.Class() in PASSED or node.Class() == "Input"):
-        node = outside(node) if node.Class() == "Input" else node.input(0)
+        node = outside(node) if node.Class() == "Input" else _answer(node.input(0))
     return node

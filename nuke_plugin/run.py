@@ -84,7 +84,7 @@ def _attempt(run: Run, act: Callable[[], None]) -> None:
     except Failure as error:
         run.failure = error
     except Exception as error:
-        run.failure = _limit() or foreign.known(error)
+        run.failure = _limit(error) or foreign.known(error)
         if run.failure is None:
             traceback.print_exc()
             run.failure = Failure(
@@ -106,10 +106,10 @@ def _end(run: Run, share: Optional[Share]) -> None:
         run.ended.set()
 
 
-def _limit() -> Optional[Failure]:
+def _limit(error: Exception) -> Optional[Failure]:
     """Give the failure of an edition of Nuke that hands out no more nodes; None elsewhere."""
     try:
-        return host.in_main(host.limit_reached)
+        return host.in_main(host.limit_reached, error)
     except Cancelled:
         return None
 
@@ -127,7 +127,7 @@ def _say_end(run: Run, share: Optional[Share]) -> None:
             f"A node that feeds {run.node.name()} was deleted meanwhile. Look what is connected now, and press again."
         )
     if run.failure is not None and not isinstance(run.failure, Cancelled):
-        run.failure = host.limit_reached() or run.failure
+        run.failure = host.limit_reached(run.failure) or run.failure
     if run.failure is None:
         status.refresh(run.node, run.warnings)
         return

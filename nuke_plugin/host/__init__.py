@@ -16,7 +16,7 @@ Callers write `host.tell(...)` and need not know which module of the room has a 
 from __future__ import annotations
 
 from xmem_roto_nuke.host.artist import HostGone, NodeGone, ProgressBar, ask, has_interface, in_main, say, tell, tell_farm, tell_together
-from xmem_roto_nuke.host.edition import EditionLimited, limit_reached, may_walk_trees, refuse_too_large
+from xmem_roto_nuke.host.edition import EditionLimited, handed_out, limit_reached, may_walk_trees, refuse_too_large
 from xmem_roto_nuke.host.nodes import (
     delete,
     find_node,

@@ -8,7 +8,7 @@ from typing import Optional
 import nuke
 
 from xmem_roto_nuke import graph
-from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.failures import Failure, RequestError
 from xmemcore.protocol.places import exchange_root
 
 HD = (1920, 1080)
@@ -78,9 +78,19 @@ def may_walk_trees() -> bool:
 graph.ration(not may_walk_trees())
 
 
-def limit_reached() -> Optional[EditionLimited]:
-    """Give the failure to speak of when this edition has no node left; None in every other case. Main thread."""
-    return EditionLimited() if not may_walk_trees() and nuke.toNode("root") is None else None
+def limit_reached(failure: Optional[BaseException] = None) -> Optional[EditionLimited]:
+    """Give the failure to speak of when this edition has no node left; None in every other case. Main thread.
+
+    Asking costs a node, so a sentence that nothing puts in doubt costs none.
+
+    Args:
+        failure: that is about to be told; None where a node was not there.
+    """
+    if may_walk_trees():
+        return None
+    if not graph.exhausted() and (not isinstance(failure, (Failure, OSError)) or graph.doubtful()):
+        graph.note_exhausted(nuke.toNode("root") is None)
+    return EditionLimited() if graph.exhausted() else None
 
 
 def handed_out(node: Optional[nuke.Node]) -> nuke.Node:
@@ -89,6 +99,7 @@ def handed_out(node: Optional[nuke.Node]) -> nuke.Node:
     Raises:
         EditionLimited.
     """
+    graph.note_exhausted(node is None and not may_walk_trees())
     if node is None:
         raise EditionLimited
     return node
@@ -100,4 +111,6 @@ def root_node() -> nuke.Node:
     Raises:
         EditionLimited.
     """
-    return handed_out(graph.root(nuke.root))
+    root = graph.root(nuke.root)
+    # One that is held says nothing about the nodes that are left.
+    return root if root is not None else handed_out(root)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Callable, Iterator, Set, Tuple
+from typing import Callable, Iterator, List, Set, Tuple
 
 import nuke
 
+from xmem_roto_nuke import graph
 from xmem_roto_nuke.host.artist import plain, tell
 from xmem_roto_nuke.host.edition import root_node
 from xmemcore.protocol.failures import RequestError
@@ -72,6 +73,7 @@ def save_script() -> None:
 
 def on_script(loaded: Callable[[], None], saving: Callable[[], None]) -> None:
     """Have Nuke call when it has loaded a script, and before it saves one."""
+    nuke.addOnScriptClose(graph.begin_anew)
     nuke.addOnScriptLoad(loaded)
     nuke.addOnScriptSave(saving)
 
@@ -149,3 +151,20 @@ def one_undo(title: str) -> Iterator[None]:
         yield
     finally:
         nuke.Undo.end()
+
+
+@contextlib.contextmanager
+def whole_or_nothing(title: str) -> Iterator[List[nuke.Node]]:
+    """Make nodes as one entry of the Undo list; where that fails, none of them stays. What is made is to be put into the list given."""
+    created: List[nuke.Node] = []
+    nuke.Undo.begin()
+    nuke.Undo.name(title)
+    try:
+        yield created
+    except BaseException:
+        nuke.Undo.cancel()  # takes a node away too that was made and not handed out, past the tenth of Non-commercial
+        for node in reversed(created):
+            with contextlib.suppress(ValueError):  # it is gone already; in a terminal Undo does nothing
+                nuke.delete(node)
+        raise
+    nuke.Undo.end()

@@ -166,6 +166,8 @@ def write_key_edits(node: nuke.Node, edits: KeyEdits) -> None:
 
 def connected(node: nuke.Node, number: int) -> Optional[nuke.Node]:
     """Give what is connected to an input; None when nothing is."""
+    if number >= node.inputs():
+        return None  # without a question whose answer would be in doubt where nodes are counted
     return graph.held(node, f"input {number}", lambda: node.input(number))
 
 

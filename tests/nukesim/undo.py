@@ -55,8 +55,8 @@ class UndoStack:
             self.open, self.open_name = [], None
 
     def cancel(self) -> None:
-        """Take back what the open step did."""
-        changes, self.open, self.depth = self.open, [], 0
+        """Take back what the open step did; of one within another, all: whether Nuke takes back less is not known. Without one: nothing."""
+        changes, self.open, self.depth = self.open, [], max(0, self.depth - 1)
         self.replay([back for back, _ in reversed(changes)])
 
     def replay(self, functions: list[Callable[[], None]]) -> None:
