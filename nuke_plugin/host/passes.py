@@ -2,27 +2,73 @@
 
 from __future__ import annotations
 
-from typing import Callable, List, Sequence
+from typing import Callable, List, Sequence, Tuple
 
 import nuke
 
-from xmem_roto_nuke.host.edition import handed_out, may_walk_trees
+from xmem_roto_nuke.host.edition import handed_out, may_walk_trees, root_node
 from xmem_roto_nuke.host.nodes import context_of
 from xmem_roto_nuke.host.paths import set_path
-from xmem_roto_nuke.host.script import one_undo
+from xmem_roto_nuke.host.script import whole_or_nothing
 
 
 def passes_of(node: nuke.Node, made_of: str) -> List[nuke.Node]:
-    """List the XMemPass nodes that were made of the node with this id, where Python may look for them: those in its own graph."""
+    """List the XMemPass nodes that were made of the node with this id, in all Groups of the script.
+
+    Not those within another XMemRoto, whose inside is nobody's to change. Where nodes are counted Python may not look for any: none.
+    """
     if not may_walk_trees():
         return []
-    with context_of(node):
-        groups = nuke.allNodes("Group")
-    return [group for group in groups if group.knob("made_of") is not None and group["made_of"].value() == made_of]
+    groups = nuke.allNodes("Group", group=root_node(), recurseGroups=True)
+    ours = [group for group in groups if group.knob("made_of") is not None and group["made_of"].value() == made_of]
+    return [group for group in ours if not _is_inside_xmemroto(group)]
+
+
+def _is_inside_xmemroto(node: nuke.Node) -> bool:
+    around = node.parent()
+    while around is not None and around.Class() != "Root":
+        if around.knob("node_id") is not None:
+            return True
+        around = around.parent()
+    return False
 
 
 ROW_HEIGHT = 80
 """Distance of two rows of nodes in the graph."""
+NODE_WIDTH, NODE_HEIGHT = 100, 50
+"""Room that a node takes in the graph with its label; asking each for its own would cost two more calls a node."""
+
+Spots = List[Tuple[int, int]]
+"""Places of nodes in the graph."""
+
+
+def _free(node: nuke.Node, spots: Spots) -> Spots:
+    """Move places down, all by the same, until no node of the node's graph lies there; in the context of that graph.
+
+    Where Python may not look for nodes, the node's knob `passes_end` says how far below it the last ones were made.
+    """
+    down, end = 0, node.knob("passes_end")
+    if may_walk_trees():
+        near = [(other, other.xpos()) for other in nuke.allNodes() if other.Class() != "BackdropNode"]
+        columns = {x for x, _ in spots}
+        taken = [(x, other.ypos()) for other, x in near if any(abs(x - column) < NODE_WIDTH for column in columns)]
+        while hit := [below + ROW_HEIGHT - y for x, y in spots for column, below in taken if _collide(x - column, y + down - below)]:
+            down = max(hit)
+    elif end is not None and end.value():
+        # Below a row of passes there may be a Cryptomatte node.
+        down = max(0, node.ypos() + int(end.value()) + 2 * ROW_HEIGHT - min(y for _, y in spots))
+    return [(x, y + down) for x, y in spots]
+
+
+def _collide(across: int, down: int) -> bool:
+    return abs(across) < NODE_WIDTH and abs(down) < NODE_HEIGHT
+
+
+def _note_end(node: nuke.Node, spots: Spots) -> None:
+    """Remember how far below the node the last nodes were made."""
+    end = node.knob("passes_end")
+    if end is not None:
+        end.setValue(max(y for _, y in spots) - node.ypos())
 
 
 def create_passes(
@@ -32,9 +78,7 @@ def create_passes(
     channels: Sequence[str],
     cryptomatte: Sequence[str] = (),
 ) -> List[nuke.Node]:
-    """Create one XMemPass for each channel, in a row below the node, and below the passes that are there already.
-
-    Where Python may not look for those, the node's knob `passes_end` says how far below it the last row was made.
+    """Create one XMemPass for each channel, in a row below the node where no other node is; all of them, or none.
 
     Args:
         node: an XMemRoto.
@@ -42,38 +86,43 @@ def create_passes(
         point: lets a pass read its mattes.
         channels: that come out in alpha, one each.
         cryptomatte: layers of one more pass, which Nuke's own Cryptomatte node below it picks from; empty for none.
+
+    Raises:
+        EditionLimited.
     """
+    with whole_or_nothing("XMem passes") as made, context_of(node):
+        number = len(channels) + bool(cryptomatte)
+        spots = [(node.xpos() + 110 * place, node.ypos() + 120) for place in range(number)]
+        if cryptomatte:
+            spots.append((spots[-1][0], spots[-1][1] + ROW_HEIGHT))
+        spots = _free(node, spots)
+        passes: List[nuke.Node] = []
 
-    passes: List[nuke.Node] = []
+        def add(channel: str, label: str) -> nuke.Node:
+            created = handed_out(nuke.createNode("XMemPass", inpanel=False))
+            made.append(created)
+            created.setInput(0, None)
+            point(created)
+            created["made_of"].setValue(made_of)
+            created["on_missing"].setValue("black" if node.knob("on_missing") is None else str(node["on_missing"].value()))
+            # Not the knob `pass`: that is a link, and only its target surely takes a value.
+            handed_out(created.node("Picked"))["from0"].setValue(channel)  # type: ignore[attr-defined]
+            created["label"].setValue(label)
+            created.setXYpos(*spots[len(passes)])
+            passes.append(created)
+            return created
 
-    def add(channel: str, label: str) -> nuke.Node:
-        created = handed_out(nuke.createNode("XMemPass", inpanel=False))
-        created.setInput(0, None)
-        point(created)
-        created["made_of"].setValue(made_of)
-        created["on_missing"].setValue("black" if node.knob("on_missing") is None else str(node["on_missing"].value()))
-        # Not the knob `pass`: that is a link, and only its target surely takes a value.
-        created.node("Picked")["from0"].setValue(channel)  # type: ignore[attr-defined]
-        created["label"].setValue(label)
-        created.setXYpos(node.xpos() + 110 * len(passes), row)
-        passes.append(created)
-        return created
-
-    with one_undo("XMem passes"), context_of(node):
-        rows = [pass_node.ypos() for pass_node in passes_of(node, made_of)]
-        if not may_walk_trees() and node.knob("passes_end") is not None and node["passes_end"].value():
-            rows = [node.ypos() + int(node["passes_end"].value())]
-        row = max(rows) + 2 * ROW_HEIGHT if rows else node.ypos() + 120  # below the last passes there may be a Cryptomatte node
-        if node.knob("passes_end") is not None:
-            node["passes_end"].setValue(row - node.ypos())
         for channel in channels:
             add(channel, channel)
         if cryptomatte:
             to_pick_from = add(channels[0], "Cryptomatte")
-            for number, layer in enumerate(cryptomatte, 2):
-                to_pick_from.node("Kept")[f"channels{number}"].setValue(layer)  # type: ignore[attr-defined]
+            kept = handed_out(to_pick_from.node("Kept"))  # type: ignore[attr-defined]
+            for place, layer in enumerate(cryptomatte, 2):
+                kept[f"channels{place}"].setValue(layer)
             picker = handed_out(nuke.nodes.Cryptomatte(inputs=[to_pick_from]))
-            picker.setXYpos(to_pick_from.xpos(), row + ROW_HEIGHT)
+            made.append(picker)
+            picker.setXYpos(*spots[-1])
+        _note_end(node, spots)
     return passes
 
 
@@ -82,22 +131,30 @@ COPIES_AT_ONCE = 4
 
 
 def create_matte_write(node: nuke.Node, channels: Sequence[str], pattern: str, kept: str = "") -> nuke.Node:
-    """Create a Write for some channels of a node and nothing else, in a column below it; one entry in Undo. Paths as in `set_path`."""
-    with one_undo("XMem Write"), context_of(node):
-        remove = handed_out(nuke.nodes.Remove(inputs=[node]))
-        column = [remove]
+    """Create a Write for some channels of a node and nothing else, in a column below it where no other node is; paths as in `set_path`.
+
+    One entry in Undo, and nothing where it cannot be finished.
+
+    Raises:
+        EditionLimited.
+    """
+    with whole_or_nothing("XMem Write") as column, context_of(node):
+        length = 2 + len(range(0, len(channels), COPIES_AT_ONCE))
+        spots = _free(node, [(node.xpos() + 220, node.ypos() + 60 * place) for place in range(1, length + 1)])
+        column.append(handed_out(nuke.nodes.Remove(inputs=[node])))
         for begin in range(0, len(channels), COPIES_AT_ONCE):
             copy = handed_out(nuke.nodes.Copy(inputs=[column[-1], node]))
+            column.append(copy)
             for place, channel in enumerate(channels[begin : begin + COPIES_AT_ONCE]):
                 copy[f"from{place}"].setValue(channel)
                 copy[f"to{place}"].setValue(channel)
-            column.append(copy)
         write = handed_out(nuke.nodes.Write(inputs=[column[-1]]))
         column.append(write)
         set_path(write["file"], pattern, kept)
         write["file_type"].setValue("exr")
         for name, value in (("channels", "all"), ("datatype", "16 bit half"), ("raw", True), ("create_directories", True)):
             write[name].setValue(value)
-        for place, created in enumerate(column):
-            created.setXYpos(node.xpos() + 220, node.ypos() + 60 * (place + 1))
+        for created, spot in zip(column, spots):
+            created.setXYpos(*spot)
+        _note_end(node, spots)
     return write

@@ -147,7 +147,7 @@ def test_a_pass_can_stop_a_render_where_a_matte_is_gone(stage):
     (path,) = stage.folder.glob("mattes/*/matte.1004.exr")
     path.unlink()
     pass_node = a_pass(stage)
-    assert inside(stage, pass_node) == 0.0, "black unless it is told otherwise"
+    assert inside(stage, pass_node) == 0.0, "where somebody looks"
     pass_node["on_missing"].setValue("hold nearest")
     assert inside(stage, pass_node) == 1.0
     pass_node["on_missing"].setValue("error")
