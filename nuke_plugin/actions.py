@@ -14,7 +14,7 @@ from xmem_roto_nuke.handover.exchange import HandedNode, NodeRead, read_to_hand_
 from xmem_roto_nuke.node import home, identity, knobs, places
 from xmem_roto_nuke.node.runs import Run
 from xmem_roto_nuke.node.settings import ALPHA, Settings
-from xmem_roto_nuke.panel import curves, keys, ownership, result, status, views
+from xmem_roto_nuke.panel import curves, keys, ownership, picked, result, status, views
 from xmem_roto_nuke.run import Share, start
 from xmem_roto_nuke.staleness import look, mattes_on_disk
 from xmem_roto_nuke.staleness.last_run import last_record
@@ -216,8 +216,10 @@ def record_of(node: nuke.Node, read: NodeRead, handed: HandedNode, outcome: Opti
 
 @host.unrecorded()
 def _keep_record(node: nuke.Node, record: Record) -> None:
+    former = last_record(node)
     write_record(node, record)
     if record.layers:  # a run that was cancelled does not know them
+        picked.follow(node, former)
         views.follow(node, record.layers)
         curves.follow(node, record)
     home.forget_note(identity.node_id(node))

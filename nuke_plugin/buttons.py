@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 from xmem_roto_nuke import actions, graph, host, migrate, publish, run, together
 from xmem_roto_nuke.node import identity, runs
 from xmem_roto_nuke.node.settings import watched_knobs
-from xmem_roto_nuke.panel import jumps, keys, ownership, passes, result, status, versions, views
+from xmem_roto_nuke.panel import jumps, keys, ownership, passes, picked, result, status, versions, views
 from xmemcore.protocol import foreign
 from xmemcore.protocol.failures import Cancelled, Failure
 
@@ -30,7 +30,7 @@ def _pressed(act: Callable[[Any], Any], node: Optional[nuke.Node]) -> None:
     graph.let_go()
     try:
         if node is None:
-            raise host.EditionLimited
+            node = host.handed_out(node)
         _settle(node)
         act(node)
     except Exception as error:
@@ -41,7 +41,7 @@ def _tell(error: Exception) -> None:
     """Show what an artist can act on in one sentence; a fault of ours is raised on. Called while the exception is handled."""
     if isinstance(error, Cancelled):
         return  # the artist has said no
-    failure = host.limit_reached() or foreign.known(error)
+    failure = host.limit_reached(error) or foreign.known(error)
     if failure is None:
         raise error
     host.tell(str(failure))
@@ -56,7 +56,7 @@ def _start(act: Callable[[Any], Any], node: Optional[nuke.Node]) -> None:
         except run.AlreadyRunning:
             raise  # the status is the other run's
         except Exception as error:
-            failure = host.limit_reached() or foreign.known(error)
+            failure = host.limit_reached(error) or foreign.known(error)
             if failure is not None:
                 status.say_failure(node, failure, ())
             raise
@@ -85,7 +85,9 @@ def refresh(node: Optional[nuke.Node]) -> None:
 
 
 def _refresh(node: nuke.Node) -> None:
+    picked.forget_left(node)
     result.take_up(node)
+    picked.follow(node)
     versions.offer(node)
     status.refresh(node)
 

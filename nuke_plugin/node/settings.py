@@ -80,7 +80,7 @@ def counting(settings: Settings, colorspace: str) -> Dict[str, Any]:
         for request in (settings.panel, settings.propagate)
         for row in _counting(request)
     }
-    return {**counts, _label_of("colorspace"): colorspace}
+    return {**counts, label_of("colorspace"): colorspace}
 
 
 def default_of(label: str) -> Any:
@@ -101,7 +101,8 @@ def _counting(request: Any) -> Iterator[Setting]:
     return (row for row in rows(request) if row.knob and row.mattes)
 
 
-def _label_of(name: str) -> str:
+def label_of(name: str) -> str:
+    """Give the label in the panel of a field of `PropagateRequest`; a snapshot knows settings by these."""
     return next(row.label for row in rows(PropagateRequest) if row.name == name)
 
 

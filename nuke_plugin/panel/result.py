@@ -12,7 +12,7 @@ from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import plates
 from xmem_roto_nuke.node import identity, knobs
 from xmem_roto_nuke.node.knobs import path_of, result_read, shown_pattern
-from xmem_roto_nuke.panel import curves, views
+from xmem_roto_nuke.panel import curves, picked, views
 from xmem_roto_nuke.staleness import mattes_on_disk
 from xmem_roto_nuke.staleness.last_run import last_record
 from xmem_roto_nuke.staleness.record import Record, find_record, write_record
@@ -30,7 +30,8 @@ LOOK_EVERY_SECONDS = 1.0
 def show(node: nuke.Node, pattern: str, frames: FrameRange, holes: Sequence[int] = (), kept: str = "") -> None:
     """Let the node put out these mattes, and all others of the sequence that are on disk; main thread.
 
-    The node's passes follow: those that read its former place, and those made before its range grew.
+    The node's passes follow: those that read its former place, and those made before its range grew. Where Python may not look for
+    passes, the status says that they did not.
 
     Args:
         node: an XMemRoto.
@@ -40,7 +41,7 @@ def show(node: nuke.Node, pattern: str, frames: FrameRange, holes: Sequence[int]
         kept: the pattern with the script's variables in it, so that each shot shows its own mattes; empty: as the node's place is now.
     """
     kept = kept or _kept_of(node, pattern)
-    read, former = result_read(node), shown_pattern(node)
+    read, former, before = result_read(node), shown_pattern(node), shown_range(node)
     follows = host.set_path(read["file"], pattern, kept)
     known = last_record(node)
     if known is not None and known.out == pattern:
@@ -56,6 +57,8 @@ def show(node: nuke.Node, pattern: str, frames: FrameRange, holes: Sequence[int]
         if path_of(made_of_it, "mattes") in (pattern, former):
             point(made_of_it, pattern, kept, (first, last))
             mark_holes(made_of_it, holes)
+    if former and (former, before) != (pattern, (first, last)):
+        picked.leave_behind(node, pattern, (first, last))
     reload(node)
 
 
@@ -157,10 +160,12 @@ def show_place(node: nuke.Node, pattern: str) -> None:
 
 def _show_run(node: nuke.Node, pattern: str, record: Record) -> None:
     """Show the mattes of a run, and keep what is known of it: its record, its objects' tints, the curves of its frames."""
+    former = last_record(node)
     show(node, pattern, FrameRange.parse(record.frames), record.missing)
     write_record(node, record)
     views.follow(node, record.layers)
     curves.follow(node, record)
+    picked.follow(node, former)
 
 
 @host.unrecorded()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Dict, FrozenSet, Optional, Sequence
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import exchange
 from xmem_roto_nuke.node import body, home, identity, places, runs
-from xmem_roto_nuke.panel import ownership, timeline, views
+from xmem_roto_nuke.panel import ownership, picked, timeline, views
 from xmem_roto_nuke.staleness import look, mattes_on_disk, watch
 from xmem_roto_nuke.staleness.last_run import last_record
 from xmem_roto_nuke.staleness.look import Verdict
@@ -63,7 +63,7 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
         current = look.look(exchange.read_node(node), None if record is None else FrameRange.parse(record.frames))
     except Failure as failure:
         # For example nothing is connected yet, which is no fault and says nothing about existing mattes.
-        verdict = Verdict("none" if record is None else "stale", (str(host.limit_reached() or failure),))
+        verdict = Verdict("none" if record is None else "stale", (str(host.limit_reached(failure) or failure),))
     else:
         stamp, faults = ("", []) if record is None else (mattes_on_disk.stamp_of(record), mattes_on_disk.faults(record))
         place = current.out or (record.out if record is not None else "")
@@ -202,7 +202,7 @@ def _write(node: nuke.Node, verdict: Verdict, notes: Sequence[str], record: Opti
     holes = f"No plate on {FrameRange.of(record.missing)}." if record is not None and record.missing and verdict.state != "working" else ""
     used = places.disk_used(exchange_folder(node_id)) + places.disk_used(cache_root() / node_id)
     disk = f"In the cache for this node alone: {size(used)}." if used else ""
-    lines = [head, *map(html.escape, [*verdict.reasons, verdict.cost, holes, *home.notes(node_id), *notes, disk])]
+    lines = [head, *map(html.escape, [*verdict.reasons, verdict.cost, holes, *home.notes(node_id), *picked.notes(node_id), *notes, disk])]
     _set(node, "status", "<br>".join(line for line in lines if line))
 
 

@@ -1,0 +1,174 @@
+"""Layers of the mattes that passes and the tab Matte pick: follow one that is called otherwise now, and say which is gone.
+
+A layer that the mattes have not got renders as black, or as the union, without an error. Passes are looked for after a run and at
+Refresh alone, since that walks through all Groups; what was found is looked at again whenever the status is written. Main thread only.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Set, Tuple
+
+from xmem_roto_nuke import host
+from xmem_roto_nuke.node import identity, knobs, roto_pipe
+from xmem_roto_nuke.node.settings import label_of
+from xmem_roto_nuke.staleness.last_run import last_record
+from xmem_roto_nuke.staleness.record import Record
+from xmemcore.curves.objects import PREFIX
+from xmemcore.protocol.names import CRYPTOMATTE_LAYERS, layer_names
+from xmemcore.protocol.words import listed
+
+if TYPE_CHECKING:
+    import nuke
+
+NO_LAYER = frozenset("rgba rgb alpha red green blue all none black white".split())
+"""What a choice may say that names no layer of an object."""
+BESIDE_OBJECTS = {"confidence": ("confidence",), "bands": ("core", "edge"), "cryptomatte": CRYPTOMATTE_LAYERS}
+"""Layers of the mattes that belong to no object, by the setting that asks for them."""
+
+
+@dataclass(frozen=True)
+class Pick:
+    """A knob that picks layers of the mattes."""
+
+    node: nuke.Node
+    """The node, inside of a pass or an XMemRoto, whose knob it is."""
+    knob: str
+    place: str
+    """Where an artist finds it."""
+    label: Optional[nuke.Node] = None
+    """The pass whose label says the channel; None for the tab Matte."""
+
+    def text(self) -> str:
+        """Give what it says now; empty when the node is gone."""
+        try:
+            return str(self.node[self.knob].value())
+        except ValueError:
+            return ""
+
+    def layers(self) -> List[str]:
+        """Name the layers that it picks."""
+        words = re.findall(r"[A-Za-z_]\w*(?:\.\w+)?", self.text())
+        return [layer for layer in (word.split(".")[0] for word in words) if layer not in NO_LAYER]
+
+    def rename(self, layer: str, renamed: str) -> None:
+        """Pick a layer by its new name; the label follows where it says the same."""
+        former = self.text()
+        text = re.sub(rf"(?<![\w.]){re.escape(layer)}(?!\w)", renamed, former)
+        self.node[self.knob].setValue(text)
+        if self.label is not None and self.label["label"].value() == former:
+            self.label["label"].setValue(text)
+
+
+_gone: Dict[str, List[Tuple[str, Pick]]] = {}
+"""Layers that the mattes have not got, each with what picks it, by node id."""
+_left: Dict[str, str] = {}
+"""Sentences about passes that could not follow, by node id."""
+
+
+@host.unrecorded()
+def follow(node: nuke.Node, former: Optional[Record] = None) -> None:
+    """Let passes and the tab Matte pick a layer by the name that it has now, and note which of them pick one that is gone.
+
+    Args:
+        node: an XMemRoto.
+        former: of the run before; None when nothing was propagated since.
+    """
+    record = last_record(node)
+    if not host.may_walk_trees() or record is None or not record.layers:
+        return
+    gone: List[Tuple[str, Pick]] = []
+    there, renamed = layers_of(record), _renamed(node, record, former)
+    for pick in _picks(node, record):
+        for layer in pick.layers():
+            if layer in there:
+                continue
+            if layer in renamed:
+                pick.rename(layer, renamed[layer])
+            else:
+                gone.append((layer, pick))
+    _gone[identity.node_id(node)] = gone
+
+
+def layers_of(record: Record) -> Set[str]:
+    """Name the layers that a run's mattes have."""
+    return {*record.layers, *(layer for setting, layers in BESIDE_OBJECTS.items() if is_on(record, setting) for layer in layers)}
+
+
+def is_on(record: Record, setting: str) -> bool:
+    """Say whether a run had a setting of `PropagateRequest` switched on; its snapshot knows settings by their labels in the panel."""
+    return bool(record.snapshot.settings.get(label_of(setting)))
+
+
+def notes(node_id: str) -> Tuple[str, ...]:
+    """Give what the status should say: a sentence for each layer that is gone and still picked, and one for passes that stayed behind."""
+    places: Dict[str, List[str]] = {}
+    for layer, pick in _gone.get(node_id, ()):
+        if layer in pick.layers():
+            places.setdefault(layer, []).append(pick.place)
+    sentences = [
+        f"The mattes have no layer {layer}, and {listed(where)} still {'names' if len(where) == 1 else 'name'} it, which no render says: "
+        f"choose another one there, or {_bring_back(layer)} and propagate."
+        for layer, where in places.items()
+    ]
+    return (*sentences, *((_left[node_id],) if node_id in _left else ()))
+
+
+def leave_behind(node: nuke.Node, pattern: str, frames: Tuple[int, int]) -> None:
+    """Note that the node shows other mattes or frames than its passes, where Python may not look for those."""
+    made = node.knob("passes_end")
+    if not host.may_walk_trees() and made is not None and made.value():
+        _left[identity.node_id(node)] = (
+            "This edition of Nuke does not let Python find passes, so those of this node show what they showed: name the mattes in each by "
+            f"hand ({pattern}, {frames[0]}-{frames[1]}), or delete them and press Make passes again."
+        )
+
+
+def forget_left(node: nuke.Node) -> None:
+    """The artist has seen the sentence about passes that stayed behind, or has new ones."""
+    _left.pop(identity.node_id(node), None)
+
+
+def _bring_back(layer: str) -> str:
+    beside = [setting for setting, layers in BESIDE_OBJECTS.items() if layer in layers]
+    return f"switch '{label_of(beside[0])}' on" if beside else "give its shape that name again"
+
+
+def _picks(node: nuke.Node, record: Record) -> Iterator[Pick]:
+    """Find what picks layers of a run's mattes."""
+    for made_of_it in host.passes_of(node, identity.node_id(node)):
+        if knobs.path_of(made_of_it, "mattes") != record.out:
+            continue  # it was pointed elsewhere by hand
+        inside = {name: made_of_it.node(name) for name in ("Picked", "Kept")}  # type: ignore[attr-defined]
+        place = str(made_of_it.fullName())
+        if inside["Picked"] is not None:
+            yield Pick(inside["Picked"], "from0", place, made_of_it)
+        if inside["Kept"] is not None:
+            yield Pick(inside["Kept"], "channels2", place)  # of the Cryptomatte pass
+    if knobs.shown_pattern(node) == record.out:
+        for name, knob, label in (("InAlpha", "from0", "alpha"), ("Expand", "channels", "act on")):
+            child = node.node(name)  # type: ignore[attr-defined]
+            if child is not None and child.knob(knob) is not None:
+                yield Pick(child, knob, f"'{label}' on the tab Matte")
+
+
+def _renamed(node: nuke.Node, record: Record, former: Optional[Record]) -> Dict[str, str]:
+    """Give the new names of layers that are called otherwise only because of the plate's layers; by the former ones.
+
+    A shape that has another name is not among them: it may as well be another thing.
+    """
+    if knobs.follows_shots(node):
+        return {}  # in another shot it may be called as it was, and a pass has one choice for all of them
+    today = dict(zip(record.objects, record.layers))
+    # Without the plate's layer an object of such a name is a thing of its own.
+    taken = {layer.lower() for layer in roto_pipe.layers(identity.connected(node, identity.PLATE))}
+    plain = {name: layer_names([name[len(PREFIX) :]])[0] for name in today if name.startswith(PREFIX)}
+    renamed = {plain[name]: today[name] for name in plain if plain[name].lower() in taken}
+    before = {} if former is None else dict(zip(former.objects, former.layers))
+    for name, layer in before.items():
+        for other in (name, f"{PREFIX}{name}", name[len(PREFIX) :] if name.startswith(PREFIX) else ""):
+            if other in today and (other == name or other not in before):
+                renamed[layer] = today[other]
+                break
+    return renamed

@@ -1,0 +1,293 @@
+"""Passes and Writes below a node: where they are put, whom they follow, what they say of layers that are gone, and ten nodes a script."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.nuke_plugin.test_staleness import let_idle_run
+
+pytestmark = pytest.mark.timeout(300)
+
+SHAPES = "{v x3f99999a} {f 0} {n {layer Root {f 0} {t 32 24} {a} %s}}"
+SHAPE = (
+    "{curvegroup %s 512 bezier {{cc {f 8192} {px 1001 {0 0} {10 10} {0 0} {0 0} {40 10} {0 0} {0 0} {25 36} {0 0}}} idem} {t 25 18} {a}} "
+)
+
+
+def draw(stage, *names):
+    stage.roto["curves"].fromScript(SHAPES % "".join(SHAPE % name for name in names))
+
+
+def passes(stage):
+    return [node for node in stage.host.all_nodes() if node.knob("made_of") is not None]
+
+
+def picks(stage):
+    return sorted(node.node("Picked")["from0"].value() for node in passes(stage))
+
+
+def pass_of(stage, channel):
+    return next(node for node in passes(stage) if node.node("Picked")["from0"].value() == channel)
+
+
+def pasted_into(stage, group, node):
+    """A copy of a node in a Group."""
+    for other in stage.host.all_nodes():
+        other["selected"].setValue(other is node)
+    stage.nuke.nodeCopy("%clipboard%")
+    with group:
+        return stage.nuke.nodePaste("%clipboard%")
+
+
+def another(stage, x):
+    """A second XMemRoto, that far to the right of the first one."""
+    node = stage.nuke.createNode("XMemRoto")
+    node.setInput(0, stage.plate)
+    node.setInput(1, stage.roto)
+    node.setXYpos(stage.node.xpos() + x, stage.node.ypos())
+    stage.propagate(node)
+    return node
+
+
+def colliding(stage):
+    """Pairs of nodes of the main graph that lie on each other, but for the plate's and the roto's, which a test never placed."""
+    found = [node for node in stage.nuke.allNodes() if (node.xpos(), node.ypos()) != (0, 0) and node.Class() != "BackdropNode"]
+    return [
+        (one.name(), other.name())
+        for place, one in enumerate(found)
+        for other in found[:place]
+        if abs(one.xpos() - other.xpos()) < 80 and abs(one.ypos() - other.ypos()) < 40
+    ]
+
+
+@pytest.fixture
+def counted(start):
+    """Non-commercial, where ten nodes are counted from now on."""
+    stage = start(nc=True)
+    stage.host.nodes_obtained = -1000
+    stage.build()
+    stage.propagate()
+    stage.host.nodes_obtained = 0
+    return stage
+
+
+def test_a_pass_in_a_group_of_a_group_follows_the_next_version(stage):
+    stage.propagate()
+    stage.press("make_passes")
+    outer = stage.nuke.nodes.Group(name="Outer")
+    with outer:
+        inner = stage.nuke.nodes.Group(name="Inner")
+    pasted = pasted_into(stage, inner, passes(stage)[0])
+    assert pasted.fullName().startswith("Outer.Inner.")
+    stage.press("version_up")
+    stage.propagate()
+    assert "/v002/" in pasted["mattes"].value() == stage.node.node("Result")["file"].value()
+
+
+def test_what_lies_inside_of_another_xmemroto_is_left_alone(stage):
+    stage.propagate()
+    stage.press("make_passes")
+    pasted = pasted_into(stage, another(stage, 500), passes(stage)[0])
+    former = pasted["mattes"].value()
+    stage.press("version_up")
+    stage.propagate()
+    assert pasted["mattes"].value() == former
+
+
+def test_no_idle_moment_walks_through_groups_even_where_it_writes_the_status(stage, monkeypatch):
+    from xmem_roto_nuke import host
+
+    stage.propagate()
+    monkeypatch.setattr(host, "passes_of", None)  # calling it would raise, and the status would stay as it was
+    stage.grade["multiply"].setValue(0.4)
+    let_idle_run(stage)
+    assert "Stale" in stage.status()
+
+
+def test_nodes_that_are_made_lie_on_no_other_node(stage):
+    draw(stage, "tri", "sq")
+    stage.node.setXYpos(1000, 1000)
+    stage.node["publish"].setValue(str(stage.folder / "publish" / "m.%04d.exr"))
+    stage.propagate()
+    stage.nuke.nodes.Blur().setXYpos(1112, 1140)  # an artist's node, not on a grid
+    for node in (stage.node, another(stage, 220), stage.node):
+        node["publish"].setValue(stage.node["publish"].value())
+        for button in ("make_passes", "make_write", "make_write"):
+            stage.press(button, node)
+    assert not colliding(stage) and not stage.told
+
+
+def test_a_backdrop_is_in_nobodys_way(stage):
+    stage.node.setXYpos(1000, 1000)
+    stage.propagate()
+    backdrop = stage.nuke.nodes.BackdropNode()
+    backdrop.setXYpos(1000, 1120)
+    stage.press("make_passes")
+    assert {node.ypos() for node in passes(stage)} == {1120}
+
+
+def test_rows_and_columns_lie_below_each_other_where_nodes_are_counted(counted):
+    counted.host.nodes_obtained = -1000
+    counted.node.setXYpos(1000, 1000)
+    counted.node["publish"].setValue(str(counted.folder / "publish" / "m.%04d.exr"))
+    for button in ("make_write", "make_passes", "make_write", "make_passes", "make_passes"):
+        counted.press(button)
+    assert not colliding(counted) and len(passes(counted)) == 6
+
+
+def stops(stage, node, frame=1005):
+    write = stage.nuke.nodes.Write(file=str(stage.folder / "o.%04d.exr"), file_type="exr", channels="all")
+    write.setInput(0, node)
+    try:
+        stage.nuke.execute(write, frame, frame, 1)
+    except RuntimeError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("earlier", [False, True], ids=["made today", "of an earlier script"])
+def test_a_pass_made_by_hand_stops_a_render_and_one_of_an_earlier_script_does_not(stage, start, earlier):
+    """Earlier passes were saved with black, and no artist was told that they should stop."""
+    stage.propagate()
+    made = stage.nuke.createNode("XMemPass", inpanel=False)
+    made["mattes"].setValue(stage.node.node("Result")["file"].value())
+    if earlier:
+        made["on_missing"].setValue("black")
+        made["plugin_version"].setValue("0.2.0")
+    path = stage.save()
+    stage.host.close()
+    next(stage.folder.glob("mattes/*/matte.1005.exr")).unlink()
+    farm = start(plugin=not earlier, gui=False)
+    farm.host.open(path)
+    assert stops(farm, farm.host.node("XMemPass")) is not earlier
+    assert not stops(farm, farm.host.node("XMemPass"), 1006)
+
+
+def test_a_layer_that_is_gone_is_said_with_all_that_still_names_it(stage):
+    draw(stage, "tri", "sq")
+    stage.propagate()
+    stage.press("make_passes")
+    stage.node.node("InAlpha")["from0"].setValue("sq.alpha")
+    stage.node.node("Expand")["channels"].setValue("sq")
+    draw(stage, "tri", "round")
+    stage.propagate()
+    name = pass_of(stage, "sq.alpha").fullName()
+    said = f"The mattes have no layer sq, and {name}, &#x27;alpha&#x27; on the tab Matte, &#x27;act on&#x27; on the tab Matte still name it"
+    assert said in stage.status() and "round" not in "".join(picks(stage)), "another shape may be another thing"
+    stage.grade["multiply"].setValue(0.4)
+    let_idle_run(stage)
+    assert "Stale" in stage.status() and said in stage.status(), "it is written anew by itself"
+    stage.node.node("InAlpha")["from0"].setValue("round.alpha")
+    stage.node.node("Expand")["channels"].setValue("all")
+    stage.press("refresh")
+    assert f"no layer sq, and {name} still names it" in stage.status()
+    stage.nuke.delete(pass_of(stage, "sq.alpha"))
+    stage.press("refresh")
+    assert "no layer" not in stage.status() and not stage.host.python_errors
+
+
+def test_a_layer_beside_the_objects_that_is_gone_is_said_too(stage):
+    stage.node["bands"].setValue(True)
+    stage.propagate()
+    stage.press("make_passes")
+    assert "edge.value" in picks(stage)
+    stage.node["bands"].setValue(False)
+    stage.propagate()
+    assert (
+        "no layer core" in stage.status()
+        and "no layer edge" in stage.status()
+        and "switch &#x27;core and edge&#x27; on and propagate" in stage.status()
+    )
+
+
+def test_a_choice_that_was_pointed_elsewhere_is_nobodys_fault(stage):
+    draw(stage, "tri", "sq")
+    stage.propagate()
+    stage.press("make_passes")
+    pass_of(stage, "sq.alpha")["mattes"].setValue("/somewhere/else.%04d.exr")
+    draw(stage, "tri")
+    stage.propagate()
+    assert "no layer" not in stage.status()
+
+
+def test_what_names_a_layer_follows_when_the_plates_layers_change_its_name(stage):
+    draw(stage, "tri", "sq")
+    stage.propagate()
+    stage.press("make_passes")
+    stage.node.node("InAlpha")["from0"].setValue("tri.alpha")
+    stage.node.node("Expand")["channels"].setValue("tri")
+    assert picks(stage) == ["rgba.alpha", "sq.alpha", "tri.alpha"]
+    for number, layer in enumerate(("tri", "sq")):
+        stage.nuke.Layer(layer, [f"{layer}.alpha"])
+        stage.node.setInput(0, stage.nuke.nodes.AddChannels(inputs=[stage.node.input(0)], channels=layer, name=f"Aov{number}"))
+    stage.propagate()
+    assert picks(stage) == ["rgba.alpha", "roto_sq.alpha", "roto_tri.alpha"] and "no layer" not in stage.status()
+    assert sorted(node["label"].value() for node in passes(stage)) == picks(stage)
+    assert stage.node.node("InAlpha")["from0"].value() == "roto_tri.alpha"
+    assert stage.node.node("Expand")["channels"].value() == "roto_tri"
+    stage.node.setInput(0, stage.plate)
+    stage.propagate()
+    assert picks(stage) == ["rgba.alpha", "sq.alpha", "tri.alpha"] and "no layer" not in stage.status()
+
+
+def test_a_pass_made_by_an_artist_finds_the_new_name_at_refresh(stage):
+    stage.nuke.Layer("tri", ["tri.alpha"])
+    stage.node.setInput(0, stage.nuke.nodes.AddChannels(inputs=[stage.plate], channels="tri"))
+    stage.propagate()
+    stage.press("make_passes")
+    pass_of(stage, "roto_tri.alpha").node("Picked")["from0"].setValue("tri.alpha")
+    stage.press("refresh")
+    assert picks(stage) == ["rgba.alpha", "roto_tri.alpha"]
+
+
+def test_where_nodes_are_counted_the_status_says_that_passes_do_not_follow(counted):
+    counted.press("make_passes")
+    counted.host.nodes_obtained = 0
+    counted.press("refresh")
+    assert "does not let Python find passes" not in counted.status()
+    counted.press("version_up")
+    counted.host.nodes_obtained = 0
+    counted.propagate()
+    assert "name the mattes in each by hand" in counted.status() and "/v002/" in counted.status()
+    counted.host.nodes_obtained = 0
+    counted.press("refresh")
+    assert "name the mattes in each by hand" not in counted.status(), "the artist has read it"
+
+
+@pytest.mark.parametrize("left", range(7))
+@pytest.mark.parametrize("button", ["make_passes", "make_write"])
+def test_what_cannot_be_finished_leaves_nothing_behind(counted, button, left):
+    counted.node["publish"].setValue(str(counted.folder / "publish" / "m.%04d.exr"))
+    before = [node.name() for node in counted.host.all_nodes()]
+    counted.host.nodes_obtained = 10 - left
+    counted.press(button)
+    made = len(counted.host.all_nodes()) - len(before)
+    assert bool(made) != any("ten nodes" in text for text in counted.told) and not counted.host.python_errors
+    assert counted.node["passes_end"].value() or not made
+
+
+def test_a_failure_that_is_told_costs_no_node(start):
+    stage = start(nc=True)
+    stage.host.nodes_obtained = -1000
+    stage.build()
+    stage.host.nodes_obtained = 0
+    stage.press("make_passes")
+    once = stage.host.nodes_obtained
+    for _ in range(3):
+        stage.press("make_passes")
+    # The node of a button counts in the hostile temper.
+    assert stage.host.nodes_obtained - once <= (3 if stage.host.hostile else 0)
+    assert all("Propagate first" in text for text in stage.told) and len(stage.told) == 4
+
+
+def test_once_met_the_limit_is_said_until_another_script_is_opened(counted):
+    counted.host.nodes_obtained = 10
+    counted.press("make_passes")
+    counted.press("propagate")
+    counted.wait()
+    assert len(counted.told) == 2 and all("ten nodes" in text for text in counted.told)
+    path = counted.save()
+    counted.host.open(path)
+    counted.node = next(node for node in counted.host.all_nodes() if node.knob("node_id") is not None)
+    counted.press("make_passes")
+    assert len(counted.told) == 2 and len(passes(counted)) == 2
