@@ -1,8 +1,8 @@
 """Measure whether `suggest` finds failures: on shots with a wrong stretch, planted or the model's own, and on shots that are right.
 
 A case is found when one of the first two suggestions lies in the stretch, or names a stretch that overlaps it. For comparison, two frames
-that are evenly spaced between the keys are judged in the same way. A false alarm is a suggestion that calls something wrong in a right
-shot.
+that are evenly spaced between the keys are judged in the same way. Failures are planted in runs that are right, so that there is one to find. A
+false alarm is a suggestion that calls something wrong in a right shot.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from xmemcore.shot.suggest import SuggestResult, suggest
 
 PLANTED = ("lost", "swapped", "bled")
 GOOD_KEYS = 5
-"""Keys of the run in which a failure is planted: most of its mattes are right."""
+"""Keys of the run in which a failure is planted, where its mattes are right."""
 FEW_KEYS = (1, 2)
 """Keys of the runs that fail by themselves."""
 FAILS, RIGHT = 0.5, 0.7
@@ -114,7 +114,9 @@ class _Clip:
         run = self._shot.propagate(keys, self._choices, self._cancelled)
         yield from self._as_it_is(keys)
         truth = _worst(self._truth(run))
-        for kind in PLANTED[: 2 if len(self._clip) < 60 else 3]:
+        if min(value for index, value in truth.items() if index not in keys) < RIGHT:
+            return  # what is wrong there by itself would be suggested first, and rightly so
+        for kind in PLANTED:
             stretch = self._stretch(keys, truth)
             if stretch is None:
                 continue
