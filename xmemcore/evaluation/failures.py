@@ -1,8 +1,8 @@
 """Measure whether `suggest` finds failures: on shots with a wrong stretch, planted or the model's own, and on shots that are right.
 
 A case is found when one of the first two suggestions lies in the stretch, or names a stretch that overlaps it. For comparison, two frames
-that are evenly spaced between the keys are judged in the same way. Failures are planted in runs that are right, so that there is one to find. A
-false alarm is a suggestion that calls something wrong in a right shot.
+that are evenly spaced between the keys are judged in the same way. A failure is planted in a run that is right, so that there is one to
+find. A false alarm is a suggestion that calls something wrong in a right shot.
 """
 
 from __future__ import annotations
