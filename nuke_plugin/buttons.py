@@ -87,6 +87,7 @@ def refresh(node: Optional[nuke.Node]) -> None:
 def _refresh(node: nuke.Node) -> None:
     picked.forget_left(node)
     result.take_up(node)
+    result.cover(node)
     picked.follow(node)
     versions.offer(node)
     status.refresh(node)
@@ -221,11 +222,20 @@ def _shown_anew(node: nuke.Node) -> None:
     if host.has_interface():
         # On a farm, an approved version of a script renders what it rendered.
         _quietly(result.take_up, node)
+        _quietly(_cover, node)
 
 
 def _script_saving() -> None:
     for node in identity.living():
         _quietly(_settle, node)
+        if host.has_interface():
+            _quietly(_cover, node)
+
+
+def _cover(node: nuke.Node) -> None:
+    """Let the node's range follow its plate by itself; where nodes are counted, Refresh does that."""
+    if host.may_walk_trees():
+        result.cover(node)
 
 
 def _settle(node: nuke.Node) -> None:

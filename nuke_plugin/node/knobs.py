@@ -67,6 +67,11 @@ def follows_shots(node: nuke.Node) -> bool:
     return knob is not None and bool(knob.value())
 
 
+def keeps_range(node: nuke.Node, pattern: str) -> bool:
+    """Say whether the range that a node or a pass keeps is that of these mattes, and not that of another shot of the script."""
+    return not follows_shots(node) or host.kept_path(node["range_of"]) == pattern
+
+
 _NO_NUMBER = re.compile(r"%(?!0?\d*d)")
 
 

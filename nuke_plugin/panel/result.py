@@ -50,7 +50,7 @@ def show(node: nuke.Node, pattern: str, frames: FrameRange, holes: Sequence[int]
     first, last = min(reach), max(reach)
     if node.knob("range_of") is not None:
         host.note_path(node["range_of"], pattern if follows else "")
-    host.set_ranges(read, ("first", "last", "origfirst", "origlast"), (first, last), _counts("file", "parent.", node) if follows else "")
+    _set_range(node, (first, last), follows)
     mark_holes(node, holes)
     node["has_result"].setValue(True)
     for made_of_it in host.passes_of(node, identity.node_id(node)):
@@ -62,11 +62,69 @@ def show(node: nuke.Node, pattern: str, frames: FrameRange, holes: Sequence[int]
     reload(node)
 
 
+@host.unrecorded()
+def cover(node: nuke.Node) -> None:
+    """Let the Read and the passes cover every frame that has a matte or wants one now; main thread, not in a terminal.
+
+    Outside of its range a Read is black without an error, and the plate or the frame range may have grown since the last run.
+    """
+    pattern = shown_pattern(node)
+    if not pattern:
+        return
+    known = last_record(node)
+    made = FrameRange.parse(known.frames) if known is not None and known.out == pattern else ()
+    wanted, certain = _wanted(node)
+    reach = [*mattes_on_disk.frames(pattern), *made, *wanted]
+    if knobs.keeps_range(node, pattern):
+        before = shown_range(node)
+        frames = _ends([*reach, *(() if certain else before)])
+        if frames != before:
+            _set_range(node, frames, knobs.follows_shots(node))
+    for made_of_it in host.passes_of(node, identity.node_id(node)):
+        if path_of(made_of_it, "mattes") == pattern and knobs.keeps_range(made_of_it, pattern):
+            before = (int(made_of_it["first"].value()), int(made_of_it["last"].value()))
+            frames = _ends([*reach, *(() if certain else before)])
+            if frames != before:
+                _set_range_of_pass(made_of_it, frames, knobs.follows_shots(made_of_it))
+
+
+def _ends(frames: Sequence[int]) -> Tuple[int, int]:
+    return min(frames), max(frames)
+
+
+def _wanted(node: nuke.Node) -> Tuple[List[int], bool]:
+    """Give the plate's ends and those of the frames that a propagate would fill, and whether the plate told them, so that no more count."""
+    try:
+        plate = identity.plate_input(node)
+        whole = plates.frame_range("", plate, host.script_range())
+    except Failure:
+        return [], False
+    wanted = [min(whole), max(whole)]
+    try:
+        asked = plates.frame_range(knobs.read_settings(node).frame_range, plate, host.script_range())
+        plates.beyond(asked, plate)
+        wanted += [min(asked), max(asked)]
+    except Failure:
+        pass  # no range, or a slip: a propagate would refuse it
+    # A still tells one frame, and so does a plate that cannot be read.
+    return wanted, len(whole) > 1
+
+
 def point(pass_node: nuke.Node, pattern: str, kept: str, frames: Tuple[int, int]) -> None:
     """Let an XMemPass read these mattes, of these frames; paths as in `show`."""
     follows = host.set_path(pass_node["mattes"], pattern, kept)
     if pass_node.knob("range_of") is not None:
         host.note_path(pass_node["range_of"], pattern if follows else "")
+    _set_range_of_pass(pass_node, frames, follows)
+
+
+def _set_range(node: nuke.Node, frames: Tuple[int, int], follows: bool) -> None:
+    """Write the range of a node's Read; where its path follows the script's variables, the range counts for the current shot alone."""
+    names = ("first", "last", "origfirst", "origlast")
+    host.set_ranges(result_read(node), names, frames, _counts("file", "parent.", node) if follows else "")
+
+
+def _set_range_of_pass(pass_node: nuke.Node, frames: Tuple[int, int], follows: bool) -> None:
     host.set_ranges(pass_node, ("first", "last"), frames, _counts("mattes", "", pass_node) if follows else "")
 
 

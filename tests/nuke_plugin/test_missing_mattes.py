@@ -193,3 +193,75 @@ def test_mattes_of_the_command_line_show_when_the_script_is_opened(stage, start)
     assert inside(artist, node, 1007) == 1.0
     artist.press("refresh", node)
     assert "were not made by this node" in artist.status(node)
+
+
+# --- the plate grows after the run
+
+
+def by_refresh(stage):
+    stage.press("refresh")
+    return stage.save()
+
+
+def by_saving(stage):
+    return stage.save()
+
+
+@pytest.mark.parametrize("growth", ["plate", "frame range"])
+@pytest.mark.parametrize("noticed", [by_refresh, by_saving])
+def test_frames_that_came_after_the_run_stop_a_render_of_node_and_pass(stage, start, growth, noticed):
+    run(stage, "" if growth == "plate" else "1001-1010")
+    stage.press("make_passes")
+    if growth == "plate":
+        stage.plate["last_frame"].setValue(1020)
+    else:
+        stage.node["frame_range"].setValue("1001-1020")
+    script = noticed(stage)
+    stage.host.close()
+    farm = start(plugin=False, gui=False)
+    farm.host.open(script)
+    union = next(node for node in farm.nuke.allNodes("Group") if node.name().startswith("XMemPass"))
+    for node in (farm.host.node("XMemRoto"), union):
+        assert inside(farm, node, 1005) == 1.0
+        for frame in (1011, 1020):
+            with pytest.raises(Exception, match=str(frame)):
+                farm.host.pixels(node, frame)
+    assert inside(farm, farm.host.node("XMemRoto"), 1021) == 0.0, "no plate is there, so no matte is missing"
+
+
+def test_script_whose_plate_grew_elsewhere_covers_it_once_it_is_opened_in_the_interface_and_not_in_a_terminal(stage, start):
+    run(stage, "")
+    stage.press("make_passes")
+    script = stage.save()
+    stage.host.close()
+    text = script.read_text()
+    assert text.count("last_frame 1010") == 2, "of the project and of the plate"
+    script.write_text(text.replace("last_frame 1010", "last_frame 1020"))
+    for gui, last in ((False, 1010), (True, 1020)):
+        opened = start(gui=gui)
+        opened.host.open(script)
+        if gui:
+            opened.host.pump(0.2)
+        union = next(node for node in opened.nuke.allNodes("Group") if node.name().startswith("XMemPass"))
+        assert (opened.host.node("XMemRoto").node("Result")["last"].value(), union["last"].value()) == (last, last)
+        opened.host.close()
+
+
+def test_range_follows_a_plate_that_shrinks_but_never_leaves_a_matte_out(stage):
+    run(stage, "1001-1008")
+    read = stage.node.node("Result")
+    assert read["last"].value() == 1010
+    stage.node["frame_range"].setValue("")
+    stage.plate["last_frame"].setValue(1006)
+    stage.press("refresh")
+    assert read["last"].value() == 1008
+    stage.node.setInput(0, None)
+    stage.press("refresh")
+    assert (read["first"].value(), read["last"].value()) == (1001, 1008), "nothing is known of a plate that is not connected"
+
+
+def test_slip_of_the_frame_range_makes_no_frame_missing(stage):
+    run(stage, "")
+    stage.node["frame_range"].setValue("1-10")
+    stage.press("refresh")
+    assert stage.node.node("Result")["first"].value() == 1001

@@ -151,6 +151,19 @@ def test_the_status_is_that_of_the_current_shot_without_refresh(stage):
     assert inside(stage, stage.node) == 1.0 and int(stage.node.node("Result")["last"].value()) == 1010
 
 
+def test_range_of_a_plate_that_grew_counts_for_the_current_shot_alone(stage):
+    read = stage.node.node("Result")
+    stage.plate["last_frame"].setValue(1020)
+    stage.press("refresh")
+    assert int(read["last"].value()) == 1020
+    switch(stage, "sh020")
+    assert int(read["last"].value()) > 1020, "no frame counts as outside where nothing was propagated"
+    stage.plate["last_frame"].setValue(1030)
+    stage.press("refresh")
+    switch(stage, "sh010")
+    assert int(read["last"].value()) == 1020
+
+
 def test_mattes_without_a_record_get_their_range_by_refresh(stage):
     import shutil
 
