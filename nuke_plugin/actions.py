@@ -18,7 +18,7 @@ from xmem_roto_nuke.panel import curves, keys, ownership, picked, result, status
 from xmem_roto_nuke.run import Share, start
 from xmem_roto_nuke.staleness import look, mattes_on_disk
 from xmem_roto_nuke.staleness.last_run import last_record
-from xmem_roto_nuke.staleness.record import Record, keep_record, write_record
+from xmem_roto_nuke.staleness.record import Record, find_record, keep_record, left_of, write_record
 from xmem_roto_nuke.words import Pace, size
 from xmemcore.protocol import messages
 from xmemcore.protocol.failures import Cancelled, Failure, RequestError
@@ -190,6 +190,10 @@ def record_of(node: nuke.Node, read: NodeRead, handed: HandedNode, outcome: Opti
     """
     written = 0 if outcome is None else len(outcome.written)
     before = host.in_main(last_record, node)
+    there = before if before is not None and before.out == read.settings.out else find_record(read.settings.out, read.node_id)
+    holes = {*handed.missing, *(() if outcome is None else outcome.missing)}
+    if there is not None:  # the other frames stay as they were
+        holes.update(set(there.missing) - set(read.frames))
     # A run that computed nothing says nothing about speed.
     per_frame = seconds / written if written else before.seconds_per_frame if before is not None else 0.0
     return Record(
@@ -209,8 +213,9 @@ def record_of(node: nuke.Node, read: NodeRead, handed: HandedNode, outcome: Opti
         model=read.settings.propagate.model or "default" if outcome is None else outcome.model,
         stamp=mattes_on_disk.stamp(read.settings.out),
         node_name=read.settings.node_name,
-        missing=tuple(sorted({*handed.missing, *(() if outcome is None else outcome.missing)})),
+        missing=tuple(sorted(holes)),
         signed=mattes_on_disk.signed(read.settings.out, list(read.frames)),
+        earlier=left_of(there, read.frames),
     )
 
 

@@ -71,6 +71,18 @@ def frame_range(chosen: str, plate: nuke.Node, script_range: Tuple[int, int]) ->
     return FrameRange.of(range(first, last + 1))
 
 
+def ends(plate: nuke.Node, script_range: Tuple[int, int]) -> Tuple[int, ...]:
+    """Give first and last frame of a plate as `frame_range` settles them: a frame between them without a matte is missing, not outside.
+
+    Empty where they are unknown.
+    """
+    try:
+        whole = frame_range("", plate, script_range)
+    except RequestError:
+        return ()
+    return (min(whole), max(whole))
+
+
 def known_range(plate: nuke.Node) -> Optional[Tuple[int, int]]:
     """Give the first and last frame of a plate, as Nuke tells them; None where it has no end of its own. Main thread."""
     first, last = int(plate.firstFrame()), int(plate.lastFrame())

@@ -67,7 +67,7 @@ class FramesBar(QtWidgets.QWidget):
         if frame in shown.current:
             facts.append("matte, stale" if shown.stale else "matte")
         elif frame in shown.former:
-            facts.append("matte of an earlier run")
+            facts.append("matte of an earlier run, stale" if frame in shown.outdated else "matte of an earlier run")
         elif frame in shown.missing:
             facts.append("matte missing")
         if frame in shown.sureness:
@@ -95,7 +95,8 @@ class FramesBar(QtWidgets.QWidget):
         painter = QtGui.QPainter(self)
         painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
         painter.fillRect(self.rect(), QtGui.QColor(NONE))
-        for frames, colour in ((shown.current, STALE if shown.stale else CURRENT), (shown.former, FORMER), (shown.missing, MISSING)):
+        current = (shown.current, STALE if shown.stale else CURRENT)
+        for frames, colour in (current, (shown.former, FORMER), (shown.outdated, STALE), (shown.missing, MISSING)):
             for first, last in runs(frames):
                 (x, _), (end, wide) = self._span(first), self._span(last)
                 painter.fillRect(QtCore.QRectF(x, 0, end + wide - x, MATTES_HEIGHT), QtGui.QColor(colour))

@@ -45,7 +45,7 @@ def show(node: nuke.Node, pattern: str, frames: FrameRange, holes: Sequence[int]
     follows = host.set_path(read["file"], pattern, kept)
     known = last_record(node)
     if known is not None and known.out == pattern:
-        holes = [*holes, *known.missing]
+        holes = [*holes, *(set(known.missing) - set(frames))]
     reach = [*mattes_on_disk.frames(pattern), *frames, *_plate_ends(node)]
     first, last = min(reach), max(reach)
     if node.knob("range_of") is not None:
@@ -96,18 +96,18 @@ def _wanted(node: nuke.Node) -> Tuple[List[int], bool]:
     """Give the plate's ends and those of the frames that a propagate would fill, and whether the plate told them, so that no more count."""
     try:
         plate = identity.plate_input(node)
-        whole = plates.frame_range("", plate, host.script_range())
     except Failure:
         return [], False
-    wanted = [min(whole), max(whole)]
+    wanted = list(plates.ends(plate, host.script_range()))
+    # A still tells one frame, and so does a plate that cannot be read.
+    certain = len(set(wanted)) > 1
     try:
         asked = plates.frame_range(knobs.read_settings(node).frame_range, plate, host.script_range())
         plates.beyond(asked, plate)
         wanted += [min(asked), max(asked)]
     except Failure:
         pass  # no range, or a slip: a propagate would refuse it
-    # A still tells one frame, and so does a plate that cannot be read.
-    return wanted, len(whole) > 1
+    return wanted, certain
 
 
 def point(pass_node: nuke.Node, pattern: str, kept: str, frames: Tuple[int, int]) -> None:
@@ -148,12 +148,11 @@ def shown_range(node: nuke.Node) -> Tuple[int, int]:
 
 
 def _plate_ends(node: nuke.Node) -> List[int]:
-    """Give first and last frame of the plate: a frame of it without a matte is missing, not outside. Empty when they are unknown."""
+    """Give first and last frame of the plate; empty when they are unknown."""
     try:
-        whole = plates.frame_range("", identity.plate_input(node), host.script_range())
+        return list(plates.ends(identity.plate_input(node), host.script_range()))
     except Failure:
         return []
-    return [min(whole), max(whole)]
 
 
 def mark_holes(node: nuke.Node, holes: Sequence[int]) -> None:

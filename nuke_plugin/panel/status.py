@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import time
-from typing import TYPE_CHECKING, Dict, FrozenSet, Optional, Sequence
+from typing import TYPE_CHECKING, Dict, FrozenSet, List, Optional, Sequence
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import exchange
@@ -60,7 +60,8 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
     record = last_record(node)
     try:
         # The plate is compared over the frames that were propagated; more or fewer frames wanted now are another matter.
-        current = look.look(exchange.read_node(node), None if record is None else FrameRange.parse(record.frames))
+        read = exchange.read_node(node)
+        current = look.look(read, None if record is None else FrameRange.parse(record.frames))
     except Failure as failure:
         # For example nothing is connected yet, which is no fault and says nothing about existing mattes.
         verdict = Verdict("none" if record is None else "stale", (str(host.limit_reached(failure) or failure),))
@@ -69,8 +70,10 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
         place = current.out or (record.out if record is not None else "")
         whole = mattes_on_disk.whole(place) if place and look.uncovered(record, current) else ()
         shown = mattes_on_disk.frames(record.out if record is not None else place) if node["has_result"].value() else ()
-        verdict = look.judge(record, current, stamp, faults, whole, shown)
-        timeline.keep(identity.node_id(node), _timeline(node, record, current, frozenset(shown), verdict.state == "stale"))
+        outdated = look.outdated(record, read, current)
+        verdict = look.judge(record, current, stamp, faults, whole, shown, outdated)
+        row = _timeline(node, record, current, frozenset(shown), frozenset(outdated), verdict.state == "stale")
+        timeline.keep(identity.node_id(node), row)
         notes = list(dict.fromkeys([*notes, *ownership.notes(node, place), *current.warnings, *current.annotations.notes]))
         _show_objects(node, look.keyframe_lines(current.annotations), list(current.annotations.frames))
     node_id = identity.node_id(node)
@@ -81,14 +84,19 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
 
 
 def _timeline(
-    node: nuke.Node, record: Optional[Record], current: look.CurrentState, shown: FrozenSet[int], stale: bool
+    node: nuke.Node,
+    record: Optional[Record],
+    current: look.CurrentState,
+    shown: FrozenSet[int],
+    outdated: FrozenSet[int],
+    stale: bool,
 ) -> timeline.Timeline:
     """Sort what was found by frames."""
     absent = current.annotations.absent
     propagated = FrameRange.parse(record.frames) if record is not None else FrameRange.of(())
     made_last = frozenset(frame for frame in shown if frame in propagated)
-    holes = record.missing if record is not None else ()
-    reach = [*current.frames, *shown, *current.annotations.keyframes]
+    missing = look.lacking(record, current, shown)
+    reach = [*current.frames, *shown, *missing, *current.annotations.keyframes]
     return timeline.Timeline(
         first=min(reach),
         last=max(reach),
@@ -100,7 +108,8 @@ def _timeline(
         approved=current.approved,
         current=made_last,
         former=shown - made_last,
-        missing=frozenset(frame for frame in propagated if frame not in shown and frame not in holes),
+        outdated=(shown - made_last) & outdated,
+        missing=frozenset(missing),
         stale=stale,
         sureness=mattes_on_disk.recorded(record.out if record is not None else current.out).sureness if shown else {},
         reasons=timeline.reasons_of(identity.read_hidden(node, "suggestions")),
@@ -150,8 +159,19 @@ def _label(node: nuke.Node) -> str:
         return f"{name}\n({state})"
     if state == "fresh" and host.may_walk_trees() and watch.has_moved(node, node_id, validate=False):
         return f"{name}\n(inputs changed)"
-    former = _verdicts[node_id].former if state == "fresh" else 0
-    return f"{name}\n({plural(former, 'matte')} of earlier runs)" if former else name
+    counted = _counted(_verdicts[node_id]) if state in ("fresh", "none") and node_id in _verdicts else []
+    return f"{name}\n({'; '.join(counted)})" if counted else name
+
+
+def _counted(verdict: Verdict) -> List[str]:
+    """Count the mattes of earlier runs and the frames without a matte, beside which others are up to date."""
+    counted = []
+    if verdict.former and verdict.state == "fresh":
+        stale = ", stale" if verdict.outdated == verdict.former else f", {verdict.outdated} of them stale" if verdict.outdated else ""
+        counted.append(f"{plural(verdict.former, 'matte')} of earlier runs{stale}")
+    if verdict.lacking:
+        counted.append(f"{plural(verdict.lacking, 'frame')} without a matte")
+    return counted
 
 
 def _state(node_id: str) -> str:
@@ -189,12 +209,17 @@ def _show_objects(node: nuke.Node, lines: Sequence[str], names: Sequence[str]) -
 
 def _write(node: nuke.Node, verdict: Verdict, notes: Sequence[str], record: Optional[Record]) -> None:
     node_id = identity.node_id(node)
-    if title := runs.title(node_id):
+    if running := runs.title(node_id):
         # No verdict is shown meanwhile, since every frame changes it.
-        verdict = Verdict("working", (f"{title}. Cancel stops it; frames that are finished stay.",))
-    head = f'<b><font color="{COLOURS[verdict.state]}">{TITLES[verdict.state]}</font></b>'
+        verdict = Verdict("working", (f"{running}. Cancel stops it; frames that are finished stay.",))
+    title, colour, facts = TITLES[verdict.state], COLOURS[verdict.state], ""
     if verdict.state == "fresh" and record is not None:
-        head += f": {record.frames}, {plural(len(record.objects), 'object')}"
+        counted, objects = _counted(verdict), plural(len(record.objects), "object")
+        title = "; ".join([f"{title} on {record.frames}", *counted]) if counted else title
+        facts = f": {objects}" if counted else f": {record.frames}, {objects}"
+        colour = COLOURS["stale"] if verdict.outdated or verdict.lacking else colour
+    head = f'<b><font color="{colour}">{title}</font></b>{facts}'
+    if verdict.state == "fresh" and record is not None:
         learned, seen = plural(record.encoded_annotations, "keyframe"), plural(record.encoded_frames, "plate frame")
         run = f"Last run: {plural(record.computed, 'matte')} in {record.seconds:.0f} s; learned {learned} and looked at {seen} anew."
         # Nobody here knows how long the workers of a farm took.

@@ -30,8 +30,10 @@ class Timeline:
     """Frames whose matte is of the last run."""
     former: FrozenSet[int] = frozenset()
     """Frames whose matte is of an earlier run, or somebody else's."""
+    outdated: FrozenSet[int] = frozenset()
+    """Those of them that are known to be of other inputs than those of now."""
     missing: FrozenSet[int] = frozenset()
-    """Frames of the plate, of those that were propagated, whose matte is not on disk."""
+    """Frames that the node shows, and whose matte is not on disk."""
     stale: bool = False
     """Whether a run would make other mattes now than the last run made."""
     sureness: Mapping[int, float] = field(default_factory=dict)
@@ -52,10 +54,12 @@ class Timeline:
     def sentence(self) -> str:
         """Count what the strip shows."""
         stale = " (stale)" if self.stale else ""
+        old = len(self.outdated)
+        outdated = f" ({old} stale)" if old and old < len(self.former) else " (stale)" if old else ""
         counts = (
             (len(self.keys()), "keyed", "keyed"),
             (len(self.current), f"matte{stale}", f"mattes{stale}"),
-            (len(self.former), "matte of earlier runs", "mattes of earlier runs"),
+            (len(self.former), f"matte of earlier runs{outdated}", f"mattes of earlier runs{outdated}"),
             (len(self.missing), "frame without a matte", "frames without a matte"),
             (len({frame for frames in self.approved.values() for frame in frames}), "approved", "approved"),
         )

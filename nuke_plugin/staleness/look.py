@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
+from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import approvals, pictures, plates
 from xmem_roto_nuke.handover.exchange import Annotations, HandedNode, NodeRead
 from xmem_roto_nuke.node.settings import counting
 from xmem_roto_nuke.roto.states import state_of
 from xmem_roto_nuke.staleness.record import Record
-from xmem_roto_nuke.staleness.snapshot import Snapshot, differences
+from xmem_roto_nuke.staleness.snapshot import Snapshot, differences, inputs_digest
 from xmem_roto_nuke.words import duration
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.words import plural
@@ -31,6 +32,8 @@ class CurrentState:
     """Approved frames of each object, which the next run keeps."""
     warnings: Tuple[str, ...]
     """Sentences about the frames and the annotations."""
+    plate_ends: Tuple[int, ...] = ()
+    """First and last frame of the plate; empty when they are unknown."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,10 @@ class Verdict:
     cost: str = ""
     former: int = 0
     """Number of mattes that are shown and were not checked by the last run."""
+    outdated: int = 0
+    """Number of those that are known to be of other inputs."""
+    lacking: int = 0
+    """Number of frames that the node shows without a matte."""
 
 
 def look(read: NodeRead, plate_frames: Optional[FrameRange] = None) -> CurrentState:
@@ -59,7 +66,8 @@ def look(read: NodeRead, plate_frames: Optional[FrameRange] = None) -> CurrentSt
     plate_state = pictures.plate_state(read.plate, frames, read.annotations.keyframes)
     roto_state = _roto_state(read.annotations, _alpha_states(read))
     snapshot = Snapshot(plate_state, roto_state, _counting(read), _hidden(read.annotations))
-    return CurrentState(snapshot, read.annotations, read.frames, read.settings.out, approvals.listed(read.approved), read.warnings)
+    ends = plates.ends(read.plate, host.script_range())
+    return CurrentState(snapshot, read.annotations, read.frames, read.settings.out, approvals.listed(read.approved), read.warnings, ends)
 
 
 def snapshot_of(read: NodeRead, handed: HandedNode) -> Snapshot:
@@ -79,6 +87,35 @@ def uncovered(record: Optional[Record], current: CurrentState) -> List[int]:
     return [frame for frame in current.frames if frame not in covered]
 
 
+def lacking(record: Optional[Record], current: CurrentState, shown: Collection[int]) -> List[int]:
+    """List the frames that the node shows without a matte: of the plate, wanted ones, and all between. Holes of the plate need none.
+
+    Args:
+        record: of the last run; None when there was none.
+        current: of `look`.
+        shown: frames that have a file among the mattes that the node puts out.
+    """
+    made, holes = (FrameRange.parse(record.frames), set(record.missing)) if record is not None else ((), set())
+    if not shown and not made:
+        return []  # that there are no mattes says it all
+    reach = [*current.plate_ends, *current.frames, *made, *shown]
+    present = set(shown)
+    return [frame for frame in range(min(reach), max(reach) + 1) if frame not in present and frame not in holes]
+
+
+def outdated(record: Optional[Record], read: NodeRead, current: CurrentState) -> Set[int]:
+    """List the frames whose mattes an earlier run made of other inputs than those of now, as far as that is known; main thread."""
+    found: Set[int] = set()
+    inputs = inputs_digest(current.snapshot)
+    for run in record.earlier if record is not None and inputs else ():
+        if run.inputs == inputs:
+            frames = list(FrameRange.parse(run.plate_frames))
+            if run.plate == pictures.plate_state(read.plate, frames, current.annotations.keyframes):
+                continue
+        found.update(FrameRange.parse(run.frames))
+    return found
+
+
 def judge(
     record: Optional[Record],
     current: CurrentState,
@@ -86,6 +123,7 @@ def judge(
     faults: Sequence[str] = (),
     whole: Collection[int] = (),
     shown: Collection[int] = (),
+    outdated: Collection[int] = (),
 ) -> Verdict:
     """Compare the last run with the node as it is.
 
@@ -96,15 +134,17 @@ def judge(
         faults: of single mattes on disk; see `mattes_on_disk`.
         whole: frames that have a matte of any run where the next one writes.
         shown: frames that have a file among the mattes that the node puts out.
+        outdated: of `outdated`.
     """
+    bare_shown = lacking(record, current, shown)
     new = uncovered(record, current)
     earlier = [frame for frame in new if frame in whole]
     kept_mattes = f"An earlier run's mattes of {FrameRange.of(earlier)} are on disk; the next run keeps those that hold." if earlier else ""
     if record is None:
         foreign = _former(shown, "were not made by this node")
-        return Verdict(
-            "none", ("Nothing has been propagated yet.", *filter(None, (kept_mattes, foreign))), _cost(record, current, None), len(shown)
-        )
+        unmade = _without(bare_shown)
+        reasons = ["Nothing has been propagated yet.", *filter(None, (kept_mattes, foreign, unmade))]
+        return Verdict("none", tuple(reasons), _cost(record, current, None), len(shown), lacking=len(bare_shown))
     covered = FrameRange.parse(record.frames)
     former = [frame for frame in shown if frame not in covered]
     reasons = differences(record.snapshot, current.snapshot)
@@ -120,19 +160,34 @@ def judge(
     only_frames = bool(new) and not reasons and record.complete
     bare = [frame for frame in new if frame not in whole]
     if bare:
-        reasons.append(f"Frames without a matte: {FrameRange.of(bare)}.")
+        reasons.append(_without(bare))
     if kept_mattes:
         reasons.append(kept_mattes)
     if not record.complete:
         reasons.append("The last run did not finish; the next one goes on from there.")
     moved = f"The next run writes to {current.out}." if current.out and current.out != record.out else ""
+    notes, advice = [], []
+    other = [frame for frame in former if frame in outdated]
     if former:
-        reasons.append(_former(former, "are of earlier runs"))
-        moved = moved or "Propagate with their frames in the range tells whether they hold, and makes those again that do not."
-    if not reasons or (former and len(reasons) == 1):
-        return Verdict("fresh", tuple(reasons), cost=moved, former=len(former))
+        notes.append(_former([frame for frame in former if frame not in outdated], "are of earlier runs"))
+        notes.append(_former(other, "are of earlier runs with other shapes, settings or plate"))
+        advice.append("Propagate with their frames in the range tells whether they hold, and makes those again that do not.")
+    # Wanted ones are named above, and those of the last run among the faults.
+    unasked = [frame for frame in bare_shown if frame not in covered and frame not in new]
+    if unasked:
+        notes.append(_without(unasked))
+        advice[1:] = [] if former else ["Propagate with these frames in the range makes their mattes."]
+    notes = [note for note in notes if note]
+    counts = {"former": len(former), "outdated": len(other), "lacking": len(bare_shown)}
+    if not reasons:
+        return Verdict("fresh", tuple(notes), cost=moved or " ".join(advice), **counts)
     # Only some frames are missing: the others stay as they are.
-    return Verdict("stale", tuple(reasons), _cost(record, current, len(new) if only_frames else None), len(former))
+    return Verdict("stale", (*reasons, *notes), _cost(record, current, len(new) if only_frames else None), **counts)
+
+
+def _without(frames: Sequence[int]) -> str:
+    """Name frames that have no matte; empty when there are none."""
+    return f"Frames without a matte: {FrameRange.of(frames)}." if frames else ""
 
 
 def _former(frames: Collection[int], fact: str) -> str:

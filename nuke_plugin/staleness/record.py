@@ -13,16 +13,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
 
 from xmem_roto_nuke.node import identity
-from xmem_roto_nuke.staleness.snapshot import Snapshot
-from xmemcore.protocol import nuke_record
+from xmem_roto_nuke.staleness.snapshot import Snapshot, inputs_digest
+from xmemcore.protocol import kinds, nuke_record
 from xmemcore.protocol.frames import FrameRange, FrameRangeInvalid
-from xmemcore.protocol.kinds import wrong_kind
 from xmemcore.protocol.names import is_layer_name
+from xmemcore.protocol.outside import NotUsable
 
 if TYPE_CHECKING:
     import nuke
 
 FRAME = re.compile(r"-?[0-9]{1,9}")
+
+
+MOST_EARLIER = 4
+"""Earlier runs that a record tells of; of mattes that are older, nothing is known."""
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """What mattes were made of that an earlier run left behind."""
+
+    frames: str
+    """Range of its frames that no later run was asked for."""
+    inputs: str
+    """`snapshot.inputs_digest` of it."""
+    plate: str
+    """Digest of the plate over `plate_frames`."""
+    plate_frames: str
 
 
 @dataclass(frozen=True)
@@ -58,6 +75,8 @@ class Record:
     """Frames that were asked for and have no plate, and so no matte."""
     signed: str = ""
     """`mattes_on_disk.signed` of the run's frames, which tells the mattes where result.json is lost; empty in older records."""
+    earlier: Tuple[EarlierRun, ...] = ()
+    """Runs before this one whose mattes lie at the same place, the last one first."""
 
     def as_json(self) -> Dict[str, Any]:
         return asdict(self)
@@ -70,14 +89,37 @@ class Record:
             values["snapshot"] = _snapshot(values["snapshot"])
             for name in ("objects", "layers", "missing"):
                 values[name] = tuple(_list(values.get(name, ())))
+            values["earlier"] = tuple(kinds.of_json(EarlierRun, run) for run in _list(values.get("earlier", ())))
             record = cls(**values)
-            FrameRange.parse(record.frames)
-        except (KeyError, TypeError, AttributeError, FrameRangeInvalid):
+            for text in (record.frames, *(text for run in record.earlier for text in (run.frames, run.plate_frames))):
+                FrameRange.parse(text)
+        except (KeyError, TypeError, AttributeError, FrameRangeInvalid, NotUsable):
             return None
-        kinds = {name: value for name, value in values.items() if name not in ("snapshot", "objects", "layers")}
+        plain = {name: value for name, value in values.items() if name not in ("snapshot", "objects", "layers")}
         sayable = all(isinstance(name, str) for name in record.objects) and all(map(is_layer_name, record.layers))
         # A layer's name becomes the text of knobs, where brackets would be run.
-        return record if sayable and wrong_kind(cls, kinds) is None else None
+        return record if sayable and kinds.wrong_kind(cls, plain) is None else None
+
+
+def left_of(before: Optional[Record], frames: FrameRange) -> Tuple[EarlierRun, ...]:
+    """List the runs whose mattes stay where they are when a run fills other frames.
+
+    Args:
+        before: of the last run at the same place; None when there was none.
+        frames: that the run is asked for.
+    """
+    if before is None:
+        return ()
+    runs = list(before.earlier)
+    digest = inputs_digest(before.snapshot)
+    if before.complete and digest:  # a run that was cut short has left mattes of earlier ones within its range
+        runs.insert(0, EarlierRun(before.frames, digest, before.snapshot.plate, before.frames))
+    asked, left = set(frames), []
+    for run in runs[:MOST_EARLIER]:
+        rest = [frame for frame in FrameRange.parse(run.frames) if frame not in asked]
+        if rest:
+            left.append(replace(run, frames=str(FrameRange.of(rest))))
+    return tuple(left)
 
 
 def write_record(node: nuke.Node, record: Record) -> None:

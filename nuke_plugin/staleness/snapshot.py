@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Mapping, Optional
@@ -24,6 +26,18 @@ class Snapshot:
     settings: Mapping[str, Any] = field(default_factory=dict)
     hidden: Optional[Mapping[str, str]] = None
     """Frames on which an object's shapes did not show, by object; None in records of earlier versions."""
+
+
+def inputs_digest(snapshot: Snapshot) -> str:
+    """Reduce shapes and settings to a text, equal where `differences` finds none among them; empty for a run of an earlier version.
+
+    The plate is left out, since its digest is of the run's own frames, and so is what is hidden, which is told for those alone.
+    """
+    if any(len(state) > 1 for by_frame in snapshot.roto.values() for state in by_frame.values()):
+        return ""
+    settings = {name: value for name, value in snapshot.settings.items() if value != default_of(name)}
+    content = json.dumps([snapshot.roto, settings], sort_keys=True, default=str)
+    return hashlib.sha1(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def differences(before: Snapshot, now: Snapshot) -> List[str]:

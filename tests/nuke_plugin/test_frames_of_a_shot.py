@@ -25,13 +25,13 @@ def test_a_row_tells_keys_mattes_of_which_run_and_those_that_are_gone(stage):
     stage.propagate()
     assert known(stage).keyed == {"tri": (1001, 1003)} and known(stage).keys("tri") == [1001, 1003]
     assert sorted(known(stage).current) == [1001, 1002, 1003, 1004] and sorted(known(stage).former) == list(range(1005, 1011))
-    assert known(stage).sentence() == "2 keyed, 4 mattes, 6 mattes of earlier runs"
+    assert known(stage).sentence() == "2 keyed, 4 mattes, 6 mattes of earlier runs (stale)"
     next(stage.folder.glob("mattes/*/matte.1002.exr")).unlink()
     stage.nuke.root()["frame"].setValue(1009)
     stage.press("absent_key")
     shown = known(stage)
     assert shown.missing == {1002} and shown.absent == {"tri": (1009,)} and shown.keyed == {"tri": (1001, 1003)} and shown.stale
-    assert shown.sentence() == "2 keyed, 3 mattes (stale), 6 mattes of earlier runs, 1 frame without a matte"
+    assert shown.sentence() == "2 keyed, 3 mattes (stale), 6 mattes of earlier runs (stale), 1 frame without a matte"
 
 
 def test_the_buttons_jump_to_keys_of_the_chosen_object_and_stay_past_the_last(stage):

@@ -24,8 +24,88 @@ def test_run_over_a_part_of_the_range_leaves_the_other_frames_in_the_picture(sta
     run(stage, "1004-1005")
     assert [inside(stage, stage.node, frame) for frame in (1001, 1004, 1010)] == [1.0, 1.0, 1.0]
     assert "The mattes of 1001-1003,1006-1010 show too; they are of earlier runs." in stage.status()
-    assert "Up to date</font></b>: 1004-1005" in stage.status()
+    assert '"#6fbf73">Up to date on 1004-1005; 8 mattes of earlier runs</font>' in stage.status()
     assert stage.host.label(stage.node).endswith("(8 mattes of earlier runs)")
+
+
+def strip(stage) -> str:
+    from xmem_roto_nuke.panel import timeline
+
+    return timeline.of_node(stage.node["node_id"].value()).sentence()
+
+
+@pytest.mark.parametrize("change", ["settings", "shapes", "plate"])
+def test_mattes_of_earlier_runs_count_as_stale_where_they_are_known_to_be_of_other_inputs(stage, change):
+    run(stage, "1001-1010")
+    run(stage, "1009-1010")
+    assert '"#6fbf73">Up to date on 1009-1010; 8 mattes of earlier runs</font>' in stage.status()
+    if change == "settings":
+        before = stage.node["edges"].value()
+        stage.node["edges"].setValue("plain")
+    elif change == "shapes":
+        stage.nuke.root()["frame"].setValue(1003)
+        stage.press("add_key")
+    else:
+        before = stage.grade["multiply"].value()
+        stage.grade["multiply"].setValue(0.5)
+    run(stage, "1003-1004")
+    assert '"#e0a030">Up to date on 1003-1004; 8 mattes of earlier runs, stale</font>' in stage.status()
+    assert "The mattes of 1001-1002,1005-1010 show too; they are of earlier runs with other shapes, settings or plate." in stage.status()
+    assert stage.host.label(stage.node).endswith("(8 mattes of earlier runs, stale)")
+    assert "2 mattes, 8 mattes of earlier runs (stale)" in strip(stage)
+    if change == "shapes":
+        stage.press("remove_key")
+    else:
+        knob = stage.node["edges"] if change == "settings" else stage.grade["multiply"]
+        knob.setValue(before)
+    run(stage, "1003-1003")
+    assert "8 mattes of earlier runs, stale" not in stage.status(), "they are of what is there again"
+    assert "9 mattes of earlier runs, 1 of them stale" in stage.status() and "9 mattes of earlier runs (1 stale)" in strip(stage)
+
+
+def test_nothing_is_claimed_of_mattes_that_no_run_of_this_node_tells_of(stage):
+    run(stage, "1001-1010")
+    stage.node["record"].setValue("")
+    next(stage.folder.glob("mattes/*/nuke.json")).unlink()
+    stage.node["edges"].setValue("plain")
+    run(stage, "1003-1004")
+    assert '"#6fbf73">Up to date on 1003-1004; 8 mattes of earlier runs</font>' in stage.status()
+
+
+def test_frames_that_nobody_asked_for_and_that_are_black_are_counted(stage):
+    run(stage, "1001-1010")
+    stage.press("version_up")
+    run(stage, "1003-1004")
+    assert inside(stage, stage.node, 1008) == 0.0
+    assert '"#e0a030">Up to date on 1003-1004; 8 frames without a matte</font>' in stage.status()
+    assert stage.status().count("Frames without a matte: 1001-1002,1005-1010.") == 1
+    assert stage.host.label(stage.node).endswith("(8 frames without a matte)")
+    assert "2 mattes, 8 frames without a matte" in strip(stage)
+    run(stage, "1001-1004")
+    assert stage.host.label(stage.node).endswith("(6 frames without a matte)") and "6 frames without a matte" in strip(stage)
+    run(stage, "")
+    assert "without a matte" not in stage.status() + strip(stage) + stage.host.label(stage.node)
+
+
+def test_holes_of_the_plate_stay_holes_when_other_frames_are_run(stage):
+    from dataclasses import replace
+
+    from xmem_roto_nuke.staleness.last_run import last_record
+    from xmem_roto_nuke.staleness.record import write_record
+
+    run(stage, "1001-1010")
+    os.remove(stage.node.node("Result")["file"].value() % 1006)
+    write_record(stage.node, replace(last_record(stage.node), missing=(1006,)))
+    for frames in ("1003-1004", "1002-1003"):
+        stage.node["size"].setValue(stage.node["size"].value() + 16)  # so that there are new mattes, which the node shows
+        run(stage, frames)
+        assert "without a matte" not in stage.status() + strip(stage)
+        assert last_record(stage.node).missing == (1006,)
+        hole = stage.node["hole"]
+        assert [hole.getValueAt(frame) for frame in (1005, 1006, 1007)] == [0, 1, 0]
+    stage.node["size"].setValue(stage.node["size"].value() + 16)
+    run(stage, "1005-1007")
+    assert last_record(stage.node).missing == () and stage.node["hole"].getValueAt(1006) == 0, "the plate has a picture there again"
 
 
 def test_passes_follow_a_result_that_grows_or_moves(stage):

@@ -141,7 +141,7 @@ def test_the_status_is_that_of_the_current_shot_without_refresh(stage):
     assert "no finished result" in stage.told[-1]
     stage.node["frame_range"].setValue("1001-1005")
     stage.propagate()
-    assert "Up to date</font></b>: 1001-1005" in stage.status()
+    assert "Up to date on 1001-1005; 5 frames without a matte" in stage.status()
     switch(stage, "sh010")
     stage.node["frame_range"].setValue("")
     status.refresh(stage.node)
