@@ -191,6 +191,7 @@ def _created(node: nuke.Node) -> None:
     global _watching
     migrate.bring_up_to_date(node)
     identity.register(node)
+    versions.note(node)
     status.forget(node)
     host.keep_out_of_presets(node)
     if host.may_walk_trees():
@@ -242,6 +243,7 @@ def _settle(node: nuke.Node) -> None:
     """Note where the node lives, unless it is at work: a run ends under the id with which it began."""
     if not _at_work(node):
         ownership.settle(node)
+        versions.settle(node)
 
 
 def _at_work(node: nuke.Node) -> bool:
@@ -261,6 +263,8 @@ def concerns(knob: Any) -> bool:
 def knob_changed(node: Optional[nuke.Node], knob: Any) -> None:
     """Judge the result again when one of its inputs changed; where nodes are counted, Refresh does that."""
     if knob is not None and knob.name() == "version":
+        if node is not None:
+            versions.note(node)
         _pressed(versions.show_chosen, node)
     elif concerns(knob):
         _quietly(_look_again, node)

@@ -52,7 +52,8 @@ def start(
     node_id = identity.node_id(node)
     if node_id in runs.under_way:
         raise AlreadyRunning(f"{node.name()} is at work already: {runs.under_way[node_id].title}. Cancel it, or wait for it.")
-    run = Run(node, node_id, str(node.fullName()), title)
+    version = node.knob("version")
+    run = Run(node, node_id, str(node.fullName()), title, "" if version is None else str(version.value()))
     runs.under_way[node_id] = run
     status.say_working(node)
     values: List[Read] = []

@@ -35,6 +35,8 @@ class Run:
     node_name: str
     """Full name, for what the artist reads."""
     title: str
+    version: str = ""
+    """Of the mattes, as the node's knob said when the run began; empty for a node without such a knob."""
     stop: threading.Event = field(default_factory=threading.Event)
     bar: Optional[Bar] = None
     ended: threading.Event = field(default_factory=threading.Event)

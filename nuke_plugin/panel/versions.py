@@ -6,8 +6,10 @@ next one and locks the former, so that it stays as it is and can be shown again.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from typing import TYPE_CHECKING, List
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Dict, List, Optional, Tuple
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.node import identity, knobs, places, runs
@@ -15,6 +17,7 @@ from xmem_roto_nuke.panel import result, status, views
 from xmem_roto_nuke.staleness import mattes_on_disk
 from xmemcore.protocol import result_lock
 from xmemcore.protocol.failures import Busy, RequestError
+from xmemcore.protocol.result_lock import ResultLock
 
 if TYPE_CHECKING:
     import nuke
@@ -22,6 +25,25 @@ if TYPE_CHECKING:
 
 MOST_SKIPPED = 8
 """Versions in a row without mattes, such as those that were begun and never propagated, behind which another one is looked for."""
+
+
+@dataclass
+class _Begun:
+    """What Version up did, so that Undo and Redo can be followed: they turn knobs back, and know of no lock."""
+
+    left: str
+    """Version that was left."""
+    left_pattern: str
+    pattern: str
+    """Pattern of the version that began."""
+    lock: Optional[ResultLock]
+    """The lock that was made; None where none was needed, or there was one already."""
+
+
+_begun: Dict[Tuple[str, str], _Begun] = {}
+"""Versions that were begun in this session, by node id and version."""
+_seen: Dict[str, str] = {}
+"""Version of each node, by node id, when it was last acted on."""
 
 
 def version_up(node: nuke.Node) -> None:
@@ -33,29 +55,81 @@ def version_up(node: nuke.Node) -> None:
     _refuse_at_work(node)
     left, kept = knobs.matte_pattern(node), knobs.kept_pattern(node)
     has_mattes = bool(mattes_on_disk.frames(left))
-    if has_mattes:
-        result_lock.lock(left)
-    known = existing(node)
+    lock = result_lock.lock(left) if has_mattes and result_lock.lock_of(left) is None else None
+    known, former = existing(node), str(node["version"].value())
     upcoming = places.version_name(max(map(places.version_number, known)) + 1)
     with host.one_undo("XMem version up"):
         _offer(node, [*known, upcoming])
         node["version"].setValue(upcoming)
         if has_mattes:  # one that was begun and never propagated shows no difference
             views.compare_with(node, left, kept)
+    note(node)
+    _begun[identity.node_id(node), upcoming] = _Begun(former, left, knobs.matte_pattern(node), lock)
     shown = knobs.shown_pattern(node)
     until_then = f"; until then {shown} shows" if shown else ""
     status.refresh(node, (f"{upcoming} begins: the next Propagate writes {knobs.matte_pattern(node)}{until_then}.",))
 
 
 def show_chosen(node: nuke.Node) -> None:
-    """Let the node put out the version that its knob says, once there are mattes of it.
+    """Let the node put out the version that its knob says, once there are mattes of it. During a run the knob goes back to the run's.
 
     Raises:
         Busy, RequestError.
     """
-    _refuse_at_work(node)
+    run = runs.under_way.get(identity.node_id(node))
+    if run is not None:
+        if run.version and str(node["version"].value()) != run.version:
+            with host.unrecorded():
+                node["version"].setValue(run.version)
+            _refuse_at_work(node)
+        return
     result.show_place(node, knobs.matte_pattern(node))
     status.refresh(node)
+
+
+def note(node: nuke.Node) -> None:
+    """Take the node's version as it is: it was loaded, or somebody has chosen it."""
+    if node.knob("version") is not None:
+        _seen[identity.node_id(node)] = str(node["version"].value())
+
+
+def settle(node: nuke.Node) -> None:
+    """Follow a change of the version that nobody has chosen, by Undo or Redo, with the lock and with what shows.
+
+    Not while the node is at work, and not in a terminal, where nothing is undone and nothing is shown anew.
+    """
+    if node.knob("version") is None or not host.has_interface():
+        return
+    node_id, chosen = identity.node_id(node), str(node["version"].value())
+    before = _seen.setdefault(node_id, chosen)
+    if chosen == before:
+        return
+    _seen[node_id] = chosen
+    sentences = []
+    for undone in _steps(node_id, before, chosen):
+        is_its_own = undone.lock is not None and result_lock.lock_of(undone.left_pattern) == undone.lock
+        if is_its_own and not mattes_on_disk.frames(undone.pattern):
+            with contextlib.suppress(OSError):  # the status names a lock that stays
+                result_lock.unlock(undone.left_pattern)
+                sentences.append(f"Version up is undone: {undone.left} is no longer locked.")
+    for again in _steps(node_id, chosen, before):
+        if again.lock is not None:
+            with contextlib.suppress(OSError):
+                again.lock = result_lock.lock(again.left_pattern)
+    with contextlib.suppress(RequestError):  # no place for mattes, which a run would say
+        result.show_place(node, knobs.matte_pattern(node))
+    status.refresh(node, sentences)
+
+
+def _steps(node_id: str, later: str, earlier: str) -> List[_Begun]:
+    """List what was begun on the way from one version to a later one, the last first; empty where no way leads there."""
+    steps: List[_Begun] = []
+    while later != earlier:
+        if (node_id, later) not in _begun:
+            return []
+        steps.append(_begun[node_id, later])
+        later = steps[-1].left
+    return steps
 
 
 def offer(node: nuke.Node) -> None:

@@ -200,6 +200,84 @@ def test_each_shot_of_a_multishot_script_has_mattes_of_its_own(start):
     assert pattern(stage.node) == first and "Up to date" in stage.status()
 
 
+# --- a version that changes by itself
+
+
+def locks(stage) -> list:
+    return sorted(path.parent.name for path in stage.folder.glob("mattes/**/locked.json"))
+
+
+def undo(stage, again: bool = False) -> None:
+    (stage.host.redo if again else stage.host.undo)()
+    stage.node["label"].setValue(f"{stage.node['label'].value()}.")  # the stand-in's idle moments are for nodes that were touched
+    stage.host.pump(0.2)
+
+
+def test_a_version_chosen_during_a_run_is_put_back(stage):
+    stage.propagate()
+    first = pattern(stage.node)
+    stage.press("version_up")
+    stage.node["size"].setValue(256)
+    stage.press("propagate")
+    choose(stage, "v001")
+    assert [text for text in stage.told if "is at work" in text] == stage.told and len(stage.told) == 1
+    stage.wait()
+    assert stage.node["version"].value() == "v002" and "/v002/" in pattern(stage.node) and "Locked" not in stage.status()
+    assert "The next run writes" not in stage.status() and len(stage.told) == 1
+    choose(stage, "v001")
+    assert pattern(stage.node) == first
+
+
+def test_undo_of_version_up_takes_its_lock_back_and_redo_makes_it_again(stage):
+    stage.propagate()
+    stage.press("version_up")
+    assert len(locks(stage)) == 1
+    undo(stage)
+    assert stage.node["version"].value() == "v001" and locks(stage) == []
+    assert "Version up is undone: v001 is no longer locked." in stage.status()
+    assert "v002" not in stage.status() and "The next run writes" not in stage.status()
+    stage.node["size"].setValue(256)
+    stage.propagate()
+    assert stage.told == [] and "Up to date" in stage.status()
+
+
+def test_redo_of_version_up_locks_again(stage):
+    stage.propagate()
+    stage.press("version_up")
+    undo(stage)
+    undo(stage, again=True)
+    assert stage.node["version"].value() == "v002" and len(locks(stage)) == 1 and "v002" in stage.status()
+    undo(stage)
+    assert locks(stage) == []
+
+
+@pytest.mark.parametrize("followed", ["mattes", "a lock of somebody else", "the artist's own lock"])
+def test_undo_of_version_up_leaves_a_lock_that_something_followed_and_the_status_says_so(stage, followed):
+    from xmemcore.protocol import result_lock
+
+    stage.propagate()
+    first = pattern(stage.node)
+    if followed == "the artist's own lock":
+        stage.press("lock_result")
+    stage.press("version_up")
+    if followed == "mattes":
+        stage.propagate()
+    elif followed == "a lock of somebody else":
+        result_lock.unlock(first)
+        result_lock._write(result_lock._path(first), {"matte.%04d.exr": {"by": "jd on ws12", "since": "2026-11-29 10:30"}})
+    undo(stage)
+    assert stage.node["version"].value() == "v001" and len(locks(stage)) == 1
+    assert "Locked by" in stage.status() and "until Lock result is pressed again" in stage.status()
+    assert pattern(stage.node) == first, "what the knob says is what shows"
+
+
+def test_a_former_version_chosen_from_the_menu_stays_locked(stage):
+    stage.propagate()
+    stage.press("version_up")
+    choose(stage, "v001")
+    assert len(locks(stage)) == 1 and "Locked by" in stage.status()
+
+
 # --- whose a result is
 
 
