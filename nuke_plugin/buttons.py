@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 from xmem_roto_nuke import actions, graph, host, migrate, publish, run, together
 from xmem_roto_nuke.node import identity, runs
 from xmem_roto_nuke.node.settings import watched_knobs
-from xmem_roto_nuke.panel import jumps, keys, ownership, passes, picked, result, status, versions, views
+from xmem_roto_nuke.panel import curves, jumps, keys, ownership, passes, picked, result, status, versions, views
 from xmemcore.protocol import foreign
 from xmemcore.protocol.failures import Cancelled, Failure
 
@@ -193,7 +193,7 @@ def _created(node: nuke.Node) -> None:
     identity.register(node)
     versions.note(node)
     status.forget(node)
-    host.keep_out_of_presets(node)
+    host.keep_out_of_presets(node, curves.names(node))
     if host.may_walk_trees():
         host.delete_leftovers(node)
     if not _watching:

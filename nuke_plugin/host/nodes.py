@@ -131,6 +131,7 @@ def write_hidden_curve(node: nuke.Node, name: str, label: str, curve: str) -> No
         knob = nuke.Double_Knob(name, label)
         knob.setFlag(nuke.INVISIBLE)
         node.addKnob(knob)
+    _keep_out_of_presets(knob)
     knob.fromScript("{" + curve + "}")
 
 
@@ -140,13 +141,23 @@ PRESET_FREE = (
 """Knobs that say which node it is and what was made with it: no node preset keeps them."""
 
 
-def keep_out_of_presets(node: nuke.Node) -> None:
-    """Ask Nuke to leave a node's identity out of its presets; `ownership` handles older presets and older Nukes."""
-    flag = getattr(nuke, "DONT_SAVE_TO_NODEPRESET", None)
-    for name in PRESET_FREE:
+def keep_out_of_presets(node: nuke.Node, others: Sequence[str] = ()) -> None:
+    """Ask Nuke to leave a node's identity out of its presets; `ownership` handles older presets and older Nukes.
+
+    Args:
+        node: an XMemRoto.
+        others: names of knobs that a result has brought, such as its curves; a script keeps the knobs, and not this wish.
+    """
+    for name in (*PRESET_FREE, *others):
         knob = node.knob(name)
-        if knob is not None and flag is not None:
-            knob.setFlag(flag)
+        if knob is not None:
+            _keep_out_of_presets(knob)
+
+
+def _keep_out_of_presets(knob: nuke.Knob) -> None:
+    flag = getattr(nuke, "DONT_SAVE_TO_NODEPRESET", None)
+    if flag is not None:
+        knob.setFlag(flag)
 
 
 WIDE = 100000

@@ -41,9 +41,15 @@ def follow(node: nuke.Node, record: Record) -> None:
 @host.unrecorded()
 def remove(node: nuke.Node, but: Collection[str] = ()) -> None:
     """Remove the curves of a result, but for those of these names."""
-    for name in host.knob_names(node):
-        if is_curve(name) and name not in but and not node[name].visible():  # an artist's own knob of such a name shows
+    for name in names(node):
+        if name not in but:
             host.remove_knob(node, name)
+
+
+def names(node: nuke.Node) -> List[str]:
+    """List the knobs of the curves that a node has."""
+    # An artist's own knob of such a name shows.
+    return [name for name in host.knob_names(node) if is_curve(name) and not node[name].visible()]
 
 
 def _steps(frames: List[int]) -> str:

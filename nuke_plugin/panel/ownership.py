@@ -80,6 +80,7 @@ def reclaim(node: nuke.Node) -> None:
         identity.reclaim(node)
         result.forget(node)
     result.take_up(node)
+    result.put_back(node)
 
 
 def _sharing(node: nuke.Node, pattern: str, place: Callable[[str], str] = str) -> Optional[nuke.Node]:

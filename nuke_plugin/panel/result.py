@@ -80,6 +80,7 @@ def cover(node: nuke.Node) -> None:
         frames = _ends([*reach, *(() if certain else before)])
         if frames != before:
             _set_range(node, frames, knobs.follows_shots(node))
+            picked.leave_behind(node, pattern, frames)
     for made_of_it in host.passes_of(node, identity.node_id(node)):
         if path_of(made_of_it, "mattes") == pattern and knobs.keeps_range(made_of_it, pattern):
             before = (int(made_of_it["first"].value()), int(made_of_it["last"].value()))
@@ -223,6 +224,18 @@ def _show_run(node: nuke.Node, pattern: str, record: Record) -> None:
     views.follow(node, record.layers)
     curves.follow(node, record)
     picked.follow(node, former)
+
+
+@host.unrecorded()
+def put_back(node: nuke.Node) -> None:
+    """Give a node the curves and holes that its own record tells, after a preset laid another node's over them."""
+    record = last_record(node)
+    if record is None:
+        curves.remove(node)
+        mark_holes(node, ())
+    else:
+        curves.follow(node, record)
+        mark_holes(node, record.missing)
 
 
 @host.unrecorded()

@@ -161,7 +161,9 @@ class CardWidget(QtWidgets.QFrame):
         self._reason.setAlignment(QtCore.Qt.AlignmentFlag.AlignTop)
         layout.addWidget(self._reason, 1)
         button = QtWidgets.QPushButton("Make key here")
-        button.setToolTip("Go to this frame and key the roto's shapes as they stand there, to be corrected.")
+        button.setToolTip(
+            "Go to this frame and key the roto's shapes there, to be corrected: moved onto the matte, or as 'make key by' in Advanced says."
+        )
         button.clicked.connect(lambda *_: make_key(card.frame))
         layout.addWidget(button)
 

@@ -341,6 +341,62 @@ def test_a_preset_of_another_node_leaves_a_node_its_own(stage):
     assert pattern(other) != pattern(stage.node)
 
 
+OTHERS_CURVE = "{curve L x1001 0.1 x1010 0.2}"
+
+
+def two_results(stage):
+    """Make another node with a result, and give the first one's curve values that the other's has not."""
+    stage.propagate()
+    other = stage.nuke.createNode("XMemRoto")
+    other.setInput(0, stage.plate)
+    other.setInput(1, stage.roto)
+    stage.propagate(other)
+    stage.node["sure"].fromScript(OTHERS_CURVE)
+    return other
+
+
+@pytest.mark.parametrize("reopened", [False, True])
+def test_a_preset_brings_no_curves_of_another_nodes_result(stage, reopened):
+    other = two_results(stage)
+    node, names = stage.node, (stage.node.name(), other.name())
+    if reopened:
+        stage.host.open(stage.save())
+        stage.host.pump(0.1)
+        node, other = map(stage.host.node, names)
+    own = {name: other[name].toScript() for name in other.knobs() if name.partition("_")[0] in ("keyed", "area", "sure")}
+    assert len(own) == 4 and "x1006" in own["sure"]
+    preset = stage.host.preset_of(node)
+    assert "size " in preset or not stage.host.hostile
+    stage.host.apply_preset(other, preset)
+    stage.press("refresh", other)
+    assert {name: other[name].toScript() for name in own} == own
+
+
+@pytest.mark.parametrize("own_result", [True, False])
+def test_a_node_gets_its_own_curves_back_where_a_preset_carried_an_identity(stage, own_result):
+    other = two_results(stage)
+    own = other["sure"].toScript()
+    if not own_result:
+        other = stage.nuke.createNode("XMemRoto")
+        other.setInput(0, stage.plate)
+        other.setInput(1, stage.roto)
+    curves = [name for name in stage.node.knobs() if name.partition("_")[0] in ("keyed", "area", "sure")]
+    if not own_result:
+        from xmem_roto_nuke import host
+
+        for name in curves:
+            host.write_hidden_curve(other, name, name, "curve K x1001 1")
+    carried = ("node_id", "home", "record", "has_result", *curves)
+    preset = "\n".join(f"{name} {stage.node[name].toScript()}" for name in carried if stage.node[name].toScript())
+    stage.host.apply_preset(other, preset)
+    assert OTHERS_CURVE in other["sure"].toScript()
+    stage.press("refresh", other)
+    if own_result:
+        assert other["sure"].toScript() == own
+    else:
+        assert not [name for name in curves if other.knob(name) is not None]
+
+
 def test_todays_nuke_keeps_identity_out_of_presets(stage):
     stage.propagate()
     if not stage.host.hostile:
