@@ -240,6 +240,19 @@ def test_a_pass_made_by_an_artist_finds_the_new_name_at_refresh(stage):
     assert picks(stage) == ["rgba.alpha", "roto_tri.alpha"]
 
 
+def test_where_nodes_are_counted_refresh_covers_a_plate_that_grew_and_names_the_passes(counted):
+    counted.press("make_passes")
+    counted.host.nodes_obtained = 0
+    counted.plate["last_frame"].setValue(1020)
+    counted.save()
+    assert counted.host.nodes_obtained == 0, "saving takes none"
+    counted.press("refresh")
+    assert counted.host.nodes_obtained <= 4
+    counted.host.nodes_obtained = 0
+    assert counted.node.node("Result")["last"].value() == 1020
+    assert "name the mattes in each by hand" in counted.status() and "1001-1020" in counted.status()
+
+
 def test_where_nodes_are_counted_the_status_says_that_passes_do_not_follow(counted):
     counted.press("make_passes")
     counted.host.nodes_obtained = 0
