@@ -94,7 +94,7 @@ def test_a_look_at_a_big_roto_and_a_large_tree_keeps_to_its_budget(stage, calls,
     assert counted[0] == counted[1] < budget_of_a_look(1000, 40, 60), "no call for a point"
 
 
-@pytest.mark.parametrize(("nodes", "keys"), [(1000, 2), (20, 12), pytest.param(20, 60, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize(("nodes", "keys"), [(1000, 2), (20, 6), pytest.param(20, 60, marks=pytest.mark.exhaustive)])
 def test_a_run_keeps_to_its_budget(stage, calls, temper, nodes, keys):
     if temper == "hostile":
         pytest.skip("counted once: a hostile Nuke is asked the same")
@@ -106,7 +106,7 @@ def test_a_run_keeps_to_its_budget(stage, calls, temper, nodes, keys):
     assert counted < RUN_LOOKS * budget_of_a_look(nodes, 40, keys), counted
 
 
-def test_a_big_roto_is_read_by_few_calls(stage, calls):
+def test_a_big_roto_is_read_by_few_calls(stage, calls, temper):
     """40 shapes x 30 points x 60 keys: one point of each shape on each keyed frame, and next to nothing the second time.
 
     `python -m tests.costs roto` says what it takes.
@@ -114,6 +114,8 @@ def test_a_big_roto_is_read_by_few_calls(stage, calls):
     from xmem_roto_nuke.handover import exchange
     from xmem_roto_nuke.node import knobs
 
+    if temper == "hostile":
+        pytest.skip("counted once: a hostile Nuke is asked the same")
     stage.roto["curves"].fromScript(big_roto(40, 30, 60))
     stage.roto["curves"].rootLayer  # noqa: B018 -- Nuke has it at hand, the stand-in builds it now
     settings, counted = knobs.read_settings(stage.node), []
