@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterable, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterable, Mapping, Optional, Sequence, Set
 
+from xmemcore.protocol.frames import FrameRange, FrameRangeInvalid
 from xmemcore.protocol.outside import read_object
 from xmemcore.protocol.whole_file import read_ordinary, write_text
 
@@ -63,10 +64,22 @@ def completed(
         objects: that have a matte.
         layers: of the objects.
         model: that computed.
-        missing: frames that were asked for and have no plate.
+        missing: frames that were asked for and have no plate; those that the export knew of outside of what was asked for stay.
     """
     known = {"out": pattern.as_posix(), "stamp": stamp, "objects": list(objects), "layers": list(layers), "model": model}
-    return {**record, **known, "missing": sorted(set(missing)), "complete": True}
+    return {**record, **known, "missing": sorted({*missing, *_holes_beside(record)}), "complete": True}
+
+
+def _holes_beside(record: Mapping[str, Any]) -> Set[int]:
+    """List the frames without a plate that earlier runs left and this one was not asked for."""
+    before, frames = record.get("missing"), record.get("frames")
+    if not isinstance(before, (list, tuple)) or not isinstance(frames, str):
+        return set()
+    try:
+        asked = set(FrameRange.parse(frames))
+    except FrameRangeInvalid:
+        return set()
+    return {frame for frame in before if type(frame) is int and frame not in asked}
 
 
 def _is_ours(path: Path) -> bool:
