@@ -27,6 +27,8 @@ CURVES = KEYED, AREA, SURE = ("keyed", "area", "sure")
 """Kinds of curves that a result brings: `sure` of the shot, and each of an object, as `sure_LAYER`."""
 VIEW, RESULT = "view_as", "result"
 """The knob that says what the node shows while somebody looks, and its first choice: what the node puts out."""
+LOOKS_AT = f"$gui ? parent.{VIEW} : 0"
+"""Expression of the Switch named View."""
 CHANGED_BY_HAND = "Its inside was changed by hand, so it has no tab Matte and no views: make a new XMemRoto for those."
 
 
@@ -81,18 +83,27 @@ def knobs_beside_the_picture() -> FrozenSet[str]:
 
 @contextlib.contextmanager
 def results_shown(nodes: Sequence[nuke.Node]) -> Iterator[None]:
-    """Let XMemRotos give their result while the body runs, and what the artist looks at again afterwards; main thread."""
-    looked_at = {node: str(node[VIEW].value()) for node in nodes if node.knob(VIEW) is not None and str(node[VIEW].value()) != RESULT}
+    """Let XMemRotos give their result while the body runs, and what the artist looks at again afterwards; main thread.
+
+    The Switch inside is set, and not the knob, which may have keys or an expression.
+    """
+    looked_at = [node for node in nodes if node.knob(VIEW) is not None and _may_show_else(node[VIEW])]
+    switches = [switch for switch in (node.node("View") for node in looked_at) if switch is not None]  # type: ignore[attr-defined]
     with host.unrecorded():
-        for node in looked_at:
-            node[VIEW].setValue(RESULT)
+        for switch in switches:
+            switch["which"].clearAnimated()
+            switch["which"].setValue(0)
     try:
         yield
     finally:
         with host.unrecorded():
-            for node, view in looked_at.items():
-                with contextlib.suppress(ValueError):  # it was deleted meanwhile
-                    node[VIEW].setValue(view)
+            for switch in switches:
+                with contextlib.suppress(ValueError):  # its node was deleted meanwhile
+                    switch["which"].setExpression(LOOKS_AT)
+
+
+def _may_show_else(view: nuke.Knob) -> bool:
+    return str(view.value()) != RESULT or view.hasExpression() or view.isAnimated()
 
 
 def is_curve(name: str) -> bool:

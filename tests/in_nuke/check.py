@@ -818,6 +818,15 @@ def no_knob_changes_while_a_render_runs():
     return seen == [1.0] * 5 or f"{seen}"
 
 
+@check(85)
+def clear_animated_takes_an_expression_away():
+    knob = make("Switch")["which"]
+    knob.setExpression("1 + 1")
+    knob.clearAnimated()
+    knob.setValue(1)
+    return (knob.hasExpression(), int(knob.value())) == (False, 1) or f"{knob.toScript()}"
+
+
 print(f"\nXMem Roto in Nuke {nuke.NUKE_VERSION_STRING}, Python {sys.version.split()[0]}, {sys.platform}, gui={nuke.GUI}")
 print(f"editions: {[name for name in ('nc', 'indie', 'ple', 'nukex', 'studio', 'assist') if nuke.env.get(name)]}")
 print(f"element classes: {[cls.__name__ for cls in (rp.Layer, rp.Shape, rp.Stroke)]}")

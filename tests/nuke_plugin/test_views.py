@@ -139,7 +139,8 @@ def test_a_view_is_no_part_of_the_plate_of_a_node_below(viewed):
             return file.channels()["R"].pixels.tolist()
 
     before, red = handed(), reds()
-    viewed.node["view_as"].setValue("overlay")
+    viewed.node["view_as"].setExpression("frame < 0 ? 0 : 2")
+    said = [knob.toScript() for knob in (viewed.node["view_as"], viewed.node.node("View")["which"])]
     viewed.press("refresh", below)
     assert "Up to date" in viewed.status(below)
     viewed.propagate(below)
@@ -147,4 +148,5 @@ def test_a_view_is_no_part_of_the_plate_of_a_node_below(viewed):
     for path in folder.glob("*.exr"):
         path.unlink()
     viewed.propagate(below)
-    assert reds() == red and viewed.node["view_as"].value() == "overlay" and viewed.told == []
+    assert viewed.told == [] and reds() == red and viewed.node["view_as"].value() == "overlay"
+    assert [knob.toScript() for knob in (viewed.node["view_as"], viewed.node.node("View")["which"])] == said, "expressions stay"
