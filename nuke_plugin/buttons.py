@@ -264,7 +264,7 @@ def knob_changed(node: Optional[nuke.Node], knob: Any) -> None:
     """Judge the result again when one of its inputs changed; where nodes are counted, Refresh does that."""
     if knob is not None and knob.name() == "version":
         if node is not None:
-            versions.note(node)
+            versions.note_choice(node)
         _pressed(versions.show_chosen, node)
     elif concerns(knob):
         _quietly(_look_again, node)

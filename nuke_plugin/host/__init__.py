@@ -29,6 +29,7 @@ from xmem_roto_nuke.host.nodes import (
     selected,
     set_ranges,
     show_indicators,
+    still_says,
     update_widget,
     upstream,
     write_hidden_curve,

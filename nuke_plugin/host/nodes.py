@@ -136,7 +136,8 @@ def write_hidden_curve(node: nuke.Node, name: str, label: str, curve: str) -> No
 
 
 PRESET_FREE = (
-    "node_id", "home", "record", "key_edits", "suggestions", "has_result", "hole", "range_of", "passes_end", "version", "plugin_version",
+    "node_id", "home", "record", "key_edits", "suggestions", "has_result", "hole", "range_of", "passes_end", "version", "begun",
+    "range_set", "plugin_version",
 )  # fmt: skip
 """Knobs that say which node it is and what was made with it: no node preset keeps them."""
 
@@ -181,3 +182,15 @@ def set_ranges(node: nuke.Node, knobs: Sequence[str], frames: Tuple[int, int], r
             if knob.hasExpression():
                 knob.clearAnimated()
             knob.setValue(frame)
+
+
+def still_says(node: nuke.Node, knobs: Sequence[str], frames: Tuple[int, int]) -> bool:
+    """Say whether a pair of knobs says what `set_ranges` wrote: these frames, with no key or expression of anybody else."""
+    for name, frame, wide in zip(knobs, frames, (-WIDE, WIDE)):
+        knob = node[name]
+        if knob.hasExpression():
+            if f" ? {frame} : {wide}" not in knob.toScript():
+                return False
+        elif knob.isAnimated() or int(knob.value()) != frame:
+            return False
+    return True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Dict, List, Optional, Tuple
 
@@ -29,21 +30,29 @@ MOST_SKIPPED = 8
 
 @dataclass
 class _Begun:
-    """What Version up did, so that Undo and Redo can be followed: they turn knobs back, and know of no lock."""
+    """What Version up did, so that Undo and Redo can be followed: they turn knobs back, and know of no lock.
 
+    Its token stands in the node's knob `begun`, which nothing else changes. So a version that a script or the menu chose is told from an
+    undone one, and so is the undo of such a choice.
+    """
+
+    former_token: str
+    """Token that stood there before."""
     left: str
     """Version that was left."""
     left_pattern: str
+    name: str
+    """Version that began."""
     pattern: str
-    """Pattern of the version that began."""
+    """Its pattern."""
     lock: Optional[ResultLock]
     """The lock that was made; None where none was needed, or there was one already."""
 
 
 _begun: Dict[Tuple[str, str], _Begun] = {}
-"""Versions that were begun in this session, by node id and version."""
-_seen: Dict[str, str] = {}
-"""Version of each node, by node id, when it was last acted on."""
+"""Versions that were begun in this session, by node id and token."""
+_seen: Dict[str, Tuple[str, str]] = {}
+"""Version and token of each node, by node id, when it was last acted on."""
 
 
 def version_up(node: nuke.Node) -> None:
@@ -58,13 +67,17 @@ def version_up(node: nuke.Node) -> None:
     lock = result_lock.lock(left) if has_mattes and result_lock.lock_of(left) is None else None
     known, former = existing(node), str(node["version"].value())
     upcoming = places.version_name(max(map(places.version_number, known)) + 1)
+    former_token, token = _token(node), uuid.uuid4().hex
     with host.one_undo("XMem version up"):
         _offer(node, [*known, upcoming])
         node["version"].setValue(upcoming)
+        if node.knob("begun") is not None:
+            node["begun"].setValue(token)
         if has_mattes:  # one that was begun and never propagated shows no difference
             views.compare_with(node, left, kept)
     note(node)
-    _begun[identity.node_id(node), upcoming] = _Begun(former, left, knobs.matte_pattern(node), lock)
+    if _token(node) == token:
+        _begun[identity.node_id(node), token] = _Begun(former_token, former, left, upcoming, knobs.matte_pattern(node), lock)
     shown = knobs.shown_pattern(node)
     until_then = f"; until then {shown} shows" if shown else ""
     status.refresh(node, (f"{upcoming} begins: the next Propagate writes {knobs.matte_pattern(node)}{until_then}.",))
@@ -88,47 +101,63 @@ def show_chosen(node: nuke.Node) -> None:
 
 
 def note(node: nuke.Node) -> None:
-    """Take the node's version as it is: it was loaded, or somebody has chosen it."""
+    """Take the node's version as it is: it was loaded, or Version up began it."""
     if node.knob("version") is not None:
-        _seen[identity.node_id(node)] = str(node["version"].value())
+        _seen[identity.node_id(node)] = (str(node["version"].value()), _token(node))
+
+
+def note_choice(node: nuke.Node) -> None:
+    """Take the node's version as it is: somebody has chosen it. What Undo did to the token meanwhile is still to be followed."""
+    if node.knob("version") is not None:
+        node_id = identity.node_id(node)
+        token = _seen[node_id][1] if node_id in _seen else _token(node)
+        _seen[node_id] = (str(node["version"].value()), token)
 
 
 def settle(node: nuke.Node) -> None:
-    """Follow a change of the version that nobody has chosen, by Undo or Redo, with the lock and with what shows.
+    """Follow a change of the version that came without a callback, with what shows; and Undo and Redo of Version up with its lock.
 
-    Not while the node is at work, and not in a terminal, where nothing is undone and nothing is shown anew.
+    In doubt a lock stays: it keeps mattes that somebody approved. Not while the node is at work, and not in a terminal, where nothing is
+    undone and nothing is shown anew.
     """
     if node.knob("version") is None or not host.has_interface():
         return
-    node_id, chosen = identity.node_id(node), str(node["version"].value())
-    before = _seen.setdefault(node_id, chosen)
-    if chosen == before:
+    node_id, now = identity.node_id(node), (str(node["version"].value()), _token(node))
+    before = _seen.setdefault(node_id, now)
+    if now == before:
         return
-    _seen[node_id] = chosen
+    _seen[node_id] = now
     sentences = []
-    for undone in _steps(node_id, before, chosen):
-        is_its_own = undone.lock is not None and result_lock.lock_of(undone.left_pattern) == undone.lock
-        if is_its_own and not mattes_on_disk.frames(undone.pattern):
+    undone, again = _steps(node_id, before[1], now[1]), _steps(node_id, now[1], before[1])
+    for step in undone if undone and undone[-1].left == now[0] else ():
+        is_its_own = step.lock is not None and result_lock.lock_of(step.left_pattern) == step.lock
+        if is_its_own and not mattes_on_disk.frames(step.pattern):
             with contextlib.suppress(OSError):  # the status names a lock that stays
-                result_lock.unlock(undone.left_pattern)
-                sentences.append(f"Version up is undone: {undone.left} is no longer locked.")
-    for again in _steps(node_id, chosen, before):
-        if again.lock is not None:
+                result_lock.unlock(step.left_pattern)
+                sentences.append(f"Version up is undone: {step.left} is no longer locked.")
+    for step in again if again and again[0].name == now[0] else ():
+        if step.lock is not None:
             with contextlib.suppress(OSError):
-                again.lock = result_lock.lock(again.left_pattern)
+                step.lock = result_lock.lock(step.left_pattern)
     with contextlib.suppress(RequestError):  # no place for mattes, which a run would say
         result.show_place(node, knobs.matte_pattern(node))
     status.refresh(node, sentences)
 
 
+def _token(node: nuke.Node) -> str:
+    """Give the token of the last Version up that was not undone; empty where there was none, or the node has no knob for it."""
+    knob = node.knob("begun")
+    return "" if knob is None else str(knob.value())
+
+
 def _steps(node_id: str, later: str, earlier: str) -> List[_Begun]:
-    """List what was begun on the way from one version to a later one, the last first; empty where no way leads there."""
+    """List what was begun on the way from one token to a later one, the last first; empty where no way leads there."""
     steps: List[_Begun] = []
     while later != earlier:
         if (node_id, later) not in _begun:
             return []
         steps.append(_begun[node_id, later])
-        later = steps[-1].left
+        later = steps[-1].former_token
     return steps
 
 

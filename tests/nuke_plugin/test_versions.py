@@ -278,6 +278,36 @@ def test_a_former_version_chosen_from_the_menu_stays_locked(stage):
     assert len(locks(stage)) == 1 and "Locked by" in stage.status()
 
 
+def test_a_version_that_a_script_chose_leaves_the_lock(stage):
+    stage.propagate()
+    stage.press("version_up")
+    stage.node.hideControlPanel()
+    stage.node["version"].setValue("v001")
+    stage.host.pump(0.2)
+    assert len(locks(stage)) == 1 and "Locked by" in stage.status() and "undone" not in stage.status()
+
+
+def test_undo_and_redo_of_a_choice_leave_the_lock_that_version_up_made(stage):
+    stage.propagate()
+    stage.press("version_up")
+    choose(stage, "v001")
+    for again, version in ((False, "v002"), (True, "v001"), (False, "v002")):
+        undo(stage, again)
+        assert stage.node["version"].value() == version and len(locks(stage)) == 1
+    undo(stage)
+    assert stage.node["version"].value() == "v001" and locks(stage) == [], "this was Version up itself"
+
+
+def test_undo_of_two_version_ups_takes_back_the_lock_of_the_first_last(stage):
+    stage.propagate()
+    stage.press("version_up")
+    stage.press("version_up")
+    undo(stage)
+    assert stage.node["version"].value() == "v002" and len(locks(stage)) == 1
+    undo(stage)
+    assert stage.node["version"].value() == "v001" and locks(stage) == []
+
+
 # --- whose a result is
 
 
