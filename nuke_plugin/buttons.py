@@ -224,6 +224,7 @@ def _shown_anew(node: nuke.Node) -> None:
         # On a farm, an approved version of a script renders what it rendered.
         _quietly(result.take_up, node)
         _quietly(_cover, node)
+        _quietly(picked.follow, node)  # which layers are gone is kept for the session alone
 
 
 def _script_saving() -> None:

@@ -5,8 +5,9 @@ Nothing that a run writes into the node is in Undo, because Ctrl+Z must take bac
 
 from __future__ import annotations
 
+import re
 import time
-from typing import TYPE_CHECKING, Callable, Collection, List, Sequence, Set, Tuple
+from typing import TYPE_CHECKING, Callable, Collection, List, Optional, Sequence, Set, Tuple
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import plates
@@ -30,8 +31,8 @@ LOOK_EVERY_SECONDS = 1.0
 def show(node: nuke.Node, pattern: str, frames: FrameRange, holes: Sequence[int] = (), kept: str = "") -> None:
     """Let the node put out these mattes, and all others of the sequence that are on disk; main thread.
 
-    The node's passes follow: those that read its former place, and those made before its range grew. Where Python may not look for
-    passes, the status says that they did not.
+    The node's passes follow: those that read its former place, and those made before its range grew. A range that an artist set on a pass
+    stays. Where Python may not look for passes, the status says that they did not.
 
     Args:
         node: an XMemRoto.
@@ -55,7 +56,7 @@ def show(node: nuke.Node, pattern: str, frames: FrameRange, holes: Sequence[int]
     node["has_result"].setValue(True)
     for made_of_it in host.passes_of(node, identity.node_id(node)):
         if path_of(made_of_it, "mattes") in (pattern, former):
-            point(made_of_it, pattern, kept, (first, last))
+            point(made_of_it, pattern, kept, (first, last), unless_set=before)
             mark_holes(made_of_it, holes)
     if former and (former, before) != (pattern, (first, last)):
         picked.leave_behind(node, pattern, (first, last))
@@ -66,7 +67,8 @@ def show(node: nuke.Node, pattern: str, frames: FrameRange, holes: Sequence[int]
 def cover(node: nuke.Node) -> None:
     """Let the Read and the passes cover every frame that has a matte or wants one now; main thread, not in a terminal.
 
-    Outside of its range a Read is black without an error, and the plate or the frame range may have grown since the last run.
+    Outside of its range a Read is black without an error, and the plate or the frame range may have grown since the last run. What an
+    artist set there stays.
     """
     pattern = shown_pattern(node)
     if not pattern:
@@ -75,17 +77,18 @@ def cover(node: nuke.Node) -> None:
     made = FrameRange.parse(known.frames) if known is not None and known.out == pattern else ()
     wanted, certain = _wanted(node)
     reach = [*mattes_on_disk.frames(pattern), *made, *wanted]
+    of_node = shown_range(node)
     if knobs.keeps_range(node, pattern):
-        before = shown_range(node)
+        before = of_node
         frames = _ends([*reach, *(() if certain else before)])
-        if frames != before:
+        if frames != before and host.still_says(result_read(node), ("first", "last"), _written_range(node, before)):
             _set_range(node, frames, knobs.follows_shots(node))
             picked.leave_behind(node, pattern, frames)
     for made_of_it in host.passes_of(node, identity.node_id(node)):
         if path_of(made_of_it, "mattes") == pattern and knobs.keeps_range(made_of_it, pattern):
             before = (int(made_of_it["first"].value()), int(made_of_it["last"].value()))
             frames = _ends([*reach, *(() if certain else before)])
-            if frames != before:
+            if frames != before and _has_our_range(made_of_it, of_node):
                 _set_range_of_pass(made_of_it, frames, knobs.follows_shots(made_of_it))
 
 
@@ -111,22 +114,53 @@ def _wanted(node: nuke.Node) -> Tuple[List[int], bool]:
     return wanted, certain
 
 
-def point(pass_node: nuke.Node, pattern: str, kept: str, frames: Tuple[int, int]) -> None:
-    """Let an XMemPass read these mattes, of these frames; paths as in `show`."""
+def point(pass_node: nuke.Node, pattern: str, kept: str, frames: Tuple[int, int], unless_set: Optional[Tuple[int, int]] = None) -> None:
+    """Let an XMemPass read these mattes, of these frames; paths as in `show`.
+
+    Args:
+        pass_node: an XMemPass.
+        pattern: of the mattes.
+        kept: the same with variables.
+        frames: first and last.
+        unless_set: the node's former range, by which a range is told that an artist set on the pass, and which stays; None for a new pass.
+    """
+    is_ours = unless_set is None or _has_our_range(pass_node, unless_set)
     follows = host.set_path(pass_node["mattes"], pattern, kept)
     if pass_node.knob("range_of") is not None:
         host.note_path(pass_node["range_of"], pattern if follows else "")
-    _set_range_of_pass(pass_node, frames, follows)
+    if is_ours:
+        _set_range_of_pass(pass_node, frames, follows)
 
 
 def _set_range(node: nuke.Node, frames: Tuple[int, int], follows: bool) -> None:
     """Write the range of a node's Read; where its path follows the script's variables, the range counts for the current shot alone."""
     names = ("first", "last", "origfirst", "origlast")
     host.set_ranges(result_read(node), names, frames, _counts("file", "parent.", node) if follows else "")
+    _note_range(node, frames)
 
 
 def _set_range_of_pass(pass_node: nuke.Node, frames: Tuple[int, int], follows: bool) -> None:
     host.set_ranges(pass_node, ("first", "last"), frames, _counts("mattes", "", pass_node) if follows else "")
+    _note_range(pass_node, frames)
+
+
+def _note_range(node: nuke.Node, frames: Tuple[int, int]) -> None:
+    """Remember the range that was written, so that one that an artist set instead is told from it."""
+    knob = node.knob("range_set")
+    if knob is not None:  # a node of an earlier version has none
+        knob.setValue(f"{frames[0]} {frames[1]}")
+
+
+def _written_range(node: nuke.Node, otherwise: Tuple[int, int]) -> Tuple[int, int]:
+    """Give the range that was last written into a node or a pass; where it remembers none, another one."""
+    knob = node.knob("range_set")
+    found = re.fullmatch(r"(-?\d+) (-?\d+)", "" if knob is None else str(knob.value()))
+    return otherwise if found is None else (int(found[1]), int(found[2]))
+
+
+def _has_our_range(pass_node: nuke.Node, of_node: Tuple[int, int]) -> bool:
+    """Say whether a pass has the range that was written into it; one that remembers none was given that of its node."""
+    return host.still_says(pass_node, ("first", "last"), _written_range(pass_node, of_node))
 
 
 def _counts(path: str, above: str, node: nuke.Node) -> str:
