@@ -9,7 +9,7 @@ import traceback
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from xmem_roto_nuke import actions, graph, host, migrate, publish, run, together
-from xmem_roto_nuke.node import identity, runs
+from xmem_roto_nuke.node import home, identity, runs
 from xmem_roto_nuke.node.settings import watched_knobs
 from xmem_roto_nuke.panel import curves, jumps, keys, ownership, passes, picked, result, status, versions, views
 from xmemcore.protocol import foreign
@@ -191,6 +191,7 @@ def _created(node: nuke.Node) -> None:
     global _watching
     migrate.bring_up_to_date(node)
     identity.register(node)
+    home.look_again(node)
     versions.note(node)
     status.forget(node)
     host.keep_out_of_presets(node, curves.names(node))

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 PLATE, ROTO = 0, 1
 """Input numbers."""
 
+COPY_OF = "copy_of"
+"""Entry of the hidden knob `home`: the id of the node that a node was copied from."""
+
 _living: Dict[str, nuke.Node] = {}
 """Nodes of this session by id."""
 
@@ -45,10 +48,19 @@ def register(node: nuke.Node) -> None:
     own_id = str(node["node_id"].value())
     if is_node_id(own_id) and _is_anothers(own_id, node) and is_clone(node, _living[own_id]):
         return  # its id is the other's, and a new one would be the other's too
-    if not is_node_id(own_id) or _is_anothers(own_id, node):
+    if is_node_id(own_id) and _is_anothers(own_id, node):
+        write_hidden(node, "home", {**read_hidden(node, "home"), COPY_OF: own_id})  # `home` looks for passes that were copied along
+        give_id(node)
+    elif not is_node_id(own_id):
         give_id(node)
     else:
         _living[own_id] = node
+
+
+def living_with(own_id: str) -> Optional[nuke.Node]:
+    """Give the node of this session that has an id; None where there is none, or it was deleted."""
+    node = _living.get(own_id)
+    return None if node is None or _full_name(node) is None else node
 
 
 def is_clone(node: nuke.Node, other: nuke.Node) -> bool:

@@ -163,6 +163,173 @@ def test_a_pass_made_by_hand_stops_a_render_and_one_of_an_earlier_script_does_no
     assert not stops(farm, farm.host.node("XMemPass"), 1006)
 
 
+@pytest.mark.parametrize("follows", ["save", "refresh", "propagate", "version up"])
+@pytest.mark.parametrize("by_hand", ["numbers", "expression", "keys"])
+def test_a_range_that_an_artist_set_on_a_pass_stays(stage, by_hand, follows):
+    stage.propagate()
+    stage.press("make_passes")
+    trimmed, other = pass_of(stage, "tri.alpha"), pass_of(stage, "rgba.alpha")
+    if by_hand == "numbers":
+        trimmed["first"].setValue(1003)
+        trimmed["last"].setValue(1006)
+    elif by_hand == "expression":
+        trimmed["first"].setExpression("root.first_frame + 2")
+        trimmed["last"].setExpression("root.last_frame - 4")
+    else:
+        for name, frame in (("first", 1003), ("last", 1006)):
+            trimmed[name].setAnimated()
+            trimmed[name].setValueAt(frame, 1001)
+    before = [trimmed[name].toScript() for name in ("first", "last")]
+    stage.plate["last_frame"].setValue(1020)
+    if follows == "version up":
+        stage.press("version_up")
+    stage.save() if follows == "save" else stage.press("refresh") if follows == "refresh" else stage.propagate()
+    assert [trimmed[name].toScript() for name in ("first", "last")] == before
+    assert (other["first"].value(), other["last"].value()) == (1001, 1020), "the plugin's own range follows"
+    assert trimmed["mattes"].value() == other["mattes"].value() == stage.node.node("Result")["file"].value()
+
+
+def test_a_pass_whose_range_was_put_back_follows_again(stage):
+    stage.propagate()
+    stage.press("make_passes")
+    trimmed = passes(stage)[0]
+    trimmed["last"].setValue(1006)
+    stage.save()
+    trimmed["last"].setValue(1010)
+    stage.plate["last_frame"].setValue(1020)
+    stage.save()
+    assert trimmed["last"].value() == 1020
+
+
+def test_an_expression_inside_of_a_node_stays_when_the_script_is_saved(stage):
+    stage.propagate()
+    stage.node.node("Result")["first"].setExpression("parent.first_frame + 2")
+    stage.plate["last_frame"].setValue(1020)
+    stage.save()
+    assert stage.node.node("Result")["first"].hasExpression() and "first_frame" in stage.node.node("Result")["first"].toScript()
+
+
+def owners(nodes):
+    return [node["made_of"].value() for node in nodes]
+
+
+def select(stage, *nodes):
+    for other in stage.host.all_nodes():
+        other["selected"].setValue(False)
+    for node in nodes:
+        node["selected"].setValue(True)
+
+
+@pytest.fixture
+def group(stage):
+    """A Group with a connected XMemRoto that has mattes and passes; the node of the main graph is gone."""
+    nuke = stage.nuke
+    select(stage, stage.node)
+    nuke.nodeCopy("%clipboard%")
+    nuke.delete(stage.node)
+    group = nuke.nodes.Group(name="Shot", inputs=[stage.plate])
+    with group:
+        stage.node = nuke.nodePaste("%clipboard%")
+        stage.node.setInput(0, nuke.nodes.Input())
+        stage.roto = nuke.nodes.Roto(name="Shapes")
+        stage.node.setInput(1, stage.roto)
+    draw(stage, "tri", "sq")
+    stage.propagate()
+    stage.press("make_passes")
+    return group
+
+
+def test_passes_that_were_copied_in_a_group_with_their_node_are_the_copys(stage, group):
+    nuke = stage.nuke
+    select(stage, group)
+    nuke.nodeCopy("%clipboard%")
+    select(stage)
+    twin = nuke.nodePaste("%clipboard%")
+    twin.setInput(0, stage.plate)
+    copy = next(node for node in twin.nodes() if node.knob("node_id"))
+    copied = [node for node in twin.nodes() if node.knob("made_of")]
+    others = [node for node in group.nodes() if node.knob("made_of")]
+    copy["label"].setValue(".")  # the stand-in's idle moments are for nodes that were touched
+    stage.host.pump(0.3)
+    assert owners(copied) == [copy["node_id"].value()] * 3 and owners(others) == [stage.node["node_id"].value()] * 3
+    twin.node("Shapes")["curves"].fromScript(SHAPES % (SHAPE % "tri" + SHAPE % "sq").replace("{10 10}", "{12 12}"))
+    stage.propagate(copy)
+    assert {node["mattes"].value() for node in copied} == {copy.node("Result")["file"].value()}
+    assert "is a copy" not in stage.status(copy)
+    stage.press("version_up")
+    stage.propagate()
+    assert {node["mattes"].value() for node in copied} == {copy.node("Result")["file"].value()}
+    assert {node["mattes"].value() for node in others} == {stage.node.node("Result")["file"].value()}
+
+
+def test_passes_that_an_artist_put_into_a_group_stay_those_of_their_node_when_a_copy_comes_there(stage):
+    stage.propagate()
+    stage.press("make_passes")
+    out = stage.nuke.nodes.Group(name="Out")
+    for made in passes(stage):
+        pasted_into(stage, out, made)
+        stage.nuke.delete(made)
+    copy = pasted_into(stage, out, stage.node)
+    copy["label"].setValue(".")
+    stage.host.pump(0.3)
+    assert owners(passes(stage)) == [stage.node["node_id"].value()] * 2
+    stage.press("refresh", copy)
+    assert "is a copy" not in stage.status(copy)
+
+
+def test_passes_that_were_copied_beside_the_original_are_named_until_they_are_deleted(stage, start):
+    stage.propagate()
+    stage.press("make_passes")
+    select(stage, stage.node, *passes(stage))
+    stage.nuke.nodeCopy("%clipboard%")
+    select(stage)
+    before = {node.fullName() for node in stage.host.all_nodes()}
+    stage.nuke.nodePaste("%clipboard%")
+    copy = next(node for node in stage.host.all_nodes() if node.knob("node_id") and node.fullName() not in before)
+    stage.press("refresh", copy)
+    said = f"follow {stage.node.name()}, of which {copy.name()} is a copy"
+    assert said in stage.status(copy) and all(node.name() in stage.status(copy) for node in passes(stage))
+    stage.press("refresh")
+    assert "is a copy" not in stage.status()
+    name, path = copy.name(), stage.save()
+    stage.host.close()
+    again = start()
+    again.host.open(str(path))
+    copy = again.host.node(name)
+    again.press("refresh", copy)
+    assert said in again.status(copy), "the script keeps of which node it is a copy"
+    for made in [node for node in passes(again) if node.name() not in before]:
+        again.nuke.delete(made)
+    again.press("refresh", copy)
+    assert said not in again.status(copy)
+
+
+def test_a_copy_without_passes_says_nothing_of_those_of_the_original(stage):
+    stage.propagate()
+    stage.press("make_passes")
+    copy = stage.copied(stage.node)
+    stage.press("refresh", copy)
+    assert "is a copy" not in stage.status(copy)
+
+
+def test_a_layer_that_is_gone_is_said_again_when_the_script_is_opened(stage, start):
+    draw(stage, "tri", "sq")
+    stage.propagate()
+    stage.press("make_passes")
+    draw(stage, "tri", "new")
+    stage.propagate()
+    said = "The mattes have no layer sq"
+    assert said in stage.status()
+    path = stage.save()
+    stage.host.close()
+    again = start()
+    again.host.open(str(path))
+    again.node = again.host.node("XMemRoto")
+    again.node.showControlPanel()
+    again.host.pump(0.3)
+    assert said in again.status()
+
+
 def test_a_layer_that_is_gone_is_said_with_all_that_still_names_it(stage):
     draw(stage, "tri", "sq")
     stage.propagate()
