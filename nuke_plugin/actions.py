@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import replace
-from typing import TYPE_CHECKING, Callable, Iterator, Optional, Tuple, Type, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Callable, Iterator, List, Optional, Sequence, Tuple, Type, TypeVar
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.core.client import session_core
-from xmem_roto_nuke.handover import approvals, exchange, shared_folder
+from xmem_roto_nuke.handover import approvals, exchange, plates, shared_folder
 from xmem_roto_nuke.handover.exchange import HandedNode, NodeRead, read_to_hand_over, read_to_suggest
 from xmem_roto_nuke.node import home, identity, knobs, places
 from xmem_roto_nuke.node.runs import Run
@@ -145,7 +145,8 @@ def _propagate(run: Run, read: NodeRead) -> None:
     handed = exchange.hand_over(read, run.show, run.cancelled)
     run.warnings += [*read.warnings, *handed.warnings]
     request = propagate_request(read, handed)
-    shown = False
+    former = Former.of(run.node, read)
+    done: List[int] = []
     began = time.monotonic()
     gaps = result.gaps_of(list(read.frames), read.annotations.keyframes)
     reloader = result.Reloader(
@@ -155,9 +156,12 @@ def _propagate(run: Run, read: NodeRead) -> None:
     try:
         for message in _converse(run, lambda job: messages.Propagate(job, request)):
             if isinstance(message, messages.FrameDone):
-                if not shown:
-                    host.in_main(result.show, run.node, read.settings.out, read.frames, handed.missing, read.settings.kept)
-                    shown = True
+                if not done:
+                    # What shows and what is known of it change together: Nuke may go, or the node, before the run has ended.
+                    record = record_of(former, read, handed, None, 0.0)
+                    host.in_main(_show, run.node, record, read)
+                    keep_record(record, run.node_id)
+                done.append(message.frame)
                 reloader.frame_arrived(message.frame)
             elif isinstance(message, messages.Finished):
                 outcome = _answer(message, PropagateResult)
@@ -165,9 +169,9 @@ def _propagate(run: Run, read: NodeRead) -> None:
     finally:
         try:
             reloader.finish()
-            if shown:
-                record = record_of(run.node, read, handed, outcome, time.monotonic() - began)
-                host.in_main(_keep_record, run.node, record)
+            if done:
+                record = record_of(former, read, handed, outcome, time.monotonic() - began, done)
+                host.in_main(_keep_record, run.node, record, former.shown)
                 keep_record(record, run.node_id)
         except Cancelled:
             pass  # the node is gone; the exception under way says why
@@ -178,22 +182,48 @@ def propagate_request(read: NodeRead, handed: HandedNode) -> PropagateRequest:
     return handed.shot.into(replace(read.settings.propagate, frames=str(read.frames)))
 
 
-def record_of(node: nuke.Node, read: NodeRead, handed: HandedNode, outcome: Optional[PropagateResult], seconds: float) -> Record:
+@dataclass(frozen=True)
+class Former:
+    """Records of the runs before one."""
+
+    shown: Optional[Record]
+    """Of the mattes that the node showed."""
+    there: Optional[Record]
+    """Of the mattes that lay where the run writes."""
+    holes: Tuple[int, ...]
+    """Frames of those, beside the run's own, that still have no plate."""
+
+    @classmethod
+    def of(cls, node: nuke.Node, read: NodeRead) -> Former:
+        """Find them before the run shows or keeps anything; from a thread of ours too."""
+        shown = host.in_main(last_record, node)
+        there = shown if shown is not None and shown.out == read.settings.out else find_record(read.settings.out, read.node_id)
+        beside = set() if there is None else set(there.missing) - set(read.frames)
+        return cls(shown, there, tuple(host.in_main(plates.still_holes, read.plate, sorted(beside))))
+
+
+def record_of(
+    former: Former,
+    read: NodeRead,
+    handed: HandedNode,
+    outcome: Optional[PropagateResult],
+    seconds: float,
+    done: Optional[Sequence[int]] = None,
+) -> Record:
     """Make the record of a run: its inputs and its result.
 
     Args:
-        node: of the run.
+        former: of the runs before.
         read: as it was when the run began.
         handed: what the core was given.
         outcome: what the core answered; None when the run was cut short, or is still to come.
         seconds: that the core took.
+        done: frames that are finished; None when that is still to come.
     """
     written = 0 if outcome is None else len(outcome.written)
-    before = host.in_main(last_record, node)
-    there = before if before is not None and before.out == read.settings.out else find_record(read.settings.out, read.node_id)
-    holes = {*handed.missing, *(() if outcome is None else outcome.missing)}
-    if there is not None:  # the other frames stay as they were
-        holes.update(set(there.missing) - set(read.frames))
+    before = former.shown
+    holes = {*handed.missing, *(() if outcome is None else outcome.missing), *former.holes}  # the other frames stay as they were
+    filled = read.frames if outcome is not None else done or ()
     # A run that computed nothing says nothing about speed.
     per_frame = seconds / written if written else before.seconds_per_frame if before is not None else 0.0
     return Record(
@@ -215,13 +245,20 @@ def record_of(node: nuke.Node, read: NodeRead, handed: HandedNode, outcome: Opti
         node_name=read.settings.node_name,
         missing=tuple(sorted(holes)),
         signed=mattes_on_disk.signed(read.settings.out, list(read.frames)),
-        earlier=left_of(there, read.frames),
+        earlier=left_of(former.there, filled),
+        done=None if outcome is not None or done is None else str(FrameRange.of(sorted(done))),
     )
 
 
 @host.unrecorded()
-def _keep_record(node: nuke.Node, record: Record) -> None:
-    former = last_record(node)
+def _show(node: nuke.Node, record: Record, read: NodeRead) -> None:
+    """Show the mattes of a run that has begun, with its record."""
+    result.show(node, record.out, read.frames, record.missing, read.settings.kept)
+    write_record(node, record)
+
+
+@host.unrecorded()
+def _keep_record(node: nuke.Node, record: Record, former: Optional[Record]) -> None:
     write_record(node, record)
     if record.layers:  # a run that was cancelled does not know them
         picked.follow(node, former)

@@ -63,7 +63,8 @@ def _export(folder: Path, copy_plates: bool, run: Run, read: NodeRead) -> None:
             missing=handed.missing,
             model_sha256=_model_sha256(run, read.settings.propagate.model),
             script=host.in_main(host.script_path),
-            record=actions.record_of(run.node, read, handed, None, 0.0).as_json(),
+            # For a job all frames count as done: its record is completed when they are.
+            record=actions.record_of(actions.Former.of(run.node, read), read, handed, None, 0.0, list(read.frames)).as_json(),
         )
         with shared_folder.changing(folder / job.NAME):
             job.keep(folder, shot)

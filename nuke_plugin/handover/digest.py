@@ -111,6 +111,12 @@ class Tree:
         """
         return self._lone is not None and self._lone.strict and self._lacks(self._lone, frame)
 
+    def may_be_hole(self, frame: int) -> bool:
+        """Say whether a frame that was a hole may still be one: a file from which it may come is not on disk, or that cannot be told."""
+        if not self.exact:
+            return self._lone is None or self.is_hole(frame)
+        return any(self._has_gap(read) if self._all_frames else self._lacks(read, frame) for read in self._reads if read.strict)
+
     def explains(self, frame: int, failure: str) -> bool:
         """Say whether a frame could not be rendered because a file is not on disk.
 
@@ -128,6 +134,12 @@ class Tree:
     def _lacks(read: ReadFiles, frame: int) -> bool:
         path = read.path(frame)
         return path is not None and not os.path.exists(path)
+
+    @staticmethod
+    def _has_gap(read: ReadFiles) -> bool:
+        """Say whether any file of a sequence is missing, where any may matter."""
+        there = set(read.all_on_disk())
+        return any(read.named(number) not in there for number in range(read.first, read.last + 1))
 
     def _file_state(self, read: ReadFiles, frame: int) -> str:
         return self._sequence_state(read) if self._all_frames or read.mapping is None else _stat(read.path(frame))

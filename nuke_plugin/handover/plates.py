@@ -124,6 +124,14 @@ def tree_above(node: nuke.Node) -> digest.Tree:
     return digest.Tree(node, host.upstream, host.file_pattern, host.script_state(), whole=host.may_walk_trees())
 
 
+def still_holes(plate: nuke.Node, holes: Sequence[int]) -> List[int]:
+    """List those of a plate's former holes that are not known to have a picture now; main thread."""
+    if not holes:
+        return []
+    tree = tree_above(plate)
+    return [frame for frame in holes if tree.may_be_hole(frame)]
+
+
 def state_of(states: Sequence[str]) -> str:
     """Reduce the digests of some frames to one."""
     return digest.of_lines(states)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Callable, Collection, List, Optional, Sequence, Set, Tuple
 
 from xmem_roto_nuke import host
@@ -44,9 +45,6 @@ def show(node: nuke.Node, pattern: str, frames: FrameRange, holes: Sequence[int]
     kept = kept or _kept_of(node, pattern)
     read, former, before = result_read(node), shown_pattern(node), shown_range(node)
     follows = host.set_path(read["file"], pattern, kept)
-    known = last_record(node)
-    if known is not None and known.out == pattern:
-        holes = [*holes, *(set(known.missing) - set(frames))]
     reach = [*mattes_on_disk.frames(pattern), *frames, *_plate_ends(node)]
     first, last = min(reach), max(reach)
     if node.knob("range_of") is not None:
@@ -68,7 +66,7 @@ def cover(node: nuke.Node) -> None:
     """Let the Read and the passes cover every frame that has a matte or wants one now; main thread, not in a terminal.
 
     Outside of its range a Read is black without an error, and the plate or the frame range may have grown since the last run. What an
-    artist set there stays.
+    artist set there stays. A hole is black too, until its plate is there.
     """
     pattern = shown_pattern(node)
     if not pattern:
@@ -90,6 +88,23 @@ def cover(node: nuke.Node) -> None:
             frames = _ends([*reach, *(() if certain else before)])
             if frames != before and _has_our_range(made_of_it, of_node):
                 _set_range_of_pass(made_of_it, frames, knobs.follows_shots(made_of_it))
+    if known is not None and known.out == pattern and knobs.keeps_range(node, pattern):
+        _fill_holes(node, known)
+
+
+def _fill_holes(node: nuke.Node, known: Record) -> None:
+    """Let frames whose plate has arrived since the run be holes no more: they want a matte, and are missing without one."""
+    try:
+        holes = tuple(plates.still_holes(identity.plate_input(node), known.missing)) if known.missing else ()
+    except Failure:
+        return  # nothing is known of a plate that is not connected
+    if holes == known.missing:
+        return
+    write_record(node, replace(known, missing=holes))
+    mark_holes(node, holes)
+    for made_of_it in host.passes_of(node, identity.node_id(node)):
+        if path_of(made_of_it, "mattes") == known.out:
+            mark_holes(made_of_it, holes)
 
 
 def _ends(frames: Sequence[int]) -> Tuple[int, int]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Dict, FrozenSet, List, Optional, Sequence
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import exchange
-from xmem_roto_nuke.node import body, home, identity, places, runs
+from xmem_roto_nuke.node import body, home, identity, knobs, places, runs
 from xmem_roto_nuke.panel import ownership, picked, timeline, views
 from xmem_roto_nuke.staleness import look, mattes_on_disk, watch
 from xmem_roto_nuke.staleness.last_run import last_record
@@ -19,7 +19,7 @@ from xmem_roto_nuke.staleness.look import Verdict
 from xmem_roto_nuke.staleness.record import Record
 from xmem_roto_nuke.words import size
 from xmemcore.protocol.choices import ALL_OBJECTS
-from xmemcore.protocol.failures import Cancelled, Failure
+from xmemcore.protocol.failures import Cancelled, Failure, RequestError
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.places import cache_root, exchange_folder
 from xmemcore.protocol.results import ModelEntry
@@ -66,13 +66,15 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
         # For example nothing is connected yet, which is no fault and says nothing about existing mattes.
         verdict = Verdict("none" if record is None else "stale", (str(host.limit_reached(failure) or failure),))
     else:
-        stamp, faults = ("", []) if record is None else (mattes_on_disk.stamp_of(record), mattes_on_disk.faults(record))
+        found = None if record is None else (mattes_on_disk.stamp_of(record), mattes_on_disk.faults(record), mattes_on_disk.gone(record))
+        stamp, faults, gone = found or ("", [], [])
         place = current.out or (record.out if record is not None else "")
         whole = mattes_on_disk.whole(place) if place and look.uncovered(record, current) else ()
-        shown = mattes_on_disk.frames(record.out if record is not None else place) if node["has_result"].value() else ()
+        pattern = _shown_pattern(node)
+        shown = mattes_on_disk.frames(pattern) if pattern else set()
         outdated = look.outdated(record, read, current)
-        verdict = look.judge(record, current, stamp, faults, whole, shown, outdated)
-        row = _timeline(node, record, current, frozenset(shown), frozenset(outdated), verdict.state == "stale")
+        verdict = look.judge(record, current, stamp, faults, whole, shown, outdated, gone)
+        row = _timeline(node, record, current, pattern, frozenset(shown), frozenset(outdated), verdict.state == "stale")
         timeline.keep(identity.node_id(node), row)
         notes = list(dict.fromkeys([*notes, *ownership.notes(node, place), *current.warnings, *current.annotations.notes]))
         _show_objects(node, look.keyframe_lines(current.annotations), list(current.annotations.frames))
@@ -83,10 +85,19 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
     watch.settle(node, began)
 
 
+def _shown_pattern(node: nuke.Node) -> str:
+    """Give the pattern of the mattes that the node puts out; empty when it puts out none, or its Read is gone."""
+    try:
+        return knobs.shown_pattern(node)
+    except RequestError:
+        return ""
+
+
 def _timeline(
     node: nuke.Node,
     record: Optional[Record],
     current: look.CurrentState,
+    pattern: str,
     shown: FrozenSet[int],
     outdated: FrozenSet[int],
     stale: bool,
@@ -111,7 +122,7 @@ def _timeline(
         outdated=(shown - made_last) & outdated,
         missing=frozenset(missing),
         stale=stale,
-        sureness=mattes_on_disk.recorded(record.out if record is not None else current.out).sureness if shown else {},
+        sureness=mattes_on_disk.recorded(pattern).sureness if shown else {},
         reasons=timeline.reasons_of(identity.read_hidden(node, "suggestions")),
     )
 

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 def last_record(node: nuke.Node) -> Optional[Record]:
     """Read the record of the last run that made the mattes of the current shot; None when there was none.
 
-    The node keeps one. Where its Read follows the script's variables, those of other shots lie beside their mattes.
+    The node keeps one. It counts for what the node shows: where its Read names other mattes, because it follows the script's variables or
+    was pointed elsewhere, their record lies beside them. A node that shows none knows the run that it kept.
     """
     kept = Record.of_json(identity.read_hidden(node, "record"))
-    if not knobs.follows_shots(node):
-        return kept
     try:
         shown = knobs.shown_pattern(node)
     except RequestError:
-        return None  # its Read is gone, or this edition hands out no more nodes
-    if kept is not None and shown == kept.out:
+        # Its Read is gone, or this edition hands out no more nodes.
+        return None if knobs.follows_shots(node) else kept
+    if kept is not None and (shown == kept.out or not shown and not knobs.follows_shots(node)):
         return kept
     return find_record(shown, identity.node_id(node)) if shown else None

@@ -104,7 +104,7 @@ def lacking(record: Optional[Record], current: CurrentState, shown: Collection[i
 
 
 def outdated(record: Optional[Record], read: NodeRead, current: CurrentState) -> Set[int]:
-    """List the frames whose mattes an earlier run made of other inputs than those of now, as far as that is known; main thread."""
+    """List the frames whose mattes an earlier run made of other inputs than those of now, or of ones not known any more; main thread."""
     found: Set[int] = set()
     inputs = inputs_digest(current.snapshot)
     for run in record.earlier if record is not None and inputs else ():
@@ -124,6 +124,7 @@ def judge(
     whole: Collection[int] = (),
     shown: Collection[int] = (),
     outdated: Collection[int] = (),
+    gone: Collection[int] = (),
 ) -> Verdict:
     """Compare the last run with the node as it is.
 
@@ -135,6 +136,7 @@ def judge(
         whole: frames that have a matte of any run where the next one writes.
         shown: frames that have a file among the mattes that the node puts out.
         outdated: of `outdated`.
+        gone: frames of the last run that `faults` names because their mattes are gone.
     """
     bare_shown = lacking(record, current, shown)
     new = uncovered(record, current)
@@ -148,13 +150,15 @@ def judge(
     covered = FrameRange.parse(record.frames)
     former = [frame for frame in shown if frame not in covered]
     reasons = differences(record.snapshot, current.snapshot)
-    if not stamp:
+    # Nothing says what a run has written that is at work, or with which Nuke went: its end would have.
+    unheard = not record.complete and record.done is None
+    if not stamp and not (unheard and shown):
         folder = os.path.dirname(record.out)
         reasons.append(
             f"result.json is gone from {folder}, and the mattes there are not all of the last run." if shown
             else f"The mattes are no longer at {folder}."
         )  # fmt: skip
-    elif stamp != record.stamp:
+    elif stamp != record.stamp and not unheard:
         reasons.append("Another run has written the mattes since.")
     reasons.extend(faults)
     only_frames = bool(new) and not reasons and record.complete
@@ -170,10 +174,16 @@ def judge(
     other = [frame for frame in former if frame in outdated]
     if former:
         notes.append(_former([frame for frame in former if frame not in outdated], "are of earlier runs"))
-        notes.append(_former(other, "are of earlier runs with other shapes, settings or plate"))
+        forgotten = {frame for run in record.earlier if not run.inputs for frame in FrameRange.parse(run.frames)}
+        notes.append(
+            _former([frame for frame in other if frame not in forgotten], "are of earlier runs with other shapes, settings or plate")
+        )
+        notes.append(
+            _former([frame for frame in other if frame in forgotten], "are of earlier runs of unknown inputs, which counts as stale")
+        )
         advice.append("Propagate with their frames in the range tells whether they hold, and makes those again that do not.")
-    # Wanted ones are named above, and those of the last run among the faults.
-    unasked = [frame for frame in bare_shown if frame not in covered and frame not in new]
+    # Wanted ones are named above, and those that the last run has made among the faults.
+    unasked = [frame for frame in bare_shown if frame not in new and frame not in gone]
     if unasked:
         notes.append(_without(unasked))
         advice[1:] = [] if former else ["Propagate with these frames in the range makes their mattes."]

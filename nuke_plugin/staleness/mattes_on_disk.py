@@ -72,20 +72,27 @@ def _by_layer(layers: Sequence[str], listed: Mapping[int, Sequence[float]]) -> D
     return {layer: {frame: values[place] for frame, values in listed.items() if place < len(values)} for place, layer in enumerate(layers)}
 
 
+def gone(record: Record) -> List[int]:
+    """List the frames of a run whose mattes are on disk no more; none where the folder is gone, which is said of result.json."""
+    name, files = Path(record.out).name, exr_states(Path(record.out).parent)
+    return [] if files is None else [frame for frame in _expected(record) if name % frame not in files]
+
+
 def faults(record: Record) -> List[str]:
     """Name mattes that are gone or differ from what the core wrote, in a sentence each."""
     folder, name = Path(record.out).parent, Path(record.out).name
-    files = exr_states(folder)
-    if files is None:
-        return []  # the folder is gone, which is said of result.json
-    result = ResultFile(Path(record.out))
+    files, result = exr_states(folder) or {}, ResultFile(Path(record.out))
+    existing = [frame for frame in _expected(record) if frame in result.sizes and name % frame in files]
+    other = [frame for frame in existing if not _is_as_recorded(result, frame, folder / (name % frame), files[name % frame])]
+    return [*_sentence(gone(record), "gone"), *_sentence(other, "not what the core wrote")]
+
+
+def _expected(record: Record) -> List[int]:
+    """List the frames that a run has made."""
     asked = [frame for frame in FrameRange.parse(record.frames) if frame not in record.missing]
     # The core's own list, where there is one: a run that was cut short has made less than it was asked for.
-    expected = [frame for frame in asked if frame in result.sizes] if result.sizes else asked if record.complete else []
-    gone = [frame for frame in expected if name % frame not in files]
-    existing = [frame for frame in expected if frame in result.sizes and name % frame in files]
-    other = [frame for frame in existing if not _is_as_recorded(result, frame, folder / (name % frame), files[name % frame])]
-    return [*_sentence(gone, "gone"), *_sentence(other, "not what the core wrote")]
+    sizes = ResultFile(Path(record.out)).sizes
+    return [frame for frame in asked if frame in sizes] if sizes else asked if record.complete else []
 
 
 def frames(pattern: str) -> Set[int]:

@@ -10,7 +10,7 @@ import contextlib
 import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Collection, Dict, List, Mapping, Optional, Set, Tuple
 
 from xmem_roto_nuke.node import identity
 from xmem_roto_nuke.staleness.snapshot import Snapshot, inputs_digest
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 FRAME = re.compile(r"-?[0-9]{1,9}")
 
 
-MOST_EARLIER = 4
-"""Earlier runs that a record tells of; of mattes that are older, nothing is known."""
+MOST_EARLIER = 8
+"""Earlier runs whose inputs a record tells, each of which a look compares; mattes of older ones count as stale, as nobody compares them."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class EarlierRun:
     frames: str
     """Range of its frames that no later run was asked for."""
     inputs: str
-    """`snapshot.inputs_digest` of it."""
+    """`snapshot.inputs_digest` of it; empty where it is known no more, and the mattes count as stale."""
     plate: str
     """Digest of the plate over `plate_frames`."""
     plate_frames: str
@@ -77,6 +77,8 @@ class Record:
     """`mattes_on_disk.signed` of the run's frames, which tells the mattes where result.json is lost; empty in older records."""
     earlier: Tuple[EarlierRun, ...] = ()
     """Runs before this one whose mattes lie at the same place, the last one first."""
+    done: Optional[str] = None
+    """Range of the frames that a run which is not complete has finished; None while it is at work, or where Nuke went with it."""
 
     def as_json(self) -> Dict[str, Any]:
         return asdict(self)
@@ -91,7 +93,11 @@ class Record:
                 values[name] = tuple(_list(values.get(name, ())))
             values["earlier"] = tuple(kinds.of_json(EarlierRun, run) for run in _list(values.get("earlier", ())))
             record = cls(**values)
-            for text in (record.frames, *(text for run in record.earlier for text in (run.frames, run.plate_frames))):
+            for text in (
+                record.frames,
+                *((record.done,) if record.done else ()),
+                *(text for run in record.earlier for text in (run.frames, run.plate_frames)),
+            ):
                 FrameRange.parse(text)
         except (KeyError, TypeError, AttributeError, FrameRangeInvalid, NotUsable):
             return None
@@ -101,25 +107,49 @@ class Record:
         return record if sayable and kinds.wrong_kind(cls, plain) is None else None
 
 
-def left_of(before: Optional[Record], frames: FrameRange) -> Tuple[EarlierRun, ...]:
+def left_of(before: Optional[Record], frames: Collection[int]) -> Tuple[EarlierRun, ...]:
     """List the runs whose mattes stay where they are when a run fills other frames.
+
+    Runs of equal inputs and plate are one. What is beyond MOST_EARLIER becomes one entry without inputs at the end.
 
     Args:
         before: of the last run at the same place; None when there was none.
-        frames: that the run is asked for.
+        frames: that the run fills.
     """
     if before is None:
         return ()
-    runs = list(before.earlier)
-    digest = inputs_digest(before.snapshot)
-    if before.complete and digest:  # a run that was cut short has left mattes of earlier ones within its range
-        runs.insert(0, EarlierRun(before.frames, digest, before.snapshot.plate, before.frames))
-    asked, left = set(frames), []
-    for run in runs[:MOST_EARLIER]:
-        rest = [frame for frame in FrameRange.parse(run.frames) if frame not in asked]
-        if rest:
-            left.append(replace(run, frames=str(FrameRange.of(rest))))
-    return tuple(left)
+    known: Dict[Tuple[str, str, str], Set[int]] = {}
+    lost: Set[int] = set()
+    filled = set(frames)
+    for run in [*_as_earlier(before), *before.earlier]:
+        rest = set(FrameRange.parse(run.frames)) - filled
+        filled |= rest  # a matte is of the last run that may have made it
+        place = (run.inputs, run.plate, run.plate_frames)
+        if rest and run.inputs and (place in known or len(known) < MOST_EARLIER):
+            known.setdefault(place, set()).update(rest)
+        else:
+            lost |= rest
+    left = [EarlierRun(_text(rest), *place) for place, rest in known.items()]
+    return (*left, *([_unknown(_text(lost))] if lost else []))
+
+
+def _unknown(frames: str) -> EarlierRun:
+    return EarlierRun(frames, "", "", frames)
+
+
+def _as_earlier(record: Record) -> List[EarlierRun]:
+    """Give the last run as one before the next: with its own frames, which are all of them, or those that it has finished."""
+    digest = inputs_digest(record.snapshot)
+    if record.complete or record.done is not None:
+        frames = record.frames if record.complete else record.done or ""
+        # Nothing is claimed of a run of an earlier version, whose inputs cannot be compared.
+        return [EarlierRun(frames, digest, record.snapshot.plate, record.frames)] if digest and frames else []
+    # Nobody knows which of its frames are its own.
+    return [_unknown(record.frames)]
+
+
+def _text(frames: Collection[int]) -> str:
+    return str(FrameRange.of(sorted(frames)))
 
 
 def write_record(node: nuke.Node, record: Record) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
 
@@ -87,25 +88,264 @@ def test_frames_that_nobody_asked_for_and_that_are_black_are_counted(stage):
     assert "without a matte" not in stage.status() + strip(stage) + stage.host.label(stage.node)
 
 
-def test_holes_of_the_plate_stay_holes_when_other_frames_are_run(stage):
-    from dataclasses import replace
+def plate_of_files(stage):
+    """Put a sequence on disk in the place of the plate, and give the path of a frame's file."""
+    nuke = stage.nuke
+    (stage.folder / "plate").mkdir()
+    pattern = (stage.folder / "plate" / "p.%04d.exr").as_posix()
+    write = nuke.nodes.Write(file=pattern, file_type="exr", channels="rgb", inputs=[stage.plate])
+    nuke.execute(write, 1001, 1010, 1)
+    nuke.delete(write)
+    stage.node.setInput(0, nuke.nodes.Read(file=pattern, first=1001, last=1010, origfirst=1001, origlast=1010))
+    return lambda frame: pattern % frame
 
+
+def last_missing(stage):
     from xmem_roto_nuke.staleness.last_run import last_record
-    from xmem_roto_nuke.staleness.record import write_record
 
+    return last_record(stage.node).missing
+
+
+def is_marked(stage) -> bool:
+    marks = [stage.node["hole"].getValueAt(frame) for frame in (1005, 1006, 1007)]
+    assert marks in ([0, 1, 0], [0, 0, 0])
+    return marks[1] == 1
+
+
+def behind_a_grade(stage):
+    stage.node.setInput(0, stage.nuke.nodes.Grade(inputs=[stage.node.input(0)]))
+
+
+def below_a_merge(stage):
+    """Where nothing tells beforehand that there is a hole: the render does."""
+    stage.node.setInput(0, stage.nuke.nodes.Merge2(inputs=[stage.plate, stage.node.input(0)]))
+
+
+def behind_a_retime(stage):
+    stage.node.setInput(0, stage.nuke.nodes.TimeOffset(inputs=[stage.node.input(0)]))
+
+
+@pytest.mark.parametrize(
+    "above", [lambda stage: None, behind_a_grade, below_a_merge, behind_a_retime], ids=["Read", "Grade", "Merge", "Time"]
+)
+def test_holes_of_the_plate_stay_holes_until_the_plate_is_there_however_it_gets_noticed(stage, above):
+    file = plate_of_files(stage)
+    above(stage)
+    os.rename(file(1006), file(1006) + ".late")
     run(stage, "1001-1010")
-    os.remove(stage.node.node("Result")["file"].value() % 1006)
-    write_record(stage.node, replace(last_record(stage.node), missing=(1006,)))
     for frames in ("1003-1004", "1002-1003"):
         stage.node["size"].setValue(stage.node["size"].value() + 16)  # so that there are new mattes, which the node shows
         run(stage, frames)
+        stage.press("refresh")
+        stage.save()
         assert "without a matte" not in stage.status() + strip(stage)
-        assert last_record(stage.node).missing == (1006,)
-        hole = stage.node["hole"]
-        assert [hole.getValueAt(frame) for frame in (1005, 1006, 1007)] == [0, 1, 0]
+        assert last_missing(stage) == (1006,) and is_marked(stage)
+    os.rename(file(1006) + ".late", file(1006))
     stage.node["size"].setValue(stage.node["size"].value() + 16)
+    run(stage, "1003-1004")
+    assert last_missing(stage) == () and not is_marked(stage), "a run over other frames notices it"
+    assert "Frames without a matte: 1006." in stage.status() and "1 frame without a matte" in strip(stage)
+    for read in stage.nuke.allNodes("Read"):
+        read["reload"].execute()  # Nuke remembers that there was no file
     run(stage, "1005-1007")
-    assert last_record(stage.node).missing == () and stage.node["hole"].getValueAt(1006) == 0, "the plate has a picture there again"
+    assert "without a matte" not in stage.status()
+
+
+def by_refresh(stage):
+    stage.press("refresh")
+    return stage.save()
+
+
+def by_saving(stage):
+    return stage.save()
+
+
+@pytest.mark.parametrize("noticed", [by_refresh, by_saving])
+def test_hole_whose_plate_has_come_stops_a_render_of_node_and_pass(stage, start, noticed):
+    file = plate_of_files(stage)
+    os.rename(file(1006), file(1006) + ".late")
+    run(stage, "1001-1010")
+    stage.press("make_passes")
+    stage.save()
+    os.rename(file(1006) + ".late", file(1006))
+    script = noticed(stage)
+    stage.press("refresh")
+    assert "Frames without a matte: 1006." in stage.status()
+    stage.host.close()
+    farm = start(plugin=False, gui=False)
+    farm.host.open(script)
+    union = next(node for node in farm.nuke.allNodes("Group") if node.name().startswith("XMemPass"))
+    for node in (farm.host.node("XMemRoto"), union):
+        assert inside(farm, node, 1005) == 1.0
+        with pytest.raises(Exception, match="1006"):
+            farm.host.pixels(node, 1006)
+
+
+def test_hole_whose_plate_came_while_the_script_was_closed_is_none_in_the_interface_and_stays_one_in_a_terminal(stage, start):
+    file = plate_of_files(stage)
+    os.rename(file(1006), file(1006) + ".late")
+    run(stage, "1001-1010")
+    script = stage.save()
+    stage.host.close()
+    os.rename(file(1006) + ".late", file(1006))
+    for gui in (False, True):
+        opened = start(gui=gui)
+        opened.host.open(script)
+        if gui:
+            opened.host.pump(0.2)
+        assert opened.host.node("XMemRoto")["hole"].getValueAt(1006) == (0 if gui else 1)
+        opened.host.close()
+
+
+def test_hole_stays_one_while_nothing_is_known_of_the_plate(stage):
+    file = plate_of_files(stage)
+    os.rename(file(1006), file(1006) + ".late")
+    run(stage, "1001-1010")
+    os.rename(file(1006) + ".late", file(1006))
+    stage.node.setInput(0, None)
+    stage.press("refresh")
+    assert is_marked(stage)
+
+
+# --- what is known of mattes that other runs than the last one made
+
+
+def test_mattes_of_a_run_stay_stale_however_many_parts_were_corrected_since(stage):
+    from xmem_roto_nuke.staleness import record
+
+    run(stage, "1001-1010")
+    stage.grade["multiply"].setValue(0.4)
+    for frame in range(1001, 1010):
+        run(stage, str(frame))
+        assert f"{1010 - frame} of them stale" in stage.status() or frame == 1001
+    assert stage.node["frame_range"].value() == "1009" and record.MOST_EARLIER < 9
+    run(stage, "1010")
+    assert "The matte of 1001 shows too; it is of earlier runs of unknown inputs, which counts as stale." in stage.status()
+    run(stage, "1001-1010")
+    assert "stale" not in stage.status()
+
+
+def earlier_runs(count: int):
+    from xmem_roto_nuke.staleness.record import EarlierRun
+
+    return tuple(EarlierRun(str(1020 + number), f"inputs {number}", "plate", "1001-1100") for number in range(count))
+
+
+def record_with(**changes):
+    from xmem_roto_nuke.staleness.record import Record
+    from xmem_roto_nuke.staleness.snapshot import Snapshot
+
+    values = dict.fromkeys(("first", "last", "seconds", "seconds_per_frame", "computed", "encoded_frames", "encoded_annotations"), 0)
+    texts = dict.fromkeys(("model", "stamp", "node_name"), "")
+    known = {"out": "/m.%04d.exr", "frames": "1001-1010", "complete": True, "objects": (), "layers": ()}
+    return Record(snapshot=Snapshot("plate"), **{**values, **texts, **known, **changes})
+
+
+def frames_of(runs):
+    from xmemcore.protocol.frames import FrameRange
+
+    return sorted(frame for each in runs for frame in FrameRange.parse(each.frames))
+
+
+def test_runs_of_equal_inputs_are_one_entry_and_no_frame_is_dropped():
+    from dataclasses import replace
+
+    from xmem_roto_nuke.staleness.record import MOST_EARLIER, Record, left_of
+
+    runs = earlier_runs(3 * MOST_EARLIER)
+    left = left_of(record_with(earlier=runs), [1002])
+    assert frames_of(left) == sorted({*range(1001, 1011), *(1020 + number for number in range(3 * MOST_EARLIER))} - {1002})
+    assert len(left) == MOST_EARLIER + 1 and [each.inputs == "" for each in left] == [False] * MOST_EARLIER + [True]
+    assert Record.of_json(record_with(earlier=left).as_json()).earlier == left
+    again = left_of(record_with(earlier=left), [1002])
+    assert frames_of(again) == frames_of(left) and len(again) == MOST_EARLIER + 1, "it grows no further"
+    alike = tuple(replace(each, inputs="equal") for each in runs)
+    assert len(left_of(record_with(earlier=alike), [1002])) == 2
+
+
+def test_run_that_was_cut_short_counts_for_the_frames_that_it_finished():
+    from xmem_roto_nuke.staleness.record import EarlierRun, left_of
+
+    before = (EarlierRun("1004-1010", "others", "plate", "1001-1010"),)
+    left = left_of(record_with(complete=False, done="1001-1003", earlier=before), [1010])
+    assert [(each.frames, each.inputs == "others") for each in left] == [("1001-1003", False), ("1004-1009", True)]
+    unheard = left_of(record_with(complete=False, earlier=before), [1010])
+    assert [(each.frames, each.inputs) for each in unheard] == [("1001-1009", "")], "nobody knows which are its own, so all count as stale"
+    assert left_of(record_with(complete=False, done="", earlier=before), [1010])[0].frames == "1004-1009"
+
+
+def test_mattes_that_a_cancelled_run_did_not_reach_are_stale_beside_the_next(start, monkeypatch):
+    monkeypatch.setenv("PRETEND", "slow")
+    stage = start().build()
+    stage.propagate()
+    stage.grade["multiply"].setValue(0.4)
+    before = {path: path.stat().st_mtime_ns for path in stage.folder.glob("mattes/*/matte*.exr")}
+    old = lambda: {path for path in before if path.stat().st_mtime_ns == before[path]}  # noqa: E731
+    stage.press("propagate")
+    stage.host.pump(30, until=lambda: len(before) - len(old()) >= 3)
+    stage.press("cancel")
+    stage.wait()
+    assert "The last run did not finish" in stage.status()
+    left = [path for path in old() if not path.name.startswith("matte.1010")]
+    assert left
+    run(stage, "1010")
+    assert f"9 mattes of earlier runs, {len(left)} of them stale" in stage.status()
+
+
+def interrupted(stage):
+    """Propagate the next version, and give script and mattes as they are in the midst of it."""
+    stage.propagate()
+    stage.press("version_up")
+    stage.press("propagate")
+    stage.host.pump(20, until=lambda: len(list(stage.folder.glob("mattes/*/v002/*.exr"))) >= 3)
+
+
+def test_a_nuke_that_went_with_its_run_leaves_a_node_that_is_stale(start, monkeypatch):
+    monkeypatch.setenv("PRETEND", "slow")
+    stage = start().build()
+    interrupted(stage)
+    script = stage.save()
+    saved = script.read_text()
+    shutil.copytree(stage.folder / "mattes", stage.folder / "then")
+    stage.press("cancel")
+    stage.wait()
+    stage.host.close()
+    script.write_text(saved)
+    shutil.rmtree(stage.folder / "mattes")
+    (stage.folder / "then").rename(stage.folder / "mattes")
+    again = start()
+    again.host.open(script)
+    again.host.pump(0.5)
+    node = again.host.node("XMemRoto")
+    again.press("refresh", node)
+    status = again.status(node)
+    assert "/v002/" in node.node("Result")["file"].value() and "Stale" in status and "did not finish" in status
+    assert "Frames without a matte:" in status and "is gone" not in status and "Another run" not in status
+
+
+def test_a_node_that_was_deleted_with_its_run_and_came_back_is_stale(start, monkeypatch):
+    monkeypatch.setenv("PRETEND", "slow")
+    stage = start().build()
+    interrupted(stage)
+    stage.host.user_delete(stage.node)
+    stage.wait()
+    stage.host.undo()
+    stage.host.pump(0.4)
+    node = stage.nuke.toNode("XMemRoto")
+    stage.press("refresh", node)
+    assert "/v002/" in node.node("Result")["file"].value() and "Stale" in stage.status(node)
+
+
+def test_status_is_of_the_mattes_that_show_where_the_read_was_pointed_elsewhere(stage):
+    stage.propagate()
+    first = stage.node.node("Result")["file"].value()
+    stage.press("version_up")
+    stage.propagate()
+    os.remove(first % 1004)
+    stage.node.node("Result")["file"].setValue(first)
+    stage.node["version"].setValue("v001")
+    stage.press("refresh")
+    assert "The matte of 1004 is gone." in stage.status()
 
 
 def test_passes_follow_a_result_that_grows_or_moves(stage):
@@ -276,15 +516,6 @@ def test_mattes_of_the_command_line_show_when_the_script_is_opened(stage, start)
 
 
 # --- the plate grows after the run
-
-
-def by_refresh(stage):
-    stage.press("refresh")
-    return stage.save()
-
-
-def by_saving(stage):
-    return stage.save()
 
 
 @pytest.mark.parametrize("growth", ["plate", "frame range"])
