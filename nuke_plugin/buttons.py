@@ -6,7 +6,7 @@ A callback must never raise into Nuke; a button shows its failure as one sentenc
 from __future__ import annotations
 
 import traceback
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, List, Optional
 
 from xmem_roto_nuke import actions, graph, host, migrate, publish, run, together
 from xmem_roto_nuke.node import home, identity, runs
@@ -216,6 +216,28 @@ def greet_strangers() -> None:
 def _script_loaded() -> None:
     for node in identity.living():
         _shown_anew(node)
+    if host.has_interface() and host.may_walk_trees():
+        _judge_later([str(node["node_id"].value()) for node in identity.living() if node["has_result"].value()])
+
+
+def _judge_later(node_ids: List[str]) -> None:
+    """Judge nodes at the next idle moments, one at each, so that their labels are there before a panel is opened."""
+
+    def judge_first() -> None:
+        for node in identity.living():  # by now it may be gone, or the script another one
+            if str(node["node_id"].value()) == node_ids[0]:
+                _quietly(_judge, node)
+        _judge_later(node_ids[1:])
+
+    if node_ids:
+        host.later(judge_first)
+
+
+def _judge(node: nuke.Node) -> None:
+    """Judge a result, unless its panel is open, or a run is under way, and the status tells of it already."""
+    if not _at_work(node) and not str(node["status"].value()).strip():
+        with host.unsaved_as_before():
+            status.refresh(node)
 
 
 def _shown_anew(node: nuke.Node) -> None:

@@ -15,7 +15,19 @@ Callers write `host.tell(...)` and need not know which module of the room has a 
 
 from __future__ import annotations
 
-from xmem_roto_nuke.host.artist import HostGone, NodeGone, ProgressBar, ask, has_interface, in_main, say, tell, tell_farm, tell_together
+from xmem_roto_nuke.host.artist import (
+    HostGone,
+    NodeGone,
+    ProgressBar,
+    ask,
+    has_interface,
+    in_main,
+    later,
+    say,
+    tell,
+    tell_farm,
+    tell_together,
+)
 from xmem_roto_nuke.host.edition import EditionLimited, handed_out, limit_reached, may_walk_trees, refuse_too_large
 from xmem_roto_nuke.host.nodes import (
     delete,
@@ -67,5 +79,6 @@ from xmem_roto_nuke.host.script import (
     script_state,
     stand_for,
     unrecorded,
+    unsaved_as_before,
     working_space,
 )

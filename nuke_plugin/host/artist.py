@@ -55,6 +55,11 @@ def in_main(call: Callable[..., T], *arguments: Any) -> T:
     return value  # type: ignore[no-any-return]
 
 
+def later(call: Callable[[], None]) -> None:
+    """Run a call in Nuke's main thread at its next idle moment; an exception is printed by Nuke."""
+    nuke.executeInMainThread(call)
+
+
 def _node_gone_said(call: Callable[..., T], *arguments: Any) -> T:
     try:
         return call(*arguments)

@@ -143,6 +143,18 @@ def unrecorded() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def unsaved_as_before() -> Iterator[None]:
+    """Let what happens inside be no reason to save the script: it is looked up anew whenever the script is opened."""
+    root = root_node()
+    was_modified = bool(root.modified())  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        if not was_modified:
+            root.setModified(False)  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
 def one_undo(title: str) -> Iterator[None]:
     """Make what happens inside one entry of the Undo list."""
     nuke.Undo.begin()

@@ -336,6 +336,37 @@ def test_a_node_that_was_deleted_with_its_run_and_came_back_is_stale(start, monk
     assert "/v002/" in node.node("Result")["file"].value() and "Stale" in stage.status(node)
 
 
+def test_label_counts_mattes_of_earlier_runs_after_opening_without_a_panel_and_the_script_need_not_be_saved(stage, start):
+    stage.propagate()
+    stage.grade["multiply"].setValue(0.4)
+    run(stage, "1008-1010")
+    script = stage.save()
+    stage.host.close()
+    again = start()
+    again.host.open(script)
+    again.nuke.root().setModified(False)
+    again.host.pump(0.5)
+    assert not again.host.modified
+    node = again.host.node("XMemRoto")
+    assert again.host.label(node).endswith("(7 mattes of earlier runs, stale)") and "7 mattes" in again.status(node)
+    again.host.node("Grade1")["multiply"].setValue(0.9)
+    again.press("refresh", node)
+    assert again.host.label(node).endswith("(stale)")
+    again.host.open(script)
+    again.nuke.scriptClear()
+    again.host.pump(0.2)
+    assert again.host.python_errors == again.host.printed_errors == [], "the script went before the idle moment"
+
+
+def test_nothing_is_judged_after_opening_in_a_terminal(stage, start):
+    stage.propagate()
+    script = stage.save()
+    stage.host.close()
+    farm = start(gui=False)
+    farm.host.open(script)
+    assert not farm.host.node("XMemRoto")["status"].value().strip()
+
+
 def test_status_is_of_the_mattes_that_show_where_the_read_was_pointed_elsewhere(stage):
     stage.propagate()
     first = stage.node.node("Result")["file"].value()
