@@ -15,7 +15,7 @@ from xmem_roto_nuke.node import home, identity, knobs, places
 from xmem_roto_nuke.node.runs import Run
 from xmem_roto_nuke.node.settings import ALPHA, Settings
 from xmem_roto_nuke.panel import curves, keys, ownership, picked, result, status, views
-from xmem_roto_nuke.run import Share, start
+from xmem_roto_nuke.run import Share, Unshown, start
 from xmem_roto_nuke.staleness import look, mattes_on_disk
 from xmem_roto_nuke.staleness.last_run import last_record
 from xmem_roto_nuke.staleness.record import Record, find_record, keep_record, left_of, write_record
@@ -147,6 +147,7 @@ def _propagate(run: Run, read: NodeRead) -> None:
     request = propagate_request(read, handed)
     former = Former.of(run.node, read)
     done: List[int] = []
+    used_up = False
     began = time.monotonic()
     gaps = result.gaps_of(list(read.frames), read.annotations.keyframes)
     reloader = result.Reloader(
@@ -159,10 +160,14 @@ def _propagate(run: Run, read: NodeRead) -> None:
                 if not done:
                     # What shows and what is known of it change together: Nuke may go, or the node, before the run has ended.
                     record = record_of(former, read, handed, None, 0.0)
-                    host.in_main(_show, run.node, record, read)
+                    try:
+                        host.in_main(_show, run.node, record, read)
+                    except host.EditionLimited:
+                        used_up = True  # the core goes on: the mattes are what the artist waits for
                     keep_record(record, run.node_id)
                 done.append(message.frame)
-                reloader.frame_arrived(message.frame)
+                if not used_up:
+                    reloader.frame_arrived(message.frame)
             elif isinstance(message, messages.Finished):
                 outcome = _answer(message, PropagateResult)
             reloader.catch_up()
@@ -171,10 +176,16 @@ def _propagate(run: Run, read: NodeRead) -> None:
             reloader.finish()
             if done:
                 record = record_of(former, read, handed, outcome, time.monotonic() - began, done)
-                host.in_main(_keep_record, run.node, record, former.shown)
-                keep_record(record, run.node_id)
+                if not used_up:
+                    host.in_main(_keep_record, run.node, record, former.shown)
+                keep_record(record, run.node_id)  # by which a node that does not show the mattes finds them once the script is opened again
         except Cancelled:
             pass  # the node is gone; the exception under way says why
+    if used_up:
+        raise Unshown(
+            f"The mattes are written at {read.settings.out}; save and open the script again to see them. The node cannot show them before, "
+            "because this edition of Nuke hands Python ten nodes for each script, and they are used up."
+        )
 
 
 def propagate_request(read: NodeRead, handed: HandedNode) -> PropagateRequest:

@@ -27,7 +27,7 @@ _watching = False
 
 def _pressed(act: Callable[[Any], Any], node: Optional[nuke.Node]) -> None:
     """Do a button's action and show its failure. The node is None where an edition of Nuke hands out no more nodes."""
-    graph.let_go()
+    graph.new_press()
     try:
         if node is None:
             node = host.handed_out(node)
@@ -175,7 +175,7 @@ def propagate_selected() -> None:
 
 def _chosen_from_menu(act: Callable[[], Any]) -> None:
     """Do what an entry of the menu says."""
-    graph.let_go()
+    graph.new_press()
     try:
         act()
     except Exception as error:

@@ -1,8 +1,8 @@
 """Walk Nuke's graph out of Groups and through Dots, and hold node objects where Nuke counts them. Main thread only.
 
 Non-commercial hands Python ten node objects for each script and counts the same node again. Past the tenth it gives None without an error,
-and begins anew only when the script is closed. So nothing is asked for twice between two presses of a button. A press lets go of all
-nodes, since inputs may have changed.
+and begins anew only when the script is closed. So no node is asked for twice: one that is held is given again as long as a name, which
+costs nothing, says that it is still the one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def begin_anew() -> None:
     """Forget the nodes of a script that is closed; the next one has ten of its own."""
     global _root, _exhausted
     _root, _exhausted = None, False
-    let_go()
+    _held.clear()
+    new_press()
 
 
 def exhausted() -> bool:
@@ -60,13 +61,20 @@ def _answer(node: Optional[nuke.Node]) -> Optional[nuke.Node]:
     return node
 
 
-def held(owner: nuke.Node, role: str, ask: Callable[[], Optional[nuke.Node]]) -> Optional[nuke.Node]:
-    """Give a node that belongs to another one, asked for once where nodes are counted; main thread."""
+def held(owner: nuke.Node, role: str, ask: Callable[[], Optional[nuke.Node]], is_still: Callable[[nuke.Node], bool]) -> Optional[nuke.Node]:
+    """Give a node that belongs to another one, asked for once where nodes are counted; main thread.
+
+    Args:
+        owner: the node that it belongs to.
+        role: that it has there.
+        ask: Nuke for it.
+        is_still: says of the one that is held whether it has that role still; must ask for no node.
+    """
     if not _rationed:
         return ask()
     place = (str(owner.fullName()), role)
     known = _held.get(place)
-    if known is None or not _is_alive(known):
+    if known is None or not _is_alive(known) or not is_still(known):
         known = _answer(ask())
         if known is not None:
             _held[place] = known
@@ -85,10 +93,9 @@ def root(ask: Callable[[], Optional[nuke.Node]]) -> Optional[nuke.Node]:
     return _root
 
 
-def let_go() -> None:
-    """Let go of all held nodes."""
+def new_press() -> None:
+    """Forget what the last press of a button left in doubt."""
     global _doubtful
-    _held.clear()
     _doubtful = False
 
 

@@ -34,6 +34,10 @@ class Share(runs.Bar, Protocol):
     def note(self, node: nuke.Node, failure: Failure) -> None: ...
 
 
+class Unshown(Failure):
+    """The mattes are written, and the node cannot show them before the script is opened again."""
+
+
 def start(
     node: nuke.Node, title: str, read: Callable[[nuke.Node], Read], work: Callable[[Run, Read], None], share: Optional[Share] = None
 ) -> Run:
@@ -127,12 +131,15 @@ def _say_end(run: Run, share: Optional[Share]) -> None:
         run.failure = RequestError(
             f"A node that feeds {run.node.name()} was deleted meanwhile. Look what is connected now, and press again."
         )
-    if run.failure is not None and not isinstance(run.failure, Cancelled):
+    if run.failure is not None and not isinstance(run.failure, (Cancelled, Unshown)):
         run.failure = host.limit_reached(run.failure) or run.failure
     if run.failure is None:
         status.refresh(run.node, run.warnings)
         return
-    status.say_failure(run.node, run.failure, run.warnings)
+    if isinstance(run.failure, Unshown):
+        status.say_unshown(run.node, str(run.failure), run.warnings)
+    else:
+        status.say_failure(run.node, run.failure, run.warnings)
     if share is not None:
         share.note(run.node, run.failure)
     elif not isinstance(run.failure, Cancelled):

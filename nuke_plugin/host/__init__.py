@@ -33,6 +33,7 @@ from xmem_roto_nuke.host.nodes import (
     delete,
     find_node,
     groups,
+    input_name,
     keep_out_of_presets,
     knob_names,
     make_inside,

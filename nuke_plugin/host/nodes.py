@@ -23,6 +23,14 @@ def selected() -> List[nuke.Node]:
     return list(nuke.selectedNodes()) if may_walk_trees() else []
 
 
+def input_name(node: nuke.Node, number: int) -> str:
+    """Give the name of what is connected to an input, for which Nuke hands out no node; empty where there is none."""
+    try:
+        return str(nuke.tcl("value", f"root.{node.fullName()}.input{number}.name"))
+    except RuntimeError:
+        return ""
+
+
 def find_node(name: str) -> Optional[nuke.Node]:
     """Find a node by its full name."""
     return nuke.toNode(name)
@@ -43,10 +51,9 @@ def make_inside(group: nuke.Node, class_name: str, **knobs: Any) -> nuke.Node:
 @contextlib.contextmanager
 def context_of(node: nuke.Node) -> Iterator[None]:
     """Make nodes in the group in which a node lives: nodes of two groups cannot be connected."""
-    group = node.parent()
-    if group is None:
-        group = root_node()
-    with group:
+    # The Root is held where nodes are counted, and a parent is asked for anew.
+    group = node.parent() if "." in str(node.fullName()) else root_node()
+    with handed_out(group):
         yield
 
 

@@ -37,7 +37,8 @@ def result_read(node: nuke.Node) -> nuke.Node:
     Raises:
         RequestError, EditionLimited.
     """
-    read = graph.held(node, "Result", lambda: node.node("Result"))  # type: ignore[attr-defined]
+    name = f"{node.fullName()}.Result"
+    read = graph.held(node, "Result", lambda: node.node("Result"), lambda known: known.fullName() == name)  # type: ignore[attr-defined]
     if read is None:
         raise host.limit_reached() or RequestError(
             f"{node.name()} has no Read called Result inside. Make a new XMemRoto, or undo the change."

@@ -28,8 +28,15 @@ from xmemcore.protocol.words import plural
 if TYPE_CHECKING:
     import nuke
 
-COLOURS = {"working": "#80b0e0", "fresh": "#6fbf73", "stale": "#e0a030", "none": "#a0a0a0", "failed": "#e06050"}
-TITLES = {"working": "At work", "fresh": "Up to date", "stale": "Stale", "none": "No mattes yet", "failed": "Failed"}
+COLOURS = {"working": "#80b0e0", "fresh": "#6fbf73", "stale": "#e0a030", "none": "#a0a0a0", "failed": "#e06050", "unshown": "#e0a030"}
+TITLES = {
+    "working": "At work",
+    "fresh": "Up to date",
+    "stale": "Stale",
+    "none": "No mattes yet",
+    "failed": "Failed",
+    "unshown": "Written, not shown",
+}
 
 _verdicts: Dict[str, Verdict] = {}
 """Verdicts by node id, for the node's label."""
@@ -134,6 +141,14 @@ def say_failure(node: nuke.Node, failure: Failure, notes: Sequence[str]) -> None
         refresh(node, [*notes, str(failure)])
         return
     verdict = Verdict("failed", (str(failure),))
+    _verdicts[identity.node_id(node)] = verdict
+    _write(node, verdict, notes, last_record(node))
+
+
+@host.unrecorded()
+def say_unshown(node: nuke.Node, sentence: str, notes: Sequence[str]) -> None:
+    """Say that a run has written its mattes, which the node cannot show yet."""
+    verdict = Verdict("unshown", (sentence,))
     _verdicts[identity.node_id(node)] = verdict
     _write(node, verdict, notes, last_record(node))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import OpenEXR
 import pytest
@@ -378,3 +379,95 @@ def test_ten_node_objects_are_enough_for_a_propagate_and_what_comes_after_says_s
     stage.host.user_edit(stage.node["size"], 240)
     stage.host.pump(0.1)
     assert "XMemRoto" in stage.host.label(stage.node) and not stage.host.python_errors
+
+
+def limited(start, edition="nc"):
+    """A stage where nodes are counted from now on, as in a script that was just opened."""
+    stage = start(**{edition: True})
+    stage.host.nodes_obtained = -1000  # while the test builds its script
+    stage.build()
+    stage.host.nodes_obtained = 0
+    return stage
+
+
+def opened_again(stage, start, edition="nc"):
+    name, path = stage.node.name(), stage.save("shot.nknc")
+    stage.host.close()
+    again = start(**{edition: True})
+    again.host.open(str(path))
+    again.host.pump(0.2)
+    again.node = next(node for node in again.host.all_nodes() if node.name() == name)
+    return again
+
+
+@pytest.mark.parametrize("edition", ["nc", "indie"])
+def test_ten_node_objects_are_enough_to_propagate_look_version_up_and_propagate_again(start, edition):
+    stage = opened_again(limited(start, edition), start, edition)
+    for button in ("propagate", "refresh", "version_up", "propagate"):
+        stage.press(button)
+        stage.wait()
+        assert stage.told == [], (button, stage.host.nodes_obtained)
+    assert "Up to date" in stage.status() and stage.host.nodes_obtained <= 10
+    stage.host.nodes_obtained = -1000
+    assert "/v002/" in stage.node.node("Result")["file"].value()
+
+
+@pytest.mark.parametrize("changed", ["another plate", "another name", "another roto", "a plate that was deleted", "another inside"])
+def test_a_node_that_is_held_where_nodes_are_counted_is_let_go_when_it_is_no_longer_the_one(start, changed):
+    stage = limited(start)
+    stage.propagate()
+    before, nuke = stage.host.nodes_obtained, stage.nuke
+    stage.host.nodes_obtained = -1000  # while the test changes the script
+    if changed == "another plate":
+        stage.node.setInput(0, nuke.nodes.FrameRange(inputs=[stage.grade], first_frame=1001, last_frame=1005))
+    elif changed == "another name":
+        stage.plate.setName("Footage")
+        stage.plate["last_frame"].setValue(1005)
+    elif changed == "another roto":
+        stage.roto.setName("Former")
+        other = nuke.nodes.Roto(name="Roto1")
+        other["curves"].fromScript(stage.roto["curves"].toScript().replace("tri", "sleeve"))
+        stage.node.setInput(1, other)
+    elif changed == "a plate that was deleted":
+        nuke.delete(stage.plate)
+    else:
+        twin = stage.copied(stage.node)
+        stage.node.setName("Former")
+        twin.setName("XMemRoto")
+        twin.setInput(0, stage.plate)
+        twin.setInput(1, stage.roto)
+        stage.node = twin
+    stage.host.nodes_obtained = before - 4
+    stage.press("version_up" if changed == "another inside" else "refresh")
+    stage.propagate()
+    if changed == "another roto":
+        assert "sleeve" in stage.node["keyframes"].value()
+    elif changed == "a plate that was deleted":
+        assert stage.told == [] and "Up to date" in stage.status(), "Nuke connects what was above it"
+    elif changed == "another inside":
+        assert (
+            "/v002/" in stage.node.node("Result")["file"].value() and "/v002/" not in nuke.toNode("Former").node("Result")["file"].value()
+        )
+    else:
+        assert "1001-1005" in stage.status(), stage.told
+    assert not stage.host.python_errors and not stage.host.printed_errors
+
+
+def test_mattes_that_were_written_as_nodes_ran_out_are_no_failure_and_show_when_the_script_is_opened_again(start):
+    stage = limited(start)
+    stage.propagate()
+    cost = stage.host.nodes_obtained
+    shutil.rmtree(stage.folder / "mattes")
+    stage.host.close()
+    stage = limited(start)
+    stage.host.nodes_obtained = 10 - cost + 1  # the last node that a run asks for is the one that shows the mattes
+    stage.propagate()
+    assert len(stage.mattes()) == 10, "the core went on to the end"
+    assert "The mattes are written at" in stage.told[-1] and "save and open the script again to see them" in stage.status()
+    assert "Written, not shown" in stage.status() and "Failed" not in stage.status() and len(stage.told) == 1
+    assert not stage.node["has_result"].value()
+    stage.host.nodes_obtained = -1000
+    again = opened_again(stage, start)
+    assert again.node["has_result"].value()
+    again.press("refresh")
+    assert "Up to date" in again.status()
