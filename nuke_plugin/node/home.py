@@ -38,7 +38,8 @@ def settle(node: nuke.Node) -> None:
     Not for `onCreate`: while Nuke loads a script, its name may still be the one before, and passes that are pasted may be still to come.
     """
     _settle_script(node)
-    _settle_passes(node)
+    for living in identity.living():  # a copy's passes would follow what is pressed on the original
+        _settle_passes(living)
 
 
 def _settle_script(node: nuke.Node) -> None:

@@ -249,8 +249,7 @@ def test_passes_that_were_copied_in_a_group_with_their_node_are_the_copys(stage,
     copy = next(node for node in twin.nodes() if node.knob("node_id"))
     copied = [node for node in twin.nodes() if node.knob("made_of")]
     others = [node for node in group.nodes() if node.knob("made_of")]
-    copy["label"].setValue(".")  # the stand-in's idle moments are for nodes that were touched
-    stage.host.pump(0.3)
+    stage.press("refresh")  # before anything of the original's can move them
     assert owners(copied) == [copy["node_id"].value()] * 3 and owners(others) == [stage.node["node_id"].value()] * 3
     twin.node("Shapes")["curves"].fromScript(SHAPES % (SHAPE % "tri" + SHAPE % "sq").replace("{10 10}", "{12 12}"))
     stage.propagate(copy)
@@ -270,8 +269,7 @@ def test_passes_that_an_artist_put_into_a_group_stay_those_of_their_node_when_a_
         pasted_into(stage, out, made)
         stage.nuke.delete(made)
     copy = pasted_into(stage, out, stage.node)
-    copy["label"].setValue(".")
-    stage.host.pump(0.3)
+    stage.press("refresh", copy)
     assert owners(passes(stage)) == [stage.node["node_id"].value()] * 2
     stage.press("refresh", copy)
     assert "is a copy" not in stage.status(copy)
@@ -463,6 +461,7 @@ def test_a_failure_that_is_told_costs_no_node(start):
 def test_once_met_the_limit_is_said_until_another_script_is_opened(counted):
     counted.host.nodes_obtained = 10
     counted.press("make_passes")
+    counted.grade["multiply"].setValue(0.5)  # the plate is rendered anew, for which a node is made
     counted.press("propagate")
     counted.wait()
     assert len(counted.told) == 2 and all("ten nodes" in text for text in counted.told)
