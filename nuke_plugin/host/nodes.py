@@ -53,7 +53,7 @@ def context_of(node: nuke.Node) -> Iterator[None]:
     """Make nodes in the group in which a node lives: nodes of two groups cannot be connected."""
     # The Root is held where nodes are counted, and a parent is asked for anew.
     group = node.parent() if "." in str(node.fullName()) else root_node()
-    with handed_out(group):
+    with handed_out(group):  # type: ignore[attr-defined]
         yield
 
 
