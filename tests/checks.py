@@ -21,7 +21,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 PLUGIN = "xmem_roto_nuke"
 MOST_WORKERS = 4
 """Test processes: each holds a network or two, and more of them would wait for the disk."""
-MORE_THAN_CORES = 2
+MORE_THAN_CORES = 1
 """Test processes beyond one for each core: the plugin's tests wait for the processes that they start."""
 
 ATTACK_MINUTES = 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,11 +21,19 @@ def cases_folder(config: pytest.Config) -> Path:
     return shared_data.folder() / "parity"
 
 
+LARGE = "chair_480"
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for name, kind in (("clip_case", _is_clip), ("module_case", _is_modules), ("selection_case", _is_selection)):
         if name in metafunc.fixturenames:
             paths = [path for path in sorted(cases_folder(metafunc.config).glob("*.npz")) if kind(path)]
-            metafunc.parametrize(name, paths, ids=[path.stem for path in paths])
+            metafunc.parametrize(name, [_marked(path) for path in paths])
+
+
+def _marked(path: Path) -> Any:
+    """The large one takes as long as all others, and computes as they do."""
+    return pytest.param(path, id=path.stem, marks=[pytest.mark.exhaustive] if path.stem == LARGE else [])
 
 
 @pytest.fixture(scope="session")
