@@ -10,6 +10,13 @@ import pytest
 pytestmark = pytest.mark.timeout(300)
 
 
+def on_a_bare_farm(start, script):
+    """Open a script in a terminal without the plugin; gives the stage and the pass of the union."""
+    farm = start(plugin=False, gui=False)
+    farm.host.open(script)
+    return farm, next(node for node in farm.nuke.allNodes("Group") if node.name().startswith("XMemPass"))
+
+
 def inside(stage, node, frame: int) -> float:
     return stage.host.pixels(node, frame).at("rgba.alpha", 9, 48 - 1 - 12)
 
@@ -172,9 +179,7 @@ def test_hole_whose_plate_has_come_stops_a_render_of_node_and_pass(stage, start,
     stage.press("refresh")
     assert "Frames without a matte: 1006." in stage.status()
     stage.host.close()
-    farm = start(plugin=False, gui=False)
-    farm.host.open(script)
-    union = next(node for node in farm.nuke.allNodes("Group") if node.name().startswith("XMemPass"))
+    farm, union = on_a_bare_farm(start, script)
     for node in (farm.host.node("XMemRoto"), union):
         assert inside(farm, node, 1005) == 1.0
         with pytest.raises(Exception, match="1006"):
@@ -560,9 +565,7 @@ def test_frames_that_came_after_the_run_stop_a_render_of_node_and_pass(stage, st
         stage.node["frame_range"].setValue("1001-1020")
     script = noticed(stage)
     stage.host.close()
-    farm = start(plugin=False, gui=False)
-    farm.host.open(script)
-    union = next(node for node in farm.nuke.allNodes("Group") if node.name().startswith("XMemPass"))
+    farm, union = on_a_bare_farm(start, script)
     for node in (farm.host.node("XMemRoto"), union):
         assert inside(farm, node, 1005) == 1.0
         for frame in (1011, 1020):

@@ -28,7 +28,9 @@ MAX_LENGTH = 200
 
 _LAYER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NODE_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
-_TAKEN_FOLDERS = ("features", "nuke")
+EXCHANGE = "nuke"
+"""Folder of the cache in which plugin and core hand each other files."""
+_TAKEN_FOLDERS = ("features", EXCHANGE)
 """Folders of the cache that belong to no node."""
 
 

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Tuple
 
+from xmemcore.protocol.names import EXCHANGE
+
 CACHE_VARIABLE = "XMEM_ROTO_CACHE"
 """Root of the cache."""
 NUKE_TEMP_VARIABLE = "NUKE_TEMP_DIR"
@@ -49,7 +51,7 @@ def approved_folder(mattes: str) -> Path:
 
 def exchange_root(cache: Optional[str] = None) -> Path:
     """Give the folder that holds the exchange folders of all nodes."""
-    return cache_root(cache) / "nuke"
+    return cache_root(cache) / EXCHANGE
 
 
 def exchange_folder(node_id: str, cache: Optional[str] = None) -> Path:
