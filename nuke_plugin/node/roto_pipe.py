@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Dict, List, Optional, Set, Tuple
 from xmem_roto_nuke import host
 from xmem_roto_nuke.graph import outside
 from xmem_roto_nuke.node import identity
+from xmem_roto_nuke.node.settings import ALPHA
 from xmemcore.curves.chain import CLASSES, PASSED
 from xmemcore.protocol.failures import RequestError
 
@@ -46,6 +47,10 @@ def above(node: nuke.Node) -> Pipe:
     first = through(source)
     if first is None or first.Class() not in CLASSES:
         name = source.name() if first is None else f"{first.name()}, a {first.Class()}"
+        if str(node["roto_input"].value()) == ALPHA:
+            raise RequestError(
+                f"The roto input of {node.name()} is {name}: there are no shapes to key. Press Add current where its alpha is right."
+            )
         raise RequestError(
             f"The roto input of {node.name()} is {name}. "
             "Connect the Roto or RotoPaint itself, or choose 'alpha of the input' and list the frames."

@@ -91,13 +91,14 @@ def _edit(node: nuke.Node, kind: str, *frames: int) -> None:
     frames = frames or (host.current_frame(),)
     edits = identity.key_edits(node)
     if str(node["roto_input"].value()) == SHAPES:
-        names = _shapes(node)
+        names, chosen = _shapes(node), chosen_object(node)
+        if chosen is not None and chosen not in names:
+            raise _gone(node, chosen)
         edits, _ = edits.carried_over(names)
-        chosen = str(node["key_object"].value())
         changed = replace(edits, known=tuple(names))
         for frame in frames:
-            changed = changed.changed([chosen] if chosen in names else names, frame, kind)
-            if kind == "removed" and chosen not in names:
+            changed = changed.changed(names if chosen is None else [chosen], frame, kind)
+            if kind == "removed" and chosen is None:
                 changed = changed.forgotten(edits.orphans(names), frame)
     else:
         identity.roto_source(node)  # raises when there is none
@@ -107,6 +108,12 @@ def _edit(node: nuke.Node, kind: str, *frames: int) -> None:
     with host.one_undo("XMem keyframes"):
         identity.write_key_edits(node, changed)
     status.refresh(node)
+
+
+def _gone(node: nuke.Node, chosen: str) -> RequestError:
+    """Say that the object of the pulldown is not there any more, and let the pulldown offer those that are."""
+    status.refresh(node)
+    return RequestError(f"The roto of {node.name()} has no shape called {chosen}. Look at the object beside the buttons, and press again.")
 
 
 def _shapes(node: nuke.Node) -> List[str]:
@@ -166,12 +173,12 @@ def key_fitted(node: nuke.Node, frame: int, moved: Sequence[OwnShape]) -> List[s
 
 def _key(node: nuke.Node, frame: int, moved: Mapping[Tuple[str, Path], OwnShape]) -> List[str]:
     """Key the chosen object's shapes, in one entry of Undo; gives sentences about shapes that were left alone."""
-    chosen = str(node["key_object"].value())
+    # Of a union or an alpha there is one object, and every shape belongs to it.
+    chosen = chosen_object(node) if str(node["roto_input"].value()) == SHAPES else None
     rotos, read = _read(node)
     drawn = _drawn(read, chosen)
-    names = " and ".join(str(roto.name()) for roto in rotos)
-    if not drawn:
-        raise RequestError(f"{names} has no shape called {chosen}. Choose another object.")
+    if chosen is not None and not drawn:
+        raise _gone(node, chosen)
     refusals = [(target, _why_not(target, frame)) for target in drawn]
     left = [f"{target.shape.name} is {why} and was left alone." for target, why in refusals if why]
     if len(left) == len(drawn):
@@ -193,9 +200,9 @@ def _key(node: nuke.Node, frame: int, moved: Mapping[Tuple[str, Path], OwnShape]
     return left
 
 
-def _drawn(read: RotoReading, chosen: str) -> List[_Drawn]:
-    """List the shapes of an object, or of all."""
-    wanted = {id(placed.shape) for obj in read.objects if chosen in (ALL_OBJECTS, obj.name) for placed in obj.placed}
+def _drawn(read: RotoReading, chosen: Optional[str]) -> List[_Drawn]:
+    """List the shapes of an object; None for those of all."""
+    wanted = {id(placed.shape) for obj in read.objects if chosen in (None, obj.name) for placed in obj.placed}
     found = []
     for text in read.nodes:
         for path, placed in shapes_with_paths(text.reading.root):

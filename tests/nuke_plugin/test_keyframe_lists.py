@@ -135,3 +135,52 @@ def test_lists_of_two_meanings_do_not_mix(stage):
     stage.node["roto_input"].setValue("each shape or layer")
     stage.press("refresh")
     assert keyframes(stage) == "tri: 1001; not in 1006"
+
+
+def test_what_is_said_of_an_object_that_is_gone_is_never_said_of_all(stage):
+    add_box(stage)
+    stage.press("refresh")
+    before = keyframes(stage)
+    for button in ("absent_key", "add_key", "remove_key", "make_key"):
+        stage.node["key_object"].setValue("box")
+        rename(stage, 0, "crate")
+        stage.press(button)
+        assert "has no shape called box" in stage.told[-1] and keyframes(stage) == before.replace("box", "crate"), button
+        assert list(stage.node["key_object"].values()) == ["all", "crate", "tri"]
+        rename(stage, 0, "box")
+        stage.press("refresh")
+
+
+def test_a_shape_called_all_is_told_from_all_shapes(stage):
+    add_box(stage)
+    rename(stage, 0, "all")
+    stage.press("refresh")
+    assert list(stage.node["key_object"].values()) == ["all", "roto_all", "tri"]
+    stage.node["key_object"].setValue("roto_all")
+    go_to(stage, 1006)
+    stage.press("absent_key")
+    assert keyframes(stage) == "roto_all: 1001; not in 1006<br>tri: 1001"
+    stage.propagate()
+    assert stage.told == []
+
+
+@pytest.mark.parametrize("meaning", ["alpha of the input", "union of all shapes"])
+def test_make_key_keys_every_shape_where_all_are_one_object(stage, meaning):
+    stage.node["roto_input"].setValue(meaning)
+    stage.press("add_key")
+    stage.node["key_object"].setValue("roto")
+    stage.press("make_key")
+    assert stage.told == []
+    assert 1004 in stage.roto["curves"].toElement("tri")[0].center.getControlPointKeyTimes()
+    stage.propagate()
+    go_to(stage, 1008)
+    stage.press("make_key")
+    stage.wait()
+    assert stage.told == [] and 1008 in stage.roto["curves"].toElement("tri")[0].center.getControlPointKeyTimes()
+
+
+def test_an_alpha_without_shapes_says_what_to_press_instead(stage):
+    stage.node["roto_input"].setValue("alpha of the input")
+    stage.node.setInput(1, stage.nuke.nodes.Blur(inputs=[stage.roto]))
+    stage.press("make_key")
+    assert "there are no shapes to key. Press Add current" in stage.told[-1]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 from xmemcore.curves.tree import Layer, Placed, Shape, shapes_below
+from xmemcore.protocol.choices import ALL_OBJECTS
 from xmemcore.protocol.names import layer_names
 
 
@@ -24,7 +25,7 @@ class TextObject:
 
 
 PREFIX = "roto_"
-"""Before the name of an object whose layer the plate has already."""
+"""Before the name of an object whose layer the plate has already, or that a panel could not tell from all objects."""
 
 
 def objects_of(rotos: Sequence[Tuple[str, Layer]], union: Optional[str] = None, taken: Sequence[str] = ()) -> List[TextObject]:
@@ -33,7 +34,7 @@ def objects_of(rotos: Sequence[Tuple[str, Layer]], union: Optional[str] = None, 
     Args:
         rotos: name and root layer of each node of a chain, the last one first: it is drawn on top.
         union: name of the one object that all shapes are to be; None: each is its own.
-        taken: layers of the plate, which no matte may replace: an object of such a name is called `roto_NAME`.
+        taken: layers of the plate, which no matte may replace: an object of such a name is called `roto_NAME`, and so is one called `all`.
     """
     found: List[Tuple[str, str, Tuple[Placed, ...]]] = []
     for node, root in rotos:
@@ -53,8 +54,8 @@ def objects_of(rotos: Sequence[Tuple[str, Layer]], union: Optional[str] = None, 
 
 
 def _beside(name: str, taken: Set[str]) -> str:
-    """Give a name whose layer is not taken yet."""
-    return f"{PREFIX}{name}" if layer_names([name])[0].lower() in taken else name
+    """Give a name whose layer is not taken yet, and that does not stand for all objects."""
+    return f"{PREFIX}{name}" if name == ALL_OBJECTS or layer_names([name])[0].lower() in taken else name
 
 
 def draws(shape: Shape) -> bool:
