@@ -73,7 +73,7 @@ def suggest_frames(node: Optional[nuke.Node]) -> None:
 
 
 def cancel(node: Optional[nuke.Node]) -> None:
-    _pressed(runs.cancel, node)
+    _pressed(together.cancel, node)
 
 
 def clear(node: Optional[nuke.Node]) -> None:
@@ -199,7 +199,7 @@ def _created(node: nuke.Node) -> None:
         host.delete_leftovers(node)
     if not _watching:
         _watching = True
-        host.on_script(loaded=_script_loaded, saving=_script_saving)
+        host.on_script(loaded=_script_loaded, saving=_script_saving, closing=runs.waiting.clear)
 
 
 def greet_strangers() -> None:

@@ -86,15 +86,21 @@ def _attempt(run: Run, act: Callable[[], None]) -> None:
     """Do a part of a run; what it raises becomes the run's failure."""
     try:
         act()
-    except Failure as error:
-        run.failure = error
     except Exception as error:
-        run.failure = _limit(error) or foreign.known(error)
-        if run.failure is None:
-            traceback.print_exc()
-            run.failure = Failure(
-                f"The plugin met a fault of its own: {type(error).__name__}: {error}. The script editor shows more; please report it."
-            )
+        run.failure = failure_of(error)
+
+
+def failure_of(error: Exception) -> Failure:
+    """Give what the artist is told of an exception that is being handled; a fault of ours is printed too."""
+    if isinstance(error, Failure):
+        return error
+    failure = _limit(error) or foreign.known(error)
+    if failure is None:
+        traceback.print_exc()
+        failure = Failure(
+            f"The plugin met a fault of its own: {type(error).__name__}: {error}. The script editor shows more; please report it."
+        )
+    return failure
 
 
 def _end(run: Run, share: Optional[Share]) -> None:

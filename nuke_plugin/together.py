@@ -1,14 +1,19 @@
-"""Several nodes propagated one after another, under one progress bar: the menu's *Propagate all* and *Propagate selected*."""
+"""Several nodes propagated one after another, under one progress bar: the menu's *Propagate all* and *Propagate selected*.
+
+Where one of them is gone when its turn comes, or cannot begin, the others go on.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, List, Optional, Sequence
+from typing import TYPE_CHECKING, Dict, List, Optional, Sequence
 
 from xmem_roto_nuke import actions, host
 from xmem_roto_nuke.node import identity, runs
 from xmem_roto_nuke.panel import ownership, status
+from xmem_roto_nuke.run import failure_of
 from xmemcore.protocol.failures import Cancelled, Failure, RequestError
 from xmemcore.protocol.words import plural
 
@@ -20,7 +25,8 @@ if TYPE_CHECKING:
 class Queue:
     """Nodes that wait for their turn, and the failures of those that had it."""
 
-    nodes: Sequence[nuke.Node]
+    nodes: Dict[str, nuke.Node]
+    """Nodes by their id, in the order of their turns."""
     bar: Optional[host.ProgressBar] = None
     place: int = 0
     """Position of the node in work."""
@@ -45,6 +51,10 @@ class Queue:
             self.failures.append(f"{node.name()}: {failure}")
 
 
+_queues: List[Queue] = []
+"""Queues under way."""
+
+
 def propagate_all() -> Queue:
     """Propagate every XMemRoto of the script; main thread, returns at once in the interface.
 
@@ -61,13 +71,13 @@ def propagate_selected() -> Queue:
 
 
 def _start(nodes: Sequence[nuke.Node], empty: str) -> Queue:
-    free = sorted((node for node in nodes if not runs.running(identity.node_id(node))), key=lambda node: str(node.fullName()))
-    if not free:
+    ordered = {identity.node_id(node): node for node in sorted(nodes, key=lambda node: str(node.fullName()))}
+    queue = Queue({node_id: node for node_id, node in ordered.items() if not runs.running(node_id)})
+    if not queue.nodes:
         raise RequestError(f"{empty} Nothing was started." if not nodes else "All of them are at work already.")
-    queue = Queue(free)
-    for place, node in enumerate(free):
-        runs.waiting[identity.node_id(node)] = place
-        status.say_working(node)
+    _queues.append(queue)
+    runs.waiting.update({node_id: place for place, node_id in enumerate(queue.nodes)})
+    _say_waiting(queue)
     if host.has_interface():
         threading.Thread(target=_work, args=(queue,), name="XMem Propagate all", daemon=True).start()
     else:
@@ -78,10 +88,10 @@ def _start(nodes: Sequence[nuke.Node], empty: str) -> Queue:
 def _work(queue: Queue) -> None:
     queue.bar = host.ProgressBar(f"XMem Roto: Propagate {plural(len(queue.nodes), 'node')}")
     try:
-        for place, node in enumerate(queue.nodes):
+        for place, node_id in enumerate(queue.nodes):
             queue.place = place
             try:
-                begun = host.in_main(_begin, node, queue)
+                begun = host.in_main(_begin, node_id, queue)
             except host.HostGone:
                 return
             except Cancelled:
@@ -89,6 +99,7 @@ def _work(queue: Queue) -> None:
             if begun is not None:
                 begun.ended.wait()
     finally:
+        _queues.remove(queue)
         queue.bar.close()
         try:
             host.in_main(_end, queue)
@@ -96,19 +107,47 @@ def _work(queue: Queue) -> None:
             pass  # Nuke is closing
 
 
-def _begin(node: nuke.Node, queue: Queue) -> Optional[runs.Run]:
+def _begin(node_id: str, queue: Queue) -> Optional[runs.Run]:
     """Begin one node's run; None when it was taken out of the queue, or cannot begin."""
-    node_id = identity.node_id(node)
-    if runs.waiting.pop(node_id, None) is None or queue.cancelled:
+    if runs.waiting.pop(node_id, None) is None:
+        return None
+    _close_up(queue)
+    node = identity.restored(queue.nodes[node_id], node_id)
+    if queue.cancelled:
         status.refresh(node)
         return None
     ownership.settle(node)  # the script may have got another name while the node waited
     try:
-        return actions.propagate(node, queue)
-    except Failure as failure:
+        return host.in_main(actions.propagate, node, queue)
+    except Exception as error:
+        failure = failure_of(error)
         queue.note(node, failure)
         status.say_failure(node, failure, ())
         return None
+
+
+def cancel(node: nuke.Node) -> None:
+    """Stop the node's run, or take it out of the queue, if there is one."""
+    node_id = identity.node_id(node)
+    waited = runs.waiting.pop(node_id, None) is not None
+    runs.cancel(node_id)
+    if waited:
+        status.refresh(node)
+        for queue in _queues:
+            _close_up(queue)
+
+
+def _close_up(queue: Queue) -> None:
+    """Count anew how many nodes come before each that waits; the one at work is the first."""
+    runs.waiting.update({node_id: place for place, node_id in enumerate((each for each in queue.nodes if each in runs.waiting), 1)})
+    _say_waiting(queue)
+
+
+def _say_waiting(queue: Queue) -> None:
+    for node_id, node in queue.nodes.items():
+        if node_id in runs.waiting:
+            with contextlib.suppress(ValueError):  # it was deleted, which its turn will find
+                status.say_working(node)
 
 
 def _end(queue: Queue) -> None:

@@ -71,9 +71,10 @@ def save_script() -> None:
         tell(f"The script cannot be saved ({plain(error)}); the mattes are complete.")
 
 
-def on_script(loaded: Callable[[], None], saving: Callable[[], None]) -> None:
-    """Have Nuke call when it has loaded a script, and before it saves one."""
+def on_script(loaded: Callable[[], None], saving: Callable[[], None], closing: Callable[[], None]) -> None:
+    """Have Nuke call when it has loaded a script, before it saves one, and when it closes one."""
     nuke.addOnScriptClose(graph.begin_anew)
+    nuke.addOnScriptClose(closing)
     nuke.addOnScriptLoad(loaded)
     nuke.addOnScriptSave(saving)
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Dict, List, Optional, Protocol
 
 from xmem_roto_nuke import host
-from xmem_roto_nuke.node import identity
 from xmemcore.protocol.failures import Cancelled, Failure
 
 if TYPE_CHECKING:
@@ -70,10 +69,9 @@ waiting: Dict[str, int] = {}
 """Number of nodes that come first, by node id, where nodes are propagated one after another."""
 
 
-def cancel(node: nuke.Node) -> None:
-    """Stop the node's run, or take it out of the queue, if there is one."""
-    waiting.pop(identity.node_id(node), None)
-    run = under_way.get(identity.node_id(node))
+def cancel(node_id: str) -> None:
+    """Stop a node's run, if there is one."""
+    run = under_way.get(node_id)
     if run is not None:
         run.stop.set()
 

@@ -141,3 +141,69 @@ def test_a_full_disk_is_said_and_leaves_no_half_copy(stage, monkeypatch):
     stage.press("copy_mattes")
     stage.wait()
     assert "No space left" in stage.told[-1] and list((stage.folder / "publish").iterdir()) == []
+
+
+def test_a_cancelled_node_stops_waiting_and_those_behind_it_move_up(three, monkeypatch):
+    three.nodes[1].setInput(1, three.roto)
+    monkeypatch.setenv("PRETEND", "slow")
+    menu(three, "Propagate all")
+    three.press("cancel", three.nodes[1])
+    assert "No mattes yet" in three.status(three.nodes[1])
+    assert three.host.pump(30, until=lambda: len(three.mattes()) >= 1)
+    assert "Waiting: 1 before this one" in three.status(three.nodes[2])
+    wait_for_all(three)
+    assert "Up to date" in three.status(three.nodes[2]) and three.told == []
+
+
+def test_a_node_that_waits_is_deleted_and_brought_back(stage, monkeypatch):
+    second, third = (stage.copied(stage.node) for _ in range(2))
+    for node in (second, third):
+        node.setInput(0, stage.plate)
+        node.setInput(1, stage.roto)
+    monkeypatch.setenv("PRETEND", "slow")
+    menu(stage, "Propagate all")
+    name = second.name()
+    stage.nuke.Undo.begin()
+    stage.nuke.delete(second)
+    stage.nuke.delete(third)
+    stage.nuke.Undo.end()
+    stage.host.undo()
+    wait_for_all(stage)
+    assert "Up to date" in stage.status(stage.host.node(name)) and stage.told == []
+
+
+def test_nodes_that_wait_when_their_script_is_closed_wait_no_more(stage, monkeypatch):
+    from xmem_roto_nuke.node import runs
+
+    second = stage.nuke.createNode("XMemRoto")
+    second.setInput(0, stage.plate)
+    second.setInput(1, stage.roto)
+    name, path = second.name(), stage.save()
+    monkeypatch.setenv("PRETEND", "slow")
+    menu(stage, "Propagate all")
+    assert stage.host.pump(30, until=lambda: len(stage.mattes()) >= 1)
+    stage.nuke.scriptClear()
+    stage.nuke.scriptOpen(str(path))
+    assert stage.host.pump(30, until=lambda: not runs.under_way)
+    stage.press("refresh", stage.host.node(name))
+    assert "No mattes yet" in stage.status(stage.host.node(name)) and not runs.waiting and stage.told == []
+
+
+def test_one_that_cannot_begin_holds_up_no_other(stage, monkeypatch):
+    from xmem_roto_nuke.panel import ownership
+
+    second = stage.nuke.createNode("XMemRoto")
+    second.setInput(0, stage.plate)
+    second.setInput(1, stage.roto)
+    allowed = ownership.require_unlocked
+
+    def shut(pattern: str) -> None:
+        if stage.node["node_id"].value()[:8] in pattern:
+            raise PermissionError(13, "Permission denied", pattern)
+        allowed(pattern)
+
+    monkeypatch.setattr(ownership, "require_unlocked", shut)
+    menu(stage, "Propagate all")
+    wait_for_all(stage)
+    assert "Up to date" in stage.status(second) and "Failed" in stage.status()
+    assert "1 node of 2 went well" in stage.told[-1] and "Permission denied" in stage.told[-1]
