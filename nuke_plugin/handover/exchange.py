@@ -95,8 +95,12 @@ class NodeRead:
     """Sentences about the annotations and the frames."""
 
 
-def read_node(node: nuke.Node) -> NodeRead:
+def read_node(node: nuke.Node, also: Iterable[int] = ()) -> NodeRead:
     """Read the inputs of a result; main thread, renders nothing.
+
+    Args:
+        node: an XMemRoto.
+        also: frames beside those of a propagate on which it counts whether an object is there.
 
     Raises:
         RequestError: with the sentence to show.
@@ -105,7 +109,7 @@ def read_node(node: nuke.Node) -> NodeRead:
     colorspace = colorspace_of(settings)
     plate = identity.plate_input(node)
     frames = plates.frame_range(settings.frame_range, plate, host.script_range())
-    annotations = read_annotations(node, settings, frames)
+    annotations = read_annotations(node, settings, {*frames, *also})
     return NodeRead(
         node,
         identity.node_id(node),

@@ -54,7 +54,7 @@ class HandedPlate:
     missing: Tuple[int, ...]
     """Frames that were asked for and have no picture."""
     state: str
-    """Digest of the plate over the frames that are to be filled, as `look` makes it."""
+    """Digest of the plate over the frames that are to be filled or teach, as `look` makes it."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def hand_plate(around: Surroundings, plate: nuke.Node, wanted: Sequence[int], ke
     ordered = sorted({*wanted, *keyframes})
     files = host.in_main(_direct_files, plate, ordered)
     if files is not None:
-        return HandedPlate(files.pattern, tuple(plate_files.missing(files, ordered)), plate_files.signature(files, wanted))
+        return HandedPlate(files.pattern, tuple(plate_files.missing(files, ordered)), plate_files.signature(files, ordered))
 
     def prepare() -> PlateExport:
         return PlateExport(plate, around.folder / "plate", around.write, inside=around.node)
@@ -115,11 +115,11 @@ def hand_plate(around: Surroundings, plate: nuke.Node, wanted: Sequence[int], ke
         raise RequestError(f"None of the frames {FrameRange.of(ordered)} can be rendered: their files are missing. {advice}")
     export.record.keep_only(rendered.present)
     export.record.note_use()
-    return HandedPlate(export.record.pattern, rendered.missing, plates.state_of([rendered.states[frame] for frame in wanted]))
+    return HandedPlate(export.record.pattern, rendered.missing, plates.state_of([rendered.states[frame] for frame in ordered]))
 
 
 def plate_state(plate: nuke.Node, wanted: Sequence[int], keyframes: Sequence[int]) -> str:
-    """Digest the plate without rendering it; main thread."""
+    """Digest the plate on the wanted frames without rendering it; main thread. Keyframes may be others than when it was handed over."""
     files = _direct_files(plate, sorted({*wanted, *keyframes}))
     if files is not None:
         return plate_files.signature(files, wanted)

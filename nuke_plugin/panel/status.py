@@ -66,9 +66,8 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
     began = time.monotonic()
     record = last_record(node)
     try:
-        # The plate is compared over the frames that were propagated; more or fewer frames wanted now are another matter.
-        read = exchange.read_node(node)
-        current = look.look(read, None if record is None else FrameRange.parse(record.frames))
+        read = exchange.read_node(node, look.frames_of(record))
+        current = look.look(read, record)
     except Failure as failure:
         # For example nothing is connected yet, which is no fault and says nothing about existing mattes.
         verdict = Verdict("none" if record is None else "stale", (str(host.limit_reached(failure) or failure),))

@@ -11,7 +11,7 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
-from xmemcore.curves import DRAWING, ONE_BY_DEFAULT, Curve, Placed, Shape, differs, is_shown, value
+from xmemcore.curves import DEFAULTS, DRAWING, ONE_BY_DEFAULT, Curve, Placed, Shape, differs, is_shown, value
 
 LETTERS = 16
 """Length of a digest."""
@@ -70,8 +70,10 @@ def _numbers(shape: Placed, frames: Sequence[int]) -> Dict[str, Sequence[float]]
             if not any(number != default for number in values):
                 del found[f"{depth} {place}"]
         for name in DRAWING:
-            if differs(element, name):
-                found[f"{depth} {name}"] = [value(element, name, frame) for frame in frames]
+            settings = [value(element, name, frame) for frame in frames] if differs(element, name) else []
+            # Not where it is the default here: which other frames were sampled changes no shape.
+            if any(number != DEFAULTS[name] for number in settings):
+                found[f"{depth} {name}"] = settings
     return found
 
 

@@ -12,7 +12,7 @@ from xmem_roto_nuke.handover.exchange import Annotations, HandedNode, NodeRead
 from xmem_roto_nuke.node.settings import counting
 from xmem_roto_nuke.roto.states import state_of
 from xmem_roto_nuke.staleness.record import Record
-from xmem_roto_nuke.staleness.snapshot import Snapshot, differences, inputs_digest
+from xmem_roto_nuke.staleness.snapshot import Snapshot, differences, hidden_digest, inputs_digest
 from xmem_roto_nuke.words import duration
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.words import plural
@@ -52,20 +52,27 @@ class Verdict:
     """Number of frames that the node shows without a matte."""
 
 
-def look(read: NodeRead, plate_frames: Optional[FrameRange] = None) -> CurrentState:
+def frames_of(record: Optional[Record]) -> List[int]:
+    """List the frames that count for the runs of a record, for which a node that is compared with them has to be read too."""
+    if record is None:
+        return []
+    return sorted({*record.counted, *(frame for run in record.earlier for frame in FrameRange.parse(run.plate_frames))})
+
+
+def look(read: NodeRead, record: Optional[Record] = None) -> CurrentState:
     """Reduce a node, as it was read, to a snapshot; main thread, renders nothing.
 
     Args:
-        read: an XMemRoto.
-        plate_frames: whose plate counts; None for those that a propagate would fill.
+        read: an XMemRoto, with `frames_of` the record.
+        record: of the run whose frames count; None for those that a propagate would fill. More or fewer wanted now are another matter.
 
     Raises:
         RequestError: as a propagate would.
     """
-    frames = list(read.frames if plate_frames is None else plate_frames)
+    frames = sorted({*read.frames, *read.annotations.keyframes}) if record is None else list(record.counted)
     plate_state = pictures.plate_state(read.plate, frames, read.annotations.keyframes)
     roto_state = _roto_state(read.annotations, _alpha_states(read))
-    snapshot = Snapshot(plate_state, roto_state, _counting(read), _hidden(read.annotations))
+    snapshot = Snapshot(plate_state, roto_state, _counting(read), _hidden(read.annotations, frames))
     ends = plates.ends(read.plate, host.script_range())
     return CurrentState(snapshot, read.annotations, read.frames, read.settings.out, approvals.listed(read.approved), read.warnings, ends)
 
@@ -73,7 +80,8 @@ def look(read: NodeRead, plate_frames: Optional[FrameRange] = None) -> CurrentSt
 def snapshot_of(read: NodeRead, handed: HandedNode) -> Snapshot:
     """Make the snapshot of what was handed to the core. Changes of the node since then do not count."""
     roto_state = _roto_state(read.annotations, handed.alpha_states)
-    return Snapshot(handed.plate_state, roto_state, _counting(read), _hidden(read.annotations))
+    hidden = _hidden(read.annotations, {*read.frames, *read.annotations.keyframes})
+    return Snapshot(handed.plate_state, roto_state, _counting(read), hidden)
 
 
 def _counting(read: NodeRead) -> Dict[str, Any]:
@@ -110,7 +118,8 @@ def outdated(record: Optional[Record], read: NodeRead, current: CurrentState) ->
     for run in record.earlier if record is not None and inputs else ():
         if run.inputs == inputs:
             frames = list(FrameRange.parse(run.plate_frames))
-            if run.plate == pictures.plate_state(read.plate, frames, current.annotations.keyframes):
+            same_hidden = run.hidden in ("", hidden_digest(_hidden(current.annotations, frames)))
+            if same_hidden and run.plate == pictures.plate_state(read.plate, frames, current.annotations.keyframes):
                 continue
         found.update(FrameRange.parse(run.frames))
     return found
@@ -236,9 +245,13 @@ def _roto_state(annotations: Annotations, alpha: Mapping[int, str]) -> Dict[str,
     return {name: {str(frame): state_of(alpha.get(frame, "absent")) for frame in frames} for name, frames in annotations.frames.items()}
 
 
-def _hidden(annotations: Annotations) -> Dict[str, str]:
-    """Give the frames on which each object's shapes do not show; there they are absent, keyed or not."""
-    return annotations.sent.hidden if annotations.sent is not None else {}
+def _hidden(annotations: Annotations, frames: Collection[int]) -> Dict[str, str]:
+    """Give those of some frames on which each object's shapes do not show; there they are absent, keyed or not."""
+    if annotations.sent is None:
+        return {}
+    counted = set(frames)
+    gone = {name: [frame for frame in FrameRange.parse(text) if frame in counted] for name, text in annotations.sent.hidden.items()}
+    return {name: str(FrameRange.of(on)) for name, on in gone.items() if on}
 
 
 def keyframe_lines(annotations: Annotations) -> List[str]:

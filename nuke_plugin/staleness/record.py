@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Collection, Dict, List, Mapping, Optional, Set, Tuple
 
 from xmem_roto_nuke.node import identity
-from xmem_roto_nuke.staleness.snapshot import Snapshot, inputs_digest
+from xmem_roto_nuke.staleness.snapshot import Snapshot, hidden_digest, inputs_digest
 from xmemcore.protocol import kinds, nuke_record
 from xmemcore.protocol.frames import FrameRange, FrameRangeInvalid
 from xmemcore.protocol.names import is_layer_name
@@ -40,6 +40,9 @@ class EarlierRun:
     plate: str
     """Digest of the plate over `plate_frames`."""
     plate_frames: str
+    """Range of the frames that counted: those of the run, and those that taught."""
+    hidden: str = ""
+    """`snapshot.hidden_digest` of it, over the same frames; empty where it is not known."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,11 @@ class Record:
     done: Optional[str] = None
     """Range of the frames that a run which is not complete has finished; None while it is at work, or where Nuke went with it."""
 
+    @property
+    def counted(self) -> FrameRange:
+        """Frames whose plate counts: those that were asked for, and those that taught."""
+        return FrameRange.of(sorted({*FrameRange.parse(self.frames), *self.snapshot.taught}))
+
     def as_json(self) -> Dict[str, Any]:
         return asdict(self)
 
@@ -118,13 +126,13 @@ def left_of(before: Optional[Record], frames: Collection[int]) -> Tuple[EarlierR
     """
     if before is None:
         return ()
-    known: Dict[Tuple[str, str, str], Set[int]] = {}
+    known: Dict[Tuple[str, str, str, str], Set[int]] = {}
     lost: Set[int] = set()
     filled = set(frames)
     for run in [*_as_earlier(before), *before.earlier]:
         rest = set(FrameRange.parse(run.frames)) - filled
         filled |= rest  # a matte is of the last run that may have made it
-        place = (run.inputs, run.plate, run.plate_frames)
+        place = (run.inputs, run.plate, run.plate_frames, run.hidden)
         if rest and run.inputs and (place in known or len(known) < MOST_EARLIER):
             known.setdefault(place, set()).update(rest)
         else:
@@ -143,7 +151,9 @@ def _as_earlier(record: Record) -> List[EarlierRun]:
     if record.complete or record.done is not None:
         frames = record.frames if record.complete else record.done or ""
         # Nothing is claimed of a run of an earlier version, whose inputs cannot be compared.
-        return [EarlierRun(frames, digest, record.snapshot.plate, record.frames)] if digest and frames else []
+        snapshot = record.snapshot
+        counted = str(record.counted)
+        return [EarlierRun(frames, digest, snapshot.plate, counted, hidden_digest(snapshot.hidden))] if digest and frames else []
     # Nobody knows which of its frames are its own.
     return [_unknown(record.frames)]
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Set
 
 from xmem_roto_nuke.node.settings import default_of
 from xmem_roto_nuke.roto.states import ABSENT
@@ -25,19 +25,29 @@ class Snapshot:
     """Digests by object and frame (as text, since JSON has no other keys)."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     hidden: Optional[Mapping[str, str]] = None
-    """Frames on which an object's shapes did not show, by object; None in records of earlier versions."""
+    """Frames among those that count on which an object's shapes did not show, by object; None in records of earlier versions."""
+
+    @property
+    def taught(self) -> Set[int]:
+        """Frames that the core learns from; they may lie outside of those that are filled."""
+        return {int(frame) for by_frame in self.roto.values() for frame in by_frame}
 
 
 def inputs_digest(snapshot: Snapshot) -> str:
     """Reduce shapes and settings to a text, equal where `differences` finds none among them; empty for a run of an earlier version.
 
-    The plate is left out, since its digest is of the run's own frames, and so is what is hidden, which is told for those alone.
+    The plate is left out, since its digest is of the run's own frames, and so is what is hidden, see `hidden_digest`.
     """
     if any(len(state) > 1 for by_frame in snapshot.roto.values() for state in by_frame.values()):
         return ""
     settings = {name: value for name, value in snapshot.settings.items() if value != default_of(name)}
     content = json.dumps([snapshot.roto, settings], sort_keys=True, default=str)
     return hashlib.sha1(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def hidden_digest(hidden: Optional[Mapping[str, str]]) -> str:
+    """Reduce what is hidden to a text; empty where it is not known."""
+    return "" if hidden is None else hashlib.sha1(json.dumps(hidden, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def differences(before: Snapshot, now: Snapshot) -> List[str]:

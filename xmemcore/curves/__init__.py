@@ -6,7 +6,7 @@ Geometry, and shapes at a frame, are the room `roto`.
 from __future__ import annotations
 
 from xmemcore.curves.animation import Curve, Key, keyed
-from xmemcore.curves.attributes import DRAWING, differs, is_shown, moving_curves, surely_absent, unknown_curves, value
+from xmemcore.curves.attributes import DEFAULTS, DRAWING, differs, is_shown, moving_curves, surely_absent, unknown_curves, value
 from xmemcore.curves.braces import CurvesTextBroken
 from xmemcore.curves.keyframes import keyframes
 from xmemcore.curves.objects import TextObject, objects_of
@@ -36,6 +36,7 @@ __all__ = [
     "ControlPoint",
     "Curve",
     "CurvesTextBroken",
+    "DEFAULTS",
     "DRAWING",
     "Element",
     "Key",
