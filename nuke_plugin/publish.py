@@ -70,6 +70,9 @@ def _place(node: nuke.Node, stand_ins: Mapping[str, str]) -> str:
     chosen = host.filled_path(node["publish"], stand_ins)
     if not chosen:
         raise RequestError(f"{node.name()} has no publish path. Name one on the tab Matte, such as /shots/a/publish/sleeve.%04d.exr.")
+    if "{version}" in chosen:
+        # A Write would go on to render into the version of today.
+        raise RequestError(f"The publish path {chosen} is no place that follows the node's version. Write the version of what you publish.")
     return places.matte_pattern(chosen, places.Home(host.script_path(), identity.node_id(node)))
 
 

@@ -62,6 +62,11 @@ class Annotations:
         return sorted({frame for frames in self.frames.values() for frame in frames})
 
     @property
+    def keyed(self) -> Dict[str, Tuple[int, ...]]:
+        """Give the annotated frames of each object, but for those on which it is declared absent."""
+        return {name: tuple(frame for frame in frames if frame not in self.absent.get(name, ())) for name, frames in self.frames.items()}
+
+    @property
     def complete(self) -> List[int]:
         """Frames on which every object is annotated: only there is the union known."""
         return [frame for frame in self.keyframes if all(frame in frames for frames in self.frames.values())]

@@ -117,7 +117,12 @@ def _filled(home: Home) -> str:
     Raises:
         RequestError.
     """
-    wanted = {word for _, word, _, _ in Formatter().parse(home.template) if word is not None}
+    try:
+        fields = [field[1:] for field in Formatter().parse(home.template) if field[1] is not None]
+    except ValueError as error:
+        raise RequestError(f"{OUTPUT_VARIABLE} is {home.template}, whose braces are not in pairs ({error}). Correct it.") from error
+    # With what Python would do to a word, which is nothing that a path needs: {version:04d} is none of the words.
+    wanted = {f"{word}{f'!{turned}' if turned else ''}{f':{spec}' if spec else ''}" for word, spec, turned in fields}
     if {"script_dir", "script"} & wanted and not home.script:
         raise RequestError(f"{OUTPUT_VARIABLE} is {home.template}, and the script has no place yet. Save it.")
     if "shot" in wanted and not home.shot:

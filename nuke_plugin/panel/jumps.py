@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 
 
 def to_key(node: nuke.Node, forward: bool) -> None:
-    """Show the next keyframe of the chosen object, on one side of the current frame.
+    """Show the next keyframe of the chosen object, on one side of the current frame, those included that were made a moment ago.
 
     Raises:
         RequestError: there is none, or the node cannot be looked at.
     """
     name = keys.chosen_object(node)
     of_it = "" if name is None else f" of {name}"
-    _go(node, _known(node).keys(name), forward, f"keyframe{of_it}", "Key the roto, or press Add current where it is right.")
+    keyed = timeline.frames_of(exchange.read_node(node).annotations.keyed, name)
+    _go(node, keyed, forward, f"keyframe{of_it}", "Key the roto, or press Add current where it is right.")
 
 
 def to_weak(node: nuke.Node, forward: bool) -> None:

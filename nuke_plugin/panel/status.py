@@ -117,10 +117,7 @@ def _timeline(
     return timeline.Timeline(
         first=min(reach),
         last=max(reach),
-        keyed={
-            name: tuple(frame for frame in frames if frame not in absent.get(name, ()))
-            for name, frames in current.annotations.frames.items()
-        },
+        keyed=current.annotations.keyed,
         absent={name: tuple(sorted(frames)) for name, frames in absent.items() if frames},
         approved=current.approved,
         current=made_last,
@@ -157,7 +154,8 @@ def idle_look(node: nuke.Node) -> None:
     node_id = identity.node_id(node)
     if not host.may_walk_trees():
         return  # every look costs nodes, which this edition counts: Refresh looks
-    if not node["has_result"].value() or _state(node_id) == "failed":
+    # Without a result the label has nothing to tell, but an open panel lists the keyframes.
+    if not (node["has_result"].value() or node.shown()) or _state(node_id) == "failed":
         return
     try:
         # A change that the label has seen is judged at once; a node whose hash always differs has to wait its turn.

@@ -46,22 +46,17 @@ class Timeline:
         """List the frames that are worth a look."""
         return sorted({*self.reasons, *dips(self.sureness)})
 
-    def keys(self, name: Optional[str] = None) -> List[int]:
-        """List the keyed frames of an object; None for those of all."""
-        chosen = self.keyed.values() if name is None else [self.keyed.get(name, ())]
-        return sorted({frame for frames in chosen for frame in frames})
-
     def sentence(self) -> str:
         """Count what the strip shows."""
         stale = " (stale)" if self.stale else ""
         old = len(self.outdated)
         outdated = f" ({old} stale)" if old and old < len(self.former) else " (stale)" if old else ""
         counts = (
-            (len(self.keys()), "keyed", "keyed"),
+            (len(frames_of(self.keyed)), "keyed", "keyed"),
             (len(self.current), f"matte{stale}", f"mattes{stale}"),
             (len(self.former), f"matte of earlier runs{outdated}", f"mattes of earlier runs{outdated}"),
             (len(self.missing), "frame without a matte", "frames without a matte"),
-            (len({frame for frames in self.approved.values() for frame in frames}), "approved", "approved"),
+            (len(frames_of(self.approved)), "approved", "approved"),
         )
         counted = [f"{number} {single if number == 1 else many}" for number, single, many in counts if number]
         return ", ".join(counted)
@@ -78,6 +73,12 @@ def keep(node_id: str, timeline: Timeline) -> None:
 def of_node(node_id: str) -> Optional[Timeline]:
     """Give what the last look has found; None before the first."""
     return _timelines.get(node_id)
+
+
+def frames_of(listed: Mapping[str, Sequence[int]], name: Optional[str] = None) -> List[int]:
+    """List the frames of an object; None for those of all."""
+    chosen = listed.values() if name is None else [listed.get(name, ())]
+    return sorted({frame for frames in chosen for frame in frames})
 
 
 def dips(sureness: Mapping[int, float]) -> List[int]:

@@ -23,7 +23,7 @@ def test_a_row_tells_keys_mattes_of_which_run_and_those_that_are_gone(stage):
     stage.nuke.root()["frame"].setValue(1003)
     stage.press("add_key")
     stage.propagate()
-    assert known(stage).keyed == {"tri": (1001, 1003)} and known(stage).keys("tri") == [1001, 1003]
+    assert known(stage).keyed == {"tri": (1001, 1003)}
     assert sorted(known(stage).current) == [1001, 1002, 1003, 1004] and sorted(known(stage).former) == list(range(1005, 1011))
     assert known(stage).sentence() == "2 keyed, 4 mattes, 6 mattes of earlier runs (stale)"
     next(stage.folder.glob("mattes/*/matte.1002.exr")).unlink()
@@ -47,6 +47,29 @@ def test_the_buttons_jump_to_keys_of_the_chosen_object_and_stay_past_the_last(st
     stage.node["key_object"].setValue("tri")
     stage.press("next_key")
     assert here(stage) == 1008 and stage.told == []
+
+
+def test_a_key_that_was_just_made_is_listed_and_jumped_to_before_the_first_run_and_after(stage):
+    def key(frame: int) -> None:
+        for point in stage.roto["curves"].rootLayer[0]:
+            point.center.addPositionKey(frame, (20.0, 20.0))
+        stage.roto["curves"].changed()
+
+    stage.node.showControlPanel()
+    stage.host.pump(0.1)
+    key(1008)
+    stage.press("next_key")
+    assert here(stage) == 1008
+    from xmem_roto_nuke.staleness import watch
+
+    watch._due.clear()
+    stage.node["hide_input"].setValue(True)  # Nuke's idle callback comes round to the node
+    stage.host.pump(0.3)
+    assert stage.node["keyframes"].value() == "tri: 1001,1008", "nobody pressed Refresh"
+    stage.propagate()
+    key(1010)
+    stage.press("next_key")
+    assert here(stage) == 1010 and stage.told == []
 
 
 def test_the_weak_place_is_where_the_core_was_least_sure_or_said_so(stage):

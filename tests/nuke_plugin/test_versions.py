@@ -184,6 +184,28 @@ def test_a_studios_template_places_mattes(stage, monkeypatch):
     assert "names {episode}" in stage.told[-1]
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [("{shot", "braces are not in pairs"), ("a}", "braces are not in pairs"), ("{version:04d}", "names {version:04d}"),
+     ("{node!z}", "names {node!z}"), ("{script:{node}}", "names {script:{node}}"), ("{}", "names {}")],
+)  # fmt: skip
+def test_a_template_that_cannot_be_filled_in_is_a_sentence(stage, monkeypatch, words, said):
+    monkeypatch.setenv("XMEM_ROTO_OUTPUT", f"{{script_dir}}/{words}/m.%04d.exr")
+    for button in ("refresh", "propagate", "version_up"):
+        stage.press(button)
+    stage.host.pump(0.1)
+    assert said in stage.told[-1] and not stage.host.python_errors and not stage.host.printed_errors
+
+
+def test_a_publish_path_names_its_version_itself(stage):
+    stage.propagate()
+    stage.node["publish"].setValue((stage.folder / "{version}" / "m.%04d.exr").as_posix())
+    for button in ("make_write", "copy_mattes"):
+        stage.press(button)
+        assert "Write the version of what you publish" in stage.told[-1]
+    assert stage.nuke.allNodes("Write") == [] and not (stage.folder / "{version}").exists() and not (stage.folder / "v001").exists()
+
+
 def test_each_shot_of_a_multishot_script_has_mattes_of_its_own(start):
     stage = start(version=(16, 0, 1)).build()
     stage.nuke.root()["gsv"].setGsvValue("__default__.shot", "sh010")
