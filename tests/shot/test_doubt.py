@@ -143,5 +143,5 @@ def test_a_sign_that_right_mattes_show_too_is_an_alarm_only_where_much_is_expect
         return reason(6, 0, [0, 19], found, ["sleeve"], list(range(20))).wrong
 
     assert said("jumps to another place", 0.3) and said("lost", 0.3)
-    for sign in ("in two places", "edge unsure"):
+    for sign in ("in two places", "edge unsure", "unsure inside"):
         assert not said(sign, 0.3) and said(sign, 0.5) and not said(sign, 0.5, last=5)

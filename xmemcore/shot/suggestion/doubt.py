@@ -38,7 +38,9 @@ TWO_CANDIDATES = "two candidates"
 """Sign of a matte beside another place that looks like the object at its keys."""
 TURNED = "turned away"
 """Sign of a matte whose object looks like none of its keys. The matte may well be right; a key there teaches the most."""
-WEAK_SIGNS = ("edge unsure", "in ")
+UNSURE_INSIDE, UNSURE_EDGE = "unsure inside", "edge unsure"
+"""Signs of a matte that is half transparent within the object, and around it."""
+WEAK_SIGNS = (UNSURE_INSIDE, UNSURE_EDGE, "in ")
 """Beginnings of the signs that a right matte can show too."""
 SECOND_PLACE = 0.5
 """Size of the other place beside the matte's, from which there are two candidates. True masks of six clips reach it on one frame of 414,
@@ -239,9 +241,9 @@ def _judged(
 ) -> Doubt:
     error, reason = expected_error(seen, distance), ""
     if seen.hollowness > 0.08:
-        reason = "unsure inside"
+        reason = UNSURE_INSIDE
     elif seen.softness > 0.6 and seen.softness > WIDE_EDGE * seen.raggedness:
-        reason = "edge unsure"
+        reason = UNSURE_EDGE
     nearest = min((key for key, shown in keyed.items() if shown), key=lambda key: abs(key - index), default=None)
     reference = None if nearest is None else sights[nearest]
     if alike is not None and alike.elsewhere >= SECOND_PLACE:

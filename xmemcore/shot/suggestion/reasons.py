@@ -14,7 +14,8 @@ REACH_FRAMES = 24
 ALARM = 0.15
 """Expected error from which on a frame's sign is called wrong."""
 WEAK_ALARM = 0.4
-"""The same for signs that right mattes show too: a blurred object is soft at its edge, an object behind a tree is in two places."""
+"""The same for signs that right mattes show too: a blurred object is soft at its edge, spokes are soft inside, and an object behind a tree is
+in two places."""
 WEAK_FRAMES = 3
 """Frames that such a sign must last, and one that a blurred frame can show."""
 NEAR_FRAMES = 2
