@@ -19,14 +19,21 @@ from xmemcore.evaluation.failures import Case, failing, page_text, planted, rank
 def test_a_planted_failure_spoils_one_object() -> None:
     planes = np.zeros((2, 40, 60), np.float32)
     planes[0, 5:15, 5:15] = planes[1, 20:30, 40:50] = 1
-    for kind in failures.PLANTED:
-        assert np.array_equal(planted(planes, kind, 0)[1], planes[1])
-    assert not planted(planes, "lost", 0)[0].any()
-    assert np.array_equal(planted(planes, "swapped", 0)[0], planes[1])
-    bled = planted(planes, "bled", 0)[0]
+    spoiled = {kind: planted(planes, kind, 0) for kind in failures.PLANTED}
+    assert all(found is not None and np.array_equal(found[1], planes[1]) for found in spoiled.values())
+    lost, swapped, bled = (spoiled[kind][0] for kind in ("lost", "swapped", "bled"))
+    assert not lost.any() and np.array_equal(swapped, planes[1])
     assert (bled >= planes[0]).all() and (bled >= 0.5).sum() > 1.5 * planes[0].sum()
-    alone = planted(planes[:1], "swapped", 0)[0]
-    assert alone.sum() == planes[0].sum() and not (alone * planes[0]).any()
+
+
+def test_an_object_that_is_alone_is_swapped_for_a_place_beside_it_where_there_is_room() -> None:
+    for rows, columns in ((slice(5, 15), slice(5, 15)), (slice(20, 40), slice(40, 60)), (slice(25, 40), slice(0, 60))):
+        plane = np.zeros((1, 40, 60), np.float32)
+        plane[0, rows, columns] = 1
+        beside = planted(plane, "swapped", 0)
+        assert beside is not None and beside.sum() == plane.sum() and not (beside * plane).any()
+    plane[0, 5:] = 1
+    assert planted(plane, "swapped", 0) is None, "what wrapped around would lie on the object itself"
 
 
 def test_a_stretch_is_frames_in_a_row_that_are_wrong() -> None:

@@ -120,8 +120,9 @@ class _Clip:
             stretch = self._stretch(keys, truth)
             if stretch is None:
                 continue
-            suggested = self._asked(keys, self._planted(run, kind, *stretch))
-            yield self._judged(kind, keys, stretch, suggested, None)
+            mattes = self._planted(run, kind, *stretch)
+            if mattes is not None:
+                yield self._judged(kind, keys, stretch, self._asked(keys, mattes), None)
 
     def _as_it_is(self, keys: tuple[int, ...]) -> Iterator[Case]:
         """Judge a run of the model by its worst stretch, if it has one. A shot that is neither right nor clearly wrong is left out."""
@@ -164,8 +165,8 @@ class _Clip:
                 return first, first + length - 1
         return None
 
-    def _planted(self, run: ClipRun, kind: str, first: int, last: int) -> str:
-        """Write a run's mattes with a failure of one object in them."""
+    def _planted(self, run: ClipRun, kind: str, first: int, last: int) -> str | None:
+        """Write a run's mattes with a failure of one object in them; None where a matte has no room for it."""
         folder = self._folder / kind
         folder.mkdir(parents=True, exist_ok=True)
         shot = open_shot(ShotRequest(**self._shot.inputs(run.annotated)))
@@ -177,7 +178,10 @@ class _Clip:
             matte = mattes.read(frame, shot.plate.canvas)
             planes = np.stack([matte.layers[layer] for layer in layers])
             if first <= index <= last:
-                planes = planted(planes, kind, victim)
+                spoiled = planted(planes, kind, victim)
+                if spoiled is None:
+                    return None
+                planes = spoiled
             writer.write(frame, planes, 1 - np.prod(1 - planes, axis=0), keyframe=index in run.annotated)
         return str(folder)
 
@@ -214,25 +218,50 @@ class _Clip:
         return next(index for index in range(len(self._clip)) if self._clip.frame_number(index) == frame)
 
 
-def planted(planes: np.ndarray, kind: str, victim: int) -> np.ndarray:
+def planted(planes: np.ndarray, kind: str, victim: int) -> np.ndarray | None:
     """Spoil one object of a frame's mattes.
 
     Args:
         planes: (K, H, W) in [0, 1].
-        kind: `lost`: it is gone; `swapped`: it lies on another object, or elsewhere where there is none; `bled`: it has run over as much
+        kind: `lost`: it is gone; `swapped`: it lies on another object, or beside itself where there is none; `bled`: it has run over as much
             again, half transparent.
         victim: the object that is spoiled.
+
+    Returns:
+        (K, H, W); None where an object that is alone has no room beside itself.
     """
     result = planes.copy()
     victims = planes[victim]
     if kind == "lost":
         result[victim] = 0
     elif kind == "swapped":
-        result[victim] = planes[(victim + 1) % len(planes)] if len(planes) > 1 else np.roll(victims, victims.shape[1] // 2, axis=1)
+        other = planes[(victim + 1) % len(planes)] if len(planes) > 1 else _beside(victims)
+        if other is None:
+            return None
+        result[victim] = other
     else:
         across = max(1, int(np.sqrt(max((victims >= 0.5).sum(), 1))))
         run_over = np.maximum.reduce([np.roll(victims, (step, step // 2), (0, 1)) for step in range(0, across, max(1, across // 12))])
         result[victim] = np.maximum(victims, run_over * 0.6)
+    return result
+
+
+def _beside(plane: np.ndarray) -> np.ndarray | None:
+    """Move an object (H, W) by its own extent to the side where most of it stays in the picture; None where less than half of it does."""
+    moved = []
+    for axis, places in enumerate(np.nonzero(plane >= 0.5)):
+        extent = int(np.ptp(places)) + 1 if len(places) else 0
+        moved += [_shifted(plane, step, axis) for step in (extent, -extent)]
+    best = max(moved, key=lambda each: float(each.sum()))
+    return best if best.sum() >= plane.sum() / 2 else None
+
+
+def _shifted(plane: np.ndarray, step: int, axis: int) -> np.ndarray:
+    """Move a plane along an axis; what leaves the picture is cut off."""
+    result = np.zeros_like(plane)
+    kept = plane.shape[axis] - abs(step)
+    from_, to = (max(-step, 0), max(step, 0))
+    np.moveaxis(result, axis, 0)[to : to + kept] = np.moveaxis(plane, axis, 0)[from_ : from_ + kept]
     return result
 
 
