@@ -7,7 +7,7 @@ import numpy as np
 
 from xmemcore.shot.suggestion.doubt import SIGHT_NUMBERS, Doubt, Sight, doubts, expected_error, expected_j, sight
 from xmemcore.shot.suggestion.likeness import Likeness
-from xmemcore.shot.suggestion.reasons import mended, reason
+from xmemcore.shot.suggestion.reasons import Reason, mended, reason
 
 
 def disc(x: float = 60, y: float = 40, radius: float = 20, soft: float = 0.0) -> np.ndarray:
@@ -104,6 +104,28 @@ def test_turned_object_is_a_reason_and_no_alarm() -> None:
     assert (said.object, said.first, said.last) == ("head", 4, 11)
     assert mended(6, found) == []
     assert "turned" not in reason(15, 0, [0, 19], found, ["sleeve", "head"], list(range(20))).sentence
+
+
+def test_a_stretch_is_named_once_and_by_the_frame_that_puts_it_right() -> None:
+    signs = {**dict.fromkeys(range(18, 22), 0.6), **dict.fromkeys(range(25, 28), 0.5), **dict.fromkeys(range(50, 54), 0.3)}
+    found = [[Doubt(signs.get(index, 0.05), "lost" if index in signs else "") for index in range(80)]]
+    found[0].extend([Doubt(0.3, "turned away")] * 20)
+
+    def said(*suggested: int) -> list[str]:
+        told: list[Reason] = []
+        for place, index in enumerate(suggested):
+            keyed = [0, 99, *suggested[:place]]
+            told.append(reason(index, 0, keyed, found, ["sleeve"], list(range(100)), suggested, told))
+        return [each.sentence.partition("lost for ")[2] for each in told]
+
+    assert said(30, 17) == ["3 frames (25-27)", "4 frames (18-21)"], "the key on 17 is the one that helps 18-21"
+    assert said(30, 35) == ["4 frames (18-21)", "4 frames (50-53)"]
+    assert said(20, 22) == ["4 frames (18-21)", "3 frames (25-27)"]
+    assert said(66, 70, 75)[1:] == ["", ""]
+    turned = [
+        reason(85, 0, [0, 99], found, ["sleeve"], list(range(100)), (85, 90), told) for told in ([], [Reason("", "sleeve", 80, 99, False)])
+    ]
+    assert ["turned" in each.sentence for each in turned] == [True, False]
 
 
 def test_two_candidates_are_an_alarm_once_they_last() -> None:

@@ -223,8 +223,8 @@ def planted(planes: np.ndarray, kind: str, victim: int) -> np.ndarray | None:
 
     Args:
         planes: (K, H, W) in [0, 1].
-        kind: `lost`: it is gone; `swapped`: it lies on another object, or beside itself where there is none; `bled`: it has run over as much
-            again, half transparent.
+        kind: `lost`: it is gone; `swapped`: it lies on another object, or beside itself where there is none; `bled`: it has run over as
+            much again, half transparent.
         victim: the object that is spoiled.
 
     Returns:

@@ -35,7 +35,7 @@ from xmemcore.shot.store.cache import features_folder, node_folder
 from xmemcore.shot.store.looks import Looks
 from xmemcore.shot.store.state import NodeManifest
 from xmemcore.shot.suggestion.doubt import GIVE_OR_TAKE, Judgement
-from xmemcore.shot.suggestion.reasons import first_key_reason, mended, reason
+from xmemcore.shot.suggestion.reasons import Reason, first_key_reason, mended, reason
 from xmemcore.shot.suggestion.shot_masks import LookedAt, ShotMasks
 
 LEAST_SHARE = 1e-3
@@ -162,20 +162,29 @@ class _SuggestRun:
     def _suggestions(self, picks: Sequence[Pick]) -> list[Suggestion]:
         """Make the suggestions of the picks that are worth keying, each beside the keys and those before it."""
         worth = list(takewhile(lambda pick: pick.score >= LEAST_SHARE * picks[0].score, picks))
-        before = [pick.index for pick in worth]
-        return [self._suggestion(pick, before[:place]) for place, pick in enumerate(worth)]
+        picked = [pick.index for pick in worth]
+        told: list[Reason] = []
+        return [self._suggestion(pick, picked, picked[:place], told) for place, pick in enumerate(worth)]
 
-    def _suggestion(self, pick: Pick, picked: Sequence[int]) -> Suggestion:
-        """Make the suggestion that an artist reads of a pick; `picked` are the indices that were picked before it."""
-        numbers, annotations, before = self.shot.plate.frames, self.shot.annotations, [*self.keyed, *picked]
+    def _suggestion(self, pick: Pick, picked: Sequence[int], earlier: Sequence[int], told: list[Reason]) -> Suggestion:
+        """Make the suggestion that an artist reads of a pick.
+
+        Args:
+            pick: the frame.
+            picked: indices of all picks.
+            earlier: those before this one.
+            told: their reasons; this one's is added.
+        """
+        numbers, annotations, before = self.shot.plate.frames, self.shot.annotations, [*self.keyed, *earlier]
         if not before:
             return Suggestion(numbers[pick.index], pick.score, None, first_key_reason(pick.score))
         closest = _closest(self.views, before, pick.index)
         if not self.strategy.judges:
-            sentence = _reason(self.strategy, self.masks, pick.index, closest, picked, numbers)
+            sentence = _reason(self.strategy, self.masks, pick.index, closest, earlier, numbers)
             return Suggestion(numbers[pick.index], pick.score, numbers[closest], sentence)
         names = [annotations.objects[obj] for obj in self.masks.objects]
-        why = reason(pick.index, closest, before, self.judgement.doubts, names, numbers, picked)
+        why = reason(pick.index, closest, before, self.judgement.doubts, names, numbers, picked, told)
+        told.append(why)
         return Suggestion(
             numbers[pick.index], pick.score, numbers[closest], why.sentence, why.object, numbers[why.first], numbers[why.last], why.wrong
         )

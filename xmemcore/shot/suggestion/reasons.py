@@ -14,8 +14,8 @@ REACH_FRAMES = 24
 ALARM = 0.15
 """Expected error from which on a frame's sign is called wrong."""
 WEAK_ALARM = 0.4
-"""The same for signs that right mattes show too: a blurred object is soft at its edge, spokes are soft inside, and an object behind a tree is
-in two places."""
+"""The same for signs that right mattes show too: a blurred object is soft at its edge, spokes are soft inside, and an object behind a tree
+is in two places."""
 WEAK_FRAMES = 3
 """Frames that such a sign must last, and one that a blurred frame can show."""
 NEAR_FRAMES = 2
@@ -58,6 +58,7 @@ def reason(
     names: Sequence[str],
     frames: Sequence[int],
     suggested: Sequence[int] = (),
+    told: Sequence[Reason] = (),
 ) -> Reason:
     """Say why a frame is suggested.
 
@@ -68,13 +69,17 @@ def reason(
         doubts: for each object, of every frame; empty where there are no mattes.
         names: of the objects.
         frames: the plate's frame numbers.
-        suggested: those of `keyed` that are suggested before this one; what they put right is not named again.
+        suggested: indices of all suggestions, in their order; a stretch is named by the first that puts it right.
+        told: reasons of those before this one. What none puts right is named by the first that is near, and not again.
     """
-    wrong = _worst(index, keyed, doubts, suggested)
+    named = [(said.object, said.first, said.last) for said in told]
+    unnamed = [(obj, stretch) for obj, stretch in _stretches(doubts) if (names[obj], stretch.first, stretch.last) not in named]
+    own = [(obj, stretch) for obj, stretch in unnamed if next((other for other in suggested if _mends(other, stretch)), index) == index]
+    wrong = _worst(index, keyed, own)
     if wrong is not None:
         obj, stretch = wrong
         return Reason(f"{names[obj]}: {_on(stretch, frames)}", names[obj], stretch.first, stretch.last, True)
-    turned = _turned(index, doubts)
+    turned = _turned(index, unnamed)
     if turned is not None:
         obj, stretch = turned
         return Reason(
@@ -98,15 +103,14 @@ def _stretches(doubts: Sequence[Sequence[Doubt]]) -> list[tuple[int, Stretch]]:
     return [(obj, stretch) for obj, doubts_of_object in enumerate(doubts) for stretch in stretches(doubts_of_object)]
 
 
-def _worst(index: int, keyed: Sequence[int], doubts: Sequence[Sequence[Doubt]], suggested: Sequence[int]) -> tuple[int, Stretch] | None:
-    """Find the stretch between the keys around an index whose error weighs most, nearer ones more, and name the object."""
+def _worst(index: int, keyed: Sequence[int], unnamed: Sequence[tuple[int, Stretch]]) -> tuple[int, Stretch] | None:
+    """Find the stretch between the keys around an index whose error weighs most, nearer ones more, and the number of its object."""
     before = max((key for key in keyed if key < index), default=-np.inf)
     after = min((key for key in keyed if key > index), default=np.inf)
     found = [
         (obj, stretch)
-        for obj, stretch in _stretches(doubts)
-        if before < stretch.last and stretch.first < after and _apart(index, stretch) <= REACH_FRAMES
-        if _alarms(stretch) and not any(_mends(other, stretch) for other in suggested)
+        for obj, stretch in unnamed
+        if before < stretch.last and stretch.first < after and _apart(index, stretch) <= REACH_FRAMES and _alarms(stretch)
     ]
     return max(found, key=lambda each: each[1].error * float(np.exp(-_apart(index, each[1]) / REACH_FRAMES)), default=None)
 
@@ -130,11 +134,11 @@ def _alarms(stretch: Stretch) -> bool:
     return stretch.error / len(stretch) >= (WEAK_ALARM if weak else ALARM)
 
 
-def _turned(index: int, doubts: Sequence[Sequence[Doubt]]) -> tuple[int, Stretch] | None:
-    """Find the longest stretch around an index on which an object looks like none of its keys, and name the object."""
+def _turned(index: int, unnamed: Sequence[tuple[int, Stretch]]) -> tuple[int, Stretch] | None:
+    """Find the longest stretch around an index on which an object looks like none of its keys, and the number of the object."""
     found = [
         (obj, stretch)
-        for obj, stretch in _stretches(doubts)
+        for obj, stretch in unnamed
         if stretch.reason == TURNED and len(stretch) >= WEAK_FRAMES and stretch.first <= index <= stretch.last
     ]
     return max(found, key=lambda each: len(each[1]), default=None)
