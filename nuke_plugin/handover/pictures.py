@@ -128,7 +128,7 @@ def plate_state(plate: nuke.Node, wanted: Sequence[int], keyframes: Sequence[int
 
 
 def _direct_files(plate: nuke.Node, ordered: List[int]) -> Optional[ReadFiles]:
-    return plate_files.direct_files(plate, host.file_pattern, host.working_space()[2], ordered)
+    return plate_files.direct_files(plate, host.file_pattern, host.working_space()[2], ordered, host.float_space())
 
 
 def hand_own_union(around: Surroundings, plate: nuke.Node, drawing: RotoDrawing, frames: Sequence[int]) -> str:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, List, Optional, Sequence, Set
 
+from xmem_roto_nuke import host
 from xmem_roto_nuke.graph import behind_dots
 from xmem_roto_nuke.handover import digest
 from xmem_roto_nuke.handover.reads import NUMBER, ReadFiles
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
 
 
 def direct_files(
-    plate: nuke.Node, file_pattern: Callable[[nuke.Node], str], working_space: str, frames: Sequence[int] = ()
+    plate: nuke.Node,
+    file_pattern: Callable[[nuke.Node], str],
+    working_space: str,
+    frames: Sequence[int] = (),
+    float_space: str = "linear",
 ) -> Optional[ReadFiles]:
     """Give the files when the tree is a Read of an EXR sequence, and Dots, that changes no pixel and no frame number.
 
@@ -26,10 +31,11 @@ def direct_files(
         file_pattern: gives the files of a Read, expanded but for the frame number.
         working_space: of the script; a Read that converts from anything else changes pixels.
         frames: that are wanted; where Nuke would show anything but the frame's own file, it has to render.
+        float_space: of the script; what `default` stands for until a Read has looked at its file.
     """
     read = behind_dots(plate)
     # Outside of a node's own lifetime it acts as if it were disabled.
-    if read is None or read.Class() != "Read" or read["disable"].value() or read["useLifetime"].value():
+    if read is None or read.Class() != "Read" or read["useLifetime"].value() or True in host.ticked_on(read["disable"], frames):
         return None
     pattern = file_pattern(read)
     # Only Nuke knows what a relative path is relative to; the core runs in another folder.
@@ -38,7 +44,7 @@ def direct_files(
     # The core knows one form of number, in the name; what brackets give may differ from frame to frame.
     if NUMBER.search(os.path.dirname(pattern)) or re.search(r"\[|%v", str(read["file"].value()), re.IGNORECASE):
         return None
-    if not read["raw"].value() and not _is_same_space(str(read["colorspace"].value()), working_space):
+    if not read["raw"].value() and not _is_same_space(str(read["colorspace"].value()), working_space, float_space):
         return None
     files = ReadFiles.of_node(read, pattern)
     if not files.is_plain or not all(files.covers(frame) for frame in frames):
@@ -48,9 +54,10 @@ def direct_files(
     return files if not frames or all(exist) or any(exist) and files.strict else None
 
 
-def _is_same_space(encoded: str, working_space: str) -> bool:
+def _is_same_space(encoded: str, working_space: str, float_space: str = "linear") -> bool:
     """Say whether a Read's colour space is the script's, in whichever words the two knobs have it."""
-    if working_space == "linear" and encoded.split("\t")[0] in ("default", "linear", "scene_linear"):
+    name = encoded.split("\t")[0]
+    if working_space == "linear" and (float_space if name == "default" else name) in ("linear", "scene_linear"):
         return True
     return bool(_names_of_space(encoded) & _names_of_space(working_space))
 

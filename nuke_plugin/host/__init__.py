@@ -43,6 +43,7 @@ from xmem_roto_nuke.host.nodes import (
     set_ranges,
     show_indicators,
     still_says,
+    ticked_on,
     update_widget,
     upstream,
     write_hidden_curve,
@@ -66,6 +67,7 @@ from xmem_roto_nuke.host.rendering import (
 from xmem_roto_nuke.host.script import (
     bear_name,
     current_frame,
+    float_space,
     full_size,
     go_to,
     known_channels,

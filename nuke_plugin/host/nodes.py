@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 import nuke
 
@@ -58,10 +58,10 @@ def context_of(node: nuke.Node) -> Iterator[None]:
 
 
 def upstream(node: nuke.Node) -> List[nuke.Node]:
-    """List what a node is fed by, directly: inputs, what lies outside a Group's Input, hidden inputs, and nodes named in expressions."""
-    feeding = [*(node.input(index) for index in range(node.inputs())), graph.outside(node)]
+    """List what a node is fed by: inputs, through Dots and out of Groups, hidden inputs, and nodes named in expressions."""
+    feeding = [graph.carried(above) for above in (*(node.input(index) for index in range(node.inputs())), graph.outside(node))]
     # Nuke lists in no fixed order; the inputs have one, and the others' names, as expressions have them, are part of the digest.
-    others = sorted(node.dependencies(nuke.INPUTS | nuke.HIDDEN_INPUTS | nuke.EXPRESSIONS), key=lambda other: other.fullName())
+    others = sorted(node.dependencies(nuke.HIDDEN_INPUTS | nuke.EXPRESSIONS), key=lambda other: other.fullName())
     found = {above.fullName(): above for above in [*feeding, *others] if above is not None}
     return list(found.values())
 
@@ -87,6 +87,12 @@ def op_hashes(node: Optional[nuke.Node]) -> Dict[str, str]:
         return {}  # what is above cannot be validated; a render will say why
     now = current_frame()
     return {line["context"]: line["hash"] for line in lines if float(line["frame"]) == now and int(line["hash"], 16) in live}
+
+
+def ticked_on(knob: nuke.Knob, frames: Iterable[int]) -> Set[bool]:
+    """Give what a tick box says now and, where keys or an expression may change it, on some frames."""
+    varies = knob.isAnimated() or knob.hasExpression()
+    return {bool(knob.value()), *(bool(knob.getValueAt(frame)) for frame in (frames if varies else ()))}  # type: ignore[attr-defined]
 
 
 def knob_names(node: nuke.Node) -> List[str]:

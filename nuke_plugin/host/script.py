@@ -100,6 +100,11 @@ def working_space() -> Tuple[str, str, str]:
     return tuple(str(root[name].value()) for name in ("colorManagement", "OCIO_config", "workingSpaceLUT"))  # type: ignore[return-value]
 
 
+def float_space() -> str:
+    """Give the project's colour space of files whose pixels are floats."""
+    return str(root_node()["floatLut"].value())
+
+
 PICTURE_SETTINGS = ("format", "customOCIOConfigPath", "int8Lut", "int16Lut", "logLut", "floatLut", "gsv")
 """Project settings, beside the working space, that act on pixels: of generators, of Reads whose colour space is the default, of paths."""
 

@@ -72,6 +72,7 @@ def above(node: nuke.Node) -> Pipe:
             rotos.append(roto)
     if roto is None and host.may_walk_trees():
         warnings += _left_out(last)
+    warnings += [f"{roto.name()} is disabled for a time; its shapes count all the same." for roto in rotos if len(_disabled(roto)) > 1]
     warnings += [f"The global motion blur of {roto.name()} is left out." for roto in rotos if _has_global_blur(roto)]
     warnings += [f"The lifetime of the node {roto.name()} is left out; that of its shapes counts." for roto in rotos if _has_lifetime(roto)]
     return Pipe(tuple(rotos), tuple(warnings))
@@ -119,9 +120,14 @@ def through(node: Optional[nuke.Node]) -> Optional[nuke.Node]:
 
 
 def is_disabled(node: nuke.Node) -> bool:
-    """Say whether a node is disabled and passes its input on."""
+    """Say whether a node is disabled and passes its input on; one that keys or an expression disable for a time does not."""
+    return _disabled(node) == {True}
+
+
+def _disabled(node: nuke.Node) -> Set[bool]:
+    """Give what a node's disable says, wherever in the script's range the artist stands."""
     knob = node.knob("disable")
-    return knob is not None and bool(knob.value())
+    return set() if knob is None else host.ticked_on(knob, host.script_range())
 
 
 def _next(roto: nuke.Node) -> Optional[nuke.Node]:

@@ -1,0 +1,82 @@
+"""What changes no pixel renders nothing again; what may change one on another frame than the artist stands on is seen from anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.nuke_plugin.test_missing_mattes import plate_of_files
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def test_a_dot_in_a_wire_is_no_change_of_the_plate(stage):
+    stage.propagate()
+    rendered = len(stage.host.frames_rendered)
+    stage.plate.setInput(0, stage.nuke.nodes.Dot(inputs=[stage.grade]))
+    stage.node.setInput(0, stage.nuke.nodes.Dot(inputs=[stage.nuke.nodes.Dot(inputs=[stage.plate])]))
+    stage.press("refresh")
+    assert "Up to date" in stage.status()
+    stage.propagate()
+    assert len(stage.host.frames_rendered) == rendered
+    stage.plate.input(0).setInput(0, None)
+    stage.press("refresh")
+    assert "The plate has changed." in stage.status()
+
+
+def test_a_dot_whose_own_knob_an_expression_asks_for_is_a_part_of_the_plate(stage):
+    nuke = stage.nuke
+    dot = nuke.nodes.Dot(name="Gain", inputs=[stage.grade.input(0)])
+    dot.addKnob(nuke.Double_Knob("gain"))
+    dot["gain"].setValue(1)
+    stage.grade.setInput(0, dot)
+    stage.grade["multiply"].setExpression("Gain.gain")
+    stage.propagate()
+    dot["gain"].setValue(0.25)
+    stage.press("refresh")
+    assert "The plate has changed." in stage.status()
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+def test_a_read_that_is_disabled_on_other_frames_is_not_used_directly(stage, keyed):
+    plate_of_files(stage)
+    from xmem_roto_nuke import host
+    from xmem_roto_nuke.handover import plate_files, plates
+
+    read = stage.node.input(0)
+
+    def is_direct(frames) -> bool:
+        return plate_files.direct_files(read, host.file_pattern, host.working_space()[2], frames) is not None
+
+    assert is_direct([1001, 1008])
+    if keyed:
+        read["disable"].setAnimated()
+        read["disable"].setValueAt(0, 1006)
+        read["disable"].setValueAt(1, 1007)
+    else:
+        read["disable"].setExpression("frame > 1006")
+    assert not read["disable"].value() and not is_direct([1001, 1008])
+    assert is_direct([1001, 1003]), "it is not disabled on any of these"
+    Path(host.file_pattern(read) % 1008).unlink()
+    assert not plates.tree_above(read).is_hole(1008), "it is black there, and needs no file"
+
+
+def test_default_is_the_projects_space_of_floats_until_a_read_has_looked_at_its_file(start):
+    start()
+    from xmem_roto_nuke.handover.plate_files import _is_same_space
+
+    assert _is_same_space("default", "linear", "linear")
+    assert not _is_same_space("default", "linear", "sRGB")
+
+
+@pytest.mark.parametrize("frame", [1002, 1008])
+def test_a_roto_that_is_disabled_for_a_time_counts_wherever_the_artist_stands(stage, frame):
+    below = stage.nuke.nodes.Roto(name="Below")
+    below["curves"].fromScript(stage.roto["curves"].toScript().replace("curvegroup tri", "curvegroup low"))
+    stage.roto.setInput(0, below)
+    below["disable"].setExpression("frame > 1006")
+    stage.nuke.root()["frame"].setValue(frame)
+    stage.press("refresh")
+    assert "Below is disabled for a time; its shapes count all the same." in stage.status()
+    assert "low: 1001" in stage.node["keyframes"].value()
