@@ -289,9 +289,10 @@ def _suggest(run: Run, read: NodeRead) -> None:
 
 
 def _keep_suggestions(node: nuke.Node, suggested: SuggestResult) -> None:
-    """Keep what the strip shows; the scores of all frames stay out of the script."""
-    content = suggested.as_json()
+    """Keep what the strip shows, and in which mattes it was found; the scores of all frames stay out of the script."""
+    content, pattern = suggested.as_json(), status.shown_pattern(node)
     strip_content = {name: content[name] for name in ("suggestions", "object", "message", "lost_frames")}
+    strip_content["mattes"] = mattes_on_disk.stamp(pattern) if pattern else ""
     with host.unrecorded():
         identity.write_hidden(node, "suggestions", strip_content)
     host.update_widget(node, "strip")

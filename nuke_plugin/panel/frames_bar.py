@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, List, Optional, Tuple
+import html
+from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple
 
 from xmem_roto_nuke.panel import colours
 from xmem_roto_nuke.panel.qt import QtCore, QtGui, QtWidgets
-from xmem_roto_nuke.panel.timeline import Timeline, runs
+from xmem_roto_nuke.panel.timeline import Timeline, frames_of, runs
 
 MATTES_HEIGHT, LANE_HEIGHT, MARGIN = 22, 11, 4
 SIDE = 5
 """Pixels beside the first and the last frame, so that their marks are not cut off."""
 MOST_LANES = 8
-"""Objects that have a lane; those after them are keyed in the last one."""
+"""Lanes at most; see `Timeline.lanes`."""
 CURRENT, STALE, FORMER, MISSING, NONE = "#5f9f63", "#c09030", "#7a7038", "#b04040", "#262626"
 SURE, WEAK, HERE, LANE = "#dcdcdc", "#e06050", "#f0f0f0", "#2a2a2a"
 
@@ -37,8 +38,8 @@ class FramesBar(QtWidgets.QWidget):
         self.setFixedHeight(MATTES_HEIGHT + LANE_HEIGHT * len(self._lanes()) + MARGIN)
         self.update()
 
-    def _lanes(self) -> List[str]:
-        return list(self._timeline.keyed)[:MOST_LANES] if self._timeline is not None else []
+    def _lanes(self) -> List[List[str]]:
+        return self._timeline.lanes(MOST_LANES) if self._timeline is not None else []
 
     def frame_at(self, x: float) -> int:
         """Give the frame that is drawn at a place."""
@@ -85,7 +86,7 @@ class FramesBar(QtWidgets.QWidget):
     def mouseMoveEvent(self, event: Any) -> None:
         """Describe the frame below the pointer."""
         if self._timeline is not None:
-            self.setToolTip(self.described(self.frame_at(_x_of(event))))
+            self.setToolTip(as_it_is(self.described(self.frame_at(_x_of(event)))))
 
     def paintEvent(self, event: Any) -> None:
         """Draw the frames."""
@@ -101,8 +102,8 @@ class FramesBar(QtWidgets.QWidget):
                 (x, _), (end, wide) = self._span(first), self._span(last)
                 painter.fillRect(QtCore.QRectF(x, 0, end + wide - x, MATTES_HEIGHT), QtGui.QColor(colour))
         self._draw_sureness(painter, shown)
-        for place, name in enumerate(self._lanes()):
-            self._draw_lane(painter, shown, name, place)
+        for place, names in enumerate(self._lanes()):
+            self._draw_lane(painter, shown, names, place)
         x, wide = self._span(self._current_frame())
         painter.setPen(QtGui.QPen(QtGui.QColor(HERE), 1.5))
         painter.drawLine(QtCore.QPointF(x + wide / 2, 0), QtCore.QPointF(x + wide / 2, self.height()))
@@ -124,27 +125,37 @@ class FramesBar(QtWidgets.QWidget):
             corners = [(middle - 5, MATTES_HEIGHT), (middle + 5, MATTES_HEIGHT), (middle, MATTES_HEIGHT - 9)]
             painter.drawPolygon(QtGui.QPolygonF([QtCore.QPointF(*corner) for corner in corners]))
 
-    def _draw_lane(self, painter: Any, shown: Timeline, name: str, place: int) -> None:
+    def _draw_lane(self, painter: Any, shown: Timeline, names: List[str], place: int) -> None:
         top = MATTES_HEIGHT + MARGIN / 2 + place * LANE_HEIGHT
         painter.fillRect(QtCore.QRectF(0, top + 1, self.width(), LANE_HEIGHT - 2), QtGui.QColor(LANE))
-        colour = QtGui.QColor(colours.as_hex(colours.of_object(place)))
+        colour = QtGui.QColor(colours.as_hex(colours.of_object(place)) if len(names) == 1 else SURE)
+        keyed, absent, approved = (_of_lane(listed, names) for listed in (shown.keyed, shown.absent, shown.approved))
         painter.setPen(QtCore.Qt.PenStyle.NoPen)
         painter.setBrush(colour)
         middle = top + LANE_HEIGHT / 2
-        for frame in shown.keyed[name]:
+        for frame in keyed:
             x, wide = self._span(frame)
             at = x + wide / 2
             corners = [(at, middle - 5), (at + 4, middle), (at, middle + 5), (at - 4, middle)]
             painter.drawPolygon(QtGui.QPolygonF([QtCore.QPointF(*corner) for corner in corners]))
         painter.setPen(QtGui.QPen(colour, 1.5))
-        for frame in shown.absent.get(name, ()):
+        for frame in absent:
             x, wide = self._span(frame)
             at = x + wide / 2
             painter.drawLine(QtCore.QPointF(at - 3, middle - 3), QtCore.QPointF(at + 3, middle + 3))
             painter.drawLine(QtCore.QPointF(at - 3, middle + 3), QtCore.QPointF(at + 3, middle - 3))
-        for first, last in runs(shown.approved.get(name, ())):
+        for first, last in runs(approved):
             (x, _), (end, wide) = self._span(first), self._span(last)
             painter.drawLine(QtCore.QPointF(x, middle + 4), QtCore.QPointF(end + wide, middle + 4))
+
+
+def _of_lane(listed: Mapping[str, Sequence[int]], names: Sequence[str]) -> List[int]:
+    return frames_of({name: listed.get(name, ()) for name in names})
+
+
+def as_it_is(text: str) -> str:
+    """Write a text that Qt shows as it is; a name like `<hand>` would be taken for markup."""
+    return f"<qt>{html.escape(text)}</qt>"
 
 
 def _x_of(event: Any) -> float:

@@ -76,7 +76,7 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
         stamp, faults, gone = found or ("", [], [])
         place = current.out or (record.out if record is not None else "")
         whole = mattes_on_disk.whole(place) if place and look.uncovered(record, current) else ()
-        pattern = _shown_pattern(node)
+        pattern = shown_pattern(node)
         shown = mattes_on_disk.frames(pattern) if pattern else set()
         outdated = look.outdated(record, read, current)
         verdict = look.judge(record, current, stamp, faults, whole, shown, outdated, gone)
@@ -91,7 +91,7 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
     watch.settle(node, began)
 
 
-def _shown_pattern(node: nuke.Node) -> str:
+def shown_pattern(node: nuke.Node) -> str:
     """Give the pattern of the mattes that the node puts out; empty when it puts out none, or its Read is gone."""
     try:
         return knobs.shown_pattern(node)
@@ -113,11 +113,14 @@ def _timeline(
     propagated = FrameRange.parse(record.frames) if record is not None else FrameRange.of(())
     made_last = frozenset(frame for frame in shown if frame in propagated)
     missing = look.lacking(record, current, shown)
+    mattes = mattes_on_disk.stamp(pattern) if pattern else ""
     reach = [*current.frames, *shown, *missing, *current.annotations.keyframes]
+    keyed, advice = current.annotations.keyed, identity.read_hidden(node, "suggestions")
+    of_object = advice.get("object")
     return timeline.Timeline(
         first=min(reach),
         last=max(reach),
-        keyed=current.annotations.keyed,
+        keyed=keyed,
         absent={name: tuple(sorted(frames)) for name, frames in absent.items() if frames},
         approved=current.approved,
         current=made_last,
@@ -126,7 +129,8 @@ def _timeline(
         missing=frozenset(missing),
         stale=stale,
         sureness=mattes_on_disk.recorded(pattern).sureness if shown else {},
-        reasons=timeline.reasons_of(identity.read_hidden(node, "suggestions")),
+        reasons=timeline.reasons_of(advice, timeline.frames_of(keyed, of_object if of_object in keyed else None)),
+        advice_is_old=advice.get("mattes", mattes) != mattes,
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence
 from xmem_roto_nuke import host
 from xmem_roto_nuke.node import identity
 from xmem_roto_nuke.panel import colours, timeline
-from xmem_roto_nuke.panel.frames_bar import FramesBar
+from xmem_roto_nuke.panel.frames_bar import FramesBar, as_it_is
 from xmem_roto_nuke.panel.qt import QtCore, QtGui, QtWidgets
 from xmem_roto_nuke.panel.timeline import Timeline
 from xmemcore.protocol.places import THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH
@@ -123,7 +123,7 @@ class Strip(QtWidgets.QWidget):
             shown.deleteLater()
         while self._cards.count():
             self._cards.takeAt(0)
-        self._message.setText(message)
+        self._message.setText(as_it_is(message))
         self._shown = [CardWidget(card, self._go_to, self._make_key) for card in cards]
         for shown in self._shown:
             self._cards.addWidget(shown)
@@ -146,7 +146,7 @@ class CardWidget(QtWidgets.QFrame):
         self._frame, self._go_to = card.frame, go_to
         self.setFixedWidth(CARD_WIDTH)
         self.setCursor(QtGui.QCursor(QtCore.Qt.CursorShape.PointingHandCursor))
-        self.setToolTip(f"Go to frame {card.frame}. {card.reason}")
+        self.setToolTip(as_it_is(f"Go to frame {card.frame}. {card.reason}"))
         layout = self._rows = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(7, 7, 7, 7)
         layout.setSpacing(4)
@@ -154,7 +154,7 @@ class CardWidget(QtWidgets.QFrame):
         head = QtWidgets.QHBoxLayout()
         head.addWidget(_label(str(card.frame), "frame"))
         head.addStretch(1)
-        head.addWidget(QtWidgets.QLabel(card.object))
+        head.addWidget(_label(card.object, "object"))
         layout.addLayout(head)
         layout.addWidget(ScoreBar(card.share, card.score))
         self._reason = _label(card.reason, "reason", wraps=True)
@@ -229,7 +229,7 @@ class ScoreBar(QtWidgets.QWidget):
 
 def _label(text: str, name: str, wraps: bool = False) -> QtWidgets.QLabel:
     """Make a label that the style finds by its name."""
-    label = QtWidgets.QLabel(text)
+    label = QtWidgets.QLabel(as_it_is(text))
     label.setObjectName(name)
     label.setWordWrap(wraps)
     return label
@@ -257,8 +257,9 @@ class StripKnob:
             return
         try:
             answer = identity.read_hidden(self._node, "suggestions")
-            self.widget.show_frames(timeline.of_node(str(self._node["node_id"].value())))
-            self.widget.show_cards(message_of(answer), cards_of(answer))
+            shown = timeline.of_node(str(self._node["node_id"].value()))
+            self.widget.show_frames(shown)
+            self.widget.show_cards(message_of(answer, shown is not None and shown.advice_is_old), cards_of(answer))
         except (RuntimeError, ValueError):
             self.widget = None  # Nuke closed the panel, and with it the widget, or the node is gone
 
@@ -279,15 +280,15 @@ def counts_of(shown: Timeline) -> str:
     return " ".join([*named, *filter(None, ["&nbsp;", html.escape(shown.sentence())])])
 
 
-def message_of(answer: Dict[str, Any]) -> str:
-    """Write the sentence above the strip."""
+def message_of(answer: Dict[str, Any], is_old: bool = False) -> str:
+    """Write the sentence above the cards; those of other mattes than the ones that show say so."""
     if not answer:
         return "Press Suggest frames to see which frames are worth keying next."
     lost = [str(frame) for frame in answer.get("lost_frames") or ()]
     text = str(answer.get("message") or "")
     if lost:
         text += f" The object is lost on {', '.join(lost[:8])}{' and more' if len(lost) > 8 else ''}: look at these first."
-    return text
+    return f"Found before the last change of the mattes; press Suggest frames again. {text}" if is_old else text
 
 
 def strip_of(node: nuke.Node) -> StripKnob:

@@ -6,7 +6,7 @@ Kept for the session by node id, as it was when the node was last judged, so tha
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Collection, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 LEAST_DIP = 0.02
 """A frame is weak only where its sureness is this much below the shot's mean. Otherwise every shot would have a weak frame."""
@@ -40,11 +40,19 @@ class Timeline:
     """Sureness of each frame, in [0, 1]; see `result.json`."""
     reasons: Mapping[int, str] = field(default_factory=dict)
     """Reason of each weak frame: what looks wrong there."""
+    advice_is_old: bool = False
+    """Whether the suggested frames were found in other mattes than those that show."""
 
     @property
     def weak(self) -> List[int]:
         """List the frames that are worth a look."""
         return sorted({*self.reasons, *dips(self.sureness)})
+
+    def lanes(self, most: int) -> List[List[str]]:
+        """Give each object a lane; where there are more objects than lanes, the last lane is for all that are left."""
+        names = list(self.keyed)
+        own = len(names) if len(names) <= most else most - 1
+        return [[name] for name in names[:own]] + ([names[own:]] if names[own:] else [])
 
     def sentence(self) -> str:
         """Count what the strip shows."""
@@ -102,13 +110,13 @@ def dips(sureness: Mapping[int, float]) -> List[int]:
     return sorted(sorted(lowest, key=lambda dip: (sureness[dip], dip))[:MOST_DIPS])
 
 
-def reasons_of(answer: Mapping[str, Any]) -> Dict[int, str]:
-    """Take from the answer to Suggest frames what looks wrong, by frame."""
+def reasons_of(answer: Mapping[str, Any], keyed: Collection[int] = ()) -> Dict[int, str]:
+    """Take from the answer to Suggest frames what looks wrong, by frame, but for frames that were keyed since."""
     listed = answer.get("suggestions") or ()
     reasons = {int(suggestion["frame"]): str(suggestion["reason"]) for suggestion in listed if suggestion.get("wrong", True)}
     for first, _ in runs(int(frame) for frame in answer.get("lost_frames") or ()):
         reasons.setdefault(first, "the object is lost here")
-    return reasons
+    return {frame: reason for frame, reason in reasons.items() if frame not in keyed}
 
 
 def runs(frames: Iterable[int]) -> List[Tuple[int, int]]:

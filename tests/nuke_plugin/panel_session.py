@@ -59,6 +59,9 @@ def main(suggestions: Path, picture: Path) -> None:
 
     cards = strip.findChildren(panel.CardWidget)
     assert len(cards) == len(found["suggestions"]), "one card a suggestion"
+    labels = [label.text() for label in cards[1].findChildren(panel.QtWidgets.QLabel)]
+    assert sum("&lt;hand&gt;" in text for text in [*labels, cards[1].toolTip()]) == 3, "a name is no markup"
+    assert panel.message_of(found, True).startswith("Found before the last change of the mattes")
     second = found["suggestions"][1]["frame"]
     click(panel, cards[1])
     assert nuke.root()["frame"].value() == second, "a click goes to the frame"

@@ -97,6 +97,29 @@ def test_places_are_weak_only_against_the_rest_of_the_shot(start):
     assert Timeline(1, 9, reasons=reasons).weak == [5, 20, 30]
 
 
+def test_advice_about_former_mattes_is_called_old_and_keyed_frames_are_no_weak_places(stage):
+    stage.propagate()
+    stage.press("suggest_frames")
+    stage.wait()
+    assert sorted(known(stage).reasons) == [1006, 1007, 1008, 1009, 1010] and not known(stage).advice_is_old
+    stage.nuke.root()["frame"].setValue(1010)
+    stage.press("add_key")
+    assert sorted(known(stage).reasons) == [1006, 1007, 1008, 1009] and not known(stage).advice_is_old
+    stage.propagate()
+    assert known(stage).advice_is_old
+    stage.press("suggest_frames")
+    stage.wait()
+    assert not known(stage).advice_is_old
+
+
+def test_objects_without_a_lane_of_their_own_share_the_last(start):
+    start()
+    from xmem_roto_nuke.panel.timeline import Timeline
+
+    shown = Timeline(1, 9, keyed=dict.fromkeys("abcd", (1,)))
+    assert shown.lanes(4) == [["a"], ["b"], ["c"], ["d"]] and shown.lanes(3) == [["a"], ["b"], ["c", "d"]]
+
+
 def curve(stage, name: str) -> list[int]:
     return [int(frame) for frame in stage.node[name].getKeyList()]
 

@@ -40,7 +40,7 @@ def test_strip_shows_suggestions_goes_to_a_frame_and_keys_it(binding, tmp_path):
     found = {
         "suggestions": [
             {"frame": 1042, "score": 0.6, "nearest_keyframe": 1001, "reason": "it looks least like any keyed frame; closest is 1001"},
-            {"frame": 1088, "score": 0.3, "nearest_keyframe": 1042, "reason": "the object has changed most since 1042"},
+            {"frame": 1088, "score": 0.3, "nearest_keyframe": 1042, "reason": "<hand> has changed most", "object": "<hand>"},
         ],
         "object": "sleeve", "message": "Key frame 1042 next.", "lost_frames": [1050], "thumbnails": thumbnails,
     }  # fmt: skip
