@@ -125,6 +125,16 @@ def test_it_renders_without_the_plugin(propagated, start):
     assert not bare.host.python_errors
 
 
+def test_a_contrast_beyond_the_slider_is_the_most_there_is(propagated):
+    propagated.press("make_passes")
+    pass_node = next(node for node in propagated.nuke.allNodes("Group") if node["label"].value() == "tri.alpha")
+    for node, channel in ((propagated.node, "tri.alpha"), (pass_node, "rgba.alpha")):
+        node["matte_contrast"].setValue(1)
+        most = row(propagated, channel, node=node)
+        node["matte_contrast"].setValue(7)
+        assert row(propagated, channel, node=node) == most and sum(most) > 0
+
+
 def test_the_knobs_of_a_pass_act_on_that_pass_alone(propagated):
     propagated.press("make_passes")
     pass_node = next(node for node in propagated.nuke.allNodes("Group") if node["label"].value() == "tri.alpha")
