@@ -25,7 +25,7 @@ Read = TypeVar("Read")
 
 
 class AlreadyRunning(Busy):
-    """The node has a run under way."""
+    """The node has a run under way, or waits for its turn."""
 
 
 class Share(runs.Bar, Protocol):
@@ -54,8 +54,8 @@ def start(
         AlreadyRunning.
     """
     node_id = identity.node_id(node)
-    if node_id in runs.under_way:
-        raise AlreadyRunning(f"{node.name()} is at work already: {runs.under_way[node_id].title}. Cancel it, or wait for it.")
+    if runs.running(node_id):
+        raise AlreadyRunning(f"{node.name()} is at work already: {runs.title(node_id)}. Cancel it, or wait for it.")
     version = node.knob("version")
     run = Run(node, node_id, str(node.fullName()), title, "" if version is None else str(version.value()))
     runs.under_way[node_id] = run

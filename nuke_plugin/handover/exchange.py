@@ -21,7 +21,7 @@ from xmem_roto_nuke.words import Pace
 from xmemcore.protocol.choices import IN_BACKGROUND, METHODS
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import FrameRange
-from xmemcore.protocol.names import CRYPTOMATTE_LAYERS
+from xmemcore.protocol.names import CRYPTOMATTE_LAYERS, layer_names
 from xmemcore.protocol.places import approved_folder, exchange_folder
 from xmemcore.protocol.requests import FitRequest, PropagateRequest, SuggestRequest
 from xmemcore.protocol.words import plural
@@ -350,7 +350,7 @@ def _hidden_passes(settings: Settings, plate: nuke.Node) -> Tuple[str, ...]:
 def _refuse_too_many_layers(annotations: Annotations) -> None:
     """Beyond its limit Nuke shows no further layers, and without a word. What the script knows already is not counted twice."""
     known = host.known_channels()
-    new = {f"{name}.alpha" for name in annotations.frames} - known
+    new = {f"{layer}.alpha" for layer in layer_names(list(annotations.frames))} - known
     if new and len(known) + len(new) > MOST_CHANNELS:
         raise RequestError(
             f"The script has {plural(len(known), 'channel')}, the mattes of this roto need {len(new)} more, and Nuke takes "

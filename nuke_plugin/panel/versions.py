@@ -68,13 +68,14 @@ def version_up(node: nuke.Node) -> None:
     known, former = existing(node), str(node["version"].value())
     upcoming = places.version_name(max(map(places.version_number, known)) + 1)
     former_token, token = _token(node), uuid.uuid4().hex
+    own = [knobs.matte_pattern(node, version) for version in known]
     with host.one_undo("XMem version up"):
         _offer(node, [*known, upcoming])
         node["version"].setValue(upcoming)
         if node.knob("begun") is not None:
             node["begun"].setValue(token)
         if has_mattes:  # one that was begun and never propagated shows no difference
-            views.compare_with(node, left, kept)
+            views.compare_with(node, left, kept, own)
     note(node)
     if _token(node) == token:
         _begun[identity.node_id(node), token] = _Begun(former_token, former, left, upcoming, knobs.matte_pattern(node), lock)

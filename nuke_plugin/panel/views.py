@@ -6,10 +6,10 @@ gives one, see the gizmo's `View`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, List, Sequence
+from typing import TYPE_CHECKING, Collection, List, Sequence
 
 from xmem_roto_nuke import host
-from xmem_roto_nuke.node import identity
+from xmem_roto_nuke.node import identity, knobs
 from xmem_roto_nuke.node.body import RESULT, VIEW
 from xmem_roto_nuke.panel import colours
 from xmemcore.protocol.failures import RequestError
@@ -82,10 +82,19 @@ def follow(node: nuke.Node, layers: Sequence[str]) -> None:
         place += 1
 
 
-def compare_with(node: nuke.Node, pattern: str, kept: str = "") -> None:
-    """Let the view *difference* compare with these mattes, as in `host.set_path`; where nodes are counted, the artist names them."""
+def compare_with(node: nuke.Node, pattern: str, kept: str = "", own: Collection[str] = ()) -> None:
+    """Let the view *difference* compare with these mattes, as in `host.set_path`, unless an artist has named others than the node's own.
+
+    Where nodes are counted, the artist names them.
+
+    Args:
+        node: an XMemRoto.
+        pattern: of the mattes.
+        kept: the same with variables.
+        own: patterns of the node's versions.
+    """
     other = node.node("Other") if host.may_walk_trees() else None  # type: ignore[attr-defined]
-    if other is not None:
+    if other is not None and knobs.path_of(other, "file") in ("", knobs.shown_pattern(node), *own):
         host.set_path(other["file"], pattern, kept)
 
 

@@ -285,6 +285,15 @@ def test_more_layers_than_nuke_takes_are_refused_and_known_ones_count_once(stage
     assert len(stage.mattes()) == 10, "the mattes bring no channel that is not there"
 
 
+def test_a_layer_that_is_known_counts_once_whatever_its_shape_is_called(stage):
+    stage.roto["curves"].rootLayer[0].name = "left arm"
+    stage.roto["curves"].changed()
+    stage.nuke.Layer("left_arm", ["left_arm.alpha"])
+    stage.nuke.Layer("many", [f"many.c{number}" for number in range(1023 - len(stage.nuke.channels()))])
+    stage.propagate()
+    assert stage.told == [] and len(stage.mattes()) == 10
+
+
 @pytest.mark.parametrize("edition", ["nc", "indie"])
 def test_two_rows_of_passes_never_lie_on_one_spot_where_nodes_are_counted(start, edition):
     stage = start(**{edition: True})

@@ -155,6 +155,18 @@ def test_a_cancelled_node_stops_waiting_and_those_behind_it_move_up(three, monke
     assert "Up to date" in three.status(three.nodes[2]) and three.told == []
 
 
+def test_a_node_that_waits_is_at_work_and_is_not_run_twice(stage, monkeypatch):
+    second = stage.nuke.createNode("XMemRoto")
+    second.setInput(0, stage.plate)
+    second.setInput(1, stage.roto)
+    monkeypatch.setenv("PRETEND", "slow")
+    menu(stage, "Propagate all")
+    stage.press("propagate", second)
+    assert "at work already: Waiting: 1 before this one. Cancel it, or wait for it." in stage.told[-1]
+    wait_for_all(stage)
+    assert "Up to date" in stage.status(second) and len(stage.told) == 1
+
+
 def test_a_node_that_waits_is_deleted_and_brought_back(stage, monkeypatch):
     second, third = (stage.copied(stage.node) for _ in range(2))
     for node in (second, third):

@@ -53,6 +53,20 @@ def test_version_up_starts_the_next_folder_and_the_former_can_be_shown_again(sta
     assert list(stage.node["version"].values()) == ["v001", "v002", "v003"]
 
 
+def test_version_up_compares_with_what_was_left_unless_an_artist_has_named_other_mattes(stage):
+    compared = stage.node["compare_with"]
+    stage.propagate()
+    for version in ("/v002/", "/v003/"):
+        left = pattern(stage.node)
+        stage.press("version_up")
+        assert compared.getEvaluatedValue() == left
+        stage.propagate()
+        assert version in pattern(stage.node)
+    compared.setValue("/client/v7/matte.%04d.exr")
+    stage.press("version_up")
+    assert compared.value() == "/client/v7/matte.%04d.exr" and stage.told == []
+
+
 def test_curves_and_tints_are_those_of_the_version_that_shows(stage):
     def curves_and_tints():
         curves = {name for name in stage.node.knobs() if name.startswith(("keyed_", "area_", "sure_"))}
