@@ -29,6 +29,8 @@ COPY_OF = "copy_of"
 
 _living: Dict[str, nuke.Node] = {}
 """Nodes of this session by id."""
+_just_copied: Dict[str, str] = {}
+"""Ids of the nodes that nodes were copied from, by the ids of the copies, until somebody looks at them."""
 
 
 def node_id(node: nuke.Node) -> str:
@@ -51,10 +53,25 @@ def register(node: nuke.Node) -> None:
     if is_node_id(own_id) and _is_anothers(own_id, node):
         write_hidden(node, "home", {**read_hidden(node, "home"), COPY_OF: own_id})  # `home` looks for passes that were copied along
         give_id(node)
+        _just_copied[str(node["node_id"].value())] = own_id
     elif not is_node_id(own_id):
         give_id(node)
     else:
         _living[own_id] = node
+
+
+def take_over(node: nuke.Node) -> None:
+    """Give a copy the id of its original where that is gone before anybody looked at them: it is the same node in another place.
+
+    Nuke makes a Group of nodes, and nodes of a Group, by copying them and deleting those before.
+    """
+    own_id = str(node["node_id"].value())
+    former = _just_copied.pop(own_id, "")
+    if not former or living_with(former) is not None:
+        return
+    write_hidden(node, "home", {name: entry for name, entry in read_hidden(node, "home").items() if name != COPY_OF})
+    node["node_id"].setValue(former)
+    _living[former] = _living.pop(own_id)
 
 
 def living_with(own_id: str) -> Optional[nuke.Node]:

@@ -79,10 +79,10 @@ def gone(record: Record) -> List[int]:
 
 
 def faults(record: Record) -> List[str]:
-    """Name mattes that are gone or differ from what the core wrote, in a sentence each."""
+    """Name mattes of a run that are gone, and those of any run beside them that differ from what the core wrote, in a sentence each."""
     folder, name = Path(record.out).parent, Path(record.out).name
     files, result = exr_states(folder) or {}, ResultFile(Path(record.out))
-    existing = [frame for frame in _expected(record) if frame in result.sizes and name % frame in files]
+    existing = [frame for frame in sorted(result.sizes) if name % frame in files]
     other = [frame for frame in existing if not _is_as_recorded(result, frame, folder / (name % frame), files[name % frame])]
     return [*_sentence(gone(record), "gone"), *_sentence(other, "not what the core wrote")]
 

@@ -610,3 +610,19 @@ def test_slip_of_the_frame_range_makes_no_frame_missing(stage):
     stage.node["frame_range"].setValue("1-10")
     stage.press("refresh")
     assert stage.node.node("Result")["first"].value() == 1001
+
+
+@pytest.mark.parametrize("damage", ["cut off", "another frame's"])
+def test_a_damaged_matte_of_an_earlier_run_is_named(stage, damage):
+    run(stage, "1001-1010")
+    run(stage, "1001-1002")
+    assert "8 mattes of earlier runs</font>" in stage.status()
+    folder = next(stage.folder.glob("mattes/*"))
+    if damage == "cut off":
+        (folder / "matte.1008.exr").write_bytes((folder / "matte.1008.exr").read_bytes()[:200])
+    else:
+        shutil.copy(folder / "matte.1001.exr", folder / "matte.1008.exr")
+    stage.press("refresh")
+    assert "Stale" in stage.status() and "The matte of 1008 is not what the core wrote." in stage.status()
+    run(stage, "1001-1010")
+    assert "Up to date" in stage.status() and "not what" not in stage.status()

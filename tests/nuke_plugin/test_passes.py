@@ -261,6 +261,61 @@ def test_passes_that_were_copied_in_a_group_with_their_node_are_the_copys(stage,
     assert {node["mattes"].value() for node in others} == {stage.node.node("Result")["file"].value()}
 
 
+def moved(stage, nodes, into):
+    """Copy nodes into a Group or out of one and delete those before, as Nuke does for Group and Expand Group; gives the XMemRoto."""
+    nuke = stage.nuke
+    select(stage, *nodes)
+    with nodes[0].parent():
+        nuke.nodeCopy("%clipboard%")
+    select(stage)
+    before = {node.fullName() for node in stage.host.all_nodes()}
+    with into:
+        nuke.nodePaste("%clipboard%")
+    for node in nodes:
+        nuke.delete(node)
+    return next(node for node in stage.host.all_nodes() if node.knob("node_id") and node.fullName() not in before)
+
+
+@pytest.mark.parametrize("class_name", ["Group", "VariableGroup"])
+def test_a_node_that_becomes_part_of_a_group_stays_itself_with_all_that_is_its_own(stage, class_name):
+    nuke = stage.nuke
+    stage.propagate()
+    stage.press("make_passes")
+    stage.node["on_frames"].setValue("1003-1004")
+    stage.press("approve")
+    stage.wait()
+    stage.propagate()
+    own_id = stage.node["node_id"].value()
+    group = getattr(nuke.nodes, class_name)()
+    stage.node = moved(stage, [stage.node, *passes(stage)], group)
+    with group:
+        for number in (0, 1):
+            stage.node.setInput(number, nuke.nodes.Input(number=number))
+    for number, source in enumerate((stage.plate, stage.roto)):
+        group.setInput(number, source)
+    stage.press("refresh")
+    assert stage.node["node_id"].value() == own_id and owners(passes(stage)) == [own_id] * 2
+    assert "Up to date" in stage.status(), "approved mattes, plate and roto are those of before"
+    stage.press("version_up")
+    stage.propagate()
+    assert {node["mattes"].value() for node in passes(stage)} == {stage.node.node("Result")["file"].value()}
+    stage.node = moved(stage, [stage.node, *passes(stage)], stage.host.root)
+    stage.node.setInput(0, stage.plate)
+    stage.node.setInput(1, stage.roto)
+    stage.press("refresh")
+    assert stage.node["node_id"].value() == own_id and "Up to date" in stage.status()
+
+
+def test_a_copy_whose_original_is_deleted_later_stays_a_copy(stage):
+    stage.propagate()
+    copy = stage.copied(stage.node)
+    stage.press("refresh", copy)
+    own_id = copy["node_id"].value()
+    stage.nuke.delete(stage.node)
+    stage.press("refresh", copy)
+    assert copy["node_id"].value() == own_id
+
+
 def test_passes_that_an_artist_put_into_a_group_stay_those_of_their_node_when_a_copy_comes_there(stage):
     stage.propagate()
     stage.press("make_passes")

@@ -338,6 +338,8 @@ def variables() -> k.Knob:
     return _Gsv_Knob("gsv")
 
 
+GROUPS = ("Group", "LiveGroup", "VariableGroup")
+"""Classes whose nodes stand between their block and end_group."""
 _GROUP = (button("Show", ""), check("lock_connections"), free("window"), check("addNode"))
 
 _TABLE = (

@@ -106,7 +106,7 @@ class ScriptReader:
         node = host._new_node(class_name, self.groups[-1], unknown=self.unknown, reader=self)
         self.created.append(node)
         self.finish(node, pairs)
-        is_open = node._class in ("Group", "LiveGroup", "VariableGroup") and len(self.stacks) == before and not node._children
+        is_open = node._class in classes.GROUPS and len(self.stacks) == before and not node._children
         self.stacks[-1].append(node._uid)
         if is_open:
             self.groups.append(node)

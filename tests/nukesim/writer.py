@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
+from . import classes, user_knobs
 from . import constants as c
-from . import user_knobs
 from .knobs import Link_Knob, Tab_Knob
 
 
@@ -123,7 +123,7 @@ def node_lines(node: Any, inputs: str, indent: str, clones: dict[Any, str], numb
     if family is not None:
         clones[family] = f"C{next(numbers):x}"
         lines.append(f"{indent}set {clones[family]} [stack 0]")
-    if node._kind.kind == "group" and node._class == "Group":
+    if node._kind.kind == "group" and node._class in classes.GROUPS:
         lines += write_nodes(node._child_nodes(), indent + " ", numbers=numbers)
         lines.append(indent + "end_group")
     return lines

@@ -294,3 +294,16 @@ def test_animation_and_expressions_come_back(host, tmp_path):
         assert [node["add"].getValueAt(f) for f in (5, 6)] == [1, 2] and node["add"].hasExpression()
         nuke.scriptSave(str(tmp_path / "anim.nk"))
         host.open(tmp_path / "anim.nk")
+
+
+@pytest.mark.parametrize("class_name", classes.GROUPS)
+def test_the_inside_of_every_kind_of_group_is_saved(host, tmp_path, class_name):
+    import nuke
+
+    group = getattr(nuke.nodes, class_name)(name="Around")
+    with group:
+        nuke.nodes.Output().setInput(0, nuke.nodes.Grade(inputs=[nuke.nodes.Input()]))
+    nuke.nodes.Blur(name="Beside")
+    nuke.scriptSaveAs(str(tmp_path / "a.nk"), 1)
+    host.open(str(tmp_path / "a.nk"))
+    assert host.node("Around.Grade1").input(0).name() == "Input1" and host.node("Beside").parent() is host.root
