@@ -128,6 +128,15 @@ def create_passes(
 
 COPIES_AT_ONCE = 4
 """Channels that one Copy takes."""
+TAKES_MATTES = "takes_mattes"
+"""Hidden knob of the Copies of a Write, by which they are told from an artist's."""
+
+
+def matte_copies_of(node: nuke.Node) -> List[nuke.Node]:
+    """List the Copies that take a node's mattes for a Write; where nodes are counted Python may not look for any: none."""
+    below = node.dependent(nuke.INPUTS) if may_walk_trees() else []
+    ours = [copy for copy in below if copy.Class() == "Copy" and copy.knob(TAKES_MATTES) is not None]
+    return [copy for copy in ours if (mattes := copy.input(1)) is not None and mattes.fullName() == node.fullName()]
 
 
 def create_matte_write(node: nuke.Node, channels: Sequence[str], pattern: str, kept: str = "") -> nuke.Node:
@@ -145,6 +154,9 @@ def create_matte_write(node: nuke.Node, channels: Sequence[str], pattern: str, k
         for begin in range(0, len(channels), COPIES_AT_ONCE):
             copy = handed_out(nuke.nodes.Copy(inputs=[column[-1], node]))
             column.append(copy)
+            mark = nuke.String_Knob(TAKES_MATTES)
+            mark.setFlag(nuke.INVISIBLE)
+            copy.addKnob(mark)
             for place, channel in enumerate(channels[begin : begin + COPIES_AT_ONCE]):
                 copy[f"from{place}"].setValue(channel)
                 copy[f"to{place}"].setValue(channel)

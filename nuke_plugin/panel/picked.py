@@ -1,4 +1,4 @@
-"""Layers of the mattes that passes and the tab Matte pick: follow one that is called otherwise now, and say which is gone.
+"""Layers of the mattes that passes, Writes and the tab Matte pick: follow one that is called otherwise now, and say which is gone.
 
 A layer that the mattes have not got renders as black, or as the union, without an error. Passes are looked for after a run and at
 Refresh alone, since that walks through all Groups; what was found is looked at again whenever the status is written. Main thread only.
@@ -33,12 +33,12 @@ class Pick:
     """A knob that picks layers of the mattes."""
 
     node: nuke.Node
-    """The node, inside of a pass or an XMemRoto, whose knob it is."""
+    """The node, inside of a pass or an XMemRoto or above a Write, whose knob it is."""
     knob: str
     place: str
     """Where an artist finds it."""
-    label: Optional[nuke.Node] = None
-    """The pass whose label says the channel; None for the tab Matte."""
+    twin: Optional[Tuple[nuke.Node, str]] = None
+    """A knob that says the same, such as the label of a pass; None where there is none."""
 
     def text(self) -> str:
         """Give what it says now; empty when the node is gone."""
@@ -53,12 +53,12 @@ class Pick:
         return [layer for layer in (word.split(".")[0] for word in words) if layer not in NO_LAYER]
 
     def rename(self, layer: str, renamed: str) -> None:
-        """Pick a layer by its new name; the label follows where it says the same."""
+        """Pick a layer by its new name; the twin follows where it says the same."""
         former = self.text()
         text = re.sub(rf"(?<![\w.]){re.escape(layer)}(?!\w)", renamed, former)
         self.node[self.knob].setValue(text)
-        if self.label is not None and self.label["label"].value() == former:
-            self.label["label"].setValue(text)
+        if self.twin is not None and (twin := self.twin[0][self.twin[1]]).value() == former:
+            twin.setValue(text)
 
 
 _gone: Dict[str, List[Tuple[str, Pick]]] = {}
@@ -69,7 +69,7 @@ _left: Dict[str, str] = {}
 
 @host.unrecorded()
 def follow(node: nuke.Node, former: Optional[Record] = None) -> None:
-    """Let passes and the tab Matte pick a layer by the name that it has now, and note which of them pick one that is gone.
+    """Let passes, Writes and the tab Matte pick a layer by the name that it has now, and note which of them pick one that is gone.
 
     Args:
         node: an XMemRoto.
@@ -143,7 +143,7 @@ def _picks(node: nuke.Node, record: Record) -> Iterator[Pick]:
         inside = {name: made_of_it.node(name) for name in ("Picked", "Kept")}  # type: ignore[attr-defined]
         place = str(made_of_it.fullName())
         if inside["Picked"] is not None:
-            yield Pick(inside["Picked"], "from0", place, made_of_it)
+            yield Pick(inside["Picked"], "from0", place, (made_of_it, "label"))
         if inside["Kept"] is not None:
             yield Pick(inside["Kept"], "channels2", place)  # of the Cryptomatte pass
     if knobs.shown_pattern(node) == record.out:
@@ -151,6 +151,9 @@ def _picks(node: nuke.Node, record: Record) -> Iterator[Pick]:
             child = node.node(name)  # type: ignore[attr-defined]
             if child is not None and child.knob(knob) is not None:
                 yield Pick(child, knob, f"'{label}' on the tab Matte")
+        for copy in host.matte_copies_of(node):
+            for place in range(host.COPIES_AT_ONCE):
+                yield Pick(copy, f"from{place}", f"{copy.fullName()} of a Write", (copy, f"to{place}"))
 
 
 def _renamed(node: nuke.Node, record: Record, former: Optional[Record]) -> Dict[str, str]:

@@ -525,3 +525,36 @@ def test_once_met_the_limit_is_said_until_another_script_is_opened(counted):
     counted.node = next(node for node in counted.host.all_nodes() if node.knob("node_id") is not None)
     counted.press("make_passes")
     assert len(counted.told) == 2 and len(passes(counted)) == 2
+
+
+def taken(stage):
+    """Channels that the Copies above Writes take, and what they call them."""
+    copies = [node for node in stage.nuke.allNodes("Copy") if node.knob("takes_mattes") is not None]
+    return [(copy[f"from{place}"].value(), copy[f"to{place}"].value()) for copy in copies for place in range(4)]
+
+
+def test_a_write_follows_a_layer_that_is_called_otherwise_and_one_that_is_gone_is_said(stage):
+    draw(stage, "hat", "tri")
+    stage.propagate()
+    stage.node["publish"].setValue((stage.folder / "publish" / "m.%04d.exr").as_posix())
+    stage.press("make_write")
+    assert [pair for pair in taken(stage) if pair[0] != "none"] == [(name, name) for name in ("rgba.alpha", "hat.alpha", "tri.alpha")]
+    stage.nuke.Layer("tri", ["tri.alpha"])
+    stage.node.setInput(0, stage.nuke.nodes.AddChannels(inputs=[stage.plate], channels="tri", color=0.25))
+    stage.propagate()
+    assert ("roto_tri.alpha", "roto_tri.alpha") in taken(stage) and "still name" not in stage.status()
+    stage.roto["curves"].rootLayer[0].name = "cap"
+    stage.roto["curves"].changed()
+    stage.propagate()
+    copy = next(node for node in stage.nuke.allNodes("Copy") if node.knob("takes_mattes") is not None)
+    assert f"The mattes have no layer hat, and {copy.name()} of a Write still names it" in stage.status()
+    copy["from1"].setValue("cap.alpha")
+    stage.press("refresh")
+    assert "still names it" not in stage.status() and stage.told == []
+
+
+def test_a_copy_that_an_artist_made_of_a_node_is_left_alone(stage):
+    stage.propagate()
+    own = stage.nuke.nodes.Copy(inputs=[stage.plate, stage.node], from0="depth.Z", to0="depth.Z")
+    stage.press("refresh")
+    assert own["from0"].value() == "depth.Z" and "still name" not in stage.status()

@@ -196,7 +196,7 @@ def test_nodes_that_wait_when_their_script_is_closed_wait_no_more(stage, monkeyp
     assert stage.host.pump(30, until=lambda: len(stage.mattes()) >= 1)
     stage.nuke.scriptClear()
     stage.nuke.scriptOpen(str(path))
-    assert stage.host.pump(30, until=lambda: not runs.under_way)
+    wait_for_all(stage)
     stage.press("refresh", stage.host.node(name))
     assert "No mattes yet" in stage.status(stage.host.node(name)) and not runs.waiting and stage.told == []
 
