@@ -301,9 +301,8 @@ def _keep_suggestions(node: nuke.Node, suggested: SuggestResult) -> None:
 def _fit(run: Run, read: NodeRead, mattes: str, frame: int, name: Optional[str]) -> None:
     """Let the core move the shapes, then key them. When the core fails, the roto stays as it is."""
     handed = exchange.hand_over(read, run.show, run.cancelled)
-    out = exchange_folder(run.node_id) / "fitted.json"
     settings = {field: getattr(read.settings.propagate, field) for field in ("model", "device", "precision", "size")}
-    request = FitRequest(handed.shot.plate, **settings, mattes=mattes, frame=frame, out=out.as_posix())
+    request = FitRequest(handed.shot.plate, **settings, mattes=mattes, frame=frame, out=None)
     request = replace(handed.shot.into(request), objects=None if name is None else (name,), roto_alpha=None)
     found = _asked(run, lambda job: messages.Fit(job, request), FitResult)
     sentences = host.in_main(keys.key_fitted, run.node, frame, [shape for fitted in found.objects for shape in fitted.own])

@@ -38,6 +38,7 @@ EXAMPLE = {
         }
     ],
 }
+HIDDEN = '{"version": 1, "format": [1, 2, 1], "objects": [{"name": "a", "hidden": %s, "frames": {}}]}'
 GRID = PixelGrid(64, 48)
 
 
@@ -103,6 +104,13 @@ def test_feather_comes_through() -> None:
     assert np.array_equal(again.objects[0].at(1)[0].feather, shape.feather)
 
 
+def test_hidden_frames_come_through() -> None:
+    roto = read_roto(curves(square("a", 0, 0, 5, "{1 9}", "vis {{1 1 0 1 0 1 0} {5 0 0 1 0 1 0} {8 1 0 1 0 1 0}}")))
+    written = roto_json.write(roto, image_format=Format(64, 48, 1.0), plate=range(1, 11))
+    (again,) = read_roto(written).objects
+    assert [frame for frame in range(1, 11) if again.absent(frame)] == [5, 6, 7] and again.keyframes == roto.objects[0].keyframes
+
+
 @pytest.mark.parametrize("version", [0, 3, "1", None])
 def test_another_version_says_which(version: object) -> None:
     with pytest.raises(RequestError, match=f"version {version!r}; this program reads 1"):
@@ -157,8 +165,10 @@ def test_another_version_says_which(version: object) -> None:
         (changed(closed="yes"), "true or false was expected"),
         (changed(widths=[1]), "has 1 widths"),
         (changed(opacity=None), "no roto JSON of version 1"),
+        (HIDDEN % '"1010-x"', "where 'a' is hidden, '1010-x', is no frame range"),
+        (HIDDEN % "7", "where 'a' is hidden, 7, is no frame range"),
     ],
-    ids=range(39),
+    ids=range(41),
 )
 def test_broken_json_says_what_is_wrong(text: str, sentence: str) -> None:
     with pytest.raises(RequestError, match=sentence):

@@ -86,19 +86,51 @@ def request_(tmp_path: Path) -> FitRequest:
 def test_fitted_shape_covers_the_matte_and_keeps_its_points_places(request_: FitRequest) -> None:
     result = fit_shapes(request_)
     assert [(obj.name, obj.keyed_on) for obj in result.objects] == [("disc", 0)] and result.objects[0].iou >= 0.97
-    (disc,) = read_roto(result.out, None).objects
+    (disc,) = read_roto(str(result.out), None).objects
     (shape,) = disc.at(8)
     x, y = middle(8)
     around = np.arctan2(shape.points[:, 0, 1] - (HEIGHT - y), shape.points[:, 0, 0] - x)
     turned = np.degrees(np.angle(np.exp(1j * (around - 2 * np.pi * np.arange(8) / 8))))
     assert np.abs(turned).max() < 8, "a point stays on its place of the object"
-    assert disc.keyframes == (8,)
+
+
+def test_what_is_written_is_the_roto_with_one_key_more(request_: FitRequest) -> None:
+    drawn = roto()
+    still = {**drawn["objects"][0]["frames"], "5": {"shapes": []}}
+    drawn["objects"].append({"name": "post", "hidden": "3-6", "frames": still})
+    Path(str(request_.roto)).write_text(json.dumps(drawn))
+    first = fit_shapes(replace(request_, objects=("disc",)))
+    assert [obj.name for obj in first.objects] == ["disc"] and first.out is not None
+    disc, post = json.loads(Path(first.out).read_text())["objects"]
+    assert post == drawn["objects"][1]
+    assert disc["frames"].pop("8") and disc == drawn["objects"][0]
+    second = fit_shapes(replace(request_, roto=first.out, frame=6, objects=("disc",), out=str(Path(first.out).with_name("next.json"))))
+    assert second.objects[0].keyed_on == 8, "the next fit goes on from it"
+    assert read_roto(str(second.out), None).objects[0].keyframes == (0, 6, 8)
+
+
+def test_a_shape_that_covers_its_matte_badly_is_told(request_: FitRequest) -> None:
+    assert fit_shapes(request_).warnings == ()
+    plate = Plate.open(request_.plate)
+    writer = MatteWriter(Path(request_.mattes) / "matte.%04d.exr", plate.canvas, [("disc", "disc")], {})
+    for frame in range(1, LENGTH):
+        behind = truth(frame)
+        behind[:, int(middle(frame)[0]) - 4 : int(middle(frame)[0]) + 5] = 0
+        writer.write(frame, behind[None], behind, keyframe=False)
+    result = fit_shapes(request_)
+    assert result.objects[0].iou < 0.9 and "disc covers its matte badly on frame 8 (overlap 0." in result.warnings[0]
+
+
+def test_a_fit_for_another_program_writes_nothing(request_: FitRequest) -> None:
+    result = fit_shapes(replace(request_, out=None))
+    assert result.out is None and result.objects[0].iou >= 0.97 and not list(Path(str(request_.roto)).parent.glob("fitted*"))
 
 
 def test_command_says_how_well_the_shapes_cover_the_matte(request_: FitRequest, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["fit", request_.plate, "--roto", str(request_.roto), "--mattes", request_.mattes, "--frame", "5", "--out", request_.out]
     assert main(words) == 0
     printed = capsys.readouterr().out
+    assert f"Give to the next runs: --roto {request_.out}" in printed
     assert float(printed.split("disc: shapes of frame 0 on frame 5, overlap with the matte ")[1].split()[0]) >= 0.97
 
 
@@ -134,6 +166,6 @@ def test_fitted_shapes_replace_neither_an_input_nor_what_is_of_another_kind(requ
 
 def test_shapes_that_were_fitted_before_are_replaced(request_: FitRequest) -> None:
     fit_shapes(replace(request_, frame=1))
-    before = Path(request_.out).read_bytes()
+    before = Path(str(request_.out)).read_bytes()
     fit_shapes(replace(request_, frame=2))
-    assert Path(request_.out).read_bytes() != before
+    assert Path(str(request_.out)).read_bytes() != before

@@ -119,7 +119,7 @@ def run_fit(chosen: argparse.Namespace) -> None:
         print(one_line(f"{fitted['name']}: {found}"))
     for warning in answer["warnings"]:
         print(one_line(warning))
-    print(one_line(f"Roto: {answer['out']}"))
+    print(one_line(f"Give to the next runs: --roto {answer['out']}"))
 
 
 def run_propagate(chosen: argparse.Namespace) -> None:

@@ -555,7 +555,14 @@ class FitRequest(ShotRequest):
     mattes: str = setting("", option="--mattes", group="fit", metavar="DIR", help="mattes of a propagate (required)")
     """Folder or pattern of the mattes."""
     frame: int = setting(0, option="--frame", group="fit", metavar="F", help="frame whose matte the shapes are moved onto (required)")
-    out: str = setting("fitted.json", option="--out", group="fit", metavar="FILE", help="roto JSON to write (default: %(default)s)")
+    out: Optional[str] = setting(
+        "fitted.json",
+        option="--out",
+        group="fit",
+        metavar="FILE",
+        help="roto JSON to write, with this key and all others, for the next runs (default: %(default)s)",
+    )
+    """None: nothing is written."""
 
 
 @dataclass(frozen=True)

@@ -117,8 +117,8 @@ class FitResult(JobResult):
     """The shapes that a fit has moved."""
 
     frame: int
-    out: str
-    """The roto JSON with the fitted shapes."""
+    out: Optional[str]
+    """The roto JSON with all keys and the new one; None: nothing was to be written."""
     objects: Tuple[FittedObject, ...]
     warnings: Tuple[str, ...]
     seconds: float

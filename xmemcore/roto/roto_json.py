@@ -1,12 +1,12 @@
 """The roto JSON, version 1: shapes that are evaluated already, as `fit` writes them, and the plugin did before 0.3.0.
 
-    {"version": 1, "format": [w, h, pixel_aspect], "objects": [{"name": "sleeve", "frames": {"1001": {"shapes": [
+    {"version": 1, "format": [w, h, pixel_aspect], "objects": [{"name": "sleeve", "hidden": "1010-1032", "frames": {"1001": {"shapes": [
        {"points": [[[x,y],[in_x,in_y],[out_x,out_y]], ...], "feather": [[...]] | null, "closed": true, "opacity": 1.0,
         "inverted": false, "blending": "over", "feather_falloff": 1.0}]}}}]}
 
 Pixels of the plate's format, y up; shapes from bottom to top; tangents relative to their point; feather points relative
-to the main point, overall feather already added; `shapes: []` says absent. Two keys may be left out: "feather_type"
-(linear) and, of an open shape, "widths" (10 pixels at every point).
+to the main point, overall feather already added; `shapes: []` says absent. Three keys may be left out: "feather_type"
+(linear), of an open shape "widths" (10 pixels at every point), and "hidden", frames on which nothing shows the object, keyed or not.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 from xmemcore.curves.objects import unique
 from xmemcore.curves.script import Format
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.frames import FrameRange, FrameRangeInvalid
 from xmemcore.protocol.outside import NotUsable, number, parse_json, short, whole_number
 from xmemcore.protocol.roto_values import BLENDING, FEATHER_TYPES
 from xmemcore.roto.coverage import FAR_PIXELS
@@ -64,7 +65,7 @@ def parse(text: str, source: str) -> Roto:
         if not originals:
             raise ValueError("it has no object")
         objects = tuple(
-            _object(name, original, _mapping(entry["frames"], f"the frames of '{name}'"))
+            _object(name, original, _mapping(entry["frames"], f"the frames of '{name}'"), _hidden(name, entry.get("hidden")))
             for name, original, entry in zip(unique(originals), originals, listed)
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -73,18 +74,25 @@ def parse(text: str, source: str) -> Roto:
     return Roto(objects, image_format, _warnings(objects))
 
 
-def write(roto: Roto, frames: Mapping[str, Iterable[int]] | None = None, image_format: Format | None = None) -> str:
+def write(
+    roto: Roto,
+    frames: Mapping[str, Iterable[int]] | None = None,
+    image_format: Format | None = None,
+    plate: Iterable[int] = (),
+) -> str:
     """Write a roto as JSON.
 
     Args:
         roto: evaluated at the frames.
         frames: frames of each object by name; None: its keyframes.
         image_format: when the roto does not know its own.
+        plate: frames of the plate, of which those are written that the roto hides an object on.
     """
     shown = roto.format or image_format or Format(0, 0, 1.0)
     objects = [
         {
             "name": obj.name,
+            **_hidden_of(obj, plate),
             "frames": {
                 str(frame): {"shapes": [_json_of(shape) for shape in obj.at(frame)]}
                 for frame in sorted(frames.get(obj.name, ()) if frames is not None else obj.keyframes)
@@ -120,7 +128,17 @@ def _mapping(content: Any, subject: str) -> Mapping[str, Any]:
     return content
 
 
-def _object(name: str, original: str, frames: Mapping[str, Any]) -> RotoObject:
+def _hidden(name: str, content: Any) -> frozenset[int]:
+    """Read the frames on which nothing shows an object; raises ValueError."""
+    if content is None:
+        return frozenset()
+    try:
+        return frozenset(FrameRange.parse(_text(content)))
+    except (FrameRangeInvalid, ValueError) as error:
+        raise ValueError(f"where '{name}' is hidden, {short(content)}, is no frame range") from error
+
+
+def _object(name: str, original: str, frames: Mapping[str, Any], hidden: frozenset[int]) -> RotoObject:
     shapes = {}
     for frame, content in frames.items():
         if not FRAME.fullmatch(frame):
@@ -128,7 +146,7 @@ def _object(name: str, original: str, frames: Mapping[str, Any]) -> RotoObject:
         place = f"'{name}' at frame {frame}"
         listed = _list(_mapping(content, place).get("shapes"), f"{place}: shapes")
         shapes[int(frame)] = [_named_shape(shape, f"shape {count} of {place}") for count, shape in enumerate(listed, 1)]
-    return RotoObject(name, tuple(sorted(shapes)), lambda frame: shapes[frame], frozenset(shapes), original)
+    return RotoObject(name, tuple(sorted(shapes)), lambda frame: shapes[frame], frozenset(shapes), original, hidden.__contains__)
 
 
 def _named_shape(content: Any, place: str) -> EvaluatedShape:
@@ -202,6 +220,11 @@ def _text(content: Any) -> str:
     if not isinstance(content, str) or not content:
         raise ValueError("an object has no name")
     return content
+
+
+def _hidden_of(obj: RotoObject, plate: Iterable[int]) -> dict[str, str]:
+    hidden = FrameRange.of(frame for frame in plate if obj.absent(frame))
+    return {"hidden": str(hidden)} if hidden else {}
 
 
 def _json_of(shape: EvaluatedShape) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,12 +39,14 @@ STEP_REACH = 0.05
 """Share of the object's extent within which an edge is looked for around a carried shape."""
 NEIGHBOURHOODS = (0.02, 0.1, 0.4)
 """Widths of the windows over which motion is averaged around a point, as shares of the object's extent."""
+LEAST_OVERLAP = 0.9
+"""Overlap of a fitted shape and its matte, below which the artist is told."""
 NEAR = 0.2
 """Share of a window that the object must cover, so that its motion in the window counts."""
 
 
 def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResult:
-    """Move shapes onto the mattes of a frame, and write them as a roto JSON.
+    """Move shapes onto the mattes of a frame, and write the roto with this key as a roto JSON.
 
     Raises:
         RequestError, MachineError, Cancelled.
@@ -52,16 +54,18 @@ def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResu
     began = time.monotonic()
     listener = listener or Silence()
     request.require_possible_here()
-    shot = open_shot(replace(request, absent=None, approved=None))  # shapes are drawn; neither of the two has any
+    # Shapes are drawn: neither what is absent nor what is approved has any. The written roto has the objects that stay as they are too.
+    shot = open_shot(replace(request, objects=request.objects if request.out is None else None, absent=None, approved=None))
     if not isinstance(shot.annotations, RotoAnnotations):
         raise RequestError("Masks have no shapes that could be moved. Give --roto.")
     mattes = read_mattes(request.mattes)
     if request.frame not in shot.plate.frames or request.frame not in mattes.frames:
         raise RequestError(f"Frame {request.frame} has no plate or no matte in {request.mattes}. Propagate over it first.")
-    out = _output(request)
+    out = None if request.out is None else _output(request, request.out)
     work = _Work(shot, shot.annotations, mattes, request)
     chosen = range(len(shot.annotations.objects)) if request.objects is None else positions(request.objects, shot.annotations.objects)
-    fitted, found, warnings = [], [], []
+    fitted: dict[int, tuple[EvaluatedShape, ...]] = {}
+    found, warnings = [], []
     for place, obj in enumerate(chosen):
         listener.progress(place, len(chosen))
         name = shot.annotations.objects[obj]
@@ -73,24 +77,43 @@ def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResu
         grid = work.grid((shot.plate.canvas.height, shot.plate.canvas.width))
         target = mattes.read(request.frame, shot.plate.canvas).layers[work.layers[obj]]
         shapes = without_closed_holes(fit(shapes, target, grid, STEP_REACH), target, grid)
-        fitted.append(RotoObject(name, (request.frame,), {request.frame: list(shapes)}.__getitem__, frozenset({request.frame})))
+        fitted[obj] = shapes
         iou = round(overlap(rasterise_hard(shapes, grid), target), 4)
+        if iou < LEAST_OVERLAP:
+            warnings.append(
+                f"{name} covers its matte badly on frame {request.frame} (overlap {iou:.2f}): more than a few points need a hand. "
+                "Is the matte right, and in one piece?"
+            )
         found.append(FittedObject(name, start, iou, tuple(shot.annotations.own(start, request.frame, obj, shapes))))
     listener.progress(len(chosen), len(chosen))
     if not fitted:
         raise RequestError(f"No shape could be brought to frame {request.frame}. " + " ".join(warnings))
-    try:
-        display = shot.plate.canvas.display
-        size = Format(display.width, display.height, shot.plate.canvas.pixel_aspect)
-        write_text(out, write(Roto(tuple(fitted), size, ())))
-    except OSError as error:
-        raise not_written(out, error) from error
-    return FitResult(request.frame, str(out), tuple(found), tuple(warnings), round(time.monotonic() - began, 3))
+    if out is not None:
+        try:
+            write_text(out, _with_key(shot, shot.annotations, request.frame, fitted))
+        except OSError as error:
+            raise not_written(out, error) from error
+    return FitResult(request.frame, None if out is None else str(out), tuple(found), tuple(warnings), round(time.monotonic() - began, 3))
 
 
-def _output(request: FitRequest) -> Path:
-    """Give the file that the shapes go to; raises RequestError where it is the roto itself, or something of another kind."""
-    out = Path(request.out).expanduser().absolute()
+def _with_key(shot: Shot, annotations: RotoAnnotations, frame: int, fitted: Mapping[int, Sequence[EvaluatedShape]]) -> str:
+    """Write a shot's roto with all its keys as a roto JSON, and with fitted shapes, by object, as keys on a frame."""
+
+    def keyed(obj: int) -> RotoObject:
+        shapes = {at: list(annotations.shapes(at, obj)) for at in annotations.keyframes if obj in annotations.known(at)}
+        if obj in fitted:
+            shapes[frame] = list(fitted[obj])
+        name = annotations.objects[obj]
+        return RotoObject(name, tuple(sorted(shapes)), shapes.__getitem__, hides=lambda at: obj in annotations.absent(at))
+
+    display = shot.plate.canvas.display
+    size = Format(display.width, display.height, shot.plate.canvas.pixel_aspect)
+    return write(Roto(tuple(map(keyed, range(len(annotations.objects)))), size, ()), plate=shot.plate.frames)
+
+
+def _output(request: FitRequest, name: str) -> Path:
+    """Give the file that the roto goes to; raises RequestError where it is the roto itself, or something of another kind."""
+    out = Path(name).expanduser().absolute()
     if out.suffix.lower() != ".json":
         raise RequestError(f"The fitted shapes are a roto JSON, but the output is {out.name}. Write a name that ends in .json.")
     assert request.roto is not None, "a roto has shapes"
