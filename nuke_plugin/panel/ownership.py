@@ -10,6 +10,7 @@ from xmem_roto_nuke.node import home, identity, knobs
 from xmem_roto_nuke.panel import result
 from xmem_roto_nuke.staleness.record import owner_of
 from xmemcore.protocol.failures import Cancelled, RequestError
+from xmemcore.protocol.places import OUTPUT_VARIABLE
 from xmemcore.protocol.result_lock import lock_of, require_unlocked
 
 if TYPE_CHECKING:
@@ -27,9 +28,10 @@ def require_own(node: nuke.Node) -> None:
     require_unlocked(pattern)
     sharing = _sharing(node, pattern)
     if sharing is not None:
-        raise RequestError(
-            f"{sharing.name()} writes to {pattern} too. Give {node.name()} another output, or empty its output for a place of its own."
+        own_place = (
+            "empty its output for a place of its own" if str(node["output"].value()).strip() else f"put {{node}} into ${OUTPUT_VARIABLE}"
         )
+        raise RequestError(f"{sharing.name()} writes to {pattern} too. Give {node.name()} another output, or {own_place}.")
     owner = owner_of(pattern)
     if owner is None or owner.node_id == identity.node_id(node):
         return

@@ -13,6 +13,7 @@ from xmem_roto_nuke.node import identity, knobs
 from xmem_roto_nuke.node.body import RESULT, VIEW
 from xmem_roto_nuke.panel import colours
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.words import listed
 
 if TYPE_CHECKING:
     import nuke
@@ -33,11 +34,14 @@ def step() -> None:
     """Show the next view of the selected nodes; with none selected, of those whose panel is open, or of the only one there is.
 
     Raises:
-        RequestError: it is not clear whose view is meant.
+        RequestError: it is not clear whose view is meant, or keys or an expression say what shows.
     """
     nodes = _meant()
     if not nodes:
         raise RequestError("Select the XMemRoto whose view is to change, or open its panel.")
+    driven = [str(node.name()) for node in nodes if (knob := node.knob(VIEW)) is not None and (knob.hasExpression() or knob.isAnimated())]
+    if driven:
+        raise RequestError(f"The view of {listed(driven)} has keys or an expression, which stay: change them on the knob itself.")
     for node in nodes:
         knob = node.knob(VIEW)
         if knob is not None:

@@ -211,6 +211,16 @@ def test_a_template_that_cannot_be_filled_in_is_a_sentence(stage, monkeypatch, w
     assert said in stage.told[-1] and not stage.host.python_errors and not stage.host.printed_errors
 
 
+def test_two_nodes_of_one_template_are_told_what_parts_them(stage, monkeypatch):
+    monkeypatch.setenv("XMEM_ROTO_OUTPUT", "{script_dir}/out/m.%04d.exr")
+    stage.nuke.createNode("XMemRoto")
+    stage.press("propagate")
+    assert "Give XMemRoto another output, or put {node} into $XMEM_ROTO_OUTPUT." in stage.told[-1]
+    monkeypatch.setenv("XMEM_ROTO_OUTPUT", "{script_dir}/out/{node}/m.%04d.exr")
+    stage.propagate()
+    assert len(stage.told) == 1 and "Up to date" in stage.status()
+
+
 def test_a_publish_path_names_its_version_itself(stage):
     stage.propagate()
     stage.node["publish"].setValue((stage.folder / "{version}" / "m.%04d.exr").as_posix())

@@ -150,3 +150,15 @@ def test_a_view_is_no_part_of_the_plate_of_a_node_below(viewed):
     viewed.propagate(below)
     assert viewed.told == [] and reds() == red and viewed.node["view_as"].value() == "overlay"
     assert [knob.toScript() for knob in (viewed.node["view_as"], viewed.node.node("View")["which"])] == said, "expressions stay"
+
+
+def test_the_next_view_leaves_keys_and_expressions_of_the_view_alone(viewed):
+    from xmem_roto_nuke import buttons
+
+    viewed.node["view_as"].setExpression("frame > 1005 ? 2 : 0")
+    buttons.next_view()
+    assert viewed.node["view_as"].hasExpression() and "has keys or an expression, which stay" in viewed.told[-1]
+    viewed.node["view_as"].clearAnimated()
+    viewed.node["view_as"].setValue("result")
+    buttons.next_view()
+    assert viewed.node["view_as"].value() == "plate" and len(viewed.told) == 1
