@@ -84,6 +84,8 @@ class Tree:
         named = {path for name, node in nodes.items() if name not in files for path in _files_named(node, knobs[name])}
         self._reads = [*files.values(), *map(ReadFiles.of_path, sorted(named))]
         self._names = [node.name() for node in readers]
+        self._mattes = [(files[name], node.parent()) for name, node in nodes.items() if name in files and name.endswith(f".{body.MATTES}")]
+        """Files of the Reads that put out mattes, with the nodes of ours around them."""
         self.with_views = tuple(node for node in nodes.values() if identity.is_xmemroto(node))
         """Nodes that may show something else than they put out; see `body.results_shown`."""
         self._all_frames = any(OTHER_FRAMES.search(node.Class()) for node in nodes.values())
@@ -98,7 +100,7 @@ class Tree:
         """Make a tree of no nodes: pixels that depend on a text alone."""
         tree = cls.__new__(cls)
         tree.exact, tree._reads, tree._names, tree._all_frames, tree._lone, tree._listings = True, [], [], False, None, {}
-        tree.digest, tree.reloads, tree.with_views = of_lines([text]), (), ()
+        tree.digest, tree.reloads, tree.with_views, tree._mattes = of_lines([text]), (), (), []
         return tree
 
     def at(self, frame: int) -> str:
@@ -126,6 +128,20 @@ class Tree:
             failure: what Nuke said.
         """
         return any(read.absent_in(failure) or not self._all_frames and self._lacks(read, frame) for read in self._reads if read.strict)
+
+    def without_matte(self, frames: Sequence[int]) -> Dict[str, List[int]]:
+        """List the frames on which a node of ours has no matte on disk where that is an error, by its name; main thread.
+
+        Nothing is said where other frames than the wanted ones may be read. Holes of the plate need no matte.
+        """
+        found: Dict[str, List[int]] = {}
+        for read, node in self._mattes if not self._all_frames else ():
+            if node.knob("on_missing") is None or str(node["on_missing"].value()) != body.ERROR:
+                continue
+            for frame in frames:
+                if self._lacks(read, frame) and not node["hole"].getValueAt(frame):  # type: ignore[attr-defined]
+                    found.setdefault(str(node.name()), []).append(frame)
+        return found
 
     def without_files(self) -> List[str]:
         """Name the nodes that read files of which not one is on disk: then a path is wrong, and not the frame."""

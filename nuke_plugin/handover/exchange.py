@@ -140,6 +140,7 @@ def read_to_hand_over(node: nuke.Node) -> NodeRead:
         read = read_node(node)
     host.refuse_wrong_context(read.plate)
     _refuse_keys_off_plate(read.annotations, read.plate)
+    _refuse_missing_mattes(read)
     _refuse_too_many_layers(read.annotations)
     return read
 
@@ -331,6 +332,16 @@ def _refuse_keys_off_plate(annotations: Annotations, plate: nuke.Node) -> None:
         raise RequestError(
             f"The plate {plate.name()} has the frames {plate.firstFrame()}-{plate.lastFrame()}, but the roto is keyed on {shown}. "
             f"Go there and press Remove, or move the keys to frames that the plate has. {plates.HOW_TO_NAME_THE_RANGE}"
+        )
+
+
+def _refuse_missing_mattes(read: NodeRead) -> None:
+    """Refuse an alpha of mattes that are missing where it is keyed: in the interface they are black, and black would be learned."""
+    wanted = [frame for frame in read.annotations.keyframes if frame not in read.absent]
+    for name, frames in (plates.tree_above(read.alpha).without_matte(wanted) if read.alpha is not None else {}).items():
+        raise RequestError(
+            f"The roto input of {read.settings.node_name} comes from {name}, which has no matte on {FrameRange.of(frames)}. "
+            f"Propagate {name} there first, or go there and press Remove."
         )
 
 

@@ -25,6 +25,10 @@ FOLLOWING = ("before", "after", "on_error")
 """Knobs of the Read that follow the panel today, and did not in earlier versions."""
 CURVES = KEYED, AREA, SURE = ("keyed", "area", "sure")
 """Kinds of curves that a result brings: `sure` of the shot, and each of an object, as `sure_LAYER`."""
+MATTES = "Result"
+"""Name of the Read of the mattes, in a node and in a pass."""
+ERROR = "error"
+"""Choice of the knob `on_missing` that stops a render where a matte is missing."""
 VIEW, RESULT = "view_as", "result"
 """The knob that says what the node shows while somebody looks, and its first choice: what the node puts out."""
 LOOKS_AT = f"$gui ? parent.{VIEW} : 0"

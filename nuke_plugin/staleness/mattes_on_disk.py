@@ -95,6 +95,10 @@ def _expected(record: Record) -> List[int]:
     return [frame for frame in asked if frame in sizes] if sizes else asked if record.complete else []
 
 
+FARTHEST = 100_000
+"""Frames from the middle one of a sequence beyond which a file's number is a date or the like, and no frame of it."""
+
+
 def frames(pattern: str) -> Set[int]:
     """List the frames that have a file of any origin."""
     name = Path(pattern).name
@@ -107,7 +111,8 @@ def frames(pattern: str) -> Set[int]:
         number = file_name[len(before) : len(file_name) - len(after)] if file_name.startswith(before) and file_name.endswith(after) else ""
         if number.lstrip("-").isdigit() and name % int(number) == file_name:
             found.add(int(number))
-    return found
+    middle = sorted(found)[len(found) // 2] if found else 0
+    return {frame for frame in found if abs(frame - middle) < FARTHEST}
 
 
 def whole(pattern: str) -> Set[int]:

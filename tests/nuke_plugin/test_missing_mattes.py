@@ -626,3 +626,39 @@ def test_a_damaged_matte_of_an_earlier_run_is_named(stage, damage):
     assert "Stale" in stage.status() and "The matte of 1008 is not what the core wrote." in stage.status()
     run(stage, "1001-1010")
     assert "Up to date" in stage.status() and "not what" not in stage.status()
+
+
+@pytest.mark.parametrize("through", ["node", "pass"])
+def test_a_node_does_not_learn_from_mattes_of_another_one_that_are_missing(stage, through):
+    run(stage, "1001-1005")
+    stage.press("make_passes")
+    above = stage.node if through == "node" else next(node for node in stage.host.all_nodes() if node.knob("made_of"))
+    below = stage.nuke.createNode("XMemRoto", "name Below")
+    below.setInput(0, stage.plate)
+    below.setInput(1, stage.nuke.nodes.Dot(inputs=[above]))
+    below["roto_input"].setValue("alpha of the input")
+    for frame in (1003, 1008):
+        stage.nuke.root()["frame"].setValue(frame)
+        stage.press("add_key", below)
+    stage.propagate(below)
+    (refusal,) = stage.told
+    assert f"comes from {above.name()}, which has no matte on 1008." in refusal
+    assert refusal in stage.status(below) and not below["has_result"].value()
+    above["on_missing"].setValue("black")
+    stage.propagate(below)
+    assert "Up to date" in stage.status(below), "black is what the artist chose"
+    above["on_missing"].setValue("error")
+    stage.node["frame_range"].setValue("1001-1010")
+    stage.propagate()
+    stage.propagate(below)
+    assert stage.told == [refusal] and "Up to date" in stage.status(below)
+
+
+def test_a_file_with_a_date_for_a_number_is_no_frame_of_the_mattes(stage):
+    run(stage, "1001-1010")
+    folder = next(stage.folder.glob("mattes/*"))
+    shutil.copy(folder / "matte.1001.exr", folder / "matte.20260101.exr")
+    stage.press("refresh")
+    assert "Up to date" in stage.status() and "20260101" not in stage.status()
+    run(stage, "1001-1003")
+    assert stage.node.node("Result")["last"].value() == 1010
