@@ -75,5 +75,5 @@ def test_the_border_takes_no_bite_out_of_a_body_that_leaves() -> None:
 @pytest.mark.parametrize("light", [0.02, 8.0], ids=["night", "far over 1"])
 def test_dark_and_bright_plates_lose_nothing(light: float) -> None:
     frame = AlphaShot("leaving", 512, 288, seed=2, light=light).frame()
-    figures = bench_edges._frame_figures(frame, 120, 2, ("refined", "plain"))
+    figures = bench_edges._frame_figures((frame, frame), 120, 2, ("refined", "plain"))
     assert figures["refined"].band <= figures["plain"].band

@@ -190,7 +190,7 @@ def pymatting() -> Any:
 @pytest.mark.parametrize("kind", ["strands", "motion"])
 def test_alpha_is_nearer_to_the_truth_than_the_filters(kind: str) -> None:
     frame = AlphaShot(kind, 1024, 576, 1).frame(0)
-    figures = bench_edges._frame_figures(frame, 240, 1, ("matting", "refined"))
+    figures = bench_edges._frame_figures((frame, frame), 240, 1, ("matting", "refined"))
     assert figures["matting"].band < 0.9 * figures["refined"].band
 
 

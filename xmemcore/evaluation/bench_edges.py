@@ -21,6 +21,8 @@ from xmemcore.shot.mattes.edges import undecided
 from xmemcore.shot.mattes.matting import MATTING, make_ready, version
 from xmemcore.shot.mattes.steps import Predicted, chain_of, finished
 from xmemcore.shot.plate.canvas import Canvas
+from xmemcore.shot.plate.flow import Flows, grey_of
+from xmemcore.shot.plate.resampling import resampled
 
 SIZES = ((2048, 1152), (4096, 2304))
 BAND_PIXELS = 4
@@ -94,8 +96,9 @@ def compare_edges(
         found: dict[str, list[EdgeFigures]] = {choice: [] for choice in choices}
         for seed in seeds:
             for number in range(frames):
-                frame = AlphaShot(kind, width, height, seed).frame(5 * number)
-                for choice, figures in _frame_figures(frame, lines, seed, choices).items():
+                shot = AlphaShot(kind, width, height, seed)
+                pair = shot.frame(5 * number), shot.frame(5 * number + 1)
+                for choice, figures in _frame_figures(pair, lines, seed, choices).items():
                     found[choice].append(figures)
         means = {choice: _mean(figures) for choice, figures in found.items()}
         rows.append({"kind": kind, "size": f"{width}x{height}", **means})
@@ -113,23 +116,26 @@ def choices_here() -> tuple[str, ...]:
     return EDGES
 
 
-def _frame_figures(frame: AlphaFrame, lines: int, seed: int, choices: Sequence[str]) -> dict[str, EdgeFigures]:
-    height, width = frame.alpha.shape
+def _frame_figures(pair: tuple[AlphaFrame, AlphaFrame], lines: int, seed: int, choices: Sequence[str]) -> dict[str, EdgeFigures]:
+    """Judge the first of two neighbouring frames."""
+    frame, (height, width) = pair[0], pair[0].alpha.shape
     canvas = Canvas(Box(0, 0, width, height), Box(0, 0, width, height))
     answer = answered(frame.alpha, lines, seed)
     planes = np.stack((1 - answer, answer))
+    greys = [grey_of(resampled(neighbour.picture, (answer.shape[0], answer.shape[1]))) for neighbour in pair]
+    flows = Flows(greys.__getitem__)
     decided = cv2.resize(undecided(planes[1:]).astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) == 0
-    plain = _matte("plain", canvas, planes, frame)
+    plain = _matte("plain", canvas, planes, frame, flows)
     figures = {}
     for choice in choices:
         began = time.perf_counter()
-        matte = _matte(choice, canvas, planes, frame)
+        matte = _matte(choice, canvas, planes, frame, flows)
         figures[choice] = judged(frame, matte, plain, decided, time.perf_counter() - began)
     return figures
 
 
-def _matte(choice: str, canvas: Canvas, planes: np.ndarray, frame: AlphaFrame) -> np.ndarray:
-    chain = chain_of(PropagateRequest("", edges=choice), canvas)
+def _matte(choice: str, canvas: Canvas, planes: np.ndarray, frame: AlphaFrame, flows: Flows) -> np.ndarray:
+    chain = chain_of(PropagateRequest("", edges=choice), canvas, flows=flows, frames=(0, 1))
     return np.concatenate([rows[1] for _, rows in finished(chain, canvas, Predicted(planes, 0, lambda: frame.picture))])
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from xmemcore.evaluation.flicker import displacement
-from xmemcore.shot.plate.flow import Flows, flow_size
+from xmemcore.shot.plate.flow import Flows, flow_size, grey_of
 from xmemcore.shot.plate.resampling import resampled
 
 LOOKED_AT = 120
@@ -59,7 +59,7 @@ def look_at_edges(frames: Sequence[int], picture: Callable[[int], np.ndarray], u
     for frame in spread:
         plate, matte = picture(frame), union(frame)
         size = flow_size(*matte.shape)
-        greys[frame] = np.rint(255 * cv2.cvtColor(resampled(plate, size), cv2.COLOR_RGB2GRAY)).astype(np.uint8)
+        greys[frame] = grey_of(plate)
         small[frame] = resampled(matte, size)
         if frame - 1 in small:
             found = displacement(small[frame], small[frame - 1], flows.way(frame, frame - 1, size))

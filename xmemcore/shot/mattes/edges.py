@@ -249,11 +249,11 @@ class _Plate:
         """Average a picture (H, W, 3) over its cells (h, w)."""
         self.picture = picture
         self.size: tuple[int, int] = (picture.shape[0], picture.shape[1])
-        self.colours: Sequence[np.ndarray] = cv2.split(_cells(picture, cells))
+        self.colours: Sequence[np.ndarray] = cv2.split(cells_of(picture, cells))
         """Three planes (h, w) float32 in [0, 1]."""
         brightness = cv2.transform(picture, np.full((1, 3), 1 / 3, np.float32))
         red, green, blue = self.colours
-        variance = _cells(cv2.multiply(brightness, brightness, dst=brightness), cells) - ((red + green + blue) / 3) ** 2
+        variance = cells_of(cv2.multiply(brightness, brightness, dst=brightness), cells) - ((red + green + blue) / 3) ** 2
         self.spread = np.sqrt(variance.clip(0) + FAINTEST_SPREAD**2)
         """(h, w): standard deviation of the brightness within each cell."""
 
@@ -325,7 +325,7 @@ class _Matted(_Explained):
         plane[...] = np.where(undecided, self._closed.alpha(part), np.round(plane))
 
 
-def _cells(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def cells_of(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Average over cells."""
     return cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA)
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.files.box import Box
-from xmemcore.shot.mattes import carry, edges, matting, steady
+from xmemcore.shot.mattes import carry, edges, matting, shutter, steady
 from xmemcore.shot.mattes.carry import KeyDifferences
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.flow import Ways
@@ -105,6 +105,27 @@ class Steady:
 
 
 @dataclass(frozen=True)
+class Shutter:
+    """Make edges that move fast as wide as the plate's own motion blur."""
+
+    flows: Ways
+    frames: Sequence[int]
+    """Numbers of the plate's frames."""
+    key: str | None = f"shutter {shutter.VERSION}"
+
+    def changed(self, predicted: Predicted) -> Predicted:
+        """Blur one group's planes along the motion."""
+        neighbour = shutter.neighbour(self.frames, predicted.index)
+        if neighbour is None:
+            return predicted
+        size = predicted.values.shape[1], predicted.values.shape[2]
+        motion = self.flows.motion(predicted.index, neighbour, size, shutter.LEAST_CELLS)
+        if motion is None:
+            return predicted
+        return replace(predicted, values=shutter.blurred(predicted.values, motion, predicted.picture, predicted.soft))
+
+
+@dataclass(frozen=True)
 class Enlarge:
     """Bring the planes to the plate's size, bilinear: the first step, which looks at no earlier one."""
 
@@ -156,8 +177,21 @@ Chain = Sequence[Before | Step]
 """Steps in order; those at working size come first."""
 
 
-def chain_of(request: PropagateRequest, canvas: Canvas, differences: Sequence[KeyDifferences] = (), flows: Ways | None = None) -> Chain:
-    """Choose the steps that a request asks for, in order; those that look along the shot need its flows.
+def chain_of(
+    request: PropagateRequest,
+    canvas: Canvas,
+    differences: Sequence[KeyDifferences] = (),
+    flows: Ways | None = None,
+    frames: Sequence[int] = (),
+) -> Chain:
+    """Choose the steps that a request asks for, in order.
+
+    Args:
+        request: the choices.
+        canvas: of the plate, or of a window.
+        differences: at keys, of each group.
+        flows: of the shot; None: no step looks along it.
+        frames: numbers of the plate's frames.
 
     Raises:
         RequestError: a package that a step needs is not installed.
@@ -168,6 +202,7 @@ def chain_of(request: PropagateRequest, canvas: Canvas, differences: Sequence[Ke
     before += (Steady(flows),) if request.steady and flows is not None else ()
     if request.edges == PLAIN:
         return (*before, Enlarge(canvas))
+    before += (Shutter(flows, frames),) if flows is not None else ()
     return (*before, Enlarge(canvas), Refine.in_closed_form() if matting.wanted(request) else Refine())
 
 

@@ -17,7 +17,7 @@ from xmemcore.shot.annotations.objects import Group, competition_groups
 from xmemcore.shot.inputs.approved import forgotten
 from xmemcore.shot.inputs.opened import OpenedShot
 from xmemcore.shot.mattes.carry import KeyDifferences
-from xmemcore.shot.mattes.steps import Carry, Chain, Steady, chain_of
+from xmemcore.shot.mattes.steps import Carry, Chain, Shutter, Steady, chain_of
 from xmemcore.shot.plan.windows import GroupWindows, group_windows, wants_windows
 from xmemcore.shot.plate.flow import Flows, Ways
 
@@ -70,6 +70,11 @@ class Plan:
         """Say whether a frame's neighbours have a part in its matte."""
         return any(isinstance(step, Steady) for step in self.chain)
 
+    @property
+    def looks_at_motion(self) -> bool:
+        """Say whether a neighbour's picture has a part in a frame's matte."""
+        return any(isinstance(step, Shutter) for step in self.chain)
+
 
 def plan(opened: OpenedShot) -> Plan:
     """Plan every group's gaps.
@@ -95,7 +100,7 @@ def plan(opened: OpenedShot) -> Plan:
     return Plan(
         config,
         planned,
-        chain_of(request, shot.plate.canvas, differences, flows),
+        chain_of(request, shot.plate.canvas, differences, flows, shot.plate.frames),
         differences,
         flows,
         LearningConfig(steps=steps_for(request.learn)) if request.learn else None,

@@ -5,6 +5,7 @@ Source: Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 201
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import cv2
 import numpy as np
 
 from xmemcore.shot.files.box import Box
+from xmemcore.shot.plate.resampling import resampled
 
 LINES = 320
 """Short side at which flow is searched: more costs time by the square and finds little more."""
@@ -36,6 +38,19 @@ class Ways(Protocol):
     def way(self, index: int, key: int, size: tuple[int, int]) -> Way:
         """Follow a frame's pixels to a keyed frame, in pixels of this height and width."""
 
+    def motion(self, index: int, neighbour: int, size: tuple[int, int], least: float) -> np.ndarray | None:
+        """Say roughly how far a frame's pixels move up to a neighbouring frame.
+
+        Args:
+            index: of the frame.
+            neighbour: index of the other.
+            size: height and width in whose pixels the answer is.
+            least: pixels up to which motion does not matter.
+
+        Returns:
+            (h, w, 2) float32; None where nothing moves by more than `least`.
+        """
+
 
 class Flows:
     """Follow pixels from any frame to a keyed frame. The answer depends on the frames between the two alone, not on earlier questions."""
@@ -46,6 +61,7 @@ class Flows:
         self._most = kept
         self._kept: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
         self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._quick_search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
 
     def way(self, index: int, key: int, size: tuple[int, int]) -> Way:
         """Follow a frame's pixels to a keyed frame, neighbour by neighbour.
@@ -55,10 +71,17 @@ class Flows:
             key: index of the keyed frame, another one.
             size: height and width in whose pixels the answer is.
         """
-        field = self.field(index, key)
-        height, width = size
-        scale = np.array((width / field.shape[1], height / field.shape[0]), np.float32)
-        return Way(*_places(cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR) * scale))
+        return Way(*_places(_enlarged(self.field(index, key), size)))
+
+    def motion(self, index: int, neighbour: int, size: tuple[int, int], least: float) -> np.ndarray | None:
+        """Say roughly how far a frame's pixels move; see Ways."""
+        field = self.coarse(index, neighbour)
+        return _enlarged(field, size) if _fastest(field) * max(_scale(field, size)) > least else None
+
+    def coarse(self, index: int, neighbour: int) -> np.ndarray:
+        """Give the flow (h, w, 2) between neighbours at half the size of `between`, in a fortieth of its time; fast motion too."""
+        small = [cv2.resize(self._grey(at), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for at in (index, neighbour)]
+        return self._quick_search.calc(*small, None)  # type: ignore[call-overload]
 
     def field(self, index: int, key: int) -> np.ndarray:
         """Give the flow (h, w, 2) from a frame to a keyed frame, at the size at which flow is searched."""
@@ -97,25 +120,52 @@ class PartFlows:
 
     def way(self, index: int, key: int, size: tuple[int, int]) -> Way:
         """Follow the pixels of a frame's part, which has this height and width, to those of a keyed frame's."""
-        field = self._flows.field(index, key)
         part, key_part = self._parts[index], self._parts[key]
-        height, width = size
-        (down, across), (high, wide) = (part.height / height, part.width / width), field.shape[:2]
-        # Middles of the part's pixels, on the canvas.
-        columns = np.float32(part.x0) + (np.arange(width, dtype=np.float32) + 0.5) * np.float32(across)
-        rows = np.float32(part.y0) + (np.arange(height, dtype=np.float32) + 0.5) * np.float32(down)
-        to_flow = np.float32(wide / self._canvas[1]), np.float32(high / self._canvas[0])
-        flow = _taken(field, *np.meshgrid(columns * to_flow[0] - 0.5, rows * to_flow[1] - 0.5))
+        columns, rows, flow = self._seen(self._flows.field(index, key), part, size)
+        down, across = part.height / size[0], part.width / size[1]
         return Way(
-            (columns + flow[..., 0] / to_flow[0] - key_part.x0) / np.float32(across) - 0.5,
-            (rows[:, None] + flow[..., 1] / to_flow[1] - key_part.y0) / np.float32(down) - 0.5,
+            (columns + flow[..., 0] - key_part.x0) / np.float32(across) - 0.5,
+            (rows[:, None] + flow[..., 1] - key_part.y0) / np.float32(down) - 0.5,
         )
+
+    def motion(self, index: int, neighbour: int, size: tuple[int, int], least: float) -> np.ndarray | None:
+        """Say roughly how far the pixels of a frame's part move over the plate; see Ways."""
+        part = self._parts[index]
+        _, _, flow = self._seen(self._flows.coarse(index, neighbour), part, size)
+        moved = flow / np.array((part.width / size[1], part.height / size[0]), np.float32)
+        return moved if _fastest(moved) > least else None
+
+    def _seen(self, field: np.ndarray, part: Box, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Give the middles of a part's pixels, columns (w) and rows (h), and the flow there (h, w, 2), in pixels of the canvas."""
+        (height, width), (high, wide) = size, field.shape[:2]
+        columns = np.float32(part.x0) + (np.arange(width, dtype=np.float32) + 0.5) * np.float32(part.width / width)
+        rows = np.float32(part.y0) + (np.arange(height, dtype=np.float32) + 0.5) * np.float32(part.height / height)
+        to_flow = np.array((wide / self._canvas[1], high / self._canvas[0]), np.float32)
+        return columns, rows, _taken(field, *np.meshgrid(columns * to_flow[0] - 0.5, rows * to_flow[1] - 0.5)) / to_flow
 
 
 def flow_size(height: int, width: int) -> tuple[int, int]:
     """Give the height and width at which flow is searched in pictures of a working size."""
     scale = min(1.0, LINES / min(height, width))
     return max(round(height * scale), 16), max(round(width * scale), 16)
+
+
+def grey_of(picture: np.ndarray) -> np.ndarray:
+    """Make the small grey picture (h, w) uint8 in which motion is searched, of a picture (H, W, 3) in [0, 1]."""
+    return np.rint(255 * cv2.cvtColor(resampled(picture, flow_size(*picture.shape[:2])), cv2.COLOR_RGB2GRAY)).astype(np.uint8)
+
+
+def _enlarged(field: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Bring a flow (h, w, 2) to a height and width, in whose pixels it then is."""
+    return cv2.resize(field, size[::-1], interpolation=cv2.INTER_LINEAR) * _scale(field, size)
+
+
+def _scale(field: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    return np.array((size[1] / field.shape[1], size[0] / field.shape[0]), np.float32)
+
+
+def _fastest(field: np.ndarray) -> float:
+    return math.sqrt(float(np.square(field).sum(axis=-1).max()))
 
 
 def _taken(field: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:

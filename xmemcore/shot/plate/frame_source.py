@@ -8,7 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -18,7 +17,7 @@ from xmemcore.memory.searches import Searches
 from xmemcore.network.backend import Backend
 from xmemcore.network.features import Features, finer
 from xmemcore.shot.files.box import Box
-from xmemcore.shot.plate.flow import flow_size
+from xmemcore.shot.plate.flow import grey_of
 from xmemcore.shot.plate.known_files import KnownFiles, SeenFile
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.plate.resampling import resampled
@@ -86,7 +85,7 @@ class PlateContent:
     def grey(self, index: int) -> np.ndarray:
         """Give the small grey picture (h, w) uint8 in which motion is searched; reads the frame when it was not read lately."""
         grey = self._greys.get(index)
-        return _grey(self.read(index)) if grey is None else grey
+        return grey_of(self.read(index)) if grey is None else grey
 
     def digest(self, index: int) -> str:
         """Name a frame's content; reads the frame when it was not read yet and its file is not known."""
@@ -106,7 +105,7 @@ class PlateContent:
         image = self.plate.working_image(self.plate.frames[index], self.encoding.size, self.encoding.resampling)
         self._digests[index] = self.encoding.key(image)
         self.files.remember(seen, self._digests[index])
-        self._greys[index] = _grey(image)
+        self._greys[index] = grey_of(image)
         if len(self._greys) > KEPT_GREYS:
             self._greys.popitem(last=False)
         return image
@@ -366,9 +365,3 @@ def _checked(tensors: dict[str, Tensor]) -> Features:
     for name, tensor in tensors.items():
         require_tensor(tensor, 1, None, finer(name) * height, finer(name) * width)
     return Features(**tensors)
-
-
-def _grey(image: np.ndarray) -> np.ndarray:
-    height, width = flow_size(*image.shape[:2])
-    small = resampled(image, (height, width))
-    return np.rint(255 * cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)).astype(np.uint8)
