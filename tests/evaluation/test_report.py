@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.shot.made_shot import HEIGHT, OVERSCAN, WIDTH, body_left, sent_to, write_shot
 from xmemcore.evaluation import report
 from xmemcore.evaluation.picture import require_writable, write_picture
 from xmemcore.evaluation.report import Sheet
 from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.inputs.inputs import MAX_OBJECTS
+from xmemcore.shot.propagate import propagate
 
 
 def sheet(**changes: object) -> Sheet:
@@ -39,6 +43,21 @@ def test_captions_tell_drawn_frames_from_absent_and_approved_ones() -> None:
     assert [report._caption(shown, frame) for frame in shown.keyed] == ["1001  keyed", "1002  absent", "1003  approved"]
     assert report._legend(shown)[0][0][1] == "keyed, absent, approved"
     assert report._legend(sheet())[0][0][1] == "keyed"
+
+
+def test_mattes_lie_over_their_objects_where_the_plate_has_overscan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = sent_to(replace(write_shot(tmp_path, last=1009, sleeve_keys=(1001, 1009)), frames="1001-1002"), tmp_path)
+    propagate(request)
+    pictures: list[Callable[[int, tuple[int, int]], np.ndarray]] = []
+    monkeypatch.setattr(report, "draw", lambda sheet, picture, aspect: pictures.append(picture))
+    monkeypatch.setattr(report, "write_picture", lambda image, path: None)
+    report.draw_report(request.plate, request.out, tmp_path / "sheet.png")
+    size = HEIGHT + 2 * OVERSCAN, WIDTH + 2 * OVERSCAN
+    tinted = pictures[0](1001, size)
+    monkeypatch.setattr(report, "over", lambda image, planes: image)
+    rows, columns = np.nonzero((tinted != pictures[0](1001, size)).any(axis=2))
+    assert (rows.min(), rows.max() + 1) == (OVERSCAN + 16, OVERSCAN + 48)
+    assert columns.min() == OVERSCAN + body_left(1001)
 
 
 def test_no_two_objects_share_a_colour() -> None:

@@ -68,6 +68,15 @@ def test_thumbnails_need_a_node_and_are_left_out_where_the_plate_is_damaged(shot
     assert write_thumbnails(SuggestRequest(**fields), [1002, 1001]) == {}
 
 
+def test_the_mattes_edge_lies_around_the_object_where_the_plate_has_overscan(shot):
+    fields, folder = shot
+    out = str(folder / "mattes" / "matte.%04d.exr")
+    work(Propagate(1, PropagateRequest(**fields, frames="1001", out=out)), Recorder())
+    drawn, bare = (cv2.imread(write_thumbnails(SuggestRequest(**fields, mattes=mattes), [1001])[1001]) for mattes in (out, None))
+    rows = np.nonzero((drawn != bare).any(axis=2))[0] / bare.shape[0] * (made_shot.HEIGHT + 2 * made_shot.OVERSCAN)
+    assert abs(rows.min() - (made_shot.OVERSCAN + 16)) < 1.5 and abs(rows.max() - (made_shot.OVERSCAN + 48)) < 1.5
+
+
 def test_the_mattes_edge_is_drawn_and_nothing_else():
     image = np.zeros((20, 30, 3), np.float32)
     matte = np.zeros((40, 60), np.float32)

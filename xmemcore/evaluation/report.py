@@ -108,7 +108,7 @@ def draw_report(
         image = cv2.resize(opened.read(frame), size[::-1], interpolation=cv2.INTER_AREA)
         if frame not in result.records:
             return image
-        by_layer = mattes.read(frame).layers
+        by_layer = mattes.read(frame, opened.canvas).layers
         planes = [cv2.resize(by_layer[layer], size[::-1], interpolation=cv2.INTER_AREA) for layer in layers if layer in by_layer]
         return over(image, planes)
 

@@ -45,7 +45,7 @@ def write_thumbnails(request: SuggestRequest, frames: Iterable[int]) -> dict[int
         try:
             image = plate.working_image(frame, SHORT_SIDE, "area")
             if mattes is not None and frame in mattes.frames:
-                image = outlined(image, mattes.read(frame).union)
+                image = outlined(image, mattes.read(frame, plate.canvas).union)
             path = thumbnail(request.node_id, frame, request.cache)
             path.parent.mkdir(parents=True, exist_ok=True)
             if cv2.imwrite(str(path), (image[..., ::-1] * 255.0 + 0.5).clip(0, 255).astype(np.uint8)):
@@ -56,7 +56,7 @@ def write_thumbnails(request: SuggestRequest, frames: Iterable[int]) -> dict[int
 
 
 def outlined(image: np.ndarray, matte: np.ndarray) -> np.ndarray:
-    """Draw the edge of a matte, (H, W), into a picture, (h, w, 3) in [0, 1]."""
+    """Draw the edge of a matte, (H, W), into a picture of the same canvas, (h, w, 3) in [0, 1]."""
     height, width = image.shape[:2]
     mask = (cv2.resize(matte, (width, height), interpolation=cv2.INTER_AREA) > 0.5).astype(np.uint8)
     edge = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8)) > 0
