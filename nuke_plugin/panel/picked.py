@@ -152,8 +152,8 @@ def _picks(node: nuke.Node, record: Record) -> Iterator[Pick]:
             if child is not None and child.knob(knob) is not None:
                 yield Pick(child, knob, f"'{label}' on the tab Matte")
         for copy in host.matte_copies_of(node):
-            for place in range(host.COPIES_AT_ONCE):
-                yield Pick(copy, f"from{place}", f"{copy.fullName()} of a Write", (copy, f"to{place}"))
+            for number in range(host.COPIES_AT_ONCE):
+                yield Pick(copy, f"from{number}", f"{copy.fullName()} of a Write", (copy, f"to{number}"))
 
 
 def _renamed(node: nuke.Node, record: Record, former: Optional[Record]) -> Dict[str, str]:
