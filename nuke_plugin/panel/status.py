@@ -116,7 +116,7 @@ def _timeline(
     mattes = mattes_on_disk.stamp(pattern) if pattern else ""
     reach = [*current.frames, *shown, *missing, *current.annotations.keyframes]
     keyed, advice = current.annotations.keyed, identity.read_hidden(node, "suggestions")
-    of_object = advice.get("object")
+    settled = {name: {*frames, *absent.get(name, ()), *current.approved.get(name, ())} for name, frames in keyed.items()}
     return timeline.Timeline(
         first=min(reach),
         last=max(reach),
@@ -129,7 +129,7 @@ def _timeline(
         missing=frozenset(missing),
         stale=stale,
         sureness=mattes_on_disk.recorded(pattern).sureness if shown else {},
-        reasons=timeline.reasons_of(advice, timeline.frames_of(keyed, of_object if of_object in keyed else None)),
+        reasons=timeline.reasons_of(advice, settled),
         advice_is_old=advice.get("mattes", mattes) != mattes,
     )
 

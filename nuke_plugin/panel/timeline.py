@@ -110,13 +110,28 @@ def dips(sureness: Mapping[int, float]) -> List[int]:
     return sorted(sorted(lowest, key=lambda dip: (sureness[dip], dip))[:MOST_DIPS])
 
 
-def reasons_of(answer: Mapping[str, Any], keyed: Collection[int] = ()) -> Dict[int, str]:
-    """Take from the answer to Suggest frames what looks wrong, by frame, but for frames that were keyed since."""
-    listed = answer.get("suggestions") or ()
-    reasons = {int(suggestion["frame"]): str(suggestion["reason"]) for suggestion in listed if suggestion.get("wrong", True)}
+def reasons_of(answer: Mapping[str, Any], settled: Mapping[str, Collection[int]]) -> Dict[int, str]:
+    """Take from the answer to Suggest frames what looks wrong, by frame.
+
+    Args:
+        answer: as the node keeps it.
+        settled: frames of each object on which the artist has said what it is: keyed, absent or approved. It is not wrong there.
+    """
+
+    def is_settled(frame: int, name: Optional[str]) -> bool:
+        meant = [settled[name]] if name in settled else list(settled.values())
+        return bool(meant) and all(frame in frames for frames in meant)
+
+    of_all = answer.get("object")
+    reasons: Dict[int, str] = {}
+    for suggestion in answer.get("suggestions") or ():
+        frame = int(suggestion["frame"])
+        if suggestion.get("wrong", True) and not is_settled(frame, suggestion.get("object") or of_all):
+            reasons[frame] = str(suggestion["reason"])
     for first, _ in runs(int(frame) for frame in answer.get("lost_frames") or ()):
-        reasons.setdefault(first, "the object is lost here")
-    return {frame: reason for frame, reason in reasons.items() if frame not in keyed}
+        if not is_settled(first, of_all):
+            reasons.setdefault(first, "the object is lost here")
+    return reasons
 
 
 def runs(frames: Iterable[int]) -> List[Tuple[int, int]]:

@@ -46,7 +46,7 @@ def staged(host, thumbnails: Path | None = None):
         missing=frozenset({1033}),
         stale=True,
         sureness=sureness,
-        reasons=timeline.reasons_of(found),
+        reasons=timeline.reasons_of(found, {}),
     )
     timeline.keep(identity.node_id(node), shown)
     return node

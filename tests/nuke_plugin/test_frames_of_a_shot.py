@@ -92,7 +92,7 @@ def test_places_are_weak_only_against_the_rest_of_the_shot(start):
     assert dips(dict.fromkeys(range(20), 0.8)) == [] == dips({})
     assert dips({**dict.fromkeys(range(40), 0.9), 7: 0.5, 8: 0.4, 9: 0.45, 30: 0.3}) == [8, 30]
     reasons = reasons_of({"suggestions": [{"frame": 5, "reason": "jumps", "wrong": True}, {"frame": 9, "reason": "far", "wrong": False}],
-                       "lost_frames": [20, 21, 22, 30]})  # fmt: skip
+                       "lost_frames": [20, 21, 22, 30]}, {})  # fmt: skip
     assert sorted(reasons) == [5, 20, 30]
     assert Timeline(1, 9, reasons=reasons).weak == [5, 20, 30]
 
@@ -110,6 +110,34 @@ def test_advice_about_former_mattes_is_called_old_and_keyed_frames_are_no_weak_p
     stage.press("suggest_frames")
     stage.wait()
     assert not known(stage).advice_is_old
+
+
+def test_frames_that_were_declared_absent_or_approved_are_no_weak_places(stage):
+    stage.propagate()
+    stage.press("suggest_frames")
+    stage.wait()
+    stage.node["on_frames"].setValue("1006-1007")
+    stage.press("absent_key")
+    assert sorted(known(stage).reasons) == [1008, 1009, 1010]
+    stage.node["on_frames"].setValue("1009")
+    stage.press("approve")
+    stage.wait()
+    assert sorted(known(stage).reasons) == [1008, 1010]
+    stage.press("take_back")
+    stage.wait()
+    assert sorted(known(stage).reasons) == [1008, 1009, 1010]
+
+
+def test_what_is_said_of_one_object_leaves_the_reasons_of_others(start):
+    start()
+    from xmem_roto_nuke.panel.timeline import reasons_of
+
+    said = {"frame": 5, "reason": "sleeve: lost", "wrong": True, "object": "sleeve"}
+    answer = {"suggestions": [said], "object": None, "lost_frames": [7, 8]}
+    assert sorted(reasons_of(answer, {"sleeve": (), "head": (5, 7)})) == [5, 7]
+    assert sorted(reasons_of(answer, {"sleeve": (5, 7), "head": ()})) == [7], "nobody says which object is lost"
+    assert reasons_of(answer, {"sleeve": (5, 7), "head": (7,)}) == {}
+    assert sorted(reasons_of({**answer, "object": "sleeve"}, {"sleeve": (7,), "head": ()})) == [5]
 
 
 def test_objects_without_a_lane_of_their_own_share_the_last(start):
