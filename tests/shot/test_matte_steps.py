@@ -128,7 +128,7 @@ def test_a_step_makes_other_mattes_with_another_signature_and_leaves_keyed_frame
     folder = Path(shot.request.out).parent
     propagate(shot.request)
     before, plain = decoded(folder, shot.window), depends(shot.request)
-    monkeypatch.setattr(plans, "chain_of", lambda request, canvas, differences, flows, frames: (Enlarge(canvas), Harden()))
+    monkeypatch.setattr(plans, "chain_of", lambda request, canvas, differences, flows, came_from: (Enlarge(canvas), Harden()))
     hardened = depends(shot.request)
     assert hardened.signature(1) != plain.signature(1)
     assert hardened.signature(0) == plain.signature(0), "a frame on which everything is keyed has no part of the network's"

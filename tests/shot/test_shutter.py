@@ -10,17 +10,21 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.shot.set_up import depends
 from tests.shot.test_carry import grey
 from tests.witness.shots import write_shot
+from xmemcore.engine.order import Gap
 from xmemcore.evaluation.alpha_shots import AlphaFrame, AlphaShot, answered
 from xmemcore.evaluation.bench_edges import judged
 from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot.annotations.objects import Group
 from xmemcore.shot.files.box import Box
-from xmemcore.shot.mattes.shutter import blurred, neighbour
+from xmemcore.shot.mattes.shutter import blurred
 from xmemcore.shot.mattes.steps import Predicted, chain_of, finished
+from xmemcore.shot.plan.plan import GroupPlan
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.flow import Flows, PartFlows, grey_of
+from xmemcore.shot.plate.plate import Plate
+from xmemcore.shot.propagate import propagate
 
 WIDTH, HEIGHT, LINES = 1024, 576, 480
 CANVAS = Canvas(Box(0, 0, WIDTH, HEIGHT), Box(0, 0, WIDTH, HEIGHT))
@@ -48,7 +52,7 @@ def everywhere(way: tuple[float, float], planes: np.ndarray) -> np.ndarray:
 
 
 def solved(planes: np.ndarray, frame: AlphaFrame, flows: Flows | None, edges: str = "refined") -> np.ndarray:
-    chain = chain_of(PropagateRequest("p", edges=edges), CANVAS, flows=flows, frames=(1001, 1002))
+    chain = chain_of(PropagateRequest("p", edges=edges), CANVAS, flows=flows, came_from=[{0: 1}])
     return np.concatenate([rows[1] for _, rows in finished(chain, CANVAS, Predicted(planes, 0, lambda: frame.picture))])
 
 
@@ -116,11 +120,6 @@ def test_a_feather_of_the_artists_stays_as_it_is() -> None:
     assert np.abs(after[1, :, :400] - planes[1, :, :400]).max() > 0.2
 
 
-def test_a_hole_in_the_plate_has_no_motion_over_it() -> None:
-    assert [neighbour((1001, 1002, 1005, 1007, 1008), index) for index in range(5)] == [1, 0, None, 4, 3]
-    assert neighbour((7,), 0) is None
-
-
 def test_motion_in_windows_is_that_of_the_frame_whatever_the_window_does() -> None:
     whole = Flows(grey).motion(6, 7, (96, 160), 1)
     parts = {6: Box(40, 24, 120, 64), 7: Box(60, 30, 140, 70)}
@@ -144,14 +143,15 @@ def test_a_thin_part_that_moves_across_stays() -> None:
     np.testing.assert_array_equal(after[1] >= 0.5, answer >= 0.5)
 
 
-def test_a_matte_depends_on_the_frame_that_its_motion_is_seen_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    request = replace(write_shot("roto", tmp_path).request, carry=False, crop="off")
+def test_motion_is_seen_in_the_frame_before_along_the_sweep_and_over_no_hole() -> None:
+    gap = Gap(((2, 3, 4, 5, 6), (8, 7, 6, 5, 4)), (4, 5, 6), (2, 3, 4, 5, 6, 7))
+    planned = GroupPlan(Group((0,), {}, {}, {}, frozenset()), [gap, Gap(((8, 9, 10, 11),), (), (8, 9, 10, 11))], ())
+    assert planned.came_from(range(1001, 1013)) == {3: 2, 4: 3, 5: 4, 6: 5, 7: 8, 9: 8, 10: 9, 11: 10}
+    assert planned.came_from((*range(1001, 1011), 1014, 1015)) == {3: 2, 4: 3, 5: 4, 6: 5, 7: 8, 9: 8, 11: 10}
 
-    def signature(edges: str, changed: int | None) -> str:
-        dependencies = depends(replace(request, edges=edges))
-        digest = dependencies._opened.content.digest
-        monkeypatch.setattr(dependencies._opened.content, "digest", lambda index: f"{digest(index)}{index == changed}")
-        return dependencies.signature(19)
 
-    assert signature("refined", 20) != signature("refined", None), "behind the last key a frame is predicted from those before it"
-    assert signature("plain", 20) == signature("plain", None)
+def test_a_frame_that_cannot_be_read_is_in_nobodys_way_behind_the_range(tmp_path: Path) -> None:
+    request = replace(write_shot("roto", tmp_path).request, carry=False, crop="off", edges="refined")
+    *_, before, last = Plate.open(request.plate).sequence.paths.items()
+    last[1].write_bytes(last[1].read_bytes()[:500])
+    assert propagate(replace(request, frames=str(before[0]))).written == (before[0],)

@@ -1,9 +1,9 @@
 """Motion blur: an edge that moves while the shutter is open is as wide as its way, and mostly the network answers it narrower.
 
-The plate's flow to a neighbouring frame says how far and where to the edge moves. Where the plate's colours change over that way as
-evenly as a sharp edge that was blurred along it, the prediction becomes such an edge, so that all of the blur is undecided and solved
-from the plate. Where they change at once, or by another width, nothing changes: the shutter was short, the edge is out of focus, or the
-flow is wrong.
+The plate's flow to the frame that was predicted before says how far and where to the edge moves. Where the plate's colours change over
+that way as evenly as a sharp edge that was blurred along it, the prediction becomes such an edge, so that all of the blur is undecided
+and solved from the plate. Where they change at once, or by another width, nothing changes: the shutter was short, the edge is out of
+focus, or the flow is wrong.
 """
 
 from __future__ import annotations
@@ -38,20 +38,12 @@ SAMPLES = 9
 """Places along a way that are averaged."""
 
 
-def neighbour(frames: Sequence[int], index: int) -> int | None:
-    """Name the index of the frame to which motion is looked at: the next number, else the one before; None: neither is there."""
-    for other in (index + 1, index - 1):
-        if 0 <= other < len(frames) and abs(frames[other] - frames[index]) == 1:
-            return other
-    return None
-
-
 def blurred(planes: np.ndarray, motion: np.ndarray, picture: Callable[[], np.ndarray], soft: np.ndarray | None = None) -> np.ndarray:
     """Make edges as wide as they move, where the plate's are; planes still sum to 1.
 
     Args:
         planes: (1 + K, h, w) float32, at working size.
-        motion: (h, w, 2) float32, the way of each cell to the next frame, or from the frame before, in cells.
+        motion: (h, w, 2) float32, the way of each cell to a neighbouring frame, in cells.
         picture: gives the plate's frame, (H, W, 3) float32; not asked where nothing moves fast.
         soft: (K, h, w) in [0, 1], where each object's edge is as soft as the artist wants it; None: nowhere.
 

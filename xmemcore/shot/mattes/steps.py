@@ -109,13 +109,13 @@ class Shutter:
     """Make edges that move fast as wide as the plate's own motion blur."""
 
     flows: Ways
-    frames: Sequence[int]
-    """Numbers of the plate's frames."""
+    came_from: Sequence[Mapping[int, int]]
+    """The frame at which a frame's motion is looked at, by index, of each group: one that its prediction depends on anyway."""
     key: str | None = f"shutter {shutter.VERSION}"
 
     def changed(self, predicted: Predicted) -> Predicted:
         """Blur one group's planes along the motion."""
-        neighbour = shutter.neighbour(self.frames, predicted.index)
+        neighbour = self.came_from[predicted.group].get(predicted.index)
         if neighbour is None:
             return predicted
         size = predicted.values.shape[1], predicted.values.shape[2]
@@ -182,7 +182,7 @@ def chain_of(
     canvas: Canvas,
     differences: Sequence[KeyDifferences] = (),
     flows: Ways | None = None,
-    frames: Sequence[int] = (),
+    came_from: Sequence[Mapping[int, int]] = (),
 ) -> Chain:
     """Choose the steps that a request asks for, in order.
 
@@ -191,7 +191,7 @@ def chain_of(
         canvas: of the plate, or of a window.
         differences: at keys, of each group.
         flows: of the shot; None: no step looks along it.
-        frames: numbers of the plate's frames.
+        came_from: neighbours in which motion is seen, of each group; see `Shutter`.
 
     Raises:
         RequestError: a package that a step needs is not installed.
@@ -202,7 +202,7 @@ def chain_of(
     before += (Steady(flows),) if request.steady and flows is not None else ()
     if request.edges == PLAIN:
         return (*before, Enlarge(canvas))
-    before += (Shutter(flows, frames),) if flows is not None else ()
+    before += (Shutter(flows, came_from),) if flows is not None else ()
     return (*before, Enlarge(canvas), Refine.in_closed_form() if matting.wanted(request) else Refine())
 
 

@@ -17,7 +17,6 @@ from xmemcore.engine.order import Gap
 from xmemcore.protocol.settings import values
 from xmemcore.shot.annotations.objects import Group
 from xmemcore.shot.inputs.opened import OpenedShot
-from xmemcore.shot.mattes import shutter
 from xmemcore.shot.mattes.steady import neighbours
 from xmemcore.shot.mattes.steps import keys_of
 from xmemcore.shot.plan import windows
@@ -72,9 +71,6 @@ class Dependencies:
             parts.append(["steps", *keys_of(chain)])
         if opened.writer.passes.key:
             parts.append(["passes", *opened.writer.passes.key])
-        if self._plan.looks_at_motion and not complete:
-            other = shutter.neighbour(opened.shot.plate.frames, index)
-            parts.append(["motion", None if other is None else opened.content.digest(other)])
         if self._plan.carries and not complete:
             parts.append(["carried", *self._carried(index)])
         if self._plan.steadies and not complete:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
 from typing import Any
 
 from xmemcore.engine.config import EngineConfig
@@ -17,7 +18,7 @@ from xmemcore.shot.annotations.objects import Group, competition_groups
 from xmemcore.shot.inputs.approved import forgotten
 from xmemcore.shot.inputs.opened import OpenedShot
 from xmemcore.shot.mattes.carry import KeyDifferences
-from xmemcore.shot.mattes.steps import Carry, Chain, Shutter, Steady, chain_of
+from xmemcore.shot.mattes.steps import Carry, Chain, Steady, chain_of
 from xmemcore.shot.plan.windows import GroupWindows, group_windows, wants_windows
 from xmemcore.shot.plate.flow import Flows, Ways
 
@@ -38,6 +39,19 @@ class GroupPlan:
         """Make room for the differences between the artist's shapes and the network's own answers at keys."""
         keyed = {key: self.group.annotations[key].known for key in self.permanent}
         return KeyDifferences(keyed, len(self.group.objects), flows)
+
+    def came_from(self, frames: Sequence[int]) -> dict[int, int]:
+        """Name by index the neighbour that a sweep stepped through before it, so that its prediction depends on it anyway.
+
+        Args:
+            frames: numbers of the plate's frames; over a hole there is no neighbour.
+        """
+        found = {}
+        for gap in self.gaps:
+            delivers = set(gap.delivers)
+            for sweep in reversed(gap.sweeps):
+                found.update({index: before for before, index in pairwise(sweep) if index in delivers})
+        return {index: before for index, before in found.items() if abs(frames[index] - frames[before]) == 1}
 
     def may_crop(self, gap: Gap) -> bool:
         """Say whether a gap is computed in a window, should the coarse pass allow it."""
@@ -70,11 +84,6 @@ class Plan:
         """Say whether a frame's neighbours have a part in its matte."""
         return any(isinstance(step, Steady) for step in self.chain)
 
-    @property
-    def looks_at_motion(self) -> bool:
-        """Say whether a neighbour's picture has a part in a frame's matte."""
-        return any(isinstance(step, Shutter) for step in self.chain)
-
 
 def plan(opened: OpenedShot) -> Plan:
     """Plan every group's gaps.
@@ -100,7 +109,7 @@ def plan(opened: OpenedShot) -> Plan:
     return Plan(
         config,
         planned,
-        chain_of(request, shot.plate.canvas, differences, flows, shot.plate.frames),
+        chain_of(request, shot.plate.canvas, differences, flows, [group.came_from(shot.plate.frames) for group in planned]),
         differences,
         flows,
         LearningConfig(steps=steps_for(request.learn)) if request.learn else None,

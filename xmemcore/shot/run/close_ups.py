@@ -159,7 +159,8 @@ class CloseUps:
         flows = PartFlows(self._plan.flows, parts, (canvas.height, canvas.width))
         differences = planned.differences(flows)
         window = Canvas(Box(0, 0, lens.columns, lens.rows), Box(0, 0, lens.columns, lens.rows), canvas.pixel_aspect)
-        view = View(chain_of(self._opened.request, window, [differences], flows, self._opened.shot.plate.frames), window, places)
+        came_from = planned.came_from(self._opened.shot.plate.frames)
+        view = View(chain_of(self._opened.request, window, [differences], flows, [came_from]), window, places)
         return CloseUp(state, gap, lens, parts, view, differences)
 
     def _coarse_memory(
