@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Set, Tuple, TypeVar
 
 from xmem_roto_nuke import host
+from xmem_roto_nuke.graph import behind_dots
 from xmem_roto_nuke.handover import absence, approvals, background, colour, pictures, plates
 from xmem_roto_nuke.handover.pictures import Report, Surroundings, format_of
 from xmem_roto_nuke.handover.shared_folder import write_whole
@@ -336,8 +337,11 @@ def _refuse_keys_off_plate(annotations: Annotations, plate: nuke.Node) -> None:
 
 
 def _refuse_missing_mattes(read: NodeRead) -> None:
-    """Refuse an alpha of mattes that are missing where it is keyed: in the interface they are black, and black would be learned."""
+    """Refuse an alpha of mattes that are missing where it is keyed: black would be learned, or the plate's alpha where there are none."""
     wanted = [frame for frame in read.annotations.keyframes if frame not in read.absent]
+    source = behind_dots(read.alpha) if host.may_walk_trees() else read.alpha
+    if source is not None and identity.is_xmemroto(source) and not source["has_result"].value():
+        raise RequestError(f"The roto input of {read.settings.node_name} is {source.name()}, which has no mattes yet. Propagate it first.")
     for name, frames in (plates.tree_above(read.alpha).without_matte(wanted) if read.alpha is not None else {}).items():
         raise RequestError(
             f"The roto input of {read.settings.node_name} comes from {name}, which has no matte on {FrameRange.of(frames)}. "

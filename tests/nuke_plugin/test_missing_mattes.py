@@ -654,6 +654,17 @@ def test_a_node_does_not_learn_from_mattes_of_another_one_that_are_missing(stage
     assert stage.told == [refusal] and "Up to date" in stage.status(below)
 
 
+def test_a_node_does_not_learn_the_plates_alpha_from_another_one_that_has_no_mattes_yet(stage):
+    below = stage.nuke.createNode("XMemRoto", "name Below")
+    below.setInput(0, stage.plate)
+    below.setInput(1, stage.node)
+    below["roto_input"].setValue("alpha of the input")
+    stage.press("add_key", below)
+    stage.propagate(below)
+    (refusal,) = stage.told
+    assert refusal == f"The roto input of Below is {stage.node.name()}, which has no mattes yet. Propagate it first."
+
+
 def test_a_file_with_a_date_for_a_number_is_no_frame_of_the_mattes(stage):
     run(stage, "1001-1010")
     folder = next(stage.folder.glob("mattes/*"))
