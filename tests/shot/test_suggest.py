@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ import torch
 from PIL import Image
 
 from tests.shot.made_shot import write_model
+from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import SuggestRequest
 from xmemcore.shot import suggest as suggesting
 from xmemcore.shot.mattes.mattes import MatteWriter
@@ -130,6 +132,16 @@ def test_first_key_is_suggested_without_any_annotation(request_: SuggestRequest)
     first = result.suggestions[0]
     assert 8 <= first.frame <= 31, "one from the middle looks most like the rest"
     assert first.nearest_keyframe is None and result.message.startswith(f"Key frame {first.frame} first: ")
+
+
+def test_roto_that_nobody_has_keyed_is_like_none(request_: SuggestRequest, tmp_path: Path) -> None:
+    empty = SuggestRequest(plate=request_.plate, model=request_.model, size=96, cache=request_.cache, count=1)
+    roto = tmp_path / "roto.json"
+    roto.write_text('{"version": 1, "format": [128, 96, 1.0], "objects": [{"name": "sleeve", "frames": {}}]}')
+    assert suggest(replace(empty, roto=str(roto))).suggestions == suggest(empty).suggestions
+    for wrong in ({"method": "published"}, {"mattes": request_.mattes}, {"object": "sleeve"}):
+        with pytest.raises(RequestError, match="No shape of the roto has a key"):
+            suggest(replace(empty, roto=str(roto), **wrong))
 
 
 def test_reason_far_from_keys_names_the_nearest_one(request_: SuggestRequest) -> None:

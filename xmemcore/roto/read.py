@@ -20,7 +20,7 @@ from xmemcore.protocol.places import exchange_root
 from xmemcore.protocol.words import listed
 from xmemcore.roto import roto_json
 from xmemcore.roto.nuke_roto import objects_of, warnings_of
-from xmemcore.roto.shapes import Roto
+from xmemcore.roto.shapes import NothingKeyed, Roto
 
 CURVES_ALONE = re.compile(r"\s*(?:curves\s+)?\{?\s*(?:AddMode\b[\s\d.]*)?\{\s*\{")
 """How curves text begins when no node is around it."""
@@ -164,7 +164,7 @@ def _roto(
     if not objects:
         painted = any(True for _, root in rotos for _ in strokes_below(root))
         strokes = ", only paint strokes, which are no annotation" if painted else ""
-        raise RequestError(f"{called} has no shapes{strokes}. Draw and key a shape.")
+        raise NothingKeyed(f"{called} has no shapes{strokes}. Draw and key a shape.")
     return Roto(objects, format_of_script, tuple(dict.fromkeys(named)))
 
 

@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xmemcore.curves.script import Format
+from xmemcore.protocol.failures import RequestError
 
 if TYPE_CHECKING:
     from xmemcore.protocol.results import OwnShape
+
+
+class NothingKeyed(RequestError):
+    """A roto has no shape yet, or none with a key."""
 
 
 @dataclass(frozen=True)

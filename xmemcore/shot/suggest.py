@@ -24,6 +24,7 @@ from xmemcore.protocol.places import cache_root
 from xmemcore.protocol.requests import SuggestRequest
 from xmemcore.protocol.results import Suggestion, SuggestResult
 from xmemcore.protocol.words import plural
+from xmemcore.roto.shapes import NothingKeyed
 from xmemcore.shot.annotations.annotations import NothingAnnotated, position
 from xmemcore.shot.inputs.inputs import Shot, open_shot, wanted_indices
 from xmemcore.shot.listener import Listener, Silence
@@ -48,7 +49,7 @@ FEW_MATTES = 0.5
 def suggest(request: SuggestRequest, listener: Listener | None = None) -> SuggestResult:
     """Name the next frames worth keying; none when the keyframes explain every frame.
 
-    Without a roto and without masks, the best first frame is named.
+    Without a key the best first frame is named.
 
     Raises:
         RequestError, MachineError, Cancelled.
@@ -191,10 +192,14 @@ class _SuggestRun:
 
 
 def _opened(request: SuggestRequest, strategy: Strategy) -> Shot:
-    """Open the shot; without annotations the plate alone, for a strategy that can choose the first key."""
-    if request.roto is None and request.masks is None and strategy.judges:
-        return Shot(Plate.open(request.plate, request.colorspace, request.view), NothingAnnotated())
-    return open_shot(request)
+    """Open the shot; while nothing is keyed the plate alone, for a strategy that can choose the first key."""
+    if request.roto is not None or request.masks is not None or not strategy.judges:
+        try:
+            return open_shot(request)
+        except NothingKeyed:
+            if not strategy.judges or request.mattes is not None or request.object is not None:
+                raise
+    return Shot(Plate.open(request.plate, request.colorspace, request.view), NothingAnnotated())
 
 
 def _object(name: str | None, objects: Sequence[str]) -> int | None:

@@ -13,6 +13,7 @@ from xmemcore.protocol.frames import counted
 from xmemcore.protocol.results import OwnShape
 from xmemcore.roto import EvaluatedShape, PixelGrid, Roto, RotoObject, drawn_hard, rasterise, read_roto
 from xmemcore.roto.nuke_roto import HOW_TO_BAKE
+from xmemcore.roto.shapes import NothingKeyed
 from xmemcore.shot.annotations.annotations import network_mask_from_coverage, positions
 from xmemcore.shot.annotations.bit_masks import BitMask
 from xmemcore.shot.files.box import Box
@@ -237,7 +238,7 @@ def _nothing_known(objects: list[RotoObject]) -> RequestError:
     names = ", ".join(drawn.name for drawn in objects[:SHOWN_NAMES])
     if hanging:
         return RequestError(f"No shape of the roto is known ({names}): {hanging[0].name} hangs on {hanging[0].unknown}. {HOW_TO_BAKE}")
-    return RequestError(f"No shape of the roto has a key ({names}). Key one on at least one frame, or name the keyframes to use.")
+    return NothingKeyed(f"No shape of the roto has a key ({names}). Key one on at least one frame, or name the keyframes to use.")
 
 
 def _unkeyed_warning(objects: list[RotoObject]) -> Iterable[str]:
