@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.shot.test_carry import HEIGHT, WIDTH, body, grey
 from xmemcore.evaluation.report import Sheet, draw
-from xmemcore.evaluation.worst_edges import CROPS, look_at_edges
+from xmemcore.evaluation.worst_edges import CROPS, LOOKED_AT, look_at_edges
 
 FRAMES = tuple(range(1001, 1009))
 
@@ -32,6 +33,21 @@ def test_flicker_stands_where_an_edge_jumps_and_the_wide_edge_comes_first() -> N
     assert set(jumps) == {1005, 1006}
     assert found.crops[0].frame == 1003 and len(found.crops) <= CROPS
     assert found.crops[0].plate.shape[:2] == found.crops[0].matte.shape == (HEIGHT, min(HEIGHT, WIDTH))
+
+
+@pytest.mark.parametrize("count", [LOOKED_AT + 1, 3 * LOOKED_AT])
+def test_a_long_shot_has_a_curve_from_end_to_end_and_few_frames_are_read(count: int) -> None:
+    read: list[int] = []
+
+    def noted(frame: int) -> np.ndarray:
+        read.append(frame)
+        return picture(1001 + (frame - 1001) % 8)
+
+    found = look_at_edges(range(1001, 1001 + count), noted, lambda frame: union(1001 + (frame - 1001) % 8))
+    assert len(read) == len(set(read)) <= LOOKED_AT
+    assert len(found.flicker) >= LOOKED_AT // 2
+    assert min(found.flicker) == 1002 and max(found.flicker) == 1000 + count
+    assert np.diff(sorted(found.flicker)).max() <= 2 * count / (LOOKED_AT // 2)
 
 
 def test_a_crop_has_its_edge_in_the_middle() -> None:

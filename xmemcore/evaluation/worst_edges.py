@@ -13,7 +13,7 @@ from xmemcore.shot.plate.flow import Flows, flow_size, grey_of
 from xmemcore.shot.plate.resampling import resampled
 
 LOOKED_AT = 120
-"""Frames that are looked at; of longer shots an even spread. A frame costs a plate and a matte that are read."""
+"""Frames that are looked at; of longer shots an even spread of neighbours. A frame costs a plate and a matte that are read."""
 CROP_PIXELS = 280
 """Side of a crop."""
 CROPS = 5
@@ -50,13 +50,12 @@ def look_at_edges(frames: Sequence[int], picture: Callable[[int], np.ndarray], u
         picture: gives a frame of the plate, (H, W, 3) float32 in [0, 1].
         union: gives its matte, (H, W).
     """
-    spread = [frames[int(place)] for place in np.unique(np.linspace(0, len(frames) - 1, min(len(frames), LOOKED_AT)))] if frames else []
     greys: dict[int, np.ndarray] = {}
     small: dict[int, np.ndarray] = {}
     flows = Flows(lambda index: greys[index])
     flicker: dict[int, float] = {}
     crops: list[tuple[float, Crop]] = []
-    for frame in spread:
+    for frame in _spread(frames):
         plate, matte = picture(frame), union(frame)
         size = flow_size(*matte.shape)
         greys[frame] = grey_of(plate)
@@ -69,6 +68,14 @@ def look_at_edges(frames: Sequence[int], picture: Callable[[int], np.ndarray], u
         worst = _worst_of(frame, plate, matte)
         crops = sorted(crops if worst is None else [*crops, worst], key=lambda pair: -pair[0])[:CROPS]
     return EdgeReport(tuple(crop for _, crop in crops), flicker)
+
+
+def _spread(frames: Sequence[int]) -> list[int]:
+    """Choose the frames to look at, ascending: of a long shot pairs of neighbours, since an edge trembles against the frame before."""
+    if len(frames) <= LOOKED_AT:
+        return list(frames)
+    firsts = np.linspace(0, len(frames) - 2, LOOKED_AT // 2).astype(int)
+    return [frames[place] for place in np.unique((firsts, firsts + 1))]
 
 
 def _worst_of(frame: int, plate: np.ndarray, matte: np.ndarray) -> tuple[float, Crop] | None:
