@@ -284,7 +284,7 @@ def _suggest(run: Run, read: NodeRead) -> None:
     mattes = record.out if record is not None and mattes_on_disk.stamp_of(record) else None
     request = handed.shot.into(replace(read.settings.suggest, mattes=mattes))
     if not read.annotations.frames:
-        request = replace(request, mattes=None, object=None)
+        request = replace(request, mattes=None, object=None, absent=None, approved=None)
     host.in_main(_keep_suggestions, run.node, _asked(run, lambda job: messages.Suggest(job, request), SuggestResult))
 
 

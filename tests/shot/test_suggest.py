@@ -144,6 +144,12 @@ def test_roto_that_nobody_has_keyed_is_like_none(request_: SuggestRequest, tmp_p
             suggest(replace(empty, roto=str(roto), **wrong))
 
 
+@pytest.mark.parametrize("said", [{"mattes": "mattes"}, {"object": "1"}, {"absent": ("1:5-9",)}, {"approved": "approved"}], ids=str)
+def test_what_is_said_of_objects_needs_annotations(request_: SuggestRequest, said: dict) -> None:
+    with pytest.raises(RequestError, match="one of --roto and --masks"):
+        suggest(replace(request_, **{"masks": None, "mattes": None, **said}))
+
+
 def test_reason_far_from_keys_names_the_nearest_one(request_: SuggestRequest) -> None:
     result = suggest(SuggestRequest(**{**vars(request_), "mattes": None}))
     pick = result.suggestions[0]

@@ -192,12 +192,16 @@ class _SuggestRun:
 
 
 def _opened(request: SuggestRequest, strategy: Strategy) -> Shot:
-    """Open the shot; while nothing is keyed the plate alone, for a strategy that can choose the first key."""
-    if request.roto is not None or request.masks is not None or not strategy.judges:
+    """Open the shot; while nothing is keyed the plate alone, for a strategy that can choose the first key.
+
+    What is said of objects needs annotations that have them.
+    """
+    first_key = strategy.judges and all(said is None for said in (request.mattes, request.object, request.absent, request.approved))
+    if request.roto is not None or request.masks is not None or not first_key:
         try:
             return open_shot(request)
         except NothingKeyed:
-            if not strategy.judges or request.mattes is not None or request.object is not None:
+            if not first_key:
                 raise
     return Shot(Plate.open(request.plate, request.colorspace, request.view), NothingAnnotated())
 
