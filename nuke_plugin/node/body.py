@@ -23,7 +23,7 @@ FORMER_INPUTS: Dict[str, Tuple[Tuple[str, ...], ...]] = {
 """What was connected to today's nodes in earlier versions: until the tab Matte came, and in 0.1.0."""
 FOLLOWING = ("before", "after", "on_error")
 """Knobs of the Read that follow the panel today, and did not in earlier versions."""
-CURVES = KEYED, AREA, SURE = ("keyed", "area", "sure")
+CURVES = KEYED, AREA, SURE, APPROVED = ("keyed", "area", "sure", "approved")
 """Kinds of curves that a result brings: `sure` of the shot, and each of an object, as `sure_LAYER`."""
 MATTES = "Result"
 """Name of the Read of the mattes, in a node and in a pass."""

@@ -2,17 +2,19 @@
 
 For each object `keyed_LAYER` has a key on each keyframe, `area_LAYER` is the share of the picture that it covers, and `sure_LAYER` how
 sure the core was of it; `sure` is that of the whole shot. Curves of areas and sureness have keys only where they bend, so that a jump
-to the next key finds keyframes and dips, and not every frame.
+to the next key finds keyframes and dips, and not every frame. `approved_LAYER` has a key on each frame that the artist approved: such
+frames come and go between runs, so that curve follows the copies on disk whenever the node is judged.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Collection, Dict, List, Mapping
+from typing import TYPE_CHECKING, Collection, Dict, List, Mapping, Sequence
 
 from xmem_roto_nuke import host
-from xmem_roto_nuke.node.body import AREA, KEYED, SURE, is_curve
+from xmem_roto_nuke.node.body import APPROVED, AREA, KEYED, SURE, is_curve
 from xmem_roto_nuke.staleness import mattes_on_disk
 from xmem_roto_nuke.staleness.record import Record
+from xmemcore.protocol.names import layer_names
 
 if TYPE_CHECKING:
     import nuke
@@ -32,10 +34,29 @@ def follow(node: nuke.Node, record: Record) -> None:
         curves = {KEYED: _steps(keyed), AREA: _bent(listed.areas.get(layer, {})), SURE: _bent(listed.sureness_of.get(layer, {}))}
         for kind, text in curves.items():
             wanted[f"{kind}_{layer}"], labels[f"{kind}_{layer}"] = text, f"{name}: {kind}"
-    remove(node, {name for name, text in wanted.items() if text})
+    remove(node, {*(name for name, text in wanted.items() if text), *_of_approvals(node)})
     for name, text in wanted.items():
         if text:
             host.write_hidden_curve(node, name, labels[name], text)
+
+
+@host.unrecorded()
+def follow_approvals(node: nuke.Node, objects: Sequence[str], approved: Mapping[str, Sequence[int]]) -> None:
+    """Write the curves of approved frames where they differ, and remove those of objects without any.
+
+    Args:
+        node: an XMemRoto.
+        objects: names of its objects, in roto order.
+        approved: frames by object.
+    """
+    wanted = {f"{APPROVED}_{layer}": name for name, layer in zip(objects, layer_names(objects)) if approved.get(name)}
+    for knob in _of_approvals(node):
+        if knob not in wanted:
+            host.remove_knob(node, knob)
+    for knob, name in wanted.items():
+        frames = list(approved[name])
+        if node.knob(knob) is None or [int(frame) for frame in node[knob].getKeyList()] != frames:  # type: ignore[attr-defined]
+            host.write_hidden_curve(node, knob, f"{name}: {APPROVED}", _steps(frames))
 
 
 @host.unrecorded()
@@ -50,6 +71,10 @@ def names(node: nuke.Node) -> List[str]:
     """List the knobs of the curves that a node has."""
     # An artist's own knob of such a name shows.
     return [name for name in host.knob_names(node) if is_curve(name) and not node[name].visible()]
+
+
+def _of_approvals(node: nuke.Node) -> List[str]:
+    return [name for name in names(node) if name.startswith(APPROVED)]
 
 
 def _steps(frames: List[int]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Dict, FrozenSet, List, Optional, Sequence
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import exchange
 from xmem_roto_nuke.node import body, home, identity, knobs, places, runs
-from xmem_roto_nuke.panel import ownership, picked, timeline, views
+from xmem_roto_nuke.panel import curves, ownership, picked, timeline, views
 from xmem_roto_nuke.staleness import look, mattes_on_disk, watch
 from xmem_roto_nuke.staleness.last_run import last_record
 from xmem_roto_nuke.staleness.look import Verdict
@@ -82,6 +82,7 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
         verdict = look.judge(record, current, stamp, faults, whole, shown, outdated, gone)
         row = _timeline(node, record, current, pattern, frozenset(shown), frozenset(outdated), verdict.state == "stale")
         timeline.keep(identity.node_id(node), row)
+        curves.follow_approvals(node, list(current.annotations.frames), row.approved)
         notes = list(dict.fromkeys([*notes, *ownership.notes(node, place), *current.warnings, *current.annotations.notes]))
         _show_objects(node, look.keyframe_lines(current.annotations), list(current.annotations.frames))
     node_id = identity.node_id(node)

@@ -195,6 +195,55 @@ def test_a_pasted_node_approves_for_itself_and_never_takes_over_what_anothers_sh
     assert "Up to date" not in stage.status(), "1003 was approved after the run"
 
 
+def approved_curve(stage, node=None):
+    knob = (node or stage.node).knob("approved_tri")
+    return None if knob is None else [int(frame) for frame in knob.getKeyList()]
+
+
+def test_a_hidden_curve_has_a_key_on_each_approved_frame_until_it_is_taken_back(stage):
+    stage.propagate()
+    undo = stage.nuke.Undo.undoSize()
+    approve(stage, "1003-1005,1008")
+    assert approved_curve(stage) == [1003, 1004, 1005, 1008] and not stage.node["approved_tri"].visible()
+    assert "Up to date" not in stage.status() and stage.nuke.Undo.undoSize() <= undo + 1, "the artist's range alone is in Undo"
+    stage.propagate()
+    assert approved_curve(stage) == [1003, 1004, 1005, 1008] and "Up to date" in stage.status()
+    stage.node.showControlPanel()
+    viewer = stage.nuke.createNode("Viewer")
+    viewer.setInput(0, stage.node)
+    stage.nuke.root()["frame"].setValue(1007)
+    stage.nuke.activeViewer().frameControl(2)
+    assert int(stage.nuke.root()["frame"].value()) == 1008, "Nuke's own jump finds it"
+    approve(stage, "1004", "take_back")
+    assert approved_curve(stage) == [1003, 1005, 1008]
+    approve(stage, "1003-1008", "take_back")
+    assert approved_curve(stage) is None and stage.told == [] and not stage.host.python_errors
+
+
+def test_the_curve_of_approved_frames_is_that_of_the_version_that_shows_and_of_the_node_itself(stage):
+    stage.propagate()
+    approve(stage, "1003")
+    stage.press("version_up")
+    stage.propagate()
+    approve(stage, "1007")
+    assert approved_curve(stage) == [1003, 1007]
+    choose(stage, "v001")
+    assert approved_curve(stage) == [1003]
+    choose(stage, "v002")
+    assert approved_curve(stage) == [1003, 1007]
+    twin = stage.copied(stage.node)
+    twin.setInput(0, stage.plate)
+    twin.setInput(1, stage.roto)
+    stage.press("refresh", twin)
+    assert approved_curve(stage, twin) is None and approved_curve(stage) == [1003, 1007]
+    name = stage.node.name()
+    stage.host.open(stage.save())
+    opened = stage.host.node(name)
+    assert approved_curve(stage, opened) == [1003, 1007] and not opened["approved_tri"].visible()
+    stage.press("refresh", opened)
+    assert approved_curve(stage, opened) == [1003, 1007] and stage.told == []
+
+
 def test_copies_that_cannot_be_taken_along_stop_the_run_and_leave_none(stage, monkeypatch):
     from xmem_roto_nuke.handover import approvals
 
