@@ -71,7 +71,8 @@ def _migrate(node: nuke.Node, written: str, of_node: Tuple[int, ...]) -> str:
         sentence += f" {body.why_not(node)}"
     if of_node < ERROR_SINCE:
         sentence += (
-            " A frame whose matte is missing was black in renders; from now on it stops a render in a terminal or on a farm. "
+            " A frame whose matte is missing was black in renders; from now on it stops a render in a terminal or on a farm, "
+            "and a node that was never propagated stops one too. "
             "Set 'on missing' to black to keep what was. Passes made earlier stay black there: make them anew."
         )
     if host.has_interface():  # a terminal may save the script, and no artist has been told yet

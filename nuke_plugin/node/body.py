@@ -18,11 +18,12 @@ GIZMO = CHECKOUT / "gizmos" / "XMemRoto.gizmo"
 FORMER_INPUTS: Dict[str, Tuple[Tuple[str, ...], ...]] = {
     "Layers": (("plate", "Mattes"),),
     "Composed": (("Result", "plate"), ("Layers", "plate")),
-    "Shown": (("plate", "Composed"),),
+    "Mattes": (("Result",),),
+    "Shown": (("plate", "Composed", ""),),
 }
 """What was connected to today's nodes in earlier versions: until the tab Matte came, and in 0.1.0."""
-FOLLOWING = ("before", "after", "on_error")
-"""Knobs of the Read that follow the panel today, and did not in earlier versions."""
+FOLLOWING: Dict[str, Tuple[str, ...]] = {"Result": ("before", "after", "on_error"), "Shown": ("which",)}
+"""Knobs inside that follow the panel today, and did not, or otherwise, in earlier versions."""
 CURVES = KEYED, AREA, SURE, APPROVED = ("keyed", "area", "sure", "approved")
 """Kinds of curves that a result brings: `sure` of the shot, and each of an object, as `sure_LAYER`."""
 MATTES = "Result"
@@ -132,7 +133,7 @@ def bring_up_to_date(node: nuke.Node) -> bool:
             inside[part.name] = host.make_inside(node, part.class_name, name=part.name)
         wanted = list(part.knobs)
         if present is not None:
-            wanted = [knob for knob in wanted if knob.split(" ", 1)[0] in FOLLOWING] if part.name == "Result" else []
+            wanted = [knob for knob in wanted if knob.split(" ", 1)[0] in FOLLOWING.get(part.name, ())]
         if wanted:
             inside[part.name].readKnobs("\n".join(wanted))
     # In 0.1.0 one layer of the plate could be passed on by choice, with a knob that stays; all of them are now.

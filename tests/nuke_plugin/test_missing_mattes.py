@@ -673,3 +673,47 @@ def test_a_file_with_a_date_for_a_number_is_no_frame_of_the_mattes(stage):
     assert "Up to date" in stage.status() and "20260101" not in stage.status()
     run(stage, "1001-1003")
     assert stage.node.node("Result")["last"].value() == 1010
+
+
+# --- a node that was never propagated
+
+
+@pytest.fixture
+def plate_alpha(stage):
+    """Give the plate an alpha of its own, which is none of the node's."""
+    constant = stage.nuke.nodes.Constant(color=0.5, channels="rgba")
+    stage.node.setInput(0, stage.nuke.nodes.FrameRange(inputs=[constant], first_frame=1001, last_frame=1010))
+    return 0.5
+
+
+def shown(opened, frame: int = 1004) -> tuple[float, float]:
+    """Red and alpha of the node, within the shape."""
+    picture = opened.host.pixels(opened.host.node("XMemRoto"), frame)
+    return picture.at("rgba.red", 9, 35), picture.at("rgba.alpha", 9, 35)
+
+
+@pytest.mark.parametrize("plugin", [True, False], ids=["with the plugin", "without the plugin"])
+def test_a_node_without_any_mattes_stops_a_render_and_says_to_propagate(stage, plate_alpha, start, plugin):
+    assert shown(stage) == (0.5, 0.5), "in the interface it gives the plate"
+    stage.node["view_as"].setValue("overlay")
+    script = stage.save()
+    stage.host.close()
+    farm = start(plugin=plugin, gui=False)
+    farm.host.open(script)
+    for frame in (1004, 2000):
+        with pytest.raises(Exception, match=r"XMemRoto\.PropagateFirst: .*no mattes yet, propagate XMemRoto first"):
+            shown(farm, frame)
+
+
+@pytest.mark.parametrize("choice", ["black", "hold nearest"])
+@pytest.mark.parametrize("tab, expected", [("", (0.5, 0.0)), ("matte_premultiply", (0.0, 0.0)), ("matte_invert", (0.5, 1.0))])
+def test_a_node_without_any_mattes_is_an_empty_matte_where_that_was_chosen(stage, plate_alpha, start, choice, tab, expected):
+    stage.node["on_missing"].setValue(choice)
+    if tab:
+        stage.node[tab].setValue(True)
+    assert shown(stage) == (0.5, 0.5)
+    script = stage.save()
+    stage.host.close()
+    farm = start(plugin=False, gui=False)
+    farm.host.open(script)
+    assert shown(farm) == expected

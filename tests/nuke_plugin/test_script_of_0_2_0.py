@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from tests.witness.old_script import placed
@@ -62,6 +64,27 @@ def test_a_terminal_renders_it_as_it_was_approved_with_the_plugin_or_without(sta
         seen.append((inside, [pixels.at(channel, 9, 48 - 1 - 12) for channel in sorted(node.channels())]))
         farm.host.close()
     assert seen[0] == seen[1]
+
+
+def test_its_node_without_any_mattes_gives_the_plate_in_renders_until_somebody_was_told(start, tmp_path):
+    script = placed(tmp_path)
+    shutil.rmtree(script.parent / "mattes")
+    script.write_text(script.read_text().replace("has_result true", "has_result false"))
+    for plugin in (False, True):
+        farm = start(plugin=plugin, gui=False)
+        farm.host.open(script)
+        node = farm.host.node("XMemRoto")
+        assert farm.host.pixels(node, 1004).at("rgba.red", 9, 35) == farm.host.pixels(node.input(0), 1004).at("rgba.red", 9, 35)
+        farm.host.close()
+    artist = start()
+    artist.host.open(script)
+    assert artist.host.pump(5, until=lambda: artist.told) and "a node that was never propagated stops one too" in artist.told[0]
+    artist.nuke.scriptSave(str(script))
+    artist.host.close()
+    farm = start(plugin=False, gui=False)
+    farm.host.open(script)
+    with pytest.raises(Exception, match="PropagateFirst"):
+        farm.host.pixels(farm.host.node("XMemRoto"), 1004)
 
 
 def test_it_shows_its_mattes_keeps_its_choices_and_every_button_works(opened):
