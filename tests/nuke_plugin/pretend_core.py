@@ -75,11 +75,12 @@ def propagate(request, listener):
     names = object_names(request)
     frames = wanted(request)
     behaviour = os.environ.get("PRETEND", "")
-    signature = str(time.time_ns())
+    signature, done = str(time.time_ns()), []
     Path(request.out).parent.mkdir(parents=True, exist_ok=True)
     (Path(request.out).parent / "request.json").write_text(json.dumps(asdict(request)))
     for number, frame in enumerate(sorted(frames, key=lambda f: abs(f - (request.viewer_frame or 0)))):
         if listener.cancelled():
+            keep_result(Path(request.out), done, names, signature)
             raise Cancelled("stopped")
         if number == 3 and behaviour == "die":
             print("Segmentation fault in libpretend.so", file=sys.stderr, flush=True)
@@ -110,6 +111,7 @@ def propagate(request, listener):
         with OpenEXR.File(header, channels) as file:
             file.write(str(path) + ".part")
         os.replace(str(path) + ".part", str(path))
+        done.append(frame)
         listener.frame_done(frame, path)
         listener.progress(number + 1, len(frames))
     keep_result(Path(request.out), frames, names, signature)
