@@ -60,7 +60,7 @@ def propagate(node: nuke.Node, share: Optional[Share] = None) -> Run:
     """
     ownership.require_own(node)
     knobs.read_settings(node).propagate.require_possible()  # the core would say so too, after the plate has been rendered
-    return start(node, "Propagate", read_to_hand_over, _alone(_propagate), share)
+    return start(node, "Propagate", read_to_hand_over, _alone(_propagate), share, fills=True)
 
 
 def suggest(node: nuke.Node) -> Run:

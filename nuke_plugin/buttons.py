@@ -47,12 +47,12 @@ def _tell(error: Exception) -> None:
     host.tell(str(failure))
 
 
-def _start(act: Callable[[Any], Any], node: Optional[nuke.Node]) -> None:
-    """Begin a run. A refusal becomes the node's status like a failure, so that no older failure stays there."""
+def propagate(node: Optional[nuke.Node]) -> None:
+    """Begin to fill the shot. A refusal becomes the node's status like a failure, so that no older failure stays there."""
 
     def begin(node: nuke.Node) -> None:
         try:
-            act(node)
+            actions.propagate(node)
         except run.AlreadyRunning:
             raise  # the status is the other run's
         except Exception as error:
@@ -64,12 +64,8 @@ def _start(act: Callable[[Any], Any], node: Optional[nuke.Node]) -> None:
     _pressed(begin, node)
 
 
-def propagate(node: Optional[nuke.Node]) -> None:
-    _start(actions.propagate, node)
-
-
 def suggest_frames(node: Optional[nuke.Node]) -> None:
-    _start(actions.suggest, node)
+    _pressed(actions.suggest, node)
 
 
 def cancel(node: Optional[nuke.Node]) -> None:
@@ -77,7 +73,7 @@ def cancel(node: Optional[nuke.Node]) -> None:
 
 
 def clear(node: Optional[nuke.Node]) -> None:
-    _start(actions.clear, node)
+    _pressed(actions.clear, node)
 
 
 def refresh(node: Optional[nuke.Node]) -> None:
@@ -94,11 +90,11 @@ def _refresh(node: nuke.Node) -> None:
 
 
 def ask_core(node: Optional[nuke.Node]) -> None:
-    _start(actions.ask_status, node)
+    _pressed(actions.ask_status, node)
 
 
 def list_models(node: Optional[nuke.Node]) -> None:
-    _start(actions.list_models, node)
+    _pressed(actions.list_models, node)
 
 
 def add_key(node: Optional[nuke.Node]) -> None:

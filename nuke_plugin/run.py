@@ -39,7 +39,12 @@ class Unshown(Failure):
 
 
 def start(
-    node: nuke.Node, title: str, read: Callable[[nuke.Node], Read], work: Callable[[Run, Read], None], share: Optional[Share] = None
+    node: nuke.Node,
+    title: str,
+    read: Callable[[nuke.Node], Read],
+    work: Callable[[Run, Read], None],
+    share: Optional[Share] = None,
+    fills: bool = False,
 ) -> Run:
     """Begin a run; main thread, returns at once in the interface.
 
@@ -49,6 +54,7 @@ def start(
         read: reads the node now; what it raises becomes the node's status.
         work: does it with that value; what it raises becomes the node's status.
         share: of a bar for several nodes; None for a bar and a dialogue of its own.
+        fills: it makes the node's mattes.
 
     Raises:
         AlreadyRunning.
@@ -57,7 +63,7 @@ def start(
     if runs.running(node_id):
         raise AlreadyRunning(f"{node.name()} is at work already: {runs.title(node_id)}. Cancel it, or wait for it.")
     version = node.knob("version")
-    run = Run(node, node_id, str(node.fullName()), title, "" if version is None else str(version.value()))
+    run = Run(node, node_id, str(node.fullName()), title, "" if version is None else str(version.value()), fills)
     runs.under_way[node_id] = run
     status.say_working(node)
     values: List[Read] = []
@@ -144,6 +150,8 @@ def _say_end(run: Run, share: Optional[Share]) -> None:
         return
     if isinstance(run.failure, Unshown):
         status.say_unshown(run.node, str(run.failure), run.warnings)
+    elif not run.fills:
+        status.refresh(run.node, [*run.warnings, str(run.failure)])
     else:
         status.say_failure(run.node, run.failure, run.warnings)
     if share is not None:

@@ -36,6 +36,8 @@ class Run:
     title: str
     version: str = ""
     """Of the mattes, as the node's knob said when the run began; empty for a node without such a knob."""
+    fills: bool = False
+    """Whether it makes the node's mattes, so that its failure is what the result's state is."""
     stop: threading.Event = field(default_factory=threading.Event)
     bar: Optional[Bar] = None
     ended: threading.Event = field(default_factory=threading.Event)

@@ -255,7 +255,8 @@ def _write(node: nuke.Node, verdict: Verdict, notes: Sequence[str], record: Opti
     holes = f"No plate on {FrameRange.of(record.missing)}." if record is not None and record.missing and verdict.state != "working" else ""
     used = places.disk_used(exchange_folder(node_id)) + places.disk_used(cache_root() / node_id)
     disk = f"In the cache for this node alone: {size(used)}." if used else ""
-    lines = [head, *map(html.escape, [*verdict.reasons, verdict.cost, holes, *home.notes(node_id), *picked.notes(node_id), *notes, disk])]
+    sentences = [*verdict.reasons, verdict.cost, holes, *home.notes(node_id), *picked.notes(node_id), *notes, disk]
+    lines = [head, *map(html.escape, dict.fromkeys(sentences))]  # what was refused may be what the verdict says
     _set(node, "status", "<br>".join(line for line in lines if line))
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.nuke_plugin.conftest import TRIANGLE
+from tests.nuke_plugin.test_staleness import let_idle_run
 from tests.nuke_plugin.test_versions import choose
 
 pytestmark = pytest.mark.timeout(300)
@@ -310,3 +311,28 @@ def test_frames_that_the_plate_has_not_got_cannot_be_annotated(stage):
     assert stage.node["keyframes"].value() == "tri: 1001; not in 1009-1010", "to the plate's end"
     stage.propagate()
     assert len(stage.told) == 2 and "Up to date" in stage.status()
+
+
+def slips(stage):
+    """Name buttons that will be refused, with a part of what they say."""
+    stage.node["on_frames"].setValue("1050-1051")
+    yield "approve", "no matte"
+    yield "take_back", "no mark"
+    stage.node["on_frames"].setValue("")
+    stage.node["suggest_count"].setValue(0)
+    yield "suggest_frames", "suggest"
+    stage.node["publish"].setValue("/proc/no/such/place/m.%04d.exr")
+    yield "copy_mattes", "/proc/no/such/place"
+
+
+def test_a_slip_at_a_button_is_said_and_is_no_failed_run(stage):
+    stage.propagate()
+    for told, (button, says) in enumerate(slips(stage), 1):
+        stage.press(button)
+        stage.wait()
+        assert len(stage.told) == told and says in stage.told[-1], button
+        assert "Up to date" in stage.status() and "Failed" not in stage.status(), button
+        assert "failed" not in stage.host.label(stage.node), button
+    stage.grade["multiply"].setValue(0.4)
+    let_idle_run(stage)
+    assert "Stale" in stage.status(), "idle moments look on"
