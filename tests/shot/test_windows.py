@@ -14,6 +14,8 @@ from tests.shot.set_up import depends
 from tests.shot.test_carry import grey
 from xmemcore.engine.frames import Padding
 from xmemcore.engine.order import Gap, outward_gaps
+from xmemcore.engine.second_look import halved
+from xmemcore.engine.sweep import Sweep
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.annotations.annotations import network_mask_from_matte
 from xmemcore.shot.files.box import Box
@@ -21,6 +23,7 @@ from xmemcore.shot.inputs.inputs import open_shot
 from xmemcore.shot.inputs.opened import open_propagate
 from xmemcore.shot.mattes.composition import _beside
 from xmemcore.shot.mattes.mattes import Matte, read_mattes
+from xmemcore.shot.plan import plan as planning
 from xmemcore.shot.plan import windows
 from xmemcore.shot.plan.plan import plan
 from xmemcore.shot.plan.windows import STRIDE, GroupWindows, Lens, seen_in
@@ -191,6 +194,21 @@ def mattes_of(request: PropagateRequest) -> dict[int, Matte]:
 def lenses_of(request: PropagateRequest) -> list[Lens]:
     planned = plan(open_propagate(request))
     return [lens for each in planned.groups for gap in each.gaps if each.windows for lens in each.windows.candidates(gap)]
+
+
+def test_a_window_is_looked_at_twice_with_a_memory_of_its_own_size(request_: PropagateRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[tuple[tuple[int, int], bool]] = []
+    step = Sweep.step
+
+    def noted(self, index, frame, annotation=None, last=False, second=None):
+        steps.append((self.padding.padded, second is not None))
+        return step(self, index, frame, annotation, last, second)
+
+    monkeypatch.setattr(planning, "LEAST_SECOND_LOOK", 64)
+    monkeypatch.setattr(Sweep, "step", noted)
+    propagate(request_)
+    close = {lens.size for lens in lenses_of(request_) if (lens.size, True) in steps}
+    assert close and all((halved(Padding(*size)).padded, False) in steps for size in close)
 
 
 def test_a_window_leaves_nothing_outside_of_it_and_keyframes_are_the_artists_own(request_: PropagateRequest) -> None:

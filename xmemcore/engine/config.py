@@ -31,6 +31,8 @@ class EngineConfig:
     """Angle of the two rotated variants; 45 in the paper, 30 in the public program."""
     boxes: bool = False
     """Whether each object is decoded where it can be, and is exactly 0 elsewhere; False: in the whole frame, as the papers."""
+    second_look: bool = False
+    """Whether frames are also looked at in half the size, for what the first look loses; False: not, as the papers."""
     reuse: bool = True
     """Whether a keyframe's value and the sensory state after it are computed once; False: computed each time, for comparison."""
     memory: MemoryConfig = field(default_factory=MemoryConfig)

@@ -43,6 +43,10 @@ class FrameSource(Protocol):
     def padding(self) -> Padding:
         """How the working images were padded; the same for all."""
 
+    @property
+    def half(self) -> FrameSource:
+        """The same frames in half the size; asked for only where a second look is taken."""
+
 
 @dataclass(frozen=True)
 class Annotation:

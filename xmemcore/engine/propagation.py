@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from xmemcore.engine.config import XMEM, EngineConfig
 from xmemcore.engine.entrance import shown
-from xmemcore.engine.frames import Annotation, FrameSource
+from xmemcore.engine.frames import Annotation, Frame, FrameSource
 from xmemcore.engine.order import Gap, forward_gap, outward_gaps
 from xmemcore.engine.permanent import entries
+from xmemcore.engine.second_look import NEAR_FRAMES, halved_annotation
 from xmemcore.engine.sweep import Prediction, Sweep, is_given
 from xmemcore.memory.permanent import Entry, PermanentMemory
 from xmemcore.network.backend import Backend
@@ -19,7 +21,8 @@ from xmemcore.protocol.failures import Cancelled
 
 
 class Propagation:
-    """Propagate the objects of one competition group; `learn` every one of its `permanent_indices` before the first gap."""
+    """Propagate the objects of one competition group; each of its `looks` must `learn` every one of its `permanent_indices` before the
+    first gap."""
 
     def __init__(
         self,
@@ -37,11 +40,31 @@ class Propagation:
         self.config = config
         self._where = where
         self.permanent = PermanentMemory(objects)
+        self.second: Propagation | None = None
+        """The same shot in half the size; None where no second look is taken."""
+        if config.second_look:
+            smaller = {index: halved_annotation(annotation) for index, annotation in annotations.items()}
+            self.second = Propagation(network, source.half, smaller, objects, replace(config, second_look=False))
+
+    @property
+    def looks(self) -> tuple[Propagation, ...]:
+        """This one, and the second look where one is taken; each learns for itself."""
+        return (self,) if self.second is None else (self, self.second)
+
+    @property
+    def memories(self) -> tuple[PermanentMemory, ...]:
+        """The permanent memory of each look."""
+        return tuple(look.permanent for look in self.looks)
+
+    def share(self, memories: Sequence[PermanentMemory]) -> None:
+        """Use another propagation's `memories`."""
+        for look, memory in zip(self.looks, memories):
+            look.permanent = memory
 
     def beside(self, source: FrameSource) -> Propagation:
         """Make a propagation for another thread: it reads its own frames, and shares this one's permanent memory."""
         other = Propagation(self.network, source, self.annotations, self.permanent.objects, self.config, self._where)
-        other.permanent = self.permanent
+        other.share(self.memories)
         return other
 
     @torch.inference_mode()
@@ -51,7 +74,7 @@ class Propagation:
         return dict(entries(self.network, frame, annotation, self.permanent.objects, self.source.padding, self.config))
 
     def learn(self, index: int, encoded: Mapping[int, Entry] | None = None) -> None:
-        """Put one annotation into permanent memory, in place of what was there; None: encode it now."""
+        """Put one annotation into this look's permanent memory, in place of what was there; None: encode it now."""
         encoded = self.encode(index) if encoded is None else encoded
         self.permanent.remove(index)
         for variant, entry in encoded.items():
@@ -60,8 +83,7 @@ class Propagation:
 
     def answer(self, index: int) -> Prediction:
         """Give the network's own answer at a keyframe of permanent memory: what the next frame would get if nothing moved."""
-        sweep = Sweep(self.network, self.permanent, self.source.padding, self.config, self._where)
-        return sweep.answer(index, self.source.frame(index))
+        return self._sweep().answer(index, self.source.frame(index))
 
     def asks_for(self, index: int) -> bool:
         """Say whether a sweep that comes to an index asks for its frame."""
@@ -101,12 +123,16 @@ class Propagation:
         waiting: dict[int, Prediction] = {}
         for number, indices in enumerate(gap.sweeps_for(wanted)):
             expected = frozenset[int]() if len(gap.sweeps) == 1 else shown(self.annotations.get(gap.sweeps[1 - number][0]))
-            sweep = Sweep(self.network, self.permanent, self.source.padding, self.config, self._where, expected)
+            sweep = self._sweep(expected)
+            second = self.second._sweep(expected) if self.second is not None and len(indices) >= NEAR_FRAMES else None
             for index in indices:
                 if cancelled():
                     raise Cancelled("Cancelled. The mattes that were finished stay.")
-                frame = self.source.frame(index) if self.asks_for(index) else None
-                prediction = sweep.step(index, frame, self.annotations.get(index), last=index == indices[-1])
+                frame, last = self._frame(index), index == indices[-1]
+                again = None
+                if second is not None and self.second is not None:
+                    again = second.step(index, self.second._frame(index), self.second.annotations.get(index), last)
+                prediction = sweep.step(index, frame, self.annotations.get(index), last, again)
                 if index not in wanted:
                     yield index, None
                 elif index not in gap.blend:
@@ -116,6 +142,12 @@ class Propagation:
                 else:
                     waiting[index] = prediction
                     yield index, None
+
+    def _sweep(self, expected: frozenset[int] = frozenset()) -> Sweep:
+        return Sweep(self.network, self.permanent, self.source.padding, self.config, self._where, expected)
+
+    def _frame(self, index: int) -> Frame | None:
+        return self.source.frame(index) if self.asks_for(index) else None
 
 
 def permanent_indices(annotations: Iterable[int], config: EngineConfig) -> tuple[int, ...]:

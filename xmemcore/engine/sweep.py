@@ -14,6 +14,7 @@ from xmemcore.engine.config import XMEM, EngineConfig
 from xmemcore.engine.entrance import Entrance
 from xmemcore.engine.frames import Annotation, Frame, Padding
 from xmemcore.engine.permanent import coverage_of, elements_first, soft_masks
+from xmemcore.engine.second_look import enlarged, given_back
 from xmemcore.memory.permanent import PermanentMemory
 from xmemcore.memory.reading import Readout, ShotMemory
 from xmemcore.memory.temporary import TemporaryMemory, newborn
@@ -83,7 +84,14 @@ class Sweep:
         """Keeps absent objects out; None: as the papers."""
 
     @torch.inference_mode()
-    def step(self, index: int, frame: Frame | None, annotation: Annotation | None = None, last: bool = False) -> Prediction:
+    def step(
+        self,
+        index: int,
+        frame: Frame | None,
+        annotation: Annotation | None = None,
+        last: bool = False,
+        second: Prediction | None = None,
+    ) -> Prediction:
         """Segment the next frame of the sweep.
 
         Args:
@@ -91,6 +99,7 @@ class Sweep:
             frame: the frame; None where `is_given` says so.
             annotation: of the frame; None for a frame without one.
             last: whether the sweep ends here, so that nothing need be remembered.
+            second: what the second look finds here; None where none was taken.
         """
         begins = not self._begun
         self._since_memory += self._begun
@@ -102,7 +111,8 @@ class Sweep:
             planes = torch.cat((1 - objects.sum(dim=1, keepdim=True), objects), dim=1)
         else:
             assert frame is not None, "only a frame that `is_given` is left out"
-            probabilities, places = self._decode(index, frame, update_sensory=not remembers and not last, looks_around=remembers)
+            again = None if second is None else enlarged(second.objects, self.padding)
+            probabilities, places = self._decode(index, frame, not remembers and not last, looks_around=remembers, second=again)
             if self._entrance:
                 self._entrance.clear(probabilities, self.padding, self._usual_area)
             planes = (
@@ -127,7 +137,9 @@ class Sweep:
             self.sensory = entry.sensory.unsqueeze(0)
         return Prediction(self.padding.unpad(self._aggregated(*self._decode(index, frame, update_sensory=False))[0]))
 
-    def _decode(self, index: int, frame: Frame, update_sensory: bool, looks_around: bool = False) -> tuple[Tensor, list[Box | None]]:
+    def _decode(
+        self, index: int, frame: Frame, update_sensory: bool, looks_around: bool = False, second: Tensor | None = None
+    ) -> tuple[Tensor, list[Box | None]]:
         """Give the objects' own probabilities, (1, K, H, W), and the boxes outside which they are 0.
 
         Args:
@@ -135,6 +147,7 @@ class Sweep:
             frame: with its features.
             update_sensory: whether the state takes in this frame.
             looks_around: whether the surroundings of the boxes are computed anew. Those that were never computed are computed in any case.
+            second: (2, K, H, W), what the second look finds, as `enlarged` gives it.
         """
         features = frame.features
         h, w = features.key.shape[-2:]
@@ -142,7 +155,7 @@ class Sweep:
         readout = self.memory.read(elements_first(features.key), elements_first(features.selection), frame.searches)
         if readout is None:
             return probabilities, [None] * self.objects
-        places = self._places(index, features, readout)
+        places = self._places(index, features, readout, second)
         sensory = self.sensory.clone() if update_sensory else self.sensory
         wide = {box: widened(box, h, w) for box in by_box(places)}
         together = shared(wide.values())
@@ -158,7 +171,10 @@ class Sweep:
             if update_sensory:
                 sensory[:, objects, :, top:bottom, left:right] = state
             rows, columns = slice(STRIDE * top, STRIDE * bottom), slice(STRIDE * left, STRIDE * right)
-            probabilities[:, objects, rows, columns] = torch.sigmoid(logits.float()) * answers
+            found = torch.sigmoid(logits.float()) * answers
+            if second is not None:
+                found = given_back(found, second[:, objects, rows, columns])
+            probabilities[:, objects, rows, columns] = found
         self.sensory = sensory
         return probabilities, places
 
@@ -169,13 +185,14 @@ class Sweep:
         shown = [area for area in areas if area >= 1]  # an empty mask leaves a trace of rounding
         return sum(shown) / len(shown) if shown else 0.0
 
-    def _places(self, index: int, features: Features, readout: Readout) -> list[Box | None]:
+    def _places(self, index: int, features: Features, readout: Readout, second: Tensor | None = None) -> list[Box | None]:
         """Give the box in which each object can be; None for an object that is not in the frame."""
         h, w = features.key.shape[-2:]
         if self._where is not None and index in self._where:
             return boxes(self._where[index], torch.zeros_like(self._where[index], dtype=torch.float32))
         if self.config.boxes and self._trace is not None and readout.presence is not None:
-            return boxes(self._trace, readout.presence.unflatten(1, (h, w)))
+            trace = self._trace if second is None else self._trace | cells_of(second[:1])
+            return boxes(trace, readout.presence.unflatten(1, (h, w)))
         return [(0, 0, h, w)] * self.objects
 
     def _surroundings(self, features: Features, readout: Readout, objects: list[int], box: Box, anew: bool) -> Surroundings | None:

@@ -241,7 +241,8 @@ def engine_seconds(
         propagation = Propagation(network, frames, group.annotations, len(group.objects), planned.config, where)
         began = time.perf_counter()
         for number, index in enumerate(planned_group.permanent):
-            propagation.learn(index)
+            for look in propagation.looks:
+                look.learn(index)
             if number < known:
                 began = time.perf_counter()
         for gap in planned_group.gaps:

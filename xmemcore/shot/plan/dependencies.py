@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 
-from xmemcore.engine import entrance
+from xmemcore.engine import entrance, second_look
 from xmemcore.engine.order import Gap
 from xmemcore.protocol.settings import values
 from xmemcore.shot.annotations.objects import Group
@@ -137,7 +137,8 @@ class Dependencies:
     def _base(self, planned: GroupPlan, keys: dict[int, str]) -> str:
         """Hash settings, model and every annotation of a group."""
         group, encoding = planned.group, self._opened.content.encoding
-        parts = (FORMAT, asdict(self._plan.config), vars(encoding), keys, group.signatures, len(group.objects), entrance.VERSION)
+        versions = entrance.VERSION, second_look.VERSION
+        parts = (FORMAT, asdict(self._plan.config), vars(encoding), keys, group.signatures, len(group.objects), *versions)
         return digest(*parts, *self._weights())
 
     def _weights(self) -> list[str]:

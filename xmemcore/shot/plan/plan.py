@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +12,8 @@ from xmemcore.engine.learning import LearningConfig, steps_for
 from xmemcore.engine.order import Gap
 from xmemcore.engine.propagation import permanent_indices, plan_gaps
 from xmemcore.memory.config import MemoryConfig
+from xmemcore.network.catalogue import parameters_of
+from xmemcore.network.config import FULL
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.annotations.objects import Group, competition_groups
@@ -21,6 +23,9 @@ from xmemcore.shot.mattes.carry import KeyDifferences
 from xmemcore.shot.mattes.steps import Carry, Chain, Steady, chain_of
 from xmemcore.shot.plan.windows import GroupWindows, group_windows, wants_windows
 from xmemcore.shot.plate.flow import Flows, Ways
+
+LEAST_SECOND_LOOK = 384
+"""Least working size at which frames are also looked at in half the size."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,7 @@ def plan(opened: OpenedShot) -> Plan:
     """
     request, shot, content = opened.request, opened.shot, opened.content
     config = engine_config(request)
+    config = replace(config, second_look=config.second_look and _looks_twice(opened))
     padding = content.padding
     groups = competition_groups(shot.annotations, shot.indices, (padding.height, padding.width), content.encoding.resampling)
     planned = [
@@ -115,6 +121,12 @@ def plan(opened: OpenedShot) -> Plan:
         LearningConfig(steps=steps_for(request.learn)) if request.learn else None,
         (*shot.plate.warnings, *shot.annotations.warnings, *_unseen(groups, shot.annotations.objects), *_uncounted(opened)),
     )
+
+
+def _looks_twice(opened: OpenedShot) -> bool:
+    """Say whether a second look pays: a network that was trained on small crops, at a size of which half is enough to see by."""
+    small = parameters_of(opened.model.path)[1] != FULL.key_encoder
+    return small and not opened.request.plain and opened.request.size >= LEAST_SECOND_LOOK
 
 
 def _uncounted(opened: OpenedShot) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from xmemcore.engine.frames import Frame, Padding, normalise
+from xmemcore.engine.second_look import halved, halved_image
 from xmemcore.memory.searches import Searches
 from xmemcore.network.backend import Backend
 from xmemcore.network.features import Features, finer
@@ -217,12 +218,14 @@ class ShotFrames:
         self.store = store
         self.encoded_frames = 0
         """Key encodings computed so far; 0 when everything was kept from an earlier run."""
-        self._warn = warn
+        self.warn = warn
         # A card searches faster than a disk is read; plain mode keeps nothing.
         self._searching = searching and device.type == "cpu" and not content.encoding.exact
         self._pinned: frozenset[int] = frozenset()
         self._kept: OrderedDict[int, tuple[_Picture, Features]] = OrderedDict()
         self._latest: tuple[int, Frame] | None = None
+        self._picture: tuple[int, _Picture] | None = None
+        self._half: HalfFrames | None = None
         self._expected: list[int] = []
         self._arriving: dict[int, Future[_Picture]] = {}
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="plate-reader")
@@ -233,6 +236,8 @@ class ShotFrames:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._half is not None:
+            self._half.__exit__()
         for future in self._arriving.values():
             future.cancel()
         self._leave()
@@ -247,6 +252,19 @@ class ShotFrames:
         """How working images are padded."""
         return self.content.padding
 
+    @property
+    def half(self) -> HalfFrames:
+        """The same frames in half the size."""
+        if self._half is None:
+            self._half = HalfFrames(self)
+        return self._half
+
+    def picture(self, index: int) -> tuple[Tensor, str]:
+        """Give a frame's picture (1, 3, h, w), unpadded, and the name of its features; the latest frame's is at hand."""
+        held = self._picture if self._picture is not None and self._picture[0] == index else None
+        picture = self._read(index) if held is None else held[1]
+        return picture.image, picture.digest
+
     def name(self, index: int) -> str | None:
         """Name a frame's features; None where no searches are kept."""
         return self.content.digest(index) if self._searching else None
@@ -258,9 +276,15 @@ class ShotFrames:
             # The next frame may be the one just encoded: wait until its file is written.
             self._writing.result()
         self._expected = list(indices)
+        self.hold(twice)
+        self._fetch_ahead()
+
+    def hold(self, twice: Collection[int]) -> None:
+        """Hold these frames when they come, and no others."""
         self._pinned = frozenset(twice)
         self._kept = OrderedDict((index, features) for index, features in self._kept.items() if index in self._pinned)
-        self._fetch_ahead()
+        if self._half is not None:
+            self._half.hold(twice)
 
     def frame(self, index: int) -> Frame:
         """Give one frame, encoded."""
@@ -276,7 +300,7 @@ class ShotFrames:
         if not self.content.encoding.exact:
             features = Features(**{name: self._widened(name, tensor) for name, tensor in features.tensors().items()})
         frame = Frame(image, features, picture.searches)
-        self._latest = index, frame
+        self._latest, self._picture = (index, frame), (index, picture)
         return frame
 
     def _leave(self) -> None:
@@ -297,7 +321,7 @@ class ShotFrames:
         picture = future.result() if future is not None else self._read(index)
         self._fetch_ahead()
         if picture.warning:
-            self._warn(picture.warning)
+            self.warn(picture.warning)
         return replace(picture, features=None), picture.features
 
     def _fetch_ahead(self) -> None:
@@ -306,8 +330,11 @@ class ShotFrames:
                 self._arriving[index] = self._reader.submit(self._read, index)
 
     def _read(self, index: int) -> _Picture:
-        image = self.content.read(index)
-        key = self.content.digest(index)
+        image = normalise(self.content.read(index))
+        return self._found(index, image, self.content.digest(index))
+
+    def _found(self, index: int, picture: Tensor, key: str) -> _Picture:
+        """Take a picture (1, 3, h, w) with what is kept of it under its name."""
         features: Features | None = None
         warning: str | None = None
         if self.store is not None:
@@ -318,7 +345,6 @@ class ShotFrames:
                 self.store.forget(key)
                 warning = f"The cached features of frame {self.content.plate.frames[index]} were damaged; they are made again."
         searches = Searches(key, [] if self.store is None else load_searches(self.store, key)) if self._searching else None
-        picture = normalise(image)
         # From pinned memory a card fetches a picture while it computes.
         return _Picture(picture.pin_memory() if self.device.type == "cuda" else picture, key, features, searches, warning)
 
@@ -349,7 +375,25 @@ class ShotFrames:
             save(self.store, key, content)
         except OSError as error:
             self.store = None
-            self._warn(f"The cache cannot be written ({error.strerror}); this run goes on without it.")
+            self.warn(f"The cache cannot be written ({error.strerror}); this run goes on without it.")
+
+
+class HalfFrames(ShotFrames):
+    """The frames of another source in half the size, made from the pictures that it has at hand."""
+
+    def __init__(self, whole: ShotFrames) -> None:
+        """Take the source, whose thread this is for too."""
+        super().__init__(whole.content, whole.network, whole.device, whole.store, whole.warn, searching=False)
+        self._whole = whole
+
+    @property
+    def padding(self) -> Padding:
+        """How the pictures are padded."""
+        return halved(self._whole.padding)
+
+    def _read(self, index: int) -> _Picture:
+        picture, name = self._whole.picture(index)
+        return self._found(index, halved_image(picture, self._whole.padding), digest("half", name))
 
 
 def _rounded(name: str, tensor: Tensor) -> Tensor:

@@ -6,12 +6,13 @@ what was computed before it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 import torch
 
+from xmemcore.engine.config import EngineConfig
 from xmemcore.engine.frames import Annotation, FrameSource
 from xmemcore.engine.order import Gap
 from xmemcore.engine.propagation import Propagation
@@ -42,7 +43,8 @@ class _Group:
 
     planned: GroupPlan
     coarse: PermanentMemory | None = None
-    close: dict[Lens, PermanentMemory] = field(default_factory=dict)
+    close: dict[Lens, Sequence[PermanentMemory]] = field(default_factory=dict)
+    """The memory of each look by size of window."""
 
 
 @dataclass(frozen=True)
@@ -116,14 +118,14 @@ class CloseUps:
             Cancelled.
         """
         group = close.group.planned.group
-        memory = self._close_memory(close.group, close.lens, cancelled)
+        memories = self._close_memories(close.group, close.lens, cancelled)
         with self._frames(PartContent(self._opened.content, close.parts, close.lens.size)) as frames:
             annotations = {
                 index: self._annotation(group, index, close.parts[index], close.lens.size)
                 for index in group.annotations
                 if index in close.parts
             }
-            propagation = self._propagation(close.group, frames, annotations, memory)
+            propagation = self._propagation(close.group, frames, annotations, memories)
             if self._plan.carries:
                 self._compare_keys(close, propagation, indices)
             yield from _predictions(propagation, frames, close.gap, indices, cancelled)
@@ -140,7 +142,7 @@ class CloseUps:
         with self._frames(coarse) as frames:
             annotations = {index: self._annotation(group, index, None, cells) for index in group.annotations}
             memory = self._coarse_memory(state, frames, annotations, cancelled)
-            propagation = self._propagation(state, frames, annotations, memory)
+            propagation = self._propagation(state, frames, annotations, [memory], self._coarse_config)
             for index, prediction in _predictions(propagation, frames, gap, frozenset(gap.delivers), cancelled):
                 box = seen_in(prediction.objects.cpu().numpy())
                 seen[index] = None if box is None else on_plate(box, scale)
@@ -168,33 +170,35 @@ class CloseUps:
     ) -> PermanentMemory:
         with self._lock:
             if state.coarse is None:
-                teacher = self._propagation(state, frames, annotations, PermanentMemory(len(state.planned.group.objects)))
+                memory = PermanentMemory(len(state.planned.group.objects))
+                teacher = self._propagation(state, frames, annotations, [memory], self._coarse_config)
                 for index in state.planned.permanent:
                     if cancelled():
                         raise Cancelled(CANCELLED)
                     teacher.learn(index)
-                teacher.permanent.segment()  # laid out before several threads read it
-                state.coarse = teacher.permanent
+                memory.segment()  # laid out before several threads read it
+                state.coarse = memory
             return state.coarse
 
-    def _close_memory(self, state: _Group, lens: Lens, cancelled: Callable[[], bool]) -> PermanentMemory:
+    def _close_memories(self, state: _Group, lens: Lens, cancelled: Callable[[], bool]) -> Sequence[PermanentMemory]:
         """Give the permanent memory at one size of window, each keyframe in a window of its own."""
         planned = state.planned
         assert planned.windows is not None, "only such a group may be cropped"
         with self._lock:
             if lens not in state.close:
-                memory = PermanentMemory(len(planned.group.objects))
+                memories = [PermanentMemory(len(planned.group.objects)) for _ in range(2 if self._plan.config.second_look else 1)]
                 for index in planned.permanent:
                     if cancelled():
                         raise Cancelled(CANCELLED)
                     at_keys, part = planned.windows.of_key(index, lens)
                     annotations = {index: self._annotation(planned.group, index, part, at_keys.size)}
                     with self._frames(PartContent(self._opened.content, {index: part}, at_keys.size)) as frames:
-                        teacher = self._propagation(state, frames, annotations, memory)
-                        teacher.learn(index, {variant: rounded(entry) for variant, entry in teacher.encode(index).items()})
+                        for look in self._propagation(state, frames, annotations, memories).looks:
+                            look.learn(index, {variant: rounded(entry) for variant, entry in look.encode(index).items()})
                         self.encoded_frames += frames.encoded_frames
-                memory.segment()
-                state.close[lens] = memory
+                for memory in memories:
+                    memory.segment()
+                state.close[lens] = memories
             return state.close[lens]
 
     def _compare_keys(self, close: CloseUp, propagation: Propagation, indices: frozenset[int]) -> None:
@@ -210,9 +214,20 @@ class CloseUps:
         known = sorted(group.annotations[index].known)
         return Annotation(Unpacking({place: annotations.network_mask(frame, group.objects[place], size, part=part) for place in known}))
 
-    def _propagation(self, state: _Group, frames: FrameSource, annotations: dict[int, Annotation], memory: PermanentMemory) -> Propagation:
-        propagation = Propagation(self._network, frames, annotations, len(state.planned.group.objects), self._plan.config)
-        propagation.permanent = memory
+    @property
+    def _coarse_config(self) -> EngineConfig:
+        return replace(self._plan.config, second_look=False)
+
+    def _propagation(
+        self,
+        state: _Group,
+        frames: FrameSource,
+        annotations: dict[int, Annotation],
+        memories: Sequence[PermanentMemory],
+        config: EngineConfig | None = None,
+    ) -> Propagation:
+        propagation = Propagation(self._network, frames, annotations, len(state.planned.group.objects), config or self._plan.config)
+        propagation.share(memories)
         return propagation
 
     def _frames(self, content: FrameContent) -> ShotFrames:

@@ -30,7 +30,7 @@ from xmemcore.shot.run.pace import PaceClock
 from xmemcore.shot.run.run_mattes import RunMattes
 from xmemcore.shot.run.turns import CANCELLED, Part
 from xmemcore.shot.store.cache import features_folder
-from xmemcore.shot.store.permanent import PermanentStore, rounded
+from xmemcore.shot.store.permanent import PermanentStore, of_second_look, rounded
 from xmemcore.shot.store.work_folder import work_folder
 
 
@@ -102,25 +102,31 @@ class Computation:
         for keys, propagation in zip(memory_keys, self._propagations):
             self._listener.message(f"Learning {plural(len(keys), 'annotated frame')}")
             for index, key in keys.items():
-                if self._listener.cancelled():
-                    raise Cancelled(CANCELLED)
-                entries = self._memories.load(key) if self._memories is not None else None
-                if entries is None:
-                    entries = propagation.encode(index)
-                    self.encoded_annotations += 1
-                    if not self._opened.request.plain:
-                        entries = {variant: rounded(entry) for variant, entry in entries.items()}
-                    if self._memories is not None:
-                        self._memories.save(key, entries)
-                propagation.learn(index, {variant: entry.to(self._device) for variant, entry in entries.items()})
+                for look, name in zip(propagation.looks, (key, of_second_look(key))):
+                    if self._listener.cancelled():
+                        raise Cancelled(CANCELLED)
+                    self._learn(look, index, name)
         if self._memories is not None:
-            self._memories.forget_all_but(key for keys in memory_keys for key in keys.values())
+            needed = [key for keys in memory_keys for key in keys.values()]
+            self._memories.forget_all_but([*needed, *map(of_second_look, needed)])
+
+    def _learn(self, look: Propagation, index: int, key: str) -> None:
+        entries = self._memories.load(key) if self._memories is not None else None
+        if entries is None:
+            entries = look.encode(index)
+            self.encoded_annotations += look in self._propagations
+            if not self._opened.request.plain:
+                entries = {variant: rounded(entry) for variant, entry in entries.items()}
+            if self._memories is not None:
+                self._memories.save(key, entries)
+        look.learn(index, {variant: entry.to(self._device) for variant, entry in entries.items()})
 
     def workers(self, count: int, stack: ExitStack) -> list[GapWorker]:
         """Make workers that share weights and permanent memory, each with frames of its own, which `stack` closes."""
         workers = [GapWorker(self._frames, self._propagations, self._compare_keys, self._close_ups)]
         for propagation in self._propagations:
-            propagation.permanent.segment()  # laid out before several threads read it
+            for memory in propagation.memories:
+                memory.segment()  # laid out before several threads read it
         for _ in range(count - 1):
             frames = stack.enter_context(
                 ShotFrames(self._opened.content, self._frames.network, self._device, self._frames.store, self._warn)

@@ -1,0 +1,143 @@
+"""The second look of a run: frames are read once for both, what was seen is kept, and the mattes are those of the shot, not of the run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.shot.made_shot import sent_to, write_shot
+from tests.shot.set_up import depends
+from tests.shot.test_propagate import Recorder, read
+from xmemcore.engine.propagation import Propagation
+from xmemcore.network.xmem import XMem
+from xmemcore.protocol.failures import Cancelled
+from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot import propagate as propagating
+from xmemcore.shot.inputs.opened import open_propagate
+from xmemcore.shot.plan import plan as planning
+from xmemcore.shot.plan.plan import LEAST_SECOND_LOOK, plan
+from xmemcore.shot.plate.frame_source import PlateContent
+from xmemcore.shot.propagate import propagate
+
+LAST = 1020
+FRAMES = range(1001, LAST + 1)
+KEYS = (1001, 1012)
+
+
+@pytest.fixture(autouse=True)
+def at_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look twice at the small size at which shots are made here."""
+    monkeypatch.setattr(planning, "LEAST_SECOND_LOOK", 32)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> PropagateRequest:
+    return write_shot(tmp_path_factory.mktemp("written"), LAST, body_keys=KEYS, sleeve_keys=KEYS)
+
+
+@pytest.fixture
+def request_of(written: PropagateRequest, tmp_path: Path) -> PropagateRequest:
+    return sent_to(replace(written, device="cpu"), tmp_path)
+
+
+def planes(out: str) -> dict[tuple[int, str], np.ndarray]:
+    return {(frame, name): plane for frame in FRAMES for name, plane in read(Path(out).parent, frame)[1].items()}
+
+
+def same(one: str, other: str) -> bool:
+    found, expected = planes(one), planes(other)
+    return found.keys() == expected.keys() and all(np.array_equal(plane, found[place]) for place, plane in expected.items())
+
+
+def elsewhere(request: PropagateRequest, folder: Path) -> PropagateRequest:
+    return replace(request, out=str(folder / "matte.%04d.exr"), cache=str(folder / "cache"))
+
+
+def test_mattes_are_the_same_for_any_number_of_workers_after_a_cancel_and_from_the_cache(
+    request_of: PropagateRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    propagate(request_of)
+    monkeypatch.setattr(propagating, "workers_for", lambda gaps, device: 3)
+    other = elsewhere(request_of, tmp_path / "other")
+    with pytest.raises(Cancelled):
+        propagate(other, Recorder(stop_after=4))
+    propagate(other)
+    assert same(other.out, request_of.out)
+    again = replace(other, out=str(tmp_path / "again" / "matte.%04d.exr"))
+    propagate(again)
+    assert same(again.out, request_of.out)
+
+
+def test_it_changes_mattes_and_they_say_so(request_of: PropagateRequest, tmp_path: Path) -> None:
+    once = replace(elsewhere(request_of, tmp_path / "once"), second_look=False)
+    twice = elsewhere(request_of, tmp_path / "twice")
+    propagate(once)
+    propagate(twice)
+    assert not same(once.out, twice.out)
+    index = 5
+    assert depends(once).signature(index) != depends(twice).signature(index)
+    assert depends(once).manifest().settings["second_look"] is False and depends(twice).manifest().settings["second_look"] is True
+
+
+def test_frames_are_read_once_for_both_looks_and_encoded_once_for_all_runs(
+    request_of: PropagateRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[int] = []
+    encoded: list[tuple[int, ...]] = []
+    read_image, encode_key = PlateContent._read, XMem.encode_key
+
+    def noted(self, index, seen):
+        reads.append(index)
+        return read_image(self, index, seen)
+
+    def counted(self, image):
+        encoded.append(tuple(image.shape[-2:]))
+        return encode_key(self, image)
+
+    monkeypatch.setattr(PlateContent, "_read", noted)
+    monkeypatch.setattr(XMem, "encode_key", counted)
+    request = replace(request_of, precision="float32")
+    propagate(request)
+    wholes, halves = (encoded.count(size) for size in sorted(set(encoded), reverse=True))
+    assert wholes >= len(FRAMES) - len(KEYS) and 0 < halves <= wholes
+    with_both = len(reads)
+    reads.clear()
+    propagate(replace(elsewhere(request, tmp_path / "once"), second_look=False))
+    assert with_both <= len(reads) + 2 * len(KEYS), "keyframes alone are read again"
+    encoded.clear()
+    propagate(replace(request, out=str(tmp_path / "again" / "matte.%04d.exr")))
+    assert not encoded, "features of both sizes and both memories are kept"
+
+
+def test_who_looks_once(request_of: PropagateRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert planned(request_of)
+    assert not planned(replace(request_of, plain=True))
+    assert not planned(replace(request_of, second_look=False))
+    with monkeypatch.context() as official:
+        official.setattr(planning, "parameters_of", lambda path: (62_000_000, "resnet50"))
+        assert not planned(request_of)
+    monkeypatch.setattr(planning, "LEAST_SECOND_LOOK", LEAST_SECOND_LOOK)
+    assert not planned(request_of) and planned(replace(request_of, size=LEAST_SECOND_LOOK))
+
+
+def planned(request: PropagateRequest) -> bool:
+    config = plan(open_propagate(request)).config
+    assert not config.second_look or not request.plain
+    return config.second_look
+
+
+def test_a_new_key_teaches_both_looks(request_of: PropagateRequest, written: PropagateRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    propagate(replace(request_of, keyframes=KEYS[:1]))
+    learned: list[tuple[int, bool]] = []
+    learn = Propagation.learn
+
+    def noted(self, index, encoded=None):
+        learned.append((index, self.second is not None))
+        return learn(self, index, encoded)
+
+    monkeypatch.setattr(Propagation, "learn", noted)
+    propagate(request_of)
+    assert {(0, True), (0, False), (KEYS[1] - 1001, True), (KEYS[1] - 1001, False)} <= set(learned)

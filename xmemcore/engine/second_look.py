@@ -1,0 +1,93 @@
+"""The second look: a sweep also sees its frames in half the size, and what the first look loses is given back.
+
+A small network understands best what is as large in the frame as what it was trained on. At half the size it keeps an object whole that
+falls apart at the full one, and it misses thin things; so it only adds, and where it is sure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from xmemcore.engine.frames import Annotation, Padding
+
+VERSION = 1
+"""Raised whenever the same looks would give other mattes: it is part of signatures."""
+
+WEIGHT = 0.3
+"""How far an object's log odds go from the first look's to the second's, where the second is sure of it."""
+SUREST = 6.9
+"""Log odds beyond which neither look counts as surer."""
+RIM_PIXELS = 2
+"""Pixels inside the second look's outline, at its size, that do not count beside what the first look finds: outlines are blurred there."""
+BESIDE_PIXELS = 6
+"""How far from what the first look finds that is, at its size."""
+NEAR_FRAMES = 6
+"""Sweeps of fewer frames do without: so near to a keyframe nothing is lost yet."""
+
+
+def halved(padding: Padding) -> Padding:
+    """Give the pictures of the second look."""
+    return Padding(-(-padding.height // 2), -(-padding.width // 2))
+
+
+def halved_image(image: Tensor, padding: Padding) -> Tensor:
+    """Reduce a working image (1, 3, H, W), unpadded, to half the size."""
+    half = halved(padding)
+    return F.interpolate(image, size=(half.height, half.width), mode="area")
+
+
+class HalvedMasks(Mapping[int, "Tensor | None"]):
+    """The masks of an annotation in half the size, each made when it is asked for."""
+
+    def __init__(self, masks: Mapping[int, Tensor | None]) -> None:
+        self._masks = masks
+
+    def __getitem__(self, obj: int) -> Tensor | None:
+        mask = self._masks[obj]
+        return None if mask is None else halved_image(mask[None, None].float(), Padding(*mask.shape))[0, 0]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._masks)
+
+    def __len__(self) -> int:
+        return len(self._masks)
+
+
+def halved_annotation(annotation: Annotation) -> Annotation:
+    """Give an annotation as the second look sees it."""
+    return replace(annotation, masks=HalvedMasks(annotation.masks))
+
+
+def enlarged(objects: Tensor, padding: Padding) -> Tensor:
+    """Bring objects (K, h, w) of the second look to the first one's padded size.
+
+    Returns:
+        (2, K, H, W): as they were found, and without their rim.
+    """
+    inner = -F.max_pool2d(-objects, 2 * RIM_PIXELS + 1, stride=1, padding=RIM_PIXELS)
+    both = torch.stack((objects, inner))
+    return padding.pad(F.interpolate(both, size=(padding.height, padding.width), mode="bilinear", align_corners=False))
+
+
+def given_back(probabilities: Tensor, second: Tensor) -> Tensor:
+    """Raise what the first look finds towards what the second is sure of.
+
+    Args:
+        probabilities: (1, K, H, W), the first look's.
+        second: (2, K, H, W), the second look's, as `enlarged` gives it.
+
+    Returns:
+        (1, K, H, W), nowhere lower than `probabilities`.
+    """
+    beside = F.max_pool2d(probabilities, 2 * BESIDE_PIXELS + 1, stride=1, padding=BESIDE_PIXELS) > 0.5
+    seen = torch.where(beside, second[1:], second[:1])
+    least = torch.sigmoid(torch.tensor(-SUREST)).item()
+    first, other = (torch.logit(x.clamp(least, 1 - least)) for x in (probabilities, seen))
+    sure = (2 * seen - 1).clamp(0, 1)
+    raised = torch.sigmoid(first + WEIGHT * sure * (other - first).clamp(min=0))
+    return torch.where(sure > 0, torch.maximum(probabilities, raised), probabilities)
