@@ -9,6 +9,7 @@ from threading import Lock
 
 import torch
 
+from xmemcore.engine import second_look
 from xmemcore.engine.order import Gap
 from xmemcore.engine.propagation import Propagation
 from xmemcore.network.backend import backend_of
@@ -29,8 +30,8 @@ from xmemcore.shot.run.learned import LearnedStore, taught
 from xmemcore.shot.run.pace import PaceClock
 from xmemcore.shot.run.run_mattes import RunMattes
 from xmemcore.shot.run.turns import CANCELLED, Part
-from xmemcore.shot.store.cache import features_folder
-from xmemcore.shot.store.permanent import PermanentStore, of_second_look, rounded
+from xmemcore.shot.store.cache import digest, features_folder
+from xmemcore.shot.store.permanent import PermanentStore, rounded
 from xmemcore.shot.store.work_folder import work_folder
 
 
@@ -102,13 +103,13 @@ class Computation:
         for keys, propagation in zip(memory_keys, self._propagations):
             self._listener.message(f"Learning {plural(len(keys), 'annotated frame')}")
             for index, key in keys.items():
-                for look, name in zip(propagation.looks, (key, of_second_look(key))):
+                for look, name in zip(propagation.looks, (key, _of_second_look(key))):
                     if self._listener.cancelled():
                         raise Cancelled(CANCELLED)
                     self._learn(look, index, name)
         if self._memories is not None:
             needed = [key for keys in memory_keys for key in keys.values()]
-            self._memories.forget_all_but([*needed, *map(of_second_look, needed)])
+            self._memories.forget_all_but([*needed, *map(_of_second_look, needed)])
 
     def _learn(self, look: Propagation, index: int, key: str) -> None:
         entries = self._memories.load(key) if self._memories is not None else None
@@ -195,3 +196,8 @@ class Computation:
                         predicted = handed(propagations[number].answer(key))
                         group = self._plan.groups[number].group
                         differences[number].compare(key, predicted, shot.annotations, shot.plate.frames[key], group)
+
+
+def _of_second_look(key: str) -> str:
+    """Name what the second look remembers of an annotation."""
+    return digest("second look", second_look.VERSION, key)

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from xmemcore.engine import second_look
 from xmemcore.memory.permanent import Entry
-from xmemcore.shot.store.cache import MEMORY, CacheDamaged, CacheFolder, cache_files, digest, node_folder, require_tensor
+from xmemcore.shot.store.cache import MEMORY, CacheDamaged, CacheFolder, cache_files, node_folder, require_tensor
 
 Entries = dict[int, Entry]
 """Entries by variant: 0 for the annotated frame itself, others for its augmentations."""
@@ -50,11 +49,6 @@ class PermanentStore:
             # Files of older versions are left to Clear and to the limit.
             if file.path.parent == self._files.folder and file.path not in needed and not file.older:
                 file.delete()
-
-
-def of_second_look(key: str) -> str:
-    """Give the key of what the second look remembers of an annotation."""
-    return digest("second look", second_look.VERSION, key)
 
 
 def rounded(entry: Entry) -> Entry:
