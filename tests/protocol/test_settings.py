@@ -21,6 +21,7 @@ from xmemcore.protocol.colorspaces import COLORSPACES
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import PanelChoices, PropagateRequest, ShotRequest, SuggestRequest
 from xmemcore.protocol.settings import Setting, require_possible, rows, setting
+from xmemcore.shot.plan.plan import LEAST_SECOND_LOOK
 
 TABLE = [(request, row) for request in (PanelChoices, PropagateRequest, SuggestRequest) for row in rows(request)]
 OTHER_VALUES: dict[str, Any] = {"colorspace": "srgb", "model": None, "learn": 30.0, "mem_every": 7, "precision": "fast"}
@@ -111,7 +112,9 @@ def test_every_knob_that_changes_mattes_is_watched_and_counts() -> None:
 def test_a_setting_that_changes_mattes_is_in_their_signature_and_no_other_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Every level can be asked for on every processor.
     monkeypatch.setattr("xmemcore.shot.machine.device.computes_in_half", lambda device: True)
-    request = replace(write_shot("anamorphic", tmp_path).request, augment=False, order="outward", edges=EDGES[0], carry=True)
+    request = replace(
+        write_shot("anamorphic", tmp_path).request, augment=False, order="outward", edges=EDGES[0], carry=True, size=LEAST_SECOND_LOOK
+    )
     plain = depends(request).signature(5)
     for row in rows(PropagateRequest):
         if row.name in ("model", "view", "device"):
