@@ -47,25 +47,29 @@ def _tell(error: Exception) -> None:
     host.tell(str(failure))
 
 
-def propagate(node: Optional[nuke.Node]) -> None:
-    """Begin to fill the shot. A refusal becomes the node's status like a failure, so that no older failure stays there."""
+def _start(act: Callable[[Any], Any], node: Optional[nuke.Node], say: Callable[..., None] = status.say_refusal) -> None:
+    """Begin a run, and `say` a refusal in the node's status too, so that no older failure stays there."""
 
     def begin(node: nuke.Node) -> None:
         try:
-            actions.propagate(node)
+            act(node)
         except run.AlreadyRunning:
             raise  # the status is the other run's
         except Exception as error:
             failure = host.limit_reached(error) or foreign.known(error)
             if failure is not None:
-                status.say_failure(node, failure, ())
+                say(node, failure, ())
             raise
 
     _pressed(begin, node)
 
 
+def propagate(node: Optional[nuke.Node]) -> None:
+    _start(actions.propagate, node, status.say_failure)
+
+
 def suggest_frames(node: Optional[nuke.Node]) -> None:
-    _pressed(actions.suggest, node)
+    _start(actions.suggest, node)
 
 
 def cancel(node: Optional[nuke.Node]) -> None:
@@ -73,7 +77,7 @@ def cancel(node: Optional[nuke.Node]) -> None:
 
 
 def clear(node: Optional[nuke.Node]) -> None:
-    _pressed(actions.clear, node)
+    _start(actions.clear, node)
 
 
 def refresh(node: Optional[nuke.Node]) -> None:
@@ -90,11 +94,11 @@ def _refresh(node: nuke.Node) -> None:
 
 
 def ask_core(node: Optional[nuke.Node]) -> None:
-    _pressed(actions.ask_status, node)
+    _start(actions.ask_status, node)
 
 
 def list_models(node: Optional[nuke.Node]) -> None:
-    _pressed(actions.list_models, node)
+    _start(actions.list_models, node)
 
 
 def add_key(node: Optional[nuke.Node]) -> None:

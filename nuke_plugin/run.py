@@ -151,7 +151,7 @@ def _say_end(run: Run, share: Optional[Share]) -> None:
     if isinstance(run.failure, Unshown):
         status.say_unshown(run.node, str(run.failure), run.warnings)
     elif not run.fills:
-        status.refresh(run.node, [*run.warnings, str(run.failure)])
+        status.say_refusal(run.node, run.failure, run.warnings)
     else:
         status.say_failure(run.node, run.failure, run.warnings)
     if share is not None:

@@ -135,11 +135,16 @@ def _timeline(
     )
 
 
+def say_refusal(node: nuke.Node, failure: Failure, notes: Sequence[str]) -> None:
+    """Say below the state of the mattes why nothing was done to them."""
+    refresh(node, [*notes, str(failure)])
+
+
 @host.unrecorded()
 def say_failure(node: nuke.Node, failure: Failure, notes: Sequence[str]) -> None:
     """Put a failure's sentence into the status; a cancel is no failure."""
     if isinstance(failure, Cancelled):
-        refresh(node, [*notes, str(failure)])
+        say_refusal(node, failure, notes)
         return
     verdict = Verdict("failed", (str(failure),))
     _verdicts[identity.node_id(node)] = verdict
