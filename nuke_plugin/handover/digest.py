@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from xmem_roto_nuke.graph import carried, outside
@@ -81,10 +82,14 @@ class Tree:
         self.digest = of_lines(lines)
         readers = [node for node in nodes.values() if _reads_files(node)]
         files = {node.fullName(): ReadFiles.of_node(node, file_pattern(node)) for node in readers}
+        ours = {name: nodes[name].parent() for name in files if name.split(".")[-1] in (body.MATTES, body.UNMADE)}
+        ours = {name: around for name, around in ours.items() if around.knob("on_missing") is not None}
+        # A matte that is missing is refused, see `without_matte`, and is no hole of the plate.
+        files.update({name: replace(files[name], strict=False) for name in ours})
         named = {path for name, node in nodes.items() if name not in files for path in _files_named(node, knobs[name])}
         self._reads = [*files.values(), *map(ReadFiles.of_path, sorted(named))]
         self._names = [node.name() for node in readers]
-        self._mattes = [(files[name], node.parent()) for name, node in nodes.items() if name in files and name.endswith(f".{body.MATTES}")]
+        self._mattes = [(files[name], around) for name, around in ours.items() if name.endswith(body.MATTES)]
         """Files of the Reads that put out mattes, with the nodes of ours around them."""
         self.with_views = tuple(node for node in nodes.values() if identity.is_xmemroto(node))
         """Nodes that may show something else than they put out; see `body.results_shown`."""
@@ -129,17 +134,22 @@ class Tree:
         """
         return any(read.absent_in(failure) or not self._all_frames and self._lacks(read, frame) for read in self._reads if read.strict)
 
-    def without_matte(self, frames: Sequence[int]) -> Dict[str, List[int]]:
+    def without_matte(self, frames: Sequence[int], in_colours: bool = False) -> Dict[str, List[int]]:
         """List the frames on which a node of ours has no matte on disk where that is an error, by its name; main thread.
 
         Nothing is said where other frames than the wanted ones may be read. Holes of the plate need no matte.
+
+        Args:
+            frames: that are wanted.
+            in_colours: leave out nodes that put no matte into red, green and blue.
         """
         found: Dict[str, List[int]] = {}
         for read, node in self._mattes if not self._all_frames else ():
-            if node.knob("on_missing") is None or str(node["on_missing"].value()) != body.ERROR:
+            if str(node["on_missing"].value()) != body.ERROR or _is_disabled(node) or in_colours and not _colours_by_mattes(node):
                 continue
+            unmade = identity.is_xmemroto(node) and not node["has_result"].value()
             for frame in frames:
-                if self._lacks(read, frame) and not node["hole"].getValueAt(frame):  # type: ignore[attr-defined]
+                if unmade or self._lacks(read, frame) and not node["hole"].getValueAt(frame):  # type: ignore[attr-defined]
                     found.setdefault(str(node.name()), []).append(frame)
         return found
 
@@ -233,6 +243,18 @@ def _lone_read(top: nuke.Node, upstream: Callable[[nuke.Node], List[nuke.Node]])
         node = feeding[0]
     disable = node["disable"]
     return None if disable.value() or disable.isAnimated() or disable.hasExpression() else node
+
+
+def _is_disabled(node: nuke.Node) -> bool:
+    """Say whether a node is disabled on every frame."""
+    disable = node["disable"]
+    return bool(disable.value()) and not disable.isAnimated() and not disable.hasExpression()
+
+
+def _colours_by_mattes(node: nuke.Node) -> bool:
+    """Say whether a node of ours may put mattes into red, green and blue: a pass does, an XMemRoto that premultiplies the plate."""
+    premultiply = node.knob("matte_premultiply")
+    return premultiply is None or bool(premultiply.value()) or premultiply.isAnimated() or premultiply.hasExpression()
 
 
 def _reads_files(node: nuke.Node) -> bool:

@@ -236,10 +236,19 @@ class PlateExport:
                 trusted = self._is_trusted()
             if not trusted:
                 self._forget_former_frames()
+            self._refuse_missing_mattes()
         self.record.bring_back(self._frames)
         self._states = {frame: self._tree.at(frame) for frame in self._frames}
         self._holes = {frame for frame in self._frames if self._tree.is_hole(frame)}
         self._todo = [frame for frame in self._frames if frame not in self._holes and not self.record.is_fresh(frame, self._states[frame])]
+
+    def _refuse_missing_mattes(self) -> None:
+        """Refuse a plate through another node of ours that lacks mattes: it would be black, and without interface it cannot be rendered."""
+        for name, frames in self._tree.without_matte(self._frames, in_colours=host.has_interface()).items():
+            raise RequestError(
+                f"{self._name} comes from {name}, which has no matte on {FrameRange.of(frames)}. "
+                f"Propagate {name} there first, or set its 'on missing' to black."
+            )
 
     def _bite(self) -> bool:
         """Render some frames in one go, and see whether the tree is still the same; main thread."""

@@ -28,6 +28,8 @@ CURVES = KEYED, AREA, SURE, APPROVED = ("keyed", "area", "sure", "approved")
 """Kinds of curves that a result brings: `sure` of the shot, and each of an object, as `sure_LAYER`."""
 MATTES = "Result"
 """Name of the Read of the mattes, in a node and in a pass."""
+UNMADE = "PropagateFirst"
+"""Name of the Read that stops a render of a node without any mattes."""
 ERROR = "error"
 """Choice of the knob `on_missing` that stops a render where a matte is missing."""
 VIEW, RESULT = "view_as", "result"

@@ -665,6 +665,52 @@ def test_a_node_does_not_learn_the_plates_alpha_from_another_one_that_has_no_mat
     assert refusal == f"The roto input of Below is {stage.node.name()}, which has no mattes yet. Propagate it first."
 
 
+def below_another(stage, frames: str):
+    """Put a node between plate and node, whose mattes are there on some frames; gives the one below it."""
+    stage.node["matte_premultiply"].setValue(True)
+    if frames:
+        run(stage, frames)
+        stage.node["frame_range"].setValue("")
+        stage.press("refresh")
+    below = stage.nuke.createNode("XMemRoto", "name Below")
+    below.setInput(0, stage.nuke.nodes.Grade(inputs=[stage.node]))
+    below.setInput(1, stage.roto)
+    return below
+
+
+@pytest.mark.parametrize("frames, lacking", [("1001-1005", "1006-1010"), ("", "1001-1010")])
+def test_a_plate_whose_colours_come_from_mattes_that_are_missing_is_refused(stage, frames, lacking):
+    below = below_another(stage, frames)
+    for _ in range(2):
+        stage.propagate(below)
+        assert stage.told[-1] == (
+            f"{below.input(0).name()} comes from XMemRoto, which has no matte on {lacking}. "
+            "Propagate XMemRoto there first, or set its 'on missing' to black."
+        )
+        assert not below["has_result"].value()
+    for knob, value in (("matte_premultiply", False), ("on_missing", "black"), ("disable", True)):
+        before = stage.node[knob].value()
+        stage.node[knob].setValue(value)
+        stage.propagate(below)
+        assert len(stage.told) == 2 and "Up to date" in stage.status(below), knob
+        stage.node[knob].setValue(before)
+    stage.propagate()
+    stage.propagate(below)
+    assert len(stage.told) == 2 and "Up to date" in stage.status(below)
+
+
+def test_a_terminal_refuses_a_plate_through_a_node_whose_mattes_are_missing_and_takes_them_for_no_holes(stage, start):
+    below_another(stage, "1001-1005")
+    stage.node["matte_premultiply"].setValue(False)
+    script = stage.save()
+    stage.host.close()
+    farm = start(gui=False)
+    farm.host.open(script)
+    farm.press("propagate", farm.host.node("Below"))
+    assert "comes from XMemRoto, which has no matte on 1006-1010." in farm.status(farm.host.node("Below"))
+    assert not farm.host.node("Below")["has_result"].value()
+
+
 def test_a_file_with_a_date_for_a_number_is_no_frame_of_the_mattes(stage):
     run(stage, "1001-1010")
     folder = next(stage.folder.glob("mattes/*"))
