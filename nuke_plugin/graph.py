@@ -7,7 +7,7 @@ costs nothing, says that it is still the one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, Dict, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, Optional, Tuple
 
 from xmemcore.curves.chain import PASSED
 
@@ -107,11 +107,6 @@ def _is_alive(node: nuke.Node) -> bool:
     return True
 
 
-def carried(node: Optional[nuke.Node]) -> Optional[nuke.Node]:
-    """Give what a wire comes from: a Dot, or the edge of a Group, in between changes no picture, whenever it was put there."""
-    return behind_dots(node, ("Dot",))
-
-
 def outside(node: nuke.Node) -> Optional[nuke.Node]:
     """Give what feeds an Input node through the Group around it; None when nothing does, and for any other node."""
     if node.Class() != "Input":
@@ -123,8 +118,11 @@ def outside(node: nuke.Node) -> Optional[nuke.Node]:
     return _answer(group.input(int(node["number"].value())))
 
 
-def behind_dots(node: Optional[nuke.Node], passed: Sequence[str] = PASSED) -> Optional[nuke.Node]:
-    """Follow Dots, NoOps and PostageStamps up to the node that they carry, out of Groups too; two of them have no hash in Nuke."""
-    while node is not None and (node.Class() in passed or node.Class() == "Input"):
+def behind_dots(node: Optional[nuke.Node]) -> Optional[nuke.Node]:
+    """Follow Dots, NoOps and PostageStamps up to the node that they carry, out of Groups too.
+
+    They change no picture, whenever they were put into the wire, and two of them have no hash in Nuke.
+    """
+    while node is not None and (node.Class() in PASSED or node.Class() == "Input"):
         node = outside(node) if node.Class() == "Input" else _answer(node.input(0))
     return node

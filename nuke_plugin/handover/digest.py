@@ -14,7 +14,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from xmem_roto_nuke.graph import carried, outside
+from xmem_roto_nuke.graph import behind_dots, outside
 from xmem_roto_nuke.handover.reads import ReadFiles
 from xmem_roto_nuke.node import body, identity
 
@@ -68,7 +68,7 @@ class Tree:
             whole: False where Python may not look at many nodes; then only `top` is read, and `exact` is False.
         """
         self.exact = whole
-        top = (carried(top) if whole else None) or top
+        top = (behind_dots(top) if whole else None) or top
         nodes = {top.fullName(): top}
         if whole:
             nodes.clear()
@@ -198,7 +198,7 @@ def text_in_steps(top: nuke.Node, upstream: Callable[[nuke.Node], List[nuke.Node
     What is changed while the steps are taken is noticed the next time round. Files are not looked at.
     """
     nodes: Dict[str, nuke.Node] = {}
-    for _ in _walk(carried(top) or top, upstream, nodes):
+    for _ in _walk(behind_dots(top) or top, upstream, nodes):
         yield ""
     numbers = {name: number for number, name in enumerate(nodes)}
     lines = list(root_state)
@@ -295,7 +295,7 @@ def _lines(node: nuke.Node, knobs: Sequence[ActingKnob], numbers: Optional[Dict[
     """
     feeding: List[Optional[nuke.Node]] = []
     if numbers is not None:
-        feeding = [*(carried(node.input(index)) for index in range(node.inputs())), carried(outside(node)), *_outputs(node)]
+        feeding = [*(behind_dots(node.input(index)) for index in range(node.inputs())), behind_dots(outside(node)), *_outputs(node)]
     places = " ".join("-" if feeder is None or numbers is None else str(numbers.get(feeder.fullName(), "?")) for feeder in feeding)
     return [f"{node.Class()} {places}", *(f"{name} {_LOOKED_UP_DEFAULT.sub('default', text)}" for name, _, text in knobs)]
 

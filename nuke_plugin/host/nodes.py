@@ -58,8 +58,8 @@ def context_of(node: nuke.Node) -> Iterator[None]:
 
 
 def upstream(node: nuke.Node) -> List[nuke.Node]:
-    """List what a node is fed by: inputs, through Dots and out of Groups, hidden inputs, and nodes named in expressions."""
-    feeding = [graph.carried(above) for above in (*(node.input(index) for index in range(node.inputs())), graph.outside(node))]
+    """List what a node is fed by: inputs, through Dots and the like and out of Groups, hidden inputs, and nodes named in expressions."""
+    feeding = [graph.behind_dots(above) for above in (*(node.input(index) for index in range(node.inputs())), graph.outside(node))]
     # Nuke lists in no fixed order; the inputs have one, and the others' names, as expressions have them, are part of the digest.
     others = sorted(node.dependencies(nuke.HIDDEN_INPUTS | nuke.EXPRESSIONS), key=lambda other: other.fullName())
     found = {above.fullName(): above for above in [*feeding, *others] if above is not None}

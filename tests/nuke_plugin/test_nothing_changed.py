@@ -11,11 +11,12 @@ from tests.nuke_plugin.test_missing_mattes import plate_of_files
 pytestmark = pytest.mark.timeout(300)
 
 
-def test_a_dot_in_a_wire_is_no_change_of_the_plate(stage):
+@pytest.mark.parametrize("kind", ["Dot", "NoOp", "PostageStamp"])
+def test_what_carries_a_wire_is_no_change_of_the_plate(stage, kind):
     stage.propagate()
-    rendered = len(stage.host.frames_rendered)
-    stage.plate.setInput(0, stage.nuke.nodes.Dot(inputs=[stage.grade]))
-    stage.node.setInput(0, stage.nuke.nodes.Dot(inputs=[stage.nuke.nodes.Dot(inputs=[stage.plate])]))
+    rendered, carry = len(stage.host.frames_rendered), getattr(stage.nuke.nodes, kind)
+    stage.plate.setInput(0, carry(inputs=[stage.grade]))
+    stage.node.setInput(0, carry(inputs=[carry(inputs=[stage.plate])]))
     stage.press("refresh")
     assert "Up to date" in stage.status()
     stage.propagate()
@@ -25,15 +26,16 @@ def test_a_dot_in_a_wire_is_no_change_of_the_plate(stage):
     assert "The plate has changed." in stage.status()
 
 
-def test_a_dot_whose_own_knob_an_expression_asks_for_is_a_part_of_the_plate(stage):
+@pytest.mark.parametrize("kind", ["Dot", "NoOp", "PostageStamp"])
+def test_a_carrier_whose_own_knob_an_expression_asks_for_is_a_part_of_the_plate(stage, kind):
     nuke = stage.nuke
-    dot = nuke.nodes.Dot(name="Gain", inputs=[stage.grade.input(0)])
-    dot.addKnob(nuke.Double_Knob("gain"))
-    dot["gain"].setValue(1)
-    stage.grade.setInput(0, dot)
+    carrier = getattr(nuke.nodes, kind)(name="Gain", inputs=[stage.grade.input(0)])
+    carrier.addKnob(nuke.Double_Knob("gain"))
+    carrier["gain"].setValue(1)
+    stage.grade.setInput(0, carrier)
     stage.grade["multiply"].setExpression("Gain.gain")
     stage.propagate()
-    dot["gain"].setValue(0.25)
+    carrier["gain"].setValue(0.25)
     stage.press("refresh")
     assert "The plate has changed." in stage.status()
 
