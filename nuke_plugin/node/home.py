@@ -37,9 +37,8 @@ def settle(node: nuke.Node) -> None:
 
     Not for `onCreate`: while Nuke loads a script, its name may still be the one before, and passes that are pasted may be still to come.
     """
-    with host.unrecorded():
-        for living in identity.living():
-            identity.take_over(living)
+    for living in identity.living():
+        identity.take_over(living)
     _settle_script(node)
     for living in identity.living():  # a copy's passes would follow what is pressed on the original
         _settle_passes(living)

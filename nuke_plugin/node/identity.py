@@ -69,8 +69,11 @@ def take_over(node: nuke.Node) -> None:
     former = _just_copied.pop(own_id, "")
     if not former or living_with(former) is not None:
         return
-    write_hidden(node, "home", {name: entry for name, entry in read_hidden(node, "home").items() if name != COPY_OF})
-    node["node_id"].setValue(former)
+    from xmem_roto_nuke import host  # not above: records are read where there is no Nuke, too
+
+    with host.unrecorded():
+        write_hidden(node, "home", {name: entry for name, entry in read_hidden(node, "home").items() if name != COPY_OF})
+        node["node_id"].setValue(former)
     _living[former] = _living.pop(own_id)
 
 
