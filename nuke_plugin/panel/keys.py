@@ -111,9 +111,11 @@ def _edit(node: nuke.Node, kind: str, *frames: int) -> None:
 
 
 def _gone(node: nuke.Node, chosen: str) -> RequestError:
-    """Say that the object of the pulldown is not there any more, and let the pulldown offer those that are."""
+    """Say that the object of the pulldown is not there any more, and let the pulldown offer those that are too."""
     status.refresh(node)
-    return RequestError(f"The roto of {node.name()} has no shape called {chosen}. Look at the object beside the buttons, and press again.")
+    return RequestError(
+        f"The roto of {node.name()} has no shape called {chosen}. Choose another object beside the buttons, and press again."
+    )
 
 
 def _shapes(node: nuke.Node) -> List[str]:

@@ -83,8 +83,8 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
         row = _timeline(node, record, current, pattern, frozenset(shown), frozenset(outdated), verdict.state == "stale")
         timeline.keep(identity.node_id(node), row)
         curves.follow_approvals(node, list(current.annotations.frames), row.approved)
-        notes = list(dict.fromkeys([*notes, *ownership.notes(node, place), *current.warnings, *current.annotations.notes]))
-        _show_objects(node, look.keyframe_lines(current.annotations), list(current.annotations.frames))
+        gone_choices = _show_objects(node, look.keyframe_lines(current.annotations), list(current.annotations.frames))
+        notes = [*notes, *gone_choices, *ownership.notes(node, place), *current.warnings, *current.annotations.notes]
     node_id = identity.node_id(node)
     _verdicts[node_id] = verdict
     _write(node, verdict, notes, record)
@@ -228,16 +228,23 @@ def show_models(node: nuke.Node, models: Sequence[ModelEntry]) -> None:
     node["model_terms"].setValue("<br>".join(lines) or "No model is installed.")
 
 
-def _show_objects(node: nuke.Node, lines: Sequence[str], names: Sequence[str]) -> None:
-    """List the keyframes, and fill the two pulldowns with the objects; a choice that is gone becomes all of them."""
+def _show_objects(node: nuke.Node, lines: Sequence[str], names: Sequence[str]) -> List[str]:
+    """List the keyframes, and fill the two pulldowns with the objects; gives a sentence about each choice that is gone.
+
+    Such a choice stays, and what is pressed for it is refused: all objects are more than the artist chose.
+    """
+    sentences = []
     _set(node, "keyframes", "<br>".join(html.escape(line) for line in lines) or " ")
     for pulldown in ("key_object", "suggest_object"):
         knob = node[pulldown]
-        offered = [ALL_OBJECTS, *names]
+        chosen, offered = str(knob.value()), [ALL_OBJECTS, *names]
+        if chosen not in offered:
+            offered.append(chosen)
+            sentences.append(f"The object {chosen}, which '{knob.label()}' names, is gone: choose another one there.")
         if list(knob.values()) != offered:  # type: ignore[attr-defined]
-            chosen = str(knob.value())
             knob.setValues(offered)  # type: ignore[attr-defined]
-            knob.setValue(chosen if chosen in offered else ALL_OBJECTS)
+            knob.setValue(chosen)
+    return sentences
 
 
 def _write(node: nuke.Node, verdict: Verdict, notes: Sequence[str], record: Optional[Record]) -> None:
