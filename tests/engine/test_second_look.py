@@ -18,7 +18,7 @@ from xmemcore.engine import propagation as propagating
 from xmemcore.engine.config import EngineConfig
 from xmemcore.engine.frames import Annotation, Frame, Padding
 from xmemcore.engine.propagation import Propagation, plan_gaps
-from xmemcore.engine.second_look import NEAR_FRAMES, enlarged, given_back, halved, halved_annotation, halved_image
+from xmemcore.engine.second_look import LONG_SWEEP_FRAMES, enlarged, given_back, halved, halved_annotation, halved_image
 from xmemcore.engine.sweep import Prediction, Sweep
 
 ODDS = hnp.arrays(np.float32, (1, 2, 9, 11), elements=st.floats(0, 1, width=32))
@@ -119,11 +119,11 @@ def test_a_long_sweep_looks_twice_and_a_short_one_once(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(propagating.Sweep, "step", noted)
     config = EngineConfig(boxes=True, second_look=True)
-    propagated(NEAR_FRAMES - 1, config)
-    assert seen == [False] * (NEAR_FRAMES - 1)
+    propagated(LONG_SWEEP_FRAMES - 1, config)
+    assert seen == [False] * (LONG_SWEEP_FRAMES - 1)
     seen.clear()
-    propagated(NEAR_FRAMES, config)
-    assert seen == [True] * NEAR_FRAMES
+    propagated(LONG_SWEEP_FRAMES, config)
+    assert seen == [True] * LONG_SWEEP_FRAMES
 
 
 def test_what_the_second_look_is_sure_of_is_in_the_matte() -> None:

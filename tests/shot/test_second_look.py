@@ -11,18 +11,21 @@ import pytest
 from tests.shot.made_shot import sent_to, write_shot
 from tests.shot.set_up import depends
 from tests.shot.test_propagate import Recorder, read
+from xmemcore.engine.order import outward_gaps
 from xmemcore.engine.propagation import Propagation
+from xmemcore.engine.second_look import LONG_SWEEP_FRAMES
 from xmemcore.network.xmem import XMem
 from xmemcore.protocol.failures import Cancelled
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot import propagate as propagating
 from xmemcore.shot.inputs.opened import open_propagate
 from xmemcore.shot.plan import plan as planning
+from xmemcore.shot.plan.dependencies import PredictionHashes
 from xmemcore.shot.plan.plan import LEAST_SECOND_LOOK, plan
 from xmemcore.shot.plate.frame_source import PlateContent
 from xmemcore.shot.propagate import propagate
 
-LAST = 1020
+LAST = 1034
 FRAMES = range(1001, LAST + 1)
 KEYS = (1001, 1012)
 
@@ -71,13 +74,34 @@ def test_mattes_are_the_same_for_any_number_of_workers_after_a_cancel_and_from_t
     assert same(again.out, request_of.out)
 
 
+def test_a_frame_alone_has_the_matte_that_the_whole_run_gives_it(request_of: PropagateRequest, tmp_path: Path) -> None:
+    propagate(request_of)
+    alone = replace(elsewhere(request_of, tmp_path / "alone"), frames="1014,1030")
+    propagate(alone)
+    for frame in (1014, 1030):
+        found, expected = (read(Path(run.out).parent, frame)[1] for run in (alone, request_of))
+        assert all(np.array_equal(plane, found[name]) for name, plane in expected.items())
+
+
+def test_a_plate_that_grows_makes_mattes_stale_when_their_sweep_becomes_long() -> None:
+    def hashes(length: int, second_look: bool) -> list[str]:
+        gaps = outward_gaps(length, [0])
+        predictions = PredictionHashes("base", gaps, lambda index: f"frame {index}", (), second_look)
+        return [predictions.hash(index) for index in range(LONG_SWEEP_FRAMES - 1)]
+
+    short, long = LONG_SWEEP_FRAMES - 1, LONG_SWEEP_FRAMES
+    assert hashes(short, True) == hashes(short, False) == hashes(long, False)
+    assert not set(hashes(long, True)) & set(hashes(short, True))
+    assert hashes(long + 5, True) == hashes(long, True)
+
+
 def test_it_changes_mattes_and_they_say_so(request_of: PropagateRequest, tmp_path: Path) -> None:
     once = replace(elsewhere(request_of, tmp_path / "once"), second_look=False)
     twice = elsewhere(request_of, tmp_path / "twice")
     propagate(once)
     propagate(twice)
     assert not same(once.out, twice.out)
-    index = 5
+    index = 20
     assert depends(once).signature(index) != depends(twice).signature(index)
     assert depends(once).manifest().settings["second_look"] is False and depends(twice).manifest().settings["second_look"] is True
 

@@ -12,6 +12,7 @@ import pytest
 from tests.shot.made_shot import HEIGHT, OVERSCAN, WIDTH, body_left, sent_to, write_frame, write_shot
 from tests.shot.set_up import depends
 from tests.shot.test_carry import grey
+from xmemcore.engine import second_look
 from xmemcore.engine.frames import Padding
 from xmemcore.engine.order import Gap, outward_gaps
 from xmemcore.engine.second_look import halved
@@ -205,6 +206,7 @@ def test_a_window_is_looked_at_twice_with_a_memory_of_its_own_size(request_: Pro
         return step(self, index, frame, annotation, last, second)
 
     monkeypatch.setattr(planning, "LEAST_SECOND_LOOK", 64)
+    monkeypatch.setattr(second_look, "LONG_SWEEP_FRAMES", 6)
     monkeypatch.setattr(Sweep, "step", noted)
     propagate(request_)
     close = {lens.size for lens in lenses_of(request_) if (lens.size, True) in steps}

@@ -13,7 +13,7 @@ from xmemcore.engine.entrance import shown
 from xmemcore.engine.frames import Annotation, Frame, FrameSource
 from xmemcore.engine.order import Gap, forward_gap, outward_gaps
 from xmemcore.engine.permanent import entries
-from xmemcore.engine.second_look import NEAR_FRAMES, halved_annotation
+from xmemcore.engine.second_look import halved_annotation, takes_second_look
 from xmemcore.engine.sweep import Prediction, Sweep, is_given
 from xmemcore.memory.permanent import Entry, PermanentMemory
 from xmemcore.network.backend import Backend
@@ -124,7 +124,7 @@ class Propagation:
         for number, indices in enumerate(gap.sweeps_for(wanted)):
             expected = frozenset[int]() if len(gap.sweeps) == 1 else shown(self.annotations.get(gap.sweeps[1 - number][0]))
             sweep = self._sweep(expected)
-            second = self.second._sweep(expected) if self.second is not None and len(indices) >= NEAR_FRAMES else None
+            second = self.second._sweep(expected) if self.second is not None and takes_second_look(gap.sweeps[number]) else None
             for index in indices:
                 if cancelled():
                     raise Cancelled("Cancelled. The mattes that were finished stay.")

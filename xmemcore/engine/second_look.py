@@ -6,7 +6,7 @@ falls apart at the full one, and it misses thin things; so it only adds, and whe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 import torch
@@ -26,8 +26,13 @@ RIM_PIXELS = 2
 """Pixels inside the second look's outline, at its size, that do not count beside what the first look finds: outlines are blurred there."""
 BESIDE_PIXELS = 6
 """How far from what the first look finds that is, at its size."""
-NEAR_FRAMES = 6
-"""Sweeps of fewer frames do without: so near to a keyframe nothing is lost yet."""
+LONG_SWEEP_FRAMES = 20
+"""Shorter sweeps do without: so near to a keyframe little is lost."""
+
+
+def takes_second_look(sweep: Collection[int]) -> bool:
+    """Say whether a sweep over these indices looks twice; all of it, however much of it is asked for."""
+    return len(sweep) >= LONG_SWEEP_FRAMES
 
 
 def halved(padding: Padding) -> Padding:

@@ -14,6 +14,7 @@ from functools import cached_property
 
 from xmemcore.engine import entrance, second_look
 from xmemcore.engine.order import Gap
+from xmemcore.engine.second_look import takes_second_look
 from xmemcore.protocol.settings import values
 from xmemcore.shot.annotations.objects import Group
 from xmemcore.shot.inputs.opened import OpenedShot
@@ -124,6 +125,7 @@ class Dependencies:
                 planned.gaps,
                 self._opened.content.digest,
                 frozenset(gap for gap in planned.gaps if planned.may_crop(gap)),
+                self._plan.config.second_look,
             )
             for planned, keys in zip(self._plan.groups, self.memory_keys)
         ]
@@ -157,6 +159,8 @@ class PredictionHashes:
     """Gives the hash of a plate frame's content by index; may read it."""
     cropped: Collection[Gap] = ()
     """Gaps that may be computed in a window: all frames of such a gap decide where it is."""
+    second_look: bool = False
+    """Whether long sweeps look twice: a plate that grows may make a sweep long."""
     _chains: dict[tuple[int, int], list[str]] = field(default_factory=dict)
 
     def hash(self, index: int) -> str:
@@ -170,6 +174,7 @@ class PredictionHashes:
     def _chained(self, sweep: tuple[int, int], indices: Sequence[int], index: int) -> str:
         place = indices.index(index)
         chain = self._chains.setdefault(sweep, [])
+        begin = digest("second look", self.base) if self.second_look and takes_second_look(indices) else self.base
         for step in range(len(chain), place + 1):
-            chain.append(digest(chain[-1] if chain else self.base, indices[step], self.content(indices[step])))
+            chain.append(digest(chain[-1] if chain else begin, indices[step], self.content(indices[step])))
         return chain[place]
