@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from xmemcore.shot.suggestion.doubt import SIGHT_NUMBERS, Doubt, Sight, doubts, expected_error, expected_j, sight
+from xmemcore.shot.suggestion.doubt import SIGHT_NUMBERS, Doubt, Sight, Stretch, doubts, expected_error, expected_j, sight, stretches
 from xmemcore.shot.suggestion.likeness import Likeness
 from xmemcore.shot.suggestion.reasons import Reason, mended, reason
 
@@ -167,3 +167,47 @@ def test_a_sign_that_right_mattes_show_too_is_an_alarm_only_where_much_is_expect
     assert said("jumps to another place", 0.3) and said("lost", 0.3)
     for sign in ("in two places", "edge unsure", "unsure inside"):
         assert not said(sign, 0.3) and said(sign, 0.5) and not said(sign, 0.5, last=5)
+
+
+def test_frames_that_are_wrong_in_turn_in_many_ways_are_one_stretch_told_by_the_sign_that_weighs_most() -> None:
+    signs = ("edge unsure", "unsure inside", "in two places")
+    changing = [Doubt(0.6 if index % 3 == 1 else 0.45, signs[index % 3]) if 6 <= index <= 14 else Doubt(0.1, "") for index in range(30)]
+    assert stretches(changing) == [Stretch(6, 14, "unsure inside", sum(doubt.error for doubt in changing[6:15]), 6)]
+    said = reason(10, 0, [0, 29], [changing], ["sleeve"], list(range(1001, 1031)))
+    assert said.sentence == "sleeve: unsure inside on 1007-1015" and said.wrong
+    assert mended(8, [changing]) == list(range(6, 15)), "a key within it puts all of it right"
+
+    changing[10] = Doubt(1.0, "jumps to another place")
+    assert [(each.first, each.last, each.reason) for each in stretches(changing)] == [(6, 14, "jumps to another place")]
+    changing[10] = Doubt(0.2, "edge unsure")
+    assert [(each.first, each.last, each.wrong) for each in stretches(changing)] == [(6, 14, 5)], "one tolerated frame does not part it"
+    changing[9:12] = [Doubt(0.2, "edge unsure")] * 3
+    assert {(each.first, each.last) for each in stretches(changing) if each.wrong} == {(6, 8), (12, 14)}
+
+
+def test_signs_that_are_tolerated_alone_raise_no_alarm_together() -> None:
+    def said(*errors: float) -> bool:
+        found = [Doubt(0.05, "")] * 20
+        found[6 : 6 + len(errors)] = [
+            Doubt(error, sign) if error else Doubt(0.05, "") for error, sign in zip(errors, ("edge unsure", "unsure inside") * 3)
+        ]
+        return reason(7, 0, [0, 19], [found], ["sleeve"], list(range(20))).wrong
+
+    assert not said(0.3, 0.3, 0.3, 0.3) and not said(0.45, 0, 0, 0.45) and not said(0.45, 0.45)
+    assert said(0.45, 0.45, 0.45) and said(0.55, 0, 0.55, 0.55) and not said(0.45, 0, 0.45, 0.45)
+
+
+def test_an_object_behind_a_tree_is_in_as_many_places_as_the_tree_has_gaps() -> None:
+    def said(*places: int) -> bool:
+        behind = [Doubt(0.5, f"in {number} places") if number else Doubt(0.05, "") for number in places]
+        found = [Doubt(0.05, "")] * 6 + behind + [Doubt(0.05, "")] * 6
+        return reason(7, 0, [0, len(found) - 1], [found], ["sleeve"], list(range(len(found)))).wrong
+
+    assert not said(3, 4, 3, 4, 5, 3) and not said(3, 0, 3, 3) and said(3, 3, 3)
+
+
+def test_a_lost_object_is_counted_apart_from_what_is_wrong_beside_it() -> None:
+    found = [Doubt(0.1, "")] * 4 + [Doubt(0.6, "jumps to another place")] + [Doubt(1.0, "lost")] * 5 + [Doubt(0.5, "edge unsure")] * 4
+    assert [(each.first, each.last, each.reason) for each in stretches(found)] == [
+        (4, 4, "jumps to another place"), (5, 9, "lost"), (10, 13, "edge unsure"),
+    ]  # fmt: skip

@@ -40,8 +40,17 @@ TURNED = "turned away"
 """Sign of a matte whose object looks like none of its keys. The matte may well be right; a key there teaches the most."""
 UNSURE_INSIDE, UNSURE_EDGE = "unsure inside", "edge unsure"
 """Signs of a matte that is half transparent within the object, and around it."""
-WEAK_SIGNS = (UNSURE_INSIDE, UNSURE_EDGE, "in ")
+IN_PLACES = "in "
+"""Beginning of the signs of a matte in so many places."""
+WEAK_SIGNS = (UNSURE_INSIDE, UNSURE_EDGE, IN_PLACES)
 """Beginnings of the signs that a right matte can show too."""
+ALARM = 0.15
+"""Expected error from which on a frame's sign is called wrong."""
+WEAK_ALARM = 0.4
+"""The same for signs that right mattes show too: a blurred object is soft at its edge, spokes are soft inside, and an object behind a tree
+is in two places."""
+BRIDGED_FRAMES = 2
+"""Frames without a sign that do not part those on either side."""
 SECOND_PLACE = 0.5
 """Size of the other place beside the matte's, from which there are two candidates. True masks of six clips reach it on one frame of 414,
 mattes that lie elsewhere on nearly every one."""
@@ -132,35 +141,83 @@ class Doubt:
     reason: str
     """The strongest sign, in words for an artist; empty when there is none."""
 
+    @property
+    def beyond(self) -> float:
+        """How far the error is above what its sign is tolerated for; below 0 where the frame is not called wrong."""
+        return self.error - (WEAK_ALARM if self.reason.startswith(WEAK_SIGNS) else ALARM)
+
 
 @dataclass(frozen=True)
 class Stretch:
-    """Neighbouring frames on which one object shows one sign."""
+    """Neighbouring frames on which one object is wrong, in whatever ways, or shows one sign."""
 
     first: int
     """Index of the first frame."""
     last: int
     """Index of the last frame."""
     reason: str
+    """Its sign; of several, the one that weighs most."""
     error: float
-    """Summed over the stretch."""
+    """Summed over the frames that show a sign."""
+    wrong: int
+    """Frames that say that the matte is wrong; 0 where the sign is tolerated."""
 
     def __len__(self) -> int:
         return self.last - self.first + 1
 
 
 def stretches(found: Sequence[Doubt]) -> list[Stretch]:
-    """Join what an object is doubted for into stretches; a frame or two without the sign do not part them."""
+    """Join what an object is doubted for into stretches, in the order of their first frames.
+
+    Frames that are wrong belong together, whatever their signs: a matte that fails is soft on one frame and jumps on the next. A lost
+    object and a turned one are told apart from that. So are signs that are tolerated, and a matte in so many places where nothing else
+    is wrong: a right one behind a tree is in two places on one frame and in four on the next.
+    """
+    told_apart = ("", LOST, TURNED)
+    wrong = [index for index, doubt in enumerate(found) if doubt.reason not in told_apart and doubt.beyond >= 0]
     joined: list[Stretch] = []
+    taken: set[int] = set()
+    for some in _runs(wrong):
+        count = sum(not found[index].reason.startswith(IN_PLACES) for index in some)
+        if count:
+            within = [index for index in range(some[0], some[-1] + 1) if found[index].reason not in told_apart]
+            joined.append(_stretch(within, found, count))
+            taken.update(within)
+    of_sign: dict[str, list[int]] = {}
     for index, doubt in enumerate(found):
-        if not doubt.reason:
-            continue
-        before = joined[-1] if joined else None
-        if before is not None and before.reason == doubt.reason and index - before.last <= 3:
-            joined[-1] = Stretch(before.first, index, doubt.reason, before.error + doubt.error)
+        if doubt.reason and index not in taken:
+            of_sign.setdefault(doubt.reason, []).append(index)
+    for sign, indices in of_sign.items():
+        joined += [_stretch(some, found, 0 if sign == TURNED else some[-1] - some[0] + 1) for some in _runs(indices)]
+    return sorted(joined, key=lambda stretch: stretch.first)
+
+
+def _runs(indices: Sequence[int]) -> list[list[int]]:
+    """Split ascending indices where more frames lie between two of them than are bridged."""
+    runs: list[list[int]] = []
+    for index in indices:
+        if runs and index - runs[-1][-1] <= BRIDGED_FRAMES + 1:
+            runs[-1].append(index)
         else:
-            joined.append(Stretch(index, index, doubt.reason, doubt.error))
-    return joined
+            runs.append([index])
+    return runs
+
+
+def _stretch(indices: Sequence[int], found: Sequence[Doubt], count: int) -> Stretch:
+    """Make the stretch of some frames; it is told by the sign that is farthest beyond what is tolerated, summed over its frames.
+
+    Args:
+        indices: ascending; frames between them show no sign, or one that is told apart.
+        found: of every frame.
+        count: frames that say that the matte is wrong, if the mean error from the first frame to the last is not tolerated.
+    """
+    weights: dict[str, float] = {}
+    for index in indices:
+        weights[found[index].reason] = weights.get(found[index].reason, 0.0) + found[index].beyond
+    error = sum(found[index].error for index in indices)
+    mean = error / (indices[-1] - indices[0] + 1)
+    wrong = count if any(Doubt(mean, sign).beyond >= 0 for sign in weights) else 0
+    return Stretch(indices[0], indices[-1], max(weights, key=weights.__getitem__), error, wrong)
 
 
 @dataclass(frozen=True)
@@ -249,7 +306,7 @@ def _judged(
     if alike is not None and alike.elsewhere >= SECOND_PLACE:
         error, reason = min(1.0, error + 0.25), TWO_CANDIDATES
     elif reference is not None and seen.pieces > max(reference.pieces, 1) and seen.gap > FAR_PIECE:
-        error, reason = min(1.0, error + 0.1), "in two places" if seen.pieces == 2 else f"in {seen.pieces} places"
+        error, reason = min(1.0, error + 0.1), f"{IN_PLACES}{'two' if seen.pieces == 2 else seen.pieces} places"
     elif alike is not None and alike.own < UNLIKE and not reason:
         reason = TURNED
     return Doubt(error, reason)

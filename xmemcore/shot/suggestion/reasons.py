@@ -11,11 +11,6 @@ from xmemcore.shot.suggestion.doubt import LOST, TURNED, TWO_CANDIDATES, WEAK_SI
 
 REACH_FRAMES = 24
 """Farthest stretch, in frames, that can be the reason for a suggested frame."""
-ALARM = 0.15
-"""Expected error from which on a frame's sign is called wrong."""
-WEAK_ALARM = 0.4
-"""The same for signs that right mattes show too: a blurred object is soft at its edge, spokes are soft inside, and an object behind a tree
-is in two places."""
 WEAK_FRAMES = 3
 """Frames that such a sign must last, and one that a blurred frame can show."""
 NEAR_FRAMES = 2
@@ -126,12 +121,7 @@ def _mends(index: int, stretch: Stretch) -> bool:
 
 def _alarms(stretch: Stretch) -> bool:
     """Say whether a stretch is called wrong, and not only doubted."""
-    if stretch.reason == TURNED:
-        return False
-    weak = stretch.reason.startswith(WEAK_SIGNS)
-    if (weak or stretch.reason == TWO_CANDIDATES) and len(stretch) < WEAK_FRAMES:
-        return False
-    return stretch.error / len(stretch) >= (WEAK_ALARM if weak else ALARM)
+    return stretch.wrong >= (WEAK_FRAMES if stretch.reason.startswith((*WEAK_SIGNS, TWO_CANDIDATES)) else 1)
 
 
 def _turned(index: int, unnamed: Sequence[tuple[int, Stretch]]) -> tuple[int, Stretch] | None:
