@@ -105,6 +105,13 @@ def test_a_disabled_roto_is_used_and_named() -> None:
     assert "Roto1 is disabled" in read_roto(script(node("Roto1", ONE, knobs=["disable true"]))).warnings[0]
 
 
+@pytest.mark.parametrize("says", ["{{curve K x1001 0 x1007 1}}", '{{"frame > 1006"}}', "{{parent.off}}"])
+def test_a_roto_that_is_disabled_for_a_time_is_used_and_named(says: str) -> None:
+    read = read_roto(script(node("Roto1", ONE, knobs=[f"disable {says}"])))
+    assert read.warnings == ("Roto1 is disabled for a time, by keys or an expression; its shapes count all the same.",) and read.objects
+    assert not read_roto(script(node("Roto1", ONE, knobs=["disable false"]))).warnings
+
+
 def test_several_nodes_are_listed(tmp_path: Path) -> None:
     path = written(tmp_path, script(node("Roto1", ONE), node("Roto2", ONE)))
     with pytest.raises(RequestError, match="Roto1, Roto2"):

@@ -83,6 +83,11 @@ class Node:
         """Whether it passes its input on."""
         return self.value("disable") in ("true", "1")
 
+    @property
+    def disabled_for_a_time(self) -> bool:
+        """Whether keys or an expression say on which frames it passes its input on."""
+        return self.value("disable") not in ("", "true", "1", "false", "0")
+
     @cached_property
     def format(self) -> Optional[Format]:
         """Its own format; None where none is written, or only a format's name."""

@@ -74,6 +74,8 @@ def _read(text: str, source: str, node: str | None) -> Roto:
             continue
         if roto.disabled:
             warnings.append(f"{roto.path} is disabled in the script; its shapes are used all the same.")
+        if roto.disabled_for_a_time:
+            warnings.append(f"{roto.path} is disabled for a time, by keys or an expression; its shapes count all the same.")
         if roto.value("motionblur_mode") == "global":
             warnings.append(f"The global motion blur of {roto.path} is left out.")
         extent = roto.knob("curves")
