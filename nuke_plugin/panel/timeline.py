@@ -119,7 +119,7 @@ def reasons_of(answer: Mapping[str, Any], settled: Mapping[str, Collection[int]]
     """
 
     def is_settled(frame: int, name: Optional[str]) -> bool:
-        meant = [settled[name]] if name in settled else list(settled.values())
+        meant = [settled[name]] if name is not None and name in settled else list(settled.values())
         return bool(meant) and all(frame in frames for frames in meant)
 
     of_all = answer.get("object")
