@@ -20,12 +20,12 @@ VERSION = 1
 
 WEIGHT = 0.3
 """How far an object's log odds go from the first look's to the second's, where the second is sure of it."""
-SUREST = 6.9
-"""Log odds beyond which neither look counts as surer."""
+LEAST = 0.001
+"""Probability below which, and from 1 above which, neither look counts as surer."""
 RIM_PIXELS = 2
 """Pixels inside the second look's outline, at its size, that do not count beside what the first look finds: outlines are blurred there."""
-BESIDE_PIXELS = 6
-"""How far from what the first look finds that is, at its size."""
+BESIDE_PIXELS = 4
+"""Side of the squares, at the first look's size, in which that is told: those of the object, and the two next to them."""
 LONG_SWEEP_FRAMES = 20
 """Shorter sweeps do without: so near to a keyframe little is lost."""
 
@@ -74,8 +74,7 @@ def enlarged(objects: Tensor, padding: Padding) -> Tensor:
     Returns:
         (2, K, H, W): as they were found, and without their rim.
     """
-    inner = -F.max_pool2d(-objects, 2 * RIM_PIXELS + 1, stride=1, padding=RIM_PIXELS)
-    both = torch.stack((objects, inner))
+    both = torch.stack((objects, -_grown(-objects, RIM_PIXELS)))
     return padding.pad(F.interpolate(both, size=(padding.height, padding.width), mode="bilinear", align_corners=False))
 
 
@@ -89,10 +88,17 @@ def given_back(probabilities: Tensor, second: Tensor) -> Tensor:
     Returns:
         (1, K, H, W), nowhere lower than `probabilities`.
     """
-    beside = F.max_pool2d(probabilities, 2 * BESIDE_PIXELS + 1, stride=1, padding=BESIDE_PIXELS) > 0.5
+    squares = _grown(F.max_pool2d(probabilities, BESIDE_PIXELS, ceil_mode=True), 2) > 0.5
+    beside = F.interpolate(squares.float(), scale_factor=BESIDE_PIXELS)[..., : probabilities.shape[-2], : probabilities.shape[-1]] > 0
     seen = torch.where(beside, second[1:], second[:1])
-    least = torch.sigmoid(torch.tensor(-SUREST)).item()
-    first, other = (torch.logit(x.clamp(least, 1 - least)) for x in (probabilities, seen))
+    first, other = (torch.logit(x, eps=LEAST) for x in (probabilities, seen))
     sure = (2 * seen - 1).clamp(0, 1)
     raised = torch.sigmoid(first + WEIGHT * sure * (other - first).clamp(min=0))
     return torch.where(sure > 0, torch.maximum(probabilities, raised), probabilities)
+
+
+def _grown(planes: Tensor, pixels: int) -> Tensor:
+    """Give the most that is found so many pixels around each pixel, down and across, (..., h, w)."""
+    side = 2 * pixels + 1
+    down = F.max_pool2d(planes, (side, 1), stride=1, padding=(pixels, 0))
+    return F.max_pool2d(down, (1, side), stride=1, padding=(0, pixels))
