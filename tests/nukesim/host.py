@@ -88,6 +88,7 @@ class Host(ScriptSide, NodeSide, ImageSide):
         """Calls of the API by user code so far: what a budget counts."""
         self.studio_calls: list[str] = []
         """Class and event of each callback that a studio hangs on Write and Crop (see `visit_of_studio`)."""
+        self._visited = False
         self.studio_raises = False
         """Whether a studio's callback on onCreate and beforeRender fails."""
         self.warnings: list[str] = []
@@ -148,6 +149,8 @@ class Host(ScriptSide, NodeSide, ImageSide):
             sys.modules[name] = module
         vars(self.main_module).update(nuke=sys.modules["nuke"])
         self._plugin_path = []
+        if self.hostile:
+            self.visit_of_studio()
         return self
 
     def close(self) -> None:
@@ -435,7 +438,11 @@ class Host(ScriptSide, NodeSide, ImageSide):
             self._undo.end()
 
     def visit_of_studio(self) -> None:
-        """Hang a studio's callbacks on every Write and Crop: they are counted in `studio_calls`, and fail with `studio_raises`."""
+        """Hang a studio's callbacks on every Write and Crop: they are counted in `studio_calls`, and fail with `studio_raises`. A hostile
+        Nuke has them from its start."""
+        if self._visited:
+            return
+        self._visited = True
 
         def hook(event: str, fails: bool) -> Callable[[], None]:
             def call() -> None:

@@ -277,7 +277,6 @@ def test_hostile_reads_behind_brackets_obey_their_range(hostile, tmp_path):
 def test_a_studios_callbacks_count_and_may_fail(hostile):
     import nuke
 
-    hostile.visit_of_studio()
     nuke.nodes.Write()
     nuke.nodes.Crop()
     assert hostile.studio_calls[:1] == ["Write onCreate"] and "Crop onCreate" in hostile.studio_calls
