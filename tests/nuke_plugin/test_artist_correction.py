@@ -26,7 +26,8 @@ SIZE = (320, 180)
 pytestmark = [pytest.mark.weights, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
-@pytest.mark.parametrize("clip", ["blackswan", pytest.param("dog", marks=pytest.mark.exhaustive)])
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("clip", ["blackswan", "dog"])
 def test_fit_leaves_few_points_to_move_by_hand(clip, shared, tmp_path, bundled_model):
     width, height = SIZE
     (tmp_path / "plate").mkdir()

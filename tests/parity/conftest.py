@@ -21,7 +21,7 @@ def cases_folder(config: pytest.Config) -> Path:
     return shared_data.folder() / "parity"
 
 
-LARGE = "chair_480"
+LARGE = ("chair_480", "caps_2obj")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -32,8 +32,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _marked(path: Path) -> Any:
-    """The large one takes as long as all others, and computes as they do."""
-    return pytest.param(path, id=path.stem, marks=[pytest.mark.exhaustive] if path.stem == LARGE else [])
+    """The large ones take as long as all others, and compute as they do."""
+    return pytest.param(path, id=path.stem, marks=[pytest.mark.exhaustive] if path.stem in LARGE else [])
 
 
 @pytest.fixture(scope="session")
