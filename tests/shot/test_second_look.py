@@ -24,6 +24,8 @@ from xmemcore.shot.plan.dependencies import PredictionHashes
 from xmemcore.shot.plan.plan import LEAST_SECOND_LOOK, plan
 from xmemcore.shot.plate.frame_source import PlateContent
 from xmemcore.shot.propagate import propagate
+from xmemcore.shot.store.cache import FEATURES, cache_files
+from xmemcore.shot.store.state import clear_node
 
 LAST = 1034
 FRAMES = range(1001, LAST + 1)
@@ -165,3 +167,11 @@ def test_a_new_key_teaches_both_looks(request_of: PropagateRequest, written: Pro
     monkeypatch.setattr(Propagation, "learn", noted)
     propagate(request_of)
     assert {(0, True), (0, False), (KEYS[1] - 1001, True), (KEYS[1] - 1001, False)} <= set(learned)
+
+
+def test_clear_takes_what_was_kept_of_both_looks(request_of: PropagateRequest) -> None:
+    propagate(request_of)
+    cache = Path(request_of.cache or "")
+    assert len([file for file in cache_files(cache) if file.path.parent.parent.name == FEATURES]) > len(FRAMES)
+    clear_node("node1", request_of.cache)
+    assert not list(cache_files(cache))

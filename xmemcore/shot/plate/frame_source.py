@@ -271,13 +271,18 @@ class ShotFrames:
 
     def expect(self, indices: Iterable[int], twice: Collection[int] = ()) -> None:
         """Say which frames will be asked for, in order, and which of them a second time, so that they are held."""
-        self._leave()
-        if self._writing is not None:
-            # The next frame may be the one just encoded: wait until its file is written.
-            self._writing.result()
+        self.settle()  # the next frame may be the one just encoded
         self._expected = list(indices)
         self.hold(twice)
         self._fetch_ahead()
+
+    def settle(self) -> None:
+        """Wait until what was encoded and searched is kept."""
+        self._leave()
+        if self._writing is not None:
+            self._writing.result()
+        if self._half is not None:
+            self._half.settle()
 
     def hold(self, twice: Collection[int]) -> None:
         """Hold these frames when they come, and no others."""

@@ -164,8 +164,9 @@ class Computation:
             raise
         if jobs:
             clock.stepped(sum(job.steps for job in jobs), time.monotonic() - began)
-        # Their files are there before others may claim their frames.
+        # Their files are there before others may claim their frames, and what is kept of them before the node's manifest names it.
         self._mattes.note(self._queue.drain())
+        self._frames.settle()
 
     def _jobs(self, parts: Sequence[Part]) -> tuple[list[Job], dict[tuple[Gap, int], Waiting]]:
         """List the gaps to compute, and by gap and group the predictions that wait for their neighbours."""
