@@ -11,6 +11,7 @@ import pytest
 from tests.shot.made_shot import sent_to, write_shot
 from tests.shot.set_up import depends
 from tests.shot.test_propagate import Recorder, read
+from xmemcore.engine import second_look
 from xmemcore.engine.order import outward_gaps
 from xmemcore.engine.propagation import Propagation
 from xmemcore.engine.second_look import LONG_SWEEP_FRAMES
@@ -175,3 +176,17 @@ def test_clear_takes_what_was_kept_of_both_looks(request_of: PropagateRequest) -
     assert len([file for file in cache_files(cache) if file.path.parent.parent.name == FEATURES]) > len(FRAMES)
     clear_node("node1", request_of.cache)
     assert not list(cache_files(cache))
+
+
+def test_where_no_sweep_is_long_the_second_look_learns_nothing(request_of: PropagateRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: set[tuple[int, ...]] = set()
+    encode_key = XMem.encode_key
+
+    def noted(self, image):
+        sizes.add(tuple(image.shape[-2:]))
+        return encode_key(self, image)
+
+    monkeypatch.setattr(XMem, "encode_key", noted)
+    monkeypatch.setattr(second_look, "LONG_SWEEP_FRAMES", LAST)
+    propagate(replace(request_of, precision="float32"))
+    assert len(sizes) == 1

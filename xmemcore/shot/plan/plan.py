@@ -11,6 +11,7 @@ from xmemcore.engine.config import EngineConfig
 from xmemcore.engine.learning import LearningConfig, steps_for
 from xmemcore.engine.order import Gap
 from xmemcore.engine.propagation import permanent_indices, plan_gaps
+from xmemcore.engine.second_look import takes_second_look
 from xmemcore.memory.config import MemoryConfig
 from xmemcore.network.catalogue import parameters_of
 from xmemcore.network.config import FULL
@@ -57,6 +58,11 @@ class GroupPlan:
             for sweep in reversed(gap.sweeps):
                 found.update({index: before for before, index in pairwise(sweep) if index in delivers})
         return {index: before for index, before in found.items() if abs(frames[index] - frames[before]) == 1}
+
+    @property
+    def looks(self) -> int:
+        """How many looks its sweeps may take: a second one where one of them is long."""
+        return 2 if any(takes_second_look(sweep) for gap in self.gaps for sweep in gap.sweeps) else 1
 
     def may_crop(self, gap: Gap) -> bool:
         """Say whether a gap is computed in a window, should the coarse pass allow it."""

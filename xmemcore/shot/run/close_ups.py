@@ -193,7 +193,7 @@ class CloseUps:
                     at_keys, part = planned.windows.of_key(index, lens)
                     annotations = {index: self._annotation(planned.group, index, part, at_keys.size)}
                     with self._frames(PartContent(self._opened.content, {index: part}, at_keys.size)) as frames:
-                        for look in self._propagation(state, frames, annotations, memories).looks:
+                        for look in self._propagation(state, frames, annotations, memories).looks[: planned.looks]:
                             look.learn(index, {variant: rounded(entry) for variant, entry in look.encode(index).items()})
                         self.encoded_frames += frames.encoded_frames
                 for memory in memories:

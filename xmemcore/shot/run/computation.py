@@ -100,10 +100,10 @@ class Computation:
     def learn(self) -> None:
         """Fill every group's permanent memory, from the cache where it holds an annotation as it is now; raises Cancelled."""
         memory_keys = self._mattes.dependencies.memory_keys
-        for keys, propagation in zip(memory_keys, self._propagations):
+        for keys, propagation, planned in zip(memory_keys, self._propagations, self._plan.groups):
             self._listener.message(f"Learning {plural(len(keys), 'annotated frame')}")
             for index, key in keys.items():
-                for look, name in zip(propagation.looks, (key, _of_second_look(key))):
+                for look, name in zip(propagation.looks[: planned.looks], (key, _of_second_look(key))):
                     if self._listener.cancelled():
                         raise Cancelled(CANCELLED)
                     self._learn(look, index, name)
