@@ -14,6 +14,7 @@ from xmemcore.engine.boxes import CONTEXT, MARGIN, STEP, by_box, cells_of, posit
 from xmemcore.engine.boxes import boxes as boxes_of
 from xmemcore.engine.config import EngineConfig
 from xmemcore.engine.frames import Annotation, Frame, Padding, normalise
+from xmemcore.engine.propagation import Propagation, plan_gaps
 from xmemcore.network.catalogue import NoModel, resolve
 from xmemcore.network.checkpoint import load_network
 from xmemcore.network.inference import prepared
@@ -134,6 +135,19 @@ CASES: dict[str, tuple] = {
     "fast": (lambda i: [(96 + 50 * math.sin(2 * i), 160 + 110 * math.cos(3 * i), 22)],),
     "moves": (moving,),
 }
+
+
+def test_the_last_frame_of_a_part_has_the_matte_of_the_whole() -> None:
+    shot, config = Discs(small_network(1), moving), EngineConfig(boxes=True, mem_every=2)
+    where = {index: cells_of(torch.from_numpy(shot.mask(index)[None, None].astype(np.float32))) for index in range(FRAMES)}
+    annotations = {0: Annotation({0: torch.from_numpy(shot.mask(0).astype(np.float32))})}
+    propagation = Propagation(shot.network, shot, annotations, 1, config, where)
+    propagation.learn(0)
+    (gap,) = plan_gaps(FRAMES, annotations, 1, config)
+    whole = dict(propagation.run(gap))
+    for index in (3, 4):  # memory takes in every second frame, but none where a part ends
+        ((_, alone),) = propagation.run(gap, wanted={index})
+        assert torch.equal(alone.planes, whole[index].planes), f"frame {index}"
 
 
 @pytest.fixture(scope="module")

@@ -105,14 +105,15 @@ class Sweep:
         self._since_memory += self._begun
         self._begun = True
         every = 1 if self._entrance else self.config.mem_every
-        remembers = not last and (annotation is not None or (self.config.temporary_memory and self._since_memory >= every))
+        its_turn = annotation is not None or (self.config.temporary_memory and self._since_memory >= every)
+        remembers = its_turn and not last
         if annotation is not None and len(annotation.known) == self.objects:
             objects = soft_masks(annotation, self.objects, self.padding, self.sensory.device)
             planes = torch.cat((1 - objects.sum(dim=1, keepdim=True), objects), dim=1)
         else:
             assert frame is not None, "only a frame that `is_given` is left out"
             again = None if second is None else enlarged(second.objects, self.padding)
-            probabilities, places = self._decode(index, frame, not remembers and not last, looks_around=remembers, second=again)
+            probabilities, places = self._decode(index, frame, not remembers and not last, looks_around=its_turn, second=again)
             if self._entrance:
                 self._entrance.clear(probabilities, self.padding, self._usual_area)
             planes = (
