@@ -106,12 +106,14 @@ def approve(node: nuke.Node, undo: bool = False) -> Run:
 
     Raises:
         RequestError, AlreadyRunning.
+        Cancelled: the artist was asked whether it may count for another node too, and said no.
     """
     pattern = knobs.shown_pattern(node)
     if not pattern:
         raise RequestError(f"{node.name()} has no mattes that could be approved. Propagate first.")
     frames = str(FrameRange.of(keys.meant_frames(node)))
     chosen = keys.chosen_object(node)
+    ownership.require_approvable(node)
     # The node may show mattes of another place: those of its former version, or of the node that it is a copy of.
     out = knobs.matte_pattern(node)
     counting = approvals.counting(out, pattern, identity.node_id(node))

@@ -31,7 +31,7 @@ def _pressed(act: Callable[[Any], Any], node: Optional[nuke.Node]) -> None:
     try:
         if node is None:
             node = host.handed_out(node)
-        _settle(node)
+        _settle(node, pressed=True)
         act(node)
     except Exception as error:
         _tell(error)
@@ -263,10 +263,10 @@ def _cover(node: nuke.Node) -> None:
         result.cover(node)
 
 
-def _settle(node: nuke.Node) -> None:
+def _settle(node: nuke.Node, pressed: bool = False) -> None:
     """Note where the node lives, unless it is at work: a run ends under the id with which it began."""
     if not _at_work(node):
-        ownership.settle(node)
+        ownership.settle(node, pressed)
         versions.settle(node)
 
 

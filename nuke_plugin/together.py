@@ -116,7 +116,7 @@ def _begin(node_id: str, queue: Queue) -> Optional[runs.Run]:
     if queue.cancelled:
         status.refresh(node)
         return None
-    ownership.settle(node)  # the script may have got another name while the node waited
+    ownership.settle(node, pressed=True)  # the script may have got another name while the node waited
     try:
         return host.in_main(actions.propagate, node, queue)
     except Exception as error:

@@ -32,29 +32,33 @@ _left: Dict[str, Tuple[str, List[nuke.Node]]] = {}
 """Passes that follow the node that another one was copied from, with that node's id, by the id of the copy."""
 
 
-def settle(node: nuke.Node) -> None:
+def settle(node: nuke.Node, pressed: bool = False) -> None:
     """Compare the script with the one that the node belongs to; in a copy give it an id of its own. It shows what it showed before.
 
     Not for `onCreate`: while Nuke loads a script, its name may still be the one before, and passes that are pasted may be still to come.
+
+    Args:
+        node: an XMemRoto.
+        pressed: an artist has pressed a button, so a script without a name was never saved, and is not one that is being opened.
     """
     for living in identity.living():
         identity.take_over(living)
-    _settle_script(node)
+    _settle_script(node, pressed)
     for living in identity.living():  # a copy's passes would follow what is pressed on the original
         _settle_passes(living)
 
 
-def _settle_script(node: nuke.Node) -> None:
+def _settle_script(node: nuke.Node, pressed: bool) -> None:
     stored = identity.read_hidden(node, "home")
     script = places.script_home(host.script_path())
     known = str(stored.get("script", ""))
-    if not script or known == script or (known and _is_same(known, script)):
+    if not (script or pressed) or known == script or (known and _is_same(known, script)):
         return
     with host.unrecorded():
         if known:
             former = str(node["node_id"].value())
             # From the old id and the place alone: a session that does not save the script finds its mattes again.
-            identity.give_id(node, seed=f"{former} {script}")
+            identity.give_id(node, seed=f"{former} {script}" if script else "")
             for made_of_it in host.passes_of(node, former):
                 made_of_it["made_of"].setValue(identity.node_id(node))  # else they would show the other script's mattes for ever
             for other in identity.living():
@@ -62,7 +66,7 @@ def _settle_script(node: nuke.Node) -> None:
                 if of_other.get(identity.COPY_OF) == former:
                     identity.write_hidden(other, "home", {**of_other, identity.COPY_OF: identity.node_id(node)})
             stored = identity.read_hidden(node, "home")
-            _notes[identity.node_id(node)] = _sentence(node, known)
+            _notes[identity.node_id(node)] = _sentence(node, known, script)
         identity.write_hidden(node, "home", {**stored, "script": script})
 
 
@@ -155,6 +159,7 @@ def _is_same(known: str, script: str) -> bool:
         return not os.path.isdir(before)
 
 
-def _sentence(node: nuke.Node, known: str) -> str:
-    text = f"This script is a copy of {known}: {node.name()} is a node of its own here, with its own cache and output."
+def _sentence(node: nuke.Node, known: str, script: str) -> str:
+    origin = f"This script is a copy of {known}" if script else f"{node.name()} comes from {known}, and this script was never saved"
+    text = f"{origin}: {node.name()} is a node of its own here, with its own cache and output."
     return text + " It shows the mattes of that script until its first Propagate." if node["has_result"].value() else text

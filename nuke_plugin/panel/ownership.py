@@ -32,12 +32,33 @@ def require_own(node: nuke.Node) -> None:
             "empty its output for a place of its own" if str(node["output"].value()).strip() else f"put {{node}} into ${OUTPUT_VARIABLE}"
         )
         raise RequestError(f"{sharing.name()} writes to {pattern} too. Give {node.name()} another output, or {own_place}.")
-    owner = owner_of(pattern)
-    if owner is None or owner.node_id == identity.node_id(node):
-        return
-    question = f"The mattes {pattern} were made by {owner.node_name}, a node of another script or one that is gone. Replace them?"
-    if not host.ask(question):
+    if not _may_touch(node, pattern, "Replace them?"):
         raise Cancelled("Nothing was replaced. Version up begins a folder of its own for this node's mattes.")
+
+
+def require_approvable(node: nuke.Node) -> None:
+    """Check that what is approved may lie beside the mattes where the node writes: the node that made those keeps it and learns from it.
+
+    Raises:
+        RequestError: there is no place.
+        Cancelled: the artist said no.
+    """
+    if not _may_touch(node, knobs.matte_pattern(node), "What you approve here counts for that node too. Go on?"):
+        raise Cancelled("Nothing was approved.")
+
+
+def belongs_to_another(node: nuke.Node, pattern: str) -> bool:
+    """Say whether the mattes at a place were made by another node: of another script, of this one, or one that is gone."""
+    owner = owner_of(pattern)
+    return owner is not None and owner.node_id != identity.node_id(node)
+
+
+def _may_touch(node: nuke.Node, pattern: str, question: str) -> bool:
+    """Ask the artist where the mattes at a place were made by another node; elsewhere the answer is yes."""
+    owner = owner_of(pattern)
+    if owner is None or not belongs_to_another(node, pattern):
+        return True
+    return host.ask(f"The mattes {pattern} were made by {owner.node_name}, a node of another script or one that is gone. {question}")
 
 
 def notes(node: nuke.Node, pattern: str) -> Tuple[str, ...]:
@@ -68,10 +89,13 @@ def notes(node: nuke.Node, pattern: str) -> Tuple[str, ...]:
     return tuple(sentences)
 
 
-def settle(node: nuke.Node) -> None:
-    """Give a node the identity under which its next run works: its own, and in a copied script a new one. Not while it is at work."""
+def settle(node: nuke.Node, pressed: bool = False) -> None:
+    """Give a node the identity under which its next run works: its own, and in a copied script a new one. Not while it is at work.
+
+    Args: as `home.settle`.
+    """
     reclaim(node)
-    home.settle(node)
+    home.settle(node, pressed)
 
 
 def reclaim(node: nuke.Node) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Dict, List, Optional, Tuple
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.node import identity, knobs, places, runs
-from xmem_roto_nuke.panel import result, status, views
+from xmem_roto_nuke.panel import ownership, result, status, views
 from xmem_roto_nuke.staleness import mattes_on_disk
 from xmemcore.protocol import result_lock
 from xmemcore.protocol.failures import Busy, RequestError
@@ -56,15 +56,18 @@ _seen: Dict[str, Tuple[str, str]] = {}
 
 
 def version_up(node: nuke.Node) -> None:
-    """Begin the next version; the one that is left is locked where it has mattes.
+    """Begin the next version; the one that is left is locked where it has mattes, unless another node made them: that one goes on.
 
     Raises:
         Busy, RequestError.
     """
     _refuse_at_work(node)
+    if _is_driven(node["version"]):
+        raise RequestError(f"The version of {node.name()} follows an expression or keys, which stay: change it where they come from.")
     left, kept = knobs.matte_pattern(node), knobs.kept_pattern(node)
     has_mattes = bool(mattes_on_disk.frames(left))
-    lock = result_lock.lock(left) if has_mattes and result_lock.lock_of(left) is None else None
+    is_to_lock = has_mattes and not ownership.belongs_to_another(node, left)
+    lock = result_lock.lock(left) if is_to_lock and result_lock.lock_of(left) is None else None
     known, former = existing(node), str(node["version"].value())
     upcoming = places.version_name(max(map(places.version_number, known)) + 1)
     former_token, token = _token(node), uuid.uuid4().hex
@@ -208,10 +211,15 @@ def toggle_lock(node: nuke.Node) -> None:
 def _offer(node: nuke.Node, names: List[str]) -> None:
     knob = node["version"]
     chosen = str(knob.value())
-    if list(knob.values()) != names:  # type: ignore[attr-defined]
+    if list(knob.values()) != names and not _is_driven(knob):  # type: ignore[attr-defined]
         with host.unrecorded():
             knob.setValues(names)  # type: ignore[attr-defined]
             knob.setValue(chosen)
+
+
+def _is_driven(version: nuke.Knob) -> bool:
+    """Say whether keys or an expression choose the version, by its place in the menu."""
+    return bool(version.hasExpression() or version.isAnimated())
 
 
 def _refuse_at_work(node: nuke.Node) -> None:

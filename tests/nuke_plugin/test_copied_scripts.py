@@ -197,3 +197,56 @@ def test_a_clone_in_a_copied_script_stays_one_node_with_its_original(stage):
     assert stage.node["node_id"].value() == clone["node_id"].value() != own and "has a clone" in stage.status()
     stage.propagate()
     assert len(list(stage.folder.glob("mattes/*"))) == 2 and "Up to date" in stage.status() and not stage.host.python_errors
+
+
+# --- results of another script's node at a place that both name
+
+
+def in_another_script(stage, name: str, folder: str = "own"):
+    """Propagate to a place that the node names, and go on in a copy of the script; gives the mattes' folder."""
+    stage.node["output"].setValue((stage.folder / folder / "m.%04d.exr").as_posix())
+    stage.propagate()
+    stage.save(name)
+    stage.host.pump(0.1)
+    return stage.folder / folder
+
+
+@pytest.mark.parametrize("answer", [False, True])
+def test_approval_beside_mattes_of_another_scripts_node_is_asked_for(stage, answer):
+    folder = in_another_script(stage, "shotB.nk")
+    stage.host.answers_yes = answer
+    stage.press("approve")
+    stage.wait()
+    assert "What you approve here counts for that node too" in stage.told[-1]
+    assert len(list(folder.glob("approved/*.exr"))) == answer
+
+
+def test_version_up_locks_no_mattes_of_another_scripts_node(stage):
+    folder = in_another_script(stage, "shotB.nk")
+    stage.press("version_up")
+    assert stage.node["version"].value() == "v002" and not (folder / "locked.json").exists()
+    stage.propagate()
+    stage.press("version_up")
+    assert (folder / "v002" / "locked.json").exists(), "its own are locked"
+
+
+def test_node_that_is_pasted_into_a_script_without_a_name_is_one_of_its_own(stage):
+    folder = in_another_script(stage, "shot.nk")
+    before, own_id = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.exr")}, id_of(stage.node)
+    clipboard = str(stage.folder / "clipboard.nk")
+    for node in (stage.node, stage.plate, stage.grade, stage.grade.input(0), stage.roto):
+        node["selected"].setValue(True)
+    stage.nuke.nodeCopy(clipboard)
+    stage.nuke.scriptClear()
+    stage.nuke.nodePaste(clipboard)
+    node = stage.host.node("XMemRoto")
+    stage.host.pump(0.1)
+    assert id_of(node) == own_id, "by itself nothing is concluded: a script that is being opened may have no name yet"
+    stage.host.answers_yes = False
+    stage.propagate(node)
+    assert "were made by XMemRoto, a node of another script" in stage.told[-1] and "Replace them?" in stage.told[-1]
+    assert {path.name: path.stat().st_mtime_ns for path in folder.glob("*.exr")} == before
+    fresh = id_of(node)
+    assert fresh != own_id and "this script was never saved" in stage.status(node)
+    stage.save("shotB.nk")
+    assert id_of(node) == fresh, "it is at home where it is saved"

@@ -53,6 +53,15 @@ def test_version_up_starts_the_next_folder_and_the_former_can_be_shown_again(sta
     assert list(stage.node["version"].values()) == ["v001", "v002", "v003"]
 
 
+def test_version_that_an_expression_chooses_is_not_begun_and_nothing_is_locked(stage):
+    stage.propagate()
+    stage.node["version"].setExpression("0")
+    stage.press("version_up")
+    assert "follows an expression or keys" in stage.told[-1] and stage.node["version"].hasExpression()
+    stage.press("refresh")
+    assert stage.node["version"].hasExpression() and "Locked" not in stage.status()
+
+
 def test_version_up_compares_with_what_was_left_unless_an_artist_has_named_other_mattes(stage):
     compared = stage.node["compare_with"]
     stage.propagate()
