@@ -15,7 +15,7 @@ from xmem_roto_nuke import host
 from xmem_roto_nuke.graph import outside
 from xmem_roto_nuke.node import identity
 from xmem_roto_nuke.node.settings import ALPHA
-from xmemcore.curves.chain import CLASSES, PASSED
+from xmemcore.curves.chain import CLASSES, MOST_BETWEEN, PASSED
 from xmemcore.protocol.failures import RequestError
 
 if TYPE_CHECKING:
@@ -142,10 +142,6 @@ def _replaces(roto: nuke.Node) -> bool:
     """Say whether a Roto puts its shapes in the place of what it gets."""
     replaces = roto.knob("replace")
     return replaces is not None and bool(replaces.value()) and not is_disabled(roto)
-
-
-MOST_BETWEEN = 20
-"""Nodes behind a Roto among which another one is looked for."""
 
 
 def _left_out(roto: nuke.Node) -> List[str]:

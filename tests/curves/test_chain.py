@@ -45,7 +45,19 @@ def test_what_changes_the_picture_ends_a_chain(between: str) -> None:
     nodes = (roto("Roto1", "low", "0"), between, roto("Roto2", "top"))
     with pytest.raises(RequestError, match="Roto1, Roto2"):
         names(*nodes)
-    assert names(*nodes, node="Roto2") == ["top"]
+    read = read_roto(script(*nodes), "Roto2")
+    assert [obj.name for obj in read.objects] == ["top"]
+    sentence = "The shapes of Roto1 do not count: Blur1, a Blur, stands between it and Roto2"
+    assert [warning.startswith(sentence) for warning in read.warnings] == ([True] if "Blur" in between else [])
+
+
+def test_a_chain_goes_on_outside_of_its_group() -> None:
+    other = "Constant {\n inputs 0\n name C\n}"
+    group = "Group {\n inputs 2\n name G\n}\n" + "".join(f"Input {{\n inputs 0\n name Input{i}\n number {i}\n}}\n" for i in (0, 1))
+    nodes = (other, roto("Roto1", "low", "0"), "set N1 [stack 0]", "push 0", "push $N1", group + roto("Inner", "top"), "end_group")
+    assert names(*nodes, node="G.Inner") == ["top"], "Input1 is the second, to which nothing is connected"
+    nodes = (other, roto("Roto1", "low", "0"), "set N1 [stack 0]", "push $N1", "push 0", group + roto("Inner", "top"), "end_group")
+    assert names(*nodes) == ["top", "low"]
 
 
 def test_a_roto_that_replaces_ends_a_chain() -> None:
@@ -97,6 +109,17 @@ def test_a_clone_has_its_originals_knobs() -> None:
     assert clone.kind == "Roto" and clone.knob("curves") is not None
 
 
-def test_global_motion_blur_is_named() -> None:
-    warnings = read_roto(script(roto("Roto1", "a", "0", " motionblur_mode global\n"))).warnings
-    assert warnings == ("The global motion blur of Roto1 is left out.",)
+@pytest.mark.parametrize(
+    ("knob", "sentence"),
+    [
+        ("motionblur_mode global", "The global motion blur of Roto1 is left out."),
+        ("useLifetime true", "The lifetime of the node Roto1 is left out; that of its shapes counts."),
+    ],
+)
+def test_what_a_node_adds_to_its_shapes_is_named(knob: str, sentence: str) -> None:
+    assert read_roto(script(roto("Roto1", "a", "0", f" {knob}\n"))).warnings == (sentence,)
+
+
+def test_a_roto_without_curves_in_a_chain_has_no_shapes() -> None:
+    empty = "Roto {\n curves {}\n name Roto2\n}"
+    assert names(roto("Roto1", "low", "0"), empty) == ["low"]

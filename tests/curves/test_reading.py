@@ -186,3 +186,16 @@ def test_a_seeded_run_of_damage_ends_in_shapes_or_one_sentence() -> None:
                     obj.absent(frame + 1)
         except RequestError as error:
             assert len(str(error)) < 800
+
+
+@pytest.mark.parametrize("told", ["pterr nan", "pterr 1.#QNAN", "spx xffc00000", "source rgba", "ptex {{1001 nan}}", "view left", 'tt "a b"'])
+def test_what_no_matte_depends_on_needs_no_number(told: str) -> None:
+    stroke = f"{{cubiccurve Brush1 512 catmullrom {{cc {{f 2080}} {{p {{1 nan 1}}}}}} {{t nan}} {{a {told} opc nan}}}}"
+    root = read_tree(curves(stroke, square("sleeve", 1, 1, 5, attributes=f"opc .5 {told} inv 1")))
+    shape_read = next(iter(shapes_below(root, ()))).shape
+    assert {name: curve.constant for name, curve in shape_read.attributes.items()} == {"opc": 0.5, "inv": 1.0}
+
+
+def test_what_a_matte_depends_on_needs_a_number() -> None:
+    with pytest.raises(CurvesTextBroken, match="'nan' is no number"):
+        read_tree(curves(square("sleeve", 1, 1, 5, attributes="opc nan")))

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 from xmemcore.curves.animation import ZERO, Curve
+from xmemcore.curves.attributes import DEFAULTS
 from xmemcore.curves.braces import POINT, Block, CurvesTextBroken, Sealed, Word, broken, split
 from xmemcore.curves.curve_text import Budget, curve, frame_number, number
 from xmemcore.curves.quick_points import quick_point
@@ -111,9 +112,10 @@ class _Reader:
             return self.layer(block, depth + 1)
         name, flags, kind = self.title(block)
         with naming(name):
-            transform, attributes = self.transform(block), self.attributes(_named(block, "a"))
             if block.head == "cubiccurve":
-                return Stroke(name, flags, transform, attributes)
+                # Nothing that is painted is used, so nothing in it can be wrong.
+                return Stroke(name, flags)
+            transform, attributes = self.transform(block), self.attributes(_named(block, "a"))
             curves = next((item for item in block[1:] if isinstance(item, Block) and _is_curves(item)), None)
             if curves is None:
                 raise broken(self.text, block.position, f"shape '{name}' has no points")
@@ -144,7 +146,10 @@ class _Reader:
         return tuple(curve(self.text, item, times, self.budget) for item in timed[2:])
 
     def attributes(self, block: Optional[Block]) -> Dict[str, Curve]:
-        """Read names and values; the last value may be missing, which is 0."""
+        """Read names and values; the last value may be missing, which is 0.
+
+        What is no number, such as a tracker's error that is not known, stops the reading only where mattes depend on it.
+        """
         if block is None:
             return {}
         found: Dict[str, Curve] = {}
@@ -152,7 +157,11 @@ class _Reader:
             name = block[place]
             if not isinstance(name, Word):
                 raise broken(self.text, name.position, "attributes come as name and value")
-            found[str(name)] = curve(self.text, block[place + 1], budget=self.budget) if place + 1 < len(block) else ZERO
+            try:
+                found[str(name)] = curve(self.text, block[place + 1], budget=self.budget) if place + 1 < len(block) else ZERO
+            except CurvesTextBroken:
+                if name in DEFAULTS:
+                    raise
         return found
 
     def control_curve(self, block: Union[Word, Block]) -> ControlCurve:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xmemcore.curves.braces import CurvesTextBroken
-from xmemcore.curves.chain import CLASSES, chain_above, heads
+from xmemcore.curves.chain import CLASSES, chain_above, heads, left_out
 from xmemcore.curves.links import follower
 from xmemcore.curves.reading import read_tree, require_points
 from xmemcore.curves.script import Format, Node, read_script
@@ -68,7 +68,8 @@ def _read(text: str, source: str, node: str | None) -> Roto:
     last = _chosen(nodes, node, source)
     warnings: list[str] = []
     rotos: list[tuple[str, Layer]] = []
-    for roto in chain_above(last):
+    chain = chain_above(last)
+    for roto in chain:
         if roto.disabled and roto is not last:
             warnings.append(f"{roto.path} is disabled in the script; its shapes do not count.")
             continue
@@ -78,8 +79,10 @@ def _read(text: str, source: str, node: str | None) -> Roto:
             warnings.append(f"{roto.path} is disabled for a time, by keys or an expression; its shapes count all the same.")
         if roto.value("motionblur_mode") == "global":
             warnings.append(f"The global motion blur of {roto.path} is left out.")
+        if roto.value("useLifetime") in ("true", "1"):
+            warnings.append(f"The lifetime of the node {roto.path} is left out; that of its shapes counts.")
         extent = roto.knob("curves")
-        if extent is None:
+        if extent is None or not text[slice(*extent)].strip():
             continue
         if text.find(NUKE_6, *extent) >= 0:
             raise _too_old(roto.path)
@@ -90,6 +93,12 @@ def _read(text: str, source: str, node: str | None) -> Roto:
             root = followed
             require_points(root)
         rotos.append((roto.name, root))
+    further = left_out(chain[-1])
+    if further is not None:
+        warnings.append(
+            f"The shapes of {further[0].path} do not count: {further[1].path}, a {further[1].kind}, stands between it and {chain[-1].path}, "
+            "and only Rotos that follow one another are read."
+        )
     return _roto(last.path, rotos, warnings, last.format or script.format)
 
 
