@@ -261,6 +261,15 @@ def test_vectors_are_no_grey_picture(tmp_path: Path) -> None:
     write_exr(tmp_path / "p.1.exr", {f"N.{name}": plane for name, plane in half_noise(4, 4, channels="XYZ").items()}, (0, 0, 4, 4))
     with pytest.raises(RequestError, match="no channels R, G, B; it has N.X"):
         Plate.open(str(tmp_path))
+    write_exr(tmp_path / "p.1.exr", half_noise(4, 4, channels="XYZ"), (0, 0, 4, 4))
+    with pytest.raises(RequestError, match="no channels R, G, B; it has X, Y, Z"):
+        Plate.open(str(tmp_path))
+
+
+def test_colours_in_parts_of_their_own_are_refused_by_name(tmp_path: Path) -> None:
+    write_parts(tmp_path / "p.1.exr", [(name, half_noise(4, 4, channels=name), (0, 0, 4, 4)) for name in "RGB"], (0, 0, 4, 4))
+    with pytest.raises(RequestError, match="has R, G and B in parts of their own, which are not put together. Render them into one part"):
+        Plate.open(str(tmp_path))
 
 
 def test_whole_number_channels_are_pointed_out(tmp_path: Path) -> None:

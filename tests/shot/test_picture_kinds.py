@@ -338,7 +338,7 @@ def test_resolutions_of_unequal_sides_are_a_pixel_aspect(tmp_path: Path) -> None
         Plate.open(str(tmp_path / "p.%d.png"))
 
 
-def test_dpx_says_its_pixel_aspect_and_that_its_numbers_are_density(tmp_path: Path) -> None:
+def test_dpx_says_its_pixel_aspect_and_how_its_numbers_are_coded(tmp_path: Path) -> None:
     oiio = pytest.importorskip("OpenImageIO", reason="the extra 'plates' is not installed")
     spec = oiio.ImageSpec(16, 12, 3, "uint16")
     spec.attribute("oiio:BitsPerSample", 10)
@@ -356,6 +356,9 @@ def test_dpx_says_its_pixel_aspect_and_that_its_numbers_are_density(tmp_path: Pa
     assert "its numbers are printing density, but it is read as srgb" in plate.warnings[0]
     assert np.abs(plate.read(1) - 0.5).max() < 1e-3
     content[1628:1636] = b"\xff" * 8
+    content[801] = 2
+    path.write_bytes(bytes(content))
+    assert "its numbers are linear, but it is read as srgb" in Plate.open(str(tmp_path)).warnings[0]
     content[801] = 6
     path.write_bytes(bytes(content))
     assert (Plate.open(str(tmp_path)).canvas.pixel_aspect, Plate.open(str(tmp_path)).warnings) == (1, ())
@@ -431,6 +434,7 @@ def test_jpegs_that_are_not_read_are_named(tmp_path: Path) -> None:
         ("p.1.webp", b"RIFF\0\0\0\0WEBPVP8 ", "is a WebP file"),
         ("p.1.gif", b"GIF89a", "is a GIF file"),
         ("p.1.tga", b"\0\0\2\0\0", "is a Targa file"),
+        ("p.1.sgi", b"\x01\xda", "is an SGI file"),
         ("p.1.hdr", b"#?RADIANCE\n", "is a Radiance HDR file"),
         ("p.1.jp2", b"\0\0\0\x0cjP  \r\n\x87\n", "is a JPEG 2000 file"),
         ("p.1.exr", b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer, not the picture itself"),

@@ -103,7 +103,7 @@ def not_read(name: str, kind: str) -> str:
             f"{name} is a movie, and movies are not read: their frames have no numbers of their own. Export the frames (in Nuke a Read "
             "and a Write of shot.%04d.exr; or `ffmpeg -i movie shot.%04d.png`), and give that pattern."
         )
-    article = "an" if kind[0] in "AEIOFHR" and kind not in ("HEIC", "HTML page", "Radiance HDR", "RIFF", "FITS") else "a"
+    article = "an" if kind[0] in "AEIO" or kind in ("HTML page", "SGI", "SVG", "XML") else "a"
     if kind == "Git LFS pointer":
         return f"{name} is a Git LFS pointer, not the picture itself. Fetch the file (git lfs pull)."
     return f"{name} is {article} {kind} file, which is not read. Export it as EXR, PNG, JPEG, TIFF or DPX."

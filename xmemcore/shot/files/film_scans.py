@@ -19,7 +19,7 @@ CINEON_MAGICS = {b"\x80\x2a\x5f\xd7": ">", b"\xd7\x5f\x2a\x80": "<"}
 HEADER_BYTES = 2048
 _UNSET = 0xFFFFFFFF
 _LUMA, _RGB, _RGBA = 6, 50, 51
-_DENSITY = {1: "printing density", 3: "logarithmic"}
+_CODED = {1: "printing density", 2: "linear", 3: "logarithmic"}
 """Transfer characteristics that are far from display values."""
 
 
@@ -55,7 +55,7 @@ def read_dpx_header(begins: bytes, size: int) -> tuple[PictureHeader, str | None
     # DPX counts from 0 and its transposed ones differ from TIFF's in order; of interest here is only that it is not the plain one.
     turned = 1 if orientation in (0, 0xFFFF) else min(orientation + 1, 8)
     header = PictureHeader(width, height, across / down if known else 1.0, turned)
-    return header, _DENSITY.get(transfer)
+    return header, _CODED.get(transfer)
 
 
 def read_cineon_header(begins: bytes) -> PictureHeader:

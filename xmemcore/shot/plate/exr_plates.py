@@ -162,8 +162,9 @@ def _layers(header: ExrHeader) -> Iterator[_Layer]:
         for channel in part.channels:
             path, _, last = channel.rpartition(".")
             view, layer = _view_and_layer(header, part, path)
-            chroma = {f"{channel[:-1]}{name}" for name in ("RY", "BY")}
-            if last == "Y" and _last(layer) in PICTURE_LAYERS and not chroma & set(part.channels):
+            # Beside an X it is a part of a vector, as positions are.
+            more = {f"{channel[:-1]}{name}" for name in ("RY", "BY", "X")}
+            if last == "Y" and _last(layer) in PICTURE_LAYERS and not more & set(part.channels):
                 yield _Layer(part, view, layer, [channel] * 3)
 
 
@@ -194,6 +195,8 @@ def _nothing_plain(header: ExrHeader) -> str:
     channels = [name for part in header.parts for name in part.channels]
     if any(name.rpartition(".")[2] in ("RY", "BY") for name in channels):
         return f"{header.path.name} stores luminance and chroma (Y, RY, BY), which is not read. Render R, G, B."
+    if len({_COLOURS[name.lower()] for name in channels if name.lower() in _COLOURS}) == len("RGB"):
+        return f"{header.path.name} has R, G and B in parts of their own, which are not put together. Render them into one part."
     deep = "; its deep parts have no single image" if header.has_deep_parts else ""
     listed = ", ".join(channels) or "none"
     return f"{header.path.name} has no channels R, G, B; it has {listed[:200]}{deep}. Render rgb, or choose a layer with --view."
