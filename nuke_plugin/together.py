@@ -1,6 +1,7 @@
 """Several nodes propagated one after another, under one progress bar: the menu's *Propagate all* and *Propagate selected*.
 
-Where one of them is gone when its turn comes, or cannot begin, the others go on.
+A node whose mattes another one is made of comes before it. Where one of them is gone when its turn comes, or cannot begin, the others
+go on.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Dict, List, Optional, Sequence
+from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Set
 
 from xmem_roto_nuke import actions, host
+from xmem_roto_nuke.handover import digest
 from xmem_roto_nuke.node import identity, runs
 from xmem_roto_nuke.panel import ownership, status
 from xmem_roto_nuke.run import failure_of
@@ -71,7 +73,7 @@ def propagate_selected() -> Queue:
 
 
 def _start(nodes: Sequence[nuke.Node], empty: str) -> Queue:
-    ordered = {identity.node_id(node): node for node in sorted(nodes, key=lambda node: str(node.fullName()))}
+    ordered = {identity.node_id(node): node for node in _in_order(sorted(nodes, key=lambda node: str(node.fullName())))}
     queue = Queue({node_id: node for node_id, node in ordered.items() if not runs.running(node_id)})
     if not queue.nodes:
         raise RequestError(f"{empty} Nothing was started." if not nodes else "All of them are at work already.")
@@ -83,6 +85,35 @@ def _start(nodes: Sequence[nuke.Node], empty: str) -> Queue:
     else:
         _work(queue)
     return queue
+
+
+def _in_order(nodes: Sequence[nuke.Node]) -> List[nuke.Node]:
+    """Put nodes that others come from before those, and leave their order else; as they are where nodes are counted."""
+    if not host.may_walk_trees():
+        return list(nodes)
+    wanted = {str(node.fullName()): node for node in nodes}
+    ordered: List[nuke.Node] = []
+    seen: Set[str] = set()
+    waiting = [(node, False) for node in reversed(nodes)]
+    while waiting:
+        node, is_above_done = waiting.pop()
+        name = str(node.fullName())
+        if is_above_done:
+            ordered += [wanted[name]] if name in wanted else []
+        elif name not in seen:
+            seen.add(name)
+            waiting.append((node, True))
+            waiting += [(above, False) for above in _above(node)]
+    return ordered
+
+
+def _above(node: nuke.Node) -> List[nuke.Node]:
+    """List what a node comes from: what feeds it, what is inside of a Group, and the node whose mattes a pass reads."""
+    made_of = node.knob("made_of")
+    maker = None if made_of is None else identity.living_with(str(made_of.value()))
+    # The inside of a node of ours comes from its inputs and its mattes.
+    inside = [] if made_of is not None or identity.is_xmemroto(node) else digest.outputs(node)
+    return [*host.upstream(node), *inside, *([] if maker is None else [maker])]
 
 
 def _work(queue: Queue) -> None:

@@ -220,11 +220,11 @@ def _walk(top: nuke.Node, upstream: Callable[[nuke.Node], List[nuke.Node]], foun
             continue
         found[name] = node
         waiting.extend(upstream(node))
-        waiting.extend(_outputs(node))
+        waiting.extend(outputs(node))
         yield
 
 
-def _outputs(node: nuke.Node) -> List[nuke.Node]:
+def outputs(node: nuke.Node) -> List[nuke.Node]:
     """List where the picture of a Group, gizmo, LiveGroup, VariableGroup or Precomp comes from: its Outputs, else anything inside.
 
     What hangs on no Output changes no pixel.
@@ -295,7 +295,7 @@ def _lines(node: nuke.Node, knobs: Sequence[ActingKnob], numbers: Optional[Dict[
     """
     feeding: List[Optional[nuke.Node]] = []
     if numbers is not None:
-        feeding = [*(behind_dots(node.input(index)) for index in range(node.inputs())), behind_dots(outside(node)), *_outputs(node)]
+        feeding = [*(behind_dots(node.input(index)) for index in range(node.inputs())), behind_dots(outside(node)), *outputs(node)]
     places = " ".join("-" if feeder is None or numbers is None else str(numbers.get(feeder.fullName(), "?")) for feeder in feeding)
     return [f"{node.Class()} {places}", *(f"{name} {_LOOKED_UP_DEFAULT.sub('default', text)}" for name, _, text in knobs)]
 

@@ -174,8 +174,8 @@ def _keep_out_of_presets(knob: nuke.Knob) -> None:
         knob.setFlag(flag)
 
 
-WIDE = 100000
-"""Last frame of a range that ends nowhere; the first is its negative."""
+WIDE = 10_000_000
+"""Last frame of a range that ends nowhere; the first is its negative. A plate whose numbers are its timecode may begin at 864000."""
 
 
 def set_ranges(node: nuke.Node, knobs: Sequence[str], frames: Tuple[int, int], range_of: str = "") -> None:

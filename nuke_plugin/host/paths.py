@@ -8,6 +8,7 @@ from typing import Any, Dict, Mapping, Optional
 
 import nuke
 
+from xmem_roto_nuke.host.artist import plain
 from xmem_roto_nuke.host.edition import root_node
 from xmemcore.protocol.failures import RequestError
 
@@ -81,13 +82,22 @@ def filled_path(knob: Any, stand_ins: Optional[Mapping[str, str]] = None) -> str
     """
     if knob.Class() == "File_Knob":  # of an older node; not evaluate(), which puts in a frame number
         return str(knob.getEvaluatedValue() or "")
+    return filled(_with_values(text_of(knob), stand_ins or {}))
+
+
+def text_of(knob: Any) -> str:
+    """Give what a text knob says, with its [brackets] run.
+
+    Raises:
+        RequestError: Nuke does not understand what stands in brackets.
+    """
     text = str(knob.getText() or "")
     if "[" in text:
         try:
             text = str(nuke.tcl("subst", "-nobackslashes", "-novariables", text))
         except RuntimeError as error:
-            raise RequestError(f"Nuke does not understand the brackets in the path {text} ({error}). Correct it.") from error
-    return filled(_with_values(text, stand_ins or {}))
+            raise RequestError(f"Nuke does not understand the brackets in '{knob.label()}', {text} ({plain(error)}). Correct it.") from error
+    return text
 
 
 _BRACKET = "[format %c 91]"

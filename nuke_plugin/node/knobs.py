@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 
 def read_settings(node: nuke.Node) -> Settings:
-    """Copy a node's knobs, as they are now."""
+    """Copy a node's knobs, as they are now.
+
+    Raises:
+        RequestError: the brackets of a text make no sense to Nuke.
+    """
     try:
         out = matte_pattern(node)
         kept = kept_pattern(node)
@@ -26,7 +30,9 @@ def read_settings(node: nuke.Node) -> Settings:
 
     def read(name: str) -> Any:
         knob = node.knob(name)
-        return None if knob is None else knob.value()
+        if knob is None:
+            return None
+        return host.text_of(knob) if name == "frame_range" else knob.value()
 
     return Settings.of_knobs(read, str(node.fullName()), out, host.current_frame(), kept)
 

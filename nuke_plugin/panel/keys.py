@@ -74,9 +74,9 @@ def meant_frames(node: nuke.Node) -> List[int]:
     """Give the frames that `on frames` names; the current one where it names none.
 
     Raises:
-        FrameRangeInvalid.
+        FrameRangeInvalid; RequestError as `host.text_of`.
     """
-    named = str(node["on_frames"].value()).strip() if node.knob("on_frames") is not None else ""
+    named = host.text_of(node["on_frames"]).strip() if node.knob("on_frames") is not None else ""
     return list(FrameRange.parse(named)) if named else [host.current_frame()]
 
 

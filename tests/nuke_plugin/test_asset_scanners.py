@@ -66,4 +66,4 @@ def test_variables_of_the_script_are_filled_in_and_frame_numbers_are_not(stage):
 def test_brackets_that_nuke_does_not_understand_are_said(stage):
     stage.node["output"].setValue("/a/[no_such_command]/m.%04d.exr")
     stage.press("propagate")
-    assert "brackets in the path /a/[no_such_command]" in stage.told[-1]
+    assert "brackets in 'output', /a/[no_such_command]" in stage.told[-1]

@@ -66,3 +66,16 @@ def test_a_shape_that_an_expression_hides_elsewhere_makes_mattes_outside_of_the_
     stage.roto["curves"].fromScript(text)
     run(stage, "1002")
     assert "Up to date on 1002; 9 mattes of earlier runs</font>" in stage.status(), "they are of what is there again"
+
+
+def test_a_range_may_be_written_with_brackets(stage):
+    """Artists link it to the project's, in whatever way."""
+    stage.node["frame_range"].setValue("[value root.first_frame]-[expr {[value root.last_frame] - 6}]")
+    stage.propagate()
+    assert stage.told == [] and "1001-1004" in stage.status()
+    stage.node["on_frames"].setValue("[value root.first_frame]")
+    stage.press("absent_key")
+    assert "not in 1001" in stage.node["keyframes"].value()
+    stage.node["frame_range"].setValue("[no_such_command]")
+    stage.press("propagate")
+    assert "brackets in 'frame range', [no_such_command]" in stage.told[-1]

@@ -110,7 +110,7 @@ def test_the_range_of_one_shot_is_no_range_of_another(stage, start):
     assert (int(read["first"].value()), int(read["last"].value())) == (1001, 1010)
     assert inside(farm, node, 1011) == 0.0, "outside"
     switch(farm, "sh020")
-    assert (int(read["first"].value()), int(read["last"].value())) == (-100000, 100000)
+    assert (int(read["first"].value()), int(read["last"].value())) == (-10000000, 10000000)
     assert inside(farm, node, 1012) == 0.0
     with pytest.raises(RuntimeError, match=r"_sh020/matte\.1013"):
         inside(farm, node, 1013)

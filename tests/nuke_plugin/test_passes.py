@@ -160,6 +160,7 @@ def test_a_pass_made_by_hand_stops_a_render_and_one_of_an_earlier_script_does_no
     farm = start(plugin=not earlier, gui=False)
     farm.host.open(path)
     assert stops(farm, farm.host.node("XMemPass")) is not earlier
+    assert stops(farm, farm.host.node("XMemPass"), 864000) is not earlier, "a plate may be numbered by its timecode"
     assert not stops(farm, farm.host.node("XMemPass"), 1006)
 
 

@@ -34,6 +34,31 @@ def three(stage):
     return stage
 
 
+def test_nodes_whose_mattes_others_are_made_of_come_first_whatever_they_are_called(stage):
+    """Z is the plate of A; a pass of A, in a Group, is the roto of B."""
+    from xmem_roto_nuke import together
+
+    nuke, nodes = stage.nuke, {"Z": stage.node}
+    for name in "AB":
+        nodes[name] = nuke.createNode("XMemRoto")
+        nodes[name].setInput(1, stage.roto)
+    nodes["A"].setInput(0, nuke.nodes.Grade(inputs=[stage.node]))
+    stage.propagate(stage.node)
+    stage.propagate(nodes["A"])
+    stage.press("make_passes", nodes["A"])
+    group = nuke.nodes.Group()
+    with group:
+        nuke.nodes.Output(inputs=[nuke.nodes.Input()])
+    group.setInput(0, next(node for node in nuke.allNodes("Group") if node.knob("made_of") is not None))
+    nodes["B"].setInput(0, stage.plate)
+    nodes["B"].setInput(1, group)
+    for name, node in nodes.items():
+        node.setName({"Z": "Z", "A": "Y", "B": "A"}[name])
+    queue = together.propagate_all()
+    assert [node.name() for node in queue.nodes.values()] == ["Z", "Y", "A"]
+    wait_for_all(stage)
+
+
 def test_propagate_all_works_for_one_after_the_other_under_one_bar_and_tells_in_the_end(three):
     bars = len(three.host.progress_records)
     menu(three, "Propagate all")
