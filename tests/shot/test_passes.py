@@ -22,7 +22,7 @@ from xmemcore.shot.inputs.opened import open_propagate
 from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.mattes.cryptomatte import metadata, name_bits, name_id, ranked, require_usable
 from xmemcore.shot.mattes.mattes import MatteWriter, Passes, read_mattes
-from xmemcore.shot.mattes.pictures import picture_paths
+from xmemcore.shot.mattes.pictures import folders, picture_paths, write_pictures
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.propagate import propagate
 
@@ -149,6 +149,17 @@ def test_png16_says_what_the_exrs_say_and_comes_back_when_it_is_gone(shot: Witne
     np.testing.assert_allclose(stored, read_mattes(request.out).read(frame).layers[layer], atol=1e-5)
     path.unlink()
     assert propagate(request).written == () and path.is_file()
+
+
+def test_every_layer_has_a_folder_of_its_own_for_pngs(tmp_path: Path) -> None:
+    assert folders(["A", "a", "index", "CON", "arm", "Arm", "arm_2"]) == ["obj_A", "obj_a_2", "obj_index", "obj_CON", "arm", "Arm_2", "arm_2_2"]
+    names = [("A", "A"), ("index", "index"), ("hat", "hat")]
+    planes = mattes()
+    MatteWriter(tmp_path / "m.%04d.exr", CANVAS, names, {}).write(7, planes, planes.sum(axis=0).clip(0, 1), False)
+    write_pictures(tmp_path / "m.%04d.exr", [layer for layer, _ in names], [7], "png16")
+    found = {path.parent.name: np.asarray(Image.open(path)) / 65535 for path in (tmp_path / "png").rglob("m.0007.png")}
+    assert sorted(found) == ["A", "hat", "obj_A", "obj_index"]
+    np.testing.assert_allclose(found["obj_A"], np.where(planes[0] < FAINTEST, 0, planes[0]), atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["png16", "index"])

@@ -19,6 +19,8 @@ from xmemcore.shot.mattes.mattes import UNION, Matte, MatteSequence
 FOLDER = "png"
 """Folder of the PNGs, beside the EXRs."""
 INDEX = "index"
+DEVICES = frozenset(("con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))))
+"""Names that Windows gives no folder."""
 MOST_LABELS = 255
 COMPRESS_LEVEL = 3
 """Of 9; a matte is mostly flat."""
@@ -31,7 +33,7 @@ def write_pictures(pattern: Path, layers: Sequence[str], frames: Iterable[int], 
         pattern: of the EXRs, which are finished.
         layers: of the objects, in their order.
         frames: which.
-        kind: `png16`: `png/<layer>/<name>.%04d.png`, 16 bits, and the union in `png/A`; `index`:
+        kind: `png16`: `png/<layer>/<name>.%04d.png`, 16 bits, and the union in `png/A`; see `folders`. `index`:
             `png/index/<name>.%04d.png`, labels from 1.
 
     Raises:
@@ -43,7 +45,8 @@ def write_pictures(pattern: Path, layers: Sequence[str], frames: Iterable[int], 
         if kind == INDEX:
             images = {INDEX: _palette(labels(matte, layers))}
         else:
-            images = {layer: _grey16(matte.layers[layer]) for layer in layers} | {UNION: _grey16(matte.union)}
+            images = {folder: _grey16(matte.layers[layer]) for layer, folder in zip(layers, folders(layers))}
+            images[UNION] = _grey16(matte.union)
         says = PngInfo()
         says.add_text(SIGNATURE, signature_of(mattes.path(frame)) or "")
         for name, image in images.items():
@@ -60,7 +63,23 @@ def write_pictures(pattern: Path, layers: Sequence[str], frames: Iterable[int], 
 
 def picture_paths(pattern: Path, layers: Sequence[str], frame: int, kind: str) -> list[Path]:
     """Name the PNGs of a frame."""
-    return [_path(pattern, name, frame) for name in ([INDEX] if kind == INDEX else [*layers, UNION])]
+    return [_path(pattern, name, frame) for name in ([INDEX] if kind == INDEX else [*folders(layers), UNION])]
+
+
+def folders(layers: Sequence[str]) -> list[str]:
+    """Name a folder for each layer: its own name, changed where another folder has it, also on a disk that tells no case."""
+    names: list[str] = []
+    ours = (UNION.lower(), INDEX)
+    taken = set(ours)
+    for layer in layers:
+        base = f"obj_{layer}" if layer.lower() in (*DEVICES, *ours) else layer
+        name, number = base, 1
+        while name.lower() in taken:
+            number += 1
+            name = f"{base}_{number}"
+        taken.add(name.lower())
+        names.append(name)
+    return names
 
 
 def pictures_are_of(pattern: Path, layers: Sequence[str], frame: int, kind: str) -> bool:
