@@ -23,6 +23,7 @@ from xmemcore.cli.streams import LoggedStream
 from xmemcore.network.checkpoint import save_network
 from xmemcore.protocol.failures import Cancelled, MachineError, RequestError
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
+from xmemcore.protocol.result_file import MatteRecord, ResultFile, ResultHeader
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -262,6 +263,22 @@ def test_layers_that_are_called_otherwise_are_said_once(shot: dict[str, Any], ca
     assert main(["propagate", "p", "--masks", "m"]) == 0
     out, err = capsys.readouterr()
     assert out.splitlines()[1:] == ["Layers under names that Nuke takes: mask is obj_mask, 1 is obj_1"] and err == ""
+
+
+def test_mattes_of_other_runs_are_named(shot: dict[str, Any], capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    pattern = tmp_path / "m.%04d.exr"
+    record = ResultFile(pattern)
+    record.records = {frame: MatteRecord("s", 3, False, (), 1.0) for frame in range(1000, 1005)}
+    record.write(ResultHeader())
+    for frame in range(1001, 1005):
+        (tmp_path / f"m.{frame}.exr").write_bytes(b"abc")
+    shot["propagate"] = lambda request, listener: Answer({**PROPAGATED, "out": str(pattern), "frames": [1002]})
+    assert main(["propagate", "p", "--masks", "m"]) == 0
+    assert "Mattes of frames 1001, 1003-1004 lie there from an earlier run; this run did not look at them\n" in capsys.readouterr().out
+    assert main(["propagate", "p", "--masks", "m", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["beside"] == [1001, 1003, 1004]
+    assert main(["propagate", "p", "--masks", "m", "--chunk", "1/2"]) == 0
+    assert "earlier run" not in capsys.readouterr().out, "other workers fill the rest"
 
 
 def test_name_of_a_shape_that_commands_a_terminal_is_printed_without_its_commands(

@@ -188,7 +188,9 @@ def test_a_seeded_run_of_damage_ends_in_shapes_or_one_sentence() -> None:
             assert len(str(error)) < 800
 
 
-@pytest.mark.parametrize("told", ["pterr nan", "pterr 1.#QNAN", "spx xffc00000", "source rgba", "ptex {{1001 nan}}", "view left", 'tt "a b"'])
+@pytest.mark.parametrize(
+    "told", ["pterr nan", "pterr 1.#QNAN", "spx xffc00000", "source rgba", "ptex {{1001 nan}}", "view left", 'tt "a b"']
+)
 def test_what_no_matte_depends_on_needs_no_number(told: str) -> None:
     stroke = f"{{cubiccurve Brush1 512 catmullrom {{cc {{f 2080}} {{p {{1 nan 1}}}}}} {{t nan}} {{a {told} opc nan}}}}"
     root = read_tree(curves(stroke, square("sleeve", 1, 1, 5, attributes=f"opc .5 {told} inv 1")))

@@ -152,7 +152,8 @@ def test_png16_says_what_the_exrs_say_and_comes_back_when_it_is_gone(shot: Witne
 
 
 def test_every_layer_has_a_folder_of_its_own_for_pngs(tmp_path: Path) -> None:
-    assert folders(["A", "a", "index", "CON", "arm", "Arm", "arm_2"]) == ["obj_A", "obj_a_2", "obj_index", "obj_CON", "arm", "Arm_2", "arm_2_2"]
+    layers = ["A", "a", "index", "CON", "arm", "Arm", "arm_2"]
+    assert folders(layers) == ["obj_A", "obj_a_2", "obj_index", "obj_CON", "arm", "Arm_2", "arm_2_2"]
     names = [("A", "A"), ("index", "index"), ("hat", "hat")]
     planes = mattes()
     MatteWriter(tmp_path / "m.%04d.exr", CANVAS, names, {}).write(7, planes, planes.sum(axis=0).clip(0, 1), False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TypeVar
@@ -20,8 +21,11 @@ from xmemcore.cli.options import (
 )
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
 from xmemcore.protocol.failures import Cancelled, Failure, RequestError
+from xmemcore.protocol.frames import counted
 from xmemcore.protocol.requests import ApproveRequest, FitRequest, PropagateRequest, ShotRequest, SuggestRequest
+from xmemcore.protocol.result_file import ResultFile
 from xmemcore.protocol.words import of_them_new, one_line, plural
+from xmemcore.shot.files.sequence import frame_path
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.machine.footprint import peak_mb
 
@@ -145,8 +149,9 @@ def run_propagate(chosen: argparse.Namespace) -> None:
         except Failure as failure:
             # The mattes are there; whoever reads the answer must get it.
             undrawn = failure
+    beside = [] if request.chunk is not None else _mattes_beside(Path(answer["out"]), answer["frames"])
     if chosen.json:
-        print(json.dumps({**answer, "report": None if undrawn else request.report, "peak_mb": peak_mb()}))
+        print(json.dumps({**answer, "beside": beside, "report": None if undrawn else request.report, "peak_mb": peak_mb()}))
     else:
         count = len(answer["frames"])
         new = f"{of_them_new(count, len(answer['written']))}, in {answer['seconds']:.1f} s"
@@ -155,10 +160,17 @@ def run_propagate(chosen: argparse.Namespace) -> None:
         if renamed:
             more = f" and {len(renamed) - RENAMED_SHOWN} more (--json shows all)" if len(renamed) > RENAMED_SHOWN else ""
             print(one_line(f"Layers under names that Nuke takes: {', '.join(renamed[:RENAMED_SHOWN])}{more}"))
+        if beside:
+            print(f"Mattes of {counted(beside)} lie there from an earlier run; this run did not look at them")
         if request.report is not None and undrawn is None:
             print(one_line(f"Contact sheet: {request.report}"))
     if undrawn is not None:
         raise undrawn
+
+
+def _mattes_beside(pattern: Path, frames: Sequence[int]) -> list[int]:
+    """List the mattes of a sequence that are of other runs than the one that filled these frames; in Nuke they show beside its own."""
+    return sorted(frame for frame in set(ResultFile(pattern).records).difference(frames) if frame_path(pattern, frame).is_file())
 
 
 def _checked(request: AnyRequest) -> AnyRequest:

@@ -95,8 +95,9 @@ def _read(text: str, source: str, node: str | None) -> Roto:
         rotos.append((roto.name, root))
     further = left_out(chain[-1])
     if further is not None:
+        behind, between = further
         warnings.append(
-            f"The shapes of {further[0].path} do not count: {further[1].path}, a {further[1].kind}, stands between it and {chain[-1].path}, "
+            f"The shapes of {behind.path} do not count: {between.path}, a {between.kind}, stands between it and {chain[-1].path}, "
             "and only Rotos that follow one another are read."
         )
     return _roto(last.path, rotos, warnings, last.format or script.format)
