@@ -112,6 +112,7 @@ def test_every_knob_that_changes_mattes_is_watched_and_counts() -> None:
 def test_a_setting_that_changes_mattes_is_in_their_signature_and_no_other_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Every level can be asked for on every processor.
     monkeypatch.setattr("xmemcore.shot.machine.device.computes_in_half", lambda device: True)
+    monkeypatch.setattr("xmemcore.engine.second_look.LONG_SWEEP_FRAMES", 2)
     request = replace(
         write_shot("anamorphic", tmp_path).request, augment=False, order="outward", edges=EDGES[0], carry=True, size=LEAST_SECOND_LOOK
     )

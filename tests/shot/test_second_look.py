@@ -98,15 +98,21 @@ def test_a_plate_that_grows_makes_mattes_stale_when_their_sweep_becomes_long() -
     assert hashes(long + 5, True) == hashes(long, True)
 
 
-def test_it_changes_mattes_and_they_say_so(request_of: PropagateRequest, tmp_path: Path) -> None:
-    once = replace(elsewhere(request_of, tmp_path / "once"), second_look=False)
-    twice = elsewhere(request_of, tmp_path / "twice")
+def test_it_changes_the_mattes_of_long_sweeps_alone_and_they_say_so(request_of: PropagateRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    once = replace(request_of, second_look=False)
     propagate(once)
-    propagate(twice)
-    assert not same(once.out, twice.out)
-    index = 20
-    assert depends(once).signature(index) != depends(twice).signature(index)
-    assert depends(once).manifest().settings["second_look"] is False and depends(twice).manifest().settings["second_look"] is True
+    before = planes(once.out)
+    twice = propagate(request_of)
+    assert twice.written == tuple(range(KEYS[-1] + 1, LAST + 1)), "the sweep between the keys is short"
+    assert any(not np.array_equal(plane, before[place]) for place, plane in planes(request_of.out).items())
+    assert depends(once).manifest().settings["second_look"] is False and depends(request_of).manifest().settings["second_look"] is True
+    short, long = (signature_of(request_of, index) for index in (5, 20))
+    monkeypatch.setattr(second_look, "VERSION", second_look.VERSION + 1)
+    assert short == signature_of(request_of, 5) and long != signature_of(request_of, 20), "another version"
+
+
+def signature_of(request: PropagateRequest, index: int) -> str:
+    return depends(request).signature(index)
 
 
 def test_frames_are_read_once_for_both_looks_and_encoded_once_for_all_runs(

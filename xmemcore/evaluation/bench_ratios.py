@@ -238,7 +238,7 @@ def engine_seconds(
     (planned_group,) = planned.groups
     group = planned_group.group
     with ShotFrames(opened.content, network, device, store) as frames:
-        propagation = Propagation(network, frames, group.annotations, len(group.objects), planned.config, where)
+        propagation = Propagation(network, frames, group.annotations, len(group.objects), planned.config_of(planned_group), where)
         began = time.perf_counter()
         for number, index in enumerate(planned_group.permanent):
             for look in propagation.looks:

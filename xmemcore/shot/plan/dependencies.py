@@ -9,10 +9,10 @@ decides where that is, so these frames do go stale together.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 
-from xmemcore.engine import entrance, second_look
+from xmemcore.engine import entrance
 from xmemcore.engine.order import Gap
 from xmemcore.engine.second_look import takes_second_look
 from xmemcore.protocol.settings import values
@@ -22,6 +22,7 @@ from xmemcore.shot.mattes.steady import neighbours
 from xmemcore.shot.mattes.steps import keys_of
 from xmemcore.shot.plan import windows
 from xmemcore.shot.plan.plan import GroupPlan, Plan, chosen_settings
+from xmemcore.shot.plate.frame_source import of_second_look
 from xmemcore.shot.store.cache import FORMAT, digest
 from xmemcore.shot.store.state import NodeManifest
 
@@ -139,8 +140,9 @@ class Dependencies:
     def _base(self, planned: GroupPlan, keys: dict[int, str]) -> str:
         """Hash settings, model and every annotation of a group."""
         group, encoding = planned.group, self._opened.content.encoding
-        versions = entrance.VERSION, second_look.VERSION
-        parts = (FORMAT, asdict(self._plan.config), vars(encoding), keys, group.signatures, len(group.objects), *versions)
+        # Which sweeps look twice is in their own hashes, so that what the others give stays valid.
+        config = asdict(replace(self._plan.config, second_look=False))
+        parts = (FORMAT, config, vars(encoding), keys, group.signatures, len(group.objects), entrance.VERSION)
         return digest(*parts, *self._weights())
 
     def _weights(self) -> list[str]:
@@ -174,7 +176,7 @@ class PredictionHashes:
     def _chained(self, sweep: tuple[int, int], indices: Sequence[int], index: int) -> str:
         place = indices.index(index)
         chain = self._chains.setdefault(sweep, [])
-        begin = digest("second look", self.base) if self.second_look and takes_second_look(indices) else self.base
+        begin = of_second_look(self.base) if self.second_look and takes_second_look(indices) else self.base
         for step in range(len(chain), place + 1):
             chain.append(digest(chain[-1] if chain else begin, indices[step], self.content(indices[step])))
         return chain[place]

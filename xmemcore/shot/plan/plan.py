@@ -59,11 +59,6 @@ class GroupPlan:
                 found.update({index: before for before, index in pairwise(sweep) if index in delivers})
         return {index: before for index, before in found.items() if abs(frames[index] - frames[before]) == 1}
 
-    @property
-    def looks(self) -> int:
-        """How many looks its sweeps may take: a second one where one of them is long."""
-        return 2 if any(takes_second_look(sweep) for gap in self.gaps for sweep in gap.sweeps) else 1
-
     def may_crop(self, gap: Gap) -> bool:
         """Say whether a gap is computed in a window, should the coarse pass allow it."""
         return self.windows is not None and bool(self.windows.candidates(gap))
@@ -74,6 +69,7 @@ class Plan:
     """How a shot is computed."""
 
     config: EngineConfig
+    """Settings of all groups; see `config_of`."""
     groups: list[GroupPlan]
     chain: Chain
     """What each group's prediction goes through before it is a matte."""
@@ -84,6 +80,11 @@ class Plan:
     learning: LearningConfig | None
     """How the network learns the shot; None where that was not asked for."""
     warnings: tuple[str, ...]
+
+    def config_of(self, planned: GroupPlan) -> EngineConfig:
+        """Give the settings that a group is computed with: no second look, and no memory for it, where none of its sweeps is long."""
+        any_long = any(takes_second_look(sweep) for gap in planned.gaps for sweep in gap.sweeps)
+        return replace(self.config, second_look=self.config.second_look and any_long)
 
     @property
     def carries(self) -> bool:

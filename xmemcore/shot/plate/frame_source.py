@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xmemcore.engine import second_look
 from xmemcore.engine.frames import Frame, Padding, normalise
 from xmemcore.engine.second_look import halved, halved_image
 from xmemcore.memory.searches import Searches
@@ -398,7 +399,12 @@ class HalfFrames(ShotFrames):
 
     def _read(self, index: int) -> _Picture:
         picture, name = self._whole.picture(index)
-        return self._found(index, halved_image(picture, self._whole.padding), digest("half", name))
+        return self._found(index, halved_image(picture, self._whole.padding), of_second_look(name))
+
+
+def of_second_look(name: str) -> str:
+    """Name what the second look makes, by the name of what the first one makes of the same."""
+    return digest("second look", second_look.VERSION, name)
 
 
 def _rounded(name: str, tensor: Tensor) -> Tensor:

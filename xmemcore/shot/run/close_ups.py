@@ -186,14 +186,14 @@ class CloseUps:
         assert planned.windows is not None, "only such a group may be cropped"
         with self._lock:
             if lens not in state.close:
-                memories = [PermanentMemory(len(planned.group.objects)) for _ in range(2 if self._plan.config.second_look else 1)]
+                memories = [PermanentMemory(len(planned.group.objects)) for _ in range(1 + self._plan.config_of(planned).second_look)]
                 for index in planned.permanent:
                     if cancelled():
                         raise Cancelled(CANCELLED)
                     at_keys, part = planned.windows.of_key(index, lens)
                     annotations = {index: self._annotation(planned.group, index, part, at_keys.size)}
                     with self._frames(PartContent(self._opened.content, {index: part}, at_keys.size)) as frames:
-                        for look in self._propagation(state, frames, annotations, memories).looks[: planned.looks]:
+                        for look in self._propagation(state, frames, annotations, memories).looks:
                             look.learn(index, {variant: rounded(entry) for variant, entry in look.encode(index).items()})
                         self.encoded_frames += frames.encoded_frames
                 for memory in memories:
@@ -226,7 +226,8 @@ class CloseUps:
         memories: Sequence[PermanentMemory],
         config: EngineConfig | None = None,
     ) -> Propagation:
-        propagation = Propagation(self._network, frames, annotations, len(state.planned.group.objects), config or self._plan.config)
+        config = config or self._plan.config_of(state.planned)
+        propagation = Propagation(self._network, frames, annotations, len(state.planned.group.objects), config)
         propagation.share(memories)
         return propagation
 

@@ -9,7 +9,6 @@ from threading import Lock
 
 import torch
 
-from xmemcore.engine import second_look
 from xmemcore.engine.order import Gap
 from xmemcore.engine.propagation import Propagation
 from xmemcore.network.backend import backend_of
@@ -23,14 +22,14 @@ from xmemcore.shot.mattes.composition import Composer
 from xmemcore.shot.mattes.queue import MatteQueue, handed
 from xmemcore.shot.mattes.steady import Waiting, neighbours
 from xmemcore.shot.plan.plan import Plan
-from xmemcore.shot.plate.frame_source import ShotFrames
+from xmemcore.shot.plate.frame_source import ShotFrames, of_second_look
 from xmemcore.shot.run.close_ups import CloseUps
 from xmemcore.shot.run.gap_workers import GapWorker, Job, side_by_side
 from xmemcore.shot.run.learned import LearnedStore, taught
 from xmemcore.shot.run.pace import PaceClock
 from xmemcore.shot.run.run_mattes import RunMattes
 from xmemcore.shot.run.turns import CANCELLED, Part
-from xmemcore.shot.store.cache import digest, features_folder
+from xmemcore.shot.store.cache import features_folder
 from xmemcore.shot.store.permanent import PermanentStore, rounded
 from xmemcore.shot.store.work_folder import work_folder
 
@@ -79,7 +78,10 @@ class Computation:
         self._memories = PermanentStore(places.cache, places.node_id, warn) if caching else None
         self._frames = stack.enter_context(ShotFrames(opened.content, network, device, self.features, warn))
         groups = [group_plan.group for group_plan in planned.groups]
-        self._propagations = [Propagation(network, self._frames, group.annotations, len(group.objects), planned.config) for group in groups]
+        self._propagations = [
+            Propagation(network, self._frames, group.annotations, len(group.objects), planned.config_of(group_plan))
+            for group, group_plan in zip(groups, planned.groups)
+        ]
         # Where there is one group, nothing waits.
         waiting_room = stack.enter_context(work_folder()) if len(groups) > 1 else places.node
         working_size = opened.content.padding.height, opened.content.padding.width
@@ -100,16 +102,16 @@ class Computation:
     def learn(self) -> None:
         """Fill every group's permanent memory, from the cache where it holds an annotation as it is now; raises Cancelled."""
         memory_keys = self._mattes.dependencies.memory_keys
-        for keys, propagation, planned in zip(memory_keys, self._propagations, self._plan.groups):
+        for keys, propagation in zip(memory_keys, self._propagations):
             self._listener.message(f"Learning {plural(len(keys), 'annotated frame')}")
             for index, key in keys.items():
-                for look, name in zip(propagation.looks[: planned.looks], (key, _of_second_look(key))):
+                for look, name in zip(propagation.looks, (key, of_second_look(key))):
                     if self._listener.cancelled():
                         raise Cancelled(CANCELLED)
                     self._learn(look, index, name)
         if self._memories is not None:
             needed = [key for keys in memory_keys for key in keys.values()]
-            self._memories.forget_all_but([*needed, *map(_of_second_look, needed)])
+            self._memories.forget_all_but([*needed, *map(of_second_look, needed)])
 
     def _learn(self, look: Propagation, index: int, key: str) -> None:
         entries = self._memories.load(key) if self._memories is not None else None
@@ -197,8 +199,3 @@ class Computation:
                         predicted = handed(propagations[number].answer(key))
                         group = self._plan.groups[number].group
                         differences[number].compare(key, predicted, shot.annotations, shot.plate.frames[key], group)
-
-
-def _of_second_look(key: str) -> str:
-    """Name what the second look remembers of an annotation."""
-    return digest("second look", second_look.VERSION, key)
