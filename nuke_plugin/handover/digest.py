@@ -57,6 +57,7 @@ class Tree:
         file_pattern: Callable[[nuke.Node], str],
         root_state: Sequence[str],
         whole: bool = True,
+        colours: bool = False,
     ) -> None:
         """Walk the tree above `top`.
 
@@ -66,9 +67,12 @@ class Tree:
             file_pattern: gives the files of a Read, expanded but for the frame number.
             root_state: project settings that act on every pixel.
             whole: False where Python may not look at many nodes; then only `top` is read, and `exact` is False.
+            colours: red, green and blue alone are wanted; see `behind_mattes`.
         """
         self.exact = whole
-        top = (behind_dots(top) if whole else None) or top
+        passed: List[nuke.Node] = []
+        if whole:
+            top, passed = behind_mattes(top) if colours else (behind_dots(top) or top, [])
         nodes = {top.fullName(): top}
         if whole:
             nodes.clear()
@@ -91,7 +95,10 @@ class Tree:
         self._names = [node.name() for node in readers]
         self._mattes = [(files[name], around) for name, around in ours.items() if name.endswith(body.MATTES)]
         """Files of the Reads that put out mattes, with the nodes of ours around them."""
-        self.with_views = tuple(node for node in nodes.values() if identity.is_xmemroto(node))
+        for node in passed:  # whatever they have for mattes, rendering asks for it
+            read = node.node(body.MATTES)  # type: ignore[attr-defined]
+            self._mattes += [] if read is None else [(ReadFiles.of_node(read, file_pattern(read)), node)]
+        self.with_views = (*passed, *(node for node in nodes.values() if identity.is_xmemroto(node)))
         """Nodes that may show something else than they put out; see `body.results_shown`."""
         self._all_frames = any(OTHER_FRAMES.search(node.Class()) for node in nodes.values())
         lone = _lone_read(top, upstream if whole else lambda node: [])
@@ -145,7 +152,7 @@ class Tree:
         """
         found: Dict[str, List[int]] = {}
         for read, node in self._mattes if not self._all_frames else ():
-            if str(node["on_missing"].value()) != body.ERROR or _is_disabled(node) or in_colours and not _colours_by_mattes(node):
+            if str(node["on_missing"].value()) != body.ERROR or _is_disabled(node) or in_colours and not body.may_premultiply(node):
                 continue
             unmade = identity.is_xmemroto(node) and not node["has_result"].value()
             for frame in frames:
@@ -210,6 +217,23 @@ def text_in_steps(top: nuke.Node, upstream: Callable[[nuke.Node], List[nuke.Node
     yield of_lines(lines)
 
 
+def behind_mattes(top: nuke.Node) -> Tuple[nuke.Node, List[nuke.Node]]:
+    """Follow Dots, and nodes of ours that hand red, green and blue on as they are: in a chain of these all have one plate.
+
+    Returns:
+        The first node above that does not, and the nodes of ours that were passed.
+    """
+    passed: List[nuke.Node] = []
+    node = behind_dots(top) or top
+    while identity.is_xmemroto(node) and body.leaves_colours(node):
+        above = behind_dots(node.input(identity.PLATE))
+        if above is None:
+            break
+        passed.append(node)
+        node = above
+    return node, passed
+
+
 def _walk(top: nuke.Node, upstream: Callable[[nuke.Node], List[nuke.Node]], found: Dict[str, nuke.Node]) -> Iterator[None]:
     """Fill in every node above by its full name, each once, in an order that no name decides; one a step."""
     waiting = [top]
@@ -249,12 +273,6 @@ def _is_disabled(node: nuke.Node) -> bool:
     """Say whether a node is disabled on every frame."""
     disable = node["disable"]
     return bool(disable.value()) and not disable.isAnimated() and not disable.hasExpression()
-
-
-def _colours_by_mattes(node: nuke.Node) -> bool:
-    """Say whether a node of ours may put mattes into red, green and blue: a pass does, an XMemRoto that premultiplies the plate."""
-    premultiply = node.knob("matte_premultiply")
-    return premultiply is None or bool(premultiply.value()) or premultiply.isAnimated() or premultiply.hasExpression()
 
 
 def _reads_files(node: nuke.Node) -> bool:

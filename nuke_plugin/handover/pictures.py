@@ -123,7 +123,7 @@ def plate_state(plate: nuke.Node, wanted: Sequence[int], keyframes: Sequence[int
     files = _direct_files(plate, sorted({*wanted, *keyframes}))
     if files is not None:
         return plate_files.signature(files, wanted)
-    tree = plates.tree_above(plate)
+    tree = plates.tree_above(plate, colours=True)
     return plates.state_of([tree.at(frame) for frame in wanted])
 
 

@@ -24,7 +24,7 @@ def direct_files(
     frames: Sequence[int] = (),
     float_space: str = "linear",
 ) -> Optional[ReadFiles]:
-    """Give the files when the tree is a Read of an EXR sequence, and Dots, that changes no pixel and no frame number.
+    """Give the files when the tree is a Read of an EXR sequence, and Dots and nodes of ours, that change no pixel and no frame number.
 
     Args:
         plate: the plate input.
@@ -33,7 +33,7 @@ def direct_files(
         frames: that are wanted; where Nuke would show anything but the frame's own file, it has to render.
         float_space: of the script; what `default` stands for until a Read has looked at its file.
     """
-    read = behind_dots(plate)
+    read = digest.behind_mattes(plate)[0] if host.may_walk_trees() else behind_dots(plate)
     # Outside of a node's own lifetime it acts as if it were disabled.
     if read is None or read.Class() != "Read" or read["useLifetime"].value() or True in host.ticked_on(read["disable"], frames):
         return None

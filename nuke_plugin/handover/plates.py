@@ -85,7 +85,8 @@ def ends(plate: nuke.Node, script_range: Tuple[int, int]) -> Tuple[int, ...]:
 
 def known_range(plate: nuke.Node) -> Optional[Tuple[int, int]]:
     """Give the first and last frame of a plate, as Nuke tells them; None where it has no end of its own. Main thread."""
-    first, last = int(plate.firstFrame()), int(plate.lastFrame())
+    source = source_of(plate)
+    first, last = int(source.firstFrame()), int(source.lastFrame())
     return None if last < first or last - first >= ENDLESS_FRAMES else (first, last)
 
 
@@ -119,16 +120,21 @@ def beyond(wanted: FrameRange, plate: nuke.Node) -> Tuple[str, ...]:
     return (f"The plate {plate.name()} has {has}; {FrameRange.of(off)} is filled from what Nuke shows there: held, looped or black.",)
 
 
-def tree_above(node: nuke.Node) -> digest.Tree:
-    """Read everything above a node; main thread."""
-    return digest.Tree(node, host.upstream, host.file_pattern, host.script_state(), whole=host.may_walk_trees())
+def source_of(plate: nuke.Node) -> nuke.Node:
+    """Give the node that the colours of a plate come from; see `digest.behind_mattes`. The plate itself where nodes are counted."""
+    return digest.behind_mattes(plate)[0] if host.may_walk_trees() else plate
+
+
+def tree_above(node: nuke.Node, colours: bool = False) -> digest.Tree:
+    """Read everything above a node, or what its red, green and blue come from; main thread."""
+    return digest.Tree(node, host.upstream, host.file_pattern, host.script_state(), host.may_walk_trees(), colours)
 
 
 def still_holes(plate: nuke.Node, holes: Sequence[int]) -> List[int]:
     """List those of a plate's former holes that are not known to have a picture now; main thread."""
     if not holes:
         return []
-    tree = tree_above(plate)
+    tree = tree_above(plate, colours=True)
     return [frame for frame in holes if tree.may_be_hole(frame)]
 
 
@@ -164,6 +170,7 @@ class PlateExport:
             inside: a Group to which `plate` is connected, and in which nodes may be made.
         """
         self._plate, self._depends = plate, depends
+        self._colours = channels == "rgb"
         self._name = plate.name()  # a node that was deleted cannot be asked
         self._frugal = not host.may_walk_trees()
         # Every node that is made counts against the ten that Non-commercial and Indie give out, also after it is deleted:
@@ -323,7 +330,7 @@ class PlateExport:
 
     def _tree_now(self) -> digest.Tree:
         if self._depends is None:
-            return tree_above(self._plate)
+            return tree_above(self._plate, self._colours)
         with host.unrecorded(), host.full_size():  # the format is a part of such a text
             return digest.Tree.of_text(self._depends())
 
@@ -336,7 +343,8 @@ class PlateExport:
     def _is_trusted(self) -> bool:
         """Say whether our digest can be believed: Nuke's own hash, where one is known for this frame, must not speak against it."""
         frame, folder = host.current_frame(), str(self.record.folder)
-        place, now = (folder, frame), (host.op_hashes(self._plate), (self._tree.at(frame), self._tree.reloads))
+        source = source_of(self._plate) if self._colours else self._plate
+        place, now = (folder, frame), (host.op_hashes(source), (self._tree.at(frame), self._tree.reloads))
         before = _session_hashes.get(place)
         if self._tree.exact:
             trusted = before is None or before[1] != now[1] or not digest.speaks_against(before[0], now[0])

@@ -36,6 +36,8 @@ VIEW, RESULT = "view_as", "result"
 """The knob that says what the node shows while somebody looks, and its first choice: what the node puts out."""
 LOOKS_AT = f"$gui ? parent.{VIEW} : 0"
 """Expression of the Switch named View."""
+COLOURS = ("Composed", "Premultiplied", "View", "Shown", "Output1")
+"""Nodes inside through which red, green and blue come."""
 CHANGED_BY_HAND = "Its inside was changed by hand, so it has no tab Matte and no views: make a new XMemRoto for those."
 
 
@@ -113,6 +115,31 @@ def _may_show_else(view: nuke.Knob) -> bool:
     return str(view.value()) != RESULT or view.hasExpression() or view.isAnimated()
 
 
+def leaves_colours(node: nuke.Node) -> bool:
+    """Say whether a node's result has the red, green and blue of its plate: it does not premultiply, and is as we made it."""
+    return not may_premultiply(node) and all(_is_as_made(node, part) for part in parts() if part.name in COLOURS)
+
+
+def may_premultiply(node: nuke.Node) -> bool:
+    """Say whether a node of ours may put mattes into red, green and blue: a pass does, an XMemRoto that premultiplies the plate."""
+    premultiply = node.knob("matte_premultiply")
+    return premultiply is None or bool(premultiply.value()) or premultiply.isAnimated() or premultiply.hasExpression()
+
+
+def _is_as_made(node: nuke.Node, part: Part) -> bool:
+    """Say whether a node inside has the inputs and channels of today."""
+    child = node.node(part.name)  # type: ignore[attr-defined]
+    if child is None or child.Class() != part.class_name or _feeding(child, part) != part.inputs:
+        return False
+    channels = [line.split(" ", 1) for line in part.knobs if re.match(r"(from|to)\d ", line)]
+    return all(str(child[name].value()) == channel for name, channel in channels)
+
+
+def _feeding(child: nuke.Node, part: Part) -> Tuple[str, ...]:
+    """Name what feeds a node inside; empty for nothing."""
+    return tuple("" if feeder is None else _plain(str(feeder.name())) for feeder in map(child.input, range(len(part.inputs))))
+
+
 def is_curve(name: str) -> bool:
     """Say whether a knob's name is that of a curve that a result brings; see `panel.curves`."""
     return name in CURVES or name.partition("_")[0] in CURVES
@@ -163,8 +190,7 @@ def _is_known(inside: Dict[str, nuke.Node]) -> bool:
         part: Optional[Part] = today.get(_plain(name))
         if part is None or child.Class() != part.class_name:
             return False
-        feeding = tuple("" if feeder is None else _plain(str(feeder.name())) for feeder in map(child.input, range(len(part.inputs))))
-        if feeding not in (part.inputs, *FORMER_INPUTS.get(name, ())) and name == part.name:
+        if _feeding(child, part) not in (part.inputs, *FORMER_INPUTS.get(name, ())) and name == part.name:
             return False
     return True
 

@@ -126,7 +126,13 @@ def _wait(node_id: str, began: float) -> None:
 
 
 def _input_hashes(node: nuke.Node) -> Tuple[digest.Witness, ...]:
-    return tuple(host.op_hashes(identity.connected(node, number)) for number in (identity.PLATE, identity.ROTO))
+    return tuple(map(host.op_hashes, (_plate(node), identity.connected(node, identity.ROTO))))
+
+
+def _plate(node: nuke.Node) -> Optional[nuke.Node]:
+    """Give what the plate's colours come from; None when nothing is connected."""
+    plate = identity.connected(node, identity.PLATE)
+    return None if plate is None else plates.source_of(plate)
 
 
 def _token(node: nuke.Node) -> str:
@@ -137,7 +143,7 @@ def _token(node: nuke.Node) -> str:
 def _token_in_steps(node: nuke.Node) -> Iterator[str]:
     """Do the same one node at a time, giving "" until the last step."""
     texts = [str(node["key_edits"].value())]
-    plate, source = identity.connected(node, identity.PLATE), identity.connected(node, identity.ROTO)
+    plate, source = _plate(node), identity.connected(node, identity.ROTO)
     if plate is not None:
         yield from _tree_text(plate, texts)
     rotos = () if str(node["roto_input"].value()) == ALPHA else _rotos(node)

@@ -699,9 +699,12 @@ def test_a_plate_whose_colours_come_from_mattes_that_are_missing_is_refused(stag
     assert len(stage.told) == 2 and "Up to date" in stage.status(below)
 
 
-def test_a_terminal_refuses_a_plate_through_a_node_whose_mattes_are_missing_and_takes_them_for_no_holes(stage, start):
-    below_another(stage, "1001-1005")
+@pytest.mark.parametrize("between", [True, False], ids=["Grade", "nothing"])
+def test_a_terminal_refuses_a_plate_through_a_node_whose_mattes_are_missing_and_takes_them_for_no_holes(stage, start, between):
+    below = below_another(stage, "1001-1005")
     stage.node["matte_premultiply"].setValue(False)
+    if not between:
+        below.setInput(0, stage.node)
     script = stage.save()
     stage.host.close()
     farm = start(gui=False)

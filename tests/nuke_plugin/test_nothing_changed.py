@@ -82,3 +82,34 @@ def test_a_roto_that_is_disabled_for_a_time_counts_wherever_the_artist_stands(st
     stage.press("refresh")
     assert "Below is disabled for a time; its shapes count all the same." in stage.status()
     assert "low: 1001" in stage.node["keyframes"].value()
+
+
+@pytest.mark.parametrize("files", [True, False], ids=["files", "rendered"])
+def test_nodes_in_a_chain_have_one_plate_whatever_the_mattes_of_those_above_are(stage, files):
+    if files:
+        plate_of_files(stage)
+    below = stage.nuke.createNode("XMemRoto")
+    below.setInput(0, stage.nuke.nodes.Dot(inputs=[stage.node]))
+    below.setInput(1, stage.roto)
+
+    def plates() -> list:
+        return [path.stat().st_mtime_ns for path in stage.cache().glob(f"nuke/{below['node_id'].value()}/plate/*.exr")]
+
+    stage.propagate()
+    stage.propagate(below)
+    rendered = plates()
+    assert len(rendered) == (0 if files else 10) and "Up to date" in stage.status(below)
+    stage.node["size"].setValue(256)
+    stage.node["view_as"].setValue("overlay")
+    stage.propagate()
+    stage.press("refresh", below)
+    assert "Up to date" in stage.status(below), "other mattes are no change of the plate"
+    stage.propagate(below)
+    assert plates() == rendered
+    stage.node["matte_premultiply"].setValue(True)
+    stage.press("refresh", below)
+    assert "The plate has changed." in stage.status(below)
+    stage.node["matte_premultiply"].setValue(False)
+    stage.node.node("Composed").setInput(0, stage.node.node("InAlpha"))
+    stage.press("refresh", below)
+    assert "The plate has changed." in stage.status(below), "its inside was changed by hand"
