@@ -82,7 +82,7 @@ class Propagation:
             self.permanent.put(index, entry, variant, None if variant else self.source.name(index))
 
     def answer(self, index: int) -> Prediction:
-        """Give the network's own answer at a keyframe of permanent memory: what the next frame would get if nothing moved."""
+        """Give this look's own answer at a keyframe of permanent memory: what it would find on the next frame if nothing moved."""
         return self._sweep().answer(index, self.source.frame(index))
 
     def asks_for(self, index: int) -> bool:

@@ -21,11 +21,13 @@ VERSION = 1
 WEIGHT = 0.3
 """How far an object's log odds go from the first look's to the second's, where the second is sure of it."""
 LEAST = 0.001
-"""Probability below which, and from 1 above which, neither look counts as surer."""
+"""Probabilities nearer than this to 0, or to 1, count as equally sure."""
 RIM_PIXELS = 2
-"""Pixels inside the second look's outline, at its size, that do not count beside what the first look finds: outlines are blurred there."""
+"""Width of the second look's outline, in its own pixels, which does not count beside what the first look finds: the outline is blurred."""
 BESIDE_PIXELS = 4
-"""Side of the squares, at the first look's size, in which that is told: those of the object, and the two next to them."""
+"""Side of the squares, in the first look's pixels, in which it is told what is beside that which it finds."""
+BESIDE_SQUARES = 2
+"""How many squares around one that holds some of the object are beside it too."""
 LONG_SWEEP_FRAMES = 20
 """Shorter sweeps do without: so near to a keyframe little is lost."""
 
@@ -36,7 +38,7 @@ def takes_second_look(sweep: Collection[int]) -> bool:
 
 
 def halved(padding: Padding) -> Padding:
-    """Give the pictures of the second look."""
+    """Give the size of the second look's pictures, with their padding."""
     return Padding(-(-padding.height // 2), -(-padding.width // 2))
 
 
@@ -88,7 +90,7 @@ def given_back(probabilities: Tensor, second: Tensor) -> Tensor:
     Returns:
         (1, K, H, W), nowhere lower than `probabilities`.
     """
-    squares = _grown(F.max_pool2d(probabilities, BESIDE_PIXELS, ceil_mode=True), 2) > 0.5
+    squares = _grown(F.max_pool2d(probabilities, BESIDE_PIXELS, ceil_mode=True), BESIDE_SQUARES) > 0.5
     beside = F.interpolate(squares.float(), scale_factor=BESIDE_PIXELS)[..., : probabilities.shape[-2], : probabilities.shape[-1]] > 0
     seen = torch.where(beside, second[1:], second[:1])
     first, other = (torch.logit(x, eps=LEAST) for x in (probabilities, seen))

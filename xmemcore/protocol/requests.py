@@ -399,8 +399,8 @@ class PropagateRequest(ShotRequest):
         mattes=True,
         option="--no-second-look",
         group="engine",
-        help="do not look at the frames in half the size too, where the next key is far, for what the model loses at the full one; "
-        "a fifth quicker there",
+        help="see each frame once; else, where the next key is far, the bundled model sees it in half the size too, for what it loses at "
+        "the full one, which takes a fifth longer",
     )
     """Plain mode looks once, and so do networks of the official widths, and all below `plan.LEAST_SECOND_LOOK`."""
     carry: bool = setting(

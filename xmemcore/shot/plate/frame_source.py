@@ -388,7 +388,7 @@ class HalfFrames(ShotFrames):
     """The frames of another source in half the size, made from the pictures that it has at hand."""
 
     def __init__(self, whole: ShotFrames) -> None:
-        """Take the source, whose thread this is for too."""
+        """Take the source, whose thread this is for too. No searches are kept: in half the size one costs a sixteenth."""
         super().__init__(whole.content, whole.network, whole.device, whole.store, whole.warn, searching=False)
         self._whole = whole
 

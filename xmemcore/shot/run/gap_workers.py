@@ -1,7 +1,7 @@
 """Gaps side by side: threads that each compute one gap after another, with weights and permanent memory in common.
 
 Every gap is computed on the same number of cores, whatever the number of workers, so that the mattes are the same to the bit. A worker
-holds what one sweep holds: its temporary memory, the frames that it reads ahead, and those of one cross-fade.
+holds what one sweep holds: the temporary memory of each look, the frames that it reads ahead, and those of one cross-fade.
 """
 
 from __future__ import annotations
