@@ -49,7 +49,17 @@ from xmem_roto_nuke.host.nodes import (
     write_hidden_curve,
 )
 from xmem_roto_nuke.host.passes import COPIES_AT_ONCE, create_matte_write, create_passes, matte_copies_of, passes_of
-from xmem_roto_nuke.host.paths import file_pattern, filled, filled_path, kept_path, kept_variables, note_path, script_variables, set_path, text_of
+from xmem_roto_nuke.host.paths import (
+    file_pattern,
+    filled,
+    filled_path,
+    kept_path,
+    kept_variables,
+    note_path,
+    script_variables,
+    set_path,
+    text_of,
+)
 from xmem_roto_nuke.host.rendering import (
     CANCELLED,
     FrameWriter,

@@ -96,7 +96,9 @@ def text_of(knob: Any) -> str:
         try:
             text = str(nuke.tcl("subst", "-nobackslashes", "-novariables", text))
         except RuntimeError as error:
-            raise RequestError(f"Nuke does not understand the brackets in '{knob.label()}', {text} ({plain(error)}). Correct it.") from error
+            raise RequestError(
+                f"Nuke does not understand the brackets in '{knob.label()}', {text} ({plain(error)}). Correct it."
+            ) from error
     return text
 
 
