@@ -118,6 +118,17 @@ def test_sixteen_bits_of_a_picture_are_kept(tmp_path: Path, plate: Plate) -> Non
     assert np.abs(format_part(masks.matte(1002, 1)) - soft[:, ::-1] / 65535).max() < 1e-7
 
 
+def test_small_numbers_in_sixteen_bits_are_indices_and_larger_ones_are_doubted(tmp_path: Path, plate: Plate) -> None:
+    save_picture(tmp_path, 1001, labels((2, 2, 8, 8, 1), (10, 2, 14, 6, 2)).astype(np.uint16))
+    masks = MaskAnnotations.open(str(tmp_path), plate)
+    assert masks.objects == ("1", "2") and masks.matte(1001, 0).sum() == 36
+    for factor, faint in ((1000, True), (30000, False)):
+        save_picture(tmp_path, 1001, labels((2, 2, 8, 8, 1), (10, 2, 14, 6, 2)).astype(np.uint16) * factor)
+        masks = MaskAnnotations.open(str(tmp_path), plate)
+        assert masks.objects == ("mask",)
+        assert ["nowhere brighter than 3.1 % of white" in warning for warning in masks.warnings] == [True] * faint
+
+
 def test_each_colour_is_an_object_also_where_a_frame_is_black(tmp_path: Path, plate: Plate) -> None:
     save_picture(tmp_path, 1001, np.stack([labels((2, 2, 8, 8, 255)), labels((9, 2, 12, 8, 128)), labels()], axis=-1))
     save_picture(tmp_path, 1002, np.zeros((HEIGHT, WIDTH, 3), np.uint8))
@@ -197,6 +208,39 @@ def test_different_colours_of_an_exr_without_alpha_are_objects(tmp_path: Path, p
     masks = MaskAnnotations.open(str(tmp_path), plate)
     assert masks.objects == ("B", "G", "R")
     assert masks.matte(1001, masks.objects.index("G")).sum() == 7 * 6
+
+
+@pytest.mark.parametrize(("names", "objects"), [("RGB", ("B", "G", "R")), ("Y", ("mask",))])
+def test_an_alpha_that_is_1_everywhere_is_no_mask(tmp_path: Path, plate: Plate, names: str, objects: tuple[str, ...]) -> None:
+    planes = {name: labels((place + 1, 2, 8, 8, 1)).astype(np.float16) for place, name in enumerate(names)}
+    for frame in (1001, 1002):
+        save_exr(tmp_path / f"m.{frame}.exr", {**planes, "A": np.ones((HEIGHT, WIDTH), np.float16)})
+    masks = MaskAnnotations.open(str(tmp_path), plate)
+    assert masks.objects == objects and np.array_equal(format_part(masks.matte(1002, len(objects) - 1)), planes[names[0]])
+    save_exr(tmp_path / "m.1002.exr", {**planes, "A": planes[names[0]]})
+    assert MaskAnnotations.open(str(tmp_path), plate).objects == ("mask",), "on one frame it shows something"
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_cryptomattes_are_no_masks(tmp_path: Path, plate: Plate, told: bool) -> None:
+    name = "ids" if told else "ViewLayer.CryptoObject"
+    ranks = {f"{name}00.{channel}": labels((2, 2, 8, 8, 1)).astype(np.float32) for channel in "RGBA"}
+    means = [("cryptomatte/1234567/name", "string", name.encode())] if told else []
+    save_exr(tmp_path / "m.1001.exr", {**ranks, "hat.A": ranks[f"{name}00.R"]})
+    with_attributes(tmp_path / "m.1001.exr", means)
+    assert MaskAnnotations.open(str(tmp_path), plate).objects == ("hat",)
+    save_exr(tmp_path / "m.1001.exr", ranks)
+    with_attributes(tmp_path / "m.1001.exr", means)
+    with pytest.raises(RequestError, match="Its Cryptomatte holds ids: pick the objects in Nuke's Cryptomatte node"):
+        MaskAnnotations.open(str(tmp_path), plate)
+
+
+def test_passes_of_our_mattes_are_no_objects(tmp_path: Path, plate: Plate) -> None:
+    plane = labels((2, 2, 8, 8, 1)).astype(np.float32)
+    channels = dict.fromkeys(("A", "hat.alpha", "core.value", "edge.value", "confidence.value", "XMemRoto00.R", "XMemRoto00.A"), plane)
+    save_exr(tmp_path / "m.1001.exr", channels)
+    with_attributes(tmp_path / "m.1001.exr", [("xmem/signature", "string", b"0123")])
+    assert MaskAnnotations.open(str(tmp_path), plate).objects == ("hat",)
 
 
 def test_parts_of_an_exr_are_layers(tmp_path: Path, plate: Plate) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.matte_header import LAYER, SIGNATURE
 from xmemcore.protocol.names import ORIGINAL_NAME
 from xmemcore.shot.annotations.mask_files import in_layer_order, readable, require_size
 from xmemcore.shot.files.box import Box
@@ -26,6 +28,9 @@ OTHER_CHANNELS = ("Z", "ZBack")
 MAX_SAMPLES = 500_000_000
 """Values of a file's masks: fifty objects at 4K."""
 ALPHAS = ("A", "a", "alpha", "Alpha")
+_CRYPTOMATTE_NAME = re.compile(r"cryptomatte/[^/]+/name\Z")
+_CRYPTOMATTE_LAYER = re.compile(r"(?:.*\.)?u?crypto\w*\d\d", re.IGNORECASE)
+"""Names that renderers give the layers of Cryptomattes, whose numbers are ids."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class ExrMasks:
         self._files: dict[int, tuple[ExrHeader, dict[str, _Place]]] = {}
         self._frame = lru_cache(maxsize=1)(self._read)
         frames, self.warnings = readable(sequence.paths, needed, self._look)
+        self._leave_full_alphas([frame for frame in frames if frame in needed])
         self._join_equal_colours([frame for frame in frames if frame in needed])
         self.objects = in_layer_order({name for _, places in self._files.values() for name in places})
 
@@ -67,8 +73,22 @@ class ExrMasks:
         require_size(path, header.display_window.width, header.display_window.height, self._canvas.display)
         places = _places(header)
         if not places:
-            raise RequestError(f"The mask {path.name} in {path.parent} has no mask channel. Write one channel or layer for each object.")
+            does = "Write one channel or layer for each object."
+            if any(_is_cryptomatte(header, channel) for part in header.parts for channel in part.channels):
+                does = "Its Cryptomatte holds ids: pick the objects in Nuke's Cryptomatte node, and write a matte for each."
+            raise RequestError(f"The mask {path.name} in {path.parent} has no mask channel. {does}")
         self._files[frame] = header, places
+
+    def _leave_full_alphas(self, frames: list[int]) -> None:
+        """Take what lies beside an alpha that is 1 everywhere on all needed frames: such an alpha shows nothing."""
+        beside = {frame: _beside_alpha(places[MATTE]) for frame, (_, places) in self._files.items() if set(places) == {MATTE}}
+        display, box = self._canvas.display, self._canvas.box
+        rows, columns = slice(display.y0 - box.y0, display.y1 - box.y0), slice(display.x0 - box.x0, display.x1 - box.x0)
+        full = frames and all(beside.get(frame) and self._plane(frame, MATTE)[rows, columns].min() == 1 for frame in frames)
+        for frame, places in beside.items() if full else ():
+            if places:
+                self._files[frame] = self._files[frame][0], places
+        self._frame.cache_clear()
 
     def _join_equal_colours(self, frames: list[int]) -> None:
         """Take red, green and blue for one object when they are equal on every needed frame."""
@@ -129,8 +149,12 @@ def _ids(header: ExrHeader, channel: str, largest: float) -> RequestError:
 def _places(header: ExrHeader) -> dict[str, _Place]:
     """Find an object in each layer that is no picture; without layers, in each channel that is none; else in the alpha or the colours."""
     layers: dict[str, dict[str, _Place]] = {}
+    # Our mattes have passes beside the objects' layers.
+    ours = SIGNATURE in header.metadata
     for part in header.parts:
         for channel in part.channels:
+            if ours and not channel.endswith(LAYER) and channel != "A" or _is_cryptomatte(header, channel):
+                continue
             layer, _, last = channel.rpartition(".")
             # A part of its own is a layer, too.
             layer = layer or (part.name if len(header.parts) > 1 else "")
@@ -148,6 +172,22 @@ def _places(header: ExrHeader) -> dict[str, _Place]:
         if single in plain:
             return {MATTE: plain[single]}
     return {MATTE: next(iter(plain.values()))} if len(plain) == 1 else plain
+
+
+def _beside_alpha(place: _Place) -> dict[str, _Place]:
+    """Name the objects of a file whose alpha is to be left out: its colours, or its luminance."""
+    layer, _, last = place.channel.rpartition(".")
+    if last not in ALPHAS:
+        return {}
+    plain = {name: f"{layer}.{name}" if layer else name for name in (*COLOURS, "Y")}
+    found = {name: _Place(place.part, channel) for name, channel in plain.items() if channel in place.part.channels}
+    return {name: found[name] for name in COLOURS} if set(COLOURS) <= set(found) else {MATTE: found["Y"]} if "Y" in found else {}
+
+
+def _is_cryptomatte(header: ExrHeader, channel: str) -> bool:
+    layer = channel.rpartition(".")[0]
+    named = [str(value) for key, value in header.metadata.items() if _CRYPTOMATTE_NAME.search(key)]
+    return bool(_CRYPTOMATTE_LAYER.fullmatch(layer)) or any(re.fullmatch(re.escape(name) + r"\d\d", layer) for name in named)
 
 
 def _of_layer(header: ExrHeader, layer: str, channels: dict[str, _Place]) -> dict[str, _Place]:

@@ -21,6 +21,8 @@ VOID = 255
 """Index of pixels that nobody labelled, in DAVIS and its likes; an object of its own where it is the only index."""
 LARGEST_GREY_INDEX = 32
 """Grey pictures whose values are all at most this (or void) hold indices: a matte that faint would be of no use."""
+FAINT_MATTE = 0.25
+"""Grey pictures that are nowhere brighter are doubted."""
 MATTE = "mask"
 """Name of the one object of a grey sequence."""
 COLOURS = ("red", "green", "blue")
@@ -83,6 +85,7 @@ class PictureMasks:
         self._indices: set[int] = set()
         self._coloured: set[str] = set()
         self._largest_grey = 0
+        self._brightest = 0.0
         self._palette = self._deep = self._use_alpha = self._any_grey = False
         frames, self.warnings = readable(sequence.paths, needed, self._look)
         if self._palette and self._coloured:
@@ -96,6 +99,11 @@ class PictureMasks:
                 f"The masks {sequence.pattern} have {len(self.objects)} objects of {width}x{height}; up to {MAX_VALUES // 10**6} million "
                 "values are read. Label fewer objects, or save smaller masks with a smaller plate."
             )
+        if self.objects == (MATTE,) and not self._use_alpha and self._brightest < FAINT_MATTE:
+            self.warnings += [
+                f"The masks {Path(sequence.pattern).name} are nowhere brighter than {100 * self._brightest:.2g} % of white, as if their "
+                "numbers were those of objects. Save such numbers as 8 bits, or each object in white."
+            ]
         if self._coloured:
             self.warnings += self._doubts([frame for frame in frames if frame in needed])
 
@@ -135,10 +143,14 @@ class PictureMasks:
         self._use_alpha |= picture.alpha is not None
         if colours is not None:
             self._coloured.update(name for place, name in enumerate(COLOURS) if colours[..., place].any())
-        elif picture.pixels.dtype != np.uint8:
+            return
+        self._brightest = max(self._brightest, float(_in_unit(picture.grey).max(initial=0)))
+        if picture.pixels.dtype.kind != "u" or picture.grey.max(initial=0) > np.iinfo(np.uint8).max:
             self._deep = True
             self._any_grey |= bool(picture.grey.any())
         else:
+            # 16 bits may hold small numbers too.
+            self._deep |= picture.pixels.dtype != np.uint8 and picture.grey.max(initial=0) > LARGEST_GREY_INDEX
             values = np.flatnonzero(np.bincount(picture.grey.ravel(), minlength=256))
             self._indices.update(int(value) for value in values if value)
             self._largest_grey = max(self._largest_grey, *(int(value) for value in values if value != VOID), 0)
