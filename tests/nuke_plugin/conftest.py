@@ -5,16 +5,22 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 CORE_PYTHON = os.environ.get("NUKESIM_RENDER_PYTHON", sys.executable)
 """The core that plays needs numpy and OpenEXR, which a Python of Nuke's has not got."""
-sys.path.insert(0, str(CHECKOUT / "tests"))
+sys.path[:0] = [str(CHECKOUT / "tests"), str(Path(__file__).parent)]
+
+from warm_core import PROGRAM, warm  # noqa: E402
+
+WARM_CORE = warm(CORE_PYTHON) if sys.platform == "linux" else None
 
 TRIANGLE = (
     "{v x3f99999a} {f 0} {n {layer Root {f 0} {t 32 24} {a} "
@@ -136,17 +142,18 @@ def start(temper, tmp_path, monkeypatch):
     monkeypatch.delenv("PRETEND", raising=False)
     hosts, cores = [], []
 
-    def begin(plugin: bool = True, core: str = "pretend_core.py", **options):
+    def begin(plugin: bool = True, **options):
         forget_plugin()
         host = nukesim.start(**{"gui": True, **options})
         hosts.append(host)
         if plugin:
             host.startup([str(CHECKOUT)])
-            from xmem_roto_nuke.core import client
+            from xmem_roto_nuke.core import client, process
 
-            program = Path(__file__).with_name(core)
+            if WARM_CORE is not None:
+                process.subprocess = SimpleNamespace(**{**vars(subprocess), "Popen": WARM_CORE})
             patience = client.Patience(cancel_heard_seconds=3, cancel_done_seconds=2, ping_every_seconds=1, silence_seconds=5)
-            client._session = client.Core(lambda: [CORE_PYTHON, "-I", str(program), "--parent", str(os.getpid())], patience=patience)
+            client._session = client.Core(lambda: [CORE_PYTHON, "-I", PROGRAM, "--parent", str(os.getpid())], patience=patience)
             cores.append(client._session)
         else:
             # It can be imported here, as it could not be on a machine that has not got it.

@@ -160,10 +160,14 @@ def plate_frames(pattern):
     return sorted(int(file.name.split(".")[-2]) for file in path.parent.glob(f"{stem}.*.exr"))
 
 
-if __name__ == "__main__":
+def main(arguments):
+    """Serve until the parent leaves; `arguments` ends with `--parent PID`."""
     wire = Wire.guard_stdout()
-    parent = int(sys.argv[sys.argv.index("--parent") + 1])
     from xmemcore.worker.serve import serve
 
-    serve(wire, work, parent)
+    serve(wire, work, int(arguments[arguments.index("--parent") + 1]))
     os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv)

@@ -8,11 +8,9 @@ from __future__ import annotations
 import json
 import os
 
-import cv2
-import numpy as np
 import pytest
 
-from tests.nuke_plugin.test_artist_session import bundled_model, outline, run_session, truth
+from tests.nuke_plugin.test_artist_session import bundled_model, outline, plate, run_session, truth
 from xmemcore.curves import read_tree
 from xmemcore.evaluation.fit_study import to_move
 from xmemcore.roto import PixelGrid
@@ -20,6 +18,7 @@ from xmemcore.roto.nuke_roto import objects_of
 
 __all__ = ["bundled_model"]
 FIRST, MIDDLE, LAST = 0, 8, 16
+POINTS = 96
 SIZE = (320, 180)
 """Width and height of the plate; the height is the working size too."""
 
@@ -30,15 +29,12 @@ pytestmark = [pytest.mark.weights, pytest.mark.slow, pytest.mark.timeout(1200)]
 @pytest.mark.parametrize("clip", ["blackswan", "dog"])
 def test_fit_leaves_few_points_to_move_by_hand(clip, shared, tmp_path, bundled_model):
     width, height = SIZE
-    (tmp_path / "plate").mkdir()
-    for frame in range(FIRST, LAST + 1):
-        picture = cv2.imread(str(shared / "clips" / clip / "frames" / f"{frame:05d}.jpg"))
-        cv2.imwrite(str(tmp_path / "plate" / f"shot.{frame:04d}.png"), cv2.resize(picture, SIZE, interpolation=cv2.INTER_AREA))
-    covered = {frame: truth(shared, clip, frame).astype(np.float32) for frame in (FIRST, MIDDLE, LAST)}
-    masks = {frame: cv2.resize(mask, SIZE, interpolation=cv2.INTER_AREA) >= 0.5 for frame, mask in covered.items()}
+    masks = {frame: truth(shared, clip, frame, height) for frame in (FIRST, MIDDLE, LAST)}
+    shot = plate(shared, clip, range(FIRST, LAST + 1), FIRST, height, tmp_path / "plate")
     task = {
-        "plate": str(tmp_path / "plate" / "shot.%04d.png"), "first": FIRST, "last": LAST, "keys": [FIRST],
-        "outlines": {FIRST: outline(masks[FIRST])[:1]}, "corrected": [LAST, MIDDLE], "size": height, "width": width, "height": height,
+        "plate": str(shot), "first": FIRST, "last": LAST, "keys": [FIRST],
+        "outlines": {FIRST: outline(masks[FIRST], POINTS)[:1]}, "corrected": [LAST, MIDDLE],
+        "size": height, "width": width, "height": height,
     }  # fmt: skip
     report = run_session("artist_correction.py", "3.11", task, tmp_path)
 

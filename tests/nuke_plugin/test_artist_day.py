@@ -6,11 +6,10 @@ matte that is missing in a terminal. `test_long_day` does the same with a core t
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 
-from tests.nuke_plugin.test_artist_session import alpha, bundled_model, outline, run_session, truth
+from tests.nuke_plugin.test_artist_session import alpha, bundled_model, outline, plate, run_session, truth
 from xmemcore.engine.jaccard import jaccard
 
 __all__ = ["bundled_model"]
@@ -29,19 +28,15 @@ pytestmark = [pytest.mark.weights, pytest.mark.slow, pytest.mark.timeout(1200)]
 @pytest.mark.parametrize("version", [pytest.param(each, marks=[pytest.mark.exhaustive] * (place > 0)) for place, each in enumerate(CASES)])
 def test_each_step_of_a_day_leaves_the_mattes_that_the_next_one_needs(temper, version, shared, tmp_path, bundled_model):
     width, height = SIZE
-    frames, masks = range(FIRST, LAST + 1), {}
-    (tmp_path / "plate").mkdir()
-    for frame in frames:
-        picture = cv2.imread(str(shared / "clips" / CLIP / "frames" / f"{frame - FIRST:05d}.jpg"))
-        cv2.imwrite(str(tmp_path / "plate" / f"shot.{frame}.png"), cv2.resize(picture, SIZE, interpolation=cv2.INTER_AREA))
-        covered = cv2.resize(truth(shared, CLIP, frame - FIRST).astype(np.float32), SIZE, interpolation=cv2.INTER_AREA)
-        masks[frame] = covered >= 0.5
+    frames = range(FIRST, LAST + 1)
+    masks = {frame: truth(shared, CLIP, frame - FIRST, height) for frame in frames}
+    shot = plate(shared, CLIP, range(len(frames)), FIRST, height, tmp_path / "plate")
     hat = [[20, 20], [60, 20], [60, 50], [20, 50]]
     report = run_session(
         "artist_day.py",
         version,
         {
-            "plate": str(tmp_path / "plate" / "shot.%04d.png"), "first": FIRST, "last": LAST, "keys": KEYS, "part": PART, "hat": hat,
+            "plate": str(shot), "first": FIRST, "last": LAST, "keys": KEYS, "part": PART, "hat": hat,
             "outlines": {frame: outline(mask) for frame, mask in masks.items()}, "size": height, "width": width, "height": height,
         },
         tmp_path,
