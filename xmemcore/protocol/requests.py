@@ -204,7 +204,7 @@ class ShotRequest:
         help="short side that the network sees (default: %(default)s)",
         knob="size",
         label="working size",
-        tooltip="Short side in pixels of the image that the model sees. 480 is what it was trained for. More finds thin things and costs "
+        tooltip="Short side in pixels of the image that the model sees. 480 is what it was tested at. More finds thin things and costs "
         "time and memory by the square; less is quick for a first look. The mattes always have the plate's resolution.",
     )
     """Short side of the working image, in square pixels."""
