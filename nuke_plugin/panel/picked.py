@@ -120,8 +120,8 @@ def leave_behind(node: nuke.Node, pattern: str, frames: Tuple[int, int]) -> None
     made = node.knob("passes_end")
     if not host.may_walk_trees() and made is not None and made.value():
         _left[identity.node_id(node)] = (
-            "This edition of Nuke does not let Python find passes, so those of this node show what they showed: name the mattes in each by "
-            f"hand ({pattern}, {frames[0]}-{frames[1]}), or delete them and press Make passes again."
+            "This edition of Nuke does not let Python find passes, so those of this node, if it has any, show what they showed: name the "
+            f"mattes in each by hand ({pattern}, {frames[0]}-{frames[1]}), or delete them and press Make passes again."
         )
 
 

@@ -175,6 +175,20 @@ def a_render_that_lacks_a_file_names_it():
     return "no error"
 
 
+@check(86)
+def a_read_says_what_its_own_choice_asks_for_and_a_switch_needs_only_the_chosen_input():
+    name = "[if {[value on_error] eq {error}} {concat no mattes yet}]"
+    unmade = make("Read", file=name, file_type="exr", first=-100, last=100, on_error="error", raw=True)
+    switch = make("Switch", ground(0.5), unmade)
+    chosen = round(row(switch)[0], 3)
+    switch["which"].setValue(1)
+    try:
+        write(switch, "unmade")
+    except RuntimeError as error:
+        return (chosen, "no mattes yet" in str(error)) == (0.5, True) or f"{chosen}, and {error}"
+    return f"{chosen}, and no error"
+
+
 @check("Read in brackets")
 def a_read_whose_name_is_in_brackets_obeys_its_range():
     group = make("Group")
