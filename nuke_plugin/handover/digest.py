@@ -93,7 +93,9 @@ class Tree:
         named = {path for name, node in nodes.items() if name not in files for path in _files_named(node, knobs[name])}
         self._reads = [*files.values(), *map(ReadFiles.of_path, sorted(named))]
         self._names = [node.name() for node in readers]
-        self._mattes = [(files[name], around) for name, around in ours.items() if name.endswith(body.MATTES)]
+        self._mattes: List[Tuple[ReadFiles, nuke.Node]] = [
+            (files[name], around) for name, around in ours.items() if name.endswith(body.MATTES)
+        ]
         """Files of the Reads that put out mattes, with the nodes of ours around them."""
         for node in passed:  # whatever they have for mattes, rendering asks for it
             read = node.node(body.MATTES)  # type: ignore[attr-defined]
