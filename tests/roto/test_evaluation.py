@@ -191,6 +191,22 @@ def test_what_is_not_as_in_nuke_is_named(attributes: str, named: str) -> None:
     assert len(warnings) == 1 and named in warnings[0] and "a" in warnings[0]
 
 
+def test_the_feather_of_layers_is_named() -> None:
+    (warning,) = read_roto(curves(layer("body", square("a", 0, 0, 1), attributes="fx 9 fo 1"))).warnings
+    assert warning == "The feather of layers does not count, set it on the shapes: body."
+
+
+@pytest.mark.parametrize("mode", [2, 3, 4, 10, 12])
+def test_an_object_that_only_takes_away_is_named(mode: int) -> None:
+    hole, body = square("hole", 2, 2, 1, attributes=f"bm {mode}"), square("body", 0, 0, 8)
+    (warning,) = read_roto(curves(hole, body)).warnings
+    assert warning.startswith(
+        "These only take away from what lies below them, and in their object there is nothing; their mattes are empty: hole."
+    )
+    assert read_roto(curves(layer("both", hole, body))).warnings == ()
+    assert read_roto(curves(square("hole", 2, 2, 1, attributes="bm 7"), body)).warnings == (), "over nothing it is itself"
+
+
 def test_defaults_that_are_written_out_need_no_warning() -> None:
     assert read_roto(curves(square("a", 0, 0, 1, attributes="mbo 0 fo 1 fx 0 fy 0 ff 1 ft 0 osw 10 a 1 bm 0 opc 1"))).warnings == ()
 

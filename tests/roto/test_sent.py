@@ -42,6 +42,7 @@ def test_all_shapes_may_be_one_object() -> None:
     (obj,) = roto.objects
     assert (obj.name, obj.keyframes) == ("roto", (1001,))
     assert [shape.points[0, 0, 0] for shape in obj.at(1001)] == [50, 0, 10]
+    assert sent(curves(square("hole", 0, 0, 4, attributes="bm 12"), SLEEVE), union="roto").warnings == (), "the hole is in the sleeve"
 
 
 @pytest.mark.parametrize(

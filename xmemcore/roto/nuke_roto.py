@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+import numpy as np
+
 from xmemcore.curves.animation import USER, Curve
 from xmemcore.curves.attributes import differs, is_shown, named, surely_absent, unknown_curves
 from xmemcore.curves.keyframes import keyframes
@@ -23,8 +25,9 @@ from xmemcore.curves.tree import (
     strokes_below,
 )
 from xmemcore.protocol.results import OwnShape
-from xmemcore.protocol.roto_values import FEATHER_TYPES
+from xmemcore.protocol.roto_values import BLENDING, FEATHER_TYPES
 from xmemcore.protocol.words import listed
+from xmemcore.roto.blending import MODES
 from xmemcore.roto.evaluate import shape_at
 from xmemcore.roto.own_points import own_shape
 from xmemcore.roto.shapes import EvaluatedShape, RotoObject
@@ -86,8 +89,13 @@ def _object(text: TextObject, nodes: Mapping[int, str], frames: tuple[int, ...],
     )
 
 
-def warnings_of(root: Layer) -> tuple[str, ...]:
-    """Name what is not honoured, or is honoured without having been compared with Nuke."""
+def warnings_of(root: Layer, apart: bool = True) -> tuple[str, ...]:
+    """Name what is not honoured, or is honoured without having been compared with Nuke.
+
+    Args:
+        root: of a node's tree.
+        apart: every top-level shape or layer is an object; False: all together are one.
+    """
     placed = list(shapes_below(root, ()))
     shapes = [shape.shape for shape in placed]
     warnings = []
@@ -122,6 +130,16 @@ def warnings_of(root: Layer) -> tuple[str, ...]:
     warn([shape.shape for shape in partly], "Blending modes together with opacity are in proportion to it, unverified against Nuke: {}.")
     warn(shapes_with(lambda s: differs(s, "a")), "The alpha colour of shapes does not count, every shape is drawn as 1: {}.")
     warn([layer for layer in layers if differs(layer, "opc")], "The opacity of layers multiplies that of their shapes, unverified: {}.")
+    warn(
+        [layer for layer in layers if any(differs(layer, name) for name in ("fo", "fx", "fy", "ff", "ft"))],
+        "The feather of layers does not count, set it on the shapes: {}.",
+    )
+    if apart:
+        warn(
+            filter(_needs_more_below, root.children),
+            "These only take away from what lies below them, and in their object there is nothing; their mattes are empty: {}. "
+            "Put each into one layer with the shape that it changes.",
+        )
     for name, meaning in (("inv", "inversion"), ("bm", "blending mode")):
         warn([layer for layer in layers if differs(layer, name)], f"The {meaning} of layers does not count, set it on the shapes: {{}}.")
     warn(
@@ -130,6 +148,13 @@ def warnings_of(root: Layer) -> tuple[str, ...]:
     )
     warn(shapes_with(lambda s: "nv" in s.attributes and _is_hidden_in_a_view(s)), "Views are not told apart, shapes count in each: {}.")
     return tuple(warnings)
+
+
+def _needs_more_below(element: Element) -> bool:
+    """Say whether all that an object draws has blending modes that make nothing of nothing."""
+    shapes = [placed.shape for placed in shapes_below(element, ()) if draws(placed.shape)]
+    modes = [named(BLENDING, number) for shape in shapes for number in shape.attributes.get("bm", Curve()).ever()]
+    return bool(modes) and all(MODES[mode](np.zeros(1, np.float32)) <= 0 for mode in modes)
 
 
 def _expression_warnings(placed: Iterable[Placed]) -> Iterator[str]:

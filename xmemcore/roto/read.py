@@ -172,7 +172,8 @@ def _roto(
     called: str, rotos: Sequence[tuple[str, Layer]], warnings: Sequence[str], format_of_script: Format | None, sent: SentRoto | None = None
 ) -> Roto:
     objects = objects_of(rotos) if sent is None else objects_of(rotos, sent.union, sent.keyframes, sent.absent, sent.taken)
-    named = (*warnings, *(warning for _, root in rotos for warning in warnings_of(root)))
+    apart = sent is None or sent.union is None
+    named = (*warnings, *(warning for _, root in rotos for warning in warnings_of(root, apart)))
     if not objects:
         painted = any(True for _, root in rotos for _ in strokes_below(root))
         strokes = ", only paint strokes, which are no annotation" if painted else ""
