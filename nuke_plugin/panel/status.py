@@ -23,7 +23,7 @@ from xmemcore.protocol.failures import Cancelled, Failure, RequestError
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.places import cache_root, exchange_folder
 from xmemcore.protocol.results import ModelEntry
-from xmemcore.protocol.words import plural
+from xmemcore.protocol.words import listed, plural
 
 if TYPE_CHECKING:
     import nuke
@@ -84,12 +84,24 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
         timeline.keep(identity.node_id(node), row)
         curves.follow_approvals(node, list(current.annotations.frames), row.approved)
         gone_choices = _show_objects(node, look.keyframe_lines(current.annotations), list(current.annotations.frames))
-        notes = [*notes, *gone_choices, *ownership.notes(node, place), *current.warnings, *current.annotations.notes]
+        notes = [*notes, *_unlayered(record), *gone_choices, *ownership.notes(node, place), *current.warnings, *current.annotations.notes]
     node_id = identity.node_id(node)
     _verdicts[node_id] = verdict
     _write(node, verdict, notes, record)
     host.update_widget(node, "strip")
     watch.settle(node, began)
+
+
+def _unlayered(record: Optional[Record]) -> List[str]:
+    """Name the mattes of earlier runs that were made before an object was there, or when it was called otherwise."""
+    without: Dict[str, List[str]] = {}
+    for layer, frames in (mattes_on_disk.without_layers(record) if record is not None else {}).items():
+        without.setdefault(str(FrameRange.of(frames)), []).append(layer)
+    return [
+        f"The mattes of {frames} have no layer {listed(layers)}, which is black there, and no render says so: "
+        "Propagate with these frames in the range."
+        for frames, layers in without.items()
+    ]
 
 
 def shown_pattern(node: nuke.Node) -> str:

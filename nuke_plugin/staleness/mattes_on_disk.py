@@ -12,7 +12,7 @@ from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from xmem_roto_nuke.staleness.record import Record
 from xmemcore.protocol.frames import FrameRange
-from xmemcore.protocol.matte_header import signature_of
+from xmemcore.protocol.matte_header import signature_and_layers
 from xmemcore.protocol.places import exr_states
 from xmemcore.protocol.result_file import ResultFile
 
@@ -123,11 +123,26 @@ def whole(pattern: str) -> Set[int]:
     return {frame for frame in existing if _is_as_recorded(result, frame, folder / (name % frame), files[name % frame])}
 
 
+def without_layers(record: Record) -> Dict[str, List[int]]:
+    """List the mattes of earlier runs that have not got a layer of the last run, by layer: it is black there, and no render says so."""
+    folder, name, files = Path(record.out).parent, Path(record.out).name, exr_states(Path(record.out).parent) or {}
+    found: Dict[str, List[int]] = {}
+    for frame in sorted(frames(record.out) - set(FrameRange.parse(record.frames)) if record.layers else ()):
+        layers = _header(folder / (name % frame), files[name % frame])[1] if name % frame in files else ()
+        for layer in record.layers if layers else ():  # none at all: it is damaged, which is said
+            if layer not in layers:
+                found.setdefault(layer, []).append(frame)
+    return found
+
+
 State = Tuple[int, int]
 """A file's size, and the time of its last change."""
 
-_seen: Dict[str, Tuple[State, Optional[str]]] = {}
-"""Signatures of mattes that were looked at, by path."""
+Header = Tuple[Optional[str], Tuple[str, ...]]
+"""A matte's own signature, and the layers of its objects."""
+NO_HEADER: Header = (None, ())
+_seen: Dict[str, Tuple[State, Header]] = {}
+"""Headers of mattes that were looked at, by path."""
 SEEN_FILES = 50_000
 
 
@@ -142,11 +157,15 @@ def _is_as_recorded(result: ResultFile, frame: int, path: Path, state: State) ->
 
 
 def _signature(path: Path, state: State) -> Optional[str]:
-    """Read a matte's own signature, once for each state of the file."""
-    if _seen.get(str(path), (None, None))[0] != state:
+    return _header(path, state)[0]
+
+
+def _header(path: Path, state: State) -> Header:
+    """Read a matte's header, once for each state of the file."""
+    if _seen.get(str(path), (None, NO_HEADER))[0] != state:
         if len(_seen) >= SEEN_FILES:
             _seen.clear()
-        _seen[str(path)] = state, signature_of(path)
+        _seen[str(path)] = state, signature_and_layers(path)
     return _seen[str(path)][1]
 
 

@@ -71,6 +71,21 @@ def test_mattes_of_earlier_runs_count_as_stale_where_they_are_known_to_be_of_oth
     assert "9 mattes of earlier runs, 1 of them stale" in stage.status() and "9 mattes of earlier runs (1 stale)" in strip(stage)
 
 
+def test_mattes_that_were_made_before_an_object_was_there_are_named_with_its_layer(stage):
+    run(stage, "1001-1010")
+    assert "have no layer" not in stage.status()
+    text = stage.roto["curves"].toScript()
+    shape = text[text.index("{curvegroup tri") :].rstrip("}") + "}}"
+    stage.roto["curves"].fromScript(text.replace("{curvegroup tri", shape.replace("curvegroup tri", "curvegroup low") + " {curvegroup tri"))
+    run(stage, "1003-1004")
+    sentence = "The mattes of 1001-1002,1005-1010 have no layer low, which is black there, and no render says so"
+    assert sentence in stage.status() and stage.node["keyframes"].value().count("1001") == 2
+    stage.press("refresh")
+    assert sentence in stage.status()
+    run(stage, "1001-1010")
+    assert "have no layer" not in stage.status()
+
+
 def test_nothing_is_claimed_of_mattes_that_no_run_of_this_node_tells_of(stage):
     run(stage, "1001-1010")
     stage.node["record"].setValue("")

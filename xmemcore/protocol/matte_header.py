@@ -42,22 +42,23 @@ def find_attributes(content: bytes) -> Dict[str, Tuple[int, int]]:
 
 def signature_of(path: Path) -> Optional[str]:
     """Read the signature of a matte; None where the file is no whole EXR header, or has none."""
-    try:
-        content = read_ordinary(path, 0, begin=HEADER_BYTES)
-        start, end = find_attributes(content)[SIGNATURE]
-        return content[start:end].decode("ascii")
-    except (OSError, ValueError, KeyError):
-        return None
+    return signature_and_layers(path)[0]
 
 
 def layers_of(path: Path) -> Tuple[str, ...]:
     """Name the layers of the objects in a matte; none where the file is no whole EXR header."""
+    return signature_and_layers(path)[1]
+
+
+def signature_and_layers(path: Path) -> Tuple[Optional[str], Tuple[str, ...]]:
+    """Read both in one go, as `signature_of` and `layers_of` do."""
     try:
         content = read_ordinary(path, 0, begin=HEADER_BYTES)
-        start, end = find_attributes(content)["channels"]
-        return tuple(_layers(content[start:end]))
-    except (OSError, ValueError, KeyError):
-        return ()
+        found = {name: content[start:end] for name, (start, end) in find_attributes(content).items()}
+        layers = tuple(_layers(found["channels"])) if "channels" in found else ()
+        return (found[SIGNATURE].decode("ascii") if SIGNATURE in found else None), layers
+    except (OSError, ValueError):
+        return None, ()
 
 
 def approved_in(path: Path) -> Optional[Tuple[int, Tuple[str, ...]]]:
