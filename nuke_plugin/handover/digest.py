@@ -14,6 +14,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
+from xmem_roto_nuke import host
 from xmem_roto_nuke.graph import behind_dots, outside
 from xmem_roto_nuke.handover.reads import ReadFiles
 from xmem_roto_nuke.node import body, identity
@@ -83,6 +84,8 @@ class Tree:
         knobs = {name: _acting_knobs(node) for name, node in nodes.items()}
         for name, node in nodes.items():
             lines.extend(_lines(node, knobs[name], numbers if whole else None))
+        for named in _named_in_brackets(knobs) if whole else ():
+            lines.extend(named)
         self.digest = of_lines(lines)
         readers = [node for node in nodes.values() if _reads_files(node)]
         files = {node.fullName(): ReadFiles.of_node(node, file_pattern(node)) for node in readers}
@@ -90,8 +93,8 @@ class Tree:
         ours = {name: around for name, around in ours.items() if around.knob("on_missing") is not None}
         # A matte that is missing is refused, see `without_matte`, and is no hole of the plate.
         files.update({name: replace(files[name], strict=False) for name in ours})
-        named = {path for name, node in nodes.items() if name not in files for path in _files_named(node, knobs[name])}
-        self._reads = [*files.values(), *map(ReadFiles.of_path, sorted(named))]
+        read_beside = {path for name, node in nodes.items() if name not in files for path in _files_named(node, knobs[name])}
+        self._reads = [*files.values(), *map(ReadFiles.of_path, sorted(read_beside))]
         self._names = [node.name() for node in readers]
         self._mattes: List[Tuple[ReadFiles, nuke.Node]] = [
             (files[name], around) for name, around in ours.items() if name.endswith(body.MATTES)
@@ -211,10 +214,15 @@ def text_in_steps(top: nuke.Node, upstream: Callable[[nuke.Node], List[nuke.Node
         yield ""
     numbers = {name: number for number, name in enumerate(nodes)}
     lines = list(root_state)
-    for node in nodes.values():
-        lines.extend(_lines(node, _acting_knobs(node), numbers))
+    knobs: Dict[str, Sequence[ActingKnob]] = {}
+    for name, node in nodes.items():
+        knobs[name] = _acting_knobs(node)
+        lines.extend(_lines(node, knobs[name], numbers))
         if _counts_reloads(node):
             lines.append(f"reloads {node['version'].value()}")
+        yield ""
+    for named in _named_in_brackets(knobs):
+        lines.extend(named)
         yield ""
     yield of_lines(lines)
 
@@ -318,6 +326,43 @@ def _lines(node: nuke.Node, knobs: Sequence[ActingKnob], numbers: Optional[Dict[
         feeding = [*(behind_dots(node.input(index)) for index in range(node.inputs())), behind_dots(outside(node)), *outputs(node)]
     places = " ".join("-" if feeder is None or numbers is None else str(numbers.get(feeder.fullName(), "?")) for feeder in feeding)
     return [f"{node.Class()} {places}", *(f"{name} {_LOOKED_UP_DEFAULT.sub('default', text)}" for name, _, text in knobs)]
+
+
+PATH = re.compile(r"""toNode\(\\*['"](?P<node>[\w.]+)|(?<![\w.])(?P<knob>(?!nuke\.)[A-Za-z_]\w*(?:\.\w+)+)""")
+"""In brackets: a node that Python asks for, or a knob's path."""
+TEXTS_OF_BUTTONS = ("PyScript_Knob", "Script_Knob", "PythonKnob", "PyCustom_Knob", "PythonCustomKnob")
+"""Knobs whose text is run when they are pressed, or drawn, and gives no value."""
+
+
+def _named_in_brackets(knobs: Mapping[str, Sequence[ActingKnob]]) -> Iterator[List[str]]:
+    """Write the nodes that brackets name, such as `[value Master.gain]`, and what is named in those, one a step.
+
+    Whether Nuke lists such nodes among those that one depends on is not known. What feeds them counts for nothing.
+
+    Args:
+        knobs: of each node of a tree, by its full name.
+    """
+    seen = set(knobs)
+    waiting = [(name, text) for name, listed in knobs.items() for text in _texts_with(listed, "[")]
+    while waiting:
+        name, text = waiting.pop()
+        for path in dict.fromkeys(found["knob"] or f"{found['node']}.knob" for found in PATH.finditer(text)):
+            node = host.find_named(name, path)
+            if node is not None and node.fullName() not in seen:
+                seen.add(node.fullName())
+                listed = _acting_knobs(node)
+                waiting += [(node.fullName(), text) for text in _texts_with(listed, "[{")]
+                yield _lines(node, listed, None)
+
+
+def _texts_with(knobs: Sequence[ActingKnob], letters: str) -> List[str]:
+    """List the texts that have one of some letters, from there on; tables and buttons aside."""
+    found = []
+    for _, knob, text in knobs:
+        begin = min((text.index(letter) for letter in letters if letter in text), default=-1)
+        if 0 <= begin and len(text) < LONGEST_PATH and knob.Class() not in TEXTS_OF_BUTTONS:
+            found.append(text[begin:])
+    return found
 
 
 def _acting_knobs(node: nuke.Node) -> List[ActingKnob]:

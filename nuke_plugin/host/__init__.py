@@ -31,6 +31,7 @@ from xmem_roto_nuke.host.artist import (
 from xmem_roto_nuke.host.edition import EditionLimited, handed_out, limit_reached, may_walk_trees, refuse_too_large
 from xmem_roto_nuke.host.nodes import (
     delete,
+    find_named,
     find_node,
     groups,
     input_name,

@@ -36,6 +36,23 @@ def find_node(name: str) -> Optional[nuke.Node]:
     return nuke.toNode(name)
 
 
+def find_named(full_name: str, path: str) -> Optional[nuke.Node]:
+    """Find the node whose knob an expression names, as `Master.gain` or `parent.Master.gain`: beside the node that has the expression,
+    then further out.
+
+    Args:
+        full_name: of the node that has the expression.
+        path: of the knob.
+    """
+    groups = full_name.split(".")[:-1]
+    names = [name for name in path.split(".")[:-1] if name not in ("root", "parent", "this")][:1]
+    for depth in range(len(groups), -1, -1) if names else ():
+        node = find_node(".".join([*groups[:depth], *names]))
+        if node is not None:
+            return node
+    return None
+
+
 def delete(node: nuke.Node) -> None:
     """Delete a node."""
     nuke.delete(node)

@@ -87,15 +87,11 @@ def texts(pipe: Pipe) -> List[Tuple[str, str]]:
 
 def followed(roto: nuke.Node, text: str) -> List[nuke.Node]:
     """List the nodes that the expressions of a curves text name, such as trackers; looked for beside the Roto, then further out."""
-    groups = str(roto.fullName()).split(".")[:-1]
     found: Dict[str, nuke.Node] = {}
     for path in dict.fromkeys(path for expression in EXPRESSION.findall(text) for path in PATH.findall(expression)):
-        names = [name for name in path.split(".")[:-1] if name not in ("root", "parent", "this")][:1]
-        for depth in range(len(groups), -1, -1) if names else ():
-            node = host.find_node(".".join([*groups[:depth], *names]))
-            if node is not None:
-                found[str(node.fullName())] = node
-                break
+        node = host.find_named(str(roto.fullName()), path)
+        if node is not None:
+            found[str(node.fullName())] = node
     return list(found.values())
 
 

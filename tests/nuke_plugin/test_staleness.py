@@ -456,6 +456,24 @@ def test_what_stands_inside_of_another_node_is_a_part_of_the_plate(stage, class_
     assert tree_digest(outer) == known
 
 
+@pytest.mark.parametrize(
+    "asked", ["[value Master.gain]", "2 * [knob parent.Master.gain]", "[python {nuke.toNode('Master')['gain'].value()}]"]
+)
+def test_a_node_that_brackets_name_is_a_part_of_the_plate_with_what_that_names(stage, asked):
+    nuke = stage.nuke
+    for name in ("Master", "Chief"):
+        node = nuke.nodes.NoOp(name=name)
+        node.addKnob(nuke.Double_Knob("gain"))
+    nuke.toNode("Master")["gain"].setExpression("[value Chief.gain]")
+    stage.grade["multiply"].setExpression(asked)
+    known = tree_digest(stage.plate)
+    nuke.toNode("Chief")["gain"].setValue(0.5)
+    changed = tree_digest(stage.plate)
+    nuke.toNode("Master")["gain"].clearAnimated()
+    nuke.toNode("Master")["gain"].setValue(0.5)
+    assert len({known, changed, tree_digest(stage.plate)}) == 3
+
+
 def test_the_inside_of_a_gizmo_is_a_part_of_the_plate(stage):
     def made(amount):
         folder = stage.folder / f"gizmos{amount}"

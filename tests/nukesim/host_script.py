@@ -336,6 +336,8 @@ class ScriptSide:
                 if target is not None and target._owner() is not node:
                     found.append(target._owner())
             for text in texts:
+                if self.hostile:  # whether what Tcl asks for counts is not known
+                    text = re.sub(r"\[[^\]]*\]", "", text)
                 for name in re.findall(r"[A-Za-z_]\w*(?:\.\w+)+", text):
                     hit = self._resolve(name.split("."), node)
                     if hit is not None and hit[0] in ("knob", "node"):
