@@ -21,7 +21,7 @@ def cases_folder(config: pytest.Config) -> Path:
     return shared_data.folder() / "parity"
 
 
-LARGE = ("chair_480", "caps_2obj")
+LARGE = ("chair_480", "caps_2obj", "chair_longterm", "chair_no_temporary")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -32,7 +32,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _marked(path: Path) -> Any:
-    """The large ones take as long as all others, and compute as they do."""
+    """The large ones take longer than all others, and compute as they do; long-term memory's arithmetic has golden arrays of its own."""
     return pytest.param(path, id=path.stem, marks=[pytest.mark.exhaustive] if path.stem in LARGE else [])
 
 
