@@ -54,9 +54,11 @@ def test_curves_text_alone_is_enough(tmp_path: Path, text: str) -> None:
     assert np.array_equal(centres(read_roto(text + "\n")), expected)
 
 
-def test_windows_line_ends_and_a_byte_order_mark_do_no_harm(tmp_path: Path) -> None:
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r", "\r\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_line_ends_and_encodings_of_other_systems_do_no_harm(tmp_path: Path, line_end: str, encoding: str) -> None:
     path = tmp_path / "shot.nk"
-    path.write_bytes(b"\xef\xbb\xbf" + script(node("Roto1", ONE)).replace("\n", "\r\n").encode())
+    path.write_bytes(script(node("Roto1", ONE)).replace("\n", line_end).encode(encoding))
     assert len(read_roto(path).objects) == 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import stat
 from collections.abc import Sequence
@@ -139,10 +140,13 @@ def _text_of(path_or_text: str | Path) -> tuple[str, str]:
         raise cannot_read(f"the roto {path}", error, "Check the path.") from error
     except ValueError as error:
         raise RequestError(f"Cannot read the roto {path}: {error}. Check the path.") from error
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        # What Windows' own tools write when a script goes through them.
+        content = content.decode("utf-16", errors="replace").encode()
     if b"\0" in content:
         raise RequestError(f"{path} is not text. Give a .nk or .gizmo, curves text or roto JSON.")
     # Labels of old scripts may be in any encoding; names and numbers of the roto are ASCII.
-    text = content.decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
+    text = content.decode("utf-8-sig", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise RequestError(f"{path} is empty. Save the roto again.")
     return text, str(path)
