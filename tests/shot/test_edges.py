@@ -153,3 +153,14 @@ def test_refined_is_the_default_and_plain_is_what_it_was() -> None:
     assert chain_of(PropagateRequest(plate="p", edges="plain"), canvas) == (Enlarge(canvas),)
     assert chain_of(PropagateRequest(plate="p", plain=True), canvas) == (Enlarge(canvas),)
     assert keys_of(chain_of(PropagateRequest(plate="p"), canvas)) == ["edges 5"]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 17), (16, 1), (5, 4)])
+def test_an_edge_that_is_less_than_a_pixel_wide_is_left_out(size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    cells = 64 // min(size)
+    matte = np.zeros((cells * size[0], cells * size[1]), np.float32)
+    matte[cells // 6, cells // 6] = matte[-cells // 6, -cells // 6] = 1
+    enlarged = np.stack([np.full(size, 0.6, np.float32), np.full(size, 0.4, np.float32)])
+    found = refined(np.stack([1 - matte, matte]), enlarged, rng.random((*size, 3)).astype(np.float32))
+    assert found.shape == enlarged.shape and np.allclose(found.sum(axis=0), 1)

@@ -132,7 +132,8 @@ class _Region:
         """Solve the edges among some rows of the plate; see `Refinement.rows`. The answer goes into `values` where there is an edge."""
         for rows, columns in self._parts:
             rows = slice(max(rows.start, band.start), min(rows.stop, band.stop))
-            if rows.start >= rows.stop:
+            # A few cells of a plate that is smaller than the working size may be less than a pixel wide.
+            if rows.start >= rows.stop or columns.start >= columns.stop:
                 continue
             place = slice(None), slice(rows.start - band.start, rows.stop - band.start), columns
             near = self._box.enlarged(self._near, (rows, columns)) > 0
