@@ -26,12 +26,7 @@ def require_own(node: nuke.Node) -> None:
     """
     pattern = knobs.matte_pattern(node)
     require_unlocked(pattern)
-    sharing = _sharing(node, pattern)
-    if sharing is not None:
-        own_place = (
-            "empty its output for a place of its own" if str(node["output"].value()).strip() else f"put {{node}} into ${OUTPUT_VARIABLE}"
-        )
-        raise RequestError(f"{sharing.name()} writes to {pattern} too. Give {node.name()} another output, or {own_place}.")
+    _refuse_shared(node, pattern)
     if not _may_touch(node, pattern, "Replace them?"):
         raise Cancelled("Nothing was replaced. Version up begins a folder of its own for this node's mattes.")
 
@@ -40,10 +35,12 @@ def require_approvable(node: nuke.Node) -> None:
     """Check that what is approved may lie beside the mattes where the node writes: the node that made those keeps it and learns from it.
 
     Raises:
-        RequestError: there is no place.
+        RequestError: there is no place, or another node of the script writes there too.
         Cancelled: the artist said no.
     """
-    if not _may_touch(node, knobs.matte_pattern(node), "What you approve here counts for that node too. Go on?"):
+    pattern = knobs.matte_pattern(node)
+    _refuse_shared(node, pattern)
+    if not _may_touch(node, pattern, "What you approve here counts for that node too. Go on?"):
         raise Cancelled("Nothing was approved.")
 
 
@@ -53,12 +50,29 @@ def belongs_to_another(node: nuke.Node, pattern: str) -> bool:
     return owner is not None and owner.node_id != identity.node_id(node)
 
 
+def _refuse_shared(node: nuke.Node, pattern: str) -> None:
+    """Raise RequestError where another node of the script writes to the same place."""
+    sharing = _sharing(node, pattern)
+    if sharing is None:
+        return
+    own_place = (
+        "empty its output for a place of its own" if str(node["output"].value()).strip() else f"put {{node}} into ${OUTPUT_VARIABLE}"
+    )
+    raise RequestError(f"{sharing.name()} writes to {pattern} too. Give {node.name()} another output, or {own_place}.")
+
+
 def _may_touch(node: nuke.Node, pattern: str, question: str) -> bool:
     """Ask the artist where the mattes at a place were made by another node; elsewhere the answer is yes."""
     owner = owner_of(pattern)
     if owner is None or not belongs_to_another(node, pattern):
         return True
-    return host.ask(f"The mattes {pattern} were made by {owner.node_name}, a node of another script or one that is gone. {question}")
+    living = identity.living_with(owner.node_id)
+    whose = (
+        f"{owner.node_name}, a node of another script or one that is gone"
+        if living is None
+        else f"{living.name()}, which writes elsewhere now"
+    )
+    return host.ask(f"The mattes {pattern} were made by {whose}. {question}")
 
 
 def notes(node: nuke.Node, pattern: str) -> Tuple[str, ...]:

@@ -221,6 +221,19 @@ def test_approval_beside_mattes_of_another_scripts_node_is_asked_for(stage, answ
     assert len(list(folder.glob("approved/*.exr"))) == answer
 
 
+def test_a_copy_of_the_same_script_approves_nothing_at_the_originals_place(stage):
+    folder = in_another_script(stage, "shot.nk")
+    copy = stage.copied(stage.node)
+    copy.setInput(0, stage.plate), copy.setInput(1, stage.roto)
+    stage.press("approve", copy)
+    assert f"XMemRoto writes to {folder.as_posix()}/m.%04d.exr too." in stage.told[-1]
+    stage.node["output"].setValue("")
+    stage.host.answers_yes = False
+    stage.press("propagate", copy)
+    assert "were made by XMemRoto, which writes elsewhere now. Replace them?" in stage.told[-1]
+    assert not (folder / "approved").exists()
+
+
 def test_version_up_locks_no_mattes_of_another_scripts_node(stage):
     folder = in_another_script(stage, "shotB.nk")
     stage.press("version_up")
