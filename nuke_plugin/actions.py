@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Iterator, List, Optional, Sequence, Tuple, Type, TypeVar
 
 from xmem_roto_nuke import host
@@ -25,6 +26,7 @@ from xmemcore.protocol.failures import Cancelled, Failure, RequestError
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.places import approved_folder, cache_root, exchange_folder
 from xmemcore.protocol.requests import ApproveRequest, FitRequest, PropagateRequest
+from xmemcore.protocol.result_file import require_ours
 from xmemcore.protocol.results import ApproveResult, FitResult, ModelEntry, ModelList, NodeStatus, PropagateResult, SuggestResult
 from xmemcore.protocol.words import plural
 
@@ -143,6 +145,7 @@ def _alone(work: Callable[[Run, Read], None]) -> Callable[[Run, Read], None]:
 
 
 def _propagate(run: Run, read: NodeRead) -> None:
+    require_ours(Path(read.settings.out), read.frames)  # the core would say so too, after the plate has been rendered
     approvals.take_along(read.approved, read.settings.out)
     handed = exchange.hand_over(read, run.show, run.cancelled)
     run.warnings += [*read.warnings, *handed.warnings]

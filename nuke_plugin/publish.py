@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
 from pathlib import Path
-from typing import TYPE_CHECKING, List, Mapping, Tuple
+from typing import TYPE_CHECKING, List, Mapping, Set, Tuple
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.node import identity, knobs, places
@@ -34,8 +35,14 @@ def make_write(node: nuke.Node) -> None:
     if record is None or not record.layers:
         raise RequestError(f"{node.name()} has no finished result yet. Propagate first.")
     channels = ["rgba.alpha", *(f"{layer}.alpha" for layer in record.layers)]
+    place = _place(node, {})
+    keeper = next((living for living in identity.living() if place in _places_of(living)), None)
+    if keeper is not None:
+        raise RequestError(
+            f"The publish path is {place}, and {keeper.name()} keeps its mattes there: a Write would replace them. Name another."
+        )
     # A Write that kept the place of one shot would write the next one's mattes there.
-    host.create_matte_write(node, channels, _place(node, {}), knobs.with_variables(lambda stand_ins: _place(node, stand_ins)))
+    host.create_matte_write(node, channels, place, knobs.with_variables(lambda stand_ins: _place(node, stand_ins)))
 
 
 def copy_mattes(node: nuke.Node) -> Run:
@@ -63,6 +70,15 @@ def copy_mattes(node: nuke.Node) -> Run:
             run.warnings.append("What the tab Matte does is not in the copies; Make Write renders it.")
 
     return start(node, "Copy mattes", lambda _: pairs, work)
+
+
+def _places_of(node: nuke.Node) -> Set[str]:
+    """Give the patterns of the mattes that a node shows and writes."""
+    places_of_node: Set[str] = set()
+    for place in (knobs.shown_pattern, knobs.matte_pattern):
+        with contextlib.suppress(RequestError):  # it has none
+            places_of_node.add(place(node))
+    return places_of_node
 
 
 def _place(node: nuke.Node, stand_ins: Mapping[str, str]) -> str:

@@ -66,7 +66,7 @@ def _may_touch(node: nuke.Node, pattern: str, question: str) -> bool:
     owner = owner_of(pattern)
     if owner is None or not belongs_to_another(node, pattern):
         return True
-    living = identity.living_with(owner.node_id)
+    living = next((other for other in identity.living() if other["node_id"].value() == owner.node_id), None)
     whose = (
         f"{owner.node_name}, a node of another script or one that is gone"
         if living is None

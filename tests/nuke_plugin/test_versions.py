@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -509,3 +510,22 @@ def test_the_core_is_asked_for_the_very_mattes_that_a_lock_is_for(stage):
     stage.propagate()
     request = json.loads((next(stage.folder.glob("mattes/*/request.json"))).read_text())
     assert PropagateRequest(**{**request, "keyframes": None}).out == pattern(stage.node)
+
+
+def test_a_plate_behind_other_nodes_is_not_replaced_by_its_mattes_and_is_not_rendered_first(stage):
+    from tests.nuke_plugin.test_missing_mattes import behind_a_grade, plate_of_files
+
+    file = plate_of_files(stage)
+    behind_a_grade(stage)
+    before, rendered = Path(file(1004)).read_bytes(), len(stage.host.frames_rendered)
+    stage.node["output"].setValue(f"{Path(file(1001)).parent.as_posix()}/p.%04d.exr")
+    stage.propagate()
+    assert f"The mattes would replace {file(1001)}, which XMem Roto has not made." in stage.told[-1]
+    assert Path(file(1004)).read_bytes() == before and len(stage.host.frames_rendered) == rendered
+
+
+def test_a_write_for_the_mattes_is_not_made_where_a_node_keeps_its_own(stage):
+    stage.propagate()
+    stage.node["publish"].setValue(pattern(stage.node))
+    stage.press("make_write")
+    assert "keeps its mattes there" in stage.told[-1] and not stage.nuke.allNodes("Write")

@@ -11,6 +11,8 @@ from typing import Dict, Iterator, List, Optional, Tuple
 from xmemcore.protocol.names import ORIGINAL_NAME
 from xmemcore.protocol.whole_file import read_ordinary
 
+OURS = "xmem/"
+"""Begin of the names of the attributes that we write into every file."""
 SIGNATURE = "xmem/signature"
 """Hash of all that the matte was made from."""
 APPROVED_FRAME = "xmem/approved"
@@ -59,6 +61,19 @@ def signature_and_layers(path: Path) -> Tuple[Optional[str], Tuple[str, ...]]:
         return (found[SIGNATURE].decode("ascii") if SIGNATURE in found else None), layers
     except (OSError, ValueError):
         return None, ()
+
+
+def is_foreign(path: Path) -> bool:
+    """Say whether a file is an EXR that we have not made: its header is whole and says nothing of ours. One that is broken may be ours."""
+    try:
+        content = read_ordinary(path, 0, begin=HEADER_BYTES)
+    except (OSError, ValueError):
+        return False
+    try:
+        return not any(name.startswith(OURS) for name in find_attributes(content))
+    except ValueError:
+        # A whole header of ours is never so long; a shorter file is broken.
+        return content[:4] == MAGIC and len(content) == HEADER_BYTES
 
 
 def approved_in(path: Path) -> Optional[Tuple[int, Tuple[str, ...]]]:

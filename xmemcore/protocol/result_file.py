@@ -12,10 +12,11 @@ import json
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterable, Mapping, Optional, Tuple
 
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.kinds import of_json
+from xmemcore.protocol.matte_header import is_foreign
 from xmemcore.protocol.outside import MAX_JSON_BYTES, NotUsable, parse_json
 from xmemcore.protocol.whole_file import read_ordinary, write_text
 
@@ -151,3 +152,19 @@ def _field(name: str, value: Any) -> Optional[ResultHeader]:
         return of_json(ResultHeader, {name: value})
     except NotUsable:
         return None
+
+
+def require_ours(pattern: Path, frames: Iterable[int]) -> None:
+    """Raise RequestError where mattes would replace a file that we have not made, such as a plate or a render.
+
+    A file in the place of a matte that `result.json` tells of is a damaged matte, which is made again.
+
+    Args:
+        pattern: of the mattes.
+        frames: that are to be written.
+    """
+    known = ResultFile(pattern).sizes
+    for frame in frames:
+        path = pattern.parent / (pattern.name % frame)
+        if frame not in known and is_foreign(path):
+            raise RequestError(f"The mattes would replace {path}, which XMem Roto has not made. Choose another output folder or name.")

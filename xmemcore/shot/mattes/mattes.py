@@ -16,6 +16,7 @@ from xmemcore.protocol.matte_header import layers_of
 from xmemcore.protocol.names import ORIGINAL_NAME
 from xmemcore.protocol.outside import cut
 from xmemcore.protocol.result_file import NAME as RECORD_NAME
+from xmemcore.protocol.result_file import require_ours
 from xmemcore.protocol.words import listed
 from xmemcore.shot.files import exr
 from xmemcore.shot.files import sequence as sequences
@@ -80,11 +81,16 @@ def matte_pattern(out: str) -> Path:
 def require_inputs_kept(
     pattern: Path, frames: Iterable[int], report: Path | None, inputs: Iterable[Path], pictures: Iterable[Path] = ()
 ) -> None:
-    """Raise RequestError when a matte, their record, the contact sheet or a PNG would replace what they are made from."""
-    inputs = list(inputs)
-    replaced = replaced_input([pattern.parent / RECORD_NAME, *(sequences.frame_path(pattern, frame) for frame in frames)], inputs)
+    """Raise RequestError when a matte, their record, the contact sheet or a PNG would replace what they are made from.
+
+    And when a matte would replace a file that we have not made: behind a node of Nuke's the plate's own files are no input.
+    """
+    inputs, frames = list(inputs), list(frames)
+    mattes = [sequences.frame_path(pattern, frame) for frame in frames]
+    replaced = replaced_input([pattern.parent / RECORD_NAME, *mattes], inputs)
     if replaced is not None:
         raise RequestError(f"The mattes would replace {replaced[1]}, which they are made from. Choose another output folder or name.")
+    require_ours(pattern, frames)
     replaced = None if report is None else replaced_input([report], inputs)
     if replaced is not None:
         raise RequestError(
