@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Callable, Iterator, List, Set, Tuple
+from typing import Callable, Iterator, List, Optional, Set, Tuple
 
 import nuke
 
@@ -14,6 +14,8 @@ from xmem_roto_nuke.host.edition import root_node
 from xmemcore.protocol.failures import RequestError
 
 _stands_for = ""
+_opened: Optional[Tuple[int, int]] = None
+"""Time and size of the script's file when this terminal opened it."""
 
 
 def stand_for(script: str) -> None:
@@ -55,16 +57,34 @@ def open_script(path: str) -> None:
     Raises:
         RequestError.
     """
+    global _opened
     if not os.path.isfile(path):
         raise RequestError(f"There is no script {path}. Check the path.")
+    _opened = _file_state(path)  # before it is read: what is saved meanwhile counts as later
     try:
         nuke.scriptOpen(path)
     except RuntimeError as error:
         raise RequestError(f"Nuke cannot open {path}: {plain(error)}.") from error
 
 
+def _file_state(path: str) -> Optional[Tuple[int, int]]:
+    try:
+        state = os.stat(path)
+    except OSError:
+        return None
+    return state.st_mtime_ns, state.st_size
+
+
 def save_script() -> None:
-    """Save the open script; one that may not be written stays as it is, since the mattes lie beside it anyway."""
+    """Save the script that was opened. One that may not be written stays as it is, since the mattes lie beside it anyway; so does one that
+    was saved by somebody else meanwhile, whose work would be lost.
+    """
+    if _file_state(script_path()) != _opened:
+        tell(
+            f"{script_path()} was saved by somebody else meanwhile, so it stays as it is; the mattes are complete, and whoever opens it in "
+            "the interface sees them."
+        )
+        return
     try:
         nuke.scriptSave(script_path())
     except RuntimeError as error:

@@ -47,6 +47,22 @@ def test_a_failure_ends_with_its_exit_code(start, script, monkeypatch, behaviour
     assert render.main([str(script), "XMemRoto"]) == code
 
 
+def test_a_script_that_was_saved_by_somebody_else_meanwhile_stays_as_it_is(start, script, capsys):
+    start(gui=False)
+    from xmem_roto_nuke import actions, render
+
+    propagate, later = actions.propagate, script.read_bytes() + b"# the artist's next hour\n"
+
+    def meanwhile(node):
+        run = propagate(node)
+        script.write_bytes(later)
+        return run
+
+    actions.propagate = meanwhile
+    assert render.main([str(script), "XMemRoto", "--save"]) == 0
+    assert script.read_bytes() == later and "was saved by somebody else meanwhile" in capsys.readouterr().out
+
+
 def test_what_was_finished_is_saved_when_a_later_node_fails(start, script):
     start(gui=False)
     from xmem_roto_nuke import render
