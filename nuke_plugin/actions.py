@@ -310,7 +310,7 @@ def _fit(run: Run, read: NodeRead, mattes: str, frame: int, name: Optional[str])
     request = FitRequest(handed.shot.plate, **settings, mattes=mattes, frame=frame, out=None)
     request = replace(handed.shot.into(request), objects=None if name is None else (name,), roto_alpha=None)
     found = _asked(run, lambda job: messages.Fit(job, request), FitResult)
-    sentences = host.in_main(keys.key_fitted, run.node, frame, [shape for fitted in found.objects for shape in fitted.own])
+    sentences = host.in_main(keys.key_fitted, run.node, frame, [shape for fitted in found.objects for shape in fitted.own], name)
     run.warnings += [*found.warnings, *sentences]
 
 

@@ -3,8 +3,8 @@
 The same code as the button, in one thread. Exit codes are the command line's: 0 done, 2 the request is wrong, 3 the machine
 failed, 75 busy, 130 cancelled. The script is an artist's and stays as it is: whoever opens it next sees the mattes, because the plugin
 takes them up from the record that lies beside them. `--save` saves it, for machines without the plugin, also when a later node
-fails: what was finished until then shows. One that somebody saved meanwhile stays as it is. `--origin SCRIPT` says of which script this one is a copy, as farms make them: the mattes then
-come into that one.
+fails: what was finished until then shows. One that somebody saved meanwhile stays as it is. `--origin SCRIPT` says of which script this
+one is a copy, as farms make them: the mattes then come into that one.
 
 `--export-only JOBDIR` renders what the core needs into a job folder and computes nothing: then a render licence is needed, and no
 model, no GPU and no core. `xmem-roto run JOBDIR` propagates it on any machine. `--copy-plates` copies the plate's own files too.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, List, Mapping, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Tuple
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import plates
@@ -137,6 +137,8 @@ class _Drawn:
     """Name of its Roto, as `roto_pipe.texts` gives it."""
     path: Path
     """The shape's position in its Roto's text."""
+    name: str
+    """The shape's name there."""
     shape: Any
     around: Tuple[Any, ...]
     """The layers that it stands in, and itself."""
@@ -152,17 +154,18 @@ def key_roto(node: nuke.Node) -> None:
         RequestError.
     """
     frame = host.current_frame()
-    left = _key(node, frame, {})
+    left = _key(node, frame, (), chosen_object(node))
     status.refresh(node, left[:MOST_NAMED])
 
 
-def key_fitted(node: nuke.Node, frame: int, moved: Sequence[OwnShape]) -> List[str]:
+def key_fitted(node: nuke.Node, frame: int, moved: Sequence[OwnShape], chosen: Optional[str]) -> List[str]:
     """Key the roto's shapes on a frame where the core has moved them; those that it could not move as they stand.
 
     Args:
         node: an XMemRoto.
         frame: to key.
         moved: shapes in their node's coordinates.
+        chosen: object that was chosen when the core began; None for all.
 
     Returns:
         Sentences about shapes that were left alone or keyed as they stood.
@@ -170,13 +173,13 @@ def key_fitted(node: nuke.Node, frame: int, moved: Sequence[OwnShape]) -> List[s
     Raises:
         RequestError.
     """
-    return _key(node, frame, {(shape.node, shape.path): shape for shape in moved})
+    return _key(node, frame, moved, chosen)
 
 
-def _key(node: nuke.Node, frame: int, moved: Mapping[Tuple[str, Path], OwnShape]) -> List[str]:
+def _key(node: nuke.Node, frame: int, moved: Sequence[OwnShape], chosen: Optional[str]) -> List[str]:
     """Key the chosen object's shapes, in one entry of Undo; gives sentences about shapes that were left alone."""
     # Of a union or an alpha there is one object, and every shape belongs to it.
-    chosen = chosen_object(node) if str(node["roto_input"].value()) == SHAPES else None
+    chosen = chosen if str(node["roto_input"].value()) == SHAPES else None
     rotos, read = _read(node)
     drawn = _drawn(read, chosen)
     if chosen is not None and not drawn:
@@ -188,10 +191,9 @@ def _key(node: nuke.Node, frame: int, moved: Mapping[Tuple[str, Path], OwnShape]
     standing = []
     with host.one_undo("Key roto"):
         for target in [target for target, why in refusals if not why]:
-            goal = moved.get((target.node, target.path))
-            if moved and (goal is None or len(goal.points) != len(target.shape)):
-                standing.append(str(target.shape.name))
-                goal = None
+            goal = _goal(target, moved)
+            if moved and goal is None:
+                standing.append(target.name)
             driven = _key_shape(target.shape, frame, () if goal is None else goal.points)
             if driven:
                 left.append(f"{plural(driven, 'point')} of {target.shape.name} follow expressions and were left alone.")
@@ -210,8 +212,17 @@ def _drawn(read: RotoReading, chosen: Optional[str]) -> List[_Drawn]:
         for path, placed in shapes_with_paths(text.reading.root):
             if id(placed.shape) in wanted:
                 around = tuple(text.elements.at(path[:depth]) for depth in range(len(path) + 1))
-                found.append(_Drawn(text.name, path, around[-1], around))
+                found.append(_Drawn(text.name, path, placed.shape.name, around[-1], around))
     return found
+
+
+def _goal(target: _Drawn, moved: Sequence[OwnShape]) -> Optional[OwnShape]:
+    """Find where the core has moved a shape. Others may have been drawn, deleted or reordered meanwhile: its name counts, and its
+    position where two are called alike.
+    """
+    called = [shape for shape in moved if (shape.node, shape.name) == (target.node, target.name)]
+    found = called if len(called) == 1 else [shape for shape in called if shape.path == target.path]
+    return found[0] if found and len(found[0].points) == len(target.shape) else None
 
 
 def _why_not(drawn: _Drawn, frame: int) -> str:

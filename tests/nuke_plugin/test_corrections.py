@@ -85,14 +85,44 @@ def test_a_shape_that_is_no_longer_the_same_is_keyed_as_it_stands(stage, monkeyp
 
     whole = keys.key_fitted
 
-    def shortened(node, frame, moved):
-        return whole(node, frame, [replace(shape, points=shape.points[:-1]) for shape in moved])
+    def shortened(node, frame, moved, chosen):
+        return whole(node, frame, [replace(shape, points=shape.points[:-1]) for shape in moved], chosen)
 
     monkeypatch.setattr(keys, "key_fitted", shortened)
     go(stage, 1005)
     stage.press("make_key")
     stage.wait()
     assert picture_points(stage, 1005) == picture_points(stage, 1001) and "could not be moved" in stage.status()
+
+
+def test_a_shape_that_was_drawn_on_top_meanwhile_does_not_take_anothers_place(stage, monkeypatch):
+    """It has as many points, and stands where the other one stood when the core began."""
+    stage.propagate()
+    from xmem_roto_nuke.panel import keys
+
+    whole = keys.key_fitted
+
+    def drawn_meanwhile(node, frame, moved, chosen):
+        text = stage.roto["curves"].toScript()
+        shape = text[text.index("{curvegroup tri") :].rstrip("}") + "}}"
+        stage.roto["curves"].fromScript(
+            text.replace("{curvegroup tri", shape.replace("curvegroup tri", "curvegroup new") + " {curvegroup tri")
+        )
+        node["key_object"].setValues(["all", "new"])
+        node["key_object"].setValue("new")
+        return whole(node, frame, moved, chosen)
+
+    monkeypatch.setattr(keys, "key_fitted", drawn_meanwhile)
+    go(stage, 1005)
+    stage.press("make_key")
+    stage.wait()
+
+    def point(shape) -> tuple:
+        position = shape[0].center.getPosition(1005)
+        return round(position.x, 2), round(position.y, 2)
+
+    assert {shape.name: point(shape) for shape in stage.roto["curves"].rootLayer} == {"new": (10, 10), "tri": (12, 11)}
+    assert "could not be moved onto the matte: new." in stage.status()
 
 
 def test_two_rotos_of_one_name_in_a_chain_out_of_a_group_are_keyed_each_by_its_own_matte(stage):
