@@ -163,3 +163,13 @@ def test_mattes_of_another_version_in_one_folder_go_into_the_copies_that_there_a
         Path(other % 1007).name: (1007, ("body", "sleeve")),
     }
     assert approved_in(Path(other % 1008)) is None and approved_in(Path(approved(request_))) is None
+
+
+def test_a_folder_of_mattes_that_nobody_approved_is_named(request_: PropagateRequest) -> None:
+    propagate(replace(request_, frames="1005-1006"))
+    folder = Path(request_.out).parent
+    (warning,) = (text for text in forecast(replace(request_, approved=str(folder))).warnings if "approved" in text)
+    assert warning == f"No EXR in {folder} is an approved matte, so nothing of it counts."
+    approve(ApproveRequest(request_.out, "1006"))
+    warnings = forecast(replace(request_, approved=str(folder))).warnings
+    assert f"No EXR in {folder} is an approved matte, so nothing of it counts. Is {approved(request_)} meant?" in warnings

@@ -194,10 +194,15 @@ class ApprovedAnnotations(AddedAnnotations):
         on_plate = [frame for frame in self._paths if frame in plate.frames]
         for frame in on_plate:
             channels = _layers(self._paths[frame])
-            strangers |= {name.removesuffix(LAYER) for name in channels} - set(self._layers)
+            header = exr.read_header(self._paths[frame])
+            strangers |= {_original(header, name) for name in channels if name.removesuffix(LAYER) not in self._layers}
             named = {self._layers[name.removesuffix(LAYER)]: name for name in channels if name.removesuffix(LAYER) in self._layers}
             self._of_frame[frame] = {obj: name for obj, name in named.items() if obj not in annotations.known(frame)}
         warnings = []
+        if not self._paths and any(Path(folder).expanduser().glob("*.exr")):
+            inner = approved_folder(str(Path(folder) / "matte.exr"))
+            meant = f" Is {inner} meant?" if inner.expanduser().is_dir() else ""
+            warnings.append(f"No EXR in {folder} is an approved matte, so nothing of it counts.{meant}")
         if strangers:
             warnings.append(f"{', '.join(sorted(strangers))} is approved in {folder}, but is no object of this shot; it does not count.")
         off = sorted(set(self._paths) - set(on_plate))
