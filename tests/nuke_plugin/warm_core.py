@@ -75,6 +75,7 @@ def serve(line: socket.socket) -> None:
     import xmemcore.roto.nuke_roto
     import xmemcore.worker.serve  # noqa: F401
 
+    assert len(os.listdir("/proc/self/task")) == 1, "a thread would be missing in what is forked, with all that it holds"
     while True:
         text, ends, _, _ = socket.recv_fds(line, LONGEST_REQUEST, 3)
         while text and not text.endswith(b"\n"):
