@@ -145,6 +145,8 @@ def give_id(node: nuke.Node, seed: str = "") -> None:
     if _is_anothers(fresh, node):
         fresh = uuid.uuid4().hex
     node["node_id"].setValue(fresh)
+    for former in [known for known, living_node in _living.items() if _full_name(living_node) == node.fullName()]:
+        del _living[former]
     _living[fresh] = node
 
 

@@ -47,6 +47,22 @@ def test_a_copied_script_has_a_node_of_its_own_and_says_so(stage, start, place):
     assert (again.cache() / "nuke" / id_of(node)).is_dir() and (again.cache() / "nuke" / before).is_dir()
 
 
+def test_a_node_with_a_new_id_is_one_node_and_leaves_the_former_one_free(stage):
+    clipboard, before = str(stage.folder / "clipboard.nk"), id_of(stage.node)
+    stage.node["selected"].setValue(True)
+    stage.nuke.nodeCopy(clipboard)
+    stage.node["selected"].setValue(False)
+    stage.save("shotB.nk")
+    from xmem_roto_nuke import buttons
+    from xmem_roto_nuke.node import identity
+
+    assert id_of(stage.node) != before and len(identity.living()) == 1
+    buttons.next_view()
+    assert stage.told == [] and stage.node["view_as"].value() == "plate", "it is the only one"
+    pasted = stage.nuke.nodePaste(clipboard)
+    assert id_of(pasted) == before, "no node has that id"
+
+
 def test_a_session_that_does_not_save_the_copy_finds_the_same_id_again(stage, start):
     path = stage.save("shot.nk")
     copied = shutil.copy(path, stage.folder / "shotB.nk")
