@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.shot.test_carry import HEIGHT, WIDTH, body, grey
+from tests.shot.mattes.test_carry import HEIGHT, WIDTH, body, grey
 from xmemcore.evaluation.flicker import displacement
 from xmemcore.shot.plate.flow import Flows
 

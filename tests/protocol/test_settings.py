@@ -121,7 +121,7 @@ def test_a_setting_that_changes_mattes_is_in_their_signature_and_no_other_is(tmp
         if row.name in ("model", "view", "device"):
             continue  # the model's bytes and the view's pixels count; no other device is here
         if row.name == "crop":
-            continue  # this shot has no small object; tests/shot/test_windows.py
+            continue  # this shot has no small object; tests/shot/plan/test_windows.py
         if row.name == "cryptomatte" and find_spec("mmh3") is None:
             continue  # an extra
         value = {"out": str(tmp_path / "other" / "m.%04d.exr"), "frames": "24-26", "report": "r.png"}.get(row.name) or another(row)

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.shot.made_shot import FIRST, sent_to, write_shot
-from tests.shot.test_killed import planes
-from tests.shot.test_stale_mattes import mattes, same
+from tests.shot.run.test_killed import planes
+from tests.shot.run.test_stale_mattes import mattes, same
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.listener import Silence
 from xmemcore.shot.propagate import propagate

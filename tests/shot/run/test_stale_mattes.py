@@ -16,7 +16,7 @@ import OpenEXR
 import pytest
 
 from tests.shot.made_shot import FIRST, sent_to, write_shot
-from tests.shot.test_killed import RUN, planes
+from tests.shot.run.test_killed import RUN, planes
 from xmemcore.protocol.failures import Busy, RequestError
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.result_file import ResultFile

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from tests.shot.made_shot import HEIGHT, OVERSCAN, WIDTH, body_left, sent_to, write_frame, write_shot
+from tests.shot.mattes.test_carry import grey
 from tests.shot.set_up import depends
-from tests.shot.test_carry import grey
 from xmemcore.engine import second_look
 from xmemcore.engine.frames import Padding
 from xmemcore.engine.order import Gap, outward_gaps
