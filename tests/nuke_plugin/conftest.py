@@ -72,9 +72,9 @@ class Stage:
     def press(self, name: str, node=None) -> None:
         self.host.press(node or self.node, name)
 
-    def propagate(self, node=None) -> None:
+    def propagate(self, node=None, seconds: float = 90.0) -> None:
         self.press("propagate", node)
-        self.wait()
+        self.wait(seconds)
 
     def copied(self, node):
         """Copy a node and paste it, as an artist does."""
