@@ -12,6 +12,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ def warm(python: str) -> type[subprocess.Popen[bytes]]:
         python: has numpy and OpenEXR.
     """
     lines: list[socket.socket] = []
+    asking = threading.Lock()
 
     def line() -> socket.socket:
         if not lines:
@@ -48,15 +50,16 @@ def warm(python: str) -> type[subprocess.Popen[bytes]]:
             if PROGRAM not in args:
                 return super()._execute_child(args, *rest)
             env, (stdin, _, _, stdout, _, stderr) = rest[5], rest[9:15]
-            request = json.dumps({"arguments": list(args), "environment": env, "parent": os.getpid()}) + "\n"
+            request = json.dumps({"arguments": list(args), "environment": env}) + "\n"
             process = ctypes.CDLL(None)
-            process.prctl(PR_SET_CHILD_SUBREAPER, 1)  # what is forked twice there becomes our child
-            try:
-                socket.send_fds(line(), [request.encode()], [stdin, stdout, stderr])
-                self.pid = int.from_bytes(line().recv(4), "big")
-                line().recv(1)
-            finally:
-                process.prctl(PR_SET_CHILD_SUBREAPER, 0)
+            with asking:  # two cores of two nodes may start at the same time
+                process.prctl(PR_SET_CHILD_SUBREAPER, 1)  # what is forked twice there becomes our child
+                try:
+                    socket.send_fds(line(), [request.encode()], [stdin, stdout, stderr])
+                    self.pid = int.from_bytes(line().recv(4), "big")
+                    line().recv(1)
+                finally:
+                    process.prctl(PR_SET_CHILD_SUBREAPER, 0)
             self._child_created = True
             for end in (stdin, stdout, stderr):
                 os.close(end)
@@ -82,8 +85,9 @@ def serve(line: socket.socket) -> None:
             text += line.recv(LONGEST_REQUEST)
         if not text:
             return
-        between = os.fork()
-        if between == 0:
+        child = os.fork()
+        if child == 0:
+            between = os.getpid()
             core = os.fork()
             if core:
                 line.sendall(core.to_bytes(4, "big"))
@@ -95,10 +99,10 @@ def serve(line: socket.socket) -> None:
             request = json.loads(text)
             os.environ.clear()
             os.environ.update(request["environment"])
-            while os.getppid() != request["parent"]:
+            while os.getppid() == between:
                 time.sleep(0.001)
             pretend_core.main(request["arguments"])
-        os.waitpid(between, 0)
+        os.waitpid(child, 0)
         line.sendall(b".")  # now it is the tests' child
         for end in ends:
             os.close(end)
