@@ -305,7 +305,7 @@ def test_suggestions_are_printed_one_a_line(shot: dict[str, Any], capsys: pytest
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such pipes.")
-@pytest.mark.parametrize(("run", "code"), [("Answer(PROPAGATED)", 0), ("refused()", 2)])
+@pytest.mark.parametrize(("run", "code"), [("Answer(PROPAGATED)", 0), pytest.param("refused()", 2, marks=pytest.mark.exhaustive)])
 def test_a_run_outlives_the_readers_of_its_output(run: str, code: int) -> None:
     script = (
         "import sys\nfrom types import ModuleType\nfrom tests.cli.test_command_line import Answer, PROPAGATED\n"

@@ -111,7 +111,7 @@ def test_a_learning_that_was_stopped_goes_on_as_if_it_had_not_been(network: XMem
         assert all(torch.equal(whole[name], resumed[name]) for name in whole), stop
 
 
-@pytest.mark.parametrize("gain", [-0.2, 0.0, 0.002])
+@pytest.mark.parametrize("gain", [pytest.param(-0.2, marks=pytest.mark.exhaustive), 0.0, 0.002])
 def test_nothing_is_learned_where_held_back_keyframes_gain_too_little(network: XMem, helps: Callable[[float], None], gain: float) -> None:
     helps(gain)
     learned = learn(network, [[key(f) for f in (0, 4, 9)]], TINY)

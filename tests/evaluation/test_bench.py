@@ -37,6 +37,7 @@ def clip(tmp_path: Path) -> Path:
     return tmp_path / "clip"
 
 
+@pytest.mark.exhaustive
 def test_product_and_plain_mode_run_on_the_same_frames(clip: Path, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = tmp_path / "bench.json"
     command = ["bench", str(clip), "--frames", "4", "--size", "64", "--model", model, "--device", "cpu", "--json", str(table)]

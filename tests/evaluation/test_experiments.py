@@ -99,6 +99,7 @@ def small(tmp_path: Path) -> Model:
     return Model("seeded", write_model(tmp_path / "model"), "abc", "none", "none")
 
 
+@pytest.mark.exhaustive
 def test_several_processes_measure_what_one_does(tmp_path: Path, square: Clip, small: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     interval = next(e for e in experiments.EXPERIMENTS if e.name == "interval")
     experiment = replace(interval, rows=tuple(replace(row, settings=replace(row.settings, annotations=(1, 2))) for row in interval.rows))

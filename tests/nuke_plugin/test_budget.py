@@ -94,7 +94,9 @@ def test_a_look_at_a_big_roto_and_a_large_tree_keeps_to_its_budget(stage, calls,
     assert counted[0] == counted[1] < budget_of_a_look(1000, 40, 60), "no call for a point"
 
 
-@pytest.mark.parametrize(("nodes", "keys"), [(1000, 2), (20, 6), pytest.param(20, 60, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize(
+    ("nodes", "keys"), [(20, 6), *(pytest.param(*large, marks=pytest.mark.exhaustive) for large in ((1000, 2), (20, 60)))]
+)
 def test_a_run_keeps_to_its_budget(stage, calls, temper, nodes, keys):
     if temper == "hostile":
         pytest.skip("counted once: a hostile Nuke is asked the same")

@@ -22,8 +22,8 @@ def interpreter(version: str) -> str | None:
     return shutil.which("python" + version)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("version", ["3.9", *(pytest.param(version, marks=pytest.mark.exhaustive) for version in ("3.10", "3.13"))])
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("version", ["3.9", "3.10", "3.13"])
 def test_all_other_tests_pass_in_another_python(version):
     python = interpreter(version)
     if python is None:

@@ -174,6 +174,7 @@ def test_deadline_cloud_takes_the_same_template() -> None:
     assert len(TEMPLATES) == 3
 
 
+@pytest.mark.exhaustive
 def test_a_cancelled_task_gets_notice_keeps_its_mattes_and_is_finished_later(farm: Farm, whole: dict[str, bytes]) -> None:
     # Somebody else has the last gap, so that the run waits for it when the cancel reaches it.
     last_gap = range(max(KEYS) + 1, LAST + 1)

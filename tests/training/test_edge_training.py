@@ -50,7 +50,7 @@ def test_photograph_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         EdgePictures(0, [tmp_path / "a.jpg"])
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_training_learns_repeats_itself_and_ships_what_it_learned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(edges, "HELD_OUT", 1)
     draw_pictures(tmp_path / "pictures", 3, 0, ())

@@ -76,6 +76,7 @@ def test_the_first_frame_shows_every_target(objects: int, in_order: bool) -> Non
         assert clip.labels.max() <= objects
 
 
+@pytest.mark.exhaustive
 def test_a_target_leaves_the_frame_in_some_clips_and_changes_scale_fivefold_in_others() -> None:
     config = SceneConfig(partial=0, leaving=1, zooming=0, occluder=0, turning=0)
     gone = [any(not (frame == 1).any() for frame in _procedural(config).clip(n, ClipShape(64, 6, 1, True), True).labels) for n in range(12)]

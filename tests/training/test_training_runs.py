@@ -101,8 +101,15 @@ def test_a_killed_training_resumes_with_the_same_losses(small: Path, tmp_path: P
     assert _losses(killed) == _losses(straight)
 
 
+ASKED = [
+    pytest.param(signal.SIGTERM, "one", marks=pytest.mark.exhaustive),
+    pytest.param(signal.SIGTERM, "group", marks=pytest.mark.exhaustive),
+    (signal.SIGINT, "group"),
+]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has neither process groups nor a SIGTERM that a program can answer")
-@pytest.mark.parametrize(("number", "whom"), [(signal.SIGTERM, "one"), (signal.SIGTERM, "group"), (signal.SIGINT, "group")])
+@pytest.mark.parametrize(("number", "whom"), ASKED)
 def test_a_training_that_is_asked_to_stop_keeps_its_last_step(small: Path, tmp_path: Path, number: int, whom: str) -> None:
     out = tmp_path / "run"
     words = ["--procedural", "--out", str(out), "--config", str(small), "--steps", "5000", "--device", "cpu", "--threads", "1"]

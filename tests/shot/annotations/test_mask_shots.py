@@ -312,6 +312,7 @@ def test_bad_input_gets_a_sentence_and_loses_nothing(shot: PropagateRequest, tmp
     assert str(failure.value).endswith(".") and "\n" not in str(failure.value)
 
 
+@pytest.mark.exhaustive
 def test_choice_of_object_changes_the_picks_on_a_real_clip(shared: Path, tmp_path: Path, model: str) -> None:
     clip = shared / "clips" / "combo-dance-dog-libby"
     plate = Plate.open(str(clip / "frames"))
