@@ -9,7 +9,7 @@ import numpy as np
 import OpenEXR
 import pytest
 
-from tests.shot.made_shot import sent_to, write_shot
+from tests.shot.inputs.conftest import LAST
 from xmemcore.cli.main import main
 from xmemcore.engine import entrance
 from xmemcore.protocol.absences import Absence
@@ -20,18 +20,6 @@ from xmemcore.shot.inputs.inputs import open_shot
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.status import node_status
 from xmemcore.shot.suggest import suggest
-
-LAST = 1012
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> PropagateRequest:
-    return write_shot(tmp_path_factory.mktemp("written"), LAST, body_keys=(1001, LAST), sleeve_keys=(1002, 1010))
-
-
-@pytest.fixture
-def request_(written: PropagateRequest, tmp_path: Path) -> PropagateRequest:
-    return sent_to(replace(written, device="cpu", node_id=None), tmp_path)
 
 
 def shown(request: PropagateRequest, name: str) -> list[int]:

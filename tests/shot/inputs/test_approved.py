@@ -10,7 +10,8 @@ import numpy as np
 import OpenEXR
 import pytest
 
-from tests.shot.made_shot import sent_to, write_roto, write_shot
+from tests.shot.inputs.conftest import LAST
+from tests.shot.made_shot import write_roto
 from xmemcore.cli.main import main
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.matte_header import approved_in
@@ -21,18 +22,6 @@ from xmemcore.shot.forecast import forecast
 from xmemcore.shot.inputs.approved import approve
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.status import node_status
-
-LAST = 1012
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> PropagateRequest:
-    return write_shot(tmp_path_factory.mktemp("written"), LAST, body_keys=(1001, LAST), sleeve_keys=(1002, 1010))
-
-
-@pytest.fixture
-def request_(written: PropagateRequest, tmp_path: Path) -> PropagateRequest:
-    return sent_to(replace(written, device="cpu", node_id=None), tmp_path)
 
 
 def channels(request: PropagateRequest, frame: int) -> dict[str, np.ndarray]:
