@@ -79,9 +79,6 @@ def propagate(request, listener):
     Path(request.out).parent.mkdir(parents=True, exist_ok=True)
     (Path(request.out).parent / "request.json").write_text(json.dumps(asdict(request)))
     for number, frame in enumerate(sorted(frames, key=lambda f: abs(f - (request.viewer_frame or 0)))):
-        if listener.cancelled():
-            keep_result(Path(request.out), done, names, signature)
-            raise Cancelled("stopped")
         if number == 3 and behaviour == "die":
             print("Segmentation fault in libpretend.so", file=sys.stderr, flush=True)
             os._exit(139)
@@ -89,6 +86,9 @@ def propagate(request, listener):
             raise OSError(errno.ENOSPC, "No space left on device", request.out % frame)
         while number == 3 and behaviour == "hang":
             time.sleep(60)
+        if listener.cancelled():
+            keep_result(Path(request.out), done, names, signature)
+            raise Cancelled("stopped")
         if behaviour == "slow":
             time.sleep(0.25)
         channels = {}
