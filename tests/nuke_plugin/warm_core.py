@@ -56,8 +56,10 @@ def warm(python: str) -> type[subprocess.Popen[bytes]]:
                 process.prctl(PR_SET_CHILD_SUBREAPER, 1)  # what is forked twice there becomes our child
                 try:
                     socket.send_fds(line(), [request.encode()], [stdin, stdout, stderr])
-                    self.pid = int.from_bytes(line().recv(4), "big")
-                    line().recv(1)
+                    answer = line().recv(4)
+                    if not (answer and line().recv(1)):
+                        raise RuntimeError("what forks cores has ended; its own words are above")
+                    self.pid = int.from_bytes(answer, "big")
                 finally:
                     process.prctl(PR_SET_CHILD_SUBREAPER, 0)
             self._child_created = True
