@@ -189,6 +189,20 @@ def a_read_says_what_its_own_choice_asks_for_and_a_switch_needs_only_the_chosen_
     return f"{chosen}, and no error"
 
 
+@check(88)
+def a_range_that_ends_nowhere_costs_what_a_short_one_does():
+    name = write(ground(0.5), "wide")
+    took = []
+    for last in (100, 10000000):
+        read = make("Read", file=name, first=-last, last=last, before="hold", after="hold", raw=True)
+        began = time.time()
+        below = make("Grade", read)
+        row(below)
+        assert (below.firstFrame(), below.lastFrame()) == (-last, last)
+        took.append(time.time() - began)
+    return took[1] < took[0] + 0.2 or f"{took[0]:.3f} s, and {took[1]:.3f} s"
+
+
 @check("Read in brackets")
 def a_read_whose_name_is_in_brackets_obeys_its_range():
     group = make("Group")
