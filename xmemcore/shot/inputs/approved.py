@@ -194,9 +194,11 @@ class ApprovedAnnotations(AddedAnnotations):
         on_plate = [frame for frame in self._paths if frame in plate.frames]
         for frame in on_plate:
             channels = _layers(self._paths[frame])
-            header = exr.read_header(self._paths[frame])
-            strangers |= {_original(header, name) for name in channels if name.removesuffix(LAYER) not in self._layers}
             named = {self._layers[name.removesuffix(LAYER)]: name for name in channels if name.removesuffix(LAYER) in self._layers}
+            unknown = set(channels).difference(named.values())
+            if unknown:
+                header = exr.read_header(self._paths[frame])
+                strangers |= {_original(header, name) for name in unknown}
             self._of_frame[frame] = {obj: name for obj, name in named.items() if obj not in annotations.known(frame)}
         warnings = []
         if not self._paths and any(Path(folder).expanduser().glob("*.exr")):
