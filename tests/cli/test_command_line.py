@@ -9,13 +9,14 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from tests.cli.answers import PROPAGATED, Answer
 from tests.engine.small import small_network
 from xmemcore.cli.main import main, make_parser
 from xmemcore.cli.options import byte_count, request_of
@@ -26,26 +27,6 @@ from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
 from xmemcore.protocol.result_file import MatteRecord, ResultFile, ResultHeader
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-
-
-@dataclass
-class Answer:
-    """A result as the shot would give it."""
-
-    content: dict[str, Any]
-
-    def as_json(self) -> dict[str, Any]:
-        return self.content
-
-
-PROPAGATED: dict[str, Any] = {
-    "out": "/m/matte.%04d.exr",
-    "frames": [1001, 1002],
-    "written": [1002],
-    "objects": ["sleeve"],
-    "layers": ["sleeve"],
-    "seconds": 1.5,
-}
 
 
 @pytest.fixture
@@ -308,7 +289,7 @@ def test_suggestions_are_printed_one_a_line(shot: dict[str, Any], capsys: pytest
 @pytest.mark.parametrize(("run", "code"), [("Answer(PROPAGATED)", 0), pytest.param("refused()", 2, marks=pytest.mark.exhaustive)])
 def test_a_run_outlives_the_readers_of_its_output(run: str, code: int) -> None:
     script = (
-        "import sys\nfrom types import ModuleType\nfrom tests.cli.test_command_line import Answer, PROPAGATED\n"
+        "import sys\nfrom types import ModuleType\nfrom tests.cli.answers import Answer, PROPAGATED\n"
         "from xmemcore.protocol.failures import RequestError\n"
         "def refused(): raise RequestError('No.')\n"
         "def propagate(request, listener):\n"

@@ -120,12 +120,10 @@ def forget_plugin() -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what uses the stand-in in both of its tempers, or in the one that --temper names; slow tests are plain for test-all alone."""
+    """Run what uses the stand-in in the temper that --temper names, or in both."""
     if "temper" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("--temper")
-        slow = metafunc.definition.get_closest_marker("slow") is not None
-        both = [pytest.param("plain", marks=[pytest.mark.exhaustive] * slow), "hostile"]
-        metafunc.parametrize("temper", both if chosen == "both" else [chosen], indirect=True)
+        metafunc.parametrize("temper", ["plain", "hostile"] if chosen == "both" else [chosen], indirect=True)
 
 
 @pytest.fixture

@@ -29,6 +29,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if name in metafunc.fixturenames:
             paths = [path for path in sorted(cases_folder(metafunc.config).glob("*.npz")) if kind(path)]
             metafunc.parametrize(name, [_marked(path) for path in paths])
+    if "whole" in metafunc.fixturenames:
+        # Every change is held against the beginnings and the small pictures; what comes after computes as they do.
+        metafunc.parametrize("whole", [pytest.param(False, id="beginning"), pytest.param(True, id="whole", marks=pytest.mark.exhaustive)])
 
 
 def _marked(path: Path) -> Any:
