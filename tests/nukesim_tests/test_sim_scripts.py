@@ -53,11 +53,10 @@ def test_inputs_0_leaves_the_stack_alone(host):
     assert host.node("R").inputs() == 0 and names(host.node("G")) == ["A"]
 
 
-def test_every_sample_loads_and_loads_again_from_what_was_saved(host, samples, tmp_path):
+@pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.exhaustive)])
+def test_every_sample_loads_and_loads_again_from_what_was_saved(host, samples, tmp_path, step):
     checked = 0
-    for path in sorted(samples.rglob("*")):
-        if path.suffix not in (".nk", ".gizmo"):
-            continue
+    for path in [path for path in sorted(samples.rglob("*")) if path.suffix in (".nk", ".gizmo")][::step]:
         host.open(_empty(tmp_path))
         if path.name == "MrLixm_Write-pass-template.nk":
             path = _filled_template(path, tmp_path)
@@ -79,7 +78,7 @@ def test_every_sample_loads_and_loads_again_from_what_was_saved(host, samples, t
             assert len(host.all_nodes()) == count, path.name
             assert _plain(host.script_text()) == _plain(text), path.name
         checked += 1
-    assert checked >= 48
+    assert checked >= 48 // step
 
 
 def _empty(folder):

@@ -200,6 +200,7 @@ def test_a_cancelled_task_gets_notice_keeps_its_mattes_and_is_finished_later(far
     farm.mattes.rename(farm.folder / "cancelled")
 
 
+@pytest.mark.exhaustive
 def test_a_job_that_was_shared_killed_and_requeued_gives_the_mattes_of_one_run(farm: Farm, whole: dict[str, bytes]) -> None:
     before = farm.script.read_bytes()
     # Two sessions at a time; the second one's worker is killed behind its first matte. It waits for somebody who has the last gap.
