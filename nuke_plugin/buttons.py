@@ -255,6 +255,7 @@ def _script_saving() -> None:
         _quietly(_settle, node)
         if host.has_interface():
             _quietly(_cover, node)
+            _quietly(picked.follow, node)  # a pass may pick another layer by now
 
 
 def _cover(node: nuke.Node) -> None:

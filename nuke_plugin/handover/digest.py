@@ -89,7 +89,7 @@ class Tree:
         self.digest = of_lines(lines)
         readers = [node for node in nodes.values() if _reads_files(node)]
         files = {node.fullName(): ReadFiles.of_node(node, file_pattern(node)) for node in readers}
-        ours = {name: nodes[name].parent() for name in files if name.split(".")[-1] in (body.MATTES, body.UNMADE)}
+        ours = {name: nodes[name].parent() for name in files if name.split(".")[-1] in (body.MATTES, body.UNMADE, body.LAYERLESS)}
         ours = {name: around for name, around in ours.items() if around.knob("on_missing") is not None}
         # A matte that is missing is refused, see `without_matte`, and is no hole of the plate.
         files.update({name: replace(files[name], strict=False) for name in ours})
@@ -161,7 +161,7 @@ class Tree:
                 continue
             unmade = identity.is_xmemroto(node) and not node["has_result"].value()
             for frame in frames:
-                if unmade or self._lacks(read, frame) and not node["hole"].getValueAt(frame):  # type: ignore[attr-defined]
+                if unmade or self._lacks(read, frame) and not _is_marked(node, "hole", frame) or _is_marked(node, body.LACKS, frame):
                     found.setdefault(str(node.name()), []).append(frame)
         return found
 
@@ -277,6 +277,11 @@ def _lone_read(top: nuke.Node, upstream: Callable[[nuke.Node], List[nuke.Node]])
         node = feeding[0]
     disable = node["disable"]
     return None if disable.value() or disable.isAnimated() or disable.hasExpression() else node
+
+
+def _is_marked(node: nuke.Node, knob: str, frame: int) -> bool:
+    marked = node.knob(knob)
+    return marked is not None and bool(marked.getValueAt(frame))  # type: ignore[attr-defined]
 
 
 def _is_disabled(node: nuke.Node) -> bool:

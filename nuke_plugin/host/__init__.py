@@ -38,6 +38,7 @@ from xmem_roto_nuke.host.nodes import (
     keep_out_of_presets,
     knob_names,
     make_inside,
+    mark_frames,
     op_hashes,
     remove_knob,
     selected,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Any, Collection, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 import nuke
 
@@ -152,6 +152,16 @@ def _is_split_by_view() -> bool:
         return bool(nuke.expression("viewsplit"))
     except RuntimeError:
         return False  # a Nuke that has no such name
+
+
+def mark_frames(knob: nuke.Knob, frames: Collection[int]) -> None:
+    """Give a knob 1 on some frames and 0 elsewhere, as a curve that holds; one that says so already is left alone."""
+    marked = set(frames)
+    keys = sorted({edge for frame in marked for edge in (frame, frame + 1)})
+    steps = " ".join(f"x{frame} {int(frame in marked)}" for frame in ([keys[0] - 1, *keys] if keys else []))
+    text = f"{{curve K {steps}}}" if steps else "0"
+    if knob.toScript() != text:
+        knob.fromScript(text)
 
 
 def write_hidden_curve(node: nuke.Node, name: str, label: str, curve: str) -> None:

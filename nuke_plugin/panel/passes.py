@@ -40,4 +40,5 @@ def make_passes(node: nuke.Node) -> None:
 
     for created in host.create_passes(node, identity.node_id(node), point, channels, cryptomatte):
         result.mark_holes(created, record.missing)
+    picked.follow(node)
     picked.forget_left(node)

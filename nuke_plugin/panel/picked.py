@@ -1,7 +1,8 @@
 """Layers of the mattes that passes, Writes and the tab Matte pick: follow one that is called otherwise now, and say which is gone.
 
-A layer that the mattes have not got renders as black, or as the union, without an error. Passes are looked for after a run and at
-Refresh alone, since that walks through all Groups; what was found is looked at again whenever the status is written. Main thread only.
+A layer that the mattes have not got is black, or the union, without an error; a pass stops a render there. Passes are looked for after
+a run, at Refresh and when the script is saved, since that walks through all Groups; what was found is looked at again whenever the status
+is written. Main thread only.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Set, Tuple
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.node import identity, knobs, roto_pipe
+from xmem_roto_nuke.node.body import LACKS
 from xmem_roto_nuke.node.settings import label_of
 from xmem_roto_nuke.staleness.last_run import last_record
+from xmem_roto_nuke.staleness.mattes_on_disk import without_layers
 from xmem_roto_nuke.staleness.record import Record
 from xmemcore.curves.objects import PREFIX
+from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.names import CRYPTOMATTE_LAYERS, layer_names
 from xmemcore.protocol.words import listed
 
@@ -89,6 +93,19 @@ def follow(node: nuke.Node, former: Optional[Record] = None) -> None:
             else:
                 gone.append((layer, pick))
     _gone[identity.node_id(node)] = gone
+    for made_of_it in _passes(node, record):
+        _mark_layerless(made_of_it, record)
+
+
+def _mark_layerless(made_of_it: nuke.Node, record: Record) -> None:
+    """Mark the frames whose mattes have not got a layer that a pass picks: a render must not take it for black."""
+    if made_of_it.knob(LACKS) is None:
+        return  # a pass of an earlier version
+    wanted = [layer for pick in _picks_of_pass(made_of_it) for layer in pick.layers()]
+    lacking = {frame for frames in without_layers(record, wanted).values() for frame in frames}
+    if not layers_of(record).issuperset(wanted):
+        lacking |= set(FrameRange.parse(record.frames)) - set(record.missing)
+    host.mark_frames(made_of_it[LACKS], lacking)
 
 
 def layers_of(record: Record) -> Set[str]:
@@ -108,7 +125,8 @@ def notes(node_id: str) -> Tuple[str, ...]:
         if layer in pick.layers():
             places.setdefault(layer, []).append(pick.place)
     sentences = [
-        f"The mattes have no layer {layer}, and {listed(where)} still {'names' if len(where) == 1 else 'name'} it, which no render says: "
+        f"The mattes have no layer {layer}, and {listed(where)} still {'names' if len(where) == 1 else 'name'} it. "
+        "A pass of today's version stops a render there, all else gives black: "
         f"choose another one there, or {_bring_back(layer)} and propagate."
         for layer, where in places.items()
     ]
@@ -137,15 +155,8 @@ def _bring_back(layer: str) -> str:
 
 def _picks(node: nuke.Node, record: Record) -> Iterator[Pick]:
     """Find what picks layers of a run's mattes."""
-    for made_of_it in host.passes_of(node, identity.node_id(node)):
-        if knobs.path_of(made_of_it, "mattes") != record.out:
-            continue  # it was pointed elsewhere by hand
-        inside = {name: made_of_it.node(name) for name in ("Picked", "Kept")}  # type: ignore[attr-defined]
-        place = str(made_of_it.fullName())
-        if inside["Picked"] is not None:
-            yield Pick(inside["Picked"], "from0", place, (made_of_it, "label"))
-        if inside["Kept"] is not None:
-            yield Pick(inside["Kept"], "channels2", place)  # of the Cryptomatte pass
+    for made_of_it in _passes(node, record):
+        yield from _picks_of_pass(made_of_it)
     if knobs.shown_pattern(node) == record.out:
         for name, knob, label in (("InAlpha", "from0", "alpha"), ("Expand", "channels", "act on")):
             child = node.node(name)  # type: ignore[attr-defined]
@@ -154,6 +165,21 @@ def _picks(node: nuke.Node, record: Record) -> Iterator[Pick]:
         for copy in host.matte_copies_of(node):
             for number in range(host.COPIES_AT_ONCE):
                 yield Pick(copy, f"from{number}", f"{copy.fullName()} of a Write", (copy, f"to{number}"))
+
+
+def _passes(node: nuke.Node, record: Record) -> List[nuke.Node]:
+    """List the passes that read a run's mattes; others were pointed elsewhere by hand."""
+    made = host.passes_of(node, identity.node_id(node))
+    return [made_of_it for made_of_it in made if knobs.path_of(made_of_it, "mattes") == record.out]
+
+
+def _picks_of_pass(made_of_it: nuke.Node) -> Iterator[Pick]:
+    inside = {name: made_of_it.node(name) for name in ("Picked", "Kept")}  # type: ignore[attr-defined]
+    place = str(made_of_it.fullName())
+    if inside["Picked"] is not None:
+        yield Pick(inside["Picked"], "from0", place, (made_of_it, "label"))
+    if inside["Kept"] is not None:
+        yield Pick(inside["Kept"], "channels2", place)  # of the Cryptomatte pass
 
 
 def _renamed(node: nuke.Node, record: Record, former: Optional[Record]) -> Dict[str, str]:

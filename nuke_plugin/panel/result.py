@@ -206,14 +206,9 @@ def _plate_ends(node: nuke.Node) -> List[int]:
 
 
 def mark_holes(node: nuke.Node, holes: Sequence[int]) -> None:
-    """Mark the frames that need no matte: 1 on them, 0 elsewhere, as a curve that holds."""
-    knob = node.knob("hole")
-    if knob is None:
-        return  # a node of an earlier version
-    gone = set(holes)
-    keys = sorted({edge for hole in gone for edge in (hole, hole + 1)})
-    steps = " ".join(f"x{frame} {int(frame in gone)}" for frame in ([keys[0] - 1, *keys] if keys else []))
-    knob.fromScript(f"{{curve K {steps}}}" if steps else "0")
+    """Mark the frames that need no matte."""
+    if node.knob("hole") is not None:  # a node of an earlier version has none
+        host.mark_frames(node["hole"], holes)
 
 
 @host.unrecorded()

@@ -95,10 +95,10 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
 def _unlayered(record: Optional[Record]) -> List[str]:
     """Name the mattes of earlier runs that were made before an object was there, or when it was called otherwise."""
     without: Dict[str, List[str]] = {}
-    for layer, frames in (mattes_on_disk.without_layers(record) if record is not None else {}).items():
+    for layer, frames in (mattes_on_disk.without_layers(record, record.layers) if record is not None else {}).items():
         without.setdefault(str(FrameRange.of(frames)), []).append(layer)
     return [
-        f"The mattes of {frames} have no layer {listed(layers)}, which is black there, and no render says so: "
+        f"The mattes of {frames} have no layer {listed(layers)}, which is black there; only a pass of it stops a render. "
         "Propagate with these frames in the range."
         for frames, layers in without.items()
     ]

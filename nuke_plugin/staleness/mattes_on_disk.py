@@ -12,7 +12,7 @@ from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from xmem_roto_nuke.staleness.record import Record
 from xmemcore.protocol.frames import FrameRange
-from xmemcore.protocol.matte_header import signature_and_layers
+from xmemcore.protocol.matte_header import signature_and_channels
 from xmemcore.protocol.places import exr_states
 from xmemcore.protocol.result_file import ResultFile
 
@@ -123,13 +123,14 @@ def whole(pattern: str) -> Set[int]:
     return {frame for frame in existing if _is_as_recorded(result, frame, folder / (name % frame), files[name % frame])}
 
 
-def without_layers(record: Record) -> Dict[str, List[int]]:
-    """List the mattes of earlier runs that have not got a layer of the last run, by layer: it is black there, and no render says so."""
+def without_layers(record: Record, wanted: Sequence[str]) -> Dict[str, List[int]]:
+    """List the mattes of earlier runs that have not got a layer, by layer; of those wanted: it is black there."""
     folder, name, files = Path(record.out).parent, Path(record.out).name, exr_states(Path(record.out).parent) or {}
     found: Dict[str, List[int]] = {}
-    for frame in sorted(frames(record.out) - set(FrameRange.parse(record.frames)) if record.layers else ()):
-        layers = _header(folder / (name % frame), files[name % frame])[1] if name % frame in files else ()
-        for layer in record.layers if layers else ():  # none at all: it is damaged, which is said
+    for frame in sorted(frames(record.out) - set(FrameRange.parse(record.frames)) if wanted else ()):
+        channels = _header(folder / (name % frame), files[name % frame])[1] if name % frame in files else ()
+        layers = {channel.split(".")[0] for channel in channels}
+        for layer in wanted if channels else ():  # none at all: it is damaged, which is said
             if layer not in layers:
                 found.setdefault(layer, []).append(frame)
     return found
@@ -139,7 +140,7 @@ State = Tuple[int, int]
 """A file's size, and the time of its last change."""
 
 Header = Tuple[Optional[str], Tuple[str, ...]]
-"""A matte's own signature, and the layers of its objects."""
+"""A matte's own signature, and the names of its channels."""
 NO_HEADER: Header = (None, ())
 _seen: Dict[str, Tuple[State, Header]] = {}
 """Headers of mattes that were looked at, by path."""
@@ -165,7 +166,7 @@ def _header(path: Path, state: State) -> Header:
     if _seen.get(str(path), (None, NO_HEADER))[0] != state:
         if len(_seen) >= SEEN_FILES:
             _seen.clear()
-        _seen[str(path)] = state, signature_and_layers(path)
+        _seen[str(path)] = state, signature_and_channels(path)
     return _seen[str(path)][1]
 
 

@@ -71,19 +71,78 @@ def test_mattes_of_earlier_runs_count_as_stale_where_they_are_known_to_be_of_oth
     assert "9 mattes of earlier runs, 1 of them stale" in stage.status() and "9 mattes of earlier runs (1 stale)" in strip(stage)
 
 
-def test_mattes_that_were_made_before_an_object_was_there_are_named_with_its_layer(stage):
+def with_a_second_object(stage) -> None:
+    """Run the whole range with one object, and two frames of it with another one too."""
     run(stage, "1001-1010")
-    assert "have no layer" not in stage.status()
     text = stage.roto["curves"].toScript()
     shape = text[text.index("{curvegroup tri") :].rstrip("}") + "}}"
     stage.roto["curves"].fromScript(text.replace("{curvegroup tri", shape.replace("curvegroup tri", "curvegroup low") + " {curvegroup tri"))
     run(stage, "1003-1004")
-    sentence = "The mattes of 1001-1002,1005-1010 have no layer low, which is black there, and no render says so"
+
+
+def test_mattes_that_were_made_before_an_object_was_there_are_named_with_its_layer(stage):
+    run(stage, "1001-1010")
+    assert "have no layer" not in stage.status()
+    with_a_second_object(stage)
+    sentence = "The mattes of 1001-1002,1005-1010 have no layer low, which is black there; only a pass of it stops a render."
     assert sentence in stage.status() and stage.node["keyframes"].value().count("1001") == 2
     stage.press("refresh")
     assert sentence in stage.status()
     run(stage, "1001-1010")
     assert "have no layer" not in stage.status()
+
+
+def layers_by_pass(stage, frame: int):
+    """What the passes of the union and of both objects give at a frame, or the sentence that stops their render."""
+    found = {}
+    for node in stage.nuke.allNodes("Group"):
+        if node.knob("made_of") is not None and node.name().startswith("XMemPass"):
+            try:
+                found[node.node("Picked")["from0"].value()] = inside(stage, node, frame)
+            except RuntimeError as error:
+                found[node.node("Picked")["from0"].value()] = str(error)
+    return found
+
+
+@pytest.mark.parametrize("made", ["before the part", "after it"])
+def test_a_pass_of_an_object_that_earlier_mattes_have_not_got_stops_a_render_there(stage, start, made):
+    if made == "before the part":
+        run(stage, "1001-1010")
+        stage.press("make_passes")
+        made_of_it = next(node for node in stage.nuke.allNodes("Group") if node.name() == "XMemPass1")
+        stage.copied(made_of_it).node("Picked")["from0"].setValue("low.alpha")  # an artist's own, before there is such an object
+    with_a_second_object(stage)
+    if made == "after it":
+        stage.press("make_passes")
+    assert layers_by_pass(stage, 1001)["low.alpha"] == 0.0, "black in the interface, and said in the status"
+    script = stage.save()
+    stage.host.close()
+    for plugin in (False, True):
+        farm = start(plugin=plugin, gui=False)
+        farm.host.open(script)
+        assert layers_by_pass(farm, 1003) == {"rgba.alpha": 1.0, "tri.alpha": 1.0, "low.alpha": 1.0}
+        there = layers_by_pass(farm, 1001)
+        assert "low.alpha is not in the matte of this frame, propagate it" in str(there.pop("low.alpha"))
+        assert there == {"rgba.alpha": 1.0, "tri.alpha": 1.0}
+        lone = next(node for node in farm.nuke.allNodes("Group") if node.knob("made_of") and "low" in node.node("Picked")["from0"].value())
+        lone["on_missing"].setValue("black")
+        assert layers_by_pass(farm, 1001)["low.alpha"] == 0.0
+        farm.host.close()
+
+
+def test_a_pass_stops_no_render_any_more_when_all_its_mattes_have_its_layer_or_it_picks_another_one(stage, start):
+    with_a_second_object(stage)
+    stage.press("make_passes")
+    low = next(node for node in stage.nuke.allNodes("Group") if node.knob("made_of") and "low" in node.node("Picked")["from0"].value())
+    assert low["lacks"].getValueAt(1001) == 1 and low["lacks"].getValueAt(1003) == 0
+    low.node("Picked")["from0"].setValue("tri.alpha")
+    stage.save()
+    assert low["lacks"].getValueAt(1001) == 0
+    low.node("Picked")["from0"].setValue("low.alpha")
+    stage.press("refresh")
+    assert low["lacks"].getValueAt(1001) == 1
+    run(stage, "1001-1010")
+    assert low["lacks"].getValueAt(1001) == 0
 
 
 def test_nothing_is_claimed_of_mattes_that_no_run_of_this_node_tells_of(stage):

@@ -6,7 +6,7 @@ Source: OpenEXR, "OpenEXR File Layout" (openexr.com), for the place of an attrib
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
 from xmemcore.protocol.names import ORIGINAL_NAME
 from xmemcore.protocol.whole_file import read_ordinary
@@ -44,21 +44,21 @@ def find_attributes(content: bytes) -> Dict[str, Tuple[int, int]]:
 
 def signature_of(path: Path) -> Optional[str]:
     """Read the signature of a matte; None where the file is no whole EXR header, or has none."""
-    return signature_and_layers(path)[0]
+    return signature_and_channels(path)[0]
 
 
 def layers_of(path: Path) -> Tuple[str, ...]:
     """Name the layers of the objects in a matte; none where the file is no whole EXR header."""
-    return signature_and_layers(path)[1]
+    return tuple(_layers(signature_and_channels(path)[1]))
 
 
-def signature_and_layers(path: Path) -> Tuple[Optional[str], Tuple[str, ...]]:
-    """Read both in one go, as `signature_of` and `layers_of` do."""
+def signature_and_channels(path: Path) -> Tuple[Optional[str], Tuple[str, ...]]:
+    """Read a matte's signature and the names of all its channels in one go; neither where the file is no whole EXR header."""
     try:
         content = read_ordinary(path, 0, begin=HEADER_BYTES)
         found = {name: content[start:end] for name, (start, end) in find_attributes(content).items()}
-        layers = tuple(_layers(found["channels"])) if "channels" in found else ()
-        return (found[SIGNATURE].decode("ascii") if SIGNATURE in found else None), layers
+        channels = tuple(_channels(found["channels"])) if "channels" in found else ()
+        return (found[SIGNATURE].decode("ascii") if SIGNATURE in found else None), channels
     except (OSError, ValueError):
         return None, ()
 
@@ -81,15 +81,15 @@ def approved_in(path: Path) -> Optional[Tuple[int, Tuple[str, ...]]]:
     try:
         content = read_ordinary(path, 0, begin=HEADER_BYTES)
         found = {name: content[start:end] for name, (start, end) in find_attributes(content).items()}
-        layers = _layers(found["channels"])
+        layers = _layers(_channels(found["channels"]))
         names = tuple(found.get(f"{ORIGINAL_NAME}{layer}", layer.encode()).decode("utf-8", errors="replace") for layer in layers)
         return int.from_bytes(found[APPROVED_FRAME], "little", signed=True), names
     except (OSError, ValueError, KeyError):
         return None
 
 
-def _layers(channels: bytes) -> List[str]:
-    return [name[: -len(LAYER)] for name in _channels(channels) if name.endswith(LAYER)]
+def _layers(channels: Iterable[str]) -> List[str]:
+    return [name[: -len(LAYER)] for name in channels if name.endswith(LAYER)]
 
 
 def _channels(content: bytes) -> Iterator[str]:
