@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from xmemcore.cli.main import main
 from xmemcore.protocol.failures import RequestError
 from xmemcore.training import bodies
 from xmemcore.training.clips import StagedClips
@@ -136,7 +137,7 @@ def test_blocks_hide_the_target_in_their_own_frame_alone() -> None:
 
 def test_the_renderer_masks_what_it_shows(tmp_path: Path) -> None:
     pytest.importorskip("pybullet", reason="pybullet is not installed: pip install -r requirements/train.txt")
-    from xmemcore.training.render import main, render_scene
+    from xmemcore.training.render import render_scene
 
     scene = render_scene(np.random.default_rng(4), Procedural(), size=48, frames=3)
     cover, bodies_seen = scene.colours[..., 3], scene.labels[..., 0]
@@ -146,5 +147,6 @@ def test_the_renderer_masks_what_it_shows(tmp_path: Path) -> None:
     assert (scene.labels[bodies_seen > 0][:, 1] > 0).all()
     again = render_scene(np.random.default_rng(4), Procedural(), size=48, frames=3)
     np.testing.assert_array_equal(again.colours, scene.colours)
-    assert main([str(tmp_path), "--count", "1", "--size", "32", "--frames", "2"]) == 0
-    assert len(Scenes(tmp_path)) == 1 and Scenes(tmp_path).skins == GENERATED
+    words = ["train", "scenes", str(tmp_path), "--size", "32", "--frames", "2", "--count"]
+    assert main([*words, "1"]) == 0 and main([*words, "2"]) == 0, "what is there stays"
+    assert len(Scenes(tmp_path)) == 2 and Scenes(tmp_path).skins == GENERATED

@@ -196,3 +196,25 @@ def test_a_device_that_is_not_here_is_the_machines_failure(place: Path, capsys: 
         pytest.skip("there are that many cards here")
     assert main(["train", "--config", "small.toml", "--device", "cuda:7", "--procedural", "--out", "run"]) == 3
     assert "There is no device cuda:7 here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("train pictures set --root nowhere", "Under nowhere is none of the listed pictures"),
+        ("train pictures set --survey --root nowhere", "Under nowhere is none of the packages"),
+        ("train scenes set --stills nowhere", "nowhere"),
+        ("train scenes set --size 8", "--size"),
+        ("train scenes set --frames 1", "--frames"),
+        ("train edges set --files 5", "--files"),
+        ("train edges set --photographs nowhere", "There are no JPEGs in nowhere"),
+    ],
+)
+def test_what_makes_a_trainings_pictures_refuses_in_one_sentence(
+    words: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words.split()) == 2
+    refused = capsys.readouterr().err
+    assert refused.startswith("xmem-roto: ") and refused.count("\n") == 1 and said in refused
+    assert not list(tmp_path.iterdir()), "nothing is begun"

@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from xmemcore.cli import train_material
 from xmemcore.cli.options import Parser, device_name, positive, whole
 from xmemcore.protocol.failures import Cancelled, RequestError
 
@@ -42,9 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pictures.add_argument(
         "--finetune", nargs=2, action="append", metavar=("PLATES", "MATTES"), help="a finished shot; may be given several times"
     )
-    parser.add_argument(
-        "--scenes", metavar="DIR", help="rendered scenes beside --stills or --procedural, made by `python -m xmemcore.training.render`"
-    )
+    parser.add_argument("--scenes", metavar="DIR", help="rendered scenes beside --stills or --procedural, made by `xmem-roto train scenes`")
     parser.add_argument("--out", metavar="DIR", required=True, help="folder for checkpoints, losses, curve and sample sheets")
     parser.add_argument(
         "--config",
@@ -114,6 +113,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str]) -> int:
     """Parse and run."""
-    parser = Parser(prog="xmem-roto train", description=DESCRIPTION)
+    if arguments and arguments[0] in train_material.COMMANDS:
+        return train_material.main(arguments[0], arguments[1:])
+    epilog = f"Before a training: xmem-roto train {' | '.join(train_material.COMMANDS)}, each with a --help of its own."
+    parser = Parser(prog="xmem-roto train", description=DESCRIPTION, epilog=epilog)
     add_arguments(parser)
     return run(parser.parse_args(arguments))

@@ -1,4 +1,4 @@
-"""Pictures whose licences permit any use, from packages of Debian: `python -m xmemcore.training.clean_pictures OUT`.
+"""Pictures whose licences permit any use, from packages of Debian.
 
     apt-get install openclipart-png lomiri-wallpapers-16.04     (or unpack both with dpkg-deb -x, and name the folder with --root)
 
@@ -11,9 +11,8 @@ and the other pictures of lomiri-wallpapers (share-alike), and of openclipart wh
 
 from __future__ import annotations
 
-import argparse
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -148,22 +147,11 @@ def _shows_a_thing(path: Path) -> bool:
     return 0.08 < float((read[..., 3] > 127).mean()) < 0.92
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Build the set, or write the manifest anew."""
-    parser = argparse.ArgumentParser(prog="python -m xmemcore.training.clean_pictures", description=__doc__.split("\n", 1)[0])
-    parser.add_argument("out", metavar="OUT", type=Path, help="folder of the set, for `xmem-roto train --stills OUT`")
-    parser.add_argument("--root", type=Path, default=Path("/"), help="where the packages are installed or unpacked (default: %(default)s)")
-    parser.add_argument("--survey", action="store_true", help="instead: write the manifest of what may enter to OUT, for a person to read")
-    chosen = parser.parse_args(arguments)
-    if chosen.survey:
-        rows = [astuple(picture) for picture in survey(chosen.root)]
-        write_text(chosen.out, "\n".join("\t".join(row) for row in [tuple(field.name for field in fields(Listed)), *rows]) + "\n")
-        print(f"{len(rows)} pictures: {chosen.out}")
-        return 0
-    entered, other = build(chosen.root, chosen.out)
-    print(f"{entered} pictures in {chosen.out}; {other} of the list are missing or other files")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+def write_survey(root: Path, path: Path) -> int:
+    """Write the manifest anew, from unpacked packages, for a person to read; returns the number of pictures, raises RequestError."""
+    rows = [astuple(picture) for picture in survey(root)]
+    if not rows:
+        packages = "openclipart-png, openclipart-svg and lomiri-wallpapers-16.04"
+        raise RequestError(f"Under {root} is none of the packages that are looked through. Install {packages} first.")
+    write_text(path, "\n".join("\t".join(row) for row in [tuple(field.name for field in fields(Listed)), *rows]) + "\n")
+    return len(rows)

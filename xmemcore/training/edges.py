@@ -1,4 +1,4 @@
-"""Train the network of edges: `python -m xmemcore.training.edges OUT`.
+"""Train the network of edges.
 
 First pictures are drawn into `OUT/pictures`, each with what the guided filter makes of its answer; those that are there already stay. Then
 the network learns to correct the filter; `OUT/edges.safetensors` is what ships. The terms of `--photographs` go into it.
@@ -6,7 +6,6 @@ the network learns to correct the filter; `OUT/edges.safetensors` is what ships.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +18,14 @@ from torch import Tensor
 
 from xmemcore.network.checkpoint import save_weights
 from xmemcore.network.edges import EdgeNetwork, enlarged
+from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.version import VERSION
 from xmemcore.protocol.whole_file import whole
 from xmemcore.shot.mattes.edges import BAND_CELLS, DECIDED, FAINTEST_SPREAD, fitted, undecided
 from xmemcore.training import record
 from xmemcore.training.edge_pictures import CELLS, EdgePictures
 from xmemcore.training.start import spread
-from xmemcore.training.stills import TERMS, terms_of
+from xmemcore.training.stills import terms_of
 
 SCALES = (2, 3, 2, 4, 3)
 """Pixels a cell, batch by batch."""
@@ -193,25 +193,27 @@ def _save(path: Path, network: EdgeNetwork, training: dict[str, float], terms: s
     path.chmod(0o644)  # as in `export`: a package's files are read by all users
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Draw, train, and write the weights."""
-    parser = argparse.ArgumentParser(prog="python -m xmemcore.training.edges", description=__doc__)
-    parser.add_argument("out", metavar="OUT", type=Path, help="folder of pictures, losses and weights")
-    parser.add_argument("--files", type=int, default=360, help=f"of {DRAWN_TOGETHER} pictures each (default: %(default)s)")
-    parser.add_argument("--steps", type=int, default=6000, help="default: %(default)s")
-    parser.add_argument("--photographs", metavar="DIR", type=Path, help=f"JPEGs for textures, their terms in {TERMS}; default: none")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    chosen = parser.parse_args(arguments)
-    torch.set_num_threads(chosen.threads)
+def draw_and_train(out: Path, files: int, steps: int, photographs: Path | None, seed: int, threads: int) -> Iterator[dict[str, float]]:
+    """Draw the pictures that are not there yet, train, and write the weights.
+
+    Args:
+        out: folder of pictures, losses and weights.
+        files: of DRAWN_TOGETHER pictures each, of which HELD_OUT teach nothing.
+        steps: of the training.
+        photographs: folder of JPEGs for textures, their terms in terms.txt; None: generated textures alone.
+        seed: of pictures and steps.
+        threads: of the network.
+
+    Yields:
+        Entries of losses.jsonl.
+
+    Raises:
+        RequestError: no photographs in the folder.
+    """
+    torch.set_num_threads(threads)
     cv2.setNumThreads(1)
-    photographs = sorted(chosen.photographs.glob("*.jpg")) if chosen.photographs else []
-    draw_pictures(chosen.out / "pictures", chosen.files, chosen.seed, photographs)
-    terms = (terms_of(chosen.photographs) or UNSAID) if photographs else GENERATED
-    for entry in train(chosen.out, chosen.steps, chosen.seed, terms):
-        print("  ".join(f"{name} {value}" for name, value in entry.items()), flush=True)
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    found = sorted(photographs.glob("*.jpg")) if photographs is not None else []
+    if photographs is not None and not found:
+        raise RequestError(f"There are no JPEGs in {photographs}. Name their folder, or leave --photographs out for generated textures.")
+    draw_pictures(out / "pictures", files, seed, found)
+    yield from train(out, steps, seed, (terms_of(photographs) or UNSAID) if photographs is not None else GENERATED)

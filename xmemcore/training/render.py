@@ -1,4 +1,4 @@
-"""Render clips of turning bodies on a CPU, with exact masks of every part: `python -m xmemcore.training.render OUT --count 300`.
+"""Render clips of turning bodies on a CPU, with exact masks of every part.
 
 Each scene is a few bodies before nothing, seen by a moving camera: one that turns, neighbours of one kind that cross, or a small crowd.
 What lies behind them is laid under when a clip is staged, so that one scene is seen over many backgrounds. The renderer is TinyRenderer,
@@ -7,10 +7,8 @@ as the package `pybullet` (zlib licence) carries it; none of the meshes and pict
 
 from __future__ import annotations
 
-import argparse
 import os
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +23,6 @@ from xmemcore.training.procedural import Procedural, shaded, texture
 from xmemcore.training.rendered import GENERATED, UNSAID, RenderedScene, begin_folder, save_scene, scene_path
 from xmemcore.training.stills import Stills
 
-SIZE, FRAMES = 320, 20
 _SKIN = 192
 """Pixels of a side of a part's texture."""
 _PHOTOGRAPHIC = 0.6
@@ -104,7 +101,7 @@ class Stage:
         return np.dstack((mean, share * (255 / 4))).round().astype(np.uint8), winner
 
 
-def render_scene(rng: np.random.Generator, pictures: Source, size: int = SIZE, frames: int = FRAMES) -> RenderedScene:
+def render_scene(rng: np.random.Generator, pictures: Source, size: int, frames: int) -> RenderedScene:
     """Make up a scene and render it; raises MachineError."""
     stage = Stage()
     try:
@@ -225,27 +222,29 @@ def _quaternion(turn: np.ndarray) -> list[float]:
     return [*(axis / np.linalg.norm(axis)), 0.0]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Render scenes into a folder; those that are there already stay."""
-    parser = argparse.ArgumentParser(prog="python -m xmemcore.training.render", description=__doc__)
-    parser.add_argument("out", metavar="OUT", help="folder of the scenes, for `xmem-roto train --scenes OUT`")
-    parser.add_argument("--count", type=int, default=300)
-    parser.add_argument("--stills", metavar="DIR", help="photographs for the skins; without them all are generated")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--size", type=int, default=SIZE, help="pixels of a side (default: %(default)s)")
-    parser.add_argument("--frames", type=int, default=FRAMES, help="of a scene (default: %(default)s)")
-    chosen = parser.parse_args(arguments)
-    stills = Stills(chosen.stills) if chosen.stills else None
-    pictures: Source = stills or Procedural()
-    skins = GENERATED if stills is None else stills.terms or UNSAID
-    folder = Path(chosen.out)
-    begin_folder(folder, {"skins": skins, "seed": chosen.seed, "size": chosen.size, "frames": chosen.frames})
-    for number in range(chosen.count):
-        if not scene_path(folder, number).exists():
-            rng = np.random.default_rng([chosen.seed, number])
-            save_scene(scene_path(folder, number), render_scene(rng, pictures, chosen.size, chosen.frames))
-    return 0
+def render_scenes(folder: Path, count: int, stills: str | None, seed: int, size: int, frames: int) -> int:
+    """Render scenes into a folder; those that are there already stay.
 
+    Args:
+        folder: where.
+        count: of scenes in all.
+        stills: folder of photographs for the skins; None: all are generated.
+        seed: of scene 0; each scene is the same whatever others are rendered.
+        size: pixels of a side.
+        frames: of a scene.
 
-if __name__ == "__main__":
-    raise SystemExit(main())
+    Returns:
+        How many were rendered now.
+
+    Raises:
+        RequestError: no such photographs, or the folder's scenes were made otherwise.
+        MachineError: pybullet is not installed.
+    """
+    photographs = Stills(stills) if stills else None
+    pictures: Source = photographs or Procedural()
+    skins = GENERATED if photographs is None else photographs.terms or UNSAID
+    begin_folder(folder, {"skins": skins, "seed": seed, "size": size, "frames": frames})
+    missing = [number for number in range(count) if not scene_path(folder, number).exists()]
+    for number in missing:
+        save_scene(scene_path(folder, number), render_scene(np.random.default_rng([seed, number]), pictures, size, frames))
+    return len(missing)

@@ -104,7 +104,7 @@ class Scenes:
         self.skins = str(_record(Path(folder)).get("skins", UNSAID))
         """GENERATED, UNSAID, or the terms of the pictures that the bodies' skins were cut from."""
         if not self._paths:
-            raise RequestError(f"There are no rendered scenes in {folder}. Make them: python -m xmemcore.training.render {folder}")
+            raise RequestError(f"There are no rendered scenes in {folder}. Make them: xmem-roto train scenes {folder}")
 
     def __len__(self) -> int:
         return len(self._paths)
