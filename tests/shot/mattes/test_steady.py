@@ -39,7 +39,7 @@ def edge(answer: np.ndarray) -> float:
 def test_trembling_is_at_most_half_of_what_it_was() -> None:
     flows, raw, fine = Flows(grey), [], []
     for index in range(5, 11):
-        around = {other: trembling(other) for other in neighbours(index, range(100))}
+        around = {other: trembling(other) for other in neighbours(index, range(100), range(100))}
         raw.append(edge(trembling(index)) - 2 * index)
         steady = steadied(trembling(index), index, around, flows)
         fine.append(edge(steady) - 2 * index)
@@ -63,7 +63,7 @@ def test_a_neighbour_that_says_something_else_does_not_count() -> None:
 
 
 def test_one_frame_that_is_far_off_does_not_draw_the_edges_of_others_along() -> None:
-    around = {other: planes(body(other, strap=False)) for other in neighbours(6, range(100))}
+    around = {other: planes(body(other, strap=False)) for other in neighbours(6, range(100), range(100))}
     still = steadied(planes(body(6, strap=False)), 6, around, Flows(grey))
     astray = np.roll(around[7], 3, axis=2)
     after = steadied(planes(body(6, strap=False)), 6, {**around, 7: astray}, Flows(grey))
@@ -73,12 +73,17 @@ def test_one_frame_that_is_far_off_does_not_draw_the_edges_of_others_along() -> 
 
 def test_predictions_wait_for_their_neighbours_in_any_order() -> None:
     for order in ((2, 3, 4, 5, 6, 7), (2, 3, 4, 7, 6, 5)):
-        waiting, given = Waiting({4, 5}, range(2, 8)), {}
+        waiting, given = Waiting({4, 5}, range(2, 8), range(10)), {}
         for index in order:
             for place, held, around in waiting.put(index, np.array(index)):
                 given[place] = (int(held), sorted(int(place_around) for place_around in around.values()))
         assert given == {4: (4, [2, 3, 5, 6]), 5: (5, [3, 4, 6, 7])}
         assert not waiting._held
+
+
+def test_neighbours_behind_a_hole_of_the_plate_count_only_as_near_as_others() -> None:
+    frames = [1001, 1002, 1003, 1005, 1041, 1042]
+    assert [neighbours(index, range(6), frames) for index in range(6)] == [[1, 2], [0, 2], [0, 1, 3], [2], [5], [4]]
 
 
 def test_the_choice_is_off_by_default_and_named_in_the_signature() -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from tests.shot.made_shot import sent_to, write_shot
+from tests.shot.set_up import depends
 from xmemcore.engine.order import outward_gaps
 from xmemcore.shot.plan.dependencies import PredictionHashes
 
@@ -29,3 +33,13 @@ def test_every_frame_depends_on_annotations_and_settings() -> None:
 def test_order_of_asking_does_not_matter() -> None:
     group = PredictionHashes("settings", outward_gaps(20, {4, 15}), lambda index: f"frame {index}")
     assert [group.hash(index) for index in reversed(range(20))] == signatures()[::-1]
+
+
+def test_frames_that_a_hole_moves_farther_away_have_other_mattes(tmp_path: Path) -> None:
+    request = sent_to(write_shot(tmp_path, last=1006, body_keys=(1001,), sleeve_keys=(1001,)), tmp_path)
+    before = [depends(request).signature(index) for index in range(6)]
+    last = tmp_path / "plate" / "plate.1006.exr"
+    last.rename(last.with_name("plate.1019.exr"))
+    after = [depends(request).signature(index) for index in range(6)]
+    assert before[0] == after[0], "a keyed frame is the artist's own"
+    assert all(one != other for one, other in zip(before[1:], after[1:]))

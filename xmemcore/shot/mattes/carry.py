@@ -26,7 +26,8 @@ VERSION = 3
 """Raised whenever the same inputs would be carried in another way: it is part of every signature."""
 
 REACH = 12
-"""Frames over which a key's difference fades out, or the distance to the object's next key where that is nearer."""
+"""Frames over which a key's difference fades out, or the distance to the object's next key where that is nearer. Those that the plate has
+not got count: over a hole the picture moves on unseen."""
 AGREED, APART = 0.15, 0.3
 """Bounds of the mean difference, around a pixel, between the network's answer and its answer at the key, brought there. Up to the first
 everything is carried, from the second on nothing."""
@@ -87,16 +88,17 @@ class _Difference:
 class KeyDifferences:
     """The differences of one competition group, and which keys count for a frame."""
 
-    def __init__(self, keyed: Mapping[int, frozenset[int]], objects: int, flows: Ways) -> None:
+    def __init__(self, keyed: Mapping[int, frozenset[int]], objects: int, flows: Ways, frames: Sequence[int]) -> None:
         """Prepare.
 
         Args:
             keyed: objects that are known, by plate index, counted as the group counts them.
             objects: K.
             flows: of the shot.
+            frames: number of each frame of the plate.
         """
         self._keys = [sorted(index for index, known in keyed.items() if obj in known) for obj in range(objects)]
-        self._flows = flows
+        self._flows, self._frames = flows, frames
         self._found: dict[int, dict[int, _Difference]] = {}
 
     def keys_for(self, index: int) -> list[int]:
@@ -163,7 +165,7 @@ class KeyDifferences:
             for key, weight, difference in differences:
                 if key not in ways:
                     ways[key] = self._flows.way(index, key, (planes.shape[1], planes.shape[2]))
-                added, feathered = difference.at(ways[key], answer, abs(index - key))
+                added, feathered = difference.at(ways[key], answer, self._distance(index, key))
                 carried[obj + 1] += weight * added
                 # A feather goes on until half way, then the plate takes over.
                 np.maximum(soft[obj], min(1.0, 2 * weight) * feathered, out=soft[obj])
@@ -177,9 +179,12 @@ class KeyDifferences:
         if place < len(keys) and keys[place] == index:
             return []
         around = keys[max(place - 1, 0) : place + 1]
-        gap = around[1] - around[0] if len(around) == 2 else REACH + 1
-        weights = [(key, 1 - abs(index - key) / min(REACH + 1, gap)) for key in around]
+        gap = self._distance(*around) if len(around) == 2 else REACH + 1
+        weights = [(key, 1 - self._distance(index, key) / min(REACH + 1, gap)) for key in around]
         return [(key, weight) for key, weight in weights if weight > 0]
+
+    def _distance(self, index: int, other: int) -> int:
+        return abs(self._frames[index] - self._frames[other])
 
 
 def _artists_shapes(

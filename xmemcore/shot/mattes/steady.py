@@ -7,7 +7,7 @@ neighbour that has no edge near says something else altogether (the object is hi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -20,7 +20,7 @@ VERSION = 2
 """Raised whenever the same inputs would be steadied in another way: it is part of every signature."""
 
 REACH = 2
-"""Frames before and after that count."""
+"""Frames before and after that count; what lies farther off behind a hole of the plate does not."""
 NEAR_CELLS = 4
 """How far a neighbour's edge may lie from this frame's."""
 
@@ -53,28 +53,29 @@ def _middle(values: np.ndarray) -> np.ndarray:
     return values[left_out : len(values) - left_out].mean(axis=0)
 
 
-def neighbours(index: int, delivers: Collection[int]) -> list[int]:
-    """Name the frames of a gap that count for one of its frames."""
-    return [place for place in range(index - REACH, index + REACH + 1) if place != index and place in delivers]
+def neighbours(index: int, delivers: Collection[int], frames: Sequence[int]) -> list[int]:
+    """Name the frames of a gap that count for one of its frames; `frames` has the number of each frame of the plate."""
+    near = (place for place in range(index - REACH, index + REACH + 1) if place != index and place in delivers)
+    return [place for place in near if abs(frames[place] - frames[index]) <= REACH]
 
 
 class Waiting:
     """Predictions of one group in one gap, until their neighbours are there."""
 
-    def __init__(self, todo: Collection[int], delivers: Collection[int]) -> None:
-        """Expect every frame of `todo` and its neighbours among those that the gap delivers."""
-        self._left, self._delivers = set(todo), delivers
+    def __init__(self, todo: Collection[int], delivers: Collection[int], frames: Sequence[int]) -> None:
+        """Expect every frame of `todo` and its neighbours among those that the gap delivers; `frames` as of `neighbours`."""
+        self._left, self._delivers, self._frames = set(todo), delivers, frames
         self._held: dict[int, np.ndarray] = {}
 
     def put(self, index: int, planes: np.ndarray) -> list[tuple[int, np.ndarray, dict[int, np.ndarray]]]:
         """Take a prediction; give those that are complete now, each with its neighbours by index."""
         self._held[index] = planes
         ready = []
-        for place in sorted({index, *neighbours(index, self._delivers)} & self._left & self._held.keys()):
-            around = neighbours(place, self._delivers)
+        for place in sorted({index, *neighbours(index, self._delivers, self._frames)} & self._left & self._held.keys()):
+            around = neighbours(place, self._delivers, self._frames)
             if all(other in self._held for other in around):
                 ready.append((place, self._held[place], {other: self._held[other] for other in around}))
                 self._left.discard(place)
-        needed = {other for place in self._left for other in (place, *neighbours(place, self._delivers))}
+        needed = {other for place in self._left for other in (place, *neighbours(place, self._delivers, self._frames))}
         self._held = {place: planes for place, planes in self._held.items() if place in needed}
         return ready

@@ -18,6 +18,7 @@ from xmemcore.engine.second_look import takes_second_look
 from xmemcore.protocol.settings import values
 from xmemcore.shot.annotations.objects import Group
 from xmemcore.shot.inputs.opened import OpenedShot
+from xmemcore.shot.mattes import carry, steady
 from xmemcore.shot.mattes.steady import neighbours
 from xmemcore.shot.mattes.steps import keys_of
 from xmemcore.shot.plan import windows
@@ -25,6 +26,9 @@ from xmemcore.shot.plan.plan import GroupPlan, Plan, chosen_settings
 from xmemcore.shot.plate.frame_source import of_second_look
 from xmemcore.shot.store.cache import FORMAT, digest
 from xmemcore.shot.store.state import NodeManifest
+
+FARTHEST = max(carry.REACH, steady.REACH)
+"""Frames around a frame that a step may look at."""
 
 
 def work_key(opened: OpenedShot, plan: Plan) -> str:
@@ -71,12 +75,14 @@ class Dependencies:
             parts.append(["absent", *sorted(absent)])
         if keys_of(chain) and not complete:
             parts.append(["steps", *keys_of(chain)])
+        if not complete and (holes := self._holes(index)):
+            parts.append(["holes", *holes])
         if opened.writer.passes.key:
             parts.append(["passes", *opened.writer.passes.key])
         if self._plan.carries and not complete:
             parts.append(["carried", *self._carried(index)])
         if self._plan.steadies and not complete:
-            around = neighbours(index, range(len(opened.shot.plate.frames)))
+            around = neighbours(index, range(len(opened.shot.plate.frames)), opened.shot.plate.frames)
             parts.append(["around", *(predictions.hash(other) for other in around for predictions in self._predictions)])
             parts += [self._carried(other) for other in around if self._plan.carries]
         if complete and opened.host_alpha is not None and frame in opened.host_alpha.frames:
@@ -104,6 +110,12 @@ class Dependencies:
             {frame: [objects[obj] for obj in hidden] for frame, hidden in absent.items() if hidden},
             opened.content.files.remembered(),
         )
+
+    def _holes(self, index: int) -> list[int]:
+        """Give how far off the frames around are, where the plate has holes there: steps that look along the motion count them."""
+        frames = self._opened.shot.plate.frames
+        near = frames[max(index - FARTHEST, 0) : index + FARTHEST + 1]
+        return [frame - frames[index] for frame in near] if near[-1] - near[0] >= len(near) else []
 
     def _carried(self, index: int) -> list[str]:
         """Hash what is carried to a frame: the artist's soft shapes on the keys around it, and the pictures from there to here."""

@@ -41,10 +41,15 @@ class GroupPlan:
     windows: GroupWindows | None = None
     """Windows that its gaps may be computed in; None: it has none."""
 
-    def differences(self, flows: Ways) -> KeyDifferences:
-        """Make room for the differences between the artist's shapes and the network's own answers at keys."""
+    def differences(self, flows: Ways, frames: Sequence[int]) -> KeyDifferences:
+        """Make room for the differences between the artist's shapes and the network's own answers at keys.
+
+        Args:
+            flows: of the shot, or of a window.
+            frames: numbers of the plate's frames.
+        """
         keyed = {key: self.group.annotations[key].known for key in self.permanent}
-        return KeyDifferences(keyed, len(self.group.objects), flows)
+        return KeyDifferences(keyed, len(self.group.objects), flows, frames)
 
     def came_from(self, frames: Sequence[int]) -> dict[int, int]:
         """Name by index the neighbour that a sweep stepped through before it, so that its prediction depends on it anyway.
@@ -118,7 +123,7 @@ def plan(opened: OpenedShot) -> Plan:
         for group in groups
     ]
     flows = Flows(content.grey)
-    differences = [group.differences(flows) for group in planned]
+    differences = [group.differences(flows, shot.plate.frames) for group in planned]
     return Plan(
         config,
         planned,

@@ -159,7 +159,7 @@ class CloseUps:
         elsewhere = {key: lens.around(*planned.windows.middle_of(key)) for key in planned.group.annotations if key not in places}
         parts = {**elsewhere, **places}
         flows = PartFlows(self._plan.flows, parts, (canvas.height, canvas.width))
-        differences = planned.differences(flows)
+        differences = planned.differences(flows, self._opened.shot.plate.frames)
         window = Canvas(Box(0, 0, lens.columns, lens.rows), Box(0, 0, lens.columns, lens.rows), canvas.pixel_aspect)
         came_from = planned.came_from(self._opened.shot.plate.frames)
         view = View(chain_of(self._opened.request, window, [differences], flows, [came_from]), window, places)

@@ -174,15 +174,16 @@ class Computation:
         """List the gaps to compute, and by gap and group the predictions that wait for their neighbours."""
         jobs: list[Job] = []
         waiting: dict[tuple[Gap, int], Waiting] = {}
+        frames = self._opened.shot.plate.frames
         for part in parts:
             for gap, groups in part.gaps:
                 todo = (part.wanted - self._mattes.done) & set(gap.delivers)
                 if not todo:
                     continue
-                around = (neighbours(index, gap.delivers) for index in todo) if self._plan.steadies else ()
+                around = (neighbours(index, gap.delivers, frames) for index in todo) if self._plan.steadies else ()
                 jobs.append(Job(gap, tuple(groups), todo.union(*around)))
                 if self._plan.steadies:
-                    waiting.update({(gap, number): Waiting(set(todo), gap.delivers) for number in groups})
+                    waiting.update({(gap, number): Waiting(set(todo), gap.delivers, frames) for number in groups})
         return jobs, waiting
 
     def _compare_keys(self, propagations: Sequence[Propagation], job: Job) -> None:
