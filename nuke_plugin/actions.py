@@ -94,9 +94,9 @@ def make_key(node: nuke.Node) -> Optional[Run]:
     if not moved or record is None or frame not in mattes_on_disk.frames(record.out):
         keys.key_roto(node)
         return None
-    chosen = keys.chosen_object(node)
+    chosen, meant = keys.chosen_object(node), keys.movable(node, frame)
     mattes = record.out
-    return start(node, "Make key here", read_to_hand_over, _alone(lambda run, read: _fit(run, read, mattes, frame, chosen)))
+    return start(node, "Make key here", read_to_hand_over, _alone(lambda run, read: _fit(run, read, mattes, frame, chosen, meant)))
 
 
 def approve(node: nuke.Node, undo: bool = False) -> Run:
@@ -303,14 +303,14 @@ def _keep_suggestions(node: nuke.Node, suggested: SuggestResult) -> None:
     host.update_widget(node, "strip")
 
 
-def _fit(run: Run, read: NodeRead, mattes: str, frame: int, name: Optional[str]) -> None:
-    """Let the core move the shapes, then key them. When the core fails, the roto stays as it is."""
+def _fit(run: Run, read: NodeRead, mattes: str, frame: int, chosen: Optional[str], meant: Optional[Tuple[str, ...]]) -> None:
+    """Let the core move the shapes of the objects that are meant, then key them. When the core fails, the roto stays as it is."""
     handed = exchange.hand_over(read, run.show, run.cancelled)
     settings = {field: getattr(read.settings.propagate, field) for field in ("model", "device", "precision", "size")}
     request = FitRequest(handed.shot.plate, **settings, mattes=mattes, frame=frame, out=None)
-    request = replace(handed.shot.into(request), objects=None if name is None else (name,), roto_alpha=None)
+    request = replace(handed.shot.into(request), objects=meant, roto_alpha=None)
     found = _asked(run, lambda job: messages.Fit(job, request), FitResult)
-    sentences = host.in_main(keys.key_fitted, run.node, frame, [shape for fitted in found.objects for shape in fitted.own], name)
+    sentences = host.in_main(keys.key_fitted, run.node, frame, [shape for fitted in found.objects for shape in fitted.own], chosen)
     run.warnings += [*found.warnings, *sentences]
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Set, Tuple
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import plates
 from xmem_roto_nuke.node import identity, roto_pipe
-from xmem_roto_nuke.node.settings import SHAPES
+from xmem_roto_nuke.node.settings import ALPHA, SHAPES
 from xmem_roto_nuke.panel import status
 from xmem_roto_nuke.roto import reading
-from xmem_roto_nuke.roto.key_edits import ONE_OBJECT
+from xmem_roto_nuke.roto.key_edits import ONE_OBJECT, KeyEdits
 from xmem_roto_nuke.roto.reading import RotoReading
 from xmem_roto_nuke.roto.sampling import Path, controls_of, shapes_with_paths
 from xmemcore.protocol.choices import ALL_OBJECTS
@@ -133,6 +133,8 @@ def _read(node: nuke.Node) -> Tuple[Tuple[nuke.Node, ...], RotoReading]:
 class _Drawn:
     """A shape in nuke.rotopaint."""
 
+    object: str
+    """Name of the object that it belongs to; in a union, as if each were one."""
     node: str
     """Name of its Roto, as `roto_pipe.texts` gives it."""
     path: Path
@@ -148,18 +150,37 @@ def key_roto(node: nuke.Node) -> None:
     """Key every point of the roto's shapes on the current frame where it stands, so that the artist corrects instead of drawing.
 
     Only shapes of the object that is chosen beside the buttons, when one is. Shapes that are locked, hidden or follow an expression
-    are left alone, and the status says so. One entry in Undo.
+    are left alone, and the status says so. The frame counts from then on, whatever was said of it. One entry in Undo.
 
     Raises:
         RequestError.
     """
     frame = host.current_frame()
-    left = _key(node, frame, (), chosen_object(node))
+    left = _key(node, frame, None, chosen_object(node))
     status.refresh(node, left[:MOST_NAMED])
+
+
+def movable(node: nuke.Node, frame: int) -> Optional[Tuple[str, ...]]:
+    """Name the objects that Make key here may move onto the matte: the one that is chosen, or all, without what counts as keyed already.
+
+    Returns:
+        None where every object may be moved.
+
+    Raises:
+        RequestError: none may.
+    """
+    _, read = _read(node)
+    chosen = _chosen_shapes(node, read)
+    meant, left = _meant(node, read, frame, chosen, moves=True)
+    if not meant:
+        raise RequestError(_nothing(frame, left))
+    return None if chosen is None and not left else tuple(meant)
 
 
 def key_fitted(node: nuke.Node, frame: int, moved: Sequence[OwnShape], chosen: Optional[str]) -> List[str]:
     """Key the roto's shapes on a frame where the core has moved them; those that it could not move as they stand.
+
+    What counts as keyed there stays as it is: the artist may have drawn it, before the core began or since.
 
     Args:
         node: an XMemRoto.
@@ -176,43 +197,123 @@ def key_fitted(node: nuke.Node, frame: int, moved: Sequence[OwnShape], chosen: O
     return _key(node, frame, moved, chosen)
 
 
-def _key(node: nuke.Node, frame: int, moved: Sequence[OwnShape], chosen: Optional[str]) -> List[str]:
-    """Key the chosen object's shapes, in one entry of Undo; gives sentences about shapes that were left alone."""
-    # Of a union or an alpha there is one object, and every shape belongs to it.
-    chosen = chosen if str(node["roto_input"].value()) == SHAPES else None
-    rotos, read = _read(node)
-    drawn = _drawn(read, chosen)
-    if chosen is not None and not drawn:
+def _chosen_shapes(node: nuke.Node, read: RotoReading) -> Optional[str]:
+    """Give the object whose shapes are meant; None for all, as in a union or an alpha, where every shape belongs to the one object.
+
+    Raises:
+        RequestError: it is gone.
+    """
+    chosen = chosen_object(node) if str(node["roto_input"].value()) == SHAPES else None
+    if chosen is not None and chosen not in read.names:
         raise _gone(node, chosen)
+    return chosen
+
+
+def _edits(node: nuke.Node, read: RotoReading) -> KeyEdits:
+    """Read what was said of the keyframes, under today's names."""
+    edits = identity.key_edits(node)
+    return edits.carried_over(read.names)[0] if str(node["roto_input"].value()) == SHAPES else edits
+
+
+def _meant(node: nuke.Node, read: RotoReading, frame: int, chosen: Optional[str], moves: bool) -> Tuple[List[str], List[str]]:
+    """Name the objects whose shapes are to be keyed on a frame, and say which are left alone.
+
+    Args:
+        node: an XMemRoto.
+        read: its Rotos.
+        frame: to key.
+        chosen: the only object that is meant; None for all.
+        moves: the shapes are moved, and not keyed as they stand.
+    """
+    edits, means = _edits(node, read), str(node["roto_input"].value())
+    names = [chosen] if chosen is not None else read.names
+    gone = [name for name in names if means == SHAPES and frame in edits.absent.get(name, ())]
+    if len(gone) == len(names):
+        gone = []  # the last word counts
+    left = [f"{name} is said to be absent on {frame} and was left alone; choose it beside the buttons to key it." for name in gone]
+    meant = [name for name in names if name not in gone]
+    if moves and means != ALPHA:
+        found = reading.keyframes(read, edits if means == SHAPES else KeyEdits())
+        if means == SHAPES:
+            keyed = [name for name in meant if frame in found[name] and frame not in edits.absent.get(name, ())]
+        else:
+            whole = edits.frames(ONE_OBJECT, {at for frames in found.values() for at in frames}) - edits.absent.get(ONE_OBJECT, set())
+            keyed = meant if frame in whole else []
+        if keyed:
+            who = listed(keyed, MOST_NAMED) if means == SHAPES else ONE_OBJECT
+            left.append(
+                f"{who} {'count' if len(keyed) > 1 and means == SHAPES else 'counts'} as keyed on {frame} already, and what is drawn there "
+                "stays. Press Remove there first to have it moved onto the matte all the same."
+            )
+            meant = [name for name in meant if name not in keyed]
+    return meant, left
+
+
+def _nothing(frame: int, left: Sequence[str]) -> str:
+    return f"Nothing was keyed on {frame}: {' '.join(left[:MOST_NAMED])}"
+
+
+def _key(node: nuke.Node, frame: int, moved: Optional[Sequence[OwnShape]], chosen: Optional[str]) -> List[str]:
+    """Key the chosen object's shapes, in one entry of Undo; gives sentences about shapes that were left alone.
+
+    Args:
+        node: an XMemRoto.
+        frame: to key.
+        moved: where the core has moved them; None: they are keyed as they stand.
+        chosen: the only object that is meant; None for all.
+    """
+    rotos, read = _read(node)
+    chosen = chosen if str(node["roto_input"].value()) == SHAPES else None
+    if chosen is not None and chosen not in read.names:
+        raise _gone(node, chosen)
+    meant, said = _meant(node, read, frame, chosen, moves=moved is not None)
+    drawn = _drawn(read, meant)
     refusals = [(target, _why_not(target, frame)) for target in drawn]
     left = [f"{target.shape.name} is {why} and was left alone." for target, why in refusals if why]
     if len(left) == len(drawn):
-        raise RequestError(f"Nothing was keyed on {frame}: {' '.join(left[:MOST_NAMED])} Unlock or show what you want to key.")
-    standing = []
+        raise RequestError(_nothing(frame, [*said, *left]) + (" Unlock or show what you want to key." if left else ""))
+    left = [*said, *left]
+    standing, keyed = [], set()
     with host.one_undo("Key roto"):
         for target in [target for target, why in refusals if not why]:
-            goal = _goal(target, moved)
+            goal = _goal(target, moved or ())
             if moved and goal is None:
                 standing.append(target.name)
             driven = _key_shape(target.shape, frame, () if goal is None else goal.points)
+            if driven < len(target.shape):
+                keyed.add(target.object)
             if driven:
                 left.append(f"{plural(driven, 'point')} of {target.shape.name} follow expressions and were left alone.")
         for roto in rotos:
             roto["curves"].changed()  # type: ignore[attr-defined]
+        left += _count(node, read, frame, keyed)
     if standing:
         left.append(f"Keyed as they stood, since they could not be moved onto the matte: {listed(standing, MOST_NAMED)}.")
     return left
 
 
-def _drawn(read: RotoReading, chosen: Optional[str]) -> List[_Drawn]:
-    """List the shapes of an object; None for those of all."""
-    wanted = {id(placed.shape) for obj in read.objects if chosen in (None, obj.name) for placed in obj.placed}
+def _count(node: nuke.Node, read: RotoReading, frame: int, keyed: Set[str]) -> List[str]:
+    """Let a frame count on which objects were keyed just now, whatever was said of it; gives a sentence where a key does not count."""
+    means, edits = str(node["roto_input"].value()), _edits(node, read)
+    if means == ALPHA:
+        if frame in edits.frames(ONE_OBJECT, set()) - edits.absent.get(ONE_OBJECT, set()):
+            return []
+        return [f"Of an alpha the listed frames count, and {frame} is none of them: press Add current once the shapes are right."]
+    again = edits.unsaid(keyed if means == SHAPES else [ONE_OBJECT] if keyed else [], frame)
+    if again != edits:
+        identity.write_key_edits(node, replace(again, known=tuple(read.names)) if means == SHAPES else again)
+    return []
+
+
+def _drawn(read: RotoReading, names: Sequence[str]) -> List[_Drawn]:
+    """List the shapes of some objects."""
+    wanted = {id(placed.shape): obj.name for obj in read.objects if obj.name in names for placed in obj.placed}
     found = []
     for text in read.nodes:
         for path, placed in shapes_with_paths(text.reading.root):
             if id(placed.shape) in wanted:
                 around = tuple(text.elements.at(path[:depth]) for depth in range(len(path) + 1))
-                found.append(_Drawn(text.name, path, placed.shape.name, around[-1], around))
+                found.append(_Drawn(wanted[id(placed.shape)], text.name, path, placed.shape.name, around[-1], around))
     return found
 
 

@@ -85,6 +85,16 @@ class KeyEdits:
             {kind: {name: frames - ({frame} if name in left else set()) for name, frames in self._list(kind).items()} for kind in KINDS}
         )
 
+    def unsaid(self, names: Iterable[str], frame: int) -> KeyEdits:
+        """Let a frame of some objects count that was removed, or on which they were said to be absent."""
+        left = set(names)
+        return self._with(
+            {
+                kind: {name: frames - ({frame} if name in left and kind != "added" else set()) for name, frames in self._list(kind).items()}
+                for kind in KINDS
+            }
+        )
+
     def _list(self, kind: str) -> Dict[str, Set[int]]:
         return {name: set(frames) for name, frames in getattr(self, kind).items()}
 

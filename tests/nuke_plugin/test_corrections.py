@@ -79,6 +79,99 @@ def test_the_in_between_is_a_choice_and_what_comes_where_there_is_no_matte(stage
     assert {1005, 1007} <= {int(time) for time in times}
 
 
+TWO = TRIANGLE.replace(
+    "{curvegroup tri",
+    TRIANGLE[TRIANGLE.index("{curvegroup tri") : -2].replace("curvegroup tri", "curvegroup box") + " {curvegroup tri",
+)
+
+
+def key_by_hand(stage, name: str, frame: int, across: float) -> None:
+    for point in stage.roto["curves"].toElement(name):
+        at = point.center.getPosition(frame)
+        point.center.addPositionKey(frame, (at.x + across, at.y))
+    stage.roto["curves"].changed()
+
+
+def first_point(stage, name: str, frame: int) -> tuple:
+    at = stage.roto["curves"].toElement(name)[0].center.getPosition(frame)
+    return round(at.x, 2), round(at.y, 2)
+
+
+def test_what_is_drawn_on_a_frame_is_not_moved_onto_its_matte(stage, monkeypatch):
+    """The matte there is of a run that did not know the drawing."""
+    stage.roto["curves"].fromScript(TWO)
+    stage.propagate()
+    go(stage, 1005)
+    key_by_hand(stage, "tri", 1005, 7)
+    stage.press("make_key")
+    stage.wait()
+    assert first_point(stage, "tri", 1005) == (17, 10) and first_point(stage, "box", 1005) == (12, 11)
+    assert "tri counts as keyed on 1005 already" in stage.status() and "could not be moved" not in stage.status()
+    stage.press("make_key")
+    assert "box, tri count as keyed on 1005 already" in stage.told[-1]
+    from xmem_roto_nuke.panel import keys
+
+    whole = keys.key_fitted
+
+    def drawn_meanwhile(node, frame, moved, chosen):
+        key_by_hand(stage, "tri", 1007, 7)
+        return whole(node, frame, moved, chosen)
+
+    monkeypatch.setattr(keys, "key_fitted", drawn_meanwhile)
+    before = first_point(stage, "tri", 1007)
+    go(stage, 1007)
+    stage.press("make_key")
+    stage.wait()
+    assert first_point(stage, "tri", 1007) == (before[0] + 7, before[1]) and "tri counts as keyed on 1007 already" in stage.status()
+
+
+@pytest.mark.parametrize("meaning", ["each shape or layer", "union of all shapes"])
+@pytest.mark.parametrize("key_by", ["fit to the matte", "in-between"])
+@pytest.mark.parametrize("said", ["remove_key", "absent_key"])
+def test_a_frame_counts_once_it_is_keyed_whatever_was_said_of_it_before(stage, said, key_by, meaning):
+    stage.node["roto_input"].setValue(meaning)
+    stage.node["key_by"].setValue(key_by)
+    stage.propagate()
+    go(stage, 1005)
+    stage.press(said)
+    listed = stage.node["keyframes"].value()
+    assert "1001,1005" not in listed
+    stage.press("make_key")
+    stage.wait()
+    assert "1001,1005" in stage.node["keyframes"].value() and "not in" not in stage.node["keyframes"].value() and not stage.told
+    stage.host.undo()
+    stage.press("refresh")
+    assert stage.node["keyframes"].value() == listed, "one step in Undo"
+
+
+def test_an_absence_of_one_object_outlives_a_key_for_all(stage):
+    stage.roto["curves"].fromScript(TWO)
+    stage.propagate()
+    go(stage, 1005)
+    stage.node["key_object"].setValue("box")
+    stage.press("absent_key")
+    stage.node["key_object"].setValue("all")
+    stage.press("make_key")
+    stage.wait()
+    assert "box: 1001; not in 1005" in stage.node["keyframes"].value() and "tri: 1001,1005" in stage.node["keyframes"].value()
+    assert "box is said to be absent on 1005 and was left alone" in stage.status()
+    stage.node["key_object"].setValue("box")
+    stage.press("make_key")
+    stage.wait()
+    assert "box: 1001,1005<br>" in stage.node["keyframes"].value() + "<br>"
+
+
+def test_a_key_that_does_not_count_for_an_alpha_is_said(stage):
+    stage.node["roto_input"].setValue("alpha of the input")
+    stage.press("add_key")
+    go(stage, 1008)
+    stage.press("make_key")
+    assert "1008 is none of them: press Add current" in stage.status()
+    stage.press("add_key")
+    stage.press("make_key")
+    assert "none of them" not in stage.status()
+
+
 def test_a_shape_that_is_no_longer_the_same_is_keyed_as_it_stands(stage, monkeypatch):
     stage.propagate()
     from xmem_roto_nuke.panel import keys

@@ -109,6 +109,27 @@ def test_what_is_written_is_the_roto_with_one_key_more(request_: FitRequest) -> 
     assert read_roto(str(second.out), None).objects[0].keyframes == (0, 6, 8)
 
 
+def test_what_is_drawn_on_the_frame_stays(request_: FitRequest) -> None:
+    """The matte may be of a run that did not know it yet."""
+    drawn = roto()
+    moved = json.loads(json.dumps(drawn["objects"][0]["frames"]["0"]))
+    moved["shapes"][0]["points"] = [[[x + 5, y], *tangents] for (x, y), *tangents in moved["shapes"][0]["points"]]
+    drawn["objects"][0]["frames"]["8"] = moved
+    drawn["objects"].append({"name": "double", "frames": {"0": drawn["objects"][0]["frames"]["0"]}})
+    Path(str(request_.roto)).write_text(json.dumps(drawn))
+    plate = Plate.open(request_.plate)
+    writer = MatteWriter(Path(request_.mattes) / "matte.%04d.exr", plate.canvas, [("disc", "disc"), ("double", "double")], {})
+    for frame in range(LENGTH):
+        writer.write(frame, np.stack([truth(frame)] * 2), truth(frame), keyframe=frame == 0)
+    result = fit_shapes(request_)
+    assert [obj.name for obj in result.objects] == ["double"]
+    assert result.warnings == ("disc counts as keyed on 8 already: what is drawn there stays.",)
+    disc, double = json.loads(Path(str(result.out)).read_text())["objects"]
+    assert disc == drawn["objects"][0] and sorted(double["frames"]) == ["0", "8"]
+    with pytest.raises(RequestError, match="No shape could be brought to frame 8. disc counts as keyed on 8 already"):
+        fit_shapes(replace(request_, objects=("disc",)))
+
+
 def test_a_shape_that_covers_its_matte_badly_is_told(request_: FitRequest) -> None:
     assert fit_shapes(request_).warnings == ()
     plate = Plate.open(request_.plate)

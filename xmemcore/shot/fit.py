@@ -48,6 +48,8 @@ NEAR = 0.2
 def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResult:
     """Move shapes onto the mattes of a frame, and write the roto with this key as a roto JSON.
 
+    An object that counts as keyed on the frame stays as it was drawn.
+
     Raises:
         RequestError, MachineError, Cancelled.
     """
@@ -70,6 +72,10 @@ def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResu
         listener.progress(place, len(chosen))
         name = shot.annotations.objects[obj]
         start = work.nearest_key(obj)
+        if start == request.frame:
+            # The matte may be older than what was drawn.
+            warnings.append(f"{name} counts as keyed on {start} already: what is drawn there stays.")
+            continue
         if start is None or not work.seen(request.frame, obj):
             warnings.append(f"{name} has no shape or no matte that could be used; it is left out.")
             continue
