@@ -121,11 +121,10 @@ def forecast(request: PropagateRequest, workers: int = 1, step_seconds: float | 
         stale=named(stale),
         stale_count=len(stale),
         gaps=tuple(
-            _part(part, [gap for gap in all_gaps if gap in part], opened.wanted, stale, pace, named)
-            for part in together(list(dict.fromkeys(all_gaps)), set(opened.wanted))
+            _part(part, planned, opened.wanted, stale, pace, named) for part in together(list(dict.fromkeys(all_gaps)), set(opened.wanted))
         ),
         steps=steps,
-        seconds=_seconds(pace, steps, begin=bool(stale)),
+        seconds=_seconds(pace, _effort(planned, stale), begin=bool(stale)),
         seconds_from=GIVEN if step_seconds is not None else UNKNOWN if pace is None else MEASURED,
         memory_mb=round(_formula_mb(opened, planned, device) if peak is None else peak),
         memory_from=FORMULA if peak is None else PEAK_OF_A_RUN,
@@ -135,7 +134,7 @@ def forecast(request: PropagateRequest, workers: int = 1, step_seconds: float | 
                 named(share.indices),
                 share.steps,
                 len(old),
-                _seconds(pace, _steps(all_gaps, old), begin=bool(old)),
+                _seconds(pace, _effort(planned, old), begin=bool(old)),
             )
             for number, share in enumerate(shares, 1)
             for old in [[index for index in stale if index in share.indices]]
@@ -163,13 +162,13 @@ def _formula_mb(opened: OpenedShot, planned: Plan, device: torch.device) -> floa
 
 
 def _part(
-    part: list[Gap], gaps: list[Gap], wanted: list[int], stale: list[int], pace: Pace | None, named: Callable[[Iterable[int]], str]
+    part: list[Gap], planned: Plan, wanted: list[int], stale: list[int], pace: Pace | None, named: Callable[[Iterable[int]], str]
 ) -> GapForecast:
     """Look ahead at frames that are computed together.
 
     Args:
         part: the gaps that share them.
-        gaps: the same, once for each group that has them.
+        planned: of the whole shot.
         wanted: indices of the whole shot.
         stale: those of them that are to be computed.
         pace: of the machine.
@@ -177,7 +176,8 @@ def _part(
     """
     inside = {index for gap in part for index in gap.delivers}
     asked, old = [index for index in wanted if index in inside], [index for index in stale if index in inside]
-    return GapForecast(named(asked), _steps(gaps, asked), len(old), _seconds(pace, _steps(gaps, old), begin=False))
+    gaps = [gap for group in planned.groups for gap in group.gaps if gap in part]
+    return GapForecast(named(asked), _steps(gaps, asked), len(old), _seconds(pace, _effort(planned, old), begin=False))
 
 
 def _steps(gaps: list[Gap], wanted: list[int]) -> int:
@@ -185,5 +185,10 @@ def _steps(gaps: list[Gap], wanted: list[int]) -> int:
     return sum(len(indices) for gap in gaps if asked.intersection(gap.delivers) for indices in gap.sweeps_for(asked))
 
 
-def _seconds(pace: Pace | None, steps: int, begin: bool) -> float | None:
-    return None if pace is None else round(steps * pace.step_seconds + (pace.begin_seconds if begin else 0.0), 1)
+def _effort(planned: Plan, wanted: list[int]) -> float:
+    asked = set(wanted)
+    return sum(planned.effort(group, gap, asked) for group in planned.groups for gap in group.gaps)
+
+
+def _seconds(pace: Pace | None, effort: float, begin: bool) -> float | None:
+    return None if pace is None else round(effort * pace.step_seconds + (pace.begin_seconds if begin else 0.0), 1)

@@ -1,17 +1,23 @@
-"""What a worker's memory is expected to be, beside what runs have taken."""
+"""What time and memory a run is expected to take, beside what runs have taken."""
 
 from __future__ import annotations
 
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from tests.shot.made_shot import sent_to, write_shot
+from xmemcore.engine.order import outward_gaps
 from xmemcore.network.catalogue import WEIGHTS_FOLDER, parameters_of
 from xmemcore.network.checkpoint import read_state
+from xmemcore.shot.forecast import forecast
+from xmemcore.shot.inputs.opened import open_propagate
+from xmemcore.shot.plan.plan import LEAST_SECOND_LOOK, plan
 from xmemcore.shot.run.pace import expected_mb, pace_key
 
 COMPACT = WEIGHTS_FOLDER / "compact.safetensors"
@@ -68,7 +74,7 @@ def test_a_pace_of_a_small_plate_or_of_other_edges_says_nothing_of_a_large_one_o
             plate=SimpleNamespace(canvas=SimpleNamespace(height=height, width=width)), annotations=SimpleNamespace(objects=("sleeve",))
         )
         content = SimpleNamespace(padding=SimpleNamespace(height=480, width=864))
-        request = SimpleNamespace(edges=edges)
+        request = SimpleNamespace(edges=edges, plain=False, augment=False)
         return SimpleNamespace(model_sha256="a", precision="float32", content=content, shot=shot, request=request)
 
     kinds = ((480, 854, "refined"), (2160, 3840, "refined"), (2160, 3840, "matting"))
@@ -78,3 +84,27 @@ def test_a_pace_of_a_small_plate_or_of_other_edges_says_nothing_of_a_large_one_o
 def test_solving_in_closed_form_takes_memory_of_its_own() -> None:
     sizes = COMPACT, 854 * 480, 864 * 480 // 256, 1, 1, "cpu"
     assert expected_mb(*sizes, matted=True) - expected_mb(*sizes, matted=False) == pytest.approx(400)
+
+
+def test_a_second_look_and_a_search_for_windows_cost_what_they_take(tmp_path: Path) -> None:
+    request = replace(write_shot(tmp_path, body_keys=(1001, 1030), sleeve_keys=(1001, 1030)), size=LEAST_SECOND_LOOK)
+    planned = plan(open_propagate(request))
+    group, _ = planned.groups
+    between, behind = group.gaps
+    assert planned.effort(group, between, between.delivers) == 28 + 8, "no sweep is long, and keyframes are given"
+    long = outward_gaps(40, {0})[0]
+    alone = replace(group, gaps=[long])
+    assert planned.effort(alone, long, long.delivers) == pytest.approx(1.2 * 38)
+    assert planned.effort(alone, long, {9}) == pytest.approx(1.2 * 9), "all of a long sweep looks twice"
+    windows = SimpleNamespace(candidates=lambda gap: ["a size"])
+    cropped = replace(alone, windows=windows)  # type: ignore[arg-type]
+    assert planned.effort(cropped, long, {9}) == pytest.approx(1.2 * 9 + 0.5 * 38), "the search goes over the whole gap"
+    assert planned.effort(cropped, long, set()) == 0
+
+
+def test_a_forecast_counts_a_second_look(tmp_path: Path) -> None:
+    request = sent_to(replace(write_shot(tmp_path, body_keys=(1001,), sleeve_keys=(1001,)), size=LEAST_SECOND_LOOK), tmp_path)
+    twice, once = (forecast(replace(request, second_look=look), step_seconds=10) for look in (True, False))
+    assert (twice.steps, once.steps) == (80, 80), "two groups"
+    assert (twice.seconds, once.seconds) == (936, 780)
+    assert twice.gaps[0].seconds == twice.chunks[0].seconds == 936

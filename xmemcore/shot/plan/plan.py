@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from xmemcore.engine.config import EngineConfig
 from xmemcore.engine.learning import LearningConfig, steps_for
 from xmemcore.engine.order import Gap
-from xmemcore.engine.propagation import permanent_indices, plan_gaps
+from xmemcore.engine.propagation import asks_for, permanent_indices, plan_gaps
 from xmemcore.engine.second_look import takes_second_look
 from xmemcore.memory.config import MemoryConfig
 from xmemcore.network.catalogue import parameters_of
@@ -25,6 +25,8 @@ from xmemcore.shot.mattes.steps import Carry, Chain, Steady, chain_of
 from xmemcore.shot.plan.windows import GroupWindows, group_windows, wants_windows
 from xmemcore.shot.plate.flow import Flows, Ways
 
+SECOND_LOOK_EFFORT, WINDOW_EFFORT = 0.2, 0.5
+"""What a step of a sweep costs more where it looks twice, and where a window is looked for, over a look at the whole frame."""
 LEAST_SECOND_LOOK = 384
 """Least working size at which frames are also looked at in half the size."""
 
@@ -90,6 +92,21 @@ class Plan:
         """Give the settings that a group is computed with: no second look, and no memory for it, where none of its sweeps is long."""
         any_long = any(takes_second_look(sweep) for gap in planned.gaps for sweep in gap.sweeps)
         return replace(self.config, second_look=self.config.second_look and any_long)
+
+    def effort(self, planned: GroupPlan, gap: Gap, wanted: Collection[int]) -> float:
+        """Say how much work one of a group's gaps is until these indices are there, in steps of one look at the whole frame."""
+        config, annotations, objects = self.config_of(planned), planned.group.annotations, len(planned.group.objects)
+
+        def looks(sweep: Sequence[int]) -> int:
+            """Count the frames that the network looks at; not where the artist's masks are all that is needed."""
+            return sum(asks_for(index, annotations, objects, config) for index in sweep)
+
+        asked, steps = gap.sweeps_for(wanted), 0.0
+        for sweep, indices in zip(gap.sweeps, asked):
+            steps += looks(indices) * (1 + SECOND_LOOK_EFFORT * (config.second_look and takes_second_look(sweep)))
+        if any(asked) and planned.may_crop(gap):
+            steps += WINDOW_EFFORT * sum(map(looks, gap.sweeps))  # however much of the gap is asked for
+        return steps
 
     @property
     def carries(self) -> bool:

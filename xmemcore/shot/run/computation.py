@@ -165,7 +165,8 @@ class Computation:
             self._mattes.note(self._queue.drain())
             raise
         if jobs:
-            clock.stepped(sum(job.steps for job in jobs), time.monotonic() - began)
+            efforts = (self._plan.effort(self._plan.groups[number], job.gap, job.indices) for job in jobs for number in job.groups)
+            clock.stepped(sum(efforts), time.monotonic() - began)
         # Their files are there before others may claim their frames, and what is kept of them before the node's manifest names it.
         self._mattes.note(self._queue.drain())
         self._frames.settle()

@@ -42,11 +42,6 @@ class Job:
     indices: frozenset[int]
     """Indices of the frames that are asked for."""
 
-    @property
-    def steps(self) -> int:
-        """Count the steps that sweeps take for it, of all groups."""
-        return len(self.groups) * sum(len(indices) for indices in self.gap.sweeps_for(self.indices))
-
 
 @dataclass(frozen=True)
 class GapPrediction:

@@ -1,6 +1,6 @@
 """How fast this machine computes, as earlier runs found out: `<cache>/pace.json`, by model, device, precision, working size and objects.
 
-{"version": 1, "paces": {"<hash of what was computed with>": {"step_seconds": ..., "begin_seconds": ..., "peak_mb": ...}}}
+{"version": 2, "paces": {"<hash of what was computed with>": {"step_seconds": ..., "begin_seconds": ..., "peak_mb": ...}}}
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from xmemcore.shot.machine.footprint import peak_mb
 from xmemcore.shot.store.cache import digest
 
 NAME = "pace.json"
-VERSION = 1
+VERSION = 2
 LEAST_STEPS = 8
 """Least steps of a run that is measured; fewer say little about how long a step takes."""
 MOST_KEPT = 200
@@ -52,7 +52,7 @@ class Pace:
     """What a run found out."""
 
     step_seconds: float
-    """Time for one frame that a sweep steps through."""
+    """Time for one frame that a sweep steps through, if it looks at all of it, once; see `Plan.effort`."""
     begin_seconds: float
     """Time before the first step: the network is loaded, the keyframes are learned."""
     peak_mb: float | None
@@ -66,14 +66,14 @@ class PaceClock:
         """Begin to count the time before the first step."""
         self._began = time.monotonic()
         self._begin_seconds = self._stepping_seconds = 0.0
-        self._steps = 0
+        self._steps = 0.0
 
     def begin_stepping(self) -> None:
         """Note that the first step comes now; later calls change nothing."""
         self._begin_seconds = self._begin_seconds or time.monotonic() - self._began
 
-    def stepped(self, steps: int, seconds: float) -> None:
-        """Count steps that were taken."""
+    def stepped(self, steps: float, seconds: float) -> None:
+        """Count steps that were taken, as `Plan.effort` does."""
         self._steps += steps
         self._stepping_seconds += seconds
 
@@ -90,7 +90,8 @@ def pace_key(opened: OpenedShot, device: torch.device) -> str:
     padding, canvas = opened.content.padding, opened.shot.plate.canvas
     working, plate = (padding.height, padding.width), (canvas.height, canvas.width)
     objects = len(opened.shot.annotations.objects)
-    return digest(opened.model_sha256, device.type, name, opened.precision, working, objects, plate, opened.request.edges)
+    chosen = opened.request.edges, opened.request.plain, opened.request.augment
+    return digest(opened.model_sha256, device.type, name, opened.precision, working, objects, plate, *chosen)
 
 
 def keep_pace(root: Path, key: str, pace: Pace) -> None:
