@@ -15,6 +15,7 @@ from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import FitRequest
 from xmemcore.roto import read_roto
 from xmemcore.shot.fit import fit_shapes
+from xmemcore.shot.listener import Silence
 from xmemcore.shot.mattes.mattes import MatteWriter
 from xmemcore.shot.plate.plate import Plate
 
@@ -185,8 +186,24 @@ def test_fitted_shapes_replace_neither_an_input_nor_what_is_of_another_kind(requ
     assert (out.read_bytes() if out.exists() else None) == before
 
 
-def test_shapes_that_were_fitted_before_are_replaced(request_: FitRequest) -> None:
+def test_shapes_that_were_fitted_before_are_replaced_but_no_key_is_lost(request_: FitRequest) -> None:
     fit_shapes(replace(request_, frame=1))
     before = Path(str(request_.out)).read_bytes()
-    fit_shapes(replace(request_, frame=2))
+    with pytest.raises(RequestError, match=r"has keys that --roto has not, and they would be lost: disc on frame 1\. Go on from that file"):
+        fit_shapes(replace(request_, frame=2))
+    assert Path(str(request_.out)).read_bytes() == before
+    writer = MatteWriter(Path(request_.mattes) / "matte.%04d.exr", Plate.open(request_.plate).canvas, [("disc", "disc")], {})
+    writer.write(1, truth(2)[None], truth(2), keyframe=False)
+    fit_shapes(replace(request_, frame=1))
     assert Path(str(request_.out)).read_bytes() != before
+
+
+def test_what_the_written_roto_has_not_got_is_said(request_: FitRequest) -> None:
+    drawn = roto()
+    drawn["objects"].append({"name": "gone", "frames": {"70": drawn["objects"][0]["frames"]["0"]}})
+    Path(str(request_.roto)).write_text(json.dumps(drawn))
+    told: list[str] = []
+    listener = Silence()
+    listener.warning = told.append  # type: ignore[method-assign]
+    fit_shapes(request_, listener)
+    assert any("nothing is left of gone" in sentence for sentence in told), told

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,11 +18,14 @@ import numpy as np
 from xmemcore.curves.script import Format
 from xmemcore.engine.jaccard import jaccard
 from xmemcore.protocol.failures import Cancelled, RequestError, not_written
+from xmemcore.protocol.frames import counted
 from xmemcore.protocol.names import layer_names
 from xmemcore.protocol.outside import read_object
 from xmemcore.protocol.requests import FitRequest
 from xmemcore.protocol.results import FitResult, FittedObject
 from xmemcore.protocol.whole_file import write_text
+from xmemcore.protocol.words import listed
+from xmemcore.roto import read_roto
 from xmemcore.roto.fit import fit, moved, without_closed_holes
 from xmemcore.roto.grid import PixelGrid
 from xmemcore.roto.raster import rasterise_hard
@@ -41,6 +44,8 @@ NEIGHBOURHOODS = (0.02, 0.1, 0.4)
 """Widths of the windows over which motion is averaged around a point, as shares of the object's extent."""
 LEAST_OVERLAP = 0.9
 """Overlap of a fitted shape and its matte, below which the artist is told."""
+LOST_SHOWN = 8
+"""Objects that a refusal names whose keys would be lost."""
 NEAR = 0.2
 """Share of a window that the object must cover, so that its motion in the window counts."""
 
@@ -64,6 +69,9 @@ def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResu
     if request.frame not in shot.plate.frames or request.frame not in mattes.frames:
         raise RequestError(f"Frame {request.frame} has no plate or no matte in {request.mattes}. Propagate over it first.")
     out = None if request.out is None else _output(request, request.out)
+    # What is left out here is not in the written roto either, and the runs that take it cannot say so.
+    for warning in (*shot.plate.warnings, *shot.annotations.warnings) if out is not None else ():
+        listener.warning(warning)
     work = _Work(shot, shot.annotations, mattes, request)
     chosen = range(len(shot.annotations.objects)) if request.objects is None else positions(request.objects, shot.annotations.objects)
     fitted: dict[int, tuple[EvaluatedShape, ...]] = {}
@@ -95,6 +103,7 @@ def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResu
     if not fitted:
         raise RequestError(f"No shape could be brought to frame {request.frame}. " + " ".join(warnings))
     if out is not None:
+        _keep_keys(out, shot.annotations, request.frame, fitted)
         try:
             write_text(out, _with_key(shot, shot.annotations, request.frame, fitted))
         except OSError as error:
@@ -129,6 +138,23 @@ def _output(request: FitRequest, name: str) -> Path:
     if os.path.lexists(out) and (there is None or not {"format", "objects"} <= there.keys()):
         raise RequestError(f"{out} is there and is no roto JSON: it stays. Choose another name (--out).")
     return out
+
+
+def _keep_keys(out: Path, annotations: RotoAnnotations, frame: int, fitted: Collection[int]) -> None:
+    """Raise RequestError where keys of a former fit would be lost with the file that is written."""
+    if not out.exists():
+        return
+    keys = {
+        name: {at for at in annotations.keyframes if obj in annotations.known(at)} | ({frame} if obj in fitted else set())
+        for obj, name in enumerate(annotations.objects)
+    }
+    there = {drawn.name: sorted(set(drawn.keyframes) - keys.get(drawn.name, set())) for drawn in read_roto(out, None).objects}
+    lost = [f"{name} on {counted(frames)}" for name, frames in there.items() if frames]
+    if lost:
+        raise RequestError(
+            f"{out} has keys that --roto has not, and they would be lost: {listed(lost, LOST_SHOWN)}. "
+            "Go on from that file with --roto, and write another (--out); or delete it."
+        )
 
 
 class _Work:
