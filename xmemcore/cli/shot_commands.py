@@ -192,10 +192,15 @@ def _draw_report(request: PropagateRequest, report: str, listener: Listener) -> 
 
 def run_suggest(chosen: argparse.Namespace) -> None:
     """Suggest, and print one frame a line, the most useful first."""
+    from xmemcore.shot.inputs.approved import forgotten
+    from xmemcore.shot.mattes.mattes import matte_pattern
     from xmemcore.shot.suggest import suggest
 
     request = _checked(request_of(chosen, SuggestRequest))
     with listening(TerminalListener("suggest", farm=farm_stream(chosen.json), unit="comparisons")) as listener:
+        uncounted = forgotten(matte_pattern(request.mattes)) if request.mattes and request.approved is None else None
+        if uncounted is not None:
+            listener.warning(uncounted)
         answer = suggest(request, listener).as_json()
     if chosen.json:
         print(json.dumps(answer))

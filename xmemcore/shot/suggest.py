@@ -23,7 +23,7 @@ from xmemcore.protocol.names import layer_names
 from xmemcore.protocol.places import cache_root
 from xmemcore.protocol.requests import SuggestRequest
 from xmemcore.protocol.results import Suggestion, SuggestResult
-from xmemcore.protocol.words import plural
+from xmemcore.protocol.words import listed, plural
 from xmemcore.roto.shapes import NothingKeyed
 from xmemcore.shot.annotations.annotations import NothingAnnotated, position
 from xmemcore.shot.inputs.inputs import Shot, open_shot, wanted_indices
@@ -36,12 +36,14 @@ from xmemcore.shot.store.cache import features_folder, node_folder
 from xmemcore.shot.store.looks import Looks
 from xmemcore.shot.store.state import NodeManifest
 from xmemcore.shot.suggestion.doubt import GIVE_OR_TAKE, Judgement
-from xmemcore.shot.suggestion.reasons import Reason, first_key_reason, mended, reason
+from xmemcore.shot.suggestion.reasons import Reason, first_key_reason, mended, reason, wrong_stretches
 from xmemcore.shot.suggestion.shot_masks import LookedAt, ShotMasks
 
 LEAST_SHARE = 1e-3
 """Frames scoring below this share of the first pick's score are not suggested."""
 
+WRONG_SHOWN = 5
+"""Stretches that a sentence names."""
 FEW_MATTES = 0.5
 """Share of the plate's frames below which the artist is told that there are few mattes."""
 
@@ -147,13 +149,22 @@ class _SuggestRun:
             suggestions=tuple(suggestions),
             object=self.request.object,
             scores=dict(zip(numbers, picks[0].scores.tolist() if picks else [0.0] * len(numbers))),
-            message=_message(suggestions, self.request, [numbers[index] for index in self._left_out()], expected),
+            message=_message(
+                suggestions, self.request, [numbers[index] for index in self._left_out()], expected, self._elsewhere(suggestions)
+            ),
             lost_frames=tuple(numbers[index] for index in lost),
             encoded_frames=self.encoded_frames,
             seconds=round(seconds, 3),
             expected_j=expected,
             expected={numbers[index]: round(j, 3) for index, j in enumerate(by_frame)},
         )
+
+    def _elsewhere(self, suggestions: Sequence[Suggestion]) -> list[str]:
+        """Say what looks wrong where nothing is suggested for it; [] where some suggestion is for what looks wrong."""
+        if any(pick.wrong for pick in suggestions):
+            return []
+        names = [self.shot.annotations.objects[obj] for obj in self.masks.objects]
+        return wrong_stretches(self.judgement.doubts, names, self.shot.plate.frames)
 
     def _left_out(self) -> list[int]:
         """List the wanted frames that may not be picked because their mask is small."""
@@ -302,22 +313,36 @@ def _times(ratio: float) -> str:
     return f"{ratio:.1f} times" if ratio < 10 else f"{ratio:.0f} times"
 
 
-def _message(suggestions: Sequence[Suggestion], request: SuggestRequest, left_out: Sequence[int], expected: float | None) -> str:
+def _message(
+    suggestions: Sequence[Suggestion], request: SuggestRequest, left_out: Sequence[int], expected: float | None, elsewhere: Sequence[str]
+) -> str:
+    """Write the sentences above the suggestions.
+
+    Args:
+        suggestions: the most useful first.
+        request: that was made.
+        left_out: frames whose masks are too small to be suggested.
+        expected: J of the frames without a key; None where no mattes were judged.
+        elsewhere: what looks wrong though no suggestion is for it.
+    """
     others = "all others"
     if left_out:
         few = f"their mattes have under {request.min_pixels} pixels: {counted(left_out)}"
         others = f"all others but {len(left_out)} that were left out ({few})"
+    wrong = f"No suggested frame puts right what looks wrong: {listed(elsewhere, WRONG_SHOWN)}." if elsewhere else ""
     if not suggestions:
+        if wrong:
+            return wrong
         return f"Nothing is worth keying: the keyed frames explain {others}."
     best = suggestions[0]
     if expected is not None:
         quality = f"The mattes are expected to reach J {expected:.2f}, give or take {GIVE_OR_TAKE}."
         if not any(pick.wrong for pick in suggestions):
-            return f"Nothing looks wrong. {quality} One more key would help most on frame {best.frame}: {best.reason}."
+            return f"{wrong or 'Nothing looks wrong.'} {quality} One more key would help most on frame {best.frame}: {best.reason}."
         return f"Key frame {best.frame} next: {best.reason}. {quality}"
+    if best.nearest_keyframe is None:
+        return f"Key frame {best.frame} first: {best.reason}."
     if len(suggestions) < request.count:
         some = "1 frame is" if len(suggestions) == 1 else f"{len(suggestions)} frames are"
         return f"{some} worth keying; the keyed frames explain {others}."
-    if best.nearest_keyframe is None:
-        return f"Key frame {best.frame} first: {best.reason}."
     return f"Key frame {best.frame} next: {best.reason}."

@@ -112,6 +112,17 @@ def test_a_run_that_is_not_told_of_approved_mattes_says_so(request_: PropagateRe
     assert any("1006 are approved, but" in warning for warning in forecast(request_).warnings), "before the run, too"
 
 
+def test_a_suggestion_that_is_not_told_of_approved_mattes_says_so(request_: PropagateRequest, capsys: pytest.CaptureFixture[str]) -> None:
+    propagate(request_)
+    approve(ApproveRequest(request_.out, "1005-1006"))
+    words = ["suggest", request_.plate, "--roto", str(request_.roto), "--mattes", request_.out, "--model", str(request_.model)]
+    rest = ["--size", "64", "--cache", str(request_.cache)]
+    assert main([*words, *rest]) == 0
+    assert "The mattes of frames 1005-1006 are approved, but this run does not count them. Add --approved" in capsys.readouterr().err
+    assert main([*words, *rest, "--approved", approved(request_)]) == 0
+    assert "does not count" not in capsys.readouterr().err
+
+
 def test_what_cannot_be_approved_is_said(request_: PropagateRequest, tmp_path: Path) -> None:
     propagate(replace(request_, frames="1001-1004"))
     with pytest.raises(RequestError, match="There is no matte of 1008"):

@@ -89,6 +89,15 @@ def test_lost_stretch_is_suggested_first_and_named(request_: SuggestRequest) -> 
     assert result.message.startswith(f"Key frame {first.frame} next: 1: lost for 6 frames")
 
 
+@pytest.mark.parametrize("frames", ["2-5", "0"])
+def test_what_looks_wrong_is_named_where_none_of_its_frames_may_be_suggested(request_: SuggestRequest, frames: str) -> None:
+    """0 is keyed, so nothing at all is suggested."""
+    spoil(request_, {frame: np.roll(truth(frame), (-25, 40), (0, 1)) for frame in range(31, 36)})
+    result = suggest(replace(request_, frames=frames, count=1))
+    assert not any(pick.wrong for pick in result.suggestions) and "Nothing" not in result.message
+    assert result.message.startswith("No suggested frame puts right what looks wrong: 1: jumps to another place on 31-35.")
+
+
 def test_a_stretch_is_named_once_and_the_next_suggestion_is_for_another(request_: SuggestRequest) -> None:
     nothing = np.zeros((96, 128), np.float32)
     spoil(request_, dict.fromkeys((*range(7, 15), *range(27, 31)), nothing))
@@ -132,6 +141,8 @@ def test_first_key_is_suggested_without_any_annotation(request_: SuggestRequest)
     first = result.suggestions[0]
     assert 8 <= first.frame <= 31, "one from the middle looks most like the rest"
     assert first.nearest_keyframe is None and result.message.startswith(f"Key frame {first.frame} first: ")
+    few = suggest(SuggestRequest(plate=request_.plate, model=request_.model, size=96, cache=request_.cache, count=5, frames="3-4"))
+    assert len(few.suggestions) == 2 and few.message.startswith(f"Key frame {few.suggestions[0].frame} first: "), "nothing is keyed"
 
 
 def test_roto_that_nobody_has_keyed_is_like_none(request_: SuggestRequest, tmp_path: Path) -> None:

@@ -45,6 +45,12 @@ def mended(index: int, doubts: Sequence[Sequence[Doubt]]) -> list[int]:
     return sorted({frame for stretch in found for frame in range(stretch.first, stretch.last + 1)})
 
 
+def wrong_stretches(doubts: Sequence[Sequence[Doubt]], names: Sequence[str], frames: Sequence[int]) -> list[str]:
+    """Say what looks wrong anywhere, the worst first; arguments as for `reason`."""
+    found = sorted(((obj, stretch) for obj, stretch in _stretches(doubts) if _alarms(stretch)), key=lambda each: -each[1].error)
+    return [f"{names[obj]}: {_on(stretch, frames)}" for obj, stretch in found]
+
+
 def reason(
     index: int,
     nearest: int,
