@@ -14,9 +14,11 @@ from xmemcore.cli.main import main
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import FitRequest
 from xmemcore.roto import read_roto
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.fit import fit_shapes
 from xmemcore.shot.listener import Silence
 from xmemcore.shot.mattes.mattes import MatteWriter
+from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.plate import Plate
 
 WIDTH, HEIGHT, LENGTH = 128, 96, 9
@@ -165,6 +167,14 @@ def test_command_asks_for_the_frame(request_: FitRequest, capsys: pytest.Capture
 def test_frame_without_a_matte_is_refused_in_a_sentence(request_: FitRequest) -> None:
     with pytest.raises(RequestError, match="Frame 99 has no plate or no matte"):
         fit_shapes(FitRequest(**{**vars(request_), "frame": 99}))
+
+
+def test_a_matte_of_another_format_is_refused(request_: FitRequest) -> None:
+    small = Canvas(Box(0, 0, WIDTH // 2, HEIGHT // 2), Box(0, 0, WIDTH // 2, HEIGHT // 2))
+    writer = MatteWriter(Path(request_.mattes) / "matte.%04d.exr", small, [("disc", "disc")], {})
+    writer.write(8, truth(8)[None, ::2, ::2], truth(8)[::2, ::2], keyframe=False)
+    with pytest.raises(RequestError, match="frame 8 in .* are 64x48, and the plate is 128x96.* Propagate over frame 8 first"):
+        fit_shapes(request_)
 
 
 def test_masks_have_no_shapes(request_: FitRequest, tmp_path: Path) -> None:

@@ -65,7 +65,9 @@ def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResu
     shot = open_shot(replace(request, objects=request.objects if request.out is None else None, absent=None, approved=None))
     if not isinstance(shot.annotations, RotoAnnotations):
         raise RequestError("Masks have no shapes that could be moved. Give --roto.")
-    mattes = read_mattes(request.mattes)
+    mattes, strange = read_mattes(request.mattes).of_format(shot.plate.canvas.display)
+    if strange and request.frame not in mattes.frames:
+        raise RequestError(f"{strange} Propagate over frame {request.frame} first.")
     if request.frame not in shot.plate.frames or request.frame not in mattes.frames:
         raise RequestError(f"Frame {request.frame} has no plate or no matte in {request.mattes}. Propagate over it first.")
     out = None if request.out is None else _output(request, request.out)

@@ -121,6 +121,10 @@ class _SuggestRun:
         if self.masks.mattes is not None:
             self.listener.message("Looking at the mattes")
             self.judgement = self.masks.judged(LookedAt(self.looks, padding), self.listener.cancelled)
+            unseen = [self.shot.annotations.objects[obj] for obj in self.masks.unseen]
+            if unseen:
+                whose = f"{listed(unseen)} {'has' if len(unseen) == 1 else 'have'}"
+                self.listener.warning(f"{whose} no matte in {self.request.mattes}, so nothing can look wrong there. Propagate first.")
         self.masks.save()
 
     def picks(self) -> list[Pick]:
@@ -225,6 +229,9 @@ def _mattes(pattern: str, shot: Shot, listener: Listener) -> MatteSequence:
     """Open the mattes, check that they are of this shot, and warn when they are few."""
     mattes = read_mattes(pattern)
     mattes.require_layers(layer_names(shot.annotations.objects))
+    mattes, strange = mattes.of_format(shot.plate.canvas.display)
+    if strange:
+        listener.warning(strange)
     frames = shot.plate.frames
     here = len(set(frames).intersection(mattes.frames))
     if not here:

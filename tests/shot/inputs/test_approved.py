@@ -14,12 +14,15 @@ from tests.shot.inputs.conftest import LAST
 from tests.shot.made_shot import write_roto
 from xmemcore.cli.main import main
 from xmemcore.protocol.failures import RequestError
-from xmemcore.protocol.matte_header import approved_in
+from xmemcore.protocol.matte_header import APPROVED_FRAME, approved_in
 from xmemcore.protocol.requests import ApproveRequest, PropagateRequest
 from xmemcore.protocol.result_file import ResultFile
+from xmemcore.shot.files import exr
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.layers import FAINTEST
 from xmemcore.shot.forecast import forecast
 from xmemcore.shot.inputs.approved import approve
+from xmemcore.shot.inputs.inputs import open_shot
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.status import node_status
 
@@ -121,6 +124,25 @@ def test_a_suggestion_that_is_not_told_of_approved_mattes_says_so(request_: Prop
     assert "The mattes of frames 1005-1006 are approved, but this run does not count them. Add --approved" in capsys.readouterr().err
     assert main([*words, *rest, "--approved", approved(request_)]) == 0
     assert "does not count" not in capsys.readouterr().err
+
+
+def test_what_was_approved_of_another_format_does_not_count(request_: PropagateRequest) -> None:
+    """The plate was a proxy then: its pixels lie elsewhere in the picture."""
+    propagate(request_)
+    approve(ApproveRequest(request_.out, "1005-1006"))
+    copy = Path(approved(request_)) / "matte.1005.exr"
+    header = exr.read_header(copy)
+    image = exr.read_channels(header, header.parts[0], header.parts[0].channels)
+    exr.write(copy, image.channels, image.data_window, Box(0, 0, 48, 32), 1.0, {APPROVED_FRAME: 1005})
+    annotations = open_shot(replace(request_, approved=approved(request_))).annotations
+    assert not annotations.approved(1005) and annotations.approved(1006)
+    assert any(f"frame 1005 in {approved(request_)} are 48x32, and the plate is 96x64" in told for told in annotations.warnings), [
+        *annotations.warnings
+    ]
+    with pytest.raises(RequestError, match="matte.1005.exr is 48x32, and the matte is 96x64. Take it back on frame 1005 first"):
+        approve(ApproveRequest(request_.out, "1005", objects=("body",)))
+    approve(ApproveRequest(request_.out, "1005"))
+    assert open_shot(replace(request_, approved=approved(request_))).annotations.approved(1005), "all of it is new"
 
 
 def test_what_cannot_be_approved_is_said(request_: PropagateRequest, tmp_path: Path) -> None:

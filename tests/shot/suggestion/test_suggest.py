@@ -14,8 +14,12 @@ from PIL import Image
 from tests.shot.made_shot import write_model
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import SuggestRequest
+from xmemcore.protocol.results import SuggestResult
 from xmemcore.shot import suggest as suggesting
+from xmemcore.shot.files.box import Box
+from xmemcore.shot.listener import Silence
 from xmemcore.shot.mattes.mattes import MatteWriter
+from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.suggest import suggest
 
@@ -96,6 +100,41 @@ def test_what_looks_wrong_is_named_where_none_of_its_frames_may_be_suggested(req
     result = suggest(replace(request_, frames=frames, count=1))
     assert not any(pick.wrong for pick in result.suggestions) and "Nothing" not in result.message
     assert result.message.startswith("No suggested frame puts right what looks wrong: 1: jumps to another place on 31-35.")
+
+
+def told(request: SuggestRequest) -> tuple[SuggestResult, list[str]]:
+    """Suggest, and give the warnings too."""
+    warnings: list[str] = []
+    listener = Silence()
+    listener.warning = warnings.append  # type: ignore[method-assign]
+    return suggest(request, listener), warnings
+
+
+def test_an_object_without_mattes_is_named(request_: SuggestRequest) -> None:
+    """It was drawn since: nothing can be said of it, and quiet would sound like praise."""
+    assert told(request_)[1] == []
+    for frame in KEYED:
+        path = Path(str(request_.masks)) / f"m.{frame:04d}.png"
+        picture = np.array(Image.open(path))
+        picture[:8, :8] = 2
+        image = Image.fromarray(picture, "P")
+        image.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+        image.save(path)
+    (warning,) = told(request_)[1]
+    assert warning.startswith("2 has no matte in ") and "nothing can look wrong there" in warning
+
+
+def test_mattes_of_another_format_are_not_judged(request_: SuggestRequest) -> None:
+    writer = MatteWriter(Path(str(request_.mattes)), Canvas(Box(0, 0, 64, 48), Box(0, 0, 64, 48)), [("obj_1", "1")], {})
+    for frame in range(10, 20):
+        writer.write(frame, truth(frame)[None, ::2, ::2], truth(frame)[::2, ::2], keyframe=False)
+    result, (warning,) = told(request_)
+    assert "The mattes of frames 10-19 in " in warning and "are 64x48, and the plate is 128x96: they are not looked at." in warning
+    assert not any(pick.wrong for pick in result.suggestions)
+    for frame in range(LENGTH):
+        writer.write(frame, truth(frame)[None, ::2, ::2], truth(frame)[::2, ::2], keyframe=False)
+    with pytest.raises(RequestError, match="are 64x48, and the plate is 128x96. Propagate this plate first."):
+        suggest(request_)
 
 
 def test_a_stretch_is_named_once_and_the_next_suggestion_is_for_another(request_: SuggestRequest) -> None:

@@ -25,7 +25,7 @@ from xmemcore.shot.annotations.bit_masks import BitMask
 from xmemcore.shot.files import exr
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.mattes.matte_proof import MADE_BY
-from xmemcore.shot.mattes.mattes import UNION, matte_pattern, read_mattes
+from xmemcore.shot.mattes.mattes import UNION, matte_pattern, read_mattes, same_format
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.store.cache import digest
 
@@ -87,6 +87,12 @@ def _copy(frame: int, path: Path, to: Path, objects: Iterable[str] | None) -> No
     if to.exists():
         # Layers that were approved before stay as they are.
         old = exr.read_header(to)
+        if not same_format(old.display_window, header.display_window) and not chosen.issuperset(_layers(to)):
+            theirs, ours = old.display_window, header.display_window
+            raise RequestError(
+                f"What is approved in {to} is {theirs.width}x{theirs.height}, and the matte is {ours.width}x{ours.height}. "
+                f"Take it back on frame {frame} first, or approve all objects there."
+            )
         before = exr.read_channels(old, old.parts[0], [name for name in old.parts[0].channels if name.endswith(LAYER)])
         window = image.data_window.union(before.data_window)
         planes = {name: _moved(plane, image.data_window, window) for name, plane in planes.items()}
@@ -192,7 +198,11 @@ class ApprovedAnnotations(AddedAnnotations):
         self._signatures: dict[tuple[int, int], str] = {}
         strangers: set[str] = set()
         on_plate = [frame for frame in self._paths if frame in plate.frames]
+        formats = {frame: exr.read_header(self._paths[frame]).display_window for frame in on_plate}
+        others = [frame for frame, window in formats.items() if not same_format(window, plate.canvas.display)]
         for frame in on_plate:
+            if frame in others:
+                continue
             channels = _layers(self._paths[frame])
             named = {self._layers[name.removesuffix(LAYER)]: name for name in channels if name.removesuffix(LAYER) in self._layers}
             unknown = set(channels).difference(named.values())
@@ -207,6 +217,12 @@ class ApprovedAnnotations(AddedAnnotations):
             warnings.append(f"No EXR in {folder} is an approved matte, so nothing of it counts.{meant}")
         if strangers:
             warnings.append(f"{', '.join(sorted(strangers))} is approved in {folder}, but is no object of this shot; it does not count.")
+        if others:
+            theirs, ours = formats[others[0]], plate.canvas.display
+            warnings.append(
+                f"The approved mattes of {counted(others)} in {folder} are {theirs.width}x{theirs.height}, and the plate is "
+                f"{ours.width}x{ours.height}: they do not count."
+            )
         off = sorted(set(self._paths) - set(on_plate))
         if off:
             warnings.append(f"The approved mattes of {counted(off)} have no plate, and do not count.")

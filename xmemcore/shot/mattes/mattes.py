@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from xmemcore.protocol.choices import COMPRESSIONS
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.frames import counted
 from xmemcore.protocol.matte_header import layers_of
 from xmemcore.protocol.names import ORIGINAL_NAME
 from xmemcore.protocol.outside import cut
@@ -240,6 +241,32 @@ class MatteSequence:
                 "Name the output of their propagate, or propagate again."
             )
 
+    def of_format(self, display: Box) -> tuple[MatteSequence, str]:
+        """Leave out mattes of another format: their pixels lie elsewhere in the picture.
+
+        Args:
+            display: the plate's.
+
+        Returns:
+            The others, and a sentence about what is left out; empty where nothing is.
+
+        Raises:
+            RequestError: nothing is left.
+        """
+        found = {frame: exr.read_header(path).display_window for frame, path in self._sequence.paths.items()}
+        strange = [frame for frame, window in found.items() if not same_format(window, display)]
+        if not strange:
+            return self, ""
+        theirs = found[strange[0]]
+        sentence = (
+            f"The mattes of {counted(strange)} in {self._sequence.pattern} are {theirs.width}x{theirs.height}, and the plate is "
+            f"{display.width}x{display.height}"
+        )
+        left = {frame: path for frame, path in self._sequence.paths.items() if frame not in strange}
+        if not left:
+            raise RequestError(f"{sentence}. Propagate this plate first.")
+        return MatteSequence(replace(self._sequence, paths=left)), f"{sentence}: they are not looked at."
+
     def read(self, frame: int, canvas: Canvas | None = None) -> Matte:
         """Read one frame on a canvas; None: on its display window.
 
@@ -254,6 +281,11 @@ class MatteSequence:
         layers = {name.removesuffix(".alpha"): plane for name, plane in planes.items() if name.endswith(".alpha")}
         union = planes[UNION] if UNION in planes else np.maximum.reduce(list(layers.values() or planes.values()))
         return Matte(union, layers, planes.get(CONFIDENCE))
+
+
+def same_format(window: Box, display: Box) -> bool:
+    """Say whether two display windows are of one size."""
+    return (window.width, window.height) == (display.width, display.height)
 
 
 def read_mattes(pattern: str) -> MatteSequence:

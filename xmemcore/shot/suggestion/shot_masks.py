@@ -79,6 +79,8 @@ class ShotMasks:
         self._layers = layer_names(shot.annotations.objects)
         self._layer = None if obj is None else self._layers[obj]
         self._areas: dict[int, int | None] = {}
+        self.unseen: list[int] = []
+        """Objects that have no matte on any frame where they are not keyed, of `judged`."""
 
     def mask(self, index: int) -> np.ndarray | None:
         """Give the union of the objects at a frame, (h, w) in [0, 1]; None where it is unknown."""
@@ -122,6 +124,12 @@ class ShotMasks:
             seen.append(self._glances(index, looked))
         glances = [[found.get(obj) for found in seen] for obj in self.objects]
         keyed = [self._keyed(obj, found) for obj, found in zip(self.objects, glances)]
+        open_frames = [[index for index in range(len(seen)) if index not in keys] for keys in keyed]
+        self.unseen = [
+            obj
+            for obj, found, unkeyed in zip(self.objects, glances, open_frames)
+            if unkeyed and all(found[index] is None for index in unkeyed)
+        ]
         sights = [[None if glance is None else glance.sight for glance in found] for found in glances]
         alike, fades = likenesses(glances, keyed, looked), _fades(len(seen), keyed)
         return Judgement([doubts(*of_object, fades) for of_object in zip(sights, keyed, alike)])
