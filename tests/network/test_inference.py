@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.engine.small import SMALL, small_network
-from xmemcore.network import fused, xmem
+from xmemcore.network import fused
 from xmemcore.network.config import NetworkConfig
 from xmemcore.network.features import Box
 from xmemcore.network.fusion import Surroundings
@@ -37,20 +37,6 @@ def test_prepared_network_differs_by_rounding_alone() -> None:
         quick, _ = fast.encode_value(image, slow_features, masks, masks.flip(1), sensory, True)
         assert torch.allclose(quick, slow, atol=1e-4, rtol=1e-3)
         assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in fast.modules())
-
-
-@torch.inference_mode()
-def test_values_of_many_objects_are_encoded_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    network = small_network()
-    features, masks = network.encode_key(torch.randn(1, 3, 48, 64)), torch.rand(1, 7, 48, 64)
-    image, sensory = torch.randn(1, 3, 48, 64), torch.randn(1, 7, 8, 3, 4)
-    whole = network.encode_value(image, features, masks, masks.flip(1), sensory, True)
-    together: list[int] = []
-    network.value_encoder.register_forward_pre_hook(lambda module, args: together.append(args[2].shape[1]))
-    monkeypatch.setattr(xmem, "OBJECTS_AT_ONCE", 3)
-    for found, expected in zip(network.encode_value(image, features, masks, masks.flip(1), sensory, True), whole):
-        assert torch.allclose(found, expected, atol=1e-5)
-    assert together == [3, 3, 1]
 
 
 @torch.inference_mode()

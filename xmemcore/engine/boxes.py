@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 import torch
 from torch import Tensor
@@ -21,6 +21,8 @@ MOST = 0.7
 """A box that covers this share of the frame becomes the whole frame: a smaller one would save less than its copies cost."""
 TRACE = 0.05
 """A cell of the last matte counts when a pixel of it has this probability."""
+CELLS_AT_ONCE = 13_000
+"""Cells of all objects that are decoded together: eight frames of 854 x 480. The compact decoder holds 20 KB for each."""
 SEEN = 0.2
 """A cell counts when the elements that answer it are this much the object, on average."""
 
@@ -72,6 +74,23 @@ def by_box(places: list[Box | None]) -> dict[Box, list[int]]:
         if box is not None:
             shared.setdefault(box, []).append(obj)
     return shared
+
+
+def some_by_box(places: list[Box | None]) -> Iterator[tuple[Box, list[int]]]:
+    """Give boxes with the objects that share them, as many at a time as are decoded together."""
+    for box, objects in by_box(places).items():
+        together = max(1, CELLS_AT_ONCE // area(box))
+        for first in range(0, len(objects), together):
+            yield box, objects[first : first + together]
+
+
+def clear_outside(plane: Tensor, box: Box | None) -> None:
+    """Set a plane (..., H, W) to 0 outside a box in cells; None: everywhere."""
+    top, left, bottom, right = (0, 0, 0, 0) if box is None else (side * STRIDE for side in box)
+    plane[..., :top, :] = 0
+    plane[..., bottom:, :] = 0
+    plane[..., top:bottom, :left] = 0
+    plane[..., top:bottom, right:] = 0
 
 
 def union(places: list[Box | None]) -> Box | None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from xmemcore.engine.aggregation import aggregate, others_of
+from xmemcore.engine.aggregation import aggregate
 from xmemcore.engine.augmentation import variants
 from xmemcore.engine.config import EngineConfig
 from xmemcore.engine.frames import Annotation, Frame, Padding
@@ -17,6 +17,9 @@ from xmemcore.network.backend import Backend
 from xmemcore.network.features import Features
 from xmemcore.network.xmem import STRIDE
 
+OBJECTS_AT_ONCE = 16
+"""Objects whose values are encoded together. At 480 lines the compact encoder has tensors of 5 to 7 MB for each of them."""
+
 
 def soft_masks(annotation: Annotation, objects: int, padding: Padding, device: torch.device) -> Tensor:
     """Turn the artist's masks into what the value encoder has learned to see.
@@ -24,11 +27,42 @@ def soft_masks(annotation: Annotation, objects: int, padding: Padding, device: t
     Returns:
         (1, K, H, W), padded and softly aggregated; an unknown or absent object has an empty plane.
     """
-    planes = torch.zeros(1, objects, padding.height, padding.width, device=device)
+    return soft_planes(annotation, objects, padding, device)[:, 1:]
+
+
+def soft_planes(annotation: Annotation, objects: int, padding: Padding, device: torch.device) -> Tensor:
+    """Give `soft_masks` behind the plane of the background, (1, K + 1, H, W)."""
+    planes = torch.zeros(1, objects, *padding.padded, device=device)
+    inside = padding.unpad(planes)
     for obj, mask in annotation.masks.items():
         if mask is not None:
-            planes[0, obj] = mask.to(device)
-    return aggregate(padding.pad(planes))[:, 1:]
+            inside[0, obj] = mask.to(device)
+    return aggregate(planes)
+
+
+def encoded(
+    network: Backend, image: Tensor, features: Features, masks: Tensor, sensory: Tensor, deep_update: bool
+) -> tuple[Tensor, Tensor]:
+    """Encode the objects of a frame, some at a time, each beside all others.
+
+    Args:
+        network: encodes.
+        image: (1, 3, H, W).
+        features: of the image.
+        masks: (1, K, H, W), of all objects.
+        sensory: (1, K, Ch, h, w).
+        deep_update: whether the state takes in the values.
+
+    Returns:
+        Values (1, K, Cv, h, w), and the sensory state after them.
+    """
+    total = masks.sum(dim=1, keepdim=True)
+    some = [
+        network.encode_value(image, features, each, total - each, state, deep_update)
+        for each, state in zip(masks.split(OBJECTS_AT_ONCE, dim=1), sensory.split(OBJECTS_AT_ONCE, dim=1))
+    ]
+    value, sensory = some[0] if len(some) == 1 else (torch.cat(parts, dim=1) for parts in zip(*some))
+    return value, sensory
 
 
 def entries(
@@ -50,7 +84,7 @@ def entries(
 
 def _entry(network: Backend, image: Tensor, features: Features, masks: Tensor, known: frozenset[int], begins: bool = False) -> Entry:
     sensory = network.empty_sensory(masks.shape[1], *image.shape[-2:])
-    value, sensory = network.encode_value(image, features, masks, others_of(masks), sensory, deep_update=begins)
+    value, sensory = encoded(network, image, features, masks, sensory, deep_update=begins)
     return Entry(
         key=elements_first(features.key),
         shrinkage=features.shrinkage.flatten(),

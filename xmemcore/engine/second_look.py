@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from xmemcore.engine.boxes import cells_of
 from xmemcore.engine.frames import Annotation, Padding
+from xmemcore.engine.permanent import OBJECTS_AT_ONCE
 
 VERSION = 1
 """Raised whenever the same looks would give other mattes: it is part of signatures."""
@@ -78,6 +80,25 @@ def enlarged(objects: Tensor, padding: Padding) -> Tensor:
     """
     both = torch.stack((objects, -_grown(-objects, RIM_PIXELS)))
     return padding.pad(F.interpolate(both, size=(padding.height, padding.width), mode="bilinear", align_corners=False))
+
+
+class Enlarged:
+    """What a second look finds, as `enlarged` gives it, for some objects at a time; that of few objects is made once."""
+
+    def __init__(self, objects: Tensor, padding: Padding) -> None:
+        """Take the objects (K, h, w), and the first look's padding."""
+        self._objects, self._padding = objects, padding
+        self._whole = enlarged(objects, padding) if len(objects) <= OBJECTS_AT_ONCE else None
+
+    def of(self, objects: list[int]) -> Tensor:
+        """Give (2, len(objects), H, W)."""
+        return enlarged(self._objects[objects], self._padding) if self._whole is None else self._whole[:, objects]
+
+    def cells(self) -> Tensor:
+        """Say in which cells each object is found: booleans (K, h, w)."""
+        everything = list(range(len(self._objects)))
+        some = (everything[first : first + OBJECTS_AT_ONCE] for first in range(0, len(everything), OBJECTS_AT_ONCE))
+        return torch.cat([cells_of(self.of(objects)[:1]) for objects in some])
 
 
 def given_back(probabilities: Tensor, second: Tensor) -> Tensor:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from xmemcore.engine.aggregation import aggregate, others_of
-from xmemcore.engine.boxes import area, boxes, by_box, cells_of, positions, shared, union, widened, within
+from xmemcore.engine.aggregation import aggregate
+from xmemcore.engine.boxes import area, boxes, by_box, cells_of, clear_outside, positions, shared, some_by_box, union, widened, within
 from xmemcore.engine.config import XMEM, EngineConfig
 from xmemcore.engine.entrance import Entrance
 from xmemcore.engine.frames import Annotation, Frame, Padding
-from xmemcore.engine.permanent import coverage_of, elements_first, soft_masks
-from xmemcore.engine.second_look import enlarged, given_back
+from xmemcore.engine.permanent import coverage_of, elements_first, encoded, soft_masks, soft_planes
+from xmemcore.engine.second_look import Enlarged, given_back
 from xmemcore.memory.permanent import PermanentMemory
 from xmemcore.memory.reading import Readout, ShotMemory
 from xmemcore.memory.temporary import TemporaryMemory, newborn
@@ -108,11 +108,11 @@ class Sweep:
         its_turn = annotation is not None or (self.config.temporary_memory and self._since_memory >= every)
         remembers = its_turn and not last
         if annotation is not None and len(annotation.known) == self.objects:
-            objects = soft_masks(annotation, self.objects, self.padding, self.sensory.device)
-            planes = torch.cat((1 - objects.sum(dim=1, keepdim=True), objects), dim=1)
+            planes = soft_planes(annotation, self.objects, self.padding, self.sensory.device)
+            planes[:, :1] = 1 - planes[:, 1:].sum(dim=1, keepdim=True)
         else:
             assert frame is not None, "only a frame that `is_given` is left out"
-            again = None if second is None else enlarged(second.objects, self.padding)
+            again = None if second is None else Enlarged(second.objects, self.padding)
             probabilities, places = self._decode(index, frame, not remembers and not last, looks_around=its_turn, second=again)
             if self._entrance:
                 self._entrance.clear(probabilities, self.padding, self._usual_area)
@@ -139,7 +139,7 @@ class Sweep:
         return Prediction(self.padding.unpad(self._aggregated(*self._decode(index, frame, update_sensory=False))[0]))
 
     def _decode(
-        self, index: int, frame: Frame, update_sensory: bool, looks_around: bool = False, second: Tensor | None = None
+        self, index: int, frame: Frame, update_sensory: bool, looks_around: bool = False, second: Enlarged | None = None
     ) -> tuple[Tensor, list[Box | None]]:
         """Give the objects' own probabilities, (1, K, H, W), and the boxes outside which they are 0.
 
@@ -148,7 +148,7 @@ class Sweep:
             frame: with its features.
             update_sensory: whether the state takes in this frame.
             looks_around: whether the surroundings of the boxes are computed anew. Those that were never computed are computed in any case.
-            second: (2, K, H, W), what the second look finds, as `enlarged` gives it.
+            second: what the second look finds.
         """
         features = frame.features
         h, w = features.key.shape[-2:]
@@ -160,7 +160,7 @@ class Sweep:
         sensory = self.sensory.clone() if update_sensory else self.sensory
         wide = {box: widened(box, h, w) for box in by_box(places)}
         together = shared(wide.values())
-        for box, objects in by_box(places).items():
+        for box, objects in some_by_box(places):
             outer = wide[box]
             plate = self.network.part_of(self.network.part_of(features, together[outer]), within(outer, together[outer]))
             value = _value(features, readout, objects, outer)
@@ -174,7 +174,7 @@ class Sweep:
             rows, columns = slice(STRIDE * top, STRIDE * bottom), slice(STRIDE * left, STRIDE * right)
             found = torch.sigmoid(logits.float()) * answers
             if second is not None:
-                found = given_back(found, second[:, objects, rows, columns])
+                found = given_back(found, second.of(objects)[..., rows, columns])
             probabilities[:, objects, rows, columns] = found
         self.sensory = sensory
         return probabilities, places
@@ -186,13 +186,13 @@ class Sweep:
         shown = [area for area in areas if area >= 1]  # an empty mask leaves a trace of rounding
         return sum(shown) / len(shown) if shown else 0.0
 
-    def _places(self, index: int, features: Features, readout: Readout, second: Tensor | None = None) -> list[Box | None]:
+    def _places(self, index: int, features: Features, readout: Readout, second: Enlarged | None = None) -> list[Box | None]:
         """Give the box in which each object can be; None for an object that is not in the frame."""
         h, w = features.key.shape[-2:]
         if self._where is not None and index in self._where:
             return boxes(self._where[index], torch.zeros_like(self._where[index], dtype=torch.float32))
         if self.config.boxes and self._trace is not None and readout.presence is not None:
-            trace = self._trace if second is None else self._trace | cells_of(second[:1])
+            trace = self._trace if second is None else self._trace | second.cells()
             return boxes(trace, readout.presence.unflatten(1, (h, w)))
         return [(0, 0, h, w)] * self.objects
 
@@ -219,11 +219,9 @@ class Sweep:
             return aggregate(probabilities)
         planes = torch.cat((torch.ones_like(probabilities[:, :1]), torch.zeros_like(probabilities)), dim=1)
         if around is not None:
-            inside = aggregate(part(probabilities, around, STRIDE))
-            part(planes[:, :1], around, STRIDE).copy_(inside[:, :1])
+            inside = aggregate(part(probabilities, around, STRIDE), out=part(planes, around, STRIDE))
             for obj, box in enumerate(places):
-                if box is not None:
-                    part(planes[:, obj + 1], box, STRIDE).copy_(part(inside[:, obj + 1], within(box, around), STRIDE))
+                clear_outside(inside[:, obj + 1], None if box is None else within(box, around))
         return planes
 
     def _corrected(self, probabilities: Tensor, annotation: Annotation) -> Tensor:
@@ -248,7 +246,7 @@ class Sweep:
 
     def _remember(self, index: int, frame: Frame, masks: Tensor, annotation: Annotation | None) -> None:
         features = frame.features
-        value, self.sensory = self.network.encode_value(frame.image, features, masks, others_of(masks), self.sensory, deep_update=True)
+        value, self.sensory = encoded(self.network, frame.image, features, masks, self.sensory, deep_update=True)
         self._since_memory = 0
         annotated_elsewhere = annotation is not None and (self.config.mode != XMEM or index in self.memory.permanent.frames)
         if self.config.temporary_memory and not annotated_elsewhere:

@@ -22,9 +22,6 @@ IMAGE_DEVIATION = (0.229, 0.224, 0.225)
 STRIDE = 16
 """Pixels of the working image along one side of a memory element; images are padded to multiples of it."""
 
-OBJECTS_AT_ONCE = 16
-"""Objects whose values are encoded together. At 480 lines the compact encoder has tensors of 5 to 7 MB for each of them."""
-
 PLATE_PARTS = (
     "key_encoder.",
     "key_proj.",
@@ -113,12 +110,7 @@ class XMem(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Encode the objects of a frame whose masks are known; see `ValueEncoder`."""
         image, masks, others = (x.to(self.dtype) for x in (image, masks, others))
-        some = zip(*(x.split(OBJECTS_AT_ONCE, dim=1) for x in (masks, others, sensory)))
-        encoded = [self.value_encoder(image, features, *each, deep_update) for each in some]
-        if len(encoded) == 1:
-            return encoded[0]
-        value, sensory = (torch.cat(parts, dim=1) for parts in zip(*encoded))
-        return value, sensory
+        return self.value_encoder(image, features, masks, others, sensory, deep_update)
 
     def reinforce(self, value: Tensor, sensory: Tensor) -> Tensor:
         """Give the sensory state (B, K, Ch, h, w) after a memory frame whose value (B, K, Cv, h, w) is known."""

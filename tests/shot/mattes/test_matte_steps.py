@@ -89,6 +89,15 @@ def test_the_box_around_objects_holds_all_that_is_not_faint(monkeypatch: pytest.
     assert 0 < pixels < everywhere[0].size / 4
 
 
+@pytest.mark.parametrize(("objects", "rows"), [(1, 20), (15, 20), (31, 10), (400, 1)])
+def test_bands_of_many_objects_are_lower(monkeypatch: pytest.MonkeyPatch, objects: int, rows: int) -> None:
+    monkeypatch.setattr(steps, "BAND_PIXELS", 96 * 20)
+    planes = np.full((objects + 1, 8, 12), 1 / (objects + 1), np.float32)
+    canvas = Canvas(Box(0, 0, 96, 64), Box(0, 0, 96, 64))
+    bands = [box for box, _ in finished((Enlarge(canvas),), canvas, Predicted(planes, 3, never))]
+    assert {box.height for box in bands[:-1]} == {rows} and sum(box.height for box in bands) == 64
+
+
 def test_nothing_is_enlarged_where_there_is_no_object_but_what_is_asked_for() -> None:
     empty = Predicted(np.stack((np.ones((4, 6), np.float32), np.zeros((4, 6), np.float32))), 3, never)
     assert not list(finished((Enlarge(CANVAS),), CANVAS, empty, faint=0.001))

@@ -26,7 +26,9 @@ from xmemcore.shot.plate.flow import Ways
 PLAIN = "plain"
 """The choice of `edges` that only enlarges."""
 BAND_PIXELS = 1 << 20
-"""Pixels of one plane of a band: 4 MB of floats."""
+"""Pixels of one plane of a band, where a group has few objects: 4 MB of floats."""
+BAND_PLANES = 16
+"""Planes up to which bands have so many pixels; a band of more is lower, so that all of them together are no larger."""
 
 Rows = Callable[[slice, np.ndarray], np.ndarray]
 """Takes rows of the plate, and the planes of the step before for these rows; gives new planes for them. Planes are (1 + K, n, W) float32 in
@@ -241,7 +243,7 @@ def finished(
             return
         box = reduce(Box.union, boxes)
     steps = [step.begun(replace(predicted, columns=slice(box.x0, box.x1))) for step in after]
-    height = max(BAND_PIXELS // box.width, 1)
+    height = max(BAND_PIXELS * BAND_PLANES // (box.width * max(BAND_PLANES, len(predicted.values))), 1)
     for top in range(box.y0, box.y1, height):
         band = slice(top, min(top + height, box.y1))
         planes = np.empty((len(predicted.values), 0, box.width), np.float32)
