@@ -99,6 +99,20 @@ def make_key(node: nuke.Node) -> Optional[Run]:
     return start(node, "Make key here", read_to_hand_over, _alone(lambda run, read: _fit(run, read, mattes, frame, chosen, meant)))
 
 
+def take_back(node: nuke.Node) -> Optional[Run]:
+    """Take back what was approved on the named frames, and that the object is absent there; as `approve`."""
+    if keys.unsay_absent(node) and not _any_approved(node):
+        return None
+    return approve(node, undo=True)
+
+
+def _any_approved(node: nuke.Node) -> bool:
+    """Say whether a matte of the chosen object is approved on the named frames."""
+    pattern, frames, chosen = knobs.shown_pattern(node), keys.meant_frames(node), keys.chosen_object(node)
+    marked = approvals.listed(approvals.counting(knobs.matte_pattern(node), pattern, identity.node_id(node))) if pattern else {}
+    return any(chosen in (None, name) and not set(frames).isdisjoint(found) for name, found in marked.items())
+
+
 def approve(node: nuke.Node, undo: bool = False) -> Run:
     """Mark mattes that the node shows as right, so that its later runs keep and learn from them, or take that back; as `propagate`.
 

@@ -122,7 +122,7 @@ def approve(node: Optional[nuke.Node]) -> None:
 
 
 def take_back(node: Optional[nuke.Node]) -> None:
-    _pressed(lambda node: actions.approve(node, undo=True), node)
+    _pressed(actions.take_back, node)
 
 
 def version_up(node: Optional[nuke.Node]) -> None:

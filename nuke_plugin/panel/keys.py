@@ -57,6 +57,31 @@ def absent_frames(node: nuke.Node) -> None:
     _edit(node, "absent", *_on_plate(node, meant_frames(node)))
 
 
+def unsay_absent(node: nuke.Node) -> bool:
+    """Take back that the chosen object is absent on the named frames, or on the current one; say whether that was said of any.
+
+    Raises:
+        FrameRangeInvalid, RequestError.
+    """
+    frames = meant_frames(node)
+    edits = identity.key_edits(node)
+    if not any(edits.absent.values()):
+        return False
+    shapes = str(node["roto_input"].value()) == SHAPES
+    names, chosen = _shapes(node) if shapes else [ONE_OBJECT], chosen_object(node) if shapes else None
+    if shapes:
+        edits = replace(edits.carried_over(names)[0], known=tuple(names))
+    meant = [name for name in names if chosen in (None, name)]
+    said = [frame for frame in frames if any(frame in edits.absent.get(name, ()) for name in meant)]
+    for frame in said:
+        edits = edits.unsaid([name for name in meant if frame in edits.absent.get(name, ())], frame)
+    if said:
+        with host.one_undo("XMem keyframes"):
+            identity.write_key_edits(node, edits)
+        status.refresh(node)
+    return bool(said)
+
+
 def _on_plate(node: nuke.Node, frames: List[int]) -> List[int]:
     """Leave out the frames that the plate has not got: a Propagate refuses annotations there."""
     plate = identity.connected(node, identity.PLATE)

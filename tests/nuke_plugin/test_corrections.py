@@ -161,6 +161,30 @@ def test_an_absence_of_one_object_outlives_a_key_for_all(stage):
     assert "box: 1001,1005<br>" in stage.node["keyframes"].value() + "<br>"
 
 
+@pytest.mark.parametrize("meaning", ["each shape or layer", "union of all shapes"])
+def test_an_absence_is_taken_back_as_a_stretch(stage, meaning):
+    stage.node["roto_input"].setValue(meaning)
+    name = "tri" if meaning == "each shape or layer" else "roto"
+    stage.node["on_frames"].setValue("1003-1008")
+    stage.press("absent_key")
+    stage.node["on_frames"].setValue("1004-1006")
+    stage.press("take_back")
+    assert stage.node["keyframes"].value() == f"{name}: 1001; not in 1003,1007-1008" and not stage.told and not stage.runs
+    stage.host.undo()
+    stage.press("refresh")
+    assert stage.node["keyframes"].value() == f"{name}: 1001; not in 1003-1008", "one step in Undo"
+    stage.propagate()
+    stage.node["on_frames"].setValue("1003-1008")
+    stage.press("approve")
+    stage.wait()
+    stage.press("take_back")
+    stage.wait()
+    assert stage.node["keyframes"].value() == f"{name}: 1001" and not approved(stage) and not stage.told, "and what is approved there"
+    stage.press("take_back")
+    stage.wait()
+    assert "no mark to take back" in stage.status()
+
+
 def test_a_key_that_does_not_count_for_an_alpha_is_said(stage):
     stage.node["roto_input"].setValue("alpha of the input")
     stage.press("add_key")
