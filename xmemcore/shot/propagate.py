@@ -17,7 +17,7 @@ from xmemcore.protocol.words import one_line, plural
 from xmemcore.shot.inputs.opened import OpenedShot, open_propagate
 from xmemcore.shot.listener import Listener, Silence
 from xmemcore.shot.machine.device import choose_device, limit_memory
-from xmemcore.shot.mattes.pictures import pictures_are_of, write_pictures
+from xmemcore.shot.mattes.pictures import FOLDER, left_behind, pictures_are_of, write_pictures
 from xmemcore.shot.plan.chunks import parse_chunk, shared_out
 from xmemcore.shot.plan.dependencies import work_key
 from xmemcore.shot.plan.plan import Plan, plan
@@ -188,6 +188,12 @@ class _PropagateRun:
     def _write_pictures(self) -> None:
         """Write the PNGs that were asked for, where they are not of the matte that is there."""
         out, layers, kind = self.opened.places.out, self.opened.layers, self.opened.request.pictures
+        behind = left_behind(out, layers, sorted(self.mattes.written), kind)
+        if behind:
+            self.warn(
+                f"The folder {FOLDER} beside the mattes still has PNGs of earlier mattes of {counted(behind)}. Write them again "
+                "(--pictures png16 or index), or delete them."
+            )
         if kind == PICTURES[0]:
             return
         done = [self.opened.shot.plate.frames[index] for index in sorted(self.mattes.done)]

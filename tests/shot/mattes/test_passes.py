@@ -15,6 +15,7 @@ from PIL import Image
 from tests.witness.shots import WitnessShot, write_shot
 from xmemcore.protocol.choices import COMPRESSIONS
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.frames import counted
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.layers import FAINTEST
@@ -22,7 +23,7 @@ from xmemcore.shot.inputs.opened import open_propagate
 from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.mattes.cryptomatte import metadata, name_bits, name_id, ranked, require_usable
 from xmemcore.shot.mattes.mattes import MatteWriter, Passes, read_mattes
-from xmemcore.shot.mattes.pictures import folders, picture_paths, write_pictures
+from xmemcore.shot.mattes.pictures import MOST_LABELS, folders, picture_paths, require_pictures_possible, write_pictures
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.propagate import propagate
 
@@ -168,12 +169,14 @@ def test_pngs_follow_mattes_that_a_run_without_them_has_replaced(shot: WitnessSh
     frame = propagate(replace(shot.request, pictures=kind)).frames[1]
     path = picture_paths(Path(shot.request.out), ["body"], frame, kind)[-1]
     first = path.read_bytes()
-    propagate(replace(shot.request, size=96))
+    result = propagate(replace(shot.request, size=96))
     assert path.read_bytes() == first, "it wrote no PNGs"
+    (said,) = (warning for warning in result.warnings if "PNGs" in warning)
+    assert f"PNGs of earlier mattes of {counted(result.written)}" in said and str(frame) in said
     again = replace(shot.request, size=96, pictures=kind)
     assert propagate(again).written == () and path.read_bytes() != first
     kept = path.stat().st_mtime_ns
-    propagate(again)
+    assert not any("PNGs" in warning for warning in propagate(again).warnings)
     assert path.stat().st_mtime_ns == kept, "nothing changed"
 
 
@@ -193,6 +196,26 @@ def test_a_png_never_replaces_a_mask_that_it_is_made_from(shot: WitnessShot, tmp
     (tmp_path / "new" / "png" / "index").symlink_to(str(shot.request.masks))
     with pytest.raises(RequestError, match="The PNGs would replace .*m.0000.png"):
         open_propagate(replace(shot.request, pictures="index", out=str(tmp_path / "new" / "m.%04d.exr")))
+
+
+def test_a_png_never_replaces_one_that_we_have_not_made(shot: WitnessShot) -> None:
+    request = replace(shot.request, pictures="index")
+    theirs = Path(request.out).parent / "png" / "index" / "matte.0001.png"
+    theirs.parent.mkdir(parents=True)
+    Image.new("L", (4, 4)).save(theirs)
+    with pytest.raises(RequestError, match="would replace .*matte.0001.png, which XMem Roto has not made"):
+        open_propagate(request)
+    theirs.unlink()
+    propagate(request)
+    open_propagate(request)
+
+
+def test_more_objects_than_labels_are_refused_before_the_run(tmp_path: Path) -> None:
+    many = [f"object{number}" for number in range(MOST_LABELS + 1)]
+    with pytest.raises(RequestError, match="tell up to 255 objects apart, and this shot has 256"):
+        require_pictures_possible(tmp_path / "m.%04d.exr", many, [1], "index")
+    require_pictures_possible(tmp_path / "m.%04d.exr", many, [1], "png16")
+    require_pictures_possible(tmp_path / "m.%04d.exr", many[1:], [1], "index")
 
 
 def test_the_usual_passes_leave_signatures_as_they_were() -> None:

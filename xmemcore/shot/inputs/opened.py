@@ -19,7 +19,7 @@ from xmemcore.shot.inputs.inputs import Shot, open_shot, wanted_indices
 from xmemcore.shot.machine.device import choose_precision
 from xmemcore.shot.mattes import cryptomatte, matting
 from xmemcore.shot.mattes.mattes import MatteWriter, Passes, matte_pattern, require_inputs_kept, require_layers_kept
-from xmemcore.shot.mattes.pictures import picture_paths
+from xmemcore.shot.mattes.pictures import picture_paths, require_pictures_possible
 from xmemcore.shot.plate.frame_source import Encoding, PlateContent
 from xmemcore.shot.store.cache import node_folder
 from xmemcore.shot.store.state import NodeManifest
@@ -108,6 +108,8 @@ def open_propagate(request: PropagateRequest) -> OpenedShot:
     frames, layers = [plate.frames[index] for index in wanted], layer_names(annotations.objects)
     pictures = [] if request.pictures == PICTURES[0] else [path for f in frames for path in picture_paths(out, layers, f, request.pictures)]
     require_inputs_kept(out, frames, report, files_read(request, shot, model), pictures)
+    if pictures:
+        require_pictures_possible(out, layers, frames, request.pictures)
     if request.objects is not None:
         require_layers_kept(out, frames, layers)
     if request.cryptomatte:

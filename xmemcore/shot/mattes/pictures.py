@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from xmemcore.protocol.failures import not_written
+from xmemcore.protocol.choices import PICTURES
+from xmemcore.protocol.failures import RequestError, not_written
 from xmemcore.protocol.matte_header import SIGNATURE, signature_of
 from xmemcore.protocol.whole_file import probe, whole
 from xmemcore.shot.files import sequence as sequences
@@ -18,10 +19,12 @@ from xmemcore.shot.mattes.mattes import UNION, Matte, MatteSequence
 
 FOLDER = "png"
 """Folder of the PNGs, beside the EXRs."""
-INDEX = "index"
+NO_PICTURES, INDEX = PICTURES[0], PICTURES[2]
 DEVICES = frozenset(("con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))))
 """Names that Windows gives no folder."""
 MOST_LABELS = 255
+MAGIC, HEAD_BYTES = b"\x89PNG\r\n\x1a\n", 4096
+"""How a PNG begins, and what of it holds all that we write before the pixels."""
 COMPRESS_LEVEL = 3
 """Of 9; a matte is mostly flat."""
 
@@ -86,6 +89,47 @@ def pictures_are_of(pattern: Path, layers: Sequence[str], frame: int, kind: str)
     """Say whether all PNGs of a frame are there and were read from the matte that is there now."""
     signature = signature_of(sequences.frame_path(pattern, frame))
     return signature is not None and all(_signature(path) == signature for path in picture_paths(pattern, layers, frame, kind))
+
+
+def require_pictures_possible(pattern: Path, layers: Sequence[str], frames: Iterable[int], kind: str) -> None:
+    """Raise RequestError where PNGs cannot say what the mattes say, or would replace files that we have not made.
+
+    Args:
+        pattern: of the EXRs.
+        layers: of the objects.
+        frames: that are to be written.
+        kind: as of `write_pictures`.
+    """
+    if kind == INDEX and len(layers) > MOST_LABELS:
+        raise RequestError(
+            f"PNGs of labels tell up to {MOST_LABELS} objects apart, and this shot has {len(layers)}. Choose --pictures png16, or fewer "
+            "objects (--object)."
+        )
+    for path in (path for frame in frames for path in picture_paths(pattern, layers, frame, kind)):
+        try:
+            with path.open("rb") as file:
+                head = file.read(HEAD_BYTES)
+        except OSError:
+            continue
+        if head.startswith(MAGIC) and SIGNATURE.encode() not in head:
+            raise RequestError(f"The PNGs would replace {path}, which XMem Roto has not made. Choose another output folder or name.")
+
+
+def left_behind(pattern: Path, layers: Sequence[str], frames: Iterable[int], kind: str) -> list[int]:
+    """Name those of some frames that have PNGs of earlier mattes, which a run that wrote these frames has not written again.
+
+    Args:
+        pattern: of the EXRs.
+        layers: of the objects.
+        frames: whose EXRs are new.
+        kind: of the PNGs that were written with them; see `write_pictures`.
+    """
+    try:
+        beside = {path.name for path in (pattern.parent / FOLDER).iterdir()}
+    except OSError:
+        return []
+    beside -= set() if kind == NO_PICTURES else {INDEX} if kind == INDEX else {*folders(layers), UNION}
+    return [frame for frame in frames if any(_path(pattern, name, frame).is_file() for name in sorted(beside))]
 
 
 def _signature(picture: Path) -> str | None:
