@@ -151,6 +151,15 @@ def test_specks_of_the_coarse_pass_do_not_count_but_a_second_object_does() -> No
     assert seen_in(0 * objects) is None
 
 
+def test_a_small_piece_that_is_surely_the_objects_stays_in_the_window() -> None:
+    objects = np.zeros((1, 60, 80), np.float32)
+    objects[0, 10:40, 10:40] = 1
+    for value, side, seen in ((0.95, 4, True), (0.7, 4, False), (0.95, 2, False)):
+        objects[0, 45:60, 60:80] = 0
+        objects[0, 50 : 50 + side, 70 : 70 + side] = value
+        assert seen_in(objects) == (Box(10, 10, 74, 54) if seen else Box(10, 10, 40, 40)), (value, side)
+
+
 def test_what_lies_beside_a_window_is_cut_into_rectangles_that_cover_it_once() -> None:
     part = Box(20, 20, 60, 50)
     for boxes in ([Box(0, 0, 100, 90)], [Box(25, 25, 30, 30)], [Box(50, 10, 90, 30), Box(70, 60, 80, 70)], [Box(0, 0, 10, 10)], []):
