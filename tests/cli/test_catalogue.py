@@ -61,8 +61,8 @@ def test_every_model_that_is_offered_is_bundled_or_can_be_fetched() -> None:
 
 
 def test_model_trained_under_a_recipes_name_is_a_file_like_any_other(folders: tuple[Path, Path]) -> None:
-    put(folders[0], "compact-clean.safetensors", terms="Apache-2.0")
-    model = catalogue.resolve("compact-clean", *folders)
+    put(folders[0], "compact-generated.safetensors", terms="Apache-2.0")
+    model = catalogue.resolve("compact-generated", *folders)
     assert (model.summary, model.terms) == ("a model of your own", "Apache-2.0")
 
 

@@ -63,6 +63,12 @@ KNOWN = (
         file="XMem.pth",
         url="https://github.com/hkchengrex/XMem/releases/download/v1.0/XMem.pth",
     ),
+    KnownModel(
+        name="compact-clean",
+        summary="as compact, from freely licensed pictures alone: much weaker with one keyframe, a little with five",
+        terms="Apache-2.0; pictures in the public domain, CC0 and CC BY 4.0; begun from Google's ImageNet weights (Apache-2.0)",
+        file="compact-clean.safetensors",
+    ),
 )
 """Known models in the order of preference: the first one that is installed is the default. Only models that lie in `weights/` or can be
 fetched belong here, because an artist is offered all of them."""

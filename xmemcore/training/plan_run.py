@@ -113,7 +113,7 @@ def _recipe(arguments: argparse.Namespace, folder: Path) -> Recipe:
         except (OSError, ValueError) as error:
             raise RequestError(f"Cannot read what the training was told, {folder / RECIPE}: {error}. Begin another.") from error
         return recipe_of(written, str(folder / RECIPE))
-    default = "finetune" if arguments.finetune else "compact-clean" if arguments.procedural else "compact"
+    default = "finetune" if arguments.finetune else "compact-generated" if arguments.procedural else "compact"
     recipe = read_recipe(arguments.config or default)
     changes: dict[str, Any] = {"encoder": str(Path(arguments.encoder).resolve())} if arguments.encoder else {}
     return dataclasses.replace(recipe, **changes, **({} if arguments.seed is None else {"seed": arguments.seed}))
@@ -152,7 +152,7 @@ def _source(arguments: argparse.Namespace, recipe: Recipe) -> tuple[Callable[[],
             raise RequestError(
                 f"The bodies in {arguments.scenes} wear photographs; --procedural promises none. Render others without --stills."
             )
-        return FromNothing(recipe, scenes), TERMS_NOTHING, "compact-clean"
+        return FromNothing(recipe, scenes), TERMS_NOTHING, "compact-generated"
     from xmemcore.training.finetune import FromShots, find_shot
 
     shots = FromShots(tuple((plates, mattes) for plates, mattes in arguments.finetune), recipe)
