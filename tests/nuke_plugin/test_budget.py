@@ -104,6 +104,7 @@ def test_a_run_keeps_to_its_budget(stage, calls, nodes, keys):
     assert counted < RUN_LOOKS * budget_of_a_look(nodes, 40, keys), counted
 
 
+@pytest.mark.exhaustive
 def test_a_big_roto_is_read_by_few_calls(stage, calls):
     """40 shapes x 30 points x 60 keys: one point of each shape on each keyed frame, and next to nothing the second time.
 
