@@ -48,9 +48,13 @@ def threads(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep tests that share a fixture of their module in one test process, so that it is made once."""
+    """Keep tests that share a fixture of their module in one test process, so that it is made once, and begin with the slow ones.
+
+    A slow test that comes last would keep one process at work while the others have nothing left to do.
+    """
     if not config.pluginmanager.hasplugin("xdist"):
         return
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     for item in items:
         fixtures = getattr(item, "_fixtureinfo", None)
         fixtures_made = [found[-1] for found in fixtures.name2fixturedefs.values()] if fixtures is not None else []

@@ -50,6 +50,7 @@ def test_product_and_plain_mode_run_on_the_same_frames(clip: Path, model: str, t
     assert "product" in out and "plain" in out and "frames/s" in out
 
 
+@pytest.mark.slow
 def test_full_has_every_ratio_of_the_table(clip: Path, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_ratios, "TWO_K", (96, 64))
     monkeypatch.setattr(bench_ratios, "FOUR_K", (128, 80))

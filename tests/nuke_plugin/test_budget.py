@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 IDLE_CALLS = 1500
 """At most, at one idle moment, however large the tree is: about 20 milliseconds."""

@@ -40,6 +40,7 @@ def engine_config(case: dict) -> EngineConfig:
     )
 
 
+@pytest.mark.slow
 def test_clip_agrees_with_the_public_program(clip_case: Path, whole: bool, shared: Path, network: XMem, capsys) -> None:
     golden = np.load(clip_case)
     case = meta(golden)

@@ -23,6 +23,7 @@ SMALL = 160
 """Short side of the pictures that are compared with every change."""
 
 
+@pytest.mark.slow
 def test_selection_agrees_with_the_public_program(selection_case: Path, whole: bool, shared: Path, network: XMem, capsys) -> None:
     golden = np.load(selection_case)
     cases = {case["key"]: case for case in meta(golden)["cases"]}

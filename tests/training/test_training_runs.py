@@ -86,6 +86,7 @@ def test_twenty_steps_on_photographs_leave_a_model_that_says_where_it_comes_from
     assert list(out.glob("sheet_*.png"))
 
 
+@pytest.mark.slow
 def test_a_killed_training_resumes_with_the_same_losses(small: Path, tmp_path: Path) -> None:
     straight, killed = tmp_path / "straight", tmp_path / "killed"
     _train("--procedural", "--out", straight, "--config", small, "--steps", 8)

@@ -65,6 +65,7 @@ def start(request: PropagateRequest) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_two_workers_share_a_shot_and_a_third_that_is_killed_costs_nothing(shot: PropagateRequest, tmp_path: Path) -> None:
     request = replace(shot, out=str(tmp_path / "out" / "matte.%04d.exr"), cache=str(tmp_path / "cache"), wait=60)
     workers = [start(request) for _ in range(3)]
