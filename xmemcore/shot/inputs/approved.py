@@ -87,7 +87,7 @@ def _copy(frame: int, path: Path, to: Path, objects: Iterable[str] | None) -> No
     if to.exists():
         # Layers that were approved before stay as they are.
         old = exr.read_header(to)
-        if not same_format(old.display_window, header.display_window) and not chosen.issuperset(_layers(to)):
+        if not same_format(old.display_window, header.display_window) and not chosen.issuperset(_layers_in(old)):
             theirs, ours = old.display_window, header.display_window
             raise RequestError(
                 f"What is approved in {to} is {theirs.width}x{theirs.height}, and the matte is {ours.width}x{ours.height}. "
@@ -151,7 +151,11 @@ def _named(header: exr.ExrHeader, channels: Sequence[str], name: str) -> list[st
 
 
 def _layers(path: Path) -> set[str]:
-    return {name for name in exr.read_header(path).parts[0].channels if name.endswith(LAYER)} if path.exists() else set()
+    return _layers_in(exr.read_header(path)) if path.exists() else set()
+
+
+def _layers_in(header: exr.ExrHeader) -> set[str]:
+    return {name for name in header.parts[0].channels if name.endswith(LAYER)}
 
 
 def _copies(folder: Path) -> dict[int, Path]:
@@ -198,17 +202,15 @@ class ApprovedAnnotations(AddedAnnotations):
         self._signatures: dict[tuple[int, int], str] = {}
         strangers: set[str] = set()
         on_plate = [frame for frame in self._paths if frame in plate.frames]
-        formats = {frame: exr.read_header(self._paths[frame]).display_window for frame in on_plate}
-        others = [frame for frame, window in formats.items() if not same_format(window, plate.canvas.display)]
+        others: dict[int, Box] = {}
         for frame in on_plate:
-            if frame in others:
+            header = exr.read_header(self._paths[frame])
+            if not same_format(header.display_window, plate.canvas.display):
+                others[frame] = header.display_window
                 continue
-            channels = _layers(self._paths[frame])
+            channels = _layers_in(header)
             named = {self._layers[name.removesuffix(LAYER)]: name for name in channels if name.removesuffix(LAYER) in self._layers}
-            unknown = set(channels).difference(named.values())
-            if unknown:
-                header = exr.read_header(self._paths[frame])
-                strangers |= {_original(header, name) for name in unknown}
+            strangers |= {_original(header, name) for name in channels.difference(named.values())}
             self._of_frame[frame] = {obj: name for obj, name in named.items() if obj not in annotations.known(frame)}
         warnings = []
         if not self._paths and any(Path(folder).expanduser().glob("*.exr")):
@@ -218,9 +220,9 @@ class ApprovedAnnotations(AddedAnnotations):
         if strangers:
             warnings.append(f"{', '.join(sorted(strangers))} is approved in {folder}, but is no object of this shot; it does not count.")
         if others:
-            theirs, ours = formats[others[0]], plate.canvas.display
+            theirs, ours = next(iter(others.values())), plate.canvas.display
             warnings.append(
-                f"The approved mattes of {counted(others)} in {folder} are {theirs.width}x{theirs.height}, and the plate is "
+                f"The approved mattes of {counted(list(others))} in {folder} are {theirs.width}x{theirs.height}, and the plate is "
                 f"{ours.width}x{ours.height}: they do not count."
             )
         off = sorted(set(self._paths) - set(on_plate))
