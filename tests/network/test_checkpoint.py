@@ -24,7 +24,10 @@ def test_full_network_has_the_official_checkpoints_tensors(shared: Path) -> None
     assert [(name, list(tensor.shape)) for name, tensor in state.items()] == [(t["key"], t["shape"]) for t in tensors]
 
 
-@pytest.mark.parametrize("config", [FULL, COMPACT, replace(COMPACT, key_encoder="small_resnet"), SMALL])
+@pytest.mark.parametrize(
+    "config",
+    [FULL, COMPACT, *(replace(COMPACT, key_encoder=name) for name in ("small_resnet", "efficientnet_lite0")), SMALL],
+)
 def test_dimensions_are_read_from_the_tensors(config: NetworkConfig) -> None:
     with torch.device("meta"):
         assert NetworkConfig.of_state(XMem(config).state_dict()) == config

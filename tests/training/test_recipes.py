@@ -76,7 +76,8 @@ def test_unusable_recipes_are_refused(tmp_path: Path, content: str) -> None:
 def test_a_missing_recipe_names_the_bundled_ones() -> None:
     with pytest.raises(
         RequestError,
-        match="compact, compact-clean, compact-fourth, compact-generated, compact-resnet, compact-second, compact-third, finetune",
+        match="compact, compact-clean, compact-fourth, compact-generated, compact-resnet, compact-second, compact-third, "
+        "equal-steps, finetune",
     ):
         read_recipe("no-such-recipe")
 

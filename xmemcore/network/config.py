@@ -11,7 +11,12 @@ from torch import Tensor
 
 from xmemcore.protocol.failures import RequestError
 
-LEVEL_CHANNELS = {"resnet50": (1024, 512, 256), "mobilenet_v2": (96, 32, 24), "small_resnet": (128, 64, 32)}
+LEVEL_CHANNELS = {
+    "resnet50": (1024, 512, 256),
+    "mobilenet_v2": (96, 32, 24),
+    "efficientnet_lite0": (112, 40, 24),
+    "small_resnet": (128, 64, 32),
+}
 """Channels of f16, f8 and f4 for each key encoder."""
 
 VALUE_ENCODERS = ("resnet18", "light")
@@ -29,7 +34,7 @@ class NetworkConfig:
     """Say how wide every part of the network is."""
 
     key_encoder: str = "resnet50"
-    """`resnet50`; for compact models `mobilenet_v2`, or `small_resnet`, which needs no start."""
+    """`resnet50`; for compact models `mobilenet_v2`, `efficientnet_lite0`, or `small_resnet`, which needs no start."""
     value_encoder: str = "resnet18"
     """`resnet18` looks at the image itself; `light` lets the masks join the key encoder's features."""
     key_dim: int = 64
@@ -115,7 +120,7 @@ COMPACT = NetworkConfig(
 
 def _key_encoder(state: Mapping[str, Tensor]) -> str:
     if "key_encoder.stem.weight" in state:
-        return "mobilenet_v2"
+        return "mobilenet_v2" if "key_encoder.blocks.12.project.weight" in state else "efficientnet_lite0"
     return "resnet50" if "key_encoder.res2.0.conv3.weight" in state else "small_resnet"
 
 

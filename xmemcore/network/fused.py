@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from xmemcore.network.mobilenet import FEATURE_SCALE, LEVELS, InvertedResidual, MobileNetFeatures, StridedConv
+from xmemcore.network.mobilenet import FEATURE_SCALE, InvertedResidual, MobileNetFeatures, StridedConv
 
 WIDE_BYTES = 20 << 20
 """Size of a block's widest tensor from which the block is computed in strips."""
@@ -21,7 +21,7 @@ before them would move the keys by 4 %."""
 
 
 class FusedMobileNet(nn.Module):
-    """`MobileNetFeatures` with the same weights, channels last."""
+    """MobileNetV2 with the same weights, channels last."""
 
     def __init__(self, network: MobileNetFeatures) -> None:
         super().__init__()
@@ -45,8 +45,8 @@ class FusedMobileNet(nn.Module):
             else:
                 y = _block(x.to(bits), block, False).to(x.dtype)
                 x = x + y if block.adds else y
-            if number in LEVELS:
-                levels[LEVELS[number]] = x * FEATURE_SCALE
+            if number in self.network.layout.levels:
+                levels[self.network.layout.levels[number]] = x * FEATURE_SCALE
         return levels["f16"], levels["f8"], levels["f4"]
 
 

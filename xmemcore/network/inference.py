@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from xmemcore.network.fused import FusedMobileNet, can_fuse
-from xmemcore.network.mobilenet import MobileNetFeatures
+from xmemcore.network.mobilenet import MOBILENET_V2, MobileNetFeatures
 from xmemcore.network.xmem import XMem
 
 FLOAT32, MIXED, FAST = "float32", "mixed", "fast"
@@ -35,7 +35,7 @@ def prepared(network: XMem, level: str = FLOAT32) -> XMem:
     # Depthwise convolutions are five times as fast in this layout on a CPU; wide ones are as fast in both.
     network.key_encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     fuses = can_fuse() and (level != FAST or computes_in_half(torch.device("cpu")))
-    if on_cpu and fuses and isinstance(network.key_encoder, MobileNetFeatures):
+    if on_cpu and fuses and isinstance(network.key_encoder, MobileNetFeatures) and network.key_encoder.layout == MOBILENET_V2:
         network.key_encoder = FusedMobileNet(network.key_encoder)
     half = torch.bfloat16 if on_cpu else torch.float16
     if level != FLOAT32:

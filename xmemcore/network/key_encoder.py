@@ -6,13 +6,16 @@ import torch
 from torch import Tensor, nn
 
 from xmemcore.network.config import NetworkConfig
-from xmemcore.network.mobilenet import MobileNetFeatures
+from xmemcore.network.mobilenet import EFFICIENTNET_LITE0, MOBILENET_V2, MobileNetFeatures
 from xmemcore.network.resnet import resnet50, small_resnet
 
 
 def key_encoder(config: NetworkConfig) -> nn.Module:
     """Build the encoder that the configuration names."""
-    return {"resnet50": resnet50, "mobilenet_v2": MobileNetFeatures, "small_resnet": small_resnet}[config.key_encoder]()
+    layouts = {"mobilenet_v2": MOBILENET_V2, "efficientnet_lite0": EFFICIENTNET_LITE0}
+    if config.key_encoder in layouts:
+        return MobileNetFeatures(layouts[config.key_encoder])
+    return {"resnet50": resnet50, "small_resnet": small_resnet}[config.key_encoder]()
 
 
 class KeyProjection(nn.Module):

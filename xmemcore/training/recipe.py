@@ -18,7 +18,7 @@ from xmemcore.protocol.whole_file import read_ordinary
 from xmemcore.training.clips import RoleConfig
 from xmemcore.training.scene import ClipShape, SceneConfig
 
-COMPACT_ENCODERS = ("mobilenet_v2", "small_resnet")
+COMPACT_ENCODERS = ("mobilenet_v2", "efficientnet_lite0", "small_resnet")
 RECIPES = Path(__file__).parent / "recipes"
 
 
@@ -44,9 +44,9 @@ class Recipe:
 
     seed: int = 0
     key_encoder: str = "mobilenet_v2"
-    """`mobilenet_v2` or `small_resnet`."""
+    """`mobilenet_v2`, `efficientnet_lite0` or `small_resnet`."""
     encoder: str = ""
-    """Safetensors of the key encoder's start (names without `key_encoder.`); empty: random."""
+    """File of the key encoder's start: safetensors (names without `key_encoder.`), or a `.pth` with batch norm; empty: random."""
     frozen_blocks: int = 6
     """Blocks of the key encoder, after its stem, that do not learn; 0 for one that begins from nothing."""
     rate: float = 8e-4

@@ -10,8 +10,10 @@ from torch import nn
 
 from xmemcore.network.checkpoint import read_state
 from xmemcore.network.config import COMPACT
+from xmemcore.network.mobilenet import MobileNetFeatures
 from xmemcore.network.xmem import XMem
 from xmemcore.protocol.failures import RequestError
+from xmemcore.training.folded import folded
 from xmemcore.training.recipe import Recipe
 
 _KEY_GAIN = 1.2
@@ -37,8 +39,8 @@ def new_network(recipe: Recipe) -> XMem:
     spread(network.decoder)
     if recipe.encoder:
         load_encoder(network, recipe.encoder)
-    elif recipe.key_encoder == "mobilenet_v2":
-        # The other one has batch norm, which keeps the size of its signal by itself.
+    elif recipe.key_encoder != "small_resnet":
+        # That one has batch norm, which keeps the size of its signal by itself.
         spread(network.key_encoder)
     with torch.no_grad():
         weight = network.key_proj.key_proj.weight
@@ -66,10 +68,15 @@ def spread(part: nn.Module) -> None:
 def load_encoder(network: XMem, path: str) -> None:
     """Load the key encoder's start; raises RequestError where a tensor is missing."""
     state = read_state(Path(path))
+    if any(name.endswith("running_var") for name in state) and isinstance(network.key_encoder, MobileNetFeatures):
+        state = folded(state, network.key_encoder)
     wanted = network.key_encoder.state_dict()
     missing = [name for name in wanted if name not in state or state[name].shape != wanted[name].shape]
     if missing:
-        raise RequestError(f"The encoder {path} has no {missing[0]} of the right shape. It must be MobileNetV2 with folded batch norm.")
+        raise RequestError(
+            f"The encoder {path} has no {missing[0]} of the right shape. It must be that of the recipe's key_encoder, "
+            f"{network.config.key_encoder}, with batch norm folded, or as torchvision names MobileNetV2."
+        )
     network.key_encoder.load_state_dict({name: state[name] for name in wanted})
 
 
