@@ -10,6 +10,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from tests.shot.made_shot import FIRST, write_model, write_plate, write_roto
 from xmemcore.cli.main import main
@@ -17,9 +19,11 @@ from xmemcore.network.catalogue import hash_file
 from xmemcore.protocol import job
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.job import JobShot
+from xmemcore.protocol.matte_header import SIGNATURE
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.result_lock import lock, unlock
 from xmemcore.shot.files import exr
+from xmemcore.shot.mattes.pictures import pictures_are_of
 from xmemcore.shot.store.at_work import AtWork
 
 LAST = FIRST + 11
@@ -43,11 +47,21 @@ def job_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         frames=f"{FIRST}-{LAST}",
         out=str(place / "mattes" / "matte.%04d.exr"),
         precision="float32",
+        pictures="index",
     )
     record = {"stamp": "", "complete": False, "node_name": "a"}
     shot = JobShot("a", job.for_job(request, folder / "job"), "/show/mattes/matte.%04d.exr", (), hash_file(model), "/show/a.nk", record)
     job.keep(folder / "job", shot)
     return folder
+
+
+def save_png(path: Path, signature: str | None) -> None:
+    """Save a small PNG that says which matte it was read from; None: it says nothing."""
+    path.parent.mkdir(parents=True)
+    says = PngInfo()
+    if signature is not None:
+        says.add_text(SIGNATURE, signature)
+    Image.new("L", (4, 4)).save(path, pnginfo=says)
 
 
 def options(job_folder: Path) -> list[str]:
@@ -76,12 +90,22 @@ def test_a_job_is_planned_run_in_chunks_and_collected(job_folder: Path, capsys: 
     assert main(["collect", folder, *options(job_folder)]) == 2
     assert "are locked by" in capsys.readouterr().err and not list(home.glob("*.exr"))
     unlock(str(home / "matte.%04d.exr"))
+    index, other = (home / "png" / name / f"matte.{FIRST}.png" for name in ("index", "A"))
+    for path, signature in ((index, None), (other, "of an earlier matte")):
+        save_png(path, signature)
+    assert main(["collect", folder, *options(job_folder)]) == 2
+    assert "which XMem Roto has not made" in capsys.readouterr().err
+    index.unlink()
     assert main(["collect", folder, *options(job_folder), "--json"]) == 0
-    (answer,) = json.loads(capsys.readouterr().out)["shots"]
+    printed = capsys.readouterr()
+    assert f"PNGs of earlier mattes of frame {FIRST}. " in printed.err
+    other.unlink()
+    (answer,) = json.loads(printed.out)["shots"]
     assert answer["frames"] == answer["copied"] == list(range(FIRST, LAST + 1))
     for frame in range(FIRST, LAST + 1):
         name = f"matte.{frame}.exr"
         assert (home / name).read_bytes() == (job_folder / "job" / "a" / "mattes" / name).read_bytes()
+    assert pictures_are_of(home / "matte.%04d.exr", (), FIRST, "index") and len(list(home.glob("png/index/*.png"))) == 12
     node_record = json.loads((home / "nuke.json").read_text())["mattes"]["matte.%04d.exr"]
     assert (
         node_record["node_id"] == "node1"

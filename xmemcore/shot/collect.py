@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from xmemcore.protocol import whole_file
-from xmemcore.protocol.choices import PICTURES
 from xmemcore.protocol.failures import Cancelled, RequestError, not_written
 from xmemcore.protocol.frames import counted
 from xmemcore.protocol.job import JobShot
@@ -29,7 +28,14 @@ from xmemcore.shot.inputs.opened import OpenedShot, files_read, open_propagate
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.mattes.mattes import matte_pattern, require_inputs_kept, require_layers_kept
-from xmemcore.shot.mattes.pictures import write_pictures
+from xmemcore.shot.mattes.pictures import (
+    earlier_pictures,
+    left_behind,
+    picture_paths,
+    pictures_are_of,
+    require_pictures_possible,
+    write_pictures,
+)
 from xmemcore.shot.mattes.run_record import RunRecord
 from xmemcore.shot.status import Outlook
 from xmemcore.shot.store.at_work import AtWork
@@ -72,7 +78,9 @@ def collect(shot: JobShot, request: PropagateRequest, rules: PathRules, listener
     copied: list[int] = []
     if target != mattes:
         read = files_read(request, opened.shot, opened.model)
-        require_inputs_kept(target, frames, None, [*read, *(opened.writer.path(frame) for frame in frames)])
+        pictures = [path for frame in frames for path in picture_paths(target, opened.layers, frame, request.pictures)]
+        require_inputs_kept(target, frames, None, [*read, *(opened.writer.path(frame) for frame in frames)], pictures)
+        require_pictures_possible(target, opened.layers, frames, request.pictures)
         if request.objects is not None:
             require_layers_kept(target, frames, opened.layers)
         require_unlocked(str(target))
@@ -81,8 +89,9 @@ def collect(shot: JobShot, request: PropagateRequest, rules: PathRules, listener
         with at_work.joined("collect", BUSY, request.wait, listener.cancelled):
             copied = _copied(opened, target, frames, records, listener)
             _keep_result(mattes, target, records)
-            if request.pictures != PICTURES[0]:
-                write_pictures(target, opened.layers, frames, request.pictures)
+            behind = left_behind(target, frames)
+            if behind:
+                listener.warning(earlier_pictures(behind))
     if shot.record:
         objects, missing = opened.shot.annotations.objects, [*shot.missing, *opened.missing]
         record = completed(shot.record, target, ResultFile(target).stamp, objects, opened.layers, opened.model.name, missing)
@@ -123,6 +132,8 @@ def _copied(opened: OpenedShot, target: Path, frames: list[int], records: Mappin
             except OSError as error:
                 raise not_written(path, error) from error
             copied.append(frame)
+        if not pictures_are_of(target, opened.layers, frame, opened.request.pictures):
+            write_pictures(target, opened.layers, (frame,), opened.request.pictures)
         listener.frame_done(frame, path)
         listener.progress(len(frames) + place + 1, 2 * len(frames))
     return copied

@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 
-from xmemcore.protocol.choices import PICTURES
 from xmemcore.protocol.failures import Busy
 from xmemcore.protocol.frames import counted
 from xmemcore.protocol.requests import PropagateRequest
@@ -17,7 +16,7 @@ from xmemcore.protocol.words import one_line, plural
 from xmemcore.shot.inputs.opened import OpenedShot, open_propagate
 from xmemcore.shot.listener import Listener, Silence
 from xmemcore.shot.machine.device import choose_device, limit_memory
-from xmemcore.shot.mattes.pictures import FOLDER, left_behind, pictures_are_of, write_pictures
+from xmemcore.shot.mattes.pictures import earlier_pictures, left_behind, pictures_are_of, write_pictures
 from xmemcore.shot.plan.chunks import parse_chunk, shared_out
 from xmemcore.shot.plan.dependencies import work_key
 from xmemcore.shot.plan.plan import Plan, plan
@@ -133,6 +132,7 @@ class _PropagateRun:
             self._fill_all(self.computation)
         except BaseException:
             self.mattes.save()
+            self._name_earlier_pictures()
             raise
 
     def _fill_all(self, computation: Computation) -> None:
@@ -188,18 +188,21 @@ class _PropagateRun:
     def _write_pictures(self) -> None:
         """Write the PNGs that were asked for, where they are not of the matte that is there."""
         out, layers, kind = self.opened.places.out, self.opened.layers, self.opened.request.pictures
-        behind = left_behind(out, layers, sorted(self.mattes.written), kind)
-        if behind:
-            self.warn(
-                f"The folder {FOLDER} beside the mattes still has PNGs of earlier mattes of {counted(behind)}. Write them again "
-                "(--pictures png16 or index), or delete them."
-            )
-        if kind == PICTURES[0]:
-            return
-        done = [self.opened.shot.plate.frames[index] for index in sorted(self.mattes.done)]
-        todo = [frame for frame in done if not pictures_are_of(out, layers, frame, kind)]
-        self.listener.message(f"Writing PNGs of {len(todo)} frames")
+        todo = [frame for frame in self._done() if not pictures_are_of(out, layers, frame, kind)]
+        if todo:
+            self.listener.message(f"Writing PNGs of {plural(len(todo), 'frame')}")
         write_pictures(out, layers, todo, kind)
+        self._name_earlier_pictures()
+
+    def _name_earlier_pictures(self) -> None:
+        """Warn of PNGs that are older than the mattes beside them."""
+        behind = left_behind(self.opened.places.out, self._done())
+        if behind:
+            self.warn(earlier_pictures(behind))
+
+    def _done(self) -> list[int]:
+        """List the frames whose matte is up to date."""
+        return [self.opened.shot.plate.frames[index] for index in sorted(self.mattes.done)]
 
     def result(self, seconds: float) -> PropagateResult:
         """Give the result of the run."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +14,26 @@ from PIL import Image
 
 from tests.witness.shots import WitnessShot, write_shot
 from xmemcore.protocol.choices import COMPRESSIONS
-from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.failures import Cancelled, RequestError
 from xmemcore.protocol.frames import counted
+from xmemcore.protocol.matte_header import signature_of
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.layers import FAINTEST
+from xmemcore.shot.files.sequence import frame_path
 from xmemcore.shot.inputs.opened import open_propagate
+from xmemcore.shot.listener import Silence
 from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.mattes.cryptomatte import metadata, name_bits, name_id, ranked, require_usable
 from xmemcore.shot.mattes.mattes import MatteWriter, Passes, read_mattes
-from xmemcore.shot.mattes.pictures import MOST_LABELS, folders, picture_paths, require_pictures_possible, write_pictures
+from xmemcore.shot.mattes.pictures import (
+    MOST_LABELS,
+    folders,
+    picture_paths,
+    pictures_are_of,
+    require_pictures_possible,
+    write_pictures,
+)
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.propagate import propagate
 
@@ -173,11 +183,47 @@ def test_pngs_follow_mattes_that_a_run_without_them_has_replaced(shot: WitnessSh
     assert path.read_bytes() == first, "it wrote no PNGs"
     (said,) = (warning for warning in result.warnings if "PNGs" in warning)
     assert f"PNGs of earlier mattes of {counted(result.written)}" in said and str(frame) in said
+    assert said in propagate(replace(shot.request, size=96)).warnings, "as after a run that died"
     again = replace(shot.request, size=96, pictures=kind)
     assert propagate(again).written == () and path.read_bytes() != first
     kept = path.stat().st_mtime_ns
     assert not any("PNGs" in warning for warning in propagate(again).warnings)
     assert path.stat().st_mtime_ns == kept, "nothing changed"
+
+
+@dataclass
+class Impatient(Silence):
+    """A listener that cancels once a matte is there which is not a keyframe's, and remembers what it was warned of."""
+
+    keyframes: tuple[int, ...]
+    warned: list[str] = field(default_factory=list)
+    stops: bool = False
+
+    def frame_done(self, frame: int, path: Path) -> None:
+        self.stops |= frame not in self.keyframes
+
+    def cancelled(self) -> bool:
+        return self.stops
+
+    def warning(self, text: str) -> None:
+        self.warned.append(text)
+
+
+@pytest.mark.parametrize("again", ["index", "none"])
+def test_a_cancelled_run_leaves_no_earlier_png_beside_a_new_matte_unless_it_says_so(shot: WitnessShot, again: str) -> None:
+    request, out = replace(shot.request, pictures="index"), Path(shot.request.out)
+    first = propagate(request)
+    frames = first.frames
+    before = {frame: signature_of(frame_path(out, frame)) for frame in frames}
+    impatient = Impatient(first.keyframes)
+    with pytest.raises(Cancelled):
+        propagate(replace(request, size=96, pictures=again), impatient)
+    new = [frame for frame in frames if signature_of(frame_path(out, frame)) != before[frame]]
+    assert 0 < len(new) < len(frames)
+    other = [frame for frame in frames if not pictures_are_of(out, ["body"], frame, "index")]
+    assert other == ([] if again == "index" else new)
+    said = [text for text in impatient.warned if "PNGs of earlier mattes" in text]
+    assert len(said) == bool(other) and all(counted(other) in text for text in said)
 
 
 def test_index_pngs_have_a_label_for_each_object(shot: WitnessShot) -> None:

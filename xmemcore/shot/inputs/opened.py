@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xmemcore.network.catalogue import Model, resolve, verify
-from xmemcore.protocol.choices import PICTURES
 from xmemcore.protocol.names import layer_names
 from xmemcore.protocol.places import cache_root
 from xmemcore.protocol.requests import PropagateRequest
@@ -106,10 +105,9 @@ def open_propagate(request: PropagateRequest) -> OpenedShot:
     out = matte_pattern(request.out)
     report = Path(request.report).expanduser().absolute() if request.report else None
     frames, layers = [plate.frames[index] for index in wanted], layer_names(annotations.objects)
-    pictures = [] if request.pictures == PICTURES[0] else [path for f in frames for path in picture_paths(out, layers, f, request.pictures)]
+    pictures = [path for frame in frames for path in picture_paths(out, layers, frame, request.pictures)]
     require_inputs_kept(out, frames, report, files_read(request, shot, model), pictures)
-    if pictures:
-        require_pictures_possible(out, layers, frames, request.pictures)
+    require_pictures_possible(out, layers, frames, request.pictures)
     if request.objects is not None:
         require_layers_kept(out, frames, layers)
     if request.cryptomatte:

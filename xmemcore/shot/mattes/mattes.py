@@ -273,14 +273,23 @@ class MatteSequence:
         Raises:
             RequestError.
         """
-        header = exr.read_header(self._sequence.path(frame))
-        target = canvas or Canvas(header.display_window, header.display_window)
-        part = header.parts[0]
-        image = exr.read_channels(header, part, part.channels)
-        planes = {name: target.placed(plane.astype(np.float32), image.data_window) for name, plane in image.channels.items()}
-        layers = {name.removesuffix(".alpha"): plane for name, plane in planes.items() if name.endswith(".alpha")}
-        union = planes[UNION] if UNION in planes else np.maximum.reduce(list(layers.values() or planes.values()))
-        return Matte(union, layers, planes.get(CONFIDENCE))
+        return read_matte(self._sequence.path(frame), canvas)
+
+
+def read_matte(path: Path, canvas: Canvas | None = None) -> Matte:
+    """Read one file of mattes on a canvas; None: on its display window.
+
+    Raises:
+        RequestError.
+    """
+    header = exr.read_header(path)
+    target = canvas or Canvas(header.display_window, header.display_window)
+    part = header.parts[0]
+    image = exr.read_channels(header, part, part.channels)
+    planes = {name: target.placed(plane.astype(np.float32), image.data_window) for name, plane in image.channels.items()}
+    layers = {name.removesuffix(".alpha"): plane for name, plane in planes.items() if name.endswith(".alpha")}
+    union = planes[UNION] if UNION in planes else np.maximum.reduce(list(layers.values() or planes.values()))
+    return Matte(union, layers, planes.get(CONFIDENCE))
 
 
 def same_format(window: Box, display: Box) -> bool:

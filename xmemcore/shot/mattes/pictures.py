@@ -12,10 +12,11 @@ from PIL.PngImagePlugin import PngInfo
 
 from xmemcore.protocol.choices import PICTURES
 from xmemcore.protocol.failures import RequestError, not_written
+from xmemcore.protocol.frames import counted
 from xmemcore.protocol.matte_header import SIGNATURE, signature_of
 from xmemcore.protocol.whole_file import probe, whole
 from xmemcore.shot.files import sequence as sequences
-from xmemcore.shot.mattes.mattes import UNION, Matte, MatteSequence
+from xmemcore.shot.mattes.mattes import UNION, Matte, read_matte
 
 FOLDER = "png"
 """Folder of the PNGs, beside the EXRs."""
@@ -42,16 +43,16 @@ def write_pictures(pattern: Path, layers: Sequence[str], frames: Iterable[int], 
     Raises:
         RequestError, DiskFailed, and what reading a matte raises.
     """
-    mattes = MatteSequence(sequences.Sequence.find(str(pattern), "mattes"))
     for frame in frames:
-        matte = mattes.read(frame)
+        exr = sequences.frame_path(pattern, frame)
+        matte = read_matte(exr)
         if kind == INDEX:
             images = {INDEX: _palette(labels(matte, layers))}
         else:
             images = {folder: _grey16(matte.layers[layer]) for layer, folder in zip(layers, folders(layers))}
             images[UNION] = _grey16(matte.union)
         says = PngInfo()
-        says.add_text(SIGNATURE, signature_of(mattes.path(frame)) or "")
+        says.add_text(SIGNATURE, signature_of(exr) or "")
         for name, image in images.items():
             path = _path(pattern, name, frame)
             content = io.BytesIO()
@@ -65,8 +66,9 @@ def write_pictures(pattern: Path, layers: Sequence[str], frames: Iterable[int], 
 
 
 def picture_paths(pattern: Path, layers: Sequence[str], frame: int, kind: str) -> list[Path]:
-    """Name the PNGs of a frame."""
-    return [_path(pattern, name, frame) for name in ([INDEX] if kind == INDEX else [*folders(layers), UNION])]
+    """Name the PNGs of a frame; none where none are wanted."""
+    names = [] if kind == NO_PICTURES else [INDEX] if kind == INDEX else [*folders(layers), UNION]
+    return [_path(pattern, name, frame) for name in names]
 
 
 def folders(layers: Sequence[str]) -> list[str]:
@@ -86,9 +88,10 @@ def folders(layers: Sequence[str]) -> list[str]:
 
 
 def pictures_are_of(pattern: Path, layers: Sequence[str], frame: int, kind: str) -> bool:
-    """Say whether all PNGs of a frame are there and were read from the matte that is there now."""
-    signature = signature_of(sequences.frame_path(pattern, frame))
-    return signature is not None and all(_signature(path) == signature for path in picture_paths(pattern, layers, frame, kind))
+    """Say whether all PNGs of a frame that are wanted are there and were read from the matte that is there now."""
+    paths = picture_paths(pattern, layers, frame, kind)
+    signature = signature_of(sequences.frame_path(pattern, frame)) if paths else None
+    return not paths or signature is not None and all(_signature(path) == signature for path in paths)
 
 
 def require_pictures_possible(pattern: Path, layers: Sequence[str], frames: Iterable[int], kind: str) -> None:
@@ -115,21 +118,32 @@ def require_pictures_possible(pattern: Path, layers: Sequence[str], frames: Iter
             raise RequestError(f"The PNGs would replace {path}, which XMem Roto has not made. Choose another output folder or name.")
 
 
-def left_behind(pattern: Path, layers: Sequence[str], frames: Iterable[int], kind: str) -> list[int]:
-    """Name those of some frames that have PNGs of earlier mattes, which a run that wrote these frames has not written again.
+def left_behind(pattern: Path, frames: Iterable[int]) -> list[int]:
+    """Name those of some frames that have PNGs of another matte than the one that is there now.
 
     Args:
         pattern: of the EXRs.
-        layers: of the objects.
-        frames: whose EXRs are new.
-        kind: of the PNGs that were written with them; see `write_pictures`.
+        frames: that have an EXR.
     """
     try:
-        beside = {path.name for path in (pattern.parent / FOLDER).iterdir()}
+        names = sorted(path.name for path in (pattern.parent / FOLDER).iterdir())
     except OSError:
         return []
-    beside -= set() if kind == NO_PICTURES else {INDEX} if kind == INDEX else {*folders(layers), UNION}
-    return [frame for frame in frames if any(_path(pattern, name, frame).is_file() for name in sorted(beside))]
+    return [frame for frame in frames if names and _has_others(pattern, names, frame)]
+
+
+def earlier_pictures(behind: Sequence[int]) -> str:
+    """Say in a sentence which frames are `left_behind`."""
+    return (
+        f"The folder {FOLDER} beside the mattes still has PNGs of earlier mattes of {counted(behind)}. Write them again "
+        "(--pictures png16 or index), or delete them."
+    )
+
+
+def _has_others(pattern: Path, names: Sequence[str], frame: int) -> bool:
+    """Say whether a PNG of a frame, in one of these folders, was read from another matte."""
+    now = signature_of(sequences.frame_path(pattern, frame))
+    return any(_signature(path) not in (None, now) for name in names if (path := _path(pattern, name, frame)).is_file())
 
 
 def _signature(picture: Path) -> str | None:

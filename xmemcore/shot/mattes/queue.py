@@ -49,6 +49,7 @@ class MatteQueue:
         signature: Callable[[int], str],
         waiting_room: Path,
         with_confidence: bool,
+        also: Callable[[int], None] | None = None,
     ) -> None:
         """Prepare to write.
 
@@ -58,6 +59,7 @@ class MatteQueue:
             signature: hash of all that the matte of an index depends on.
             waiting_room: folder of this run alone, for predictions that wait for another group.
             with_confidence: whether that layer is written too.
+            also: called with the number of each frame whose mattes are on disk, before it counts as finished.
         """
         self._composer = composer
         self._groups = len(composer.groups)
@@ -65,6 +67,7 @@ class MatteQueue:
         self._signature = signature
         self._waiting_room = waiting_room
         self._with_confidence = with_confidence
+        self._also = also
         self._waiting: dict[int, set[int]] = {}
         self._views: dict[tuple[int, int], View] = {}
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="matte-writer", initializer=_on_one_core)
@@ -130,6 +133,8 @@ class MatteQueue:
             confidence=confidence,
             proof=metadata(signature, mattes.areas, mattes.sureness, mattes.sure_of),
         )
+        if self._also is not None:
+            self._also(self._composer.plate.frames[index])
         record = MatteRecord(signature, path.stat().st_size, mattes.keyframe, mattes.areas, mattes.sureness, mattes.sure_of)
         return Written(index, path, record, mattes.remark)
 

@@ -13,12 +13,14 @@ from xmemcore.engine.order import Gap
 from xmemcore.engine.propagation import Propagation
 from xmemcore.network.backend import backend_of
 from xmemcore.network.checkpoint import load_network
+from xmemcore.protocol.choices import PICTURES
 from xmemcore.protocol.failures import Cancelled
 from xmemcore.protocol.words import plural
 from xmemcore.shot.inputs.opened import OpenedShot
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.mattes import matting
 from xmemcore.shot.mattes.composition import Composer
+from xmemcore.shot.mattes.pictures import write_pictures
 from xmemcore.shot.mattes.queue import MatteQueue, handed
 from xmemcore.shot.mattes.steady import Waiting, neighbours
 from xmemcore.shot.plan.plan import Plan
@@ -86,8 +88,10 @@ class Computation:
         waiting_room = stack.enter_context(work_folder()) if len(groups) > 1 else places.node
         working_size = opened.content.padding.height, opened.content.padding.width
         composer = Composer(shot.plate, shot.annotations, groups, planned.chain, opened.host_alpha, working_size)
+        # At once, so that a run that is cancelled or dies leaves no PNGs that are older than the mattes beside them.
+        also = None if request.pictures == PICTURES[0] else self._write_pictures
         self._queue = stack.enter_context(
-            MatteQueue(composer, opened.writer, mattes.dependencies.signature, waiting_room, request.confidence)
+            MatteQueue(composer, opened.writer, mattes.dependencies.signature, waiting_room, request.confidence, also)
         )
         self._close_ups = CloseUps(opened, planned, network, device, self.features, warn)
         self._comparing = Lock()
@@ -98,6 +102,10 @@ class Computation:
     def encoded_frames(self) -> int:
         """Frames that went through the key encoder, windows included."""
         return self._frames.encoded_frames + self._close_ups.encoded_frames
+
+    def _write_pictures(self, frame: int) -> None:
+        """Write the PNGs of a frame whose mattes are on disk."""
+        write_pictures(self._opened.places.out, self._opened.layers, (frame,), self._opened.request.pictures)
 
     def learn(self) -> None:
         """Fill every group's permanent memory, from the cache where it holds an annotation as it is now; raises Cancelled."""
