@@ -44,6 +44,14 @@ def _aggregated(probabilities: Tensor) -> Tensor:
     return torch.softmax(torch.logit(planes), dim=1)
 
 
-def others_of(masks: Tensor) -> Tensor:
-    """Sum, for each object, all other objects' masks: (B, K, H, W) to (B, K, H, W)."""
-    return masks.sum(dim=1, keepdim=True) - masks
+def others_of(masks: Tensor, together: Tensor | None = None) -> Tensor:
+    """Sum, for each object, all other objects' masks.
+
+    Args:
+        masks: (B, K, H, W).
+        together: (B, 1, H, W), the sum of all objects, where `masks` are some of them; None: they are all.
+
+    Returns:
+        (B, K, H, W).
+    """
+    return (masks.sum(dim=1, keepdim=True) if together is None else together) - masks

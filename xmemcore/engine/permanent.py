@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from xmemcore.engine.aggregation import aggregate
+from xmemcore.engine.aggregation import aggregate, others_of
 from xmemcore.engine.augmentation import variants
 from xmemcore.engine.config import EngineConfig
 from xmemcore.engine.frames import Annotation, Frame, Padding
@@ -56,9 +56,9 @@ def encoded(
     Returns:
         Values (1, K, Cv, h, w), and the sensory state after them.
     """
-    total = masks.sum(dim=1, keepdim=True)
+    together = masks.sum(dim=1, keepdim=True)
     some = [
-        network.encode_value(image, features, each, total - each, state, deep_update)
+        network.encode_value(image, features, each, others_of(each, together), state, deep_update)
         for each, state in zip(masks.split(OBJECTS_AT_ONCE, dim=1), sensory.split(OBJECTS_AT_ONCE, dim=1))
     ]
     value, sensory = some[0] if len(some) == 1 else (torch.cat(parts, dim=1) for parts in zip(*some))
