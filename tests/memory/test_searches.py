@@ -92,10 +92,8 @@ def test_readout_of_a_second_round_is_the_same_to_the_bit() -> None:
     def read(keys: str, frames: str, searches: Searches | None) -> tuple[Tensor, Tensor]:
         permanent = PermanentMemory(1)
         for place, name in enumerate(keys):
-            entry = Entry(
-                drawn(ord(name), CELLS, DIM), 1 + drawn(1, CELLS).abs(), {0: drawn(place, CELLS, 3)}, coverage=torch.rand(1, CELLS)
-            )
-            permanent.put(place, entry, name=name)
+            key, shrinkage, values = drawn(ord(name), CELLS, DIM), 1 + drawn(1, CELLS).abs(), {0: drawn(place, CELLS, 3)}
+            permanent.put(place, Entry(key, shrinkage, values, coverage=torch.rand(1, CELLS), name=name))
         config = MemoryConfig(min_working_frames=2, max_working_frames=4, prototypes=9)
         memory = ShotMemory(permanent, TemporaryMemory(config))
         for name in frames:

@@ -79,7 +79,7 @@ class Propagation:
         self.permanent.remove(index)
         for variant, entry in encoded.items():
             # A variant is another picture than the frame, so its keys are not the frame's.
-            self.permanent.put(index, entry, variant, None if variant else self.source.name(index))
+            self.permanent.put(index, replace(entry, name=None if variant else self.source.name(index)), variant)
 
     def answer(self, index: int) -> Prediction:
         """Give this look's own answer at a keyframe of permanent memory: what it would find on the next frame if nothing moved."""

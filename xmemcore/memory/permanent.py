@@ -7,7 +7,7 @@ objects that the annotation knows. The order in which entries come does not matt
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -31,12 +31,16 @@ class Entry:
     """(K, P), the share of each cell that each object covers, in [0, 1]; 0 where an object is unknown."""
     sensory: Tensor | None = None
     """(K, Ch, h, w), the state of a sweep that begins here; None where an object is unknown, and for variants."""
+    name: str | None = None
+    """Says which keys these are: entries of one name have equal keys. None: nothing that a search of them finds is kept."""
 
     def to(self, device: torch.device) -> Entry:
         """Move to a device."""
         values = {obj: value.to(device) for obj, value in self.values.items()}
         coverage, sensory = (None if x is None else x.to(device) for x in (self.coverage, self.sensory))
-        return Entry(self.key.to(device), self.shrinkage.to(device), values, coverage, sensory)
+        return replace(
+            self, key=self.key.to(device), shrinkage=self.shrinkage.to(device), values=values, coverage=coverage, sensory=sensory
+        )
 
 
 class PermanentMemory:
@@ -45,7 +49,7 @@ class PermanentMemory:
     def __init__(self, objects: int) -> None:
         self.objects = objects
         self._entries: dict[tuple[int, int], Entry] = {}
-        self._names: dict[tuple[int, int], str | None] = {}
+        """By frame and variant."""
         self._segment: Segment | None = None
 
     def __len__(self) -> int:
@@ -65,23 +69,22 @@ class PermanentMemory:
         """Give the entry of an annotated frame itself, not of its variants."""
         return self._entries.get((frame, 0))
 
-    def put(self, frame: int, entry: Entry, variant: int = 0, name: str | None = None) -> None:
-        """Add an annotated picture, or replace what is there for that frame and variant; its name says which keys it has."""
+    def put(self, frame: int, entry: Entry, variant: int = 0) -> None:
+        """Add an annotated picture, or replace what is there for that frame and variant."""
         assert entry.values and all(0 <= obj < self.objects for obj in entry.values)
-        self._entries[frame, variant], self._names[frame, variant] = entry, name
+        self._entries[frame, variant] = entry
         self._segment = None
 
     def remove(self, frame: int) -> None:
         """Forget a frame, variants included; every other annotation stays as it is."""
         for place in [place for place in self._entries if place[0] == frame]:
-            del self._entries[place], self._names[place]
+            del self._entries[place]
         self._segment = None
 
     def segment(self) -> Segment | None:
         """Lay the elements out with frames ascending, whatever the order in which they came; None when empty."""
         if self._segment is None and self._entries:
-            places = sorted(self._entries)
-            entries = [self._entries[place] for place in places]
+            entries = [self._entries[place] for place in sorted(self._entries)]
             known = self._known(entries)
             coverage = [entry.coverage for entry in entries if entry.coverage is not None]
             self._segment = Segment(
@@ -90,7 +93,7 @@ class PermanentMemory:
                 known=known,
                 coverage=torch.cat(coverage, dim=1) if len(coverage) == len(entries) else None,
                 audiences=() if known is None else _audiences(known),
-                tables=tables_of([(self._names[place], len(entry.shrinkage)) for place, entry in zip(places, entries)]),
+                tables=tables_of([(entry.name, len(entry.shrinkage)) for entry in entries]),
                 keeps_coarse=True,
             )
         return self._segment
