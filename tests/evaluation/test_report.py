@@ -14,7 +14,7 @@ from xmemcore.evaluation import report
 from xmemcore.evaluation.picture import require_writable, write_picture
 from xmemcore.evaluation.report import Sheet
 from xmemcore.protocol.failures import RequestError
-from xmemcore.shot.inputs.inputs import MAX_OBJECTS
+from xmemcore.shot.annotations.annotations import MAX_OBJECTS
 from xmemcore.shot.propagate import propagate
 
 

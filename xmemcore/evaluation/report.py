@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from xmemcore.evaluation.picture import write_picture
 from xmemcore.evaluation.worst_edges import CROP_PIXELS, EdgeReport, look_at_edges
 from xmemcore.protocol.result_file import ResultFile
-from xmemcore.shot.inputs.inputs import MAX_OBJECTS
+from xmemcore.shot.annotations.annotations import MAX_OBJECTS
 from xmemcore.shot.mattes.mattes import matte_pattern, read_mattes
 from xmemcore.shot.plate.plate import Plate
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import codecs
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from xmemcore.curves.braces import CurvesTextBroken
@@ -35,31 +36,49 @@ MAX_BYTES = 512 * 2**20
 """Largest roto file that is read; the largest scripts of whole productions have a tenth of it."""
 
 
-def read_roto(path_or_text: str | Path, node: str | None = None) -> Roto:
+@dataclass(frozen=True)
+class _Trees:
+    """The shapes of a text, whose points are read when they are needed."""
+
+    called: str
+    """What their nodes are called."""
+    rotos: Sequence[tuple[str, Layer]]
+    """Name and root of each node of a chain, the last one first."""
+    format: Format | None
+    warnings: Sequence[str] = ()
+    sent: SentRoto | None = None
+    """What the plugin says beside the texts; None where a file was saved in Nuke."""
+
+
+def read_roto(path_or_text: str | Path, node: str | None = None, count: Callable[[int], None] | None = None) -> Roto:
     """Read a roto.
 
     Args:
         path_or_text: a file, or the text itself: a script, the value of a `curves` knob, or roto JSON.
         node: which Roto node of a script, by name or by path with groups (`Group1.Roto1`), the last one where several are chained;
             None when there is one node, or one chain.
+        count: told how many objects of curves have keys before their points are read, which takes longest; may raise.
 
     Raises:
         RequestError, CurvesTextBroken.
     """
     text, source = _text_of(path_or_text)
     try:
-        return _read(text, source, node)
+        if SENT.match(text):
+            return _roto(_sent(text, source), count)
+        if JSON.match(text):
+            return roto_json.parse(text, source)
+        return _roto(_saved(text, source, node), count)
     except CurvesTextBroken as error:
         raise CurvesTextBroken(f"{source}: {error}") from error
 
 
-def _read(text: str, source: str, node: str | None) -> Roto:
-    if JSON.match(text):
-        return _sent(text, source) if SENT.match(text) else roto_json.parse(text, source)
+def _saved(text: str, source: str, node: str | None) -> _Trees:
+    """Read what was saved in Nuke: a script, or curves text alone."""
     if CURVES_ALONE.match(text):
         if NUKE_6 in text:
             raise _too_old(source)
-        return _roto("the roto", [("the roto", read_tree(text))], (), None)
+        return _Trees("the roto", [("the roto", _tree(text))], None)
     script = read_script(text)
     nodes = script.of(CLASSES)
     if not nodes:
@@ -87,12 +106,11 @@ def _read(text: str, source: str, node: str | None) -> Roto:
             continue
         if text.find(NUKE_6, *extent) >= 0:
             raise _too_old(roto.path)
-        root = read_tree(text, *extent)
+        root = _tree(text, *extent)
         if text.find("=", *extent) >= 0:
             followed = with_curves(root, follower(script, roto))
             assert isinstance(followed, Layer), "a copy is what it was copied from"
             root = followed
-            require_points(root)
         rotos.append((roto.name, root))
     further = left_out(chain[-1])
     if further is not None:
@@ -101,10 +119,10 @@ def _read(text: str, source: str, node: str | None) -> Roto:
             f"The shapes of {behind.path} do not count: {between.path}, a {between.kind}, stands between it and {chain[-1].path}, "
             "and only Rotos that follow one another are read."
         )
-    return _roto(last.path, rotos, warnings, last.format or script.format)
+    return _Trees(last.path, rotos, last.format or script.format, warnings)
 
 
-def _sent(text: str, source: str) -> Roto:
+def _sent(text: str, source: str) -> _Trees:
     """Read the plugin's version 2: texts of nodes, and the artist's edits."""
     try:
         sent = SentRoto.parse(text)
@@ -113,10 +131,15 @@ def _sent(text: str, source: str) -> Roto:
     rotos = []
     for name, curves in sent.rotos:
         try:
-            rotos.append((name, read_tree(curves)))
+            rotos.append((name, _tree(curves)))
         except CurvesTextBroken as error:
             raise CurvesTextBroken(f"{name}: {error}") from error
-    return _roto(" and ".join(name for name, _ in rotos), rotos, (), Format(*sent.format), sent)
+    return _Trees(" and ".join(name for name, _ in rotos), rotos, Format(*sent.format), sent=sent)
+
+
+def _tree(text: str, start: int = 0, end: int | None = None) -> Layer:
+    """Read curves text; with its points only where they may hold expressions, without which nobody knows what is keyed."""
+    return read_tree(text, start, end, points=text.find("=", start, end) >= 0)
 
 
 def _text_of(path_or_text: str | Path) -> tuple[str, str]:
@@ -172,17 +195,23 @@ def _has_shapes(node: Node) -> bool:
     return extent is not None and (node.text.find("curvegroup", *extent) >= 0 or node.text.find(NUKE_6, *extent) >= 0)
 
 
-def _roto(
-    called: str, rotos: Sequence[tuple[str, Layer]], warnings: Sequence[str], format_of_script: Format | None, sent: SentRoto | None = None
-) -> Roto:
+def _roto(trees: _Trees, count: Callable[[int], None] | None) -> Roto:
+    rotos, sent = trees.rotos, trees.sent
     objects = objects_of(rotos) if sent is None else objects_of(rotos, sent.union, sent.keyframes, sent.absent, sent.taken)
+    if count is not None:
+        count(sum(1 for obj in objects if obj.keyframes and obj.unknown is None))
+    for name, root in rotos:
+        try:
+            require_points(root)
+        except CurvesTextBroken as error:
+            raise CurvesTextBroken(f"{name}: {error}" if len(rotos) > 1 else str(error)) from error
     apart = sent is None or sent.union is None
-    named = (*warnings, *(warning for _, root in rotos for warning in warnings_of(root, apart)))
+    named = (*trees.warnings, *(warning for _, root in rotos for warning in warnings_of(root, apart)))
     if not objects:
         painted = any(True for _, root in rotos for _ in strokes_below(root))
         strokes = ", only paint strokes, which are no annotation" if painted else ""
-        raise NothingKeyed(f"{called} has no shapes{strokes}. Draw and key a shape.")
-    return Roto(objects, format_of_script, tuple(dict.fromkeys(named)))
+        raise NothingKeyed(f"{trees.called} has no shapes{strokes}. Draw and key a shape.")
+    return Roto(objects, trees.format, tuple(dict.fromkeys(named)))
 
 
 def _too_old(source: str) -> RequestError:

@@ -17,6 +17,7 @@ from PIL import Image
 from tests.fuzz.plates import with_check_sums
 from tests.make_data import write_exr
 from tests.shot.made_shot import FIRST, write_plate, write_roto
+from xmemcore.curves.tree import ControlCurve
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.annotations import mask_exrs, mask_pictures
@@ -24,7 +25,6 @@ from xmemcore.shot.annotations.masks import MaskAnnotations
 from xmemcore.shot.files import exr
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.sequence import Sequence
-from xmemcore.shot.inputs import inputs
 from xmemcore.shot.inputs.inputs import open_shot
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.plate import Plate
@@ -78,12 +78,13 @@ def test_objects_of_a_mask_are_counted_before_they_are_read(tmp_path: Path, monk
         MaskAnnotations.open(str(tmp_path / "i.1.png"), small_plate(20, 10))
 
 
-def test_objects_of_a_roto_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_objects_of_a_roto_are_counted_before_their_points_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     request = PropagateRequest(
         plate=write_plate(tmp_path / "plate", last=FIRST, holes=()), roto=write_roto(tmp_path / "a.nk", (FIRST,), (FIRST,))
     )
-    monkeypatch.setattr(inputs, "MAX_OBJECTS", 1)
-    with pytest.raises(RequestError, match=r"a\.nk has 2 objects; up to 1 are computed at once.*--object"):
+    monkeypatch.setattr("xmemcore.shot.annotations.annotations.MAX_OBJECTS", 1)
+    with monkeypatch.context() as unread, pytest.raises(RequestError, match=r"a\.nk has 2 objects; up to 1 are computed at once.*--object"):
+        unread.setattr(ControlCurve, "points", property(lambda curve: pytest.fail("points were read")))
         open_shot(request)
     assert open_shot(replace(request, objects=("body",))).annotations.objects == ("body",)
 

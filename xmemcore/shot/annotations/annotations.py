@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +15,8 @@ from xmemcore.shot.annotations.bit_masks import BitMask
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.plate.resampling import PUBLISHED, nearest, resampled
 
+MAX_OBJECTS = 500
+"""Most objects of a shot: each is compared with each, and each is computed in each frame."""
 SHOWN_OBJECTS = 20
 """Most names that a sentence lists."""
 
@@ -92,6 +95,14 @@ class NothingAnnotated:
     def signature(self, frame: int, obj: int) -> str:
         """Refuse: there is none."""
         raise KeyError(frame)
+
+
+def require_computable(count: int, source: str | Path | None) -> None:
+    """Raise RequestError where the annotations of a file have more objects than a shot may."""
+    if count > MAX_OBJECTS:
+        raise RequestError(
+            f"{source} has {count} objects; up to {MAX_OBJECTS} are computed at once. Choose some of them by name (--object)."
+        )
 
 
 def undrawn(annotations: Annotations) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from xmemcore.protocol.results import OwnShape
 from xmemcore.roto import EvaluatedShape, PixelGrid, Roto, RotoObject, drawn_hard, rasterise, read_roto
 from xmemcore.roto.nuke_roto import HOW_TO_BAKE
 from xmemcore.roto.shapes import NothingKeyed
-from xmemcore.shot.annotations.annotations import network_mask_from_coverage, positions
+from xmemcore.shot.annotations.annotations import network_mask_from_coverage, positions, require_computable
 from xmemcore.shot.annotations.bit_masks import BitMask
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.plate.canvas import Canvas
@@ -177,8 +177,10 @@ def open_roto(
     objects: Iterable[str] | None = None,
     frames: Collection[int] | None = None,
 ) -> RotoAnnotations:
-    """Read a roto file as annotations; raises what `read_roto` and `RotoAnnotations` raise."""
-    return RotoAnnotations(read_roto(path, node), canvas, keyframes, objects, frames)
+    """Read a roto file as annotations, of all its objects only where they are few enough; raises what `read_roto` and `RotoAnnotations`
+    raise."""
+    count = partial(require_computable, source=path) if objects is None else None
+    return RotoAnnotations(read_roto(path, node, count), canvas, keyframes, objects, frames)
 
 
 def _chosen(roto: Roto, names: Iterable[str] | None) -> list[RotoObject]:

@@ -9,13 +9,10 @@ from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.requests import ShotRequest
 from xmemcore.shot.annotations.absences import AbsentAnnotations
-from xmemcore.shot.annotations.annotations import Annotations, ChosenAnnotations, position
+from xmemcore.shot.annotations.annotations import Annotations, ChosenAnnotations, position, require_computable
 from xmemcore.shot.inputs.approved import ApprovedAnnotations
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.store.cache import digest
-
-MAX_OBJECTS = 500
-"""Most objects of a shot: each is compared with each, and each is computed in each frame."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +45,7 @@ def open_shot(request: ShotRequest) -> Shot:
     annotations = _open_annotations(request, plate)
     if not annotations.keyframes:
         raise RequestError(f"Nothing is annotated in {request.roto or request.masks}. Key the roto on at least one frame of the plate.")
-    if len(annotations.objects) > MAX_OBJECTS:
-        raise RequestError(
-            f"{request.roto or request.masks} has {len(annotations.objects)} objects; up to {MAX_OBJECTS} are computed at once. "
-            "Choose some of them by name (--object)."
-        )
+    require_computable(len(annotations.objects), request.roto or request.masks)
     for frame in annotations.keyframes:
         if frame not in plate.frames:
             reason = "is missing on disk" if frame in plate.holes else "is not on the plate"
