@@ -244,6 +244,7 @@ def test_folder_of_two_shots_shows_both_patterns(tmp_path: Path) -> None:
         "shot.*.exr",
         "shot.????.exr",
         " shot.%04d.exr  1001,1002,1003 ",
+        "shot.%04d.exr ",
     ],
 )
 def test_spellings_of_other_programs_are_understood(tmp_path: Path, pattern: str) -> None:

@@ -123,6 +123,11 @@ def numbered(pattern: Path) -> Path:
     return pattern.with_name(f"{name[: placeholder.start()]}%0{_digits(placeholder)}d{name[placeholder.end() :]}")
 
 
+def has_number(path: Path) -> bool:
+    """Say whether the name of a single file has a number, which may be its frame's; one without counts as frame 1."""
+    return bool(_Name.of(path).numbers)
+
+
 def names_view(pattern: str) -> bool:
     """Say whether a pattern has a place for a view."""
     return _VIEW.search(pattern) is not None
@@ -245,11 +250,12 @@ def _path_and_frames(pattern: str, subject: str, view: str | None) -> tuple[Path
     """Give the path that a pattern stands for, and the frames that it names beside it."""
     try:
         path, allowed = Path(pattern).expanduser().absolute(), None
-        ends = _TRAILING_ENDS.fullmatch(pattern.strip())
-        written = f"{ends[1]} {ends[2]}-{ends[3]}" if ends is not None and not path.exists() else pattern.strip()
-        trailing = _TRAILING_RANGE.fullmatch(written)
-        if trailing is not None and not path.exists():
-            path, allowed = Path(trailing[1]).expanduser().absolute(), FrameRange.parse(trailing[2])
+        written = pattern.strip()
+        ends = _TRAILING_ENDS.fullmatch(written)
+        trailing = _TRAILING_RANGE.fullmatch(written if ends is None else f"{ends[1]} {ends[2]}-{ends[3]}")
+        if (trailing is not None or written != pattern) and not path.exists():
+            path = Path(written if trailing is None else trailing[1]).expanduser().absolute()
+            allowed = None if trailing is None else FrameRange.parse(trailing[2])
         if _VIEW.search(str(path)) and not path.exists():
             path = _of_view(path, subject, view)
         return path, allowed
