@@ -321,6 +321,14 @@ def test_keyframe_without_a_mask_and_empty_masks_have_their_sentences(tmp_path: 
         MaskAnnotations.open(str(tmp_path), plate)
 
 
+def test_mask_without_a_number_is_that_of_a_still_and_of_no_other_plate(tmp_path: Path, plate: Plate) -> None:
+    Image.fromarray(np.full((HEIGHT, WIDTH), 255, np.uint8)).save(tmp_path / "sleeve.png")
+    with pytest.raises(RequestError, match=r"sleeve\.png in .* has no frame number, .* Call it, for example, sleeve\.1001\.png\."):
+        MaskAnnotations.open(str(tmp_path / "sleeve.png"), plate)
+    Image.fromarray(np.zeros((HEIGHT, WIDTH, 3), np.uint8)).save(tmp_path / "still.png")
+    assert MaskAnnotations.open(str(tmp_path / "sleeve.png"), Plate.open(str(tmp_path / "still.png"))).keyframes == (1,)
+
+
 def test_signature_changes_with_the_mask_and_with_nothing_else(tmp_path: Path, plate: Plate) -> None:
     save_index(tmp_path, 1001, labels((2, 2, 8, 8, 1), (10, 2, 14, 6, 2)))
     before = MaskAnnotations.open(str(tmp_path), plate)

@@ -13,6 +13,7 @@ from xmemcore.shot.annotations.bit_masks import BitMask
 from xmemcore.shot.annotations.mask_files import MaskFiles
 from xmemcore.shot.annotations.mask_folders import mask_sequences, open_masks
 from xmemcore.shot.files.box import Box
+from xmemcore.shot.files.sequence import Sequence, frame_path, has_number
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.store.cache import digest
@@ -49,6 +50,8 @@ class MaskAnnotations:
             if frame not in frames:
                 raise RequestError(f"There is no mask for keyframe {frame} in {pattern}. Masks exist for {listed(frames)}.")
         files = open_masks(sequences, plate.canvas, frozenset(chosen))
+        for sequence in sequences.values():
+            _require_frame(sequence, plate)
         annotations = cls(files, plate.canvas, chosen, files.warnings)
         if not annotations._shows_anything():
             raise RequestError(f"The masks in {pattern} are all empty. Paint the object on at least one keyframe.")
@@ -88,3 +91,13 @@ class MaskAnnotations:
 
     def _shows_anything(self) -> bool:
         return any(self.matte(frame, obj).any() for frame in self.keyframes for obj in self.known(frame))
+
+
+def _require_frame(masks: Sequence, plate: Plate) -> None:
+    """Raise RequestError for a single file whose name says no frame, where the plate is no still."""
+    path = masks.path(masks.frames[0])
+    if not has_number(path) and masks.paths.keys().isdisjoint(plate.frames):
+        raise RequestError(
+            f"{path.name} in {path.parent} has no frame number, so nobody can tell of which frame it is the mask. "
+            f"Call it, for example, {frame_path(path, plate.frames[0]).name}."
+        )
