@@ -92,6 +92,7 @@ def test_ranges_with_the_same_frames_are_equal_and_hash_alike() -> None:
 
 
 def test_frames_are_named_as_a_range_and_a_long_one_is_cut() -> None:
+    assert counted(range(-9, -2)) == "frames -9 to -3"
     assert counted([7]) == "frame 7" and counted([20, 21, 22, 30]) == "frames 20-22, 30"
     scattered = [n * n for n in range(11)]
     assert counted(scattered) == "frames 0-1, 4, 9, 16, 25, 36, 49, 64 and 2 more"

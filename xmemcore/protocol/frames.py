@@ -98,7 +98,8 @@ def _run(frames: Tuple[int, ...], start: int) -> Tuple[int, int]:
 
 
 def counted(frames: Sequence[int]) -> str:
-    """Name frames as a range, the first eight parts of a long one: `frames 1001-1010, 1020 and 4 more`."""
+    """Name frames as a range, the first eight parts of a long one: `frames 1001-1010, 1020 and 4 more`, `frames -10 to -3`."""
     parts = str(FrameRange.of(frames)).split(",")
     rest = len(FrameRange.parse(",".join(parts[COUNTED_PARTS:]))) if len(parts) > COUNTED_PARTS else 0
-    return f"frame{'s' if len(frames) > 1 else ''} {', '.join(parts[:COUNTED_PARTS])}" + (f" and {rest} more" if rest else "")
+    named = ", ".join(parts[:COUNTED_PARTS]).replace("--", " to -")
+    return f"frame{'s' if len(frames) > 1 else ''} {named}" + (f" and {rest} more" if rest else "")
