@@ -66,6 +66,7 @@ def test_no_two_objects_share_a_colour() -> None:
     few = np.array(colours[:20], float)
     apart = np.abs(few[:, None] - few[None]).sum(axis=2) + 765 * np.eye(20)
     assert apart.min() >= 80, "the first twenty are easy to tell apart"
+    assert np.abs(few[: len(report.OBJECT_COLOURS)] - report.CURVE).sum(axis=1).min() >= 80, "none is taken for the confidence"
 
 
 def test_many_keys_do_not_fill_the_sheet() -> None:

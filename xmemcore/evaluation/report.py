@@ -31,7 +31,7 @@ LegendEntry = tuple[int, str, tuple[int, int, int]]
 """Place from the left, text and colour."""
 
 PAPER, INK, FAINT = (24, 26, 30), (226, 228, 232), (120, 124, 132)
-KEYED, SUGGESTED, CURVE, GAP = (96, 200, 120), (255, 168, 64), (110, 170, 255), (70, 40, 40)
+KEYED, SUGGESTED, CURVE, GAP = (96, 200, 120), (255, 168, 64), (255, 255, 255), (70, 40, 40)
 OBJECT_COLOURS = ((70, 220, 210), (255, 80, 80), (80, 170, 255), (120, 220, 90), (240, 200, 60), (200, 110, 255), (255, 140, 200))
 TINT = 0.45
 """Opacity of an object's colour over the plate."""
