@@ -126,7 +126,54 @@ def test_small_numbers_in_sixteen_bits_are_indices_and_larger_ones_are_doubted(t
         save_picture(tmp_path, 1001, labels((2, 2, 8, 8, 1), (10, 2, 14, 6, 2)).astype(np.uint16) * factor)
         masks = MaskAnnotations.open(str(tmp_path), plate)
         assert masks.objects == ("mask",)
-        assert ["nowhere brighter than 3.1 % of white" in warning for warning in masks.warnings] == [True] * faint
+        (warning,) = masks.warnings
+        assert ("nowhere brighter than 3.1 % of white" if faint else "looks like an index mask saved as greys") in warning
+
+
+SOFT = np.tile(np.linspace(0, 255, WIDTH).astype(np.uint8), (HEIGHT, 1))
+WHITE_BOX = labels((2, 2, 8, 8, 255))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [SOFT, WHITE_BOX, WHITE_BOX.astype(np.uint16) * 257, np.stack([WHITE_BOX] * 4, axis=-1)],
+    ids=["soft", "white", "deep", "alpha"],
+)
+@pytest.mark.parametrize("palette", [True, False])
+def test_indices_beside_masks_of_another_kind_are_refused(tmp_path: Path, plate: Plate, palette: bool, other: np.ndarray) -> None:
+    (save_index if palette else save_picture)(tmp_path, 1001, labels((2, 2, 8, 8, 1), (10, 2, 14, 6, 2)))
+    save_picture(tmp_path, 1002, other)
+    if not palette and other is not WHITE_BOX and other.ndim == 2:
+        # Beside a soft matte, small numbers are one that has nearly gone.
+        assert MaskAnnotations.open(str(tmp_path), plate).objects == ("mask",)
+        return
+    with pytest.raises(RequestError, match=r"m.1001.png holds|m.1002.png holds"):
+        MaskAnnotations.open(str(tmp_path), plate)
+
+
+def test_white_without_an_alpha_beside_alphas_is_refused_and_black_is_absent(tmp_path: Path, plate: Plate) -> None:
+    save_picture(tmp_path, 1001, np.stack([WHITE_BOX] * 4, axis=-1))
+    save_picture(tmp_path, 1002, labels())
+    masks = MaskAnnotations.open(str(tmp_path), plate)
+    assert masks.matte(1001, 0).sum() == 36 and not masks.matte(1002, 0).any()
+    save_picture(tmp_path, 1002, WHITE_BOX)
+    with pytest.raises(RequestError, match=r"m.1001.png holds an alpha, m.1002.png holds white alone. Save all of them in one way"):
+        MaskAnnotations.open(str(tmp_path), plate)
+
+
+def test_palette_of_greys_is_a_grey_picture(tmp_path: Path, plate: Plate) -> None:
+    Image.fromarray(SOFT).convert("P").save(tmp_path / "m.1001.png")
+    masks = MaskAnnotations.open(str(tmp_path), plate)
+    assert masks.objects == ("mask",) and np.allclose(format_part(masks.matte(1001, 0)), SOFT / 255)
+
+
+def test_labels_saved_as_greys_are_doubted_and_soft_mattes_are_not(tmp_path: Path) -> None:
+    pixels = np.zeros((90, 160), np.uint8)
+    pixels[10:80, 20:70], pixels[30:60, 90:140] = 100, 200
+    (warning,) = doubts(tmp_path, pixels)
+    assert warning.startswith("The mask m.1001.png looks like an index mask saved as greys")
+    for blur in (1, 3, 7, 31):
+        assert doubts(tmp_path, cv2.GaussianBlur((pixels > 0) * np.uint8(255), (blur, blur), 0)) == []
 
 
 def test_each_colour_is_an_object_also_where_a_frame_is_black(tmp_path: Path, plate: Plate) -> None:
@@ -433,6 +480,11 @@ def test_whole_numbers_in_an_exr_mask_are_no_coverage(tmp_path: Path, plate: Pla
         MaskAnnotations.open(str(tmp_path), plate)
     save_exr(tmp_path / "m.1001.exr", {"id": np.ones((3, 3), np.uint32)})
     assert MaskAnnotations.open(str(tmp_path), plate).matte(1001, 0).max() == 1
+    save_exr(tmp_path / "m.1001.exr", {"id": np.arange(9, dtype=np.float32).reshape(3, 3)})
+    with pytest.raises(RequestError, match="holds whole numbers up to 8, as ids do"):
+        MaskAnnotations.open(str(tmp_path), plate)
+    save_exr(tmp_path / "m.1001.exr", {"A": np.float32([[0, 255, 255]])})
+    assert MaskAnnotations.open(str(tmp_path), plate).matte(1001, 0).sum() == 2
 
 
 @pytest.mark.parametrize("suffix", ["exr", "png"])

@@ -27,6 +27,8 @@ OTHER_LAYERS = ("confidence", "depth", "motion", "forward", "backward")
 OTHER_CHANNELS = ("Z", "ZBack")
 MAX_SAMPLES = 500_000_000
 """Values of a file's masks: fifty objects at 4K."""
+LARGEST_ID = 2**24
+"""Above it, single precision cannot count."""
 ALPHAS = ("A", "a", "alpha", "Alpha")
 _CRYPTOMATTE_NAME = re.compile(r"cryptomatte/[^/]+/name\Z")
 _CRYPTOMATTE_LAYER = re.compile(r"(?:.*\.)?u?crypto\w*\d\d", re.IGNORECASE)
@@ -130,13 +132,18 @@ class ExrMasks:
             for top, channels in read_bands(header, part, dict.fromkeys(channel_of.values())):
                 for name, channel in channel_of.items():
                     values = np.nan_to_num(channels[channel].astype(np.float32))
-                    if channel in whole and values.max(initial=0) > 1:
+                    if values.max(initial=0) > 1 and (channel in whole or _counts(values)):
                         raise _ids(header, channel, float(values.max()))
                     first, stop = max(window.y0 + top, seen.y0), min(window.y0 + top + len(values), seen.y1)
                     if first < stop and not seen.empty:
                         rows = values[first - window.y0 - top : stop - window.y0 - top, seen.x0 - window.x0 : seen.x1 - window.x0]
                         objects[name].add(first, np.clip(rows, 0, 1), seen.x0)
         return objects
+
+
+def _counts(values: np.ndarray) -> bool:
+    """Say whether values over 1 are several whole numbers, as ids are; a matte of 255 alone is a matte, and infinity no number."""
+    return values.max() < LARGEST_ID and np.array_equal(values, np.round(values)) and len(np.unique(values[values > 0])) > 1
 
 
 def _ids(header: ExrHeader, channel: str, largest: float) -> RequestError:

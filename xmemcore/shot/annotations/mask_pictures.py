@@ -35,6 +35,10 @@ LABEL_SHARE = 0.05
 """A colour is a label's when this share of the seen pixels has it, and it is neither full nor none of each object."""
 LOOKED_AT = 8
 """Masks that are examined for labels; a shot may have one for every frame."""
+HALF_SEEN = (8, 247)
+"""Least and largest of the greys from 0 to 255 that are neither none nor full."""
+INDICES, SMALL, GREYS, WHITE, COLOURED, ALPHA = "indices", "small numbers", "greys", "white alone", "colours", "an alpha"
+"""What a file may hold."""
 CLEAN_SHARE = 0.2
 """Share of pixels that belong wholly or not at all to each object. Where it is less, the file is a picture and no mask."""
 
@@ -61,9 +65,13 @@ class _Picture:
         return self.pixels if self.pixels.ndim == 2 else self.pixels[..., 0]
 
     @property
+    def has_alpha(self) -> bool:
+        return self.pixels.ndim == 3 and self.pixels.shape[2] in (2, 4)
+
+    @property
     def alpha(self) -> np.ndarray | None:
         """(H, W) when the file has an alpha that is not 1 everywhere."""
-        if self.pixels.ndim == 2 or self.pixels.shape[2] not in (2, 4):
+        if not self.has_alpha:
             return None
         alpha = self.pixels[..., -1]
         return None if np.all(alpha == _top(alpha)) else alpha
@@ -87,11 +95,11 @@ class PictureMasks:
         self._largest_grey = 0
         self._brightest = 0.0
         self._palette = self._deep = self._use_alpha = self._any_grey = False
+        self._holding: dict[str, str] = {}
         frames, self.warnings = readable(sequence.paths, needed, self._look)
-        if self._palette and self._coloured:
-            raise RequestError(f"Some masks of {sequence.pattern} hold indices and others colours. Save all of them in one way.")
         faint = not self._deep and not self._use_alpha and 0 < self._largest_grey <= LARGEST_GREY_INDEX
         self._indexed = self._palette or (faint and not self._coloured)
+        self._require_one_kind()
         self.objects = self._names()
         width, height = canvas.display.width, canvas.display.height
         if len(self.objects) * width * height > MAX_VALUES:
@@ -99,12 +107,13 @@ class PictureMasks:
                 f"The masks {sequence.pattern} have {len(self.objects)} objects of {width}x{height}; up to {MAX_VALUES // 10**6} million "
                 "values are read. Label fewer objects, or save smaller masks with a smaller plate."
             )
-        if self.objects == (MATTE,) and not self._use_alpha and self._brightest < FAINT_MATTE:
+        in_greys = self.objects == (MATTE,) and not self._use_alpha
+        if in_greys and self._brightest < FAINT_MATTE:
             self.warnings += [
                 f"The masks {Path(sequence.pattern).name} are nowhere brighter than {100 * self._brightest:.2g} % of white, as if their "
                 "numbers were those of objects. Save such numbers as 8 bits, or each object in white."
             ]
-        if self._coloured:
+        elif in_greys or self._coloured:
             self.warnings += self._doubts([frame for frame in frames if frame in needed])
 
     def known(self, frame: int) -> frozenset[str]:
@@ -123,6 +132,8 @@ class PictureMasks:
             return _in_unit(picture.grey if wide is None else wide[..., COLOURS.index(name)])
         if self._use_alpha:
             alpha = picture.alpha
+            if not picture.has_alpha:
+                return _in_unit(picture.grey)
             # A file whose alpha is 1 everywhere shows the object everywhere.
             return np.ones(picture.pixels.shape[:2], np.float32) if alpha is None else _in_unit(alpha)
         return _in_unit(picture.grey)
@@ -135,10 +146,27 @@ class PictureMasks:
             return tuple(name for name in COLOURS if name in self._coloured)
         return (MATTE,) if self._any_grey or self._use_alpha else ()
 
+    def _require_one_kind(self) -> None:
+        """Raise RequestError where some files would be read as what they are not, because others are of another kind."""
+        kinds: tuple[str, ...] = ()
+        if self._indexed:
+            kinds = (INDICES if self._palette else SMALL, GREYS, WHITE, COLOURED, ALPHA)
+        elif self._use_alpha and not self._coloured:
+            kinds = (ALPHA, GREYS, WHITE, SMALL)
+        # Small numbers beside indices are indices as well.
+        found = [f"{self._holding[kind]} holds {kind}" for kind in kinds if kind in self._holding]
+        if len(found) > 1 and kinds[0] in self._holding:
+            raise RequestError(
+                f"The masks {self._sequence.pattern} are of several kinds: {found[0]}, {found[1]}. Save all of them in one way."
+            )
+
     def _look(self, frame: int) -> None:
         """Take note of what tells the kinds apart."""
         picture = self._read(frame)
         colours = picture.colours
+        kind = _kind_of(picture)
+        if kind is not None:
+            self._holding.setdefault(kind, self._sequence.path(frame).name)
         self._palette |= picture.palette
         self._use_alpha |= picture.alpha is not None
         if colours is not None:
@@ -157,10 +185,11 @@ class PictureMasks:
             self._any_grey |= bool(values[-1])
 
     def _doubts(self, frames: list[int]) -> list[str]:
-        """Say what a coloured mask looks like, if not like one; the first that does speaks for all."""
+        """Say what a mask looks like, if not like one; the first that does speaks for all."""
         for frame in frames[:LOOKED_AT]:
-            colours = self._picture(frame).colours
-            doubt = None if colours is None else _doubt_of(_in_unit(colours))
+            picture = self._picture(frame)
+            colours = picture.colours
+            doubt = _doubt_of_grey(_in_unit(picture.grey)) if colours is None else _doubt_of(_in_unit(colours))
             if doubt is not None:
                 return [f"The mask {self._sequence.path(frame).name} looks like {doubt}"]
         return []
@@ -179,8 +208,11 @@ def _read(path: Path) -> _Picture:
     except RequestError as error:
         text = str(error).replace("Render the frame again.", "Save it again, as PNG or EXR.")
         raise RequestError(f"The mask {text}" if text.startswith(path.name) else text) from error
-    if stored.indices is not None:
+    # A palette in which every number is its own grey is a grey picture, as tools make of one.
+    if stored.indices is not None and not np.array_equal(stored.pixels, np.repeat(stored.indices[..., None], 3, axis=-1)):
         return _Picture(stored.indices, True)
+    if stored.indices is not None:
+        return _Picture(stored.indices, False)
     planes = [stored.pixels[..., place] for place in range(stored.pixels.shape[2])] + ([] if stored.alpha is None else [stored.alpha])
     return _Picture(planes[0] if len(planes) == 1 else np.stack(planes, axis=-1), False)
 
@@ -190,6 +222,40 @@ INDEX_AS_RGB = (
     "or each object at full strength in a channel of its own."
 )
 NO_MASK = "a picture, not a mask: red, green and blue count as an object each. Check the path of the masks."
+
+
+INDEX_AS_GREY = (
+    "an index mask saved as greys: they count as amounts of one object. Save the numbers themselves (1, 2, ...), or each object in white "
+    "in files of its own."
+)
+
+
+def _kind_of(picture: _Picture) -> str | None:
+    """Say what a file holds; None: nothing, as a file of every kind may."""
+    if picture.palette:
+        return INDICES if picture.pixels.any() else None
+    if picture.colours is not None:
+        return COLOURED
+    if picture.alpha is not None:
+        return ALPHA
+    grey = picture.grey
+    if not grey.any() or picture.has_alpha:
+        return None
+    largest = grey[grey != VOID].max(initial=0) if grey.dtype.kind == "u" else 1 + LARGEST_GREY_INDEX
+    return GREYS if largest > LARGEST_GREY_INDEX else SMALL if largest else WHITE
+
+
+def _doubt_of_grey(grey: np.ndarray) -> str | None:
+    """Say what a mask of (H, W) in [0, 1] looks like, if not like an amount of one object."""
+    levels = np.round(grey * 255).astype(np.int32)
+    counts = np.bincount(levels.ravel(), minlength=256)[1:]
+    if np.sort(counts)[-LABEL_COLOURS:].sum() < LABELLED_SHARE * counts.sum():
+        return None
+    # Inside of a label all neighbours are alike; on a soft edge none are.
+    middle = levels[1:-1, 1:-1]
+    alike = (middle == levels[:-2, 1:-1]) & (middle == levels[2:, 1:-1]) & (middle == levels[1:-1, :-2]) & (middle == levels[1:-1, 2:])
+    inside = np.count_nonzero(alike & (middle >= HALF_SEEN[0]) & (middle <= HALF_SEEN[1]))
+    return INDEX_AS_GREY if inside > LABEL_SHARE * counts.sum() else None
 
 
 def _doubt_of(colours: np.ndarray) -> str | None:
