@@ -176,6 +176,17 @@ def test_an_encrypted_script_is_named_with_what_to_give_instead(tmp_path: Path, 
         read_roto(path)
 
 
+@pytest.mark.parametrize("folder", ["[wip]", "{shot}", "AddMode 1", "two\nlines"])
+def test_a_file_in_a_folder_of_any_name_is_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / "roto.nk").write_text(script(node("Roto1", curves(square("a", 0, 0, 1)))))
+    monkeypatch.chdir(tmp_path)
+    assert read_roto(f"{folder}/roto.nk").objects[0].name == "a"
+    if "\n" not in folder:
+        with pytest.raises(RequestError, match="gone.nk.*Check the path"):
+            read_roto(f"{folder}/gone.nk")
+
+
 def test_a_missing_file_says_so(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="nothing.nk"):
         read_roto(tmp_path / "nothing.nk")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 import re
 import stat
 from collections.abc import Callable, Sequence
@@ -30,6 +31,8 @@ JSON = re.compile(r'\s*(?:\{\s*(?:"|\})|\[)')
 SENT = re.compile(r'\s*\{\s*"version"\s*:\s*2\s*,')
 NUKE_6 = "AnimTree:"
 SHOWN_NODES = 12
+SUFFIXES = (".nk", ".gizmo", ".json", ".txt")
+"""Endings of files that hold a roto."""
 ENCRYPTED = (".nknc", ".nkind")
 """Endings of scripts of Nuke Non-commercial and Indie."""
 MAX_BYTES = 512 * 2**20
@@ -144,9 +147,9 @@ def _tree(text: str, start: int = 0, end: int | None = None) -> Layer:
 
 def _text_of(path_or_text: str | Path) -> tuple[str, str]:
     """Give the text, and what to call it in an error."""
-    if isinstance(path_or_text, str) and ("\n" in path_or_text or path_or_text.lstrip().startswith(("{", "[", "AddMode "))):
-        return path_or_text, "The roto text"
     path = Path(path_or_text)
+    if isinstance(path_or_text, str) and not os.path.lexists(path) and _is_text(path_or_text):
+        return path_or_text, "The roto text"
     if path.suffix.lower() in ENCRYPTED:
         raise RequestError(
             f"{path} is encrypted, as Nuke Non-commercial and Indie save, and nothing but Nuke reads it. Give the roto.json that the "
@@ -173,6 +176,11 @@ def _text_of(path_or_text: str | Path) -> tuple[str, str]:
     if not text.strip():
         raise RequestError(f"{path} is empty. Save the roto again.")
     return text, str(path)
+
+
+def _is_text(given: str) -> bool:
+    """Tell a roto's text from the name of a file that is not there; folders may be called `[wip]` or `{shot}`."""
+    return "\n" in given or given.lstrip().startswith(("{", "[", "AddMode ")) and Path(given).suffix.lower() not in SUFFIXES
 
 
 def _chosen(nodes: Sequence[Node], name: str | None, source: str) -> Node:
