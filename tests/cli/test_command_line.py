@@ -231,7 +231,7 @@ def test_parser_raises_our_failure_not_system_exit() -> None:
 
 
 def test_negative_frames_can_be_given() -> None:
-    chosen = make_parser().parse_args(["propagate", "p", "--masks", "m", "--frames=-5--1", "--keyframes=-5,0"])
+    chosen = make_parser().parse_args(["propagate", "p", "--masks", "m", "--frames", "-5--1", "--keyframes", "-5,0"])
     request = request_of(chosen, PropagateRequest)
     assert request.frames == "-5--1" and request.keyframes == (-5, 0)
 

@@ -22,6 +22,11 @@ UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one sentence, like all of ours."""
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        # `--frames -5--1` is a range, and no option; argparse itself knows single numbers below 0 alone.
+        self._negative_number_matcher = re.compile(r"-\d[-\dx,.]*$")
+
     def error(self, message: str) -> NoReturn:
         raise RequestError(f"{message[:1].upper()}{message[1:].rstrip('.')}. See `{self.prog} --help`.")
 
