@@ -76,10 +76,10 @@ class MadeUpShot:
 
 
 def propagate(
-    shot: MadeUpShot, annotations: dict[int, Annotation], objects: int, config: EngineConfig, order=None
+    shot: MadeUpShot, annotations: dict[int, Annotation], objects: int, config: EngineConfig, order=None, numbers=None
 ) -> dict[int, Prediction]:
     """Run every gap; `order` rearranges them."""
-    propagation = Propagation(shot.network, shot, annotations, objects, config)
+    propagation = Propagation(shot.network, shot, annotations, objects, config, numbers=numbers)
     for index in permanent_indices(annotations, config):
         propagation.learn(index)
     gaps = plan_gaps(len(shot), annotations, objects, config)

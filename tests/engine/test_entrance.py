@@ -42,39 +42,41 @@ def test_entrance_ends_with_the_object_with_a_key_that_shows_it_and_after_a_whil
         return padding.pad(torch.from_numpy(pieces(box)))[None, None].clone()
 
     entrance = Entrance(frozenset())
-    entrance.keyed(there)
+    entrance.keyed(there, 0)
     assert not entrance and shown(there) == {0} and shown(absent) == shown(None) == frozenset()
-    for _ in range(2):
-        entrance.keyed(absent)
-        for _ in range(FRAMES):
+    for step in (1, -1, 2):
+        entrance.keyed(absent, 100)
+        for away in range(step, (FRAMES + 1) * step // abs(step), step):
+            entrance.reach(100 + away)
             assert entrance
             look_alike = seen((20, 20, 8, 8))
             entrance.clear(look_alike, padding, lambda obj: USUAL)
             assert not look_alike.any()
+        entrance.reach(100 + away + step)
         assert not entrance
-    entrance.keyed(absent)
+    entrance.keyed(absent, 100)
     coming = seen((20, 0, 8, 8))
     entrance.clear(coming, padding, lambda obj: USUAL)
     assert coming.sum() == 64 and not entrance
-    entrance.keyed(absent)
-    entrance.keyed(there)
+    entrance.keyed(absent, 100)
+    entrance.keyed(there, 101)
     assert not entrance
 
 
 def test_object_that_the_next_key_shows_is_not_kept_out() -> None:
     entrance = Entrance(frozenset({0}))
-    entrance.keyed(Annotation({0: None, 1: None}))
+    entrance.keyed(Annotation({0: None, 1: None}), 0)
     assert entrance
     probabilities = torch.full((1, 2, 60, 80), 0.45)
     entrance.clear(probabilities, Padding(60, 80), lambda obj: USUAL)
     assert probabilities[:, 0].all() and not probabilities[:, 1].any()
 
 
-@pytest.mark.parametrize(("boxes", "kept_out"), [(True, True), (False, False)])
+@pytest.mark.parametrize(("boxes", "hole", "kept_out"), [(True, 0, FRAMES), (False, 0, 0), (True, 5, FRAMES - 5), (True, FRAMES, 0)])
 def test_sweep_behind_an_absent_key_remembers_frames_without_the_object(
-    boxes: bool, kept_out: bool, monkeypatch: pytest.MonkeyPatch
+    boxes: bool, hole: int, kept_out: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The network sees a small thing in the middle of every frame."""
+    """The network sees a small thing in the middle of every frame; frames that the plate lacks behind the key count."""
     network = small_network()
     shot, remembered = MadeUpShot(network, 20), []
     thing = torch.zeros(1, 1, *Padding(HEIGHT, WIDTH).padded)
@@ -90,8 +92,9 @@ def test_sweep_behind_an_absent_key_remembers_frames_without_the_object(
     monkeypatch.setattr(Sweep, "_decode", answer)
     monkeypatch.setattr(Sweep, "_remember", remember)
     annotations = {0: Annotation({0: shot.mask(0)}), 4: Annotation({0: None})}
-    found = propagate(shot, annotations, 1, EngineConfig(boxes=boxes))
+    numbers = [1001 + index + hole * (index > 4) for index in range(20)]
+    found = propagate(shot, annotations, 1, EngineConfig(boxes=boxes), numbers=numbers)
     seen = [index for index, prediction in found.items() if index > 4 and (prediction.objects >= 0.5).any()]
-    assert seen == list(range(5 + FRAMES * kept_out, 20))
+    assert seen == list(range(5 + kept_out, 20))
     behind = [place for place in remembered if place[0] > 4]
-    assert behind[:FRAMES] == [(index, False) for index in range(5, 5 + FRAMES)] if kept_out else all(said for _, said in behind)
+    assert behind[:kept_out] == [(index, False) for index in range(5, 5 + kept_out)] and all(said for _, said in behind[kept_out:])

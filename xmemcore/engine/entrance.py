@@ -19,7 +19,8 @@ from xmemcore.engine.frames import Annotation, Padding
 VERSION = 1
 """Part of every prediction's hash; another one where an object is kept out or let in otherwise."""
 FRAMES = 12
-"""Frames for which an object is kept out: the artist's word counts near the frame that it is said of."""
+"""Frames for which an object is kept out: the artist's word counts near the frame that it is said of. Those that the plate has not got
+count: over a hole the object may come in unseen."""
 LARGE = 0.25
 """Area of a piece that does not touch the edge of the picture, beside the object's usual area, from which the object comes in."""
 EDGE_PIXELS = 2
@@ -36,32 +37,35 @@ class Entrance:
     def __init__(self, expected: frozenset[int]) -> None:
         """Keep nothing out yet; `expected` objects never are, because the keyframe that the sweep runs towards shows them."""
         self._expected = expected
-        self._left: dict[int, int] = {}
+        self._since: dict[int, int] = {}
+        """Number of the frame that says an object is absent, by object."""
 
     def __bool__(self) -> bool:
-        return bool(self._left)
+        return bool(self._since)
 
-    def keyed(self, annotation: Annotation) -> None:
-        """Begin with the objects that a keyframe says are absent, and end with those that it shows."""
+    def reach(self, frame: int) -> None:
+        """Come to a frame by its number: objects whose keyframe is far off are kept out no longer."""
+        self._since = {obj: since for obj, since in self._since.items() if abs(frame - since) <= FRAMES}
+
+    def keyed(self, annotation: Annotation, frame: int) -> None:
+        """Begin with the objects that a keyframe of this number says are absent, and end with those that it shows."""
         there = shown(annotation)
         for obj in annotation.known:
             if obj in there or obj in self._expected:
-                self._left.pop(obj, None)
+                self._since.pop(obj, None)
             else:
-                self._left[obj] = FRAMES
+                self._since[obj] = frame
 
     def clear(self, probabilities: Tensor, padding: Padding, usual_area: Callable[[int], float]) -> None:
         """Clear the objects that are kept out in a frame's (1, K, H, W); of one that comes in, all but the pieces with which it does."""
-        for obj, left in list(self._left.items()):
+        for obj in list(self._since):
             seen = padding.unpad(probabilities[0, obj])
             pieces = entering(seen.float().cpu().numpy(), usual_area(obj))
             if pieces is None:
                 probabilities[:, obj] = 0
-                self._left[obj] = left - 1
             else:
                 seen *= torch.from_numpy(pieces).to(seen.device)
-            if pieces is not None or left == 1:
-                del self._left[obj]
+                del self._since[obj]
 
 
 def shown(annotation: Annotation | None) -> frozenset[int]:

@@ -32,19 +32,21 @@ class Propagation:
         objects: int,
         config: EngineConfig,
         where: Mapping[int, Tensor] | None = None,
+        numbers: Sequence[int] | None = None,
     ) -> None:
+        """Prepare; `where` and `numbers` as of `Sweep`."""
         assert annotations, "a shot has at least one annotation"
         self.network = network
         self.source = source
         self.annotations = annotations
         self.config = config
-        self._where = where
+        self._where, self._numbers = where, numbers
         self.permanent = PermanentMemory(objects)
         self.second: Propagation | None = None
         """The same shot in half the size; None where no second look is taken."""
         if config.second_look:
             smaller = {index: halved_annotation(annotation) for index, annotation in annotations.items()}
-            self.second = Propagation(network, source.half, smaller, objects, replace(config, second_look=False))
+            self.second = Propagation(network, source.half, smaller, objects, replace(config, second_look=False), numbers=numbers)
 
     @property
     def looks(self) -> tuple[Propagation, ...]:
@@ -63,7 +65,7 @@ class Propagation:
 
     def beside(self, source: FrameSource) -> Propagation:
         """Make a propagation for another thread: it reads its own frames, and shares this one's permanent memory."""
-        other = Propagation(self.network, source, self.annotations, self.permanent.objects, self.config, self._where)
+        other = Propagation(self.network, source, self.annotations, self.permanent.objects, self.config, self._where, self._numbers)
         other.share(self.memories)
         return other
 
@@ -144,7 +146,7 @@ class Propagation:
                     yield index, None
 
     def _sweep(self, expected: frozenset[int] = frozenset()) -> Sweep:
-        return Sweep(self.network, self.permanent, self.source.padding, self.config, self._where, expected)
+        return Sweep(self.network, self.permanent, self.source.padding, self.config, self._where, expected, self._numbers)
 
     def _frame(self, index: int) -> Frame | None:
         return self.source.frame(index) if self.asks_for(index) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -56,6 +56,7 @@ class Sweep:
         config: EngineConfig,
         where: Mapping[int, Tensor] | None = None,
         expected: frozenset[int] = frozenset(),
+        numbers: Sequence[int] | None = None,
     ) -> None:
         """Begin a sweep.
 
@@ -66,6 +67,7 @@ class Sweep:
             config: which variant runs.
             where: cells (K, h, w) of each object by index, taken in place of those that are found: to measure weights that find nothing.
             expected: objects that the keyframe shows which the sweep runs towards.
+            numbers: of the frames, by index, where some do not exist; None: they follow one another.
         """
         self.network = network
         self.config = config
@@ -74,6 +76,7 @@ class Sweep:
         self.memory = ShotMemory(permanent, TemporaryMemory(config.memory, permanent.objects))
         self.sensory = network.empty_sensory(self.objects, *padding.padded)
         self._where = where
+        self._numbers = numbers
         self._trace: Tensor | None = None
         """(K, h, w) booleans, the cells of each object's last matte."""
         self._around: dict[int, tuple[Tensor, Tensor]] = {}
@@ -101,7 +104,9 @@ class Sweep:
             last: whether the sweep ends here, so that nothing need be remembered.
             second: what the second look finds here; None where none was taken.
         """
-        begins = not self._begun
+        begins, number = not self._begun, index if self._numbers is None else self._numbers[index]
+        if self._entrance is not None:
+            self._entrance.reach(number)
         self._since_memory += self._begun
         self._begun = True
         every = 1 if self._entrance else self.config.mem_every
@@ -120,7 +125,7 @@ class Sweep:
                 self._aggregated(probabilities, places) if annotation is None else aggregate(self._corrected(probabilities, annotation))
             )
         if self._entrance is not None and annotation is not None:
-            self._entrance.keyed(annotation)
+            self._entrance.keyed(annotation, number)
         if self.config.boxes and not last:
             self._trace = cells_of(planes[:, 1:])
         if remembers and is_given(index, annotation, self.objects, self.memory.permanent.frames, self.config):

@@ -26,6 +26,19 @@ def test_frame_depends_on_the_frames_that_its_sweep_has_seen() -> None:
     assert changed_by(13) == set(range(8, 14)), "the backward pass ends with the cross-fade"
 
 
+def test_frame_depends_on_the_holes_that_its_sweep_has_crossed() -> None:
+    def with_hole(before: int) -> list[str]:
+        numbers = [1001 + index + 9 * (index >= before) for index in range(20)]
+        group = PredictionHashes("settings", outward_gaps(20, {4, 15}), lambda index: f"frame {index}", numbers=numbers)
+        return [group.hash(index) for index in range(20)]
+
+    def moved(before: int) -> set[int]:
+        return {index for index, (one, other) in enumerate(zip(signatures(), with_hole(before))) if one != other}
+
+    assert moved(0) == set(), "all numbers are higher"
+    assert moved(6) == set(range(6, 12)) and moved(18) == {18, 19}
+
+
 def test_every_frame_depends_on_annotations_and_settings() -> None:
     assert not set(signatures()).intersection(signatures(base="other"))
 

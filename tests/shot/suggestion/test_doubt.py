@@ -106,6 +106,12 @@ def test_turned_object_is_a_reason_and_no_alarm() -> None:
     assert "turned" not in reason(15, 0, [0, 19], found, ["sleeve", "head"], list(range(20))).sentence
 
 
+def test_a_reason_counts_the_frames_that_the_plate_lacks() -> None:
+    frames = [*range(1001, 1006), *range(1041, 1046)]
+    assert reason(5, 4, [0, 4], [], [], frames).sentence == "36 frames from the nearest key (1005)"
+    assert reason(3, 4, [0, 4], [], [], frames).sentence.startswith("looks different")
+
+
 def test_a_stretch_is_named_once_and_by_the_frame_that_puts_it_right() -> None:
     signs = {**dict.fromkeys(range(18, 22), 0.6), **dict.fromkeys(range(25, 28), 0.5), **dict.fromkeys(range(50, 54), 0.3)}
     found = [[Doubt(signs.get(index, 0.05), "lost" if index in signs else "") for index in range(80)]]

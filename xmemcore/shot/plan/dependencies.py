@@ -139,6 +139,7 @@ class Dependencies:
                 self._opened.content.digest,
                 frozenset(gap for gap in planned.gaps if planned.may_crop(gap)),
                 self._plan.config.second_look,
+                self._opened.shot.plate.frames,
             )
             for planned, keys in zip(self._plan.groups, self.memory_keys)
         ]
@@ -175,6 +176,8 @@ class PredictionHashes:
     """Gaps that may be computed in a window: all frames of such a gap decide where it is."""
     second_look: bool = False
     """Whether long sweeps look twice: a plate that grows may make a sweep long."""
+    numbers: Sequence[int] | None = None
+    """Number of each frame of the plate: an absent object is kept out for so many of them. None: they follow one another."""
     _chains: dict[tuple[int, int], list[str]] = field(default_factory=dict)
 
     def hash(self, index: int) -> str:
@@ -190,5 +193,11 @@ class PredictionHashes:
         chain = self._chains.setdefault(sweep, [])
         begin = of_second_look(self.base) if self.second_look and takes_second_look(indices) else self.base
         for step in range(len(chain), place + 1):
-            chain.append(digest(chain[-1] if chain else begin, indices[step], self.content(indices[step])))
+            here = indices[step]
+            chain.append(digest(chain[-1] if chain else begin, here, self.content(here), *self._hole(indices[max(step - 1, 0)], here)))
         return chain[place]
+
+    def _hole(self, index: int, other: int) -> list[int]:
+        """Give how many frames lie from one to another, where the plate has a hole between; nothing where it has none."""
+        apart = 1 if self.numbers is None else abs(self.numbers[other] - self.numbers[index])
+        return [apart] if apart > 1 else []

@@ -227,7 +227,8 @@ class CloseUps:
         config: EngineConfig | None = None,
     ) -> Propagation:
         config = config or self._plan.config_of(state.planned)
-        propagation = Propagation(self._network, frames, annotations, len(state.planned.group.objects), config)
+        objects, numbers = len(state.planned.group.objects), self._opened.shot.plate.frames
+        propagation = Propagation(self._network, frames, annotations, objects, config, numbers=numbers)
         propagation.share(memories)
         return propagation
 

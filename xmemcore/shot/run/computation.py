@@ -81,7 +81,9 @@ class Computation:
         self._frames = stack.enter_context(ShotFrames(opened.content, network, device, self.features, warn))
         groups = [group_plan.group for group_plan in planned.groups]
         self._propagations = [
-            Propagation(network, self._frames, group.annotations, len(group.objects), planned.config_of(group_plan))
+            Propagation(
+                network, self._frames, group.annotations, len(group.objects), planned.config_of(group_plan), numbers=shot.plate.frames
+            )
             for group, group_plan in zip(groups, planned.groups)
         ]
         # Where there is one group, nothing waits.

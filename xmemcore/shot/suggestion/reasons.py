@@ -86,7 +86,7 @@ def reason(
         return Reason(
             f"{names[obj]}: {TURNED}, like none of its keys, on {_span(stretch, frames)}", names[obj], stretch.first, stretch.last, False
         )
-    distance = abs(index - nearest)
+    distance = abs(frames[index] - frames[nearest])  # as an artist counts, over the holes of the plate too
     if distance >= FAR_FRAMES:
         text = f"{distance} frames from the nearest key ({frames[nearest]})"
     else:
