@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -132,3 +133,21 @@ def test_place_that_somebody_deletes_behind_the_door_counts_as_empty(place: AtWo
         assert claimed is not None and claimed.path.is_file()
         claimed.let_go()
     assert not place.folder.exists()
+
+
+@pytest.mark.parametrize("room", [0, 5])
+def test_a_full_disk_leaves_no_lease_that_nobody_holds(place: AtWork, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+    write = os.write
+
+    def full(descriptor: int, content: bytes) -> int:
+        if room == 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(descriptor, content[:room])
+
+    monkeypatch.setattr(leases.os, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        take(place.folder / "door")
+    monkeypatch.undo()
+    lease = take(place.folder / "door")
+    assert lease is not None, "the next run waits for nobody"
+    lease.let_go()

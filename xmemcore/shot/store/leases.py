@@ -141,10 +141,19 @@ def _make(lease: Lease) -> bool:
             if error.errno in (errno.EACCES, errno.EPERM) and os.name == "nt" and os.path.lexists(lease.path):
                 return False  # Windows: the file is being deleted
             raise _not_writable(lease, error) from error
+        mark = lease.mark.encode("utf-8", "replace")
         try:
-            os.write(descriptor, lease.mark.encode("utf-8", "replace"))
-        finally:
-            os.close(descriptor)
+            try:
+                short = os.write(descriptor, mark) < len(mark)
+            finally:
+                os.close(descriptor)
+            if short:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(lease.path))
+        except OSError:
+            # On a full disk. A lease that does not say whose it is would hold up everybody until it counts as silent.
+            with suppress(OSError):
+                lease.path.unlink()
+            raise
         return True
     return False
 
