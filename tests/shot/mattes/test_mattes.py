@@ -186,6 +186,12 @@ def test_the_matte_of_one_frame_is_no_output(tmp_path: Path, out: str, meant: st
     assert matte_pattern(str(tmp_path / "sh010_0020.exr")).name == "sh010_0020.%04d.exr", "the number of a shot"
 
 
+@pytest.mark.parametrize("name", ["m.%V.%04d.exr", "m.%s.exr", "50%.%04d.exr", "m%%.exr"])
+def test_output_with_a_percent_sign_that_is_no_place_for_the_frame_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RequestError, match=f"The output {name} has a % that is no place for the frame number"):
+        matte_pattern(str(tmp_path / name))
+
+
 @pytest.mark.parametrize("out", ["%d/m.%04d.exr", "%04d/deeper/m.exr", "shot.####/m.####.exr", "%d"])
 def test_folder_has_no_place_for_a_frame_number(tmp_path: Path, out: str) -> None:
     with pytest.raises(RequestError, match="has a place for the frame number in the folder .*: only a file may have one"):

@@ -73,6 +73,10 @@ def matte_pattern(out: str) -> Path:
         raise RequestError(f"The output {path.name} names the matte of one frame. Write a pattern such as {one[1]}%04d{path.suffix}.")
     else:
         pattern = sequences.numbered(path)
+    if pattern.name.count("%") > 1:
+        raise RequestError(
+            f"The output {path.name} has a % that is no place for the frame number; Nuke fills these in. Choose another name."
+        )
     for folder in pattern.parents:
         if sequences.has_frame_number(folder.name) and not folder.is_dir():
             raise RequestError(f"The output {out} has a place for the frame number in the folder {folder.name}: only a file may have one.")
