@@ -157,14 +157,15 @@ def _field(name: str, value: Any) -> Optional[ResultHeader]:
 def require_ours(pattern: Path, frames: Iterable[int]) -> None:
     """Raise RequestError where mattes would replace a file that we have not made, such as a plate or a render.
 
-    A file in the place of a matte that `result.json` tells of is a damaged matte, which is made again.
+    Also where a matte of ours was before: whoever rendered over it wants to keep that. A file that is no whole EXR is a damaged matte.
 
     Args:
         pattern: of the mattes.
         frames: that are to be written.
     """
-    known = ResultFile(pattern).sizes
     for frame in frames:
         path = pattern.parent / (pattern.name % frame)
-        if frame not in known and is_foreign(path):
-            raise RequestError(f"The mattes would replace {path}, which XMem Roto has not made. Choose another output folder or name.")
+        if is_foreign(path):
+            raise RequestError(
+                f"The mattes would replace {path}, which XMem Roto has not made. Choose another output folder or name, or move that file."
+            )
