@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.shot.made_shot import HEIGHT, OVERSCAN, WIDTH, body_left, sent_to, write_shot
 from xmemcore.evaluation import report
@@ -150,3 +151,15 @@ def test_place_of_a_picture_is_looked_at_before_the_work(tmp_path: Path, name: s
         require_writable(tmp_path / name)
     require_writable(tmp_path / "new" / "sheet.png")
     assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_a_picture_of_another_program_stays_and_one_of_ours_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "sheet.png"
+    for content in (b"a text", b"\x89PNG\r\n\x1a\n"):
+        path.write_bytes(content)
+        with pytest.raises(RequestError, match="sheet.png is there and is no picture of this program: it stays as it is"):
+            require_writable(path)
+    path.write_bytes(b"")
+    require_writable(path)
+    write_picture(Image.new("RGB", (4, 4)), path)
+    require_writable(path)
