@@ -78,6 +78,10 @@ def test_a_shot_that_somebody_else_works_at_comes_last_and_then_is_busy(shots: P
         ("[[shot]]\nname='a'\nplate='p'\nsize='big'", "size is 'big'"),
         ("[[shot]]\nname='a'\nplate='p'\nsizes=3", "has sizes, which no propagate knows"),
         ("[[shot]]\nname='a'\nplate='p'\n[[shot]]\nname='A'\nplate='p'", "two shots called a"),
+        (
+            "[[shot]]\nname='a'\nplate='p'\nout='m'\n[[shot]]\nname='b'\nplate='p'\nout='x/../m/matte.####.exr'",
+            "a and b write the same mattes",
+        ),
         ("settings = 1\n[[shot]]\nname='a'\nplate='p'", "settings"),
     ],
 )
@@ -85,6 +89,11 @@ def test_a_list_that_makes_no_sense_is_refused_before_the_night_begins(tmp_path:
     (tmp_path / "shots.toml").write_text(text)
     with pytest.raises(match=sentence):
         read_shots(tmp_path / "shots.toml")
+
+
+def test_a_list_that_windows_wrote_is_read(tmp_path: Path) -> None:
+    (tmp_path / "shots.toml").write_bytes("[[shot]]\r\nname='a'\r\nplate='p'\r\n".encode("utf-8-sig"))
+    assert [shot.name for shot in read_shots(tmp_path / "shots.toml")] == ["a"]
 
 
 def test_a_list_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

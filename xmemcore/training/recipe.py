@@ -116,7 +116,7 @@ def read_recipe(path: Path | str) -> Recipe:
     if not path.exists() and (RECIPES / f"{path.name}.toml").exists():
         path = RECIPES / f"{path.name}.toml"
     try:
-        text = read_ordinary(path, LARGEST_BYTES).decode("utf-8")
+        text = read_ordinary(path, LARGEST_BYTES).decode("utf-8-sig")
         if any(line.count(".") > MOST_DOTS for line in text.splitlines()):
             raise ValueError(f"a line has more than {MOST_DOTS} dots")
         content = tomllib.loads(text)

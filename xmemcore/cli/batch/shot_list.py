@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ class ListedShot:
 def read_shots(path: Path) -> list[ListedShot]:
     """Read a list; raises RequestError."""
     try:
-        content = tomllib.loads(read_ordinary(path, MOST_BYTES).decode("utf-8"))
+        content = tomllib.loads(read_ordinary(path, MOST_BYTES).decode("utf-8-sig"))
     except OSError as error:
         raise RequestError(f"The list {path} cannot be read: {error.strerror or error}.") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
@@ -68,7 +69,25 @@ def read_shots(path: Path) -> list[ListedShot]:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise RequestError(f"The list {path} has two shots called {', '.join(twice)}. Their reports would be one.")
+    writers: dict[Path, str] = {}
+    for shot in shots:
+        other = writers.setdefault(_written(shot.request.out), shot.name)
+        if other != shot.name:
+            raise RequestError(
+                f"In the list {path}, {other} and {shot.name} write the same mattes ({cut(shot.request.out, 200)}): those of one would be "
+                "lost. Give each an out of its own."
+            )
     return shots
+
+
+def _written(out: str) -> Path:
+    """Name the mattes of an output, however it is spelled."""
+    from xmemcore.shot.mattes.mattes import matte_pattern
+
+    pattern = Path(out)
+    with suppress(RequestError):  # the shot's own run says what is wrong
+        pattern = matte_pattern(out)
+    return pattern.parent.resolve() / pattern.name
 
 
 def _shot(path: Path, settings: dict[str, Any], entry: dict[str, Any]) -> ListedShot:
