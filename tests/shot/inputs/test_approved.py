@@ -154,6 +154,10 @@ def test_what_cannot_be_approved_is_said(request_: PropagateRequest, tmp_path: P
     assert approve(ApproveRequest(request_.out, "1003-1006")).warnings == (
         "There is no matte on frames 1005-1006: nothing is approved there.",
     )
+    plate = Path(request_.plate).parent
+    with pytest.raises(RequestError, match="has no object's layer, such as sleeve.alpha: it is no matte. Give the mattes"):
+        approve(ApproveRequest(str(request_.plate), "1003"))
+    assert not (plate / "approved").exists()
     with pytest.raises(RequestError, match="There is no folder .* of approved mattes"):
         propagate(replace(request_, approved=str(tmp_path / "nowhere")))
     with pytest.raises(RequestError, match="mattes would replace"):
@@ -195,3 +199,8 @@ def test_a_folder_of_mattes_that_nobody_approved_is_named(request_: PropagateReq
     approve(ApproveRequest(request_.out, "1006"))
     warnings = forecast(replace(request_, approved=str(folder))).warnings
     assert f"No EXR in {folder} is an approved matte, so nothing of it counts. Is {approved(request_)} meant?" in warnings
+    folder = Path(approved(request_))
+    for name in ("matte.1005.exr", "other.exr"):
+        (folder / name).write_bytes(Path(request_.out % 1005).read_bytes())
+    (warning,) = (text for text in forecast(replace(request_, approved=str(folder))).warnings if "approved" in text)
+    assert warning.startswith(f"matte.1005.exr in {folder} is called like an approved matte, but nobody has approved it")

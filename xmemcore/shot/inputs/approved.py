@@ -6,6 +6,7 @@ mattes, never copies. Only taking the mark back deletes a copy.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from xmemcore.protocol.names import ORIGINAL_NAME, layer_names
 from xmemcore.protocol.places import approved_folder
 from xmemcore.protocol.requests import ApproveRequest
 from xmemcore.protocol.results import ApproveResult
+from xmemcore.protocol.words import listed
 from xmemcore.shot.annotations.annotations import AddedAnnotations, Annotations, network_mask_from_matte
 from xmemcore.shot.annotations.bit_masks import BitMask
 from xmemcore.shot.files import exr
@@ -53,6 +55,11 @@ def approve(request: ApproveRequest) -> ApproveResult:
     with_matte = [frame for frame in frames if frame in mattes.frames]
     if not with_matte:
         raise RequestError(f"There is no matte of {frames} in {request.mattes}. Propagate over these frames first.")
+    strange = next((path for path in map(mattes.path, with_matte) if not _layers(path)), None)
+    if strange is not None:
+        raise RequestError(
+            f"{strange.name} in {strange.parent} has no object's layer, such as sleeve{LAYER}: it is no matte. Give the mattes."
+        )
     first = mattes.path(with_matte[0])
     folder = Path(request.approved).expanduser().absolute() if request.approved else approved_folder(str(first)).absolute()
     exr.make_folder(folder)
@@ -217,6 +224,12 @@ class ApprovedAnnotations(AddedAnnotations):
             inner = approved_folder(str(Path(folder) / "matte.exr"))
             meant = f" Is {inner} meant?" if inner.expanduser().is_dir() else ""
             warnings.append(f"No EXR in {folder} is an approved matte, so nothing of it counts.{meant}")
+        unmarked = [path.name for path in _unmarked(Path(folder).expanduser(), self._paths.values())]
+        if unmarked:
+            warnings.append(
+                f"{listed(unmarked)} in {folder} is called like an approved matte, but nobody has approved it; it does not count. Put it "
+                "among the mattes and approve it there."
+            )
         if strangers:
             warnings.append(f"{', '.join(sorted(strangers))} is approved in {folder}, but is no object of this shot; it does not count.")
         if others:
@@ -271,6 +284,14 @@ def _copies_of(folder: str) -> dict[int, Path]:
     if not path.is_dir():
         raise RequestError(f"There is no folder {path} of approved mattes. Approve some first, or leave --approved out.")
     return _copies(path)
+
+
+def _unmarked(folder: Path, copies: Iterable[Path]) -> list[Path]:
+    """Find EXRs that are no copies, beside copies from which their names differ in the number alone: somebody rendered over one."""
+    copies = set(copies)
+    called = {re.sub("[0-9]+", "#", path.name) for path in copies}
+    names = {path.name for path in copies}
+    return [path for path in sorted(folder.glob("*.exr")) if path.name not in names and re.sub("[0-9]+", "#", path.name) in called]
 
 
 def approved_paths(folder: str) -> list[Path]:
