@@ -193,6 +193,18 @@ def test_a_path_of_another_kind_of_machine_is_refused_and_nothing_is_written(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["plate", "result"]
 
 
+def test_a_job_may_be_named_by_its_file_and_another_file_is_none(
+    job_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copied(job_folder, tmp_path / "job")
+    assert main(["plan", str(folder / job.NAME), *options(job_folder)]) == 0
+    assert main(["run", str(folder / job.NAME), "--shot", "nobody"]) == 2
+    assert "The job has no shot called nobody" in capsys.readouterr().err
+    (folder / "other.json").write_text("{}")
+    assert main(["run", str(folder / "other.json"), "--no-cache"]) == 2
+    assert "is a file, and no job folder" in capsys.readouterr().err
+
+
 def test_what_this_machine_lacks_is_its_own_fault_and_another_may_have_it(
     job_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

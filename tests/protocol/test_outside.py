@@ -38,6 +38,7 @@ def test_json_that_cannot_be_used_is_refused_soon(text: str, words: str) -> None
 
 def test_json_that_can_be_used_comes_whole() -> None:
     assert parse_json(b'{"a": [1, 2.5, "\\u00e4", null, true]}') == {"a": [1, 2.5, "ä", None, True]}
+    assert parse_json(b"\xef\xbb\xbf{}") == {}
     assert math.isnan(parse_json("NaN", finite=False))
 
 

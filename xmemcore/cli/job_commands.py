@@ -209,7 +209,7 @@ def _time(seconds: float | None) -> str:
 
 def _planned(chosen: argparse.Namespace) -> PropagateRequest:
     """Give the request of a shot, or of a job folder that stands in place of the plate."""
-    folder = Path(chosen.plate)
+    folder = _named(chosen.plate)
     if not job.is_job(folder):
         if folder.is_dir() and not chosen.roto and not chosen.masks:
             raise RequestError(f"{folder} is no job folder: it has no {job.NAME}. For a plate, give one of --roto and --masks.")
@@ -225,9 +225,16 @@ def _planned(chosen: argparse.Namespace) -> PropagateRequest:
     return replace(request, **of_machine)
 
 
+def _named(path: str) -> Path:
+    """Give a job's folder, which may be named by the file in it."""
+    return Path(path).parent if Path(path).name == job.NAME else Path(path)
+
+
 def _shots(chosen: argparse.Namespace, rules: PathRules) -> Iterator[tuple[job.JobShot, PropagateRequest]]:
     """Give the chosen shots of a job, each with the request that this machine can run."""
-    folder = Path(chosen.job)
+    folder = _named(chosen.job)
+    if folder.is_file():
+        raise RequestError(f"{folder} is a file, and no job folder. Export one with render.py --export-only.")
     _require_seen(str(folder / job.NAME), "the job")
     opened = job.read(folder)
     for shot in opened.shots if not chosen.shot else [opened.shot(name) for name in chosen.shot]:

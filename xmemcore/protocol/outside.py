@@ -24,7 +24,7 @@ def parse_json(text: Union[str, bytes], finite: bool = True) -> Any:
     """Parse JSON from outside.
 
     Args:
-        text: UTF-8 where it is bytes.
+        text: UTF-8 where it is bytes, with or without the mark that Windows' tools put in front.
         finite: refuse NaN and infinite numbers; otherwise the caller checks each with `number`.
 
     Raises:
@@ -33,7 +33,7 @@ def parse_json(text: Union[str, bytes], finite: bool = True) -> Any:
     if len(text) > MAX_JSON_BYTES:
         raise NotUsable(f"it has more than {MAX_JSON_BYTES >> 20} MB")
     try:
-        decoded = text.decode("utf-8") if isinstance(text, bytes) else text
+        decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text
         return json.loads(decoded, parse_int=_whole, parse_float=_finite if finite else float, parse_constant=_constant(finite))
     except NotUsable:
         raise
