@@ -23,7 +23,7 @@ from unittest import mock
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from xmemcore.engine.sweep import Sweep
+from xmemcore.engine.planes import Whole
 from xmemcore.evaluation.bench_ratios import in_strips
 from xmemcore.evaluation.clips import find_clips
 from xmemcore.memory.reading import ShotMemory
@@ -38,7 +38,7 @@ from xmemcore.shot.propagate import propagate
 STAGES: dict[str, tuple[tuple[type, str], ...]] = {
     "key encoder": ((XMem, "encode_key"),),
     "search of memory": ((ShotMemory, "read"),),
-    "decoder": ((XMem, "decode"), (XMem, "part_of"), (XMem, "surroundings"), (Sweep, "_aggregated")),
+    "decoder": ((XMem, "decode"), (XMem, "part_of"), (XMem, "surroundings"), (Whole, "aggregated")),
     "value encoder": ((XMem, "encode_value"), (XMem, "reinforce")),
 }
 REST, BEHIND = "the rest of the sweep", "reading and writing, behind it"

@@ -10,6 +10,7 @@ from tests.engine.small import HEIGHT, WIDTH, MadeUpShot, propagate, small_netwo
 from xmemcore.engine.config import EngineConfig
 from xmemcore.engine.entrance import FRAMES, LARGE, Entrance, entering, shown
 from xmemcore.engine.frames import Annotation, Padding
+from xmemcore.engine.planes import Whole
 from xmemcore.engine.sweep import Sweep
 
 USUAL = 400.0
@@ -50,13 +51,13 @@ def test_entrance_ends_with_the_object_with_a_key_that_shows_it_and_after_a_whil
             entrance.reach(100 + away)
             assert entrance
             look_alike = seen((20, 20, 8, 8))
-            entrance.clear(look_alike, padding, lambda obj: USUAL)
+            entrance.clear(Whole(look_alike), padding, lambda obj: USUAL)
             assert not look_alike.any()
         entrance.reach(100 + away + step)
         assert not entrance
     entrance.keyed(absent, 100)
     coming = seen((20, 0, 8, 8))
-    entrance.clear(coming, padding, lambda obj: USUAL)
+    entrance.clear(Whole(coming), padding, lambda obj: USUAL)
     assert coming.sum() == 64 and not entrance
     entrance.keyed(absent, 100)
     entrance.keyed(there, 101)
@@ -68,7 +69,7 @@ def test_object_that_the_next_key_shows_is_not_kept_out() -> None:
     entrance.keyed(Annotation({0: None, 1: None}), 0)
     assert entrance
     probabilities = torch.full((1, 2, 60, 80), 0.45)
-    entrance.clear(probabilities, Padding(60, 80), lambda obj: USUAL)
+    entrance.clear(Whole(probabilities), Padding(60, 80), lambda obj: USUAL)
     assert probabilities[:, 0].all() and not probabilities[:, 1].any()
 
 
@@ -82,11 +83,11 @@ def test_sweep_behind_an_absent_key_remembers_frames_without_the_object(
     thing = torch.zeros(1, 1, *Padding(HEIGHT, WIDTH).padded)
     thing[..., 22:27, 28:33] = 0.9
 
-    def answer(self: Sweep, index: int, *_: object, **__: object) -> tuple[torch.Tensor, list]:
-        return thing.clone(), [(0, 0, *(side // 16 for side in thing.shape[-2:]))]
+    def answer(self: Sweep, index: int, *_: object, **__: object) -> tuple[Whole, list]:
+        return Whole(thing.clone()), [(0, 0, *(side // 16 for side in thing.shape[-2:]))]
 
-    def remember(self: Sweep, index: int, frame: object, masks: torch.Tensor, annotation: object) -> None:
-        remembered.append((index, bool((masks >= 0.5).any())))
+    def remember(self: Sweep, index: int, frame: object, masks: Whole, annotation: object) -> None:
+        remembered.append((index, bool((masks.tensor >= 0.5).any())))
         self._since_memory = 0
 
     monkeypatch.setattr(Sweep, "_decode", answer)

@@ -17,6 +17,7 @@ from tests.engine.small import HEIGHT, WIDTH, MadeUpShot, small_network
 from xmemcore.engine import propagation as propagating
 from xmemcore.engine.config import EngineConfig
 from xmemcore.engine.frames import Annotation, Frame, Padding
+from xmemcore.engine.planes import Whole
 from xmemcore.engine.propagation import Propagation, plan_gaps
 from xmemcore.engine.second_look import LONG_SWEEP_FRAMES, enlarged, given_back, halved, halved_annotation, halved_image
 from xmemcore.engine.sweep import Prediction, Sweep
@@ -132,7 +133,8 @@ def test_what_the_second_look_is_sure_of_is_in_the_matte() -> None:
     propagation.learn(0)
     found = torch.zeros(1, HEIGHT // 2, WIDTH // 2)
     found[:, 10:18, 18:26] = 1
-    second = Prediction(torch.cat((1 - found, found)))
+    padding = halved(shot.padding)
+    second = Prediction(Whole.of(padding.pad(torch.cat((1 - found, found)))[None]), padding)
     mattes = []
     for again in (None, second):
         sweep = Sweep(shot.network, propagation.permanent, shot.padding, propagation.config)

@@ -79,9 +79,15 @@ def by_box(places: list[Box | None]) -> dict[Box, list[int]]:
 def some_by_box(places: list[Box | None]) -> Iterator[tuple[Box, list[int]]]:
     """Give boxes with the objects that share them, as many at a time as are decoded together."""
     for box, objects in by_box(places).items():
-        together = max(1, CELLS_AT_ONCE // area(box))
-        for first in range(0, len(objects), together):
-            yield box, objects[first : first + together]
+        for some in some_of(objects, area(box)):
+            yield box, some
+
+
+def some_of(objects: list[int], cells: int) -> Iterator[list[int]]:
+    """Give as many objects at a time as are computed together in a box of so many cells."""
+    together = max(1, CELLS_AT_ONCE // cells)
+    for first in range(0, len(objects), together):
+        yield objects[first : first + together]
 
 
 def clear_outside(plane: Tensor, box: Box | None) -> None:

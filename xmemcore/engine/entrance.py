@@ -12,9 +12,9 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import torch
-from torch import Tensor
 
 from xmemcore.engine.frames import Annotation, Padding
+from xmemcore.engine.planes import Planes
 
 VERSION = 1
 """Part of every prediction's hash; another one where an object is kept out or let in otherwise."""
@@ -56,15 +56,17 @@ class Entrance:
             else:
                 self._since[obj] = frame
 
-    def clear(self, probabilities: Tensor, padding: Padding, usual_area: Callable[[int], float]) -> None:
-        """Clear the objects that are kept out in a frame's (1, K, H, W); of one that comes in, all but the pieces with which it does."""
+    def clear(self, probabilities: Planes, padding: Padding, usual_area: Callable[[int], float]) -> None:
+        """Clear the objects that are kept out in a frame's planes; of one that comes in, all but the pieces with which it does."""
         for obj in list(self._since):
-            seen = padding.unpad(probabilities[0, obj])
+            plane = probabilities.plane(obj)
+            seen = padding.unpad(plane)
             pieces = entering(seen.float().cpu().numpy(), usual_area(obj))
             if pieces is None:
-                probabilities[:, obj] = 0
+                probabilities.clear(obj)
             else:
                 seen *= torch.from_numpy(pieces).to(seen.device)
+                probabilities.keep(obj, plane)
                 del self._since[obj]
 
 

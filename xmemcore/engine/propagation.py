@@ -140,7 +140,7 @@ class Propagation:
                 elif index not in gap.blend:
                     yield index, prediction
                 elif index in waiting:
-                    yield index, _mixed(waiting.pop(index), prediction, gap.weight(number, index))
+                    yield index, waiting.pop(index).mixed(prediction, gap.weight(number, index))
                 else:
                     waiting[index] = prediction
                     yield index, None
@@ -174,7 +174,3 @@ def plan_gaps(length: int, annotations: Mapping[int, Annotation], objects: int, 
         return [forward_gap(length)]
     complete = [index for index, annotation in annotations.items() if len(annotation.known) == objects]
     return outward_gaps(length, complete or {min(annotations), max(annotations)})
-
-
-def _mixed(first: Prediction, second: Prediction, weight: float) -> Prediction:
-    return Prediction(torch.lerp(first.planes, second.planes, weight))

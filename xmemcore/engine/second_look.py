@@ -6,8 +6,9 @@ falls apart at the full one, and it misses thin things; so it only adds, and whe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -82,21 +83,31 @@ def enlarged(objects: Tensor, padding: Padding) -> Tensor:
     return padding.pad(F.interpolate(both, size=(padding.height, padding.width), mode="bilinear", align_corners=False))
 
 
+class Found(Protocol):
+    """What a second look finds on a frame, in its own size."""
+
+    def __len__(self) -> int:
+        """Count the objects."""
+
+    def some(self, objects: Sequence[int]) -> Tensor:
+        """Give planes of objects, (n, h, w), without padding."""
+
+
 class Enlarged:
     """What a second look finds, as `enlarged` gives it, for some objects at a time; that of few objects is made once."""
 
-    def __init__(self, objects: Tensor, padding: Padding) -> None:
-        """Take the objects (K, h, w), and the first look's padding."""
-        self._objects, self._padding = objects, padding
-        self._whole = enlarged(objects, padding) if len(objects) <= OBJECTS_AT_ONCE else None
+    def __init__(self, found: Found, padding: Padding) -> None:
+        """Take what is found, and the first look's padding."""
+        self._found, self._padding = found, padding
+        self._whole = enlarged(found.some(range(len(found))), padding) if len(found) <= OBJECTS_AT_ONCE else None
 
     def of(self, objects: list[int]) -> Tensor:
         """Give (2, len(objects), H, W)."""
-        return enlarged(self._objects[objects], self._padding) if self._whole is None else self._whole[:, objects]
+        return enlarged(self._found.some(objects), self._padding) if self._whole is None else self._whole[:, objects]
 
     def cells(self) -> Tensor:
         """Say in which cells each object is found: booleans (K, h, w)."""
-        everything = list(range(len(self._objects)))
+        everything = list(range(len(self._found)))
         some = (everything[first : first + OBJECTS_AT_ONCE] for first in range(0, len(everything), OBJECTS_AT_ONCE))
         return torch.cat([cells_of(self.of(objects)[:1]) for objects in some])
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from xmemcore.engine.aggregation import aggregate
-from xmemcore.engine.boxes import area, boxes, by_box, cells_of, clear_outside, positions, shared, some_by_box, union, widened, within
+from xmemcore.engine.boxes import area, boxes, by_box, positions, shared, some_by_box, some_of, widened, within
 from xmemcore.engine.config import XMEM, EngineConfig
 from xmemcore.engine.entrance import Entrance
 from xmemcore.engine.frames import Annotation, Frame, Padding
-from xmemcore.engine.permanent import coverage_of, elements_first, encoded, soft_masks, soft_planes
+from xmemcore.engine.permanent import elements_first, encoded
+from xmemcore.engine.planes import Boxed, Planes, Whole, are_boxed, drawn
 from xmemcore.engine.second_look import Enlarged, given_back
 from xmemcore.memory.permanent import PermanentMemory
 from xmemcore.memory.reading import Readout, ShotMemory
@@ -28,13 +28,35 @@ from xmemcore.network.xmem import STRIDE, part
 class Prediction:
     """The objects of one competition group at one frame."""
 
-    planes: Tensor
-    """(K + 1, H, W) at working size, unpadded, background first; they sum to 1."""
+    kept: Planes
+    """Planes at working size with padding; they sum to 1."""
+    padding: Padding
+
+    @property
+    def planes(self) -> Tensor:
+        """(K + 1, H, W), unpadded, background first; of many objects they are made anew."""
+        return self.padding.unpad(self.kept.planes)
 
     @property
     def objects(self) -> Tensor:
-        """(K, H, W)."""
+        """(K, H, W), as `planes`."""
         return self.planes[1:]
+
+    def __len__(self) -> int:
+        """Count the objects."""
+        return len(self.kept)
+
+    def some(self, objects: Sequence[int]) -> Tensor:
+        """Give objects, (n, H, W)."""
+        return self.padding.unpad(self.kept.some(objects)[0])
+
+    def mixed(self, other: Prediction, weight: float) -> Prediction:
+        """Go a share of the way to another prediction of the same frame."""
+        first, second = self.kept, other.kept
+        if isinstance(first, Boxed) and isinstance(second, Boxed):
+            return Prediction(first.mixed(second, weight), self.padding)
+        assert isinstance(first, Whole) and isinstance(second, Whole), "a group's planes are all of one kind"
+        return Prediction(first.mixed(second, weight), self.padding)
 
 
 def is_given(index: int, annotation: Annotation | None, objects: int, permanent: Collection[int], config: EngineConfig) -> bool:
@@ -113,27 +135,24 @@ class Sweep:
         its_turn = annotation is not None or (self.config.temporary_memory and self._since_memory >= every)
         remembers = its_turn and not last
         if annotation is not None and len(annotation.known) == self.objects:
-            planes = soft_planes(annotation, self.objects, self.padding, self.sensory.device)
-            planes[:, :1] = 1 - planes[:, 1:].sum(dim=1, keepdim=True)
+            planes = self._drawn(annotation).with_what_is_left()
         else:
             assert frame is not None, "only a frame that `is_given` is left out"
-            again = None if second is None else Enlarged(second.objects, self.padding)
+            again = None if second is None else Enlarged(second, self.padding)
             probabilities, places = self._decode(index, frame, not remembers and not last, looks_around=its_turn, second=again)
             if self._entrance:
                 self._entrance.clear(probabilities, self.padding, self._usual_area)
-            planes = (
-                self._aggregated(probabilities, places) if annotation is None else aggregate(self._corrected(probabilities, annotation))
-            )
+            planes = probabilities.aggregated(places) if annotation is None else self._corrected(probabilities, annotation)
         if self._entrance is not None and annotation is not None:
             self._entrance.keyed(annotation, number)
         if self.config.boxes and not last:
-            self._trace = cells_of(planes[:, 1:])
+            self._trace = planes.cells()
         if remembers and is_given(index, annotation, self.objects, self.memory.permanent.frames, self.config):
             self._begin_at(index, begins)
         elif remembers:
             assert frame is not None, "only a frame that `is_given` is left out"
-            self._remember(index, frame, planes[:, 1:], annotation)
-        return Prediction(self.padding.unpad(planes[0]))
+            self._remember(index, frame, planes, annotation)
+        return Prediction(planes, self.padding)
 
     @torch.inference_mode()
     def answer(self, index: int, frame: Frame) -> Prediction:
@@ -141,12 +160,13 @@ class Sweep:
         entry = self.memory.permanent.entry(index)
         if entry is not None and entry.sensory is not None:
             self.sensory = entry.sensory.unsqueeze(0)
-        return Prediction(self.padding.unpad(self._aggregated(*self._decode(index, frame, update_sensory=False))[0]))
+        probabilities, places = self._decode(index, frame, update_sensory=False)
+        return Prediction(probabilities.aggregated(places), self.padding)
 
     def _decode(
         self, index: int, frame: Frame, update_sensory: bool, looks_around: bool = False, second: Enlarged | None = None
-    ) -> tuple[Tensor, list[Box | None]]:
-        """Give the objects' own probabilities, (1, K, H, W), and the boxes outside which they are 0.
+    ) -> tuple[Planes, list[Box | None]]:
+        """Give the objects' own probabilities, and the boxes outside which they are 0.
 
         Args:
             index: of the frame.
@@ -157,7 +177,7 @@ class Sweep:
         """
         features = frame.features
         h, w = features.key.shape[-2:]
-        probabilities = torch.zeros(1, self.objects, *self.padding.padded, device=frame.image.device)
+        probabilities = self._nothing(frame.image.device)
         readout = self.memory.read(elements_first(features.key), elements_first(features.selection), frame.searches)
         if readout is None:
             return probabilities, [None] * self.objects
@@ -176,11 +196,10 @@ class Sweep:
             top, left, bottom, right = box
             if update_sensory:
                 sensory[:, objects, :, top:bottom, left:right] = state
-            rows, columns = slice(STRIDE * top, STRIDE * bottom), slice(STRIDE * left, STRIDE * right)
             found = torch.sigmoid(logits.float()) * answers
             if second is not None:
-                found = given_back(found, second.of(objects)[..., rows, columns])
-            probabilities[:, objects, rows, columns] = found
+                found = given_back(found, part(second.of(objects), box, STRIDE))
+            probabilities.put(objects, box, found)
         self.sensory = sensory
         return probabilities, places
 
@@ -209,33 +228,30 @@ class Sweep:
         whole = 0, 0, *features.key.shape[-2:]
         if box == whole:
             return None
-        asked = [obj for obj in objects if anew or obj not in self._around]
-        if asked:
+        anew_of = [obj for obj in objects if anew or obj not in self._around]
+        for asked in some_of(anew_of, area(whole)):
             found = self.network.surroundings(features, _value(features, readout, asked, whole), self.sensory[:, asked], box)
             self._around.update({obj: (found.mean[place], found.peak[place]) for place, obj in enumerate(asked)})
         means, peaks = [self._around[obj][0] for obj in objects], [self._around[obj][1] for obj in objects]
         return Surroundings(torch.stack(means), torch.stack(peaks), 1 - area(box) / area(whole))
 
-    def _aggregated(self, probabilities: Tensor, places: list[Box | None]) -> Tensor:
-        """Aggregate where any object can be; elsewhere, and outside its own box, an object is exactly 0."""
-        around = union(places)
-        h, w = self.sensory.shape[-2:]
-        if all(box == (0, 0, h, w) for box in places):
-            return aggregate(probabilities)
-        planes = torch.cat((torch.ones_like(probabilities[:, :1]), torch.zeros_like(probabilities)), dim=1)
-        if around is not None:
-            inside = aggregate(part(probabilities, around, STRIDE), out=part(planes, around, STRIDE))
-            for obj, box in enumerate(places):
-                clear_outside(inside[:, obj + 1], None if box is None else within(box, around))
-        return planes
+    def _nothing(self, device: torch.device) -> Planes:
+        """Make planes of 0."""
+        if are_boxed(self.objects, self.config.boxes):
+            return Boxed(self.objects, self.padding.padded, device)
+        return Whole(torch.zeros(1, self.objects, *self.padding.padded, device=device))
 
-    def _corrected(self, probabilities: Tensor, annotation: Annotation) -> Tensor:
-        """Put the artist's masks in place of the known objects, and clear the others beneath them."""
-        known = sorted(annotation.known)
-        masks = soft_masks(annotation, self.objects, self.padding, probabilities.device)[:, known]
-        probabilities = probabilities * (masks.amax(dim=1, keepdim=True) < 0.5)
-        probabilities[:, known] = masks
-        return probabilities
+    def _drawn(self, annotation: Annotation) -> Planes:
+        """Give the artist's masks as planes."""
+        return drawn(annotation, self.objects, self.padding, self.sensory.device, are_boxed(self.objects, self.config.boxes))
+
+    def _corrected(self, probabilities: Planes, annotation: Annotation) -> Planes:
+        """Put the artist's masks in place of the known objects, clear the others beneath them, and aggregate."""
+        known, masks = sorted(annotation.known), self._drawn(annotation)
+        if isinstance(probabilities, Boxed) and isinstance(masks, Boxed):
+            return probabilities.corrected(masks, known)
+        assert isinstance(probabilities, Whole) and isinstance(masks, Whole), "a group's planes are all of one kind"
+        return probabilities.corrected(masks, known)
 
     def _begin_at(self, index: int, anew: bool) -> None:
         """Take the sensory state after a keyframe from what permanent memory keeps of it."""
@@ -249,7 +265,7 @@ class Sweep:
             self.sensory = self.network.reinforce(value.unsqueeze(0), self.sensory)
         self._since_memory = 0
 
-    def _remember(self, index: int, frame: Frame, masks: Tensor, annotation: Annotation | None) -> None:
+    def _remember(self, index: int, frame: Frame, masks: Planes, annotation: Annotation | None) -> None:
         features = frame.features
         value, self.sensory = encoded(self.network, frame.image, features, masks, self.sensory, deep_update=True)
         self._since_memory = 0
@@ -259,9 +275,9 @@ class Sweep:
                 newborn(
                     elements_first(features.key),
                     features.shrinkage.flatten(),
-                    elements_first(value.flatten(1, 2)).to(features.key.dtype),
+                    value[0].flatten(2).flatten(0, 1).T.to(features.key.dtype),  # memory copies it to where it is kept
                     elements_first(features.selection),
-                    coverage_of(masks).T.contiguous(),
+                    masks.coverage().T.contiguous(),
                 ),
                 None if frame.searches is None else frame.searches.name,
             )

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xmemcore.engine.boxes import boxes, cells_of
-from xmemcore.engine.permanent import soft_masks
+from xmemcore.engine.boxes import boxes
+from xmemcore.engine.planes import drawn
 from xmemcore.engine.propagation import Propagation, asks_for
 from xmemcore.evaluation.bench_exr import NETWORK_ALONE, exr_overhead
 from xmemcore.evaluation.clips import Clip
@@ -263,7 +263,7 @@ def _true_cells(request: PropagateRequest) -> dict[int, Tensor]:
     group = planned_group.group
     device = choose_device(request.device)
     return {
-        index: cells_of(soft_masks(annotation, len(group.objects), opened.content.padding, device))
+        index: drawn(annotation, len(group.objects), opened.content.padding, device, boxed=False).cells()
         for index, annotation in group.annotations.items()
     }
 

@@ -89,19 +89,37 @@ class PermanentMemory:
             coverage = [entry.coverage for entry in entries if entry.coverage is not None]
             self._segment = Segment(
                 side=torch.cat([element_side(entry.key, entry.shrinkage) for entry in entries]),
-                value=torch.stack([self._column(entries, obj) for obj in range(self.objects)]),
+                value=self._values(entries),
                 known=known,
                 coverage=torch.cat(coverage, dim=1) if len(coverage) == len(entries) else None,
                 audiences=() if known is None else _audiences(known),
                 tables=tables_of([(entry.name, len(entry.shrinkage)) for entry in entries]),
                 keeps_coarse=True,
             )
+            self._share_values()
         return self._segment
 
-    def _column(self, entries: list[Entry], obj: int) -> Tensor:
-        """Give one object's values, (N, Cv)."""
-        blanks = (torch.zeros_like(next(iter(entry.values.values()))) for entry in entries)
-        return torch.cat([entry.values.get(obj, blank) for entry, blank in zip(entries, blanks)])
+    def _share_values(self) -> None:
+        """Let entries look at their values in the segment: of many objects, a second copy is hundreds of megabytes."""
+        assert self._segment is not None, "a segment is laid out first"
+        start = 0
+        for place in sorted(self._entries):
+            entry = self._entries[place]
+            end = start + len(entry.shrinkage)
+            self._entries[place] = replace(entry, values={obj: self._segment.value[obj, start:end] for obj in entry.values})
+            start = end
+
+    def _values(self, entries: list[Entry]) -> Tensor:
+        """Give all objects' values, (K, N, Cv), 0 where an object is unknown."""
+        like = next(iter(entries[0].values.values()))
+        values = like.new_zeros(self.objects, sum(len(entry.shrinkage) for entry in entries), like.shape[1])
+        start = 0
+        for entry in entries:
+            end = start + len(entry.shrinkage)
+            for obj, value in entry.values.items():
+                values[obj, start:end] = value
+            start = end
+        return values
 
     def _known(self, entries: list[Entry]) -> Tensor | None:
         if all(len(entry.values) == self.objects for entry in entries):

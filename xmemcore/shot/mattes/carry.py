@@ -9,7 +9,7 @@ along the same way, is not what it answers now, the flow is wrong or the object 
 from __future__ import annotations
 
 import bisect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -18,7 +18,7 @@ import numpy as np
 from xmemcore.shot.annotations.annotations import Annotations
 from xmemcore.shot.annotations.objects import Group
 from xmemcore.shot.files.box import Box
-from xmemcore.shot.mattes.planes import share_out
+from xmemcore.shot.mattes.planes import Planes, blank, share_out
 from xmemcore.shot.plate.flow import Way, Ways
 from xmemcore.shot.plate.resampling import resampled
 
@@ -125,13 +125,15 @@ class KeyDifferences:
             predicted: (1 + K, h, w), the network's own answer.
             feathers: `feather_of` each object's matte; None: no edge is feathered.
         """
-        compared = {}
-        for obj, shape in shapes.items():
-            feather = np.zeros_like(shape) if feathers is None else feathers[obj]
-            compared[obj] = _Difference.of(shape, predicted[obj + 1].astype(np.float32), feather)
-        self._found[key] = {obj: difference for obj, difference in compared.items() if difference is not None}
+        drawn = ((obj, shape, np.zeros_like(shape) if feathers is None else feathers[obj]) for obj, shape in shapes.items())
+        self._put(key, drawn, predicted)
 
-    def compare(self, key: int, predicted: np.ndarray, annotations: Annotations, frame: int, group: Group, part: Box | None = None) -> None:
+    def _put(self, key: int, drawn: Iterable[tuple[int, np.ndarray, np.ndarray]], predicted: Planes) -> None:
+        """Compute and keep a key's difference, object by object: its number, the artist's shape, and where that is feathered."""
+        compared = ((obj, _Difference.of(shape, predicted[obj + 1].astype(np.float32), feather)) for obj, shape, feather in drawn)
+        self._found[key] = {obj: difference for obj, difference in compared if difference is not None}
+
+    def compare(self, key: int, predicted: Planes, annotations: Annotations, frame: int, group: Group, part: Box | None = None) -> None:
         """Compute and keep the difference between the artist's shapes and the network's own answer on a keyed frame.
 
         Args:
@@ -142,34 +144,34 @@ class KeyDifferences:
             group: whose objects are compared.
             part: of the canvas, in pixels counted from its corner, that the answer shows; None: all of it.
         """
-        shapes, feathers = _artists_shapes(annotations, frame, group, key, (predicted.shape[1], predicted.shape[2]), part)
-        self.put(key, shapes, predicted, feathers)
+        self._put(key, _artists_shapes(annotations, frame, group, key, (predicted.shape[1], predicted.shape[2]), part), predicted)
 
-    def added_to(self, planes: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def added_to(self, planes: Planes, index: int) -> tuple[Planes, Planes]:
         """Add to a prediction (1 + K, h, w) the differences of the keys around it.
 
         Returns:
             Planes (1 + K, h, w), which still sum to 1; and where each object's edge is feathered, (K, h, w) in [0, 1].
         """
-        carried = planes.astype(np.float32)
-        soft = np.zeros_like(carried[1:])
+        soft = blank(planes)
         counting = [
             [(key, weight, self._found[key][obj]) for key, weight in self._weights(obj, index) if obj in self._found[key]]
             for obj in range(len(soft))
         ]
         if not any(counting):
             return planes, soft
+        carried = planes.astype(np.float32)
         ways: dict[int, Way] = {}
         for obj, differences in enumerate(counting):
-            answer = carried[obj + 1].copy()
+            plane, feather = carried[obj + 1], soft[obj]
+            answer = plane.copy()
             for key, weight, difference in differences:
                 if key not in ways:
                     ways[key] = self._flows.way(index, key, (planes.shape[1], planes.shape[2]))
                 added, feathered = difference.at(ways[key], answer, self._distance(index, key))
-                carried[obj + 1] += weight * added
+                plane += weight * added
                 # A feather goes on until half way, then the plate takes over.
-                np.maximum(soft[obj], min(1.0, 2 * weight) * feathered, out=soft[obj])
-            carried[obj + 1] = _without_traces(carried[obj + 1], answer)
+                np.maximum(feather, min(1.0, 2 * weight) * feathered, out=feather)
+            carried[obj + 1], soft[obj] = _without_traces(plane, answer), feather
         return share_out(carried.clip(0, 1)), soft
 
     def _weights(self, obj: int, index: int) -> Sequence[tuple[int, float]]:
@@ -189,18 +191,16 @@ class KeyDifferences:
 
 def _artists_shapes(
     annotations: Annotations, frame: int, group: Group, index: int, size: tuple[int, int], part: Box | None
-) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
-    """Give a group's soft shapes on a keyed frame, and where they are feathered.
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Give a group's soft shapes on a keyed frame, one after another.
 
-    Returns:
-        Planes (h, w) by object, as the group counts them: the shapes, and `feather_of` each.
+    Yields:
+        The object, as the group counts them; its shape; and its `feather_of`: planes (h, w).
     """
-    shapes, feathers = {}, {}
     for place in sorted(group.annotations[index].known):
         matte = annotations.matte(frame, group.objects[place])
         matte = np.ascontiguousarray(matte if part is None else matte[part.slices], np.float32)
-        shapes[place], feathers[place] = resampled(matte, size), feather_of(matte, size)
-    return shapes, feathers
+        yield place, resampled(matte, size), feather_of(matte, size)
 
 
 def _without_traces(carried: np.ndarray, answer: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ from xmemcore.shot.annotations.host_alpha import HostAlpha, difference
 from xmemcore.shot.annotations.objects import Group
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.layers import FAINTEST, Drawn, Layer
+from xmemcore.shot.mattes.planes import Planes
 from xmemcore.shot.mattes.steps import Chain, Predicted, finished
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.plate import Plate
@@ -41,9 +42,9 @@ class GroupPrediction:
 
     group: int
     """Number of the group."""
-    planes: np.ndarray
+    planes: Planes
     """(1 + K, h, w) of half precision."""
-    around: Mapping[int, np.ndarray]
+    around: Mapping[int, Planes]
     """Planes of neighbouring frames by index, where the chain asks for them."""
     view: View | None
     """The part of the canvas that the planes cover; None: the whole canvas."""
@@ -287,7 +288,7 @@ def _beside(part: Box, boxes: Sequence[Box]) -> list[Box]:
     return [piece for piece in pieces if not piece.empty]
 
 
-def _margin(planes: np.ndarray) -> np.ndarray:
+def _margin(planes: Planes) -> np.ndarray:
     """Say how sure each pixel is: the best plane minus the second best, in [0, 1]."""
     best, second = np.maximum(planes[0], planes[1]), np.minimum(planes[0], planes[1])
     for plane in planes[2:]:

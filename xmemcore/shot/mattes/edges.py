@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import cv2
 import numpy as np
@@ -23,7 +24,7 @@ from torch import Tensor
 
 from xmemcore.network.edges import COARSEST, edge_network, seen
 from xmemcore.shot.mattes.matting import ClosedForm, Opinion
-from xmemcore.shot.mattes.planes import share_out
+from xmemcore.shot.mattes.planes import Planes, as_kept, share_out
 
 VERSION = 5
 """Raised whenever the same planes and picture would give other edges: it is part of every signature."""
@@ -70,7 +71,7 @@ Part = tuple[slice, slice]
 class Refinement:
     """One group's prediction for one frame, explained by the plate's colours."""
 
-    def __init__(self, small: np.ndarray, picture: np.ndarray, soft: np.ndarray | None = None) -> None:
+    def __init__(self, small: Planes, picture: np.ndarray, soft: Planes | None = None) -> None:
         """Explain.
 
         Args:
@@ -78,14 +79,14 @@ class Refinement:
             picture: (H, W, 3) float32, display-encoded in [0, 1].
             soft: (K, h, w) in [0, 1], where each object's edge is soft by the artist's will: the plate is not asked there; None: nowhere.
         """
-        bands = [undecided(plane[None]) for plane in small[1:]]
-        band = np.any(bands, axis=0)
+        bands = as_kept((undecided(plane[None]) for plane in small[1:]), small)
+        band = reduce(np.logical_or, bands)
         self._regions: list[_Region] = []
         if not band.any():
             return
         plate = _Plate(picture, (band.shape[0], band.shape[1]))
         for part in _apart(band):
-            alone = [_only(near, part) for near in bands]
+            alone = (_only(near, part) for near in bands)
             explained = [
                 self._explain(plate, plane, near, None if soft is None else soft[obj]) if near.any() else None
                 for obj, (plane, near) in enumerate(zip(small[1:], alone))

@@ -17,12 +17,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from xmemcore.engine.planes import Boxed
 from xmemcore.engine.sweep import Prediction
+from xmemcore.network.xmem import STRIDE
 from xmemcore.protocol.failures import MachineError
 from xmemcore.protocol.result_file import MatteRecord
 from xmemcore.shot.mattes.composition import Composer, GroupPrediction, View
 from xmemcore.shot.mattes.matte_proof import metadata
 from xmemcore.shot.mattes.mattes import MatteWriter
+from xmemcore.shot.mattes.planes import Planes, Scattered
 
 FRAMES_BEHIND = 3
 """Frames that may wait for the disk; more would only fill the memory."""
@@ -83,8 +86,8 @@ class MatteQueue:
         self,
         group: int,
         index: int,
-        planes: np.ndarray,
-        around: Mapping[int, np.ndarray] = MappingProxyType({}),
+        planes: Planes,
+        around: Mapping[int, Planes] = MappingProxyType({}),
         view: View | None = None,
     ) -> list[Written]:
         """Hand in one group's prediction; give the frames that were finished meanwhile.
@@ -143,9 +146,11 @@ class MatteQueue:
         for number, view in enumerate(views):
             yield last if number == last.group else GroupPrediction(number, *self._unspilled(number, index), view)
 
-    def _spill(self, group: int, index: int, planes: np.ndarray, around: Mapping[int, np.ndarray]) -> None:
+    def _spill(self, group: int, index: int, planes: Planes, around: Mapping[int, Planes]) -> None:
         content = io.BytesIO()
-        named: dict[str, Any] = {"planes": planes, **{str(other): neighbour for other, neighbour in around.items()}}
+        named: dict[str, Any] = {}
+        for name, each in {"planes": planes, **{str(other): neighbour for other, neighbour in around.items()}}.items():
+            named.update(each.arrays(name) if isinstance(each, Scattered) else {name: each})
         np.savez(content, **named)
         try:
             self._spilled(group, index).write_bytes(content.getbuffer())
@@ -158,12 +163,13 @@ class MatteQueue:
     def _spilled(self, group: int, index: int) -> Path:
         return self._waiting_room / f"{index}.{group}.npz"
 
-    def _unspilled(self, group: int, index: int) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+    def _unspilled(self, group: int, index: int) -> tuple[Planes, dict[int, Planes]]:
         path = self._spilled(group, index)
         with np.load(path) as content:
-            planes, around = content["planes"], {int(name): content[name] for name in content.files if name != "planes"}
+            names = dict.fromkeys(name.split(".")[0] for name in content.files)
+            read = {name: content[name] if name in content.files else Scattered.from_arrays(content, name) for name in names}
         path.unlink()
-        return planes, around
+        return read.pop("planes"), {int(name): planes for name, planes in read.items()}
 
 
 def _on_one_core() -> None:
@@ -171,7 +177,23 @@ def _on_one_core() -> None:
     torch.set_num_threads(1)
 
 
-def handed(prediction: Prediction) -> np.ndarray:
+def handed(prediction: Prediction) -> Planes:
     """Give a prediction's planes (1 + K, h, w) as the queue takes them."""
     # Half is what the matte is written in, and what a spilled prediction is kept in: both paths give the same bits.
-    return prediction.planes.half().cpu().numpy()
+    kept = prediction.kept
+    if not isinstance(kept, Boxed):
+        return prediction.planes.half().cpu().numpy()
+    assert kept.behind is not None, "a prediction is aggregated"
+    behind, padding = prediction.padding.unpad(kept.behind).half().cpu().numpy(), prediction.padding
+    left, _, top, _ = padding.sides
+    pieces = [(0, 0, behind)]
+    for part in kept.parts:
+        if part is None:
+            pieces.append((0, 0, behind[:0, :0]))
+            continue
+        (row, column, _, _), values = part
+        row, column = STRIDE * row - top, STRIDE * column - left
+        # A box may reach into the padding.
+        inside = values[max(-row, 0) : padding.height - row, max(-column, 0) : padding.width - column]
+        pieces.append((max(row, 0), max(column, 0), inside.half().cpu().numpy()))
+    return Scattered((padding.height, padding.width), pieces)

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from xmemcore.shot.mattes.edges import ROOM_CELLS, cells_of, fitted, undecided
-from xmemcore.shot.mattes.planes import share_out
+from xmemcore.shot.mattes.planes import Planes, share_out
 
 VERSION = 1
 """Raised whenever the same inputs would be blurred in another way: it is part of every signature."""
@@ -38,7 +38,7 @@ SAMPLES = 9
 """Places along a way that are averaged."""
 
 
-def blurred(planes: np.ndarray, motion: np.ndarray, picture: Callable[[], np.ndarray], soft: np.ndarray | None = None) -> np.ndarray:
+def blurred(planes: Planes, motion: np.ndarray, picture: Callable[[], np.ndarray], soft: Planes | None = None) -> Planes:
     """Make edges as wide as they move, where the plate's are; planes still sum to 1.
 
     Args:
@@ -54,10 +54,12 @@ def blurred(planes: np.ndarray, motion: np.ndarray, picture: Callable[[], np.nda
     if all(moves is None for moves in moving):
         return planes
     plate, changed = picture(), planes.copy()
-    for obj, (plane, moves) in enumerate(zip(changed[1:], moving)):
+    for obj, moves in enumerate(moving):
         if moves is not None:
+            plane = changed[obj + 1]
             change = _change(plane[moves.part], moves.ways, _colours(plate, plane.shape, moves.part))
             plane[moves.part] += change if soft is None else (1 - soft[obj][moves.part]) * change
+            changed[obj + 1] = plane
     return share_out(changed)
 
 

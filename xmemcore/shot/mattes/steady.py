@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from xmemcore.shot.mattes.edges import undecided
-from xmemcore.shot.mattes.planes import share_out
+from xmemcore.shot.mattes.planes import Planes, share_out
 from xmemcore.shot.plate.flow import Ways
 
 VERSION = 2
@@ -25,7 +25,7 @@ NEAR_CELLS = 4
 """How far a neighbour's edge may lie from this frame's."""
 
 
-def steadied(planes: np.ndarray, index: int, around: Mapping[int, np.ndarray], flows: Ways) -> np.ndarray:
+def steadied(planes: Planes, index: int, around: Mapping[int, Planes], flows: Ways) -> Planes:
     """Steady a prediction (1 + K, h, w) by those of neighbouring frames, where it is undecided; planes still sum to 1."""
     size = (planes.shape[1], planes.shape[2])
     ways = {neighbour: flows.way(index, neighbour, size) for neighbour in around}
@@ -37,7 +37,8 @@ def steadied(planes: np.ndarray, index: int, around: Mapping[int, np.ndarray], f
             neighbours = around[neighbour][obj].astype(np.float32)
             brought = cv2.remap(neighbours, way.columns, way.rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             seen.append(np.where(_near_edge(brought), brought, plane)[band])
-        steady[obj][band] = _middle(np.sort(seen, axis=0))
+        plane[band] = _middle(np.sort(seen, axis=0))
+        steady[obj] = plane
     return share_out(steady)
 
 
@@ -65,9 +66,9 @@ class Waiting:
     def __init__(self, todo: Collection[int], delivers: Collection[int], frames: Sequence[int]) -> None:
         """Expect every frame of `todo` and its neighbours among those that the gap delivers; `frames` as of `neighbours`."""
         self._left, self._delivers, self._frames = set(todo), delivers, frames
-        self._held: dict[int, np.ndarray] = {}
+        self._held: dict[int, Planes] = {}
 
-    def put(self, index: int, planes: np.ndarray) -> list[tuple[int, np.ndarray, dict[int, np.ndarray]]]:
+    def put(self, index: int, planes: Planes) -> list[tuple[int, Planes, dict[int, Planes]]]:
         """Take a prediction; give those that are complete now, each with its neighbours by index."""
         self._held[index] = planes
         ready = []

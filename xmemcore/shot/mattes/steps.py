@@ -20,6 +20,7 @@ from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.mattes import carry, edges, matting, shutter, steady
 from xmemcore.shot.mattes.carry import KeyDifferences
+from xmemcore.shot.mattes.planes import Planes, Scattered
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.flow import Ways
 
@@ -39,7 +40,7 @@ Rows = Callable[[slice, np.ndarray], np.ndarray]
 class Predicted:
     """One competition group's prediction for one frame."""
 
-    values: np.ndarray
+    values: Planes
     """(1 + K, h, w) float32 at working size: the network's own answer, and what steps before have made of it."""
     index: int
     """Plate index of the frame."""
@@ -47,9 +48,9 @@ class Predicted:
     """Reads the plate's frame, (H, W, 3) float32, display-encoded in [0, 1]; a step that does not ask for it costs no reading."""
     group: int = 0
     """Number of the competition group."""
-    soft: np.ndarray | None = None
+    soft: Planes | None = None
     """(K, h, w) in [0, 1]: where each object's edge is soft by the artist's will; None: nowhere."""
-    around: Mapping[int, np.ndarray] = field(default_factory=dict)
+    around: Mapping[int, Planes] = field(default_factory=dict)
     """Predictions of neighbouring frames by index; only for a chain with `Steady`."""
     columns: slice = field(default_factory=lambda: slice(None))
     """Columns of the plate that are asked for."""
@@ -147,9 +148,11 @@ class Enlarge:
         def rows(band: slice, _: np.ndarray) -> np.ndarray:
             first, last = int(above[band][0]), min(int(above[band][-1]) + 2, count)
             upper, lower = above[band] - first, np.minimum(above[band] + 1, count - 1) - first
-            resized = (cv2.resize(plane[first:last], (width, last - first), interpolation=cv2.INTER_LINEAR) for plane in small)
-            wide = (np.ascontiguousarray(plane[:, columns]) for plane in resized)
-            return np.stack([plane[upper] * (1 - share[band]) + plane[lower] * share[band] for plane in wide])
+            enlarged = np.zeros((len(small), len(upper), len(range(*columns.indices(width)))), np.float32)
+            for place, plane in _rows_of(small, slice(first, last)):
+                wide = np.ascontiguousarray(cv2.resize(plane, (width, last - first), interpolation=cv2.INTER_LINEAR)[:, columns])
+                np.add(wide[upper] * (1 - share[band]), wide[lower] * share[band], out=enlarged[place])
+            return enlarged
 
         return rows
 
@@ -252,9 +255,20 @@ def finished(
         yield Box(box.x0, band.start, box.x1, band.stop), planes
 
 
-def _reached(planes: np.ndarray, canvas: Canvas, faint: float) -> Box:
+def _rows_of(planes: Planes, rows: slice) -> Iterator[tuple[int, np.ndarray]]:
+    """Give some rows of each plane, with its number; those that are kept nowhere there are left out, for they are 0."""
+    for place in range(len(planes)):
+        if not isinstance(planes, Scattered):
+            yield place, planes[place][rows]
+        elif not planes.blank_in(place, rows):
+            yield place, planes.part(place, rows)
+
+
+def _reached(planes: Planes, canvas: Canvas, faint: float) -> Box:
     """Give the box of the canvas in which objects are more than faint once they are enlarged; empty where they are so nowhere."""
-    covered = (planes[1:] > faint).any(axis=0) | (planes[0] < 1 - faint)
+    covered = planes[0] < 1 - faint
+    for plane in planes[1:]:
+        covered |= plane > faint
     sides: list[tuple[int, int]] = []
     for axis, size in ((0, canvas.width), (1, canvas.height)):
         cells = np.flatnonzero(covered.any(axis=axis))
