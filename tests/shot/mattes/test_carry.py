@@ -13,7 +13,7 @@ from tests.witness.pixels import decoded
 from tests.witness.shots import WitnessShot, write_shot
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.files.box import Box
-from xmemcore.shot.mattes.carry import REACH, KeyDifferences, feather_of
+from xmemcore.shot.mattes.carry import AGREED, APART, REACH, KeyDifferences, feather_of
 from xmemcore.shot.mattes.edges import Refinement
 from xmemcore.shot.mattes.steps import Carry, Enlarge, chain_of, keys_of
 from xmemcore.shot.plate.canvas import Canvas
@@ -202,3 +202,24 @@ def test_a_part_of_the_range_gives_the_mattes_of_the_whole(shot: WitnessShot) ->
     assert whole.keys() == again.keys()
     for name, plane in whole.items():
         np.testing.assert_array_equal(plane, again[name], err_msg=name)
+
+
+def test_a_difference_is_looked_for_only_where_the_frame_comes_to_lie_on_it() -> None:
+    """What is found there is what the whole frame would give, and nothing lies beside it."""
+    difference = differences(10)._found[10][0]
+    way = Flows(grey).way(13, 10, (HEIGHT, WIDTH))
+    answer = body(13, strap=False)
+    seen = difference.at(way, answer, 3)
+    assert seen is not None
+    part, added, feathered = seen
+    assert added.size < 0.5 * answer.size
+    whole = np.zeros_like(answer)
+    whole[part] = added
+    rows, columns = way.rows - difference.row, way.columns - difference.column
+    everywhere = cv2.remap(difference.values, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    apart = cv2.blur(np.abs(everywhere[..., 1] - answer), (5, 5))
+    counts = ((APART - apart) / (APART - AGREED)).clip(1 - 2 / 3, 1)
+    np.testing.assert_array_equal(whole, everywhere[..., 0] * counts)
+    assert feathered.shape == added.shape and added.any()
+    away = replace(way, columns=way.columns + 1000)
+    assert difference.at(away, answer, 3) is None

@@ -68,7 +68,7 @@ class _Difference:
         part = np.ascontiguousarray(values[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], np.float32)
         return cls(part, int(rows[0]), int(columns[0]))
 
-    def at(self, way: Way, answer: np.ndarray, distance: int) -> tuple[np.ndarray, np.ndarray]:
+    def at(self, way: Way, answer: np.ndarray, distance: int) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray] | None:
         """Bring the difference to another frame. It is 0 where the network's answer there differs from its answer at the key.
 
         Args:
@@ -77,12 +77,27 @@ class _Difference:
             distance: frames between the two.
 
         Returns:
-            The difference, and where the edge is feathered; (h, w) each.
+            The part of the other frame in which any of it lies, with the difference and where the edge is feathered, as large as that
+            part each; None where none of it does.
         """
-        at_key = cv2.remap(self.values, way.columns - self.column, way.rows - self.row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        apart = cv2.blur(np.abs(at_key[..., 1] - answer), (AROUND_PIXELS, AROUND_PIXELS))
+        part = self._seen_from(way)
+        if part is None:
+            return None
+        columns, rows = way.columns[part] - self.column, way.rows[part] - self.row
+        at_key = cv2.remap(self.values, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        apart = cv2.blur(np.abs(at_key[..., 1] - answer[part]), (AROUND_PIXELS, AROUND_PIXELS))
         counts = ((APART - apart) / (APART - AGREED)).clip(max(0.0, 1 - (distance - 1) / (NEAR - 1)), 1)
-        return at_key[..., 0] * counts, at_key[..., 2]
+        return part, at_key[..., 0] * counts, at_key[..., 2]
+
+    def _seen_from(self, way: Way) -> tuple[slice, slice] | None:
+        """Find the part of the other frame that comes to lie on the difference, with room for the means around its pixels."""
+        height, width = self.values.shape[:2]
+        inside = (way.rows > self.row - 2) & (way.rows < self.row + height + 1)
+        inside &= (way.columns > self.column - 2) & (way.columns < self.column + width + 1)
+        down, across = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+        if not down.size:
+            return None
+        return tuple(slice(max(int(side[0]) - AROUND_PIXELS, 0), int(side[-1]) + 1 + AROUND_PIXELS) for side in (down, across))  # type: ignore[return-value]
 
 
 class KeyDifferences:
@@ -167,10 +182,13 @@ class KeyDifferences:
             for key, weight, difference in differences:
                 if key not in ways:
                     ways[key] = self._flows.way(index, key, (planes.shape[1], planes.shape[2]))
-                added, feathered = difference.at(ways[key], answer, self._distance(index, key))
-                plane += weight * added
+                seen = difference.at(ways[key], answer, self._distance(index, key))
+                if seen is None:
+                    continue
+                part, added, feathered = seen
+                plane[part] += weight * added
                 # A feather goes on until half way, then the plate takes over.
-                np.maximum(feather, min(1.0, 2 * weight) * feathered, out=feather)
+                np.maximum(feather[part], min(1.0, 2 * weight) * feathered, out=feather[part])
             carried[obj + 1], soft[obj] = _without_traces(plane, answer), feather
         return share_out(carried.clip(0, 1)), soft
 
