@@ -21,6 +21,8 @@ LINES = 320
 """Short side at which flow is searched: more costs time by the square and finds little more."""
 KEPT = 64
 """Flows between neighbours that stay in memory, 0.7 MB each: a gap is filled from both ends, and each end looks at the other's key."""
+KEPT_FIELDS = 24
+"""Flows to keys that stay in memory, 1.5 MB each: a frame's is its neighbour's and a step more; a gap has two keys within twelve frames."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,16 @@ class Ways(Protocol):
         """
 
 
+class FlowStore(Protocol):
+    """Keeps flows between neighbours for later runs."""
+
+    def load(self, index: int, neighbour: int) -> np.ndarray | None:
+        """Give what was saved for these two frames as they are now, (h, w, 2) float16; None where there is nothing."""
+
+    def save(self, index: int, neighbour: int, flow: np.ndarray) -> None:
+        """Keep the flow (h, w, 2) float16 from a frame to its neighbour."""
+
+
 class Flows:
     """Follow pixels from any frame to a keyed frame. The answer depends on the frames between the two alone, not on earlier questions."""
 
@@ -59,7 +71,10 @@ class Flows:
         """Take what gives the picture (h, w) uint8 of an index, grey, at the size of `flow_size`, and how many flows stay in memory."""
         self._grey = grey
         self._most = kept
+        self.store: FlowStore | None = None
+        """Keeps flows between neighbours; None: each run searches anew."""
         self._kept: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
+        self._fields: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
         self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._quick_search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
 
@@ -86,23 +101,34 @@ class Flows:
     def field(self, index: int, key: int) -> np.ndarray:
         """Give the flow (h, w, 2) from a frame to a keyed frame, at the size at which flow is searched."""
         step = 1 if index > key else -1
-        field = self.between(key + step, key)
-        for at in range(key + 2 * step, index + step, step):
+        known = next((at for at in range(index, key + step, -step) if (at, key) in self._fields), key + step)
+        field = self._fields[known, key] if known != key + step else self.between(known, key)
+        for at in range(known + step, index + step, step):
             flow = self.between(at, at - step)
-            field = flow + _taken(field, *_places(flow))
+            field = self._fields[at, key] = flow + _taken(field, *_places(flow))
+            if len(self._fields) > KEPT_FIELDS:
+                self._fields.popitem(last=False)
         return field
 
     def between(self, index: int, neighbour: int) -> np.ndarray:
         """Give the flow (h, w, 2) from a frame to its neighbour."""
         pair = (index, neighbour)
         if pair not in self._kept:
-            way = self._search.calc(self._grey(index), self._grey(neighbour), None)  # type: ignore[call-overload]
-            # Half a flow is exact to a fiftieth of a pixel.
-            self._kept[pair] = way.astype(np.float16)
+            self._kept[pair] = self._found(index, neighbour)
             if len(self._kept) > self._most:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(pair)
         return self._kept[pair].astype(np.float32)
+
+    def _found(self, index: int, neighbour: int) -> np.ndarray:
+        """Load a flow between neighbours, or search it; (h, w, 2) float16, which is exact to a fiftieth of a pixel."""
+        kept = None if self.store is None else self.store.load(index, neighbour)
+        if kept is not None:
+            return kept
+        flow = self._search.calc(self._grey(index), self._grey(neighbour), None).astype(np.float16)  # type: ignore[call-overload]
+        if self.store is not None:
+            self.store.save(index, neighbour, flow)
+        return flow
 
 
 class PartFlows:

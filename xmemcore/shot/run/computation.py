@@ -32,6 +32,7 @@ from xmemcore.shot.run.pace import PaceClock
 from xmemcore.shot.run.run_mattes import RunMattes
 from xmemcore.shot.run.turns import CANCELLED, Part
 from xmemcore.shot.store.cache import features_folder
+from xmemcore.shot.store.flows import KeptFlows
 from xmemcore.shot.store.permanent import PermanentStore, rounded
 from xmemcore.shot.store.work_folder import work_folder
 
@@ -78,6 +79,7 @@ class Computation:
         self.features = features_folder(places.cache) if caching else None
         """What is kept of frames and windows; None without a cache."""
         self._memories = PermanentStore(places.cache, places.node_id, warn) if caching else None
+        planned.flows.store = KeptFlows(self.features, opened.content.digest) if self.features is not None else None
         self._frames = stack.enter_context(ShotFrames(opened.content, network, device, self.features, warn))
         groups = [group_plan.group for group_plan in planned.groups]
         self._propagations = [
