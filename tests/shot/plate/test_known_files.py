@@ -13,6 +13,7 @@ from tests.shot.made_shot import FIRST, sent_to, write_frame, write_shot
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.inputs.opened import open_propagate
 from xmemcore.shot.plate import known_files
+from xmemcore.shot.plate.frame_source import Encoding
 from xmemcore.shot.plate.known_files import KnownFiles
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.propagate import propagate
@@ -53,6 +54,19 @@ def test_no_frame_is_decoded_twice_where_its_hash_is_asked_for_before_its_pixels
     keys = [content.digest(index) for index in range(3)]
     assert [content.encoding.key(content.read(index)) for index in range(3)] == keys
     assert decoded == [FIRST, FIRST + 1, FIRST + 2]
+
+
+def test_the_picture_of_a_known_file_is_not_hashed_again_unless_the_file_was_changed_meanwhile(
+    done: PropagateRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, hashed = open_propagate(done).content, []
+    key = Encoding.key
+    monkeypatch.setattr(Encoding, "key", lambda self, image: (hashed.append(image.shape), key(self, image))[1])
+    image = content.read(2)
+    assert not hashed and content.digest(2) == key(content.encoding, image)
+    monkeypatch.setattr(KnownFiles, "unchanged", lambda self, seen: False)
+    content.read(3)
+    assert len(hashed) == 1
 
 
 def test_no_plate_file_is_hashed_where_no_later_run_will_ask(done: PropagateRequest, monkeypatch: pytest.MonkeyPatch) -> None:

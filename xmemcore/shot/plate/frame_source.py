@@ -105,7 +105,9 @@ class PlateContent:
 
     def _read(self, index: int, seen: SeenFile | None) -> np.ndarray:
         image = self.plate.working_image(self.plate.frames[index], self.encoding.size, self.encoding.resampling)
-        self._digests[index] = self.encoding.key(image)
+        # The bytes of the file were hashed, which costs a fraction of hashing the picture; the same bytes give the same picture.
+        known = self.files.content(seen) if self.files.unchanged(seen) else None
+        self._digests[index] = known or self.encoding.key(image)
         self.files.remember(seen, self._digests[index])
         self._greys[index] = grey_of(image)
         if len(self._greys) > KEPT_GREYS:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,12 +61,16 @@ class KnownFiles:
 
     def remember(self, seen: SeenFile | None, content: str) -> None:
         """Note what a file shows, unless it was changed since its bytes were hashed."""
-        if seen is None:
-            return
-        with suppress(OSError):
-            if _state(seen.path) == seen.state:
-                self._known.pop(seen.name, None)
-                self._known[seen.name] = content
+        if seen is not None and self.unchanged(seen):
+            self._known.pop(seen.name, None)
+            self._known[seen.name] = content
+
+    def unchanged(self, seen: SeenFile | None) -> bool:
+        """Say whether a file is still as it was when its bytes were hashed."""
+        try:
+            return seen is not None and _state(seen.path) == seen.state
+        except OSError:
+            return False
 
     def remembered(self) -> dict[str, str]:
         """Give the hashes for the next run."""
