@@ -142,9 +142,11 @@ def _palette_png(content: bytes) -> StoredPicture:
             table = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
     except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
         raise PictureDamaged("its compressed pixels are damaged") from error
-    colours = np.zeros((256, 3), np.uint8)
-    colours[: len(table)] = table[:256]
-    return StoredPicture(colours[indices], None, indices)
+    colours = np.zeros((256, 4), np.uint8)
+    colours[: len(table), :3] = table[:256]
+    # An entry of four bytes is looked up as one number, in a tenth of the time.
+    pixels = colours.view(np.uint32)[:, 0].take(indices).view(np.uint8).reshape(*indices.shape, 4)
+    return StoredPicture(pixels[..., :3], None, indices)
 
 
 def _jpeg(content: bytes) -> StoredPicture:
