@@ -89,7 +89,7 @@ def test_the_box_around_objects_holds_all_that_is_not_faint(monkeypatch: pytest.
     assert 0 < pixels < everywhere[0].size / 4
 
 
-@pytest.mark.parametrize(("objects", "rows"), [(1, 20), (15, 20), (31, 10), (400, 1)])
+@pytest.mark.parametrize(("objects", "rows"), [(1, 20), (15, 20), (31, 2), (400, 1)])
 def test_bands_of_many_objects_are_lower(monkeypatch: pytest.MonkeyPatch, objects: int, rows: int) -> None:
     monkeypatch.setattr(steps, "BAND_PIXELS", 96 * 20)
     planes = np.full((objects + 1, 8, 12), 1 / (objects + 1), np.float32)

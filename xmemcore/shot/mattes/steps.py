@@ -29,7 +29,9 @@ PLAIN = "plain"
 BAND_PIXELS = 1 << 20
 """Pixels of one plane of a band, where a group has few objects: 4 MB of floats."""
 BAND_PLANES = 16
-"""Planes up to which bands have so many pixels; a band of more is lower, so that all of them together are no larger."""
+"""Planes up to which bands have so many pixels."""
+MANY_BAND_PLANES = 4
+"""Planes of so many pixels that a band of more planes is as large as: of many objects half a dozen such arrays are held."""
 
 Rows = Callable[[slice, np.ndarray], np.ndarray]
 """Takes rows of the plate, and the planes of the step before for these rows; gives new planes for them. Planes are (1 + K, n, W) float32 in
@@ -246,7 +248,9 @@ def finished(
             return
         box = reduce(Box.union, boxes)
     steps = [step.begun(replace(predicted, columns=slice(box.x0, box.x1))) for step in after]
-    height = max(BAND_PIXELS * BAND_PLANES // (box.width * max(BAND_PLANES, len(predicted.values))), 1)
+    planes_together = len(predicted.values)
+    pixels = BAND_PIXELS if planes_together <= BAND_PLANES else BAND_PIXELS * MANY_BAND_PLANES // planes_together
+    height = max(pixels // box.width, 1)
     for top in range(box.y0, box.y1, height):
         band = slice(top, min(top + height, box.y1))
         planes = np.empty((len(predicted.values), 0, box.width), np.float32)
