@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.shot.mattes.test_carry import HEIGHT, WIDTH, body, grey
-from xmemcore.evaluation.flicker import displacement
+from xmemcore.evaluation.carried import carried
+from xmemcore.evaluation.clips import find_clips, hold
+from xmemcore.evaluation.evaluate import score_unannotated
+from xmemcore.evaluation.flicker import displacement, flows_of
 from xmemcore.shot.plate.flow import Flows
 
 
@@ -28,3 +34,18 @@ def test_an_edge_that_trembles_is_found_by_its_distance(pixels: int) -> None:
 def test_what_is_not_there_does_not_tremble() -> None:
     way = Flows(grey).way(6, 5, (HEIGHT, WIDTH))
     assert displacement(np.zeros((HEIGHT, WIDTH)), body(5), way) is None
+
+
+def test_the_nearest_key_is_carried_along_the_motion(tmp_path: Path) -> None:
+    for index in range(8):
+        write_picture(tmp_path / "clip" / "frames" / f"{index:05d}.png", grey(index))
+        write_picture(tmp_path / "clip" / "masks" / f"{index:05d}.png", (body(index, strap=False) >= 0.5).astype(np.uint8))
+    (clip,) = find_clips(tmp_path)
+    keys = (0, 7)
+    along, copied = (score_unannotated(clip, labels, keys).j for labels in (carried(clip, keys, flows_of(clip)), hold(clip, keys)))
+    assert along > 0.9 > copied
+
+
+def write_picture(path: Path, picture: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture).save(path)

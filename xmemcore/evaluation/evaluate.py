@@ -8,7 +8,7 @@ What comes out is one JSON object:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 
 from xmemcore.engine.selection import STRATEGIES
 from xmemcore.evaluation import metrics
+from xmemcore.evaluation.carried import carried
 from xmemcore.evaluation.clip_shot import ClipRun, ClipShot, StopsWhenAsked, never
 from xmemcore.evaluation.clips import VOID, Clip, NothingToScore, hold, require_scorable, spread
 from xmemcore.evaluation.flicker import flicker, flows_of
@@ -77,6 +78,8 @@ class ClipResult:
     """Boundary F over the frames that were not annotated, where a boundary may be off by one pixel of the plate alone."""
     flicker: float | None = None
     """How far boundaries lie from those of the frame before, brought along the flow, in pixels; None where it was not measured."""
+    carried: metrics.Score | None = None
+    """Score of the nearest annotation, carried along the flow, over the same frames as `scored`; None where it was not measured."""
 
     def as_json(self) -> dict[str, Any]:
         """Give a row of the table."""
@@ -93,6 +96,7 @@ class ClipResult:
             "encoded_frames": self.encoded_frames,
             "F_1px": round(self.f_at_one_pixel, 4),
             **({} if self.flicker is None else {"flicker": round(self.flicker, 4)}),
+            **({} if self.carried is None else {"JF_carried": round(self.carried.jf, 4)}),
         }
 
 
@@ -109,7 +113,9 @@ class Scorer:
         if run.out not in self._known:
             clip, labels = self._shot.clip, self._shot.labels(run)
             score = score_clip(clip, labels, run.annotated, run.fps, run.encoded_frames)
-            self._known[run.out] = replace(score, flicker=flicker(clip, labels, self._flows))
+            trembles = flicker(clip, labels, self._flows)
+            baseline = score_unannotated(clip, carried(clip, run.annotated, self._flows), run.annotated)
+            self._known[run.out] = replace(score, flicker=trembles, carried=baseline)
         return self._known[run.out]
 
 
@@ -190,16 +196,21 @@ def score_clip(clip: Clip, predicted: dict[int, np.ndarray], annotated: Sequence
     """Score predicted labels against the truth, over the frames that were not annotated and over all."""
     scores = {index: metrics.score_labels(predicted[index], clip.labels(index), clip.objects, VOID) for index in clip.masks}
     left = [index for index in clip.masks if index not in annotated]
-    held = hold(clip, annotated)
     return ClipResult(
         scored=metrics.clip_score(scores[index] for index in left),
         over_all=metrics.clip_score(scores.values()),
-        held=metrics.clip_score(metrics.score_labels(held[index], clip.labels(index), clip.objects, VOID) for index in left),
+        held=score_unannotated(clip, hold(clip, annotated), annotated),
         annotated=tuple(clip.frame_number(index) for index in annotated),
         fps=fps,
         encoded_frames=encoded_frames,
         f_at_one_pixel=metrics.clip_score(metrics.score_labels(predicted[i], clip.labels(i), clip.objects, VOID, radius=1) for i in left).f,
     )
+
+
+def score_unannotated(clip: Clip, predicted: Mapping[int, np.ndarray], annotated: Sequence[int]) -> metrics.Score:
+    """Score labels against the truth over the frames that were not annotated."""
+    left = [index for index in clip.masks if index not in annotated]
+    return metrics.clip_score(metrics.score_labels(predicted[index], clip.labels(index), clip.objects, VOID) for index in left)
 
 
 class Table:
@@ -261,7 +272,7 @@ class Table:
         self.content["mean"] = {}
         for k in sorted({k for figures in clips.values() for k in figures}, key=int):
             figures = [by_k[k] for by_k in clips.values() if k in by_k]
-            figure_names = ("J", "F", "JF", "JF_all", "J_hold", "F_hold", "JF_hold", "F_1px", "flicker")
+            figure_names = ("J", "F", "JF", "JF_all", "J_hold", "F_hold", "JF_hold", "F_1px", "flicker", "JF_carried")
             names = [n for n in figure_names if all(n in f for f in figures)]
             means = {name: round(sum(f[name] for f in figures) / len(figures), 4) for name in names}
             self.content["mean"][k] = {**means, "clips": len(figures)}
