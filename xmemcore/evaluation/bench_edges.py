@@ -135,7 +135,7 @@ def _frame_figures(pair: tuple[AlphaFrame, AlphaFrame], lines: int, seed: int, c
 
 
 def _matte(choice: str, canvas: Canvas, planes: np.ndarray, frame: AlphaFrame, flows: Flows) -> np.ndarray:
-    chain = chain_of(PropagateRequest("", edges=choice), canvas, flows=flows, came_from=[{0: 1}])
+    chain = chain_of(PropagateRequest("", edges=choice), canvas, flows=flows, came_from=[{0: (1, 1)}])
     return np.concatenate([rows[1] for _, rows in finished(chain, canvas, Predicted(planes, 0, lambda: frame.picture))])
 
 

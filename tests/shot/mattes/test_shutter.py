@@ -51,8 +51,8 @@ def everywhere(way: tuple[float, float], planes: np.ndarray) -> np.ndarray:
     return np.broadcast_to(np.float32(way), (*planes.shape[1:], 2))
 
 
-def solved(planes: np.ndarray, frame: AlphaFrame, flows: Flows | None, edges: str = "refined") -> np.ndarray:
-    chain = chain_of(PropagateRequest("p", edges=edges), CANVAS, flows=flows, came_from=[{0: 1}])
+def solved(planes: np.ndarray, frame: AlphaFrame, flows: Flows | None, edges: str = "refined", apart: int = 1) -> np.ndarray:
+    chain = chain_of(PropagateRequest("p", edges=edges), CANVAS, flows=flows, came_from=[{0: (1, apart)}])
     return np.concatenate([rows[1] for _, rows in finished(chain, CANVAS, Predicted(planes, 0, lambda: frame.picture))])
 
 
@@ -68,6 +68,24 @@ def test_motion_blur_comes_back_by_the_plates_own_flow(answer: object, share: fl
     flows = Flows(greys.__getitem__)
     assert error(solved(planes, frame, flows), frame) < share * error(solved(planes, frame, None), frame)
     np.testing.assert_array_equal(solved(planes, frame, flows, "plain"), solved(planes, frame, None, "plain"))
+
+
+def test_on_twos_motion_is_half_of_what_the_neighbour_shows() -> None:
+    frame = drawn("motion")
+    planes = sharp(frame.alpha)
+
+    class Moves:
+        """Flows that see one way everywhere, and say it where it is more than what matters."""
+
+        def __init__(self, columns: float) -> None:
+            self.columns = columns
+
+        def motion(self, index: int, neighbour: int, size: tuple[int, int], least: float) -> np.ndarray | None:
+            return everywhere((self.columns, 0), planes) if self.columns > least else None
+
+    once, twice = (solved(planes, frame, Moves(8.0 * apart), apart=apart) for apart in (1, 2))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(once, twice)
+    assert (once != solved(planes, frame, Moves(4.0), apart=2)).any()  # type: ignore[arg-type]
 
 
 def test_the_planes_still_sum_to_one_and_an_object_that_stands_still_keeps_its_edge() -> None:
@@ -143,11 +161,14 @@ def test_a_thin_part_that_moves_across_stays() -> None:
     np.testing.assert_array_equal(after[1] >= 0.5, answer >= 0.5)
 
 
-def test_motion_is_seen_in_the_frame_before_along_the_sweep_and_over_no_hole() -> None:
+def test_motion_is_seen_in_the_frame_before_along_the_sweep_and_over_no_long_hole() -> None:
     gap = Gap(((2, 3, 4, 5, 6), (8, 7, 6, 5, 4)), (4, 5, 6), (2, 3, 4, 5, 6, 7))
     planned = GroupPlan(Group((0,), {}, {}, {}, frozenset()), [gap, Gap(((8, 9, 10, 11),), (), (8, 9, 10, 11))], ())
-    assert planned.came_from(range(1001, 1013)) == {3: 2, 4: 3, 5: 4, 6: 5, 7: 8, 9: 8, 10: 9, 11: 10}
-    assert planned.came_from((*range(1001, 1011), 1014, 1015)) == {3: 2, 4: 3, 5: 4, 6: 5, 7: 8, 9: 8, 11: 10}
+    before = {3: 2, 4: 3, 5: 4, 6: 5, 7: 8, 9: 8, 10: 9, 11: 10}
+    for step in (1, 2):
+        assert planned.came_from(range(1001, 1001 + 12 * step, step)) == {index: (other, step) for index, other in before.items()}
+    assert planned.came_from((*range(1001, 1011), 1014, 1015)) == {index: (other, 1) for index, other in before.items() if index != 10}
+    assert planned.came_from(range(1001, 1037, 3)) == {}
 
 
 def test_a_frame_that_cannot_be_read_is_in_nobodys_way_behind_the_range(tmp_path: Path) -> None:

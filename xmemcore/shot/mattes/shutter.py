@@ -18,11 +18,13 @@ import numpy as np
 from xmemcore.shot.mattes.edges import ROOM_CELLS, cells_of, fitted, undecided
 from xmemcore.shot.mattes.planes import Planes, share_out
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same inputs would be blurred in another way: it is part of every signature."""
 
 LEAST_CELLS = 4.0
 """Length of a blur up to which nothing changes, at working size: so much is undecided anyway. From twice that on all changes."""
+MOST_APART = 2
+"""Frames up to which a neighbour may be off: plates on twos have none that is nearer, and over a longer hole motion is guessed."""
 SHUTTERS = (1.0, 0.5)
 """Shares of the time between two frames for which a shutter may have been open, the longest first."""
 CLEARER = (0.4, 0.7)
@@ -43,7 +45,7 @@ def blurred(planes: Planes, motion: np.ndarray, picture: Callable[[], np.ndarray
 
     Args:
         planes: (1 + K, h, w) float32, at working size.
-        motion: (h, w, 2) float32, the way of each cell to a neighbouring frame, in cells.
+        motion: (h, w, 2) float32, the way of each cell over one frame, in cells.
         picture: gives the plate's frame, (H, W, 3) float32; not asked where nothing moves fast.
         soft: (K, h, w) in [0, 1], where each object's edge is as soft as the artist wants it; None: nowhere.
 

@@ -114,20 +114,22 @@ class Shutter:
     """Make edges that move fast as wide as the plate's own motion blur."""
 
     flows: Ways
-    came_from: Sequence[Mapping[int, int]]
-    """The frame at which a frame's motion is looked at, by index, of each group: one that its prediction depends on anyway."""
+    came_from: Sequence[Mapping[int, tuple[int, int]]]
+    """Index of the frame at which a frame's motion is looked at, and how many frames it is off, by index, of each group: one that the
+    frame's prediction depends on anyway."""
     key: str | None = f"shutter {shutter.VERSION}"
 
     def changed(self, predicted: Predicted) -> Predicted:
         """Blur one group's planes along the motion."""
-        neighbour = self.came_from[predicted.group].get(predicted.index)
-        if neighbour is None:
+        found = self.came_from[predicted.group].get(predicted.index)
+        if found is None:
             return predicted
+        neighbour, apart = found
         size = predicted.values.shape[1], predicted.values.shape[2]
-        motion = self.flows.motion(predicted.index, neighbour, size, shutter.LEAST_CELLS)
+        motion = self.flows.motion(predicted.index, neighbour, size, shutter.LEAST_CELLS * apart)
         if motion is None:
             return predicted
-        return replace(predicted, values=shutter.blurred(predicted.values, motion, predicted.picture, predicted.soft))
+        return replace(predicted, values=shutter.blurred(predicted.values, motion / apart, predicted.picture, predicted.soft))
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,7 @@ def chain_of(
     canvas: Canvas,
     differences: Sequence[KeyDifferences] = (),
     flows: Ways | None = None,
-    came_from: Sequence[Mapping[int, int]] = (),
+    came_from: Sequence[Mapping[int, tuple[int, int]]] = (),
 ) -> Chain:
     """Choose the steps that a request asks for, in order.
 

@@ -21,6 +21,7 @@ from xmemcore.shot.annotations.objects import Group, competition_groups
 from xmemcore.shot.inputs.approved import forgotten
 from xmemcore.shot.inputs.opened import OpenedShot
 from xmemcore.shot.mattes.carry import KeyDifferences
+from xmemcore.shot.mattes.shutter import MOST_APART
 from xmemcore.shot.mattes.steps import Carry, Chain, Steady, chain_of
 from xmemcore.shot.plan.windows import GroupWindows, group_windows, wants_windows
 from xmemcore.shot.plate.flow import Flows, Ways
@@ -53,18 +54,22 @@ class GroupPlan:
         keyed = {key: self.group.annotations[key].known for key in self.permanent}
         return KeyDifferences(keyed, len(self.group.objects), flows, frames)
 
-    def came_from(self, frames: Sequence[int]) -> dict[int, int]:
+    def came_from(self, frames: Sequence[int]) -> dict[int, tuple[int, int]]:
         """Name by index the neighbour that a sweep stepped through before it, so that its prediction depends on it anyway.
 
         Args:
-            frames: numbers of the plate's frames; over a hole there is no neighbour.
+            frames: numbers of the plate's frames; over a long hole there is no neighbour.
+
+        Returns:
+            The neighbour's index, and how many frames it is off.
         """
         found = {}
         for gap in self.gaps:
             delivers = set(gap.delivers)
             for sweep in reversed(gap.sweeps):
                 found.update({index: before for before, index in pairwise(sweep) if index in delivers})
-        return {index: before for index, before in found.items() if abs(frames[index] - frames[before]) == 1}
+        apart = {index: (before, abs(frames[index] - frames[before])) for index, before in found.items()}
+        return {index: neighbour for index, neighbour in apart.items() if neighbour[1] <= MOST_APART}
 
     def may_crop(self, gap: Gap) -> bool:
         """Say whether a gap is computed in a window, should the coarse pass allow it."""
