@@ -143,7 +143,7 @@ def earlier_pictures(behind: Sequence[int]) -> str:
 def _has_others(pattern: Path, names: Sequence[str], frame: int) -> bool:
     """Say whether a PNG of a frame, in one of these folders, was read from another matte."""
     now = signature_of(sequences.frame_path(pattern, frame))
-    return any(_signature(path) not in (None, now) for name in names if (path := _path(pattern, name, frame)).is_file())
+    return any(_signature(_path(pattern, name, frame)) not in (None, now) for name in names)
 
 
 def _signature(picture: Path) -> str | None:
