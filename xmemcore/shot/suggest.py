@@ -199,7 +199,7 @@ class _SuggestRun:
             sentence = _reason(self.strategy, self.masks, pick.index, closest, earlier, numbers)
             return Suggestion(numbers[pick.index], pick.score, numbers[closest], sentence)
         names = [annotations.objects[obj] for obj in self.masks.objects]
-        why = reason(pick.index, closest, before, self.judgement.doubts, names, numbers, picked, told)
+        why = reason(pick.index, self.masks.keys(), before, self.judgement.doubts, names, numbers, picked, told)
         told.append(why)
         return Suggestion(
             numbers[pick.index], pick.score, numbers[closest], why.sentence, why.object, numbers[why.first], numbers[why.last], why.wrong

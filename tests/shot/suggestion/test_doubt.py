@@ -99,17 +99,34 @@ def test_second_place_that_looks_like_the_object_and_an_object_that_looks_like_n
 
 def test_turned_object_is_a_reason_and_no_alarm() -> None:
     found = [[Doubt(0.3, "turned away") if 4 <= index <= last else Doubt(0.1, "") for index in range(20)] for last in (2, 11)]
-    said = reason(6, 0, [0, 19], found, ["sleeve", "head"], list(range(1001, 1021)))
+    said = reason(6, [[0, 19], [0, 19]], [0, 19], found, ["sleeve", "head"], list(range(1001, 1021)))
     assert said.sentence == "head: turned away, like none of its keys, on 1005-1012" and not said.wrong
     assert (said.object, said.first, said.last) == ("head", 4, 11)
     assert mended(6, found) == []
-    assert "turned" not in reason(15, 0, [0, 19], found, ["sleeve", "head"], list(range(20))).sentence
+    assert "turned" not in reason(15, [[0, 19], [0, 19]], [0, 19], found, ["sleeve", "head"], list(range(20))).sentence
+
+
+def test_where_nothing_looks_wrong_the_object_its_distance_and_the_frames_that_a_key_helps_are_told() -> None:
+    right, frames = [[Doubt(0.02, "")] * 31 for _ in range(2)], list(range(1001, 1032))
+    keys = [[0, 30], [0, 15, 30]]
+
+    def said(index: int, doubts: list[list[Doubt]], *earlier: int) -> str:
+        return reason(index, keys, [0, 15, 30, *earlier], doubts, ["body", "sleeve"], frames).sentence
+
+    assert said(16, right) == "body: 14 frames from its nearest key (1031); a key here helps 1010-1023 most", "1016 is the sleeve's"
+    assert said(20, right, 16) == "body: 4 frames from 1017, suggested before it; a key here helps 1020-1025 most"
+    assert said(4, right) == "body: 4 frames from its nearest key (1001); a key here helps 1004-1017 most"
+    assert said(4, []) == "all objects: 4 frames from their nearest key (1001); a key here helps 1004-1010 most"
+    right[1][3:6] = [Doubt(0.1, "edge unsure")] * 3
+    assert said(4, right).startswith("sleeve: edge unsure on 1004-1006, as right mattes can be; 4 frames from its nearest key")
+    right[1][3:6] = [Doubt(0.1, "")] * 3
+    assert said(4, right).startswith("sleeve: less sure there than elsewhere; 4 frames from its nearest key (1001)")
 
 
 def test_a_reason_counts_the_frames_that_the_plate_lacks() -> None:
     frames = [*range(1001, 1006), *range(1041, 1046)]
-    assert reason(5, 4, [0, 4], [], [], frames).sentence == "36 frames from the nearest key (1005)"
-    assert reason(3, 4, [0, 4], [], [], frames).sentence.startswith("looks different")
+    assert reason(5, [[0, 4]], [0, 4], [], ["head"], frames).sentence.startswith("head: 36 frames from its nearest key (1005); ")
+    assert reason(3, [[0, 4]], [0, 4], [], ["head"], frames).sentence.startswith("head: 1 frame from its nearest key (1005); ")
 
 
 def test_a_stretch_is_named_once_and_by_the_frame_that_puts_it_right() -> None:
@@ -121,7 +138,7 @@ def test_a_stretch_is_named_once_and_by_the_frame_that_puts_it_right() -> None:
         told: list[Reason] = []
         for place, index in enumerate(suggested):
             keyed = [0, 99, *suggested[:place]]
-            told.append(reason(index, 0, keyed, found, ["sleeve"], list(range(100)), suggested, told))
+            told.append(reason(index, [[0, 99]], keyed, found, ["sleeve"], list(range(100)), suggested, told))
         return [each.sentence.partition("lost for ")[2] for each in told]
 
     assert said(30, 17) == ["3 frames (25-27)", "4 frames (18-21)"], "the key on 17 is the one that helps 18-21"
@@ -129,7 +146,8 @@ def test_a_stretch_is_named_once_and_by_the_frame_that_puts_it_right() -> None:
     assert said(20, 22) == ["4 frames (18-21)", "3 frames (25-27)"]
     assert said(66, 70, 75)[1:] == ["", ""]
     turned = [
-        reason(85, 0, [0, 99], found, ["sleeve"], list(range(100)), (85, 90), told) for told in ([], [Reason("", "sleeve", 80, 99, False)])
+        reason(85, [[0, 99]], [0, 99], found, ["sleeve"], list(range(100)), (85, 90), told)
+        for told in ([], [Reason("", "sleeve", 80, 99, False)])
     ]
     assert ["turned" in each.sentence for each in turned] == [True, False]
 
@@ -137,7 +155,7 @@ def test_a_stretch_is_named_once_and_by_the_frame_that_puts_it_right() -> None:
 def test_two_candidates_are_an_alarm_once_they_last() -> None:
     def said(last: int) -> bool:
         found = [[Doubt(0.35, "two candidates") if 4 <= index <= last else Doubt(0.05, "") for index in range(20)]]
-        return reason(6, 0, [0, 19], found, ["sleeve"], list(range(20))).wrong
+        return reason(6, [[0, 19]], [0, 19], found, ["sleeve"], list(range(20))).wrong
 
     assert said(6) and not said(5)
 
@@ -168,7 +186,7 @@ def test_a_sight_is_kept_as_numbers() -> None:
 def test_a_sign_that_right_mattes_show_too_is_an_alarm_only_where_much_is_expected_to_be_wrong_for_a_while() -> None:
     def said(sign: str, error: float, last: int = 8) -> bool:
         found = [[Doubt(error, sign) if 4 <= index <= last else Doubt(0.05, "") for index in range(20)]]
-        return reason(6, 0, [0, 19], found, ["sleeve"], list(range(20))).wrong
+        return reason(6, [[0, 19]], [0, 19], found, ["sleeve"], list(range(20))).wrong
 
     assert said("jumps to another place", 0.3) and said("lost", 0.3)
     for sign in ("in two places", "edge unsure", "unsure inside"):
@@ -179,7 +197,7 @@ def test_frames_that_are_wrong_in_turn_in_many_ways_are_one_stretch_told_by_the_
     signs = ("edge unsure", "unsure inside", "in two places")
     changing = [Doubt(0.6 if index % 3 == 1 else 0.45, signs[index % 3]) if 6 <= index <= 14 else Doubt(0.1, "") for index in range(30)]
     assert stretches(changing) == [Stretch(6, 14, "unsure inside", sum(doubt.error for doubt in changing[6:15]), 6)]
-    said = reason(10, 0, [0, 29], [changing], ["sleeve"], list(range(1001, 1031)))
+    said = reason(10, [[0, 29]], [0, 29], [changing], ["sleeve"], list(range(1001, 1031)))
     assert said.sentence == "sleeve: unsure inside on 1007-1015" and said.wrong
     assert mended(8, [changing]) == list(range(6, 15)), "a key within it puts all of it right"
 
@@ -197,7 +215,7 @@ def test_signs_that_are_tolerated_alone_raise_no_alarm_together() -> None:
         found[6 : 6 + len(errors)] = [
             Doubt(error, sign) if error else Doubt(0.05, "") for error, sign in zip(errors, ("edge unsure", "unsure inside") * 3)
         ]
-        return reason(7, 0, [0, 19], [found], ["sleeve"], list(range(20))).wrong
+        return reason(7, [[0, 19]], [0, 19], [found], ["sleeve"], list(range(20))).wrong
 
     assert not said(0.3, 0.3, 0.3, 0.3) and not said(0.45, 0, 0, 0.45) and not said(0.45, 0.45)
     assert said(0.45, 0.45, 0.45) and said(0.55, 0, 0.55, 0.55) and not said(0.45, 0, 0.45, 0.45)
@@ -207,7 +225,7 @@ def test_an_object_behind_a_tree_is_in_as_many_places_as_the_tree_has_gaps() -> 
     def said(*places: int) -> bool:
         behind = [Doubt(0.5, f"in {number} places") if number else Doubt(0.05, "") for number in places]
         found = [Doubt(0.05, "")] * 6 + behind + [Doubt(0.05, "")] * 6
-        return reason(7, 0, [0, len(found) - 1], [found], ["sleeve"], list(range(len(found)))).wrong
+        return reason(7, [[0, len(found) - 1]], [0, len(found) - 1], [found], ["sleeve"], list(range(len(found)))).wrong
 
     assert not said(3, 4, 3, 4, 5, 3) and not said(3, 0, 3, 3) and said(3, 3, 3)
 

@@ -181,6 +181,9 @@ def test_first_key_is_suggested_without_any_annotation(request_: SuggestRequest)
     assert 8 <= first.frame <= 31, "one from the middle looks most like the rest"
     assert first.nearest_keyframe is None and result.message.startswith(f"Key frame {first.frame} first: ")
     few = suggest(SuggestRequest(plate=request_.plate, model=request_.model, size=96, cache=request_.cache, count=5, frames="3-4"))
+    assert few.suggestions[1].reason == f"1 frame from {few.suggestions[0].frame}, suggested before it; a key here helps " + (
+        "4-39 most" if few.suggestions[0].frame == 3 else "0-3 most"
+    ), "it is no key yet"
     assert len(few.suggestions) == 2 and few.message.startswith(f"Key frame {few.suggestions[0].frame} first: "), "nothing is keyed"
 
 
@@ -203,5 +206,6 @@ def test_what_is_said_of_objects_needs_annotations(request_: SuggestRequest, sai
 def test_reason_far_from_keys_names_the_nearest_one(request_: SuggestRequest) -> None:
     result = suggest(SuggestRequest(**{**vars(request_), "mattes": None}))
     pick = result.suggestions[0]
-    assert pick.reason == f"{min(pick.frame, 39 - pick.frame)} frames from the nearest key ({0 if pick.frame < 20 else 39})"
+    nearest = f"{min(pick.frame, 39 - pick.frame)} frames from its nearest key ({0 if pick.frame < 20 else 39})"
+    assert pick.reason == f"1: {nearest}; a key here helps {pick.frame // 2 + 1}-{(pick.frame + 40) // 2 - 1} most"
     assert result.expected_j is None

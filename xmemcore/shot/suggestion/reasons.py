@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from xmemcore.protocol.words import plural
 from xmemcore.shot.suggestion.doubt import LOST, TURNED, TWO_CANDIDATES, WEAK_SIGNS, Doubt, Stretch, stretches
 
 REACH_FRAMES = 24
@@ -16,7 +17,9 @@ WEAK_FRAMES = 3
 NEAR_FRAMES = 2
 """A key this close to a stretch puts it right."""
 FAR_FRAMES = 8
-"""From here on the distance to the nearest key is named; nearer, appearance is what differs."""
+"""From here on the distance to the nearest key is reason enough; nearer, what the mattes show there is named too, where it is something."""
+LESS_SURE = 1.25
+"""Mean expected error of a stretch, beside that of all frames without a key, from which the stretch is called less sure."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def wrong_stretches(doubts: Sequence[Sequence[Doubt]], names: Sequence[str], fra
 
 def reason(
     index: int,
-    nearest: int,
+    keys: Sequence[Collection[int]],
     keyed: Sequence[int],
     doubts: Sequence[Sequence[Doubt]],
     names: Sequence[str],
@@ -65,8 +68,8 @@ def reason(
 
     Args:
         index: of the suggested frame.
-        nearest: index of the key that explains it best.
-        keyed: indices that have a key, or are suggested before this one.
+        keys: for each object, the indices on which the artist's word decides it.
+        keyed: indices that have a key of any object, or are suggested before this one.
         doubts: for each object, of every frame; empty where there are no mattes.
         names: of the objects.
         frames: the plate's frame numbers.
@@ -86,17 +89,84 @@ def reason(
         return Reason(
             f"{names[obj]}: {TURNED}, like none of its keys, on {_span(stretch, frames)}", names[obj], stretch.first, stretch.last, False
         )
-    distance = abs(frames[index] - frames[nearest])  # as an artist counts, over the holes of the plate too
-    if distance >= FAR_FRAMES:
-        text = f"{distance} frames from the nearest key ({frames[nearest]})"
-    else:
-        text = f"looks different from the keys around it; closest is {frames[nearest]}"
-    return Reason(text, None, index, index, False)
+    earlier = set(keyed).difference(*keys)
+    reach = [_Reach.of(index, found, earlier, frames) for found in keys or [()]]
+    return Reason(_helps(index, reach, doubts, names, frames), None, index, index, False)
 
 
 def first_key_reason(share: float) -> str:
     """Say why a frame is the best first key, when `share` of the shot is explained by it."""
     return f"it looks most like the rest of the shot; a key here explains about {100 * share:.0f} % of it"
+
+
+@dataclass(frozen=True)
+class _Reach:
+    """Where a key of one object would be, beside those that it has or is suggested to get."""
+
+    nearest: int
+    """Index of the nearest of them."""
+    distance: int
+    """Frames to it as an artist counts them, over the holes of the plate too."""
+    suggested: bool
+    """Whether that one is only suggested."""
+    first: int
+    """Index of the first frame that is nearer to the new key than to any other."""
+    last: int
+    """Index of the last such frame."""
+
+    @classmethod
+    def of(cls, index: int, keys: Collection[int], earlier: Collection[int], frames: Sequence[int]) -> _Reach | None:
+        """Find it among an object's keys and what is suggested before; None where the object is known already, or has no key anywhere."""
+        others = sorted({*keys, *earlier})
+        if index in others or not others:
+            return None
+        before = max((other for other in others if other < index), default=None)
+        after = min((other for other in others if other > index), default=None)
+        distance, nearest = min((abs(frames[other] - frames[index]), other) for other in others)
+        first = 0 if before is None else (before + index) // 2 + 1
+        last = len(frames) - 1 if after is None else (index + after + 1) // 2 - 1
+        return cls(nearest, distance, nearest not in keys, first, last)
+
+
+def _helps(
+    index: int, reach: Sequence[_Reach | None], doubts: Sequence[Sequence[Doubt]], names: Sequence[str], frames: Sequence[int]
+) -> str:
+    """Say of whom a key would help where nothing looks wrong, how far it is from the next one, and which frames it helps.
+
+    The object that is farthest from its own keys counts; of several, the one that is least sure. The nearest key of all may be a frame
+    away, and be another object's.
+    """
+    found = [(obj, there) for obj, there in enumerate(reach) if there is not None]
+    if not found:
+        return "its objects are known there already"
+    distance = max(there.distance for _, there in found)
+    alike = [(obj, there) for obj, there in found if there.distance == distance]
+    obj, there = max(alike, key=lambda each: _mean_error(doubts[each[0]], each[1].first, each[1].last) if doubts else 0.0)
+    everyone = not doubts and len(alike) == len(names) > 1
+    who = "all objects: " if everyone else f"{names[obj]}: " if names else ""
+    near = f"{'their' if everyone else 'its'} nearest key ({frames[there.nearest]})"
+    beside = f"{frames[there.nearest]}, suggested before it" if there.suggested else near
+    sign = _mild(doubts[obj], there, frames) if doubts and distance < FAR_FRAMES else ""
+    first, last = (max(each.first for _, each in alike), min(each.last for _, each in alike)) if everyone else (there.first, there.last)
+    return f"{who}{sign}{plural(distance, 'frame')} from {beside}; a key here helps {_numbers(first, last, frames)} most"
+
+
+def _mild(doubts: Sequence[Doubt], there: _Reach, frames: Sequence[int]) -> str:
+    """Say what an object's mattes show around a suggested frame that is no fault; empty where they show nothing."""
+    shown = [
+        stretch for stretch in stretches(doubts) if stretch.reason != TURNED and stretch.first <= there.last and there.first <= stretch.last
+    ]
+    worst = max(shown, key=lambda stretch: stretch.error, default=None)
+    if worst is not None:
+        return f"{worst.reason} on {_span(worst, frames)}, as right mattes can be; "
+    unkeyed = [doubt.error for doubt in doubts if doubt.error > 0]
+    if _mean_error(doubts, there.first, there.last) > LESS_SURE * float(np.mean(unkeyed or [0.0])):
+        return "less sure there than elsewhere; "
+    return ""
+
+
+def _mean_error(doubts: Sequence[Doubt], first: int, last: int) -> float:
+    return round(float(np.mean([doubt.error for doubt in doubts[first : last + 1]])), 4)
 
 
 def _stretches(doubts: Sequence[Sequence[Doubt]]) -> list[tuple[int, Stretch]]:
@@ -147,5 +217,8 @@ def _on(stretch: Stretch, frames: Sequence[int]) -> str:
 
 
 def _span(stretch: Stretch, frames: Sequence[int]) -> str:
-    first, last = frames[stretch.first], frames[stretch.last]
-    return str(first) if first == last else f"{first}-{last}"
+    return _numbers(stretch.first, stretch.last, frames)
+
+
+def _numbers(first: int, last: int, frames: Sequence[int]) -> str:
+    return str(frames[first]) if first == last else f"{frames[first]}-{frames[last]}"

@@ -115,6 +115,12 @@ class ShotMasks:
         """Say whether the artist's word makes every object that is looked at absent: there is nothing to key."""
         return self.shot.annotations.absent(self.shot.plate.frames[index]).issuperset(self.objects)
 
+    def keys(self) -> list[set[int]]:
+        """List, for each object that is looked at, the indices on which the artist's word decides it."""
+        annotations = self.shot.annotations
+        known = [annotations.known(frame) | annotations.absent(frame) for frame in self.shot.plate.frames]
+        return [{index for index, objects in enumerate(known) if obj in objects} for obj in self.objects]
+
     def judged(self, looked: LookedAt, cancelled: Callable[[], bool]) -> Judgement:
         """Say what every object's mattes are expected to be wrong by; raises Cancelled."""
         seen: list[dict[int, Glance]] = []
