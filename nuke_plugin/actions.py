@@ -101,9 +101,11 @@ def make_key(node: nuke.Node) -> Optional[Run]:
 
 def take_back(node: nuke.Node) -> Optional[Run]:
     """Take back what was approved on the named frames, and that the object is absent there; as `approve`."""
-    if keys.unsay_absent(node) and not _any_approved(node):
+    if not _any_approved(node) and keys.unsay_absent(node):
         return None
-    return approve(node, undo=True)
+    run = approve(node, undo=True)  # where it is refused, nothing is taken back
+    keys.unsay_absent(node)
+    return run
 
 
 def _any_approved(node: nuke.Node) -> bool:

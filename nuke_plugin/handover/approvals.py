@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
+import uuid
 from functools import lru_cache
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
@@ -49,14 +50,22 @@ def take_along(counted: str, out: str) -> None:
     if counted == out or not counted:
         return
     source, target = approved_folder(counted), approved_folder(out)
-    for name in _copies(counted):
-        copy = target / name
-        try:
-            whole_file.copy(source / name, copy)
-            shutil.copystat(source / name, copy)
-        except OSError as error:
-            shutil.rmtree(target, ignore_errors=True)  # a part of them would count as all
-            raise not_written(copy, error) from error
+    copies = _copies(counted)
+    if not copies:
+        return
+    # A part of them would count as all, also where Nuke goes down meanwhile.
+    waiting = target.with_name(f".{target.name}-{uuid.uuid4().hex}")
+    copy = target
+    try:
+        for name in copies:
+            copy = target / name
+            whole_file.copy(source / name, waiting / name)
+            shutil.copystat(source / name, waiting / name)
+        waiting.rename(target)
+    except OSError as error:
+        raise not_written(copy, error) from error
+    finally:
+        shutil.rmtree(waiting, ignore_errors=True)
 
 
 def keep_folder(out: str) -> None:

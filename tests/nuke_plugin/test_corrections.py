@@ -185,6 +185,23 @@ def test_an_absence_is_taken_back_as_a_stretch(stage, meaning):
     assert "no mark to take back" in stage.status()
 
 
+def test_what_may_not_be_taken_back_is_left_whole(stage, monkeypatch):
+    """An absence and an approval of the same frames: both go, or none."""
+    stage.propagate()
+    approve(stage, "1003-1008")
+    stage.press("absent_key")
+    from xmem_roto_nuke.panel import ownership
+    from xmemcore.protocol.failures import RequestError
+
+    def refuses(node):
+        raise RequestError("The mattes are another node's.")
+
+    monkeypatch.setattr(ownership, "require_approvable", refuses)
+    stage.press("take_back")
+    assert "another node's" in stage.told[-1] and stage.node["keyframes"].value() == "tri: 1001; not in 1003-1008"
+    assert approved(stage) == {"tri": tuple(range(1003, 1009))}
+
+
 def test_a_key_that_does_not_count_for_an_alpha_is_said(stage):
     stage.node["roto_input"].setValue("alpha of the input")
     stage.press("add_key")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from xmemcore.protocol import whole_file
-from xmemcore.protocol.whole_file import copy, probe, read_ordinary, sweep, whole, write_text
+from xmemcore.protocol.whole_file import copy, probe, read_ordinary, sweep, together, whole, write_text
 
 
 def test_file_appears_with_the_end_of_the_body(tmp_path: Path) -> None:
@@ -26,6 +26,70 @@ def test_failing_body_changes_nothing(tmp_path: Path) -> None:
         file.write(b"half")
         raise KeyError
     assert (tmp_path / "a.txt").read_text() == "before" and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("linked", [True, False], ids=["with links", "on a disk without links"])
+@pytest.mark.parametrize("fails_at", [0, 1, 2, None])
+def test_files_are_changed_together_or_none_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails_at: int | None, linked: bool
+) -> None:
+    new, old, going = (tmp_path / name for name in ("new", "old", "going"))
+    old.write_text("old")
+    going.write_text("going")
+    moved: list[Path] = []
+
+    def rename(partial: Path, path: Path) -> None:
+        if fails_at is not None and len(moved) == fails_at:
+            moved.append(path)
+            raise OSError(28, "No space left on device", str(path))
+        moved.append(path)
+        os.replace(partial, path)
+
+    monkeypatch.setattr(whole_file, "_rename", rename)
+    if not linked:
+        monkeypatch.setattr(whole_file.os, "link", lambda *_: (_ for _ in ()).throw(OSError(1, "not permitted")))
+
+    def change() -> None:
+        with together() as files:
+            files.deleting(going)
+            for path in (old, new, tmp_path / "third"):
+                files.replacing(path).write_text("changed")
+            assert not new.exists() and old.read_text() == "old"
+
+    if fails_at is None:
+        change()
+        assert {path.name: path.read_text() for path in tmp_path.iterdir()} == dict.fromkeys(("new", "old", "third"), "changed")
+    else:
+        with pytest.raises(OSError, match="No space left"):
+            change()
+        assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"old": "old", "going": "going"}
+
+
+def test_files_that_cannot_be_put_back_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.write_text("old")
+    moved: list[Path] = []
+
+    def rename(partial: Path, path: Path) -> None:
+        if moved:
+            raise OSError(5, "Input/output error", str(path))
+        moved.append(path)
+        os.replace(partial, path)
+
+    monkeypatch.setattr(whole_file, "_rename", rename)
+    with pytest.raises(OSError, match="Input/output"), together() as files:
+        for path in (old, new):
+            files.replacing(path).write_text("changed")
+    assert files.unrestored == [old] and old.read_text() == "changed" and not new.exists()
+
+
+def test_a_body_that_fails_leaves_all_files_as_they_were(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("before")
+    with pytest.raises(KeyError), together() as files:
+        files.replacing(tmp_path / "a").write_text("after")
+        files.deleting(tmp_path / "b")
+        raise KeyError
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "before")]
 
 
 def test_copy_is_the_same_bytes_in_a_folder_of_its_own_and_appears_whole(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import time
 from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Iterator, Optional
+from typing import BinaryIO, Dict, Iterator, List, Optional
 
 PARTIAL_SUFFIX = ".xmem-part"
 FOREIGN_PARTIAL_SECONDS = 3600
@@ -44,6 +44,89 @@ def whole(path: Path) -> Iterator[BinaryIO]:
         with suppress(OSError):
             partial.unlink()
         raise
+
+
+class Together:
+    """Files of one folder that are replaced or deleted together: all of them, or none."""
+
+    def __init__(self) -> None:
+        self._new: Dict[Path, Optional[Path]] = {}
+        """Where the new content of each file waits; None: the file is to go."""
+        self.unrestored: List[Path] = []
+        """Files that were changed and could not be put back when a later one failed."""
+
+    def replacing(self, path: Path) -> Path:
+        """Give the name under which the new content of a file is to be written; raises OSError as `whole`."""
+        require_ordinary(path)
+        waiting = path.with_name(_partial_name(path.name))
+        self._new[path] = waiting
+        return waiting
+
+    def deleting(self, path: Path) -> None:
+        """Let a file go with the others."""
+        self._new[path] = None
+
+    def _settle(self) -> None:
+        former: Dict[Path, Optional[Path]] = {}
+        try:
+            for path, waiting in self._new.items():
+                former[path] = _kept_beside(path)
+                if waiting is None:
+                    path.unlink()
+                else:
+                    _rename(waiting, path)
+        except BaseException:
+            for path, kept in former.items():
+                self._put_back(path, kept)
+            raise
+        for kept in former.values():
+            if kept is not None:
+                with suppress(OSError):
+                    kept.unlink()
+
+    def _put_back(self, path: Path, kept: Optional[Path]) -> None:
+        waiting = self._new[path]
+        try:
+            if kept is not None:
+                _rename(kept, path)
+                kept.unlink(missing_ok=True)  # a link to the file that is there is not moved
+            elif waiting is not None and not waiting.exists():
+                path.unlink()  # it was moved there
+        except OSError:
+            self.unrestored.append(path)
+
+    def _forget(self) -> None:
+        for waiting in self._new.values():
+            if waiting is not None:
+                with suppress(OSError):
+                    waiting.unlink()
+
+
+@contextmanager
+def together() -> Iterator[Together]:
+    """Change several files when the body ends; when it fails, or one of them cannot be changed, all stay what they were.
+
+    Raises:
+        OSError: one cannot be moved or deleted. `unrestored` names those that could not be put back then.
+    """
+    files = Together()
+    try:
+        yield files
+        files._settle()
+    finally:
+        files._forget()
+
+
+def _kept_beside(path: Path) -> Optional[Path]:
+    """Keep a file under a second name; None where there is none."""
+    if not path.exists():
+        return None
+    kept = path.with_name(_partial_name(path.name))
+    try:
+        os.link(path, kept)
+    except OSError:  # a disk without links
+        shutil.copy2(path, kept)
+    return kept
 
 
 def write_text(path: Path, text: str) -> None:

@@ -13,7 +13,8 @@ import pytest
 from tests.shot.inputs.conftest import LAST
 from tests.shot.made_shot import write_roto
 from xmemcore.cli.main import main
-from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol import whole_file
+from xmemcore.protocol.failures import Failure, NotWritable, RequestError
 from xmemcore.protocol.matte_header import APPROVED_FRAME, approved_in
 from xmemcore.protocol.requests import ApproveRequest, PropagateRequest
 from xmemcore.protocol.result_file import ResultFile
@@ -204,3 +205,78 @@ def test_a_folder_of_mattes_that_nobody_approved_is_named(request_: PropagateReq
         (folder / name).write_bytes(Path(request_.out % 1005).read_bytes())
     (warning,) = (text for text in forecast(replace(request_, approved=str(folder))).warnings if "approved" in text)
     assert warning.startswith(f"matte.1005.exr in {folder} is called like an approved matte, but nobody has approved it")
+
+
+@pytest.fixture
+def mattes(tmp_path: Path) -> str:
+    """Write mattes of two objects on frames 1003 to 1006; gives their pattern."""
+    for frame in range(1003, 1007):
+        write_matte(str(tmp_path / "matte.%04d.exr") % frame, "body", "sleeve")
+    return str(tmp_path / "matte.%04d.exr")
+
+
+def write_matte(path: str, *objects: str) -> None:
+    planes = {f"{name}.alpha": np.full((4, 6), 0.5, np.float16) for name in objects}
+    exr.write(Path(path), {**planes, "A": planes[f"{objects[0]}.alpha"]}, Box(2, 2, 8, 6), Box(0, 0, 12, 8), 1.0, {})
+
+
+def copied(mattes: str) -> dict[str, bytes]:
+    """Read all that lies beside the mattes for what is approved, files in work included."""
+    return {path.name: path.read_bytes() for path in (Path(mattes).parent / "approved").glob("*")}
+
+
+@pytest.mark.parametrize("undo", [False, True], ids=["approve", "take back"])
+@pytest.mark.parametrize("fault", ["damaged", "full disk", "not moved"])
+def test_frames_are_approved_and_taken_back_all_of_them_or_none(
+    mattes: str, monkeypatch: pytest.MonkeyPatch, fault: str, undo: bool
+) -> None:
+    approve(ApproveRequest(mattes, "1003-1006" if undo else "1004", None if undo else ("body",)))
+    if fault == "damaged":
+        path = Path(mattes).parent / "approved" / "matte.1005.exr" if undo else Path(mattes % 1005)
+        path.write_bytes(path.read_bytes()[:-20])
+    elif fault == "full disk":
+        whole = exr.write
+
+        def full(path: Path, *rest: object, **more: object) -> None:
+            if path.name == "matte.1005.exr":
+                raise NotWritable("the disk is full")
+            whole(path, *rest, **more)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(exr, "write", full)
+    else:
+        whole_rename, failed = whole_file._rename, []
+
+        def rename(partial: Path, path: Path) -> None:
+            if path.name == "matte.1005.exr" and not failed:
+                failed.append(path)
+                raise OSError(5, "Input/output error", str(path))
+            whole_rename(partial, path)
+
+        monkeypatch.setattr(whole_file, "_rename", rename)
+    before = copied(mattes)
+    with pytest.raises(Failure) as raised:
+        approve(ApproveRequest(mattes, "1004-1006", ("sleeve",), undo=undo))
+    assert copied(mattes) == before
+    if fault == "not moved":
+        assert str(raised.value).endswith(f"Nothing is {'taken back' if undo else 'approved'}.")
+
+
+def test_an_approval_that_fails_leaves_no_empty_folder(mattes: str) -> None:
+    """It would say to Nuke that nothing is approved here, also where a former version's copies count."""
+    Path(mattes % 1005).write_bytes(b"no EXR")
+    with pytest.raises(Failure):
+        approve(ApproveRequest(mattes, "1003-1006"))
+    assert not (Path(mattes).parent / "approved").exists()
+
+
+def test_an_object_that_some_mattes_have_not_got_is_approved_on_the_others(mattes: str) -> None:
+    for frame in (1003, 1004):
+        write_matte(mattes % frame, "body")
+    found = approve(ApproveRequest(mattes, "1003-1006", ("sleeve",)))
+    assert found.approved == {"sleeve": "1005-1006"} and found.changed == (1005, 1006)
+    assert found.warnings == ("The mattes of frames 1003-1004 have no 'sleeve': nothing of it is approved there.",)
+    with pytest.raises(RequestError, match=r"matte.1003.exr in .* has no matte of 'sleeve'. It has: body. Nothing is approved"):
+        approve(ApproveRequest(mattes, "1003-1004", ("sleeve", "body")))
+    assert approve(ApproveRequest(mattes, "1005", ("sleeve", "hat"), undo=True)).warnings == (
+        f"hat has no approved matte in {Path(mattes).parent / 'approved'}. Approved are: sleeve.",
+    )

@@ -199,6 +199,7 @@ def write(
     seal: Callable[[bytes], bytes] = bytes,
     exact: Mapping[str, np.ndarray] = MappingProxyType({}),
     compression: str = COMPRESSIONS[0],
+    staged: Path | None = None,
 ) -> None:
     """Write a scanline file in half precision, under its own name only when it is whole and on disk.
 
@@ -212,6 +213,7 @@ def write(
         seal: gives the finished file's bytes as they are to be stored.
         exact: channels that are kept in single precision.
         compression: one of COMPRESSIONS.
+        staged: name that the file gets until it is moved to `path`; None: its own.
 
     Raises:
         MachineError, DiskFailed.
@@ -232,7 +234,7 @@ def write(
         content = io.BytesIO()
         OpenEXR.File(header, pixels).write(content)
         sealed = seal(content.getvalue())
-        with whole(path) as file:
+        with whole(staged or path) as file:
             try:
                 _store(file, sealed)
             except Exception as error:

@@ -7,8 +7,8 @@ mattes, never copies. Only taking the mark back deletes a copy.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from xmemcore.protocol.names import ORIGINAL_NAME, layer_names
 from xmemcore.protocol.places import approved_folder
 from xmemcore.protocol.requests import ApproveRequest
 from xmemcore.protocol.results import ApproveResult
+from xmemcore.protocol.whole_file import Together, together
 from xmemcore.protocol.words import listed
 from xmemcore.shot.annotations.annotations import AddedAnnotations, Annotations, network_mask_from_matte
 from xmemcore.shot.annotations.bit_masks import BitMask
@@ -33,24 +34,16 @@ from xmemcore.shot.store.cache import digest
 
 
 def approve(request: ApproveRequest) -> ApproveResult:
-    """Copy mattes to where no run replaces them, or delete such copies.
+    """Copy mattes to where no run replaces them, or delete such copies: those of all frames that are named, or of none.
 
     Raises:
-        FrameRangeInvalid, RequestError, SequenceNotFound, MachineError.
+        FrameRangeInvalid, RequestError, SequenceNotFound, MachineError: nothing was changed, unless the sentence says so.
     """
     frames = FrameRange.parse(request.frames)
     if request.undo:
         # The mattes themselves may be gone.
         folder = Path(request.approved or approved_folder(str(matte_pattern(request.mattes)))).expanduser().absolute()
-        copies = _copies(folder)
-        changed = [frame for frame in frames if frame in copies and _take_back(copies[frame], request.objects)]
-        if not changed:
-            marked = _listed(folder)
-            unknown = [name for name in request.objects or () if name not in marked]
-            if unknown and marked:
-                raise RequestError(f"{unknown[0]} has no approved matte in {folder}. Approved are: {', '.join(marked)}.")
-            raise RequestError(f"Nothing is approved on {frames} in {folder}: there is no mark to take back.")
-        return ApproveResult(str(folder), tuple(changed), _listed(folder), ())
+        return _take_back(folder, frames, request.objects)
     mattes = read_mattes(request.mattes)
     with_matte = [frame for frame in frames if frame in mattes.frames]
     if not with_matte:
@@ -62,33 +55,114 @@ def approve(request: ApproveRequest) -> ApproveResult:
         )
     first = mattes.path(with_matte[0])
     folder = Path(request.approved).expanduser().absolute() if request.approved else approved_folder(str(first)).absolute()
-    exr.make_folder(folder)
     copies = _copies(folder)
-    for frame in with_matte:
-        path = mattes.path(frame)
-        # A copy stays under its name: mattes of another version may be called otherwise.
-        copy = copies.get(frame, folder / path.name)
-        if frame not in copies and copy.exists():
-            raise RequestError(f"{copy} is no approved matte of frame {frame}: it stays. Name another folder for them.")
-        _copy(frame, path, copy, request.objects)
+    chosen, warnings = _chosen({frame: mattes.path(frame) for frame in with_matte}, request.objects)
+    was_there = folder.is_dir()
+    exr.make_folder(folder)
+    try:
+        with _changed_together("is approved") as files:
+            for frame, layers in chosen.items():
+                path = mattes.path(frame)
+                # A copy stays under its name: mattes of another version may be called otherwise.
+                copy = copies.get(frame, folder / path.name)
+                if frame not in copies and copy.exists():
+                    raise RequestError(f"{copy} is no approved matte of frame {frame}: it stays. Name another folder for them.")
+                _copy(frame, path, copy, layers, files)
+    except BaseException:
+        if not was_there:
+            _remove_if_empty(folder)  # an empty folder says that nothing is approved here
+        raise
     missing = [frame for frame in frames if frame not in mattes.frames]
-    warnings = (f"There is no matte on {counted(missing)}: nothing is approved there.",) if missing else ()
-    return ApproveResult(str(folder), tuple(with_matte), _listed(folder), warnings)
+    if missing:
+        warnings.append(f"There is no matte on {counted(missing)}: nothing is approved there.")
+    return ApproveResult(str(folder), tuple(chosen), _listed(folder), tuple(warnings))
 
 
-def _copy(frame: int, path: Path, to: Path, objects: Iterable[str] | None) -> None:
-    """Copy the layers of some objects, value for value, beside those that the copy has already."""
+def _take_back(folder: Path, frames: FrameRange, objects: Sequence[str] | None) -> ApproveResult:
+    """Delete copies, or some objects' layers of them."""
+    copies, changed = _copies(folder), []
+    marked = _listed(folder)
+    with _changed_together("is taken back") as files:
+        for frame in frames:
+            if frame in copies and _take_back_copy(copies[frame], objects, files):
+                changed.append(frame)
+    unknown = [name for name in objects or () if name not in marked]
+    has = f"Approved are: {', '.join(marked)}."
+    if not changed:
+        if unknown and marked:
+            raise RequestError(f"{unknown[0]} has no approved matte in {folder}. {has}")
+        raise RequestError(f"Nothing is approved on {frames} in {folder}: there is no mark to take back.")
+    _remove_if_empty(folder)
+    warnings = tuple(f"{name} has no approved matte in {folder}. {has}" for name in unknown if not _is_layer(name, marked))
+    return ApproveResult(str(folder), tuple(changed), _listed(folder), warnings)
+
+
+def _is_layer(name: str, marked: Iterable[str]) -> bool:
+    """Say whether a name is that of the layer of one of the objects, which is what Nuke shows."""
+    return name in layer_names(list(marked))
+
+
+@contextmanager
+def _changed_together(done: str) -> Iterator[Together]:
+    """Change copies all at once, and say what came of it where that fails.
+
+    Args:
+        done: says in a sentence what would have happened to each of them.
+    """
+    files: Together | None = None
+    try:
+        with together() as files:
+            yield files
+    except OSError as error:
+        path = Path(error.filename or ".")
+        failure = not_written(path, error)
+        left = sorted(path.name for path in files.unrestored) if files is not None else []
+        rest = f"Only {listed(left)} {done}." if left else f"Nothing {done}."
+        raise type(failure)(f"{failure} {rest}") from error
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _chosen(paths: Mapping[int, Path], objects: Sequence[str] | None) -> tuple[dict[int, set[str]], list[str]]:
+    """Find the channels of the chosen objects in each frame's matte, before any is copied.
+
+    Returns:
+        Channels by frame, without frames that have none, and a sentence for each object that some mattes lack.
+
+    Raises:
+        RequestError: no matte has an object.
+    """
+    chosen: dict[int, set[str]] = {}
+    lacking: dict[str, list[int]] = {}
+    for frame, path in paths.items():
+        header = exr.read_header(path)
+        of_objects = [name for name in header.parts[0].channels if name.endswith(LAYER)]
+        named = of_objects if objects is None else []
+        for name in objects or ():
+            found = _named(header, of_objects, name)
+            named = [*named, *found]
+            if not found:
+                lacking.setdefault(name, []).append(frame)
+        if named:
+            chosen[frame] = set(named)
+    for name, without in lacking.items():
+        if len(without) == len(paths):
+            header = exr.read_header(paths[without[0]])
+            has = ", ".join(_original(header, channel) for channel in header.parts[0].channels if channel.endswith(LAYER))
+            where = f"{paths[without[0]].name} in {paths[without[0]].parent}"
+            raise RequestError(f"{where} has no matte of '{name}'. It has: {has}. Nothing is approved.")
+    warnings = [f"The mattes of {counted(without)} have no '{name}': nothing of it is approved there." for name, without in lacking.items()]
+    return chosen, warnings
+
+
+def _copy(frame: int, path: Path, to: Path, chosen: set[str], files: Together) -> None:
+    """Copy the chosen channels of objects, value for value, beside those that the copy has already."""
     header = exr.read_header(path)
     part = header.parts[0]
     image = exr.read_channels(header, part, part.channels)
-    of_objects = [name for name in image.channels if name.endswith(LAYER)]
-    chosen = set(of_objects) if objects is None else set()
-    for name in objects or ():
-        named = _named(header, of_objects, name)
-        if not named:
-            has = ", ".join(_original(header, channel) for channel in of_objects)
-            raise RequestError(f"{path.name} in {path.parent} has no matte of '{name}'. It has: {has}.")
-        chosen.update(named)
     layers = chosen | _layers(to)
     planes = {name: plane for name, plane in image.channels.items() if name in layers}
     if to.exists():
@@ -98,7 +172,7 @@ def _copy(frame: int, path: Path, to: Path, objects: Iterable[str] | None) -> No
             theirs, ours = old.display_window, header.display_window
             raise RequestError(
                 f"What is approved in {to} is {theirs.width}x{theirs.height}, and the matte is {ours.width}x{ours.height}. "
-                f"Take it back on frame {frame} first, or approve all objects there."
+                f"Take it back on frame {frame} first, or approve all objects there. Nothing is approved."
             )
         before = exr.read_channels(old, old.parts[0], [name for name in old.parts[0].channels if name.endswith(LAYER)])
         window = image.data_window.union(before.data_window)
@@ -106,11 +180,10 @@ def _copy(frame: int, path: Path, to: Path, objects: Iterable[str] | None) -> No
         planes |= {name: _moved(plane, before.data_window, window) for name, plane in before.channels.items() if name not in chosen}
     else:
         window = image.data_window
-    union = 1 - np.prod([1 - plane.astype(np.float32) for plane in planes.values()], axis=0)
-    exr.write(to, {**planes, UNION: union}, window, header.display_window, header.pixel_aspect, {**_kept(header), FRAME: frame})
+    _write(to, planes, window, header, {**_kept(header), FRAME: frame}, files)
 
 
-def _take_back(path: Path, objects: Iterable[str] | None) -> bool:
+def _take_back_copy(path: Path, objects: Iterable[str] | None, files: Together) -> bool:
     """Delete a copy, or some objects' layers of it; say whether there was anything."""
     header = exr.read_header(path)
     layers = [name for name in header.parts[0].channels if name.endswith(LAYER)]
@@ -119,17 +192,25 @@ def _take_back(path: Path, objects: Iterable[str] | None) -> bool:
         return False
     left = [name for name in layers if name not in gone]
     if not left:
-        try:
-            path.unlink()
-        except OSError as error:
-            raise not_written(path, error) from error
-        with suppress(OSError):
-            path.parent.rmdir()  # only an empty folder goes
+        files.deleting(path)
         return True
     image = exr.read_channels(header, header.parts[0], left)
-    union = 1 - np.prod([1 - plane.astype(np.float32) for plane in image.channels.values()], axis=0)
-    exr.write(path, {**image.channels, UNION: union}, image.data_window, header.display_window, header.pixel_aspect, _kept(header))
+    _write(path, image.channels, image.data_window, header, _kept(header), files)
     return True
+
+
+def _write(
+    path: Path,
+    planes: Mapping[str, np.ndarray],
+    window: Box,
+    header: exr.ExrHeader,
+    metadata: Mapping[str, str | int | float],
+    files: Together,
+) -> None:
+    """Write a copy with the union of its layers, to be moved to its name with the others."""
+    union = 1 - np.prod([1 - plane.astype(np.float32) for plane in planes.values()], axis=0)
+    channels = {**planes, UNION: union}
+    exr.write(path, channels, window, header.display_window, header.pixel_aspect, metadata, staged=files.replacing(path))
 
 
 def _kept(header: exr.ExrHeader) -> dict[str, str | int | float]:
