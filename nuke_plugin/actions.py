@@ -15,7 +15,7 @@ from xmem_roto_nuke.handover.exchange import HandedNode, NodeRead, read_to_hand_
 from xmem_roto_nuke.node import home, identity, knobs, places
 from xmem_roto_nuke.node.runs import Run
 from xmem_roto_nuke.node.settings import ALPHA, Settings
-from xmem_roto_nuke.panel import curves, keys, ownership, picked, result, status, views
+from xmem_roto_nuke.panel import curves, keys, ownership, picked, result, status, timeline, views
 from xmem_roto_nuke.run import Share, Unshown, start
 from xmem_roto_nuke.staleness import look, mattes_on_disk
 from xmem_roto_nuke.staleness.last_run import last_record
@@ -110,9 +110,32 @@ def take_back(node: nuke.Node) -> Optional[Run]:
 
 def _any_approved(node: nuke.Node) -> bool:
     """Say whether a matte of the chosen object is approved on the named frames."""
-    pattern, frames, chosen = knobs.shown_pattern(node), keys.meant_frames(node), keys.chosen_object(node)
+    pattern, frames, chosen = knobs.shown_pattern(node), keys.meant_frames(node), keys.chosen_shapes(node)
     marked = approvals.listed(approvals.counting(knobs.matte_pattern(node), pattern, identity.node_id(node))) if pattern else {}
-    return any(chosen in (None, name) and not set(frames).isdisjoint(found) for name, found in marked.items())
+    return any((chosen is None or name == _in_mattes(node, chosen)) and not set(frames).isdisjoint(at) for name, at in marked.items())
+
+
+def _in_mattes(node: nuke.Node, name: str) -> str:
+    """Give the name that an object has in the mattes of the last run, where the last look found that it is called otherwise now."""
+    shown = timeline.of_node(identity.node_id(node))
+    return shown.renamed[0] if shown is not None and shown.renamed is not None and shown.renamed[1] == name else name
+
+
+def _let_follow(run: Run, read: NodeRead) -> None:
+    """Write an object's name of now into what was approved of it under another one."""
+    renamed, marked = _renamed_approved(run, read), approvals.listed(read.settings.out)
+    if renamed is not None:
+        former, name = renamed
+        folder, frames = str(approved_folder(read.settings.out)), str(FrameRange.of(marked[former]))
+        request = ApproveRequest(read.settings.out, frames, (former,), approved=folder, rename=name)
+        run.warnings += _asked(run, lambda job: messages.Approve(job, request), ApproveResult).warnings
+
+
+def _renamed_approved(run: Run, read: NodeRead) -> Optional[Tuple[str, str]]:
+    """Give the former name and that of now of an object whose mattes were approved under another name; from a thread of ours too."""
+    renamed = look.renamed_since(read, host.in_main(last_record, run.node))
+    counted = approvals.counting(read.settings.out, read.approved, read.node_id)
+    return renamed if renamed is not None and renamed[0] in approvals.listed(counted) else None
 
 
 def approve(node: nuke.Node, undo: bool = False) -> Run:
@@ -130,16 +153,17 @@ def approve(node: nuke.Node, undo: bool = False) -> Run:
     if not pattern:
         raise RequestError(f"{node.name()} has no mattes that could be approved. Propagate first.")
     frames = str(FrameRange.of(keys.meant_frames(node)))
-    chosen = keys.chosen_object(node)
+    chosen, absent = keys.chosen_shapes(node), [] if undo else keys.absent_of_approved(node, keys.meant_frames(node))
     ownership.require_approvable(node)
     # The node may show mattes of another place: those of its former version, or of the node that it is a copy of.
     out = knobs.matte_pattern(node)
     counting = approvals.counting(out, pattern, identity.node_id(node))
-    request = ApproveRequest(pattern, frames, None if chosen is None else (chosen,), approved=str(approved_folder(out)), undo=undo)
+    objects = None if chosen is None else (_in_mattes(node, chosen),)
+    request = ApproveRequest(pattern, frames, objects, approved=str(approved_folder(out)), undo=undo)
 
     def work(run: Run, request: ApproveRequest) -> None:
         approvals.take_along(counting, out)
-        run.warnings += _asked(run, lambda job: messages.Approve(job, request), ApproveResult).warnings
+        run.warnings += [*_asked(run, lambda job: messages.Approve(job, request), ApproveResult).warnings, *absent]
         approvals.keep_folder(out)
 
     return start(node, "Take back" if undo else "Approve", lambda _: request, work)
@@ -163,6 +187,7 @@ def _alone(work: Callable[[Run, Read], None]) -> Callable[[Run, Read], None]:
 def _propagate(run: Run, read: NodeRead) -> None:
     require_ours(Path(read.settings.out), read.frames)  # the core would say so too, after the plate has been rendered
     approvals.take_along(read.approved, read.settings.out)
+    _let_follow(run, read)
     handed = exchange.hand_over(read, run.show, run.cancelled)
     run.warnings += [*read.warnings, *handed.warnings]
     request = propagate_request(read, handed)
@@ -304,6 +329,10 @@ def _suggest(run: Run, read: NodeRead) -> None:
     record = host.in_main(last_record, run.node)
     mattes = record.out if record is not None and mattes_on_disk.stamp_of(record) else None
     request = handed.shot.into(replace(read.settings.suggest, mattes=mattes))
+    renamed = _renamed_approved(run, read)
+    if renamed is not None and request.approved is not None:
+        request = replace(request, approved=None)
+        run.warnings.append(f"Propagate first, for a suggestion that counts what you approved of {renamed[0]}, which is {renamed[1]} now.")
     if not read.annotations.frames:
         request = replace(request, mattes=None, object=None, absent=None, approved=None)
     host.in_main(_keep_suggestions, run.node, _asked(run, lambda job: messages.Suggest(job, request), SuggestResult))

@@ -12,12 +12,17 @@ import shutil
 import uuid
 from functools import lru_cache
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from xmemcore.protocol import matte_header, whole_file
 from xmemcore.protocol.failures import not_written
+from xmemcore.protocol.frames import FrameRange
+from xmemcore.protocol.names import layer_names
 from xmemcore.protocol.nuke_record import node_record_of
 from xmemcore.protocol.places import approved_folder, exr_states
+
+if TYPE_CHECKING:
+    from xmem_roto_nuke.handover.exchange import Annotations
 
 COPIES_SEEN = 20_000
 """Copies whose headers are kept in memory."""
@@ -93,6 +98,58 @@ def listed(mattes: str) -> Dict[str, Tuple[int, ...]]:
         for each in objects:
             found.setdefault(each, []).append(frame)
     return {name: tuple(sorted(frames)) for name, frames in found.items()}
+
+
+def renamed(annotations: Annotations, before: Mapping[str, Collection[str]]) -> Optional[Tuple[str, str]]:
+    """Follow a rename, as the list of keyframes does: one object is gone since a run, and one is new that is keyed where it was.
+
+    Args:
+        annotations: of the roto now.
+        before: annotated frames of each object of the run, as texts.
+
+    Returns:
+        The former name and the one of now; None where nothing is to be followed, or it cannot be told.
+    """
+    gone, new = [name for name in before if name not in annotations.frames], [name for name in annotations.frames if name not in before]
+    if len(gone) != 1 or len(new) != 1:
+        return None
+    keyed_alike = set(before[gone[0]]) <= {str(frame) for frame in annotations.frames[new[0]]}
+    return (gone[0], new[0]) if keyed_alike else None
+
+
+def named_today(
+    approved: Mapping[str, Tuple[int, ...]], annotations: Annotations, followed: Optional[Tuple[str, str]]
+) -> Tuple[Dict[str, Tuple[int, ...]], Tuple[str, ...]]:
+    """Give the approved frames of each object under its name of now, and sentences about those whose object has another name or is gone.
+
+    Args:
+        approved: frames by object, as the copies say.
+        annotations: of the roto now.
+        followed: of `renamed`, the run being the one that made the mattes.
+    """
+    if annotations.sent is None:
+        # An alpha is one object, and the core calls its layer otherwise.
+        frames = tuple(sorted({frame for each in approved.values() for frame in each}))
+        return (dict.fromkeys(annotations.frames, frames) if frames else {}), ()
+    gone = _gone(approved, annotations)
+    named, sentences = {name: frames for name, frames in approved.items() if name not in gone}, []
+    for name in gone:
+        frames, said = approved[name], f"What you approved of {name} on {FrameRange.of(approved[name])}"
+        if followed is not None and name == followed[0]:
+            named[followed[1]] = frames
+            sentences.append(f"{said} counts for {followed[1]}, which has taken its place; Take back on these frames undoes that.")
+        else:
+            sentences.append(
+                f"{said} does not count, since the roto has no {name} any more: give the shape that name again. "
+                "To forget it, press Take back on these frames, with all objects."
+            )
+    return named, tuple(sentences)
+
+
+def _gone(approved: Mapping[str, Sequence[int]], annotations: Annotations) -> List[str]:
+    """List the objects with approved mattes that the roto has not got; a layer's name is as good as the object's."""
+    there = {*annotations.frames, *layer_names(list(annotations.frames))}
+    return [name for name, frames in approved.items() if frames and name not in there]
 
 
 @lru_cache(maxsize=COPIES_SEEN)

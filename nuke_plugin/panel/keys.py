@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Set, Tuple
+from typing import TYPE_CHECKING, Any, Collection, List, Optional, Sequence, Set, Tuple
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import plates
 from xmem_roto_nuke.node import identity, roto_pipe
 from xmem_roto_nuke.node.settings import ALPHA, SHAPES
-from xmem_roto_nuke.panel import status
+from xmem_roto_nuke.panel import status, timeline
 from xmem_roto_nuke.roto import reading
 from xmem_roto_nuke.roto.key_edits import ONE_OBJECT, KeyEdits
 from xmem_roto_nuke.roto.reading import RotoReading
@@ -30,6 +30,13 @@ Six = Tuple[Optional[Tuple[float, ...]], ...]
 IN, OUT, FEATHER_IN, FEATHER_OUT = 0, 2, 3, 5
 """Positions of the tangents among the six."""
 
+OF_APPROVED = {
+    "removed": "stays, and counts as before: Take back undoes that",
+    "absent": "does not count any more, since the object is said to be absent there",
+    "added": "does not count any more, since the shape as it is drawn counts there",
+}
+"""What becomes of approved mattes on frames that are put into one of the lists."""
+
 MOST_NAMED = 5
 """Shapes that the status names as left alone."""
 
@@ -44,7 +51,7 @@ def add_current(node: nuke.Node) -> None:
 
 
 def remove_current(node: nuke.Node) -> None:
-    """Do not count the current frame, whatever is keyed there."""
+    """Do not count the current frame, whatever is keyed there. What is approved there stays, and the status says so."""
     _edit(node, "removed")
 
 
@@ -68,7 +75,7 @@ def unsay_absent(node: nuke.Node) -> bool:
     if not any(edits.absent.values()):
         return False
     shapes = str(node["roto_input"].value()) == SHAPES
-    names, chosen = _shapes(node) if shapes else [ONE_OBJECT], chosen_object(node) if shapes else None
+    names, chosen = _shapes(node) if shapes else [ONE_OBJECT], chosen_shapes(node)
     if shapes:
         edits = replace(edits.carried_over(names)[0], known=tuple(names))
     meant = [name for name in names if chosen in (None, name)]
@@ -111,6 +118,11 @@ def chosen_object(node: nuke.Node) -> Optional[str]:
     return None if chosen == ALL_OBJECTS else chosen
 
 
+def chosen_shapes(node: nuke.Node) -> Optional[str]:
+    """Give the object that the buttons are for, where each shape or layer is one; None for all, and where there is but one."""
+    return chosen_object(node) if str(node["roto_input"].value()) == SHAPES else None
+
+
 def _edit(node: nuke.Node, kind: str, *frames: int) -> None:
     """Put frames into one of the lists; without frames, the current one."""
     frames = frames or (host.current_frame(),)
@@ -133,6 +145,35 @@ def _edit(node: nuke.Node, kind: str, *frames: int) -> None:
     with host.one_undo("XMem keyframes"):
         identity.write_key_edits(node, changed)
     status.refresh(node)
+    if beside := _beside_approval(node, None, frames, OF_APPROVED[kind]):
+        status.refresh(node, [beside])
+
+
+def _beside_approval(node: nuke.Node, names: Optional[Collection[str]], frames: Sequence[int], what: str) -> str:
+    """Say what becomes of approved mattes on frames of which something else was said just now; empty where there are none.
+
+    Args:
+        node: an XMemRoto.
+        names: objects of which it was said; None: the one that the buttons are for.
+        frames: on which it was said.
+        what: of `OF_APPROVED`.
+    """
+    shown, chosen = timeline.of_node(identity.node_id(node)), chosen_shapes(node)
+    found = {} if shown is None else {name: set(frames).intersection(at) for name, at in shown.approved.items()}
+    meant = [name for name, at in found.items() if at and (chosen in (None, name) if names is None else name in names)]
+    on = FrameRange.of(sorted({frame for name in meant for frame in found[name]}))
+    return f"What you approved of {listed(meant, MOST_NAMED)} on {on} {what}." if meant else ""
+
+
+def absent_of_approved(node: nuke.Node, frames: Sequence[int]) -> List[str]:
+    """Say of frames that are being approved where the object is said to be absent; [] where it is nowhere."""
+    shown, chosen = timeline.of_node(identity.node_id(node)), chosen_shapes(node)
+    found = {} if shown is None else {name: sorted(set(frames).intersection(at)) for name, at in shown.absent.items()}
+    return [
+        f"{name} is said to be absent on {FrameRange.of(at)}, which counts more than an approved matte: press Take back, then Approve."
+        for name, at in found.items()
+        if at and chosen in (None, name)
+    ]
 
 
 def _gone(node: nuke.Node, chosen: str) -> RequestError:
@@ -228,7 +269,7 @@ def _chosen_shapes(node: nuke.Node, read: RotoReading) -> Optional[str]:
     Raises:
         RequestError: it is gone.
     """
-    chosen = chosen_object(node) if str(node["roto_input"].value()) == SHAPES else None
+    chosen = chosen_shapes(node)
     if chosen is not None and chosen not in read.names:
         raise _gone(node, chosen)
     return chosen
@@ -312,6 +353,8 @@ def _key(node: nuke.Node, frame: int, moved: Optional[Sequence[OwnShape]], chose
         for roto in rotos:
             roto["curves"].changed()  # type: ignore[attr-defined]
         left += _count(node, read, frame, keyed)
+    who = keyed if str(node["roto_input"].value()) == SHAPES else {ONE_OBJECT} if keyed else set()
+    left += filter(None, [_beside_approval(node, who, [frame], OF_APPROVED["added"])])
     if standing:
         left.append(f"Keyed as they stood, since they could not be moved onto the matte: {listed(standing, MOST_NAMED)}.")
     return left

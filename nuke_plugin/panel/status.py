@@ -136,6 +136,7 @@ def _timeline(
         keyed=keyed,
         absent={name: tuple(sorted(frames)) for name, frames in absent.items() if frames},
         approved=current.approved,
+        renamed=current.renamed,
         current=made_last,
         former=shown - made_last,
         outdated=(shown - made_last) & outdated,

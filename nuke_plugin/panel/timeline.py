@@ -26,6 +26,8 @@ class Timeline:
     """Frames of each object on which it is declared absent."""
     approved: Mapping[str, Tuple[int, ...]] = field(default_factory=dict)
     """Frames of each object whose matte the artist approved."""
+    renamed: Optional[Tuple[str, str]] = None
+    """The name that an object has in the mattes of the last run, and that of now; None where all are called as they were."""
     current: FrozenSet[int] = frozenset()
     """Frames whose matte is of the last run."""
     former: FrozenSet[int] = frozenset()

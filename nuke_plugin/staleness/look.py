@@ -29,7 +29,9 @@ class CurrentState:
     out: str
     """Pattern of the mattes that it would write."""
     approved: Mapping[str, Tuple[int, ...]]
-    """Approved frames of each object, which the next run keeps."""
+    """Approved frames of each object, which the next run keeps, by today's names."""
+    renamed: Optional[Tuple[str, str]]
+    """The name that an object had in the last run, and that of now; None where it cannot be told, or nothing was renamed."""
     warnings: Tuple[str, ...]
     """Sentences about the frames and the annotations."""
     plate_ends: Tuple[int, ...] = ()
@@ -74,7 +76,15 @@ def look(read: NodeRead, record: Optional[Record] = None) -> CurrentState:
     roto_state = _roto_state(read.annotations, _alpha_states(read))
     snapshot = Snapshot(plate_state, roto_state, _counting(read), _hidden(read.annotations, frames))
     ends = plates.ends(read.plate, host.script_range())
-    return CurrentState(snapshot, read.annotations, read.frames, read.settings.out, approvals.listed(read.approved), read.warnings, ends)
+    renamed = renamed_since(read, record)
+    approved, sentences = approvals.named_today(approvals.listed(read.approved), read.annotations, renamed)
+    warnings = (*read.warnings, *sentences)
+    return CurrentState(snapshot, read.annotations, read.frames, read.settings.out, approved, renamed, warnings, ends)
+
+
+def renamed_since(read: NodeRead, record: Optional[Record]) -> Optional[Tuple[str, str]]:
+    """Find the object that is called otherwise now than in the last run; see `approvals.renamed`."""
+    return None if record is None else approvals.renamed(read.annotations, record.snapshot.roto)
 
 
 def snapshot_of(read: NodeRead, handed: HandedNode) -> Snapshot:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.nuke_plugin.conftest import TRIANGLE
+from tests.nuke_plugin.test_keyframe_lists import rename
 from tests.nuke_plugin.test_staleness import let_idle_run
 from tests.nuke_plugin.test_versions import choose
 
@@ -363,6 +364,88 @@ def test_a_pasted_node_approves_for_itself_and_never_takes_over_what_anothers_sh
 def approved_curve(stage, node=None):
     knob = (node or stage.node).knob("approved_tri")
     return None if knob is None else [int(frame) for frame in knob.getKeyList()]
+
+
+def test_a_renamed_shape_takes_what_was_approved_along(stage):
+    stage.propagate()
+    approve(stage, "1003-1005")
+    stage.propagate()
+    rename(stage, 0, "hand")
+    assert approved(stage) == {"hand": (1003, 1004, 1005)}
+    assert "What you approved of tri on 1003-1005 counts for hand, which has taken its place" in stage.status()
+    stage.press("suggest_frames")
+    stage.wait()
+    assert "Propagate first, for a suggestion that counts what you approved of tri, which is hand now." in stage.status()
+    stage.node["key_object"].setValue("hand")
+    approve(stage, "1004", "take_back")
+    approve(stage, "1007")
+    assert approved(stage) == {"hand": (1003, 1005, 1007)}, "the mattes still have the former layer"
+    rename(stage, 0, "tri")
+    assert approved(stage) == {"tri": (1003, 1005, 1007)} and "counts for" not in stage.status()
+    rename(stage, 0, "hand")
+    stage.propagate()
+    assert request(stage)["approved"] and approved(stage) == {"hand": (1003, 1005, 1007)} and "Up to date" in stage.status()
+    from xmemcore.protocol.matte_header import approved_in
+
+    copies = sorted(stage.folder.glob("mattes/*/approved/*.exr"))
+    assert [approved_in(copy) for copy in copies] == [(1003, ("hand",)), (1005, ("hand",)), (1007, ("hand",))] and stage.told == []
+
+
+def test_approved_mattes_of_a_shape_that_is_gone_are_named_and_given_to_nobody(stage):
+    stage.roto["curves"].fromScript(TWO)
+    stage.propagate()
+    approve(stage, "1003-1005")
+    rename(stage, 0, "left")
+    rename(stage, 1, "right")
+    assert approved(stage) == {}
+    for name in ("box", "tri"):
+        assert f"What you approved of {name} on 1003-1005 does not count, since the roto has no {name} any more" in stage.status()
+    rename(stage, 0, "box")
+    assert approved(stage) == {"box": (1003, 1004, 1005), "right": (1003, 1004, 1005)}, "one alone can be told"
+    key_by_hand(stage, "right", 1009, 3)
+    assert "counts for right" in stage.status(), "and has a key more"
+    rename(stage, 1, "tri")
+    approve(stage, "1003-1005", "take_back")
+    assert approved(stage) == {} and "What you approved" not in stage.status() and stage.told == []
+
+
+def test_what_is_said_of_approved_frames_tells_what_becomes_of_them(stage):
+    stage.propagate()
+    approve(stage, "1004-1006")
+    stage.node["on_frames"].setValue("")
+    go(stage, 1004)
+    stage.press("remove_key")
+    assert "What you approved of tri on 1004 stays, and counts as before: Take back undoes that." in stage.status()
+    stage.press("refresh")
+    assert "What you approved" not in stage.status(), "said once"
+    go(stage, 1005)
+    stage.press("add_key")
+    assert "on 1005 does not count any more, since the shape as it is drawn counts there" in stage.status()
+    stage.node["key_by"].setValue("in-between")
+    go(stage, 1006)
+    stage.press("make_key")
+    assert "on 1006 does not count any more, since the shape as it is drawn" in stage.status()
+    stage.node["on_frames"].setValue("1003-1004")
+    stage.press("absent_key")
+    assert "on 1004 does not count any more, since the object is said to be absent there" in stage.status()
+    stage.press("approve")
+    stage.wait()
+    assert "tri is said to be absent on 1003-1004, which counts more than an approved matte" in stage.status()
+    go(stage, 1008)
+    stage.press("remove_key")
+    assert "What you approved" not in stage.status()
+
+
+def test_what_is_approved_of_an_alpha_is_that_of_its_one_object(stage):
+    """The core calls its layer otherwise than the panel calls the object."""
+    stage.node["roto_input"].setValue("alpha of the input")
+    stage.press("add_key")
+    stage.propagate()
+    stage.node["key_object"].setValue("roto")
+    approve(stage, "1006-1007")
+    assert approved(stage) == {"roto": (1006, 1007)} and not stage.told and "does not count" not in stage.status()
+    approve(stage, "1006-1007", "take_back")
+    assert approved(stage) == {} and not stage.told
 
 
 def test_a_hidden_curve_has_a_key_on_each_approved_frame_until_it_is_taken_back(stage):

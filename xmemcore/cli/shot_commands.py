@@ -80,7 +80,11 @@ def add_approve(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument("--frames", required=True, metavar="RANGE", help="such as 1010-1032")
     parser.add_argument("--object", action="append", dest="objects", metavar="NAME", help="which object (repeatable; default: all)")
     parser.add_argument("--approved", metavar="DIR", help="folder of the copies (default: approved, beside the mattes)")
-    parser.add_argument("--undo", action="store_true", help="take the mark back")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--undo", action="store_true", help="take the mark back")
+    instead.add_argument(
+        "--rename", metavar="NEW", help="the one --object is called so in the roto now: what is approved of it counts again"
+    )
     add_log_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
     parser.set_defaults(run=run_approve)
@@ -97,7 +101,8 @@ def run_approve(chosen: argparse.Namespace) -> None:
         return
     for warning in answer["warnings"]:
         print(one_line(warning))
-    print(f"{'Taken back' if chosen.undo else 'Approved'}: {counted(answer['changed'])}")
+    done = "Taken back" if chosen.undo else "Approved" if chosen.rename is None else "Renamed"
+    print(f"{done}: {counted(answer['changed'])}")
     for name, frames in answer["approved"].items():
         print(one_line(f"{name}: {frames}"))
     if answer["approved"]:

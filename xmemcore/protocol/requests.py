@@ -588,6 +588,8 @@ class ApproveRequest:
     """Folder of the copies; None: `approved` beside the mattes."""
     undo: bool = False
     """Take the mark back: the copies are deleted, the mattes stay until the next run."""
+    rename: Optional[str] = None
+    """Nothing is approved or taken back: what is approved of the one object counts for the object of this name from then on."""
 
 
 def _require_path(path: str, meaning: str) -> None:

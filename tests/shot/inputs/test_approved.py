@@ -215,9 +215,9 @@ def mattes(tmp_path: Path) -> str:
     return str(tmp_path / "matte.%04d.exr")
 
 
-def write_matte(path: str, *objects: str) -> None:
+def write_matte(path: str, *objects: str, size: tuple[int, int] = (12, 8)) -> None:
     planes = {f"{name}.alpha": np.full((4, 6), 0.5, np.float16) for name in objects}
-    exr.write(Path(path), {**planes, "A": planes[f"{objects[0]}.alpha"]}, Box(2, 2, 8, 6), Box(0, 0, 12, 8), 1.0, {})
+    exr.write(Path(path), {**planes, "A": planes[f"{objects[0]}.alpha"]}, Box(2, 2, 8, 6), Box(0, 0, *size), 1.0, {})
 
 
 def copied(mattes: str) -> dict[str, bytes]:
@@ -280,3 +280,35 @@ def test_an_object_that_some_mattes_have_not_got_is_approved_on_the_others(matte
     assert approve(ApproveRequest(mattes, "1005", ("sleeve", "hat"), undo=True)).warnings == (
         f"hat has no approved matte in {Path(mattes).parent / 'approved'}. Approved are: sleeve.",
     )
+
+
+def test_what_is_approved_follows_an_object_that_is_called_otherwise(mattes: str, capsys: pytest.CaptureFixture[str]) -> None:
+    approve(ApproveRequest(mattes, "1003-1005"))
+    words = ["approve", mattes, "--frames", "1001-1010", "--object", "sleeve", "--rename"]
+    assert main([*words, "left sleeve"]) == 0
+    told = capsys.readouterr().out
+    assert "Renamed: frames 1003-1005" in told and "left sleeve: 1003-1005" in told and "body: 1003-1005" in told
+    copy = Path(mattes).parent / "approved" / "matte.1004.exr"
+    assert approved_in(copy) == (1004, ("body", "left sleeve"))
+    assert sorted(exr.read_header(copy).parts[0].channels) == ["A", "body.alpha", "left_sleeve.alpha"]
+    assert main([*words, "left sleeve"]) == 2 and "Nothing is approved of 'sleeve'" in capsys.readouterr().err
+    assert main([*words[:-1], "--undo", "--rename", "x"]) == 2
+    approve(ApproveRequest(mattes, "1003", ("sleeve",)))
+    found = approve(ApproveRequest(mattes, "1003", ("sleeve",), rename="left sleeve"))
+    assert found.changed == () and found.warnings == (
+        "left sleeve is approved itself on frame 1003, so what is approved of sleeve stays there, and does not count.",
+    )
+    approve(ApproveRequest(mattes, "1003", ("sleeve",), undo=True))
+    approve(ApproveRequest(mattes, "1003-1005", ("left sleeve",), rename="sleeve"))
+    assert {approved_in(path) for path in copy.parent.iterdir()} == {(frame, ("body", "sleeve")) for frame in (1003, 1004, 1005)}
+    with pytest.raises(RequestError, match="Name the one object"):
+        approve(ApproveRequest(mattes, "1003", rename="x"))
+
+
+def test_what_is_approved_of_a_stranger_is_named_with_the_way_to_let_it_count(request_: PropagateRequest, mattes: str) -> None:
+    write_matte(mattes % 1003, "hat", size=(96, 64))
+    approve(ApproveRequest(mattes, "1003"))
+    (told,) = (
+        text for text in open_shot(replace(request_, approved=str(Path(mattes).parent / "approved"))).annotations.warnings if "hat" in text
+    )
+    assert "hat is approved" in told and "does not count" in told and "--object OLD --rename NEW" in told

@@ -40,10 +40,14 @@ def approve(request: ApproveRequest) -> ApproveResult:
         FrameRangeInvalid, RequestError, SequenceNotFound, MachineError: nothing was changed, unless the sentence says so.
     """
     frames = FrameRange.parse(request.frames)
-    if request.undo:
+    if request.undo or request.rename is not None:
         # The mattes themselves may be gone.
         folder = Path(request.approved or approved_folder(str(matte_pattern(request.mattes)))).expanduser().absolute()
-        return _take_back(folder, frames, request.objects)
+        if request.rename is None:
+            return _take_back(folder, frames, request.objects)
+        if request.undo or request.objects is None or len(request.objects) != 1:
+            raise RequestError("Name the one object that is called otherwise now (--object), and do not take back at the same time.")
+        return _rename(folder, frames, request.objects[0], request.rename)
     mattes = read_mattes(request.mattes)
     with_matte = [frame for frame in frames if frame in mattes.frames]
     if not with_matte:
@@ -95,6 +99,34 @@ def _take_back(folder: Path, frames: FrameRange, objects: Sequence[str] | None) 
     _remove_if_empty(folder)
     warnings = tuple(f"{name} has no approved matte in {folder}. {has}" for name in unknown if not _is_layer(name, marked))
     return ApproveResult(str(folder), tuple(changed), _listed(folder), warnings)
+
+
+def _rename(folder: Path, frames: FrameRange, former: str, name: str) -> ApproveResult:
+    """Let an object's approved layers count for the object of another name. A copy that has both stays as it is."""
+    copies, changed, both = _copies(folder), [], []
+    channel = layer_names([name])[0] + LAYER
+    with _changed_together("is renamed") as files:
+        for frame in frames:
+            header = exr.read_header(copies[frame]) if frame in copies else None
+            layers = [] if header is None else [layer for layer in header.parts[0].channels if layer.endswith(LAYER)]
+            if header is None or not (of_former := _named(header, layers, former)[:1]):
+                continue
+            if channel in layers and of_former != [channel]:
+                both.append(frame)
+                continue
+            image = exr.read_channels(header, header.parts[0], layers)
+            planes = {channel if layer == of_former[0] else layer: plane for layer, plane in image.channels.items()}
+            kept = _kept(header)
+            kept.pop(f"{ORIGINAL_NAME}{of_former[0].removesuffix(LAYER)}", None)
+            kept[f"{ORIGINAL_NAME}{channel.removesuffix(LAYER)}"] = name
+            _write(copies[frame], planes, image.data_window, header, kept, files)
+            changed.append(frame)
+    if not changed and not both:
+        raise RequestError(
+            f"Nothing is approved of '{former}' on {frames} in {folder}. Approved are: {', '.join(_listed(folder)) or 'none'}."
+        )
+    warnings = (f"{name} is approved itself on {counted(both)}, so what is approved of {former} stays there, and does not count.",)
+    return ApproveResult(str(folder), tuple(changed), _listed(folder), warnings if both else ())
 
 
 def _is_layer(name: str, marked: Iterable[str]) -> bool:
@@ -178,9 +210,10 @@ def _copy(frame: int, path: Path, to: Path, chosen: set[str], files: Together) -
         window = image.data_window.union(before.data_window)
         planes = {name: _moved(plane, image.data_window, window) for name, plane in planes.items()}
         planes |= {name: _moved(plane, before.data_window, window) for name, plane in before.channels.items() if name not in chosen}
+        kept = {**_kept(old), **_kept(header)}  # what was approved before may have a name that this matte does not know
     else:
-        window = image.data_window
-    _write(to, planes, window, header, {**_kept(header), FRAME: frame}, files)
+        window, kept = image.data_window, _kept(header)
+    _write(to, planes, window, header, {**kept, FRAME: frame}, files)
 
 
 def _take_back_copy(path: Path, objects: Iterable[str] | None, files: Together) -> bool:
@@ -312,7 +345,11 @@ class ApprovedAnnotations(AddedAnnotations):
                 "among the mattes and approve it there."
             )
         if strangers:
-            warnings.append(f"{', '.join(sorted(strangers))} is approved in {folder}, but is no object of this shot; it does not count.")
+            names = ", ".join(sorted(strangers))
+            warnings.append(
+                f"{names} is approved in {folder}, but is no object of this shot; it does not count. If it is called otherwise now, "
+                "`xmem-roto approve MATTES --frames RANGE --object OLD --rename NEW` lets it count again."
+            )
         if others:
             theirs, ours = next(iter(others.values())), plate.canvas.display
             warnings.append(
