@@ -199,7 +199,7 @@ def test_fitted_shapes_replace_neither_an_input_nor_what_is_of_another_kind(requ
 def test_shapes_that_were_fitted_before_are_replaced_but_no_key_is_lost(request_: FitRequest) -> None:
     fit_shapes(replace(request_, frame=1))
     before = Path(str(request_.out)).read_bytes()
-    with pytest.raises(RequestError, match=r"has keys that --roto has not, and they would be lost: disc on frame 1\. Go on from that file"):
+    with pytest.raises(RequestError, match=r"has keys that would be lost, .* leaves them out: disc on frame 1\. Go on from that file"):
         fit_shapes(replace(request_, frame=2))
     assert Path(str(request_.out)).read_bytes() == before
     writer = MatteWriter(Path(request_.mattes) / "matte.%04d.exr", Plate.open(request_.plate).canvas, [("disc", "disc")], {})
@@ -217,3 +217,22 @@ def test_what_the_written_roto_has_not_got_is_said(request_: FitRequest) -> None
     listener.warning = told.append  # type: ignore[method-assign]
     fit_shapes(request_, listener)
     assert any("nothing is left of gone" in sentence for sentence in told), told
+
+
+def test_keys_that_are_not_among_the_named_ones_are_not_written_and_are_told(request_: FitRequest) -> None:
+    fitted = fit_shapes(replace(request_, frame=4))
+    (Path(request_.roto or "")).write_bytes(Path(str(fitted.out)).read_bytes())
+    named = replace(request_, out=str(Path(str(fitted.out)).with_name("named.json")), keyframes=(0,))
+    found = fit_shapes(named)
+    (disc,) = json.loads(Path(str(found.out)).read_text())["objects"]
+    assert sorted(disc["frames"]) == ["0", "8"] and found.warnings == (
+        "named.json has the keys that --keyframes names, and this one. The other keys of the roto are not in it: disc on frame 4.",
+    )
+    with pytest.raises(RequestError, match=r"disc counts as keyed on 4 already.* Leave 4 out of --keyframes to have it moved"):
+        fit_shapes(replace(named, frame=4, keyframes=(0, 4)))
+    assert "--keyframes" not in " ".join(fit_shapes(replace(named, frame=8, keyframes=(0, 4))).warnings), "all of them count"
+
+
+def test_the_command_takes_no_masks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "plate", "--masks", "masks", "--mattes", "m", "--frame", "3"]) == 2
+    assert "--roto" in capsys.readouterr().err

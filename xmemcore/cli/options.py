@@ -151,14 +151,23 @@ def _add_setting(parser: argparse.ArgumentParser, setting: Setting) -> None:
     )
 
 
-def add_annotation_options(parser: argparse.ArgumentParser, required: bool = True) -> None:
-    """Add the plate and what is annotated on it; `required` is False where annotations may be missing."""
+def add_annotation_options(parser: argparse.ArgumentParser, required: bool = True, masks: bool = True) -> None:
+    """Add the plate and what is annotated on it.
+
+    Args:
+        parser: of the command.
+        required: False where annotations may be missing.
+        masks: False where only shapes will do.
+    """
     parser.add_argument("plate", metavar="PLATE", help="shot.%%04d.exr, shot.####.exr, shot.[1001-1100].exr or a folder")
     annotations = parser.add_mutually_exclusive_group(required=required)
     annotations.add_argument("--roto", metavar="FILE", help="a .nk file, Nuke's curves text, or roto JSON")
-    annotations.add_argument(
-        "--masks", metavar="DIR", help="index PNGs, EXR/PNG with one channel or layer per object, or a folder or prefix of files per object"
-    )
+    if masks:
+        annotations.add_argument(
+            "--masks",
+            metavar="DIR",
+            help="index PNGs, EXR/PNG with one channel or layer per object, or a folder or prefix of files per object",
+        )
     parser.add_argument("--roto-node", metavar="NAME", help="which Roto node of a .nk that has several")
     parser.add_argument("--keyframes", type=frame_list, metavar="F,F", help="frames that count as annotated (default: those with keys)")
     add_settings(parser, ShotRequest, "plate")

@@ -64,7 +64,7 @@ def add_suggest(commands: argparse._SubParsersAction[Parser]) -> None:
 def add_fit(commands: argparse._SubParsersAction[Parser]) -> None:
     """Describe the command."""
     parser = commands.add_parser("fit", help="move the roto's own shapes onto the matte of a frame")
-    add_annotation_options(parser)
+    add_annotation_options(parser, masks=False)
     parser.add_argument("--object", action="append", dest="objects", metavar="NAME", help="which object (repeatable; default: all)")
     add_settings(parser, FitRequest, "fit")
     parser.set_defaults(frame=None)  # no frame is usual

@@ -569,7 +569,7 @@ class FitRequest(ShotRequest):
         option="--out",
         group="fit",
         metavar="FILE",
-        help="roto JSON to write, with this key and all others, for the next runs (default: %(default)s)",
+        help="roto JSON to write, with this key and all others that count, see --keyframes, for the next runs (default: %(default)s)",
     )
     """None: nothing is written."""
 

@@ -84,7 +84,8 @@ def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResu
         start = work.nearest_key(obj)
         if start == request.frame:
             # The matte may be older than what was drawn.
-            warnings.append(f"{name} counts as keyed on {start} already: what is drawn there stays.")
+            advice = f" Leave {start} out of --keyframes to have it moved." if start in (request.keyframes or ()) else ""
+            warnings.append(f"{name} counts as keyed on {start} already: what is drawn there stays.{advice}")
             continue
         if start is None or not work.seen(request.frame, obj):
             warnings.append(f"{name} has no shape or no matte that could be used; it is left out.")
@@ -106,6 +107,10 @@ def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResu
         raise RequestError(f"No shape could be brought to frame {request.frame}. " + " ".join(warnings))
     if out is not None:
         _keep_keys(out, shot.annotations, request.frame, fitted)
+        left_out = [f"{name} on {counted(frames)}" for name, frames in shot.annotations.uncounted().items()]
+        if request.keyframes is not None and left_out:
+            others = f"The other keys of the roto are not in it: {listed(left_out, LOST_SHOWN)}."
+            warnings.append(f"{out.name} has the keys that --keyframes names, and this one. {others}")
         try:
             write_text(out, _with_key(shot, shot.annotations, request.frame, fitted))
         except OSError as error:
@@ -154,8 +159,8 @@ def _keep_keys(out: Path, annotations: RotoAnnotations, frame: int, fitted: Coll
     lost = [f"{name} on {counted(frames)}" for name, frames in there.items() if frames]
     if lost:
         raise RequestError(
-            f"{out} has keys that --roto has not, and they would be lost: {listed(lost, LOST_SHOWN)}. "
-            "Go on from that file with --roto, and write another (--out); or delete it."
+            f"{out} has keys that would be lost, since --roto has not got them, or --keyframes leaves them out: "
+            f"{listed(lost, LOST_SHOWN)}. Go on from that file with --roto, and write another (--out); or delete it."
         )
 
 

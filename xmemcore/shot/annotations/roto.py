@@ -91,6 +91,11 @@ class RotoAnnotations:
             self._absent[frame] = frozenset(obj for obj, drawn in enumerate(self._objects) if drawn.absent(frame))
         return self._absent[frame]
 
+    def uncounted(self) -> dict[str, list[int]]:
+        """List the keys that were drawn and are none of those that count, by object; only objects that have any."""
+        found = {drawn.name: sorted(set(drawn.keyframes) - known) for drawn, known in zip(self._objects, self._known)}
+        return {name: frames for name, frames in found.items() if frames}
+
     def approved(self, frame: int) -> frozenset[int]:
         """Name no object: what is drawn needs no mark."""
         return frozenset()
