@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Dict, List, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Set, Tuple
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.graph import outside
@@ -55,7 +55,7 @@ def above(node: nuke.Node) -> Pipe:
             f"The roto input of {node.name()} is {name}. "
             "Connect the Roto or RotoPaint itself, or choose 'alpha of the input' and list the frames."
         )
-    rotos, warnings, seen = [first], [], {str(first.fullName())}
+    rotos, warnings = [first], []
     if is_disabled(first):
         warnings.append(f"{first.name()} is disabled; its shapes count all the same.")
     roto: Optional[nuke.Node] = first
@@ -63,10 +63,11 @@ def above(node: nuke.Node) -> Pipe:
     while roto is not None:
         last = roto
         roto = _next(roto)
-        if roto is None or str(roto.fullName()) in seen:
+        if roto is None:
             break
-        seen.add(str(roto.fullName()))
-        if is_disabled(roto):
+        if _is_drawn(roto, rotos):
+            warnings.append(f"{roto.name()} comes more than once in the chain, as a clone: its shapes count once.")
+        elif is_disabled(roto):
             warnings.append(f"{roto.name()} is disabled; its shapes do not count.")
         else:
             rotos.append(roto)
@@ -76,6 +77,14 @@ def above(node: nuke.Node) -> Pipe:
     warnings += [f"The global motion blur of {roto.name()} is left out." for roto in rotos if _has_global_blur(roto)]
     warnings += [f"The lifetime of the node {roto.name()} is left out; that of its shapes counts." for roto in rotos if _has_lifetime(roto)]
     return Pipe(tuple(rotos), tuple(warnings))
+
+
+def _is_drawn(roto: nuke.Node, rotos: Sequence[nuke.Node]) -> bool:
+    """Say whether a Roto is a clone of one of others: it has the same shapes. Clones may have one name."""
+    if not roto.clones():
+        return False
+    text = str(roto["curves"].toScript())
+    return any(other.clones() and str(other["curves"].toScript()) == text for other in rotos)
 
 
 def texts(pipe: Pipe) -> List[Tuple[str, str]]:

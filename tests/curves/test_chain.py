@@ -106,7 +106,29 @@ def test_groups_have_a_stack_of_their_own() -> None:
 def test_a_clone_has_its_originals_knobs() -> None:
     nodes = (roto("Roto1", "low", "0"), "set C1 [stack 0]", "push 0", "clone $C1 {\n xpos 3\n}")
     clone = read_script(script(*nodes)).nodes[-1]
-    assert clone.kind == "Roto" and clone.knob("curves") is not None
+    assert clone.kind == "Roto" and clone.knob("curves") is not None and clone.name == "Roto1"
+
+
+CLONE = "clone $C1 {\n xpos 3\n}"
+
+
+def test_clones_in_a_chain_count_once_and_what_is_above_them_counts_too() -> None:
+    first = (roto("Roto0", "base", "0"), roto("Roto1", "low"), "set C1 [stack 0]")
+    read = read_roto(script(*first, roto("Roto2", "middle"), CLONE))
+    assert [obj.name for obj in read.objects] == ["low", "middle", "base"], "the topmost is the one that lies on top"
+    assert read.warnings == ("Roto1 comes more than once in the chain, as a clone: its shapes count once.",)
+    assert names(*first, CLONE, CLONE) == ["low", "base"]
+
+
+def test_clones_apart_are_one_choice_where_their_shapes_are_the_same() -> None:
+    nodes = (roto("Roto1", "low", "0"), "set C1 [stack 0]", "push 0", CLONE)
+    assert names(*nodes) == names(*nodes, node="Roto1") == ["low"]
+    nodes = (roto("Roto1", "low", "0"), "set C1 [stack 0]", roto("Roto2", "other", "0"), CLONE)
+    with pytest.raises(RequestError, match=r"3 Roto nodes: Roto1, Roto2, Roto1. Choose one"):
+        names(*nodes)
+    assert names(*nodes, node="Roto2") == ["other"]
+    with pytest.raises(RequestError, match="clones of Roto1 with different Rotos above them, and they have one name. Declone one"):
+        names(*nodes, node="Roto1")
 
 
 @pytest.mark.parametrize(

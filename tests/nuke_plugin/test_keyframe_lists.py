@@ -194,3 +194,21 @@ def test_an_alpha_without_shapes_says_what_to_press_instead(stage):
     stage.node.setInput(1, stage.nuke.nodes.Blur(inputs=[stage.roto]))
     stage.press("make_key")
     assert "there are no shapes to key. Press Add current" in stage.told[-1]
+
+
+def test_clones_of_a_roto_in_a_chain_are_listed_once_and_what_is_above_them_too(stage):
+    from tests.nuke_plugin.conftest import TRIANGLE
+
+    above = stage.nuke.nodes.Roto()
+    above["curves"].fromScript(TRIANGLE.replace("tri", "hat"))
+    stage.roto.setInput(0, above)
+    between = stage.nuke.nodes.Roto(inputs=[stage.roto])
+    between["curves"].fromScript(TRIANGLE.replace("tri", "arm"))
+    twin = stage.nuke.clone(stage.roto, "", False)
+    twin.setInput(0, between)
+    stage.node.setInput(1, twin)
+    stage.press("refresh")
+    assert keyframes(stage) == "tri: 1001<br>arm: 1001<br>hat: 1001"
+    assert "comes more than once in the chain, as a clone: its shapes count once." in stage.status()
+    stage.propagate()
+    assert stage.told == [] and "Up to date" in stage.status()

@@ -70,8 +70,13 @@ class Node:
 
     @cached_property
     def name(self) -> str:
-        """Its name."""
-        return self.value("name") or self.kind
+        """Its name; a clone has its original's."""
+        return self.value("name") or (self.kind if self.source is self else self.source.name)
+
+    @property
+    def source(self) -> Node:
+        """The node whose knobs it has: itself, or its original."""
+        return self if self.original is None or self.original is self else self.original.source
 
     @cached_property
     def path(self) -> str:

@@ -92,7 +92,12 @@ def _saved(text: str, source: str, node: str | None) -> _Trees:
     warnings: list[str] = []
     rotos: list[tuple[str, Layer]] = []
     chain = chain_above(last)
+    drawn: set[int] = set()
     for roto in chain:
+        if id(roto.source) in drawn:
+            warnings.append(f"{roto.path} comes more than once in the chain, as a clone: its shapes count once.")
+            continue
+        drawn.add(id(roto.source))
         if roto.disabled and roto is not last:
             warnings.append(f"{roto.path} is disabled in the script; its shapes do not count.")
             continue
@@ -186,15 +191,26 @@ def _is_text(given: str) -> bool:
 def _chosen(nodes: Sequence[Node], name: str | None, source: str) -> Node:
     if name is None:
         last = [node for node in heads(nodes) if any(_has_shapes(above) for above in chain_above(node))] or heads(nodes)
+        last = _without_clones(last)
         if len(last) > 1:
             raise RequestError(f"{source} has {len(nodes)} Roto nodes: {_paths(nodes)}. Choose one (--roto-node).")
         return last[0]
-    chosen = [node for node in nodes if node.path == name] or [node for node in nodes if node.name == name]
+    chosen = _without_clones([node for node in nodes if node.path == name] or [node for node in nodes if node.name == name])
     if not chosen:
         raise RequestError(f"{source} has no Roto node '{name}'. It has: {_paths(nodes)}.")
+    if len({id(node.source) for node in chosen}) < len(chosen):
+        raise RequestError(
+            f"{source} has clones of {chosen[0].path} with different Rotos above them, and they have one name. Declone one in Nuke."
+        )
     if len(chosen) > 1:
         raise RequestError(f"{source} has {len(chosen)} Roto nodes '{name}': {_paths(chosen)}. Give the whole path of one.")
     return chosen[0]
+
+
+def _without_clones(nodes: Sequence[Node]) -> list[Node]:
+    """Keep one of several clones whose shapes, and those that come to them, are the same."""
+    shapes = {tuple(dict.fromkeys(id(above.source) for above in chain_above(node))): node for node in reversed(nodes)}
+    return [node for node in nodes if any(node is kept for kept in shapes.values())]
 
 
 def _has_shapes(node: Node) -> bool:
