@@ -57,16 +57,17 @@ def cards_of(answer: Dict[str, Any]) -> List[Card]:
     suggestions = answer.get("suggestions") or []
     best = max((float(suggestion["score"]) for suggestion in suggestions), default=0.0) or 1.0
     thumbnails = answer.get("thumbnails") or {}  # in nodes saved by 0.2.0
+    objects = [str(suggestion.get("object") or answer.get("object") or "") for suggestion in suggestions]
     return [
         Card(
             frame=int(suggestion["frame"]),
             share=max(0.0, min(1.0, float(suggestion["score"]) / best)),
             score=float(suggestion["score"]),
-            object=str(suggestion.get("object") or answer.get("object") or ""),
-            reason=str(suggestion["reason"]),
+            object=name,
+            reason=timeline.without_name(str(suggestion["reason"]), name),
             thumbnail=suggestion.get("thumbnail") or thumbnails.get(str(suggestion["frame"])),
         )
-        for suggestion in suggestions
+        for suggestion, name in zip(suggestions, objects)
     ]
 
 

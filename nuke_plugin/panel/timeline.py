@@ -136,6 +136,12 @@ def reasons_of(answer: Mapping[str, Any], settled: Mapping[str, Collection[int]]
     return reasons
 
 
+def without_name(reason: str, name: str) -> str:
+    """Leave out the object that a reason begins with, where it stands above the reason."""
+    start = f"{name}: "
+    return reason[len(start) :] if name and reason.startswith(start) else reason
+
+
 def runs(frames: Iterable[int]) -> List[Tuple[int, int]]:
     """Give first and last of each unbroken run of frames."""
     stretches: List[Tuple[int, int]] = []

@@ -70,7 +70,7 @@ def suggestions() -> dict:
             {
                 "frame": frame,
                 "score": score,
-                "reason": reason.split(": ")[-1],
+                "reason": reason,
                 "wrong": place < 2,
                 "object": reason.split(": ")[0] if ": " in reason else None,
             }

@@ -130,7 +130,10 @@ def test_frames_that_were_declared_absent_or_approved_are_no_weak_places(stage):
 
 def test_what_is_said_of_one_object_leaves_the_reasons_of_others(start):
     start()
-    from xmem_roto_nuke.panel.timeline import reasons_of
+    from xmem_roto_nuke.panel.timeline import reasons_of, without_name
+
+    told = [without_name("sleeve: lost on 5", name) for name in ("sleeve", "", "head", "sle")]
+    assert told == ["lost on 5", *3 * ["sleeve: lost on 5"]], "a card has the name above its reason"
 
     said = {"frame": 5, "reason": "sleeve: lost", "wrong": True, "object": "sleeve"}
     answer = {"suggestions": [said], "object": None, "lost_frames": [7, 8]}

@@ -55,7 +55,7 @@ class Suggestion:
     reason: str
     """Why, in a sentence."""
     object: Optional[str] = None
-    """Whose matte looks wrong around this frame; None: nobody's."""
+    """Whom the reason is about; None: all, or the picture."""
     first: Optional[int] = None
     """First frame of the stretch that looks wrong; the frame itself where none does."""
     last: Optional[int] = None

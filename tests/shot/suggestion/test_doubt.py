@@ -116,6 +116,7 @@ def test_where_nothing_looks_wrong_the_object_its_distance_and_the_frames_that_a
     assert said(16, right) == "body: 14 frames from its nearest key (1031); a key here helps 1010-1023 most", "1016 is the sleeve's"
     assert said(20, right, 16) == "body: 4 frames from 1017, suggested before it; a key here helps 1020-1025 most"
     assert said(4, right) == "body: 4 frames from its nearest key (1001); a key here helps 1004-1017 most"
+    assert [reason(4, keys, [0], found, ["body", "sleeve"], frames).object for found in (right, [])] == ["body", None]
     assert said(4, []) == "all objects: 4 frames from their nearest key (1001); a key here helps 1004-1010 most"
     right[1][3:6] = [Doubt(0.1, "edge unsure")] * 3
     assert said(4, right).startswith("sleeve: edge unsure on 1004-1006, as right mattes can be; 4 frames from its nearest key")

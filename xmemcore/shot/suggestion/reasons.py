@@ -28,7 +28,7 @@ class Reason:
 
     sentence: str
     object: str | None
-    """Whose matte looks wrong; None: nobody's."""
+    """Whom it is about; None: all, or the picture."""
     first: int
     """Index of the first frame of the stretch that looks wrong; the suggested frame itself where none does."""
     last: int
@@ -91,7 +91,8 @@ def reason(
         )
     earlier = set(keyed).difference(*keys)
     reach = [_Reach.of(index, found, earlier, frames) for found in keys or [()]]
-    return Reason(_helps(index, reach, doubts, names, frames), None, index, index, False)
+    sentence, whom = _helps(index, reach, doubts, names, frames)
+    return Reason(sentence, whom, index, index, False)
 
 
 def first_key_reason(share: float) -> str:
@@ -130,15 +131,15 @@ class _Reach:
 
 def _helps(
     index: int, reach: Sequence[_Reach | None], doubts: Sequence[Sequence[Doubt]], names: Sequence[str], frames: Sequence[int]
-) -> str:
-    """Say of whom a key would help where nothing looks wrong, how far it is from the next one, and which frames it helps.
+) -> tuple[str, str | None]:
+    """Say whom a key would help where nothing looks wrong, how far it is from the next one, and which frames it helps.
 
     The object that is farthest from its own keys counts; of several, the one that is least sure. The nearest key of all may be a frame
     away, and be another object's.
     """
     found = [(obj, there) for obj, there in enumerate(reach) if there is not None]
     if not found:
-        return "its objects are known there already"
+        return "its objects are known there already", None
     distance = max(there.distance for _, there in found)
     alike = [(obj, there) for obj, there in found if there.distance == distance]
     obj, there = max(alike, key=lambda each: _mean_error(doubts[each[0]], each[1].first, each[1].last) if doubts else 0.0)
@@ -148,7 +149,8 @@ def _helps(
     beside = f"{frames[there.nearest]}, suggested before it" if there.suggested else near
     sign = _mild(doubts[obj], there, frames) if doubts and distance < FAR_FRAMES else ""
     first, last = (max(each.first for _, each in alike), min(each.last for _, each in alike)) if everyone else (there.first, there.last)
-    return f"{who}{sign}{plural(distance, 'frame')} from {beside}; a key here helps {_numbers(first, last, frames)} most"
+    sentence = f"{who}{sign}{plural(distance, 'frame')} from {beside}; a key here helps {_numbers(first, last, frames)} most"
+    return sentence, None if everyone or not names else names[obj]
 
 
 def _mild(doubts: Sequence[Doubt], there: _Reach, frames: Sequence[int]) -> str:
