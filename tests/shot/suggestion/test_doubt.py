@@ -117,6 +117,8 @@ def test_where_nothing_looks_wrong_the_object_its_distance_and_the_frames_that_a
     assert said(20, right, 16) == "body: 4 frames from 1017, suggested before it; a key here helps 1020-1025 most"
     assert said(4, right) == "body: 4 frames from its nearest key (1001); a key here helps 1004-1017 most"
     assert [reason(4, keys, [0], found, ["body", "sleeve"], frames).object for found in (right, [])] == ["body", None]
+    apart = reason(21, [[0, 30], [0, 12]], [0, 12, 30], [], ["body", "sleeve"], frames).sentence
+    assert apart == "body: 9 frames from its nearest key (1031); a key here helps 1012-1026 most", "the sleeve's nearest is another"
     assert said(4, []) == "all objects: 4 frames from their nearest key (1001); a key here helps 1004-1010 most"
     right[1][3:6] = [Doubt(0.1, "edge unsure")] * 3
     assert said(4, right).startswith("sleeve: edge unsure on 1004-1006, as right mattes can be; 4 frames from its nearest key")
@@ -236,3 +238,11 @@ def test_a_lost_object_is_counted_apart_from_what_is_wrong_beside_it() -> None:
     assert [(each.first, each.last, each.reason) for each in stretches(found)] == [
         (4, 4, "jumps to another place"), (5, 9, "lost"), (10, 13, "edge unsure"),
     ]  # fmt: skip
+
+
+def test_a_key_parts_what_is_wrong_on_either_side() -> None:
+    """Next to a key, a stretch that goes on behind it would be called wrong on the key itself."""
+    for sign in ("jumps to another place", "lost", "edge unsure"):
+        wrong = [Doubt(0.6, sign)] * 4
+        assert [(each.first, each.last) for each in stretches([*wrong, Doubt(0.0, "", keyed=True), *wrong])] == [(0, 3), (5, 8)], sign
+        assert [(each.first, each.last) for each in stretches([*wrong, Doubt(0.0, ""), *wrong])] == [(0, 8)], sign

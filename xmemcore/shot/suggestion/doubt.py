@@ -140,6 +140,8 @@ class Doubt:
     """Expected 1 - J, in [0, 1]."""
     reason: str
     """The strongest sign, in words for an artist; empty when there is none."""
+    keyed: bool = False
+    """Whether the artist's word decides the frame."""
 
     @property
     def beyond(self) -> float:
@@ -171,13 +173,14 @@ def stretches(found: Sequence[Doubt]) -> list[Stretch]:
 
     Frames that are wrong belong together, whatever their signs: a matte that fails is soft on one frame and jumps on the next. A lost
     object and a turned one are told apart from that. So are signs that are tolerated, and a matte in so many places where nothing else
-    is wrong: a right one behind a tree is in two places on one frame and in four on the next.
+    is wrong: a right one behind a tree is in two places on one frame and in four on the next. A key parts what is wrong on either side.
     """
+    keys = [index for index, doubt in enumerate(found) if doubt.keyed]
     told_apart = ("", LOST, TURNED)
     wrong = [index for index, doubt in enumerate(found) if doubt.reason not in told_apart and doubt.beyond >= 0]
     joined: list[Stretch] = []
     taken: set[int] = set()
-    for some in _runs(wrong):
+    for some in _runs(wrong, keys):
         count = sum(not found[index].reason.startswith(IN_PLACES) for index in some)
         if count:
             within = [index for index in range(some[0], some[-1] + 1) if found[index].reason not in told_apart]
@@ -188,15 +191,15 @@ def stretches(found: Sequence[Doubt]) -> list[Stretch]:
         if doubt.reason and index not in taken:
             of_sign.setdefault(doubt.reason, []).append(index)
     for sign, indices in of_sign.items():
-        joined += [_stretch(some, found, 0 if sign == TURNED else some[-1] - some[0] + 1) for some in _runs(indices)]
+        joined += [_stretch(some, found, 0 if sign == TURNED else some[-1] - some[0] + 1) for some in _runs(indices, keys)]
     return sorted(joined, key=lambda stretch: stretch.first)
 
 
-def _runs(indices: Sequence[int]) -> list[list[int]]:
-    """Split ascending indices where more frames lie between two of them than are bridged."""
+def _runs(indices: Sequence[int], keys: Sequence[int]) -> list[list[int]]:
+    """Split ascending indices where more frames lie between two of them than are bridged, or a key does."""
     runs: list[list[int]] = []
     for index in indices:
-        if runs and index - runs[-1][-1] <= BRIDGED_FRAMES + 1:
+        if runs and index - runs[-1][-1] <= BRIDGED_FRAMES + 1 and not any(runs[-1][-1] < key < index for key in keys):
             runs[-1].append(index)
         else:
             runs.append([index])
@@ -261,7 +264,7 @@ def doubts(
     result = []
     for index, seen in enumerate(sights):
         if index in keyed:
-            result.append(Doubt(0.0, ""))
+            result.append(Doubt(0.0, "", keyed=True))
             continue
         distance = min((abs(index - key) for key in keyed), default=len(sights))
         if seen is None:

@@ -143,7 +143,7 @@ def _helps(
     distance = max(there.distance for _, there in found)
     alike = [(obj, there) for obj, there in found if there.distance == distance]
     obj, there = max(alike, key=lambda each: _mean_error(doubts[each[0]], each[1].first, each[1].last) if doubts else 0.0)
-    everyone = not doubts and len(alike) == len(names) > 1
+    everyone = not doubts and len(alike) == len(names) > 1 and len({each.nearest for _, each in alike}) == 1
     who = "all objects: " if everyone else f"{names[obj]}: " if names else ""
     near = f"{'their' if everyone else 'its'} nearest key ({frames[there.nearest]})"
     beside = f"{frames[there.nearest]}, suggested before it" if there.suggested else near
