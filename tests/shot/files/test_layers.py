@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import mmap
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -49,3 +52,20 @@ def test_drawn_matte_gives_back_its_parts() -> None:
         part = Box(5, band.start, 31, band.stop)
         assert np.array_equal(Drawn.of(plane).part(part), plane[band, 5:31])
     assert not Drawn.of(np.zeros((8, 40), np.float32)).part(Box(0, 0, 40, 8)).any()
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="this system does not tell what memory an array has")
+def test_a_placed_layer_takes_the_memory_of_what_is_in_it() -> None:
+    """Arrays of 0 that come from memory which was used before are wholly taken; so the plane has memory of its own."""
+    layer = Layer()
+    layer.add(500, np.ones((20, 30), np.float32), 700)
+    plane = layer.placed(Box(0, 0, 1920, 1080))
+    assert plane.sum(dtype=np.float32) == 600 and plane[500:520, 700:730].all()
+    base = plane
+    while isinstance(base, np.ndarray):
+        base = base.base
+    assert isinstance(base.obj if isinstance(base, memoryview) else base, mmap.mmap)
+    lines = iter(Path("/proc/self/smaps").read_text().splitlines())
+    begins = next(line for line in lines if line.startswith(f"{plane.ctypes.data & -4096:x}-"))
+    taken = next(int(line.split()[1]) for line in lines if line.startswith("Rss:"))
+    assert taken < 0.1 * plane.nbytes / 1024, begins

@@ -5,6 +5,8 @@ So a frame of many objects takes the memory of what the objects cover, and not t
 
 from __future__ import annotations
 
+import mmap
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -54,8 +56,7 @@ class Layer:
 
     def placed(self, box: Box) -> np.ndarray:
         """Give the part in a box that holds everything, float16."""
-        # Memory that stays 0 is not taken by the system.
-        plane = np.zeros((box.height, box.width), np.float16)
+        plane = _untouched(box.height, box.width)
         for row, column, values in self._pieces:
             height, width = values.shape
             plane[row - box.y0 : row - box.y0 + height, column - box.x0 : column - box.x0 + width] = values
@@ -107,3 +108,14 @@ def box_of(layers: Iterable[Layer]) -> Box | None:
         return None
     left, top, right, bottom = zip(*corners)
     return Box(min(left), min(top), max(right), max(bottom))
+
+
+def _untouched(height: int, width: int) -> np.ndarray:
+    """Make a float16 plane of 0 of which the system gives only what is written to.
+
+    Numpy's own would be of memory that was used before: it is cleared by being written to, and then all of it is taken.
+    """
+    size = 2 * height * width
+    # Pages that several processes could share are taken by being read.
+    private = mmap.mmap(-1, size) if sys.platform == "win32" else mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return np.frombuffer(private, np.float16).reshape(height, width)
