@@ -209,7 +209,7 @@ def _read(path: Path) -> _Picture:
         text = str(error).replace("Render the frame again.", "Save it again, as PNG or EXR.")
         raise RequestError(f"The mask {text}" if text.startswith(path.name) else text) from error
     # A palette in which every number is its own grey is a grey picture, as tools make of one.
-    if stored.indices is not None and not np.array_equal(stored.pixels, np.repeat(stored.indices[..., None], 3, axis=-1)):
+    if stored.indices is not None and not all(np.array_equal(stored.pixels[..., place], stored.indices) for place in range(3)):
         return _Picture(stored.indices, True)
     if stored.indices is not None:
         return _Picture(stored.indices, False)
