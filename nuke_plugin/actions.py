@@ -123,7 +123,7 @@ def _in_mattes(node: nuke.Node, name: str) -> str:
 
 def _let_follow(run: Run, read: NodeRead) -> None:
     """Write an object's name of now into what was approved of it under another one."""
-    renamed, marked = _renamed_approved(run, read), approvals.listed(read.settings.out)
+    renamed, marked = renamed_approved(run, read), approvals.listed(read.settings.out)
     if renamed is not None:
         former, name = renamed
         folder, frames = str(approved_folder(read.settings.out)), str(FrameRange.of(marked[former]))
@@ -131,7 +131,7 @@ def _let_follow(run: Run, read: NodeRead) -> None:
         run.warnings += _asked(run, lambda job: messages.Approve(job, request), ApproveResult).warnings
 
 
-def _renamed_approved(run: Run, read: NodeRead) -> Optional[Tuple[str, str]]:
+def renamed_approved(run: Run, read: NodeRead) -> Optional[Tuple[str, str]]:
     """Give the former name and that of now of an object whose mattes were approved under another name; from a thread of ours too."""
     renamed = look.renamed_since(read, host.in_main(last_record, run.node))
     counted = approvals.counting(read.settings.out, read.approved, read.node_id)
@@ -329,7 +329,7 @@ def _suggest(run: Run, read: NodeRead) -> None:
     record = host.in_main(last_record, run.node)
     mattes = record.out if record is not None and mattes_on_disk.stamp_of(record) else None
     request = handed.shot.into(replace(read.settings.suggest, mattes=mattes))
-    renamed = _renamed_approved(run, read)
+    renamed = renamed_approved(run, read)
     if renamed is not None and request.approved is not None:
         request = replace(request, approved=None)
         run.warnings.append(f"Propagate first, for a suggestion that counts what you approved of {renamed[0]}, which is {renamed[1]} now.")

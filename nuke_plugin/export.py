@@ -52,6 +52,12 @@ def _export(folder: Path, copy_plates: bool, run: Run, read: NodeRead) -> None:
         place = folder / job.shot_folder(run.node_name)
         handed = exchange.hand_over(read, run.show, run.cancelled, place)
         run.warnings += read.warnings
+        renamed = actions.renamed_approved(run, read)
+        if renamed is not None:
+            former, name = renamed
+            run.warnings.append(
+                f"What you approved of {former} does not count in this job, since it is called {name} now: Propagate here first."
+            )
         out = (place / job.MATTES / Path(read.settings.out).name).as_posix()
         request = replace(actions.propagate_request(read, handed), out=out)
         if copy_plates:

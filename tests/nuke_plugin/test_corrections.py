@@ -376,6 +376,11 @@ def test_a_renamed_shape_takes_what_was_approved_along(stage):
     stage.press("suggest_frames")
     stage.wait()
     assert "Propagate first, for a suggestion that counts what you approved of tri, which is hand now." in stage.status()
+    from xmem_roto_nuke import export
+
+    export.export(stage.node, stage.folder / "job", False)
+    stage.wait()
+    assert "What you approved of tri does not count in this job, since it is called hand now" in stage.status()
     stage.node["key_object"].setValue("hand")
     approve(stage, "1004", "take_back")
     approve(stage, "1007")
