@@ -185,15 +185,19 @@ def test_views_of_a_single_part_are_told_apart_by_their_names(tmp_path: Path) ->
     assert seen(Plate.open(str(tmp_path), view="right"), 1, 1)
 
 
-def test_parts_that_all_have_a_picture_are_named_and_can_be_chosen(tmp_path: Path) -> None:
-    exr_parts = [(name, half_noise(10, 12, place), (0, 0, 12, 10)) for place, name in enumerate(("diffuse", "specular"))]
+@pytest.mark.parametrize("layered", [False, True])
+def test_parts_that_all_have_a_picture_are_named_and_can_be_chosen(tmp_path: Path, layered: bool) -> None:
+    exr_parts = [
+        (part, {f"{part}.{name}" if layered else name: plane for name, plane in half_noise(10, 12, place).items()}, (0, 0, 12, 10))
+        for place, part in enumerate(("diffuse", "specular"))
+    ]
     write_parts(tmp_path / "p.1.exr", exr_parts, (0, 0, 12, 10))
     plate = Plate.open(str(tmp_path))
     assert plate.warnings == (
         "The plate's parts diffuse and specular all have a picture; diffuse is used. Choose another one with --view.",
     )
     assert seen(Plate.open(str(tmp_path), view="specular"), 1, 1)
-    write_parts(tmp_path / "p.1.exr", [("rgba", *exr_parts[0][1:]), exr_parts[1]], (0, 0, 12, 10))
+    write_parts(tmp_path / "p.1.exr", [("rgba", half_noise(10, 12, 0), (0, 0, 12, 10)), exr_parts[1]], (0, 0, 12, 10))
     assert Plate.open(str(tmp_path)).warnings == (), "a part named rgba is plainly the picture"
 
 

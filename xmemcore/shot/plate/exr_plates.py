@@ -119,7 +119,9 @@ def _picture(header: ExrHeader, view: str | None) -> tuple[_Layer, list[str]]:
     if picture is None:
         raise RequestError(_nothing_plain(header))
     if view is None and len(views) < 2:
-        rivals = [layer.part.name for layer in layers if layer.layer == picture.layer and layer.part is not picture.part]
+        guessed = _last(picture.layer) not in PICTURE_LAYERS
+        others = [layer for layer in layers if layer.part is not picture.part and (guessed or layer.layer == picture.layer)]
+        rivals = list(dict.fromkeys(layer.part.name for layer in others))
         if rivals and _last(picture.part.name) not in PICTURE_LAYERS[1:]:
             name = picture.part.name
             notes.append(
