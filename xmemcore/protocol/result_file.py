@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -155,7 +156,7 @@ def _field(name: str, value: Any) -> Optional[ResultHeader]:
 
 
 def require_ours(pattern: Path, frames: Iterable[int]) -> None:
-    """Raise RequestError where mattes would replace a file that we have not made, such as a plate or a render.
+    """Raise RequestError where mattes would replace what we have not made, such as a plate, a render or a folder.
 
     Also where a matte of ours was before: whoever rendered over it wants to keep that. A file that is no whole EXR is a damaged matte.
 
@@ -165,7 +166,7 @@ def require_ours(pattern: Path, frames: Iterable[int]) -> None:
     """
     for frame in frames:
         path = pattern.parent / (pattern.name % frame)
-        if is_foreign(path):
+        if is_foreign(path) or os.path.exists(path) and not os.path.isfile(path):
             raise RequestError(
                 f"The mattes would replace {path}, which XMem Roto has not made. Choose another output folder or name, or move that file."
             )

@@ -452,7 +452,9 @@ def test_several_objects_in_one_of_several_folders_keep_their_own_names_too(tmp_
 def test_versions_are_no_objects_and_one_object_is_not_there_twice(tmp_path: Path, plate: Plate) -> None:
     for name in ("m_v1.1001.png", "m_v2.1001.png", "m_v1.1002.png", "m_v2.1002.png"):
         cv2.imwrite(str(tmp_path / name), labels((2, 2, 8, 8, 255)))
-    with pytest.raises(RequestError, match=r"several sequences \(m_v1.%04d.png, m_v2.%04d.png\) that differ in numbers only. Name one"):
+    with pytest.raises(
+        RequestError, match=r"several sequences \(m_v1.%04d.png, m_v2.%04d.png\) that differ in numbers only. Name one of them, or put"
+    ):
         MaskAnnotations.open(str(tmp_path), plate)
     for frame in (1001, 1002):
         (tmp_path / f"m_v2.{frame}.png").unlink()

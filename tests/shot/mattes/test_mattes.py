@@ -235,6 +235,10 @@ def test_mattes_never_replace_an_exr_that_no_run_has_made(tmp_path: Path, plate_
             kept(out, plate_files)
     first.write_bytes(first.read_bytes()[:100])
     kept(out, plate_files)
+    first.unlink()
+    first.mkdir()
+    with pytest.raises(RequestError, match="would replace .*m.0008.exr, which XMem Roto has not made"):
+        kept(out, plate_files)
 
 
 @pytest.mark.parametrize("way", ["folder", "file", "hard", "dots"])

@@ -58,7 +58,10 @@ def mask_sequences(pattern: str, view: str | None, plate: Sequence) -> dict[str,
         named[prefix] = sequence
     if len({re.sub("[0-9]+", "#", name) for name in named}) < len(named):
         names = ", ".join(Path(sequence.pattern).name for sequence in named.values())
-        raise RequestError(f"The folder {folder} holds several sequences ({names}) that differ in numbers only. Name one of them.")
+        raise RequestError(
+            f"The folder {folder} holds several sequences ({names}) that differ in numbers only. Name one of them, or put "
+            "the files of each object into a folder of its own."
+        )
     return named
 
 
