@@ -176,6 +176,16 @@ def test_an_encrypted_script_is_named_with_what_to_give_instead(tmp_path: Path, 
         read_roto(path)
 
 
+@pytest.mark.parametrize(("above", "masked"), [("Constant {\n inputs 0\n}\npush 0", True), ("push 0\npush 0", False)])
+def test_a_mask_at_a_rotos_input_is_named(above: str, masked: bool) -> None:
+    text = (
+        script(node("Roto1", curves(square("a", 0, 0, 1)))).replace("Roto {", f"{above}\nRoto {{", 1).replace("inputs 0\n", "inputs 1+1\n")
+    )
+    if masked:
+        text = text.replace("inputs 1+1", "inputs 0", 1)
+    assert [w for w in read_roto(text).warnings if "mask" in w] == ["The mask input of Roto1 is left out; its shapes count whole."] * masked
+
+
 @pytest.mark.parametrize("folder", ["[wip]", "{shot}", "AddMode 1", "two\nlines"])
 def test_a_file_in_a_folder_of_any_name_is_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
     (tmp_path / folder).mkdir()

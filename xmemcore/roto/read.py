@@ -109,6 +109,8 @@ def _saved(text: str, source: str, node: str | None) -> _Trees:
             warnings.append(f"The global motion blur of {roto.path} is left out.")
         if roto.value("useLifetime") in ("true", "1"):
             warnings.append(f"The lifetime of the node {roto.path} is left out; that of its shapes counts.")
+        if _is_masked(roto):
+            warnings.append(f"The mask input of {roto.path} is left out; its shapes count whole.")
         extent = roto.knob("curves")
         if extent is None or not text[slice(*extent)].strip():
             continue
@@ -211,6 +213,12 @@ def _without_clones(nodes: Sequence[Node]) -> list[Node]:
     """Keep one of several clones whose shapes, and those that come to them, are the same."""
     shapes = {tuple(dict.fromkeys(id(above.source) for above in chain_above(node))): node for node in reversed(nodes)}
     return [node for node in nodes if any(node is kept for kept in shapes.values())]
+
+
+def _is_masked(node: Node) -> bool:
+    """Say whether something is connected to the mask of a node: `inputs 1+1` has one input and one mask."""
+    masks = node.value("inputs").partition("+")[2]
+    return masks.isdecimal() and int(masks[:4]) > 0 and any(above is not None for above in node.inputs[-int(masks[:4]) :])
 
 
 def _has_shapes(node: Node) -> bool:
