@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from xmemcore.cli.options import DEFAULTS, Parser, device_name
+from xmemcore.cli.options import DEFAULTS, Parser, add_json_option, device_name
 from xmemcore.cli.progress import TerminalListener, listening
 
 UNTRAINED = "UNTRAINED WEIGHTS: no model is installed, so the mattes of this demo are meaningless; it only proves the installation."
@@ -19,7 +19,7 @@ def add_demo(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument("--out", type=Path, default=Path("demo-output"), metavar="DIR", help="(default: demo-output)")
     parser.add_argument("--model", metavar="NAME|FILE", help="(default: the first of `xmem-roto models list`)")
     parser.add_argument("--device", type=device_name, default=DEFAULTS.device)
-    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
+    add_json_option(parser)
     parser.set_defaults(run=run)
 
 

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
-from xmemcore.cli.options import Parser
+from xmemcore.cli.options import Parser, add_json_option
 from xmemcore.protocol.failures import MachineError
 from xmemcore.protocol.version import VERSION
 
@@ -37,7 +37,7 @@ class Finding:
 def add_doctor(commands: argparse._SubParsersAction[Parser]) -> None:
     """Describe the command."""
     parser = commands.add_parser("doctor", help="check this installation; one page to paste into a bug report")
-    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+    add_json_option(parser)
     parser.set_defaults(run=run)
 
 

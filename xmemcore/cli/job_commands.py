@@ -15,12 +15,12 @@ from xmemcore.cli.options import (
     Parser,
     add_annotation_options,
     add_cache_options,
+    add_cache_place,
     add_device_options,
-    add_log_option,
     add_object_option,
     add_settings,
+    add_telling_options,
     add_word_options,
-    byte_count,
     request_of,
     step_seconds,
     whole,
@@ -68,7 +68,7 @@ def add_plan(commands: argparse._SubParsersAction[Parser]) -> None:
     parser = commands.add_parser("plan", help="what a propagate would compute, what it costs, and a share for each of N workers")
     add_annotation_options(parser, required=False)
     add_word_options(parser)
-    add_object_option(parser)
+    add_object_option(parser, "; the others are not computed")
     add_settings(parser, PropagateRequest, "model", "engine", "propagate")
     add_cache_options(parser)
     parser.add_argument("--shot", help="of a job folder in place of PLATE")
@@ -76,8 +76,7 @@ def add_plan(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument("--workers", type=worker_count, default=1, metavar="N", help="share the work out to so many (default: 1)")
     pace_help = "seconds that a step takes on the machines that will compute (default: as earlier runs here have found)"
     parser.add_argument("--pace", type=step_seconds, metavar="SECONDS", help=pace_help)
-    add_log_option(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
+    add_telling_options(parser)
     parser.set_defaults(run=run_plan)
 
 
@@ -85,8 +84,7 @@ def _add_job(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("job", metavar="JOBDIR", help="folder that holds a job.json")
     parser.add_argument("--shot", action="append", metavar="NAME", help="only this shot of the job (repeatable; default: all)")
     _add_path_rules(parser)
-    add_log_option(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
+    add_telling_options(parser)
 
 
 def _add_path_rules(parser: argparse.ArgumentParser) -> None:
@@ -98,10 +96,7 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
     """Add the options that the machine that runs a job decides."""
     parser.add_argument("--model", metavar="FILE", help="the model's file on this machine (default: found by the job's name for it)")
     parser.add_argument("--precision", choices=PRECISIONS, help="level for a job that says auto; the same on every machine")
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--cache", metavar="DIR", help="root of the cache (default: $XMEM_ROTO_CACHE, $NUKE_TEMP_DIR, the platform's)")
-    where.add_argument("--no-cache", dest="use_cache", action="store_false", help="keep nothing, reuse nothing")
-    parser.add_argument("--cache-limit", type=byte_count, default=PropagateRequest("").cache_limit, metavar="BYTES", help="such as 20G")
+    add_cache_place(parser)
 
 
 def run_run(chosen: argparse.Namespace) -> None:

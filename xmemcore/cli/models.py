@@ -10,7 +10,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from xmemcore.cli.options import Parser
+from xmemcore.cli.options import Parser, add_json_option
 from xmemcore.cli.progress import TerminalListener
 from xmemcore.network import catalogue
 from xmemcore.network.catalogue import KnownModel, Model, NoModel
@@ -29,7 +29,7 @@ def add_models(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument("action", choices=("list", "get", "verify", "info"), nargs="?", default="list")
     parser.add_argument("name", metavar="NAME|FILE", nargs="?", help="which model; for get, one that `list` shows with an address")
     parser.add_argument("--sha256", metavar="HEX", type=_sha256, help="for get: the hash that the file must have; any other is refused")
-    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+    add_json_option(parser)
     parser.set_defaults(run=run)
 
 

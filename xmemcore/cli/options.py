@@ -180,23 +180,33 @@ def add_word_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--approved", metavar="DIR", help="approved mattes, which stay and count as annotations; see `approve`")
 
 
-def add_object_option(parser: argparse.ArgumentParser) -> None:
-    """Add the option that names the objects to compute."""
-    object_help = "which object comes out (repeatable; default: all); the others are not computed"
-    parser.add_argument("--object", action="append", dest="objects", metavar="NAME", help=object_help)
+def add_object_option(parser: argparse.ArgumentParser, more: str = "") -> None:
+    """Add the option that names the objects that are meant; `more` ends its help."""
+    parser.add_argument("--object", action="append", dest="objects", metavar="NAME", help=f"which object (repeatable; default: all){more}")
 
 
-def add_log_option(parser: argparse.ArgumentParser) -> None:
-    """Add the option that names a log file."""
+def add_json_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option by which a program asks."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
+
+
+def add_telling_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of what a command tells, and where."""
     parser.add_argument("--log", metavar="FILE", help="keep what is told on stderr in a file too, each line with its time")
+    add_json_option(parser)
 
 
-def add_cache_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the cache."""
+def add_cache_place(parser: argparse.ArgumentParser) -> None:
+    """Add the options of where the cache is and how large it may grow."""
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--cache", metavar="DIR", help="root of the cache (default: $XMEM_ROTO_CACHE, $NUKE_TEMP_DIR, the platform's)")
     where.add_argument("--no-cache", dest="use_cache", action="store_false", help="keep nothing, reuse nothing")
     parser.add_argument("--cache-limit", type=byte_count, default=DEFAULTS.cache_limit, metavar="BYTES", help="such as 20G, the default")
+
+
+def add_cache_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the cache, and of whose state lies in it."""
+    add_cache_place(parser)
     parser.add_argument("--node-id", metavar="ID", help="whose state this is (default: a hash of plate path and object names)")
 
 

@@ -13,9 +13,9 @@ from xmemcore.cli.options import (
     Parser,
     add_annotation_options,
     add_cache_options,
-    add_log_option,
     add_object_option,
     add_settings,
+    add_telling_options,
     add_word_options,
     request_of,
 )
@@ -40,11 +40,10 @@ def add_propagate(commands: argparse._SubParsersAction[Parser]) -> None:
     parser = commands.add_parser("propagate", help="fill a frame range with mattes")
     add_annotation_options(parser)
     add_word_options(parser)
-    add_object_option(parser)
+    add_object_option(parser, "; the others are not computed")
     add_settings(parser, PropagateRequest, "model", "engine", "propagate", "workers")
     add_cache_options(parser)
-    add_log_option(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
+    add_telling_options(parser)
     parser.set_defaults(run=run_propagate)
 
 
@@ -56,8 +55,7 @@ def add_suggest(commands: argparse._SubParsersAction[Parser]) -> None:
     add_word_options(parser)
     add_settings(parser, SuggestRequest, "suggest", "model")
     add_cache_options(parser)
-    add_log_option(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
+    add_telling_options(parser)
     parser.set_defaults(run=run_suggest)
 
 
@@ -65,11 +63,10 @@ def add_fit(commands: argparse._SubParsersAction[Parser]) -> None:
     """Describe the command."""
     parser = commands.add_parser("fit", help="move the roto's own shapes onto the matte of a frame")
     add_annotation_options(parser, masks=False)
-    parser.add_argument("--object", action="append", dest="objects", metavar="NAME", help="which object (repeatable; default: all)")
+    add_object_option(parser)
     add_settings(parser, FitRequest, "fit")
     parser.set_defaults(frame=None)  # no frame is usual
-    add_log_option(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
+    add_telling_options(parser)
     parser.set_defaults(run=run_fit)
 
 
@@ -78,21 +75,19 @@ def add_approve(commands: argparse._SubParsersAction[Parser]) -> None:
     parser = commands.add_parser("approve", help="mark mattes as right: they stay in every later run, and count as annotations")
     parser.add_argument("mattes", metavar="MATTES", help="mattes of a propagate, a folder or a pattern")
     parser.add_argument("--frames", required=True, metavar="RANGE", help="such as 1010-1032")
-    parser.add_argument("--object", action="append", dest="objects", metavar="NAME", help="which object (repeatable; default: all)")
+    add_object_option(parser)
     parser.add_argument("--approved", metavar="DIR", help="folder of the copies (default: approved, beside the mattes)")
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument("--undo", action="store_true", help="take the mark back")
     instead.add_argument(
         "--rename", metavar="NEW", help="the one --object is called so in the roto now: what is approved of it counts again"
     )
-    add_log_option(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
+    add_telling_options(parser)
     parser.set_defaults(run=run_approve)
 
 
 def run_approve(chosen: argparse.Namespace) -> None:
     """Approve, and list what is approved now."""
-    from xmemcore.protocol.frames import counted
     from xmemcore.shot.inputs.approved import approve
 
     answer = approve(request_of(chosen, ApproveRequest)).as_json()
@@ -214,6 +209,4 @@ def run_suggest(chosen: argparse.Namespace) -> None:
         print(one_line(f"{pick['frame']}  score {pick['score']:.3g}  {pick['reason']}"))
     print(one_line(answer["message"]))
     if answer["lost_frames"]:
-        from xmemcore.protocol.frames import counted
-
         print(f"Look at {counted(answer['lost_frames'])}: the matte is empty there, between frames that have it.")

@@ -32,11 +32,7 @@ from xmemcore.protocol.path_map import of_windows
 from xmemcore.protocol.settings import require_possible, row, setting
 
 LONGEST_WAIT_SECONDS = 7 * 24 * 3600
-__all__ = ["PanelChoices", "PropagateRequest", "RequestError", "ShotRequest", "SuggestRequest", "require_size"]
-
 LONGEST_LEARNING_SECONDS = 3600
-
-
 PATHS = {
     "plate": "plate",
     "roto": "roto",

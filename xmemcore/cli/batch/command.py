@@ -13,7 +13,7 @@ from pathlib import Path
 
 from xmemcore.cli.batch.page import BUSY, DONE, FAILED, WAITING, WORST_FRAMES, Row, write_page
 from xmemcore.cli.batch.shot_list import ListedShot, read_shots
-from xmemcore.cli.options import Parser, add_log_option
+from xmemcore.cli.options import Parser, add_telling_options
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
 from xmemcore.protocol import foreign
 from xmemcore.protocol.failures import Busy, Cancelled, Failure, MachineError, RequestError, not_written
@@ -33,8 +33,7 @@ def add_batch(commands: argparse._SubParsersAction[Parser]) -> None:
     parser.add_argument("--no-sheets", dest="sheets", action="store_false", help="draw no contact sheets")
     check = "open shots again that are finished and whose files have not changed, and compare contents"
     parser.add_argument("--check", action="store_true", help=check)
-    add_log_option(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
+    add_telling_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -56,7 +55,8 @@ def run(chosen: argparse.Namespace) -> int:
             try:
                 # The first time round nothing waits for a busy shot; when nothing else is left, it is waited for.
                 patience = shot.request.wait if shot.name in tried else 0.0
-                row = _propagated(folder, replace_wait(shot, patience), chosen.sheets, overall)
+                patient = replace(shot, request=replace(shot.request, wait=patience))
+                row = _propagated(folder, patient, chosen.sheets, overall)
             except (Cancelled, KeyboardInterrupt):
                 raise
             except Busy as busy:
@@ -83,11 +83,6 @@ def run(chosen: argparse.Namespace) -> int:
     codes = {row.exit_code for row in rows.values()}
     order = (MachineError.exit_code, Busy.exit_code, RequestError.exit_code, *sorted(codes - {0}))
     return next((code for code in order if code in codes), 0)
-
-
-def replace_wait(shot: ListedShot, seconds: float) -> ListedShot:
-    """Give a shot with another patience."""
-    return replace(shot, request=replace(shot.request, wait=seconds))
 
 
 class _ShotListener(TerminalListener):

@@ -35,7 +35,7 @@ from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.names import is_node_id
 from xmemcore.protocol.outside import short
 from xmemcore.protocol.whole_file import read_ordinary, sweep, whole
-from xmemcore.shot.store.rendered import RenderedFrame, rendered_frames
+from xmemcore.shot.store.rendered import RenderedFrame, folders_in, rendered_frames
 
 FORMAT = "3"
 """Version of the content of cache files; raised when it changes, and older files are then made again."""
@@ -189,12 +189,12 @@ def cache_files(root: Path, node_id: str | None = None) -> Iterator[CacheFile]:
         node_id: only those that this node keeps for itself; None: all.
     """
     if node_id is None:
-        for shard in _folders(root / FEATURES):
+        for shard in folders_in(root / FEATURES):
             if re.fullmatch("[0-9a-f]{2}", shard.name):
                 yield from (file for file in _files(shard) if file.path.name.startswith(shard.name))
-    for node in _folders(root):
+    for node in folders_in(root):
         if is_node_id(node.name) and node_id in (None, node.name):
-            for room in _folders(node):
+            for room in folders_in(node):
                 if room.name in (MEMORY, LEARNED, LOOKS):
                     yield from _files(room)
 
@@ -222,16 +222,8 @@ def make_room(root: Path, limit_bytes: int, keep: Iterable[Path] = ()) -> int:
 
 def sweep_partial_files(root: Path) -> None:
     """Delete the half-written files of killed runs in the cache."""
-    for folder in (*_folders(root / FEATURES), *(memory for node in _folders(root) for memory in _folders(node)), *_folders(root)):
+    for folder in (*folders_in(root / FEATURES), *(memory for node in folders_in(root) for memory in folders_in(node)), *folders_in(root)):
         sweep(folder)
-
-
-def _folders(folder: Path) -> list[Path]:
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
-    except OSError:
-        return []
 
 
 def _files(folder: Path) -> Iterator[CacheFile]:

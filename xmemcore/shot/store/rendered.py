@@ -46,7 +46,7 @@ class RenderedFrame:
 
 def rendered_frames(root: Path) -> Iterator[RenderedFrame]:
     """List the frames of nodes for which no Nuke is at work."""
-    for node in _folders(exchange_root(str(root))):
+    for node in folders_in(exchange_root(str(root))):
         if is_node_id(node.name) and not _at_work(exchange_lock(node)):
             for name in RENDERED:
                 yield from _frames(node / name)
@@ -92,7 +92,8 @@ def _at_work(lock: Path) -> bool:
         os.close(descriptor)
 
 
-def _folders(folder: Path) -> list[Path]:
+def folders_in(folder: Path) -> list[Path]:
+    """List the folders inside of a folder, links left out; none where it cannot be read."""
     try:
         with os.scandir(folder) as entries:
             return sorted(Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
