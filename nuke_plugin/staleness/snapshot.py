@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Mapping, Optional, Set
 
@@ -12,7 +11,6 @@ from xmem_roto_nuke.node.settings import default_of
 from xmem_roto_nuke.roto.states import ABSENT
 from xmemcore.protocol.words import listed
 
-FRAME = re.compile(r"-?[0-9]{1,9}")
 EARLIER_VERSION = "Whether the roto has changed cannot be told from a run of an earlier version: Propagate compares, and keeps what holds."
 
 

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from xmemcore.protocol.failures import RequestError
-from xmemcore.protocol.requests import PATHS, PropagateRequest, SuggestRequest, require_size
+from xmemcore.protocol.requests import PATHS, PropagateRequest, SuggestRequest
 
 
-def test_working_size_has_limits_that_everybody_can_ask_for() -> None:
+def test_working_size_has_limits() -> None:
     for size in (64, 480, 4096):
-        require_size(size)
+        PropagateRequest(plate="p", size=size).require_possible()
     for size in (63, 0, -480, 4097):
         with pytest.raises(RequestError, match=f"working size {size} is out of range. Choose 64 to 4096 pixels"):
-            require_size(size)
+            PropagateRequest(plate="p", size=size).require_possible()
 
 
 @pytest.mark.parametrize(

@@ -108,11 +108,6 @@ def gains(apart: np.ndarray, keyed: Sequence[int], error: np.ndarray) -> np.ndar
     return worth
 
 
-def explained(apart: np.ndarray, key: int) -> np.ndarray:
-    """Say how much of each frame's error a key at a position explains: (N,) in [0, 1]."""
-    return 1 - _unexplained(apart[:, key]) / (FLOOR + 1.0)
-
-
 def compared(count: int, must: Sequence[int], may: Sequence[int]) -> list[int]:
     """Choose the frames that are compared.
 

@@ -18,7 +18,6 @@ from xmemcore.network.mobilenet import MOBILENET_V2, MobileNetFeatures
 from xmemcore.network.xmem import XMem
 
 FLOAT32, MIXED, FAST = "float32", "mixed", "fast"
-LEVELS = (FLOAT32, MIXED, FAST)
 
 
 def prepared(network: XMem, level: str = FLOAT32) -> XMem:

@@ -29,7 +29,7 @@ from xmemcore.protocol.colorspaces import COLORSPACES
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.outside import cut
 from xmemcore.protocol.path_map import of_windows
-from xmemcore.protocol.settings import require_possible, row, setting
+from xmemcore.protocol.settings import require_possible, setting
 
 LONGEST_WAIT_SECONDS = 7 * 24 * 3600
 LONGEST_LEARNING_SECONDS = 3600
@@ -596,8 +596,3 @@ def _require_path(path: str, meaning: str) -> None:
     if of_windows(path) and os.name != "nt":
         # As a path of this machine it is one long file name.
         raise RequestError(f"The {meaning} is {cut(path, 200)}, a path of Windows. Write what this machine calls it.")
-
-
-def require_size(size: int) -> None:
-    """Raise RequestError unless a network can work at this size."""
-    row(ShotRequest, "size").require(size)

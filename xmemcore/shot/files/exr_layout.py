@@ -209,7 +209,6 @@ class _Header:
     names: set[str] = field(default_factory=set)
     """Names of all attributes."""
     values: dict[str, bytes] = field(default_factory=dict)
-    types: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     harmless: bool = True
 

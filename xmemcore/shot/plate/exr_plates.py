@@ -52,8 +52,6 @@ class _Layer:
 class ExrPlates:
     """Read EXR frames; see PlateReader."""
 
-    suffixes = (".exr",)
-
     def recognises(self, content: bytes) -> bool:
         """Say whether these first bytes are an EXR's."""
         return content.startswith(MAGIC)

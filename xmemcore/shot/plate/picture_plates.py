@@ -16,8 +16,6 @@ from xmemcore.shot.plate.reader import FrameHeader
 class PicturePlates:
     """Read picture frames; see PlateReader."""
 
-    suffixes = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dpx", ".cin")
-
     def recognises(self, content: bytes) -> bool:
         """Say whether these first bytes are those of such a picture."""
         return kind_of_content(content) in KINDS

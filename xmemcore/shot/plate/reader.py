@@ -35,10 +35,6 @@ class FrameHeader:
 class PlateReader(Protocol):
     """One kind of file. Reading is safe from several threads."""
 
-    @property
-    def suffixes(self) -> tuple[str, ...]:
-        """Suffixes in lower case, with their dot."""
-
     def recognises(self, content: bytes) -> bool:
         """Say whether these first bytes are those of this kind of file."""
 
