@@ -17,11 +17,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import OpenEXR
 import torch
 
 from tests.shot.made_shot import FIRST, write_model, write_plate, write_roto
+from tests.shot.written import mattes, same
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.run.pace import NAME as PACE
@@ -59,7 +59,7 @@ def _kill(folder: Path, count: int, draw: random.Random) -> int:
     began = time.monotonic()
     assert _run(request) == 0
     whole_seconds = time.monotonic() - began
-    whole = _planes(folder / "whole")
+    whole = mattes(request.out)
     names = sorted([*whole, "result.json"])
     kills = ended = 0
     usual_seconds = whole_seconds  # the machine's pace changes while others use it, so this follows the runs that end by themselves
@@ -82,8 +82,7 @@ def _kill(folder: Path, count: int, draw: random.Random) -> int:
         if _run(ours) != 0:
             harms.append(f"kill {kills}: the last run failed")
             continue
-        found = _planes(folder / "out")
-        if found.keys() != whole.keys() or any(not np.array_equal(found[n][c], whole[n][c]) for n in whole for c in whole[n]):
+        if not same(mattes(ours.out), whole):
             harms.append(f"kill {kills}: the mattes differ")
         left = sorted(path.name for path in (folder / "out").iterdir())
         if left != names:
@@ -129,14 +128,6 @@ def _run(request: PropagateRequest, seconds: float | None = None) -> int:
 def _fresh(folder: Path) -> None:
     for name in ("out", "cache"):
         shutil.rmtree(folder / name, ignore_errors=True)
-
-
-def _planes(folder: Path) -> dict[str, dict[str, np.ndarray]]:
-    found = {}
-    for path in sorted(folder.glob("matte.*.exr")):
-        with OpenEXR.File(str(path), separate_channels=True) as file:
-            found[path.name] = {name: channel.pixels.copy() for name, channel in file.channels().items()}
-    return found
 
 
 if __name__ == "__main__":

@@ -7,11 +7,10 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import OpenEXR
 import pytest
 import torch
 
@@ -32,6 +31,7 @@ from tests.shot.made_shot import (
     write_roto,
     write_shot,
 )
+from tests.shot.written import Recorder, mattes, read_matte, same
 from xmemcore.network.checkpoint import save_network
 from xmemcore.network.inference import computes_in_half
 from xmemcore.protocol.failures import Cancelled, MachineError, RequestError
@@ -49,32 +49,6 @@ from xmemcore.shot.store.state import bytes_used, clear_node
 from xmemcore.shot.store.work_folder import MARKER
 
 FRAMES = [frame for frame in range(FIRST, LAST + 1) if frame != HOLE]
-
-
-@dataclass
-class Recorder:
-    """A listener that remembers, and stops after so many frames."""
-
-    stop_after: int | None = None
-    frames: list[int] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    steps: list[tuple[int, int]] = field(default_factory=list)
-
-    def message(self, text: str) -> None:
-        pass
-
-    def warning(self, text: str) -> None:
-        self.warnings.append(text)
-
-    def progress(self, done: int, total: int) -> None:
-        self.steps.append((done, total))
-
-    def frame_done(self, frame: int, path: Path) -> None:
-        assert path.is_file()
-        self.frames.append(frame)
-
-    def cancelled(self) -> bool:
-        return self.stop_after is not None and len(self.frames) >= self.stop_after
 
 
 @pytest.fixture(scope="module")
@@ -95,8 +69,7 @@ def whole(written: PropagateRequest, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def read(folder: Path, frame: int) -> tuple[dict, dict[str, np.ndarray]]:
-    with OpenEXR.File(str(folder / f"matte.{frame:04d}.exr"), separate_channels=True) as file:
-        return dict(file.header()), {name: channel.pixels.copy() for name, channel in file.channels().items()}
+    return read_matte(folder / f"matte.{frame:04d}.exr")
 
 
 def on_format(folder: Path, frame: int, channel: str) -> np.ndarray:
@@ -106,14 +79,6 @@ def on_format(folder: Path, frame: int, channel: str) -> np.ndarray:
     canvas = np.zeros((HEIGHT + 2 * OVERSCAN, WIDTH + 2 * OVERSCAN), np.float32)
     canvas[y0 + OVERSCAN : y1 + 1 + OVERSCAN, x0 + OVERSCAN : x1 + 1 + OVERSCAN] = channels[channel]
     return canvas[OVERSCAN:-OVERSCAN, OVERSCAN:-OVERSCAN]
-
-
-def same_pixels(folder: Path, other: Path) -> bool:
-    for frame in FRAMES:
-        a, b = read(folder, frame)[1], read(other, frame)[1]
-        if a.keys() != b.keys() or any(not np.array_equal(a[name], b[name]) for name in a):
-            return False
-    return True
 
 
 def test_every_frame_of_the_plate_has_its_matte_and_the_hole_has_none(whole: tuple[Path, PropagateResult]) -> None:
@@ -197,7 +162,7 @@ def test_one_more_keyframe_encodes_no_plate_frame_and_one_annotation(request_of:
     assert any("1030" in reason for reason in status.reasons)
     second = propagate(request_of)
     assert second.encoded_frames == 0
-    assert same_pixels(Path(request_of.out).parent, whole[0])
+    assert same(mattes(request_of.out), mattes(whole[1].out))
 
 
 def test_first_matte_is_recorded_at_once_for_a_run_that_is_killed(request_of: PropagateRequest) -> None:
@@ -220,7 +185,7 @@ def test_cancelled_run_goes_on_to_the_same_mattes(request_of: PropagateRequest, 
     assert len(FRAMES) > len(left) >= 9
     finished = propagate(request_of)
     assert len(finished.written) < len(FRAMES)
-    assert same_pixels(Path(request_of.out).parent, whole[0])
+    assert same(mattes(request_of.out), mattes(whole[1].out))
 
 
 def test_objects_that_overlap_are_finished_frame_by_frame(request_of: PropagateRequest, tmp_path: Path) -> None:
@@ -255,14 +220,14 @@ def test_gap_of_the_viewer_comes_first_and_changes_nothing(request_of: Propagate
     propagate(replace(request_of, viewer_frame=viewer), recorder)
     assert abs(recorder.frames[0] - viewer) < 25
     assert recorder.steps[-1] == (len(FRAMES), len(FRAMES))
-    assert same_pixels(Path(request_of.out).parent, whole[0])
+    assert same(mattes(request_of.out), mattes(whole[1].out))
 
 
 def test_mattes_are_the_same_without_a_cache(request_of: PropagateRequest, whole) -> None:
     result = propagate(replace(request_of, use_cache=False))
     assert not Path(request_of.cache).exists()
     assert result.encoded_frames >= len(FRAMES)
-    assert same_pixels(Path(request_of.out).parent, whole[0])
+    assert same(mattes(request_of.out), mattes(whole[1].out))
 
 
 def test_part_of_the_range_is_the_same_as_in_the_whole(request_of: PropagateRequest, whole) -> None:
@@ -285,7 +250,7 @@ def test_damaged_cache_is_made_again_with_a_message(request_of: PropagateRequest
     result = propagate(request_of, recorder)
     assert any("damaged" in warning for warning in recorder.warnings)
     assert result.encoded_frames > 0
-    assert same_pixels(Path(request_of.out).parent, whole[0])
+    assert same(mattes(request_of.out), mattes(whole[1].out))
 
 
 def test_changed_plate_frame_is_encoded_again_alone(request_of: PropagateRequest, tmp_path: Path) -> None:
@@ -350,7 +315,7 @@ def test_cache_that_cannot_be_written_costs_time_and_nothing_else(request_of: Pr
     recorder = Recorder()
     propagate(replace(request_of, cache=str(spoiled)), recorder)
     assert any("This run goes on without the cache" in warning for warning in recorder.warnings)
-    assert same_pixels(Path(request_of.out).parent, whole[0])
+    assert same(mattes(request_of.out), mattes(whole[1].out))
 
 
 def test_mattes_of_another_model_name_it_on_keyframes_too(request_of: PropagateRequest, tmp_path: Path) -> None:

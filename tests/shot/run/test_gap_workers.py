@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from tests.shot.made_shot import sent_to, write_plate, write_shot
-from tests.shot.test_propagate import Recorder, read
+from tests.shot.written import Recorder, mattes, same
 from xmemcore.engine.order import outward_gaps
 from xmemcore.protocol.failures import Cancelled, RequestError
 from xmemcore.protocol.requests import PropagateRequest
@@ -40,10 +39,6 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     return lambda count: monkeypatch.setattr(propagating, "workers_for", lambda gaps, device: count)
 
 
-def pixels(out: str) -> dict[tuple[int, str], np.ndarray]:
-    return {(frame, name): plane for frame in FRAMES for name, plane in read(Path(out).parent, frame)[1].items()}
-
-
 @pytest.mark.parametrize("viewer", [17, 18, 19])
 def test_both_gaps_beside_the_key_that_the_artist_looks_at_come_first(viewer: int) -> None:
     gaps = outward_gaps(40, [0, 12, 18, 24, 36])
@@ -60,10 +55,8 @@ def test_mattes_are_the_same_for_any_number_of_workers(request_of: PropagateRequ
         )
         result = propagate(run)
         assert result.written == tuple(FRAMES) and result.encoded_frames >= len(FRAMES) - len(set(BODY) & set(SLEEVE))
-        runs.append(pixels(run.out))
-    for other in runs[1:]:
-        assert runs[0].keys() == other.keys()
-        assert all(np.array_equal(plane, other[place]) for place, plane in runs[0].items())
+        runs.append(mattes(run.out))
+    assert all(same(runs[0], other) for other in runs[1:])
 
 
 def test_cancelled_run_of_several_workers_goes_on_to_the_same_mattes(request_of: PropagateRequest, workers, tmp_path: Path) -> None:
@@ -75,8 +68,7 @@ def test_cancelled_run_of_several_workers_goes_on_to_the_same_mattes(request_of:
     workers(1)
     undisturbed = replace(request_of, out=str(tmp_path / "whole" / "matte.%04d.exr"), cache=str(tmp_path / "other"))
     propagate(undisturbed)
-    found, expected = pixels(request_of.out), pixels(undisturbed.out)
-    assert all(np.array_equal(plane, found[place]) for place, plane in expected.items())
+    assert same(mattes(request_of.out), mattes(undisturbed.out))
 
 
 def test_frame_that_cannot_be_read_ends_all_workers_with_its_sentence(request_of: PropagateRequest, workers, tmp_path: Path) -> None:

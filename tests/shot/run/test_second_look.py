@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.shot.made_shot import sent_to, write_shot
 from tests.shot.set_up import depends
-from tests.shot.test_propagate import Recorder, read
+from tests.shot.written import Recorder, mattes, same
 from xmemcore.engine import second_look
 from xmemcore.engine.order import outward_gaps
 from xmemcore.engine.propagation import Propagation
@@ -49,15 +48,6 @@ def request_of(written: PropagateRequest, tmp_path: Path) -> PropagateRequest:
     return sent_to(replace(written, device="cpu"), tmp_path)
 
 
-def planes(out: str) -> dict[tuple[int, str], np.ndarray]:
-    return {(frame, name): plane for frame in FRAMES for name, plane in read(Path(out).parent, frame)[1].items()}
-
-
-def same(one: str, other: str) -> bool:
-    found, expected = planes(one), planes(other)
-    return found.keys() == expected.keys() and all(np.array_equal(plane, found[place]) for place, plane in expected.items())
-
-
 def elsewhere(request: PropagateRequest, folder: Path) -> PropagateRequest:
     return replace(request, out=str(folder / "matte.%04d.exr"), cache=str(folder / "cache"))
 
@@ -71,19 +61,18 @@ def test_mattes_are_the_same_for_any_number_of_workers_after_a_cancel_and_from_t
     with pytest.raises(Cancelled):
         propagate(other, Recorder(stop_after=4))
     propagate(other)
-    assert same(other.out, request_of.out)
+    assert same(mattes(other.out), mattes(request_of.out))
     again = replace(other, out=str(tmp_path / "again" / "matte.%04d.exr"))
     propagate(again)
-    assert same(again.out, request_of.out)
+    assert same(mattes(again.out), mattes(request_of.out))
 
 
 def test_a_frame_alone_has_the_matte_that_the_whole_run_gives_it(request_of: PropagateRequest, tmp_path: Path) -> None:
     propagate(request_of)
     alone = replace(elsewhere(request_of, tmp_path / "alone"), frames="1014,1030")
     propagate(alone)
-    for frame in (1014, 1030):
-        found, expected = (read(Path(run.out).parent, frame)[1] for run in (alone, request_of))
-        assert all(np.array_equal(plane, found[name]) for name, plane in expected.items())
+    found, expected = mattes(alone.out), mattes(request_of.out)
+    assert len(found) == 2 and same(found, {name: expected[name] for name in found})
 
 
 def test_a_plate_that_grows_makes_mattes_stale_when_their_sweep_becomes_long() -> None:
@@ -101,10 +90,10 @@ def test_a_plate_that_grows_makes_mattes_stale_when_their_sweep_becomes_long() -
 def test_it_changes_the_mattes_of_long_sweeps_alone_and_they_say_so(request_of: PropagateRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     once = replace(request_of, second_look=False)
     propagate(once)
-    before = planes(once.out)
+    before = mattes(once.out)
     twice = propagate(request_of)
     assert twice.written == tuple(range(KEYS[-1] + 1, LAST + 1)), "the sweep between the keys is short"
-    assert any(not np.array_equal(plane, before[place]) for place, plane in planes(request_of.out).items())
+    assert not same(mattes(request_of.out), before)
     assert depends(once).manifest().settings["second_look"] is False and depends(request_of).manifest().settings["second_look"] is True
     short, long = (signature_of(request_of, index) for index in (5, 20))
     monkeypatch.setattr(second_look, "VERSION", second_look.VERSION + 1)

@@ -16,7 +16,8 @@ import OpenEXR
 import pytest
 
 from tests.shot.made_shot import FIRST, sent_to, write_shot
-from tests.shot.run.test_killed import RUN, planes
+from tests.shot.run.test_killed import RUN
+from tests.shot.written import mattes, read_matte, same
 from xmemcore.protocol.failures import Busy, RequestError
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.result_file import ResultFile
@@ -40,23 +41,13 @@ def moved(request: PropagateRequest, tmp_path: Path) -> PropagateRequest:
     return replace(request, roto=str(tmp_path / "b.nk"))
 
 
-def mattes(request: PropagateRequest) -> dict[str, dict[str, np.ndarray]]:
-    return {path.name: planes(path) for path in sorted(Path(request.out).parent.glob("matte.*.exr"))}
-
-
-def same(first: dict[str, dict[str, np.ndarray]], second: dict[str, dict[str, np.ndarray]]) -> bool:
-    return first.keys() == second.keys() and all(
-        np.array_equal(first[name][channel], second[name][channel]) for name in first for channel in first[name]
-    )
-
-
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
 def test_mattes_of_a_killed_run_with_another_roto_are_not_taken_for_ours(request_of: PropagateRequest, tmp_path: Path) -> None:
     propagate(request_of)
-    of_a = mattes(request_of)
+    of_a = mattes(request_of.out)
     folder = Path(request_of.out).parent
     before = {path: path.stat().st_mtime_ns for path in folder.glob("matte.*.exr")}
     other = moved(request_of, tmp_path)
@@ -66,7 +57,7 @@ def test_mattes_of_a_killed_run_with_another_roto_are_not_taken_for_ours(request
             assert time.monotonic() < deadline and process.poll() is None
             time.sleep(0.005)
         process.kill()
-    assert not same(mattes(request_of), of_a)
+    assert not same(mattes(request_of.out), of_a)
     for frame, record in ResultFile(Path(request_of.out)).records.items():
         # The record of A was withdrawn before the first matte was replaced.
         assert matte_proof.read(Path(request_of.out % frame)).record == record
@@ -74,7 +65,7 @@ def test_mattes_of_a_killed_run_with_another_roto_are_not_taken_for_ours(request
     assert len(stale) >= 6
     result = propagate(request_of)
     assert result.written == tuple(sorted(stale))
-    assert same(mattes(request_of), of_a)
+    assert same(mattes(request_of.out), of_a)
     assert names(folder) == sorted([*of_a, "result.json"])
 
 
@@ -97,7 +88,7 @@ def test_record_is_only_a_hint(request_of: PropagateRequest, tmp_path: Path) -> 
 @pytest.mark.parametrize("damage", ["zeros", "bit", "header", "cut", "longer", "swapped"])
 def test_damaged_matte_is_made_again(request_of: PropagateRequest, damage: str) -> None:
     propagate(request_of)
-    before = mattes(request_of)
+    before = mattes(request_of.out)
     path = Path(request_of.out % (FIRST + 2))
     content = bytearray(path.read_bytes())
     if damage == "zeros":
@@ -116,7 +107,7 @@ def test_damaged_matte_is_made_again(request_of: PropagateRequest, damage: str) 
     path.write_bytes(content)
     assert node_status(request_of).stale == (FIRST + 2,)
     assert propagate(request_of).written == (FIRST + 2,)
-    assert same(mattes(request_of), before)
+    assert same(mattes(request_of.out), before)
 
 
 def test_what_somebody_rendered_over_a_matte_stays(request_of: PropagateRequest) -> None:
@@ -143,8 +134,7 @@ def test_matte_that_was_copied_elsewhere_and_back_is_still_fresh(request_of: Pro
 def test_matte_of_an_older_version_is_named_and_made_again(request_of: PropagateRequest) -> None:
     propagate(request_of)
     path = Path(request_of.out % FIRST)
-    with OpenEXR.File(str(path), separate_channels=True) as file:
-        header, channels = dict(file.header()), {name: channel.pixels for name, channel in file.channels().items()}
+    header, channels = read_matte(path)
     ours = (matte_proof.DIGEST, matte_proof.SIGNATURE, matte_proof.AREAS, matte_proof.SURENESS, "channels")
     header = {name: value for name, value in header.items() if name not in ours} | {"xmem/version": "0.2.0"}
     OpenEXR.File(header, channels).write(str(path))

@@ -9,11 +9,10 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import numpy as np
-import OpenEXR
 import pytest
 
 from tests.shot.made_shot import FIRST, sent_to, write_shot
+from tests.shot.written import mattes, same
 from xmemcore.protocol.failures import Busy
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.result_file import ResultFile
@@ -43,17 +42,9 @@ def shot(tmp_path_factory: pytest.TempPathFactory) -> PropagateRequest:
     return request
 
 
-def planes(folder: Path) -> dict[str, bytes]:
-    found = {}
-    for path in sorted(folder.glob("matte.*.exr")):
-        with OpenEXR.File(str(path), separate_channels=True) as file:
-            found |= {f"{path.name} {name}": np.ascontiguousarray(channel.pixels).tobytes() for name, channel in file.channels().items()}
-    return found
-
-
 def require_whole(request: PropagateRequest, shot: PropagateRequest) -> None:
     folder = Path(request.out).parent
-    assert planes(folder) == planes(Path(shot.out).parent)
+    assert same(mattes(request.out), mattes(shot.out))
     assert sorted(ResultFile(Path(request.out)).records) == list(range(FIRST, LAST + 1)), "no record is lost"
     left = [path.name for path in folder.iterdir() if not path.name.startswith("matte.")]
     assert left == ["result.json"], "no lock, no half-written file"
