@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.evaluation.test_studies import made
+from tests.evaluation.made_clip import made
 from tests.shot.made_shot import write_model
 from xmemcore.cli.main import main
 from xmemcore.evaluation import failures

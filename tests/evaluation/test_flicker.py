@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.shot.mattes.test_carry import HEIGHT, WIDTH, body, grey
+from tests.shot.mattes.moving_body import HEIGHT, WIDTH, body, grey
 from xmemcore.evaluation.carried import carried
 from xmemcore.evaluation.clips import find_clips, hold
 from xmemcore.evaluation.evaluate import score_unannotated

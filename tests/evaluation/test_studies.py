@@ -9,23 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.evaluation.made_clip import made
 from tests.shot.made_shot import write_model
 from xmemcore.evaluation import studies
 from xmemcore.evaluation.clip_shot import ClipShot
-from xmemcore.evaluation.clips import Clip
 from xmemcore.protocol.requests import PropagateRequest
-
-
-def made(folder: Path, length: int, colour: tuple[int, int, int]) -> Clip:
-    """A patch that moves to the right, one pixel a frame."""
-    frames, labels = [], []
-    for index in range(length):
-        frame, label = np.full((64, 96, 3), 60, np.uint8), np.zeros((64, 96), np.uint8)
-        cv2.rectangle(frame, (20 + index, 20), (39 + index, 44), colour, -1)
-        label[20:45, 20 + index : 40 + index] = 1
-        frames.append(frame)
-        labels.append(label)
-    return studies.write_clip(folder, frames, labels)
 
 
 def test_to_and_fro_turns_without_showing_a_frame_twice() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.shot.mattes.test_carry import HEIGHT, WIDTH, body, grey
+from tests.shot.mattes.moving_body import HEIGHT, WIDTH, body, grey
 from xmemcore.evaluation.report import Sheet, draw
 from xmemcore.evaluation.worst_edges import CROPS, LOOKED_AT, look_at_edges
 

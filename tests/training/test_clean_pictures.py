@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.training.test_rendered_clips import _scene
+from tests.training.made_scene import made_scene
 from xmemcore.cli.train import add_arguments
 from xmemcore.protocol.failures import RequestError
 from xmemcore.training import clean_pictures
@@ -93,7 +93,7 @@ def test_a_training_on_clean_pictures_says_so_and_takes_no_other_skins(tmp_path:
     _package(tmp_path)
     build(tmp_path, tmp_path / "set", _manifest(tmp_path / "list.tsv", list(survey(tmp_path))))
     begin_folder(tmp_path / "scenes", {"skins": skins})
-    save_scene(scene_path(tmp_path / "scenes", 0), _scene(2))
+    save_scene(scene_path(tmp_path / "scenes", 0), made_scene(2))
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     chosen = parser.parse_args(["--stills", str(tmp_path / "set"), "--scenes", str(tmp_path / "scenes"), "--out", "x"])
@@ -108,7 +108,7 @@ def test_a_training_on_clean_pictures_says_so_and_takes_no_other_skins(tmp_path:
 @pytest.mark.parametrize("skins", [UNSAID, clean_pictures.LINE])
 def test_generated_pictures_alone_means_generated_skins(tmp_path: Path, skins: str) -> None:
     begin_folder(tmp_path, {"skins": skins})
-    save_scene(scene_path(tmp_path, 0), _scene(2))
+    save_scene(scene_path(tmp_path, 0), made_scene(2))
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     with pytest.raises(RequestError, match="promises none"):

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.training.made_scene import made_scene
 from xmemcore.cli.main import main
 from xmemcore.protocol.failures import RequestError
 from xmemcore.training import bodies
@@ -17,28 +18,15 @@ from xmemcore.training.clips import StagedClips
 from xmemcore.training.draw import draw
 from xmemcore.training.draw_torch import draw_on
 from xmemcore.training.procedural import Procedural, Thin
-from xmemcore.training.rendered import GENERATED, UNSAID, RenderedScene, Scenes, begin_folder, load_scene, save_scene, scene_path, targets
+from xmemcore.training.rendered import GENERATED, UNSAID, Scenes, begin_folder, load_scene, save_scene, scene_path, targets
 from xmemcore.training.scene import ClipShape, SceneConfig, stage, stage_rendered
-
-
-def _scene(frames: int = 5, side: int = 32) -> RenderedScene:
-    """Two discs of two skins that pass before each other."""
-    y, x = np.mgrid[:side, :side]
-    colours, labels = np.zeros((frames, side, side, 4), np.uint8), np.zeros((frames, side, side, 2), np.uint8)
-    for t in range(frames):
-        for body, way in ((1, 8 + 4 * t), (2, 24 - 4 * t)):
-            disc = (x - way) ** 2 + (y - 16) ** 2 < 64
-            colours[t][disc] = (60 * body, 90, 40 * t, 255)
-            labels[t][disc, 0] = body
-            labels[t][disc, 1] = np.where(y[disc] < 16, 1, 2)
-    return RenderedScene(colours, labels)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     begin_folder(tmp_path, {"skins": GENERATED})
     for number in range(2):
-        save_scene(scene_path(tmp_path, number), _scene())
+        save_scene(scene_path(tmp_path, number), made_scene())
     return tmp_path
 
 
@@ -57,7 +45,7 @@ def test_every_part_of_a_body_is_a_surface_seen_from_outside(seed: int, kind: st
 
 
 def test_a_scene_comes_back_with_its_masks_exact_and_its_colours_near(folder: Path) -> None:
-    scene, loaded = _scene(), load_scene(scene_path(folder, 0))
+    scene, loaded = made_scene(), load_scene(scene_path(folder, 0))
     np.testing.assert_array_equal(loaded.labels, scene.labels)
     np.testing.assert_array_equal(loaded.colours[..., 3], scene.colours[..., 3])
     inside = loaded.labels[..., 0] == 1
@@ -87,7 +75,7 @@ def test_a_folder_that_does_not_say_is_taken_for_photographs(folder: Path) -> No
 
 @pytest.mark.parametrize("partial", [False, True])
 def test_targets_are_whole_bodies_or_parts_of_one(partial: bool) -> None:
-    labels = _scene().labels
+    labels = made_scene().labels
     for seed in range(8):
         marks = targets(np.random.default_rng(seed), labels, 2, partial)
         pairs = {tuple(pair) for pair in labels[marks == 1]}

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.shot.mattes.moving_body import HEIGHT, WIDTH, body, grey, moved, planes
 from tests.witness.pixels import decoded
 from tests.witness.shots import WitnessShot, write_shot
 from xmemcore.protocol.requests import PropagateRequest
@@ -19,33 +20,6 @@ from xmemcore.shot.mattes.steps import Carry, Enlarge, chain_of, keys_of
 from xmemcore.shot.plate.canvas import Canvas
 from xmemcore.shot.plate.flow import Flows
 from xmemcore.shot.propagate import propagate
-
-HEIGHT, WIDTH, SPEED = 96, 160, 2.0
-_CLOTH = cv2.GaussianBlur(np.random.default_rng(5).standard_normal((HEIGHT, 2 * WIDTH)).astype(np.float32), (0, 0), 2.5)
-_CLOTH = ((_CLOTH - _CLOTH.min()) / np.ptp(_CLOTH) * 255).astype(np.float32)
-
-
-def moved(plane: np.ndarray, index: int) -> np.ndarray:
-    matrix = np.array(((1, 0, SPEED * index), (0, 1, 0)), np.float32)
-    return cv2.warpAffine(plane, matrix, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT)
-
-
-def grey(index: int) -> np.ndarray:
-    """A cloth that moves to the right."""
-    return moved(_CLOTH, index).astype(np.uint8)
-
-
-def body(index: int, strap: bool = True) -> np.ndarray:
-    """A block, with a strap of two pixels that a network would not find."""
-    plane = np.zeros((HEIGHT, WIDTH), np.float32)
-    plane[40:70, 40:70] = 1
-    if strap:
-        plane[20:40, 54:56] = 1
-    return moved(plane, index)
-
-
-def planes(*objects: np.ndarray) -> np.ndarray:
-    return np.stack((1 - np.sum(objects, axis=0), *objects)).astype(np.float32)
 
 
 def differences(*keys: int) -> KeyDifferences:

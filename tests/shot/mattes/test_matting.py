@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.shot.mattes.test_edges import HEIGHT, WIDTH, disc, network, scene
+from tests.shot.mattes.drawn_edges import HEIGHT, WIDTH, disc, network, scene
 from tests.witness.shots import write_shot
 from xmemcore.evaluation import bench_edges
 from xmemcore.evaluation.alpha_shots import AlphaShot

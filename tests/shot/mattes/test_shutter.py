@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.shot.mattes.test_carry import grey
+from tests.shot.mattes.moving_body import grey
 from tests.witness.shots import write_shot
 from xmemcore.engine.order import Gap
 from xmemcore.evaluation.alpha_shots import AlphaFrame, AlphaShot, answered

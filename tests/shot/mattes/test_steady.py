@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.shot.mattes.test_carry import HEIGHT, WIDTH, body, grey, moved, planes
+from tests.shot.mattes.moving_body import HEIGHT, WIDTH, body, grey, moved, planes
 from tests.witness.pixels import decoded
 from tests.witness.shots import WitnessShot, write_shot
 from xmemcore.protocol.requests import PropagateRequest

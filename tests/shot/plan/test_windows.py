@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.shot.made_shot import HEIGHT, OVERSCAN, WIDTH, body_left, sent_to, write_frame, write_shot
-from tests.shot.mattes.test_carry import grey
+from tests.shot.mattes.moving_body import grey
 from tests.shot.set_up import depends
 from xmemcore.engine import second_look
 from xmemcore.engine.frames import Padding
