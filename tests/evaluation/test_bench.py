@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.shot.made_shot import write_model
 from xmemcore.cli.main import main
-from xmemcore.evaluation import bench, bench_exr, bench_paper, bench_ratios
+from xmemcore.evaluation import bench, bench_exr, bench_paper, bench_ratios, bench_stream
 from xmemcore.evaluation.clips import find_clips
 from xmemcore.protocol.failures import Cancelled, MachineError
 from xmemcore.protocol.requests import PropagateRequest
@@ -101,7 +101,7 @@ def test_exr_handling_is_measured_beside_the_same_shot_at_working_size(model: st
     content = bench_exr.exr_overhead(9, 64, "cpu", Silence(), model)
     assert content["frames"] == 9 and content["exr"] == "128x72"
     assert content["overhead"] == pytest.approx(content["seconds_exr"] / content["seconds_small"] - 1, abs=0.05)
-    assert "from EXR to EXR" in bench.text(content)
+    assert "from EXR to EXR" in bench_exr.text(content)
 
 
 def test_stream_can_be_stopped() -> None:
@@ -110,16 +110,16 @@ def test_stream_can_be_stopped() -> None:
             return True
 
     with pytest.raises(Cancelled):
-        bench.stream(101, 32, "cpu", Impatient())
+        bench_stream.stream(101, 32, "cpu", Impatient())
 
 
 def test_stream_tells_how_memory_grows(capsys: pytest.CaptureFixture[str]) -> None:
-    content = bench.stream(101, 32, "cpu", Silence())
+    content = bench_stream.stream(101, 32, "cpu", Silence())
     marks = content["checkpoints"]
     assert [mark["frame"] for mark in marks] == [100, 101]
     # 2 x 4 cells a frame: one permanent frame, at most ten working frames, and prototypes no more than what was consolidated.
     assert 8 < marks[0]["elements"] <= 8 * (1 + 10 + 100 // 5)
-    assert "memory elements" in bench.text(content)
+    assert "memory elements" in bench_stream.text(content)
 
 
 def test_table_that_cannot_be_written_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

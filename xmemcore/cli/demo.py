@@ -25,7 +25,8 @@ def add_demo(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Run the demo and say where everything is; without a trained model the first and the last line say so."""
-    from xmemcore.evaluation.demo_run import is_trained, run_demo
+    from xmemcore.evaluation.demo_run import run_demo
+    from xmemcore.evaluation.untrained import is_trained
 
     trained = is_trained(chosen.model)
     if not trained:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xmemcore.cli.options import Parser, add_settings, natural, positive, request_of, share
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
@@ -21,6 +21,7 @@ from xmemcore.protocol.settings import rows
 if TYPE_CHECKING:
     from xmemcore.evaluation.clips import Clip
     from xmemcore.network.catalogue import Model
+    from xmemcore.shot.listener import Listener
 
 ON_STDOUT = "-"
 SHARED = ("plate", "model", "engine")
@@ -178,7 +179,6 @@ def run_experiments(chosen: argparse.Namespace) -> None:
 
 def run_bench(chosen: argparse.Namespace) -> None:
     """Measure, and print the rows side by side."""
-    from xmemcore.evaluation import bench
     from xmemcore.evaluation.bench_ratios import MEASUREMENTS
     from xmemcore.protocol.whole_file import write_text
 
@@ -192,47 +192,40 @@ def run_bench(chosen: argparse.Namespace) -> None:
         raise RequestError(f"There is no ratio {unknown[0]}. Choose of: {', '.join(MEASUREMENTS)}.")
     _require_possible(chosen)
     file = _json_file(chosen)
-    text = bench.text
     with _stopped("Nothing was kept."), listening(TerminalListener("bench")) as listener:
-        if chosen.known_alpha:
-            from xmemcore.evaluation import bench_edges
-
-            text = bench_edges.text
-            content = bench_edges.compare_edges(chosen.size, listener)
-        elif chosen.stream:
-            content = bench.stream(chosen.stream, chosen.size, chosen.device, listener)
-        elif chosen.exr:
-            from xmemcore.evaluation.bench_exr import exr_overhead
-
-            content = exr_overhead(chosen.frames, chosen.size, chosen.device, listener, chosen.model)
-        elif chosen.paper:
-            from xmemcore.evaluation import bench_paper
-
-            text = bench_paper.text
-            content = bench_paper.paper_table(chosen.frames, chosen.model, chosen.device, chosen.precision, listener)
-        else:
-            content = bench.compare(
-                chosen.clip,
-                chosen.frames,
-                chosen.model,
-                chosen.device,
-                chosen.size,
-                chosen.plain,
-                chosen.full,
-                listener,
-                chosen.precision,
-                only,
-            )
+        content, text = _measured(chosen, only, listener)
     if chosen.json == ON_STDOUT:
         print(json.dumps(content))
         return
-    print(text(content))
+    print(text)
     if file is not None:
         try:
             write_text(file, json.dumps(content, indent=1))
         except OSError as error:
             raise not_written(file, error) from error
         print(f"Table: {file}")
+
+
+def _measured(chosen: argparse.Namespace, only: Sequence[str], listener: Listener) -> tuple[dict[str, Any], str]:
+    """Measure what was asked for; gives the figures, and how they are printed."""
+    from xmemcore.evaluation import bench, bench_edges, bench_exr, bench_paper, bench_stream
+
+    if chosen.known_alpha:
+        content = bench_edges.compare_edges(chosen.size, listener)
+        return content, bench_edges.text(content)
+    if chosen.stream:
+        content = bench_stream.stream(chosen.stream, chosen.size, chosen.device, listener)
+        return content, bench_stream.text(content)
+    if chosen.exr:
+        content = bench_exr.exr_overhead(chosen.frames, chosen.size, chosen.device, listener, chosen.model)
+        return content, bench_exr.text(content)
+    if chosen.paper:
+        content = bench_paper.paper_table(chosen.frames, chosen.model, chosen.device, chosen.precision, listener)
+        return content, bench_paper.text(content)
+    content = bench.compare(
+        chosen.clip, chosen.frames, chosen.model, chosen.device, chosen.size, chosen.plain, chosen.full, listener, chosen.precision, only
+    )
+    return content, bench.text(content)
 
 
 @contextmanager

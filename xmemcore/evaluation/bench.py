@@ -7,7 +7,6 @@ import platform
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,13 +19,12 @@ from xmemcore.engine.jaccard import jaccard
 from xmemcore.evaluation.bench_ratios import demo_clip, ratios
 from xmemcore.evaluation.clips import find_clips
 from xmemcore.evaluation.demo_shot import DemoShot
-from xmemcore.evaluation.untrained import write_untrained
-from xmemcore.network.catalogue import NoModel, resolve
+from xmemcore.evaluation.untrained import model_or_untrained, write_untrained
+from xmemcore.network.catalogue import resolve
 from xmemcore.network.config import FULL
-from xmemcore.protocol.failures import Cancelled, MachineError
+from xmemcore.protocol.failures import MachineError
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.machine.device import choose_device, choose_precision
-from xmemcore.shot.machine.footprint import resident_mb
 from xmemcore.shot.mattes.mattes import read_mattes
 
 RUN_LIMIT_SECONDS = 4 * 3600
@@ -88,7 +86,8 @@ def compare(
     with tempfile.TemporaryDirectory(prefix="xmem-roto-bench-") as name:
         folder = Path(name)
         shot = _made_up(folder, frames) if clip is None else _from_clip(clip, frames)
-        weights, trained = _installed(model, folder)
+        chosen, trained = model_or_untrained(model, folder)
+        weights = str(resolve(chosen).path)
         sides = (True,) if plain_only else (False, True)
         contenders = [] if only else [_Contender("plain" if plain else "product", weights, plain) for plain in sides]
         official = str(write_untrained(folder / "full-untrained.safetensors", FULL)) if full or only else ""
@@ -119,14 +118,7 @@ def compare(
 
 
 def text(content: dict[str, Any]) -> str:
-    """Print what `compare`, `stream` or `exr_overhead` measured."""
-    if "overhead" in content:
-        took = f"{content['seconds_exr']:.1f} s from EXR to EXR, {content['seconds_small']:.1f} s at working size"
-        return f"{content['frames']} frames of {content['exr']}, short side {content['size']}: {took}: {content['overhead']:+.1%}"
-    if "checkpoints" in content:
-        lines = [f"{'frames':>8}  {'memory elements':>15}  {'resident MB':>11}"]
-        lines += [f"{c['frame']:8d}  {c['elements']:15d}  {c['resident_mb']:11.1f}" for c in content["checkpoints"]]
-        return "\n".join([*lines, f"{content['fps']:.1f} frames/s at short side {content['size']}"])
+    """Print what `compare` measured."""
     lines = [f"{content['clip']}, short side {content['size']}, {content['device']}, {content['precision']}, {content['threads']} threads"]
     slowest = min((row["fps"] for row in content["rows"]), default=1.0)
     for row in content["rows"]:
@@ -160,15 +152,6 @@ def _from_clip(folder: str, frames: int) -> list[str]:
     ]  # fmt: skip
 
 
-def _installed(model: str | None, folder: Path) -> tuple[str, bool]:
-    try:
-        return str(resolve(model).path), True
-    except NoModel:
-        if model is not None:
-            raise
-        return str(write_untrained(folder / "untrained.safetensors")), False
-
-
 def _measure(contender: _Contender, shot: Sequence[str], out: Path, device: str, size: int, precision: str) -> Row:
     command = [
         sys.executable, "-m", "xmemcore", "propagate", *shot, "--out", str(out / "matte.%04d.exr"), "--model", contender.model,
@@ -189,55 +172,3 @@ def _overlap(product: Path, plain: Path) -> float:
     a, b = (read_mattes(str(folder / "matte.%04d.exr")) for folder in (product, plain))
     unions = [(np.asarray(a.read(frame).union) >= 0.5, np.asarray(b.read(frame).union) >= 0.5) for frame in a.frames]
     return round(float(np.mean([jaccard(x, y) for x, y in unions])), 4)
-
-
-def stream(frames: int, size: int, device: str, listener: Listener) -> dict[str, Any]:
-    """Send made-up frames through one forward sweep and watch its memory and the size of the process.
-
-    Args:
-        frames: how many; the footprint of the last must be near that of frame 300.
-        size: height of the made-up frames, a multiple of 16; they are 16:9.
-        device: auto, cpu, cuda or mps.
-        listener: hears of the progress.
-
-    Raises:
-        Cancelled: between two frames.
-    """
-    from xmemcore.engine.config import EngineConfig
-    from xmemcore.engine.frames import Annotation, Frame, Padding, normalise
-    from xmemcore.engine.permanent import entries
-    from xmemcore.engine.sweep import Sweep
-    from xmemcore.evaluation.untrained import untrained
-    from xmemcore.memory.permanent import PermanentMemory
-    from xmemcore.network.inference import prepared
-
-    on_device = choose_device(device)
-    network = prepared(untrained().to(on_device))
-    padding = Padding(size, size * 16 // 9)
-    noise = np.random.default_rng(0).random((size, 2 * padding.width, 3), dtype=np.float32)
-    config, permanent = EngineConfig(order="forward"), PermanentMemory(1)
-
-    def frame(index: int) -> Frame:
-        left = index * 3 % padding.width
-        image = padding.pad(normalise(noise[:, left : left + padding.width], on_device))
-        with torch.inference_mode():
-            return Frame(image, network.encode_key(image))
-
-    mask = torch.zeros(size, padding.width, device=on_device)
-    mask[size // 4 : size // 2, size // 4 : size // 2] = 1
-    annotation = Annotation({0: mask})
-    with torch.inference_mode():
-        for variant, entry in entries(network, frame(0), annotation, 1, padding, config):
-            permanent.put(0, entry, variant)
-    sweep = Sweep(network, permanent, padding, config)
-    marks = sorted({100, 300, 1000, 3000, frames} & set(range(frames + 1)))
-    checkpoints, began = [], time.perf_counter()
-    for index in range(frames):
-        if listener.cancelled():
-            raise Cancelled("Cancelled. Nothing was kept.")
-        sweep.step(index, frame(index), annotation if index == 0 else None)
-        if index + 1 in marks:
-            elements = len(sweep.memory.temporary) + len(permanent)
-            checkpoints.append({"frame": index + 1, "elements": elements, "resident_mb": round(resident_mb() or 0.0, 1)})
-        listener.progress(index + 1, frames)
-    return {"size": size, "frames": frames, "fps": round(frames / (time.perf_counter() - began), 2), "checkpoints": checkpoints}

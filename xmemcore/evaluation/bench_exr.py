@@ -59,3 +59,9 @@ def exr_overhead(
         "seconds_exr": seconds["exr"],
         "overhead": round(seconds["exr"] / seconds["small"] - 1, 4),
     }
+
+
+def text(content: dict[str, Any]) -> str:
+    """Print what `exr_overhead` measured."""
+    took = f"{content['seconds_exr']:.1f} s from EXR to EXR, {content['seconds_small']:.1f} s at working size"
+    return f"{content['frames']} frames of {content['exr']}, short side {content['size']}: {took}: {content['overhead']:+.1%}"

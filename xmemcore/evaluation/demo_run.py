@@ -12,8 +12,7 @@ from xmemcore.evaluation import metrics
 from xmemcore.evaluation.clips import nearest
 from xmemcore.evaluation.demo_shot import DemoShot
 from xmemcore.evaluation.report import draw_report
-from xmemcore.evaluation.untrained import write_untrained
-from xmemcore.network.catalogue import NoModel, resolve
+from xmemcore.evaluation.untrained import model_or_untrained
 from xmemcore.protocol.failures import not_written
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
 from xmemcore.shot.listener import Listener
@@ -72,7 +71,7 @@ def run_demo(folder: Path, model: str | None, device: str, listener: Listener, s
         script.write_text(shot.script(plates), encoding="utf-8")
     except OSError as error:
         raise not_written(script, error) from error
-    chosen, trained = _model(model, folder)
+    chosen, trained = model_or_untrained(model, folder)
     listener.message(f"Propagating the roto of frames {' and '.join(map(str, shot.keyframes))} with {chosen or 'the default model'}")
     out = (folder / "mattes" / "matte.%04d.exr").as_posix()
     common: dict[str, Any] = {
@@ -113,23 +112,6 @@ def run_demo(folder: Path, model: str | None, device: str, listener: Listener, s
         f_hold=round(held.f, 4),
         seconds=result.seconds,
     )
-
-
-def is_trained(model: str | None) -> bool:
-    """Tell whether the demo would run with a trained model; raises RequestError for a name that does not exist."""
-    try:
-        resolve(model)
-    except NoModel:
-        if model is not None:
-            raise
-        return False
-    return True
-
-
-def _model(model: str | None, folder: Path) -> tuple[str | None, bool]:
-    if is_trained(model):
-        return model, True
-    return str(write_untrained(folder / "untrained.safetensors")), False
 
 
 def score(shot: DemoShot, mattes: str) -> tuple[metrics.Score, metrics.Score]:
