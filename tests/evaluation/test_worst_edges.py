@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.shot.mattes.moving_body import HEIGHT, WIDTH, body, grey
-from xmemcore.evaluation.report import Sheet, draw
+from xmemcore.evaluation.report import CURVE, Sheet, draw
 from xmemcore.evaluation.worst_edges import CROPS, LOOKED_AT, look_at_edges
 
 FRAMES = tuple(range(1001, 1009))
@@ -70,7 +70,7 @@ def test_sheet_grows_by_what_is_drawn_of_edges() -> None:
     ]
     assert isinstance(small[1], Image.Image) and small[1].height > small[0].height + 500
     added = np.asarray(small[1])[small[0].height :]
-    assert (added == (110, 170, 255)).all(axis=-1).any(), "the curve"
+    assert (added == CURVE).all(axis=-1).any(), "the curve"
 
 
 def test_nothing_to_look_at_is_nothing() -> None:
