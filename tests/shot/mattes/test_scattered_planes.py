@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import torch
 
-from tests.shot.mattes.test_carry import HEIGHT, WIDTH, grey
+from tests.shot.mattes.moving_body import HEIGHT, WIDTH, grey
 from xmemcore.engine.frames import Padding
 from xmemcore.engine.planes import Boxed, Whole
 from xmemcore.engine.sweep import Prediction

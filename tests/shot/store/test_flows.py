@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.shot.made_shot import FIRST, sent_to, write_roto, write_shot
-from tests.shot.mattes.test_carry import grey
+from tests.shot.mattes.moving_body import grey
 from tests.shot.test_propagate import read
 from xmemcore.shot.plate import flow as flow_module
 from xmemcore.shot.plate.flow import Flows
