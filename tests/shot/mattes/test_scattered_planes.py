@@ -53,7 +53,7 @@ def test_every_step_gives_the_same_bits() -> None:
     canvas = Canvas(Box(0, 0, 2 * WIDTH, 2 * HEIGHT), Box(0, 0, 2 * WIDTH, 2 * HEIGHT))
     around = {other: soft_blocks(0.5 * other) for other in (11, 13)}
     flows = Flows(grey)
-    before = Carry([differences()]), Steady(flows), Shutter(flows, [{INDEX: INDEX - 3}])
+    before = Carry([differences()]), Steady(flows), Shutter(flows, [{INDEX: (INDEX - 3, 1)}])
 
     def solved(planes: Planes, beside: dict[int, Planes], faint: float | None, *steps: Refine) -> list[tuple[Box, np.ndarray]]:
         predicted = Predicted(planes.astype(np.float32), INDEX, lambda: picture, around=beside)
