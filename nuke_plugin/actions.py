@@ -18,8 +18,8 @@ from xmem_roto_nuke.node.settings import ALPHA, Settings
 from xmem_roto_nuke.panel import curves, keys, ownership, picked, result, status, timeline, views
 from xmem_roto_nuke.run import Share, Unshown, start
 from xmem_roto_nuke.staleness import look, mattes_on_disk
-from xmem_roto_nuke.staleness.last_run import last_record
-from xmem_roto_nuke.staleness.record import Record, find_record, keep_record, left_of, write_record
+from xmem_roto_nuke.staleness.last_run import last_record, write_record
+from xmem_roto_nuke.staleness.record import Record, find_record, keep_record, left_of
 from xmem_roto_nuke.words import Pace, size
 from xmemcore.protocol import messages
 from xmemcore.protocol.failures import Cancelled, Failure, RequestError

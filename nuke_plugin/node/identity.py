@@ -12,7 +12,7 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set
 
-from xmem_roto_nuke import graph
+from xmem_roto_nuke import graph, host
 from xmem_roto_nuke.roto.key_edits import KINDS, KeyEdits, NothingKeyed
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.names import is_node_id
@@ -69,8 +69,6 @@ def take_over(node: nuke.Node) -> None:
     former = _just_copied.pop(own_id, "")
     if not former or living_with(former) is not None:
         return
-    from xmem_roto_nuke import host  # not above: records are read where there is no Nuke, too
-
     with host.unrecorded():
         write_hidden(node, "home", {name: entry for name, entry in read_hidden(node, "home").items() if name != COPY_OF})
         node["node_id"].setValue(former)
@@ -202,13 +200,7 @@ def connected(node: nuke.Node, number: int) -> Optional[nuke.Node]:
     """Give what is connected to an input; None when nothing is."""
     if number >= node.inputs():
         return None  # without a question whose answer would be in doubt where nodes are counted
-    return graph.held(node, f"input {number}", lambda: node.input(number), lambda known: _is_input(known, node, number))
-
-
-def _is_input(known: nuke.Node, node: nuke.Node, number: int) -> bool:
-    from xmem_roto_nuke import host  # not above: records are read where there is no Nuke, too
-
-    return host.input_name(node, number) == known.name()
+    return graph.held(node, f"input {number}", lambda: node.input(number), lambda known: host.input_name(node, number) == known.name())
 
 
 def plate_input(node: nuke.Node) -> nuke.Node:

@@ -16,8 +16,8 @@ from xmem_roto_nuke.node import identity, knobs
 from xmem_roto_nuke.node.knobs import path_of, result_read, shown_pattern
 from xmem_roto_nuke.panel import curves, picked, views
 from xmem_roto_nuke.staleness import mattes_on_disk
-from xmem_roto_nuke.staleness.last_run import last_record
-from xmem_roto_nuke.staleness.record import Record, find_record, write_record
+from xmem_roto_nuke.staleness.last_run import last_record, write_record
+from xmem_roto_nuke.staleness.record import Record, find_record
 from xmemcore.protocol.choices import AFTER_GAPS, LIVE
 from xmemcore.protocol.failures import Failure, RequestError
 from xmemcore.protocol.frames import FrameRange

@@ -1,4 +1,4 @@
-"""The record of the run that made the mattes of the current shot. Main thread only."""
+"""The record of the run that made the mattes of the current shot, and that of the last run, in the node's hidden knob. Main thread only."""
 
 from __future__ import annotations
 
@@ -27,3 +27,8 @@ def last_record(node: nuke.Node) -> Optional[Record]:
     if kept is not None and (shown == kept.out or not shown and not knobs.follows_shots(node)):
         return kept
     return find_record(shown, identity.node_id(node)) if shown else None
+
+
+def write_record(node: nuke.Node, record: Record) -> None:
+    """Keep the record of the node's last run."""
+    identity.write_hidden(node, "record", record.as_json())

@@ -1,4 +1,4 @@
-"""The record of a node's last run: in the node's hidden knob, and beside the mattes for scripts that do not hold it.
+"""The record of a run: in the hidden knob of its node, see `last_run`, and beside the mattes for scripts that do not hold it.
 
 Those are a script that a farm propagated, and a version saved before. The script's own record counts for as long as it tells of the same
 result; the core's `result.json` says which one that is. The file is the protocol's, see `nuke_record`.
@@ -10,21 +10,15 @@ import contextlib
 import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Collection, Dict, List, Mapping, Optional, Set, Tuple
+from typing import Any, Collection, Dict, List, Mapping, Optional, Set, Tuple
 
-from xmem_roto_nuke.node import identity
 from xmem_roto_nuke.staleness.snapshot import Snapshot, hidden_digest, inputs_digest
 from xmemcore.protocol import kinds, nuke_record
 from xmemcore.protocol.frames import FrameRange, FrameRangeInvalid
 from xmemcore.protocol.names import is_layer_name
 from xmemcore.protocol.outside import NotUsable
 
-if TYPE_CHECKING:
-    import nuke
-
 FRAME = re.compile(r"-?[0-9]{1,9}")
-
-
 MOST_EARLIER = 8
 """Earlier runs whose inputs a record tells, each of which a look compares; mattes of older ones count as stale, as nobody compares them."""
 
@@ -160,11 +154,6 @@ def _as_earlier(record: Record) -> List[EarlierRun]:
 
 def _text(frames: Collection[int]) -> str:
     return str(FrameRange.of(sorted(frames)))
-
-
-def write_record(node: nuke.Node, record: Record) -> None:
-    """Keep the record of the node's last run."""
-    identity.write_hidden(node, "record", record.as_json())
 
 
 def keep_record(record: Record, node_id: str) -> None:
