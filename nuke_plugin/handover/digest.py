@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import os
 import re
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from xmem_roto_nuke import host
@@ -48,18 +48,46 @@ ActingKnob = Tuple[str, "nuke.Knob", str]
 """Name, knob and text of a knob that may change pixels."""
 
 
+@dataclass(frozen=True)
 class Tree:
     """Everything above a node, read once; afterwards a digest of a frame only looks at files."""
 
-    def __init__(
-        self,
+    digest: str
+    """Of all that was read, but for the files."""
+    exact: bool = True
+    """False where Python may not look at many nodes, so that only the node itself was read."""
+    reads: Sequence[ReadFiles] = ()
+    """Files that are read: those of the Reads first, then what nodes read beside their picture."""
+    readers: Sequence[str] = ()
+    """Names of the nodes that have the first of these."""
+    mattes: Sequence[Tuple[ReadFiles, nuke.Node]] = ()
+    """Files of the Reads that put out mattes, with the nodes of ours around them."""
+    lone: Optional[ReadFiles] = None
+    """Files of the one Read that everything comes from; None where there is no such Read."""
+    all_frames: bool = False
+    """Whether other frames than the one that is asked for may be read."""
+    with_views: Tuple[nuke.Node, ...] = ()
+    """Nodes that may show something else than they put out; see `body.results_shown`."""
+    reloads: Tuple[int, ...] = ()
+    """How often each Read was told to read again: that changes Nuke's hashes, whatever the files hold."""
+    _listings: Dict[str, str] = field(default_factory=dict, init=False)
+    """States of whole sequences, by pattern."""
+
+    @classmethod
+    def of_text(cls, text: str) -> Tree:
+        """Make a tree of no nodes: pixels that depend on a text alone."""
+        return cls(of_lines([text]))
+
+    @classmethod
+    def above(
+        cls,
         top: nuke.Node,
         upstream: Callable[[nuke.Node], List[nuke.Node]],
         file_pattern: Callable[[nuke.Node], str],
         root_state: Sequence[str],
         whole: bool = True,
         colours: bool = False,
-    ) -> None:
+    ) -> Tree:
         """Walk the tree above `top`.
 
         Args:
@@ -67,26 +95,18 @@ class Tree:
             upstream: lists what directly feeds a node.
             file_pattern: gives the files of a Read, expanded but for the frame number.
             root_state: project settings that act on every pixel.
-            whole: False where Python may not look at many nodes; then only `top` is read, and `exact` is False.
+            whole: False where Python may not look at many nodes; then only `top` is read.
             colours: red, green and blue alone are wanted; see `behind_mattes`.
         """
-        self.exact = whole
         passed: List[nuke.Node] = []
+        nodes: Dict[str, nuke.Node] = {}
         if whole:
             top, passed = behind_mattes(top) if colours else (behind_dots(top) or top, [])
-        nodes = {top.fullName(): top}
-        if whole:
-            nodes.clear()
             for _ in _walk(top, upstream, nodes):
                 pass
-        numbers = {name: number for number, name in enumerate(nodes)}
-        lines = list(root_state)
+        else:
+            nodes[top.fullName()] = top
         knobs = {name: _acting_knobs(node) for name, node in nodes.items()}
-        for name, node in nodes.items():
-            lines.extend(_lines(node, knobs[name], numbers if whole else None))
-        for named in _named_in_brackets(knobs) if whole else ():
-            lines.extend(named)
-        self.digest = of_lines(lines)
         readers = [node for node in nodes.values() if _reads_files(node)]
         files = {node.fullName(): ReadFiles.of_node(node, file_pattern(node)) for node in readers}
         ours = {name: nodes[name].parent() for name in files if name.split(".")[-1] in (body.MATTES, body.UNMADE, body.LAYERLESS)}
@@ -94,48 +114,39 @@ class Tree:
         # A matte that is missing is refused, see `without_matte`, and is no hole of the plate.
         files.update({name: replace(files[name], strict=False) for name in ours})
         read_beside = {path for name, node in nodes.items() if name not in files for path in _files_named(node, knobs[name])}
-        self._reads = [*files.values(), *map(ReadFiles.of_path, sorted(read_beside))]
-        self._names = [node.name() for node in readers]
-        self._mattes: List[Tuple[ReadFiles, nuke.Node]] = [
-            (files[name], around) for name, around in ours.items() if name.endswith(body.MATTES)
-        ]
-        """Files of the Reads that put out mattes, with the nodes of ours around them."""
-        for node in passed:  # whatever they have for mattes, rendering asks for it
-            read = node.node(body.MATTES)  # type: ignore[attr-defined]
-            self._mattes += [] if read is None else [(ReadFiles.of_node(read, file_pattern(read)), node)]
-        self.with_views = (*passed, *(node for node in nodes.values() if identity.is_xmemroto(node)))
-        """Nodes that may show something else than they put out; see `body.results_shown`."""
-        self._all_frames = any(OTHER_FRAMES.search(node.Class()) for node in nodes.values())
         lone = _lone_read(top, upstream if whole else lambda node: [])
-        self._lone = files.get(lone.fullName()) if lone is not None else None
-        self._listings: Dict[str, str] = {}
-        self.reloads = tuple(int(reader["version"].value()) for reader in readers if _counts_reloads(reader))
-        """How often each Read was told to read again: that changes Nuke's hashes, whatever the files hold."""
-
-    @classmethod
-    def of_text(cls, text: str) -> Tree:
-        """Make a tree of no nodes: pixels that depend on a text alone."""
-        tree = cls.__new__(cls)
-        tree.exact, tree._reads, tree._names, tree._all_frames, tree._lone, tree._listings = True, [], [], False, None, {}
-        tree.digest, tree.reloads, tree.with_views, tree._mattes = of_lines([text]), (), (), []
-        return tree
+        return cls(
+            digest=of_lines(_all_lines(nodes, knobs, root_state, whole)),
+            exact=whole,
+            reads=[*files.values(), *map(ReadFiles.of_path, sorted(read_beside))],
+            readers=[node.name() for node in readers],
+            mattes=[
+                *((files[name], around) for name, around in ours.items() if name.endswith(body.MATTES)),
+                # Whatever these have for mattes, rendering asks for it.
+                *((ReadFiles.of_node(read, file_pattern(read)), node) for node in passed for read in _matte_reads(node)),
+            ],
+            lone=None if lone is None else files.get(lone.fullName()),
+            all_frames=any(OTHER_FRAMES.search(node.Class()) for node in nodes.values()),
+            with_views=(*passed, *(node for node in nodes.values() if identity.is_xmemroto(node))),
+            reloads=tuple(int(reader["version"].value()) for reader in readers if _counts_reloads(reader)),
+        )
 
     def at(self, frame: int) -> str:
         """Give the digest of what is rendered at a frame."""
-        return of_lines([self.digest, *(self._file_state(read, frame) for read in self._reads)])
+        return of_lines([self.digest, *(self._file_state(read, frame) for read in self.reads)])
 
     def is_hole(self, frame: int) -> bool:
         """Say whether there can be no picture: everything comes from one Read, which has no file and makes that an error.
 
         False where that cannot be told beforehand; then Nuke tells, see `explains`.
         """
-        return self._lone is not None and self._lone.strict and self._lacks(self._lone, frame)
+        return self.lone is not None and self.lone.strict and self._lacks(self.lone, frame)
 
     def may_be_hole(self, frame: int) -> bool:
         """Say whether a frame that was a hole may still be one: a file from which it may come is not on disk, or that cannot be told."""
         if not self.exact:
-            return self._lone is None or self.is_hole(frame)
-        return any(self._has_gap(read) if self._all_frames else self._lacks(read, frame) for read in self._reads if read.strict)
+            return self.lone is None or self.is_hole(frame)
+        return any(self._has_gap(read) if self.all_frames else self._lacks(read, frame) for read in self.reads if read.strict)
 
     def explains(self, frame: int, failure: str) -> bool:
         """Say whether a frame could not be rendered because a file is not on disk.
@@ -144,7 +155,7 @@ class Tree:
             frame: that failed.
             failure: what Nuke said.
         """
-        return any(read.absent_in(failure) or not self._all_frames and self._lacks(read, frame) for read in self._reads if read.strict)
+        return any(read.absent_in(failure) or not self.all_frames and self._lacks(read, frame) for read in self.reads if read.strict)
 
     def without_matte(self, frames: Sequence[int], in_colours: bool = False) -> Dict[str, List[int]]:
         """List the frames on which a node of ours has no matte on disk where that is an error, by its name; main thread.
@@ -156,7 +167,7 @@ class Tree:
             in_colours: leave out nodes that put no matte into red, green and blue.
         """
         found: Dict[str, List[int]] = {}
-        for read, node in self._mattes if not self._all_frames else ():
+        for read, node in self.mattes if not self.all_frames else ():
             if str(node["on_missing"].value()) != body.ERROR or _is_disabled(node) or in_colours and not body.may_premultiply(node):
                 continue
             unmade = identity.is_xmemroto(node) and not node["has_result"].value()
@@ -167,7 +178,7 @@ class Tree:
 
     def without_files(self) -> List[str]:
         """Name the nodes that read files of which not one is on disk: then a path is wrong, and not the frame."""
-        return [name for name, read in zip(self._names, self._reads) if read.strict and not read.all_on_disk()]
+        return [name for name, read in zip(self.readers, self.reads) if read.strict and not read.all_on_disk()]
 
     @staticmethod
     def _lacks(read: ReadFiles, frame: int) -> bool:
@@ -181,13 +192,32 @@ class Tree:
         return any(read.named(number) not in there for number in range(read.first, read.last + 1))
 
     def _file_state(self, read: ReadFiles, frame: int) -> str:
-        return self._sequence_state(read) if self._all_frames or read.mapping is None else _stat(read.path(frame))
+        return self._sequence_state(read) if self.all_frames or read.mapping is None else _stat(read.path(frame))
 
     def _sequence_state(self, read: ReadFiles) -> str:
         """Where any file may matter, the state of all files of the sequence."""
         if read.pattern not in self._listings:
             self._listings[read.pattern] = of_lines([_stat(path) for path in read.all_on_disk()])
         return self._listings[read.pattern]
+
+
+def _all_lines(
+    nodes: Mapping[str, nuke.Node], knobs: Mapping[str, Sequence[ActingKnob]], root_state: Sequence[str], whole: bool
+) -> List[str]:
+    """Write what of some nodes changes pixels; `whole` where they are all that is above."""
+    numbers = {name: number for number, name in enumerate(nodes)} if whole else None
+    lines = list(root_state)
+    for name, node in nodes.items():
+        lines.extend(_lines(node, knobs[name], numbers))
+    for named in _named_in_brackets(knobs) if whole else ():
+        lines.extend(named)
+    return lines
+
+
+def _matte_reads(node: nuke.Node) -> List[nuke.Node]:
+    """Give the Read inside of a node of ours that puts out its mattes; none in a node of an earlier version."""
+    read = node.node(body.MATTES)  # type: ignore[attr-defined]
+    return [] if read is None else [read]
 
 
 Witness = Mapping[str, str]

@@ -127,7 +127,7 @@ def source_of(plate: nuke.Node) -> nuke.Node:
 
 def tree_above(node: nuke.Node, colours: bool = False) -> digest.Tree:
     """Read everything above a node, or what its red, green and blue come from; main thread."""
-    return digest.Tree(node, host.upstream, host.file_pattern, host.script_state(), host.may_walk_trees(), colours)
+    return digest.Tree.above(node, host.upstream, host.file_pattern, host.script_state(), host.may_walk_trees(), colours)
 
 
 def still_holes(plate: nuke.Node, holes: Sequence[int]) -> List[int]:
