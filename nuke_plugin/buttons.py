@@ -246,7 +246,8 @@ def _shown_anew(node: nuke.Node) -> None:
     if host.has_interface():
         # On a farm, an approved version of a script renders what it rendered.
         _quietly(result.take_up, node)
-        _quietly(_cover, node)
+    _quietly(_cover, node)  # the plate may have grown while nobody looked
+    if host.has_interface():
         _quietly(picked.follow, node)  # which layers are gone is kept for the session alone
 
 

@@ -176,7 +176,7 @@ def write_hidden_curve(node: nuke.Node, name: str, label: str, curve: str) -> No
 
 
 PRESET_FREE = (
-    "node_id", "home", "record", "key_edits", "suggestions", "has_result", "hole", "range_of", "passes_end", "version", "begun",
+    "node_id", "home", "record", "key_edits", "suggestions", "has_result", "hole", "lacks", "range_of", "passes_end", "version", "begun",
     "range_set", "plugin_version",
 )  # fmt: skip
 """Knobs that say which node it is and what was made with it: no node preset keeps them."""

@@ -19,7 +19,7 @@ FORMER_INPUTS: Dict[str, Tuple[Tuple[str, ...], ...]] = {
     "Layers": (("plate", "Mattes"),),
     "Composed": (("Result", "plate"), ("Layers", "plate")),
     "Mattes": (("Result",),),
-    "Shown": (("plate", "Composed", ""),),
+    "Shown": (("plate", "Composed", "", ""),),
 }
 """What was connected to today's nodes in earlier versions: until the tab Matte came, and in 0.1.0."""
 FOLLOWING: Dict[str, Tuple[str, ...]] = {"Result": ("before", "after", "on_error"), "Shown": ("which",)}
@@ -31,7 +31,9 @@ MATTES = "Result"
 UNMADE = "PropagateFirst"
 """Name of the Read that stops a render of a node without any mattes."""
 LAYERLESS, LACKS = "NoLayer", "lacks"
-"""Name of the Read that stops a render of a pass where its layer is in no matte, and the pass's knob that says on which frames."""
+"""Name of the Read that stops a render where a layer is in no matte, and the knob of a node or a pass that says on which frames."""
+RANGE_SET = "range_set"
+"""Knob that remembers the range that was written into a node or a pass."""
 ERROR = "error"
 """Choice of the knob `on_missing` that stops a render where a matte is missing."""
 VIEW, RESULT = "view_as", "result"
@@ -86,10 +88,11 @@ def parts() -> Tuple[Part, ...]:
 def knobs_beside_the_picture() -> FrozenSet[str]:
     """Name the knobs of the node that nothing inside asks for: they say what to compute and what was, and change no pixel by themselves.
 
-    The view is one of them: whoever renders what is below the node renders its result, see `results_shown`.
+    The view is one of them: whoever renders what is below the node renders its result, see `results_shown`. So are those that can only
+    stop a render.
     """
     own = re.findall(r"(?m)^ addUserKnob \{\d+ (\w+)", gizmo().split("\n}\n", 1)[0])
-    return frozenset(own) - set(re.findall(r"parent\.(\w+)", _inside())) | {VIEW}
+    return frozenset(own) - set(re.findall(r"parent\.(\w+)", _inside())) | {VIEW, LACKS, RANGE_SET}
 
 
 @contextlib.contextmanager

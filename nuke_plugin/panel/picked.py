@@ -1,15 +1,15 @@
 """Layers of the mattes that passes, Writes and the tab Matte pick: follow one that is called otherwise now, and say which is gone.
 
-A layer that the mattes have not got is black, or the union, without an error; a pass stops a render there. Passes are looked for after
-a run, at Refresh and when the script is saved, since that walks through all Groups; what was found is looked at again whenever the status
-is written. Main thread only.
+A layer that the mattes have not got is black, or the union, without an error; a pass that picks it, and a node that puts it out, stop a
+render there. Passes are looked for after a run, at Refresh and when the script is saved, since that walks through all Groups; what was
+found is looked at again whenever the status is written. Main thread only.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Collection, Dict, Iterator, List, Optional, Set, Tuple
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.node import identity, knobs, roto_pipe
@@ -80,7 +80,10 @@ def follow(node: nuke.Node, former: Optional[Record] = None) -> None:
         former: of the run before; None when nothing was propagated since.
     """
     record = last_record(node)
-    if not host.may_walk_trees() or record is None or not record.layers:
+    if record is None or not record.layers:
+        return
+    _mark_layerless(node, record, _put_out(node, record))
+    if not host.may_walk_trees():
         return
     gone: List[Tuple[str, Pick]] = []
     there, renamed = layers_of(record), _renamed(node, record, former)
@@ -94,18 +97,30 @@ def follow(node: nuke.Node, former: Optional[Record] = None) -> None:
                 gone.append((layer, pick))
     _gone[identity.node_id(node)] = gone
     for made_of_it in _passes(node, record):
-        _mark_layerless(made_of_it, record)
+        _mark_layerless(made_of_it, record, [layer for pick in _picks_of_pass(made_of_it) for layer in pick.layers()])
 
 
-def _mark_layerless(made_of_it: nuke.Node, record: Record) -> None:
-    """Mark the frames whose mattes have not got a layer that a pass picks: a render must not take it for black."""
-    if made_of_it.knob(LACKS) is None:
-        return  # a pass of an earlier version
-    wanted = [layer for pick in _picks_of_pass(made_of_it) for layer in pick.layers()]
-    lacking = {frame for frames in without_layers(record, wanted).values() for frame in frames}
+def _mark_layerless(shows_it: nuke.Node, record: Record, wanted: Collection[str]) -> None:
+    """Mark the frames whose mattes have not got a layer that a node or a pass wants: a render must not take it for black."""
+    if shows_it.knob(LACKS) is None:
+        return  # of an earlier version
+    lacking = {frame for frames in without_layers(record, sorted(wanted)).values() for frame in frames}
     if not layers_of(record).issuperset(wanted):
         lacking |= set(FrameRange.parse(record.frames)) - set(record.missing)
-    host.mark_frames(made_of_it[LACKS], lacking)
+    host.mark_frames(shows_it[LACKS], lacking)
+
+
+def forget_marks(shows_it: nuke.Node) -> None:
+    """A node or a pass shows other mattes now, of which it is not known yet what layers they have."""
+    if shows_it.knob(LACKS) is not None:
+        host.mark_frames(shows_it[LACKS], ())
+
+
+def _put_out(node: nuke.Node, record: Record) -> Set[str]:
+    """Name the layers that a node puts out: those of its last run, but for such as the plate has, and what its tab Matte picks."""
+    picks = _picks_of_tab(node) if host.may_walk_trees() and knobs.shown_pattern(node) == record.out else ()
+    of_plate = roto_pipe.layers(identity.connected(node, identity.PLATE))
+    return layers_of(record) - of_plate | {layer for pick in picks for layer in pick.layers()}
 
 
 def layers_of(record: Record) -> Set[str]:
@@ -126,7 +141,7 @@ def notes(node_id: str) -> Tuple[str, ...]:
             places.setdefault(layer, []).append(pick.place)
     sentences = [
         f"The mattes have no layer {layer}, and {listed(where)} still {'names' if len(where) == 1 else 'name'} it. "
-        "A pass of today's version stops a render there, all else gives black: "
+        "Passes and the tab Matte of today's version stop a render there unless 'on missing' is black, a Write gives black: "
         f"choose another one there, or {_bring_back(layer)} and propagate."
         for layer, where in places.items()
     ]
@@ -158,13 +173,17 @@ def _picks(node: nuke.Node, record: Record) -> Iterator[Pick]:
     for made_of_it in _passes(node, record):
         yield from _picks_of_pass(made_of_it)
     if knobs.shown_pattern(node) == record.out:
-        for name, knob, label in (("InAlpha", "from0", "alpha"), ("Expand", "channels", "act on")):
-            child = node.node(name)  # type: ignore[attr-defined]
-            if child is not None and child.knob(knob) is not None:
-                yield Pick(child, knob, f"'{label}' on the tab Matte")
+        yield from _picks_of_tab(node)
         for copy in host.matte_copies_of(node):
             for number in range(host.COPIES_AT_ONCE):
                 yield Pick(copy, f"from{number}", f"{copy.fullName()} of a Write", (copy, f"to{number}"))
+
+
+def _picks_of_tab(node: nuke.Node) -> Iterator[Pick]:
+    for name, knob, label in (("InAlpha", "from0", "alpha"), ("Expand", "channels", "act on")):
+        child = node.node(name)  # type: ignore[attr-defined]
+        if child is not None and child.knob(knob) is not None:
+            yield Pick(child, knob, f"'{label}' on the tab Matte")
 
 
 def _passes(node: nuke.Node, record: Record) -> List[nuke.Node]:

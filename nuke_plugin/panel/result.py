@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Callable, Collection, List, Optional, Sequence
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import plates
-from xmem_roto_nuke.node import identity, knobs
+from xmem_roto_nuke.node import body, identity, knobs
 from xmem_roto_nuke.node.knobs import path_of, result_read, shown_pattern
 from xmem_roto_nuke.panel import curves, picked, views
 from xmem_roto_nuke.staleness import mattes_on_disk
@@ -52,8 +52,12 @@ def show(node: nuke.Node, pattern: str, frames: FrameRange, holes: Sequence[int]
     _set_range(node, (first, last), follows)
     mark_holes(node, holes)
     node["has_result"].setValue(True)
+    if pattern != former:
+        picked.forget_marks(node)
     for made_of_it in host.passes_of(node, identity.node_id(node)):
         if path_of(made_of_it, "mattes") in (pattern, former):
+            if path_of(made_of_it, "mattes") != pattern:
+                picked.forget_marks(made_of_it)
             point(made_of_it, pattern, kept, (first, last), unless_set=before)
             mark_holes(made_of_it, holes)
     if former and (former, before) != (pattern, (first, last)):
@@ -63,10 +67,11 @@ def show(node: nuke.Node, pattern: str, frames: FrameRange, holes: Sequence[int]
 
 @host.unrecorded()
 def cover(node: nuke.Node) -> None:
-    """Let the Read and the passes cover every frame that has a matte or wants one now; main thread, not in a terminal.
+    """Let the Read and the passes cover every frame that has a matte or wants one now; main thread.
 
     Outside of its range a Read is black without an error, and the plate or the frame range may have grown since the last run. What an
-    artist set there stays. A hole is black too, until its plate is there.
+    artist set there stays. A hole is black too, until its plate is there. In a terminal an approved version renders what it rendered: there
+    only frames count that want a matte, and no range gets smaller.
     """
     pattern = shown_pattern(node)
     if not pattern:
@@ -74,7 +79,10 @@ def cover(node: nuke.Node) -> None:
     known = last_record(node)
     made = FrameRange.parse(known.frames) if known is not None and known.out == pattern else ()
     wanted, certain = _wanted(node)
-    reach = [*mattes_on_disk.frames(pattern), *made, *wanted]
+    if host.has_interface():
+        reach = [*mattes_on_disk.frames(pattern), *made, *wanted]
+    else:
+        reach, certain = wanted, False
     of_node = shown_range(node)
     if knobs.keeps_range(node, pattern):
         before = of_node
@@ -88,7 +96,7 @@ def cover(node: nuke.Node) -> None:
             frames = _ends([*reach, *(() if certain else before)])
             if frames != before and _has_our_range(made_of_it, of_node):
                 _set_range_of_pass(made_of_it, frames, knobs.follows_shots(made_of_it))
-    if known is not None and known.out == pattern and knobs.keeps_range(node, pattern):
+    if known is not None and known.out == pattern and knobs.keeps_range(node, pattern) and host.has_interface():
         _fill_holes(node, known)
 
 
@@ -161,14 +169,14 @@ def _set_range_of_pass(pass_node: nuke.Node, frames: Tuple[int, int], follows: b
 
 def _note_range(node: nuke.Node, frames: Tuple[int, int]) -> None:
     """Remember the range that was written, so that one that an artist set instead is told from it."""
-    knob = node.knob("range_set")
+    knob = node.knob(body.RANGE_SET)
     if knob is not None:  # a node of an earlier version has none
         knob.setValue(f"{frames[0]} {frames[1]}")
 
 
 def _written_range(node: nuke.Node, otherwise: Tuple[int, int]) -> Tuple[int, int]:
     """Give the range that was last written into a node or a pass; where it remembers none, another one."""
-    knob = node.knob("range_set")
+    knob = node.knob(body.RANGE_SET)
     found = re.fullmatch(r"(-?\d+) (-?\d+)", "" if knob is None else str(knob.value()))
     return otherwise if found is None else (int(found[1]), int(found[2]))
 

@@ -98,7 +98,7 @@ def _unlayered(record: Optional[Record]) -> List[str]:
     for layer, frames in (mattes_on_disk.without_layers(record, record.layers) if record is not None else {}).items():
         without.setdefault(str(FrameRange.of(frames)), []).append(layer)
     return [
-        f"The mattes of {frames} have no layer {listed(layers)}, which is black there; only a pass of it stops a render. "
+        f"The mattes of {frames} have no layer {listed(layers)}, which is black there, and a render stops unless 'on missing' is black. "
         "Propagate with these frames in the range."
         for frames, layers in without.items()
     ]

@@ -203,6 +203,21 @@ def a_range_that_ends_nowhere_costs_what_a_short_one_does():
     return took[1] < took[0] + 0.2 or f"{took[0]:.3f} s, and {took[1]:.3f} s"
 
 
+@check(89)
+def a_node_inside_of_a_group_sees_the_range_of_the_groups_input_and_nothing_where_there_is_none():
+    group = make("Group")
+    with group:
+        make("Input")
+        seen = make("FrameRange", first_frame=0, last_frame=0)
+    for knob in ("first_frame", "last_frame"):
+        asked = f"[list value parent.input.{knob}]"
+        seen[knob].setExpression(f"[if [catch {asked}] [list expr -1] {asked}]")
+    alone = [seen[knob].value() for knob in ("first_frame", "last_frame")]
+    group.setInput(0, make("FrameRange", ground(0.5), first_frame=7, last_frame=9))
+    below = [seen[knob].value() for knob in ("first_frame", "last_frame")]
+    return (alone, below) == ([-1, -1], [7, 9]) or f"alone {alone}, below 7-9 {below}"
+
+
 @check("Read in brackets")
 def a_read_whose_name_is_in_brackets_obeys_its_range():
     group = make("Group")

@@ -84,7 +84,7 @@ def test_mattes_that_were_made_before_an_object_was_there_are_named_with_its_lay
     run(stage, "1001-1010")
     assert "have no layer" not in stage.status()
     with_a_second_object(stage)
-    sentence = "The mattes of 1001-1002,1005-1010 have no layer low, which is black there; only a pass of it stops a render."
+    sentence = "The mattes of 1001-1002,1005-1010 have no layer low, which is black there, and a render stops unless"
     assert sentence in stage.status() and stage.node["keyframes"].value().count("1001") == 2
     stage.press("refresh")
     assert sentence in stage.status()
@@ -143,6 +143,52 @@ def test_a_pass_stops_no_render_any_more_when_all_its_mattes_have_its_layer_or_i
     assert low["lacks"].getValueAt(1001) == 1
     run(stage, "1001-1010")
     assert low["lacks"].getValueAt(1001) == 0
+
+
+@pytest.mark.parametrize("asked_by", ["an object's layer", "alpha", "act on", "confidence"])
+def test_the_nodes_own_output_stops_a_render_where_a_matte_lacks_a_layer_that_it_puts_out(stage, start, asked_by):
+    if asked_by == "an object's layer":
+        with_a_second_object(stage)
+    elif asked_by == "confidence":
+        run(stage, "1001-1010")
+        stage.node["confidence"].setValue(True)
+        run(stage, "1003-1004")
+    else:  # it is gone everywhere, and still picked
+        run(stage, "1001-1010")
+        knob = ("InAlpha", "from0") if asked_by == "alpha" else ("Expand", "channels")
+        stage.node.node(knob[0])[knob[1]].setValue("gone.alpha" if asked_by == "alpha" else "gone")
+    script = stage.save()
+    assert inside(stage, stage.node, 1001) == (0.0 if asked_by == "alpha" else 1.0), "in the interface it is said in the status"
+    stage.host.close()
+    for plugin in (False, True):
+        farm = start(plugin=plugin, gui=False)
+        farm.host.open(script)
+        node = farm.host.node("XMemRoto")
+        for choice in ("error", "hold nearest"):
+            node["on_missing"].setValue(choice)
+            with pytest.raises(RuntimeError, match="XMemRoto has no matte of this frame, or one without a layer, propagate it"):
+                inside(farm, node, 1001)
+        if asked_by in ("an object's layer", "confidence"):
+            assert inside(farm, node, 1003) == 1.0
+        node["on_missing"].setValue("black")
+        assert inside(farm, node, 1001) == (0.0 if asked_by == "alpha" else 1.0)
+        farm.host.close()
+
+
+def test_a_layer_that_the_plate_has_is_missing_in_no_matte_and_mattes_of_another_version_lack_none(stage):
+    with_a_second_object(stage)
+    assert [stage.node["lacks"].getValueAt(frame) for frame in (1001, 1003)] == [1, 0]
+    stage.press("version_up")
+    assert stage.node["lacks"].getValueAt(1001) == 1, "the former version shows"
+    run(stage, "1001-1002")
+    assert [stage.node["lacks"].getValueAt(frame) for frame in (1001, 1003)] == [0, 0]
+    stage.node["confidence"].setValue(True)
+    run(stage, "1002-1002")
+    assert stage.node["lacks"].getValueAt(1001) == 1
+    stage.nuke.Layer("confidence", ["confidence.value"])
+    stage.node.setInput(0, stage.nuke.nodes.AddChannels(inputs=[stage.plate], channels="confidence"))
+    stage.press("refresh")
+    assert stage.node["lacks"].getValueAt(1001) == 0, "the plate's own comes out"
 
 
 def test_nothing_is_claimed_of_mattes_that_no_run_of_this_node_tells_of(stage):
@@ -648,7 +694,8 @@ def test_frames_that_came_after_the_run_stop_a_render_of_node_and_pass(stage, st
     assert inside(farm, farm.host.node("XMemRoto"), 1021) == 0.0, "no plate is there, so no matte is missing"
 
 
-def test_script_whose_plate_grew_elsewhere_covers_it_once_it_is_opened_in_the_interface_and_not_in_a_terminal(stage, start):
+def grown_elsewhere(stage):
+    """A script whose plate was given ten frames more by something that is not Nuke; closed."""
     run(stage, "")
     stage.press("make_passes")
     script = stage.save()
@@ -656,14 +703,54 @@ def test_script_whose_plate_grew_elsewhere_covers_it_once_it_is_opened_in_the_in
     text = script.read_text()
     assert text.count("last_frame 1010") == 2, "of the project and of the plate"
     script.write_text(text.replace("last_frame 1010", "last_frame 1020"))
-    for gui, last in ((False, 1010), (True, 1020)):
-        opened = start(gui=gui)
-        opened.host.open(script)
-        if gui:
-            opened.host.pump(0.2)
-        union = next(node for node in opened.nuke.allNodes("Group") if node.name().startswith("XMemPass"))
-        assert (opened.host.node("XMemRoto").node("Result")["last"].value(), union["last"].value()) == (last, last)
-        opened.host.close()
+    return script
+
+
+@pytest.mark.parametrize("gui", [False, True])
+def test_script_whose_plate_grew_elsewhere_covers_it_once_it_is_opened(stage, start, gui):
+    script = grown_elsewhere(stage)
+    opened = start(gui=gui)
+    opened.host.open(script)
+    if gui:
+        opened.host.pump(0.2)
+    union = next(node for node in opened.nuke.allNodes("Group") if node.name().startswith("XMemPass"))
+    node = opened.host.node("XMemRoto")
+    assert (node.node("Result")["last"].value(), union["last"].value()) == (1020, 1020)
+    if not gui:
+        for shows_it in (node, union):
+            assert inside(opened, shows_it, 1010) == 1.0
+            with pytest.raises(RuntimeError, match="1011"):
+                inside(opened, shows_it, 1011)
+
+
+@pytest.mark.parametrize("choice", ["error", "black", "hold nearest"])
+def test_frames_that_a_plate_got_since_the_script_was_saved_go_by_on_missing_on_a_machine_without_the_plugin(stage, start, choice):
+    stage.node["on_missing"].setValue(choice)
+    script = grown_elsewhere(stage)
+    farm, _ = on_a_bare_farm(start, script)
+    node = farm.host.node("XMemRoto")
+    assert inside(farm, node, 1010) == 1.0
+    for frame in (1011, 1020):
+        if choice == "error":
+            with pytest.raises(RuntimeError, match="XMemRoto has no matte of this frame"):
+                inside(farm, node, frame)
+        else:
+            assert inside(farm, node, frame) == (1.0 if choice == "hold nearest" else 0.0)
+    assert inside(farm, node, 1000) == inside(farm, node, 1021) == 0.0, "no plate is there, so no matte is missing"
+    node["matte_outside"].setValue("hold")
+    assert inside(farm, node, 1021) == 1.0
+    node.setInput(0, None)
+    assert inside(farm, node, 1011) == 1.0, "nothing is known of a plate that is not connected"
+
+
+def test_a_range_that_an_artist_set_inside_of_the_node_stops_no_render(stage, start):
+    run(stage, "")
+    stage.node.node("Result")["last"].setValue(1005)
+    script = stage.save()
+    stage.host.close()
+    farm = start(plugin=False, gui=False)
+    farm.host.open(script)
+    assert [inside(farm, farm.host.node("XMemRoto"), frame) for frame in (1005, 1006)] == [1.0, 0.0]
 
 
 def test_range_follows_a_plate_that_shrinks_but_never_leaves_a_matte_out(stage):
