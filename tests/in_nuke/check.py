@@ -218,6 +218,14 @@ def a_node_inside_of_a_group_sees_the_range_of_the_groups_input_and_nothing_wher
     return (alone, below) == ([-1, -1], [7, 9]) or f"alone {alone}, below 7-9 {below}"
 
 
+@check(90)
+def a_full_name_behind_root_is_found_in_the_context_of_another_group():
+    make("NoOp", name="Wanted")
+    with make("Group"):
+        plain, full = nuke.toNode("Wanted"), taken(nuke.toNode("root.Wanted"))
+    return (plain is None and full is not None) or f"plain {plain}, behind root {full}"
+
+
 @check("Read in brackets")
 def a_read_whose_name_is_in_brackets_obeys_its_range():
     group = make("Group")

@@ -59,6 +59,32 @@ def test_nodes_whose_mattes_others_are_made_of_come_first_whatever_they_are_call
     wait_for_all(stage)
 
 
+@pytest.mark.parametrize("between", ["premultiply the plate", "Premult", "Merge2"])
+def test_a_second_node_goes_stale_with_the_mattes_of_the_first_whatever_brings_them_into_its_plate_and_with_no_button(stage, between):
+    from xmem_roto_nuke import together
+
+    nuke, first = stage.nuke, stage.node
+    second = nuke.createNode("XMemRoto")
+    if between == "Premult":
+        above = nuke.nodes.Premult(inputs=[first])
+    elif between == "Merge2":
+        above = nuke.nodes.Merge2(inputs=[stage.plate, first])
+    else:
+        first["matte_premultiply"].setValue(True)
+        above = first
+    for number, node in enumerate((above, stage.roto)):
+        second.setInput(number, node)
+    first.setName("Z")
+    assert [node.name() for node in together.propagate_all().nodes.values()] == ["Z", second.name()]
+    wait_for_all(stage)
+    for pressed in (first, second):  # in whose Group Nuke then looks for names
+        stage.press("refresh", pressed)
+        assert "Up to date" in stage.status(second)
+    stage.propagate(first)
+    stage.press("refresh", second)
+    assert "Stale" in stage.status(second) and "The plate has changed." in stage.status(second)
+
+
 def test_propagate_all_works_for_one_after_the_other_under_one_bar_and_tells_in_the_end(three):
     bars = len(three.host.progress_records)
     menu(three, "Propagate all")
