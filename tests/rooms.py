@@ -17,7 +17,7 @@ PICTURE = CHECKOUT / "docs" / "rooms.svg"
 PLUGIN, PLUGIN_NAME = "nuke_plugin", "xmem_roto_nuke"
 CORE = "xmemcore"
 FOUNDATIONS = {
-    **{f"nuke_plugin/{name}.py": "nuke_plugin/host" for name in ("graph", "words")},
+    **{f"nuke_plugin/{name}.py": "nuke_plugin/host" for name in ("environment", "graph", "words")},
     "xmemcore/shot/listener.py": "xmemcore/shot/listener",
 }
 """Modules that stand apart from the folder they lie in: what every room of the plugin speaks to Nuke through, and whom every job tells."""

@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from xmem_roto_nuke import host
+from xmem_roto_nuke import environment, host
 from xmem_roto_nuke.graph import behind_dots, outside
 from xmem_roto_nuke.handover.reads import ReadFiles
 from xmem_roto_nuke.node import body, identity
@@ -349,7 +349,7 @@ def _counts_reloads(node: nuke.Node) -> bool:
 
 
 def _lines(node: nuke.Node, knobs: Sequence[ActingKnob], numbers: Optional[Dict[str, int]]) -> List[str]:
-    """Write the parts of a node that change pixels: its class, its inputs, and its knobs.
+    """Write the parts of a node that change pixels: its class, its inputs, its knobs, and what those ask of the environment.
 
     Args:
         node: of the tree.
@@ -360,7 +360,9 @@ def _lines(node: nuke.Node, knobs: Sequence[ActingKnob], numbers: Optional[Dict[
     if numbers is not None:
         feeding = [*(behind_dots(node.input(index)) for index in range(node.inputs())), behind_dots(outside(node)), *outputs(node)]
     places = " ".join("-" if feeder is None or numbers is None else str(numbers.get(feeder.fullName(), "?")) for feeder in feeding)
-    return [f"{node.Class()} {places}", *(f"{name} {_LOOKED_UP_DEFAULT.sub('default', text)}" for name, _, text in knobs)]
+    texts = [f"{name} {_LOOKED_UP_DEFAULT.sub('default', text)}" for name, _, text in knobs]
+    asked = [line for _, _, text in knobs if len(text) < LONGEST_PATH for line in environment.asked_in(text)]
+    return [f"{node.Class()} {places}", *texts, *asked, *(environment.ocio_state() if node.Class().startswith("OCIO") else ())]
 
 
 PATH = re.compile(r"""toNode\(\\*['"](?P<node>[\w.]+)|(?<![\w.])(?P<knob>(?!nuke\.)[A-Za-z_]\w*(?:\.\w+)+)""")

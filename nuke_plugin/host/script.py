@@ -8,7 +8,7 @@ from typing import Callable, Iterator, List, Optional, Set, Tuple
 
 import nuke
 
-from xmem_roto_nuke import graph
+from xmem_roto_nuke import environment, graph
 from xmem_roto_nuke.host.artist import plain, tell
 from xmem_roto_nuke.host.edition import root_node
 from xmemcore.protocol.failures import RequestError
@@ -130,10 +130,13 @@ PICTURE_SETTINGS = ("format", "customOCIOConfigPath", "int8Lut", "int16Lut", "lo
 
 
 def script_state() -> Tuple[str, ...]:
-    """Give the project settings that act on pixels: format, colour, and the variables of the script."""
+    """Give the project settings that act on pixels: format, colour with the OCIO configuration, and the variables of the script."""
     root = root_node()
     knobs = {name: root.knob(name) for name in PICTURE_SETTINGS}
-    return (*working_space(), *(f"{name} {knob.toScript()}" for name, knob in knobs.items() if knob is not None))
+    texts = [f"{name} {knob.toScript()}" for name, knob in knobs.items() if knob is not None]
+    space, custom = working_space(), knobs["customOCIOConfigPath"]
+    config = str(custom.getEvaluatedValue() or "") if custom is not None and space[1] == "custom" else ""  # type: ignore[attr-defined]
+    return (*space, *texts, *(environment.ocio_state(config) if space[0] == "OCIO" else ()))
 
 
 def known_channels() -> Set[str]:

@@ -537,6 +537,64 @@ def test_a_project_setting_that_acts_on_pixels_is_a_part_of_the_plate(stage, kno
     assert tree_digest(stage.plate) == known
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "[getenv XMEM_TEST_GAIN]",
+        "[set env(XMEM_TEST_GAIN)]",
+        "[python {float(__import__('os').environ['XMEM_TEST_GAIN'])}]",
+        """[python -execlocal {import os\nret = float(os.environ.get("XMEM_TEST_GAIN", 1))}]""",
+        '[python {float(__import__("os").getenv("XMEM_TEST_GAIN"))}]',
+    ],
+)
+@pytest.mark.parametrize("where", ["in the tree", "in a node that brackets name"])
+def test_a_variable_of_the_environment_that_brackets_ask_for_is_a_part_of_the_plate(stage, monkeypatch, asked, where):
+    knob = stage.grade["multiply"]
+    if where != "in the tree":
+        master = stage.nuke.nodes.NoOp(name="Master")
+        master.addKnob(stage.nuke.Double_Knob("gain"))
+        knob.setExpression("[value Master.gain]")
+        knob = master["gain"]
+    monkeypatch.setenv("XMEM_TEST_GAIN", "1")
+    knob.setExpression(asked)
+    known = tree_digest(stage.plate)
+    monkeypatch.setenv("XMEM_TEST_OTHER", "2")
+    assert tree_digest(stage.plate) == known
+    monkeypatch.setenv("XMEM_TEST_GAIN", "0.5")
+    changed = tree_digest(stage.plate)
+    monkeypatch.delenv("XMEM_TEST_GAIN")
+    assert len({known, changed, tree_digest(stage.plate)}) == 3
+
+
+@pytest.mark.parametrize("by", ["project", "a node", "a path in the project"])
+def test_the_ocio_configuration_is_a_part_of_a_plate_that_is_managed_by_it(stage, monkeypatch, by):
+    config = stage.folder / "show.ocio"
+    config.write_text("search_path: luts/$XMEM_TEST_SHOT\n")
+    plain, plate, root = tree_digest(stage.plate), stage.plate, stage.nuke.root()
+    monkeypatch.setenv("OCIO", str(config))
+    assert tree_digest(plate) == plain, "Nuke's own colours do not ask for it"
+    if by == "a node":
+        script = stage.save()
+        script.write_text(script.read_text().replace("\nGrade {", "\nOCIOColorSpace {"))
+        stage.host.open(script, unknown="inert")  # a class that the stand-in does not know
+        plate = stage.nuke.toNode("FrameRange1")
+        assert plate.input(0).Class() == "OCIOColorSpace"
+    else:
+        root["colorManagement"].setValue("OCIO")
+    if by == "a path in the project":
+        monkeypatch.delenv("OCIO")
+        root["OCIO_config"].setValue("custom")
+        root["customOCIOConfigPath"].setValue(config.as_posix())
+    digests = [tree_digest(plate), tree_digest(plate)]
+    monkeypatch.setenv("XMEM_TEST_SHOT", "sh010")
+    digests.append(tree_digest(plate))
+    config.write_text("search_path: luts/$XMEM_TEST_SHOT/graded\n")
+    digests.append(tree_digest(plate))
+    config.unlink()
+    digests.append(tree_digest(plate))
+    assert digests[0] == digests[1] and len(set(digests)) == 4
+
+
 def test_a_file_that_a_node_reads_beside_its_picture_is_a_part_of_the_plate(stage):
     from xmem_roto_nuke.handover import plates
 
