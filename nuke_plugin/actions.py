@@ -304,6 +304,7 @@ def record_of(
         signed=mattes_on_disk.signed(read.settings.out, list(read.frames)),
         earlier=left_of(former.there, filled),
         done=None if outcome is not None or done is None else str(FrameRange.of(sorted(done))),
+        script=Path(read.script).name,
     )
 
 

@@ -99,6 +99,8 @@ class NodeRead:
     """Frames on which the one object of an alpha is declared absent."""
     warnings: Tuple[str, ...]
     """Sentences about the annotations and the frames."""
+    script: str = ""
+    """Path of the script; empty when it was never saved."""
 
 
 def read_node(node: nuke.Node, also: Iterable[int] = ()) -> NodeRead:
@@ -128,6 +130,7 @@ def read_node(node: nuke.Node, also: Iterable[int] = ()) -> NodeRead:
         _approved(node, settings.out),
         frozenset(absent_frames(node)),
         annotations.warnings + plates.beyond(frames, plate) + _hidden_passes(settings, plate),
+        host.script_path(),
     )
 
 

@@ -6,6 +6,7 @@ None of it is in Undo, because Ctrl+Z must take back the artist's last edit.
 from __future__ import annotations
 
 import html
+import os
 import time
 from typing import TYPE_CHECKING, Dict, FrozenSet, List, Optional, Sequence
 
@@ -84,12 +85,22 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
         timeline.keep(identity.node_id(node), row)
         curves.follow_approvals(node, list(current.annotations.frames), row.approved)
         gone_choices = _show_objects(node, look.keyframe_lines(current.annotations), list(current.annotations.frames))
-        notes = [*notes, *_unlayered(record), *gone_choices, *ownership.notes(node, place), *current.warnings, *current.annotations.notes]
+        of_mattes = [*_of_other_version(record, verdict), *_unlayered(record)]
+        notes = [*notes, *of_mattes, *gone_choices, *ownership.notes(node, place), *current.warnings, *current.annotations.notes]
     node_id = identity.node_id(node)
     _verdicts[node_id] = verdict
     _write(node, verdict, notes, record)
     host.update_widget(node, "strip")
     watch.settle(node, began)
+
+
+def _of_other_version(record: Optional[Record], verdict: Verdict) -> List[str]:
+    """Say that another version of the script made the mattes: both show them, and a run from either changes what the other one renders."""
+    here = os.path.basename(host.script_path())
+    if record is None or not record.script or record.script == here or places.script_home(record.script) != places.script_home(here):
+        return []  # where it is a copy of another script, `home` says so
+    sentence = f"{record.script}, another version of this script, made these mattes and shows them too"
+    return [f"{sentence}: Version up before Propagate leaves it its own." if verdict.state == "stale" else f"{sentence}."]
 
 
 def _unlayered(record: Optional[Record]) -> List[str]:

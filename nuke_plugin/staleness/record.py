@@ -76,6 +76,8 @@ class Record:
     """Runs before this one whose mattes lie at the same place, the last one first."""
     done: Optional[str] = None
     """Range of the frames that a run which is not complete has finished; None while it is at work, or where Nuke went with it."""
+    script: str = ""
+    """Name of the script's file; versions of one script share mattes. Empty where it was never saved, and in older records."""
 
     @property
     def counted(self) -> FrameRange:

@@ -85,6 +85,28 @@ def test_versions_of_one_script_keep_the_id_and_the_mattes(stage, start, name):
     assert "Up to date" in again.status(node) and "copy of" not in again.status(node)
 
 
+def test_mattes_that_another_version_of_the_script_made_are_said_to_be_its_own_too(stage, start):
+    first = stage.save("shot_v001.nk")
+    stage.propagate()
+    assert "another version of this script" not in stage.status()
+    stage.save("shot_v002.nk")
+    stage.press("refresh")
+    of_first = "shot_v001.nk, another version of this script, made these mattes and shows them too"
+    assert f"{of_first}." in stage.status() and "Up to date" in stage.status()
+    stage.node["size"].setValue(256)
+    stage.press("refresh")
+    assert f"{of_first}: Version up before Propagate leaves it its own." in stage.status()
+    stage.propagate()
+    assert "another version of this script" not in stage.status()
+    again, node = reopened(stage, start, first)
+    again.press("refresh", node)
+    assert "Changed settings: working size." in again.status(node)
+    assert "shot_v002.nk, another version of this script, made these mattes" in again.status(node)
+    again.save("else.nk")
+    again.press("refresh", node)
+    assert "another version of this script" not in again.status(node), "it is a copy of another one, which is said in other words"
+
+
 def test_save_as_under_another_name_makes_a_node_of_its_own_that_still_shows_its_mattes(stage):
     stage.propagate()
     before = id_of(stage.node)
