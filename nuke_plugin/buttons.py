@@ -247,8 +247,8 @@ def _shown_anew(node: nuke.Node) -> None:
         # On a farm, an approved version of a script renders what it rendered.
         _quietly(result.take_up, node)
     _quietly(_cover, node)  # the plate may have grown while nobody looked
-    if host.has_interface():
-        _quietly(picked.follow, node)  # which layers are gone is kept for the session alone
+    # Which layers are gone is kept for the session alone; in a terminal nothing that picks them is changed.
+    _quietly(picked.follow if host.has_interface() else picked.mark_layerless, node)
 
 
 def _script_saving() -> None:

@@ -80,11 +80,13 @@ def follow(node: nuke.Node, former: Optional[Record] = None) -> None:
         former: of the run before; None when nothing was propagated since.
     """
     record = last_record(node)
-    if record is None or not record.layers:
-        return
-    _mark_layerless(node, record, _put_out(node, record))
-    if not host.may_walk_trees():
-        return
+    if record is not None and record.layers:
+        if host.may_walk_trees():
+            _follow_names(node, record, former)
+        mark_layerless(node)
+
+
+def _follow_names(node: nuke.Node, record: Record, former: Optional[Record]) -> None:
     gone: List[Tuple[str, Pick]] = []
     there, renamed = layers_of(record), _renamed(node, record, former)
     for pick in _picks(node, record):
@@ -96,16 +98,26 @@ def follow(node: nuke.Node, former: Optional[Record] = None) -> None:
             else:
                 gone.append((layer, pick))
     _gone[identity.node_id(node)] = gone
-    for made_of_it in _passes(node, record):
-        _mark_layerless(made_of_it, record, [layer for pick in _picks_of_pass(made_of_it) for layer in pick.layers()])
 
 
-def _mark_layerless(shows_it: nuke.Node, record: Record, wanted: Collection[str]) -> None:
+@host.unrecorded()
+def mark_layerless(node: nuke.Node) -> None:
+    """Mark anew the frames on which a node and its passes lack a layer: their mattes may have been made again elsewhere, as by a farm."""
+    record = last_record(node)
+    if record is not None and record.layers:
+        _mark(node, record, _put_out(node, record))
+        for made_of_it in _passes(node, record):
+            _mark(made_of_it, record, [layer for pick in _picks_of_pass(made_of_it) for layer in pick.layers()])
+
+
+def _mark(shows_it: nuke.Node, record: Record, wanted: Collection[str]) -> None:
     """Mark the frames whose mattes have not got a layer that a node or a pass wants: a render must not take it for black."""
     if shows_it.knob(LACKS) is None:
         return  # of an earlier version
-    lacking = {frame for frames in without_layers(record, sorted(wanted)).values() for frame in frames}
-    if not layers_of(record).issuperset(wanted):
+    # A terminal goes by the record that the script has kept, though another version of it may have made all mattes again.
+    found = without_layers(record, sorted(wanted), of_last_run=not host.has_interface())
+    lacking = {frame for frames in found.values() for frame in frames}
+    if host.has_interface() and not layers_of(record).issuperset(wanted):
         lacking |= set(FrameRange.parse(record.frames)) - set(record.missing)
     host.mark_frames(shows_it[LACKS], lacking)
 

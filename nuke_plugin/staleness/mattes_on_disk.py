@@ -123,11 +123,18 @@ def whole(pattern: str) -> Set[int]:
     return {frame for frame in existing if _is_as_recorded(result, frame, folder / (name % frame), files[name % frame])}
 
 
-def without_layers(record: Record, wanted: Sequence[str]) -> Dict[str, List[int]]:
-    """List the mattes of earlier runs that have not got a layer, by layer; of those wanted: it is black there."""
+def without_layers(record: Record, wanted: Sequence[str], of_last_run: bool = False) -> Dict[str, List[int]]:
+    """List the mattes of earlier runs that have not got a layer, by layer; of those wanted: it is black there.
+
+    Args:
+        record: of the last run.
+        wanted: layers.
+        of_last_run: look at the mattes of the last run too, whose layers are known where nobody else has written them since.
+    """
     folder, name, files = Path(record.out).parent, Path(record.out).name, exr_states(Path(record.out).parent) or {}
     found: Dict[str, List[int]] = {}
-    for frame in sorted(frames(record.out) - set(FrameRange.parse(record.frames)) if wanted else ()):
+    known = () if of_last_run else FrameRange.parse(record.frames)
+    for frame in sorted(frames(record.out) - set(known) if wanted else ()):
         channels = _header(folder / (name % frame), files[name % frame])[1] if name % frame in files else ()
         layers = {channel.split(".")[0] for channel in channels}
         for layer in wanted if channels else ():  # none at all: it is damaged, which is said

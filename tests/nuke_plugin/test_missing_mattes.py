@@ -122,7 +122,7 @@ def test_a_pass_of_an_object_that_earlier_mattes_have_not_got_stops_a_render_the
         farm.host.open(script)
         assert layers_by_pass(farm, 1003) == {"rgba.alpha": 1.0, "tri.alpha": 1.0, "low.alpha": 1.0}
         there = layers_by_pass(farm, 1001)
-        assert "low.alpha is not in the matte of this frame, propagate it" in str(there.pop("low.alpha"))
+        assert "low.alpha is not in the matte of frame 1001, propagate it" in str(there.pop("low.alpha"))
         assert there == {"rgba.alpha": 1.0, "tri.alpha": 1.0}
         lone = next(node for node in farm.nuke.allNodes("Group") if node.knob("made_of") and "low" in node.node("Picked")["from0"].value())
         lone["on_missing"].setValue("black")
@@ -145,13 +145,13 @@ def test_a_pass_stops_no_render_any_more_when_all_its_mattes_have_its_layer_or_i
     assert low["lacks"].getValueAt(1001) == 0
 
 
-@pytest.mark.parametrize("asked_by", ["an object's layer", "alpha", "act on", "confidence"])
+@pytest.mark.parametrize("asked_by", ["an object's layer", "alpha", "act on", "bands"])
 def test_the_nodes_own_output_stops_a_render_where_a_matte_lacks_a_layer_that_it_puts_out(stage, start, asked_by):
     if asked_by == "an object's layer":
         with_a_second_object(stage)
-    elif asked_by == "confidence":
+    elif asked_by == "bands":
         run(stage, "1001-1010")
-        stage.node["confidence"].setValue(True)
+        stage.node["bands"].setValue(True)
         run(stage, "1003-1004")
     else:  # it is gone everywhere, and still picked
         run(stage, "1001-1010")
@@ -166,13 +166,43 @@ def test_the_nodes_own_output_stops_a_render_where_a_matte_lacks_a_layer_that_it
         node = farm.host.node("XMemRoto")
         for choice in ("error", "hold nearest"):
             node["on_missing"].setValue(choice)
-            with pytest.raises(RuntimeError, match="XMemRoto has no matte of this frame, or one without a layer, propagate it"):
+            with pytest.raises(RuntimeError, match="XMemRoto has no matte of frame 1001, or one without a layer, propagate it"):
                 inside(farm, node, 1001)
-        if asked_by in ("an object's layer", "confidence"):
+        if asked_by in ("an object's layer", "bands"):
             assert inside(farm, node, 1003) == 1.0
         node["on_missing"].setValue("black")
         assert inside(farm, node, 1001) == (0.0 if asked_by == "alpha" else 1.0)
         farm.host.close()
+
+
+def test_a_terminal_with_the_plugin_looks_at_the_mattes_themselves_for_layers(stage, start):
+    with_a_second_object(stage)
+    script = stage.save()
+    pattern = stage.node.node("Result")["file"].value()
+    for frame in (1001, 1002):  # as a farm makes them after the script was saved
+        shutil.copy(pattern % 1003, pattern % frame)
+    stage.host.close()
+    farm = start(gui=False)
+    farm.host.open(script)
+    node = farm.host.node("XMemRoto")
+    assert [inside(farm, node, frame) for frame in (1001, 1002, 1003)] == [1.0] * 3
+    with pytest.raises(RuntimeError, match="frame 1005"):
+        inside(farm, node, 1005)
+
+
+def test_a_former_script_whose_mattes_a_later_one_made_without_its_layer_stops_a_render(stage, start):
+    run(stage, "1001-1010")
+    stage.press("make_passes")
+    script = stage.save("shot_v001.nk")
+    stage.save("shot_v002.nk")
+    stage.roto["curves"].fromScript(stage.roto["curves"].toScript().replace("curvegroup tri", "curvegroup other"))
+    run(stage, "1001-1010")
+    stage.host.close()
+    farm = start(gui=False)
+    farm.host.open(script)
+    assert "tri.alpha is not in the matte of frame 1004" in str(layers_by_pass(farm, 1004)["tri.alpha"])
+    with pytest.raises(RuntimeError, match="has no matte of frame 1004, or one without a layer"):
+        inside(farm, farm.host.node("XMemRoto"), 1004)
 
 
 def test_a_layer_that_the_plate_has_is_missing_in_no_matte_and_mattes_of_another_version_lack_none(stage):
@@ -732,7 +762,7 @@ def test_frames_that_a_plate_got_since_the_script_was_saved_go_by_on_missing_on_
     assert inside(farm, node, 1010) == 1.0
     for frame in (1011, 1020):
         if choice == "error":
-            with pytest.raises(RuntimeError, match="XMemRoto has no matte of this frame"):
+            with pytest.raises(RuntimeError, match=f"XMemRoto has no matte of frame {frame}"):
                 inside(farm, node, frame)
         else:
             assert inside(farm, node, frame) == (1.0 if choice == "hold nearest" else 0.0)
