@@ -33,7 +33,7 @@ def input_name(node: nuke.Node, number: int) -> str:
 
 def find_node(name: str) -> Optional[nuke.Node]:
     """Find a node by its full name, whatever Group a callback of Nuke's runs in: names alone are looked for there."""
-    return nuke.toNode(f"root.{name}")
+    return nuke.toNode(name if name.startswith("root.") else f"root.{name}")
 
 
 def find_named(full_name: str, path: str) -> Optional[nuke.Node]:

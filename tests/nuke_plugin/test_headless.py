@@ -15,7 +15,7 @@ def test_a_terminal_propagates_what_the_interface_then_shows(start, script, save
     terminal = start(gui=False)
     from xmem_roto_nuke import render
 
-    assert render.main([*save, str(script), "XMemRoto"]) == 0
+    assert render.main([*save, str(script), "root.XMemRoto" if save else "XMemRoto"]) == 0
     assert (script.read_bytes() == before) == (not save), "an artist's script is changed when that is asked for, and only then"
     assert len(list(script.parent.glob("mattes/*/matte.*.exr"))) == 10
     terminal.host.close()
