@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Callable, Iterator, List, Optional, Sequence, 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.core.client import session_core
 from xmem_roto_nuke.handover import approvals, exchange, plates, shared_folder
-from xmem_roto_nuke.handover.exchange import HandedNode, NodeRead, read_to_hand_over, read_to_suggest
+from xmem_roto_nuke.handover.exchange import HandedNode, NodeRead
 from xmem_roto_nuke.node import home, identity, knobs, places
 from xmem_roto_nuke.node.runs import Run
 from xmem_roto_nuke.node.settings import ALPHA, Settings
@@ -39,6 +40,26 @@ Read = TypeVar("Read")
 
 FIT = "fit to the matte"
 """Entry of the knob `key_by`."""
+
+
+def read_to_hand_over(node: nuke.Node) -> NodeRead:
+    """Read a node for a run, as `exchange.read_to_hand_over`."""
+    _cover_others(node)
+    return exchange.read_to_hand_over(node)
+
+
+def read_to_suggest(node: nuke.Node) -> NodeRead:
+    """Read a node for suggestions, as `exchange.read_to_suggest`."""
+    _cover_others(node)
+    return exchange.read_to_suggest(node)
+
+
+def _cover_others(node: nuke.Node) -> None:
+    """Let all other nodes cover their plates: where plate or roto of one comes through another, no frame beyond may be taken for black."""
+    for other in identity.living() if host.may_walk_trees() else ():
+        if other.fullName() != node.fullName() and other["has_result"].value():
+            with contextlib.suppress(Failure):  # it is only half connected
+                result.cover(other)
 
 
 class CoreFailed(Failure):

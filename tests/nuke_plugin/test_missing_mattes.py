@@ -890,6 +890,22 @@ def test_a_plate_whose_colours_come_from_mattes_that_are_missing_is_refused(stag
     assert len(stage.told) == 2 and "Up to date" in stage.status(below)
 
 
+@pytest.mark.parametrize("hold", ["black", "hold"])
+def test_a_plate_that_grew_is_refused_where_the_node_that_it_comes_through_was_not_looked_at_since(stage, hold):
+    below = below_another(stage, "1001-1010")
+    stage.node["matte_outside"].setValue(hold)
+    for grown in (stage.plate, stage.nuke.root()):
+        grown["last_frame"].setValue(1015)
+    stage.propagate(below)
+    assert "comes from XMemRoto, which has no matte on 1011-1015." in stage.told[-1] and not below["has_result"].value()
+    stage.press("refresh")
+    stage.propagate(below)
+    assert "comes from XMemRoto, which has no matte on 1011-1015." in stage.told[-1]
+    stage.propagate()
+    stage.propagate(below)
+    assert "Up to date" in stage.status(below)
+
+
 @pytest.mark.parametrize("between", [True, False], ids=["Grade", "nothing"])
 def test_a_terminal_refuses_a_plate_through_a_node_whose_mattes_are_missing_and_takes_them_for_no_holes(stage, start, between):
     below = below_another(stage, "1001-1005")
