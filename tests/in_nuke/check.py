@@ -178,7 +178,8 @@ def a_render_that_lacks_a_file_names_it():
 @check(86)
 def a_read_says_what_its_own_choice_asks_for_and_a_switch_needs_only_the_chosen_input():
     name = "[if {[value on_error] eq {error}} {concat no mattes yet}]"
-    unmade = make("Read", file=name, file_type="exr", first=-100, last=100, on_error="error", raw=True)
+    # Written at another frame than its own, where it holds.
+    unmade = make("Read", file=name, file_type="exr", first=3, last=5, on_error="error", raw=True)
     switch = make("Switch", ground(0.5), unmade)
     chosen = round(row(switch)[0], 3)
     switch["which"].setValue(1)

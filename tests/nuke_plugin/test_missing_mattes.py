@@ -773,6 +773,16 @@ def test_frames_that_a_plate_got_since_the_script_was_saved_go_by_on_missing_on_
     assert inside(farm, node, 1011) == 1.0, "nothing is known of a plate that is not connected"
 
 
+def test_a_node_and_a_pass_have_the_range_of_plate_and_mattes_and_not_of_the_reads_that_stop_renders(stage):
+    stage.nuke.root()["last_frame"].setValue(1500)
+    assert (stage.node.firstFrame(), stage.node.lastFrame()) == (1001, 1010), "before its first run"
+    run(stage, "1001-1010")
+    stage.press("make_passes")
+    union = next(node for node in stage.nuke.allNodes("Group") if node.name().startswith("XMemPass"))
+    for node in (stage.node, union):
+        assert (node.firstFrame(), node.lastFrame()) == (1001, 1010)
+
+
 def test_a_range_that_an_artist_set_inside_of_the_node_stops_no_render(stage, start):
     run(stage, "")
     stage.node.node("Result")["last"].setValue(1005)
@@ -894,8 +904,7 @@ def test_a_plate_whose_colours_come_from_mattes_that_are_missing_is_refused(stag
 def test_a_plate_that_grew_is_refused_where_the_node_that_it_comes_through_was_not_looked_at_since(stage, hold):
     below = below_another(stage, "1001-1010")
     stage.node["matte_outside"].setValue(hold)
-    for grown in (stage.plate, stage.nuke.root()):
-        grown["last_frame"].setValue(1015)
+    stage.plate["last_frame"].setValue(1015)
     stage.propagate(below)
     assert "comes from XMemRoto, which has no matte on 1011-1015." in stage.told[-1] and not below["has_result"].value()
     stage.press("refresh")
