@@ -61,6 +61,37 @@ def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResu
     began = time.monotonic()
     listener = listener or Silence()
     request.require_possible_here()
+    shot, annotations, mattes = _opened(request)
+    out = None if request.out is None else _output(request, request.out)
+    if out is not None:
+        # What is left out here is not in the written roto either, and the runs that take it cannot say so.
+        for warning in (*shot.plate.warnings, *annotations.warnings):
+            listener.warning(warning)
+    work = _Work(shot, annotations, mattes, request)
+    chosen = range(len(annotations.objects)) if request.objects is None else positions(request.objects, annotations.objects)
+    fitted: dict[int, tuple[EvaluatedShape, ...]] = {}
+    found: list[FittedObject] = []
+    warnings: list[str] = []
+    for place, obj in enumerate(chosen):
+        listener.progress(place, len(chosen))
+        start = work.nearest_key(obj)
+        why_not = work.why_not(obj, start)
+        if start is None or why_not:
+            warnings.append(why_not)
+            continue
+        fitted[obj], described = work.brought(obj, start, listener)
+        found.append(described)
+        warnings += _of_bad_cover(described, request.frame)
+    listener.progress(len(chosen), len(chosen))
+    if not fitted:
+        raise RequestError(f"No shape could be brought to frame {request.frame}. " + " ".join(warnings))
+    if out is not None:
+        warnings += _write(out, request, shot, annotations, fitted)
+    return FitResult(request.frame, None if out is None else str(out), tuple(found), tuple(warnings), round(time.monotonic() - began, 3))
+
+
+def _opened(request: FitRequest) -> tuple[Shot, RotoAnnotations, MatteSequence]:
+    """Open the shot and its mattes; raises RequestError where there are no shapes, or the frame has no plate or no matte."""
     # Shapes are drawn: neither what is absent nor what is approved has any. The written roto has the objects that stay as they are too.
     shot = open_shot(replace(request, objects=request.objects if request.out is None else None, absent=None, approved=None))
     if not isinstance(shot.annotations, RotoAnnotations):
@@ -70,52 +101,37 @@ def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResu
         raise RequestError(f"{strange} Propagate over frame {request.frame} first.")
     if request.frame not in shot.plate.frames or request.frame not in mattes.frames:
         raise RequestError(f"Frame {request.frame} has no plate or no matte in {request.mattes}. Propagate over it first.")
-    out = None if request.out is None else _output(request, request.out)
-    # What is left out here is not in the written roto either, and the runs that take it cannot say so.
-    for warning in (*shot.plate.warnings, *shot.annotations.warnings) if out is not None else ():
-        listener.warning(warning)
-    work = _Work(shot, shot.annotations, mattes, request)
-    chosen = range(len(shot.annotations.objects)) if request.objects is None else positions(request.objects, shot.annotations.objects)
-    fitted: dict[int, tuple[EvaluatedShape, ...]] = {}
-    found, warnings = [], []
-    for place, obj in enumerate(chosen):
-        listener.progress(place, len(chosen))
-        name = shot.annotations.objects[obj]
-        start = work.nearest_key(obj)
-        if start == request.frame:
-            # The matte may be older than what was drawn.
-            advice = f" Leave {start} out of --keyframes to have it moved." if start in (request.keyframes or ()) else ""
-            warnings.append(f"{name} counts as keyed on {start} already: what is drawn there stays.{advice}")
-            continue
-        if start is None or not work.seen(request.frame, obj):
-            warnings.append(f"{name} has no shape or no matte that could be used; it is left out.")
-            continue
-        shapes = work.carried(obj, start, listener)
-        grid = work.grid((shot.plate.canvas.height, shot.plate.canvas.width))
-        target = mattes.read(request.frame, shot.plate.canvas).layers[work.layers[obj]]
-        shapes = without_closed_holes(fit(shapes, target, grid, STEP_REACH), target, grid)
-        fitted[obj] = shapes
-        iou = round(overlap(rasterise_hard(shapes, grid), target), 4)
-        if iou < LEAST_OVERLAP:
-            warnings.append(
-                f"{name} covers its matte badly on frame {request.frame} (overlap {iou:.2f}): more than a few points need a hand. "
-                "Is the matte right, and in one piece?"
-            )
-        found.append(FittedObject(name, start, iou, tuple(shot.annotations.own(start, request.frame, obj, shapes))))
-    listener.progress(len(chosen), len(chosen))
-    if not fitted:
-        raise RequestError(f"No shape could be brought to frame {request.frame}. " + " ".join(warnings))
-    if out is not None:
-        _keep_keys(out, shot.annotations, request.frame, fitted)
-        left_out = [f"{name} on {counted(frames)}" for name, frames in shot.annotations.uncounted().items()]
-        if request.keyframes is not None and left_out:
-            others = f"The other keys of the roto are not in it: {listed(left_out, LOST_SHOWN)}."
-            warnings.append(f"{out.name} has the keys that --keyframes names, and this one. {others}")
-        try:
-            write_text(out, _with_key(shot, shot.annotations, request.frame, fitted))
-        except OSError as error:
-            raise not_written(out, error) from error
-    return FitResult(request.frame, None if out is None else str(out), tuple(found), tuple(warnings), round(time.monotonic() - began, 3))
+    return shot, shot.annotations, mattes
+
+
+def _of_bad_cover(found: FittedObject, frame: int) -> list[str]:
+    """Say that shapes miss their matte; [] where they cover it."""
+    if found.iou >= LEAST_OVERLAP:
+        return []
+    return [
+        f"{found.name} covers its matte badly on frame {frame} (overlap {found.iou:.2f}): more than a few points need a hand. "
+        "Is the matte right, and in one piece?"
+    ]
+
+
+def _write(
+    out: Path, request: FitRequest, shot: Shot, annotations: RotoAnnotations, fitted: Mapping[int, Sequence[EvaluatedShape]]
+) -> list[str]:
+    """Write the roto with its new keys; gives a sentence about the keys that are not in it.
+
+    Raises:
+        RequestError, DiskFailed.
+    """
+    _keep_keys(out, annotations, request.frame, fitted)
+    try:
+        write_text(out, _with_key(shot, annotations, request.frame, fitted))
+    except OSError as error:
+        raise not_written(out, error) from error
+    left_out = [f"{name} on {counted(frames)}" for name, frames in annotations.uncounted().items()]
+    if request.keyframes is None or not left_out:
+        return []
+    others = f"The other keys of the roto are not in it: {listed(left_out, LOST_SHOWN)}."
+    return [f"{out.name} has the keys that --keyframes names, and this one. {others}"]
 
 
 def _with_key(shot: Shot, annotations: RotoAnnotations, frame: int, fitted: Mapping[int, Sequence[EvaluatedShape]]) -> str:
@@ -171,27 +187,41 @@ class _Work:
         self._shot, self._annotations, self._mattes, self._request = shot, annotations, mattes, request
         self._size = shot.plate.canvas.working_size(request.size)
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        self.layers = layer_names(annotations.objects)
-
-    def grid(self, size: tuple[int, int]) -> PixelGrid:
-        """Lay pixels over the canvas."""
-        return self._annotations.grid(size)
+        self._layers = layer_names(annotations.objects)
 
     def nearest_key(self, obj: int) -> int | None:
         """Give the frame nearest in time on which an object has shapes; None when it has none anywhere."""
         keyed = [f for f in self._annotations.keyframes if obj in self._annotations.known(f) and self._annotations.shapes(f, obj)]
         return min(keyed, key=lambda frame: (abs(frame - self._request.frame), frame), default=None)
 
-    def seen(self, frame: int, obj: int) -> bool:
-        """Say whether an object's matte shows anything at a frame."""
-        return float(self._matte(frame, obj).max(initial=0)) >= 0.5
+    def why_not(self, obj: int, start: int | None) -> str:
+        """Say why an object's shapes are not moved from its nearest key; empty where they can be."""
+        name, frame = self._annotations.objects[obj], self._request.frame
+        if start == frame:
+            # The matte may be older than what was drawn.
+            advice = f" Leave {start} out of --keyframes to have it moved." if start in (self._request.keyframes or ()) else ""
+            return f"{name} counts as keyed on {start} already: what is drawn there stays.{advice}"
+        if start is None or float(self._matte(frame, obj).max(initial=0)) < 0.5:
+            return f"{name} has no shape or no matte that could be used; it is left out."
+        return ""
 
-    def carried(self, obj: int, start: int, listener: Listener) -> tuple[EvaluatedShape, ...]:
+    def brought(self, obj: int, start: int, listener: Listener) -> tuple[tuple[EvaluatedShape, ...], FittedObject]:
+        """Bring an object's shapes from a key to the frame, fit them to the matte at the plate's own size, and describe them."""
+        frame, canvas = self._request.frame, self._shot.plate.canvas
+        carried = self._carried(obj, start, listener)
+        grid = self._annotations.grid((canvas.height, canvas.width))
+        target = self._mattes.read(frame, canvas).layers[self._layers[obj]]
+        shapes = without_closed_holes(fit(carried, target, grid, STEP_REACH), target, grid)
+        iou = round(overlap(rasterise_hard(shapes, grid), target), 4)
+        own = self._annotations.own(start, frame, obj, shapes)
+        return shapes, FittedObject(self._annotations.objects[obj], start, iou, tuple(own))
+
+    def _carried(self, obj: int, start: int, listener: Listener) -> tuple[EvaluatedShape, ...]:
         """Bring an object's shapes from a key to the frame, one existing frame after the other."""
         frames = self._shot.plate.frames
         first, last = frames.index(start), frames.index(self._request.frame)
         shapes = tuple(self._annotations.shapes(start, obj))
-        grid = self.grid(self._size)
+        grid = self._annotations.grid(self._size)
         before, matte = self._grey(start), self._matte(start, obj)
         for index in range(first + 1, last + 1) if last > first else range(first - 1, last - 1, -1):
             if listener.cancelled():
@@ -214,7 +244,7 @@ class _Work:
             return np.zeros(self._size, np.float32) if mask is None else mask.unpacked()
         if frame not in self._mattes.frames:
             return np.zeros(self._size, np.float32)
-        layer = self._mattes.read(frame, self._shot.plate.canvas).layers.get(self.layers[obj])
+        layer = self._mattes.read(frame, self._shot.plate.canvas).layers.get(self._layers[obj])
         if layer is None:
             return np.zeros(self._size, np.float32)
         return cv2.resize(layer, self._size[::-1], interpolation=cv2.INTER_AREA)
