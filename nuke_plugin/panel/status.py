@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import os
 import time
-from typing import TYPE_CHECKING, Dict, FrozenSet, List, Optional, Sequence
+from typing import TYPE_CHECKING, Dict, List, Optional, Sequence
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import exchange
@@ -73,20 +73,15 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
         # For example nothing is connected yet, which is no fault and says nothing about existing mattes.
         verdict = Verdict("none" if record is None else "stale", (str(host.limit_reached(failure) or failure),))
     else:
-        found = None if record is None else (mattes_on_disk.stamp_of(record), mattes_on_disk.faults(record), mattes_on_disk.gone(record))
-        stamp, faults, gone = found or ("", [], [])
-        place = current.out or (record.out if record is not None else "")
-        whole = mattes_on_disk.whole(place) if place and look.uncovered(record, current) else ()
-        pattern = shown_pattern(node)
-        shown = mattes_on_disk.frames(pattern) if pattern else set()
-        outdated = look.outdated(record, read, current)
-        verdict = look.judge(record, current, stamp, faults, whole, shown, outdated, gone)
-        row = _timeline(node, record, current, pattern, frozenset(shown), frozenset(outdated), verdict.state == "stale")
+        mattes = look.find_mattes(record, read, current, shown_pattern(node))
+        verdict = look.judge(record, current, mattes)
+        row = _timeline(node, record, current, mattes, verdict.state == "stale")
         timeline.keep(identity.node_id(node), row)
         curves.follow_approvals(node, list(current.annotations.frames), row.approved)
         gone_choices = _show_objects(node, look.keyframe_lines(current.annotations), list(current.annotations.frames))
         of_mattes = [*_of_other_version(record, verdict), *_unlayered(record)]
-        notes = [*notes, *of_mattes, *gone_choices, *ownership.notes(node, place), *current.warnings, *current.annotations.notes]
+        of_place = ownership.notes(node, look.next_place(record, current))
+        notes = [*notes, *of_mattes, *gone_choices, *of_place, *current.warnings, *current.annotations.notes]
     node_id = identity.node_id(node)
     _verdicts[node_id] = verdict
     _write(node, verdict, notes, record)
@@ -124,20 +119,14 @@ def shown_pattern(node: nuke.Node) -> str:
 
 
 def _timeline(
-    node: nuke.Node,
-    record: Optional[Record],
-    current: look.CurrentState,
-    pattern: str,
-    shown: FrozenSet[int],
-    outdated: FrozenSet[int],
-    stale: bool,
+    node: nuke.Node, record: Optional[Record], current: look.CurrentState, mattes: look.FoundMattes, stale: bool
 ) -> timeline.Timeline:
     """Sort what was found by frames."""
-    absent = current.annotations.absent
+    absent, shown = current.annotations.absent, mattes.shown
     propagated = FrameRange.parse(record.frames) if record is not None else FrameRange.of(())
     made_last = frozenset(frame for frame in shown if frame in propagated)
     missing = look.lacking(record, current, shown)
-    mattes = mattes_on_disk.stamp(pattern) if pattern else ""
+    stamp = mattes_on_disk.stamp(mattes.pattern) if mattes.pattern else ""
     reach = [*current.frames, *shown, *missing, *current.annotations.keyframes]
     keyed, advice = current.annotations.keyed, identity.read_hidden(node, "suggestions")
     settled = {name: {*frames, *absent.get(name, ()), *current.approved.get(name, ())} for name, frames in keyed.items()}
@@ -150,12 +139,12 @@ def _timeline(
         renamed=current.renamed,
         current=made_last,
         former=shown - made_last,
-        outdated=(shown - made_last) & outdated,
+        outdated=(shown - made_last) & mattes.outdated,
         missing=frozenset(missing),
         stale=stale,
-        sureness=mattes_on_disk.recorded(pattern).sureness if shown else {},
+        sureness=mattes_on_disk.recorded(mattes.pattern).sureness if shown else {},
         reasons=timeline.reasons_of(advice, settled),
-        advice_is_old=advice.get("mattes", mattes) != mattes,
+        advice_is_old=advice.get("mattes", stamp) != stamp,
     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import AbstractSet, Any, Collection, Dict, FrozenSet, List, Mapping, Optional, Sequence, Set, Tuple
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import approvals, pictures, plates
 from xmem_roto_nuke.handover.exchange import Annotations, HandedNode, NodeRead
 from xmem_roto_nuke.node.settings import counting
 from xmem_roto_nuke.roto.states import state_of
+from xmem_roto_nuke.staleness import mattes_on_disk
 from xmem_roto_nuke.staleness.record import Record
 from xmem_roto_nuke.staleness.snapshot import Snapshot, differences, hidden_digest, inputs_digest
 from xmem_roto_nuke.words import duration
@@ -36,6 +37,26 @@ class CurrentState:
     """Sentences about the frames and the annotations."""
     plate_ends: Tuple[int, ...] = ()
     """First and last frame of the plate; empty when they are unknown."""
+
+
+@dataclass(frozen=True)
+class FoundMattes:
+    """The mattes on disk that count for a verdict."""
+
+    pattern: str
+    """Pattern of those that the node puts out; empty when it puts out none."""
+    shown: FrozenSet[int]
+    """Frames that have a file among them."""
+    outdated: FrozenSet[int]
+    """Frames whose mattes an earlier run made of other inputs; see `outdated`."""
+    whole: FrozenSet[int]
+    """Frames that have a matte of any run where the next one writes; empty where no frame is wanted that the last run has not got."""
+    stamp: str
+    """`mattes_on_disk.stamp_of` the last run; empty when there was none, or its mattes are gone."""
+    faults: Sequence[str]
+    """Sentences about single mattes; see `mattes_on_disk.faults`."""
+    gone: Sequence[int]
+    """Frames of the last run that `faults` names because their mattes are gone."""
 
 
 @dataclass(frozen=True)
@@ -135,103 +156,137 @@ def outdated(record: Optional[Record], read: NodeRead, current: CurrentState) ->
     return found
 
 
-def judge(
-    record: Optional[Record],
-    current: CurrentState,
-    stamp: str,
-    faults: Sequence[str] = (),
-    whole: Collection[int] = (),
-    shown: Collection[int] = (),
-    outdated: Collection[int] = (),
-    gone: Collection[int] = (),
-) -> Verdict:
+def find_mattes(record: Optional[Record], read: NodeRead, current: CurrentState, pattern: str) -> FoundMattes:
+    """Find the mattes that count for a verdict; main thread.
+
+    Args:
+        record: of the last run; None when there was none.
+        read: the node.
+        current: of `look`.
+        pattern: of the mattes that the node puts out; empty when it puts out none.
+    """
+    place = next_place(record, current)
+    return FoundMattes(
+        pattern,
+        frozenset(mattes_on_disk.frames(pattern) if pattern else ()),
+        frozenset(outdated(record, read, current)),
+        frozenset(mattes_on_disk.whole(place) if place and uncovered(record, current) else ()),
+        "" if record is None else mattes_on_disk.stamp_of(record),
+        () if record is None else mattes_on_disk.faults(record),
+        () if record is None else mattes_on_disk.gone(record),
+    )
+
+
+def next_place(record: Optional[Record], current: CurrentState) -> str:
+    """Give the pattern that the next run writes to; that of the last run while the node has no place, and empty without either."""
+    return current.out or (record.out if record is not None else "")
+
+
+def judge(record: Optional[Record], current: CurrentState, mattes: FoundMattes) -> Verdict:
     """Compare the last run with the node as it is.
 
     Args:
         record: of the last run; None when there was none.
         current: of `look`.
-        stamp: of `mattes_on_disk.stamp_of`, current.
-        faults: of single mattes on disk; see `mattes_on_disk`.
-        whole: frames that have a matte of any run where the next one writes.
-        shown: frames that have a file among the mattes that the node puts out.
-        outdated: of `outdated`.
-        gone: frames of the last run that `faults` names because their mattes are gone.
+        mattes: of `find_mattes`.
     """
-    bare_shown = lacking(record, current, shown)
-    new = uncovered(record, current)
-    earlier = [frame for frame in new if frame in whole]
-    kept_mattes = f"An earlier run's mattes of {FrameRange.of(earlier)} are on disk; the next run keeps those that hold." if earlier else ""
     if record is None:
-        foreign = _former(shown, "were not made by this node")
-        unmade = _without(bare_shown)
-        reasons = ["Nothing has been propagated yet.", *filter(None, (kept_mattes, foreign, unmade))]
-        return Verdict("none", tuple(reasons), _cost(record, current, None), len(shown), lacking=len(bare_shown))
-    covered = FrameRange.parse(record.frames)
-    former = [frame for frame in shown if frame not in covered]
-    reasons = differences(record.snapshot, current.snapshot)
+        return _before_the_first_run(current, mattes)
+    new, bare = uncovered(record, current), lacking(record, current, mattes.shown)
+    changed = [*differences(record.snapshot, current.snapshot), *_lost_or_replaced(record, mattes), *mattes.faults]
+    reasons = [*changed, *_left_to_do(record, new, mattes)]
+    former = mattes.shown - set(FrameRange.parse(record.frames))
+    named = {*new, *mattes.gone}  # among the reasons
+    unasked = [frame for frame in bare if frame not in named]
+    notes = [*_of_earlier_runs(record, former, mattes.outdated), *_without(unasked)]
+    counts = {"former": len(former), "outdated": len(former & mattes.outdated), "lacking": len(bare)}
+    if not reasons:
+        return Verdict("fresh", tuple(notes), _advice(record, current, former, unasked), **counts)
+    # Where only some frames are missing, the others stay as they are.
+    to_make = len(new) if new and not changed and record.complete else len(current.frames)
+    return Verdict("stale", (*reasons, *notes), _cost(record, current, to_make), **counts)
+
+
+def _before_the_first_run(current: CurrentState, mattes: FoundMattes) -> Verdict:
+    """Judge a node that has no record; its Read may show mattes all the same."""
+    bare = lacking(None, current, mattes.shown)
+    reasons = (
+        "Nothing has been propagated yet.",
+        *_kept(uncovered(None, current), mattes),
+        *_former(mattes.shown, "were not made by this node"),
+        *_without(bare),
+    )
+    return Verdict("none", reasons, _cost(None, current, len(current.frames)), len(mattes.shown), lacking=len(bare))
+
+
+def _lost_or_replaced(record: Record, mattes: FoundMattes) -> List[str]:
+    """Say that the mattes are no more those of the last run."""
     # Nothing says what a run has written that is at work, or with which Nuke went: its end would have.
     unheard = not record.complete and record.done is None
-    if not stamp and not (unheard and shown):
-        folder = os.path.dirname(record.out)
-        reasons.append(
-            f"result.json is gone from {folder}, and the mattes there are not all of the last run." if shown
-            else f"The mattes are no longer at {folder}."
-        )  # fmt: skip
-    elif stamp != record.stamp and not unheard:
-        reasons.append("Another run has written the mattes since.")
-    reasons.extend(faults)
-    only_frames = bool(new) and not reasons and record.complete
-    bare = [frame for frame in new if frame not in whole]
-    if bare:
-        reasons.append(_without(bare))
-    if kept_mattes:
-        reasons.append(kept_mattes)
-    if not record.complete:
-        reasons.append("The last run did not finish; the next one goes on from there.")
-    moved = f"The next run writes to {current.out}." if current.out and current.out != record.out else ""
-    notes, advice = [], []
-    other = [frame for frame in former if frame in outdated]
+    if mattes.stamp or (unheard and mattes.shown):
+        return ["Another run has written the mattes since."] if mattes.stamp != record.stamp and not unheard else []
+    folder = os.path.dirname(record.out)
+    if mattes.shown:
+        return [f"result.json is gone from {folder}, and the mattes there are not all of the last run."]
+    return [f"The mattes are no longer at {folder}."]
+
+
+def _left_to_do(record: Record, new: Sequence[int], mattes: FoundMattes) -> List[str]:
+    """Say what the last run has not done of what is wanted.
+
+    Args:
+        record: of the last run.
+        new: of `uncovered`.
+        mattes: of `find_mattes`.
+    """
+    unfinished = [] if record.complete else ["The last run did not finish; the next one goes on from there."]
+    return [*_without([frame for frame in new if frame not in mattes.whole]), *_kept(new, mattes), *unfinished]
+
+
+def _kept(new: Sequence[int], mattes: FoundMattes) -> List[str]:
+    """Say which of the frames that no run of the node has filled have a matte all the same."""
+    there = [frame for frame in new if frame in mattes.whole]
+    if not there:
+        return []
+    return [f"An earlier run's mattes of {FrameRange.of(there)} are on disk; the next run keeps those that hold."]
+
+
+def _of_earlier_runs(record: Record, former: AbstractSet[int], outdated: AbstractSet[int]) -> List[str]:
+    """Name the mattes that show and are not of the last run: those that may hold, those that are stale, and those that nobody knows."""
+    forgotten = {frame for run in record.earlier if not run.inputs for frame in FrameRange.parse(run.frames)}
+    return [
+        *_former(former - outdated, "are of earlier runs"),
+        *_former((former & outdated) - forgotten, "are of earlier runs with other shapes, settings or plate"),
+        *_former(former & outdated & forgotten, "are of earlier runs of unknown inputs, which counts as stale"),
+    ]
+
+
+def _advice(record: Record, current: CurrentState, former: Collection[int], unasked: Collection[int]) -> str:
+    """Say what the next run would do although the last one holds; empty where there is nothing to do."""
+    if current.out and current.out != record.out:
+        return f"The next run writes to {current.out}."
     if former:
-        notes.append(_former([frame for frame in former if frame not in outdated], "are of earlier runs"))
-        forgotten = {frame for run in record.earlier if not run.inputs for frame in FrameRange.parse(run.frames)}
-        notes.append(
-            _former([frame for frame in other if frame not in forgotten], "are of earlier runs with other shapes, settings or plate")
-        )
-        notes.append(
-            _former([frame for frame in other if frame in forgotten], "are of earlier runs of unknown inputs, which counts as stale")
-        )
-        advice.append("Propagate with their frames in the range tells whether they hold, and makes those again that do not.")
-    # Wanted ones are named above, and those that the last run has made among the faults.
-    unasked = [frame for frame in bare_shown if frame not in new and frame not in gone]
-    if unasked:
-        notes.append(_without(unasked))
-        advice[1:] = [] if former else ["Propagate with these frames in the range makes their mattes."]
-    notes = [note for note in notes if note]
-    counts = {"former": len(former), "outdated": len(other), "lacking": len(bare_shown)}
-    if not reasons:
-        return Verdict("fresh", tuple(notes), cost=moved or " ".join(advice), **counts)
-    # Only some frames are missing: the others stay as they are.
-    return Verdict("stale", (*reasons, *notes), _cost(record, current, len(new) if only_frames else None), **counts)
+        return "Propagate with their frames in the range tells whether they hold, and makes those again that do not."
+    return "Propagate with these frames in the range makes their mattes." if unasked else ""
 
 
-def _without(frames: Sequence[int]) -> str:
-    """Name frames that have no matte; empty when there are none."""
-    return f"Frames without a matte: {FrameRange.of(frames)}." if frames else ""
+def _without(frames: Sequence[int]) -> List[str]:
+    """Name frames that have no matte; [] when there are none."""
+    return [f"Frames without a matte: {FrameRange.of(frames)}."] if frames else []
 
 
-def _former(frames: Collection[int], fact: str) -> str:
-    """Name mattes that are shown although no run of the node checked them; empty when there are none."""
+def _former(frames: Collection[int], fact: str) -> List[str]:
+    """Name mattes that are shown although no run of the node checked them; [] when there are none."""
     if not frames:
-        return ""
+        return []
     named = str(FrameRange.of(sorted(frames)))
     if len(frames) == 1:
-        return f"The matte of {named} shows too; it {fact.replace('are', 'is', 1).replace('were', 'was', 1)}."
-    return f"The mattes of {named} show too; they {fact}."
+        return [f"The matte of {named} shows too; it {fact.replace('are', 'is', 1).replace('were', 'was', 1)}."]
+    return [f"The mattes of {named} show too; they {fact}."]
 
 
-def _cost(record: Optional[Record], current: CurrentState, frames: Optional[int]) -> str:
-    """Estimate the next run from the last one; the core reuses what it can, so this is the most it takes."""
-    count = len(current.frames) if frames is None else frames
+def _cost(record: Optional[Record], current: CurrentState, count: int) -> str:
+    """Estimate a run over so many frames from the last one; the core reuses what it can, so this is the most it takes."""
     keys = len(current.annotations.keyframes)
     text = f"Next run: at most {plural(count, 'frame')} from {plural(keys, 'keyframe')}"
     if record is None or record.seconds_per_frame <= 0:
