@@ -74,9 +74,9 @@ def unsay_absent(node: nuke.Node) -> bool:
     edits = identity.key_edits(node)
     if not any(edits.absent.values()):
         return False
-    shapes = str(node["roto_input"].value()) == SHAPES
-    names, chosen = _shapes(node) if shapes else [ONE_OBJECT], chosen_shapes(node)
-    if shapes:
+    apart = _apart(node)
+    names, chosen = _shapes(node) if apart else [ONE_OBJECT], chosen_shapes(node)
+    if apart:
         edits = replace(edits.carried_over(names)[0], known=tuple(names))
     meant = [name for name in names if chosen in (None, name)]
     said = [frame for frame in frames if any(frame in edits.absent.get(name, ()) for name in meant)]
@@ -120,17 +120,21 @@ def chosen_object(node: nuke.Node) -> Optional[str]:
 
 def chosen_shapes(node: nuke.Node) -> Optional[str]:
     """Give the object that the buttons are for, where each shape or layer is one; None for all, and where there is but one."""
-    return chosen_object(node) if str(node["roto_input"].value()) == SHAPES else None
+    return chosen_object(node) if _apart(node) else None
+
+
+def _apart(node: nuke.Node) -> bool:
+    """Say whether each shape or layer is an object of its own; a union or an alpha is one object, ONE_OBJECT in what is said of it."""
+    return str(node["roto_input"].value()) == SHAPES
 
 
 def _edit(node: nuke.Node, kind: str, *frames: int) -> None:
     """Put frames into one of the lists; without frames, the current one."""
     frames = frames or (host.current_frame(),)
     edits = identity.key_edits(node)
-    if str(node["roto_input"].value()) == SHAPES:
-        names, chosen = _shapes(node), chosen_object(node)
-        if chosen is not None and chosen not in names:
-            raise _gone(node, chosen)
+    if _apart(node):
+        names = _shapes(node)
+        chosen = _of_today(node, names, chosen_object(node))
         edits, _ = edits.carried_over(names)
         changed = replace(edits, known=tuple(names))
         for frame in frames:
@@ -176,12 +180,20 @@ def absent_of_approved(node: nuke.Node, frames: Sequence[int]) -> List[str]:
     ]
 
 
-def _gone(node: nuke.Node, chosen: str) -> RequestError:
-    """Say that the object of the pulldown is not there any more, and let the pulldown offer those that are too."""
-    status.refresh(node)
-    return RequestError(
-        f"The roto of {node.name()} has no shape called {chosen}. Choose another object beside the buttons, and press again."
-    )
+def _of_today(node: nuke.Node, names: Collection[str], chosen: Optional[str]) -> Optional[str]:
+    """Give the chosen object; None for all, as in a union or an alpha, where every shape belongs to the one object.
+
+    Raises:
+        RequestError: it is gone, and the pulldown offers those that are there.
+    """
+    if not _apart(node):
+        return None
+    if chosen is not None and chosen not in names:
+        status.refresh(node)
+        raise RequestError(
+            f"The roto of {node.name()} has no shape called {chosen}. Choose another object beside the buttons, and press again."
+        )
+    return chosen
 
 
 def _shapes(node: nuke.Node) -> List[str]:
@@ -236,7 +248,7 @@ def movable(node: nuke.Node, frame: int) -> Optional[Tuple[str, ...]]:
         RequestError: none may.
     """
     _, read = _read(node)
-    chosen = _chosen_shapes(node, read)
+    chosen = _of_today(node, read.names, chosen_object(node))
     meant, left = _meant(node, read, frame, chosen, moves=True)
     if not meant:
         raise RequestError(_nothing(frame, left))
@@ -263,22 +275,10 @@ def key_fitted(node: nuke.Node, frame: int, moved: Sequence[OwnShape], chosen: O
     return _key(node, frame, moved, chosen)
 
 
-def _chosen_shapes(node: nuke.Node, read: RotoReading) -> Optional[str]:
-    """Give the object whose shapes are meant; None for all, as in a union or an alpha, where every shape belongs to the one object.
-
-    Raises:
-        RequestError: it is gone.
-    """
-    chosen = chosen_shapes(node)
-    if chosen is not None and chosen not in read.names:
-        raise _gone(node, chosen)
-    return chosen
-
-
 def _edits(node: nuke.Node, read: RotoReading) -> KeyEdits:
     """Read what was said of the keyframes, under today's names."""
     edits = identity.key_edits(node)
-    return edits.carried_over(read.names)[0] if str(node["roto_input"].value()) == SHAPES else edits
+    return edits.carried_over(read.names)[0] if _apart(node) else edits
 
 
 def _meant(node: nuke.Node, read: RotoReading, frame: int, chosen: Optional[str], moves: bool) -> Tuple[List[str], List[str]]:
@@ -291,28 +291,33 @@ def _meant(node: nuke.Node, read: RotoReading, frame: int, chosen: Optional[str]
         chosen: the only object that is meant; None for all.
         moves: the shapes are moved, and not keyed as they stand.
     """
-    edits, means = _edits(node, read), str(node["roto_input"].value())
+    edits, apart = _edits(node, read), _apart(node)
     names = [chosen] if chosen is not None else read.names
-    gone = [name for name in names if means == SHAPES and frame in edits.absent.get(name, ())]
+    gone = [name for name in names if apart and frame in edits.absent.get(name, ())]
     if len(gone) == len(names):
         gone = []  # the last word counts
     left = [f"{name} is said to be absent on {frame} and was left alone; choose it beside the buttons to key it." for name in gone]
     meant = [name for name in names if name not in gone]
-    if moves and means != ALPHA:
-        found = reading.keyframes(read, edits if means == SHAPES else KeyEdits())
-        if means == SHAPES:
-            keyed = [name for name in meant if frame in found[name] and frame not in edits.absent.get(name, ())]
-        else:
-            whole = edits.frames(ONE_OBJECT, {at for frames in found.values() for at in frames}) - edits.absent.get(ONE_OBJECT, set())
-            keyed = meant if frame in whole else []
-        if keyed:
-            who = listed(keyed, MOST_NAMED) if means == SHAPES else ONE_OBJECT
-            left.append(
-                f"{who} {'count' if len(keyed) > 1 and means == SHAPES else 'counts'} as keyed on {frame} already, and what is drawn there "
-                "stays. Press Remove there first to have it moved onto the matte all the same."
-            )
-            meant = [name for name in meant if name not in keyed]
-    return meant, left
+    keyed = _keyed(node, read, frame, meant) if moves else []
+    if keyed:
+        who = listed(keyed, MOST_NAMED) if apart else ONE_OBJECT
+        left.append(
+            f"{who} {'count' if apart and len(keyed) > 1 else 'counts'} as keyed on {frame} already, and what is drawn there "
+            "stays. Press Remove there first to have it moved onto the matte all the same."
+        )
+    return [name for name in meant if name not in keyed], left
+
+
+def _keyed(node: nuke.Node, read: RotoReading, frame: int, names: List[str]) -> List[str]:
+    """Name those of some objects that count as keyed on a frame; of a union every one or none; of an alpha none, where no key counts."""
+    edits = _edits(node, read)
+    if str(node["roto_input"].value()) == ALPHA:
+        return []
+    if _apart(node):
+        found = reading.keyframes(read, edits)
+        return [name for name in names if frame in found[name] and frame not in edits.absent.get(name, ())]
+    drawn = {at for frames in reading.keyframes(read, KeyEdits()).values() for at in frames}
+    return names if frame in edits.frames(ONE_OBJECT, drawn) - edits.absent.get(ONE_OBJECT, set()) else []
 
 
 def _nothing(frame: int, left: Sequence[str]) -> str:
@@ -329,10 +334,7 @@ def _key(node: nuke.Node, frame: int, moved: Optional[Sequence[OwnShape]], chose
         chosen: the only object that is meant; None for all.
     """
     rotos, read = _read(node)
-    chosen = chosen if str(node["roto_input"].value()) == SHAPES else None
-    if chosen is not None and chosen not in read.names:
-        raise _gone(node, chosen)
-    meant, said = _meant(node, read, frame, chosen, moves=moved is not None)
+    meant, said = _meant(node, read, frame, _of_today(node, read.names, chosen), moves=moved is not None)
     drawn = _drawn(read, meant)
     refusals = [(target, _why_not(target, frame)) for target in drawn]
     left = [f"{target.shape.name} is {why} and was left alone." for target, why in refusals if why]
@@ -352,24 +354,24 @@ def _key(node: nuke.Node, frame: int, moved: Optional[Sequence[OwnShape]], chose
                 left.append(f"{plural(driven, 'point')} of {target.shape.name} follow expressions and were left alone.")
         for roto in rotos:
             roto["curves"].changed()  # type: ignore[attr-defined]
-        left += _count(node, read, frame, keyed)
-    who = keyed if str(node["roto_input"].value()) == SHAPES else {ONE_OBJECT} if keyed else set()
-    left += filter(None, [_beside_approval(node, who, [frame], OF_APPROVED["added"])])
+        objects = keyed if _apart(node) or not keyed else {ONE_OBJECT}
+        left += _count(node, read, frame, objects)
+    left += filter(None, [_beside_approval(node, objects, [frame], OF_APPROVED["added"])])
     if standing:
         left.append(f"Keyed as they stood, since they could not be moved onto the matte: {listed(standing, MOST_NAMED)}.")
     return left
 
 
-def _count(node: nuke.Node, read: RotoReading, frame: int, keyed: Set[str]) -> List[str]:
+def _count(node: nuke.Node, read: RotoReading, frame: int, objects: Set[str]) -> List[str]:
     """Let a frame count on which objects were keyed just now, whatever was said of it; gives a sentence where a key does not count."""
-    means, edits = str(node["roto_input"].value()), _edits(node, read)
-    if means == ALPHA:
+    edits = _edits(node, read)
+    if str(node["roto_input"].value()) == ALPHA:
         if frame in edits.frames(ONE_OBJECT, set()) - edits.absent.get(ONE_OBJECT, set()):
             return []
         return [f"Of an alpha the listed frames count, and {frame} is none of them: press Add current once the shapes are right."]
-    again = edits.unsaid(keyed if means == SHAPES else [ONE_OBJECT] if keyed else [], frame)
+    again = edits.unsaid(objects, frame)
     if again != edits:
-        identity.write_key_edits(node, replace(again, known=tuple(read.names)) if means == SHAPES else again)
+        identity.write_key_edits(node, replace(again, known=tuple(read.names)) if _apart(node) else again)
     return []
 
 
