@@ -362,7 +362,7 @@ def _suggest(run: Run, read: NodeRead) -> None:
 
 def _keep_suggestions(node: nuke.Node, suggested: SuggestResult) -> None:
     """Keep what the strip shows, and in which mattes it was found; the scores of all frames stay out of the script."""
-    content, pattern = suggested.as_json(), status.shown_pattern(node)
+    content, pattern = suggested.as_json(), knobs.shown_pattern_or_empty(node)
     strip_content = {name: content[name] for name in ("suggestions", "object", "message", "lost_frames")}
     strip_content["mattes"] = mattes_on_disk.stamp(pattern) if pattern else ""
     with host.unrecorded():

@@ -63,6 +63,14 @@ def shown_pattern(node: nuke.Node) -> str:
     return "" if _NO_NUMBER.search(pattern) else pattern
 
 
+def shown_pattern_or_empty(node: nuke.Node) -> str:
+    """Give `shown_pattern`; empty too where the node's Read is gone, for what looks at a node and asks nothing of it."""
+    try:
+        return shown_pattern(node)
+    except RequestError:
+        return ""
+
+
 def path_of(node: nuke.Node, knob: str) -> str:
     """Give a knob's path with the script's variables filled in, and the place of the frame number still in it."""
     return host.filled(str(node[knob].getEvaluatedValue() or ""))  # type: ignore[attr-defined]

@@ -20,7 +20,7 @@ from xmem_roto_nuke.staleness.look import Verdict
 from xmem_roto_nuke.staleness.record import Record
 from xmem_roto_nuke.words import size
 from xmemcore.protocol.choices import ALL_OBJECTS
-from xmemcore.protocol.failures import Cancelled, Failure, RequestError
+from xmemcore.protocol.failures import Cancelled, Failure
 from xmemcore.protocol.frames import FrameRange
 from xmemcore.protocol.places import cache_root, exchange_folder
 from xmemcore.protocol.results import ModelEntry
@@ -73,7 +73,7 @@ def refresh(node: nuke.Node, notes: Sequence[str] = ()) -> None:
         # For example nothing is connected yet, which is no fault and says nothing about existing mattes.
         verdict = Verdict("none" if record is None else "stale", (str(host.limit_reached(failure) or failure),))
     else:
-        mattes = look.find_mattes(record, read, current, shown_pattern(node))
+        mattes = look.find_mattes(record, read, current, knobs.shown_pattern_or_empty(node))
         verdict = look.judge(record, current, mattes)
         row = _timeline(node, record, current, mattes, verdict.state == "stale")
         timeline.keep(identity.node_id(node), row)
@@ -108,14 +108,6 @@ def _unlayered(record: Optional[Record]) -> List[str]:
         "Propagate with these frames in the range."
         for frames, layers in without.items()
     ]
-
-
-def shown_pattern(node: nuke.Node) -> str:
-    """Give the pattern of the mattes that the node puts out; empty when it puts out none, or its Read is gone."""
-    try:
-        return knobs.shown_pattern(node)
-    except RequestError:
-        return ""
 
 
 def _timeline(
