@@ -76,6 +76,7 @@ def above(node: nuke.Node) -> Pipe:
     warnings += [f"{roto.name()} is disabled for a time; its shapes count all the same." for roto in rotos if len(_disabled(roto)) > 1]
     warnings += [f"The global motion blur of {roto.name()} is left out." for roto in rotos if _has_global_blur(roto)]
     warnings += [f"The lifetime of the node {roto.name()} is left out; that of its shapes counts." for roto in rotos if _has_lifetime(roto)]
+    warnings += [f"The mask input of {roto.name()} is left out; its shapes count whole." for roto in rotos if _is_masked(roto)]
     return Pipe(tuple(rotos), tuple(warnings))
 
 
@@ -169,6 +170,12 @@ def _left_out(roto: nuke.Node) -> List[str]:
 def _has_lifetime(roto: nuke.Node) -> bool:
     knob = roto.knob("useLifetime")
     return knob is not None and bool(knob.value())
+
+
+def _is_masked(roto: nuke.Node) -> bool:
+    """Say whether something is connected to a Roto's own mask input; costs no node where nodes are counted."""
+    mask = int(roto.optionalInput())
+    return 0 < mask < roto.inputs() and bool(host.input_name(roto, mask))
 
 
 def _has_global_blur(roto: nuke.Node) -> bool:

@@ -879,6 +879,12 @@ def clear_animated_takes_an_expression_away():
     return (knob.hasExpression(), int(knob.value())) == (False, 1) or f"{knob.toScript()}"
 
 
+@check(92)
+def the_mask_is_the_optional_input_of_a_roto():
+    numbers = make("Roto").optionalInput(), make("RotoPaint").optionalInput()
+    return numbers == (1, 4) or f"{numbers}"
+
+
 print(f"\nXMem Roto in Nuke {nuke.NUKE_VERSION_STRING}, Python {sys.version.split()[0]}, {sys.platform}, gui={nuke.GUI}")
 print(f"editions: {[name for name in ('nc', 'indie', 'ple', 'nukex', 'studio', 'assist') if nuke.env.get(name)]}")
 print(f"element classes: {[cls.__name__ for cls in (rp.Layer, rp.Shape, rp.Stroke)]}")

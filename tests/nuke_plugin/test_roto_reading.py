@@ -383,3 +383,25 @@ def test_a_roto_behind_a_node_that_changes_the_picture_is_named(stage):
         change()
         stage.propagate()
         assert "do not count" not in stage.status()
+
+
+def test_a_mask_at_a_rotos_own_input_is_named_in_the_status(stage):
+    """As the command line names it, `tests/roto/test_reading.py`."""
+    named = "The mask input of Roto1 is left out; its shapes count whole."
+    stage.roto.setInput(1, stage.nuke.nodes.Dot(inputs=[stage.plate]))
+    stage.propagate()
+    assert named in stage.status()
+    stage.roto.setInput(1, None)
+    stage.propagate()
+    assert named not in stage.status()
+
+
+@pytest.mark.parametrize(("kind", "number", "masked"), [("Roto", 1, True), ("RotoPaint", 4, True), ("RotoPaint", 1, False)])
+def test_the_mask_is_the_input_that_nuke_calls_optional(start, kind, number, masked):
+    nuke = start().nuke
+    drawn, node = getattr(nuke.nodes, kind)(name="Drawn"), nuke.createNode("XMemRoto")
+    drawn.setInput(number, nuke.nodes.CheckerBoard2())
+    node.setInput(1, drawn)
+    from xmem_roto_nuke.node import roto_pipe
+
+    assert roto_pipe.above(node).warnings == ("The mask input of Drawn is left out; its shapes count whole.",) * masked
