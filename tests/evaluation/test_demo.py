@@ -13,6 +13,7 @@ from xmemcore.cli.main import main
 from xmemcore.evaluation import demo_run
 from xmemcore.evaluation.demo_shot import DemoShot
 from xmemcore.network import catalogue
+from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.listener import Silence
 from xmemcore.shot.mattes.mattes import read_mattes
 from xmemcore.shot.plate.plate import Plate
@@ -69,7 +70,10 @@ def test_roto_of_the_script_is_the_drawn_shape(tmp_path: Path) -> None:
         assert wrong < 0.01 * (drawn > 0.5).sum()
 
 
-def test_demo_goes_the_whole_way_even_without_a_model(tmp_path: Path, no_model: None) -> None:
+def test_demo_goes_the_whole_way_even_without_a_model_and_beside_an_earlier_one(tmp_path: Path, no_model: None) -> None:
+    (tmp_path / "out").mkdir()
+    for name in ("demo_roto.nk", "contact-sheet.png"):
+        (tmp_path / "out" / name).write_text("of a demo of 0.2.0")
     result = demo_run.run_demo(tmp_path / "out", None, "cpu", Silence(), SMALL, size=64)
     assert not result.trained and result.keyframes == SMALL.keyframes
     mattes = read_mattes(result.mattes)
@@ -79,6 +83,13 @@ def test_demo_goes_the_whole_way_even_without_a_model(tmp_path: Path, no_model: 
     assert Path(result.script).exists() and 0 <= result.j <= 1
     assert 0 < result.j_hold < 1 and 0 < result.f_hold < 1
     assert json.loads(json.dumps(result.as_json()))["trained"] is False
+
+
+def test_demo_replaces_no_picture_of_another_program(tmp_path: Path, no_model: None) -> None:
+    (tmp_path / "contact-sheet.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    with pytest.raises(RequestError, match="contact-sheet.png is there and is no picture of this program"):
+        demo_run.run_demo(tmp_path, None, "cpu", Silence(), SMALL, size=64)
+    assert [path.name for path in tmp_path.iterdir()] == ["contact-sheet.png"]
 
 
 def test_keyed_mattes_score_one_and_the_truth_scores_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

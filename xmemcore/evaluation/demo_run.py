@@ -11,6 +11,7 @@ import numpy as np
 from xmemcore.evaluation import metrics
 from xmemcore.evaluation.clips import nearest
 from xmemcore.evaluation.demo_shot import DemoShot
+from xmemcore.evaluation.picture import require_writable
 from xmemcore.evaluation.report import draw_report
 from xmemcore.evaluation.untrained import model_or_untrained
 from xmemcore.protocol.failures import not_written
@@ -52,7 +53,7 @@ def run_demo(folder: Path, model: str | None, device: str, listener: Listener, s
     """Run the demo.
 
     Args:
-        folder: where everything goes; files of an earlier demo there are replaced.
+        folder: where everything goes; files of an earlier demo there are replaced, and no picture of another program.
         model: name or file; None: the default model, or untrained weights when none is installed.
         device: auto, cpu, cuda or mps.
         listener: told of the progress.
@@ -64,9 +65,11 @@ def run_demo(folder: Path, model: str | None, device: str, listener: Listener, s
     """
     shot = shot or DemoShot()
     folder = folder.absolute()
+    script, sheet = folder / "demo_roto.nk", folder / "contact-sheet.png"
+    if not script.is_file():  # beside it the sheet is an earlier demo's; those of 0.2.0 do not say so
+        require_writable(sheet)
     listener.message(f"Drawing a shot of {shot.length} frames, {shot.width}x{shot.height}, into {folder / 'plates'}")
     plates = shot.write_plates(folder / "plates")
-    script = folder / "demo_roto.nk"
     try:
         script.write_text(shot.script(plates), encoding="utf-8")
     except OSError as error:
@@ -87,7 +90,6 @@ def run_demo(folder: Path, model: str | None, device: str, listener: Listener, s
     picks = suggest(SuggestRequest(**common, mattes=out, count=3), listener)
     suggested = tuple(pick.frame for pick in picks.suggestions)
     propagated, held = score(shot, out)
-    sheet = folder / "contact-sheet.png"
     notes = [
         f"Keyed: {', '.join(map(str, shot.keyframes))}.   Suggested next: {', '.join(map(str, suggested)) or 'none'}.",
         f"J (overlap) {propagated.j:.3f}, F (outline) {propagated.f:.3f} of 1 over the other frames; "
