@@ -196,14 +196,34 @@ class _SuggestRun:
             return Suggestion(numbers[pick.index], pick.score, None, first_key_reason(pick.score))
         closest = _closest(self.views, before, pick.index)
         if not self.strategy.judges:
-            sentence = _reason(self.strategy, self.masks, pick.index, closest, earlier, numbers)
-            return Suggestion(numbers[pick.index], pick.score, numbers[closest], sentence)
+            return Suggestion(numbers[pick.index], pick.score, numbers[closest], self._what_is_special(pick.index, closest, earlier))
         names = [annotations.objects[obj] for obj in self.masks.objects]
         why = reason(pick.index, self.masks.keys(), before, self.judgement.doubts, names, numbers, picked, told)
         told.append(why)
         return Suggestion(
             numbers[pick.index], pick.score, numbers[closest], why.sentence, why.object, numbers[why.first], numbers[why.last], why.wrong
         )
+
+    def _what_is_special(self, index: int, closest: int, picked: Sequence[int]) -> str:
+        """Say for a strategy that does not judge what is special about a frame, beside the nearest frame that is keyed or picked before it.
+
+        Where several objects are looked at, it is their union, and the sentence says so.
+        """
+        near = self.shot.plate.frames[closest]
+        if not self.strategy.sees:
+            return f"{self.strategy.reason}; closest is {near}"
+        names = [self.shot.annotations.objects[obj] for obj in self.masks.objects] if self.request.mattes is not None else []
+        whom = "all objects: " if len(names) > 1 else f"{names[0]}: " if names else ""
+        mattes = "their mattes together are" if len(names) > 1 else "the matte is"
+        now, then = self.masks.pixels(index), self.masks.pixels(closest)
+        if now and then and now < then / 2:
+            sign = f"{whom}{mattes} {_times(then / now)} smaller than on"
+        elif now and then and now > then * 2:
+            sign = f"{whom}{mattes} {_times(now / then)} larger than on"
+        else:
+            whom = whom if self.request.alpha > 0 else ""  # else the whole picture is compared
+            sign = f"{whom}it looks least like any keyed {'or suggested ' if picked else ''}frame; closest is"
+        return f"{sign} {near}{', suggested before it' if closest in picked else ''}"
 
 
 def _opened(request: SuggestRequest, strategy: Strategy) -> Shot:
@@ -300,20 +320,6 @@ def _closest(views: Sequence[View], before: Sequence[int], index: int) -> int:
     if not views:
         return min(before, key=lambda other: (abs(other - index), other))
     return min(before, key=lambda other: dissimilarity(views[other], views[index]))
-
-
-def _reason(strategy: Strategy, masks: ShotMasks, index: int, closest: int, picked: Sequence[int], numbers: Sequence[int]) -> str:
-    """Say what is special about a frame, from its mask and the nearest frame that is keyed or picked before it."""
-    if not strategy.sees:
-        return f"{strategy.reason}; closest is {numbers[closest]}"
-    now, then = masks.pixels(index), masks.pixels(closest)
-    if now and then and now < then / 2:
-        sign = f"the matte is {_times(then / now)} smaller than on"
-    elif now and then and now > then * 2:
-        sign = f"the matte is {_times(now / then)} larger than on"
-    else:
-        sign = f"it looks least like any keyed {'or suggested ' if picked else ''}frame; closest is"
-    return f"{sign} {numbers[closest]}{', suggested before it' if closest in picked else ''}"
 
 
 def _times(ratio: float) -> str:

@@ -113,6 +113,15 @@ def test_suggestion_names_frames_that_are_not_annotated(shot: PropagateRequest) 
     assert all(suggestion.score > 0 and suggestion.reason for suggestion in result.suggestions)
 
 
+def test_published_reason_says_whom_it_speaks_of(shot: PropagateRequest) -> None:
+    result = propagate(shot)
+    common = {name: getattr(shot, name) for name in ("plate", "masks", "model", "size", "cache")}
+    for chosen, whom in ((None, "all objects: "), ("1", "1: ")):
+        request = SuggestRequest(**common, mattes=result.out, method="published", alpha=0.5, count=2, object=chosen)
+        picks = suggest(request).suggestions
+        assert picks and all(pick.reason.startswith(whom) for pick in picks)
+
+
 def test_reason_tells_keyed_frames_from_suggested_ones(shot: PropagateRequest) -> None:
     common = {name: getattr(shot, name) for name in ("plate", "masks", "model", "size", "cache")}
     picks = suggest(SuggestRequest(**common, keyframes=(0,), count=5, method="published")).suggestions
