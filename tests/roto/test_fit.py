@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from xmemcore.roto.bridge import bridged
 from xmemcore.roto.fit import fit, moved, without_closed_holes
 from xmemcore.roto.grid import PixelGrid
 from xmemcore.roto.raster import rasterise_hard
@@ -119,3 +120,44 @@ def test_an_outline_that_has_lost_its_edge_finds_the_nearest_one() -> None:
     points[0, 0, 0] += 25  # without the way to the nearest edge the overlap stays at 0.80
     (found,) = fit([EvaluatedShape(points)], matte, GRID, 0.05)
     assert overlap(rasterise_hard([found], GRID), matte) > 0.95
+
+
+def parted(whole: np.ndarray, first: int, width: int, slant: float = 0.0) -> np.ndarray:
+    """Let something stand before a matte: `width` columns from `first`, farther right in lower rows."""
+    rows, columns = np.indices(whole.shape)
+    before = (columns >= first + slant * rows) & (columns < first + width + slant * rows)
+    return np.where(before, 0, whole)
+
+
+@pytest.mark.parametrize(("first", "width", "slant"), [(66, 5, 0.0), (60, 12, 0.0), (84, 8, 0.0), (50, 8, 0.3)])
+def test_an_outline_goes_across_what_stands_before_its_object(first: int, width: int, slant: float) -> None:
+    target = rasterise_hard([ellipse(76, 57, 32, 24)], GRID)
+    (fitted,) = fit([ellipse(72, 60, 30, 25)], parted(target, first, width, slant), GRID)
+    assert overlap(rasterise_hard([fitted], GRID), target) > 0.96
+
+
+def test_only_gaps_between_pieces_are_bridged() -> None:
+    whole = rasterise_hard([ellipse(60, 60, 40, 30, 12)], GRID)
+    matte = parted(whole, 70, 6)
+    joined = bridged(matte, 1)
+    assert (joined >= matte).all() and overlap(joined, whole) > 0.99
+    assert (joined[whole == 0] == 0).all(), "beside the object nothing is added"
+    assert bridged(matte, 2) is matte, "two shapes for two pieces"
+    assert bridged(whole, 1) is whole
+
+    bay = whole.copy()
+    bay[55:65, :50] = 0  # open to the left: it is the object's own form
+    assert bridged(bay, 1) is bay
+    apart = whole.copy()
+    apart[2:12, 140:150] = 1
+    assert bridged(apart, 1)[15:, 105:].sum() == apart[15:, 105:].sum(), "a piece that is far away is something else"
+    speck = parted(whole, 70, 6)
+    speck[:, 76:] = 0
+    speck[60, 80] = 1
+    assert bridged(speck, 1) is speck
+
+
+def test_a_gap_at_the_border_of_the_picture_is_bridged_to_its_end() -> None:
+    whole = rasterise_hard([ellipse(70, 0, 40, 50, 12)], GRID)  # cut by the lower border
+    joined = bridged(parted(whole, 66, 6), 1)
+    assert joined[-3:, 66:72].min() == 1

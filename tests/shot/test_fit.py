@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -133,16 +134,37 @@ def test_what_is_drawn_on_the_frame_stays(request_: FitRequest) -> None:
         fit_shapes(replace(request_, objects=("disc",)))
 
 
-def test_a_shape_that_covers_its_matte_badly_is_told(request_: FitRequest) -> None:
-    assert fit_shapes(request_).warnings == ()
-    plate = Plate.open(request_.plate)
-    writer = MatteWriter(Path(request_.mattes) / "matte.%04d.exr", plate.canvas, [("disc", "disc")], {})
+def rewrite(request: FitRequest, changed: Callable[[int], np.ndarray]) -> None:
+    """Write other mattes."""
+    plate = Plate.open(request.plate)
+    writer = MatteWriter(Path(request.mattes) / "matte.%04d.exr", plate.canvas, [("disc", "disc")], {})
     for frame in range(1, LENGTH):
-        behind = truth(frame)
-        behind[:, int(middle(frame)[0]) - 4 : int(middle(frame)[0]) + 5] = 0
-        writer.write(frame, behind[None], behind, keyframe=False)
+        matte = changed(frame)
+        writer.write(frame, matte[None], matte, keyframe=False)
+
+
+def test_a_shape_goes_across_what_stands_before_its_object_and_says_so(request_: FitRequest) -> None:
+    def behind(frame: int) -> np.ndarray:
+        matte = truth(frame)
+        matte[:, int(middle(frame)[0]) - 4 : int(middle(frame)[0]) + 5] = 0
+        return matte
+
+    assert fit_shapes(request_).warnings == ()
+    rewrite(request_, behind)
     result = fit_shapes(request_)
-    assert result.objects[0].iou < 0.9 and "disc covers its matte badly on frame 8 (overlap 0." in result.warnings[0]
+    assert result.objects[0].iou > 0.97
+    assert "disc is in pieces on frame 8, and its outline goes across the gaps" in " ".join(result.warnings)
+
+
+def test_a_shape_that_covers_its_matte_badly_is_told(request_: FitRequest) -> None:
+    def with_another(frame: int) -> np.ndarray:
+        matte = truth(frame)
+        matte[:20, 100:] = matte[76:, 100:] = matte[:14, :40] = 1
+        return matte
+
+    rewrite(request_, with_another)
+    result = fit_shapes(request_)
+    assert result.objects[0].iou < 0.9 and "disc covers its matte badly on frame 8 (overlap 0." in " ".join(result.warnings)
 
 
 def test_a_fit_for_another_program_writes_nothing(request_: FitRequest) -> None:

@@ -13,6 +13,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from xmemcore.roto.bridge import EDGE, bridged
 from xmemcore.roto.coverage import coverage
 from xmemcore.roto.flatten import control_polygons
 from xmemcore.roto.grid import PixelGrid
@@ -24,8 +25,6 @@ OPEN_SHARE = 0.25
 """Share of a hole's pixels that a matte must leave open, or the hole is closed there."""
 SPECK = 0.05
 """Size of a closed hole beside its own."""
-EDGE = 0.5
-"""Matte value that counts as the outline; a feather's middle, as the network sees masks."""
 REACH_SHARE = 0.15
 """Share of the object's extent within which an outline's edge is looked for at first; less in every round."""
 LEAST_REACH_PIXELS = 3.0
@@ -56,11 +55,13 @@ def fit(
 
     Returns:
         The same shapes with as many points each, in the same order. Corners stay corners, straight tangents stay straight, a
-        tangent of length 0 stays so; feather, opacity and the rest go along. A matte without an edge leaves them as they are.
+        tangent of length 0 stays so; feather, opacity and the rest go along. A matte without an edge leaves them as they are. Over what
+        parts a matte in more pieces than there are shapes they go across.
     """
     if not (matte >= EDGE).any():
         return tuple(shapes)
     outlines = [_Outline(shape, grid) for shape in shapes]
+    matte = whole(matte, shapes)
     smooth = cv2.GaussianBlur(np.ascontiguousarray(matte, np.float32), (0, 0), 0.7)
     nearest = _Nearest(smooth)
     extent = float(np.sqrt((matte >= EDGE).sum()))
@@ -72,6 +73,11 @@ def fit(
             seen = _within(smooth, covered) if outline.cuts and covered is not None else smooth
             outline.approach(seen, covered, nearest, reach, STIFFNESS * (1 + 200 * rest**3))
     return tuple(outline.shape() for outline in outlines)
+
+
+def whole(matte: np.ndarray, shapes: Sequence[EvaluatedShape]) -> np.ndarray:
+    """Give a matte (H, W) as shapes can cover it: joined where it has more pieces than there are shapes that cover something."""
+    return bridged(matte, sum(_adds(shape) for shape in shapes))
 
 
 def without_closed_holes(shapes: Sequence[EvaluatedShape], matte: np.ndarray, grid: PixelGrid) -> tuple[EvaluatedShape, ...]:
@@ -121,7 +127,7 @@ class _Outline:
         self._first = self._centres.copy(), self._tangents.copy()
         self._basis = _basis(len(shape.points), shape.closed)
         self._straight = _straight(self._tangents)
-        self.adds = shape.closed and not shape.inverted and shape.blending in ADDING
+        self.adds = _adds(shape)
         self.cuts = _cuts(shape)
 
     def polyline(self) -> np.ndarray:
@@ -231,6 +237,10 @@ class _Nearest:
         """Give the way to the nearest edge from places in the picture, (S, 2)."""
         columns, rows = samples.astype(int).T
         return self._places[self._labels[rows, columns]] - samples
+
+
+def _adds(shape: EvaluatedShape) -> bool:
+    return shape.closed and not shape.inverted and shape.blending in ADDING
 
 
 def _cuts(shape: EvaluatedShape) -> bool:

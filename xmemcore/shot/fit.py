@@ -26,7 +26,7 @@ from xmemcore.protocol.results import FitResult, FittedObject
 from xmemcore.protocol.whole_file import write_text
 from xmemcore.protocol.words import listed
 from xmemcore.roto import read_roto
-from xmemcore.roto.fit import fit, moved, without_closed_holes
+from xmemcore.roto.fit import fit, moved, whole, without_closed_holes
 from xmemcore.roto.grid import PixelGrid
 from xmemcore.roto.raster import rasterise_hard
 from xmemcore.roto.roto_json import write
@@ -79,9 +79,9 @@ def fit_shapes(request: FitRequest, listener: Listener | None = None) -> FitResu
         if start is None or why_not:
             warnings.append(why_not)
             continue
-        fitted[obj], described = work.brought(obj, start, listener)
+        fitted[obj], described, remarks = work.brought(obj, start, listener)
         found.append(described)
-        warnings += _of_bad_cover(described, request.frame)
+        warnings += remarks
     listener.progress(len(chosen), len(chosen))
     if not fitted:
         raise RequestError(f"No shape could be brought to frame {request.frame}. " + " ".join(warnings))
@@ -104,14 +104,20 @@ def _opened(request: FitRequest) -> tuple[Shot, RotoAnnotations, MatteSequence]:
     return shot, shot.annotations, mattes
 
 
-def _of_bad_cover(found: FittedObject, frame: int) -> list[str]:
-    """Say that shapes miss their matte; [] where they cover it."""
-    if found.iou >= LEAST_OVERLAP:
-        return []
-    return [
-        f"{found.name} covers its matte badly on frame {frame} (overlap {found.iou:.2f}): more than a few points need a hand. "
-        "Is the matte right, and in one piece?"
-    ]
+def _remarks(found: FittedObject, frame: int, in_pieces: bool) -> list[str]:
+    """Say where a fitted outline needs a hand; [] where it needs none."""
+    said = []
+    if in_pieces:
+        said.append(
+            f"{found.name} is in pieces on frame {frame}, and its outline goes across the gaps: they count as the object once this is a "
+            "key, until a shape cuts them out (blending minus)."
+        )
+    if found.iou < LEAST_OVERLAP:
+        said.append(
+            f"{found.name} covers its matte badly on frame {frame} (overlap {found.iou:.2f}): more than a few points need a hand. "
+            "Is the matte right, and in one piece?"
+        )
+    return said
 
 
 def _write(
@@ -205,16 +211,17 @@ class _Work:
             return f"{name} has no shape or no matte that could be used; it is left out."
         return ""
 
-    def brought(self, obj: int, start: int, listener: Listener) -> tuple[tuple[EvaluatedShape, ...], FittedObject]:
-        """Bring an object's shapes from a key to the frame, fit them to the matte at the plate's own size, and describe them."""
+    def brought(self, obj: int, start: int, listener: Listener) -> tuple[tuple[EvaluatedShape, ...], FittedObject, list[str]]:
+        """Bring an object's shapes from a key to the frame, fit them to the matte at the plate's own size, describe and judge them."""
         frame, canvas = self._request.frame, self._shot.plate.canvas
         carried = self._carried(obj, start, listener)
         grid = self._annotations.grid((canvas.height, canvas.width))
         target = self._mattes.read(frame, canvas).layers[self._layers[obj]]
         shapes = without_closed_holes(fit(carried, target, grid, STEP_REACH), target, grid)
-        iou = round(overlap(rasterise_hard(shapes, grid), target), 4)
-        own = self._annotations.own(start, frame, obj, shapes)
-        return shapes, FittedObject(self._annotations.objects[obj], start, iou, tuple(own))
+        joined = whole(target, shapes)
+        iou = round(overlap(rasterise_hard(shapes, grid), joined), 4)
+        found = FittedObject(self._annotations.objects[obj], start, iou, tuple(self._annotations.own(start, frame, obj, shapes)))
+        return shapes, found, _remarks(found, frame, in_pieces=joined is not target)
 
     def _carried(self, obj: int, start: int, listener: Listener) -> tuple[EvaluatedShape, ...]:
         """Bring an object's shapes from a key to the frame, one existing frame after the other."""
