@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from xmemcore.engine.config import EngineConfig
-from xmemcore.engine.frames import Annotation, Frame, Padding, normalise
+from xmemcore.engine.frames import Annotation, Frame, Padding, at_hand, normalise
 from xmemcore.engine.propagation import Propagation, permanent_indices, plan_gaps
 from xmemcore.engine.sweep import Prediction
 from xmemcore.network.config import NetworkConfig
@@ -66,7 +66,7 @@ class MadeUpShot:
         self.asked.append(index)
         image = self.padding.pad(normalise(self.picture(index)))
         with torch.inference_mode():
-            return Frame(image, self.network.encode_key(image))
+            return Frame(at_hand(image), self.network.encode_key(image))
 
     def mask(self, index: int, dx: int = 0) -> torch.Tensor:
         mask = torch.zeros(HEIGHT, WIDTH)

@@ -13,7 +13,7 @@ from tests.engine.small import MadeUpShot, propagate, small_network
 from xmemcore.engine.boxes import CONTEXT, MARGIN, STEP, by_box, cells_of, positions, shared, union, widened, within
 from xmemcore.engine.boxes import boxes as boxes_of
 from xmemcore.engine.config import EngineConfig
-from xmemcore.engine.frames import Annotation, Frame, Padding, normalise
+from xmemcore.engine.frames import Annotation, Frame, Padding, at_hand, normalise
 from xmemcore.engine.propagation import Propagation, plan_gaps
 from xmemcore.network.catalogue import NoModel, resolve
 from xmemcore.network.checkpoint import load_network
@@ -118,7 +118,7 @@ class Discs:
         picture[self.mask(index)] = (0.95, 0.85, 0.1)
         image = self.padding.pad(normalise(picture))
         with torch.inference_mode():
-            return Frame(image, self.network.encode_key(image))
+            return Frame(at_hand(image), self.network.encode_key(image))
 
 
 def moving(index: int) -> list[Disc]:

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from tests.engine.small import HEIGHT, WIDTH, MadeUpShot, small_network
 from xmemcore.engine import propagation as propagating
 from xmemcore.engine.config import EngineConfig
-from xmemcore.engine.frames import Annotation, Frame, Padding
+from xmemcore.engine.frames import Annotation, Frame, Padding, at_hand
 from xmemcore.engine.planes import Whole
 from xmemcore.engine.propagation import Propagation, plan_gaps
 from xmemcore.engine.second_look import LONG_SWEEP_FRAMES, enlarged, given_back, halved, halved_annotation, halved_image
@@ -87,7 +87,7 @@ class HalvedShot(MadeUpShot):
         whole = MadeUpShot(self.network, self.length)
         image = self.padding.pad(halved_image(whole.padding.unpad(whole.frame(index).image), whole.padding))
         with torch.inference_mode():
-            return Frame(image, self.network.encode_key(image))
+            return Frame(at_hand(image), self.network.encode_key(image))
 
 
 class TwiceSeen(MadeUpShot):

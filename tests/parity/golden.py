@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from xmemcore.engine.frames import Annotation, Frame, Padding, normalise
+from xmemcore.engine.frames import Annotation, Frame, Padding, at_hand, normalise
 from xmemcore.network.config import FULL
 from xmemcore.network.xmem import XMem
 
@@ -73,7 +73,7 @@ class GoldenClip:
             rgb = np.asarray(file.convert("RGB"))
         image = self.padding.pad(published_image(rgb, self.size))
         with torch.inference_mode():
-            return Frame(image, self.network.encode_key(image))
+            return Frame(at_hand(image), self.network.encode_key(image))
 
     def annotation(self, position: int) -> Annotation:
         """All objects are known; those without a pixel are absent."""

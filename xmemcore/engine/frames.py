@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -20,11 +21,16 @@ from xmemcore.network.xmem import IMAGE_DEVIATION, IMAGE_MEAN, STRIDE
 class Frame:
     """One frame at working size, padded."""
 
-    image: Tensor
-    """(1, 3, H, W), normalised, H and W multiples of 16."""
+    make: Callable[[], Tensor]
+    """Makes `image`."""
     features: Features
     searches: Searches | None = None
     """What memory has found for this frame, to be kept; None: nothing is."""
+
+    @cached_property
+    def image(self) -> Tensor:
+        """(1, 3, H, W), normalised, H and W multiples of 16. Only a frame that is remembered needs it once it has its features."""
+        return self.make()
 
 
 class FrameSource(Protocol):
@@ -88,6 +94,11 @@ class Padding:
         """Take the padding off (..., H, W)."""
         left, _, top, _ = self.sides
         return x[..., top : top + self.height, left : left + self.width]
+
+
+def at_hand(image: Tensor) -> Callable[[], Tensor]:
+    """Give an image to whoever asks for it."""
+    return lambda: image
 
 
 def normalise(image: np.ndarray, device: torch.device | str = "cpu") -> Tensor:

@@ -177,7 +177,7 @@ class Sweep:
         """
         features = frame.features
         h, w = features.key.shape[-2:]
-        probabilities = self._nothing(frame.image.device)
+        probabilities = self._nothing(features.key.device)
         readout = self.memory.read(elements_first(features.key), elements_first(features.selection), frame.searches)
         if readout is None:
             return probabilities, [None] * self.objects

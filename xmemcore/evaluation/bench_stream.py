@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from xmemcore.engine.config import EngineConfig
-from xmemcore.engine.frames import Annotation, Frame, Padding, normalise
+from xmemcore.engine.frames import Annotation, Frame, Padding, at_hand, normalise
 from xmemcore.engine.permanent import entries
 from xmemcore.engine.sweep import Sweep
 from xmemcore.evaluation.untrained import untrained
@@ -43,7 +43,7 @@ def stream(frames: int, size: int, device: str, listener: Listener) -> dict[str,
         left = index * 3 % padding.width
         image = padding.pad(normalise(noise[:, left : left + padding.width], on_device))
         with torch.inference_mode():
-            return Frame(image, network.encode_key(image))
+            return Frame(at_hand(image), network.encode_key(image))
 
     mask = torch.zeros(size, padding.width, device=on_device)
     mask[size // 4 : size // 2, size // 4 : size // 2] = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from xmemcore.shot.inputs.opened import open_propagate
 from xmemcore.shot.plan import plan as planning
 from xmemcore.shot.plan.dependencies import PredictionHashes
 from xmemcore.shot.plan.plan import LEAST_SECOND_LOOK, plan
+from xmemcore.shot.plate import frame_source
 from xmemcore.shot.plate.frame_source import PlateContent
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.store.cache import FEATURES, cache_files
@@ -73,6 +75,21 @@ def test_a_frame_alone_has_the_matte_that_the_whole_run_gives_it(request_of: Pro
     propagate(alone)
     found, expected = mattes(alone.out), mattes(request_of.out)
     assert len(found) == 2 and same(found, {name: expected[name] for name in found})
+
+
+def test_once_features_are_kept_only_pictures_of_frames_that_are_remembered_are_made(
+    request_of: PropagateRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: Counter[str] = Counter()
+    for name in ("normalise", "halved_image"):
+        make = getattr(frame_source, name)
+        monkeypatch.setattr(frame_source, name, lambda *given, name=name, make=make: (made.update([name]), make(*given))[1])
+    propagate(request_of)
+    first = made.copy()
+    again = replace(request_of, out=str(tmp_path / "again" / "matte.%04d.exr"))
+    propagate(again)
+    assert same(mattes(again.out), mattes(request_of.out))
+    assert len(first) == 2 and all(0 < 2 * (made[name] - count) < count for name, count in first.items()), (first, made)
 
 
 def test_a_plate_that_grows_makes_mattes_stale_when_their_sweep_becomes_long() -> None:

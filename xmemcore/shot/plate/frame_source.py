@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Protocol
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from xmemcore.engine import second_look
-from xmemcore.engine.frames import Frame, Padding, normalise
+from xmemcore.engine.frames import Frame, Padding, at_hand, normalise
 from xmemcore.engine.second_look import halved, halved_image
 from xmemcore.memory.searches import Searches
 from xmemcore.network.backend import Backend
@@ -183,11 +184,17 @@ class PartContent:
 class _Picture:
     """A frame that was read ahead."""
 
-    image: Tensor
+    make: Callable[[], Tensor]
+    """Makes `image`."""
     digest: str
     features: Features | None
     searches: Searches | None
     warning: str | None
+
+    @cached_property
+    def image(self) -> Tensor:
+        """(1, 3, h, w), normalised, unpadded. It is made when it is asked for, since a frame whose features are kept may do without."""
+        return self.make()
 
 
 class ShotFrames:
@@ -262,11 +269,10 @@ class ShotFrames:
             self._half = HalfFrames(self)
         return self._half
 
-    def picture(self, index: int) -> tuple[Tensor, str]:
-        """Give a frame's picture (1, 3, h, w), unpadded, and the name of its features; the latest frame's is at hand."""
+    def picture(self, index: int) -> _Picture:
+        """Give what was read of a frame; the latest frame is at hand."""
         held = self._picture if self._picture is not None and self._picture[0] == index else None
-        picture = self._read(index) if held is None else held[1]
-        return picture.image, picture.digest
+        return self._read(index) if held is None else held[1]
 
     def name(self, index: int) -> str | None:
         """Name a frame's features; None where no searches are kept."""
@@ -300,16 +306,20 @@ class ShotFrames:
             return self._latest[1]  # the next group's turn at the same frame
         self._leave()
         picture, features = self._kept[index] if index in self._kept else self._fetched(index)
-        image = self.padding.pad(picture.image.to(self.device, non_blocking=True))
+        make: Callable[[], Tensor] = partial(self._padded, picture)
         if features is None:
-            features = self._encode(image, picture.digest)
+            make = at_hand(make())
+            features = self._encode(make(), picture.digest)
         if index in self._pinned:
             self._kept[index] = picture, features
         if not self.content.encoding.exact:
             features = Features(**{name: self._widened(name, tensor) for name, tensor in features.tensors().items()})
-        frame = Frame(image, features, picture.searches)
+        frame = Frame(make, features, picture.searches)
         self._latest, self._picture = (index, frame), (index, picture)
         return frame
+
+    def _padded(self, picture: _Picture) -> Tensor:
+        return self.padding.pad(picture.image.to(self.device, non_blocking=True))
 
     def _leave(self) -> None:
         """Keep what was searched for the latest frame; nothing more is until it comes again."""
@@ -338,11 +348,11 @@ class ShotFrames:
                 self._arriving[index] = self._reader.submit(self._read, index)
 
     def _read(self, index: int) -> _Picture:
-        image = normalise(self.content.read(index))
-        return self._found(index, image, self.content.digest(index))
+        image = self.content.read(index)
+        return self._found(index, lambda: normalise(image), self.content.digest(index))
 
-    def _found(self, index: int, picture: Tensor, key: str) -> _Picture:
-        """Take a picture (1, 3, h, w) with what is kept of it under its name."""
+    def _found(self, index: int, make: Callable[[], Tensor], key: str) -> _Picture:
+        """Take what makes a picture (1, 3, h, w), with what is kept of the picture under its name."""
         features: Features | None = None
         warning: str | None = None
         if self.store is not None:
@@ -353,8 +363,10 @@ class ShotFrames:
                 self.store.forget(key)
                 warning = f"The cached features of frame {self.content.plate.frames[index]} were damaged; they are made again."
         searches = Searches(key, [] if self.store is None else load_searches(self.store, key)) if self._searching else None
-        # From pinned memory a card fetches a picture while it computes.
-        return _Picture(picture.pin_memory() if self.device.type == "cuda" else picture, key, features, searches, warning)
+        if features is None:
+            # It is to be encoded, so it is made here, beside the network; from pinned memory a card fetches it while it computes.
+            make = at_hand(make().pin_memory() if self.device.type == "cuda" else make())
+        return _Picture(make, key, features, searches, warning)
 
     @torch.inference_mode()
     def _encode(self, image: Tensor, key: str) -> Features:
@@ -400,8 +412,8 @@ class HalfFrames(ShotFrames):
         return halved(self._whole.padding)
 
     def _read(self, index: int) -> _Picture:
-        picture, name = self._whole.picture(index)
-        return self._found(index, halved_image(picture, self._whole.padding), of_second_look(name))
+        picture = self._whole.picture(index)
+        return self._found(index, lambda: halved_image(picture.image, self._whole.padding), of_second_look(picture.digest))
 
 
 def of_second_look(name: str) -> str:
