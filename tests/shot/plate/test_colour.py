@@ -73,6 +73,15 @@ def test_every_half_is_encoded_as_its_value_is() -> None:
     assert np.array_equal(display_encoded([finite[None]] * 3, "linear")[0, :, 1], display_curve(finite))
 
 
+def test_every_byte_is_encoded_as_its_share_of_white() -> None:
+    planes = [np.roll(np.arange(256, dtype=np.uint8), shift)[None] for shift in range(3)]
+    shares = np.stack(planes, axis=-1).astype(np.float32) / np.float32(255)
+    assert np.array_equal(display_encoded(planes, "srgb"), shares)
+    mixed = display_encoded([planes[0], planes[1].astype(np.uint16) * 257, shares[..., 2]], "srgb")
+    assert np.array_equal(mixed[..., 0], shares[..., 0]) and np.array_equal(mixed[..., 2], shares[..., 2])
+    assert np.abs(mixed - shares).max() < 1e-6
+
+
 def test_floats_are_encoded_almost_as_finely_as_halves_allow() -> None:
     light = np.random.default_rng(0).random((50, 50)).astype(np.float32) * 3
     assert np.abs(display_encoded([light] * 3, "linear")[..., 0] - display_curve(light)).max() < 4e-4

@@ -79,11 +79,14 @@ def display_encoded(planes: Sequence[np.ndarray], colorspace: str) -> np.ndarray
     # In strips that fit the processor's cache; a large plate would otherwise be held in several copies.
     rows = max(STRIP_PIXELS // width, 1)
     for top in range(0, height, rows):
-        encoded[top : top + rows] = _encoded([unit_range(plane[top : top + rows]) for plane in planes], colorspace)
+        encoded[top : top + rows] = _encoded([plane[top : top + rows] for plane in planes], colorspace)
     return encoded
 
 
-def _encoded(planes: Sequence[np.ndarray], colorspace: str) -> np.ndarray:
+def _encoded(stored: Sequence[np.ndarray], colorspace: str) -> np.ndarray:
+    if colorspace == "srgb" and all(plane.dtype == np.uint8 for plane in stored):
+        return cv2.LUT(cv2.merge(stored), _BYTE_TABLE)
+    planes = [unit_range(plane) for plane in stored]
     if colorspace == "srgb":
         return cv2.merge([np.clip(plane.astype(np.float32, copy=False), 0, 1) for plane in planes])
     if colorspace == "linear":
@@ -167,6 +170,7 @@ def _half_table() -> np.ndarray:
 
 
 _HALF_TABLE = _half_table()
+_BYTE_TABLE = unit_range(np.arange(256, dtype=np.uint8))
 
 # S-Log3 comes with two gamuts; files do not say which. Sony recommends .Cine for grading, and to a network the difference is small.
 _CAMERAS: dict[str, tuple[Curve | None, np.ndarray]] = {
