@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -91,3 +92,15 @@ def test_a_second_round_searches_no_flow_again_and_gives_what_a_first_one_gives(
     for frame in range(FIRST, LAST + 1):
         one, other = read(Path(kept.out).parent, frame)[1], read(Path(anew.out).parent, frame)[1]
         assert all(np.array_equal(plane, other[name]) for name, plane in one.items()), frame
+
+
+def test_a_flow_is_enlarged_and_joined_to_the_bit_as_arrays_of_both_axes_are() -> None:
+    field = np.random.default_rng(0).normal(0, 5, (20, 33, 2)).astype(np.float32)
+    scale = np.array((50 / 33, 30 / 20), np.float32)
+    enlarged = flow_module._enlarged(field, (30, 50))
+    np.testing.assert_array_equal(enlarged, cv2.resize(field, (50, 30), interpolation=cv2.INTER_LINEAR) * scale)
+    places = np.meshgrid(np.arange(50, dtype=np.float32), np.arange(30, dtype=np.float32))
+    for found, axis, place in zip(flow_module._places(enlarged), (0, 1), places):
+        np.testing.assert_array_equal(found, place + enlarged[..., axis])
+    np.testing.assert_array_equal(flow_module.squared(enlarged), np.square(enlarged).sum(axis=-1))
+    np.testing.assert_array_equal(flow_module._enlarged(field, (20, 33)), field)

