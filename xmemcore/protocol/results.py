@@ -107,7 +107,7 @@ class FittedObject:
     keyed_on: int
     """Frame whose shapes were moved."""
     iou: float
-    """Overlap of the fitted shapes with the matte, in [0, 1], both cut at one half."""
+    """Overlap of the fitted shapes with the matte, in [0, 1], both cut at one half; a gap that the shapes go across counts as matte."""
     own: Tuple[OwnShape, ...]
     """The same shapes in their node's coordinates, to be keyed there; empty for a roto JSON, which has no node."""
 
