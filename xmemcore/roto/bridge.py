@@ -33,7 +33,7 @@ def bridged(matte: np.ndarray, outlines: int) -> np.ndarray:
     if outlines < 1 or len(pieces) <= outlines:
         return matte
     whole, rest = labels == pieces[0], pieces[1:]
-    joined = inside.astype(bool)
+    filled = np.zeros_like(whole)
     for _ in range(len(pieces) - outlines):
         away = _distance(whole)
         gaps = {piece: float(away[labels == piece].min()) for piece in rest}
@@ -41,10 +41,11 @@ def bridged(matte: np.ndarray, outlines: int) -> np.ndarray:
         if gaps[nearest] > WIDEST_GAP * area**0.5:
             break
         whole |= labels == nearest
-        whole |= _between(whole, gaps[nearest] * SLACK)
-        joined |= whole
+        gap = _between(whole, gaps[nearest] * SLACK)
+        whole |= gap
+        filled |= gap
         rest.remove(nearest)
-    return np.maximum(matte, joined.astype(matte.dtype))
+    return np.where(filled, np.ones_like(matte), matte) if filled.any() else matte
 
 
 def _between(whole: np.ndarray, width: float) -> np.ndarray:
