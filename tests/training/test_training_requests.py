@@ -206,6 +206,8 @@ def test_a_device_that_is_not_here_is_the_machines_failure(place: Path, capsys: 
         ("train scenes set --stills nowhere", "nowhere"),
         ("train scenes set --size 8", "--size"),
         ("train scenes set --frames 1", "--frames"),
+        ("train shots set --stills nowhere", "nowhere"),
+        ("train shots set --size 8", "--size"),
         ("train edges set --files 5", "--files"),
         ("train edges set --photographs nowhere", "There are no JPEGs in nowhere"),
     ],

@@ -1,4 +1,4 @@
-"""`xmem-roto train scenes`, `train pictures` and `train edges`: what a training learns from, and the network that is trained apart."""
+"""`xmem-roto train scenes`, `shots`, `pictures` and `edges`: what a training learns from, and the network that is trained apart."""
 
 from __future__ import annotations
 
@@ -28,6 +28,27 @@ def scenes(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], in
 
         made = render_scenes(chosen.out, chosen.count, chosen.stills, chosen.seed, chosen.size, chosen.frames)
         print(f"{made} scenes rendered, {chosen.count} in {chosen.out}")
+        return 0
+
+    return run
+
+
+def shots(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
+    """Describe `train shots`."""
+    parser.description = "Draw whole shots with a mask for every frame, for `xmem-roto evaluate OUT`: to tune on what judges nothing."
+    parser.add_argument("out", metavar="OUT", type=Path, help="a new folder; each shot gets its own in it")
+    parser.add_argument("--count", type=positive, default=12, help="default: %(default)s")
+    parser.add_argument("--stills", metavar="DIR", help="photographs, as for a training; without them all pictures are generated")
+    parser.add_argument("--scenes", metavar="DIR", help="rendered scenes, for half of the shots; render them with as many --frames")
+    parser.add_argument("--seed", type=whole(0), default=0)
+    parser.add_argument("--size", type=whole(64, MOST_PIXELS), default=288, help="pixels of a side (default: %(default)s)")
+    parser.add_argument("--frames", type=whole(2, MOST_PIXELS), default=60, help="of a shot (default: %(default)s)")
+
+    def run(chosen: argparse.Namespace) -> int:
+        from xmemcore.training.shots import write_shots
+
+        made = write_shots(chosen.out, chosen.count, chosen.stills, chosen.scenes, chosen.seed, chosen.size, chosen.frames)
+        print(f"{len(made)} shots in {chosen.out}")
         return 0
 
     return run
@@ -78,7 +99,7 @@ def edges(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int
     return run
 
 
-COMMANDS = {"scenes": scenes, "pictures": pictures, "edges": edges}
+COMMANDS = {"scenes": scenes, "shots": shots, "pictures": pictures, "edges": edges}
 
 
 def main(command: str, arguments: Sequence[str]) -> int:
