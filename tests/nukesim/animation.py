@@ -121,17 +121,10 @@ class AnimationCurve:
     def size(self) -> int:
         return len(self._keys)
 
-    def setKey(self, x: float, y: float) -> AnimationKey:
-        return self._set_key(x, y)
-
     def addKey(self, keys: Any) -> None:
         for key in keys if isinstance(keys, (list, tuple)) else [keys]:
             copy = self._set_key(key.x, key.y)
             copy.interpolation = key.interpolation
-
-    def removeKey(self, keys: Any) -> None:
-        for key in keys if isinstance(keys, (list, tuple)) else [keys]:
-            self._keys = [k for k in self._keys if k.x != key.x]
 
     def clear(self) -> None:
         self._keys = []
@@ -144,9 +137,6 @@ class AnimationCurve:
 
     def knob(self) -> Any:
         return self._owner
-
-    def knobIndex(self) -> int:
-        return self._index
 
     def _set_key(self, x: float, y: float) -> AnimationKey:
         for key in self._keys:

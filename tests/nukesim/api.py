@@ -14,7 +14,6 @@ from . import (
     curveknob,
     curvelib,
     formats,
-    host_images,
     knobs,
     mainthread,
     menus,
@@ -85,16 +84,6 @@ class ViewerWindow:
     def view(self) -> str:
         return str(state.current()._view)
 
-    def setView(self, name: str) -> None:
-        state.current()._view = name
-
-    def activeInput(self, secondary: bool = False) -> Any:
-        value = int(self._node._knobs_by_name["input_number"]._values[0])
-        return value if self._node._input(value) is not None else None
-
-    def activateInput(self, input: int, secondary: bool = False) -> None:
-        self._node._knobs_by_name["input_number"]._values[0] = float(input)
-
     def frameControl(self, i: int) -> bool:
         """0 stop, 1 next frame, 2 next key, 4 forward by the increment, 5 play, 6 last frame; negative backwards."""
         host = state.current()
@@ -138,9 +127,6 @@ class GlobalsEnvironment:
 
     def get(self, key: str, default: Any = None) -> Any:
         return self._values.get(key, default)
-
-    def has_key(self, key: str) -> bool:
-        return key in self._values
 
     def keys(self) -> list[str]:
         return list(self._values)
@@ -390,24 +376,18 @@ def pluginAddPath(args: Any, addToSysPath: bool = True) -> None:
 
 
 def execute(nameOrNode: Any, *args: Any, **kwargs: Any) -> None:
-    """Render a Write: (node, start, end, incr, views, continueOnError) or (node, FrameRanges, views, continueOnError)."""
+    """Render a Write: (node, start, end, incr, views, continueOnError)."""
     host = state.current()
     values = list(args)
-    if values and isinstance(values[0], (formats.FrameRanges, formats.FrameRange)):
-        ranges = host_images.ranges_of(values.pop(0))
-    elif "frameRangeSet" in kwargs:
-        ranges = host_images.ranges_of(kwargs.pop("frameRangeSet"))
-    else:
-        root_knobs = host._root._knobs_by_name
-        start = values.pop(0) if values else kwargs.pop("start", root_knobs["first_frame"]._values[0])
-        end = values.pop(0) if values else kwargs.pop("end", start)
-        step = values.pop(0) if values else kwargs.pop("incr", 1)
-        ranges = host_images.ranges_of(start, end, step)
+    start = values.pop(0) if values else kwargs.pop("start", host._root._knobs_by_name["first_frame"]._values[0])
+    end = values.pop(0) if values else kwargs.pop("end", start)
+    step = values.pop(0) if values else kwargs.pop("incr", 1)
+    frames = list(range(int(start), int(end) + 1, int(step)))
     chosen = values.pop(0) if values else kwargs.pop("views", None)
     keep_going = values.pop(0) if values else kwargs.pop("continueOnError", False)
     if kwargs or values:
         raise TypeError("execute() got arguments it does not know: %s" % (list(kwargs) + values))
-    host._execute(nameOrNode, ranges, chosen, bool(keep_going))
+    host._execute(nameOrNode, frames, chosen, bool(keep_going))
 
 
 def executing(f: Any = None) -> bool:
@@ -514,9 +494,6 @@ _CLASSES = (
     formats.Format,
     formats.Box,
     formats.Info,
-    formats.FrameRange,
-    formats.FrameRanges,
-    formats.OutputContext,
     View,
     Layer,
     ViewerWindow,

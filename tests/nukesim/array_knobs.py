@@ -158,9 +158,6 @@ class Array_Knob(Knob):
         values = self._all()
         return values[0] if len(values) == 1 else self._folded(values)
 
-    def valueAt(self, frame: float, index: int = -1) -> Any:
-        return self.getValueAt(frame, index)
-
     def getValueAt(self, frame: float, index: int = -1, *args: Any) -> Any:
         if index >= 0:
             return self._field(index, frame)
@@ -202,37 +199,14 @@ class Array_Knob(Knob):
         self._edit(change)
         return True
 
-    def singleValue(self, *args: Any) -> bool:
-        return len(set(self._all())) == 1
-
     def array(self, *args: Any) -> list[float]:
         return self._all()
-
-    def arraySize(self, *args: Any) -> int:
-        return len(self._values)
-
-    def dimensions(self, *args: Any) -> int:
-        return 1
 
     def width(self, *args: Any) -> int:
         return len(self._values)
 
     def height(self, *args: Any) -> int:
         return 1
-
-    def defaultValue(self, *args: Any) -> float:
-        return float(self._default[0][0])
-
-    def setDefaultValue(self, s: Any) -> None:
-        values = list(s)
-        self._values = [float(v) for v in values]
-        self._default = self._get_state()
-
-    def notDefault(self, *args: Any) -> bool:
-        return self._not_default()
-
-    def setRange(self, f1: float, f2: float) -> None:
-        self._low, self._high = float(f1), float(f2)
 
     def min(self, *args: Any) -> float:
         return self._low
@@ -302,40 +276,6 @@ class Array_Knob(Knob):
 
         self._edit(change)
         return True
-
-    def animation(self, *args: Any) -> AnimationCurve | None:
-        return self._curves[args[0] if args else 0]
-
-    def animations(self) -> list[AnimationCurve]:
-        return [curve for curve in self._curves if curve is not None]
-
-    def getNumKeys(self, *args: Any) -> int:
-        curve = self._curves[max(args[0], 0) if args else 0]
-        return len(curve._keys) if curve else 0
-
-    def getKeyTime(self, *args: Any) -> float:
-        curve = self._curves[args[1] if len(args) > 1 else 0]
-        if curve is None:
-            raise RuntimeError(f"{self._name} is not animated")
-        return curve._keys[args[0]].x
-
-    def isKey(self, *args: Any) -> bool:
-        return self.isKeyAt(state.current()._frame)
-
-    def isKeyAt(self, frame: float, *args: Any) -> bool:
-        return any(key.x == frame for curve in self._curves if curve for key in curve._keys)
-
-    def removeKeyAt(self, frame: float, *args: Any) -> bool:
-        def change() -> None:
-            for curve in self._curves:
-                if curve is not None:
-                    curve._keys = [key for key in curve._keys if key.x != frame]
-
-        self._edit(change)
-        return True
-
-    def removeKey(self, *args: Any) -> bool:
-        return self.removeKeyAt(state.current()._frame)
 
     def _key_list(self) -> list[int]:
         return sorted({int(key.x) for curve in self._curves if curve for key in curve._keys})
@@ -461,12 +401,6 @@ class Enumeration_Knob(Unsigned_Knob):
 
     def values(self) -> list[str]:
         return list(self._items)
-
-    def numValues(self) -> int:
-        return len(self._items)
-
-    def enumName(self, n: int) -> str:
-        return self._item(n)
 
     def setValues(self, items: Any, *args: Any) -> None:
         before, old = self._get_state(), self._item(self._now())
@@ -606,9 +540,6 @@ class Pulldown_Knob(Enumeration_Knob):
     def __init__(self, name: str = "", label: Any = None, values: Any = ()) -> None:
         self._scripts = dict(values) if isinstance(values, dict) else {}
         super().__init__(name, label, list(values))
-
-    def itemName(self, n: int) -> str:
-        return self._item(n)
 
     def commands(self, n: int) -> str:
         return self._scripts.get(self._item(n), "")

@@ -59,9 +59,6 @@ class Element(lib.Part):
         copied = _reader().element(roto_text.element_text(self))
         return copied
 
-    def serialise(self) -> str:
-        return roto_text.element_text(self)
-
     def getVisible(self, time: float) -> bool:
         return bool(self._attributes._value(time, "vis"))
 
@@ -134,13 +131,6 @@ class Layer(Element):
 
     def remove(self, index: int) -> None:
         del self._elements[index]
-
-    def removeAll(self) -> None:
-        self._elements = []
-
-    def setTransform(self, transfor: Any) -> None:
-        self._transform = transfor
-        transfor._up = self
 
     def __len__(self) -> int:
         return len(self._elements)
@@ -236,13 +226,6 @@ class Shape(Element):
     def remove(self, index: int) -> None:
         del self._points[index]
 
-    def evaluate(self, curveNum: int, time: float, viewName: Any = None) -> lib.CubicCurve:
-        names = _FEATHERS if curveNum == 1 else _POINTS
-        points = [[getattr(vertex, name).getPosition(time) for name in names] for vertex in self._points]
-        closed = not self._curve_flags[0] >> lib.FlagType.eOpenFlag & 1
-        pairs = list(zip(points, points[1:] + (points[:1] if closed else [])))
-        return lib.CubicCurve([(a[1], a[1] + a[2], b[1] + b[0], b[1]) for a, b in pairs])
-
     def __len__(self) -> int:
         return len(self._points)
 
@@ -316,13 +299,6 @@ class Raw(lib.Part):
 
     def _curves_below(self) -> Iterator[Any]:
         return iter(())
-
-
-class CurveWidget(Element):
-    """The list in the panel."""
-
-    def getSelectedItems(self) -> list[str]:
-        return []
 
 
 def _copy_point(point: Any) -> Any:
@@ -439,10 +415,6 @@ class CurveKnob(Knob):
     def rootLayer(self) -> Any:
         return self._tree()
 
-    @property
-    def curveWidget(self) -> Any:
-        return CurveWidget()
-
     def changed(self) -> None:
         """Commit the edits: the picture, the hashes and undo see them now."""
         before = self._text_value
@@ -452,9 +424,6 @@ class CurveKnob(Knob):
                 if isinstance(element, Element):
                     element._renew_attributes()
         self._changed(before)
-
-    def getSelected(self) -> list[Any]:
-        return [element for element in elements(self._tree()) if getattr(element, "_flags", 0) >> lib.FlagType.eSelectedFlag & 1]
 
     def toElement(self, path: str) -> Any | None:
         element = self._tree()

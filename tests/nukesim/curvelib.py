@@ -11,7 +11,7 @@ from typing import Any
 
 from . import state
 from .animation import CONSTANT, LINEAR, USER, code_of, computed_slopes, hermite
-from .guard import public, public_class
+from .guard import public_class
 from .vectors import CMatrix4, CVec2, CVec3, CVec4  # noqa: F401
 
 
@@ -77,60 +77,6 @@ class FlagType:
     eUndefineFlag = -1
 
 
-class CurveType:
-    """Kinds of curves."""
-
-    (
-        eUndefineCurveType,
-        eBezierCurveType,
-        eCardinalCurveType,
-        eCatmullRomCurveType,
-        eBSplineCurveType,
-        eHermiteCurveType,
-        eNurbsCurveType,
-    ) = range(7)
-
-
-class InterpolationType:
-    """Between keys."""
-
-    eUndefineInterpolationType, eStepInterpolationType, eLinearInterpolationType, eCubicInterpolationType = -1, 0, 1, 2
-
-
-class ExtrapolationType:
-    """Outside keys."""
-
-    eUndefineExtrapolationType, eConstantExtrapolationType, eLinearExtrapolationType, eCycleExtrapolationType = -1, 0, 1, 2
-
-
-class RotationOrder:
-    """Orders of axes."""
-
-    (
-        eUndefineRotationOrder,
-        eXYZRotationOrder,
-        eXZYRotationOrder,
-        eYXZRotationOrder,
-        eYZXRotationOrder,
-        eZXYRotationOrder,
-        eZYXRotationOrder,
-    ) = range(-1, 6)
-
-
-class TransformOrder:
-    """Orders of scale, rotation and translation."""
-
-    (
-        eUndefineTransformOrder,
-        eSRTTransformOrder,
-        eSTRTransformOrder,
-        eRSTTransformOrder,
-        eRTSTransformOrder,
-        eTSRTransformOrder,
-        eTRSTransformOrder,
-    ) = range(-1, 6)
-
-
 @public_class
 class Flag(Part):
     """Bits."""
@@ -149,9 +95,6 @@ class Hash:
 
     def __init__(self, value: int = 0) -> None:
         self._value = value
-
-    def getHash(self) -> int:
-        return self._value
 
     def __eq__(self, other: Any) -> bool:
         return isinstance(other, Hash) and self._value == other._value
@@ -176,9 +119,6 @@ class AnimCurveKey(Flag):
         """It stands in a curves text, and is written as it came: what codes say in text is open (NUKE_MEASURED 2.3)."""
         self._sloped = False
         """Slopes stand beside it there; they count for inner keys."""
-
-    def reset(self) -> None:
-        AnimCurveKey.__init__(self)
 
     def _put(self, words: list[float]) -> None:
         self.lslope, self.la, self.rslope, self.ra = words[:4]
@@ -219,29 +159,11 @@ class AnimCurve(BaseCurve):
     def evaluate(self, time: float) -> float:
         return self._at(time)
 
-    def evaluateY(self, time: float) -> float:
-        return self._at(time)
-
     def getKey(self, index: int) -> AnimCurveKey:
         return self._keys[index]
 
-    def getNumberOfKeys(self) -> int:
-        return len(self._keys)
-
-    def isDefault(self) -> bool:
-        return not self._keys and not self.useExpression and self.constantValue == 0.0
-
     def removeAllKeys(self) -> None:
         self._keys = []
-
-    def removeKey(self, timeOrHash: Any) -> None:
-        if isinstance(timeOrHash, Hash):
-            self._keys = [key for key in self._keys if id(key) != timeOrHash._value]
-        else:
-            self._remove(timeOrHash)
-
-    def reset(self) -> None:
-        AnimCurve.__init__(self)
 
     def _add(self, time: float, value: float) -> AnimCurveKey:
         value = single(value)
@@ -308,24 +230,6 @@ class AnimCurve(BaseCurve):
         return self
 
 
-class AnimCurveViews:
-    """Names of views; `-` is the default one."""
-
-    kDefaultViewName = "-"
-
-    def getNumberOfViews(self) -> int:
-        return 1
-
-    def getViewNames(self) -> list[str]:
-        return ["-"]
-
-    def getViewName(self, index: int) -> str:
-        return "-"
-
-    def getViewIndex(self, name: str) -> int:
-        return 0
-
-
 class ControlPoint:
     """A control point at one time."""
 
@@ -356,10 +260,6 @@ class AnimControlPoint(Flag):
     def evaluate(self, time: float, view: Any = None) -> ControlPoint:
         return ControlPoint(*(curve._at(time) for curve in self._curves))
 
-    def setPosition(self, position: Any, view: Any = None) -> None:
-        for curve, value in zip(self._curves, _position(position)):
-            curve.constantValue = single(value)
-
     def addPositionKey(self, time: float, positionOrDim: Any, view: Any = None) -> None:
         values = _position(positionOrDim)
         for curve, value in zip(self._curves, values):
@@ -368,14 +268,6 @@ class AnimControlPoint(Flag):
     def addKey(self, time: float, controlPointOrDim: Any = None, view: Any = None) -> None:
         for curve in self._curves[:2]:
             curve._add(time, curve._at(time))
-
-    def removePositionKey(self, time: float, view: str = "default") -> None:
-        for curve in self._curves:
-            curve._remove(time)
-
-    def removeKey(self, time: float, view: str = "default") -> None:
-        for curve in self._curves:
-            curve._remove(time)
 
     def removeAllKeys(self, view: str = "default") -> None:
         for curve in self._curves:
@@ -386,16 +278,6 @@ class AnimControlPoint(Flag):
 
     def getPositionAnimCurve(self, index: int, view: str = "default") -> AnimCurve:
         return self._curves[index]
-
-    def setPositionAnimCurve(self, index: int, animCurve: AnimCurve, view: Any = None) -> None:
-        self._curves[index] = animCurve._adopt(self)
-
-    def getPositionKeyTime(self, index: int, keyIndex: int, view: str = "default") -> float:
-        return self._curves[index]._keys[keyIndex].time
-
-    def reset(self) -> None:
-        for curve in self._curves:
-            AnimCurve.__init__(curve)
 
 
 SHAPE_ATTRIBUTES = (
@@ -520,12 +402,6 @@ class AnimAttributes(Part):
     def getName(self, index: int) -> str:
         return self._name_at(index)
 
-    def getNumberOfKeys(self, attr: Any, view: Any = None) -> int:
-        return len(self._curve(self._short(attr))._keys)
-
-    def getKeyTime(self, index: Any, keyIndexOrHash: int, view: Any = None) -> float:
-        return self._curve(self._short(index))._keys[keyIndexOrHash].time
-
     def remove(self, attributeIndexOrName: Any) -> None:
         self._curves.pop(self._short(attributeIndexOrName), None)
 
@@ -562,24 +438,9 @@ class CTransform:
         m.translate(*(-p for p in self.pivotPoint))
         return m * self._extra
 
-    def getTransposeMatrix(self) -> CMatrix4:
-        m = self.getMatrix()
-        m.transpose()
-        return m
-
-    def isDefault(self) -> bool:
-        return self.getMatrix() == CMatrix4()
-
-    def setIdentity(self) -> None:
-        CTransform.__init__(self)
-
-    def reset(self) -> None:
-        CTransform.__init__(self)
-
 
 KEYED_AT_BIRTH = 12
 """Curves of pivot, translation, rotation and scale."""
-_PARTS = {"PivotPoint": 0, "Translation": 3, "Rotation": 6, "Scale": 9, "SkewX": 12}
 
 
 @public_class
@@ -608,100 +469,24 @@ class AnimCTransform(Part):
         transform._extra = CMatrix4(*v[19:35])
         return transform
 
-    def getExtraMatrixAnimCurve(self, i: int, j: int, view: str = "default") -> AnimCurve:
-        return self._curves[19 + 4 * i + j]
-
-    def setExtraMatrixAnimCurve(self, i: int, j: int, animcurve: AnimCurve, view: str = "default") -> None:
-        self._curves[19 + 4 * i + j] = animcurve._adopt(self)
-
-    def addTransformKey(self, time: float, view: str = "default") -> None:
-        for curve in self._curves[:12]:
-            curve._add(time, curve._at(time))
-
-    def removeTransformKey(self, time: float, view: str = "default") -> None:
-        for curve in self._curves:
-            curve._remove(time)
+    def _times(self, first: int, last: int) -> list[float]:
+        return sorted({key.time for curve in self._curves[first:last] for key in curve._keys})
 
     def getTransformKeyTimes(self, view: str = "default") -> list[float]:
-        return sorted({key.time for curve in self._curves for key in curve._keys})
+        return self._times(0, len(self._curves))
 
-    def getNumberOfTransformKeys(self, view: str = "default") -> int:
-        return len({key.time for curve in self._curves for key in curve._keys})
+    def getTranslationKeyTimes(self, view: str = "default") -> list[float]:
+        return self._times(3, 6)
 
-    def getTransformKeyTime(self, index: int, view: str = "default") -> float:
-        return sorted({key.time for curve in self._curves for key in curve._keys})[index]
+    def getRotationKeyTimes(self, view: str = "default") -> list[float]:
+        return self._times(6, 9)
+
+    def getScaleKeyTimes(self, view: str = "default") -> list[float]:
+        return self._times(9, 12)
 
     def isDefault(self) -> bool:
         return all(not curve._keys and curve.constantValue == _default(i) for i, curve in enumerate(self._curves))
 
-    def reset(self) -> None:
-        AnimCTransform.__init__(self)
-
-    def setIdentity(self, view: str = "default") -> None:
-        AnimCTransform.__init__(self)
-
 
 def _default(index: int) -> float:
     return 1.0 if index in (9, 10, 11, 19, 24, 29, 34) else 0.0
-
-
-def _part_methods(first: int) -> dict[str, Any]:
-    """Methods of one part of the transform, whose three curves begin at this index."""
-
-    def add(self: Any, time: float, x: float, y: float, pressure: float = 0.0, view: str = "default") -> None:
-        for offset, value in enumerate((x, y, pressure)):
-            self._curves[first + offset]._add(time, float(value))
-
-    def remove(self: Any, time: float, view: str = "default") -> None:
-        for offset in range(3):
-            self._curves[first + offset]._remove(time)
-
-    def curve(self: Any, index: int, view: str = "default") -> AnimCurve:
-        return self._curves[first + index]  # type: ignore[no-any-return]
-
-    def put(self: Any, index: int, animCurve: AnimCurve, view: str = "default") -> None:
-        self._curves[first + index] = animCurve._adopt(self)
-
-    def moments(self: Any) -> list[float]:
-        return sorted({key.time for c in self._curves[first : first + 3] for key in c._keys})
-
-    def times(self: Any, view: str = "default") -> list[float]:
-        return moments(self)
-
-    def count(self: Any, view: str = "default") -> int:
-        return len(moments(self))
-
-    def time_of(self: Any, index: int, view: str = "default") -> float:
-        return moments(self)[index]
-
-    return {
-        "add%sKey": add,
-        "remove%sKey": remove,
-        "get%sAnimCurve": curve,
-        "set%sAnimCurve": put,
-        "get%sKeyTimes": times,
-        "getNumberOf%sKeys": count,
-        "get%sKeyTime": time_of,
-    }
-
-
-for _part, _first in _PARTS.items():
-    for _method, _function in _part_methods(_first).items():
-        setattr(AnimCTransform, _method % _part, public(_function))
-
-
-class CubicCurve:
-    """A shape's outline at one time; getPoint takes 0..1 along the whole curve, every segment an equal share."""
-
-    def __init__(self, segments: list[tuple[Any, Any, Any, Any]]) -> None:
-        self._segments = segments
-
-    def getPoint(self, t: float) -> CVec4:
-        if not self._segments:
-            return CVec4()
-        at = min(max(t, 0.0), 1.0) * len(self._segments)
-        index = min(int(at), len(self._segments) - 1)
-        u = at - index
-        w = 1 - u
-        a, b, c, d = self._segments[index]
-        return CVec4(*(w**3 * a[k] + 3 * w * w * u * b[k] + 3 * w * u * u * c[k] + u**3 * d[k] for k in (0, 1)), 0.0, 1.0)

@@ -1,9 +1,8 @@
-"""Plain values of the API: Format, Box, Info, FrameRange, FrameRanges, View, OutputContext."""
+"""Plain values of the API: Format, Box, Info."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from .guard import public_class
@@ -77,15 +76,6 @@ class Format:
     def setName(self, name: str) -> None:
         self._name = name
 
-    def setWidth(self, newWidth: int) -> None:
-        self._width = int(newWidth)
-
-    def setHeight(self, newHeight: int) -> None:
-        self._height = int(newHeight)
-
-    def setPixelAspect(self, aspectRatio: float) -> None:
-        self._aspect = float(aspectRatio)
-
     def _text(self) -> str:
         from .animation import number
 
@@ -148,12 +138,6 @@ class Box:
     def set(self, x: int, y: int, r: int, t: int) -> None:
         self._values = [x, y, r, t]
 
-    def centerX(self) -> float:
-        return (self._values[0] + self._values[2]) / 2
-
-    def centerY(self) -> float:
-        return (self._values[1] + self._values[3]) / 2
-
 
 @public_class
 class Info:
@@ -173,158 +157,3 @@ class Info:
 
     def h(self) -> float:
         return self._values[3]
-
-
-@public_class
-class FrameRange:
-    """first-last by an increment."""
-
-    def __init__(self, *args: Any) -> None:
-        if len(args) == 1 and isinstance(args[0], str):
-            match = re.match(r"^\s*(-?\d+)(?:-(-?\d+)(?:x(-?\d+))?)?\s*$", args[0])
-            if not match:
-                raise ValueError(f"invalid frame range {args[0]!r}")
-            self._first = int(match.group(1))
-            self._last = int(match.group(2) or self._first)
-            self._increment = int(match.group(3) or 1)
-        elif len(args) in (2, 3):
-            self._first, self._last = int(args[0]), int(args[1])
-            self._increment = int(args[2]) if len(args) == 3 else 1
-        else:
-            self._first, self._last, self._increment = 0, 0, 1
-        self._cursor = 0
-
-    def first(self) -> int:
-        return self._first
-
-    def last(self) -> int:
-        return self._last
-
-    def increment(self) -> int:
-        return self._increment
-
-    def stepFrame(self) -> int:
-        return abs(self._increment)
-
-    def minFrame(self) -> int:
-        return min(self._first, self._last)
-
-    def maxFrame(self) -> int:
-        return max(self._first, self._last)
-
-    def frames(self) -> int:
-        return len(self._list())
-
-    def getFrame(self, n: int) -> int:
-        return self._first + n * self._increment
-
-    def isInRange(self, n: int) -> bool:
-        return n in self._list()
-
-    def setFirst(self, n: int) -> None:
-        self._first = int(n)
-
-    def setLast(self, n: int) -> None:
-        self._last = int(n)
-
-    def setIncrement(self, n: int) -> None:
-        self._increment = int(n)
-
-    def _list(self) -> list[int]:
-        step = self._increment or 1
-        return list(range(self._first, self._last + (1 if step > 0 else -1), step))
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._list())
-
-    def __next__(self) -> int:
-        frames = self._list()
-        if self._cursor >= len(frames):
-            self._cursor = 0
-            raise StopIteration
-        self._cursor += 1
-        return frames[self._cursor - 1]
-
-    def __str__(self) -> str:
-        step = f"x{self._increment}" if self._increment != 1 else ""
-        return f"{self._first}-{self._last}{step}"
-
-
-@public_class
-class FrameRanges:
-    """Several ranges: from `"1-10 20"`, a list of frames, or a list of FrameRange."""
-
-    def __init__(self, *args: Any) -> None:
-        self._ranges: list[FrameRange] = []
-        self._cursor = 0
-        source = args[0] if args else []
-        if isinstance(source, str):
-            source = [FrameRange(word) for word in re.split(r"[,\s]+", source.strip()) if word]
-        for item in source:
-            self._ranges.append(item if isinstance(item, FrameRange) else FrameRange(int(item), int(item)))
-
-    def add(self, r: FrameRange) -> None:
-        self._ranges.append(r)
-
-    def clear(self) -> None:
-        self._ranges = []
-
-    def compact(self) -> None:
-        frames = sorted(set(self._list()))
-        self._ranges = []
-        for frame in frames:
-            if self._ranges and self._ranges[-1]._last == frame - 1:
-                self._ranges[-1]._last = frame
-            else:
-                self._ranges.append(FrameRange(frame, frame))
-
-    def minFrame(self) -> int:
-        return min(self._list())
-
-    def maxFrame(self) -> int:
-        return max(self._list())
-
-    def size(self) -> int:
-        return len(self._ranges)
-
-    def getRange(self) -> FrameRange:
-        return self._ranges[0]
-
-    def toFrameList(self) -> list[int]:
-        return self._list()
-
-    def _list(self) -> list[int]:
-        return [frame for frame_range in self._ranges for frame in frame_range._list()]
-
-    def __iter__(self) -> Iterator[FrameRange]:
-        return iter(self._ranges)
-
-    def __next__(self) -> FrameRange:
-        if self._cursor >= len(self._ranges):
-            self._cursor = 0
-            raise StopIteration
-        self._cursor += 1
-        return self._ranges[self._cursor - 1]
-
-    def __str__(self) -> str:
-        return " ".join(str(frame_range) for frame_range in self._ranges)
-
-
-@public_class
-class OutputContext:
-    """A frame and a view; views are numbered from 1."""
-
-    def __init__(self) -> None:
-        self._frame, self._view = 1.0, 1
-
-    def frame(self) -> float:
-        return self._frame
-
-    def setFrame(self, f: float) -> None:
-        self._frame = float(f)
-
-    def view(self) -> int:
-        return self._view
-
-    def setView(self, view: int) -> None:
-        self._view = int(view)

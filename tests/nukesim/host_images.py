@@ -12,7 +12,7 @@ import zlib
 from typing import Any
 
 from . import callbacks
-from .formats import Format, FrameRange, FrameRanges
+from .formats import Format
 from .lowering import Lowering, RenderError
 
 _BUILTIN = {
@@ -112,13 +112,6 @@ class ImageSide:
         return str(channels[index]) if index < len(channels) else None
 
     # --- views
-    def _add_view(self: Any, name: str) -> None:
-        if name not in self._views:
-            self._views.append(name)
-
-    def _delete_view(self: Any, name: str) -> None:
-        if name in self._views and len(self._views) > 1:
-            self._views.remove(name)
 
     # --- files
     def _file_of(self: Any, node: Any, frame: float) -> str:
@@ -284,8 +277,8 @@ class ImageSide:
         return first, last
 
     # --- rendering
-    def _execute(self: Any, target: Any, ranges: FrameRanges, views: Any, keep_going: bool) -> None:
-        """nuke.execute: every frame of every range through a Write, with the render callbacks."""
+    def _execute(self: Any, target: Any, frames: list[int], views: Any, keep_going: bool) -> None:
+        """nuke.execute: these frames through a Write, with the render callbacks."""
         if self._executing:
             raise RuntimeError("I'm already executing something else")
         node = self._node_named(target, self._current_group()) if isinstance(target, str) else target
@@ -309,11 +302,11 @@ class ImageSide:
         self._cancel_requested = False
         try:
             for write in writes:
-                self._execute_write(write, ranges, keep_going)
+                self._execute_write(write, frames, keep_going)
         finally:
             self._executing = False
 
-    def _execute_write(self: Any, write: Any, ranges: FrameRanges, keep_going: bool) -> None:
+    def _execute_write(self: Any, write: Any, frames: list[int], keep_going: bool) -> None:
         knobs = write._knobs_by_name
         name = write._full_name()
         if knobs["disable"]._field(0):
@@ -328,7 +321,6 @@ class ImageSide:
         if write._input(0) is None:
             raise RuntimeError(f"{name}: no input")
         self._fire("beforeRender", write, strict=True)
-        frames = ranges._list()
         if knobs["use_limit"]._field(0):
             frames = [f for f in frames if knobs["first"]._field(0) <= f <= knobs["last"]._field(0)]
         before = self._root._knobs_by_name["frame"]._values[0]
@@ -419,12 +411,3 @@ def _digest(ops: list[dict[str, Any]], target: int, known: dict[int, str] | None
         text = json.dumps([op, [known[i] for i in ops[number]["in"]]], sort_keys=True)
         known[number] = hashlib.sha256(text.encode()).hexdigest()
     return known[target]
-
-
-def ranges_of(*args: Any) -> FrameRanges:
-    """FrameRanges from (start, end, increment) or from one FrameRanges or FrameRange."""
-    if len(args) == 1 and isinstance(args[0], FrameRanges):
-        return args[0]
-    if len(args) == 1 and isinstance(args[0], FrameRange):
-        return FrameRanges([args[0]])
-    return FrameRanges([FrameRange(*(int(a) for a in args))])

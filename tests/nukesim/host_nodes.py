@@ -85,7 +85,7 @@ class NodeSide:
         self._fire("onCreate", node)
 
     def _select(self: Any, node: Any, selected: bool) -> None:
-        """Select a node; a hostile Nuke tells knobChanged, with the panel closed and for python too (17.0, NUKE_MEASURED 4)."""
+        """Select a node as a new one is; a hostile Nuke tells knobChanged."""
         knob = node._knobs_by_name["selected"]
         before, knob._values[0] = knob._values[0], float(selected)
         if self.hostile and before != knob._values[0]:
@@ -143,22 +143,6 @@ class NodeSide:
         finally:
             self._undo.part()
         return node
-
-    def _make_group(self: Any, gizmo: Any) -> Any:
-        """Gizmo.makeGroup: a copy of the gizmo as a Group."""
-        from . import user_knobs, writer
-
-        lines = ["Group {", f" inputs {len(gizmo._input_uids)}"]
-        for knob in gizmo._knob_list:
-            if knob._user:
-                lines.append(" " + user_knobs.write(knob))
-            if knob._name and knob._name not in ("name", "selected") and not isinstance(knob, (knobs.Tab_Knob, knobs.Link_Knob)):
-                if knob._not_default() or knob._user:
-                    lines.append(f" {knob._name} {knob._script_word()}")
-        lines += [f" name {gizmo._name}", "}", *writer.write_nodes(gizmo._child_nodes(), " "), "end_group"]
-        group = self._load("\n".join(lines), gizmo._parent(), "makeGroup", None, rename=True)[0]
-        group._set_inputs(list(gizmo._input_uids))
-        return group
 
     # --- deleting and undo
     def _delete(self: Any, node: Any) -> None:
@@ -233,7 +217,8 @@ class NodeSide:
             self._undo.record(lambda: self._put_knob(uid, name, before), lambda: self._put_knob(uid, name, after))
         self._after_load(node, knob)
         self._touched.add(uid)
-        always = self._version >= (17, 1) or knob._flags & c.EXTRAS["KNOB_CHANGED_ALWAYS"] or self.hostile and name in ("xpos", "ypos")
+        hostile = self.hostile and name in ("xpos", "ypos", "selected")  # for Python's edits too: 17.0, NUKE_MEASURED 4
+        always = self._version >= (17, 1) or knob._flags & c.EXTRAS["KNOB_CHANGED_ALWAYS"] or hostile
         if always and not self._user_editing:
             self._knob_changed_callbacks(node, knob)
 
@@ -382,7 +367,3 @@ class NodeSide:
         self._knob_changed_callbacks(node, knobs.Knob("hidePanel"))
         for knob in node._custom_knobs():
             knob._drop()
-
-    def _select_only(self: Any, node: Any) -> None:
-        for other in (node._parent() or self._root)._child_nodes():
-            self._select(other, other is node)

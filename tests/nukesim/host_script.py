@@ -90,9 +90,6 @@ class ScriptSide:
             raise RuntimeError(f"{path}: no such knob")
         return str(found)
 
-    def _cmd_numvalue(self: Any, path: str, default: str = "0") -> str:
-        return str(self._expression(path, self._context_node(), self._frame, None, 0))
-
     def _cmd_knob(self: Any, path: str, *value: str) -> str:
         found = self._find_knob(path, self._context_node())
         if found is None:
@@ -143,9 +140,6 @@ class ScriptSide:
 
     def _cmd_getenv(self: Any, name: str, default: str = "") -> str:
         return os.environ.get(name, default)
-
-    def _cmd_OnCreate(self: Any, *args: str) -> str:
-        return ""
 
     # --- text with brackets, and file names
     def _substitute(self: Any, text: str, node: Any, frame: float | None) -> str:

@@ -104,30 +104,15 @@ class Knob:
     def label(self) -> str:
         return self._label
 
-    def setLabel(self, label: str) -> None:
-        self._label, self._has_label = label, True
-
     def tooltip(self) -> str:
         return self._tooltip
-
-    def setTooltip(self, tooltip: str) -> None:
-        self._tooltip = tooltip
 
     def node(self) -> Any:
         return self._owner()
 
-    def fullyQualifiedName(self, channel: int = -1) -> str:
-        owner = self._owner()
-        return (owner._full_name() + "." if owner is not None else "") + self._name
-
     def setFlag(self, flag: int) -> None:
         self._flags |= flag
         self._enabled = self._enabled and not flag & c.DISABLED
-
-    def clearFlag(self, flag: int) -> None:
-        self._flags &= ~flag
-        if flag & c.DISABLED:
-            self._enabled = True
 
     def getFlag(self, flag: int) -> bool:
         return bool(self._flags & flag)
@@ -140,9 +125,6 @@ class Knob:
 
     def enabled(self) -> bool:
         return self._enabled
-
-    def setEnabled(self, enabled: bool) -> None:
-        self._enabled = bool(enabled)
 
     def value(self, index: int = 0) -> Any:
         return self._text_value
@@ -181,26 +163,11 @@ class Knob:
     def setExpression(self, expression: str, index: int = -1, view: str | None = None) -> bool:
         return False
 
-    def isKey(self, channel: int = -1) -> bool:
-        return False
-
-    def isKeyAt(self, frame: float, index: int = -1, view: str | None = None) -> bool:
-        return False
-
     def getKeyList(self) -> list[int]:
         return self._key_list()
 
     def _key_list(self) -> list[int]:
         return []
-
-    def getNumKeys(self, channel: int = -1) -> int:
-        return 0
-
-    def removeKey(self, channel: int = -1) -> bool:
-        return False
-
-    def removeKeyAt(self, frame: float, index: int = -1, view: str | None = None) -> bool:
-        return False
 
     def error(self, message: str) -> None:
         state.current()._errors.append((self._name, message))
@@ -285,20 +252,6 @@ class File_Knob(EvalString_Knob):
     def fromScript(self, script: str) -> None:
         self._edit(lambda: self._from_script(script))
 
-    def fromUserText(self, s: str) -> None:
-        """What typing or dropping a path does: `path 1001-1100` also sets the range of a Read."""
-        import re
-
-        match = re.match(r"^(.*?)\s+(-?\d+)-(-?\d+)\s*$", s)
-        owner = self._owner()
-        if match and owner is not None and owner._class == "Read":
-            self.setValue(match.group(1))
-            for names, value in ((("first", "origfirst"), match.group(2)), (("last", "origlast"), match.group(3))):
-                for name in names:
-                    owner._knobs_by_name[name].setValue(int(value))
-        else:
-            self.setValue(s)
-
     def getEvaluatedValue(self, *args: Any) -> str:
         return state.current()._substitute(self._text_value, self._owner(), None)
 
@@ -318,9 +271,6 @@ class Script_Knob(String_Knob):
 
     def command(self) -> str:
         return self._text_value
-
-    def setCommand(self, cmd: str) -> None:
-        self._edit(lambda: self._from_script(cmd))
 
     def value(self) -> str:
         return self._text_value
@@ -487,15 +437,6 @@ class Link_Knob(Knob):
         self._link = ""
         self._pending: str | None = None
 
-    def getLink(self) -> str:
-        return self._link
-
-    def setLink(self, s: str) -> None:
-        self._link = s
-
-    def makeLink(self, s: str, t: str) -> None:
-        self._link = f"{s}.{t}"
-
     def getLinkedKnob(self) -> Any | None:
         return self._target()
 
@@ -598,14 +539,8 @@ class Channel_Knob(Knob):
         if host is not None:
             host._know_channels(text)
 
-    def inputNumber(self) -> int:
-        return 0
-
     def depth(self) -> int:
         return 1
-
-    def layerSelector(self) -> bool:
-        return False
 
 
 @public_class
@@ -622,9 +557,6 @@ class Format_Knob(Knob):
     _type = "Format_Knob"
 
     def value(self, *args: Any) -> Any:
-        return self._format()
-
-    def actualValue(self, *args: Any) -> Any:
         return self._format()
 
     def _format(self) -> Any:
@@ -649,9 +581,6 @@ class Format_Knob(Knob):
 
     def toScript(self, *args: Any, **kwargs: Any) -> str:
         return self._script_word()
-
-    def notDefault(self, *args: Any) -> bool:
-        return self._not_default()
 
     def _from_script(self, text: str) -> None:
         host = state.running()

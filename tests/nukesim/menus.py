@@ -22,23 +22,11 @@ class MenuItem:
     def script(self) -> str:
         return self._script if isinstance(self._script, str) else ""
 
-    def setScript(self, script: Any) -> None:
-        self._script = script
-
     def icon(self) -> str:
         return self._icon
 
-    def setIcon(self, icon: str) -> None:
-        self._icon = icon
-
     def shortcut(self) -> str:
         return self._shortcut
-
-    def setShortcut(self, keySequence: str) -> None:
-        self._shortcut = keySequence
-
-    def setEnabled(self, enabled: bool, recursive: bool = False) -> None:
-        self._enabled = bool(enabled)
 
     def setVisible(self, visible: bool) -> None:
         self._visible = bool(visible)

@@ -7,7 +7,7 @@ from typing import Any
 
 from . import classes, state, user_knobs
 from . import constants as c
-from .formats import Format, FrameRange, Info
+from .formats import Format, Info
 from .guard import public_class
 from .knobs import Knob, Link_Knob, PyCustom_Knob
 
@@ -168,15 +168,6 @@ class Node:
     def knobs(self) -> dict[str, Knob]:
         return dict(self._knobs_by_name)
 
-    def allKnobs(self) -> list[Knob]:
-        return list(self._knob_list)
-
-    def numKnobs(self) -> int:
-        return len(self._knob_list)
-
-    def getNumKnobs(self) -> int:
-        return len(self._knob_list)
-
     def addKnob(self, knob: Knob) -> None:
         if knob._uid is not None:
             raise RuntimeError(f"knob {knob._name} is already on a node")
@@ -203,37 +194,12 @@ class Node:
     def readKnobs(self, s: str) -> None:
         self._host._read_knobs(self, s)
 
-    def writeKnobs(self, flags: int = c.TO_SCRIPT | c.TO_VALUE) -> str:
-        """Knobs as text: names, or names and values, as the flags say."""
-        lines = []
-        for knob in self._knob_list:
-            if flags & c.WRITE_USER_KNOB_DEFS and knob._user:
-                lines.append(user_knobs.write(knob))
-            if not knob._name or not knob._saved():
-                continue
-            if knob._name in ("name", "xpos", "ypos", "selected") and not flags & c.WRITE_ALL:
-                continue
-            if flags & c.WRITE_NON_DEFAULT_ONLY and not knob._not_default():
-                continue
-            if knob._flags & c.DO_NOT_WRITE:
-                continue
-            lines.append(f"{knob._name} {knob._script_word()}" if flags & (c.TO_SCRIPT | c.TO_VALUE) else knob._name)
-        return ("\n" if flags & (c.TO_SCRIPT | c.TO_VALUE) else " ").join(lines)
-
-    def resetKnobsToDefault(self) -> None:
-        for knob in self._knob_list:
-            if knob._name not in ("name", "xpos", "ypos", "selected"):
-                knob._edit(lambda knob=knob: knob._put_state(knob._default))  # type: ignore[misc]
-
     # inputs
     def inputs(self) -> int:
         return len(self._input_uids)
 
     def input(self, index: int) -> Any | None:
         return self._input(index)
-
-    def canSetInput(self, i: int, node: Any | None) -> bool:
-        return self._can_set(i, node)
 
     def _can_set(self, i: int, node: Any | None) -> bool:
         if i < 0 or i >= max(self._maximum(), 0):
@@ -259,29 +225,11 @@ class Node:
         self._host._inputs_changed(self, before)
         return True
 
-    def connectInput(self, i: int, node: Any | None) -> bool:
-        for index in range(i, max(self._maximum(), i + 1)):
-            if self._input(index) is None:
-                return self._connect(index, node)
-        return False
-
     def minInputs(self) -> int:
-        return self._kind.minimum
-
-    def minimumInputs(self) -> int:
         return self._kind.minimum
 
     def maxInputs(self) -> int:
         return self._maximum()
-
-    def maximumInputs(self) -> int:
-        return self._maximum()
-
-    def maxOutputs(self) -> int:
-        return 0 if self._class == "Viewer" else 1
-
-    def maximumOutputs(self) -> int:
-        return 0 if self._class == "Viewer" else 1
 
     def optionalInput(self) -> int:
         return self._kind.mask if self._kind.mask is not None else self._kind.minimum
@@ -312,35 +260,9 @@ class Node:
     def ypos(self) -> int:
         return int(self._knobs_by_name["ypos"]._values[0])
 
-    def setXpos(self, x: int) -> None:
-        self._knobs_by_name["xpos"].setValue(int(x))
-
-    def setYpos(self, y: int) -> None:
-        self._knobs_by_name["ypos"].setValue(int(y))
-
     def setXYpos(self, x: int, y: int) -> None:
         self._knobs_by_name["xpos"].setValue(int(x))
         self._knobs_by_name["ypos"].setValue(int(y))
-
-    def autoplace(self) -> None:
-        above = self._input(0)
-        if above is not None:
-            self.setXYpos(above.xpos(), above.ypos() + 60)
-
-    def screenWidth(self) -> int:
-        return 80 if self._host._gui else 0
-
-    def screenHeight(self) -> int:
-        return 18 if self._host._gui else 0
-
-    def isSelected(self) -> bool:
-        return bool(self._knobs_by_name["selected"]._values[0])
-
-    def setSelected(self, selected: bool) -> None:
-        self._host._select(self, bool(selected))
-
-    def selectOnly(self) -> None:
-        self._host._select_only(self)
 
     def shown(self) -> bool:
         return self._panel_open
@@ -353,12 +275,6 @@ class Node:
 
     def _custom_knobs(self) -> list[PyCustom_Knob]:
         return [knob for knob in self._knob_list if isinstance(knob, PyCustom_Knob)]
-
-    def setTab(self, tabIndex: int) -> None:
-        pass
-
-    def redraw(self) -> None:
-        pass
 
     # image
     def format(self) -> Format:
@@ -412,13 +328,6 @@ class Node:
     def lastFrame(self) -> int:
         return int(self._host._frame_range(self)[1])
 
-    def frameRange(self) -> FrameRange:
-        first, last = self._host._frame_range(self)
-        return FrameRange(first, last, 1)
-
-    def hasError(self) -> bool:
-        return self._host._image_error(self) is not None
-
     def error(self) -> bool:
         return self._host._image_error(self) is not None
 
@@ -432,14 +341,8 @@ class Node:
     def clones(self) -> int:
         return len(self._host._clones_of(self))
 
-    def isCloneable(self) -> bool:
-        return self._kind.kind not in ("gizmo", "root")
-
     def parent(self) -> Any | None:
         return self._parent()
-
-    def rootNode(self) -> Any:
-        return self._host._root
 
     def lock(self) -> None:
         self._locked = True
@@ -449,9 +352,6 @@ class Node:
 
     def locked(self) -> bool:
         return self._locked
-
-    def executePythonCallback(self, event: str) -> Any:
-        return self._host._fire(event, self)
 
     @classmethod
     def running(cls) -> Any | None:
@@ -488,9 +388,6 @@ class Group(Node):
     def nodes(self) -> list[Node]:
         return self._child_nodes()
 
-    def numNodes(self) -> int:
-        return len(self._children)
-
     def node(self, s: str) -> Node | None:
         return self._host._node_named(s, self)
 
@@ -507,13 +404,6 @@ class Group(Node):
     def selectedNodes(self) -> list[Node]:
         return [node for node in self._child_nodes() if node._knobs_by_name["selected"]._values[0]]
 
-    def selectedNode(self) -> Node | None:
-        found = [node for node in self._child_nodes() if node._knobs_by_name["selected"]._values[0]]
-        return found[0] if found else None
-
-    def subgraphLocked(self) -> bool:
-        return False
-
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise TypeError("cannot pickle nodes")
 
@@ -527,9 +417,6 @@ class Gizmo(Group):
 
     def command(self) -> str:
         return self._class
-
-    def makeGroup(self) -> Group:
-        return self._host._make_group(self)
 
 
 @public_class
@@ -548,12 +435,6 @@ class Root(Group):
     def fps(self) -> int:
         return int(self._knobs_by_name["fps"]._field(0))
 
-    def realFps(self) -> float:
-        return float(self._knobs_by_name["fps"]._field(0))
-
-    def setFrame(self, n: float) -> None:
-        self._knobs_by_name["frame"].setValue(int(n))
-
     def modified(self) -> bool:
         return bool(self._host._modified)
 
@@ -563,15 +444,6 @@ class Root(Group):
     def proxy(self) -> bool:
         return bool(self._knobs_by_name["proxy"]._values[0])
 
-    def setProxy(self, on: bool) -> None:
-        self._knobs_by_name["proxy"].setValue(bool(on))
-
-    def addView(self, s: str, *colour: str) -> None:
-        self._host._add_view(s)
-
-    def deleteView(self, s: str) -> None:
-        self._host._delete_view(s)
-
     @classmethod
     def channels(cls) -> list[str]:
         return state.current()._all_channels()
@@ -579,15 +451,6 @@ class Root(Group):
     @classmethod
     def layers(cls, *args: Any) -> list[str]:
         return list(state.current()._layers)
-
-    def maximumInputs(self) -> int:
-        return 0
-
-    def maximumOutputs(self) -> int:
-        return 0
-
-    def minimumInputs(self) -> int:
-        return 0
 
     def optionalInput(self) -> int:
         return 0
@@ -601,12 +464,6 @@ class Root(Group):
     def setInput(self, i: int, node: Any) -> bool:
         return False
 
-    def canSetInput(self, i: int, node: Any) -> bool:
-        return False
-
-    def connectInput(self, i: int, node: Any) -> bool:
-        return False
-
     def clones(self) -> int:
         return 0
 
@@ -615,36 +472,10 @@ class Root(Group):
 class Viewer(Node):
     """The viewer's node; ViewerWindow is the thing on screen."""
 
-    def playbackRange(self) -> FrameRange:
-        root = self._host._root
-        return FrameRange(int(root._knobs_by_name["first_frame"]._field(0)), int(root._knobs_by_name["last_frame"]._field(0)), 1)
-
-    def visibleRange(self) -> FrameRange:
-        return self.playbackRange()
-
-    def isPlayingOrRecording(self) -> bool:
-        return bool(self._host._viewer_playing)
-
-    def roiEnabled(self) -> bool:
-        return False
-
 
 @public_class
 class BackdropNode(Node):
     """A coloured rectangle behind nodes."""
-
-    def getNodes(self) -> list[Node]:
-        knobs = self._knobs_by_name
-        x, y = knobs["xpos"]._values[0], knobs["ypos"]._values[0]
-        w, h = knobs["bdwidth"]._values[0], knobs["bdheight"]._values[0]
-        parent = self._parent()
-        return [
-            node
-            for node in parent._child_nodes()
-            if node is not self
-            and x <= node._knobs_by_name["xpos"]._values[0] <= x + w
-            and y <= node._knobs_by_name["ypos"]._values[0] <= y + h
-        ]
 
 
 PYTHON_CLASS = {"node": Node, "group": Group, "gizmo": Gizmo, "root": Root, "viewer": Viewer, "backdrop": BackdropNode}

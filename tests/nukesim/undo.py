@@ -140,29 +140,6 @@ class Undo:
     def undoSize(cls) -> int:
         return len(state.current()._undo.done)
 
-    @classmethod
-    def redoSize(cls) -> int:
-        return len(state.current()._undo.undone)
-
-    @classmethod
-    def undoTruncate(cls, n: int = 0) -> None:
-        stack = state.current()._undo
-        stack.done = stack.done[len(stack.done) - n :] if n else []
-
-    @classmethod
-    def redoTruncate(cls, n: int = 0) -> None:
-        state.current()._undo.undone = []
-
-    @classmethod
-    def undoDescribe(cls, n: int = 0) -> str:
-        stack = state.current()._undo
-        return stack.done[-1 - n][0] if n < len(stack.done) else ""
-
-    @classmethod
-    def redoDescribe(cls, n: int = 0) -> str:
-        stack = state.current()._undo
-        return stack.undone[-1 - n][0] if n < len(stack.undone) else ""
-
     def __enter__(self) -> Undo:
         state.current()._undo.begin(self._name)
         return self

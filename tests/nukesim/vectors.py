@@ -100,9 +100,6 @@ class CMatrix4(_Floats):
     def makeIdentity(self) -> None:
         self._v = [float(i % 5 == 0) for i in range(16)]
 
-    def transpose(self) -> None:
-        self._v = [self._v[4 * c + r] for r in range(4) for c in range(4)]
-
     def _product(self, other: CMatrix4) -> CMatrix4:
         a, b = self._v, other._v
         return CMatrix4(*(sum(a[4 * r + k] * b[4 * k + c] for k in range(4)) for r in range(4) for c in range(4)))

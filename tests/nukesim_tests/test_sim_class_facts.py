@@ -183,7 +183,7 @@ def test_labels_are_asked_for_on_few_events(host):
         host.label(labelled)
     asked.clear()
     node.setXYpos(50, 60)
-    node.setSelected(True)
+    node["selected"].setValue(True)
     node.setInput(0, other)
     other["size" if other.knob("size") else "mix"].setValue(0.5)
     nuke.delete(nuke.nodes.Dot())
@@ -231,7 +231,7 @@ def test_hostile_idle_comes_to_open_panels_alone_and_knob_changed_to_closed_ones
     hostile.pump()
     assert idle == [panel.name()]
     node.setXYpos(3, 4)
-    node.setSelected(True)
+    node["selected"].setValue(True)
     assert changed == [("Blur1", "xpos"), ("Blur1", "ypos"), ("Blur1", "selected")]
 
 
