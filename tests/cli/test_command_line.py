@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.cli.answers import PROPAGATED, Answer
 from tests.engine.small import small_network
@@ -27,6 +28,7 @@ from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
 from xmemcore.protocol.result_file import MatteRecord, ResultFile, ResultHeader
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+needs_full_disk = pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux alone has a device that is always full.")
 
 
 @pytest.fixture
@@ -313,13 +315,34 @@ def test_a_run_outlives_the_readers_of_its_output(run: str, code: int) -> None:
         assert ended.returncode == code and "95 %" in ended.stderr and "Traceback" not in ended.stderr
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows reads pictures without catching what libraries print.")
+@pytest.mark.parametrize("streams", [">&-", "2>&-", "<&- >&- 2>&-", pytest.param("2>/dev/full", marks=needs_full_disk)])
+def test_pictures_are_read_where_nobody_hears_what_is_printed(streams: str, tmp_path: Path) -> None:
+    Image.new("L", (4, 4)).save(tmp_path / "p.1001.png")
+    code = (
+        "import sys\nfrom types import ModuleType\nfrom pathlib import Path\nfrom tests.cli.answers import Answer, PROPAGATED\n"
+        "from xmemcore.shot.files import pictures\n"
+        "def propagate(request, listener):\n"
+        "    listener.warning('said to nobody')\n"
+        "    path = Path(request.plate)\n"
+        "    with open(path) as file: assert file.fileno() > 2, 'libraries print into files that have the numbers of stdout and stderr'\n"
+        "    path.with_name('shape').write_text(str(pictures.read_stored(path).pixels.shape))\n"
+        "    return Answer(PROPAGATED)\n"
+        "sys.modules['xmemcore.shot.propagate'] = module = ModuleType('x')\nmodule.propagate = propagate\n"
+        "from xmemcore.cli.main import main\nsys.exit(main(['propagate', sys.argv[1], '--masks', 'm']))"
+    )
+    command = ["sh", "-c", f'exec "$0" -c "$1" "$2" {streams}', sys.executable, code, str(tmp_path / "p.1001.png")]
+    assert subprocess.run(command, timeout=120, cwd=CHECKOUT).returncode == 0
+    assert (tmp_path / "shape").read_text().startswith("(4, 4")
+
+
 def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=CHECKOUT, env={**os.environ, **environment}
     )
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux alone has a device that is always full.")
+@needs_full_disk
 @pytest.mark.parametrize("words", [["models", "list", "--json"], ["--version"]])
 def test_full_disk_below_stdout_is_named_as_such(words: list[str]) -> None:
     with open("/dev/full", "w") as full:

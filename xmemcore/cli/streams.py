@@ -43,6 +43,11 @@ class OutlivedStream:
     def isatty(self) -> bool:
         return self.stream is not None and self.stream.isatty()
 
+    @property
+    def closed(self) -> bool:
+        """Whether nobody hears it any more."""
+        return self.stream is None or self.stream.closed
+
     def _try(self, do: Callable[[TextIO], object]) -> None:
         try:
             if self.stream is not None:
@@ -63,6 +68,7 @@ class OutlivedStream:
 @contextmanager
 def outlived() -> Iterator[None]:
     """Let the body go on where stdout or stderr is closed. A result that a full disk refuses is a failure; words on stderr never are."""
+    _fill_descriptors()
     before = sys.stdout, sys.stderr
     out, err = OutlivedStream(before[0], (BrokenPipeError,)), OutlivedStream(before[1], (OSError, ValueError))
     sys.stdout, sys.stderr = out, err  # type: ignore[assignment]
@@ -73,6 +79,15 @@ def outlived() -> Iterator[None]:
         err.flush()
         sys.stdout = None if out.stream is None else before[0]  # type: ignore[assignment]
         sys.stderr = None if err.stream is None else before[1]  # type: ignore[assignment]
+
+
+def _fill_descriptors() -> None:
+    """Lead descriptors 0 to 2 that are closed to the null device, lest a matte take the number that libraries print to."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
 
 
 class LoggedStream:

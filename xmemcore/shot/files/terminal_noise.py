@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO
 
 _MARKS = (
@@ -133,15 +133,17 @@ if hasattr(os, "register_at_fork"):
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and not stream.closed:
-            stream.flush()
+            with suppress(OSError):  # words that nobody hears are no fault of the picture
+                stream.flush()
     if _C is not None:
         # What C code printed may wait in its own buffer.
         _C.fflush(None)
 
 
 def _write(descriptor: int, text: bytes) -> None:
-    while text:
-        text = text[os.write(descriptor, text) :]
+    with suppress(OSError):
+        while text:
+            text = text[os.write(descriptor, text) :]
 
 
 _C = ctypes.CDLL(None) if os.name == "posix" else None
