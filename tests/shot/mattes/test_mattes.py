@@ -201,6 +201,12 @@ def test_folder_has_no_place_for_a_frame_number(tmp_path: Path, out: str) -> Non
     matte_pattern(str(tmp_path / out))
 
 
+@pytest.mark.parametrize("out", ["%V/m.%04d.exr", "cam_%v/deeper/m.exr", "%V"])
+def test_folder_has_no_place_for_a_view_where_one_view_would_replace_the_other(tmp_path: Path, out: str) -> None:
+    with pytest.raises(RequestError, match="has a place for a view in the folder .*%[Vv]. Write the view's name there"):
+        matte_pattern(str(tmp_path / out))
+
+
 @pytest.mark.parametrize("folder", ["take #2", "plate[1-2]", "100%"])
 def test_folder_may_be_called_what_one_calls_folders(tmp_path: Path, folder: str) -> None:
     assert matte_pattern(str(tmp_path / folder / "m.####.exr")) == tmp_path / folder / "m.%04d.exr"

@@ -80,6 +80,9 @@ def matte_pattern(out: str) -> Path:
     for folder in pattern.parents:
         if sequences.has_frame_number(folder.name) and not folder.is_dir():
             raise RequestError(f"The output {out} has a place for the frame number in the folder {folder.name}: only a file may have one.")
+        if sequences.names_view(folder.name) and not folder.is_dir():
+            # Filled in by nobody, it would be one place for all views, and each run would replace the mattes of the one before.
+            raise RequestError(f"The output {out} has a place for a view in the folder {folder.name}. Write the view's name there.")
     return pattern
 
 
