@@ -63,17 +63,25 @@ def signature_and_channels(path: Path) -> Tuple[Optional[str], Tuple[str, ...]]:
         return None, ()
 
 
-def is_foreign(path: Path) -> bool:
-    """Say whether a file is an EXR that we have not made: its header is whole and says nothing of ours. One that is broken may be ours."""
+def kept_file(path: Path) -> Optional[str]:
+    """Say what a file is that no matte may replace: an EXR that we have not made, or an approved copy.
+
+    Returns:
+        The end of a sentence that names the file; None for a matte, and for what is no whole EXR, which may be a broken one.
+    """
     try:
         content = read_ordinary(path, 0, begin=HEADER_BYTES)
     except (OSError, ValueError):
-        return False
+        return None
+    foreign = "which XMem Roto has not made"
     try:
-        return not any(name.startswith(OURS) for name in find_attributes(content))
+        names = find_attributes(content)
     except ValueError:
         # A whole header of ours is never so long; a shorter file is broken.
-        return content[:4] == MAGIC and len(content) == HEADER_BYTES
+        return foreign if content[:4] == MAGIC and len(content) == HEADER_BYTES else None
+    if APPROVED_FRAME in names:
+        return "which is an approved matte"
+    return None if any(name.startswith(OURS) for name in names) else foreign
 
 
 def approved_in(path: Path) -> Optional[Tuple[int, Tuple[str, ...]]]:

@@ -587,6 +587,14 @@ class ApproveRequest:
     rename: Optional[str] = None
     """Nothing is approved or taken back: what is approved of the one object counts for the object of this name from then on."""
 
+    def require_possible_here(self) -> None:
+        """Raise RequestError where a path can mean nothing on this machine, or the new name is empty."""
+        _require_path(self.mattes, PATHS["mattes"])
+        if self.approved is not None:
+            _require_path(self.approved, PATHS["approved"])
+        if self.rename is not None and not self.rename.strip():
+            raise RequestError("The new name of the object is empty (--rename). Write what it is called in the roto now.")
+
 
 def _require_path(path: str, meaning: str) -> None:
     """Raise RequestError for a path that means something else here than where it was written."""

@@ -17,7 +17,7 @@ from typing import Any, Dict, Iterable, Mapping, Optional, Tuple
 
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.kinds import of_json
-from xmemcore.protocol.matte_header import is_foreign
+from xmemcore.protocol.matte_header import kept_file
 from xmemcore.protocol.outside import MAX_JSON_BYTES, NotUsable, parse_json
 from xmemcore.protocol.whole_file import read_ordinary, write_text
 
@@ -156,7 +156,7 @@ def _field(name: str, value: Any) -> Optional[ResultHeader]:
 
 
 def require_ours(pattern: Path, frames: Iterable[int]) -> None:
-    """Raise RequestError where mattes would replace what we have not made, such as a plate, a render or a folder.
+    """Raise RequestError where mattes would replace an approved one, or what we have not made, such as a plate, a render or a folder.
 
     Also where a matte of ours was before: whoever rendered over it wants to keep that. A file that is no whole EXR is a damaged matte.
 
@@ -166,7 +166,8 @@ def require_ours(pattern: Path, frames: Iterable[int]) -> None:
     """
     for frame in frames:
         path = pattern.parent / (pattern.name % frame)
-        if is_foreign(path) or os.path.exists(path) and not os.path.isfile(path):
-            raise RequestError(
-                f"The mattes would replace {path}, which XMem Roto has not made. Choose another output folder or name, or move that file."
-            )
+        what = kept_file(path)
+        if what is None and os.path.exists(path) and not os.path.isfile(path):
+            what = "which XMem Roto has not made"
+        if what is not None:
+            raise RequestError(f"The mattes would replace {path}, {what}. Choose another output folder or name, or move that file.")

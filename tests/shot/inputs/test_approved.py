@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import OpenEXR
@@ -17,7 +18,7 @@ from xmemcore.protocol import whole_file
 from xmemcore.protocol.failures import Failure, NotWritable, RequestError
 from xmemcore.protocol.matte_header import APPROVED_FRAME, approved_in
 from xmemcore.protocol.requests import ApproveRequest, PropagateRequest
-from xmemcore.protocol.result_file import ResultFile
+from xmemcore.protocol.result_file import ResultFile, require_ours
 from xmemcore.shot.files import exr
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.layers import FAINTEST
@@ -312,3 +313,28 @@ def test_what_is_approved_of_a_stranger_is_named_with_the_way_to_let_it_count(re
         text for text in open_shot(replace(request_, approved=str(Path(mattes).parent / "approved"))).annotations.warnings if "hat" in text
     )
     assert "hat is approved" in told and "does not count" in told and "--object OLD --rename NEW" in told
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"mattes": " "}, "The folder of mattes is empty"),  # else the folder that the program runs in
+        ({"approved": ""}, "The folder of approved mattes is empty"),
+        ({"objects": ("sleeve",), "rename": ""}, "The new name of the object is empty"),
+    ],
+)
+def test_empty_words_approve_nothing(mattes: str, monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any], sentence: str) -> None:
+    approve(ApproveRequest(mattes, "1003"))
+    before = copied(mattes)
+    monkeypatch.chdir(Path(mattes).parent)
+    with pytest.raises(RequestError, match=sentence):
+        approve(replace(ApproveRequest(mattes, "1003-1004"), **changed))
+    assert copied(mattes) == before
+
+
+def test_no_run_replaces_an_approved_matte(mattes: str) -> None:
+    approve(ApproveRequest(mattes, "1004"))
+    copies = Path(mattes).parent / "approved" / "matte.%04d.exr"
+    require_ours(copies, (1001, 1003))
+    with pytest.raises(RequestError, match=r"would replace .*matte.1004.exr, which is an approved matte"):
+        require_ours(copies, range(1001, 1006))

@@ -39,6 +39,7 @@ def approve(request: ApproveRequest) -> ApproveResult:
     Raises:
         FrameRangeInvalid, RequestError, SequenceNotFound, MachineError: nothing was changed, unless the sentence says so.
     """
+    request.require_possible_here()
     frames = FrameRange.parse(request.frames)
     if request.undo or request.rename is not None:
         # The mattes themselves may be gone.
