@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -34,6 +35,7 @@ class Stage:
     def __init__(self, host, folder: Path) -> None:
         self.host, self.folder = host, folder
         self.nuke = sys.modules["nuke"]
+        self._threads = set(threading.enumerate())
 
     def build(self):
         nuke = self.nuke
@@ -65,8 +67,13 @@ class Stage:
         return xmem_roto_nuke.node.runs.under_way
 
     def wait(self, seconds: float = 90.0) -> None:
-        """Let the interface run until no run is under way."""
-        assert self.host.pump(seconds, until=lambda: not self.runs), "a run did not end"
+        """Let the interface run until no run is under way, and what each had to say is said, however slow the machine."""
+
+        def over() -> bool:
+            names = {thread.name for thread in set(threading.enumerate()) - self._threads}
+            return not self.runs and not any(name.startswith("XMem ") and name != "XMem lines" for name in names)
+
+        assert self.host.pump(seconds, until=over), "a run did not end"
         self.host.pump(0.1)
 
     def press(self, name: str, node=None) -> None:
