@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, List, Mapping, Set, Tuple
 from xmem_roto_nuke import host
 from xmem_roto_nuke.node import identity, knobs, places
 from xmem_roto_nuke.node.runs import Run
+from xmem_roto_nuke.panel import picked
 from xmem_roto_nuke.run import start
 from xmem_roto_nuke.staleness import mattes_on_disk
 from xmem_roto_nuke.staleness.last_run import last_record
@@ -43,6 +44,7 @@ def make_write(node: nuke.Node) -> None:
         )
     # A Write that kept the place of one shot would write the next one's mattes there.
     host.create_matte_write(node, channels, place, knobs.with_variables(lambda stand_ins: _place(node, stand_ins)))
+    picked.mark_layerless(node)
 
 
 def copy_mattes(node: nuke.Node) -> Run:

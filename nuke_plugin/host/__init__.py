@@ -50,7 +50,7 @@ from xmem_roto_nuke.host.nodes import (
     upstream,
     write_hidden_curve,
 )
-from xmem_roto_nuke.host.passes import COPIES_AT_ONCE, create_matte_write, create_passes, matte_copies_of, passes_of
+from xmem_roto_nuke.host.passes import COPIES_AT_ONCE, create_matte_write, create_passes, matte_writes_of, name_node, passes_of
 from xmem_roto_nuke.host.paths import (
     file_pattern,
     filled,

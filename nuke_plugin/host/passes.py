@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Callable, List, Sequence, Tuple
+from dataclasses import dataclass
+from typing import Callable, List, Optional, Sequence, Tuple
 
 import nuke
 
@@ -31,6 +32,13 @@ def _is_inside_xmemroto(node: nuke.Node) -> bool:
             return True
         around = around.parent()
     return False
+
+
+def name_node(made_of_it: nuke.Node, node: nuke.Node) -> None:
+    """Let a pass find its node by name, whose plate it asks for its range while it renders; a pass of an earlier version asks nothing."""
+    knob = made_of_it.knob("node_name")
+    if knob is not None and knob.value() != node.fullName():
+        knob.setValue(str(node.fullName()))
 
 
 ROW_HEIGHT = 80
@@ -104,6 +112,7 @@ def create_passes(
             created.setInput(0, None)
             point(created)
             created["made_of"].setValue(made_of)
+            name_node(created, node)
             created["on_missing"].setValue("black" if node.knob("on_missing") is None else str(node["on_missing"].value()))
             # Not the knob `pass`: that is a link, and only its target surely takes a value.
             handed_out(created.node("Picked"))["from0"].setValue(channel)  # type: ignore[attr-defined]
@@ -129,34 +138,82 @@ def create_passes(
 COPIES_AT_ONCE = 4
 """Channels that one Copy takes."""
 TAKES_MATTES = "takes_mattes"
-"""Hidden knob of the Copies of a Write, by which they are told from an artist's."""
+"""Hidden knob of the Switch and the Copies of a Write, by which they are told from an artist's."""
+GUARD = """
+addUserKnob {20 User l "XMem Roto"}
+addUserKnob {7 lacks l lacks +INVISIBLE}
+addUserKnob {1 lacking l lacking +INVISIBLE}
+file_type exr
+file "\\[if {\\[value on_error] eq {error}} {concat \\[value lacking] is not in the matte of frame \\[frame], propagate it}]"
+first {{root.first_frame}}
+last {{root.last_frame}}
+origfirst {{root.first_frame}}
+origlast {{root.last_frame}}
+origset true
+on_error {{"lacks && !\\$gui ? 0 : 1"}}
+raw true
+localizationPolicy off
+"""
+"""Knobs of the Read that stops a Write where a layer is in no matte: `lacks` says on which frames, `lacking` which layers."""
 
 
-def matte_copies_of(node: nuke.Node) -> List[nuke.Node]:
-    """List the Copies that take a node's mattes for a Write; where nodes are counted Python may not look for any: none."""
-    below = node.dependent(nuke.INPUTS) if may_walk_trees() else []
-    ours = [copy for copy in below if copy.Class() == "Copy" and copy.knob(TAKES_MATTES) is not None]
-    return [copy for copy in ours if (mattes := copy.input(1)) is not None and mattes.fullName() == node.fullName()]
+@dataclass(frozen=True)
+class MatteWrite:
+    """What takes a node's mattes for a Write."""
+
+    copies: Tuple[nuke.Node, ...]
+    guard: Optional[nuke.Node]
+    """The Read that stops it where a layer is missing; None for one of an earlier version, or where an artist took it away."""
+
+
+def matte_writes_of(node: nuke.Node) -> List[MatteWrite]:
+    """List what takes a node's mattes for Writes; where nodes are counted Python may not look for any: none."""
+    if not may_walk_trees():
+        return []
+    found = [MatteWrite(_copies_of(node), None)]
+    for switch in node.dependent(nuke.INPUTS):
+        if switch.Class() == "Switch" and _takes_from(switch, 0, node):
+            guard = switch.input(1)
+            found.append(MatteWrite(_copies_of(switch), guard if guard is not None and guard.knob("lacks") is not None else None))
+    return [write for write in found if write.copies]
+
+
+def _copies_of(source: nuke.Node) -> Tuple[nuke.Node, ...]:
+    return tuple(copy for copy in source.dependent(nuke.INPUTS) if copy.Class() == "Copy" and _takes_from(copy, 1, source))
+
+
+def _takes_from(taker: nuke.Node, number: int, source: nuke.Node) -> bool:
+    above = taker.input(number)
+    return taker.knob(TAKES_MATTES) is not None and above is not None and above.fullName() == source.fullName()
+
+
+def _mark_ours(created: nuke.Node) -> None:
+    mark = nuke.String_Knob(TAKES_MATTES)
+    mark.setFlag(nuke.INVISIBLE)
+    created.addKnob(mark)
 
 
 def create_matte_write(node: nuke.Node, channels: Sequence[str], pattern: str, kept: str = "") -> nuke.Node:
     """Create a Write for some channels of a node and nothing else, in a column below it where no other node is; paths as in `set_path`.
 
-    One entry in Undo, and nothing where it cannot be finished.
+    At its top a Switch gives a Read that stops a render, where a layer is in no matte. One entry in Undo, and nothing where it cannot be
+    finished.
 
     Raises:
         EditionLimited.
     """
     with whole_or_nothing("XMem Write") as column, context_of(node):
-        length = 2 + len(range(0, len(channels), COPIES_AT_ONCE))
-        spots = _free(node, [(node.xpos() + 220, node.ypos() + 60 * place) for place in range(1, length + 1)])
-        column.append(handed_out(nuke.nodes.Remove(inputs=[node])))
+        length = 3 + len(range(0, len(channels), COPIES_AT_ONCE))
+        spots = [(node.xpos() + 220, node.ypos() + 60 * place) for place in range(1, length + 1)]
+        spots = _free(node, [*spots, (spots[0][0] + NODE_WIDTH + 10, spots[0][1])])
+        switch = handed_out(nuke.nodes.Switch(inputs=[node]))
+        column.append(switch)
+        _mark_ours(switch)
+        column.append(handed_out(nuke.nodes.Remove(inputs=[switch])))
         for begin in range(0, len(channels), COPIES_AT_ONCE):
-            copy = handed_out(nuke.nodes.Copy(inputs=[column[-1], node]))
+            copy = handed_out(nuke.nodes.Copy(inputs=[column[-1], switch]))
             column.append(copy)
-            mark = nuke.String_Knob(TAKES_MATTES)
-            mark.setFlag(nuke.INVISIBLE)
-            copy.addKnob(mark)
+            _mark_ours(copy)
             for place, channel in enumerate(channels[begin : begin + COPIES_AT_ONCE]):
                 copy[f"from{place}"].setValue(channel)
                 copy[f"to{place}"].setValue(channel)
@@ -166,6 +223,11 @@ def create_matte_write(node: nuke.Node, channels: Sequence[str], pattern: str, k
         write["file_type"].setValue("exr")
         for name, value in (("channels", "all"), ("datatype", "16 bit half"), ("raw", True), ("create_directories", True)):
             write[name].setValue(value)
+        guard = handed_out(nuke.nodes.Read())
+        column.append(guard)
+        guard.readKnobs(GUARD)
+        switch.setInput(1, guard)
+        switch["which"].setExpression("!input1.on_error")
         for created, spot in zip(column, spots):
             created.setXYpos(*spot)
         _note_end(node, spots)

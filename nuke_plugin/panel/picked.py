@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Collection, Dict, Iterator, List, Optional, Set, Tuple
 
 from xmem_roto_nuke import host
+from xmem_roto_nuke.host.passes import MatteWrite
 from xmem_roto_nuke.node import identity, knobs, roto_pipe
 from xmem_roto_nuke.node.body import LACKS
 from xmem_roto_nuke.node.settings import label_of
@@ -108,18 +109,35 @@ def mark_layerless(node: nuke.Node) -> None:
         _mark(node, record, _put_out(node, record))
         for made_of_it in _passes(node, record):
             _mark(made_of_it, record, [layer for pick in _picks_of_pass(made_of_it) for layer in pick.layers()])
+        for write in host.matte_writes_of(node) if knobs.shown_pattern(node) == record.out else ():
+            if write.guard is not None:
+                _guard(write, write.guard, record, node.knob("on_missing") is None or str(node["on_missing"].value()) != "black")
 
 
-def _mark(shows_it: nuke.Node, record: Record, wanted: Collection[str]) -> None:
-    """Mark the frames whose mattes have not got a layer that a node or a pass wants: a render must not take it for black."""
+def _guard(write: MatteWrite, guard: nuke.Node, record: Record, stops: bool) -> None:
+    """Let a Write stop where a layer that it names is in no matte, and say which."""
+    wanted = {layer for pick in _picks_of_write(write) for layer in pick.layers()} if stops else set()
+    missing = _mark(guard, record, wanted)
+    if missing:
+        guard["lacking"].setValue(listed(missing))
+
+
+def _mark(shows_it: nuke.Node, record: Record, wanted: Collection[str]) -> List[str]:
+    """Mark the frames whose mattes have not got a layer that a node or a pass wants: a render must not take it for black.
+
+    Returns:
+        The layers that mattes lack.
+    """
     if shows_it.knob(LACKS) is None:
-        return  # of an earlier version
+        return []  # of an earlier version
     # A terminal goes by the record that the script has kept, though another version of it may have made all mattes again.
     found = without_layers(record, sorted(wanted), of_last_run=not host.has_interface())
     lacking = {frame for frames in found.values() for frame in frames}
-    if host.has_interface() and not layers_of(record).issuperset(wanted):
+    gone = {*wanted} - layers_of(record) if host.has_interface() else set()
+    if gone:
         lacking |= set(FrameRange.parse(record.frames)) - set(record.missing)
     host.mark_frames(shows_it[LACKS], lacking)
+    return sorted({*found, *gone})
 
 
 def forget_marks(shows_it: nuke.Node) -> None:
@@ -153,7 +171,7 @@ def notes(node_id: str) -> Tuple[str, ...]:
             places.setdefault(layer, []).append(pick.place)
     sentences = [
         f"The mattes have no layer {layer}, and {listed(where)} still {'names' if len(where) == 1 else 'name'} it. "
-        "Passes and the tab Matte of today's version stop a render there unless 'on missing' is black, a Write gives black: "
+        "What was made with today's version stops a render there unless 'on missing' is black: "
         f"choose another one there, or {_bring_back(layer)} and propagate."
         for layer, where in places.items()
     ]
@@ -186,9 +204,14 @@ def _picks(node: nuke.Node, record: Record) -> Iterator[Pick]:
         yield from _picks_of_pass(made_of_it)
     if knobs.shown_pattern(node) == record.out:
         yield from _picks_of_tab(node)
-        for copy in host.matte_copies_of(node):
-            for number in range(host.COPIES_AT_ONCE):
-                yield Pick(copy, f"from{number}", f"{copy.fullName()} of a Write", (copy, f"to{number}"))
+        for write in host.matte_writes_of(node):
+            yield from _picks_of_write(write)
+
+
+def _picks_of_write(write: MatteWrite) -> Iterator[Pick]:
+    for copy in write.copies:
+        for number in range(host.COPIES_AT_ONCE):
+            yield Pick(copy, f"from{number}", f"{copy.fullName()} of a Write", (copy, f"to{number}"))
 
 
 def _picks_of_tab(node: nuke.Node) -> Iterator[Pick]:

@@ -55,6 +55,7 @@ def show(node: nuke.Node, pattern: str, frames: FrameRange, holes: Sequence[int]
     if pattern != former:
         picked.forget_marks(node)
     for made_of_it in host.passes_of(node, identity.node_id(node)):
+        host.name_node(made_of_it, node)
         if path_of(made_of_it, "mattes") in (pattern, former):
             if path_of(made_of_it, "mattes") != pattern:
                 picked.forget_marks(made_of_it)
@@ -91,6 +92,7 @@ def cover(node: nuke.Node) -> None:
             _set_range(node, frames, knobs.follows_shots(node))
             picked.leave_behind(node, pattern, frames)
     for made_of_it in host.passes_of(node, identity.node_id(node)):
+        host.name_node(made_of_it, node)
         if path_of(made_of_it, "mattes") == pattern and knobs.keeps_range(made_of_it, pattern):
             before = (int(made_of_it["first"].value()), int(made_of_it["last"].value()))
             frames = _ends([*reach, *(() if certain else before)])

@@ -227,6 +227,19 @@ def a_full_name_behind_root_is_found_in_the_context_of_another_group():
     return (plain is None and full is not None) or f"plain {plain}, behind root {full}"
 
 
+@check(93)
+def a_node_inside_of_one_group_sees_what_is_inside_of_another_by_name_and_nothing_where_there_is_none():
+    with make("Group", name="Wanted"):
+        make("FrameRange", first_frame=7, last_frame=9, name="Inner")
+    with make("Group"):
+        seen = make("FrameRange")
+    for knob, name in (("first_frame", "Wanted"), ("last_frame", "Gone")):
+        asked = f"value root.{name}.Inner.{knob}"
+        seen[knob].setExpression(f"[if [catch {{if {{![string equal a a]}} {{error none}}; {asked}}}] {{expr -1}} {{{asked}}}]")
+    found = [seen[knob].value() for knob in ("first_frame", "last_frame")]
+    return found == [7, -1] or f"found {found}"
+
+
 @check("Read in brackets")
 def a_read_whose_name_is_in_brackets_obeys_its_range():
     group = make("Group")

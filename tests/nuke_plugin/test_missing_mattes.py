@@ -145,6 +145,50 @@ def test_a_pass_stops_no_render_any_more_when_all_its_mattes_have_its_layer_or_i
     assert low["lacks"].getValueAt(1001) == 0
 
 
+@pytest.mark.parametrize("choice", ["error", "black"])
+@pytest.mark.parametrize("why", ["made before it was there", "gone"])
+def test_a_write_whose_layer_is_in_no_matte_stops_a_render(stage, start, why, choice):
+    stage.node["publish"].setValue((stage.folder / "publish" / "m.%04d.exr").as_posix())
+    stage.node["on_missing"].setValue(choice)
+    with_a_second_object(stage)
+    stage.press("make_write")
+    frame = 1001
+    if why == "gone":
+        stage.roto["curves"].rootLayer[0].name = "hand"
+        stage.roto["curves"].changed()
+        stage.node["frame_range"].setValue("1001-1010")
+        stage.propagate()
+        frame = 1003
+        assert "of a Write still names it. What was made with today" in stage.status()
+    script = stage.save()
+    stage.host.close()
+    for plugin in (True, False):
+        farm = start(plugin=plugin, gui=False)
+        farm.host.open(script)
+        write = next(node for node in farm.nuke.allNodes("Write"))
+        if choice == "error":
+            with pytest.raises(RuntimeError, match=f"low is not in the matte of frame {frame}, propagate it"):
+                farm.nuke.execute(write, frame, frame)
+        else:
+            farm.nuke.execute(write, frame, frame)
+        if why != "gone":
+            farm.nuke.execute(write, 1003, 1003)
+        farm.host.close()
+
+
+def test_a_write_stops_no_render_any_more_once_all_mattes_have_its_layers(stage, start):
+    stage.node["publish"].setValue((stage.folder / "publish" / "m.%04d.exr").as_posix())
+    with_a_second_object(stage)
+    stage.press("make_write")
+    run(stage, "1001-1010")
+    script = stage.save()
+    stage.host.close()
+    farm = start(plugin=False, gui=False)
+    farm.host.open(script)
+    farm.nuke.execute(next(node for node in farm.nuke.allNodes("Write")), 1001, 1010)
+    assert len(list((farm.folder / "publish").iterdir())) == 10
+
+
 @pytest.mark.parametrize("asked_by", ["an object's layer", "alpha", "act on", "bands"])
 def test_the_nodes_own_output_stops_a_render_where_a_matte_lacks_a_layer_that_it_puts_out(stage, start, asked_by):
     if asked_by == "an object's layer":
@@ -771,6 +815,42 @@ def test_frames_that_a_plate_got_since_the_script_was_saved_go_by_on_missing_on_
     assert inside(farm, node, 1021) == 1.0
     node.setInput(0, None)
     assert inside(farm, node, 1011) == 1.0, "nothing is known of a plate that is not connected"
+
+
+@pytest.mark.parametrize("choice", ["error", "black", "hold nearest"])
+def test_frames_that_a_plate_got_go_by_on_missing_in_a_pass_without_the_plugin_too(stage, start, choice):
+    stage.node["on_missing"].setValue(choice)
+    script = grown_elsewhere(stage)
+    farm, union = on_a_bare_farm(start, script)
+    assert inside(farm, union, 1010) == 1.0
+    for frame in (1011, 1020):
+        if choice == "error":
+            with pytest.raises(RuntimeError, match=f"there is no matte of frame {frame}"):
+                inside(farm, union, frame)
+        else:
+            assert inside(farm, union, frame) == (1.0 if choice == "hold nearest" else 0.0)
+    assert inside(farm, union, 1000) == inside(farm, union, 1021) == 0.0, "no plate is there, so no matte is missing"
+    assert (union.firstFrame(), union.lastFrame()) == (1001, 1020), "its plate's"
+
+
+def test_a_pass_asks_its_own_node_under_its_name_of_today_wherever_it_is(stage, start):
+    run(stage, "")
+    stage.press("make_passes")
+    stage.node.setName("Hero")
+    script = stage.save()
+    assert next(node for node in stage.nuke.allNodes("Group") if node.knob("made_of"))["node_name"].value() == "Hero"
+    stage.host.close()
+    script.write_text(script.read_text().replace("last_frame 1010", "last_frame 1020"))
+    farm, union = on_a_bare_farm(start, script)
+    with pytest.raises(RuntimeError, match="1011"):
+        inside(farm, union, 1011)
+    union["first"].setValue(1002)
+    assert inside(farm, union, 1011) == 0.0, "an artist's own range"
+    union["first"].setValue(1001)
+    farm.host.node("Hero")["node_id"].setValue("another")
+    assert inside(farm, union, 1011) == 0.0, "another node of that name is none of its business"
+    farm.nuke.delete(farm.host.node("Hero"))
+    assert inside(farm, union, 1010) == 1.0 and inside(farm, union, 1011) == 0.0, "nothing is known of a node that is gone"
 
 
 def test_a_node_and_a_pass_have_the_range_of_plate_and_mattes_and_not_of_the_reads_that_stop_renders(stage):
