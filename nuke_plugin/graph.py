@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Callable, Dict, Optional, Tuple
 
 from xmemcore.curves.chain import PASSED
+from xmemcore.curves.script import GROUPS
 
 if TYPE_CHECKING:
     import nuke
@@ -116,6 +117,16 @@ def outside(node: nuke.Node) -> Optional[nuke.Node]:
     if group is None or group.Class() == "Root":
         return None
     return _answer(group.input(int(node["number"].value())))
+
+
+def within(node: nuke.Node) -> Optional[nuke.Node]:
+    """Give the Output of a Group whose picture is that of what is inside; None where there is none, or several, and for any other node."""
+    if node.Class() not in GROUPS:
+        return None
+    if _rationed:
+        return held(node, "output", node.output, lambda known: True)  # type: ignore[attr-defined]
+    outputs = [child for child in node.nodes() if child.Class() == "Output"]  # type: ignore[attr-defined]
+    return outputs[0] if len(outputs) == 1 else None
 
 
 def behind_dots(node: Optional[nuke.Node]) -> Optional[nuke.Node]:

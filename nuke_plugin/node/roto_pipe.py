@@ -1,6 +1,6 @@
 """Find the chain of Rotos at a node's roto input. Main thread only.
 
-Dots, NoOps, PostageStamps (of which Stamps are made) and disabled nodes pass their input on, out of Groups too. A disabled
+Dots, NoOps, PostageStamps (of which Stamps are made) and disabled nodes pass their input on, into Groups and out of them too. A disabled
 Roto counts all the same where it is the one that is connected, and is passed through above another one. The core follows the
 same rules in a script that it reads (`xmemcore.curves.chain`).
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Set, Tuple
 
 from xmem_roto_nuke import host
-from xmem_roto_nuke.graph import outside
+from xmem_roto_nuke.graph import outside, within
 from xmem_roto_nuke.node import identity
 from xmem_roto_nuke.node.settings import ALPHA
 from xmemcore.curves.chain import CLASSES, MOST_BETWEEN, PASSED
@@ -119,10 +119,22 @@ def channels(plate: Optional[nuke.Node]) -> Set[str]:
 
 
 def through(node: Optional[nuke.Node]) -> Optional[nuke.Node]:
-    """Give the first node above that does not just pass its input on: a Roto, or something else."""
-    while node is not None and node.Class() not in CLASSES and (node.Class() in (*PASSED, "Input") or is_disabled(node)):
-        node = outside(node) if node.Class() == "Input" else identity.connected(node, 0)
-    return node
+    """Give the first node above that does not just pass its input on: a Roto, or something else.
+
+    A Group that puts out such a Roto passes it on, and one that puts out what it gets; any other Group is something else.
+    """
+    group: Optional[nuke.Node] = None
+    while node is not None and node.Class() not in CLASSES:
+        if node.Class() == "Input":
+            node = outside(node)
+        elif node.Class() in PASSED or is_disabled(node):
+            node = identity.connected(node, 0)
+        elif (output := within(node)) is not None:
+            group = group or node
+            node = identity.connected(output, 0)
+        else:
+            break
+    return node if group is None or (node is not None and node.Class() in CLASSES) else group
 
 
 def is_disabled(node: nuke.Node) -> bool:

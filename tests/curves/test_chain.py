@@ -60,6 +60,28 @@ def test_a_chain_goes_on_outside_of_its_group() -> None:
     assert names(*nodes) == ["top", "low"]
 
 
+def in_a_group(*nodes: str, knobs: str = "", inputs: int = 1) -> str:
+    feed = "Input {\n inputs 0\n name Input1\n}\n"
+    return f"Group {{\n inputs {inputs}\n{knobs} name G\n}}\n{feed}" + "\n".join([*nodes, "Output {\n name Output1\n}\nend_group"])
+
+
+def test_a_chain_goes_into_a_group_and_out_of_it() -> None:
+    low, top = roto("Roto1", "low", "0"), roto("Roto2", "top")
+    assert names(low, in_a_group(roto("Inner", "middle"), "Dot {\n name Dot1\n}"), top) == ["top", "middle", "low"]
+    assert names(low, in_a_group("Dot {\n name Dot1\n}"), top) == ["top", "low"], "it puts out what it gets"
+    assert names(low, in_a_group(roto("Inner", "middle"))) == ["middle", "low"], "the last one stands in the Group"
+    assert names(low, in_a_group(roto("Inner", "middle"), knobs=" disable true\n"), top, node="Roto2") == ["top", "low"]
+
+
+def test_a_group_that_changes_the_picture_or_has_two_outputs_ends_a_chain() -> None:
+    low, top = roto("Roto1", "low", "0"), roto("Roto2", "top")
+    for inner in ("Blur {\n name Blur1\n}", "Output {\n name Output2\n}"):
+        nodes = (low, in_a_group(inner), top)
+        assert names(*nodes, node="Roto2") == ["top"], inner
+    read = read_roto(script(low, in_a_group("Blur {\n name Blur1\n}"), top), "Roto2")
+    assert any("The shapes of Roto1 do not count: G.Blur1, a Blur, stands between it and Roto2" in warning for warning in read.warnings)
+
+
 def test_a_roto_that_replaces_ends_a_chain() -> None:
     nodes = (roto("Roto1", "low", "0"), roto("Roto2", "top", knobs=" replace true\n"))
     assert names(*nodes, node="Roto2") == ["top"]

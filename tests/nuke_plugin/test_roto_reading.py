@@ -360,6 +360,82 @@ def test_what_changes_the_picture_ends_the_chain_and_is_refused_at_its_end(start
         roto_pipe.above(node)
 
 
+def grouped(nuke, source, *classes: str, name: str = "G"):
+    """Put nodes, from the plate's side down, into a Group below a node; gives the Group."""
+    group = nuke.nodes.Group(name=name)
+    with group:
+        node = nuke.nodes.Input()
+        for class_name in classes:
+            node = getattr(nuke.nodes, class_name)(inputs=[node])
+        nuke.nodes.Output(inputs=[node])
+    group.setInput(0, source)
+    return group
+
+
+@pytest.mark.parametrize(
+    ("inside", "found"),
+    [((), ["Lower"]), (("Dot", "Roto", "NoOp"), ["G.Roto1", "Lower"]), (("Roto", "Blur"), None), (("Blur",), None)],
+)
+def test_a_group_that_puts_out_a_roto_or_what_it_gets_is_followed(start, inside, found):
+    stage = start()
+    nuke = stage.nuke
+    group = grouped(nuke, nuke.nodes.Roto(name="Lower"), *inside)
+    node = nuke.createNode("XMemRoto")
+    node.setInput(1, nuke.nodes.Dot(inputs=[group]))
+    from xmem_roto_nuke.node import roto_pipe
+    from xmemcore.protocol.failures import RequestError
+
+    if found is None:
+        with pytest.raises(RequestError, match="G, a Group"):
+            roto_pipe.above(node)
+        upper = nuke.nodes.Roto(inputs=[group])
+        node.setInput(1, upper)
+        assert [roto.fullName() for roto in roto_pipe.above(node).rotos] == [upper.name()]
+        assert (
+            roto_pipe.above(node)
+            .warnings[0]
+            .startswith(f"The shapes of Lower do not count: G, a Group, stands between it and {upper.name()}")
+        )
+    else:
+        assert [roto.fullName() for roto in roto_pipe.above(node).rotos] == found
+    group["disable"].setValue(True)
+    assert [roto.name() for roto in roto_pipe.above(node).rotos][-1] == "Lower"
+
+
+def test_a_group_with_two_outputs_and_a_node_of_ours_are_no_roto(start):
+    stage = start()
+    nuke = stage.nuke
+    group = grouped(nuke, nuke.nodes.Roto(name="Lower"), "NoOp")
+    with group:
+        nuke.nodes.Output()
+    node = nuke.createNode("XMemRoto")
+    from xmem_roto_nuke.node import roto_pipe
+    from xmemcore.protocol.failures import RequestError
+
+    other = nuke.createNode("XMemRoto")
+    other.setInput(0, None)
+    for source in (group, other):
+        node.setInput(1, source)
+        with pytest.raises(RequestError, match=f"{source.name()}, a Group"):
+            roto_pipe.above(node)
+
+
+def test_a_roto_inside_of_a_group_is_propagated_and_keyed(stage):
+    nuke = stage.nuke
+    group = nuke.nodes.Group(name="G")
+    with group:
+        inner = nuke.nodes.Roto(name="Inner")
+        nuke.nodes.Output(inputs=[inner])
+    inner["curves"].fromScript(stage.roto["curves"].toScript())
+    stage.node.setInput(1, group)
+    stage.propagate()
+    assert stage.told == [] and "Up to date" in stage.status() and "tri: 1001" in stage.node["keyframes"].value()
+    inner["curves"].rootLayer[0][0].center.addPositionKey(1007, (12, 12))
+    inner["curves"].changed()
+    stage.press("refresh")
+    assert "Up to date" not in stage.status() and "1007" in stage.node["keyframes"].value()
+
+
 def test_an_object_called_like_a_layer_of_the_plate_gets_a_prefix_in_plugin_and_core(start):
     from xmem_roto_nuke.roto.reading import read_rotos
 

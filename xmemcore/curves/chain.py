@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Dict, List, Optional, Sequence, Tuple
 
-from xmemcore.curves.script import Node
+from xmemcore.curves.script import GROUPS, Node
 
 CLASSES = ("Roto", "RotoPaint")
 PASSED = ("Dot", "NoOp", "PostageStamp")
@@ -16,8 +16,8 @@ MOST_BETWEEN = 20
 def chain_above(last: Node) -> List[Node]:
     """List a Roto and those whose shapes come to it through its input, the given one first; disabled ones too.
 
-    Dots, NoOps, PostageStamps and disabled nodes of any class are passed through, out of Groups too. A Roto that replaces what it gets
-    ends the chain.
+    Dots, NoOps, PostageStamps and disabled nodes of any class are passed through, into Groups and out of them too. A Roto that replaces
+    what it gets ends the chain.
     """
     chain: Dict[int, Node] = {}
     known: Dict[int, Optional[Node]] = {}
@@ -81,7 +81,10 @@ def _behind(node: Node, known: Dict[int, Optional[Node]]) -> Optional[Node]:
 
 
 def _above(node: Node) -> Optional[Node]:
-    """Give the node at a node's first input; for a Group's Input, what is connected to the Group there."""
+    """Give the node at a node's first input; for a Group's Input, what is connected to the Group there, for a Group, what it puts out."""
+    output = _output(node)
+    if output is not None:
+        return output.inputs[0] if output.inputs else None
     if node.kind != "Input":
         return node.inputs[0] if node.inputs else None
     number = node.value("number")
@@ -90,7 +93,13 @@ def _above(node: Node) -> Optional[Node]:
 
 
 def _passes(node: Node) -> bool:
-    return node.kind in (*PASSED, "Input") or node.disabled
+    return node.kind in (*PASSED, "Input") or node.disabled or _output(node) is not None
+
+
+def _output(node: Node) -> Optional[Node]:
+    """Give the Output of a Group that is not disabled; None where it has none, or several, and for any other node."""
+    outputs = [child for child in node.children if child.kind == "Output"] if node.kind in GROUPS and not node.disabled else []
+    return outputs[0] if len(outputs) == 1 else None
 
 
 def _replaces(roto: Node) -> bool:
