@@ -24,6 +24,8 @@ from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.plate.resampling import nearest, resampled
 
 HEIGHT, WIDTH = 12, 20
+SHAPES = np.zeros((90, 160), np.uint8)
+SHAPES[10:80, 20:70] = SHAPES[30:60, 90:140] = 255
 OVERSCAN = 2
 
 
@@ -189,8 +191,56 @@ def test_each_colour_is_an_object_also_where_a_frame_is_black(tmp_path: Path, pl
 def doubts(folder: Path, pixels: np.ndarray) -> list[str]:
     """Save one coloured picture of any size and give what is said of it as masks."""
     save_picture(folder, 1001, pixels)
-    format_ = Box(0, 0, pixels.shape[1], pixels.shape[0])
-    return list(PictureMasks(Sequence.find(str(folder), "masks"), Canvas(format_, format_), frozenset((1001,))).warnings)
+    return list(picture_masks(folder, pixels.shape).warnings)
+
+
+def picture_masks(folder: Path, shape: tuple[int, ...]) -> PictureMasks:
+    """Look through a folder of masks of one size."""
+    format_ = Box(0, 0, shape[1], shape[0])
+    return PictureMasks(Sequence.find(str(folder), "masks"), Canvas(format_, format_), frozenset((1001,)))
+
+
+@pytest.mark.parametrize("blur", [1, 7, 31])
+@pytest.mark.parametrize("colours", [1, 3])
+def test_white_in_a_jpeg_is_one_object_however_soft(tmp_path: Path, blur: int, colours: int) -> None:
+    pixels = cv2.GaussianBlur(SHAPES, (blur, blur), 0)
+    Image.fromarray(pixels if colours == 1 else np.stack([pixels] * 3, axis=-1)).save(tmp_path / "m.1001.jpg", quality=75)
+    masks = picture_masks(tmp_path, pixels.shape)
+    assert masks.objects == ("mask",) and masks.warnings == []
+
+
+def test_jpeg_keeps_no_numbers_of_objects(tmp_path: Path) -> None:
+    Image.fromarray(SHAPES // 127).save(tmp_path / "m.1001.jpg", quality=90)
+    with pytest.raises(RequestError, match="m.1001.jpg in .* is a JPEG of small numbers, .* Save index masks as PNG"):
+        picture_masks(tmp_path, SHAPES.shape)
+    Image.fromarray(SHAPES // 255 * 80 + np.roll(SHAPES, 20, 1) // 255 * 80).save(tmp_path / "m.1001.jpg", quality=75)
+    (warning,) = picture_masks(tmp_path, SHAPES.shape).warnings
+    assert warning.startswith("The mask m.1001.jpg looks like an index mask saved as greys")
+
+
+def test_what_jpeg_spills_into_a_colour_is_no_object(tmp_path: Path) -> None:
+    pixels = np.stack([SHAPES, np.roll(SHAPES, 60, 1), SHAPES * 0], axis=-1)
+    Image.fromarray(pixels).save(tmp_path / "m.1001.jpg", quality=75)
+    assert picture_masks(tmp_path, SHAPES.shape).objects == ("red", "green")
+
+
+def test_a_palette_that_numbers_the_greys_of_a_soft_matte_is_a_grey_picture(tmp_path: Path) -> None:
+    soft = cv2.GaussianBlur(SHAPES, (9, 9), 0)
+    Image.fromarray(np.stack([soft] * 3, axis=-1)).quantize(16).save(tmp_path / "m.1001.png")
+    masks = picture_masks(tmp_path, SHAPES.shape)
+    assert masks.objects == ("mask",) and np.abs(masks.mask(1001, "mask") - soft / np.float32(255)).max() < 0.15
+    labels_ = np.arange(6, dtype=np.uint8).repeat(15)[:, None].repeat(160, 1)
+    image = Image.fromarray(labels_, "P")
+    image.putpalette([grey for grey in (0, 51, 102, 153, 204, 255) for _ in range(3)])
+    image.save(tmp_path / "m.1001.png")
+    assert picture_masks(tmp_path, SHAPES.shape).objects == ("1", "2", "3", "4", "5"), "flat greys are labels"
+
+
+def test_exr_picture_that_is_no_mask_is_doubted(tmp_path: Path, plate: Plate) -> None:
+    noise = np.random.default_rng(1).random((3, HEIGHT, WIDTH)).astype(np.float16)
+    save_exr(tmp_path / "m.1001.exr", dict(zip("RGB", noise)))
+    (warning,) = MaskAnnotations.open(str(tmp_path), plate).warnings
+    assert warning.startswith("The mask m.1001.exr looks like a picture, not a mask")
 
 
 @pytest.mark.parametrize("blur", [1, 3])

@@ -11,6 +11,7 @@ import numpy as np
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.matte_header import LAYER, SIGNATURE
 from xmemcore.protocol.names import ORIGINAL_NAME
+from xmemcore.shot.annotations.mask_doubts import doubt_of_colours
 from xmemcore.shot.annotations.mask_files import in_layer_order, readable, require_size
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.exr import ExrHeader, ExrPart, read_bands, read_header
@@ -84,9 +85,7 @@ class ExrMasks:
     def _leave_full_alphas(self, frames: list[int]) -> None:
         """Take what lies beside an alpha that is 1 everywhere on all needed frames: such an alpha shows nothing."""
         beside = {frame: _beside_alpha(places[MATTE]) for frame, (_, places) in self._files.items() if set(places) == {MATTE}}
-        display, box = self._canvas.display, self._canvas.box
-        rows, columns = slice(display.y0 - box.y0, display.y1 - box.y0), slice(display.x0 - box.x0, display.x1 - box.x0)
-        full = frames and all(beside.get(frame) and self._plane(frame, MATTE)[rows, columns].min() == 1 for frame in frames)
+        full = frames and all(beside.get(frame) and self._in_format(frame, MATTE).min() == 1 for frame in frames)
         for frame, places in beside.items() if full else ():
             if places:
                 self._files[frame] = self._files[frame][0], places
@@ -100,6 +99,9 @@ class ExrMasks:
         for frame in coloured:
             red, green, blue = (self._plane(frame, name) for name in COLOURS)
             if not (np.array_equal(red, green) and np.array_equal(red, blue)):
+                doubt = doubt_of_colours(np.stack([self._in_format(frame, name) for name in COLOURS], axis=-1).astype(np.float32))
+                if doubt is not None:
+                    self.warnings.append(f"The mask {self._sequence.path(frame).name} looks like {doubt}")
                 return
         for frame, (header, places) in self._files.items():
             if set(places) == set(COLOURS):
@@ -109,6 +111,10 @@ class ExrMasks:
     def _plane(self, frame: int, name: str) -> np.ndarray:
         """Give half (H, W) of the canvas: what mattes are written in."""
         return self._frame(frame)[name].placed(Box(0, 0, self._canvas.width, self._canvas.height))
+
+    def _in_format(self, frame: int, name: str) -> np.ndarray:
+        display, box = self._canvas.display, self._canvas.box
+        return self._plane(frame, name)[display.y0 - box.y0 : display.y1 - box.y0, display.x0 - box.x0 : display.x1 - box.x0]
 
     def _read(self, frame: int) -> dict[str, Layer]:
         """Read all objects of a frame at once: every channel of a file is decompressed, whichever is asked for."""

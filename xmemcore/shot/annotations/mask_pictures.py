@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from xmemcore.protocol.failures import RequestError
+from xmemcore.shot.annotations.mask_doubts import doubt_of_colours, doubt_of_grey, doubt_of_lossy_grey, is_soft
 from xmemcore.shot.annotations.mask_files import in_layer_order, readable, require_size
 from xmemcore.shot.files.pictures import read_stored
 from xmemcore.shot.files.sequence import Sequence
@@ -29,18 +30,12 @@ COLOURS = ("red", "green", "blue")
 
 MAX_VALUES = 1_000_000_000
 """Pixels times objects of a file: a hundred objects at 4K, some 20 s of processor time."""
-LABEL_COLOURS, LABELLED_SHARE = 16, 0.95
-"""Where this share of a coloured mask's seen pixels has at most so many colours, the mask is flat: no edge is soft."""
-LABEL_SHARE = 0.05
-"""A colour is a label's when this share of the seen pixels has it, and it is neither full nor none of each object."""
+LOSSY_CHROMA = 16
+"""Red, green and blue of a grey pixel differ by so much at most after JPEG."""
 LOOKED_AT = 8
 """Masks that are examined for labels; a shot may have one for every frame."""
-HALF_SEEN = (8, 247)
-"""Least and largest of the greys from 0 to 255 that are neither none nor full."""
 INDICES, SMALL, GREYS, WHITE, COLOURED, ALPHA = "indices", "small numbers", "greys", "white alone", "colours", "an alpha"
 """What a file may hold."""
-CLEAN_SHARE = 0.2
-"""Share of pixels that belong wholly or not at all to each object. Where it is less, the file is a picture and no mask."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +45,18 @@ class _Picture:
     pixels: np.ndarray
     """(H, W) or (H, W, C), unsigned, or float in [0, 1]."""
     palette: bool
+    lossy: bool = False
 
     @property
     def colours(self) -> np.ndarray | None:
         """(H, W, 3) when red, green and blue differ anywhere."""
         if self.pixels.ndim == 2 or self.pixels.shape[2] < 3:
             return None
-        first = self.pixels[..., 0]
-        is_grey = all(np.array_equal(first, self.pixels[..., place]) for place in (1, 2))
+        first, *others = (self.pixels[..., place] for place in range(3))
+        if self.lossy:
+            is_grey = all(int(np.abs(first.astype(np.int32) - other).max(initial=0)) <= LOSSY_CHROMA for other in others)
+        else:
+            is_grey = all(np.array_equal(first, other) for other in others)
         return None if is_grey else self.pixels[..., :3]
 
     @property
@@ -165,12 +164,20 @@ class PictureMasks:
         picture = self._read(frame)
         colours = picture.colours
         kind = _kind_of(picture)
+        if kind == SMALL and picture.lossy:
+            path = self._sequence.path(frame)
+            raise RequestError(
+                f"The mask {path.name} in {path.parent} is a JPEG of small numbers, as index masks have them, and JPEG does not keep "
+                "numbers. Save index masks as PNG."
+            )
         if kind is not None:
             self._holding.setdefault(kind, self._sequence.path(frame).name)
         self._palette |= picture.palette
         self._use_alpha |= picture.alpha is not None
         if colours is not None:
-            self._coloured.update(name for place, name in enumerate(COLOURS) if colours[..., place].any())
+            # What JPEG spills into a colour that is not there stays below half of it.
+            least = _top(colours) / 2 if picture.lossy else 0
+            self._coloured.update(name for place, name in enumerate(COLOURS) if colours[..., place].max(initial=0) > least)
             return
         self._brightest = max(self._brightest, float(_in_unit(picture.grey).max(initial=0)))
         if picture.pixels.dtype.kind != "u" or picture.grey.max(initial=0) > np.iinfo(np.uint8).max:
@@ -189,7 +196,8 @@ class PictureMasks:
         for frame in frames[:LOOKED_AT]:
             picture = self._picture(frame)
             colours = picture.colours
-            doubt = _doubt_of_grey(_in_unit(picture.grey)) if colours is None else _doubt_of(_in_unit(colours))
+            of_grey = doubt_of_lossy_grey if picture.lossy else doubt_of_grey
+            doubt = of_grey(_in_unit(picture.grey)) if colours is None else doubt_of_colours(_in_unit(colours))
             if doubt is not None:
                 return [f"The mask {self._sequence.path(frame).name} looks like {doubt}"]
         return []
@@ -208,26 +216,14 @@ def _read(path: Path) -> _Picture:
     except RequestError as error:
         text = str(error).replace("Render the frame again.", "Save it again, as PNG or EXR.")
         raise RequestError(f"The mask {text}" if text.startswith(path.name) else text) from error
-    # A palette in which every number is its own grey is a grey picture, as tools make of one.
-    if stored.indices is not None and not all(np.array_equal(stored.pixels[..., place], stored.indices) for place in range(3)):
-        return _Picture(stored.indices, True)
     if stored.indices is not None:
-        return _Picture(stored.indices, False)
+        grey = stored.pixels[..., 0]
+        is_grey = all(np.array_equal(grey, stored.pixels[..., place]) for place in range(1, stored.pixels.shape[2]))
+        # A palette in which every number is its own grey is a grey picture, as tools make of one; others number the greys of a soft matte.
+        same = is_grey and (np.array_equal(grey, stored.indices) or grey.dtype == np.uint8 and is_soft(grey))
+        return _Picture(grey if same else stored.indices, not same)
     planes = [stored.pixels[..., place] for place in range(stored.pixels.shape[2])] + ([] if stored.alpha is None else [stored.alpha])
-    return _Picture(planes[0] if len(planes) == 1 else np.stack(planes, axis=-1), False)
-
-
-INDEX_AS_RGB = (
-    "an index mask saved as RGB: its colours count as amounts of a red, a green and a blue object. Save it with its palette, "
-    "or each object at full strength in a channel of its own."
-)
-NO_MASK = "a picture, not a mask: red, green and blue count as an object each. Check the path of the masks."
-
-
-INDEX_AS_GREY = (
-    "an index mask saved as greys: they count as amounts of one object. Save the numbers themselves (1, 2, ...), or each object in white "
-    "in files of its own."
-)
+    return _Picture(planes[0] if len(planes) == 1 else np.stack(planes, axis=-1), False, stored.lossy)
 
 
 def _kind_of(picture: _Picture) -> str | None:
@@ -243,34 +239,6 @@ def _kind_of(picture: _Picture) -> str | None:
         return None
     largest = grey[grey != VOID].max(initial=0) if grey.dtype.kind == "u" else 1 + LARGEST_GREY_INDEX
     return GREYS if largest > LARGEST_GREY_INDEX else SMALL if largest else WHITE
-
-
-def _doubt_of_grey(grey: np.ndarray) -> str | None:
-    """Say what a mask of (H, W) in [0, 1] looks like, if not like an amount of one object."""
-    levels = np.round(grey * 255).astype(np.int32)
-    counts = np.bincount(levels.ravel(), minlength=256)[1:]
-    if np.sort(counts)[-LABEL_COLOURS:].sum() < LABELLED_SHARE * counts.sum():
-        return None
-    # Inside of a label all neighbours are alike; on a soft edge none are.
-    middle = levels[1:-1, 1:-1]
-    alike = (middle == levels[:-2, 1:-1]) & (middle == levels[2:, 1:-1]) & (middle == levels[1:-1, :-2]) & (middle == levels[1:-1, 2:])
-    inside = np.count_nonzero(alike & (middle >= HALF_SEEN[0]) & (middle <= HALF_SEEN[1]))
-    return INDEX_AS_GREY if inside > LABEL_SHARE * counts.sum() else None
-
-
-def _doubt_of(colours: np.ndarray) -> str | None:
-    """Say what a mask of (H, W, 3) in [0, 1] looks like, if not like an object in each channel."""
-    red, green, blue = (np.round(colours[..., place] * 31).astype(np.int32) for place in range(3))
-    counts = np.bincount((red * 1024 + green * 32 + blue).ravel(), minlength=32**3)
-    bins = np.arange(32**3)
-    channels = np.stack((bins // 1024, bins // 32 % 32, bins % 32))
-    clean = np.all((channels <= 1) | (channels >= 30), axis=0)
-    if counts[clean].sum() < CLEAN_SHARE * counts.sum() and np.sort(counts)[-LABEL_COLOURS:].sum() < LABELLED_SHARE * counts.sum():
-        return NO_MASK
-    counts[0] = 0
-    seen = counts.sum()
-    flat = np.sort(counts)[-LABEL_COLOURS:].sum() >= LABELLED_SHARE * seen
-    return INDEX_AS_RGB if flat and bool((counts[~clean] >= LABEL_SHARE * seen).any()) else None
 
 
 def _top(pixels: np.ndarray) -> float:

@@ -47,6 +47,8 @@ class StoredPicture:
     """(H, W), of the same kind."""
     indices: np.ndarray | None = None
     """(H, W) unsigned, of a palette's entries."""
+    lossy: bool = False
+    """Whether neighbours have rounded each other's numbers, as in JPEG."""
 
 
 def read_stored(path: Path) -> StoredPicture:
@@ -151,7 +153,7 @@ def _palette_png(content: bytes) -> StoredPicture:
 
 def _jpeg(content: bytes) -> StoredPicture:
     pixels = _by_opencv(jpeg_file.pixels_only(content))
-    return StoredPicture(pixels[..., ::-1], None)
+    return StoredPicture(pixels[..., ::-1], None, lossy=True)
 
 
 def _tiff(content: bytes) -> StoredPicture:
