@@ -190,3 +190,12 @@ def script(start):
     path = stage.save()
     stage.host.close()
     return path
+
+
+@pytest.fixture(scope="module")
+def bundled_model():
+    from xmemcore.network import catalogue
+
+    if not catalogue.installed():
+        pytest.skip("no model is installed")
+    return catalogue.installed()[0].name

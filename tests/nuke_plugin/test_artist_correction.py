@@ -10,13 +10,12 @@ import os
 
 import pytest
 
-from tests.nuke_plugin.test_artist_session import bundled_model, outline, plate, run_session, truth
+from tests.nuke_plugin.artists_clip import outline, plate, run_session, truth
 from xmemcore.curves import read_tree
 from xmemcore.evaluation.fit_study import to_move
 from xmemcore.roto import PixelGrid
 from xmemcore.roto.nuke_roto import objects_of
 
-__all__ = ["bundled_model"]
 FIRST, MIDDLE, LAST = 0, 8, 16
 POINTS = 96
 SIZE = (320, 180)

@@ -9,10 +9,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.nuke_plugin.test_artist_session import alpha, bundled_model, outline, plate, run_session, truth
+from tests.nuke_plugin.artists_clip import alpha, outline, plate, run_session, truth
 from xmemcore.engine.jaccard import jaccard
 
-__all__ = ["bundled_model"]
 CASES = ["3.11", "3.9", "3.10", "3.13"]
 """Pythons. All but the first are for `make test-all`."""
 CLIP = "dog"

@@ -8,9 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.nuke_plugin.conftest import TRIANGLE
-from tests.nuke_plugin.test_keyframe_lists import rename
-from tests.nuke_plugin.test_staleness import let_idle_run
-from tests.nuke_plugin.test_versions import choose
+from tests.nuke_plugin.stage_steps import choose, let_idle_run, rename
 
 pytestmark = pytest.mark.timeout(300)
 

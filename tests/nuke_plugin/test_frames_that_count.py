@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.nuke_plugin.test_missing_mattes import plate_of_files, run
+from tests.nuke_plugin.stage_steps import plate_of_files, run
 
 pytestmark = pytest.mark.timeout(300)
 

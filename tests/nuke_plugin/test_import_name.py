@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from tests.nuke_plugin.conftest import CHECKOUT
+from tests.pythons import find_python
 from tests.witness.old_script import placed
 
 pytestmark = pytest.mark.timeout(300)
@@ -105,8 +106,6 @@ print(*told, sep="\\n")
 
 
 def test_an_older_python_is_told_in_one_sentence_and_by_no_syntax_error():
-    from tests.nuke_plugin.test_plugin_source import find_python
-
     python = find_python("3.7") or find_python("3.6")
     if python is None:
         pytest.skip("no Python 3.7, which Nuke 13 has, is installed here")

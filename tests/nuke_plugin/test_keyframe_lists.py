@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.nuke_plugin.stage_steps import rename
+
 pytestmark = pytest.mark.timeout(300)
 
 BOX = "{curvegroup box 512 bezier {{cc {f 8192} {px 1001 {0 0} {2 2} {0 0} {0 0} {9 2} {0 0} {0 0} {9 9} {0 0}}} idem} {t 5 5} {a}}"
@@ -18,11 +20,6 @@ def go_to(stage, frame: int) -> None:
 
 def keyframes(stage) -> str:
     return stage.node["keyframes"].value()
-
-
-def rename(stage, index: int, name: str) -> None:
-    stage.roto["curves"].rootLayer[index].name = name
-    stage.roto["curves"].changed()
 
 
 def add_box(stage) -> None:

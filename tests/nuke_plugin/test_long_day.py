@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.nuke_plugin.test_versions import choose, mattes, pattern
+from tests.nuke_plugin.stage_steps import choose, mattes, pattern
 
 pytestmark = pytest.mark.timeout(400)
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.timeout(300)
+from tests.nuke_plugin.drawn_rotos import TWO
 
-TWO = (
-    "{v x3f99999a} {f 0} {n {layer Root {f 0} {t 32 24} {a} "
-    "{curvegroup tri 512 bezier {{cc {f 8192} {px 1001 {0 0} {10 10} {0 0} {0 0} {40 10} {0 0} {0 0} {25 36} {0 0}}} idem} {t 25 18} {a}} "
-    "{curvegroup hat 512 bezier {{cc {f 8192} {px 1001 {0 0} {4 4} {0 0} {0 0} {9 4} {0 0} {0 0} {6 9} {0 0}}} idem} {t 6 6} {a}}}}"
-)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture

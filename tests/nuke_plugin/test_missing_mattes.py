@@ -7,6 +7,8 @@ import shutil
 
 import pytest
 
+from tests.nuke_plugin.stage_steps import behind_a_grade, plate_of_files, run
+
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -19,12 +21,6 @@ def on_a_bare_farm(start, script):
 
 def inside(stage, node, frame: int) -> float:
     return stage.host.pixels(node, frame).at("rgba.alpha", 9, 48 - 1 - 12)
-
-
-def run(stage, frames: str) -> None:
-    stage.node["frame_range"].setValue(frames)
-    stage.propagate()
-    assert stage.told == []
 
 
 def test_run_over_a_part_of_the_range_leaves_the_other_frames_in_the_picture(stage):
@@ -289,18 +285,6 @@ def test_frames_that_nobody_asked_for_and_that_are_black_are_counted(stage):
     assert "without a matte" not in stage.status() + strip(stage) + stage.host.label(stage.node)
 
 
-def plate_of_files(stage):
-    """Put a sequence on disk in the place of the plate, and give the path of a frame's file."""
-    nuke = stage.nuke
-    (stage.folder / "plate").mkdir()
-    pattern = (stage.folder / "plate" / "p.%04d.exr").as_posix()
-    write = nuke.nodes.Write(file=pattern, file_type="exr", channels="rgb", inputs=[stage.plate])
-    nuke.execute(write, 1001, 1010, 1)
-    nuke.delete(write)
-    stage.node.setInput(0, nuke.nodes.Read(file=pattern, first=1001, last=1010, origfirst=1001, origlast=1010))
-    return lambda frame: pattern % frame
-
-
 def last_missing(stage):
     from xmem_roto_nuke.staleness.last_run import last_record
 
@@ -311,10 +295,6 @@ def is_marked(stage) -> bool:
     marks = [stage.node["hole"].getValueAt(frame) for frame in (1005, 1006, 1007)]
     assert marks in ([0, 1, 0], [0, 0, 0])
     return marks[1] == 1
-
-
-def behind_a_grade(stage):
-    stage.node.setInput(0, stage.nuke.nodes.Grade(inputs=[stage.node.input(0)]))
 
 
 def below_a_merge(stage):

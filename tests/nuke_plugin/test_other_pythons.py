@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.nukesim_tests.test_sim_pythons import interpreter
+from tests.pythons import find_python
 
 HERE = Path(__file__).resolve().parent
 RUNNER = HERE.parent / "nukesim_tests" / "plain_pytest.py"
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(LONGEST_SECONDS + 60)]
 
 @pytest.mark.parametrize("version", ["3.9", "3.10", "3.13"])
 def test_the_suite_passes_in_another_python(version, temper):
-    python = interpreter(version)
+    python = find_python(version)
     if python is None or subprocess.run([python, "-c", "import tkinter; tkinter.Tcl()"], capture_output=True).returncode:
         pytest.skip(f"Python {version} with tkinter is not installed")
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "NUKESIM_TEMPER")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.nuke_plugin.test_staleness import let_idle_run
+from tests.nuke_plugin.stage_steps import let_idle_run
 
 pytestmark = pytest.mark.timeout(300)
 

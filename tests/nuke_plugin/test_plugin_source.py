@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.pythons import find_python
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 MODULES = sorted((CHECKOUT / "nuke_plugin").rglob("*.py"))
@@ -49,21 +50,6 @@ def test_every_module_compiles_where_nuke_has_this_python(version):
         pytest.skip(f"Python {version} is not installed")
     check = "import sys\nfor path in sys.argv[1:]:\n    compile(open(path, encoding='utf-8').read(), path, 'exec')"
     subprocess.run([python, "-c", check, *map(str, IN_NUKE)], check=True, timeout=60)
-
-
-def find_python(version: str) -> str | None:
-    """Find an interpreter of this version, with tkinter or without."""
-    from shutil import which
-
-    this_version = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    candidates = [sys.executable if this_version == version else "", *map(str, Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))]
-    candidates.append(which(f"python{version}") or "")
-    for candidate in candidates:
-        if candidate and os.path.isfile(candidate):
-            answer = subprocess.run([candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True, text=True)
-            if answer.stdout.strip() == version:
-                return candidate
-    return None
 
 
 def test_plugin_needs_nothing_but_the_standard_library_nuke_and_the_protocol():
@@ -116,5 +102,13 @@ def test_gizmo_text_runs_nothing_when_it_is_loaded():
 
 def test_pass_is_made_of_stock_nodes_alone():
     classes = re.findall(r"^ (\w+) \{$", (CHECKOUT / "gizmos" / "XMemPass.gizmo").read_text("utf-8"), re.MULTILINE)
-    assert set(classes) <= {"Read", "Copy", "Switch", "Remove", "Output", "Crop", "FilterErode", "Blur", "Grade", "Invert"}
+    stock = {"Read", "Copy", "Switch", "Remove", "Output", "Crop", "FilterErode", "Blur", "Grade", "Invert", "FrameRange"}
+    assert set(classes) <= stock
     assert "xmem_roto_nuke" not in (CHECKOUT / "gizmos" / "XMemPass.gizmo").read_text("utf-8")
+
+
+def test_no_test_module_takes_anything_from_another():
+    """What several need stands in a module of its own, so that a test can be read, moved and run alone."""
+    takes = re.compile(r"^\s*(?:from|import) .*\btest_\w+", re.MULTILINE)
+    modules = [*CHECKOUT.glob("tests/nuke_plugin/*.py"), *CHECKOUT.glob("tests/nukesim_tests/*.py")]
+    assert [module.name for module in modules if takes.search(module.read_text("utf-8"))] == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.nuke_plugin.test_roto_reading import FEATHERED, NESTED, curves, read, triangle
+from tests.nuke_plugin.drawn_rotos import FEATHERED, NESTED, curves, read, triangle
 from xmemcore.curves import write_tree
 from xmemcore.roto import PixelGrid, rasterise, read_roto
 from xmemcore.shot.annotations.host_alpha import difference

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.nuke_plugin.conftest import TRIANGLE
+from tests.nuke_plugin.stage_steps import let_idle_run
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -21,16 +22,6 @@ def rendered(stage):
     original = plates.host.render
     plates.host.render = lambda *arguments: (frames.extend(arguments[1]), original(*arguments))[1]
     return frames
-
-
-def let_idle_run(stage, node=None):
-    """Let two seconds pass, and Nuke's idle callback come round to the node."""
-    from xmem_roto_nuke.staleness import watch
-
-    watch._due.clear()
-    node = node or stage.node
-    node["hide_input"].setValue(not node["hide_input"].value())
-    stage.host.pump(0.3)
 
 
 def move_the_roto(stage, frame=1007):

@@ -7,23 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.nuke_plugin.stage_steps import behind_a_grade, choose, mattes, pattern, plate_of_files
+
 pytestmark = pytest.mark.timeout(300)
-
-
-def pattern(node) -> str:
-    return node.node("Result")["file"].getEvaluatedValue()
-
-
-def mattes(path: str) -> dict[str, int]:
-    from pathlib import Path
-
-    return {file.name: file.stat().st_mtime_ns for file in Path(path).parent.glob("matte.*.exr")}
-
-
-def choose(stage, version: str, node=None) -> None:
-    (node or stage.node).showControlPanel()
-    stage.host.user_edit((node or stage.node)["version"], version)
-    stage.host.pump(0.1)
 
 
 def test_version_up_without_mattes_promises_none(stage):
@@ -513,8 +499,6 @@ def test_the_core_is_asked_for_the_very_mattes_that_a_lock_is_for(stage):
 
 
 def test_a_plate_behind_other_nodes_is_not_replaced_by_its_mattes_and_is_not_rendered_first(stage):
-    from tests.nuke_plugin.test_missing_mattes import behind_a_grade, plate_of_files
-
     file = plate_of_files(stage)
     behind_a_grade(stage)
     before, rendered = Path(file(1004)).read_bytes(), len(stage.host.frames_rendered)

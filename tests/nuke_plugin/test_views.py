@@ -5,7 +5,7 @@ from __future__ import annotations
 import OpenEXR
 import pytest
 
-from tests.nuke_plugin.test_matte_tab import TWO
+from tests.nuke_plugin.drawn_rotos import TWO
 
 pytestmark = pytest.mark.timeout(300)
 

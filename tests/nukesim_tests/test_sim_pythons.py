@@ -9,23 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.pythons import find_python
+
 HERE = Path(__file__).resolve().parent
-
-
-def interpreter(version: str) -> str | None:
-    """An installed Python of this version: pyenv's, else the one on PATH."""
-    import shutil
-
-    for folder in sorted((Path.home() / ".pyenv" / "versions").glob(version + ".*")):
-        if (folder / "bin" / "python").exists():
-            return str(folder / "bin" / "python")
-    return shutil.which("python" + version)
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("version", ["3.9", "3.10", "3.13"])
 def test_all_other_tests_pass_in_another_python(version):
-    python = interpreter(version)
+    python = find_python(version)
     if python is None:
         pytest.skip(f"Python {version} is not installed here")
     tcl = subprocess.run([python, "-c", "import tkinter; tkinter.Tcl()"], capture_output=True, text=True)
