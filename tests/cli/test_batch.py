@@ -55,6 +55,26 @@ def test_a_batch_makes_what_can_be_made_and_tells_of_all(shots: Path, capsys: py
     assert {path: path.stat().st_mtime_ns for path in mattes} == mattes, "nothing is done twice"
 
 
+@pytest.mark.parametrize("name", ["report.html", "one.json"])
+def test_a_report_replaces_no_file_of_somebody_elses(shots: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    (shots.parent / name).write_text('{"objects": []}')
+    assert main(["batch", str(shots), "--report", str(shots.parent)]) == 2
+    assert f"{name} is there and is no report of a batch: it stays as it is" in capsys.readouterr().err
+    assert (shots.parent / name).read_text() == '{"objects": []}'
+    assert not (shots.parent / "mattes").exists(), "the night has not begun"
+
+
+def test_a_contact_sheet_of_a_batch_replaces_no_picture_of_somebody_elses(shots: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sheet = shots.parent / "report" / "one.png"
+    sheet.parent.mkdir()
+    sheet.write_bytes(b"a picture")
+    main(["batch", str(shots), "--report", str(sheet.parent)])
+    assert "one.png is there and is no picture of this program" in capsys.readouterr().err
+    assert sheet.read_bytes() == b"a picture"
+    main(["batch", str(shots), "--report", str(sheet.parent)])
+    assert sheet.read_bytes() == b"a picture", "and a later run replaces its own page and rows"
+
+
 def test_a_shot_that_somebody_else_works_at_comes_last_and_then_is_busy(shots: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = AtWork.on_mattes(shots.parent / "mattes" / "one" / "matte.%04d.exr")
     text = shots.read_text()

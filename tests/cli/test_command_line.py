@@ -278,6 +278,17 @@ def test_name_of_a_shape_that_commands_a_terminal_is_printed_without_its_command
     assert capsys.readouterr().out.endswith("7 is obj_7 and 22 more (--json shows all)\n")
 
 
+@pytest.mark.parametrize("command", [["evaluate", "."], ["bench"]])
+def test_a_table_of_figures_replaces_no_file_of_somebody_elses(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    for content in ('{"version": 1, "objects": []}', "[]", "no json"):
+        (tmp_path / "roto.json").write_text(content)
+        assert main([*command, "--json", str(tmp_path / "roto.json")]) == 2
+        assert "roto.json is there and is no table of this program: it stays as it is" in capsys.readouterr().err
+        assert (tmp_path / "roto.json").read_text() == content
+
+
 def test_suggestions_are_printed_one_a_line(shot: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     picks = [{"frame": 1012, "score": 0.5, "reason": "far from 1001"}, {"frame": 1030, "score": 0.25, "reason": "far from 1012"}]
     shot["suggest"] = lambda request, listener: Answer({"suggestions": picks, "message": "Two frames.", "lost_frames": [1005]})

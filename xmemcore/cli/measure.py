@@ -15,6 +15,7 @@ from xmemcore.cli.options import Parser, add_settings, natural, positive, reques
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
 from xmemcore.protocol.choices import FIRSTS, METHODS
 from xmemcore.protocol.failures import Cancelled, RequestError, not_written
+from xmemcore.protocol.outside import read_object
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
 from xmemcore.protocol.settings import rows
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from xmemcore.shot.listener import Listener
 
 ON_STDOUT = "-"
+TABLE_KEYS = {"mean", "rows", "ratios", "paper", "checkpoints", "overhead"}
+"""Each table that --json writes has one of these keys."""
 SHARED = ("plate", "model", "engine")
 """Groups of settings that `propagate` and the commands that measure it share."""
 
@@ -246,6 +249,8 @@ def _json_file(chosen: argparse.Namespace) -> Path | None:
     file = Path(chosen.json)
     if file.is_dir():
         raise RequestError(f"Cannot write {file}: it is a folder. Name a file in it, such as {file / 'table.json'}.")
+    if file.exists() and file.stat().st_size and not TABLE_KEYS.intersection(read_object(file) or {}):
+        raise RequestError(f"{file} is there and is no table of this program: it stays as it is. Name another file (--json).")
     try:
         probe(file.parent)
     except OSError as error:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from xmemcore.cli.batch.page import BUSY, DONE, FAILED, WAITING, WORST_FRAMES, Row, write_page
+from xmemcore.cli.batch.page import BUSY, DONE, FAILED, WAITING, WORST_FRAMES, Row, require_ours, write_page
 from xmemcore.cli.batch.shot_list import ListedShot, read_shots
 from xmemcore.cli.options import Parser, add_telling_options
 from xmemcore.cli.progress import TerminalListener, farm_stream, listening
@@ -42,6 +42,10 @@ def run(chosen: argparse.Namespace) -> int:
     path = Path(chosen.list)
     shots = read_shots(path)
     folder = Path(chosen.report).expanduser() if chosen.report else path.absolute().with_suffix(".batch")
+    try:
+        require_ours(folder, PAGE, [shot.name for shot in shots])
+    except OSError as error:
+        raise not_written(folder / PAGE, error) from error
     rows = {shot.name: _kept(folder, shot, chosen.check) or Row(shot.name, WAITING, "") for shot in shots}
     waiting = deque(shot for shot in shots if rows[shot.name].state != DONE)
     tried: set[str] = set()
@@ -134,10 +138,12 @@ def _propagated(folder: Path, shot: ListedShot, sheets: bool, overall: TerminalL
 
 def _draw(shot: ListedShot, sheet: Path, worst: list[int], listener: Listener) -> None:
     """Draw the contact sheet; the mattes are there without it."""
+    from xmemcore.evaluation.picture import require_writable
     from xmemcore.evaluation.report import draw_report
 
     request = shot.request
     try:
+        require_writable(sheet)
         draw_report(request.plate, request.out, sheet, request.colorspace, worst, view=request.view)
     except Failure as failure:
         listener.warning(str(failure))

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.outside import NotUsable, number, read_object
-from xmemcore.protocol.whole_file import write_text
+from xmemcore.protocol.whole_file import read_ordinary, write_text
 from xmemcore.protocol.words import of_them_new, plural
 
 WORST_FRAMES = 5
 DONE, FAILED, BUSY, WAITING = "done", "failed", "busy", "waiting"
+HEAD_BYTES = 4096
+"""Bytes of a page in which it is looked for who wrote it."""
 _STYLE = (
     "body{background:#181a1e;color:#e2e4e8;font:15px sans-serif;margin:24px}table{border-collapse:collapse;width:100%}"
     "td,th{border-top:1px solid #383c44;padding:8px 12px;text-align:left;vertical-align:top}img{max-width:520px;display:block}"
@@ -65,6 +69,15 @@ class Row:
     def as_json(self) -> dict[str, Any]:
         """Give what `--json` prints."""
         return {name: value for name, value in asdict(self).items() if name != "key"}
+
+
+def require_ours(folder: Path, page: str, shots: Iterable[str]) -> None:
+    """Raise RequestError where a batch would replace a file of its report's folder that no batch has written."""
+    head = read_ordinary(folder / page, 0, begin=HEAD_BYTES) if (folder / page).exists() else b""
+    foreign = [folder / page] if head and f"<style>{_STYLE}".encode() not in head else []
+    foreign += [row for row in (folder / f"{shot}.json" for shot in shots) if row.exists() and Row.load(row) is None]
+    if foreign:
+        raise RequestError(f"{foreign[0]} is there and is no report of a batch: it stays as it is. Name another folder (--report).")
 
 
 def write_page(path: Path, title: str, rows: list[Row]) -> None:
