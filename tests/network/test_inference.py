@@ -8,7 +8,7 @@ import torch
 from tests.engine.small import SMALL, small_network
 from xmemcore.network import fused
 from xmemcore.network.config import NetworkConfig
-from xmemcore.network.features import Box
+from xmemcore.network.features import Box, Features
 from xmemcore.network.fusion import Surroundings
 from xmemcore.network.inference import prepared
 from xmemcore.network.xmem import XMem, part
@@ -37,6 +37,23 @@ def test_prepared_network_differs_by_rounding_alone() -> None:
         quick, _ = fast.encode_value(image, slow_features, masks, masks.flip(1), sensory, True)
         assert torch.allclose(quick, slow, atol=1e-4, rtol=1e-3)
         assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in fast.modules())
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("objects", [1, 3])
+def test_objects_of_one_frame_and_of_several_are_decoded_alike(objects: int) -> None:
+    network = small_network()
+    features = network.encode_key(torch.randn(2, 3, 48, 64))
+    readout, sensory = torch.randn(2, objects, SMALL.value_dim, 3, 4), torch.randn(2, objects, SMALL.sensory_dim, 3, 4)
+    masks = torch.rand(2, 2, objects, 48, 64)
+    together = network.decode(features, readout, sensory, True)[1]
+    values, _ = network.encode_value(torch.zeros(2, 3, 48, 64), features, *masks, sensory, False)
+    for frame in range(2):
+        alone = Features(**{name: tensor[frame : frame + 1] for name, tensor in features.tensors().items()})
+        one = slice(frame, frame + 1)
+        assert torch.allclose(network.decode(alone, readout[one], sensory[one], True)[1], together[one], atol=1e-5)
+        value, _ = network.encode_value(torch.zeros(1, 3, 48, 64), alone, *masks[:, one], sensory[one], False)
+        assert torch.allclose(value, values[one], atol=1e-5)
 
 
 @torch.inference_mode()

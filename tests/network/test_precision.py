@@ -8,6 +8,7 @@ import torch
 from tests.engine.small import MadeUpShot, propagate, small_network
 from xmemcore.engine.config import EngineConfig
 from xmemcore.engine.frames import Annotation
+from xmemcore.network import inference
 from xmemcore.network.config import NetworkConfig
 from xmemcore.network.inference import FAST, FLOAT32, MIXED, computes_in_half, prepared
 from xmemcore.network.xmem import XMem
@@ -65,10 +66,34 @@ def test_mixed_rounds_inside_the_two_widest_blocks_of_the_compact_key_encoder_al
 
 @pytest.mark.parametrize("halves", [False, True])
 def test_auto_is_what_the_device_is_good_at(monkeypatch: pytest.MonkeyPatch, halves: bool) -> None:
-    monkeypatch.setattr(device, "computes_in_half", lambda kind: halves)
+    monkeypatch.setattr(device, "is_faster_in_half", lambda kind: halves)
     assert choose_precision("auto", "cpu") == (MIXED if halves else FLOAT32)
     assert choose_precision("auto", "cpu", plain=True) == FLOAT32
     assert choose_precision(FLOAT32, "cpu") == FLOAT32
+
+
+@pytest.mark.parametrize(
+    ("name", "amx", "instructions", "faster"),
+    [
+        ("Intel Xeon", True, True, True),
+        ("Intel Xeon", False, True, False),
+        ("Intel Xeon", False, False, False),
+        ("AMD EPYC", False, True, True),
+        ("AMD EPYC", False, False, False),
+    ],
+)
+def test_half_the_bits_are_faster_where_the_processor_multiplies_them_faster(
+    monkeypatch: pytest.MonkeyPatch, name: str, amx: bool, instructions: bool, faster: bool
+) -> None:
+    monkeypatch.setattr(inference, "computes_in_half", lambda kind: True)  # also where they are made up of other instructions
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"cpu_name": name, "amx_bf16": amx, "avx512_bf16": instructions})
+    assert inference.is_faster_in_half(torch.device("cpu")) is faster
+    assert inference.is_faster_in_half(torch.device("cuda"))
+
+
+def test_processor_says_what_is_asked_of_it_to_choose_a_level() -> None:
+    traits = torch.cpu.get_capabilities()
+    assert traits["architecture"] != "x86_64" or {"cpu_name", "amx_bf16", "avx512_bf16"} <= traits.keys()
 
 
 def test_level_that_a_machine_cannot_compute_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

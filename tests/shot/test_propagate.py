@@ -370,7 +370,7 @@ def test_plain_mode_gives_mattes_too(request_of: PropagateRequest) -> None:
 
 @pytest.mark.skipif(not computes_in_half(torch.device("cpu")), reason="this processor has no bfloat16 instructions")
 def test_level_of_rounding_is_in_every_signature_and_in_the_state(request_of: PropagateRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xmemcore.shot.machine.device.computes_in_half", lambda device: True)
+    monkeypatch.setattr("xmemcore.shot.machine.device.is_faster_in_half", lambda device: True)
     first = propagate(replace(request_of, frames="1001-1004", precision="float32"))
     assert first.precision == "float32"
     assert propagate(replace(request_of, frames="1001-1004", precision="float32")).written == ()

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from xmemcore.network.config import NetworkConfig
 from xmemcore.network.features import Features
-from xmemcore.network.fusion import FusionBlock, ResidualBlock, Surroundings, fold, unfold
+from xmemcore.network.fusion import FusionBlock, ResidualBlock, Surroundings, fold, shared_by, unfold
 from xmemcore.network.sensory import HiddenUpdate
 
 
@@ -36,7 +36,7 @@ class UpsampleBlock(nn.Module):
             (B * K, out_dim, 2h, 2w).
         """
         objects = g.shape[0] // skip.shape[0]
-        return self.out_conv(skip.repeat_interleave(objects, dim=0) + enlarge(g, 2))
+        return self.out_conv(shared_by(skip, objects) + enlarge(g, 2))
 
 
 class Decoder(nn.Module):

@@ -25,6 +25,11 @@ def unfold(x: Tensor, objects: int) -> Tensor:
     return x.unflatten(0, (-1, objects))
 
 
+def shared_by(x: Tensor, objects: int) -> Tensor:
+    """Give every object what is the same for all of a frame: (B, ...) to (B*K, ...). Of a single frame nothing is copied."""
+    return x.expand(objects, *x.shape[1:]) if x.shape[0] == 1 else x.repeat_interleave(objects, dim=0)
+
+
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions before each of which the input is rectified, and a skip from the raw input."""
 
@@ -167,7 +172,7 @@ class FusionBlock(nn.Module):
         """Send both halves through the first block, (B * K, out_dim, h, w)."""
         objects = object_features.shape[1]
         g = fold(object_features)
-        image_skip, image_conv = image_half.repeat_interleave(objects, dim=0).chunk(2, dim=1)
+        image_skip, image_conv = shared_by(image_half, objects).chunk(2, dim=1)
         assert self.block1.downsample is not None
         skip = image_skip + F.conv2d(g, self.block1.downsample.weight[:, self.image_dim :], padding=1)
         hidden = image_conv + F.conv2d(F.relu(g), self.block1.conv1.weight[:, self.image_dim :], padding=1)

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from xmemcore.network.config import NetworkConfig
 from xmemcore.network.features import Features
-from xmemcore.network.fusion import FusionBlock, ResidualBlock, fold, unfold
+from xmemcore.network.fusion import FusionBlock, ResidualBlock, fold, shared_by, unfold
 from xmemcore.network.resnet import BasicBlock, stage
 from xmemcore.network.sensory import HiddenReinforce
 
@@ -60,7 +60,7 @@ class ResNet18ValueEncoder(ValueEncoder):
     def object_features(self, image: Tensor, features: Features, planes: Tensor) -> Tensor:
         """Map the planes (B, K, 2, H, W), mask then others, to (B, K, object_dim, h, w)."""
         objects = planes.shape[1]
-        x = torch.cat((image.repeat_interleave(objects, dim=0), fold(planes)), dim=1)
+        x = torch.cat((shared_by(image, objects), fold(planes)), dim=1)
         x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, 2, padding=1)
         return unfold(self.layer3(self.layer2(self.layer1(x))), objects)
 
@@ -86,8 +86,8 @@ class LightValueEncoder(ValueEncoder):
         """Map the planes (B, K, 2, H, W), mask then others, to (B, K, object_dim, h, w)."""
         objects = planes.shape[1]
         assert features.f4 is not None and features.f8 is not None, "kept features lack these only where this encoder is not used"
-        f4 = features.f4.repeat_interleave(objects, dim=0)
-        f8 = features.f8.repeat_interleave(objects, dim=0)
+        f4 = shared_by(features.f4, objects)
+        f8 = shared_by(features.f8, objects)
         x = self.to4(F.relu(self.to2(fold(planes))))
         x = self.to8(F.relu(self.join4(torch.cat((x, f4), dim=1))))
         x = self.to16(F.relu(self.join8(torch.cat((x, f8), dim=1))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from xmemcore.network.inference import FLOAT32, MIXED, computes_in_half
+from xmemcore.network.inference import FLOAT32, MIXED, computes_in_half, is_faster_in_half
 from xmemcore.protocol.choices import PRECISIONS
 from xmemcore.protocol.failures import DeviceMissing, MachineError, RequestError
 from xmemcore.protocol.outside import cut
@@ -57,10 +57,9 @@ def choose_precision(name: str, device: str, plain: bool = False) -> str:
             raise RequestError(f"Plain mode computes in float32; it has no precision {name}. Leave out one of the two.")
         return FLOAT32
     kind = choose_device("auto").type if device == "auto" else device
-    able = computes_in_half(torch.device(kind))
     if name == "auto":
-        return MIXED if able else FLOAT32
-    if name != FLOAT32 and not able:
+        return MIXED if is_faster_in_half(torch.device(kind)) else FLOAT32
+    if name != FLOAT32 and not computes_in_half(torch.device(kind)):
         raise MachineError(
             f"This processor has no bfloat16 instructions, so it cannot compute at precision {name}. Choose precision float32, or compute "
             "on another machine."
