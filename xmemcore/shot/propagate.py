@@ -16,6 +16,7 @@ from xmemcore.protocol.words import one_line, plural
 from xmemcore.shot.inputs.opened import OpenedShot, open_propagate
 from xmemcore.shot.listener import Listener, Silence
 from xmemcore.shot.machine.device import choose_device, limit_memory
+from xmemcore.shot.machine.freed_memory import keep_freed_memory
 from xmemcore.shot.mattes.pictures import earlier_pictures, left_behind, pictures_are_of, write_pictures
 from xmemcore.shot.plan.chunks import parse_chunk, shared_out
 from xmemcore.shot.plan.dependencies import work_key
@@ -80,6 +81,7 @@ class _PropagateRun:
         stack.enter_context(self.at_work.joined(self.key, ANOTHER_PLAN, opened.request.wait, listener.cancelled))
         self.caching = opened.places.caching and self._at_work_on_node()
         self.device = choose_device(opened.request.device)
+        keep_freed_memory()
         limit_memory(self.device, opened.request.gpu_memory)
         self.mattes = RunMattes(opened, planned, self._chunk(), listener, self.warn)
         self.computation: Computation | None = None

@@ -29,6 +29,7 @@ from xmemcore.shot.annotations.annotations import NothingAnnotated, position
 from xmemcore.shot.inputs.inputs import Shot, open_shot, wanted_indices
 from xmemcore.shot.listener import Listener, Silence
 from xmemcore.shot.machine.device import choose_device, choose_precision, limit_memory
+from xmemcore.shot.machine.freed_memory import keep_freed_memory
 from xmemcore.shot.mattes.mattes import MatteSequence, read_mattes
 from xmemcore.shot.plate.frame_source import Encoding, PlateContent, ShotFrames
 from xmemcore.shot.plate.plate import Plate
@@ -265,6 +266,7 @@ def _mattes(pattern: str, shot: Shot, listener: Listener) -> MatteSequence:
 
 def _frames(request: SuggestRequest, shot: Shot, listener: Listener, stack: ExitStack, known: Mapping[str, str] | None) -> ShotFrames:
     device = choose_device(request.device)
+    keep_freed_memory()
     limit_memory(device, request.gpu_memory)
     model = resolve(request.model)
     precision = choose_precision(request.precision, request.device)
