@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from tests.engine.small import MadeUpShot, propagate, small_network
 from xmemcore.engine.boxes import CONTEXT, MARGIN, STEP, by_box, cells_of, positions, shared, union, widened, within
@@ -18,6 +19,7 @@ from xmemcore.engine.propagation import Propagation, plan_gaps
 from xmemcore.network.catalogue import NoModel, resolve
 from xmemcore.network.checkpoint import load_network
 from xmemcore.network.inference import prepared
+from xmemcore.network.xmem import STRIDE
 
 HEIGHT, WIDTH, FRAMES = 192, 320, 9
 ALLOWED = 0.01
@@ -31,6 +33,15 @@ def cells(height: int, width: int, *marked: tuple[int, int]) -> torch.Tensor:
     for row, column in marked:
         found[0, row, column] = True
     return found
+
+
+@pytest.mark.parametrize("threshold", [0.995, 0.999])
+def test_a_cell_counts_when_one_of_its_pixels_leaves_a_trace(monkeypatch: pytest.MonkeyPatch, threshold: float) -> None:
+    monkeypatch.setattr("xmemcore.engine.boxes.TRACE", threshold)
+    planes = torch.rand(1, 3, 5 * STRIDE, 7 * STRIDE)[:, 1:]
+    found = cells_of(planes)
+    assert torch.equal(found, F.max_pool2d(planes, STRIDE)[0] > threshold)
+    assert found.any() and not found.all()
 
 
 def test_box_is_what_was_found_with_a_margin_in_steps() -> None:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from tests.engine.small import HEIGHT, WIDTH, MadeUpShot, small_network
 from xmemcore.engine import propagation as propagating
+from xmemcore.engine import second_look
 from xmemcore.engine.config import EngineConfig
 from xmemcore.engine.frames import Annotation, Frame, Padding, at_hand
 from xmemcore.engine.planes import Whole
@@ -55,6 +56,14 @@ def test_a_blurred_outline_adds_no_rim_but_a_part_that_was_lost_comes_back_whole
     assert raised[..., 38:50, 38:50].all(), "the second part"
 
 
+@pytest.mark.parametrize("pixels", [1, 2, 4])
+@pytest.mark.parametrize("shape", [(2, 9, 11), (1, 3, 5, 2), (1, 1, 1), (3, 7, 1)])
+def test_what_is_grown_is_the_most_within_so_many_pixels(shape: tuple[int, ...], pixels: int) -> None:
+    planes = torch.randn(shape)
+    side = 2 * pixels + 1
+    assert torch.equal(second_look._grown(planes, pixels), F.max_pool2d(planes, side, stride=1, padding=pixels))
+
+
 @pytest.mark.parametrize(("height", "width"), [(480, 854), (479, 853), (16, 16)])
 def test_half_the_size_covers_the_same_picture(height: int, width: int) -> None:
     padding = Padding(height, width)
@@ -62,6 +71,8 @@ def test_half_the_size_covers_the_same_picture(height: int, width: int) -> None:
     assert (half.height, half.width) == (-(-height // 2), -(-width // 2))
     ramp = torch.linspace(0, 1, width).expand(1, 3, height, width)
     small = halved_image(ramp, padding)
+    noise = torch.rand(1, 3, height, width)
+    assert torch.equal(halved_image(noise, padding), F.interpolate(noise, size=(half.height, half.width), mode="area"))
     assert small.shape == (1, 3, half.height, half.width)
     assert torch.allclose(small.mean(), ramp.mean(), atol=2e-3)
 

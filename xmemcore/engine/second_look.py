@@ -48,6 +48,10 @@ def halved(padding: Padding) -> Padding:
 def halved_image(image: Tensor, padding: Padding) -> Tensor:
     """Reduce a working image (1, 3, H, W), unpadded, to half the size."""
     half = halved(padding)
+    if padding == Padding(2 * half.height, 2 * half.width):
+        # The same sum of the same four pixels, in the same order, in a quarter of the time.
+        upper, lower = image[..., ::2, :], image[..., 1::2, :]
+        return (upper[..., ::2] + upper[..., 1::2]).add_(lower[..., ::2]).add_(lower[..., 1::2]).div_(4)
     return F.interpolate(image, size=(half.height, half.width), mode="area")
 
 
@@ -133,6 +137,12 @@ def given_back(probabilities: Tensor, second: Tensor) -> Tensor:
 
 def _grown(planes: Tensor, pixels: int) -> Tensor:
     """Give the most that is found so many pixels around each pixel, down and across, (..., h, w)."""
-    side = 2 * pixels + 1
-    down = F.max_pool2d(planes, (side, 1), stride=1, padding=(pixels, 0))
-    return F.max_pool2d(down, (1, side), stride=1, padding=(0, pixels))
+    # A pooling gives the same in ten times the time, since it looks at every pixel's neighbours anew.
+    for axis in (-2, -1):
+        most, size = planes.clone(), planes.shape[axis]
+        for step in range(1, min(pixels, size - 1) + 1):
+            for place, neighbour in ((0, step), (step, 0)):
+                kept = most.narrow(axis, place, size - step)
+                torch.maximum(kept, planes.narrow(axis, neighbour, size - step), out=kept)
+        planes = most
+    return planes
