@@ -159,7 +159,8 @@ def start(temper, tmp_path, monkeypatch):
 
             if WARM_CORE is not None:
                 process.subprocess = SimpleNamespace(**{**vars(subprocess), "Popen": WARM_CORE})
-            patience = client.Patience(cancel_heard_seconds=3, cancel_done_seconds=2, ping_every_seconds=1, silence_seconds=5)
+            # Silence: the core that plays imports torch before it approves anything, and a loaded machine takes its time for that.
+            patience = client.Patience(cancel_heard_seconds=3, cancel_done_seconds=2, ping_every_seconds=1, silence_seconds=30)
             client._session = client.Core(lambda: [CORE_PYTHON, "-I", PROGRAM, "--parent", str(os.getpid())], patience=patience)
             cores.append(client._session)
         else:

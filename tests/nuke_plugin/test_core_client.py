@@ -21,7 +21,7 @@ from xmemcore.protocol.results import Cleared, ModelEntry, ModelList
 
 PRETEND = Path(__file__).resolve().parents[1] / "worker" / "pretend_worker.py"
 PATIENCE = Patience(
-    greeting_seconds=20, cancel_heard_seconds=2, cancel_done_seconds=1, ping_every_seconds=0.5, silence_seconds=1.5, leave_seconds=4
+    greeting_seconds=60, cancel_heard_seconds=2, cancel_done_seconds=1, ping_every_seconds=0.5, silence_seconds=1.5, leave_seconds=4
 )
 pytestmark = pytest.mark.timeout(60)
 
@@ -187,7 +187,7 @@ GREETING = '{{"kind": "greeting", "protocol": {}, "version": "9.9", "pid": 1, "p
     ],
 )
 def test_a_wrong_beginning_is_refused_and_leaves_no_process(text, error, words):
-    core = Core(lambda: program(text), patience=Patience(greeting_seconds=0.7 if error is MachineError else 20))
+    core = Core(lambda: program(text), patience=Patience(greeting_seconds=0.7 if error is MachineError else 60))
     with pytest.raises(error, match=words):
         ask(core, "frames")
     assert not core.running
