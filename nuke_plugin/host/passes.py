@@ -153,6 +153,8 @@ origset true
 on_error {{"lacks && !\\$gui ? 0 : 1"}}
 raw true
 localizationPolicy off
+postage_stamp false
+label "stops a render\\nwhere a layer is missing"
 """
 """Knobs of the Read that stops a Write where a layer is in no matte: `lacks` says on which frames, `lacking` which layers."""
 
