@@ -30,8 +30,9 @@ from xmemcore.shot.suggest import SuggestResult, suggest
 PLANTED = ("lost", "swapped", "bled")
 GOOD_KEYS = 5
 """Keys of the run in which a failure is planted, where its mattes are right."""
-FEW_KEYS = (1, 2)
-"""Keys of the runs that fail by themselves."""
+FEW_KEYS, DRAWN_KEYS = (1, 2), (1, 2, 1)
+"""Keys of the runs that may fail by themselves, and find their way into the study where they do: those with a key on the first mask, and
+those whose keys are all drawn. So about half of the failures are the model's own."""
 FAILS, RIGHT = 0.5, 0.7
 """J below which a frame is wrong, and J that every frame of a right shot has at least."""
 LEAST_FRAMES = 3
@@ -110,6 +111,13 @@ class _Clip:
         for count in FEW_KEYS:
             keys = tuple(sorted({masks[0], *self._random.choice(masks[1:], count - 1, replace=False).tolist()}))
             yield from self._as_it_is(keys)
+        yield from self._of_a_good_run()
+        shown = [index for index in masks if np.isin(self._clip.labels(index), self._clip.objects).any()]
+        for count in DRAWN_KEYS:
+            yield from self._as_it_is(tuple(sorted(self._random.choice(shown, min(count, len(shown) - 1), replace=False).tolist())))
+
+    def _of_a_good_run(self) -> Iterator[Case]:
+        """Judge a run with many keys, and failures that are planted in it where it is right."""
         keys = spread(self._clip, GOOD_KEYS)
         run = self._shot.propagate(keys, self._choices, self._cancelled)
         yield from self._as_it_is(keys)
