@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from xmemcore.engine.coverage import FRAMES_COMPARED, compared, distances, gains, glimpse, look, picks
+from xmemcore.engine.coverage import FRAMES_COMPARED, Apart, compared, distances, gains, glimpse, look, picks
 from xmemcore.protocol.failures import Cancelled
 
 
@@ -17,7 +17,7 @@ def pose(number: float) -> torch.Tensor:
     return torch.tensor([[number, number**0.5], [number + 1, 0.0]])
 
 
-def apart_of(poses: list[float]) -> np.ndarray:
+def apart_of(poses: list[float]) -> Apart:
     return distances(range(len(poses)), lambda index: pose(poses[index]))
 
 
@@ -28,7 +28,7 @@ def chosen(poses: list[float], keyed: list[int], count: int = 1, error: np.ndarr
 
 
 def test_distances_are_symmetric_and_grow_with_time() -> None:
-    apart = apart_of([float(n) for n in range(20)])
+    apart = apart_of([float(n) for n in range(20)]).swept
     assert np.array_equal(apart, apart.T) and not apart.diagonal().any()
     assert (np.diff(apart[0]) > 0).all()
 
@@ -36,7 +36,7 @@ def test_distances_are_symmetric_and_grow_with_time() -> None:
 def test_distance_in_frames_does_not_depend_on_the_unit_of_keys() -> None:
     poses = [float(n) for n in range(20)]
     larger = distances(range(20), lambda index: 37 * pose(poses[index]))
-    assert np.allclose(larger, apart_of(poses))
+    assert np.allclose(larger.swept, apart_of(poses).swept)
 
 
 def test_second_key_lies_in_the_middle_of_what_the_first_leaves_open() -> None:
@@ -59,7 +59,33 @@ def test_outlier_is_not_picked_before_the_many() -> None:
 def test_pose_that_comes_back_is_explained_wherever_it_is_keyed() -> None:
     there_and_back = [float(n) for n in [*range(30), *range(29, -1, -1)]]
     apart = apart_of(there_and_back)
-    assert apart[2, 57] < apart[2, 30], "frame 57 shows what frame 2 shows"
+    for distances_ in (apart.swept, apart.remembered):
+        assert distances_[2, 57] < distances_[2, 30], "frame 57 shows what frame 2 shows"
+
+
+def test_what_covers_little_of_the_picture_counts_where_the_object_is() -> None:
+    """Of four cells one shows the object: frames 0 and 1 share its pose, frames 0 and 2 the ground."""
+    object_, ground = [0.0, 5.0, 0.0], [0.0, 0.0, 3.0]
+
+    def glimpse_of(index: int) -> torch.Tensor:
+        return torch.tensor([[object_[index], 100.0]] + [[ground[index], 0.0]] * 3)
+
+    everywhere = distances(range(3), glimpse_of).swept
+    by_object = distances(range(3), glimpse_of, lambda index: torch.tensor([1.0, 0, 0, 0])).swept
+    assert everywhere[0, 2] > everywhere[0, 1] and by_object[0, 2] < everywhere[0, 2] and by_object[0, 1] >= everywhere[0, 1]
+    nowhere = distances(range(3), glimpse_of, lambda index: torch.zeros(4)).swept
+    assert np.allclose(nowhere, everywhere), "an object that is nowhere weighs nothing"
+
+
+def test_beyond_the_next_key_only_appearance_reaches() -> None:
+    poses = [0.0, 1.0, 2.0, 3.0, 40.0, 5.0, 6.0, 7.0]
+    apart = apart_of(poses)
+    assert (apart.remembered >= apart.swept).all() and apart.remembered[2, 4] > apart.swept[2, 4]
+    beside = apart.beside([3])
+    across, joined = (2, 4), [(0, 2), (0, 3), (3, 4), (4, 7), (5, 5)]
+    assert beside[across] == apart.remembered[across] and beside[across[::-1]] == apart.remembered[across]
+    assert all(beside[pair] == apart.swept[pair] for pair in joined)
+    assert np.array_equal(apart.beside([]), apart.swept)
 
 
 def test_expected_error_draws_the_pick() -> None:

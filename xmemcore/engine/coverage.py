@@ -1,13 +1,15 @@
 """Choose the key that lowers the shot's expected error the most.
 
-A key explains a frame better when it is nearer in time and the two frames look more alike. The worth of a key is the sum, over the
-shot, of each frame's expected error times the share of it that the key explains. This is facility location, solved greedily.
+A key explains a frame better when it is nearer in time and the objects look more alike on the two. A sweep ends at the next key: what
+lies beyond one is explained by looking alike alone. The worth of a key is the sum, over the shot, of each frame's expected error times
+the share of it that the key explains. This is facility location, solved greedily.
 XMem++'s own Algorithm 1 (`suggestion`) takes the frame that is farthest from all keys, which often explains only itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -28,8 +30,28 @@ FLOOR = 0.05
 """Expected error on the keyed frame itself, beside 1 for a frame that no key explains."""
 ERROR_SHARE = 0.9
 """How much the expected errors count; the rest of the weight is the same for every frame, because expected errors are uncertain."""
-APPEARANCE_SHARE = 0.5
+APPEARANCE_SHARE = 0.35
 """How much appearance counts in the distance of two frames; the rest is time. The two are multiplied."""
+OBJECT_SHARE = 0.7
+"""How much the cells that the objects cover count in appearance; the rest of the weight is the same for every cell, because what stands
+around an object tells poses apart too, and mattes may be wrong."""
+
+
+@dataclass(frozen=True)
+class Apart:
+    """How far the frames of a shot are from each other, in frames; 0 on the diagonals."""
+
+    swept: np.ndarray
+    """(N, N) float64: two frames without a key between them."""
+    remembered: np.ndarray
+    """(N, N) float64, at least `swept`: two frames with a key between them, which no sweep joins."""
+
+    def beside(self, keyed: Sequence[int]) -> np.ndarray:
+        """Give the distances (N, N) in a shot that has keys at these positions."""
+        places = np.arange(len(self.swept))
+        up_to = np.cumsum(np.isin(places, keyed))
+        first, last = np.minimum.outer(places, places), np.maximum.outer(places, places)
+        return np.where(up_to[np.maximum(last - 1, 0)] > up_to[first], self.remembered, self.swept)
 
 
 def look(key: Tensor) -> Tensor:
@@ -49,49 +71,50 @@ def glimpse(seen: Tensor) -> Tensor:
 def distances(
     frames: Sequence[int],
     glimpses: Callable[[int], Tensor],
+    covered: Callable[[int], Tensor | None] = lambda index: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
-) -> np.ndarray:
-    """Measure how far frames are from each other, in frames.
+) -> Apart:
+    """Measure how far frames are from each other.
 
     Differences of appearance are turned into frames too: into the number of frames after which this shot usually differs by as much.
     A pose that comes back is near, however much later it is.
 
     Args:
         frames: indices, ascending.
-        glimpses: gives `glimpse` of a frame by its index.
+        glimpses: gives `glimpse` of a frame by its index, (cells, Ck).
+        covered: gives the share of each cell that the objects cover, (cells,); None where it is unknown.
         progress: called with frames done and their number.
         cancelled: asked before every frame.
-
-    Returns:
-        (N, N) float64, 0 on the diagonal.
 
     Raises:
         Cancelled.
     """
     seen = torch.stack([glimpses(index) for index in frames])
+    weights = torch.stack([_weights(covered(index), seen.shape[1]) for index in frames])
     looks = np.zeros((len(frames), len(frames)))
     for place in range(1, len(frames)):
         if cancelled():
             raise Cancelled("Cancelled. Nothing was changed.")
-        apart = torch.cdist(seen[place][None], seen[:place])  # (place, cells, cells)
-        looks[place, :place] = ((apart.amin(dim=1).mean(dim=1) + apart.amin(dim=2).mean(dim=1)) / 2).numpy()
+        cells = torch.cdist(seen[:place], seen[place][None])  # (place, cells of those before, cells of this one)
+        there, back = (cells.amin(dim=2) * weights[:place]).sum(dim=1), (cells.amin(dim=1) * weights[place]).sum(dim=1)
+        looks[place, :place] = ((there + back) / 2).numpy()
         progress(place + 1, len(frames))
     looks += looks.T
     times = np.abs(np.subtract.outer(np.asarray(frames), np.asarray(frames))).astype(np.float64)
     if looks.max() <= 1e-6:
-        return np.zeros_like(looks)  # a still picture: any key explains all of it
-    alike = _as_frames(looks, times)
-    apart_frames = times ** (1 - APPEARANCE_SHARE) * np.maximum(alike, 0.5) ** APPEARANCE_SHARE
-    np.fill_diagonal(apart_frames, 0)
-    return apart_frames
+        return Apart(looks, looks)  # a still picture: any key explains all of it
+    alike = np.maximum(_as_frames(looks, times), 0.5)
+    np.fill_diagonal(alike, 0)
+    swept = times ** (1 - APPEARANCE_SHARE) * alike**APPEARANCE_SHARE
+    return Apart(swept, np.maximum(swept, alike))
 
 
-def gains(apart: np.ndarray, keyed: Sequence[int], error: np.ndarray) -> np.ndarray:
+def gains(apart: Apart, keyed: Sequence[int], error: np.ndarray) -> np.ndarray:
     """Say how much of the shot's expected error a key would take away, for each frame as that key.
 
     Args:
-        apart: (N, N), of `distances`.
+        apart: of `distances`.
         keyed: positions that have a key; may be empty.
         error: (N,) expected error of each frame, at least 0; only proportions count.
 
@@ -100,9 +123,9 @@ def gains(apart: np.ndarray, keyed: Sequence[int], error: np.ndarray) -> np.ndar
     """
     weight = error / error.mean() if error.any() else np.ones(len(error))
     weight = (1 - ERROR_SHARE) + ERROR_SHARE * weight
-    left = _unexplained(apart[:, list(keyed)].min(axis=1)) if len(keyed) else np.full(len(apart), FLOOR + 1.0)
+    beside = _unexplained(apart.beside(keyed))
     weight[list(keyed)] = 0
-    share = np.maximum(0, 1 - _unexplained(apart) / left[:, None])
+    share = np.maximum(0, 1 - beside / _left(beside, keyed)[:, None])
     worth = weight @ share / max(weight.sum(), 1e-12)
     worth[list(keyed)] = 0
     return worth
@@ -127,7 +150,7 @@ def compared(count: int, must: Sequence[int], may: Sequence[int]) -> list[int]:
 
 def picks(
     frames: Sequence[int],
-    apart: np.ndarray,
+    apart: Apart,
     keyed: Sequence[int],
     may: Sequence[int],
     error: np.ndarray,
@@ -161,11 +184,11 @@ def picks(
         if shown[best] <= 0:
             return
         yield frames[best], float(shown[best]), shown
-        before = _unexplained(apart[:, taken].min(axis=1)) if taken else np.full(len(frames), FLOOR + 1.0)
+        beside = _unexplained(apart.beside(taken))
+        # The error that the new key explains is taken off.
+        error *= np.minimum(1, beside[:, best] / _left(beside, taken))
         taken.append(best)
         open_places.remove(best)
-        # The error that the new key explains is taken off.
-        error *= np.minimum(1, _unexplained(apart[:, best]) / before)
         mended = [place[index] for index in mends(frames[best]) if index in place]
         error[mended] = np.minimum(error[mended], usual)
         count -= 1
@@ -178,8 +201,21 @@ def _averaged(cells: Tensor, most: int) -> Tensor:
     return F.adaptive_avg_pool2d(cells[None].float(), (rows, columns))[0]
 
 
+def _weights(covered: Tensor | None, cells: int) -> Tensor:
+    """Weigh the cells of a glimpse, to a sum of 1; all alike where no object is known to be."""
+    even = torch.full((cells,), 1 / cells)
+    if covered is None or not covered.any():
+        return even
+    return torch.lerp(even, covered / covered.sum(), OBJECT_SHARE)
+
+
 def _unexplained(apart: np.ndarray) -> np.ndarray:
     return FLOOR + apart / (apart + FADING_FRAMES)
+
+
+def _left(unexplained: np.ndarray, keyed: Sequence[int]) -> np.ndarray:
+    """Give what the keys leave unexplained of each frame, (N,), of what each frame as a key would (N, N)."""
+    return unexplained[:, list(keyed)].min(axis=1) if len(keyed) else np.full(len(unexplained), FLOOR + 1.0)
 
 
 def _as_frames(looks: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -35,6 +35,8 @@ class Situation:
     """Asked before every step."""
     glimpse: Callable[[int], Tensor] | None = None
     """Gives a frame's reduced key by index, for a strategy that judges; see `coverage.glimpse`."""
+    covered: Callable[[int], Tensor | None] = lambda index: None
+    """Gives the share of each cell of a glimpse that the objects cover, (cells,), by index; None where it is unknown."""
     errors: Sequence[float] | None = None
     """For every frame, how wrong its mattes are expected to be, in [0, 1]; None: unknown."""
     mends: Callable[[int], Iterable[int]] = lambda index: ()
@@ -71,7 +73,7 @@ def coverage(situation: Situation, count: int) -> Iterator[Pick]:
     """Pick the frame whose key would lower the expected error of the shot most; see `coverage`. Can choose the first key too."""
     assert situation.glimpse is not None
     frames = compared(len(situation.eligible), situation.keyed, situation.open)
-    apart = distances(frames, situation.glimpse, situation.progress, situation.cancelled)
+    apart = distances(frames, situation.glimpse, situation.covered, situation.progress, situation.cancelled)
     errors = np.ones(len(frames)) if situation.errors is None else np.asarray(situation.errors, np.float64)[frames]
     for index, gain, gains in covering(frames, apart, situation.keyed, situation.open, errors, count, situation.mends):
         scores = torch.zeros(len(situation.eligible), dtype=torch.float64)

@@ -138,6 +138,7 @@ class _SuggestRun:
             self.listener.progress,
             self.listener.cancelled,
             glimpse=lambda index: glimpse(self.looks[index]),
+            covered=self.masks.covered,
             errors=self.judgement.errors() or None,
             mends=lambda index: mended(index, self.judgement.doubts),
         )

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from tests.shot.made_shot import write_model
+from xmemcore.engine.selection import STRATEGIES, Situation
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import SuggestRequest
 from xmemcore.protocol.results import SuggestResult
@@ -100,6 +101,23 @@ def test_what_looks_wrong_is_named_where_none_of_its_frames_may_be_suggested(req
     result = suggest(replace(request_, frames=frames, count=1))
     assert not any(pick.wrong for pick in result.suggestions) and "Nothing" not in result.message
     assert result.message.startswith("No suggested frame puts right what looks wrong: 1: jumps to another place on 31-35.")
+
+
+def test_coverage_is_told_where_the_object_is(request_: SuggestRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On keyed frames by the keys, on the others by the mattes; without mattes nothing is known."""
+    spoil(request_, {20: np.zeros((96, 128), np.float32)})
+    asked: list[Situation] = []
+    listening = replace(STRATEGIES["coverage"], picks=lambda situation, count: iter(asked.append(situation) or ()))  # type: ignore[func-returns-value]
+    monkeypatch.setitem(suggesting.STRATEGIES, "coverage", listening)
+    suggest(request_)
+    suggest(replace(request_, mattes=None))
+    told_, untold = asked
+    for frame in (0, 10, 39):
+        shares = told_.covered(frame)
+        assert shares is not None and len(shares) == len(told_.glimpse(frame))  # type: ignore[misc]
+        assert float(shares.mean()) == pytest.approx(float(truth(frame).mean()), rel=0.03)
+    assert not told_.covered(20).any(), "the matte is empty there"  # type: ignore[union-attr]
+    assert untold.covered(10) is None
 
 
 def told(request: SuggestRequest) -> tuple[SuggestResult, list[str]]:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from xmemcore.engine.coverage import glimpse
 from xmemcore.engine.frames import Padding
 from xmemcore.engine.order import outward_gaps
 from xmemcore.protocol.failures import Cancelled
@@ -79,6 +80,7 @@ class ShotMasks:
         self._layers = layer_names(shot.annotations.objects)
         self._layer = None if obj is None else self._layers[obj]
         self._areas: dict[int, int | None] = {}
+        self._seen: list[dict[int, Glance]] = []
         self.unseen: list[int] = []
         """Objects that have no matte on any frame where they are not keyed, of `judged`."""
 
@@ -123,7 +125,7 @@ class ShotMasks:
 
     def judged(self, looked: LookedAt, cancelled: Callable[[], bool]) -> Judgement:
         """Say what every object's mattes are expected to be wrong by; raises Cancelled."""
-        seen: list[dict[int, Glance]] = []
+        self._seen = seen = []
         for index in range(len(self.shot.plate.frames)):
             if cancelled():
                 raise Cancelled("Cancelled. Nothing was changed.")
@@ -139,6 +141,13 @@ class ShotMasks:
         sights = [[None if glance is None else glance.sight for glance in found] for found in glances]
         alike, fades = likenesses(glances, keyed, looked), _fades(len(seen), keyed)
         return Judgement([doubts(*of_object, fades) for of_object in zip(sights, keyed, alike)])
+
+    def covered(self, index: int) -> Tensor | None:
+        """Give the share of each cell of a glimpse that some object covers, (cells,), after `judged`; None where it is unknown."""
+        if not self._seen or not self._seen[index]:
+            return None
+        shares = np.maximum.reduce([glance.cells for glance in self._seen[index].values()])
+        return glimpse(torch.from_numpy(shares)[None])[:, 0]
 
     def save(self) -> None:
         """Keep what was seen of mattes for the next suggestion; what this one did not ask for is forgotten."""
