@@ -214,7 +214,7 @@ class ScoreBar(QtWidgets.QWidget):
         super().__init__()
         self._share = share
         self.setFixedHeight(8)
-        self.setToolTip(f"Score {score:.3g}: how badly the keyframes explain this frame. Comparable within one shot only.")
+        self.setToolTip(f"Score {score:.3g}: how much a key here would help. Comparable within one shot and way of choosing only.")
 
     def paintEvent(self, event: Any) -> None:
         """Draw the bar."""
@@ -282,13 +282,10 @@ def counts_of(shown: Timeline) -> str:
 
 
 def message_of(answer: Dict[str, Any], is_old: bool = False) -> str:
-    """Write the sentence above the cards; those of other mattes than the ones that show say so."""
+    """Write what stands above the cards; that of other mattes than the ones that show says so."""
     if not answer:
         return "Press Suggest frames to see which frames are worth keying next."
-    lost = [str(frame) for frame in answer.get("lost_frames") or ()]
     text = str(answer.get("message") or "")
-    if lost:
-        text += f" The object is lost on {', '.join(lost[:8])}{' and more' if len(lost) > 8 else ''}: look at these first."
     return f"Found before the last change of the mattes; press Suggest frames again. {text}" if is_old else text
 
 

@@ -132,7 +132,7 @@ def reasons_of(answer: Mapping[str, Any], settled: Mapping[str, Collection[int]]
             reasons[frame] = str(suggestion["reason"])
     for first, _ in runs(int(frame) for frame in answer.get("lost_frames") or ()):
         if not is_settled(first, of_all):
-            reasons.setdefault(first, "the object is lost here")
+            reasons.setdefault(first, "the matte is empty here, between frames that have it")
     return reasons
 
 

@@ -126,7 +126,10 @@ def test_each_pick_explains_less_than_the_one_before() -> None:
 
 def test_long_shots_are_thinned_but_keep_what_must_be_there() -> None:
     frames = compared(960, [1, 777], list(range(960)))
-    assert len(frames) <= 2 * FRAMES_COMPARED + 2 and {1, 777} <= set(frames)
+    assert len(frames) == FRAMES_COMPARED + 2 and {1, 777} <= set(frames)
+    few, odd = compared(960, [1], range(500, 520)), compared(960, [1], range(1, 960, 2))
+    assert set(few).issuperset(range(500, 520)), "where few may be picked, all of them are compared"
+    assert len(odd) <= 2 * FRAMES_COMPARED and sum(index % 2 for index in odd) > 100, "some that may be picked are always among them"
     assert compared(60, [], []) == list(range(60))
 
 

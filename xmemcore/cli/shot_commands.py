@@ -208,5 +208,3 @@ def run_suggest(chosen: argparse.Namespace) -> None:
     for pick in answer["suggestions"]:
         print(one_line(f"{pick['frame']}  score {pick['score']:.3g}  {pick['reason']}"))
     print(one_line(answer["message"]))
-    if answer["lost_frames"]:
-        print(f"Look at {counted(answer['lost_frames'])}: the matte is empty there, between frames that have it.")

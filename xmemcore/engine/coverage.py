@@ -145,7 +145,8 @@ def compared(count: int, must: Sequence[int], may: Sequence[int]) -> list[int]:
     step = -(-count // FRAMES_COMPARED)
     if step == 1:
         return list(range(count))
-    return sorted({*range(0, count, step), *must, *may[:: -(-len(may) // FRAMES_COMPARED) or 1]})
+    picked = may if len(may) <= FRAMES_COMPARED else [index for index in may if index % step == 0] or may[::step]
+    return sorted({*range(0, count, step), *must, *picked})
 
 
 def picks(

@@ -75,9 +75,9 @@ class SuggestResult(JobResult):
     scores: Mapping[int, float]
     """The first round's score of every frame; 0 for frames that may not be picked."""
     message: str
-    """One sentence for the artist."""
+    """What an artist reads above the suggestions; `lost_frames` are named in it."""
     lost_frames: Tuple[int, ...]
-    """Frames whose matte is empty although the object is there on both sides; look at them."""
+    """Frames whose matte is empty although the object is there on both sides, and that no suggestion is for."""
     encoded_frames: int
     seconds: float
     expected_j: Optional[float] = None

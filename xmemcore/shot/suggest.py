@@ -148,22 +148,30 @@ class _SuggestRun:
         """Give the result of the run."""
         numbers, by_frame = self.shot.plate.frames, self.judgement.expected()
         suggestions = self._suggestions(picks)
-        lost = self.judgement.lost() if self.strategy.judges else self.masks.lost()
+        lost = self._lost(suggestions)
         unkeyed = [j for index, j in enumerate(by_frame) if index not in self.keyed]
         expected = round(float(np.mean(unkeyed)), 3) if unkeyed else None
+        elsewhere = self._elsewhere(suggestions)
+        message = _message(suggestions, self.request, [numbers[index] for index in self._left_out()], expected, elsewhere)
+        if lost and not elsewhere:
+            message += f" On {counted(lost)} the matte is empty, between frames that have it."
         return SuggestResult(
             suggestions=tuple(suggestions),
             object=self.request.object,
             scores=dict(zip(numbers, picks[0].scores.tolist() if picks else [0.0] * len(numbers))),
-            message=_message(
-                suggestions, self.request, [numbers[index] for index in self._left_out()], expected, self._elsewhere(suggestions)
-            ),
-            lost_frames=tuple(numbers[index] for index in lost),
+            message=message,
+            lost_frames=tuple(lost),
             encoded_frames=self.encoded_frames,
             seconds=round(seconds, 3),
             expected_j=expected,
             expected={numbers[index]: round(j, 3) for index, j in enumerate(by_frame)},
         )
+
+    def _lost(self, suggestions: Sequence[Suggestion]) -> list[int]:
+        """List the frames on which an object is missing between frames that show it, and that no suggestion is for."""
+        told = [range(pick.first, pick.last + 1) for pick in suggestions if pick.wrong and pick.first is not None and pick.last is not None]
+        lost = self.judgement.lost() if self.strategy.judges else self.masks.lost()
+        return [frame for frame in map(self.shot.plate.frames.__getitem__, lost) if not any(frame in stretch for stretch in told)]
 
     def _elsewhere(self, suggestions: Sequence[Suggestion]) -> list[str]:
         """Say what looks wrong where nothing is suggested for it; [] where some suggestion is for what looks wrong."""
@@ -211,9 +219,9 @@ class _SuggestRun:
 
         Where several objects are looked at, it is their union, and the sentence says so.
         """
-        near = self.shot.plate.frames[closest]
+        near, beside = self.shot.plate.frames[closest], ", suggested before it" if closest in picked else ""
         if not self.strategy.sees:
-            return f"{self.strategy.reason}; closest is {near}"
+            return f"{self.strategy.reason}; closest is {near}{beside}"
         names = [self.shot.annotations.objects[obj] for obj in self.masks.objects] if self.request.mattes is not None else []
         whom = "all objects: " if len(names) > 1 else f"{names[0]}: " if names else ""
         mattes = "their mattes together are" if len(names) > 1 else "the matte is"
@@ -225,7 +233,7 @@ class _SuggestRun:
         else:
             whom = whom if self.request.alpha > 0 else ""  # else the whole picture is compared
             sign = f"{whom}it looks least like any keyed {'or suggested ' if picked else ''}frame; closest is"
-        return f"{sign} {near}{', suggested before it' if closest in picked else ''}"
+        return f"{sign} {near}{beside}"
 
 
 def _opened(request: SuggestRequest, strategy: Strategy) -> Shot:
@@ -234,6 +242,10 @@ def _opened(request: SuggestRequest, strategy: Strategy) -> Shot:
     What is said of objects needs annotations that have them.
     """
     first_key = strategy.judges and all(said is None for said in (request.mattes, request.object, request.absent, request.approved))
+    if request.roto is None and request.masks is None and not strategy.judges:
+        raise RequestError(
+            f"Method {request.method} goes on from keyed frames. Give their roto or masks, or let coverage name the first one."
+        )
     if request.roto is not None or request.masks is not None or not first_key:
         try:
             return open_shot(request)

@@ -90,8 +90,24 @@ def test_lost_stretch_is_suggested_first_and_named(request_: SuggestRequest) -> 
     first = result.suggestions[0]
     assert 23 <= first.frame <= 32 and first.wrong and first.object == "1"
     assert (first.first, first.last) == (25, 30) and first.reason == "1: lost for 6 frames (25-30)"
-    assert result.lost_frames == (25, 26, 27, 28, 29, 30)
     assert result.message.startswith(f"Key frame {first.frame} next: 1: lost for 6 frames")
+    assert result.lost_frames == () and "empty" not in result.message, "a suggestion is for them"
+
+
+@pytest.mark.parametrize("method", ["published", "uniform"])
+def test_lost_frames_that_no_suggestion_is_for_are_named_as_a_stretch(request_: SuggestRequest, method: str) -> None:
+    spoil(request_, {frame: np.zeros((96, 128), np.float32) for frame in range(25, 31)})
+    result = suggest(replace(request_, method=method))
+    assert result.lost_frames == (25, 26, 27, 28, 29, 30)
+    assert result.message.endswith(" On frames 25-30 the matte is empty, between frames that have it.")
+
+
+@pytest.mark.parametrize("method", ["published", "uniform", "random"])
+def test_only_coverage_names_the_first_frame(request_: SuggestRequest, method: str) -> None:
+    nothing = replace(request_, masks=None, mattes=None)
+    assert len(suggest(nothing).suggestions) == 3
+    with pytest.raises(RequestError, match=f"Method {method} goes on from keyed frames.*let coverage name the first one"):
+        suggest(replace(nothing, method=method))
 
 
 @pytest.mark.parametrize("frames", ["2-5", "0"])
