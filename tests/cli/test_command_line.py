@@ -454,3 +454,32 @@ def test_ctrl_c_stops_after_the_frame_in_work_with_130(tmp_path: Path) -> None:
         rest = child.stderr.read()
     assert "Stopping. Press Ctrl-C again" in rest
     assert rest.endswith("xmem-roto: Cancelled. The mattes that were finished stay.\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process.")
+@pytest.mark.parametrize(
+    ("module", "lost"), [("xmemcore.cli.demo", False), ("xmemcore.shot.propagate", False), ("xmemcore.shot.propagate", True)]
+)
+def test_ctrl_c_in_the_midst_of_an_import_is_heard(module: str, lost: bool) -> None:
+    """Code that Python calls back while it imports loses the interrupt, which goes on as a line about an ignored exception."""
+    code = (
+        "import importlib.abc, importlib.util, os, signal, sys\n"
+        "from xmemcore.protocol.failures import Cancelled\n"
+        "class Interrupted(importlib.abc.MetaPathFinder, importlib.abc.Loader):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        f"        return importlib.util.spec_from_loader(name, self) if name == {module!r} else None\n"
+        "    def exec_module(self, module):\n"
+        "        try: signal.raise_signal(signal.SIGINT)\n"
+        "        except KeyboardInterrupt:\n"
+        f"            if not {lost}: raise\n"
+        "        def propagate(request, listener):\n"
+        "            if listener.cancelled(): raise Cancelled('Cancelled. Nothing was changed.')\n"
+        "            print('propagated')\n"
+        "        module.propagate = propagate\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background leaves it ignored
+        "from xmemcore.cli.main import main; sys.exit(main(['propagate', 'p', '--masks', 'm']))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=CHECKOUT)
+    assert ended.returncode == 130 and ended.stdout == ""
+    assert ended.stderr.splitlines()[-1].startswith("xmem-roto: Cancelled. ") and "Traceback" not in ended.stderr

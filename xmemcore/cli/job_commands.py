@@ -101,14 +101,14 @@ def _add_machine(parser: argparse.ArgumentParser) -> None:
 
 def run_run(chosen: argparse.Namespace) -> None:
     """Propagate the shots of a job one after another; a run of all of it brings the mattes home."""
-    from xmemcore.shot.propagate import propagate
-
     rules = read_rules(chosen.path_mapping_rules, chosen.path_map)
     answers = []
     for shot, request in _shots(chosen, rules):
         request = replace(request, device=chosen.device, gpu_memory=chosen.gpu_memory, chunk=chosen.chunk)
         _require_model(shot, request)
         with _machines_fault(), listening(TerminalListener(shot.name, farm=farm_stream(chosen.json), unit="frames")) as listener:
+            from xmemcore.shot.propagate import propagate
+
             result = propagate(request, listener)
         answer = {"shot": shot.name, **result.as_json(), "collected": None}
         if chosen.collect and chosen.chunk is None:
@@ -138,13 +138,13 @@ def run_collect(chosen: argparse.Namespace) -> None:
 
 
 def _collected(chosen: argparse.Namespace, shot: job.JobShot, request: PropagateRequest, rules: PathRules) -> Collected:
-    from xmemcore.shot.collect import collect
-
     result = shot.result_here(rules)
     if result and shot.script:
         # Where a disk is not mounted, its folders can be made all the same, and nobody would find the mattes in them.
         _require_seen(rules.mapped(shot.script), f"the script of {shot.name}")
     with _machines_fault(), listening(TerminalListener(f"{shot.name} collect", farm=farm_stream(chosen.json), unit="frames")) as listener:
+        from xmemcore.shot.collect import collect
+
         return collect(shot, request, rules, listener)
 
 

@@ -8,9 +8,6 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from xmemcore.cli import demo, doctor, job_commands, measure, models, shot_commands
-from xmemcore.cli.batch.command import add_batch
-from xmemcore.cli.options import Parser
 from xmemcore.cli.progress import farm_stream, say_failed
 from xmemcore.cli.streams import logged, outlived
 from xmemcore.protocol import foreign
@@ -59,6 +56,11 @@ def _ended(run: Callable[[], int], arguments: Sequence[str]) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """Describe every command."""
+    # Imported here, where a Ctrl-C gets its sentence.
+    from xmemcore.cli import demo, doctor, job_commands, measure, models, shot_commands
+    from xmemcore.cli.batch.command import add_batch
+    from xmemcore.cli.options import Parser
+
     parser = Parser(prog="xmem-roto", description="Roto a few frames, get the mattes of the shot (XMem++).")
     parser.add_argument("--version", action="version", version=f"xmem-roto {VERSION}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)

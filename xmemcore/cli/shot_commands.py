@@ -106,14 +106,14 @@ def run_approve(chosen: argparse.Namespace) -> None:
 
 def run_fit(chosen: argparse.Namespace) -> None:
     """Fit, and say how well each object's shapes cover its matte."""
-    from xmemcore.shot.fit import fit_shapes
-
     if chosen.frame is None:
         raise RequestError("Name the frame whose matte the shapes are moved onto: --frame F.")
     request = _checked(request_of(chosen, FitRequest))
     if not request.mattes:
         raise RequestError("Name the mattes of a propagate: --mattes DIR.")
     with listening(TerminalListener("fit", unit="objects")) as listener:
+        from xmemcore.shot.fit import fit_shapes
+
         answer = fit_shapes(request, listener).as_json()
     if chosen.json:
         print(json.dumps(answer))
@@ -128,13 +128,14 @@ def run_fit(chosen: argparse.Namespace) -> None:
 
 def run_propagate(chosen: argparse.Namespace) -> None:
     """Propagate, draw the contact sheet if asked, and say where everything is."""
-    from xmemcore.shot.propagate import propagate
-
     request = _checked(request_of(chosen, PropagateRequest))
     if request.report is not None and Path(request.report).suffix.lower() != ".png":
         raise RequestError(f"The contact sheet is a PNG, but --report says {request.report}. Write a name that ends in .png.")
     undrawn: Failure | None = None
     with listening(TerminalListener("propagate", farm=farm_stream(chosen.json), unit="frames")) as listener:
+        # Imported here: in the midst of an import a Ctrl-C may be lost, and the listener keeps it.
+        from xmemcore.shot.propagate import propagate
+
         if request.report is not None:
             from xmemcore.evaluation.picture import require_writable
 
@@ -192,12 +193,12 @@ def _draw_report(request: PropagateRequest, report: str, listener: Listener) -> 
 
 def run_suggest(chosen: argparse.Namespace) -> None:
     """Suggest, and print one frame a line, the most useful first."""
-    from xmemcore.shot.inputs.approved import forgotten
-    from xmemcore.shot.mattes.mattes import matte_pattern
-    from xmemcore.shot.suggest import suggest
-
     request = _checked(request_of(chosen, SuggestRequest))
     with listening(TerminalListener("suggest", farm=farm_stream(chosen.json), unit="comparisons")) as listener:
+        from xmemcore.shot.inputs.approved import forgotten
+        from xmemcore.shot.mattes.mattes import matte_pattern
+        from xmemcore.shot.suggest import suggest
+
         uncounted = forgotten(matte_pattern(request.mattes)) if request.mattes and request.approved is None else None
         if uncounted is not None:
             listener.warning(uncounted)
