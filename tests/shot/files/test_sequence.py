@@ -155,6 +155,13 @@ def test_absent_files_are_said_to_be_absent(tmp_path: Path, pattern: str, senten
     assert isinstance(failure.value, RequestError) and str(failure.value).endswith(".")
 
 
+def test_folder_of_one_picture_without_a_number_says_how_to_name_it(tmp_path: Path) -> None:
+    touch(tmp_path, "still.exr", "notes.txt")
+    with pytest.raises(SequenceNotFound, match="holds no numbered images. If still.exr is the one frame of the plate, name that file."):
+        Sequence.find(str(tmp_path))
+    assert Sequence.find(str(tmp_path / "still.exr")).frames == (1,)
+
+
 def test_folder_with_two_sequences_asks_which(tmp_path: Path) -> None:
     touch(tmp_path, "a.1.exr", "b.1.exr")
     with pytest.raises(RequestError, match=r"several sequences \(a.%01d.exr, b.%01d.exr\). Name one of them"):
@@ -278,12 +285,12 @@ def test_name_that_ends_like_a_range_is_a_name_where_it_exists(tmp_path: Path) -
     [
         ("m.%0999999999d.exr", "asks for frame numbers of 999999999 digits; up to 10 are possible"),
         ("m.%0" + "9" * 200 + "d.exr", "asks for frame numbers of 999999999 digits"),
-        ("m.%0" + "9" * 5000 + "d.exr", "File name too long"),
+        ("m.%0" + "9" * 5000 + "d.exr", "is too long for a path of a plate. Check it"),
         ("m." + "#" * 40 + ".exr", "asks for frame numbers of 40 digits"),
         ("m.$F99.exr", "asks for frame numbers of 99 digits"),
         ("a\0b.%04d.exr", "There are no files|is no path of a plate"),
         ("~nobody-of-that-name/shot.%04d.exr", "is no path of a plate"),
-        ("x" * 5000 + ".%04d.exr", "shot.%04d.exr|no path|Cannot look|no files"),
+        ("x" * 5000 + ".%04d.exr", "is too long for a path of a plate|no files"),
         ("m.%04d.exr 5-1", "runs backwards"),
         ("m.[9999999999-9999999999].exr", "There are no files|no frame numbers"),
     ],

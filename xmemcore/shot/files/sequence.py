@@ -7,6 +7,7 @@ In a folder the frame number is the one number of a name that changes from file 
 
 from __future__ import annotations
 
+import errno
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from xmemcore.protocol.failures import NOT_REACHED, RequestError, cannot_read
 from xmemcore.protocol.frames import MAX_FRAMES, FrameRange
+from xmemcore.protocol.outside import cut
 from xmemcore.shot.files.exr_layout import LayoutDamaged, LayoutRefused, read_layout
 from xmemcore.shot.files.file_kinds import kind_of_name, not_read
 
@@ -91,6 +93,8 @@ class Sequence:
         except OSError as error:
             if error.errno in NOT_REACHED:
                 raise cannot_read(f"{path.parent}, where the {subject} is", error, "") from error
+            if error.errno == errno.ENAMETOOLONG:
+                raise SequenceNotFound(f"{cut(str(path))} is too long for a path of a {subject}. Check it.") from error
             raise SequenceNotFound(f"Cannot look into {path.parent} for the {subject}: {error.strerror}. Ask for read access.") from error
         return found if allowed is None else _narrowed(found, allowed, subject)
 
@@ -157,6 +161,7 @@ def sequences_in(folder: Path, subject: str, like: str = "*") -> dict[str, Seque
     fits = re.compile(re.escape(like).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
     families: dict[tuple[str, ...], list[_Name]] = {}
     others: list[Path] = []
+    unnumbered: list[Path] = []
     for path in folder.iterdir():
         if path.name.startswith(".") or not fits.fullmatch(path.name) or not path.is_file():
             continue
@@ -165,6 +170,8 @@ def sequences_in(folder: Path, subject: str, like: str = "*") -> dict[str, Seque
             others.append(path)
         elif name.numbers:
             families.setdefault((*name.texts, path.suffix), []).append(name)
+        else:
+            unnumbered.append(path)
     groups: dict[tuple[str, str], dict[int, list[Path]]] = {}
     for names in families.values():
         place = _changing(names)
@@ -174,7 +181,7 @@ def sequences_in(folder: Path, subject: str, like: str = "*") -> dict[str, Seque
     if not groups and like != "*":
         raise SequenceNotFound(f"There are no files {like} with a number in {folder}. Check the path of the {subject}.")
     if not groups:
-        raise SequenceNotFound(_nothing_in(folder, others, subject))
+        raise SequenceNotFound(_nothing_in(folder, others, unnumbered, subject))
     found: dict[str, Sequence] = {}
     for (before, after), spellings in sorted(groups.items()):
         spelled = [path.name[len(before) : len(path.name) - len(after)] for paths in spellings.values() for path in paths]
@@ -389,11 +396,14 @@ def _narrowed(sequence: Sequence, allowed: FrameRange, subject: str) -> Sequence
     return Sequence(sequence.pattern, paths)
 
 
-def _nothing_in(folder: Path, others: list[Path], subject: str) -> str:
+def _nothing_in(folder: Path, others: list[Path], unnumbered: list[Path], subject: str) -> str:
     kinds = sorted({(kind_of_name(path) or "", path.name) for path in others if kind_of_name(path)})
     if kinds:
         kind, name = kinds[0]
         return f"The folder {folder} holds no numbered images. {not_read(name, kind)}"
+    if unnumbered:
+        name = min(unnumbered).name
+        return f"The folder {folder} holds no numbered images. If {name} is the one frame of the {subject}, name that file."
     return f"The folder {folder} holds no numbered images. Choose the folder of the {subject}."
 
 
