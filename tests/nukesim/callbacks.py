@@ -21,9 +21,12 @@ _EVENTS = {
     "beforeFrameRenders": {},
     "afterFrameRenders": {},
     "afterRenders": {},
-    "renderProgresses": {},
     "filenameFilters": {},
 }  # type: dict[str, dict[str, list[Any]]]
+
+
+REMOVED = ("AfterFrameRender", "OnCreate", "OnScriptLoad", "OnScriptSave", "UpdateUI")
+"""Events whose callbacks somebody takes away again; see `tests/nukesim_tests/test_sim_unused.py`."""
 
 
 def clear() -> None:
@@ -61,10 +64,10 @@ def _run(event: str) -> None:
         call(*args, **kwargs)
 
 
-def _build(event: str, verb: str, default: str, noun: str | None = None) -> dict[str, Any]:
-    """Make addX, removeX and x for one event."""
+def _build(event: str, verb: str, default: str) -> dict[str, Any]:
+    """Make addX and x for one event, and removeX where somebody calls it."""
     table = _EVENTS[event]
-    noun = noun or verb[0].upper() + verb[1:]
+    noun = verb[0].upper() + verb[1:]
 
     def add(call: Any, args: Any = (), kwargs: Any = {}, nodeClass: str = default) -> None:  # noqa: B006
         _add(table, call, args, kwargs, nodeClass)
@@ -76,7 +79,8 @@ def _build(event: str, verb: str, default: str, noun: str | None = None) -> dict
         _run(event)
 
     add.__name__, remove.__name__, run.__name__ = "add" + noun, "remove" + noun, verb
-    return {"add" + noun: add, "remove" + noun: remove, verb: run, event: table}
+    made = {"add" + noun: add, verb: run, event: table}
+    return {**made, "remove" + noun: remove} if noun in REMOVED else made
 
 
 _made: dict[str, Any] = {}
@@ -93,7 +97,6 @@ for _event, _verb, _default in (
     ("beforeFrameRenders", "beforeFrameRender", "Write"),
     ("afterFrameRenders", "afterFrameRender", "Write"),
     ("afterRenders", "afterRender", "Write"),
-    ("renderProgresses", "renderProgress", "Write"),
 ):
     _made.update(_build(_event, _verb, _default))
 globals().update(_made)
@@ -104,10 +107,6 @@ filenameFilters = _EVENTS["filenameFilters"]
 
 def addKnobChanged(call: Any, args: Any = (), kwargs: Any = {}, nodeClass: str = "*", node: Any = None) -> None:  # noqa: B006
     _add(_EVENTS["knobChangeds"], call, args, kwargs, nodeClass, node)
-
-
-def removeKnobChanged(call: Any, args: Any = (), kwargs: Any = {}, nodeClass: str = "*", node: Any = None) -> None:  # noqa: B006
-    _remove(_EVENTS["knobChangeds"], call, args, kwargs, nodeClass, node)
 
 
 def knobChanged() -> None:
@@ -150,7 +149,6 @@ NAMES = sorted(
     [
         *_made,
         "addKnobChanged",
-        "removeKnobChanged",
         "knobChanged",
         "knobChangeds",
         "filenameFilters",

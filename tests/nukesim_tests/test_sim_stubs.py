@@ -127,29 +127,6 @@ def test_every_public_method_is_in_the_stubs(host, module):
     assert not wrong, "\n".join(wrong)
 
 
-KEPT_FOR_FACTS = {"frame", "scriptReadText", "undo", "thisGroup"}
-"""Functions by which the tests of the stand-in ask for facts that the plugin rests on; neither it nor its own tests call them."""
-
-
-def test_no_function_is_offered_that_nobody_uses(host):
-    """A function of Nuke comes into the stand-in with its first user."""
-    import re
-
-    import nuke
-
-    checkout = Path(__file__).resolve().parents[2]
-    files = [
-        path for folder in ("nuke_plugin", "gizmos", "tests/nuke_plugin", "tests/in_nuke") for path in (checkout / folder).rglob("*.*")
-    ]
-    text = "\n".join(
-        path.read_text(errors="ignore") for path in [*files, checkout / "menu.py", checkout / "init.py"] if path.suffix != ".pyc"
-    )
-    callbacks = set(vars(nuke.callbacks))
-    offered = {name for name, member in vars(nuke).items() if inspect.isfunction(member) and name not in callbacks}
-    unused = {name for name in offered if not re.search(rf"\bnuke\.{name}\b", text)}
-    assert unused <= KEPT_FOR_FACTS, sorted(unused - KEPT_FOR_FACTS)
-
-
 def test_extras_are_few_and_real(host):
     import nuke
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import warnings
 from collections.abc import Iterator
@@ -27,6 +28,10 @@ FACTS = {
     "_Gsv_Knob.getGsvValue": "9.15",
 }
 """What only a measured fact needs, with its section of NUKE_MEASURED."""
+FUNCTIONS_FOR_FACTS = {"frame", "scriptReadText", "undo", "thisGroup", "addAutolabel", "addKnobChanged", "addOnDestroy", "addOnUserCreate"}
+"""Functions by which the tests of the stand-in ask for facts that the plugin rests on; neither it nor its own tests call them."""
+STUDIO = {f"add{when}Render" for when in ("Before", "After", "BeforeFrame")}
+"""What `host.visit_of_studio` calls by a name that it puts together."""
 DISPATCHED = ("do_", "_cmd_")
 """Prefixes of methods that are found by the class of a node, or by a word of Tcl."""
 CALLS = re.compile(r"[.\[]\s*(\w+)|(\w+)\s*\(")
@@ -159,6 +164,18 @@ def test_the_api_holds_what_the_plugin_its_tests_or_a_fact_need_and_nothing_else
     assert sorted(FACTS) == sorted(found), "used, or gone: it needs no exception"
     facts = " ".join(file.read_text(encoding="utf-8") for file in Path(__file__).parent.glob("test_sim_*_facts.py"))
     assert not [path for path in FACTS if path.split(".")[-1] not in facts], "a fact has its test"
+
+
+def test_no_function_of_the_nuke_module_is_offered_that_nobody_calls(host):
+    """By the whole name, since a word like `frame` stands anywhere; events are run by the host, which finds them by their names."""
+    import nuke
+
+    paths = [path for user in USERS for path in ([CHECKOUT / user] if (CHECKOUT / user).is_file() else (CHECKOUT / user).rglob("*"))]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in paths if path.suffix in (".py", ".gizmo"))
+    events = {name for name in vars(nuke.callbacks) if not name.startswith(("add", "remove"))}
+    offered = {name for name, member in vars(nuke).items() if inspect.isfunction(member) and name not in events}
+    unused_ones = {name for name in offered if not re.search(rf"\bnuke\.{name}\b", text)}
+    assert unused_ones == FUNCTIONS_FOR_FACTS | STUDIO, "no user: take it away; or one that needs no exception"
 
 
 def test_what_only_unused_things_call_is_unused():
