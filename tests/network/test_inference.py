@@ -11,6 +11,7 @@ from xmemcore.network.config import NetworkConfig
 from xmemcore.network.features import Box, Features
 from xmemcore.network.fusion import Surroundings
 from xmemcore.network.inference import prepared
+from xmemcore.network.mobilenet import StridedConv
 from xmemcore.network.xmem import XMem, part
 
 
@@ -98,6 +99,19 @@ def test_fused_key_encoder_computes_the_same_whole_and_in_strips(
     for found, level in zip(prepared(network).key_encoder(image), expected):
         assert found.shape == level.shape
         assert torch.allclose(found, level, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_convolution_that_samples_the_second_of_each_pair_does_so_without_a_larger_picture() -> None:
+    if not fused.can_fuse():
+        pytest.skip("this torch has no convolutions with an activation inside")
+    conv = StridedConv(6, 6, 6, second=True)
+    picture = torch.randn(2, 6, 16, 10).to(memory_format=torch.channels_last)
+    expected = conv(picture).clamp(0, 6)
+    fused._sample_the_second(conv)
+    assert torch.allclose(fused._activated(picture, conv), expected, atol=1e-6)
+    shifted = fused._activated(picture.roll(1, dims=3), conv)
+    assert not torch.allclose(shifted, expected, atol=1e-3), "it samples every second pixel"
 
 
 @torch.inference_mode()

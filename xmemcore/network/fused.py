@@ -24,7 +24,11 @@ class FusedMobileNet(nn.Module):
     """MobileNetV2 with the same weights, channels last."""
 
     def __init__(self, network: MobileNetFeatures) -> None:
+        """Take a network, whose convolutions are changed to others that compute the same."""
         super().__init__()
+        for module in network.modules():
+            if isinstance(module, StridedConv) and module.second:
+                _sample_the_second(module)
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def halve_wide_blocks(self, half: torch.dtype) -> None:
@@ -34,7 +38,8 @@ class FusedMobileNet(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Map (B, 3, H, W), normalised, to f16 (B, 96, h, w), f8 (B, 32, 2h, 2w), f4 (B, 24, 4h, 4w)."""
-        x = torch.addcmul(self.network.offset, image, self.network.gain).contiguous(memory_format=torch.channels_last)
+        x = torch.empty_like(image, memory_format=torch.channels_last)
+        torch.addcmul(self.network.offset, image, self.network.gain, out=x)
         x = _activated(x, self.network.stem)
         levels = {}
         for number, block in enumerate(self.network.blocks):
@@ -55,6 +60,16 @@ def can_fuse() -> bool:
     return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
 
 
+def _sample_the_second(conv: StridedConv) -> None:
+    """Let a convolution sample the second of each pair of pixels by a kernel that is 0 at its first row and column.
+
+    A picture with a row and a column more would be a copy, which takes longer than the convolution.
+    """
+    conv.weight = nn.Parameter(F.pad(conv.weight, (1, 0, 1, 0)), requires_grad=False)
+    conv.padding = tuple(side + 1 for side in conv.padding if isinstance(side, int))
+    conv.second = False
+
+
 def _block(x: Tensor, block: InvertedResidual, adds: bool) -> Tensor:
     row_bytes = block.depthwise.in_channels * x.shape[3] * x.element_size()
     if block.expand is None or row_bytes * x.shape[2] < WIDE_BYTES:
@@ -68,15 +83,14 @@ def _block(x: Tensor, block: InvertedResidual, adds: bool) -> Tensor:
 def _strip(x: Tensor, block: InvertedResidual, adds: bool, first: int, end: int) -> Tensor:
     """Compute rows [first, end) of a block's output."""
     depthwise = block.depthwise
-    stride, height = depthwise.stride[0], x.shape[2]
-    second = isinstance(depthwise, StridedConv) and depthwise.second
-    top = first * stride - (not second)
-    bottom = (end - 1) * stride + 3 - (not second)
+    kernel, stride, padding, height = depthwise.weight.shape[2], depthwise.stride[0], int(depthwise.padding[0]), x.shape[2]
+    top = first * stride - padding
+    bottom = (end - 1) * stride - padding + kernel
     assert block.expand is not None, "a block that does not widen is computed whole"
     hidden = _activated(x[:, :, max(top, 0) : min(bottom, height)], block.expand)
-    sides = (0, 1) if second else (1, 1)
-    hidden = F.pad(hidden, (*sides, max(-top, 0), max(bottom - height, 0)))
-    return _project(_activated(hidden, depthwise, padded=True), block, x[:, :, first:end] if adds else None)
+    if top < 0 or bottom > height:
+        hidden = F.pad(hidden, (0, 0, max(-top, 0), max(bottom - height, 0)))
+    return _project(_activated(hidden, depthwise, rows=0), block, x[:, :, first:end] if adds else None)
 
 
 def _project(hidden: Tensor, block: InvertedResidual, x: Tensor | None) -> Tensor:
@@ -90,11 +104,11 @@ def _project(hidden: Tensor, block: InvertedResidual, x: Tensor | None) -> Tenso
     return projected
 
 
-def _activated(x: Tensor, conv: nn.Conv2d, padded: bool = False) -> Tensor:
-    """Convolve, and clip to [0, 6]."""
-    if isinstance(conv, StridedConv) and conv.second and not padded:
-        x, padded = F.pad(x, (0, 1, 0, 1)), True
-    padding = [0, 0] if padded else [int(side) for side in conv.padding]
+def _activated(x: Tensor, conv: nn.Conv2d, rows: int | None = None) -> Tensor:
+    """Convolve, and clip to [0, 6]; `rows` of 0 above and below, None: as many as the convolution has."""
+    padding = [int(side) for side in conv.padding]
+    if rows is not None:
+        padding[0] = rows
     shape = (conv.weight, conv.bias, padding, list(conv.stride), list(conv.dilation), conv.groups)
     activated: Tensor = torch.ops.mkldnn._convolution_pointwise(x, *shape, "hardtanh", [0.0, 6.0], "")
     return activated
