@@ -44,6 +44,35 @@ class ResidualBlock(nn.Module):
         skip = x if self.downsample is None else self.downsample(x)
         return skip + self.conv2(F.relu(self.conv1(F.relu(x))))
 
+    def share(self, x: Tensor, channels: slice, padding: int = 1) -> Tensor:
+        """Compute what the skip and the first convolution draw from some channels of the input, which objects may have in common.
+
+        Args:
+            x: (B, C, h, w), these channels; with padding 0 one cell more on every side.
+            channels: which of the input's they are.
+            padding: zeros around it.
+
+        Returns:
+            (B, 2 * out_dim, h, w): the skip's share, then the first convolution's, biases included.
+        """
+        skip, conv = self.downsample, self.conv1
+        assert skip is not None, "only a block that changes the width is computed in shares"
+        return torch.cat(
+            (
+                F.conv2d(x, skip.weight[:, channels], skip.bias, padding=padding),
+                F.conv2d(F.relu(x), conv.weight[:, channels], conv.bias, padding=padding),
+            ),
+            dim=1,
+        )
+
+    def joined(self, share: Tensor, x: Tensor, channels: slice) -> Tensor:
+        """Map the other channels of objects' inputs, (B * K, C, h, w), beside a `share`, to (B * K, out_dim, h, w)."""
+        assert self.downsample is not None, "only a block that changes the width is computed in shares"
+        shared_skip, shared_conv = shared_by(share, x.shape[0] // share.shape[0]).chunk(2, dim=1)
+        skip = shared_skip + F.conv2d(x, self.downsample.weight[:, channels], padding=1)
+        hidden = shared_conv + F.conv2d(F.relu(x), self.conv1.weight[:, channels], padding=1)
+        return skip + self.conv2(F.relu(hidden))
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -135,15 +164,7 @@ class FusionBlock(nn.Module):
         Returns:
             (B, 2 * out_dim, h, w): the skip's share, then the first convolution's, biases included.
         """
-        skip, conv = self.block1.downsample, self.block1.conv1
-        assert skip is not None, "the first block of a fusion always changes the width"
-        return torch.cat(
-            (
-                F.conv2d(image_features, skip.weight[:, : self.image_dim], skip.bias, padding=padding),
-                F.conv2d(F.relu(image_features), conv.weight[:, : self.image_dim], conv.bias, padding=padding),
-            ),
-            dim=1,
-        )
+        return self.block1.share(image_features, slice(self.image_dim), padding)
 
     def forward(self, image_half: Tensor, object_features: Tensor, around: Surroundings | None = None) -> Tensor:
         """Fuse.
@@ -170,10 +191,4 @@ class FusionBlock(nn.Module):
 
     def _joined(self, image_half: Tensor, object_features: Tensor) -> Tensor:
         """Send both halves through the first block, (B * K, out_dim, h, w)."""
-        objects = object_features.shape[1]
-        g = fold(object_features)
-        image_skip, image_conv = shared_by(image_half, objects).chunk(2, dim=1)
-        assert self.block1.downsample is not None
-        skip = image_skip + F.conv2d(g, self.block1.downsample.weight[:, self.image_dim :], padding=1)
-        hidden = image_conv + F.conv2d(F.relu(g), self.block1.conv1.weight[:, self.image_dim :], padding=1)
-        return skip + self.block1.conv2(F.relu(hidden))
+        return self.block1.joined(image_half, fold(object_features), slice(self.image_dim, None))

@@ -86,12 +86,17 @@ class LightValueEncoder(ValueEncoder):
         """Map the planes (B, K, 2, H, W), mask then others, to (B, K, object_dim, h, w)."""
         objects = planes.shape[1]
         assert features.f4 is not None and features.f8 is not None, "kept features lack these only where this encoder is not used"
-        f4 = shared_by(features.f4, objects)
-        f8 = shared_by(features.f8, objects)
         x = self.to4(F.relu(self.to2(fold(planes))))
-        x = self.to8(F.relu(self.join4(torch.cat((x, f4), dim=1))))
-        x = self.to16(F.relu(self.join8(torch.cat((x, f8), dim=1))))
+        x = self.to8(F.relu(_beside(self.join4, x, features.f4)))
+        x = self.to16(F.relu(_beside(self.join8, x, features.f8)))
         return unfold(x, objects)
+
+
+def _beside(block: ResidualBlock, x: Tensor, plate: Tensor) -> Tensor:
+    """Send objects' features (B * K, C, h, w), behind them the plate's (B, ., h, w), through a block; the plate's once for all."""
+    if x.shape[0] == plate.shape[0]:
+        return block(torch.cat((x, plate), dim=1))
+    return block.joined(block.share(plate, slice(x.shape[1], None)), x, slice(x.shape[1]))
 
 
 def value_encoder(config: NetworkConfig) -> ValueEncoder:
