@@ -204,7 +204,7 @@ def test_a_pass_whose_range_was_put_back_follows_again(stage):
 
 def test_an_expression_inside_of_a_node_stays_when_the_script_is_saved(stage):
     stage.propagate()
-    stage.node.node("Result")["first"].setExpression("parent.first_frame + 2")
+    stage.node.node("Result")["first"].setExpression("PlateRange.first_frame + 2")
     stage.plate["last_frame"].setValue(1020)
     stage.save()
     assert stage.node.node("Result")["first"].hasExpression() and "first_frame" in stage.node.node("Result")["first"].toScript()
