@@ -28,7 +28,7 @@ COSMETIC = {
     "autolabel", "updateUI", "knobChanged", "onCreate", "onDestroy", "lock_connections",
     "toolbox", "edit_num", "reload", "updateLocalization", "localizationPolicy", "cacheLocal", "Show",
     "in_colorspace", "out_colorspace",  # of a Read: they change by themselves, once, after the first look at its file
-    "plugin_version", "made_of",  # of an XMemPass
+    "plugin_version", "made_of", "node_name", "range_set", "lacks",  # of an XMemPass: the last three can only stop a render
 }  # fmt: skip
 """Knobs that change no pixel."""
 

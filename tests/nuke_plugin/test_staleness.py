@@ -304,6 +304,28 @@ def test_what_a_node_above_keeps_for_itself_is_no_change_of_its_picture(stage):
     assert "The plate has changed" in stage.status(below)
 
 
+def test_what_a_pass_above_keeps_for_itself_is_no_change_of_its_picture(stage):
+    """An XMemRoto whose plate has a pass of another one in it."""
+    nuke = stage.nuke
+    stage.propagate()
+    stage.press("make_passes")
+    union = next(node for node in nuke.allNodes("Group") if node.knob("made_of") is not None)
+    below = nuke.createNode("XMemRoto")
+    below.setInput(0, nuke.nodes.Merge2(inputs=[stage.plate, union]))
+    below.setInput(1, stage.roto)
+    stage.host.pump(0.1)
+    stage.propagate(below)
+    assert "Up to date" in stage.status(below)
+    stage.node.setName("Hero")
+    union["lacks"].fromScript("{curve K x1001 0 x1002 1}")
+    stage.save()
+    stage.press("refresh", below)
+    assert union["node_name"].value() == "Hero" and "Up to date" in stage.status(below)
+    union["matte_invert"].setValue(True)
+    stage.press("refresh", below)
+    assert "The plate has changed" in stage.status(below)
+
+
 def test_swapped_inputs_are_another_plate(stage):
     from xmem_roto_nuke.handover import plates
 
