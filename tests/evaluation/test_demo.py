@@ -92,6 +92,15 @@ def test_demo_replaces_no_picture_of_another_program(tmp_path: Path, no_model: N
     assert [path.name for path in tmp_path.iterdir()] == ["contact-sheet.png"]
 
 
+def test_demo_replaces_no_plate_of_somebody_elses(tmp_path: Path, no_model: None) -> None:
+    plate = tmp_path / "plates" / "demo.1003.exr"
+    plate.parent.mkdir()
+    plate.write_bytes(b"a plate")
+    with pytest.raises(RequestError, match="demo.1003.exr is there, and no demo has made it: it stays as it is"):
+        demo_run.run_demo(tmp_path, None, "cpu", Silence(), SMALL, size=64)
+    assert plate.read_bytes() == b"a plate" and [path.name for path in tmp_path.rglob("*")] == ["plates", "demo.1003.exr"]
+
+
 def test_keyed_mattes_score_one_and_the_truth_scores_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Truth:
         def __init__(self, union: np.ndarray) -> None:

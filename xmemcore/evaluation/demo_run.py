@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ import numpy as np
 
 from xmemcore.evaluation import metrics
 from xmemcore.evaluation.clips import nearest
-from xmemcore.evaluation.demo_shot import DemoShot
+from xmemcore.evaluation.demo_shot import PLATES, DemoShot
 from xmemcore.evaluation.picture import require_writable
 from xmemcore.evaluation.report import draw_report
 from xmemcore.evaluation.untrained import model_or_untrained
-from xmemcore.protocol.failures import not_written
+from xmemcore.protocol.failures import RequestError, not_written
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
+from xmemcore.shot.files.sequence import frame_path
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.mattes.mattes import read_mattes
 from xmemcore.shot.propagate import propagate
@@ -53,7 +55,7 @@ def run_demo(folder: Path, model: str | None, device: str, listener: Listener, s
     """Run the demo.
 
     Args:
-        folder: where everything goes; files of an earlier demo there are replaced, and no picture of another program.
+        folder: where everything goes; files of an earlier demo there are replaced, and no plate or picture of another program.
         model: name or file; None: the default model, or untrained weights when none is installed.
         device: auto, cpu, cuda or mps.
         listener: told of the progress.
@@ -66,14 +68,19 @@ def run_demo(folder: Path, model: str | None, device: str, listener: Listener, s
     shot = shot or DemoShot()
     folder = folder.absolute()
     script, sheet = folder / "demo_roto.nk", folder / "contact-sheet.png"
-    if not script.is_file():  # beside it the sheet is an earlier demo's; those of 0.2.0 do not say so
+    plates = (folder / "plates" / PLATES).as_posix()
+    if not script.is_file():  # beside it plates and sheet are an earlier demo's; sheets of 0.2.0 do not say so
         require_writable(sheet)
-    listener.message(f"Drawing a shot of {shot.length} frames, {shot.width}x{shot.height}, into {folder / 'plates'}")
-    plates = shot.write_plates(folder / "plates")
+        foreign = [path for path in (frame_path(plates, frame) for frame in shot.frames) if os.path.lexists(path)]
+        if foreign:
+            raise RequestError(f"{foreign[0]} is there, and no demo has made it: it stays as it is. Name another folder (--out).")
     try:
-        script.write_text(shot.script(plates), encoding="utf-8")
+        folder.mkdir(parents=True, exist_ok=True)
+        script.write_text(shot.script(plates), encoding="utf-8")  # first, so that plates of a demo that was stopped are known
     except OSError as error:
         raise not_written(script, error) from error
+    listener.message(f"Drawing a shot of {shot.length} frames, {shot.width}x{shot.height}, into {folder / 'plates'}")
+    shot.write_plates(folder / "plates")
     chosen, trained = model_or_untrained(model, folder)
     listener.message(f"Propagating the roto of frames {' and '.join(map(str, shot.keyframes))} with {chosen or 'the default model'}")
     out = (folder / "mattes" / "matte.%04d.exr").as_posix()

@@ -17,10 +17,14 @@ import numpy as np
 from xmemcore.protocol.failures import not_written
 from xmemcore.shot.files import exr
 from xmemcore.shot.files.box import Box
+from xmemcore.shot.files.sequence import frame_path
 
 FIRST_FRAME = 1001
 POINTS = 16
 SUPERSAMPLING = 4
+
+PLATES = "demo.%04d.exr"
+"""Name of a plate's file."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +133,8 @@ class DemoShot:
         for frame in self.frames:
             picture = self.plate(frame).astype(np.float16)
             channels = {name: np.ascontiguousarray(picture[..., position]) for position, name in enumerate("RGB")}
-            exr.write(folder / f"demo.{frame}.exr", channels, box, box, 1.0, {})
-        return (folder / "demo.%04d.exr").as_posix()
+            exr.write(frame_path(folder / PLATES, frame), channels, box, box, 1.0, {})
+        return (folder / PLATES).as_posix()
 
     def _upright(self, points: np.ndarray) -> np.ndarray:
         """Turn y around, as Nuke has it."""
