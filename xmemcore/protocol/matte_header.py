@@ -67,18 +67,22 @@ def kept_file(path: Path) -> Optional[str]:
     """Say what a file is that no matte may replace: an EXR that we have not made, or an approved copy.
 
     Returns:
-        The end of a sentence that names the file; None for a matte, and for what is no whole EXR, which may be a broken one.
+        The end of a sentence that names the file; None for a matte, and for what may be a broken one: an EXR that ends early, or
+        a file that is empty or begins with zeros, as a machine that went down leaves them.
     """
     try:
         content = read_ordinary(path, 0, begin=HEADER_BYTES)
     except (OSError, ValueError):
         return None
     foreign = "which XMem Roto has not made"
+    begin = content[: len(MAGIC)]
+    if begin.strip(b"\0") and not MAGIC.startswith(begin):
+        return foreign
     try:
         names = find_attributes(content)
     except ValueError:
         # A whole header of ours is never so long; a shorter file is broken.
-        return foreign if content[:4] == MAGIC and len(content) == HEADER_BYTES else None
+        return foreign if len(content) == HEADER_BYTES and content.startswith(MAGIC) else None
     if APPROVED_FRAME in names:
         return "which is an approved matte"
     return None if any(name.startswith(OURS) for name in names) else foreign

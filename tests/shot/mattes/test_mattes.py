@@ -232,15 +232,21 @@ def test_mattes_never_replace_what_they_are_made_from(tmp_path: Path, plate_file
     kept(tmp_path / "plate" / "matte.####.exr", plate_files)
 
 
-def test_mattes_never_replace_an_exr_that_no_run_has_made(tmp_path: Path, plate_files: list[Path]) -> None:
+def test_mattes_never_replace_a_file_that_no_run_has_made(tmp_path: Path, plate_files: list[Path]) -> None:
     """Such as the files of a plate that Nuke has rendered on, a camera's long header included; what is broken may be a matte of ours."""
     out, first = tmp_path / "m.%04d.exr", tmp_path / "m.0008.exr"
     for header in ({}, {"camera": "x" * (1 << 17)}):
         OpenEXR.File({"compression": OpenEXR.ZIP_COMPRESSION, **header}, {"R": np.ones((4, 4), np.float16)}).write(str(first))
         with pytest.raises(RequestError, match="would replace .*m.0008.exr, which XMem Roto has not made. Choose another output"):
             kept(out, plate_files)
-    first.write_bytes(first.read_bytes()[:100])
-    kept(out, plate_files)
+    broken = first.read_bytes()[:100]
+    for content in (broken, broken[:2], b"", bytes(100)):
+        first.write_bytes(content)
+        kept(out, plate_files)
+    for content in (b"\x89PNG\r\n\x1a\n", b"notes"):
+        first.write_bytes(content)
+        with pytest.raises(RequestError, match="would replace .*m.0008.exr, which XMem Roto has not made"):
+            kept(out, plate_files)
     first.unlink()
     first.mkdir()
     with pytest.raises(RequestError, match="would replace .*m.0008.exr, which XMem Roto has not made"):
