@@ -528,7 +528,7 @@ class SuggestRequest(ShotRequest):
         label="suggest for",
         knob_choices=(ALL_OBJECTS,),
         knob_none=ALL_OBJECTS,
-        tooltip="Suggest for this object, or for the union of all.",
+        tooltip="Suggest for this object, or for all of them.",
     )
     method: str = setting(
         METHODS[0],
