@@ -139,7 +139,9 @@ def test_method_that_sees_nothing_needs_no_network(shot: PropagateRequest, metho
     result = suggest(SuggestRequest(plate=shot.plate, masks=shot.masks, keyframes=(0,), count=3, method=method, frames="4-9"))
     frames = [suggestion.frame for suggestion in result.suggestions]
     assert len(set(frames)) == 3 and set(frames) <= set(range(4, 10)) and result.encoded_frames == 0
-    assert all(suggestion.reason.endswith(f"closest is {suggestion.nearest_keyframe}") for suggestion in result.suggestions)
+    for place, suggestion in enumerate(result.suggestions):
+        earlier = ", suggested before it" if suggestion.nearest_keyframe in frames[:place] else ""
+        assert suggestion.reason.endswith(f"closest is {suggestion.nearest_keyframe}{earlier}")
 
 
 def test_only_frames_of_the_range_are_suggested(shot: PropagateRequest) -> None:
