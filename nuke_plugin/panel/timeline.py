@@ -120,15 +120,17 @@ def reasons_of(answer: Mapping[str, Any], settled: Mapping[str, Collection[int]]
         settled: frames of each object on which the artist has said what it is: keyed, absent or approved. It is not wrong there.
     """
 
-    def is_settled(frame: int, name: Optional[str]) -> bool:
-        meant = [settled[name]] if name is not None and name in settled else list(settled.values())
+    def is_settled(frame: int, *names: Optional[str]) -> bool:
+        known = all(name is not None and name in settled for name in names)
+        meant = [settled[name] for name in names if name is not None] if known else list(settled.values())
         return bool(meant) and all(frame in frames for frames in meant)
 
     of_all = answer.get("object")
     reasons: Dict[int, str] = {}
     for suggestion in answer.get("suggestions") or ():
         frame = int(suggestion["frame"])
-        if suggestion.get("wrong", True) and not is_settled(frame, suggestion.get("object") or of_all):
+        named = (suggestion.get("object") or of_all, *(suggestion.get("also") or ()))
+        if suggestion.get("wrong", True) and not is_settled(frame, *named):
             reasons[frame] = str(suggestion["reason"])
     for first, _ in runs(int(frame) for frame in answer.get("lost_frames") or ()):
         if not is_settled(first, of_all):

@@ -141,6 +141,9 @@ def test_what_is_said_of_one_object_leaves_the_reasons_of_others(start):
     assert sorted(reasons_of(answer, {"sleeve": (5, 7), "head": ()})) == [7], "nobody says which object is lost"
     assert reasons_of(answer, {"sleeve": (5, 7), "head": (7,)}) == {}
     assert sorted(reasons_of({**answer, "object": "sleeve"}, {"sleeve": (7,), "head": ()})) == [5]
+    both = {"suggestions": [{**said, "also": ["head"]}], "object": None}
+    assert sorted(reasons_of(both, {"sleeve": (5,), "head": (), "body": ()})) == [5], "a key of one mends one"
+    assert reasons_of(both, {"sleeve": (5,), "head": (5,), "body": ()}) == {}
 
 
 def test_objects_without_a_lane_of_their_own_share_the_last(start):

@@ -56,6 +56,8 @@ class Suggestion:
     """Why, in a sentence."""
     object: Optional[str] = None
     """Whom the reason is about; None: all, or the picture."""
+    also: Tuple[str, ...] = ()
+    """Other objects that look wrong there too, as far as the reason names them."""
     first: Optional[int] = None
     """First frame of the stretch that looks wrong; the frame itself where none does."""
     last: Optional[int] = None

@@ -22,10 +22,10 @@ def of_them_new(number: int, new: int) -> str:
     return "all new" if new else "none new"
 
 
-def listed(items: Sequence[object], most: int = 8) -> str:
+def listed(items: Sequence[object], most: int = 8, between: str = ", ") -> str:
     """Write the first things of a list and how many follow: `a, b, c and 4 more`."""
     rest = len(items) - most
-    return ", ".join(map(str, items[:most])) + (f" and {rest} more" if rest > 0 else "")
+    return between.join(map(str, items[:most])) + (f" and {rest} more" if rest > 0 else "")
 
 
 def one_line(text: str) -> str:

@@ -82,6 +82,7 @@ class _SuggestRun:
         sights = self._kept("sights") if self.strategy.judges else None
         self.masks = ShotMasks(shot, obj, shot.plate.canvas.working_size(request.size), mattes, sights)
         self.judgement = Judgement(())
+        self.told: list[Reason] = []
         self.eligible = [index in self.wanted and self._may_be_keyed(index) for index in range(len(shot.plate.frames))]
         self.views: list[View] = []
         self.looks: dict[int, torch.Tensor] = {}
@@ -148,7 +149,7 @@ class _SuggestRun:
         """Give the result of the run."""
         numbers, by_frame = self.shot.plate.frames, self.judgement.expected()
         suggestions = self._suggestions(picks)
-        lost = self._lost(suggestions)
+        lost = self._lost()
         unkeyed = [j for index, j in enumerate(by_frame) if index not in self.keyed]
         expected = round(float(np.mean(unkeyed)), 3) if unkeyed else None
         elsewhere = self._elsewhere(suggestions)
@@ -167,18 +168,24 @@ class _SuggestRun:
             expected={numbers[index]: round(j, 3) for index, j in enumerate(by_frame)},
         )
 
-    def _lost(self, suggestions: Sequence[Suggestion]) -> list[int]:
-        """List the frames on which an object is missing between frames that show it, and that no suggestion is for."""
-        told = [range(pick.first, pick.last + 1) for pick in suggestions if pick.wrong and pick.first is not None and pick.last is not None]
-        lost = self.judgement.lost() if self.strategy.judges else self.masks.lost()
-        return [frame for frame in map(self.shot.plate.frames.__getitem__, lost) if not any(frame in stretch for stretch in told)]
+    def _names(self) -> list[str]:
+        """Name the objects that are looked at."""
+        return [self.shot.annotations.objects[obj] for obj in self.masks.objects]
+
+    def _lost(self) -> list[int]:
+        """List the frames on which an object is missing between frames that show it, and that no reason of a suggestion names."""
+        if self.strategy.judges:
+            by_object = zip(self._names(), self.judgement.lost())
+            lost = sorted({index for name, at in by_object for index in at if not any(why.tells(name, index) for why in self.told)})
+        else:
+            lost = self.masks.lost()
+        return [self.shot.plate.frames[index] for index in lost]
 
     def _elsewhere(self, suggestions: Sequence[Suggestion]) -> list[str]:
         """Say what looks wrong where nothing is suggested for it; [] where some suggestion is for what looks wrong."""
         if any(pick.wrong for pick in suggestions):
             return []
-        names = [self.shot.annotations.objects[obj] for obj in self.masks.objects]
-        return wrong_stretches(self.judgement.doubts, names, self.shot.plate.frames)
+        return wrong_stretches(self.judgement.doubts, self._names(), self.shot.plate.frames)
 
     def _left_out(self) -> list[int]:
         """List the wanted frames that may not be picked because their mask is small."""
@@ -189,29 +196,34 @@ class _SuggestRun:
         """Make the suggestions of the picks that are worth keying, each beside the keys and those before it."""
         worth = list(takewhile(lambda pick: pick.score >= LEAST_SHARE * picks[0].score, picks))
         picked = [pick.index for pick in worth]
-        told: list[Reason] = []
-        return [self._suggestion(pick, picked, picked[:place], told) for place, pick in enumerate(worth)]
+        return [self._suggestion(pick, picked, picked[:place]) for place, pick in enumerate(worth)]
 
-    def _suggestion(self, pick: Pick, picked: Sequence[int], earlier: Sequence[int], told: list[Reason]) -> Suggestion:
-        """Make the suggestion that an artist reads of a pick.
+    def _suggestion(self, pick: Pick, picked: Sequence[int], earlier: Sequence[int]) -> Suggestion:
+        """Make the suggestion that an artist reads of a pick; its reason is added to what was told.
 
         Args:
             pick: the frame.
             picked: indices of all picks.
             earlier: those before this one.
-            told: their reasons; this one's is added.
         """
-        numbers, annotations, before = self.shot.plate.frames, self.shot.annotations, [*self.keyed, *earlier]
+        numbers, before = self.shot.plate.frames, [*self.keyed, *earlier]
         if not before:
             return Suggestion(numbers[pick.index], pick.score, None, first_key_reason(pick.score))
         closest = _closest(self.views, before, pick.index)
         if not self.strategy.judges:
             return Suggestion(numbers[pick.index], pick.score, numbers[closest], self._what_is_special(pick.index, closest, earlier))
-        names = [annotations.objects[obj] for obj in self.masks.objects]
-        why = reason(pick.index, self.masks.keys(), before, self.judgement.doubts, names, numbers, picked, told)
-        told.append(why)
+        why = reason(pick.index, self.masks.keys(), before, self.judgement.doubts, self._names(), numbers, picked, self.told)
+        self.told.append(why)
         return Suggestion(
-            numbers[pick.index], pick.score, numbers[closest], why.sentence, why.object, numbers[why.first], numbers[why.last], why.wrong
+            numbers[pick.index],
+            pick.score,
+            numbers[closest],
+            why.sentence,
+            why.object,
+            tuple(dict.fromkeys(name for name, _, _ in why.besides if name != why.object)),
+            numbers[why.first],
+            numbers[why.last],
+            why.wrong,
         )
 
     def _what_is_special(self, index: int, closest: int, picked: Sequence[int]) -> str:
@@ -222,7 +234,7 @@ class _SuggestRun:
         near, beside = self.shot.plate.frames[closest], ", suggested before it" if closest in picked else ""
         if not self.strategy.sees:
             return f"{self.strategy.reason}; closest is {near}{beside}"
-        names = [self.shot.annotations.objects[obj] for obj in self.masks.objects] if self.request.mattes is not None else []
+        names = self._names() if self.request.mattes is not None else []
         whom = "all objects: " if len(names) > 1 else f"{names[0]}: " if names else ""
         mattes = "their mattes together are" if len(names) > 1 else "the matte is"
         now, then = self.masks.pixels(index), self.masks.pixels(closest)

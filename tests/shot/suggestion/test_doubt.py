@@ -155,6 +155,32 @@ def test_a_stretch_is_named_once_and_by_the_frame_that_puts_it_right() -> None:
     assert ["turned" in each.sentence for each in turned] == [True, False]
 
 
+def test_all_objects_that_a_key_puts_right_are_named_the_worst_first() -> None:
+    def wrong(sign: str, error: float, first: int, last: int) -> list[Doubt]:
+        return [Doubt(error, sign) if first <= index <= last else Doubt(0.05, "") for index in range(40)]
+
+    names = ["head", "sleeve", "hand", "body", "shoe", "hat"]
+    found = [wrong("lost", 1.0, 10, 21), wrong("jumps to another place", 0.6, 12, 18), wrong("lost", 1.0, 13, 17), wrong("", 0.05, 0, 0)]
+    found += [wrong("edge unsure", 0.3, 10, 21), wrong("lost", 1.0, 25, 27)]
+
+    def said(*suggested: int) -> list[Reason]:
+        told: list[Reason] = []
+        for place, index in enumerate(suggested):
+            told.append(reason(index, [[0, 39]] * 6, [0, 39, *suggested[:place]], found, names, list(range(1001, 1041)), suggested, told))
+        return told
+
+    first, second = said(15, 26)
+    hand, sleeve = "hand: lost for 5 frames (1014-1018)", "sleeve: jumps to another place on 1013-1019"
+    assert first.sentence == f"head: lost for 12 frames (1011-1022); {hand}; {sleeve}", "an edge that right mattes show too is no fault"
+    assert (first.object, first.besides) == ("head", (("hand", 13, 17), ("sleeve", 12, 18)))
+    assert second.sentence == "hat: lost for 3 frames (1026-1028)" and second.besides == ()
+    assert first.tells("hand", 14) and not first.tells("hand", 18) and first.tells("head", 18) and not first.tells("body", 14)
+    assert [each.sentence.count("hand") for each in said(22, 14)] == [0, 1], "by the key that puts it right"
+    found[3] = wrong("suddenly larger", 0.5, 14, 16)
+    found[4] = wrong("suddenly smaller", 0.5, 15, 16)
+    assert said(15)[0].sentence.endswith("; body: suddenly larger on 1015-1017 and 1 more")
+
+
 def test_two_candidates_are_an_alarm_once_they_last() -> None:
     def said(last: int) -> bool:
         found = [[Doubt(0.35, "two candidates") if 4 <= index <= last else Doubt(0.05, "") for index in range(20)]]

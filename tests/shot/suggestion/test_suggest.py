@@ -158,6 +158,29 @@ def test_an_object_without_mattes_is_named(request_: SuggestRequest) -> None:
     assert warning.startswith("2 has no matte in ") and "nothing can look wrong there" in warning
 
 
+def test_two_objects_that_are_lost_on_the_same_frames_are_both_named(request_: SuggestRequest) -> None:
+    """Of the second one nothing would be known else: not even that its mattes are empty."""
+    other, nothing = np.zeros((96, 128), np.float32), np.zeros((96, 128), np.float32)
+    other[4:16, 4:24] = 1
+    for frame in KEYED:
+        path = Path(str(request_.masks)) / f"m.{frame:04d}.png"
+        image = Image.fromarray(np.where(other > 0, 2, (truth(frame) >= 0.5)).astype(np.uint8), "P")
+        image.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+        image.save(path)
+    writer = MatteWriter(Path(str(request_.mattes)), Plate.open(request_.plate).canvas, [("obj_1", "1"), ("obj_2", "2")], {})
+    for frame in range(LENGTH):
+        planes = np.stack([nothing if 10 <= frame <= 20 else truth(frame), nothing if 12 <= frame <= 15 else other])
+        writer.write(frame, planes, planes.max(axis=0), keyframe=frame in KEYED)
+    result = suggest(request_)
+    (first,) = (pick for pick in result.suggestions if pick.wrong)
+    assert first.reason == "1: lost for 11 frames (10-20); 2: lost for 4 frames (12-15)" and (first.object, first.also) == ("1", ("2",))
+    assert result.lost_frames == ()
+    # Beside the first one's stretch only; the second one's is named by nobody, so its empty mattes are.
+    result = suggest(replace(request_, frames="20", count=1))
+    assert result.suggestions[0].reason == "1: lost for 11 frames (10-20)" and result.lost_frames == (12, 13, 14, 15)
+    assert result.message.endswith(" On frames 12-15 the matte is empty, between frames that have it.")
+
+
 def test_mattes_of_another_format_are_not_judged(request_: SuggestRequest) -> None:
     writer = MatteWriter(Path(str(request_.mattes)), Canvas(Box(0, 0, 64, 48), Box(0, 0, 64, 48)), [("obj_1", "1")], {})
     for frame in range(10, 20):

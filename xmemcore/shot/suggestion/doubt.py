@@ -37,7 +37,7 @@ LOST = "lost"
 TWO_CANDIDATES = "two candidates"
 """Sign of a matte beside another place that looks like the object at its keys."""
 TURNED = "turned away"
-"""Sign of a matte whose object looks like none of its keys. The matte may well be right; a key there teaches the most."""
+"""Sign of a matte whose object looks like none of its keys. The matte may well be right; a key there shows what no other does."""
 UNSURE_INSIDE, UNSURE_EDGE = "unsure inside", "edge unsure"
 """Signs of a matte that is half transparent within the object, and around it."""
 IN_PLACES = "in "
@@ -238,9 +238,9 @@ class Judgement:
         """Give the expected J of each frame, the mean over the objects; [] where nothing was judged."""
         return np.mean([[expected_j(doubt.error) for doubt in found] for found in self.doubts], axis=0).tolist() if self.doubts else []
 
-    def lost(self) -> list[int]:
-        """List the frames on which some object is lost."""
-        return sorted({index for found in self.doubts for index, doubt in enumerate(found) if doubt.reason == LOST})
+    def lost(self) -> list[list[int]]:
+        """List, for each object, the frames on which it is lost."""
+        return [[index for index, doubt in enumerate(found) if doubt.reason == LOST] for found in self.doubts]
 
 
 def doubts(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xmemcore.protocol.words import plural
+from xmemcore.protocol.words import listed, plural
 from xmemcore.shot.suggestion.doubt import LOST, TURNED, TWO_CANDIDATES, WEAK_SIGNS, Doubt, Stretch, stretches
 
 REACH_FRAMES = 24
@@ -20,6 +20,8 @@ FAR_FRAMES = 8
 """From here on the distance to the nearest key is reason enough; nearer, what the mattes show there is named too, where it is something."""
 LESS_SURE = 1.25
 """Mean expected error of a stretch, beside that of all frames without a key, from which the stretch is called less sure."""
+BESIDES_SHOWN = 3
+"""Stretches that a reason names beside the worst one."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,13 @@ class Reason:
     """Index of the last frame of that stretch."""
     wrong: bool
     """Whether something looks wrong, and not only far from a key."""
+    besides: tuple[tuple[str, int, int], ...] = ()
+    """What else looks wrong that a key on the frame puts right, as far as the sentence names it: whose, first and last index."""
+
+    def tells(self, name: str, index: int) -> bool:
+        """Say whether the sentence names a stretch of an object that holds a frame."""
+        stretches = ((self.object, self.first, self.last), *self.besides) if self.wrong else ()
+        return any(name == whose and first <= index <= last for whose, first, last in stretches)
 
 
 def mended(index: int, doubts: Sequence[Sequence[Doubt]]) -> list[int]:
@@ -73,7 +82,8 @@ def reason(
         doubts: for each object, of every frame; empty where there are no mattes.
         names: of the objects.
         frames: the plate's frame numbers.
-        suggested: indices of all suggestions, in their order; a stretch is named by the first that puts it right.
+        suggested: indices of all suggestions, in their order; a stretch is named by the first that puts it right. It names the worst of
+            those that it puts right, and the others behind it.
         told: reasons of those before this one. What none puts right is named by the first that is near, and not again.
     """
     named = [(said.object, said.first, said.last) for said in told]
@@ -82,7 +92,11 @@ def reason(
     wrong = _worst(index, keyed, own)
     if wrong is not None:
         obj, stretch = wrong
-        return Reason(f"{names[obj]}: {_on(stretch, frames)}", names[obj], stretch.first, stretch.last, True)
+        right_too = [other for other in own if other != wrong and _mends(index, other[1]) and _alarms(other[1])]
+        right_too.sort(key=lambda each: -each[1].error)
+        sentence = listed([f"{names[whose]}: {_on(some, frames)}" for whose, some in [wrong, *right_too]], 1 + BESIDES_SHOWN, "; ")
+        besides = tuple((names[whose], some.first, some.last) for whose, some in right_too[:BESIDES_SHOWN])
+        return Reason(sentence, names[obj], stretch.first, stretch.last, True, besides)
     turned = _turned(index, unnamed)
     if turned is not None:
         obj, stretch = turned
