@@ -108,6 +108,22 @@ def _is_alive(node: nuke.Node) -> bool:
     return True
 
 
+def own_name(node: nuke.Node) -> str:
+    """Give a name that no other node has: clones have one full name, and differ in where they lie and in what feeds them.
+
+    The full name where nodes are counted.
+    """
+    name = str(node.fullName())
+    if _rationed:
+        return name
+    if "." in name:
+        name = f"{own_name(node.parent())}.{node.name()}"
+    if node.clones():
+        feeding = (node.input(index) for index in range(node.inputs()))
+        name += f" {node.xpos()} {node.ypos()} {' '.join('-' if above is None else str(above.name()) for above in feeding)}"
+    return name
+
+
 def outside(node: nuke.Node) -> Optional[nuke.Node]:
     """Give what feeds an Input node through the Group around it; None when nothing does, and for any other node."""
     if node.Class() != "Input":

@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Set
 
-from xmem_roto_nuke import actions, host
+from xmem_roto_nuke import actions, graph, host
 from xmem_roto_nuke.handover import digest
 from xmem_roto_nuke.node import identity, runs
 from xmem_roto_nuke.panel import ownership, status
@@ -91,13 +91,13 @@ def _in_order(nodes: Sequence[nuke.Node]) -> List[nuke.Node]:
     """Put nodes that others come from before those, and leave their order else; as they are where nodes are counted."""
     if not host.may_walk_trees():
         return list(nodes)
-    wanted = {str(node.fullName()): node for node in nodes}
+    wanted = {graph.own_name(node): node for node in nodes}
     ordered: List[nuke.Node] = []
     seen: Set[str] = set()
     waiting = [(node, False) for node in reversed(nodes)]
     while waiting:
         node, is_above_done = waiting.pop()
-        name = str(node.fullName())
+        name = graph.own_name(node)
         if is_above_done:
             ordered += [wanted[name]] if name in wanted else []
         elif name not in seen:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from xmem_roto_nuke import environment, host
-from xmem_roto_nuke.graph import behind_dots, outside
+from xmem_roto_nuke.graph import behind_dots, outside, own_name
 from xmem_roto_nuke.handover.reads import ReadFiles
 from xmem_roto_nuke.node import body, identity
 
@@ -105,10 +105,10 @@ class Tree:
             for _ in _walk(top, upstream, nodes):
                 pass
         else:
-            nodes[top.fullName()] = top
+            nodes[own_name(top)] = top
         knobs = {name: _acting_knobs(node) for name, node in nodes.items()}
         readers = [node for node in nodes.values() if _reads_files(node)]
-        files = {node.fullName(): ReadFiles.of_node(node, file_pattern(node)) for node in readers}
+        files = {own_name(node): ReadFiles.of_node(node, file_pattern(node)) for node in readers}
         ours = {name: nodes[name].parent() for name in files if name.split(".")[-1] in (body.MATTES, body.UNMADE, body.LAYERLESS)}
         ours = {name: around for name, around in ours.items() if around.knob("on_missing") is not None}
         # A matte that is missing is refused, see `without_matte`, and is no hole of the plate.
@@ -125,7 +125,7 @@ class Tree:
                 # Whatever these have for mattes, rendering asks for it.
                 *((ReadFiles.of_node(read, file_pattern(read)), node) for node in passed for read in _matte_reads(node)),
             ],
-            lone=None if lone is None else files.get(lone.fullName()),
+            lone=None if lone is None else files.get(own_name(lone)),
             all_frames=any(OTHER_FRAMES.search(node.Class()) for node in nodes.values()),
             with_views=(*passed, *(node for node in nodes.values() if identity.is_xmemroto(node))),
             reloads=tuple(int(reader["version"].value()) for reader in readers if _counts_reloads(reader)),
@@ -275,11 +275,11 @@ def behind_mattes(top: nuke.Node) -> Tuple[nuke.Node, List[nuke.Node]]:
 
 
 def _walk(top: nuke.Node, upstream: Callable[[nuke.Node], List[nuke.Node]], found: Dict[str, nuke.Node]) -> Iterator[None]:
-    """Fill in every node above by its full name, each once, in an order that no name decides; one a step."""
+    """Fill in every node above by its own name, each once, in an order that no name decides; one a step."""
     waiting = [top]
     while waiting:
         node = waiting.pop()
-        name = node.fullName()
+        name = own_name(node)
         if name in found:
             continue
         found[name] = node
@@ -359,7 +359,7 @@ def _lines(node: nuke.Node, knobs: Sequence[ActingKnob], numbers: Optional[Dict[
     feeding: List[Optional[nuke.Node]] = []
     if numbers is not None:
         feeding = [*(behind_dots(node.input(index)) for index in range(node.inputs())), behind_dots(outside(node)), *outputs(node)]
-    places = " ".join("-" if feeder is None or numbers is None else str(numbers.get(feeder.fullName(), "?")) for feeder in feeding)
+    places = " ".join("-" if feeder is None or numbers is None else str(numbers.get(own_name(feeder), "?")) for feeder in feeding)
     texts = [f"{name} {_LOOKED_UP_DEFAULT.sub('default', text)}" for name, _, text in knobs]
     asked = [line for _, _, text in knobs if len(text) < LONGEST_PATH for line in environment.asked_in(text)]
     return [f"{node.Class()} {places}", *texts, *asked, *(environment.ocio_state() if node.Class().startswith("OCIO") else ())]

@@ -79,7 +79,7 @@ def upstream(node: nuke.Node) -> List[nuke.Node]:
     feeding = [graph.behind_dots(above) for above in (*(node.input(index) for index in range(node.inputs())), graph.outside(node))]
     # Nuke lists in no fixed order; the inputs have one, and the others' names, as expressions have them, are part of the digest.
     others = sorted(node.dependencies(nuke.HIDDEN_INPUTS | nuke.EXPRESSIONS), key=lambda other: other.fullName())
-    found = {above.fullName(): above for above in [*feeding, *others] if above is not None}
+    found = {graph.own_name(above): above for above in [*feeding, *others] if above is not None}
     return list(found.values())
 
 

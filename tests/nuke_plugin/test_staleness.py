@@ -487,6 +487,23 @@ def test_a_node_that_brackets_name_is_a_part_of_the_plate_with_what_that_names(s
     assert len({known, changed, tree_digest(stage.plate)}) == 3
 
 
+@pytest.mark.parametrize("above", ["the first", "the clone"])
+def test_what_is_above_each_of_two_clones_is_a_part_of_the_plate(stage, above):
+    nuke = stage.nuke
+    blur, other = nuke.nodes.Blur(inputs=[stage.grade]), nuke.nodes.Grade(inputs=[stage.grade.input(0)])
+    clone = nuke.clone(blur, "", False)
+    clone.setInput(0, other)
+    assert clone.fullName() == blur.fullName()
+    stage.plate.setInput(0, nuke.nodes.Merge2(inputs=[blur, clone]))
+    before = tree_digest(stage.plate)
+    clone["xpos"].setValue(500)
+    assert tree_digest(stage.plate) == before, "where it lies changes no pixel"
+    stage.propagate()
+    (stage.grade if above == "the first" else other)["multiply"].setValue(0.5)
+    stage.press("refresh")
+    assert "The plate has changed." in stage.status() and tree_digest(stage.plate) != before
+
+
 def test_the_inside_of_a_gizmo_is_a_part_of_the_plate(stage):
     def made(amount):
         folder = stage.folder / f"gizmos{amount}"
