@@ -1,7 +1,8 @@
-"""Tell cheaply whether anything above a node has changed since its result was last judged. Main thread only.
+"""Tell cheaply whether a node's settings, or anything above it, have changed since its result was last judged. Main thread only.
 
 Nuke's own hashes answer at once, but only for a frame on which they were taken before, and not for every node. Artists key other frames
-than the last one they looked at, so there is a second witness that knows no frame: the texts of the knobs above, and of the roto's shapes.
+than the last one they looked at, so there is a second witness that knows no frame: the texts of the knobs above, of the roto's shapes and
+of the node's own settings.
 It costs a walk up the tree. The walk begins at most every two seconds, goes on by a few nodes at each moment, however large the tree
 is, and begins less often where it takes long.
 """
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Tuple
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import digest, plates
 from xmem_roto_nuke.node import identity, roto_pipe
-from xmem_roto_nuke.node.settings import ALPHA
+from xmem_roto_nuke.node.settings import ALPHA, watched_knobs
 from xmemcore.protocol.failures import RequestError
 
 if TYPE_CHECKING:
@@ -142,7 +143,9 @@ def _token(node: nuke.Node) -> str:
 
 def _token_in_steps(node: nuke.Node) -> Iterator[str]:
     """Do the same one node at a time, giving "" until the last step."""
-    texts = [str(node["key_edits"].value())]
+    # Undo, a script and an expression change the node's own knobs without a callback.
+    own = (node.knob(name) for name in ("key_edits", *watched_knobs()))
+    texts = [f"{knob.name()} {knob.value()}" for knob in own if knob is not None]
     plate, source = _plate(node), identity.connected(node, identity.ROTO)
     if plate is not None:
         yield from _tree_text(plate, texts)

@@ -504,6 +504,29 @@ def test_what_is_above_each_of_two_clones_is_a_part_of_the_plate(stage, above):
     assert "The plate has changed." in stage.status() and tree_digest(stage.plate) != before
 
 
+@pytest.mark.parametrize("by", ["undo", "a script", "an expression"])
+def test_a_setting_that_changes_without_a_callback_is_noticed(stage, by):
+    stage.node.showControlPanel()
+    if by == "undo":
+        stage.host.user_edit(stage.node["size"], 360)
+    elif by == "an expression":
+        master = stage.nuke.nodes.NoOp(name="Master")
+        master.addKnob(stage.nuke.Double_Knob("lines", "lines"))
+        master["lines"].setValue(360)
+        stage.node["size"].setExpression("Master.lines")
+    stage.propagate()
+    let_idle_run(stage)
+    assert "Up to date" in stage.status()
+    if by == "undo":
+        stage.host.undo()
+    elif by == "an expression":
+        master["lines"].setValue(240)
+    else:
+        stage.node["size"].setValue(240)
+    let_idle_run(stage)
+    assert "Changed settings: working size." in stage.status()
+
+
 def test_the_inside_of_a_gizmo_is_a_part_of_the_plate(stage):
     def made(amount):
         folder = stage.folder / f"gizmos{amount}"
