@@ -93,6 +93,17 @@ def test_mattes_go_where_the_output_knob_says(stage, output, folder):
     assert stage.host.pixels(stage.node, 1004).at("rgba.alpha", 9, 48 - 1 - 12) == 1.0
 
 
+def test_mattes_whose_ending_is_in_capitals_are_found_and_can_be_approved(stage):
+    from xmem_roto_nuke.panel import timeline
+
+    stage.node["output"].setValue("near/m.%04d.EXR")
+    stage.propagate()
+    assert "Up to date" in stage.status() and len(list((stage.folder / "near").glob("m.*.EXR"))) == 10
+    stage.press("approve")
+    stage.wait()
+    assert timeline.of_node(stage.node["node_id"].value()).approved == {"tri": (1004,)} and stage.told == []
+
+
 def test_no_helper_node_stays_and_undo_knows_nothing_of_the_export(stage):
     nodes = [node.fullName() for node in stage.host.all_nodes()]
     stage.propagate()

@@ -81,7 +81,7 @@ def exr_states(folder: Path) -> Optional[Dict[str, Tuple[int, int]]]:
     """Give size and time of each EXR of a folder, by name; None when the folder cannot be listed."""
     try:
         with os.scandir(folder) as listed:
-            states = {entry.name: entry.stat() for entry in listed if entry.name.endswith(".exr")}
+            states = {entry.name: entry.stat() for entry in listed if entry.name.lower().endswith(".exr")}
             return {name: (state.st_size, state.st_mtime_ns) for name, state in states.items()}
     except OSError:
         return None

@@ -65,6 +65,13 @@ def test_an_approved_matte_stays_while_the_others_learn_from_it(request_: Propag
     assert node_status(later).stale == ()
 
 
+def test_copies_of_mattes_whose_ending_is_in_capitals_count(request_: PropagateRequest) -> None:
+    request = replace(request_, out=request_.out.replace(".exr", ".EXR"))
+    propagate(request)
+    assert approve(ApproveRequest(request.out, "1006")).changed == (1006,)
+    assert 1006 in propagate(replace(request, approved=approved(request))).keyframes
+
+
 def test_one_object_is_approved_and_the_other_is_predicted(request_: PropagateRequest) -> None:
     propagate(request_)
     before = channels(request_, 1006)

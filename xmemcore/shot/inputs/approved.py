@@ -18,7 +18,7 @@ from xmemcore.protocol.frames import FrameRange, counted
 from xmemcore.protocol.matte_header import APPROVED_FRAME as FRAME
 from xmemcore.protocol.matte_header import LAYER
 from xmemcore.protocol.names import ORIGINAL_NAME, layer_names
-from xmemcore.protocol.places import approved_folder
+from xmemcore.protocol.places import approved_folder, exr_states
 from xmemcore.protocol.requests import ApproveRequest
 from xmemcore.protocol.results import ApproveResult
 from xmemcore.protocol.whole_file import Together, together
@@ -280,10 +280,15 @@ def _layers_in(header: exr.ExrHeader) -> set[str]:
     return {name for name in header.parts[0].channels if name.endswith(LAYER)}
 
 
+def _exrs(folder: Path) -> list[Path]:
+    """List the EXRs of a folder, `.EXR` too; none where there is no folder."""
+    return [folder / name for name in sorted(exr_states(folder) or {})]
+
+
 def _copies(folder: Path) -> dict[int, Path]:
     """Find the copies by the frame in their metadata; files that are no copies are left alone. None where there is no folder."""
     found: dict[int, Path] = {}
-    for path in sorted(folder.glob("*.exr")) if folder.is_dir() else ():
+    for path in _exrs(folder):
         frame = exr.read_header(path).metadata.get(FRAME)
         if not isinstance(frame, int):
             continue
@@ -335,7 +340,7 @@ class ApprovedAnnotations(AddedAnnotations):
             strangers |= {_original(header, name) for name in channels.difference(named.values())}
             self._of_frame[frame] = {obj: name for obj, name in named.items() if obj not in annotations.known(frame)}
         warnings = []
-        if not self._paths and any(Path(folder).expanduser().glob("*.exr")):
+        if not self._paths and _exrs(Path(folder).expanduser()):
             inner = approved_folder(str(Path(folder) / "matte.exr"))
             meant = f" Is {inner} meant?" if inner.expanduser().is_dir() else ""
             warnings.append(f"No EXR in {folder} is an approved matte, so nothing of it counts.{meant}")
@@ -410,7 +415,7 @@ def _unmarked(folder: Path, copies: Iterable[Path]) -> list[Path]:
     copies = set(copies)
     called = {re.sub("[0-9]+", "#", path.name) for path in copies}
     names = {path.name for path in copies}
-    return [path for path in sorted(folder.glob("*.exr")) if path.name not in names and re.sub("[0-9]+", "#", path.name) in called]
+    return [path for path in _exrs(folder) if path.name not in names and re.sub("[0-9]+", "#", path.name) in called]
 
 
 def approved_paths(folder: str) -> list[Path]:
