@@ -18,19 +18,26 @@ from xmem_roto_nuke import environment, host
 from xmem_roto_nuke.graph import behind_dots, outside, own_name
 from xmem_roto_nuke.handover.reads import ReadFiles
 from xmem_roto_nuke.node import body, identity
+from xmemcore.curves.chain import CLASSES
 
 if TYPE_CHECKING:
     import nuke
 
 COSMETIC = {
     "xpos", "ypos", "selected", "label", "note_font", "note_font_size", "note_font_color", "tile_color", "gl_color", "name", "icon",
-    "dope_sheet", "bookmark", "postage_stamp", "postage_stamp_frame", "hide_input", "cached", "indicators", "panel", "help", "window",
+    "dope_sheet", "bookmark", "postage_stamp", "postage_stamp_frame", "hide_input", "cached", "indicators", "panel", "help",
     "autolabel", "updateUI", "knobChanged", "onCreate", "onDestroy", "lock_connections",
-    "toolbox", "edit_num", "reload", "updateLocalization", "localizationPolicy", "cacheLocal", "Show",
-    "in_colorspace", "out_colorspace",  # of a Read: they change by themselves, once, after the first look at its file
-    "plugin_version", "made_of", "node_name", "range_set", "lacks",  # of an XMemPass: the last three can only stop a render
 }  # fmt: skip
-"""Knobs that change no pixel."""
+"""Knobs of every node that change no pixel."""
+COSMETIC_OF_FILES = {
+    "version", "reload", "updateLocalization", "localizationPolicy", "cacheLocal", "edit_num",
+    "in_colorspace", "out_colorspace",  # they change by themselves, once, after the first look at the file; of an OCIOColorSpace they act
+}  # fmt: skip
+"""Knobs that change no pixel of a Read or a Write; `version` counts reloads."""
+COSMETIC_OF_GROUPS = {"Show", "window"}
+COSMETIC_OF_ROTOS = {"toolbox"}
+COSMETIC_OF_PASSES = {"plugin_version", "made_of", "node_name", "range_set", "lacks"}
+"""Knobs of an XMemPass that change no pixel; the last three can only stop a render."""
 
 OTHER_FRAMES = re.compile(
     r"^OFX|Time|Frame(?!Range)|Retime|OFlow|Kronos|Append|Temporal|MotionBlur|Denoise|Stabili|Flicker|Shutter|SmartVector", re.IGNORECASE
@@ -417,8 +424,14 @@ _LOOKED_UP_DEFAULT = re.compile(r'"?default \([^()]*\)"?')
 
 
 def _is_cosmetic(node: nuke.Node, name: str) -> bool:
-    if name == "version":
+    if name in COSMETIC_OF_FILES:
         return _counts_reloads(node)
+    if name in COSMETIC_OF_GROUPS:
+        return hasattr(node, "nodes")
+    if name in COSMETIC_OF_ROTOS:
+        return node.Class() in CLASSES
+    if name in COSMETIC_OF_PASSES:
+        return node.knob("made_of") is not None and node.knob("node_name") is not None
     return not name or name in COSMETIC or name == "frame" and node.Class() == "Root"
 
 

@@ -286,6 +286,25 @@ def test_a_version_that_a_studios_node_has_as_a_text_is_a_part_of_the_plate(stag
     assert "The plate has changed" in stage.status()
 
 
+def test_a_studios_knob_is_a_part_of_the_plate_though_another_class_has_one_of_that_name_that_acts_on_nothing(stage):
+    """As `in_colorspace`: of a Read it changes by itself, of an OCIOColorSpace it is what an artist chooses."""
+    from xmem_roto_nuke.handover import digest
+
+    group = stage.nuke.nodes.Group(name="Look")
+    for name in digest.COSMETIC_OF_FILES | digest.COSMETIC_OF_ROTOS | digest.COSMETIC_OF_PASSES - {"made_of"}:
+        group.addKnob(stage.nuke.String_Knob(name))
+        before = tree_digest(group)
+        group[name].setValue("ACEScg")
+        assert tree_digest(group) != before, name
+    master = stage.nuke.nodes.NoOp(name="Master")
+    for name in digest.COSMETIC_OF_GROUPS:
+        master.addKnob(stage.nuke.Double_Knob(name))
+        stage.grade["gamma"].setExpression(f"Master.{name}")
+        before = tree_digest(stage.plate)
+        master[name].setValue(2)
+        assert tree_digest(stage.plate) != before, name
+
+
 def test_what_a_node_above_keeps_for_itself_is_no_change_of_its_picture(stage):
     """An XMemRoto whose plate is the output of another one."""
     stage.propagate()
