@@ -1000,6 +1000,15 @@ def test_a_file_with_a_date_for_a_number_is_no_frame_of_the_mattes(stage):
     assert stage.node.node("Result")["last"].value() == 1010
 
 
+def test_a_link_to_nothing_is_a_matte_that_is_gone_and_hides_no_other_one(stage):
+    run(stage, "1001-1010")
+    matte = next(stage.folder.glob("mattes/*/matte.1005.exr"))
+    matte.unlink()
+    matte.symlink_to("nowhere.exr")
+    stage.press("refresh")
+    assert "The matte of 1005 is gone." in stage.status()
+
+
 # --- a node that was never propagated
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Tuple
 
@@ -79,12 +80,17 @@ def file_state(path: Path) -> Optional[List[int]]:
 
 def exr_states(folder: Path) -> Optional[Dict[str, Tuple[int, int]]]:
     """Give size and time of each EXR of a folder, by name; None when the folder cannot be listed."""
+    states: Dict[str, Tuple[int, int]] = {}
     try:
         with os.scandir(folder) as listed:
-            states = {entry.name: entry.stat() for entry in listed if entry.name.lower().endswith(".exr")}
-            return {name: (state.st_size, state.st_mtime_ns) for name, state in states.items()}
+            for entry in listed:
+                if entry.name.lower().endswith(".exr"):
+                    with suppress(OSError):  # deleted meanwhile, or a link to nothing: no file, and the others are there
+                        state = entry.stat()
+                        states[entry.name] = (state.st_size, state.st_mtime_ns)
     except OSError:
         return None
+    return states
 
 
 THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT = 176, 99
