@@ -45,3 +45,8 @@ def aggregate(probabilities: list[float]) -> list[float]:
         p = min(max(p, 1e-7), 1 - 1e-7)
         odds.append(p / (1 - p))
     return [o / sum(odds) for o in odds]
+
+
+def nearest_cells(one: Tensor, other: Tensor) -> Tensor:
+    """Distance of each cell of a frame (cells, Ck) to the nearest cell of another one."""
+    return torch.stack([min((cell - there).double().square().sum().sqrt() for there in other) for cell in one]).float()

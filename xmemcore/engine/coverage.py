@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from xmemcore.protocol.failures import Cancelled
+from xmemcore.engine.nearness import Nearness
 
 FRAMES_COMPARED = 240
 """Frames that are compared with each other; of a longer shot every second one, every third one, and so on."""
@@ -74,6 +74,7 @@ def distances(
     covered: Callable[[int], Tensor | None] = lambda index: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
+    nearness: Nearness | None = None,
 ) -> Apart:
     """Measure how far frames are from each other.
 
@@ -86,21 +87,17 @@ def distances(
         covered: gives the share of each cell that the objects cover, (cells,); None where it is unknown.
         progress: called with frames done and their number.
         cancelled: asked before every frame.
+        nearness: what was measured before, and is added to; None: nothing.
 
     Raises:
         Cancelled.
     """
-    seen = torch.stack([glimpses(index) for index in frames])
-    weights = torch.stack([_weights(covered(index), seen.shape[1]) for index in frames])
-    looks = np.zeros((len(frames), len(frames)))
-    for place in range(1, len(frames)):
-        if cancelled():
-            raise Cancelled("Cancelled. Nothing was changed.")
-        cells = torch.cdist(seen[:place], seen[place][None])  # (place, cells of those before, cells of this one)
-        there, back = (cells.amin(dim=2) * weights[:place]).sum(dim=1), (cells.amin(dim=1) * weights[place]).sum(dim=1)
-        looks[place, :place] = ((there + back) / 2).numpy()
-        progress(place + 1, len(frames))
-    looks += looks.T
+    nearness = Nearness() if nearness is None else nearness
+    seen = [glimpses(index) for index in frames]
+    places = nearness.among(seen, progress, cancelled)
+    weights = [_weights(covered(index), len(cells)) for index, cells in zip(frames, seen)]
+    there = torch.stack([nearness.table[place][places].float() @ weight for place, weight in zip(places, weights)])
+    looks = ((there + there.T) / 2).double().numpy()
     times = np.abs(np.subtract.outer(np.asarray(frames), np.asarray(frames))).astype(np.float64)
     if looks.max() <= 1e-6:
         return Apart(looks, looks)  # a still picture: any key explains all of it

@@ -7,7 +7,7 @@ in `STRATEGIES`, and add its name to `protocol.choices.METHODS`, which the comma
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from xmemcore.engine.coverage import compared, distances
 from xmemcore.engine.coverage import picks as covering
+from xmemcore.engine.nearness import Nearness
 from xmemcore.engine.suggestion import Pick, View, suggest
 
 
@@ -41,6 +42,8 @@ class Situation:
     """For every frame, how wrong its mattes are expected to be, in [0, 1]; None: unknown."""
     mends: Callable[[int], Iterable[int]] = lambda index: ()
     """Gives the indices that a key at an index puts right; see `coverage.picks`."""
+    nearness: Nearness = field(default_factory=Nearness)
+    """What was measured of pairs of frames; a strategy that judges adds to it."""
 
     @property
     def open(self) -> list[int]:
@@ -73,7 +76,7 @@ def coverage(situation: Situation, count: int) -> Iterator[Pick]:
     """Pick the frame whose key would lower the expected error of the shot most; see `coverage`. Can choose the first key too."""
     assert situation.glimpse is not None
     frames = compared(len(situation.eligible), situation.keyed, situation.open)
-    apart = distances(frames, situation.glimpse, situation.covered, situation.progress, situation.cancelled)
+    apart = distances(frames, situation.glimpse, situation.covered, situation.progress, situation.cancelled, situation.nearness)
     errors = np.ones(len(frames)) if situation.errors is None else np.asarray(situation.errors, np.float64)[frames]
     for index, gain, gains in covering(frames, apart, situation.keyed, situation.open, errors, count, situation.mends):
         scores = torch.zeros(len(situation.eligible), dtype=torch.float64)

@@ -12,6 +12,7 @@ import torch
 
 from xmemcore.engine.coverage import compared, glimpse, look
 from xmemcore.engine.frames import Padding
+from xmemcore.engine.nearness import Nearness
 from xmemcore.engine.selection import STRATEGIES, Situation, Strategy
 from xmemcore.engine.suggestion import Pick, View, dissimilarity, view
 from xmemcore.network.backend import backend_of
@@ -35,6 +36,7 @@ from xmemcore.shot.plate.frame_source import Encoding, PlateContent, ShotFrames
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.store.cache import features_folder, node_folder
 from xmemcore.shot.store.looks import Looks
+from xmemcore.shot.store.pairs import KeptNearness
 from xmemcore.shot.store.state import NodeManifest
 from xmemcore.shot.suggestion.doubt import GIVE_OR_TAKE, Judgement
 from xmemcore.shot.suggestion.reasons import Reason, first_key_reason, mended, reason, wrong_stretches
@@ -131,6 +133,8 @@ class _SuggestRun:
 
     def picks(self) -> list[Pick]:
         """Let the strategy choose."""
+        kept = KeptNearness(*self.node) if self.request.use_cache and self.strategy.judges else None
+        nearness = Nearness() if kept is None else kept.load()
         situation = Situation(
             tuple(self.keyed),
             self.eligible,
@@ -142,8 +146,12 @@ class _SuggestRun:
             covered=self.masks.covered,
             errors=self.judgement.errors() or None,
             mends=lambda index: mended(index, self.judgement.doubts),
+            nearness=nearness,
         )
-        return list(self.strategy.picks(situation, self.request.count))
+        picks = list(self.strategy.picks(situation, self.request.count))
+        if kept is not None:
+            kept.save(nearness)
+        return picks
 
     def result(self, picks: Sequence[Pick], seconds: float) -> SuggestResult:
         """Give the result of the run."""

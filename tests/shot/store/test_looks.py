@@ -89,11 +89,12 @@ def test_without_a_cache_everything_is_looked_at(asked: SuggestRequest, counted:
 def test_what_is_kept_is_the_nodes_own_and_goes_with_it(asked: SuggestRequest, tmp_path: Path) -> None:
     suggesting.suggest(asked)
     files = [file for file in cache_files(tmp_path / "cache", "node") if file.path.parent.name == LOOKS]
-    assert len(files) == 2
+    assert len(files) == 3
     files[0].path.write_bytes(b"damaged")
     suggesting.suggest(asked)
     clear_node("node", str(tmp_path / "cache"))
     assert not any(file.path.parent.name == LOOKS for file in cache_files(tmp_path / "cache"))
+    assert not (tmp_path / "cache" / "node" / LOOKS).exists()
 
 
 def test_a_long_shot_is_thinned_before_it_is_looked_at(

@@ -7,7 +7,7 @@ It holds only what can be made again, so no damage to it is fatal:
     <root>/<node id>/memory/<key>.xmemcache    permanent memory, one file for each annotated frame and group
     <root>/<node id>/learned/<key>.xmemcache   weights that learned the shot, see `run/learned.py`
     <root>/nuke/<node id>/plate/...            plates and alphas that Nuke rendered for the core, see `rendered.py`
-    <root>/<node id>/looks/<key>.xmemcache     what suggestion has seen of frames and mattes
+    <root>/<node id>/looks/<key>.xmemcache     what suggestion has seen of frames and mattes, and measured between frames
     <root>/pace.json                           how fast this machine computes, see `run/pace.py`
 
 A file is our mark, a hash of its key and of all its bytes, and tensors (safetensors). Nothing is parsed before the hash is right,

@@ -17,6 +17,7 @@ from xmemcore.shot.store.cache import (
     FEATURES,
     FORMAT,
     LEARNED,
+    LOOKS,
     MEMORY,
     OLDER_FORMATS,
     OLDER_SUFFIX,
@@ -128,7 +129,7 @@ def clear_node(node_id: str, cache: str | None = None) -> None:
         if _format_of(folder / NAME) is not None:
             with suppress(OSError):
                 (folder / NAME).unlink()
-        for room in (MEMORY, LEARNED):
+        for room in (MEMORY, LEARNED, LOOKS):
             with suppress(OSError):
                 (folder / room).rmdir()
     with suppress(OSError):
