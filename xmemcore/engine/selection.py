@@ -42,6 +42,8 @@ class Situation:
     """For every frame, how wrong its mattes are expected to be, in [0, 1]; None: unknown."""
     mends: Callable[[int], Iterable[int]] = lambda index: ()
     """Gives the indices that a key at an index puts right; see `coverage.picks`."""
+    apart: Callable[[int, int], float] | None = None
+    """Gives `suggestion.dissimilarity` of a keyed and another frame by their indices; None: it is measured by the views."""
     nearness: Nearness = field(default_factory=Nearness)
     """What was measured of pairs of frames; a strategy that judges adds to it."""
 
@@ -69,7 +71,8 @@ class Strategy:
 
 def published(situation: Situation, count: int) -> Iterator[Pick]:
     """Pick by Algorithm 1 of XMem++; see `suggestion`."""
-    return suggest(situation.view, situation.eligible, situation.keyed, count, situation.progress, situation.cancelled)
+    told = situation.progress, situation.cancelled
+    return suggest(situation.view, situation.eligible, situation.keyed, count, *told, situation.apart)
 
 
 def coverage(situation: Situation, count: int) -> Iterator[Pick]:

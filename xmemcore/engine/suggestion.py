@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -18,6 +19,9 @@ from xmemcore.engine.permanent import elements_first
 from xmemcore.memory.affinity import element_side, query_side
 from xmemcore.network.features import Features
 from xmemcore.protocol.failures import Cancelled
+
+VERSION = 1
+"""Raised whenever `view` or `dissimilarity` gives other numbers."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ def suggest(
     count: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
+    apart: Callable[[int, int], float] | None = None,
 ) -> Iterator[Pick]:
     """Pick frames one after another; fewer than `count` when nothing more is worth keying.
 
@@ -84,6 +89,7 @@ def suggest(
         count: picks at most.
         progress: called with comparisons done and their number.
         cancelled: asked before every comparison.
+        apart: gives `dissimilarity` of a keyed and another frame by their indices, where some are known; None: all are measured.
     """
     taken = set(keyed)
     nearest = torch.full((len(eligible),), math.inf, dtype=torch.float64)
@@ -93,11 +99,11 @@ def suggest(
     newest = sorted(taken)
     for _ in range(count):
         for chosen in newest:
-            chosen_view = views(chosen)
+            unlike = _measure(views, chosen) if apart is None else partial(apart, chosen)
             for index in open_frames:
                 if cancelled():
                     raise Cancelled("Cancelled. Nothing was changed.")
-                nearest[index] = min(float(nearest[index]), dissimilarity(chosen_view, views(index)))
+                nearest[index] = min(float(nearest[index]), unlike(index))
                 done += 1
                 progress(done, total)
         scores = torch.zeros_like(nearest)
@@ -109,3 +115,9 @@ def suggest(
         yield Pick(best, float(scores[best]), scores)
         open_frames.remove(best)
         newest = [best]
+
+
+def _measure(views: Callable[[int], View], chosen: int) -> Callable[[int], float]:
+    """Give what measures how much of another frame a chosen one does not explain."""
+    chosen_view = views(chosen)
+    return lambda index: dissimilarity(chosen_view, views(index))

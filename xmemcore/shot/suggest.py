@@ -14,7 +14,7 @@ from xmemcore.engine.coverage import compared, glimpse, look
 from xmemcore.engine.frames import Padding
 from xmemcore.engine.nearness import Nearness
 from xmemcore.engine.selection import STRATEGIES, Situation, Strategy
-from xmemcore.engine.suggestion import Pick, View, dissimilarity, view
+from xmemcore.engine.suggestion import Pick, View
 from xmemcore.network.backend import backend_of
 from xmemcore.network.catalogue import resolve, verify
 from xmemcore.network.checkpoint import load_network
@@ -37,10 +37,12 @@ from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.store.cache import features_folder, node_folder
 from xmemcore.shot.store.looks import Looks
 from xmemcore.shot.store.pairs import KeptNearness
+from xmemcore.shot.store.scores import KeptScores
 from xmemcore.shot.store.state import NodeManifest
 from xmemcore.shot.suggestion.doubt import GIVE_OR_TAKE, Judgement
 from xmemcore.shot.suggestion.reasons import Reason, first_key_reason, mended, reason, wrong_stretches
 from xmemcore.shot.suggestion.shot_masks import LookedAt, ShotMasks
+from xmemcore.shot.suggestion.shot_views import ShotViews
 
 LEAST_SHARE = 1e-3
 """Frames scoring below this share of the first pick's score are not suggested."""
@@ -60,17 +62,18 @@ def suggest(request: SuggestRequest, listener: Listener | None = None) -> Sugges
         RequestError, MachineError, Cancelled.
     """
     began = time.monotonic()
-    run = _SuggestRun(request, listener or Silence())
-    run.look()
-    picks = run.picks()
-    return run.result(picks, time.monotonic() - began)
+    with ExitStack() as stack:
+        run = _SuggestRun(request, listener or Silence(), stack)
+        run.look()
+        picks = run.picks()
+        return run.result(picks, began)
 
 
 class _SuggestRun:
     """One suggestion: what is known of the shot, what is seen of its frames, and what an artist reads of the picks."""
 
-    def __init__(self, request: SuggestRequest, listener: Listener) -> None:
-        """Open the shot."""
+    def __init__(self, request: SuggestRequest, listener: Listener, stack: ExitStack) -> None:
+        """Open the shot; the stack closes what is opened later."""
         request.require_possible_here()
         self.request, self.listener, self.strategy = request, listener, STRATEGIES[request.method]
         self.shot = shot = _opened(request, self.strategy)
@@ -86,9 +89,10 @@ class _SuggestRun:
         self.judgement = Judgement(())
         self.told: list[Reason] = []
         self.eligible = [index in self.wanted and self._may_be_keyed(index) for index in range(len(shot.plate.frames))]
-        self.views: list[View] = []
+        self.frames: ShotFrames | None = None
+        self.views: ShotViews | None = None
         self.looks: dict[int, torch.Tensor] = {}
-        self.encoded_frames = 0
+        self._stack = stack
 
     def _kept(self, kind: str) -> Looks | None:
         """Open what earlier suggestions have kept; None where nothing is to be kept."""
@@ -108,17 +112,18 @@ class _SuggestRun:
         request = self.request
         if not self.strategy.sees:
             return
-        with ExitStack() as stack:
-            known = NodeManifest.load(node_folder(*self.node)) if request.use_cache else None
-            frames = _frames(request, self.shot, self.listener, stack, None if known is None else known.plate_files)
-            if self.strategy.judges:
-                may = [index for index, allowed in enumerate(self.eligible) if allowed and index not in self.keyed]
-                seen = compared(len(self.eligible), self.keyed, may)
-                self.looks = _looks(frames, seen, self._kept("frames"), self.listener)
-                self._judge(frames.padding)
-            else:
-                self.views = _views(frames, self.masks, request.alpha if request.mattes is not None else 0.0, self.listener)
-            self.encoded_frames = frames.encoded_frames
+        known = NodeManifest.load(node_folder(*self.node)) if request.use_cache else None
+        self.frames = frames = _frames(request, self.shot, self.listener, self._stack, None if known is None else known.plate_files)
+        may = [index for index, allowed in enumerate(self.eligible) if allowed and index not in self.keyed]
+        if self.strategy.judges:
+            seen = compared(len(self.eligible), self.keyed, may)
+            self.looks = _looks(frames, seen, self._kept("frames"), self.listener)
+            self._judge(frames.padding)
+        else:
+            kept = KeptScores(*self.node) if request.use_cache else None
+            alpha = request.alpha if request.mattes is not None else 0.0
+            self.views = ShotViews(frames, self.masks, alpha, kept, self.listener)
+            self.views.look(sorted(self.keyed), may)
 
     def _judge(self, padding: Padding) -> None:
         """Say what the mattes are expected to be wrong by."""
@@ -138,7 +143,7 @@ class _SuggestRun:
         situation = Situation(
             tuple(self.keyed),
             self.eligible,
-            self.views.__getitem__,
+            _unseen if self.views is None else self.views.view,
             self.request.seed,
             self.listener.progress,
             self.listener.cancelled,
@@ -146,21 +151,29 @@ class _SuggestRun:
             covered=self.masks.covered,
             errors=self.judgement.errors() or None,
             mends=lambda index: mended(index, self.judgement.doubts),
+            apart=None if self.views is None else self.views.apart,
             nearness=nearness,
         )
-        picks = list(self.strategy.picks(situation, self.request.count))
+        try:
+            picks = list(self.strategy.picks(situation, self.request.count))
+        except Cancelled:
+            if self.views is not None:
+                self.views.save(forgetting=False)
+            raise
         if kept is not None:
             kept.save(nearness)
         return picks
 
-    def result(self, picks: Sequence[Pick], seconds: float) -> SuggestResult:
-        """Give the result of the run."""
+    def result(self, picks: Sequence[Pick], began: float) -> SuggestResult:
+        """Give the result of the run, which began at this time."""
         numbers, by_frame = self.shot.plate.frames, self.judgement.expected()
         suggestions = self._suggestions(picks)
         lost = self._lost()
         unkeyed = [j for index, j in enumerate(by_frame) if index not in self.keyed]
         expected = round(float(np.mean(unkeyed)), 3) if unkeyed else None
         elsewhere = self._elsewhere(suggestions)
+        if self.views is not None:
+            self.views.save(forgetting=True)
         message = _message(suggestions, self.request, [numbers[index] for index in self._left_out()], expected, elsewhere)
         if lost and not elsewhere:
             message += f" On {counted(lost)} the matte is empty, between frames that have it."
@@ -170,8 +183,8 @@ class _SuggestRun:
             scores=dict(zip(numbers, picks[0].scores.tolist() if picks else [0.0] * len(numbers))),
             message=message,
             lost_frames=tuple(lost),
-            encoded_frames=self.encoded_frames,
-            seconds=round(seconds, 3),
+            encoded_frames=0 if self.frames is None else self.frames.encoded_frames,
+            seconds=round(time.monotonic() - began, 3),
             expected_j=expected,
             expected={numbers[index]: round(j, 3) for index, j in enumerate(by_frame)},
         )
@@ -311,19 +324,8 @@ def _frames(request: SuggestRequest, shot: Shot, listener: Listener, stack: Exit
     )
 
 
-def _views(frames: ShotFrames, masks: ShotMasks, alpha: float, listener: Listener) -> list[View]:
-    """Look at every frame once. Keys alone are held: 0.8 MB a frame at 480 lines."""
-    listener.message(f"Looking at {plural(len(frames), 'frame')}")
-    frames.expect(range(len(frames)))
-    views = []
-    for index in range(len(frames)):
-        if listener.cancelled():
-            raise Cancelled("Cancelled. Nothing was changed.")
-        mask = masks.mask(index) if alpha > 0 else None
-        features = frames.frame(index).features
-        padded = None if mask is None else frames.padding.pad(torch.from_numpy(mask).to(features.key.device))
-        views.append(view(features, padded, alpha if mask is not None else 0.0))
-    return views
+def _unseen(index: int) -> View:
+    raise AssertionError("a strategy that compares no views asked for one")
 
 
 def _looks(frames: ShotFrames, indices: Sequence[int], kept: Looks | None, listener: Listener) -> dict[int, torch.Tensor]:
@@ -350,11 +352,11 @@ def _looks(frames: ShotFrames, indices: Sequence[int], kept: Looks | None, liste
     return seen
 
 
-def _closest(views: Sequence[View], before: Sequence[int], index: int) -> int:
+def _closest(views: ShotViews | None, before: Sequence[int], index: int) -> int:
     """Find the frame that explains a pick best; the nearest in time for a strategy without views."""
-    if not views:
+    if views is None:
         return min(before, key=lambda other: (abs(other - index), other))
-    return min(before, key=lambda other: dissimilarity(views[other], views[index]))
+    return min(before, key=lambda other: views.apart(other, index))
 
 
 def _times(ratio: float) -> str:

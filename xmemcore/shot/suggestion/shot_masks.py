@@ -58,6 +58,14 @@ class Glance:
         return cls(Sight.of_numbers(numbers[:SIGHT_NUMBERS].tolist()), numbers[SIGHT_NUMBERS:].numpy().reshape(cells))
 
 
+@dataclass(frozen=True)
+class _Union:
+    """What is remembered of a mask: pixels, and a name by its content; None where it is unknown."""
+
+    pixels: int | None
+    name: str | None
+
+
 class ShotMasks:
     """All objects, or one, at every frame where they are keyed or have a matte."""
 
@@ -79,7 +87,7 @@ class ShotMasks:
         self._looks = looks
         self._layers = layer_names(shot.annotations.objects)
         self._layer = None if obj is None else self._layers[obj]
-        self._areas: dict[int, int | None] = {}
+        self._unions: dict[int, _Union] = {}
         self._seen: list[dict[int, Glance]] = []
         self.unseen: list[int] = []
         """Objects that have no matte on any frame where they are not keyed, of `judged`."""
@@ -100,10 +108,18 @@ class ShotMasks:
 
     def pixels(self, index: int) -> int | None:
         """Count mask pixels at working size; None where it is unknown."""
-        if index not in self._areas:
+        return self._union(index).pixels
+
+    def name(self, index: int) -> str | None:
+        """Name the union of the objects at a frame by its content; None where it is unknown."""
+        return self._union(index).name
+
+    def _union(self, index: int) -> _Union:
+        """Read the mask of a frame once."""
+        if index not in self._unions:
             mask = self.mask(index)
-            self._areas[index] = None if mask is None else int((mask > 0.5).sum())
-        return self._areas[index]
+            self._unions[index] = _Union(None, None) if mask is None else _Union(int((mask > 0.5).sum()), _content_name(mask))
+        return self._unions[index]
 
     def lost(self) -> list[int]:
         """Find frames where the object is missing between frames that show it, and is not declared absent."""
@@ -206,6 +222,10 @@ class ShotMasks:
 
     def _at_working_size(self, matte: np.ndarray) -> np.ndarray:
         return cv2.resize(matte, self._size[::-1], interpolation=cv2.INTER_AREA)
+
+
+def _content_name(mask: np.ndarray) -> str:
+    return digest(mask.shape, np.ascontiguousarray(mask).data.cast("B"))
 
 
 def _glance(matte: np.ndarray, looked: LookedAt) -> Glance:
