@@ -415,6 +415,28 @@ def test_an_object_called_like_a_layer_of_the_plate_gets_a_prefix_in_plugin_and_
     assert reading.warnings == ("The plate has layers of the same names, so these mattes have others: roto_Diffuse.",)
 
 
+@pytest.mark.parametrize(
+    ("shapes", "of_plate", "expected"),
+    [
+        (["tri"], {"tri", "roto_tri"}, ["roto_roto_tri"]),
+        (["tri", "roto_tri"], {"tri"}, ["roto_tri", "roto_tri_2"]),
+        (["tri", "tri"], {"tri"}, ["roto_tri", "roto_tri_2"]),
+        (["tri", "tri"], {"tri_2"}, ["tri", "roto_tri"]),
+        (["all", "tri"], {"roto_all"}, ["roto_roto_all", "tri"]),
+    ],
+)
+def test_no_layer_is_one_of_the_plates_whatever_it_was_called_instead(start, shapes, of_plate, expected):
+    """As the third node of a chain, whose plate has the layers of the other two."""
+    from xmem_roto_nuke.roto.reading import read_rotos
+
+    node = start().nuke.nodes.Roto()
+    node["curves"].fromScript(curves(*map(triangle, shapes)))
+    reading = read_rotos([("Roto1", node["curves"].toScript(), node["curves"])], False, of_plate)
+    assert reading.names == expected == list(core(reading))
+    union = read_rotos([("Roto1", node["curves"].toScript(), node["curves"])], True, {"roto", "roto_roto"})
+    assert union.names == ["roto_roto_roto"]
+
+
 def test_a_roto_behind_a_node_that_changes_the_picture_is_named(stage):
     nuke = stage.nuke
     blur = nuke.nodes.Blur(inputs=[stage.roto])

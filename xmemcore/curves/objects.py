@@ -34,7 +34,8 @@ def objects_of(rotos: Sequence[Tuple[str, Layer]], union: Optional[str] = None, 
     Args:
         rotos: name and root layer of each node of a chain, the last one first: it is drawn on top.
         union: name of the one object that all shapes are to be; None: each is its own.
-        taken: layers of the plate, which no matte may replace: an object of such a name is called `roto_NAME`, and so is one called `all`.
+        taken: layers of the plate, which no matte may replace: an object of such a name is called `roto_NAME`, or with more of that prefix
+            where the plate has such a layer too, and so is one called `all`.
     """
     found: List[Tuple[str, str, Tuple[Placed, ...]]] = []
     for node, root in rotos:
@@ -45,17 +46,28 @@ def objects_of(rotos: Sequence[Tuple[str, Layer]], union: Optional[str] = None, 
                 found.append((node, element.name or "shape", placed))
     lower = {layer.lower() for layer in taken}
     if union is not None and found:
-        return [TextObject(_beside(union, lower), union, found[0][0], tuple(shape for _, _, placed in reversed(found) for shape in placed))]
+        return [
+            TextObject(_beside([union], lower)[0], union, found[0][0], tuple(shape for _, _, placed in reversed(found) for shape in placed))
+        ]
     owners: Dict[str, Set[str]] = {}
     for node, original, _ in found:
         owners.setdefault(original, set()).add(node)
-    names = unique([_beside(original if len(owners[original]) == 1 else f"{node}.{original}", lower) for node, original, _ in found])
+    names = _beside([original if len(owners[original]) == 1 else f"{node}.{original}" for node, original, _ in found], lower)
     return [TextObject(name, original, node, placed) for name, (node, original, placed) in zip(names, found)]
 
 
-def _beside(name: str, taken: Set[str]) -> str:
-    """Give a name whose layer is not taken yet, and that does not stand for all objects."""
-    return f"{PREFIX}{name}" if name == ALL_OBJECTS or layer_names([name])[0].lower() in taken else name
+def _beside(names: Sequence[str], taken: Set[str]) -> List[str]:
+    """Make names unique whose layers are not taken, and that do not stand for all objects.
+
+    The prefix stands in front as often as that needs: the plate of the third node in a chain has the prefixed layer of the second.
+    """
+    found = list(names)
+    while True:
+        layers = zip(layer_names(unique(found)), (layer_names([name])[0] for name in found))
+        hit = [name == ALL_OBJECTS or not taken.isdisjoint(map(str.lower, each)) for name, each in zip(found, layers)]
+        if not any(hit):
+            return unique(found)
+        found = [f"{PREFIX}{name}" if is_hit else name for name, is_hit in zip(found, hit)]
 
 
 def draws(shape: Shape) -> bool:
