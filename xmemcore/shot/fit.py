@@ -192,7 +192,7 @@ class _Work:
     def __init__(self, shot: Shot, annotations: RotoAnnotations, mattes: MatteSequence, request: FitRequest) -> None:
         self._shot, self._annotations, self._mattes, self._request = shot, annotations, mattes, request
         self._size = shot.plate.canvas.working_size(request.size)
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._layers = layer_names(annotations.objects)
 
     def nearest_key(self, obj: int) -> int | None:
