@@ -175,7 +175,10 @@ def add_annotation_options(parser: argparse.ArgumentParser, required: bool = Tru
 
 def add_word_options(parser: argparse.ArgumentParser) -> None:
     """Add the options by which an artist says where an object is absent, and which mattes are right."""
-    absent = "frames on which an object is not to be seen, such as sleeve:1010-1032 (repeatable)"
+    absent = (
+        "frames on which an object is not to be seen, such as sleeve:1010-1032 (repeatable); where no later key shows it, it stays out "
+        "for twelve more, unless it comes in visibly"
+    )
     parser.add_argument("--absent", action="append", metavar="NAME:RANGE", help=absent)
     parser.add_argument("--approved", metavar="DIR", help="approved mattes, which stay and count as annotations; see `approve`")
 
