@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.shot.made_shot import FIRST, write_model, write_plate, write_roto
+from tests.make_data import write_picture
+from tests.shot.made_shot import FIRST, HEIGHT, WIDTH, write_frame, write_model, write_plate, write_roto
 from xmemcore.cli.batch.shot_list import read_shots
 from xmemcore.cli.main import main
+from xmemcore.protocol import job
+from xmemcore.protocol.job import JobShot
+from xmemcore.protocol.requests import PropagateRequest
+from xmemcore.shot.files.sequence import frame_path
 from xmemcore.shot.store.at_work import AtWork
 
 LAST = FIRST + 5
@@ -53,6 +60,47 @@ def test_a_batch_makes_what_can_be_made_and_tells_of_all(shots: Path, capsys: py
     assert [rows[name]["written"] for name in ("one", "two", "gone")] == [LAST - FIRST + 1, 1, LAST - FIRST + 1]
     del mattes[lost]
     assert {path: path.stat().st_mtime_ns for path in mattes} == mattes, "nothing is done twice"
+
+
+def test_a_finished_shot_is_opened_again_when_a_file_has_changed_in_whatever_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Masks lie in a folder an object, views in a folder each, and the mattes of a job come home to where its script is."""
+    write_plate(tmp_path / "left", last=FIRST + 1, holes=())
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    mask[16:48, 8:40] = 255
+    masks = [write_picture(tmp_path / "masks" / name / f"{name}.{FIRST}.png", mask) for name in ("arm", "leg")]
+    place = tmp_path / "job" / "b"
+    place.mkdir(parents=True)
+    request = PropagateRequest(
+        plate=str(tmp_path / "left" / "plate.%04d.exr"),
+        roto=write_roto(place / "roto.nk", (FIRST,), (FIRST,)),
+        model=str(write_model(tmp_path)),
+        size=64,
+        out=str(place / "mattes" / "matte.%04d.exr"),
+    )
+    home = tmp_path / "home" / "matte.%04d.exr"
+    job.keep(tmp_path / "job", JobShot("b", job.for_job(request, tmp_path / "job"), str(home)))
+    shots = tmp_path / "shots.toml"
+    shots.write_text(
+        f'[[shot]]\nname = "a"\nplate = "%V/plate.%04d.exr"\nview = "left"\nmasks = "masks"\nmodel = "{request.model}"\nsize = 64\n'
+        '[[shot]]\nname = "b"\njob = "job"\n'
+    )
+
+    def batch() -> list[str]:
+        assert main(["batch", str(shots), "--no-sheets", "--json"]) == 0
+        told = capsys.readouterr().err
+        return [name for name in ("a", "b") if f"{name}: done" in told]
+
+    assert batch() == ["a", "b"] and batch() == []
+    write_picture(masks[0], mask // 2)
+    assert batch() == ["a"]
+    shutil.copytree(masks[1].parent, tmp_path / "masks" / "tail")
+    assert batch() == ["a"]
+    write_frame(tmp_path / "left" / f"plate.{FIRST + 1}.exr", FIRST + 1, brightness=0.5)
+    assert batch() == ["a", "b"]
+    frame_path(home, FIRST).unlink()
+    assert batch() == ["b"] and frame_path(home, FIRST).is_file() and batch() == []
 
 
 @pytest.mark.parametrize("name", ["report.html", "one.json"])

@@ -77,7 +77,7 @@ def collect(shot: JobShot, request: PropagateRequest, rules: PathRules, listener
     frames = [plate.frames[index] for index in opened.wanted]
     copied: list[int] = []
     if target != mattes:
-        read = files_read(request, opened.shot, opened.model)
+        read = files_read(request, plate.sequence, opened.model)
         pictures = [path for frame in frames for path in picture_paths(target, opened.layers, frame, request.pictures)]
         require_inputs_kept(target, frames, None, [*read, *(opened.writer.path(frame) for frame in frames)], pictures)
         require_pictures_possible(target, opened.layers, frames, request.pictures)

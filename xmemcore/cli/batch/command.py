@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections import deque
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -152,29 +150,34 @@ def _draw(shot: ListedShot, sheet: Path, worst: list[int], listener: Listener) -
 def _kept(folder: Path, shot: ListedShot, check: bool) -> Row | None:
     """Give the row of a shot that is finished, when neither its request nor any of its files has changed since."""
     row = None if check else Row.load(folder / f"{shot.name}.json")
-    return row if row is not None and row.name == shot.name and row.state == DONE and row.key == _key(shot) else None
+    return row if row is not None and row.name == shot.name and row.state == DONE and row.key and row.key == _key(shot) else None
 
 
 def _key(shot: ListedShot) -> str:
-    """Hash a request, and names, sizes and times of the files that it reads and writes."""
+    """Hash a request, and names, sizes and times of the files that it reads and writes; empty where one of them is not to be found."""
+    from xmemcore.network.catalogue import resolve
+    from xmemcore.shot.files.sequence import Sequence
+    from xmemcore.shot.inputs.opened import files_read
+    from xmemcore.shot.mattes.mattes import matte_pattern
     from xmemcore.shot.store.cache import digest
 
     request = shot.request
-    places = (request.plate, request.roto, request.masks, request.roto_alpha, request.approved, request.out, request.model)
-    return digest(asdict(replace(request, wait=0.0)), [list(_states(Path(place))) for place in places if place])
+    try:
+        home = shot.job.result_here(PathRules()) if shot.job is not None else ""
+        read = files_read(request, Sequence.find(request.plate, "plate", request.view), resolve(request.model))
+        written = [path for out in (request.out, home) if out for path in _beside(matte_pattern(out))]
+        states = [(str(path), status.st_size, status.st_mtime_ns) for path in (*read, *written) for status in (path.stat(),)]
+    except (Failure, OSError):
+        return ""
+    return digest(asdict(replace(request, wait=0.0)), states)
 
 
-def _states(place: Path) -> Iterator[tuple[str, int, int]]:
-    """Give the files of a pattern's folder, a folder or a file, with size and time."""
-    folder = place if place.is_dir() else place.parent
-    if place.is_file():
-        status = place.stat()
-        yield place.name, status.st_size, status.st_mtime_ns
-        return
-    with suppress(OSError), os.scandir(folder) as entries:
-        yield from sorted(
-            (entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in entries if entry.is_file() and entry.name[0] != "."
-        )
+def _beside(pattern: Path) -> Iterator[Path]:
+    """Give the files in the folder of mattes, and their PNGs."""
+    from xmemcore.shot.mattes.pictures import FOLDER
+
+    files = (*pattern.parent.iterdir(), *pattern.parent.glob(f"{FOLDER}/*/*"))
+    yield from sorted(path for path in files if path.name[0] != "." and path.is_file())
 
 
 def _keep(folder: Path, row: Row) -> None:

@@ -106,7 +106,7 @@ def open_propagate(request: PropagateRequest) -> OpenedShot:
     report = Path(request.report).expanduser().absolute() if request.report else None
     frames, layers = [plate.frames[index] for index in wanted], layer_names(annotations.objects)
     pictures = [path for frame in frames for path in picture_paths(out, layers, frame, request.pictures)]
-    require_inputs_kept(out, frames, report, files_read(request, shot, model), pictures)
+    require_inputs_kept(out, frames, report, files_read(request, plate.sequence, model), pictures)
     require_pictures_possible(out, layers, frames, request.pictures)
     if request.objects is not None:
         require_layers_kept(out, frames, layers)
@@ -138,13 +138,13 @@ def open_propagate(request: PropagateRequest) -> OpenedShot:
     )
 
 
-def files_read(request: PropagateRequest, shot: Shot, model: Model) -> list[Path]:
-    """List the files that a propagate reads."""
-    read = [*shot.plate.sequence.paths.values(), model.path]
+def files_read(request: PropagateRequest, plate: Sequence, model: Model) -> list[Path]:
+    """List the files that a propagate reads; raises RequestError."""
+    read = [*plate.paths.values(), model.path]
     if request.roto:
         read.append(Path(request.roto).expanduser().absolute())
     if request.masks:
-        masks = mask_sequences(request.masks, request.view, shot.plate.sequence)
+        masks = mask_sequences(request.masks, request.view, plate)
         read += [path for sequence in masks.values() for path in sequence.paths.values()]
     if request.roto_alpha:
         read += Sequence.find(request.roto_alpha, "roto alpha").paths.values()
