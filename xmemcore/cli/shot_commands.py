@@ -97,7 +97,7 @@ def run_approve(chosen: argparse.Namespace) -> None:
     for warning in answer["warnings"]:
         print(one_line(warning))
     done = "Taken back" if chosen.undo else "Approved" if chosen.rename is None else "Renamed"
-    print(f"{done}: {counted(answer['changed'])}")
+    print(f"{done}: {counted(answer['changed']) if answer['changed'] else 'nothing'}")
     for name, frames in answer["approved"].items():
         print(one_line(f"{name}: {frames}"))
     if answer["approved"]:

@@ -19,7 +19,6 @@ from xmemcore.curves.script import Format
 from xmemcore.engine.jaccard import jaccard
 from xmemcore.protocol.failures import Cancelled, RequestError, not_written
 from xmemcore.protocol.frames import counted
-from xmemcore.protocol.names import layer_names
 from xmemcore.protocol.outside import read_object
 from xmemcore.protocol.requests import FitRequest
 from xmemcore.protocol.results import FitResult, FittedObject
@@ -193,7 +192,6 @@ class _Work:
         self._shot, self._annotations, self._mattes, self._request = shot, annotations, mattes, request
         self._size = shot.plate.canvas.working_size(request.size)
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        self._layers = layer_names(annotations.objects)
 
     def nearest_key(self, obj: int) -> int | None:
         """Give the frame nearest in time on which an object has shapes; None when it has none anywhere."""
@@ -216,7 +214,8 @@ class _Work:
         frame, canvas = self._request.frame, self._shot.plate.canvas
         carried = self._carried(obj, start, listener)
         grid = self._annotations.grid((canvas.height, canvas.width))
-        target = self._mattes.read(frame, canvas).layers[self._layers[obj]]
+        target = self._predicted(frame, obj)
+        assert target is not None, "why_not has seen that it is there"
         shapes = without_closed_holes(fit(carried, target, grid, STEP_REACH), target, grid)
         joined = whole(target, shapes)
         iou = round(overlap(rasterise_hard(shapes, grid), joined), 4)
@@ -251,10 +250,15 @@ class _Work:
             return np.zeros(self._size, np.float32) if mask is None else mask.unpacked()
         if frame not in self._mattes.frames:
             return np.zeros(self._size, np.float32)
-        layer = self._mattes.read(frame, self._shot.plate.canvas).layers.get(self._layers[obj])
-        if layer is None:
+        predicted = self._predicted(frame, obj)
+        if predicted is None:
             return np.zeros(self._size, np.float32)
-        return cv2.resize(layer, self._size[::-1], interpolation=cv2.INTER_AREA)
+        return cv2.resize(predicted, self._size[::-1], interpolation=cv2.INTER_AREA)
+
+    def _predicted(self, frame: int, obj: int) -> np.ndarray | None:
+        """Read an object's matte; None where the file has none of it."""
+        matte = self._mattes.read(frame, self._shot.plate.canvas)
+        return matte.of_objects(self._annotations.objects, self._annotations.originals)[obj]
 
 
 def _along(shapes: Sequence[EvaluatedShape], flow: np.ndarray, matte: np.ndarray, grid: PixelGrid) -> tuple[EvaluatedShape, ...]:

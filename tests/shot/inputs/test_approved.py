@@ -25,6 +25,7 @@ from xmemcore.shot.files.layers import FAINTEST
 from xmemcore.shot.forecast import forecast
 from xmemcore.shot.inputs.approved import approve
 from xmemcore.shot.inputs.inputs import open_shot
+from xmemcore.shot.mattes.mattes import artists_names
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.status import node_status
 
@@ -302,6 +303,8 @@ def test_what_is_approved_follows_an_object_that_is_called_otherwise(mattes: str
     assert main([*words, "left sleeve"]) == 2 and "Nothing is approved of 'sleeve'" in capsys.readouterr().err
     assert main([*words[:-1], "--undo", "--rename", "x"]) == 2
     approve(ApproveRequest(mattes, "1003", ("sleeve",)))
+    assert main(["approve", mattes, "--frames", "1003", "--object", "sleeve", "--rename", "left sleeve"]) == 0
+    assert "Renamed: nothing" in capsys.readouterr().out
     found = approve(ApproveRequest(mattes, "1003", ("sleeve",), rename="left sleeve"))
     assert found.changed == () and found.warnings == (
         "left sleeve is approved itself on frame 1003, so what is approved of sleeve stays there, and does not count.",
@@ -311,6 +314,63 @@ def test_what_is_approved_follows_an_object_that_is_called_otherwise(mattes: str
     assert {approved_in(path) for path in copy.parent.iterdir()} == {(frame, ("body", "sleeve")) for frame in (1003, 1004, 1005)}
     with pytest.raises(RequestError, match="Name the one object"):
         approve(ApproveRequest(mattes, "1003", rename="x"))
+
+
+def write_named(path: str, *objects: tuple[str, str, float]) -> None:
+    """Write a matte of objects: the layer, the artist's name, and what the matte is everywhere."""
+    planes = {f"{layer}.alpha": np.full((4, 6), value, np.float16) for layer, _, value in objects}
+    names = {f"xmem/name/{layer}": name for layer, name, _ in objects if name != layer}
+    exr.write(Path(path), {**planes, "A": next(iter(planes.values()))}, Box(2, 2, 8, 6), Box(0, 0, 96, 64), 1.0, names)
+
+
+def approved_values(copy: Path) -> dict[str, float]:
+    """Read what is approved, by the artist's name."""
+    header = exr.read_header(copy)
+    names = artists_names(header)
+    planes = exr.read_channels(header, header.parts[0], [f"{layer}.alpha" for layer in names]).channels
+    return {name: float(planes[f"{layer}.alpha"].max()) for layer, name in names.items()}
+
+
+def write_named_roto(path: Path, *names: str) -> str:
+    """Write a roto JSON of a square on the first frame for each name."""
+    corners = [[[x, y], [0, 0], [0, 0]] for x, y in ((8, 8), (40, 8), (40, 40), (8, 40))]
+    frames = {"1001": {"shapes": [{"points": corners, "feather": None, "closed": True}]}}
+    objects = [{"name": name, "frames": frames} for name in names]
+    path.write_text(json.dumps({"version": 1, "format": [96, 64, 1.0], "objects": objects}))
+    return str(path)
+
+
+def test_what_is_approved_is_the_objects_of_its_name_whatever_its_layer_is_called_today(request_: PropagateRequest, tmp_path: Path) -> None:
+    """Of names that make one layer the first in the roto has it: "手" and "足" are `obj__` and `obj___2`, or the other way round."""
+    mattes, copy = str(tmp_path / "matte.%04d.exr"), tmp_path / "approved" / "matte.1003.exr"
+    write_named(mattes % 1003, ("obj__", "手", 0.25), ("obj___2", "足", 0.75))
+    approve(ApproveRequest(mattes, "1003"))
+    for order in (("手", "足"), ("足", "手"), ("足",)):
+        shot = open_shot(replace(request_, roto=write_named_roto(tmp_path / "roto.json", *order), approved=str(copy.parent)))
+        found = {name: float(shot.annotations.matte(1003, obj).max()) for obj, name in enumerate(shot.annotations.objects)}
+        assert found == {name: {"手": 0.25, "足": 0.75}[name] for name in order}
+        assert [text for text in shot.annotations.warnings if "手 is approved" in text and "no object" in text] or "手" in order
+
+    # A copy takes in one object from mattes whose layers have changed places.
+    write_named(mattes % 1003, ("obj__", "足", 0.5), ("obj___2", "手", 0.125))
+    approve(ApproveRequest(mattes, "1003", ("足",)))
+    assert approved_values(copy) == {"手": 0.25, "足": 0.5}
+    approve(ApproveRequest(mattes, "1003", ("手",), rename="腕"))
+    assert approved_values(copy) == {"腕": 0.25, "足": 0.5}
+    approve(ApproveRequest(mattes, "1003", ("足",), undo=True))
+    assert approved_values(copy) == {"腕": 0.25}
+
+
+def test_a_copy_that_cannot_be_read_says_how_to_approve_again(request_: PropagateRequest, mattes: str) -> None:
+    approve(ApproveRequest(mattes, "1003-1004"))
+    copy = Path(mattes).parent / "approved" / "matte.1003.exr"
+    copy.write_bytes(b"")
+    for fails in (
+        lambda: approve(ApproveRequest(mattes, "1004")),
+        lambda: open_shot(replace(request_, approved=str(copy.parent))),
+    ):
+        with pytest.raises(RequestError, match=r"matte.1003.exr in .* Move it away, and approve the frame again."):
+            fails()
 
 
 def test_what_is_approved_of_a_stranger_is_named_with_the_way_to_let_it_count(request_: PropagateRequest, mattes: str) -> None:

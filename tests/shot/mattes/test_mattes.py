@@ -15,7 +15,7 @@ from xmemcore.protocol.failures import MachineError, RequestError
 from xmemcore.protocol.names import layer_names
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.mattes.composition import _margin
-from xmemcore.shot.mattes.mattes import MatteWriter, matte_pattern, read_mattes, require_inputs_kept
+from xmemcore.shot.mattes.mattes import MatteWriter, layers_of_objects, matte_pattern, read_mattes, require_inputs_kept
 from xmemcore.shot.plate.canvas import Canvas
 
 DISPLAY = Box(10, 5, 42, 29)
@@ -310,3 +310,24 @@ def test_name_too_long_for_a_disk_is_a_wrong_request(out: str) -> None:
     with pytest.raises(RequestError, match="is too long for a disk") as refusal:
         matte_pattern(out)
     assert len(str(refusal.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("layers", "originals", "names", "found"),
+    [
+        (("a", "b"), ("a", "b"), {"a": "a", "b": "b"}, ["a", "b"]),
+        # The artist's name counts, and a layer that says another one does not.
+        (("obj__", "obj___2"), ("足", "手"), {"obj__": "手", "obj___2": "足"}, ["obj___2", "obj__"]),
+        (("obj__",), ("足",), {"obj__": "手"}, [None]),
+        (("left_arm", "left_arm_2"), ("left arm", "left_arm"), {"left_arm": "left_arm"}, [None, "left_arm"]),
+        # Somebody rendered the matte without its metadata.
+        (("obj_mask",), ("mask",), {"obj_mask": "obj_mask"}, ["obj_mask"]),
+        # Two nodes have a shape of one name each.
+        (("Roto2_a", "Roto1_a"), ("a", "a"), {"Roto1_a": "a", "Roto2_a": "a"}, ["Roto2_a", "Roto1_a"]),
+        (("b",), ("b",), {"a": "a"}, [None]),
+    ],
+)
+def test_a_mattes_layer_is_found_by_the_name_that_the_artist_gave(
+    layers: tuple[str, ...], originals: tuple[str, ...], names: dict[str, str], found: list[str | None]
+) -> None:
+    assert layers_of_objects(layers, originals, names) == found

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ from xmemcore.shot.annotations.bit_masks import BitMask
 from xmemcore.shot.files import exr
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.mattes.matte_proof import MADE_BY
-from xmemcore.shot.mattes.mattes import UNION, matte_pattern, read_mattes, same_format
+from xmemcore.shot.mattes.mattes import UNION, artists_names, layers_of_objects, matte_pattern, read_mattes, same_format
 from xmemcore.shot.plate.plate import Plate
 from xmemcore.shot.store.cache import digest
 
@@ -105,18 +106,21 @@ def _take_back(folder: Path, frames: FrameRange, objects: Sequence[str] | None) 
 def _rename(folder: Path, frames: FrameRange, former: str, name: str) -> ApproveResult:
     """Let an object's approved layers count for the object of another name. A copy that has both stays as it is."""
     copies, changed, both = _copies(folder), [], []
-    channel = layer_names([name])[0] + LAYER
+    layer = layer_names([name])[0]
     with _changed_together("is renamed") as files:
         for frame in frames:
             header = exr.read_header(copies[frame]) if frame in copies else None
-            layers = [] if header is None else [layer for layer in header.parts[0].channels if layer.endswith(LAYER)]
+            layers = [] if header is None else [channel for channel in header.parts[0].channels if channel.endswith(LAYER)]
             if header is None or not (of_former := _named(header, layers, former)[:1]):
                 continue
-            if channel in layers and of_former != [channel]:
+            others = [other.removesuffix(LAYER) for other in layers if other not in of_former]
+            if name in [artists_names(header)[other] for other in others]:
                 both.append(frame)
                 continue
-            image = exr.read_channels(header, header.parts[0], layers)
-            planes = {channel if layer == of_former[0] else layer: plane for layer, plane in image.channels.items()}
+            channel = f"{_free(layer, others)}{LAYER}"
+            with _of_a_copy():
+                image = exr.read_channels(header, header.parts[0], layers)
+            planes = {channel if before == of_former[0] else before: plane for before, plane in image.channels.items()}
             kept = _kept(header)
             kept.pop(f"{ORIGINAL_NAME}{of_former[0].removesuffix(LAYER)}", None)
             kept[f"{ORIGINAL_NAME}{channel.removesuffix(LAYER)}"] = name
@@ -152,6 +156,16 @@ def _changed_together(done: str) -> Iterator[Together]:
         left = sorted(path.name for path in files.unrestored) if files is not None else []
         rest = f"Only {listed(left)} {done}." if left else f"Nothing {done}."
         raise type(failure)(f"{failure} {rest}") from error
+
+
+@contextmanager
+def _of_a_copy() -> Iterator[None]:
+    """Say of a copy that cannot be read what to do about it: nobody renders one."""
+    try:
+        yield
+    except RequestError as error:
+        text = str(error).replace("Render the frame again.", "Move it away, and approve the frame again.")
+        raise RequestError(text) from error
 
 
 def _remove_if_empty(folder: Path) -> None:
@@ -194,27 +208,39 @@ def _chosen(paths: Mapping[int, Path], objects: Sequence[str] | None) -> tuple[d
 def _copy(frame: int, path: Path, to: Path, chosen: set[str], files: Together) -> None:
     """Copy the chosen channels of objects, value for value, beside those that the copy has already."""
     header = exr.read_header(path)
-    part = header.parts[0]
-    image = exr.read_channels(header, part, part.channels)
-    layers = chosen | _layers(to)
-    planes = {name: plane for name, plane in image.channels.items() if name in layers}
+    image = exr.read_channels(header, header.parts[0], sorted(chosen))
+    names = {layer: name for layer, name in artists_names(header).items() if f"{layer}{LAYER}" in chosen}
+    planes, window, metadata = image.channels, image.data_window, _origin(header)
     if to.exists():
         # Layers that were approved before stay as they are.
         old = exr.read_header(to)
-        if not same_format(old.display_window, header.display_window) and not chosen.issuperset(_layers_in(old)):
+        before = artists_names(old)
+        replaced = layers_of_objects(list(names), list(names.values()), before)
+        stay = [layer for layer in before if layer not in replaced]
+        if not same_format(old.display_window, header.display_window) and stay:
             theirs, ours = old.display_window, header.display_window
             raise RequestError(
                 f"What is approved in {to} is {theirs.width}x{theirs.height}, and the matte is {ours.width}x{ours.height}. "
                 f"Take it back on frame {frame} first, or approve all objects there. Nothing is approved."
             )
-        before = exr.read_channels(old, old.parts[0], [name for name in old.parts[0].channels if name.endswith(LAYER)])
-        window = image.data_window.union(before.data_window)
+        with _of_a_copy():
+            kept = exr.read_channels(old, old.parts[0], [f"{layer}{LAYER}" for layer in stay])
+        window = image.data_window.union(kept.data_window) if stay else window
         planes = {name: _moved(plane, image.data_window, window) for name, plane in planes.items()}
-        planes |= {name: _moved(plane, before.data_window, window) for name, plane in before.channels.items() if name not in chosen}
-        kept = {**_kept(old), **_kept(header)}  # what was approved before may have a name that this matte does not know
-    else:
-        window, kept = image.data_window, _kept(header)
-    _write(to, planes, window, header, {**kept, FRAME: frame}, files)
+        for layer in stay:
+            # Another object may have its layer's name today.
+            free = _free(layer, names)
+            names[free] = before[layer]
+            planes[f"{free}{LAYER}"] = _moved(kept.channels[f"{layer}{LAYER}"], kept.data_window, window)
+        metadata = {**_origin(old), **metadata}
+    said = {f"{ORIGINAL_NAME}{layer}": name for layer, name in names.items() if name != layer}
+    _write(to, planes, window, header, {**metadata, **said, FRAME: frame}, files)
+
+
+def _free(layer: str, taken: Iterable[str]) -> str:
+    """Give a layer's name a number where it is taken."""
+    numbered = (f"{layer}_{number}" for number in count(2))
+    return layer if layer not in taken else next(name for name in numbered if name not in taken)
 
 
 def _take_back_copy(path: Path, objects: Iterable[str] | None, files: Together) -> bool:
@@ -228,7 +254,8 @@ def _take_back_copy(path: Path, objects: Iterable[str] | None, files: Together) 
     if not left:
         files.deleting(path)
         return True
-    image = exr.read_channels(header, header.parts[0], left)
+    with _of_a_copy():
+        image = exr.read_channels(header, header.parts[0], left)
     _write(path, image.channels, image.data_window, header, _kept(header), files)
     return True
 
@@ -247,6 +274,11 @@ def _write(
     exr.write(path, channels, window, header.display_window, header.pixel_aspect, metadata, staged=files.replacing(path))
 
 
+def _origin(header: exr.ExrHeader) -> dict[str, str | int | float]:
+    """Give the metadata that say what made a matte."""
+    return {name: value for name, value in header.metadata.items() if name in (MADE_BY, "xmem/model")}
+
+
 def _kept(header: exr.ExrHeader) -> dict[str, str | int | float]:
     """Give the metadata that a copy has from its matte."""
     names = (MADE_BY, "xmem/model", FRAME)
@@ -263,8 +295,7 @@ def _moved(plane: np.ndarray, window: exr.Box, to: exr.Box) -> np.ndarray:
 
 def _original(header: exr.ExrHeader, channel: str) -> str:
     """Give the artist's name of a layer's object."""
-    layer = channel.removesuffix(LAYER)
-    return str(header.metadata.get(f"{ORIGINAL_NAME}{layer}", layer))
+    return artists_names(header)[channel.removesuffix(LAYER)]
 
 
 def _named(header: exr.ExrHeader, channels: Sequence[str], name: str) -> list[str]:
@@ -289,7 +320,8 @@ def _copies(folder: Path) -> dict[int, Path]:
     """Find the copies by the frame in their metadata; files that are no copies are left alone. None where there is no folder."""
     found: dict[int, Path] = {}
     for path in _exrs(folder):
-        frame = exr.read_header(path).metadata.get(FRAME)
+        with _of_a_copy():
+            frame = exr.read_header(path).metadata.get(FRAME)
         if not isinstance(frame, int):
             continue
         if frame in found:
@@ -324,7 +356,6 @@ class ApprovedAnnotations(AddedAnnotations):
         """
         self._canvas = plate.canvas
         self._paths = _copies_of(folder)
-        self._layers = dict(zip(layer_names(annotations.objects), range(len(annotations.objects))))
         self._of_frame: dict[int, dict[int, str]] = {}
         self._signatures: dict[tuple[int, int], str] = {}
         strangers: set[str] = set()
@@ -335,9 +366,9 @@ class ApprovedAnnotations(AddedAnnotations):
             if not same_format(header.display_window, plate.canvas.display):
                 others[frame] = header.display_window
                 continue
-            channels = _layers_in(header)
-            named = {self._layers[name.removesuffix(LAYER)]: name for name in channels if name.removesuffix(LAYER) in self._layers}
-            strangers |= {_original(header, name) for name in channels.difference(named.values())}
+            layers = layers_of_objects(layer_names(annotations.objects), annotations.originals, artists_names(header))
+            named = {obj: f"{layer}{LAYER}" for obj, layer in enumerate(layers) if layer is not None}
+            strangers |= {_original(header, name) for name in _layers_in(header).difference(named.values())}
             self._of_frame[frame] = {obj: name for obj, name in named.items() if obj not in annotations.known(frame)}
         warnings = []
         if not self._paths and _exrs(Path(folder).expanduser()):
@@ -381,7 +412,8 @@ class ApprovedAnnotations(AddedAnnotations):
         if name is None:
             return self._before.matte(frame, obj)
         header = exr.read_header(self._paths[frame])
-        image = exr.read_channels(header, header.parts[0], [name])
+        with _of_a_copy():
+            image = exr.read_channels(header, header.parts[0], [name])
         plane = np.nan_to_num(image.channels[name].astype(np.float32), nan=0.0, posinf=1.0, neginf=0.0)
         return self._canvas.placed(np.clip(plane, 0, 1), image.data_window)
 

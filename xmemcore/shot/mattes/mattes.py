@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,8 @@ import numpy as np
 from xmemcore.protocol.choices import COMPRESSIONS
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import counted
-from xmemcore.protocol.matte_header import layers_of
-from xmemcore.protocol.names import ORIGINAL_NAME
+from xmemcore.protocol.matte_header import LAYER, layers_of
+from xmemcore.protocol.names import ORIGINAL_NAME, layer_names
 from xmemcore.protocol.outside import cut
 from xmemcore.protocol.result_file import NAME as RECORD_NAME
 from xmemcore.protocol.result_file import require_ours
@@ -218,6 +218,12 @@ class Matte:
     layers: dict[str, np.ndarray]
     """Planes (H, W) float32 by layer name."""
     confidence: np.ndarray | None
+    names: Mapping[str, str] = field(default_factory=dict)
+    """The artist's name of each layer's object; see `artists_names`."""
+
+    def of_objects(self, objects: Sequence[str], originals: Sequence[str]) -> list[np.ndarray | None]:
+        """Give the plane of each object, see `layers_of_objects`; None where the matte has none of it."""
+        return [None if layer is None else self.layers[layer] for layer in layers_of_objects(layer_names(objects), originals, self.names)]
 
 
 class MatteSequence:
@@ -294,9 +300,37 @@ def read_matte(path: Path, canvas: Canvas | None = None) -> Matte:
     part = header.parts[0]
     image = exr.read_channels(header, part, part.channels)
     planes = {name: target.placed(plane.astype(np.float32), image.data_window) for name, plane in image.channels.items()}
-    layers = {name.removesuffix(".alpha"): plane for name, plane in planes.items() if name.endswith(".alpha")}
+    layers = {name.removesuffix(LAYER): plane for name, plane in planes.items() if name.endswith(LAYER)}
     union = planes[UNION] if UNION in planes else np.maximum.reduce(list(layers.values() or planes.values()))
-    return Matte(union, layers, planes.get(CONFIDENCE))
+    return Matte(union, layers, planes.get(CONFIDENCE), artists_names(header))
+
+
+def artists_names(header: exr.ExrHeader) -> dict[str, str]:
+    """Give the artist's name of each layer's object; a layer of which the matte says none has its own."""
+    layers = [name.removesuffix(LAYER) for name in header.parts[0].channels if name.endswith(LAYER)]
+    return {layer: str(header.metadata.get(f"{ORIGINAL_NAME}{layer}", layer)) for layer in layers}
+
+
+def layers_of_objects(layers: Sequence[str], originals: Sequence[str], names: Mapping[str, str]) -> list[str | None]:
+    """Find the layer of each object in a matte, which may have been made when the objects were others, or in another order.
+
+    A layer's name alone does not tell: of "left arm" and "left_arm" the first in the roto is `left_arm`, the other `left_arm_2`.
+
+    Args:
+        layers: of the objects, as they are called today.
+        originals: the artist's names of the objects.
+        names: of the matte, see `artists_names`.
+
+    Returns:
+        Names of layers; None where the matte has none of an object.
+    """
+    found: list[str | None] = []
+    for layer, original in zip(layers, originals):
+        called = [name for name, artists in names.items() if artists == original]
+        only = called[0] if len(called) == 1 and list(originals).count(original) == 1 else None
+        found.append(layer if layer in called else only)
+    # A layer that says no name, and is nobody else's, is taken by its own.
+    return [layer if of is None and names.get(layer) == layer and layer not in found else of for layer, of in zip(layers, found)]
 
 
 def same_format(window: Box, display: Box) -> bool:

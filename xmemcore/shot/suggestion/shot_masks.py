@@ -17,7 +17,7 @@ from xmemcore.protocol.failures import Cancelled
 from xmemcore.protocol.names import layer_names
 from xmemcore.shot.inputs.inputs import Shot
 from xmemcore.shot.mattes import matte_proof
-from xmemcore.shot.mattes.mattes import MatteSequence
+from xmemcore.shot.mattes.mattes import Matte, MatteSequence
 from xmemcore.shot.store.cache import digest
 from xmemcore.shot.store.looks import Looks
 from xmemcore.shot.suggestion.doubt import SIGHT_NUMBERS, Judgement, Sight, doubts, sight
@@ -85,8 +85,7 @@ class ShotMasks:
         self._size = size
         self.mattes = mattes
         self._looks = looks
-        self._layers = layer_names(shot.annotations.objects)
-        self._layer = None if obj is None else self._layers[obj]
+        self._obj = obj
         self._unions: dict[int, _Union] = {}
         self._seen: list[dict[int, Glance]] = []
         self.unseen: list[int] = []
@@ -103,7 +102,7 @@ class ShotMasks:
             matte = np.maximum.reduce([annotations.matte(frame, obj) for obj in shown])
         elif self.mattes is not None and frame in self.mattes.frames:
             found = self.mattes.read(frame, self.shot.plate.canvas)
-            matte = found.union if self._layer is None else found.layers.get(self._layer)
+            matte = found.union if self._obj is None else self._planes(found)[self._obj]
         return None if matte is None else self._at_working_size(matte)
 
     def pixels(self, index: int) -> int | None:
@@ -192,10 +191,10 @@ class ShotMasks:
         glances.update((obj, kept) for obj, name in names.items() if (kept := self._kept(name, looked.cells)) is not None)
         new = [obj for obj in self.objects if obj not in glances]
         if new and self.mattes is not None and frame in self.mattes.frames:
-            layers = self.mattes.read(frame, self.shot.plate.canvas).layers
+            planes = self._planes(self.mattes.read(frame, self.shot.plate.canvas))
             for obj in new:
-                if self._layers[obj] in layers:
-                    found = _glance(self._at_working_size(layers[self._layers[obj]]), looked)
+                if (plane := planes[obj]) is not None:
+                    found = _glance(self._at_working_size(plane), looked)
                     glances[obj] = self._keep(names.get(obj), found, looked.cells)
         return glances
 
@@ -207,7 +206,8 @@ class ShotMasks:
         if matte is None or matte.record is None:
             return {}
         made_of = matte.record.signature, self.shot.plate.canvas.key, self._size
-        return {obj: digest(*made_of, self._layers[obj]) for obj in objects}
+        layers, originals = layer_names(self.shot.annotations.objects), self.shot.annotations.originals
+        return {obj: digest(*made_of, layers[obj], originals[obj]) for obj in objects}
 
     def _kept(self, name: str, cells: tuple[int, int]) -> Glance | None:
         numbers = None if self._looks is None else self._looks.get(name)
@@ -219,6 +219,9 @@ class ShotMasks:
         if self._looks is None or name is None:
             return found
         return Glance.of_numbers(self._looks.put(name, found.numbers()), cells)
+
+    def _planes(self, matte: Matte) -> list[np.ndarray | None]:
+        return matte.of_objects(self.shot.annotations.objects, self.shot.annotations.originals)
 
     def _at_working_size(self, matte: np.ndarray) -> np.ndarray:
         return cv2.resize(matte, self._size[::-1], interpolation=cv2.INTER_AREA)
