@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -33,3 +36,18 @@ def body(index: int, strap: bool = True) -> np.ndarray:
 def planes(*objects: np.ndarray) -> np.ndarray:
     """Put what is behind the objects before them."""
     return np.stack((1 - np.sum(objects, axis=0), *objects)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Keys that know some objects, of which none is drawn; see DrawnKeys."""
+
+    known: Mapping[int, frozenset[int]]
+
+    def matte(self, key: int, obj: int) -> np.ndarray:
+        """Give nothing."""
+        return np.zeros((HEIGHT, WIDTH), np.float32)
+
+    def picture(self, key: int) -> np.ndarray:
+        """Give the cloth."""
+        return cv2.cvtColor(moved(_CLOTH, key) / 255, cv2.COLOR_GRAY2RGB)

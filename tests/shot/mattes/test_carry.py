@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.shot.mattes.moving_body import HEIGHT, WIDTH, body, grey, moved, planes
+from tests.shot.mattes.moving_body import HEIGHT, WIDTH, Keys, body, grey, moved, planes
 from tests.witness.pixels import decoded
 from tests.witness.shots import WitnessShot, write_shot
 from xmemcore.protocol.requests import PropagateRequest
@@ -23,7 +23,7 @@ from xmemcore.shot.propagate import propagate
 
 
 def differences(*keys: int) -> KeyDifferences:
-    found = KeyDifferences({key: frozenset({0}) for key in keys}, 1, Flows(grey), range(100))
+    found = KeyDifferences(Keys({key: frozenset({0}) for key in keys}), 1, Flows(grey), range(100))
     for key in keys:
         found.put(key, {0: body(key)}, planes(body(key, strap=False)))
     return found
@@ -31,7 +31,7 @@ def differences(*keys: int) -> KeyDifferences:
 
 @pytest.mark.parametrize("inside", [False, True], ids=["where nothing is", "inside of the object"])
 def test_a_trace_that_the_flow_leaves_far_from_the_object_is_not_carried(inside: bool) -> None:
-    found = KeyDifferences({10: frozenset({0})}, 1, Flows(grey), range(100))
+    found = KeyDifferences(Keys({10: frozenset({0})}), 1, Flows(grey), range(100))
     trace = np.zeros((HEIGHT, WIDTH), np.float32)
     if inside:
         trace[52:54, 50:60] = -0.15
@@ -72,7 +72,7 @@ def test_a_hole_of_the_plate_counts_as_the_frames_that_it_lacks() -> None:
     def behind(hole: int) -> KeyDifferences:
         """Frame 10 is keyed; so many frames are missing behind it."""
         frames = [*range(11), *range(11 + hole, 50 + hole)]
-        found = KeyDifferences({10: frozenset({0})}, 1, Flows(grey), frames)
+        found = KeyDifferences(Keys({10: frozenset({0})}), 1, Flows(grey), frames)
         found.put(10, {0: body(10)}, planes(body(10, strap=False)))
         return found
 
@@ -91,7 +91,7 @@ def test_the_edge_of_a_moving_shape_does_not_jump_at_a_key() -> None:
         """Two pixels too far to the left, whatever the frame."""
         return np.roll(body(index, strap=False), -2, axis=1)
 
-    found = KeyDifferences({10: frozenset({0})}, 1, Flows(grey), range(100))
+    found = KeyDifferences(Keys({10: frozenset({0})}), 1, Flows(grey), range(100))
     found.put(10, {0: body(10, strap=False)}, planes(network(10)))
     wrong, right = network(11), found.added_to(planes(network(11)), 11)[0][1]
     truth = body(11, strap=False)
@@ -110,7 +110,7 @@ def feathered(index: int) -> np.ndarray:
 def test_a_feather_is_found_where_it_is_and_goes_along() -> None:
     feather = feather_of(feathered(0), (HEIGHT, WIDTH))
     assert feather[55, 68:72].min() > 0.9 and feather[45:65, 38:42].max() < 0.1 and feather[20, 20] == 0
-    found = KeyDifferences({10: frozenset({0})}, 1, Flows(grey), range(100))
+    found = KeyDifferences(Keys({10: frozenset({0})}), 1, Flows(grey), range(100))
     found.put(10, {0: feathered(10)}, planes(body(10, strap=False)), {0: feather_of(feathered(10), (HEIGHT, WIDTH))})
     _, soft = found.added_to(planes(body(12, strap=False)), 12)
     assert soft[0, 55, 24 + 68 : 24 + 72].min() > 0.8 and soft[0, 55, 24 + 38 : 24 + 42].max() < 0.2

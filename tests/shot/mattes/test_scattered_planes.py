@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import torch
 
-from tests.shot.mattes.moving_body import HEIGHT, WIDTH, grey
+from tests.shot.mattes.moving_body import HEIGHT, WIDTH, Keys, grey
 from xmemcore.engine.frames import Padding
 from xmemcore.engine.planes import Boxed, Whole
 from xmemcore.engine.sweep import Prediction
@@ -41,7 +41,7 @@ def scattered(planes: np.ndarray) -> Scattered:
 
 
 def differences() -> KeyDifferences:
-    found = KeyDifferences({8: frozenset(range(OBJECTS))}, OBJECTS, Flows(grey), range(100))
+    found = KeyDifferences(Keys({8: frozenset(range(OBJECTS))}), OBJECTS, Flows(grey), range(100))
     key = soft_blocks(3).astype(np.float32)
     shapes = {obj: np.roll(plane, 1, axis=1) for obj, plane in enumerate(key[1:])}
     found.put(8, shapes, key, {obj: (plane > 0) * np.float32(0.3) for obj, plane in shapes.items()})
@@ -107,5 +107,5 @@ def test_many_small_objects_wait_in_the_memory_of_what_they_cover() -> None:
     planes[0] = 1 - planes[1:].sum(axis=0)
     kept = scattered(planes)
     assert kept.nbytes < planes.nbytes / 40
-    carried, soft = KeyDifferences({}, 100, Flows(grey), range(100)).added_to(kept, 3)
+    carried, soft = KeyDifferences(Keys({}), 100, Flows(grey), range(100)).added_to(kept, 3)
     assert isinstance(carried, Scattered) and isinstance(soft, Scattered) and soft.nbytes == 0

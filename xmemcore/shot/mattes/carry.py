@@ -15,9 +15,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from xmemcore.shot.annotations.annotations import Annotations
-from xmemcore.shot.annotations.objects import Group
-from xmemcore.shot.files.box import Box
+from xmemcore.shot.mattes.drawn_keys import DrawnKeys
 from xmemcore.shot.mattes.planes import Planes, blank, share_out
 from xmemcore.shot.plate.flow import Way, Ways
 from xmemcore.shot.plate.resampling import resampled
@@ -103,22 +101,23 @@ class _Difference:
 class KeyDifferences:
     """The differences of one competition group, and which keys count for a frame."""
 
-    def __init__(self, keyed: Mapping[int, frozenset[int]], objects: int, flows: Ways, frames: Sequence[int]) -> None:
+    def __init__(self, drawn: DrawnKeys, objects: int, flows: Ways, frames: Sequence[int]) -> None:
         """Prepare.
 
         Args:
-            keyed: objects that are known, by plate index, counted as the group counts them.
+            drawn: the keys.
             objects: K.
-            flows: of the shot.
+            flows: of the shot, or of a window.
             frames: number of each frame of the plate.
         """
-        self._keys = [sorted(index for index, known in keyed.items() if obj in known) for obj in range(objects)]
-        self._flows, self._frames = flows, frames
+        self._keys = [sorted(key for key, known in drawn.known.items() if obj in known) for obj in range(objects)]
+        self.drawn, self.flows = drawn, flows
+        self._frames = frames
         self._found: dict[int, dict[int, _Difference]] = {}
 
     def keys_for(self, index: int) -> list[int]:
         """Name the keys whose difference counts at a frame."""
-        return sorted({key for obj in range(len(self._keys)) for key, _ in self._weights(obj, index)})
+        return sorted({key for obj in range(len(self._keys)) for key, _ in self.weights(obj, index)})
 
     def looked_at(self, index: int) -> list[int]:
         """Name the frames whose pictures decide what is carried to a frame."""
@@ -148,18 +147,9 @@ class KeyDifferences:
         compared = ((obj, _Difference.of(shape, predicted[obj + 1].astype(np.float32), feather)) for obj, shape, feather in drawn)
         self._found[key] = {obj: difference for obj, difference in compared if difference is not None}
 
-    def compare(self, key: int, predicted: Planes, annotations: Annotations, frame: int, group: Group, part: Box | None = None) -> None:
-        """Compute and keep the difference between the artist's shapes and the network's own answer on a keyed frame.
-
-        Args:
-            key: plate index.
-            predicted: (1 + K, h, w), the network's own answer.
-            annotations: of the shot.
-            frame: number of the keyed frame.
-            group: whose objects are compared.
-            part: of the canvas, in pixels counted from its corner, that the answer shows; None: all of it.
-        """
-        self._put(key, _artists_shapes(annotations, frame, group, key, (predicted.shape[1], predicted.shape[2]), part), predicted)
+    def compare(self, key: int, predicted: Planes) -> None:
+        """Compute and keep the difference between the artist's shapes and the network's own answer (1 + K, h, w) at a key."""
+        self._put(key, _shapes_at(self.drawn, key, (predicted.shape[1], predicted.shape[2])), predicted)
 
     def added_to(self, planes: Planes, index: int) -> tuple[Planes, Planes]:
         """Add to a prediction (1 + K, h, w) the differences of the keys around it.
@@ -169,7 +159,7 @@ class KeyDifferences:
         """
         soft = blank(planes)
         counting = [
-            [(key, weight, self._found[key][obj]) for key, weight in self._weights(obj, index) if obj in self._found[key]]
+            [(key, weight, self._found[key][obj]) for key, weight in self.weights(obj, index) if obj in self._found[key]]
             for obj in range(len(soft))
         ]
         if not any(counting):
@@ -181,7 +171,7 @@ class KeyDifferences:
             answer = plane.copy()
             for key, weight, difference in differences:
                 if key not in ways:
-                    ways[key] = self._flows.way(index, key, (planes.shape[1], planes.shape[2]))
+                    ways[key] = self.flows.way(index, key, (planes.shape[1], planes.shape[2]))
                 seen = difference.at(ways[key], answer, self._distance(index, key))
                 if seen is None:
                     continue
@@ -192,7 +182,7 @@ class KeyDifferences:
             carried[obj + 1], soft[obj] = _without_traces(plane, answer), feather
         return share_out(carried.clip(0, 1)), soft
 
-    def _weights(self, obj: int, index: int) -> Sequence[tuple[int, float]]:
+    def weights(self, obj: int, index: int) -> Sequence[tuple[int, float]]:
         """Name the keys of an object that count at a frame, each with its weight in (0, 1]; none where the object is keyed."""
         keys = self._keys[obj]
         place = bisect.bisect_left(keys, index)
@@ -207,18 +197,15 @@ class KeyDifferences:
         return abs(self._frames[index] - self._frames[other])
 
 
-def _artists_shapes(
-    annotations: Annotations, frame: int, group: Group, index: int, size: tuple[int, int], part: Box | None
-) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Give a group's soft shapes on a keyed frame, one after another.
+def _shapes_at(drawn: DrawnKeys, key: int, size: tuple[int, int]) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Give a group's soft shapes at a key, one after another.
 
     Yields:
         The object, as the group counts them; its shape; and its `feather_of`: planes (h, w).
     """
-    for place in sorted(group.annotations[index].known):
-        matte = annotations.matte(frame, group.objects[place])
-        matte = np.ascontiguousarray(matte if part is None else matte[part.slices], np.float32)
-        yield place, resampled(matte, size), feather_of(matte, size)
+    for obj in sorted(drawn.known[key]):
+        matte = drawn.matte(key, obj)
+        yield obj, resampled(matte, size), feather_of(matte, size)
 
 
 def _without_traces(carried: np.ndarray, answer: np.ndarray) -> np.ndarray:

@@ -13,7 +13,6 @@ weights of the samples, and the network, are ours.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import reduce
 
 import cv2
@@ -23,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from xmemcore.network.edges import COARSEST, edge_network, seen
+from xmemcore.shot.mattes.cells import CellBox, Part, runs, strips
 from xmemcore.shot.mattes.matting import ClosedForm, Opinion
 from xmemcore.shot.mattes.planes import Planes, as_kept, share_out
 
@@ -58,14 +58,8 @@ ROOM_CELLS = BAND_CELLS + 2 * RADIUS_CELLS + 1
 """How far from the cells near an edge the filter looks."""
 WORTH_CELLS = 2500
 """Cells between edges that must be spared by a region of their own: every region takes as long as so many cells, besides."""
-STRIP_CELLS = 24
-"""Rows of cells that are solved at once, from edge to edge."""
-GAP_CELLS = 12
-"""Columns without an edge from which on a strip is cut there."""
 STRETCH_CELLS = 12
 """How far around a cell trust is averaged, for the closed form."""
-
-Part = tuple[slice, slice]
 
 
 class Refinement:
@@ -125,9 +119,9 @@ class _Region:
     def __init__(self, picture: np.ndarray, band: np.ndarray, explained: Sequence[_Explained | None]) -> None:
         """Take the plate (H, W, 3), cells near the edges (h, w), and what explains each object; None where it has no edge here."""
         self._picture, self._explained = picture, explained
-        self._box = _CellBox.around(band, picture.shape[:2])
+        self._box = _around(band, picture.shape[:2])
         self._near = self._box.of(band.astype(np.float32))
-        self._parts = [self._box.pixels(part) for part in _strips(_beside(self._near))]
+        self._parts = [self._box.pixels(part) for part in strips(_beside(self._near))]
 
     def solve(self, band: slice, enlarged: np.ndarray, values: np.ndarray) -> None:
         """Solve the edges among some rows of the plate; see `Refinement.rows`. The answer goes into `values` where there is an edge."""
@@ -167,9 +161,9 @@ def _apart(band: np.ndarray) -> Iterator[Part]:
         for axis in (0, 1):
             first, across = part[axis].start, part[1 - axis].stop - part[1 - axis].start
             gap = 2 * ROOM_CELLS + WORTH_CELLS // across
-            runs = [slice(first + run.start, first + run.stop) for run in _runs(np.any(band[part], axis=1 - axis), gap)]
-            if len(runs) > 1:
-                parts += [(run, part[1]) if axis == 0 else (part[0], run) for run in runs]
+            found = [slice(first + run.start, first + run.stop) for run in runs(np.any(band[part], axis=1 - axis), gap)]
+            if len(found) > 1:
+                parts += [(run, part[1]) if axis == 0 else (part[0], run) for run in found]
                 break
         else:
             yield part
@@ -182,66 +176,15 @@ def _only(band: np.ndarray, part: Part) -> np.ndarray:
     return alone
 
 
-@dataclass(frozen=True)
-class _CellBox:
-    """The part of the working size that has edges, with room for the filter, and how it lies on the plate."""
-
-    cells: Part
-    size: tuple[int, int]
-    """Size of the plate, in pixels."""
-    scale: tuple[float, float]
-    """Cells per pixel, down and across."""
-
-    @classmethod
-    def around(cls, band: np.ndarray, size: tuple[int, int]) -> _CellBox:
-        """Enclose a band."""
-        sides = []
-        for axis in (0, 1):
-            positions = np.flatnonzero(band.any(axis=1 - axis))
-            # The network halves its cells from the corner, so the corner must not jump between halves from frame to frame.
-            first = max(int(positions[0]) - ROOM_CELLS, 0) // COARSEST * COARSEST
-            sides.append(slice(first, min(int(positions[-1]) + 1 + ROOM_CELLS, band.shape[axis])))
-        return cls((sides[0], sides[1]), size, (band.shape[0] / size[0], band.shape[1] / size[1]))
-
-    def of(self, plane: np.ndarray) -> np.ndarray:
-        """Cut the part out of a plane at working size."""
-        return np.ascontiguousarray(plane[self.cells])
-
-    def pixels(self, part: Part) -> Part:
-        """Say where a rectangle of the box's cells lies on the plate."""
-        rows, columns = (
-            slice(round((cells.start + side.start) / scale), round((cells.start + side.stop) / scale))
-            for cells, side, scale in zip(self.cells, part, self.scale)
-        )
-        return rows, columns
-
-    def enlarged(self, plane: np.ndarray, part: Part) -> np.ndarray:
-        """Bring what `of` gave to a rectangle of the plate, bilinear, exactly where the whole would lie."""
-        # The middle of pixel p lies over the cell (p + 0.5) * scale - 0.5.
-        rows, columns = part
-        down, across = self.scale
-        matrix = np.array(
-            [
-                [across, 0, (columns.start + 0.5) * across - 0.5 - self.cells[1].start],
-                [0, down, (rows.start + 0.5) * down - 0.5 - self.cells[0].start],
-            ]
-        )
-        size = (columns.stop - columns.start, rows.stop - rows.start)
-        return cv2.warpAffine(plane, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
-
-
-def _strips(near: np.ndarray) -> Iterator[Part]:
-    """Cut the cells (h, w) that are asked into rectangles with little else in them."""
-    for top in range(0, near.shape[0], STRIP_CELLS):
-        rows = slice(top, min(top + STRIP_CELLS, near.shape[0]))
-        yield from ((rows, columns) for columns in _runs(np.any(near[rows], axis=0), GAP_CELLS))
-
-
-def _runs(marked: np.ndarray, gap: int) -> Iterator[slice]:
-    """Give the runs of marked places (n); a run goes on over gaps of up to so many places."""
-    places = np.flatnonzero(marked)
-    for run in np.split(places, np.flatnonzero(np.diff(places) > gap) + 1) if places.size else ():
-        yield slice(int(run[0]), int(run[-1]) + 1)
+def _around(band: np.ndarray, size: tuple[int, int]) -> CellBox:
+    """Enclose the cells (h, w) near edges, with room for the filter, on a plate of a height and width."""
+    sides = []
+    for axis in (0, 1):
+        positions = np.flatnonzero(band.any(axis=1 - axis))
+        # The network halves its cells from the corner, so the corner must not jump between halves from frame to frame.
+        first = max(int(positions[0]) - ROOM_CELLS, 0) // COARSEST * COARSEST
+        sides.append(slice(first, min(int(positions[-1]) + 1 + ROOM_CELLS, band.shape[axis])))
+    return CellBox((sides[0], sides[1]), size, (band.shape[0] / size[0], band.shape[1] / size[1]))
 
 
 class _Plate:
@@ -272,7 +215,7 @@ class _Explained:
             band: (h, w) booleans, cells near this matte's edge; there is one.
             soft: (h, w) in [0, 1], where the edge is to stay soft; None: nowhere.
         """
-        self._box = box = _CellBox.around(band, plate.size)
+        self._box = box = _around(band, plate.size)
         colours, matte = [box.of(plane) for plane in plate.colours], box.of(matte)
         near = box.of(band)
         self._function, self._trust = fitted(colours, matte, near)

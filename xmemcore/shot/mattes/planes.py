@@ -146,11 +146,11 @@ def share_out(planes: AnyPlanes) -> AnyPlanes:
     return planes
 
 
-def blank(planes: Planes) -> Planes:
-    """Make as many planes of 0 as there are objects, kept in the same way; float32."""
+def blank(planes: Planes, behind: bool = False) -> Planes:
+    """Make a plane of 0 for each object, and one for what is behind them where that is wanted, kept in the same way; float32."""
     if isinstance(planes, Scattered):
-        return Scattered.blank(len(planes) - 1, planes.size)
-    return np.zeros_like(planes[1:], np.float32)
+        return Scattered.blank(len(planes) - (not behind), planes.size)
+    return np.zeros_like(planes if behind else planes[1:], np.float32)
 
 
 def as_kept(found: Iterable[np.ndarray], planes: Planes) -> list[np.ndarray] | Scattered:

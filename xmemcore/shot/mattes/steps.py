@@ -8,9 +8,10 @@ planes at a time, because a plate may be large and have many objects. A new step
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import cache, reduce
 from typing import Protocol, runtime_checkable
 
 import cv2
@@ -18,11 +19,15 @@ import numpy as np
 
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.files.box import Box
-from xmemcore.shot.mattes import carry, edges, matting, shutter, steady
-from xmemcore.shot.mattes.carry import KeyDifferences
-from xmemcore.shot.mattes.planes import Planes, Scattered
+from xmemcore.shot.files.layers import Drawn
+from xmemcore.shot.mattes import carry, edges, key_edges, matting, shutter, steady
+from xmemcore.shot.mattes.carry import KeyDifferences, feather_of
+from xmemcore.shot.mattes.drawn_keys import DrawnKeys
+from xmemcore.shot.mattes.key_edges import BroughtEdge, KeyEdge, differing
+from xmemcore.shot.mattes.planes import Planes, Scattered, blank, share_out
 from xmemcore.shot.plate.canvas import Canvas
-from xmemcore.shot.plate.flow import Ways
+from xmemcore.shot.plate.flow import Way, Ways
+from xmemcore.shot.plate.resampling import resampled
 
 PLAIN = "plain"
 """The choice of `edges` that only enlarges."""
@@ -32,6 +37,8 @@ BAND_PLANES = 16
 """Planes up to which bands have so many pixels."""
 MANY_BAND_PLANES = 4
 """Planes of so many pixels that a band of more planes is as large as: of many objects half a dozen such arrays are held."""
+KEPT_KEYS = 4
+"""Keys whose edges stay in memory, some megabytes for each object."""
 
 Rows = Callable[[slice, np.ndarray], np.ndarray]
 """Takes rows of the plate, and the planes of the step before for these rows; gives new planes for them. Planes are (1 + K, n, W) float32 in
@@ -182,6 +189,71 @@ class Refine:
         return self.refinement(predicted.values, predicted.picture(), predicted.soft).rows
 
 
+@dataclass(frozen=True)
+class CarryEdges:
+    """Add what the artist's edges at the keys around a frame have otherwise than the plate would draw them."""
+
+    differences: Sequence[KeyDifferences]
+    """Keys of each group."""
+    canvas: Canvas
+    refine: Step
+    """What draws edges by the plate."""
+    key: str | None = f"key edges {key_edges.VERSION}"
+    _kept: OrderedDict[tuple[int, int], Mapping[int, KeyEdge]] = field(default_factory=OrderedDict, compare=False)
+    """The last keys' edges by group and key: a gap is filled between two keys."""
+
+    def begun(self, predicted: Predicted) -> Rows:
+        """Bring the edges of the keys around; only the thread that writes mattes asks."""
+        differences, shapes = self.differences[predicted.group], predicted.values
+        ways: dict[int, Way] = {}
+        brought: list[tuple[int, BroughtEdge]] = []
+        for obj in range(len(shapes) - 1):
+            for key, weight in differences.weights(obj, predicted.index):
+                edge = self._at(predicted.group, key, shapes).get(obj)
+                if edge is None:
+                    continue
+                if key not in ways:
+                    ways[key] = differences.flows.way(predicted.index, key, (shapes.shape[1], shapes.shape[2]))
+                there = edge.at(ways[key], shapes[obj + 1], weight)
+                if there is not None:
+                    brought.append((obj, there))
+
+        def rows(band: slice, planes: np.ndarray) -> np.ndarray:
+            changed = [part for obj, edge in brought for part in edge.add_to(planes[obj + 1], band)]
+            for part in changed:
+                there = slice(None), *part
+                planes[there] = share_out(planes[there].clip(0, 1))
+            return planes
+
+        return rows
+
+    def _at(self, group: int, key: int, predictions: Planes) -> Mapping[int, KeyEdge]:
+        """Give the edges of a group's objects at a key, compared in planes like these predictions."""
+        if (group, key) not in self._kept:
+            self._kept[group, key] = self._compared(self.differences[group].drawn, key, predictions)
+            if len(self._kept) > KEPT_KEYS:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end((group, key))
+        return self._kept[group, key]
+
+    def _compared(self, drawn: DrawnKeys, key: int, predictions: Planes) -> Mapping[int, KeyEdge]:
+        """Send the artist's shapes at a key through what predictions go through, and compare what comes out with what was drawn."""
+        shapes, soft = blank(predictions, behind=True), blank(predictions)
+        size = predictions.shape[1], predictions.shape[2]
+        mattes: dict[int, Drawn] = {}
+        for obj in sorted(drawn.known[key]):
+            plane = drawn.matte(key, obj)
+            shapes[obj + 1], soft[obj], mattes[obj] = resampled(plane, size), feather_of(plane, size), Drawn.of(plane)
+        seen = Predicted(share_out(shapes), key, cache(lambda: drawn.picture(key)), soft=soft)
+        pieces: dict[int, list[tuple[Box, np.ndarray]]] = {}
+        for part, planes in finished((Enlarge(self.canvas), self.refine), self.canvas, seen):
+            for obj, matte in mattes.items():
+                piece = differing(part, matte.part(part) - planes[obj + 1])
+                if piece is not None:
+                    pieces.setdefault(obj, []).append(piece)
+        return {obj: KeyEdge(shapes[obj + 1], found, (self.canvas.height, self.canvas.width)) for obj, found in pieces.items()}
+
+
 Chain = Sequence[Before | Step]
 """Steps in order; those at working size come first."""
 
@@ -212,7 +284,9 @@ def chain_of(
     if request.edges == PLAIN:
         return (*before, Enlarge(canvas))
     before += (Shutter(flows, came_from),) if flows is not None else ()
-    return (*before, Enlarge(canvas), Refine.in_closed_form() if matting.wanted(request) else Refine())
+    refine = Refine.in_closed_form() if matting.wanted(request) else Refine()
+    after: tuple[Step, ...] = (CarryEdges(differences, canvas, refine),) if request.carry and differences else ()
+    return (*before, Enlarge(canvas), refine, *after)
 
 
 def keys_of(chain: Chain) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
 from xmemcore.engine.config import EngineConfig
@@ -18,9 +19,12 @@ from xmemcore.network.config import FULL
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.annotations.objects import Group, competition_groups
+from xmemcore.shot.files.box import Box
 from xmemcore.shot.inputs.approved import forgotten
+from xmemcore.shot.inputs.inputs import Shot
 from xmemcore.shot.inputs.opened import OpenedShot
 from xmemcore.shot.mattes.carry import KeyDifferences
+from xmemcore.shot.mattes.drawn_keys import GroupKeys
 from xmemcore.shot.mattes.shutter import MOST_APART
 from xmemcore.shot.mattes.steps import Carry, Chain, Steady, chain_of
 from xmemcore.shot.plan.windows import GroupWindows, group_windows, wants_windows
@@ -44,15 +48,17 @@ class GroupPlan:
     windows: GroupWindows | None = None
     """Windows that its gaps may be computed in; None: it has none."""
 
-    def differences(self, flows: Ways, frames: Sequence[int]) -> KeyDifferences:
+    def differences(self, shot: Shot, flows: Ways, parts: Mapping[int, Box] = MappingProxyType({})) -> KeyDifferences:
         """Make room for the differences between the artist's shapes and the network's own answers at keys.
 
         Args:
+            shot: of the group.
             flows: of the shot, or of a window.
-            frames: numbers of the plate's frames.
+            parts: where a window lies, by plate index; none: the whole canvas is seen.
         """
-        keyed = {key: self.group.annotations[key].known for key in self.permanent}
-        return KeyDifferences(keyed, len(self.group.objects), flows, frames)
+        known = {key: self.group.annotations[key].known for key in self.permanent}
+        drawn = GroupKeys(shot.plate, shot.annotations, self.group, known, parts)
+        return KeyDifferences(drawn, len(self.group.objects), flows, shot.plate.frames)
 
     def came_from(self, frames: Sequence[int]) -> dict[int, tuple[int, int]]:
         """Name by index the neighbour that a sweep stepped through before it, so that its prediction depends on it anyway.
@@ -145,7 +151,7 @@ def plan(opened: OpenedShot) -> Plan:
         for group in groups
     ]
     flows = Flows(content.grey)
-    differences = [group.differences(flows, shot.plate.frames) for group in planned]
+    differences = [group.differences(shot, flows) for group in planned]
     return Plan(
         config,
         planned,

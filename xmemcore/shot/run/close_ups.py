@@ -159,7 +159,7 @@ class CloseUps:
         elsewhere = {key: lens.around(*planned.windows.middle_of(key)) for key in planned.group.annotations if key not in places}
         parts = {**elsewhere, **places}
         flows = PartFlows(self._plan.flows, parts, (canvas.height, canvas.width))
-        differences = planned.differences(flows, self._opened.shot.plate.frames)
+        differences = planned.differences(self._opened.shot, flows, parts)
         window = Canvas(Box(0, 0, lens.columns, lens.rows), Box(0, 0, lens.columns, lens.rows), canvas.pixel_aspect)
         came_from = planned.came_from(self._opened.shot.plate.frames)
         view = View(chain_of(self._opened.request, window, [differences], flows, [came_from]), window, places)
@@ -203,10 +203,8 @@ class CloseUps:
 
     def _compare_keys(self, close: CloseUp, propagation: Propagation, indices: frozenset[int]) -> None:
         """Let the network answer the keyframes around frames, and keep the differences from the artist's shapes."""
-        group, shot = close.group.planned.group, self._opened.shot
         for key in sorted({key for index in indices for key in close.differences.keys_for(index)}):
-            predicted = handed(propagation.answer(key))
-            close.differences.compare(key, predicted, shot.annotations, shot.plate.frames[key], group, close.parts[key])
+            close.differences.compare(key, handed(propagation.answer(key)))
 
     def _annotation(self, group: Group, index: int, part: Box | None, size: tuple[int, int]) -> Annotation:
         """Draw a group's objects for a part of a keyframe; None: for all of it."""

@@ -203,13 +203,11 @@ class Computation:
         """Let the network answer the keyframes around a job's frames, and keep the differences from the artist's shapes."""
         if not self._plan.carries:
             return
-        differences, shot = self._plan.differences, self._opened.shot
+        differences = self._plan.differences
         wanted = {number: {key for index in job.indices for key in differences[number].keys_for(index)} for number in job.groups}
         with self._comparing:  # two gaps share the keyframe between them
             for key in sorted({key for keys in wanted.values() for key in keys}):
                 # Key by key, so that its frame is at hand for all groups.
                 for number in job.groups:
                     if key in wanted[number] and not differences[number].has(key):
-                        predicted = handed(propagations[number].answer(key))
-                        group = self._plan.groups[number].group
-                        differences[number].compare(key, predicted, shot.annotations, shot.plate.frames[key], group)
+                        differences[number].compare(key, handed(propagations[number].answer(key)))
