@@ -30,14 +30,15 @@ PLACES = {
     "nuke_plugin/panel": (0, 2), "xmemcore/evaluation": (4, 2),
     "nuke_plugin/staleness": (1, 3), "xmemcore/shot": (3, 3),
     "nuke_plugin/handover": (2, 4), "xmemcore/shot/run": (4, 4),
-    "xmemcore/shot/suggestion": (3, 5), "xmemcore/shot/plan": (4, 5), "xmemcore/shot/listener": (5, 5),
+    "xmemcore/shot/suggestion": (3, 5), "xmemcore/shot/plan": (4, 5), "xmemcore/shot/listener": (5, 6),
     "nuke_plugin/node": (1, 6), "xmemcore/shot/inputs": (4, 6),
     "nuke_plugin/core": (0, 7), "nuke_plugin/roto": (1, 7), "xmemcore/shot/mattes": (4, 7), "xmemcore/shot/machine": (2, 7),
     "nuke_plugin/host": (0, 8), "xmemcore/shot/annotations": (3, 8),
     "xmemcore/roto": (2, 9), "xmemcore/shot/plate": (4, 9),
-    "xmemcore/shot/files": (4, 10), "xmemcore/engine": (3, 10), "xmemcore/shot/store": (5, 10),
-    "xmemcore/curves": (2, 11), "xmemcore/network": (3, 11), "xmemcore/memory": (4, 11),
-    "xmemcore/protocol": (2, 12),
+    "xmemcore/shot/files": (4, 10), "xmemcore/shot/store": (5, 10),
+    "xmemcore/curves": (2, 11), "xmemcore/engine": (3, 11),
+    "xmemcore/network": (3, 12), "xmemcore/memory": (4, 12),
+    "xmemcore/protocol": (2, 13),
 }  # fmt: skip
 """Column and row of every room in the picture."""
 
