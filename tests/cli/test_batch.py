@@ -11,6 +11,7 @@ import pytest
 
 from tests.make_data import write_picture
 from tests.shot.made_shot import FIRST, HEIGHT, WIDTH, write_frame, write_model, write_plate, write_roto
+from xmemcore.cli.batch import command
 from xmemcore.cli.batch.shot_list import read_shots
 from xmemcore.cli.main import main
 from xmemcore.protocol import job
@@ -63,7 +64,7 @@ def test_a_batch_makes_what_can_be_made_and_tells_of_all(shots: Path, capsys: py
 
 
 def test_a_finished_shot_is_opened_again_when_a_file_has_changed_in_whatever_folder(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Masks lie in a folder an object, views in a folder each, and the mattes of a job come home to where its script is."""
     write_plate(tmp_path / "left", last=FIRST + 1, holes=())
@@ -101,6 +102,13 @@ def test_a_finished_shot_is_opened_again_when_a_file_has_changed_in_whatever_fol
     assert batch() == ["a", "b"]
     frame_path(home, FIRST).unlink()
     assert batch() == ["b"] and frame_path(home, FIRST).is_file() and batch() == []
+    config = tmp_path / "config.ocio"
+    for text in ("ocio_profile_version: 2\n", "ocio_profile_version: 2\n\n"):
+        config.write_text(text)
+        monkeypatch.setenv("OCIO", str(config))
+        assert batch() == ["a", "b"], "colours may be others"
+    monkeypatch.setattr(command, "VERSION", "another")
+    assert batch() == ["a", "b"] and batch() == []
 
 
 @pytest.mark.parametrize("name", ["report.html", "one.json"])

@@ -6,7 +6,7 @@ Source: OpenEXR, "OpenEXR File Layout" (openexr.com), for the place of an attrib
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, Mapping, Optional, Tuple
 
 from xmemcore.protocol.names import ORIGINAL_NAME
 from xmemcore.protocol.whole_file import read_ordinary
@@ -47,9 +47,13 @@ def signature_of(path: Path) -> Optional[str]:
     return signature_and_channels(path)[0]
 
 
-def layers_of(path: Path) -> Tuple[str, ...]:
-    """Name the layers of the objects in a matte; none where the file is no whole EXR header."""
-    return tuple(_layers(signature_and_channels(path)[1]))
+def objects_of(path: Path) -> Tuple[str, ...]:
+    """Name the objects in a matte as the artist does; none where the file is no whole EXR header."""
+    try:
+        content = read_ordinary(path, 0, begin=HEADER_BYTES)
+        return _objects({name: content[start:end] for name, (start, end) in find_attributes(content).items()})
+    except (OSError, ValueError, KeyError):
+        return ()
 
 
 def signature_and_channels(path: Path) -> Tuple[Optional[str], Tuple[str, ...]]:
@@ -93,15 +97,15 @@ def approved_in(path: Path) -> Optional[Tuple[int, Tuple[str, ...]]]:
     try:
         content = read_ordinary(path, 0, begin=HEADER_BYTES)
         found = {name: content[start:end] for name, (start, end) in find_attributes(content).items()}
-        layers = _layers(_channels(found["channels"]))
-        names = tuple(found.get(f"{ORIGINAL_NAME}{layer}", layer.encode()).decode("utf-8", errors="replace") for layer in layers)
-        return int.from_bytes(found[APPROVED_FRAME], "little", signed=True), names
+        return int.from_bytes(found[APPROVED_FRAME], "little", signed=True), _objects(found)
     except (OSError, ValueError, KeyError):
         return None
 
 
-def _layers(channels: Iterable[str]) -> List[str]:
-    return [name[: -len(LAYER)] for name in channels if name.endswith(LAYER)]
+def _objects(found: Mapping[str, bytes]) -> Tuple[str, ...]:
+    """Name the objects in the order of their layers, from a header's attributes: a layer without a name has its own."""
+    layers = [name[: -len(LAYER)] for name in _channels(found["channels"]) if name.endswith(LAYER)]
+    return tuple(found.get(f"{ORIGINAL_NAME}{layer}", layer.encode()).decode("utf-8", errors="replace") for layer in layers)
 
 
 def _channels(content: bytes) -> Iterator[str]:

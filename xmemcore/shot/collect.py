@@ -27,7 +27,7 @@ from xmemcore.shot.files.sequence import frame_path
 from xmemcore.shot.inputs.opened import OpenedShot, files_read, open_propagate
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.mattes import matte_proof
-from xmemcore.shot.mattes.mattes import matte_pattern, require_inputs_kept, require_layers_kept
+from xmemcore.shot.mattes.mattes import matte_pattern, require_inputs_kept, require_objects_kept
 from xmemcore.shot.mattes.pictures import (
     earlier_pictures,
     left_behind,
@@ -82,7 +82,7 @@ def collect(shot: JobShot, request: PropagateRequest, rules: PathRules, listener
         require_inputs_kept(target, frames, None, [*read, *(opened.writer.path(frame) for frame in frames)], pictures)
         require_pictures_possible(target, opened.layers, frames, request.pictures)
         if request.objects is not None:
-            require_layers_kept(target, frames, opened.layers)
+            require_objects_kept(target, frames, opened.shot.annotations.originals)
         require_unlocked(str(target))
         make_folder(target.parent)
         at_work = AtWork.on_mattes(target)

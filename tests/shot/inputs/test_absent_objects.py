@@ -134,6 +134,13 @@ def test_chosen_objects_never_replace_mattes_of_others(asked) -> None:
     assert again.layers == ("body", "sleeve"), "none is lost"
 
 
+def test_mattes_of_an_object_whose_layer_has_the_same_name_are_not_replaced(asked) -> None:
+    shapes = (square("手", 10, 20, 20, "{1001 1004}"), square("足", 60, 20, 20, "{1001 1004}"))
+    propagate(replace(asked(*shapes), objects=("手",)))
+    with pytest.raises(RequestError, match=r"1001.exr has mattes of other objects \(手\), which would be lost"):
+        propagate(replace(asked(*shapes), objects=("足",)))
+
+
 def test_keys_off_the_plate_are_left_out_and_named(asked) -> None:
     result = propagate(asked(square(*BODY, "{990 1003 1200}"), square("sleeve", 60, 20, 20, "{980 981}")))
     assert result.keyframes == (1003,) and result.objects == ("body",)

@@ -17,6 +17,7 @@ from xmemcore.protocol import foreign
 from xmemcore.protocol.failures import Busy, Cancelled, Failure, MachineError, RequestError, not_written
 from xmemcore.protocol.path_map import PathRules
 from xmemcore.protocol.result_file import ResultFile
+from xmemcore.protocol.version import VERSION
 from xmemcore.shot.listener import Listener
 
 PAGE = "report.html"
@@ -154,22 +155,24 @@ def _kept(folder: Path, shot: ListedShot, check: bool) -> Row | None:
 
 
 def _key(shot: ListedShot) -> str:
-    """Hash a request, and names, sizes and times of the files that it reads and writes; empty where one of them is not to be found."""
+    """Hash a request, and names, sizes and times of what it reads and writes, by this version; empty where a file is not to be found."""
     from xmemcore.network.catalogue import resolve
     from xmemcore.shot.files.sequence import Sequence
     from xmemcore.shot.inputs.opened import files_read
     from xmemcore.shot.mattes.mattes import matte_pattern
+    from xmemcore.shot.plate import ocio
     from xmemcore.shot.store.cache import digest
 
     request = shot.request
     try:
         home = shot.job.result_here(PathRules()) if shot.job is not None else ""
         read = files_read(request, Sequence.find(request.plate, "plate", request.view), resolve(request.model))
+        read += [Path(config) for config in (ocio.chosen(),) if config is not None and Path(config).is_file()]
         written = [path for out in (request.out, home) if out for path in _beside(matte_pattern(out))]
         states = [(str(path), status.st_size, status.st_mtime_ns) for path in (*read, *written) for status in (path.stat(),)]
     except (Failure, OSError):
         return ""
-    return digest(asdict(replace(request, wait=0.0)), states)
+    return digest(VERSION, ocio.chosen(), asdict(replace(request, wait=0.0)), states)
 
 
 def _beside(pattern: Path) -> Iterator[Path]:

@@ -17,7 +17,7 @@ from xmemcore.shot.inputs.approved import approved_paths
 from xmemcore.shot.inputs.inputs import Shot, open_shot, wanted_indices
 from xmemcore.shot.machine.device import choose_precision
 from xmemcore.shot.mattes import cryptomatte, matting
-from xmemcore.shot.mattes.mattes import MatteWriter, Passes, matte_pattern, require_inputs_kept, require_layers_kept
+from xmemcore.shot.mattes.mattes import MatteWriter, Passes, matte_pattern, require_inputs_kept, require_objects_kept
 from xmemcore.shot.mattes.pictures import picture_paths, require_pictures_possible
 from xmemcore.shot.plate.frame_source import Encoding, PlateContent
 from xmemcore.shot.store.cache import node_folder
@@ -109,7 +109,7 @@ def open_propagate(request: PropagateRequest) -> OpenedShot:
     require_inputs_kept(out, frames, report, files_read(request, plate.sequence, model), pictures)
     require_pictures_possible(out, layers, frames, request.pictures)
     if request.objects is not None:
-        require_layers_kept(out, frames, layers)
+        require_objects_kept(out, frames, annotations.originals)
     if request.cryptomatte:
         cryptomatte.require_usable()
     if matting.wanted(request):

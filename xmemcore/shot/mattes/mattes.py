@@ -13,7 +13,7 @@ import numpy as np
 from xmemcore.protocol.choices import COMPRESSIONS
 from xmemcore.protocol.failures import RequestError
 from xmemcore.protocol.frames import counted
-from xmemcore.protocol.matte_header import LAYER, layers_of
+from xmemcore.protocol.matte_header import LAYER, objects_of
 from xmemcore.protocol.names import ORIGINAL_NAME, layer_names
 from xmemcore.protocol.outside import cut
 from xmemcore.protocol.result_file import NAME as RECORD_NAME
@@ -109,12 +109,12 @@ def require_inputs_kept(
         raise RequestError(f"The PNGs would replace {replaced[1]}, which the mattes are made from. Choose another output folder or name.")
 
 
-def require_layers_kept(pattern: Path, frames: Iterable[int], layers: Iterable[str]) -> None:
-    """Raise RequestError when mattes that would be replaced have layers of objects that nobody asked for now."""
-    kept = set(layers)
+def require_objects_kept(pattern: Path, frames: Iterable[int], originals: Iterable[str]) -> None:
+    """Raise RequestError when mattes that would be replaced have objects, by the artist's names, that nobody asked for now."""
+    kept = set(originals)
     for frame in frames:
         path = sequences.frame_path(pattern, frame)
-        lost = sorted(set(layers_of(path)) - kept)
+        lost = sorted(set(objects_of(path)) - kept)
         if lost:
             raise RequestError(
                 f"{path} has mattes of other objects ({listed(lost)}), which would be lost: only chosen objects are computed (--object). "
