@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -78,6 +79,24 @@ def test_annotated_frames_do_not_count(clip: Clip) -> None:
     assert result.scored == Score(1.0, 1.0)
     assert result.over_all.jf < 1
     assert evaluate.score_clip(clip, perfect, (0, 3), fps=1).over_all == Score(1.0, 1.0)
+
+
+def test_frames_below_the_carried_key_are_counted(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of seven frames two keys are exact; of the others one is lost, where the carried key is right."""
+
+    class Shot:
+        def __init__(self) -> None:
+            self.clip = clip
+
+        def labels(self, run: object) -> dict[int, np.ndarray]:
+            truth = {index: clip.labels(index) for index in clip.masks}
+            return {**truth, 2: np.zeros_like(truth[2])}
+
+    run = SimpleNamespace(out="o", annotated=(0, 6), fps=1.0, encoded_frames=0)
+    monkeypatch.setattr(evaluate, "carried", lambda clip, annotated, flows: {index: clip.labels(index) for index in clip.masks})
+    figures = evaluate.Scorer(Shot()).score(run).as_json()  # type: ignore[arg-type]
+    assert figures["JF_carried"] == 1 and figures["JF"] < 1
+    assert figures["frames_below_carried"] == 1 and figures["most_below_carried"] >= 0.5
 
 
 def test_prediction_that_copies_the_nearest_key_scores_as_the_baseline(clip: Clip) -> None:

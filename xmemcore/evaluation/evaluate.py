@@ -80,6 +80,8 @@ class ClipResult:
     """How far boundaries lie from those of the frame before, brought along the flow, in pixels; None where it was not measured."""
     carried: metrics.Score | None = None
     """Score of the nearest annotation, carried along the flow, over the same frames as `scored`; None where it was not measured."""
+    below_carried: tuple[float, ...] = ()
+    """How far each frame's J&F lies below that of the nearest annotation, carried; of the frames on which it does."""
 
     def as_json(self) -> dict[str, Any]:
         """Give a row of the table."""
@@ -96,8 +98,11 @@ class ClipResult:
             "encoded_frames": self.encoded_frames,
             "F_1px": round(self.f_at_one_pixel, 4),
             **({} if self.flicker is None else {"flicker": round(self.flicker, 4)}),
-            **({} if self.carried is None else {"JF_carried": round(self.carried.jf, 4)}),
+            **({} if self.carried is None else {"JF_carried": round(self.carried.jf, 4), **self._below_carried()}),
         }
+
+    def _below_carried(self) -> dict[str, Any]:
+        return {"frames_below_carried": len(self.below_carried), "most_below_carried": round(max(self.below_carried, default=0.0), 4)}
 
 
 class Scorer:
@@ -114,8 +119,16 @@ class Scorer:
             clip, labels = self._shot.clip, self._shot.labels(run)
             score = score_clip(clip, labels, run.annotated, run.fps, run.encoded_frames)
             trembles = flicker(clip, labels, self._flows)
-            baseline = score_unannotated(clip, carried(clip, run.annotated, self._flows), run.annotated)
-            self._known[run.out] = replace(score, flicker=trembles, carried=baseline)
+            mine, theirs = (
+                scores_unannotated(clip, predicted, run.annotated) for predicted in (labels, carried(clip, run.annotated, self._flows))
+            )
+            below = [metrics.mean(theirs[index].values()).jf - metrics.mean(mine[index].values()).jf for index in mine]
+            self._known[run.out] = replace(
+                score,
+                flicker=trembles,
+                carried=metrics.clip_score(theirs.values()),
+                below_carried=tuple(by for by in below if by > 0),
+            )
         return self._known[run.out]
 
 
@@ -199,7 +212,7 @@ def score_clip(clip: Clip, predicted: dict[int, np.ndarray], annotated: Sequence
     return ClipResult(
         scored=metrics.clip_score(scores[index] for index in left),
         over_all=metrics.clip_score(scores.values()),
-        held=score_unannotated(clip, hold(clip, annotated), annotated),
+        held=metrics.clip_score(scores_unannotated(clip, hold(clip, annotated), annotated).values()),
         annotated=tuple(clip.frame_number(index) for index in annotated),
         fps=fps,
         encoded_frames=encoded_frames,
@@ -207,10 +220,10 @@ def score_clip(clip: Clip, predicted: dict[int, np.ndarray], annotated: Sequence
     )
 
 
-def score_unannotated(clip: Clip, predicted: Mapping[int, np.ndarray], annotated: Sequence[int]) -> metrics.Score:
-    """Score labels against the truth over the frames that were not annotated."""
+def scores_unannotated(clip: Clip, predicted: Mapping[int, np.ndarray], annotated: Sequence[int]) -> dict[int, dict[int, metrics.Score]]:
+    """Score labels against the truth on the frames that were not annotated: by index, then by object."""
     left = [index for index in clip.masks if index not in annotated]
-    return metrics.clip_score(metrics.score_labels(predicted[index], clip.labels(index), clip.objects, VOID) for index in left)
+    return {index: metrics.score_labels(predicted[index], clip.labels(index), clip.objects, VOID) for index in left}
 
 
 class Table:
