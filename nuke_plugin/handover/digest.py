@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from xmem_roto_nuke import environment, host
 from xmem_roto_nuke.graph import behind_dots, outside, own_name
@@ -216,7 +216,8 @@ def _all_lines(
     lines = list(root_state)
     for name, node in nodes.items():
         lines.extend(_lines(node, knobs[name], numbers))
-    for named in _named_in_brackets(knobs) if whole else ():
+    asked = [pair for name, listed in knobs.items() for pair in _brackets(name, listed)] if whole else []
+    for named in _named_in_brackets(nodes, asked):
         lines.extend(named)
     return lines
 
@@ -251,14 +252,15 @@ def text_in_steps(top: nuke.Node, upstream: Callable[[nuke.Node], List[nuke.Node
         yield ""
     numbers = {name: number for number, name in enumerate(nodes)}
     lines = list(root_state)
-    knobs: Dict[str, Sequence[ActingKnob]] = {}
+    asked: List[Tuple[str, str]] = []
     for name, node in nodes.items():
-        knobs[name] = _acting_knobs(node)
-        lines.extend(_lines(node, knobs[name], numbers))
+        knobs = _acting_knobs(node)
+        lines.extend(_lines(node, knobs, numbers))
+        asked += _brackets(name, knobs)
         if _counts_reloads(node):
             lines.append(f"reloads {node['version'].value()}")
         yield ""
-    for named in _named_in_brackets(knobs):
+    for named in _named_in_brackets(nodes, asked):
         lines.extend(named)
         yield ""
     yield of_lines(lines)
@@ -378,25 +380,33 @@ TEXTS_OF_BUTTONS = ("PyScript_Knob", "Script_Knob", "PythonKnob", "PyCustom_Knob
 """Knobs whose text is run when they are pressed, or drawn, and gives no value."""
 
 
-def _named_in_brackets(knobs: Mapping[str, Sequence[ActingKnob]]) -> Iterator[List[str]]:
-    """Write the nodes that brackets name, such as `[value Master.gain]`, and what is named in those, one a step.
+def _named_in_brackets(known: Iterable[str], asked: Sequence[Tuple[str, str]]) -> Iterator[List[str]]:
+    """Write the nodes that brackets name, such as `[value Master.gain]`, and what is named in those: one name a step, and
+    nothing for one that is no node's or whose node is there already.
 
     Whether Nuke lists such nodes among those that one depends on is not known. What feeds them counts for nothing.
 
     Args:
-        knobs: of each node of a tree, by its full name.
+        known: full names of the nodes of a tree.
+        asked: the full name of each node that has brackets, and those; see `_brackets`.
     """
-    seen = set(knobs)
-    waiting = [(name, text) for name, listed in knobs.items() for text in _texts_with(listed, "[")]
+    seen, waiting = set(known), list(asked)
     while waiting:
         name, text = waiting.pop()
         for path in dict.fromkeys(found["knob"] or f"{found['node']}.knob" for found in PATH.finditer(text)):
             node = host.find_named(name, path)
-            if node is not None and node.fullName() not in seen:
-                seen.add(node.fullName())
-                listed = _acting_knobs(node)
-                waiting += [(node.fullName(), text) for text in _texts_with(listed, "[{")]
-                yield _lines(node, listed, None)
+            if node is None or node.fullName() in seen:
+                yield []
+                continue
+            seen.add(node.fullName())
+            listed = _acting_knobs(node)
+            waiting += [(node.fullName(), text) for text in _texts_with(listed, "[{")]
+            yield _lines(node, listed, None)
+
+
+def _brackets(name: str, knobs: Sequence[ActingKnob]) -> List[Tuple[str, str]]:
+    """List a node's texts with brackets, each with the node's full name."""
+    return [(name, text) for text in _texts_with(knobs, "[")]
 
 
 def _texts_with(knobs: Sequence[ActingKnob], letters: str) -> List[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Set, Tuple
+from typing import TYPE_CHECKING, Iterator, List, Optional, Sequence, Set, Tuple
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.graph import outside, within
@@ -95,14 +95,18 @@ def texts(pipe: Pipe) -> List[Tuple[str, str]]:
     return [(name, str(roto["curves"].toScript())) for name, roto in zip(called, pipe.rotos)]
 
 
-def followed(roto: nuke.Node, text: str) -> List[nuke.Node]:
-    """List the nodes that the expressions of a curves text name, such as trackers; looked for beside the Roto, then further out."""
-    found: Dict[str, nuke.Node] = {}
+def followed(roto: nuke.Node, text: str) -> Iterator[Optional[nuke.Node]]:
+    """Find the nodes that the expressions of a curves text name, such as trackers; looked for beside the Roto, then further out.
+
+    Yields:
+        After each name that was looked up, its node; None where there is none, or another name found it before.
+    """
+    found: Set[str] = set()
     for path in dict.fromkeys(path for expression in EXPRESSION.findall(text) for path in PATH.findall(expression)):
         node = host.find_named(str(roto.fullName()), path)
-        if node is not None:
-            found[str(node.fullName())] = node
-    return list(found.values())
+        name = "" if node is None else str(node.fullName())
+        yield None if name in found else node
+        found.add(name)
 
 
 def layers(plate: Optional[nuke.Node]) -> Set[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from xmem_roto_nuke import host
 from xmem_roto_nuke.handover import digest, plates
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_SECONDS = 2.0
 STEPS_AT_ONCE = 16
-"""Steps of a walk at one idle moment; each node takes two."""
+"""Steps of a walk at one idle moment; each node takes two, and each name in an expression that has to be looked up one."""
 SHARE = 0.05
 """Largest share of the interface's time that looking may take."""
 
@@ -147,17 +147,20 @@ def _token_in_steps(node: nuke.Node) -> Iterator[str]:
     own = (node.knob(name) for name in ("key_edits", *watched_knobs()))
     texts = [f"{knob.name()} {knob.value()}" for knob in own if knob is not None]
     plate, source = _plate(node), identity.connected(node, identity.ROTO)
+    state = host.script_state() if host.may_walk_trees() else ()
     if plate is not None:
-        yield from _tree_text(plate, texts)
+        yield from _tree_text(plate, state, texts)
     rotos = () if str(node["roto_input"].value()) == ALPHA else _rotos(node)
     for roto in rotos:
         text = str(roto["curves"].toScript())
         texts.append(f"{roto.fullName()} {text}")
         yield ""
         for followed in roto_pipe.followed(roto, text) if host.may_walk_trees() else ():
-            yield from _tree_text(followed, texts)
+            yield ""
+            if followed is not None:
+                yield from _tree_text(followed, state, texts)
     if not rotos and source is not None:
-        yield from _tree_text(source, texts)
+        yield from _tree_text(source, state, texts)
     yield digest.of_lines(texts)
 
 
@@ -168,12 +171,12 @@ def _rotos(node: nuke.Node) -> Tuple[nuke.Node, ...]:
         return ()  # no Roto is connected
 
 
-def _tree_text(node: nuke.Node, texts: List[str]) -> Iterator[str]:
-    """Add the digest of a tree to `texts`; yields "" meanwhile."""
+def _tree_text(node: nuke.Node, state: Sequence[str], texts: List[str]) -> Iterator[str]:
+    """Add the digest of a tree, under project settings, to `texts`; yields "" meanwhile."""
     if not host.may_walk_trees():
         texts.append(plates.tree_above(node).digest)
         return
-    for text in digest.text_in_steps(node, host.upstream, host.script_state()):
+    for text in digest.text_in_steps(node, host.upstream, state):
         if text:
             texts.append(text)
         else:

@@ -121,20 +121,57 @@ def test_a_big_roto_is_read_by_few_calls(stage, calls):
     assert counted[0] < 40 * 60 + 1000 and counted[1] < 200, counted
 
 
-def test_an_idle_moment_costs_the_same_however_large_the_tree_and_the_roto(stage, calls, monkeypatch):
+@pytest.fixture
+def most_at_idle(stage, calls, monkeypatch):
+    """Give the most calls of an idle moment of one whole look at what is above the node."""
     from xmem_roto_nuke.panel import status
     from xmem_roto_nuke.staleness import watch
 
     stage.propagate()
     monkeypatch.setattr(status, "refresh", lambda *_: None)  # what follows when something has moved is no idle moment any more
-    most = []
-    for nodes, points in ((20, 4), (1000, 40)):
-        large_tree(stage, nodes)
-        stage.roto["curves"].fromScript(big_roto(1, points, 3))
+    node_id = stage.node["node_id"].value()
+
+    def look_to_the_end() -> int:
+        watch.settle(stage.node)  # a change that Nuke's hashes show would end each moment before its walk
         watch._due.clear()
-        watch._walks.clear()
-        most.append(max(calls(lambda: status.idle_look(stage.node)) for _ in range(8)))
+        # Nuke's own hashes are asked for at every moment alike, and the stand-in makes them slowly.
+        most = max(calls(lambda: status.idle_look(stage.node)) for _ in range(3))
+        hashes = calls(lambda: watch._input_hashes(stage.node))
+        while node_id in watch._walks:
+            most = max(most, hashes + calls(lambda: watch.has_moved(stage.node, node_id, validate=False)))
+        return most
+
+    return look_to_the_end
+
+
+def test_an_idle_moment_costs_the_same_however_large_the_tree_and_the_roto(stage, most_at_idle):
+    most = []
+    for nodes, roto in ((200, (1, 4, 3)), (1000, (1, 40, 3))):
+        large_tree(stage, nodes)
+        stage.roto["curves"].fromScript(big_roto(*roto))
+        most.append(most_at_idle())
     assert max(most) < IDLE_CALLS and most[1] < 1.5 * most[0], most
+
+
+@pytest.mark.parametrize(("there", "growth"), [(True, 1.5), (False, 1.1)], ids=["trackers", "names of no node"])
+def test_an_idle_moment_costs_the_same_however_many_nodes_the_roto_names(stage, most_at_idle, there, growth):
+    for number in range(40 * there):
+        stage.nuke.nodes.Grade(name=f"Tracker{number}")
+    most, shapes = [], big_roto(40, 4, 1).split("{t 0 0}")
+    for count in (1, 40):
+        links = ["{t 0 0 0 {=Tracker%d.multiply*4 0}}" % (number % count) for number in range(40)]
+        stage.roto["curves"].fromScript("".join(part for pair in zip(shapes, [*links, ""]) for part in pair))
+        most.append(most_at_idle())
+    assert max(most) < IDLE_CALLS and most[1] < growth * most[0], most
+
+
+def test_an_idle_moment_costs_the_same_however_many_nodes_brackets_name(stage, most_at_idle):
+    most = []
+    for count in (1, 40):
+        words = " ".join(f"[value Gone{number}.gain]" for number in range(count))
+        stage.grade["maskChannelInput"].fromScript("{" + words + "}")
+        most.append(most_at_idle())
+    assert max(most) < IDLE_CALLS and most[1] < 1.1 * most[0], most
 
 
 def test_a_walk_of_many_moments_comes_to_its_end_and_notices(stage, monkeypatch):
