@@ -92,14 +92,13 @@ def test_a_look_at_a_big_roto_and_a_large_tree_keeps_to_its_budget(stage, calls)
     assert counted[0] == counted[1] < budget_of_a_look(1000, 40, 60), "no call for a point"
 
 
-@pytest.mark.parametrize(
-    ("nodes", "keys"), [(20, 6), *(pytest.param(*large, marks=pytest.mark.exhaustive) for large in ((1000, 2), (20, 60)))]
-)
+@pytest.mark.parametrize(("nodes", "keys"), [(20, 6), pytest.param(1000, 60, marks=[pytest.mark.exhaustive, pytest.mark.timeout(1200)])])
 def test_a_run_keeps_to_its_budget(stage, calls, nodes, keys):
+    """Of 40 shapes x 30 points; in the large one 60 keys and 1,000 nodes together."""
     large_tree(stage, nodes)
     stage.plate["last_frame"].setValue(1000 + keys)
     stage.roto["curves"].fromScript(big_roto(40, 30, keys))
-    counted = calls(lambda: stage.propagate(seconds=280))
+    counted = calls(lambda: stage.propagate(seconds=1000))
     assert "Up to date" in stage.status()
     assert counted < RUN_LOOKS * budget_of_a_look(nodes, 40, keys), counted
 
@@ -145,8 +144,9 @@ def most_at_idle(stage, calls, monkeypatch):
 
 
 def test_an_idle_moment_costs_the_same_however_large_the_tree_and_the_roto(stage, most_at_idle):
+    """One shape of 4 points and 200 nodes; then 40 shapes x 30 points x 60 keys and 1,000 nodes, together."""
     most = []
-    for nodes, roto in ((200, (1, 4, 3)), (1000, (1, 40, 3))):
+    for nodes, roto in ((200, (1, 4, 3)), (1000, (40, 30, 60))):
         large_tree(stage, nodes)
         stage.roto["curves"].fromScript(big_roto(*roto))
         most.append(most_at_idle())
