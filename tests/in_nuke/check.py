@@ -834,6 +834,23 @@ def an_expression_tells_whether_knobs_are_split_by_view():
     return (float(before), float(after)) == (0.0, 1.0) or f"{before!r}, {after!r}"
 
 
+@check(25)
+def points_of_a_roto_can_be_keyed_for_one_view():
+    root = taken(nuke.root())
+    root["views"].fromScript("left #ff0000\nright #00ff00")
+    try:
+        roto = roto_of(curves(square()))
+        for place in (0, 3):  # the left side, for one view alone
+            roto["curves"].rootLayer[0][place].center.addPositionKey(1, (10, (30, 70)[place == 3]), "right")
+        roto["curves"].changed()
+        center = roto["curves"].rootLayer[0][0].center
+        read = [round(center.getPosition(*asked)[0], 2) for asked in ((1,), (1, "left"), (1, "right"))]
+        left, right = (row(make("OneView", roto, view=view)) for view in ("left", "right"))
+        return f"x without a view, left, right: {read}; left {left}, right {right}; written: {roto['curves'].toScript()[:500]}"
+    finally:
+        root["views"].fromScript("main #ffffff")
+
+
 @check(24)
 def a_file_that_a_read_shows_can_be_replaced():
     shown, other = write(ground(0.25), "shown") % 1, write(ground(0.75), "other") % 1
@@ -905,7 +922,7 @@ for number, name, answer in results:
     print(f"{number!s:>16}  {answer:40}  {re.sub('_', ' ', name)}")
 
 if nuke.GUI:
-    # Two that need Nuke's own loop, and so come a few seconds after the page. Leave the mouse alone until then.
+    # Three that need Nuke's own loop, and so come some seconds after the page. Leave the mouse alone until then.
     nuke.scriptClear()
     idle = []
     count_idle = lambda: idle.append(1)  # noqa: E731
@@ -917,5 +934,35 @@ if nuke.GUI:
     def tell_idle():
         nuke.removeUpdateUI(count_idle, nodeClass="Blur")
         print(f"{'40, 49':>16}  updateUI came {len(idle)} times within 5 seconds to a Blur that was made and pasted, its panel closed")
+        nuke.scriptClear()
+        nuke.addFormat("320 180 0 0 320 180 1 xmem_bites")
+        writer = nuke.nodes.Write(file=FOLDER + "/bites.%04d.exr", file_type="exr")
+        writer.setInput(0, nuke.nodes.Blur(inputs=[nuke.nodes.CheckerBoard2(format="xmem_bites")], size=20))
+        threading.Thread(target=render_in_bites, args=(writer,), daemon=True).start()
+
+    def render_in_bites(writer, bites=5, frames=2):
+        """Render as the plugin does: a few frames at a time, asked for by a thread; another one asks for something small all the while."""
+        times, done, ran = [], threading.Event(), []
+
+        def one(first):
+            began = time.time()
+            nuke.execute(writer, first, first + frames - 1, 1, nuke.views()[:1])
+            times.append((began, time.time()))
+
+        def knock():
+            while not done.wait(0.02):
+                nuke.executeInMainThread(lambda: ran.append(time.time()))
+
+        threading.Thread(target=knock, daemon=True).start()
+        try:
+            for number in range(bites):
+                nuke.executeInMainThreadWithResult(one, (1 + number * frames,))
+                time.sleep(0.05)
+        finally:
+            done.set()
+        lived = sum(any(end <= at <= begin for at in ran) for (_, end), (begin, _) in zip(times, times[1:]))
+        longest = max((end - begin for begin, end in times), default=0.0)
+        line = f"in {lived} of {bites - 1} gaps between bites of a render Nuke did something else; the longest bite took {longest:.2f} s"
+        nuke.executeInMainThread(print, (f"{8:>16}  {line}",))
 
     threading.Timer(5, nuke.executeInMainThread, (tell_idle,)).start()

@@ -33,8 +33,8 @@ def test_in_the_interface_the_check_tells_of_idle_moments_after_its_page(start, 
     page = capsys.readouterr().out
     assert not faults(page), page
     later = []
-    stage.host.pump(20, until=lambda: later.append(capsys.readouterr().out) or "updateUI came" in "".join(later))
-    assert "updateUI came" in "".join(later) and not stage.host.python_errors
+    stage.host.pump(60, until=lambda: later.append(capsys.readouterr().out) or "the longest bite" in "".join(later))
+    assert "updateUI came" in "".join(later) and "4 of 4 gaps between bites" in "".join(later) and not stage.host.python_errors
 
 
 def test_the_cryptomatte_of_the_check_is_what_the_core_writes(tmp_path):

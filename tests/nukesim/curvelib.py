@@ -261,6 +261,9 @@ class AnimControlPoint(Flag):
         return ControlPoint(*(curve._at(time) for curve in self._curves))
 
     def addPositionKey(self, time: float, positionOrDim: Any, view: Any = None) -> None:
+        _require_view(view)
+        if view not in (None, "default"):
+            raise state.SimError("what a point's key of one view does is not measured")
         values = _position(positionOrDim)
         for curve, value in zip(self._curves, values):
             curve._add(time, value)
