@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 
 import pytest
 import torch
 
 from tests import reference
+from tests.engine.noted_pairs import note_pairs
 from xmemcore.engine import nearness as module
 from xmemcore.engine.nearness import Nearness, name_of
 from xmemcore.protocol.failures import Cancelled
@@ -23,11 +23,7 @@ def seen(request: pytest.FixtureRequest) -> list[torch.Tensor]:
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[frozenset[str]]:
-    """Note the pairs that are measured."""
-    pairs: list[frozenset[str]] = []
-    nearest: Callable = module._nearest
-    monkeypatch.setattr(module, "_nearest", lambda one, two, sides: (pairs.append(frozenset((one, two))), nearest(one, two, sides))[1])
-    return pairs
+    return note_pairs(monkeypatch)
 
 
 def test_table_has_the_distance_of_each_cell_to_the_nearest_one(seen: list[torch.Tensor]) -> None:

@@ -2,66 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.shot.made_shot import write_frame, write_model, write_plate, write_roto
-from xmemcore.engine import nearness as module
-from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
-from xmemcore.protocol.results import SuggestResult
-from xmemcore.shot.propagate import propagate
+from tests.engine.noted_pairs import note_pairs
+from tests.shot.made_shot import write_frame
+from tests.shot.store.suggested_shot import FIRST, LAST, damage, keyed, said, suggested_shot, tensors_of
+from xmemcore.protocol.requests import SuggestRequest
 from xmemcore.shot.store.cache import LOOKS, CacheFolder, cache_files
 from xmemcore.shot.store.pairs import KeptNearness
 from xmemcore.shot.suggest import suggest
 
-FIRST, LAST = 1001, 1010
 FRAMES = LAST - FIRST + 1
 ALL_PAIRS = FRAMES * (FRAMES - 1) // 2
 
 
 @pytest.fixture
 def asked(tmp_path: Path) -> SuggestRequest:
-    write_plate(tmp_path / "plate", last=LAST, holes=())
-    for frame in range(FIRST, LAST + 1):  # no two frames show the same
-        write_frame(tmp_path / "plate" / f"plate.{frame}.exr", frame, brightness=1 + 0.02 * (frame - FIRST))
-    write_model(tmp_path)
-    request = SuggestRequest(
-        plate=str(tmp_path / "plate" / "plate.%04d.exr"),
-        roto=str(tmp_path / "roto.nk"),
-        mattes=str(tmp_path / "mattes"),
-        model=str(tmp_path / "small.safetensors"),
-        size=64,
-        device="cpu",
-        cache=str(tmp_path / "cache"),
-        node_id="node",
-        count=3,
-    )
-    keyed(request, 1001)
-    return request
-
-
-def keyed(request: SuggestRequest, *frames: int) -> None:
-    """Key both shapes on these frames, and propagate."""
-    write_roto(Path(str(request.roto)), body_keys=frames, sleeve_keys=frames)
-    shared = {name: getattr(request, name) for name in ("plate", "roto", "model", "size", "device", "cache", "node_id")}
-    propagate(PropagateRequest(**shared, out=f"{request.mattes}/matte.%04d.exr"))
+    return suggested_shot(tmp_path)
 
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[frozenset[str]]:
-    """Note the pairs that are measured."""
-    pairs: list[frozenset[str]] = []
-    nearest: Callable = module._nearest
-    monkeypatch.setattr(module, "_nearest", lambda one, two, sides: (pairs.append(frozenset((one, two))), nearest(one, two, sides))[1])
-    return pairs
-
-
-def said(result: SuggestResult) -> SuggestResult:
-    return replace(result, seconds=0, encoded_frames=0)
+    return note_pairs(monkeypatch)
 
 
 def kept_file(request: SuggestRequest) -> Path:
@@ -101,25 +67,20 @@ def test_without_a_cache_nothing_is_kept(asked: SuggestRequest, measured: list[f
     assert not (Path(str(asked.cache)) / "node" / LOOKS).exists()
 
 
-@pytest.mark.parametrize("damage", ["bytes", "names", "twice", "shape", "precision", "numbers", "foreign"])
-def test_a_damaged_file_is_dropped_and_made_again(asked: SuggestRequest, measured: list[frozenset[str]], damage: str) -> None:
+@pytest.mark.parametrize("kind", ["bytes", "names", "twice", "shape", "precision", "numbers", "foreign"])
+def test_a_damaged_file_is_dropped_and_made_again(asked: SuggestRequest, measured: list[frozenset[str]], kind: str) -> None:
     first = suggest(asked)
     path = kept_file(asked)
-    folder, key, content = CacheFolder(path.parent), path.stem, path.read_bytes()
-    tensors = folder.load(key)
-    assert tensors is not None
-    if damage == "bytes":
-        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    else:
-        changed = {
-            "names": {"names": tensors["names"][:, :-1]},
-            "twice": {"names": tensors["names"][[0, *range(FRAMES - 1)]]},
-            "shape": {"table": tensors["table"][1:]},
-            "precision": {"table": tensors["table"].float()},
-            "numbers": {"table": torch.full_like(tensors["table"], float("nan"))},
-            "foreign": {"names": torch.zeros(0, 20, dtype=torch.uint8)},
-        }
-        folder.save(key, {**tensors, **changed[damage]})
+    content, tensors = path.read_bytes(), tensors_of(path)
+    changed = {
+        "names": {"names": tensors["names"][:, :-1]},
+        "twice": {"names": tensors["names"][[0, *range(FRAMES - 1)]]},
+        "shape": {"table": tensors["table"][1:]},
+        "precision": {"table": tensors["table"].float()},
+        "numbers": {"table": torch.full_like(tensors["table"], float("nan"))},
+        "foreign": {"names": torch.zeros(0, 20, dtype=torch.uint8)},
+    }
+    damage(path, changed.get(kind))
     measured.clear()
     assert said(suggest(asked)) == said(first) and len(measured) == ALL_PAIRS
     assert path.read_bytes() == content

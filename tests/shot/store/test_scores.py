@@ -9,20 +9,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.shot.store.test_pairs import LAST, asked, keyed, said  # noqa: F401
+from tests.shot.store.suggested_shot import LAST, damage, keyed, said, suggested_shot, tensors_of
 from xmemcore.protocol.failures import Cancelled
 from xmemcore.protocol.requests import SuggestRequest
 from xmemcore.shot.listener import Silence
 from xmemcore.shot.plate.frame_source import ShotFrames
-from xmemcore.shot.store.cache import CacheFolder, cache_files
+from xmemcore.shot.store.cache import cache_files
 from xmemcore.shot.store.scores import KeptScores
 from xmemcore.shot.suggest import suggest
 from xmemcore.shot.suggestion import shot_views
 
 
 @pytest.fixture
-def published(asked: SuggestRequest) -> SuggestRequest:  # noqa: F811
-    return replace(asked, method="published", min_pixels=0)
+def published(tmp_path: Path) -> SuggestRequest:
+    return replace(suggested_shot(tmp_path), method="published", min_pixels=0)
 
 
 @pytest.fixture
@@ -114,23 +114,18 @@ def test_what_a_cancelled_suggestion_measured_is_kept(published: SuggestRequest,
     assert said(suggest(published)) == said(whole) and work["pairs"] == measured + 5
 
 
-@pytest.mark.parametrize("damage", ["bytes", "names", "precision", "negative", "place", "numbers"])
-def test_a_damaged_file_is_dropped_and_made_again(published: SuggestRequest, damage: str) -> None:
+@pytest.mark.parametrize("kind", ["bytes", "names", "precision", "negative", "place", "numbers"])
+def test_a_damaged_file_is_dropped_and_made_again(published: SuggestRequest, kind: str) -> None:
     first = suggest(published)
     path = kept_file(published)
-    folder, key, content = CacheFolder(path.parent), path.stem, path.read_bytes()
-    tensors = folder.load(key)
-    assert tensors is not None
-    if damage == "bytes":
-        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    else:
-        changed = {
-            "names": {"names": tensors["names"][[0, *range(len(tensors["names"]) - 1)]]},
-            "precision": {"scores": tensors["scores"].float()},
-            "negative": {"scores": -tensors["scores"]},
-            "place": {"pairs": tensors["pairs"] + len(tensors["names"])},
-            "numbers": {"scores": torch.full_like(tensors["scores"], float("nan"))},
-        }
-        folder.save(key, {**tensors, **changed[damage]})
+    content, tensors = path.read_bytes(), tensors_of(path)
+    changed = {
+        "names": {"names": tensors["names"][[0, *range(len(tensors["names"]) - 1)]]},
+        "precision": {"scores": tensors["scores"].float()},
+        "negative": {"scores": -tensors["scores"]},
+        "place": {"pairs": tensors["pairs"] + len(tensors["names"])},
+        "numbers": {"scores": torch.full_like(tensors["scores"], float("nan"))},
+    }
+    damage(path, changed.get(kind))
     assert said(suggest(published)) == said(first)
     assert path.read_bytes() == content
