@@ -21,7 +21,7 @@ from tests.cli.answers import PROPAGATED, Answer
 from tests.engine.small import small_network
 from xmemcore.cli.main import main, make_parser
 from xmemcore.cli.options import byte_count, request_of
-from xmemcore.cli.streams import LoggedStream
+from xmemcore.cli.streams import LoggedStream, outlived
 from xmemcore.network.checkpoint import save_network
 from xmemcore.protocol.failures import Cancelled, MachineError, RequestError
 from xmemcore.protocol.requests import PropagateRequest, SuggestRequest
@@ -323,6 +323,15 @@ def test_a_run_outlives_the_readers_of_its_output(run: str, code: int) -> None:
         ended = subprocess.run([sys.executable, "-c", script], stdout=writer, stderr=subprocess.PIPE, text=True, timeout=120, cwd=CHECKOUT)
         os.close(writer)
         assert ended.returncode == code and "95 %" in ended.stderr and "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(("encoding", "printed"), [("utf-8", b"/m/\\udcff \xe8\xa2\x96\n"), ("latin-1", b"/m/\\udcff \\u8896\n")])
+def test_a_path_that_stdout_cannot_spell_is_printed_with_escapes(encoding: str, printed: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding, newline=""))
+    with outlived():
+        print("/m/\udcff \u8896", flush=True)
+    assert raw.getvalue() == printed
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows reads pictures without catching what libraries print.")

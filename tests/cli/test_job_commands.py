@@ -128,8 +128,26 @@ def test_a_job_is_planned_run_in_chunks_and_collected(job_folder: Path, capsys: 
 
 
 def test_another_model_is_a_reason_to_try_another_machine(job_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", str(job_folder / "job"), *options(job_folder), "--model", "compact"]) == 3
-    assert "is for a model of SHA-256" in capsys.readouterr().err
+    for command in ("plan", "run"):
+        assert main([command, str(job_folder / "job"), *options(job_folder), "--model", "compact"]) == 3
+        assert "is for a model of SHA-256" in capsys.readouterr().err
+
+
+def test_a_matte_whose_plate_frame_is_gone_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plate = write_plate(tmp_path / "plate", last=FIRST + 2, holes=())
+    roto = write_roto(tmp_path / "roto.nk", (FIRST, FIRST + 2), (FIRST, FIRST + 2))
+    request = PropagateRequest(
+        plate=plate, roto=roto, model=str(write_model(tmp_path)), size=64, edges="plain", out=str(tmp_path / "job" / "a" / "m.%04d.exr")
+    )
+    (tmp_path / "job").mkdir()
+    job.keep(tmp_path / "job", JobShot("a", job.for_job(request, tmp_path / "job"), str(tmp_path / "home" / "m.%04d.exr")))
+    command = [str(tmp_path / "job"), "--cache", str(tmp_path / "cache")]
+    assert main(["run", *command]) == 0
+    assert "earlier run" not in capsys.readouterr().out
+    Path(plate % (FIRST + 1)).unlink()
+    for word in ("run", "collect"):
+        assert main([word, *command]) == 0
+        assert f"Mattes of frame {FIRST + 1} lie there from an earlier run" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("content", [b"v/1\x01\x02\0\0\0 an EXR", b"version 15.0 v1\nRoot {\n}\n", b"2026"])

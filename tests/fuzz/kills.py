@@ -22,9 +22,9 @@ import torch
 
 from tests.shot.made_shot import FIRST, write_model, write_plate, write_roto
 from tests.shot.written import mattes, same
+from xmemcore.protocol.names import PACE
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.shot.propagate import propagate
-from xmemcore.shot.run.pace import NAME as PACE
 
 LAST = FIRST + 15
 PATIENCE_SECONDS = 300

@@ -37,3 +37,12 @@ def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path, name: str) -> 
         failure = not_written(path, OSError(number, os.strerror(number)))
         assert str(failure) == f"Cannot write {path}: {tmp_path / 'file'} is a file. Name another file or folder."
     assert "Permission denied" in str(not_written(path, OSError(errno.EACCES, os.strerror(errno.EACCES))))
+
+
+@pytest.mark.parametrize("target", ["nowhere", "link"])
+def test_a_link_that_leads_nowhere_is_named(tmp_path: Path, target: str) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / target)
+    with pytest.raises(OSError) as caught:
+        (link / "deeper").mkdir(parents=True, exist_ok=True)
+    assert f"{link} is a link to {tmp_path / target}, which leads nowhere" in str(not_written(link / "deeper", caught.value))

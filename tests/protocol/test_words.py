@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
-from xmemcore.protocol.words import listed, of_them_new, one_line, plural
+from xmemcore.protocol.words import argument, listed, of_them_new, one_line, plural
 
 
 def test_one_thing_is_no_plural() -> None:
@@ -27,3 +29,9 @@ def test_letters_of_every_script_stay() -> None:
 
 def test_list_is_cut() -> None:
     assert listed(["a", "b", "c"], 2) == "a, b and 1 more"
+
+
+@pytest.mark.parametrize("path", ["/m/a b", "/m/it's", '/m/"a"', "/m/$HOME", "/m/a;b", "/m/[a]*", "/m/plain"])
+def test_a_path_in_a_command_is_one_word_to_a_shell(path: str) -> None:
+    assert shlex.split(f"--approved {argument(path)}") == ["--approved", path]
+    assert argument("/m/plain") == "/m/plain"

@@ -378,3 +378,13 @@ def test_level_of_rounding_is_in_every_signature_and_in_the_state(request_of: Pr
     assert status.stale and any("precision" in reason for reason in status.reasons)
     second = propagate(replace(request_of, frames="1001-1004"))
     assert second.precision == "mixed" and second.encoded_frames > 0
+
+
+def test_values_that_are_no_numbers_are_told_with_their_frames(tmp_path: Path) -> None:
+    request = sent_to(write_shot(tmp_path, last=FIRST + 3, body_keys=(FIRST, FIRST + 3), sleeve_keys=(FIRST,)), tmp_path)
+    for frame in (FIRST + 1, FIRST + 2):
+        write_frame(Path(request.plate % frame), frame, brightness=float("nan"))
+    recorder = Recorder()
+    propagate(replace(request, device="cpu"), recorder)
+    (warning,) = (text for text in recorder.warnings if "NaN" in text)
+    assert f"on frames {FIRST + 1}-{FIRST + 2}: they count as black" in warning

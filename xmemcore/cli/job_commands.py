@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xmemcore.cli.mattes_beside import mattes_beside, say_beside
 from xmemcore.cli.options import (
     Parser,
     add_annotation_options,
@@ -117,7 +118,9 @@ def run_run(chosen: argparse.Namespace) -> None:
         if not chosen.json:
             where = answer["collected"]["out"] if answer["collected"] else result.out
             new = of_them_new(len(result.frames), len(result.written))
-            print(f"{shot.name}: {plural(len(result.frames), 'matte')}, {new}, in {result.seconds:.1f} s: {where}")
+            print(one_line(f"{shot.name}: {plural(len(result.frames), 'matte')}, {new}, in {result.seconds:.1f} s: {where}"))
+            if chosen.chunk is None:
+                say_beside(mattes_beside(Path(where), result.frames))
     if chosen.json:
         print(json.dumps({"job": chosen.job, "shots": answers}))
 
@@ -132,7 +135,9 @@ def run_collect(chosen: argparse.Namespace) -> None:
         answers.append(answer.as_json())
         if not chosen.json:
             new = of_them_new(len(answer.frames), len(answer.copied))
-            print(f"{shot.name}: {plural(len(answer.frames), 'matte')}, {new}: {answer.out}")
+            print(one_line(f"{shot.name}: {plural(len(answer.frames), 'matte')}, {new}: {answer.out}"))
+            if chosen.chunk is None:
+                say_beside(mattes_beside(Path(answer.out), answer.frames))
     if chosen.json:
         print(json.dumps({"job": chosen.job, "shots": answers}))
 
@@ -217,7 +222,10 @@ def _planned(chosen: argparse.Namespace) -> PropagateRequest:
     shot = opened.shots[0] if chosen.shot is None else opened.shot(chosen.shot)
     request = shot.here(folder, read_rules(chosen.path_mapping_rules, chosen.path_map))
     of_machine = {name: getattr(chosen, name) for name in ("device", "cache", "use_cache", "cache_limit")}
-    return replace(request, **of_machine)
+    of_machine["model"] = chosen.model or _model_here(shot, request.model)
+    request = replace(request, **of_machine)
+    _require_model(shot, request)  # what another model would compute is no plan of this job
+    return request
 
 
 def _named(path: str) -> Path:

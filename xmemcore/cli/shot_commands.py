@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TypeVar
 
+from xmemcore.cli.mattes_beside import mattes_beside, say_beside
 from xmemcore.cli.options import (
     Parser,
     add_annotation_options,
@@ -23,9 +23,7 @@ from xmemcore.cli.progress import TerminalListener, farm_stream, listening
 from xmemcore.protocol.failures import Cancelled, Failure, RequestError
 from xmemcore.protocol.frames import counted
 from xmemcore.protocol.requests import ApproveRequest, FitRequest, PropagateRequest, ShotRequest, SuggestRequest
-from xmemcore.protocol.result_file import ResultFile
-from xmemcore.protocol.words import of_them_new, one_line, plural
-from xmemcore.shot.files.sequence import frame_path
+from xmemcore.protocol.words import argument, of_them_new, one_line, plural
 from xmemcore.shot.listener import Listener
 from xmemcore.shot.machine.footprint import peak_mb
 
@@ -101,7 +99,7 @@ def run_approve(chosen: argparse.Namespace) -> None:
     for name, frames in answer["approved"].items():
         print(one_line(f"{name}: {frames}"))
     if answer["approved"]:
-        print(one_line(f"Add to the next runs: --approved {answer['folder']}"))
+        print(one_line(f"Add to the next runs: --approved {argument(answer['folder'])}"))
 
 
 def run_fit(chosen: argparse.Namespace) -> None:
@@ -123,7 +121,7 @@ def run_fit(chosen: argparse.Namespace) -> None:
         print(one_line(f"{fitted['name']}: {found}"))
     for warning in answer["warnings"]:
         print(one_line(warning))
-    print(one_line(f"Give to the next runs: --roto {answer['out']}"))
+    print(one_line(f"Give to the next runs: --roto {argument(answer['out'])}"))
 
 
 def run_propagate(chosen: argparse.Namespace) -> None:
@@ -150,7 +148,7 @@ def run_propagate(chosen: argparse.Namespace) -> None:
         except Failure as failure:
             # The mattes are there; whoever reads the answer must get it.
             undrawn = failure
-    beside = [] if request.chunk is not None else _mattes_beside(Path(answer["out"]), answer["frames"])
+    beside = [] if request.chunk is not None else mattes_beside(Path(answer["out"]), answer["frames"])
     if chosen.json:
         print(json.dumps({**answer, "beside": beside, "report": None if undrawn else request.report, "peak_mb": peak_mb()}))
     else:
@@ -161,17 +159,11 @@ def run_propagate(chosen: argparse.Namespace) -> None:
         if renamed:
             more = f" and {len(renamed) - RENAMED_SHOWN} more (--json shows all)" if len(renamed) > RENAMED_SHOWN else ""
             print(one_line(f"Layers under names that Nuke takes: {', '.join(renamed[:RENAMED_SHOWN])}{more}"))
-        if beside:
-            print(f"Mattes of {counted(beside)} lie there from an earlier run; this run did not look at them")
+        say_beside(beside)
         if request.report is not None and undrawn is None:
             print(one_line(f"Contact sheet: {request.report}"))
     if undrawn is not None:
         raise undrawn
-
-
-def _mattes_beside(pattern: Path, frames: Sequence[int]) -> list[int]:
-    """List the mattes of a sequence that are of other runs than the one that filled these frames; in Nuke they show beside its own."""
-    return sorted(frame for frame in set(ResultFile(pattern).records).difference(frames) if frame_path(pattern, frame).is_file())
 
 
 def _checked(request: AnyRequest) -> AnyRequest:

@@ -34,7 +34,7 @@ class OutlivedStream:
 
     def write(self, text: str) -> int:
         """Write if somebody hears it; raises DiskFailed."""
-        self._try(lambda stream: stream.write(text))
+        self._try(lambda stream: _write(stream, text))
         return len(text)
 
     def flush(self) -> None:
@@ -63,6 +63,15 @@ class OutlivedStream:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """Write a text; letters that the stream's encoding lacks, as a path may have them, become escapes."""
+    try:
+        stream.write(text)
+    except UnicodeEncodeError:
+        encoding = stream.encoding or "ascii"
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 from pathlib import Path
 
@@ -113,11 +114,13 @@ def cannot_read(subject: str, error: OSError, advice: str) -> Failure:
 
 
 def reason_of(path: Path, error: OSError) -> str:
-    """Say why nothing can be written there. A file in the place of a folder is named: "File exists" of a folder helps nobody."""
-    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+    """Say why nothing can be written there. What is in the place of a folder is named: "File exists" of a folder helps nobody."""
+    if error.errno in (errno.EEXIST, errno.ENOTDIR, errno.ELOOP):
         for part in (path, *path.parents):
             if part.is_file():
                 return f"{part} is a file"
+            if part.is_symlink() and not part.exists():
+                return f"{part} is a link to {os.readlink(part)}, which leads nowhere"
     return error.strerror or str(error)
 
 

@@ -30,8 +30,12 @@ _LAYER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NODE_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
 EXCHANGE = "nuke"
 """Folder of the cache in which plugin and core hand each other files."""
-_TAKEN_FOLDERS = ("features", EXCHANGE)
-"""Folders of the cache that belong to no node."""
+COMPILED = "compiled"
+"""Folder of the cache for what packages compile."""
+PACE = "pace.json"
+"""File of the cache that says how fast this machine is."""
+TAKEN_NODE_IDS = ("features", EXCHANGE, COMPILED, PACE)
+"""Names in the cache that belong to no node, in lower case."""
 
 
 def is_layer_name(text: object) -> bool:
@@ -41,7 +45,7 @@ def is_layer_name(text: object) -> bool:
 
 def is_node_id(text: object) -> bool:
     """Say whether something can name a node's folder in the cache, and no place outside of it."""
-    return isinstance(text, str) and _NODE_ID.fullmatch(text) is not None and text.lower() not in _TAKEN_FOLDERS
+    return isinstance(text, str) and _NODE_ID.fullmatch(text) is not None and text.lower() not in TAKEN_NODE_IDS
 
 
 def layer_names(originals: Sequence[str]) -> List[str]:

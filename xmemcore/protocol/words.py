@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 from typing import Sequence
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
@@ -26,6 +28,13 @@ def listed(items: Sequence[object], most: int = 8, between: str = ", ") -> str:
     """Write the first things of a list and how many follow: `a, b, c and 4 more`."""
     rest = len(items) - most
     return between.join(map(str, items[:most])) + (f" and {rest} more" if rest > 0 else "")
+
+
+def argument(text: str) -> str:
+    """Write a path so that it can be pasted into a terminal behind an option."""
+    if os.name == "nt":
+        return f'"{text}"' if " " in text else text
+    return shlex.quote(text)
 
 
 def one_line(text: str) -> str:

@@ -175,7 +175,10 @@ class _PropagateRun:
             make_room(places.cache, self.opened.request.cache_limit, [*used, *LearnedStore(places.cache, places.node_id).paths()])
         cleaned = sum(plate.cleaned.values())
         if cleaned:
-            self.warn(f"{cleaned} values of the plate were NaN or infinite; they were replaced.")
+            self.warn(
+                f"{cleaned} values of the plate are NaN or infinite, on {counted(sorted(plate.cleaned))}: they count as black, or as the "
+                "brightest light. Render such a frame again where that is wrong."
+            )
 
     def _beside(self, whole_frames: Collection[str]) -> list[str]:
         """Name what lies among the features for this node beside its whole frames, from earlier runs too while it is there."""

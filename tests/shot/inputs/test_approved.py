@@ -405,3 +405,35 @@ def test_no_run_replaces_an_approved_matte(mattes: str) -> None:
     require_ours(copies, (1001, 1003))
     with pytest.raises(RequestError, match=r"would replace .*matte.1004.exr, which is an approved matte"):
         require_ours(copies, range(1001, 1006))
+
+
+@pytest.mark.parametrize("undo", [False, True])
+def test_copies_of_copies_are_refused(request_: PropagateRequest, undo: bool) -> None:
+    propagate(request_)
+    approve(ApproveRequest(request_.out, "1005-1006"))
+    folder = Path(approved(request_))
+    with pytest.raises(RequestError, match="holds approved mattes") as caught:
+        approve(ApproveRequest(str(folder), "1006", undo=undo))
+    assert f"usually {folder.parent};" in str(caught.value)
+    assert sorted(path.name for path in folder.iterdir()) == ["matte.1005.exr", "matte.1006.exr"]
+    # Copies may be copied into another folder, which is named.
+    assert approve(ApproveRequest(str(folder), "1006", approved=str(folder.parent.parent / "second"))).changed == (1006,)
+
+
+def test_one_or_several_strangers_are_named_in_whole_sentences(request_: PropagateRequest, tmp_path: Path) -> None:
+    propagate(request_)
+    approve(ApproveRequest(request_.out, "1006"))
+    script = Path(request_.roto or "").read_text()
+    for former, sentence in (
+        (("body",), "body is approved in {}, but is no object of this shot; it does not count. If it is called"),
+        (
+            ("body", "sleeve"),
+            "body, sleeve are approved in {}, but are no objects of this shot; they do not count. If one of them is called",
+        ),
+    ):
+        text = script
+        for name in former:
+            text = text.replace(f"curvegroup {name}", f"curvegroup other_{name}")
+        (tmp_path / "other.nk").write_text(text)
+        ahead = forecast(replace(request_, roto=str(tmp_path / "other.nk"), approved=approved(request_)), 1, None)
+        assert any(sentence.format(approved(request_)) in warning for warning in ahead.warnings)

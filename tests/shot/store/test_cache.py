@@ -13,6 +13,7 @@ import torch
 
 from xmemcore.protocol import whole_file
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.names import TAKEN_NODE_IDS
 from xmemcore.protocol.places import cache_root
 from xmemcore.shot.store.cache import (
     CacheDamaged,
@@ -219,8 +220,8 @@ def test_half_written_files_of_killed_runs_are_swept_and_foreign_ones_stay(tmp_p
     assert not any(path.exists() for path in dead) and foreign.exists()
 
 
-@pytest.mark.parametrize("node_id", ["../x", "", "a/b", "..", "features"])
-def test_node_id_cannot_leave_the_cache(tmp_path: Path, node_id: str) -> None:
+@pytest.mark.parametrize("node_id", ["../x", "", "a/b", "..", *TAKEN_NODE_IDS, "Features", "a" * 101])
+def test_node_id_can_neither_leave_the_cache_nor_take_what_is_the_caches_own(tmp_path: Path, node_id: str) -> None:
     with pytest.raises(RequestError, match="cannot name a folder"):
         node_folder(tmp_path, node_id)
 

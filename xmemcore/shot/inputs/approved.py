@@ -23,7 +23,7 @@ from xmemcore.protocol.places import approved_folder, exr_states
 from xmemcore.protocol.requests import ApproveRequest
 from xmemcore.protocol.results import ApproveResult
 from xmemcore.protocol.whole_file import Together, together
-from xmemcore.protocol.words import listed
+from xmemcore.protocol.words import argument, listed
 from xmemcore.shot.annotations.annotations import AddedAnnotations, Annotations, network_mask_from_matte
 from xmemcore.shot.annotations.bit_masks import BitMask
 from xmemcore.shot.files import exr
@@ -42,6 +42,8 @@ def approve(request: ApproveRequest) -> ApproveResult:
     """
     request.require_possible_here()
     frames = FrameRange.parse(request.frames)
+    if not request.approved:
+        _require_no_copies(matte_pattern(request.mattes).expanduser().absolute().parent)
     if request.undo or request.rename is not None:
         # The mattes themselves may be gone.
         folder = Path(request.approved or approved_folder(str(matte_pattern(request.mattes)))).expanduser().absolute()
@@ -82,6 +84,20 @@ def approve(request: ApproveRequest) -> ApproveResult:
     if missing:
         warnings.append(f"There is no matte on {counted(missing)}: nothing is approved there.")
     return ApproveResult(str(folder), tuple(chosen), _listed(folder), tuple(warnings))
+
+
+def _require_no_copies(folder: Path) -> None:
+    """Raise RequestError for a folder of copies in the place of mattes: copies of copies would lie in it, and no run would find them."""
+    first = next(iter(_exrs(folder)), None)
+    if first is None:
+        return
+    with _of_a_copy():
+        is_copy = FRAME in exr.read_header(first).metadata
+    if is_copy:
+        raise RequestError(
+            f"{folder} holds approved mattes, and no mattes of a propagate. Name the folder of the mattes, which is usually "
+            f"{folder.parent}; --approved says where else their copies are."
+        )
 
 
 def _take_back(folder: Path, frames: FrameRange, objects: Sequence[str] | None) -> ApproveResult:
@@ -382,9 +398,15 @@ class ApprovedAnnotations(AddedAnnotations):
                 "among the mattes and approve it there."
             )
         if strangers:
-            names = ", ".join(sorted(strangers))
+            several = len(strangers) > 1
+            said = (
+                "are approved in {}, but are no objects of this shot; they do"
+                if several
+                else "is approved in {}, but is no object of this shot; it does"
+            )
+            called = "If one of them is" if several else "If it is"
             warnings.append(
-                f"{names} is approved in {folder}, but is no object of this shot; it does not count. If it is called otherwise now, "
+                f"{listed(sorted(strangers))} {said.format(folder)} not count. {called} called otherwise now, "
                 "`xmem-roto approve MATTES --frames RANGE --object OLD --rename NEW` lets it count again."
             )
         if others:
@@ -461,4 +483,5 @@ def forgotten(pattern: Path) -> str | None:
     frames = sorted(_copies(folder))
     if not frames:
         return None
-    return f"The mattes of {counted(frames)} are approved, but this run does not count them. Add --approved {folder} to keep them."
+    option = f"--approved {argument(str(folder))}"
+    return f"The mattes of {counted(frames)} are approved, but this run does not count them. Add {option} to keep them."

@@ -20,6 +20,7 @@ from itertools import product
 import numpy as np
 
 from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.names import COMPILED
 from xmemcore.protocol.places import cache_root
 from xmemcore.protocol.requests import PropagateRequest
 
@@ -29,9 +30,8 @@ VERSION = 1
 MATTING = "matting"
 """The choice of `edges` that this is."""
 PACKAGE = "pymatting"
-COMPILED = "compiled"
-"""Folder of the cache in which numba keeps what it has compiled."""
 COMPILED_VARIABLE = "NUMBA_CACHE_DIR"
+"""Says where numba keeps what it has compiled."""
 
 TILE_PIXELS = 512
 """Side of a tile. With its room it takes up to 0.4 GB while it is solved, however large the plate is."""

@@ -17,13 +17,13 @@ import torch
 
 from xmemcore.memory.config import MemoryConfig
 from xmemcore.network.catalogue import parameters_of
+from xmemcore.protocol.names import PACE
 from xmemcore.protocol.outside import NotUsable, number, read_object
 from xmemcore.protocol.whole_file import write_text
 from xmemcore.shot.inputs.opened import OpenedShot
 from xmemcore.shot.machine.footprint import peak_mb
 from xmemcore.shot.store.cache import digest
 
-NAME = "pace.json"
 VERSION = 2
 LEAST_STEPS = 8
 """Least steps of a run that is measured; fewer say little about how long a step takes."""
@@ -100,7 +100,7 @@ def keep_pace(root: Path, key: str, pace: Pace) -> None:
     paces.pop(key, None)
     newest = dict([*paces.items(), (key, asdict(pace))][-MOST_KEPT:])
     with suppress(OSError):
-        write_text(root / NAME, json.dumps({"version": VERSION, "paces": newest}))
+        write_text(root / PACE, json.dumps({"version": VERSION, "paces": newest}))
 
 
 def find_pace(root: Path, key: str) -> Pace | None:
@@ -141,6 +141,6 @@ def expected_mb(model: Path, plate_pixels: int, elements: int, keyframes: int, o
 
 
 def _stored(root: Path) -> dict[str, Any]:
-    content = read_object(root / NAME) or {}
+    content = read_object(root / PACE) or {}
     paces = content.get("paces")
     return dict(paces) if content.get("version") == VERSION and isinstance(paces, dict) else {}

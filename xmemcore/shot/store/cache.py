@@ -32,7 +32,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from xmemcore.protocol.failures import RequestError
-from xmemcore.protocol.names import is_node_id
+from xmemcore.protocol.names import TAKEN_NODE_IDS, is_node_id
 from xmemcore.protocol.outside import short
 from xmemcore.protocol.whole_file import read_ordinary, sweep, whole
 from xmemcore.shot.store.rendered import RenderedFrame, folders_in, rendered_frames
@@ -172,7 +172,10 @@ def node_folder(root: Path, node_id: str) -> Path:
         RequestError.
     """
     if not is_node_id(node_id):
-        raise RequestError(f"The node id {short(node_id)} cannot name a folder. Use letters, digits, '_', '.' and '-'.")
+        raise RequestError(
+            f"The node id {short(node_id)} cannot name a folder of the cache. Use up to 100 letters, digits, '_', '.' and '-', and none of "
+            f"the names that the cache has for itself: {', '.join(TAKEN_NODE_IDS)}."
+        )
     return root / node_id
 
 
