@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -41,6 +42,7 @@ class MadeUpShot:
     length: int
     asked: list[int] = field(default_factory=list)
     """Indices in the order in which they were asked for."""
+    lane: Executor | None = None
 
     def __len__(self) -> int:
         return self.length

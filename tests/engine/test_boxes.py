@@ -113,6 +113,8 @@ class Discs:
     def name(self, index: int) -> None:
         return None
 
+    lane = None
+
     @property
     def padding(self) -> Padding:
         return Padding(HEIGHT, WIDTH)

@@ -64,6 +64,8 @@ class GoldenClip:
     def name(self, index: int) -> None:
         return None
 
+    lane = None
+
     @property
     def padding(self) -> Padding:
         return Padding(*working_size(*self.original, self.size))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -48,6 +49,10 @@ class FrameSource(Protocol):
     @property
     def padding(self) -> Padding:
         """How the working images were padded; the same for all."""
+
+    @property
+    def lane(self) -> Executor | None:
+        """A thread that computes ahead of the one that asks for frames; None: nothing is computed ahead."""
 
     @property
     def half(self) -> FrameSource:

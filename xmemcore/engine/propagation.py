@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import repeat
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from torch import Tensor
 from xmemcore.engine.config import XMEM, EngineConfig
 from xmemcore.engine.entrance import shown
 from xmemcore.engine.frames import Annotation, Frame, FrameSource
+from xmemcore.engine.lanes import ahead
 from xmemcore.engine.order import Gap, forward_gap, outward_gaps
 from xmemcore.engine.permanent import entries
 from xmemcore.engine.second_look import halved_annotation, takes_second_look
@@ -73,7 +75,7 @@ class Propagation:
     def encode(self, index: int) -> dict[int, Entry]:
         """Encode one annotation: the frame itself as variant 0, and its augmentations."""
         frame, annotation = self.source.frame(index), self.annotations[index]
-        return dict(entries(self.network, frame, annotation, self.permanent.objects, self.source.padding, self.config))
+        return dict(entries(self.network, frame, annotation, self.permanent.objects, self.source.padding, self.config, self.source.lane))
 
     def learn(self, index: int, encoded: Mapping[int, Entry] | None = None) -> None:
         """Put one annotation into this look's permanent memory, in place of what was there; None: encode it now."""
@@ -126,15 +128,13 @@ class Propagation:
         for number, indices in enumerate(gap.sweeps_for(wanted)):
             expected = frozenset[int]() if len(gap.sweeps) == 1 else shown(self.annotations.get(gap.sweeps[1 - number][0]))
             sweep = self._sweep(expected)
-            second = self.second._sweep(expected) if self.second is not None and takes_second_look(gap.sweeps[number]) else None
-            for index in indices:
+            second = self.second if self.second is not None and takes_second_look(gap.sweeps[number]) else None
+            seconds = repeat(None) if second is None else ahead(self.source.lane, second._stepped(indices, expected))
+            for index, again in zip(indices, seconds):
                 if cancelled():
                     raise Cancelled("Cancelled. The mattes that were finished stay.")
-                frame, last = self._frame(index), index == indices[-1]
-                again = None
-                if second is not None and self.second is not None:
-                    again = second.step(index, self.second._frame(index), self.second.annotations.get(index), last)
-                prediction = sweep.step(index, frame, self.annotations.get(index), last, again)
+                last = index == indices[-1]
+                prediction = sweep.step(index, self._frame(index), self.annotations.get(index), last, again)
                 if index not in wanted:
                     yield index, None
                 elif index not in gap.blend:
@@ -145,11 +145,22 @@ class Propagation:
                     waiting[index] = prediction
                     yield index, None
 
+    def _stepped(self, indices: Sequence[int], expected: frozenset[int]) -> Iterator[Prediction]:
+        """Step through frames, each when it is asked for."""
+        sweep = self._sweep(expected)
+        for index in indices:
+            yield sweep.step(index, self._frame(index), self.annotations.get(index), last=index == indices[-1])
+
     def _sweep(self, expected: frozenset[int] = frozenset()) -> Sweep:
-        return Sweep(self.network, self.permanent, self.source.padding, self.config, self._where, expected, self._numbers)
+        return Sweep(self.network, self.permanent, self.source.padding, self.config, self._where, expected, self._numbers, self.source.lane)
 
     def _frame(self, index: int) -> Frame | None:
         return self.source.frame(index) if self.asks_for(index) else None
+
+
+def frames_asked(gap: Gap, wanted: Collection[int], groups: Sequence[Propagation]) -> list[int]:
+    """List for which frames some groups will ask while they compute these indices of a gap together, in order."""
+    return [index for sweep in gap.sweeps_for(wanted) for index in sweep if any(group.asks_for(index) for group in groups)]
 
 
 def permanent_indices(annotations: Iterable[int], config: EngineConfig) -> tuple[int, ...]:

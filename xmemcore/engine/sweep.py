@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -12,6 +14,7 @@ from xmemcore.engine.boxes import area, boxes, by_box, positions, shared, some_b
 from xmemcore.engine.config import XMEM, EngineConfig
 from xmemcore.engine.entrance import Entrance
 from xmemcore.engine.frames import Annotation, Frame, Padding
+from xmemcore.engine.lanes import beside
 from xmemcore.engine.permanent import elements_first, encoded
 from xmemcore.engine.planes import Boxed, Planes, Whole, are_boxed, drawn
 from xmemcore.engine.second_look import Enlarged, given_back
@@ -79,6 +82,7 @@ class Sweep:
         where: Mapping[int, Tensor] | None = None,
         expected: frozenset[int] = frozenset(),
         numbers: Sequence[int] | None = None,
+        lane: Executor | None = None,
     ) -> None:
         """Begin a sweep.
 
@@ -90,15 +94,17 @@ class Sweep:
             where: cells (K, h, w) of each object by index, taken in place of those that are found: to measure weights that find nothing.
             expected: objects that the keyframe shows which the sweep runs towards.
             numbers: of the frames, by index, where some do not exist; None: they follow one another.
+            lane: helps where there are several objects; None: nobody does.
         """
         self.network = network
         self.config = config
         self.padding = padding
         self.objects = permanent.objects
-        self.memory = ShotMemory(permanent, TemporaryMemory(config.memory, permanent.objects))
+        self.memory = ShotMemory(permanent, TemporaryMemory(config.memory, permanent.objects), partial(beside, lane))
         self.sensory = network.empty_sensory(self.objects, *padding.padded)
         self._where = where
         self._numbers = numbers
+        self._lane = lane
         self._trace: Tensor | None = None
         """(K, h, w) booleans, the cells of each object's last matte."""
         self._around: dict[int, tuple[Tensor, Tensor]] = {}
@@ -185,7 +191,11 @@ class Sweep:
         sensory = self.sensory.clone() if update_sensory else self.sensory
         wide = {box: widened(box, h, w) for box in by_box(places)}
         together = shared(wide.values())
-        for box, objects in some_by_box(places):
+        for outer in set(together.values()):
+            self.network.part_of(features, outer)  # once, for all that share it
+
+        @torch.inference_mode()
+        def decode(box: Box, objects: list[int]) -> None:
             outer = wide[box]
             plate = self.network.part_of(self.network.part_of(features, together[outer]), within(outer, together[outer]))
             value = _value(features, readout, objects, outer)
@@ -200,6 +210,8 @@ class Sweep:
             if second is not None:
                 found = given_back(found, part(second.of(objects), box, STRIDE))
             probabilities.put(objects, box, found)
+
+        beside(self._lane, [partial(decode, box, objects) for box, objects in some_by_box(places)])
         self.sensory = sensory
         return probabilities, places
 
@@ -267,7 +279,7 @@ class Sweep:
 
     def _remember(self, index: int, frame: Frame, masks: Planes, annotation: Annotation | None) -> None:
         features = frame.features
-        value, self.sensory = encoded(self.network, frame.image, features, masks, self.sensory, deep_update=True)
+        value, self.sensory = encoded(self.network, frame.image, features, masks, self.sensory, deep_update=True, lane=self._lane)
         self._since_memory = 0
         annotated_elsewhere = annotation is not None and (self.config.mode != XMEM or index in self.memory.permanent.frames)
         if self.config.temporary_memory and not annotated_elsewhere:

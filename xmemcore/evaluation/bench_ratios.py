@@ -20,7 +20,7 @@ from torch import Tensor
 
 from xmemcore.engine.boxes import boxes
 from xmemcore.engine.planes import drawn
-from xmemcore.engine.propagation import Propagation, asks_for
+from xmemcore.engine.propagation import Propagation, frames_asked
 from xmemcore.evaluation.bench_exr import NETWORK_ALONE, exr_overhead
 from xmemcore.evaluation.clips import Clip
 from xmemcore.evaluation.demo_shot import DemoShot
@@ -35,6 +35,7 @@ from xmemcore.shot.machine.footprint import peak_mb
 from xmemcore.shot.plan.plan import plan
 from xmemcore.shot.plate.frame_source import ShotFrames
 from xmemcore.shot.propagate import propagate
+from xmemcore.shot.run.gap_workers import cores_of_a_gap
 from xmemcore.shot.store.cache import FeatureFolder
 from xmemcore.shot.suggest import suggest
 
@@ -237,7 +238,7 @@ def engine_seconds(
     network = network if request.plain else prepared(network, opened.precision)
     (planned_group,) = planned.groups
     group = planned_group.group
-    with ShotFrames(opened.content, network, device, store) as frames:
+    with ShotFrames(opened.content, network, device, store) as frames, cores_of_a_gap(frames.lane is not None):
         propagation = Propagation(network, frames, group.annotations, len(group.objects), planned.config_of(planned_group), where)
         began = time.perf_counter()
         for number, index in enumerate(planned_group.permanent):
@@ -247,8 +248,7 @@ def engine_seconds(
                 began = time.perf_counter()
         for gap in planned_group.gaps:
             wanted = set(opened.wanted) & set(gap.delivers)
-            steps = [index for indices in gap.sweeps_for(wanted) for index in indices]
-            frames.expect([i for i in steps if asks_for(i, group.annotations, len(group.objects), planned.config)], twice=gap.blend)
+            frames.expect(frames_asked(gap, wanted, [propagation]), twice=gap.blend)
             for _ in propagation.run(gap, wanted):
                 pass
         if device.type == "cuda":

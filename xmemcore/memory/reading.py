@@ -11,7 +11,7 @@ from torch import Tensor
 from xmemcore.memory.affinity import best_elements, gather, query_side, top_k_softmax
 from xmemcore.memory.permanent import PermanentMemory
 from xmemcore.memory.searches import Searches
-from xmemcore.memory.segment import Buffers, Segment
+from xmemcore.memory.segment import Beside, Buffers, Segment, in_turn
 from xmemcore.memory.temporary import TemporaryMemory
 
 EQUALLY_WELL = 1e-5
@@ -119,9 +119,11 @@ class _DenseAnswer(_Answer):
 class ShotMemory:
     """Read permanent memory, which sweeps share, together with one sweep's temporary memory."""
 
-    def __init__(self, permanent: PermanentMemory, temporary: TemporaryMemory) -> None:
+    def __init__(self, permanent: PermanentMemory, temporary: TemporaryMemory, beside: Beside = in_turn) -> None:
+        """Take both, and what does several searches; see `Segment.best`."""
         self.permanent = permanent
         self.temporary = temporary
+        self._beside = beside
         self._buffers = Buffers()
 
     def read(self, key: Tensor, selection: Tensor, searches: Searches | None = None) -> Readout | None:
@@ -169,7 +171,7 @@ class ShotMemory:
         places: list[Tensor] = []
         for segment in segments:
             answering = known if segment is segments[-1] else None
-            best, where = segment.best(queries, min(k, len(segment)), answering, self._buffers, searches)
+            best, where = segment.best(queries, min(k, len(segment)), answering, self._buffers, searches, self._beside)
             scores.insert(0, best)
             places.insert(0, where + start)
             start += len(segment)

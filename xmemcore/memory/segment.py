@@ -10,7 +10,8 @@ the shape of a product: each table has a product of its own, and what went by wa
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -30,8 +31,19 @@ FRAMES_AT_ONCE = 10
 """Frames of which so many scores are. Blocks of queries have this size whatever is searched: another number of rows may round otherwise."""
 
 
-class Buffers:
-    """Arrays for scores, kept from frame to frame: new memory pages cost as much as the product that fills them."""
+Best = tuple[Tensor, Tensor]
+"""Scores of elements and their indices, (Q, k)."""
+Beside = Callable[[Sequence[Callable[[], Best]]], list[Best]]
+"""Does tasks that do not depend on each other, in whichever threads; gives what each gives, in their order."""
+
+
+def in_turn(tasks: Sequence[Callable[[], Best]]) -> list[Best]:
+    """Do tasks in this thread."""
+    return [task() for task in tasks]
+
+
+class Buffers(threading.local):
+    """Arrays for scores, kept from frame to frame, for each thread: new memory pages cost as much as the product that fills them."""
 
     def __init__(self) -> None:
         self._kept: dict[torch.dtype, Tensor] = {}
@@ -69,8 +81,14 @@ class Segment:
         return len(self.side)
 
     def best(
-        self, queries: Tensor, k: int, known: Tensor | None, buffers: Buffers, searches: Searches | None = None
-    ) -> tuple[Tensor, Tensor]:
+        self,
+        queries: Tensor,
+        k: int,
+        known: Tensor | None,
+        buffers: Buffers,
+        searches: Searches | None = None,
+        beside: Beside = in_turn,
+    ) -> Best:
         """Find the best elements of a frame's queries.
 
         Args:
@@ -79,6 +97,7 @@ class Segment:
             known: (N,) booleans, elements that may answer; None: all.
             buffers: kept by the caller.
             searches: what the frame's earlier searches have found, to which this one is added; None: nothing is kept.
+            beside: searches for several blocks of queries.
 
         Returns:
             Scores and indices, (Q, k), by ascending index; of elements that match equally well the first ones. Minus infinity where
@@ -87,15 +106,15 @@ class Segment:
         tables = self.tables
         runs = [(0, len(self))] if tables is None else tables.runs_without(())
         if searches is None or known is not None or tables is None or len(tables.names) > MOST_TABLES:
-            return self._searched(queries, k, runs, known, buffers)
+            return self._searched(queries, k, runs, known, buffers, beside)
         kept = searches.among(tables, self._shortlists)
         if kept is not None and kept.best.shape == (len(queries), min(k, kept.count)):
             if not kept.left_out:
                 return kept.best, kept.where
-            found = self._searched(queries, k, kept.left_out, None, buffers)
+            found = self._searched(queries, k, kept.left_out, None, buffers, beside)
             best, where = _joined((kept.best, kept.where), found, k)
         else:
-            best, where = self._searched(queries, k, runs, None, buffers)
+            best, where = self._searched(queries, k, runs, None, buffers, beside)
         searches.keep(Found(tables.names, best, tables.places(where), self._shortlists))
         return best, where
 
@@ -105,33 +124,29 @@ class Segment:
         return self.keeps_coarse and len(self) >= SHORTLIST_FROM and _multiplies_bfloat16(self.side.device)
 
     def _searched(
-        self, queries: Tensor, k: int, runs: Sequence[tuple[int, int]], known: Tensor | None, buffers: Buffers
-    ) -> tuple[Tensor, Tensor]:
+        self, queries: Tensor, k: int, runs: Sequence[tuple[int, int]], known: Tensor | None, buffers: Buffers, beside: Beside
+    ) -> Best:
         """Search the elements of some half-open ranges, in blocks of queries and of elements."""
         if queries.device.type == "cpu":
             blocks = -(-FRAMES_AT_ONCE * len(queries) ** 2 // SCORES_AT_ONCE)
             rows = -(-len(queries) // blocks)
         else:
             rows = max(1, SCORES_AT_ONCE // sum(end - start for start, end in runs))
-        found = []
-        for block in queries.split(rows):
-            if self._shortlists:
-                found.append(self._best_of_shortlist(block, k, known, buffers))
-            else:
-                found.append(self._best_exactly(block, k, runs, known, buffers))
+        if self._shortlists:
+            coarse = self._made_coarse()
+            found = beside([functools.partial(self._best_of_shortlist, block, k, known, buffers, coarse) for block in queries.split(rows)])
+        else:
+            found = beside([functools.partial(self._best_exactly, block, k, runs, known, buffers) for block in queries.split(rows)])
         best, where = (torch.cat(parts) for parts in zip(*found))
         return best, where
 
-    def _best_exactly(
-        self, queries: Tensor, k: int, runs: Sequence[tuple[int, int]], known: Tensor | None, buffers: Buffers
-    ) -> tuple[Tensor, Tensor]:
+    @torch.inference_mode()
+    def _best_exactly(self, queries: Tensor, k: int, runs: Sequence[tuple[int, int]], known: Tensor | None, buffers: Buffers) -> Best:
         parts = _packed(runs, max(k, SCORES_AT_ONCE // len(queries)))
         several = (self._best_of_part(queries, k, part, known, buffers) for part in parts)
         return functools.reduce(lambda first, second: _joined(first, second, k), several)
 
-    def _best_of_part(
-        self, queries: Tensor, k: int, runs: Sequence[tuple[int, int]], known: Tensor | None, buffers: Buffers
-    ) -> tuple[Tensor, Tensor]:
+    def _best_of_part(self, queries: Tensor, k: int, runs: Sequence[tuple[int, int]], known: Tensor | None, buffers: Buffers) -> Best:
         lengths = [end - start for start, end in runs]
         scores = buffers.scores(len(queries), sum(lengths), torch.float32, queries.device)
         for columns, (start, end) in zip(scores.split(lengths, dim=1), runs):
@@ -145,12 +160,16 @@ class Segment:
         elements = torch.cat([torch.arange(start, end, device=where.device) for start, end in runs])
         return best, elements[where]
 
-    def _best_of_shortlist(self, queries: Tensor, k: int, known: Tensor | None, buffers: Buffers) -> tuple[Tensor, Tensor]:
+    def _made_coarse(self) -> Tensor:
+        """Give all elements in bfloat16, one column for each: the product reads it as it lies."""
         if not self._coarse:
-            # One column for each element: the product reads it as it lies.
             self._coarse.append(self.side.bfloat16().T.contiguous())
+        return self._coarse[0]
+
+    @torch.inference_mode()
+    def _best_of_shortlist(self, queries: Tensor, k: int, known: Tensor | None, buffers: Buffers, coarse: Tensor) -> Best:
         rough = buffers.scores(len(queries), len(self), torch.bfloat16, queries.device)
-        torch.mm(queries.bfloat16(), self._coarse[0], out=rough)
+        torch.mm(queries.bfloat16(), coarse, out=rough)
         if known is not None:
             rough.masked_fill_(~known, -torch.inf)
         guess, where = best_in_groups(rough, int(SHORTLIST_TIMES * k))

@@ -23,6 +23,10 @@ class Backend(Protocol):
     def dtype(self) -> torch.dtype:
         """What the decoder and the value encoder compute in."""
 
+    @property
+    def is_small(self) -> bool:
+        """Whether its operations are so small that two of them side by side gain more than two cores in each."""
+
     def encode_key(self, image: Tensor) -> Features:
         """Encode a frame, (1, 3, H, W), normalised."""
 

@@ -52,6 +52,11 @@ class NetworkConfig:
         """Channels of f16, f8 and f4."""
         return LEVEL_CHANNELS[self.key_encoder]
 
+    @property
+    def is_small(self) -> bool:
+        """Whether its operations are so small that two of them side by side gain more than two cores in each."""
+        return self.value_encoder == "light"
+
     @classmethod
     def of_metadata(cls, text: str) -> NetworkConfig:
         """Read the dimensions from the metadata of one of our own model files.

@@ -67,6 +67,11 @@ class XMem(nn.Module):
         """What the decoder and the value encoder compute in."""
         return self.decoder.pred.weight.dtype
 
+    @property
+    def is_small(self) -> bool:
+        """Whether operations are small; see `NetworkConfig`."""
+        return self.config.is_small
+
     def encode_key(self, image: Tensor) -> Features:
         """Encode a frame, without the decoder's plate terms.
 

@@ -126,18 +126,19 @@ class _PropagateRun:
     def compute(self) -> None:
         """Load the network, teach it the keyframes, and fill the shot."""
         self.computation = Computation(self.opened, self.plan, self.mattes, self.device, self.caching, self.listener, self.warn, self.stack)
-        self.computation.learn()
-        if self.plan.learning is not None:
-            self.mattes.look_at(self.mattes.wanted)
-        self.mattes.begin()
-        try:
-            self._fill_all(self.computation)
-        except BaseException:
-            self.mattes.save()
-            self._name_earlier_pictures()
-            raise
+        with cores_of_a_gap(self.computation.has_lane) as cores:
+            self.computation.learn()
+            if self.plan.learning is not None:
+                self.mattes.look_at(self.mattes.wanted)
+            self.mattes.begin()
+            try:
+                self._fill_all(self.computation, cores)
+            except BaseException:
+                self.mattes.save()
+                self._name_earlier_pictures()
+                raise
 
-    def _fill_all(self, computation: Computation) -> None:
+    def _fill_all(self, computation: Computation, cores: int) -> None:
         """Compute every part of the shot that nobody else computes; others' parts are waited for, and seen to be right."""
         request, frames = self.opened.request, self.opened.shot.plate.frames
         viewer = _nearest(frames, request.viewer_frame)
@@ -150,8 +151,7 @@ class _PropagateRun:
             return self.at_work.busy(BUSY)
 
         with ExitStack() as stack:
-            stack.enter_context(cores_of_a_gap())
-            workers = computation.workers(workers_for(sum(len(part.gaps) for part in parts), self.device), stack)
+            workers = computation.workers(workers_for(sum(len(part.gaps) for part in parts), self.device, cores), stack)
             ask = (parts, claim, request.wait, busy, self.listener.cancelled, self.listener.message, len(workers))
             for claimed in stack.enter_context(closing(in_turn(*ask))):
                 computation.fill(claimed, workers, self.clock)

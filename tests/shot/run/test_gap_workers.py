@@ -36,7 +36,7 @@ def request_of(written: PropagateRequest, tmp_path: Path) -> PropagateRequest:
 
 @pytest.fixture
 def workers(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    return lambda count: monkeypatch.setattr(propagating, "workers_for", lambda gaps, device: count)
+    return lambda count: monkeypatch.setattr(propagating, "workers_for", lambda gaps, device, cores: count)
 
 
 @pytest.mark.parametrize("viewer", [17, 18, 19])
@@ -96,13 +96,26 @@ def test_gap_of_the_viewer_is_begun_first(request_of: PropagateRequest, workers,
 
 
 def test_a_gap_takes_the_same_cores_whatever_the_number_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    for cores, of_a_gap, workers in ((1, 1, 1), (2, 2, 1), (8, 4, 2), (64, 4, 8)):
+    for cores, of_a_gap, of_a_thread, workers in ((1, 1, 1, 1), (2, 2, 1, 1), (8, 4, 2, 2), (64, 4, 2, 8)):
         monkeypatch.setattr(torch, "get_num_threads", lambda cores=cores: cores)
         chosen: list[int] = []
         monkeypatch.setattr(torch, "set_num_threads", chosen.append)
-        with gap_workers.cores_of_a_gap():
-            pass
-        assert chosen == [of_a_gap, cores]
-        assert gap_workers.workers_for(20, torch.device("cpu")) == workers
-        assert gap_workers.workers_for(1, torch.device("cpu")) == 1
-        assert gap_workers.workers_for(20, torch.device("cuda")) == 1
+        for lane in (False, True):
+            with gap_workers.cores_of_a_gap(lane) as there:
+                assert there == cores
+        assert chosen == [of_a_gap, cores, of_a_thread, cores]
+        assert gap_workers.workers_for(20, torch.device("cpu"), cores) == workers
+        assert gap_workers.workers_for(1, torch.device("cpu"), cores) == 1
+        assert gap_workers.workers_for(20, torch.device("cuda"), cores) == 1
+
+
+def test_a_run_has_the_workers_that_all_cores_are_enough_for(request_of: PropagateRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(propagating, "workers_for", lambda gaps, device, cores: asked.append(cores) or 1)
+    before = torch.get_num_threads()
+    torch.set_num_threads(8)
+    try:
+        propagate(request_of)
+        assert asked == [8] and torch.get_num_threads() == 8
+    finally:
+        torch.set_num_threads(before)

@@ -58,7 +58,7 @@ def test_mattes_are_the_same_for_any_number_of_workers_after_a_cancel_and_from_t
     request_of: PropagateRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     propagate(request_of)
-    monkeypatch.setattr(propagating, "workers_for", lambda gaps, device: 3)
+    monkeypatch.setattr(propagating, "workers_for", lambda gaps, device, cores: 3)
     other = elsewhere(request_of, tmp_path / "other")
     with pytest.raises(Cancelled):
         propagate(other, Recorder(stop_after=4))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from threading import Lock
 from typing import Protocol
 
 import numpy as np
@@ -197,10 +198,19 @@ class _Picture:
         return self.make()
 
 
+@dataclass(frozen=True)
+class _Arriving:
+    """A frame that is on its way."""
+
+    picture: Future[_Picture]
+    features: Future[Features] | None
+    """Its features, encoded when they are not kept; None: it is encoded when it is asked for."""
+
+
 class ShotFrames:
     """Give the engine a plate's existing frames by index.
 
-    For one thread only. A reader thread fetches the expected frames.
+    For one thread only. A reader thread fetches the expected frames, and where cores compute, another one encodes them meanwhile.
     """
 
     def __init__(
@@ -237,10 +247,14 @@ class ShotFrames:
         self._picture: tuple[int, _Picture] | None = None
         self._half: HalfFrames | None = None
         self._expected: list[int] = []
-        self._arriving: dict[int, Future[_Picture]] = {}
+        self._arriving: dict[int, _Arriving] = {}
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="plate-reader")
+        # What memory and decoder do with a frame does not touch the next one's features. Plain mode does one thing after the other.
+        ahead = device.type == "cpu" and network.is_small and not content.encoding.exact
+        self._lane = ThreadPoolExecutor(1, thread_name_prefix="frames-ahead") if ahead else None
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="feature-writer")
         self._writing: Future[None] | None = None
+        self._keeping = Lock()
 
     def __enter__(self) -> ShotFrames:
         return self
@@ -248,10 +262,10 @@ class ShotFrames:
     def __exit__(self, *_: object) -> None:
         if self._half is not None:
             self._half.__exit__()
-        for future in self._arriving.values():
-            future.cancel()
-        self._leave()
         self._reader.shutdown(cancel_futures=True)
+        if self._lane is not None:
+            self._lane.shutdown(cancel_futures=True)
+        self._leave()
         self._writer.shutdown()
 
     def __len__(self) -> int:
@@ -270,13 +284,20 @@ class ShotFrames:
         return self._half
 
     def picture(self, index: int) -> _Picture:
-        """Give what was read of a frame; the latest frame is at hand."""
-        held = self._picture if self._picture is not None and self._picture[0] == index else None
-        return self._read(index) if held is None else held[1]
+        """Give what is read of a frame; the latest frame, and one that is on its way, are not read again. From any thread."""
+        latest, arriving = self._picture, self._arriving.get(index)
+        if latest is not None and latest[0] == index:
+            return latest[1]
+        return self._read(index) if arriving is None else arriving.picture.result()
 
     def name(self, index: int) -> str | None:
         """Name a frame's features; None where no searches are kept."""
         return self.content.digest(index) if self._searching else None
+
+    @property
+    def lane(self) -> Executor | None:
+        """A thread for what can be computed ahead; None where nothing is."""
+        return self._lane
 
     def expect(self, indices: Iterable[int], twice: Collection[int] = ()) -> None:
         """Say which frames will be asked for, in order, and which of them a second time, so that they are held."""
@@ -306,15 +327,11 @@ class ShotFrames:
             return self._latest[1]  # the next group's turn at the same frame
         self._leave()
         picture, features = self._kept[index] if index in self._kept else self._fetched(index)
-        make: Callable[[], Tensor] = partial(self._padded, picture)
-        if features is None:
-            make = at_hand(make())
-            features = self._encode(make(), picture.digest)
         if index in self._pinned:
             self._kept[index] = picture, features
         if not self.content.encoding.exact:
             features = Features(**{name: self._widened(name, tensor) for name, tensor in features.tensors().items()})
-        frame = Frame(make, features, picture.searches)
+        frame = Frame(partial(self._padded, picture), features, picture.searches)
         self._latest, self._picture = (index, frame), (index, picture)
         return frame
 
@@ -332,20 +349,27 @@ class ShotFrames:
         """Bring a kept tensor to what the network computes in."""
         return tensor.to(self.device, torch.float32 if name in _EXACT else self.network.dtype)
 
-    def _fetched(self, index: int) -> tuple[_Picture, Features | None]:
+    def _fetched(self, index: int) -> tuple[_Picture, Features]:
         if index in self._expected:
             self._expected = self._expected[self._expected.index(index) + 1 :]
-        future = self._arriving.pop(index, None)
-        picture = future.result() if future is not None else self._read(index)
+        arriving = self._arriving.pop(index, None)
+        picture = self._read(index) if arriving is None else arriving.picture.result()
         self._fetch_ahead()
         if picture.warning:
             self.warn(picture.warning)
-        return replace(picture, features=None), picture.features
+        features = self._features(picture) if arriving is None or arriving.features is None else arriving.features.result()
+        return replace(picture, features=None), features
 
     def _fetch_ahead(self) -> None:
         for index in self._expected[:READ_AHEAD_FRAMES]:
             if index not in self._arriving and index not in self._kept:
-                self._arriving[index] = self._reader.submit(self._read, index)
+                picture = self._reader.submit(self._read, index)
+                features = None if self._lane is None else self._lane.submit(lambda picture: self._features(picture.result()), picture)
+                self._arriving[index] = _Arriving(picture, features)
+
+    def _features(self, picture: _Picture) -> Features:
+        """Give a picture's features, which are encoded when they are not kept."""
+        return self._encode(self._padded(picture), picture.digest) if picture.features is None else picture.features
 
     def _read(self, index: int) -> _Picture:
         image = self.content.read(index)
@@ -371,8 +395,9 @@ class ShotFrames:
     @torch.inference_mode()
     def _encode(self, image: Tensor, key: str) -> Features:
         """Encode, and round as features are kept, so that a later run computes with the same values."""
-        self.encoded_frames += 1
         features = self.network.encode_key(image)
+        with self._keeping:
+            self.encoded_frames += 1
         if self.content.encoding.exact:
             return features
         # In the memory layout of loaded features too: a convolution rounds differently in another layout.
@@ -383,10 +408,11 @@ class ShotFrames:
 
     def _write_behind(self, save: Callable[..., None], key: str, content: object) -> None:
         """Write a file of the cache in the background; one that cannot be written ends the cache for this run."""
-        if self._writing is not None:
-            # At most one file waits to be written: a slow disk must not fill the memory.
-            self._writing.result()
-        self._writing = self._writer.submit(self._write, save, key, content)
+        with self._keeping:
+            if self._writing is not None:
+                # At most one file waits to be written: a slow disk must not fill the memory.
+                self._writing.result()
+            self._writing = self._writer.submit(self._write, save, key, content)
 
     def _write(self, save: Callable[..., None], key: str, content: object) -> None:
         if self.store is None:

@@ -15,7 +15,7 @@ import torch
 from xmemcore.engine.config import EngineConfig
 from xmemcore.engine.frames import Annotation, FrameSource
 from xmemcore.engine.order import Gap
-from xmemcore.engine.propagation import Propagation
+from xmemcore.engine.propagation import Propagation, frames_asked
 from xmemcore.engine.sweep import Prediction
 from xmemcore.memory.permanent import PermanentMemory
 from xmemcore.network.backend import Backend
@@ -238,5 +238,5 @@ def _predictions(
     propagation: Propagation, frames: ShotFrames, gap: Gap, indices: frozenset[int], cancelled: Callable[[], bool]
 ) -> Iterator[tuple[int, Prediction]]:
     """Compute a gap from frames that are read ahead."""
-    frames.expect([index for sweep in gap.sweeps_for(indices) for index in sweep if propagation.asks_for(index)], twice=gap.blend)
+    frames.expect(frames_asked(gap, indices, [propagation]), twice=gap.blend)
     yield from propagation.run(gap, indices, cancelled)

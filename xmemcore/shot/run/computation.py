@@ -107,6 +107,11 @@ class Computation:
         """Frames that went through the key encoder, windows included."""
         return self._frames.encoded_frames + self._close_ups.encoded_frames
 
+    @property
+    def has_lane(self) -> bool:
+        """Whether two threads compute a gap; see `engine.lanes`."""
+        return self._frames.lane is not None
+
     def _write_pictures(self, frame: int) -> None:
         """Write the PNGs of a frame whose mattes are on disk."""
         write_pictures(self._opened.places.out, self._opened.layers, (frame,), self._opened.request.pictures)

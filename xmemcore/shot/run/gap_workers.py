@@ -15,7 +15,7 @@ from queue import Empty, Full, Queue
 import torch
 
 from xmemcore.engine.order import Gap
-from xmemcore.engine.propagation import Propagation
+from xmemcore.engine.propagation import Propagation, frames_asked
 from xmemcore.engine.sweep import Prediction
 from xmemcore.protocol.failures import Cancelled
 from xmemcore.shot.mattes.composition import View
@@ -93,27 +93,33 @@ class GapWorker:
     def _whole(self, job: Job, cancelled: Callable[[], bool]) -> Iterator[GapPrediction]:
         self._before(self._propagations, job)
         taking_part = [self._propagations[number] for number in job.groups]
-        stepped = [index for indices in job.gap.sweeps_for(job.indices) for index in indices]
-        self.frames.expect([index for index in stepped if any(group.asks_for(index) for group in taking_part)], twice=job.gap.blend)
+        self.frames.expect(frames_asked(job.gap, job.indices, taking_part), twice=job.gap.blend)
         for steps in zip(*(propagation.steps(job.gap, job.indices, cancelled) for propagation in taking_part)):
             for number, (index, prediction) in zip(job.groups, steps):
                 if prediction is not None:
                     yield GapPrediction(job.gap, number, index, prediction)
 
 
-def workers_for(gaps: int, device: torch.device) -> int:
+def workers_for(gaps: int, device: torch.device, cores: int) -> int:
     """Say how many workers pay for so many gaps: as many as there are cores for; one on a device that computes side by side itself."""
-    cores = torch.get_num_threads()
     return max(1, min(gaps, MOST_WORKERS, cores // CORES_OF_A_GAP)) if device.type == "cpu" else 1
 
 
 @contextmanager
-def cores_of_a_gap() -> Iterator[None]:
-    """Compute on the cores of one gap."""
+def cores_of_a_gap(lane: bool) -> Iterator[int]:
+    """Compute on the cores of one gap.
+
+    Args:
+        lane: whether two threads share them; see `engine.lanes`.
+
+    Yields:
+        The cores that there are.
+    """
     all_cores = torch.get_num_threads()
-    torch.set_num_threads(min(all_cores, CORES_OF_A_GAP))
+    of_a_gap = min(all_cores, CORES_OF_A_GAP)
+    torch.set_num_threads(max(1, of_a_gap // 2) if lane else of_a_gap)
     try:
-        yield
+        yield all_cores
     finally:
         torch.set_num_threads(all_cores)
 
