@@ -119,16 +119,25 @@ class Computation:
     def learn(self) -> None:
         """Fill every group's permanent memory, from the cache where it holds an annotation as it is now; raises Cancelled."""
         memory_keys = self._mattes.dependencies.memory_keys
-        for keys, propagation in zip(memory_keys, self._propagations):
-            self._listener.message(f"Learning {plural(len(keys), 'annotated frame')}")
-            for index, key in keys.items():
-                for look, name in zip(propagation.looks, (key, of_second_look(key))):
+        keyed = sorted({index for keys in memory_keys for index in keys})
+        self._listener.message(f"Learning {plural(len(keyed), 'annotated frame')}")
+        self._frames.expect([index for index in keyed if any(index in keys and not self._knows(keys[index]) for keys in memory_keys)])
+        for index in keyed:
+            # Frame by frame, so that each is encoded once for all groups that it is keyed for.
+            for keys, propagation in zip(memory_keys, self._propagations):
+                if index not in keys:
+                    continue
+                for look, name in zip(propagation.looks, (keys[index], of_second_look(keys[index]))):
                     if self._listener.cancelled():
                         raise Cancelled(CANCELLED)
                     self._learn(look, index, name)
         if self._memories is not None:
             needed = [key for keys in memory_keys for key in keys.values()]
             self._memories.forget_all_but([*needed, *map(of_second_look, needed)])
+
+    def _knows(self, key: str) -> bool:
+        """Say whether what an annotation teaches is kept."""
+        return self._memories is not None and key in self._memories
 
     def _learn(self, look: Propagation, index: int, key: str) -> None:
         entries = self._memories.load(key) if self._memories is not None else None
