@@ -19,6 +19,7 @@ from PIL import Image
 
 from tests.cli.answers import PROPAGATED, Answer
 from tests.engine.small import small_network
+from xmemcore.cli import main as main_module
 from xmemcore.cli.main import main, make_parser
 from xmemcore.cli.options import byte_count, request_of
 from xmemcore.cli.streams import LoggedStream, outlived
@@ -492,3 +493,26 @@ def test_ctrl_c_in_the_midst_of_an_import_is_heard(module: str, lost: bool) -> N
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, cwd=CHECKOUT)
     assert ended.returncode == 130 and ended.stdout == ""
     assert ended.stderr.splitlines()[-1].startswith("xmem-roto: Cancelled. ") and "Traceback" not in ended.stderr
+
+
+def test_a_ctrl_c_while_python_imports_what_a_command_needs_is_a_sentence() -> None:
+    script = (
+        "import sys\nbefore = set(sys.modules)\nfrom xmemcore.cli.main import main\n"
+        "print(sorted(set(sys.modules) - before - {'__future__', '_distutils_hack'}))\n"
+        "class Pressed:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == sys.argv[1]: raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Pressed())\nsys.exit(main(['--version']))"
+    )
+    for name in (
+        "xmemcore.cli.streams",
+        "xmemcore.protocol.failures",
+        "argparse",
+        "xmemcore.cli.shot_commands",
+        "xmemcore.protocol.version",
+    ):
+        ended = subprocess.run([sys.executable, "-c", script, name], capture_output=True, text=True, timeout=120, cwd=CHECKOUT)
+        assert (ended.returncode, ended.stderr) == (130, "xmem-roto: Cancelled. What was finished stays.\n"), name
+        # Nobody catches a Ctrl-C before this is imported.
+        assert ended.stdout == "['xmemcore', 'xmemcore.cli', 'xmemcore.cli.main']\n"
+    assert main_module.CANCELLED == Cancelled.exit_code

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
+# Nothing else is imported here, but where a Ctrl-C gets its sentence: imports are most of a command's first second.
 import sys
-import traceback
-from collections.abc import Callable, Sequence
-from contextlib import suppress
 
-from xmemcore.cli.progress import farm_stream, say_failed
-from xmemcore.cli.streams import logged, outlived
-from xmemcore.protocol import foreign
-from xmemcore.protocol.failures import Cancelled, Failure
-from xmemcore.protocol.version import VERSION
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
 
 DONE = 0
 OUR_MISTAKE = 1
+CANCELLED = 130
+"""Exit code of `Cancelled`, which may not be there yet."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,6 +21,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if arguments[:1] == ["worker"]:
         return _ended(_worker, arguments)  # its streams are the protocol's
+    return _ended(lambda: _outlived(arguments), arguments)
+
+
+def _outlived(arguments: list[str]) -> int:
+    from xmemcore.cli.streams import outlived
+
     with outlived():
         return _ended(lambda: _start(arguments), arguments)
 
@@ -31,6 +35,8 @@ def _start(arguments: list[str]) -> int:
     if arguments[:1] == ["train"]:
         return _train(arguments[1:])
     chosen = make_parser().parse_args(arguments)
+    from xmemcore.cli.streams import logged
+
     with logged(getattr(chosen, "log", None)):
         return _ended(lambda: chosen.run(chosen) or DONE, arguments)
 
@@ -45,21 +51,26 @@ def _ended(run: Callable[[], int], arguments: Sequence[str]) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()  # here, where a failure still gets its sentence
         return code
-    except Failure as failure:
-        return _refuse(str(failure), failure.exit_code, arguments)
     except KeyboardInterrupt:
-        return _refuse("Cancelled. What was finished stays.", Cancelled.exit_code, arguments)
+        return _refuse("Cancelled. What was finished stays.", CANCELLED, arguments)
     except Exception as error:
-        translated = foreign.known(error)
-        return _crashed(arguments) if translated is None else _refuse(str(translated), translated.exit_code, arguments)
+        return _failed(error, arguments)
+
+
+def _failed(error: Exception, arguments: Sequence[str]) -> int:
+    from xmemcore.protocol import foreign
+    from xmemcore.protocol.failures import Failure
+
+    failure = error if isinstance(error, Failure) else foreign.known(error)
+    return _crashed(error, arguments) if failure is None else _refuse(str(failure), failure.exit_code, arguments)
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Describe every command."""
-    # Imported here, where a Ctrl-C gets its sentence.
     from xmemcore.cli import demo, doctor, job_commands, measure, models, shot_commands
     from xmemcore.cli.batch.command import add_batch
     from xmemcore.cli.options import Parser
+    from xmemcore.protocol.version import VERSION
 
     parser = Parser(prog="xmem-roto", description="Roto a few frames, get the mattes of the shot (XMem++).")
     parser.add_argument("--version", action="version", version=f"xmem-roto {VERSION}")
@@ -90,6 +101,8 @@ def _train(arguments: list[str]) -> int:
 
 
 def _worker() -> int:
+    from contextlib import suppress
+
     from xmemcore.worker.__main__ import main as work
 
     with suppress(BrokenPipeError):  # whoever read our stderr is gone
@@ -99,12 +112,16 @@ def _worker() -> int:
 
 def _refuse(sentence: str, exit_code: int, arguments: Sequence[str]) -> int:
     print(f"xmem-roto: {sentence}", file=sys.stderr)
-    if exit_code != Cancelled.exit_code:
+    if exit_code != CANCELLED:
+        from xmemcore.cli.progress import farm_stream, say_failed
+
         say_failed(sentence, farm_stream("--json" in arguments))
     return exit_code
 
 
-def _crashed(arguments: Sequence[str]) -> int:
-    traceback.print_exc()
+def _crashed(error: Exception, arguments: Sequence[str]) -> int:
+    import traceback
+
+    traceback.print_exception(error)
     advice = "Please report it with the lines above and what `xmem-roto doctor` prints."
     return _refuse(f"That is a mistake of ours. {advice}", OUR_MISTAKE, arguments)
