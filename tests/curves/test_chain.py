@@ -153,6 +153,13 @@ def test_clones_apart_are_one_choice_where_their_shapes_are_the_same() -> None:
         names(*nodes, node="Roto1")
 
 
+@pytest.mark.parametrize("node", [None, "Roto1"])
+def test_nodes_of_one_name_are_told_apart_by_no_option(node: str | None) -> None:
+    nodes = (roto("Roto1", "low", "0"), "push 0", roto("Roto1", "other", "0"))
+    with pytest.raises(RequestError, match="Roto1, Roto1. They have one name: rename one of them"):
+        names(*nodes, node=node)
+
+
 @pytest.mark.parametrize(
     ("knob", "sentence"),
     [

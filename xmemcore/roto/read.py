@@ -195,17 +195,19 @@ def _chosen(nodes: Sequence[Node], name: str | None, source: str) -> Node:
         last = [node for node in heads(nodes) if any(_has_shapes(above) for above in chain_above(node))] or heads(nodes)
         last = _without_clones(last)
         if len(last) > 1:
-            raise RequestError(f"{source} has {len(nodes)} Roto nodes: {_paths(nodes)}. Choose one (--roto-node).")
+            raise RequestError(f"{source} has {len(nodes)} Roto nodes: {_paths(nodes)}. {_advice(nodes, 'Choose one (--roto-node).')}")
         return last[0]
     chosen = _without_clones([node for node in nodes if node.path == name] or [node for node in nodes if node.name == name])
     if not chosen:
-        raise RequestError(f"{source} has no Roto node '{name}'. It has: {_paths(nodes)}.")
+        raise RequestError(f"{source} has no Roto node '{name}'. It has: {_paths(nodes)}. Choose one of these (--roto-node).")
     if len({id(node.source) for node in chosen}) < len(chosen):
         raise RequestError(
             f"{source} has clones of {chosen[0].path} with different Rotos above them, and they have one name. Declone one in Nuke."
         )
     if len(chosen) > 1:
-        raise RequestError(f"{source} has {len(chosen)} Roto nodes '{name}': {_paths(chosen)}. Give the whole path of one.")
+        raise RequestError(
+            f"{source} has {len(chosen)} Roto nodes '{name}': {_paths(chosen)}. {_advice(chosen, 'Give the whole path of one.')}"
+        )
     return chosen[0]
 
 
@@ -248,6 +250,12 @@ def _roto(trees: _Trees, count: Callable[[int], None] | None) -> Roto:
 
 def _too_old(source: str) -> RequestError:
     return RequestError(f"The shapes of {source} are in the format of Nuke 6 (AnimTree). Open it in Nuke 7 or later and save it again.")
+
+
+def _advice(nodes: Sequence[Node], usual: str) -> str:
+    """Say what to do about several nodes: nobody can choose among those of one name, which scripts have that were put together by hand."""
+    alike = len({node.path for node in nodes}) == 1
+    return "They have one name: rename one of them, or delete the one that is not meant, and save the script." if alike else usual
 
 
 def _paths(nodes: Sequence[Node]) -> str:
