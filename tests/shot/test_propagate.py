@@ -34,7 +34,7 @@ from tests.shot.made_shot import (
 from tests.shot.written import Recorder, mattes, read_matte, same
 from xmemcore.network.checkpoint import save_network
 from xmemcore.network.inference import computes_in_half
-from xmemcore.protocol.failures import Cancelled, MachineError, RequestError
+from xmemcore.protocol.failures import Cancelled, DiskFailed, MachineError, RequestError
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.result_file import ResultFile
 from xmemcore.protocol.result_lock import lock
@@ -43,6 +43,7 @@ from xmemcore.protocol.whole_file import machine
 from xmemcore.shot.mattes import matte_proof
 from xmemcore.shot.propagate import propagate
 from xmemcore.shot.status import node_status
+from xmemcore.shot.store import leases
 from xmemcore.shot.store.at_work import AtWork
 from xmemcore.shot.store.cache import features_folder
 from xmemcore.shot.store.state import bytes_used, clear_node
@@ -388,3 +389,18 @@ def test_values_that_are_no_numbers_are_told_with_their_frames(tmp_path: Path) -
     propagate(replace(request, device="cpu"), recorder)
     (warning,) = (text for text in recorder.warnings if "NaN" in text)
     assert f"on frames {FIRST + 1}-{FIRST + 2}: they count as black" in warning
+
+
+def test_a_full_disk_of_the_cache_stops_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = sent_to(write_shot(tmp_path, last=FIRST + 2, body_keys=(FIRST,), sleeve_keys=(FIRST,)), tmp_path)
+    take = leases.take
+
+    def full(path: Path) -> leases.Lease | None:
+        if Path(request.cache or "") in path.parents:
+            raise DiskFailed(f"The lock {path} cannot be made: No space left on device.")
+        return take(path)
+
+    monkeypatch.setattr(leases, "take", full)
+    recorder = Recorder()
+    assert len(propagate(replace(request, device="cpu"), recorder).written) == 3
+    assert any("This run goes on without the cache" in warning for warning in recorder.warnings)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 
-from xmemcore.protocol.failures import Busy
+from xmemcore.protocol.failures import Busy, DiskFailed
 from xmemcore.protocol.frames import counted
 from xmemcore.protocol.requests import PropagateRequest
 from xmemcore.protocol.result_lock import require_unlocked
@@ -93,7 +93,7 @@ class _PropagateRun:
         places, wait = self.opened.places, self.opened.request.wait
         try:
             self.stack.enter_context(AtWork.on_node(places.node).joined(self.key, NODE_BUSY, wait, self.listener.cancelled))
-        except LockNotWritable as error:
+        except (LockNotWritable, DiskFailed) as error:
             self.warn(f"{error} This run goes on without the cache.")
             return False
         sweep_partial_files(places.cache)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from xmemcore.protocol.failures import Busy
+from xmemcore.protocol.failures import Busy, DiskFailed
 from xmemcore.shot.store import leases
 from xmemcore.shot.store.at_work import AtWork
 from xmemcore.shot.store.leases import LockNotWritable, take
@@ -145,7 +145,7 @@ def test_a_full_disk_leaves_no_lease_that_nobody_holds(place: AtWork, monkeypatc
         return write(descriptor, content[:room])
 
     monkeypatch.setattr(leases.os, "write", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(DiskFailed, match=f"The lock {place.folder / 'door'} cannot be made: No space left"):
         take(place.folder / "door")
     monkeypatch.undo()
     lease = take(place.folder / "door")

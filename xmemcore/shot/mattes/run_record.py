@@ -40,7 +40,7 @@ class RunRecord:
         """Enter the changes; an entry that another worker has put in place of an outdated one stays.
 
         Raises:
-            RecordForeign, LockNotWritable, Busy, OSError.
+            RecordForeign, LockNotWritable, DiskFailed, Busy, OSError.
         """
         at_record = AtWork.on_record(self._pattern.parent)
         # Two sequences of one folder share the file, and so do workers at one sequence.

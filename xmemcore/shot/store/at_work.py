@@ -75,7 +75,7 @@ class AtWork:
 
         Raises:
             Busy.
-            LockNotWritable.
+            LockNotWritable, DiskFailed.
         """
         deadline = time.monotonic() + patience_seconds
         of_run = self.folder / f"run-{plan[:16]}-{secrets.token_hex(8)}"
@@ -97,7 +97,7 @@ class AtWork:
                 self.folder.rmdir()
 
     def claim(self, first: int, last: int) -> Lease | None:
-        """Take the frames from first to last, both included; None while somebody has some of them. Raises LockNotWritable."""
+        """Take the frames from first to last, both included; None while somebody has some of them. Raises LockNotWritable, DiskFailed."""
         with self._door():
             for _, named in self._living(_FRAMES):
                 if int(named["first"]) <= last and first <= int(named["last"]):

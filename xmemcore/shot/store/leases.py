@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from xmemcore.protocol.failures import Busy, NotWritable
+from xmemcore.protocol.failures import NOT_REACHED, Busy, DiskFailed, Failure, NotWritable
 from xmemcore.protocol.outside import cut
 from xmemcore.protocol.result_lock import now, somebody
 from xmemcore.protocol.whole_file import disk_time, has_ended, machine, read_ordinary
@@ -69,7 +69,7 @@ def take(path: Path) -> Lease | None:
     """Make a lease, and its folder; None when somebody holds it. What a holder that is gone has left is taken away.
 
     Raises:
-        LockNotWritable: the file cannot be made.
+        LockNotWritable, DiskFailed: the file cannot be made.
     """
     lease = Lease(path, f"{machine()} {os.getpid()} {secrets.token_hex(8)} {somebody()} since {now()}"[:_LONGEST_MARK])
     if _make(lease) or (clear_away(path) and _make(lease)):
@@ -114,7 +114,7 @@ def waited_for(path: Path, patience_seconds: float, busy: Busy) -> Lease:
 
     Raises:
         Busy: `busy`.
-        LockNotWritable.
+        LockNotWritable, DiskFailed.
     """
     deadline = time.monotonic() + patience_seconds
     while (lease := take(path)) is None:
@@ -130,7 +130,7 @@ def _make(lease: Lease) -> bool:
         try:
             lease.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise _not_writable(lease, error) from error
+            raise _not_made(lease, error) from error
         try:
             descriptor = os.open(lease.path, flags, 0o666)
         except FileExistsError:
@@ -140,7 +140,7 @@ def _make(lease: Lease) -> bool:
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EPERM) and os.name == "nt" and os.path.lexists(lease.path):
                 return False  # Windows: the file is being deleted
-            raise _not_writable(lease, error) from error
+            raise _not_made(lease, error) from error
         mark = lease.mark.encode("utf-8", "replace")
         try:
             try:
@@ -149,17 +149,20 @@ def _make(lease: Lease) -> bool:
                 os.close(descriptor)
             if short:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(lease.path))
-        except OSError:
+        except OSError as error:
             # On a full disk. A lease that does not say whose it is would hold up everybody until it counts as silent.
             with suppress(OSError):
                 lease.path.unlink()
-            raise
+            raise _not_made(lease, error) from error
         return True
     return False
 
 
-def _not_writable(lease: Lease, error: OSError) -> LockNotWritable:
-    return LockNotWritable(f"The lock {lease.path} cannot be made: {error.strerror}. Choose another folder (--cache, --out).")
+def _not_made(lease: Lease, error: OSError) -> Failure:
+    sentence = f"The lock {lease.path} cannot be made: {error.strerror or error}."
+    if error.errno in NOT_REACHED:
+        return DiskFailed(f"{sentence} Make room on that disk, or choose another folder (--cache, --out); finished frames are kept.")
+    return LockNotWritable(f"{sentence} Choose another folder (--cache, --out).")
 
 
 def _mark_of(path: Path) -> str | None:

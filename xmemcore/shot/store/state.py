@@ -110,7 +110,7 @@ def clear_node(node_id: str, cache: str | None = None) -> None:
     """Delete what a node keeps in the cache, and the features that only its manifest names; mattes and foreign files stay.
 
     Raises:
-        RequestError, Busy, LockNotWritable.
+        RequestError, Busy, LockNotWritable, DiskFailed.
     """
     root = cache_root(cache)
     folder = node_folder(root, node_id)
