@@ -161,6 +161,12 @@ def test_a_log_is_added_to_no_file_of_another_kind(tmp_path: Path, capsys: pytes
     assert other.read_bytes() == content
 
 
+@pytest.mark.parametrize("name", ["plate.%04d.exr", "plate.1002.EXR", "sheet.png"])
+def test_a_log_is_called_like_no_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    assert main(["run", str(tmp_path), "--log", str(tmp_path / name)]) == 2
+    assert "A log is text" in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
 def test_a_log_is_added_to_and_may_be_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = tmp_path / "run.log"
     log.touch()

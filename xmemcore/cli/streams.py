@@ -137,7 +137,11 @@ def logged(path: str | None) -> Iterator[None]:
     if path is None:
         yield
         return
+    from xmemcore.shot.files.sequence import IMAGE_SUFFIXES
+
     target = Path(path).expanduser()
+    if target.suffix.lower() in IMAGE_SUFFIXES:
+        raise RequestError(f"A log is text, but --log says {path}, a picture's name. Write a name such as run.log.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if not _is_log(target):

@@ -307,3 +307,12 @@ def test_numbers_that_are_no_frames_are_not_taken_for_them(tmp_path: Path) -> No
     assert Sequence.find(str(tmp_path / "IMG_20260101123456789.png")).frames == (1,)
     with pytest.raises(SequenceNotFound, match="these are no frame numbers"):
         Sequence.find(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["plate.%04d.exr", "plate.####.exr", "plate.[1001-1002].exr"])
+def test_a_file_that_is_called_like_the_pattern_stands_for_no_frame_where_there_are_frames(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    assert Sequence.find(str(tmp_path / name)).frames != (1001, 1002), "the file itself, as it may be called"
+    for frame in (1001, 1002):
+        (tmp_path / f"plate.{frame}.exr").touch()
+    assert Sequence.find(str(tmp_path / name)).frames == (1001, 1002)

@@ -86,8 +86,10 @@ class Sequence:
         try:
             if path.is_dir():
                 found = _only(path, sequences_in(path, subject))
-            elif path.is_file() or _placeholder(path.name) is None:
+            elif _placeholder(path.name) is None:
                 found = _one_file(path, subject)
+            elif path.is_file():
+                found = _frames_or_file(path, subject)
             else:
                 found = _by_pattern(path, subject)
         except OSError as error:
@@ -332,6 +334,14 @@ def _digits(placeholder: re.Match[str]) -> int:
             f"{placeholder[0][:40]} asks for frame numbers of {digits} digits; up to {MAX_DIGITS} are possible, 4 are usual (%04d)."
         )
     return max(digits, 1)
+
+
+def _frames_or_file(path: Path, subject: str) -> Sequence:
+    """Give the frames of a pattern that a file is called like, as programs leave one that fill nothing in; else the file."""
+    try:
+        return _by_pattern(path, subject)
+    except SequenceNotFound:
+        return _one_file(path, subject)
 
 
 def _one_file(path: Path, subject: str) -> Sequence:
