@@ -17,11 +17,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests import make_data
-from xmemcore.protocol.failures import MachineError, RequestError
+from tests.shot.made_shot import write_frame, write_plate
+from xmemcore.protocol.failures import Busy, MachineError, RequestError
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.inputs.inputs import wanted_indices
 from xmemcore.shot.plate import readers
 from xmemcore.shot.plate.colour import display_curve
+from xmemcore.shot.plate.frame_source import Encoding, PlateContent
 from xmemcore.shot.plate.plate import Plate
 
 FORMAT = Box(0, 0, 20, 12)
@@ -330,3 +332,20 @@ def test_disk_that_is_not_reached_is_the_machines_fault(
     monkeypatch.setattr(readers, "open_ordinary", gone)
     with pytest.raises(kind, match="p.1001"):
         plate.read(1001)
+
+
+def test_a_frame_that_is_written_again_while_a_run_reads_it_is_refused(tmp_path: Path) -> None:
+    pattern = write_plate(tmp_path, last=1002, holes=())
+    known: dict[str, str] = {}
+    for _ in range(2):  # the second time its file is known, and the picture is not read for its digest
+        plate = Plate.open(pattern)
+        encoding = Encoding("model", 64, "area", plate.encoding, plate.canvas.key, "float32", exact=False)
+        content = PlateContent(plate, encoding, known)
+        content.digest(0)
+        plate.read(1001)
+        known = content.files.remembered()
+    write_frame(tmp_path / "plate.1001.exr", 1001, brightness=0.5)
+    with pytest.raises(Busy, match=r"Frame 1001 \(plate.1001.exr in .*\) was written again while it was read here. Run this again"):
+        plate.read(1001)
+    plate.read(1002)
+    assert len(known) == 1 and Plate.open(pattern).read(1001).any()

@@ -257,4 +257,4 @@ def test_dpx_is_read_and_truncated_dpx_refused(tmp_path: Path) -> None:
     assert np.abs(plate.read(1001) - pixels).max() < 1.1e-3
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(RequestError, match="Frame 1001 cannot be read: p.1001.dpx"):
-        plate.read(1001)
+        Plate.open(str(tmp_path)).read(1001)

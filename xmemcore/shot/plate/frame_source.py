@@ -94,6 +94,7 @@ class PlateContent:
     def digest(self, index: int) -> str:
         """Name a frame's content; reads the frame when it was not read yet and its file is not known."""
         if index not in self._digests:
+            self.plate.require_same(self.plate.frames[index])  # what is read later is to be what was hashed
             seen = self.files.see(self.plate.sequence.path(self.plate.frames[index]))
             known = self.files.content(seen)
             if known is None:

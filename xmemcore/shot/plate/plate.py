@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -12,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.failures import Busy, RequestError
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.sequence import Sequence, names_view
 from xmemcore.shot.plate.canvas import Canvas, canvas_of, require_possible, within_reach
@@ -39,6 +40,8 @@ class Plate:
     """Sentences about choices that were made without being asked for."""
     cleaned: dict[int, int] = field(default_factory=dict)
     """Number of values that were NaN or infinite, by frame; only frames that were read and had some."""
+    _states: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Size and time of each file that was read or hashed, as it was then."""
 
     @classmethod
     def open(cls, pattern: str, colorspace: str | None = None, view: str | None = None) -> Plate:
@@ -107,17 +110,32 @@ class Plate:
         """Read a frame, (H, W, 3) float32 of the canvas, display-encoded in [0, 1].
 
         Raises:
-            RequestError.
+            RequestError, Busy.
         """
         with self._in_turn():
             planes, window = self._planes(frame)
             return self._rows(planes, window, 0, self.canvas.height)
+
+    def require_same(self, frame: int) -> None:
+        """Raise Busy where a frame's file is another than it was before: a matte would be made of two pictures, and call itself fresh."""
+        path = self.sequence.path(frame)
+        try:
+            status = os.stat(path)
+        except OSError:
+            return  # who reads it says so
+        state = status.st_size, status.st_mtime_ns
+        if self._states.setdefault(frame, state) != state:
+            raise Busy(
+                f"Frame {frame} ({path.name} in {path.parent}) was written again while it was read here. Run this again when the plate is "
+                "finished; finished mattes stay."
+            )
 
     def _in_turn(self) -> AbstractContextManager[object]:
         return _large if self.canvas.width * self.canvas.height > LARGE_PIXELS else nullcontext()
 
     def _planes(self, frame: int) -> tuple[list[np.ndarray], Box]:
         """Read red, green and blue as the file has them, cleaned, and their data window."""
+        self.require_same(frame)
         path = self.sequence.path(frame)
         header = _header(path, frame, self.view)
         _require_format(path, frame, header, self.canvas.display, self.canvas.pixel_aspect)
