@@ -71,9 +71,11 @@ def warm(python: str) -> type[subprocess.Popen[bytes]]:
 
 def serve(line: socket.socket) -> None:
     """Fork a core for each request, until the tests' process has gone."""
-    import numpy  # noqa: F401 -- this and what follows for those that are forked
+    import cv2  # noqa: F401 -- this and what follows for those that are forked
+    import numpy  # noqa: F401
     import OpenEXR  # noqa: F401
     import pretend_core
+    import torch  # noqa: F401 -- what approves needs it, and its import takes longer than most tests
 
     import xmemcore.curves
     import xmemcore.protocol.results

@@ -35,7 +35,8 @@ class Array_Knob(Knob):
         self._expressions: list[str | None] = [None] * count
 
     def _get_state(self) -> Any:
-        return (tuple(self._values), tuple(curve._text() if curve else None for curve in self._curves), tuple(self._expressions))
+        curves = tuple([curve._text() if curve else None for curve in self._curves]) if any(self._curves) else (None,) * len(self._curves)
+        return (tuple(self._values), curves, tuple(self._expressions))
 
     def _plain_default(self) -> Any:
         count = len(self._values)
@@ -101,7 +102,7 @@ class Array_Knob(Knob):
 
     def _from_script(self, text: str) -> None:
         host = state.current()
-        fields = host._split(text)
+        fields = [text] if _NUMBER.match(text) else host._split(text)
         if not fields:
             return
         if len(fields) == 1 and len(self._values) > 1:  # one value, curve or expression for the folded knob

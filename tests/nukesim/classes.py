@@ -16,14 +16,33 @@ from . import knobs as k
 Maker = Callable[[], k.Knob]
 
 
+_ASK_THE_HOST = (k.Channel_Knob, k.Format_Knob)
+"""Kinds of knobs whose value means something to the script that they are made in."""
+
+
 def _made(cls: type, name: str, default: str | None = None, label: str | None = None, items: Any = None) -> Maker:
+    """Give what makes a knob of a class; the second one is a copy of the first, which a node of fifty knobs is made of much sooner."""
+    pattern: dict[str, Any] = {}
+
     def make() -> k.Knob:
+        if pattern:
+            copy: k.Knob = object.__new__(cls)
+            vars(copy).update(pattern)
+            for own in lists:
+                vars(copy)[own] = list(pattern[own])
+            return copy
         knob: k.Knob = cls(name, label, list(items)) if items is not None else cls(name, label)
         if default is not None:
             knob._from_script(default)
         knob._default = knob._get_state()
+        if not issubclass(cls, _ASK_THE_HOST):
+            for attribute, value in vars(knob).items():
+                pattern[attribute] = list(value) if isinstance(value, list) else value
+                if isinstance(value, list):
+                    lists.append(attribute)
         return knob
 
+    lists: list[str] = []
     return make
 
 

@@ -23,12 +23,14 @@ class NodeSide:
 
     def _free_name(self: Any, parent: Any, name: str, node: Any = None) -> str:
         """The name itself, or with the next number that is free in the group."""
-        taken = {other._name for other in parent._child_nodes() if other is not node} if parent is not None else set()
-        if name not in taken:
+        names = (
+            [other._knobs_by_name["name"]._text_value for other in parent._child_nodes() if other is not node] if parent is not None else []
+        )
+        if name not in names:
             return name
         match = _TRAILING.match(name)
         assert match is not None
-        stem, number = match.group(1), int(match.group(2) or 0)
+        stem, number, taken = match.group(1), int(match.group(2) or 0), set(names)
         while True:
             number += 1
             if stem + str(number) not in taken:

@@ -101,7 +101,8 @@ class Node:
         return sorted(inside, key=lambda node: node._knobs_by_name["number"]._values[0])
 
     def _child_nodes(self) -> list[Any]:
-        return [self._host._by_uid[uid] for uid in self._children if uid in self._host._by_uid]
+        there = self._host._by_uid
+        return [there[uid] for uid in self._children if uid in there]
 
     def _output_node(self) -> Any | None:
         found = [node for node in self._child_nodes() if node._class == "Output"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 
@@ -9,6 +10,12 @@ from . import classes, user_knobs
 from .tcl_words import commands, word_value
 
 _HANDLE = "node:"
+
+
+@functools.lru_cache(maxsize=256)
+def _words(body: str) -> tuple[str, ...]:
+    """Cut a body into raw words; the bodies of a gizmo come again with every node of its class."""
+    return tuple(word for line in commands(body) for word in line)
 
 
 class ScriptError(RuntimeError):
@@ -82,7 +89,7 @@ class ScriptReader:
 
     def pairs(self, body: str, owner: str) -> list[tuple[str, str]]:
         """Cut a body into (knob, value), line ends being blanks like others; values have been through Tcl."""
-        words = [word for line in commands(body) for word in line]
+        words = _words(body)
         if len(words) % 2:
             raise ScriptError(f"{owner}: a knob without a value, near {words[-1][:60]}")
         found = []

@@ -10,7 +10,9 @@ import re
 from typing import Any
 
 _BARE = re.compile(r"^[A-Za-z0-9_./:%+\-*@=,<>()!?|&^~]+$")
-_ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", '"': '\\"', "\\": "\\\\", "[": "\\[", "$": "\\$", "{": "\\{", "}": "\\}"}
+_ESCAPES = str.maketrans({"\n": "\\n", "\t": "\\t", "\r": "\\r", '"': '\\"', "\\": "\\\\", "[": "\\[", "$": "\\$", "{": "\\{", "}": "\\}"})
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+"""A brace, or a letter that a backslash takes along."""
 
 
 class TclSyntax(ValueError):
@@ -21,7 +23,7 @@ def quote(text: str) -> str:
     """Return one Tcl word that reads back as this text: bare when safe, else in quotes with escapes."""
     if text and _BARE.match(text):
         return text
-    return '"' + "".join(_ESCAPES.get(letter, letter) for letter in text) + '"'
+    return '"' + text.translate(_ESCAPES) + '"'
 
 
 def braced(text: str) -> str:
@@ -48,18 +50,14 @@ def balanced(text: str) -> bool:
 
 def _after_brace(text: str, start: int) -> int:
     """Index after the brace that closes the one at start."""
-    depth, i, end = 0, start, len(text)
-    while i < end:
-        letter = text[i]
-        if letter == "\\":
-            i += 1
-        elif letter == "{":
+    depth = 0
+    for found in _BRACE.finditer(text, start):
+        if found.group() == "{":
             depth += 1
-        elif letter == "}":
+        elif found.group() == "}":
             depth -= 1
             if depth == 0:
-                return i + 1
-        i += 1
+                return found.end()
     raise TclSyntax("missing close-brace")
 
 
