@@ -158,6 +158,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "temper" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("--temper")
         metafunc.parametrize("temper", ["plain", "hostile"] if chosen == "both" else [chosen], indirect=True)
+        if WARM_CORE is not None and not metafunc.config.option.collectonly:
+            WARM_CORE.get_ready()
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def warm(python: str) -> type[subprocess.Popen[bytes]]:
-    """Make the class; what forks is started with the first process, and ends with this one.
+    """Make the class; what forks is started with the first process or before it, and ends with this one.
 
     Args:
         python: has numpy and OpenEXR.
@@ -44,6 +44,12 @@ def warm(python: str) -> type[subprocess.Popen[bytes]]:
 
     class WarmCore(subprocess.Popen):  # type: ignore[type-arg]
         """A child like any other, with the exit code it ends with."""
+
+        @staticmethod
+        def get_ready() -> None:
+            """Start what forks, without waiting for its imports: they take seconds, and the first test needs them."""
+            with asking:
+                line()
 
         def _execute_child(self, args: Sequence[str], *rest: Any) -> None:
             """Replace fork and exec. `rest`, in all Pythons of Nuke's: executable, ..., env (5th), ..., six pipe ends (9th to 14th)."""

@@ -58,7 +58,9 @@ class Host(ScriptSide, NodeSide, ImageSide):
         self._version = tuple(version)
         self.nc, self.indie, self.nukex = nc, indie, nukex
         self._main_thread = threading.current_thread()
-        self._local = threading.local()
+        self._main_number = threading.get_ident()
+        self._depth = 0
+        """How many calls of the API are open, one in the other; only the main thread opens any."""
         self._queue = MainQueue()
         self._progress_lock = threading.Lock()
         self.progress_records: list[ProgressRecord] = []
@@ -201,7 +203,7 @@ class Host(ScriptSide, NodeSide, ImageSide):
 
     # --- the gate
     def _enter(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        if threading.current_thread() is not self._main_thread:
+        if threading.get_ident() != self._main_number:
             raise WrongThread(
                 f"{function.__qualname__} was called from thread {threading.current_thread().name}; "
                 "only the main thread may use nodes and knobs"
@@ -210,13 +212,13 @@ class Host(ScriptSide, NodeSide, ImageSide):
             alive = getattr(args[0], "_require_alive", None)
             if alive is not None:
                 alive()
-        depth = getattr(self._local, "depth", 0)
-        self._local.depth = depth + 1
+        depth = self._depth
+        self._depth = depth + 1
         self.calls += depth == 0
         try:
             result = function(*args, **kwargs)
         finally:
-            self._local.depth = depth
+            self._depth = depth
         if depth == 0 and (self.nc or self.indie) and function.__name__ != "__enter__":
             return self._handed_out(function, result)
         return result
@@ -239,12 +241,12 @@ class Host(ScriptSide, NodeSide, ImageSide):
     @contextlib.contextmanager
     def _user_code(self) -> Iterator[None]:
         """What runs inside is the user's: its calls count as calls from outside."""
-        depth = getattr(self._local, "depth", 0)
-        self._local.depth = 0
+        depth = self._depth
+        self._depth = 0
         try:
             yield
         finally:
-            self._local.depth = depth
+            self._depth = depth
 
     # --- python
     def _run_python(self, text: str, name: str) -> None:
