@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,11 @@ import pytest
 import torch
 
 from tests import shared_data
+from xmemcore.network import backend, inference
+from xmemcore.network.xmem import XMem
+
+SMALL_NUMBERS = 3_000_000
+"""Numbers of a network up to which a test process keeps it; those of the tests have a tenth."""
 
 PROCESSORS = Path("/proc/cpuinfo")
 if PROCESSORS.is_file() and "GenuineIntel" in PROCESSORS.read_text():
@@ -45,6 +51,45 @@ def threads(request: pytest.FixtureRequest) -> Iterator[None]:
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // processes) if request.path.parent.name == "parity" else 1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def prepared_once() -> Iterator[None]:
+    """Let runs of small networks with the same weights share the one that is prepared: to copy it takes a quarter of a run of a few frames.
+
+    `inference.prepared` itself always makes a new one.
+    """
+    make = inference.prepared
+    kept: dict[object, XMem] = {}
+
+    def prepared(network: XMem, level: str = inference.FLOAT32) -> XMem:
+        state = network.state_dict()
+        if sum(tensor.numel() for tensor in state.values()) > SMALL_NUMBERS or any(
+            tensor.device.type != "cpu" for tensor in state.values()
+        ):
+            return make(network, level)
+        digest = hashlib.blake2b()
+        for name, tensor in state.items():
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.contiguous().numpy().data)
+        on_cpu = torch.device("cpu")
+        key = (
+            digest.digest(),
+            str(network.config),
+            level,
+            inference.can_fuse(),
+            inference.computes_in_half(on_cpu),
+            torch.is_grad_enabled(),
+        )
+        if key not in kept:
+            if len(kept) >= 8:
+                kept.pop(next(iter(kept)))
+            kept[key] = make(network, level)
+        return kept[key]
+
+    backend.prepared = prepared
+    yield
+    backend.prepared = make
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
