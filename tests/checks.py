@@ -1,6 +1,6 @@
 """What `make lint`, `make test-fast`, `make test` and `make test-all` run, one step after the other, and what each took.
 
-    python -m tests.checks lint | fast | test | all [arguments of pytest]
+    python -m tests.checks lint | types | fast | test | all [arguments of pytest]
 
 Every step runs even if one before it failed; the exit code is that of the first that did. With arguments, only pytest runs.
 """
@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PLUGIN = "xmem_roto_nuke"
@@ -39,16 +40,41 @@ class Step:
     name: str
     run: Callable[[], int]
     """Gives an exit code."""
+    begin: Callable[[], object] = lambda: None
+    """Called before the first step runs."""
 
 
-def lint() -> list[Step]:
-    """Style, format and types: of everything, but for the types of tests."""
+def style() -> list[Step]:
+    """Style and format of everything."""
     return [
         Step("ruff check", lambda: _python("ruff", "check", ".")),
         Step("ruff format", lambda: _python("ruff", "format", "--check", ".")),
-        Step("types of the core", lambda: _python("mypy", "xmemcore", "bootstrap.py")),
-        Step("types of the plugin", plugin_types),
     ]
+
+
+def types() -> list[Step]:
+    """Types of everything but tests."""
+    return [Step("types of the core", lambda: _python("mypy", "xmemcore", "bootstrap.py")), Step("types of the plugin", plugin_types)]
+
+
+def types_beside() -> Step:
+    """Types, checked in a process beside the steps before this one, which tells what was found."""
+    begun: list[tuple[subprocess.Popen[bytes], IO[bytes]]] = []
+
+    def begin() -> None:
+        said = tempfile.TemporaryFile()
+        command = [sys.executable, "-m", "tests.checks", "types"]
+        begun.append((subprocess.Popen(command, cwd=CHECKOUT, stdout=said, stderr=subprocess.STDOUT), said))
+
+    def tell() -> int:
+        process, said = begun.pop()
+        code = process.wait()
+        with said:
+            said.seek(0)
+            print(said.read().decode(errors="replace"), end="", flush=True)
+        return code
+
+    return Step("types", tell, begin)
 
 
 def plugin_types() -> int:
@@ -75,12 +101,14 @@ def pytest(marks: str, *arguments: str) -> int:
 def steps(kind: str) -> list[Step]:
     """List what a command of the Makefile runs."""
     if kind == "lint":
-        return lint()
+        return [*style(), *types()]
+    if kind == "types":
+        return types()
     if kind == "fast":
         return [Step("tests, the quick ones", lambda: pytest(FAST))]
     if kind == "test":
-        return [*lint(), Step("tests", lambda: pytest(EVERY_CHANGE, *HOSTILE))]
-    return [*lint(), Step("all tests", lambda: pytest("", *BOTH_TEMPERS)), *attacks()]
+        return [*style(), Step("tests", lambda: pytest(EVERY_CHANGE, *HOSTILE)), types_beside()]
+    return [*style(), Step("all tests", lambda: pytest("", *BOTH_TEMPERS)), types_beside(), *attacks()]
 
 
 def attacks() -> list[Step]:
@@ -93,15 +121,17 @@ def attacks() -> list[Step]:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the steps of a kind; returns the exit code."""
-    kinds = ("lint", "fast", "test", "all")
+    kinds = ("lint", "types", "fast", "test", "all")
     kind, rest = (arguments[0], list(arguments[1:])) if arguments else ("", [])
     if kind not in kinds:
         print(f"tests.checks needs one of: {', '.join(kinds)}.", file=sys.stderr)
         return 2
     if rest:
         return _python("pytest", *rest)
-    code, lines = 0, []
-    for step in steps(kind):
+    code, lines, listed = 0, [], steps(kind)
+    for step in listed:
+        step.begin()
+    for step in listed:
         print(f"== {step.name}", flush=True)
         began = time.monotonic()
         answer = step.run()

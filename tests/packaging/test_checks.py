@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from tests import checks
@@ -20,10 +23,30 @@ def test_every_step_runs_and_the_first_failure_is_the_code(monkeypatch: pytest.M
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[-3:]] == ["ok", "failed", "failed"]
 
 
-def test_tests_of_every_change_come_after_style_and_types() -> None:
-    assert [step.name for step in checks.steps("test")] == [*(step.name for step in checks.steps("lint")), "tests"]
-    last = ["all tests", "damaged inputs", "kills"]
-    assert [step.name for step in checks.steps("all")][-3:] == last
+def test_every_change_is_checked_for_style_types_and_tests() -> None:
+    style, types = (checks.style(), checks.types())
+    assert [step.name for step in checks.steps("lint")] == [step.name for step in [*style, *types]]
+    assert [step.name for step in checks.steps("test")] == [*(step.name for step in style), "tests", "types"]
+    last = ["all tests", "types", "damaged inputs", "kills"]
+    assert [step.name for step in checks.steps("all")] == [*(step.name for step in style), *last]
+
+
+def test_types_are_checked_beside_the_tests_and_told_after_them(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    program = "import sys; print('cannot find x'); sys.exit(3 if sys.argv[1:] == ['types'] else 4)"
+    this_python, real, began = sys.executable, subprocess.Popen, []
+    monkeypatch.setattr(sys, "executable", "python-of-the-checks")
+
+    def started(command: list[str], **options: object) -> object:
+        began.append(command)
+        return real([this_python, "-c", program, *command[3:]], **options)
+
+    monkeypatch.setattr(subprocess, "Popen", started)
+    tests = Step("tests", lambda: print(f"{len(began)} began") or 0)  # type: ignore[func-returns-value]
+    monkeypatch.setattr(checks, "steps", lambda kind: [tests, checks.types_beside()])
+    assert checks.main(["test"]) == 3
+    assert began == [["python-of-the-checks", "-m", "tests.checks", "types"]]
+    said = capfd.readouterr().out.splitlines()
+    assert said[:4] == ["== tests", "1 began", "== types", "cannot find x"] and said[-1].startswith("failed")
 
 
 def test_quick_tests_are_some_of_those_of_every_change(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,4 +66,4 @@ def test_arguments_go_to_pytest_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_unknown_kind_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert checks.main([]) == checks.main(["everything"]) == 2
-    assert "one of: lint, fast, test, all" in capsys.readouterr().err
+    assert "one of: lint, types, fast, test, all" in capsys.readouterr().err
