@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -11,9 +12,10 @@ import pytest
 from PIL import Image
 
 from tests.make_data import with_attributes
-from xmemcore.protocol.failures import RequestError
+from xmemcore.protocol.failures import Busy, RequestError
 from xmemcore.protocol.names import layer_names
 from xmemcore.shot.annotations.annotations import network_mask_from_coverage
+from xmemcore.shot.annotations.mask_exrs import ExrMasks
 from xmemcore.shot.annotations.mask_pictures import PictureMasks
 from xmemcore.shot.annotations.masks import MaskAnnotations
 from xmemcore.shot.files.box import Box
@@ -553,3 +555,26 @@ def test_movie_given_as_masks_says_how_to_export_frames(tmp_path: Path, plate: P
     for pattern in (tmp_path, tmp_path / "m.mov"):
         with pytest.raises(RequestError, match="is a movie, and movies are not read.*Export the frames"):
             MaskAnnotations.open(str(pattern), plate)
+
+
+@pytest.mark.parametrize("kind", ["png", "exr"])
+def test_a_mask_that_is_written_again_while_a_run_reads_it_is_refused(tmp_path: Path, plate: Plate, kind: str) -> None:
+    def save(frame: int, width: int) -> None:
+        pixels = labels((2, 2, 2 + width, 6, 1))
+        if kind == "png":
+            save_index(tmp_path, frame, pixels)
+        else:
+            save_exr(tmp_path / f"m.{frame}.exr", {"1.alpha": pixels.astype(np.float16)})
+
+    frames = (1001, 1002, 1003, 1004)
+    for frame in frames:
+        save(frame, 3)
+    reader = PictureMasks if kind == "png" else ExrMasks
+    masks = reader(Sequence.find(str(tmp_path), "masks"), plate.canvas, frozenset(frames))
+    for frame in frames:
+        assert masks.mask(frame, "1").sum() == 12
+    save(1001, 9)
+    os.utime(tmp_path / f"m.1001.{kind}", ns=(1, 1))  # a clock may be too coarse for a test
+    with pytest.raises(Busy, match=f"The mask m.1001.{kind} in .* was written again while it was read here. Run this again"):
+        masks.mask(1001, "1")
+    assert masks.mask(1002, "1").sum() == 12

@@ -16,6 +16,7 @@ from xmemcore.shot.annotations.mask_files import in_layer_order, readable, requi
 from xmemcore.shot.files.box import Box
 from xmemcore.shot.files.exr import ExrHeader, ExrPart, read_bands, read_header
 from xmemcore.shot.files.layers import Layer
+from xmemcore.shot.files.same_files import SameFiles
 from xmemcore.shot.files.sequence import Sequence
 from xmemcore.shot.plate.canvas import Canvas
 
@@ -55,6 +56,7 @@ class ExrMasks:
         """
         self._sequence = sequence
         self._canvas = canvas
+        self._same = SameFiles()
         self._files: dict[int, tuple[ExrHeader, dict[str, _Place]]] = {}
         self._frame = lru_cache(maxsize=1)(self._read)
         frames, self.warnings = readable(sequence.paths, needed, self._look)
@@ -72,6 +74,7 @@ class ExrMasks:
 
     def _look(self, frame: int) -> None:
         path = self._sequence.path(frame)
+        self._same.require(path, f"The mask {path.name} in {path.parent}")
         header = read_header(path)
         require_size(path, header.display_window.width, header.display_window.height, self._canvas.display)
         places = _places(header)
@@ -119,6 +122,7 @@ class ExrMasks:
     def _read(self, frame: int) -> dict[str, Layer]:
         """Read all objects of a frame at once: every channel of a file is decompressed, whichever is asked for."""
         header, places = self._files[frame]
+        self._same.require(header.path, f"The mask {header.path.name} in {header.path.parent}")
         display, file_display = self._canvas.display, header.display_window
         objects = {name: Layer(cut_faint=False) for name in places}
         for part in header.parts:

@@ -15,6 +15,7 @@ from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.annotations.mask_doubts import doubt_of_colours, doubt_of_grey, doubt_of_lossy_grey, is_soft
 from xmemcore.shot.annotations.mask_files import in_layer_order, readable, require_size
 from xmemcore.shot.files.pictures import read_stored
+from xmemcore.shot.files.same_files import SameFiles
 from xmemcore.shot.files.sequence import Sequence
 from xmemcore.shot.plate.canvas import Canvas
 
@@ -87,6 +88,7 @@ class PictureMasks:
         """
         self._sequence = sequence
         self._canvas = canvas
+        self._same = SameFiles()
         # Neighbouring calls ask for the objects of one frame.
         self._picture = lru_cache(maxsize=2)(self._read)
         self._indices: set[int] = set()
@@ -204,6 +206,7 @@ class PictureMasks:
 
     def _read(self, frame: int) -> _Picture:
         path = self._sequence.path(frame)
+        self._same.require(path, f"The mask {path.name} in {path.parent}")
         picture = _read(path)
         height, width = picture.pixels.shape[:2]
         require_size(path, width, height, self._canvas.display)

@@ -28,6 +28,7 @@ from xmemcore.shot.annotations.annotations import AddedAnnotations, Annotations,
 from xmemcore.shot.annotations.bit_masks import BitMask
 from xmemcore.shot.files import exr
 from xmemcore.shot.files.box import Box
+from xmemcore.shot.files.same_files import SameFiles
 from xmemcore.shot.mattes.matte_proof import MADE_BY
 from xmemcore.shot.mattes.mattes import UNION, artists_names, layers_of_objects, matte_pattern, read_mattes, same_format
 from xmemcore.shot.plate.plate import Plate
@@ -374,6 +375,7 @@ class ApprovedAnnotations(AddedAnnotations):
         self._paths = _copies_of(folder)
         self._of_frame: dict[int, dict[int, str]] = {}
         self._signatures: dict[tuple[int, int], str] = {}
+        self._same = SameFiles()
         strangers: set[str] = set()
         on_plate = [frame for frame in self._paths if frame in plate.frames]
         others: dict[int, Box] = {}
@@ -433,7 +435,9 @@ class ApprovedAnnotations(AddedAnnotations):
         name = self._of_frame.get(frame, {}).get(obj)
         if name is None:
             return self._before.matte(frame, obj)
-        header = exr.read_header(self._paths[frame])
+        path = self._paths[frame]
+        self._same.require(path, f"The approved matte {path.name} in {path.parent}")
+        header = exr.read_header(path)
         with _of_a_copy():
             image = exr.read_channels(header, header.parts[0], [name])
         plane = np.nan_to_num(image.channels[name].astype(np.float32), nan=0.0, posinf=1.0, neginf=0.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -13,8 +12,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from xmemcore.protocol.failures import Busy, RequestError
+from xmemcore.protocol.failures import RequestError
 from xmemcore.shot.files.box import Box
+from xmemcore.shot.files.same_files import SameFiles
 from xmemcore.shot.files.sequence import Sequence, names_view
 from xmemcore.shot.plate.canvas import Canvas, canvas_of, require_possible, within_reach
 from xmemcore.shot.plate.colour import BRIGHTEST, display_encoded, settled, signature
@@ -40,8 +40,7 @@ class Plate:
     """Sentences about choices that were made without being asked for."""
     cleaned: dict[int, int] = field(default_factory=dict)
     """Number of values that were NaN or infinite, by frame; only frames that were read and had some."""
-    _states: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """Size and time of each file that was read or hashed, as it was then."""
+    _same: SameFiles = field(default_factory=SameFiles)
 
     @classmethod
     def open(cls, pattern: str, colorspace: str | None = None, view: str | None = None) -> Plate:
@@ -117,18 +116,9 @@ class Plate:
             return self._rows(planes, window, 0, self.canvas.height)
 
     def require_same(self, frame: int) -> None:
-        """Raise Busy where a frame's file is another than it was before: a matte would be made of two pictures, and call itself fresh."""
+        """Raise Busy where a frame's file is another than it was when it was first read or hashed."""
         path = self.sequence.path(frame)
-        try:
-            status = os.stat(path)
-        except OSError:
-            return  # who reads it says so
-        state = status.st_size, status.st_mtime_ns
-        if self._states.setdefault(frame, state) != state:
-            raise Busy(
-                f"Frame {frame} ({path.name} in {path.parent}) was written again while it was read here. Run this again when the plate is "
-                "finished; finished mattes stay."
-            )
+        self._same.require(path, f"Frame {frame} ({path.name} in {path.parent})")
 
     def _in_turn(self) -> AbstractContextManager[object]:
         return _large if self.canvas.width * self.canvas.height > LARGE_PIXELS else nullcontext()
