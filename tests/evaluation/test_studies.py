@@ -11,7 +11,7 @@ import pytest
 
 from tests.evaluation.made_clip import made
 from tests.shot.made_shot import write_model
-from xmemcore.evaluation import studies
+from xmemcore.evaluation import studies, study_run
 from xmemcore.evaluation.clip_shot import ClipShot
 from xmemcore.protocol.requests import PropagateRequest
 
@@ -64,3 +64,28 @@ def test_annotated_absence_is_a_frame_without_the_object(tmp_path: Path) -> None
         ranged = shot.labels(shot.propagate((0,), replace(choices, absent=("1:13-16",))))
     assert not labels[16].any() and np.array_equal(labels[0], clip.labels(0))
     assert not any(ranged[index].any() for index in range(13, 17)) and np.array_equal(ranged[0], clip.labels(0))
+
+
+@pytest.mark.parametrize("way", studies.WAYS)
+def test_object_is_away_for_a_while_and_back(way: str, tmp_path: Path) -> None:
+    clip = studies.away(made(tmp_path / "a", 8, (0, 0, 255)), made(tmp_path / "b", 5, (90, 90, 90)), tmp_path / "away", way)
+    areas = [int((clip.labels(index) == 1).sum()) for index in range(len(clip))]
+    assert len(clip) == 72 and not any(areas[28:44]) and all(areas[:28]) and all(areas[44:])
+    assert {areas[index] for index in (0, 20, 22, 59, 71)} == {500}
+    slowly = sum(0 < area < 450 for area in areas[44:59])
+    assert {"cut": slowly == 0, "board": slowly >= 8, "pan": slowly >= 3}[way]
+    for index in (0, 25, 35, 50, 70):  # truth is where the red patch is
+        picture = studies.picture_of(clip, index).astype(int)
+        red = (picture[..., 2] > 150) & (picture[..., 1] < 110)
+        assert abs(int(red.sum()) - areas[index]) <= 60, index
+
+
+def test_page_tells_what_a_word_about_an_absent_object_costs() -> None:
+    def said(overlap: float, worst: float, pixels: int) -> dict:
+        return {"overlaps": {"0": 0.9, "1": overlap, "2": worst}, "wrong": {"3": pixels, "4": 0}}
+
+    answers = dict(zip(study_run.WORDS, (said(0.9, 0.9, 400), said(0.9, 0.6, 40), said(0.96, 0.9, 0))))
+    content = {"model": "m", "size": 240, "answers": {f"away, dog, board, {word}": answer for word, answer in answers.items()}}
+    assert "| dog, board | 0.900 | -0.100 | +0.020 | -0.300 (2) | +0.000 (0) | 200 | 20 | 0 |" in study_run.page_text(content)
+    del content["answers"]["away, dog, board, a range"]
+    assert "Away" not in study_run.page_text(content), "a row has all three"

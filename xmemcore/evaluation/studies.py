@@ -1,4 +1,4 @@
-"""Three questions that no clip asks by itself, put together from clips: long shots, look-alikes, and parts of objects.
+"""Questions that no clip asks by itself, put together from clips: long shots, look-alikes, objects that are away, and parts of objects.
 
 A study writes clips in our own layout (`<name>/{frames,masks}`), so that `evaluate` and a person can look at them like at any other.
 """
@@ -22,6 +22,10 @@ from xmemcore.protocol.requests import PropagateRequest
 
 LONG_STRETCH = 100
 """Frames at either end of a long shot that are compared."""
+WAYS = ("cut", "board", "pan")
+"""How an object is away for a while: the shot cuts to another clip and back; a board slides before it; the camera turns away."""
+AWAY_AT = (22, 28, 43, 59)
+"""Indices on which an object of `away` begins to leave, is gone, begins to come back, and is back."""
 
 
 def write_clip(folder: Path, frames: Iterable[np.ndarray], labels: Iterable[np.ndarray]) -> Clip:
@@ -152,6 +156,47 @@ def _paste(plate: np.ndarray, label: np.ndarray, picture: np.ndarray, mask: np.n
     label[y0:y1, x0:x1][soft >= 0.5] = value
 
 
+def away(actor: Clip, stage: Clip, folder: Path, way: str, length: int = 72) -> Clip:
+    """Take a clip's objects, as object 1, away for a while and bring them back slowly; another clip is seen in their place.
+
+    Args:
+        actor: whose objects go.
+        stage: what is seen then.
+        folder: where the clip goes.
+        way: of WAYS.
+        length: frames.
+    """
+    frames, labels = [], []
+    for position, (step, ground) in enumerate(zip(to_and_fro(len(actor), length), to_and_fro(len(stage), length))):
+        picture, label = picture_of(actor, step), (actor.labels(step) > 0).astype(np.uint8)
+        height, width = label.shape
+        columns = np.flatnonzero(label.any(axis=0))
+        left, right = (int(columns[0]), int(columns[-1]) + 1) if len(columns) else (0, 0)
+        gone = float(np.interp(position, AWAY_AT, (0.0, 1.0, 1.0, 0.0)))
+        other = cv2.resize(picture_of(stage, ground), (width, height), interpolation=cv2.INTER_AREA)
+        if way == "pan":  # the camera turns away to the left: what is over there comes in as the object leaves on the right
+            shift = round(gone * (width - left))
+            picture = np.concatenate((other[:, width - shift :], picture[:, : width - shift]), axis=1)
+            label = np.concatenate((np.zeros((height, shift), np.uint8), label[:, : width - shift]), axis=1)
+        else:  # a board comes from the left
+            edge = (left + round(gone * (right - left)) if gone else 0) if way == "board" else width * (gone == 1)
+            picture = np.concatenate((other[:, width - edge :], picture[:, edge:]), axis=1)
+            label[:, :edge] = 0
+        frames.append(picture)
+        labels.append(label)
+    return write_clip(folder, frames, labels)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Frame by frame, by index: what an object's mattes are worth. Annotated frames are left out."""
+
+    overlaps: dict[int, float]
+    """J where the object is in the picture."""
+    wrong: dict[int, int]
+    """Pixels that are taken for the object where it is not."""
+
+
 @dataclass(frozen=True)
 class LookAlikeResult:
     """Figures of a shot where a look-alike stays behind: what it gains from explicit absence."""
@@ -167,10 +212,19 @@ class LookAlikeResult:
 def absence(
     clip: Clip, present: Sequence[int], absent: Sequence[int], choices: PropagateRequest, cancelled: Callable[[], bool] = never
 ) -> LookAlikeResult:
-    """Propagate annotations of frames with the object and, perhaps, of frames that it has left.
+    """Propagate annotations as `judged` does, and sum up."""
+    found = judged(clip, present, absent, choices, cancelled)
+    gone = list(found.wrong.values())
+    return LookAlikeResult(float(np.mean(list(found.overlaps.values()))), float(np.mean([n > 64 for n in gone])), float(np.mean(gone)))
+
+
+def judged(
+    clip: Clip, present: Sequence[int], absent: Sequence[int], choices: PropagateRequest, cancelled: Callable[[], bool] = never
+) -> Judged:
+    """Propagate annotations of frames with object 1 and, perhaps, of frames that it has left.
 
     Args:
-        clip: from `look_alike`.
+        clip: from `look_alike` or `away`.
         present: indices that are annotated with its mask.
         absent: indices that are annotated with an empty mask, which says "not in this frame".
         choices: everything else that a propagate can be asked.
@@ -182,8 +236,11 @@ def absence(
     annotations = (*present, *absent)
     with ClipShot(clip, keep=False) as shot:
         predicted = shot.labels(shot.propagate(annotations, choices, cancelled))
-    truth = {index: clip.labels(index) == 1 for index in range(len(clip))}
-    judged = [index for index in truth if index not in annotations]
-    overlaps = [jaccard(predicted[i] == 1, truth[i]) for i in judged if truth[i].any()]
-    gone = [int((predicted[i] == 1).sum()) for i in judged if not truth[i].any()]
-    return LookAlikeResult(float(np.mean(overlaps)), float(np.mean([n > 64 for n in gone])), float(np.mean(gone)))
+    overlaps, wrong = {}, {}
+    for index in sorted(set(range(len(clip))) - set(annotations)):
+        mask, found = clip.labels(index) == 1, predicted[index] == 1
+        if mask.any():
+            overlaps[index] = float(jaccard(found, mask))
+        else:
+            wrong[index] = int(found.sum())
+    return Judged(overlaps, wrong)

@@ -1,12 +1,15 @@
-"""The three studies with their clips and annotations fixed: what is measured, and the page that tells it."""
+"""The studies with their clips and annotations fixed: what is measured, and the page that tells it."""
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from xmemcore.evaluation import parts, studies
 from xmemcore.evaluation.clip_shot import ClipShot
@@ -22,6 +25,10 @@ LONG_FIRST, LONG_SECOND, LONG_ANNOTATIONS = "blackswan", "libby", 6
 ACTOR, STAGE = "dog", "car-shadow"
 PRESENT, ABSENT = (0, 18), (42, 50)
 """Indices of the look-alike shot: with the object, and after it has left."""
+AWAY = ("blackswan", "car-shadow", "cows", "dog")
+"""Clips whose objects are away for a while, with the keys of the look-alike shot."""
+WORDS = "nothing", "one frame", "a range"
+"""What is said of the frames on which such an object is away; one frame is the one in their middle."""
 PART_ANNOTATIONS = 5
 
 Answer = dict[str, Any]
@@ -82,6 +89,16 @@ def _questions(choices: PropagateRequest, named: dict[str, Clip], out: Path, lis
                 return asdict(studies.absence(clip, PRESENT, absent, replace(choices, absent=ranges), listener.cancelled))
 
             questions[f"look-alike, {label}"] = alike
+    if {ACTOR, STAGE} <= set(named):
+        for name, way, word in itertools.product(AWAY, studies.WAYS, WORDS):
+            if name in named:
+
+                def gone(name: str = name, way: str = way, word: str = word) -> Answer:
+                    stage = named[ACTOR if name == STAGE else STAGE]
+                    clip = studies.away(named[name], stage, out / "clips" / f"away-{name}-{way}", way)
+                    return _away(choices, clip, word, listener)
+
+                questions[f"away, {name}, {way}, {word}"] = gone
     for part in parts.read_parts():
         if part.clip in named:
 
@@ -90,6 +107,15 @@ def _questions(choices: PropagateRequest, named: dict[str, Clip], out: Path, lis
 
             questions[f"part of {part.clip}"] = partial
     return questions
+
+
+def _away(choices: PropagateRequest, clip: Clip, word: str, listener: Listener) -> Answer:
+    """Judge a shot whose object is away for a while, frame by frame, with a word of WORDS said about it."""
+    empty = [index for index in range(len(clip)) if not clip.labels(index).any()]
+    absent = empty[len(empty) // 2 :][:1] if word == "one frame" else []
+    # Layers of our own clips are named by label, and frames count from 0.
+    said = (f"1:{empty[0]}-{empty[-1]}",) if word == "a range" else None
+    return asdict(studies.judged(clip, PRESENT, absent, replace(choices, absent=said), listener.cancelled))
 
 
 def _part_and_whole(choices: PropagateRequest, clip: Clip, part: parts.Part, out: Path, listener: Listener) -> Answer:
@@ -120,6 +146,7 @@ def page_text(content: dict[str, Any]) -> str:
         lines += ["| | J while it is there | frames with something wrong | pixels a frame |", "|---|---|---|---|"]
         lines += [f"| {name} | {a['j_present']:.3f} | {a['wrong_share']:.0%} | {a['wrong_pixels']:.0f} |" for name, a in alike.items()]
         lines.append("")
+    lines += _away_rows(answers)
     pieces = {name: a for name, a in answers.items() if name.startswith("part of")}
     if pieces:
         lines += ["## Parts of objects\n", f"One side of a line that is fixed to the object, {PART_ANNOTATIONS} annotations.\n"]
@@ -130,3 +157,27 @@ def page_text(content: dict[str, Any]) -> str:
             lines.append(f"| {name} | **{part['J']:.3f}** | {part['F']:.3f} | {more} |")
         lines.append("")
     return "\n".join(lines)
+
+
+def _away_rows(answers: Mapping[str, Answer]) -> list[str]:
+    """Tell what a word about an absent object costs where it is there, and what is left of it where it is not."""
+    lines = []
+    for name, way in itertools.product(AWAY, studies.WAYS):
+        asked = [answers.get(f"away, {name}, {way}, {word}") for word in WORDS]
+        if None in asked:
+            continue
+        silent, *told = [a for a in asked if a is not None]
+        j = [np.mean(list(a["overlaps"].values())) for a in (silent, *told)]
+        worst = [min((a["overlaps"][i] - before, int(i)) for i, before in silent["overlaps"].items()) for a in told]
+        wrong = [f"{np.mean(list(a['wrong'].values())):.0f}" for a in (silent, *told)]
+        cells = [f"{j[0]:.3f}", *(f"{now - j[0]:+.3f}" for now in j[1:]), *(f"{by:+.3f} ({i})" for by, i in worst), *wrong]
+        lines.append(f"| {name}, {way} | " + " | ".join(cells) + " |")
+    return lines and [
+        "## Away for a while\n",
+        "J where the object is there, with nothing said; what one absent frame and an absent range change, on the mean and on the worst "
+        "frame; pixels that are taken for it where it is not.\n",
+        "| | J | one frame | a range | worst, one frame | a range | pixels, nothing said | one frame | a range |",
+        "|---|---|---|---|---|---|---|---|---|",
+        *lines,
+        "",
+    ]
