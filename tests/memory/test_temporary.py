@@ -67,3 +67,14 @@ def test_eviction_keeps_the_most_used() -> None:
 def test_eviction_to_the_present_size_keeps_everything() -> None:
     elements = used(2, 10)
     assert evict(elements, 10) is elements
+
+
+def test_frame_that_was_added_last_can_be_forgotten() -> None:
+    memory = TemporaryMemory(MemoryConfig())
+    memory.add(frame(1))
+    once = memory.segments()[0].side.clone()
+    memory.add(frame(2), "second")
+    memory.forget_last()
+    assert len(memory) == len(frame(1)) and torch.equal(memory.segments()[0].side, once)
+    memory.add(frame(3))
+    assert len(memory) == 2 * len(frame(1)) and torch.equal(memory.segments()[0].side[: len(frame(1))], once)

@@ -1,13 +1,14 @@
 """Keep an object out for a while after a keyframe that says it is absent, unless it comes in visibly.
 
 Behind such a keyframe a look-alike is taken for the object by little at first, and by more from frame to frame: it moves on, and the only
-frame that says what it is falls behind. So what is little is cleared, and every such frame is remembered as one without the object. The
-look-alike is then known from the frame before, in nearly the same pose.
+frame that says what it is falls behind. So what is little is cleared, and every such frame is remembered as one without the object, until
+the next one is. The look-alike is then known from the frame before, in nearly the same pose. What memory finds all the same was not there
+before: the object comes back from behind something, and is let in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -16,11 +17,14 @@ import torch
 from xmemcore.engine.frames import Annotation, Padding
 from xmemcore.engine.planes import Planes
 
-VERSION = 1
+VERSION = 2
 """Part of every prediction's hash; another one where an object is kept out or let in otherwise."""
 FRAMES = 12
 """Frames for which an object is kept out: the artist's word counts near the frame that it is said of. Those that the plate has not got
 count: over a hole the object may come in unseen."""
+FOUND = 0.5
+"""Share of a cell that is the object, beside the largest on its keyframes, from which memory finds it: what looks like it so much was not
+on the frame before, since that one is remembered as one without it."""
 LARGE = 0.25
 """Area of a piece that does not touch the edge of the picture, beside the object's usual area, from which the object comes in."""
 EDGE_PIXELS = 2
@@ -55,6 +59,18 @@ class Entrance:
                 self._since.pop(obj, None)
             else:
                 self._since[obj] = frame
+
+    def look(self, presence: Sequence[float], fullest: Callable[[int], float]) -> bool:
+        """End with the objects that memory finds in a frame; says whether there are any.
+
+        Args:
+            presence: the largest share of a cell that is the object, by object, as memory has it.
+            fullest: gives the largest share of a cell that an object has on a keyframe.
+        """
+        found = [obj for obj in self._since if presence[obj] > FOUND * fullest(obj)]
+        for obj in found:
+            del self._since[obj]
+        return bool(found)
 
     def clear(self, probabilities: Planes, padding: Padding, usual_area: Callable[[int], float]) -> None:
         """Clear the objects that are kept out in a frame's planes; of one that comes in, all but the pieces with which it does."""

@@ -110,6 +110,8 @@ class Sweep:
         self._around: dict[int, tuple[Tensor, Tensor]] = {}
         """Mean and peak, (C,) each, of every object's fusion outside its box, when that was last computed."""
         self._since_memory = 0
+        self._passing = False
+        """Whether the last frame that is remembered is there only until the next one is."""
         self._begun = False
         self._entrance = Entrance(expected) if config.boxes and not config.forward else None
         """Keeps absent objects out; None: as the papers."""
@@ -135,17 +137,27 @@ class Sweep:
         begins, number = not self._begun, index if self._numbers is None else self._numbers[index]
         if self._entrance is not None:
             self._entrance.reach(number)
+            self._passing = self._passing and bool(self._entrance)
         self._since_memory += self._begun
         self._begun = True
-        every = 1 if self._entrance else self.config.mem_every
-        its_turn = annotation is not None or (self.config.temporary_memory and self._since_memory >= every)
+        given = annotation is not None and len(annotation.known) == self.objects
+        readout = None if given else self._read(frame)
+        if self._entrance and readout is not None and readout.presence is not None:
+            came_in = self._entrance.look(readout.presence.amax(dim=1).tolist(), self._fullest)
+            if came_in and self._passing:
+                # A part of the object may have been there already, unseen: that was no frame without it.
+                self._forget_passing()
+                readout = self._read(frame)
+        due = annotation is not None or (self.config.temporary_memory and self._since_memory >= self.config.mem_every)
+        its_turn = due or (self.config.temporary_memory and bool(self._entrance))
         remembers = its_turn and not last
-        if annotation is not None and len(annotation.known) == self.objects:
+        if given:
+            assert annotation is not None, "what is given is annotated"
             planes = self._drawn(annotation).with_what_is_left()
         else:
             assert frame is not None, "only a frame that `is_given` is left out"
             again = None if second is None else Enlarged(second, self.padding)
-            probabilities, places = self._decode(index, frame, not remembers and not last, looks_around=its_turn, second=again)
+            probabilities, places = self._decode(index, frame, readout, not remembers and not last, looks_around=its_turn, second=again)
             if self._entrance:
                 self._entrance.clear(probabilities, self.padding, self._usual_area)
             planes = probabilities.aggregated(places) if annotation is None else self._corrected(probabilities, annotation)
@@ -153,6 +165,11 @@ class Sweep:
             self._entrance.keyed(annotation, number)
         if self.config.boxes and not last:
             self._trace = planes.cells()
+        if remembers:
+            self._forget_passing()
+            self._passing = not due and bool(self._entrance)
+            if due:
+                self._since_memory = 0
         if remembers and is_given(index, annotation, self.objects, self.memory.permanent.frames, self.config):
             self._begin_at(index, begins)
         elif remembers:
@@ -166,17 +183,30 @@ class Sweep:
         entry = self.memory.permanent.entry(index)
         if entry is not None and entry.sensory is not None:
             self.sensory = entry.sensory.unsqueeze(0)
-        probabilities, places = self._decode(index, frame, update_sensory=False)
+        probabilities, places = self._decode(index, frame, self._read(frame), update_sensory=False)
         return Prediction(probabilities.aggregated(places), self.padding)
 
+    def _read(self, frame: Frame | None) -> Readout | None:
+        """Ask memory about a frame; None when nothing is remembered."""
+        assert frame is not None, "only a frame that `is_given` is left out"
+        features = frame.features
+        return self.memory.read(elements_first(features.key), elements_first(features.selection), frame.searches)
+
     def _decode(
-        self, index: int, frame: Frame, update_sensory: bool, looks_around: bool = False, second: Enlarged | None = None
+        self,
+        index: int,
+        frame: Frame,
+        readout: Readout | None,
+        update_sensory: bool,
+        looks_around: bool = False,
+        second: Enlarged | None = None,
     ) -> tuple[Planes, list[Box | None]]:
         """Give the objects' own probabilities, and the boxes outside which they are 0.
 
         Args:
             index: of the frame.
             frame: with its features.
+            readout: memory's answer for it.
             update_sensory: whether the state takes in this frame.
             looks_around: whether the surroundings of the boxes are computed anew. Those that were never computed are computed in any case.
             second: what the second look finds.
@@ -184,7 +214,6 @@ class Sweep:
         features = frame.features
         h, w = features.key.shape[-2:]
         probabilities = self._nothing(features.key.device)
-        readout = self.memory.read(elements_first(features.key), elements_first(features.selection), frame.searches)
         if readout is None:
             return probabilities, [None] * self.objects
         places = self._places(index, features, readout, second)
@@ -214,6 +243,11 @@ class Sweep:
         beside(self._lane, [partial(decode, box, objects) for box, objects in some_by_box(places)])
         self.sensory = sensory
         return probabilities, places
+
+    def _fullest(self, obj: int) -> float:
+        """Give the largest share of a cell that an object has on a keyframe, in [0, 1]."""
+        entries = [self.memory.permanent.entry(index) for index in self.memory.permanent.frames]
+        return max((float(entry.coverage[obj].max()) for entry in entries if entry is not None and entry.coverage is not None), default=0.0)
 
     def _usual_area(self, obj: int) -> float:
         """Give the mean area in pixels of an object on the keyframes that show it; 0 where none does."""
@@ -275,12 +309,16 @@ class Sweep:
             h, w = self.sensory.shape[-2:]
             value = torch.stack([entry.values[obj].T.unflatten(1, (h, w)) for obj in range(self.objects)])
             self.sensory = self.network.reinforce(value.unsqueeze(0), self.sensory)
-        self._since_memory = 0
+
+    def _forget_passing(self) -> None:
+        """Forget the last frame that is remembered, where it is there only until now."""
+        if self._passing:
+            self.memory.temporary.forget_last()
+        self._passing = False
 
     def _remember(self, index: int, frame: Frame, masks: Planes, annotation: Annotation | None) -> None:
         features = frame.features
         value, self.sensory = encoded(self.network, frame.image, features, masks, self.sensory, deep_update=True, lane=self._lane)
-        self._since_memory = 0
         annotated_elsewhere = annotation is not None and (self.config.mode != XMEM or index in self.memory.permanent.frames)
         if self.config.temporary_memory and not annotated_elsewhere:
             self.memory.temporary.add(

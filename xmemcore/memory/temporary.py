@@ -135,6 +135,11 @@ class _Working:
             rows[:count] = rows[self._count - count : self._count].clone()
         self._count = count
 
+    def drop_last(self) -> None:
+        """Forget the newest frame."""
+        _, length = self._tables.pop()
+        self._count -= length
+
     def draw(self, affinity: Tensor) -> None:
         """Count one readout that drew `affinity` (N,) from these elements."""
         self._rows["use"][: self._count] += affinity
@@ -190,6 +195,10 @@ class TemporaryMemory:
     def working(self) -> Elements | None:
         """Recent frames in full detail; None when there are none."""
         return self._working.elements() if len(self._working) else None
+
+    def forget_last(self) -> None:
+        """Forget the frame that was added last."""
+        self._working.drop_last()
 
     def add(self, frame: Elements, name: str | None = None) -> None:
         """Take in the elements of one frame, and consolidate when there are too many; its name says which keys it has."""
