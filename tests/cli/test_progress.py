@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 
+import pytest
+
+from xmemcore.cli import progress
 from xmemcore.cli.progress import TerminalListener, farm_stream, say_failed
 
 
@@ -101,3 +104,19 @@ def test_names_from_files_neither_break_a_line_nor_command_a_terminal() -> None:
     listener.warning("The shape \x1b]0;x\x07\nsleeve is not read.")
     lines = stream.getvalue().splitlines()
     assert len(lines) == 2 and all(line.isprintable() for line in lines)
+
+
+@pytest.mark.parametrize("columns", [1, 12, 20, 45, 80, 200])
+def test_the_bar_is_never_wider_than_its_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(progress, "_columns", lambda _: columns)
+    monkeypatch.setattr(progress, "REDRAW_SECONDS", 0.0)
+    listener = TerminalListener("propagate", stream, terminal=True, unit="frames")
+    for done in (0, 50, 100):
+        listener.progress(done, 100)
+    drawn = stream.getvalue().split("\r")[1:]
+    assert len(drawn) == 3 and all(len(line) < max(columns, 2) for line in drawn)
+    if columns >= 20:
+        assert drawn[-1].startswith("propagate ") and "100 %" in drawn[-1]
+    if columns >= 80:
+        assert f"[{'#' * progress.BAR_CELLS}] 100 %  100/100 frames" in drawn[-1]

@@ -17,6 +17,7 @@ from xmemcore.protocol.words import one_line
 LOG_STEP_PERCENT = 5
 BAR_CELLS = 30
 REDRAW_SECONDS = 0.1
+USUAL_COLUMNS = 80
 
 
 class TerminalListener:
@@ -108,11 +109,15 @@ class TerminalListener:
         if done < total and now - self._last_drawn < REDRAW_SECONDS:
             return
         self._last_drawn = now
-        filled = percent * BAR_CELLS // 100
         elapsed = now - self._started
         left = f"  {_clock(elapsed / done * (total - done))} left" if 0 < done < total and elapsed > 1 else ""
-        text = f"{self.title} [{'#' * filled}{'.' * (BAR_CELLS - filled)}] {percent:3d} %  {done}/{total}{self._unit}{left}"
-        self.stream.write("\r" + text.ljust(self._bar_width))
+        rest = f"{percent:3d} %  {done}/{total}{self._unit}{left}"
+        width = _columns(self.stream) - 1  # in the last column some terminals begin a new line
+        cells = max(0, min(BAR_CELLS, width - len(f"{self.title} [] {rest}")))
+        filled = percent * cells // 100
+        bar = f"[{'#' * filled}{'.' * (cells - filled)}] " if cells else ""
+        text = f"{self.title} {bar}{rest}"[:width]
+        self.stream.write("\r" + text.ljust(min(self._bar_width, width)))
         self.stream.flush()
         self._bar_width = len(text)
 
@@ -122,6 +127,14 @@ class TerminalListener:
             self._bar_width = 0
         self.stream.write(text + "\n")
         self.stream.flush()
+
+
+def _columns(stream: TextIO) -> int:
+    """Say how wide a terminal is: a line that is wider cannot be redrawn."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or USUAL_COLUMNS
+    except (OSError, ValueError, AttributeError):  # no terminal, or a stream without a number
+        return USUAL_COLUMNS
 
 
 def _clock(seconds: float) -> str:
